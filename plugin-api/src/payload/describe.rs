@@ -1,0 +1,62 @@
+use serde::{Deserialize, Serialize};
+
+/// What a plugin says of itself: the answer of `describe`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    /// The plugin's name: `[a-z][a-z0-9-]{0,63}`. Workflow files bind stages as `name/handler`.
+    pub name: String,
+    /// The plugin's own version, for people.
+    pub version: String,
+    /// One line, for people.
+    #[serde(default)]
+    pub summary: String,
+    /// What it handles.
+    pub handlers: Vec<HandlerInfo>,
+}
+
+/// One handler of a plugin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandlerInfo {
+    /// Unique within the plugin: `[a-z][a-z0-9_-]{0,63}`.
+    pub name: String,
+    /// Which operations it understands.
+    pub kind: HandlerKind,
+    /// One line, for people.
+    #[serde(default)]
+    pub summary: String,
+}
+
+/// The two kinds of handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HandlerKind {
+    /// Understands `run`.
+    Stage,
+    /// Understands `deploy`, `undeploy`, `status` and `invoke`.
+    Deploy,
+}
+
+impl Description {
+    /// Begins a description without handlers.
+    #[must_use]
+    pub fn new(name: &str, version: &str, summary: &str) -> Self {
+        Self { name: name.into(), version: version.into(), summary: summary.into(), handlers: Vec::new() }
+    }
+
+    /// Adds a stage handler.
+    #[must_use]
+    pub fn stage(self, name: &str, summary: &str) -> Self {
+        self.handler(name, HandlerKind::Stage, summary)
+    }
+
+    /// Adds a deploy handler.
+    #[must_use]
+    pub fn deploy(self, name: &str, summary: &str) -> Self {
+        self.handler(name, HandlerKind::Deploy, summary)
+    }
+
+    fn handler(mut self, name: &str, kind: HandlerKind, summary: &str) -> Self {
+        self.handlers.push(HandlerInfo { name: name.into(), kind, summary: summary.into() });
+        self
+    }
+}

@@ -1,0 +1,246 @@
+//! The exported functions behind [`export_plugin!`](crate::export_plugin). No panic leaves them.
+#![allow(unsafe_code)] // this module is the boundary
+
+use std::{
+    ffi::c_void,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use serde_json::Value;
+use tokio::sync::watch;
+
+pub use super::instance::Instance;
+use super::{
+    Context, Plugin,
+    context::EventSink,
+    handlers::AnyHandler,
+    instance::{CatchUnwind, panic_message},
+};
+use crate::{
+    abi::{self, Bytes, HostV1, OwnedBytes, PluginV1},
+    payload::{Event, Failure, FailureKind, Operation, PAYLOAD_VERSION, Request},
+};
+
+/// A plugin with its library-wide instance; the macro implements it.
+pub trait Exported: Plugin {
+    /// The library's one instance.
+    fn instance() -> &'static Instance;
+}
+
+/// The table of plugin `P`.
+#[must_use]
+pub const fn table<P: Exported>() -> PluginV1 {
+    PluginV1 {
+        magic: abi::MAGIC,
+        abi_major: abi::ABI_MAJOR,
+        size: size_of::<PluginV1>() as u32,
+        layout_hash: abi::LAYOUT_HASH,
+        panic_unwind: cfg!(panic = "unwind") as u8,
+        reserved: [0; 7],
+        describe: Some(describe::<P>),
+        configure: Some(configure::<P>),
+        start: Some(start::<P>),
+        cancel: Some(cancel),
+        destroy: Some(destroy),
+        shutdown: Some(shutdown::<P>),
+    }
+}
+
+/// `start` was given a table or a request it cannot use.
+pub const START_REFUSED: u32 = 1;
+
+unsafe extern "C" fn describe<P: Exported>() -> OwnedBytes {
+    // An empty answer is what the host reports as "describe failed".
+    catch_unwind(|| serde_json::to_vec(&P::describe()).unwrap_or_default())
+        .map_or(OwnedBytes::EMPTY, OwnedBytes::from_vec)
+}
+
+unsafe extern "C" fn configure<P: Exported>(settings: Bytes, error: *mut OwnedBytes) -> u32 {
+    // SAFETY: the host keeps the bytes alive during the call.
+    let settings = unsafe { settings.as_slice() };
+    let result = catch_unwind(|| configure_instance::<P>(settings));
+    let (status, failure) = match result {
+        Ok(Ok(())) => return abi::STATUS_OK,
+        Ok(Err(failure)) => (abi::STATUS_FAILED, failure),
+        Err(payload) => (abi::STATUS_PANICKED, Failure::permanent(panic_message(&*payload))),
+    };
+    if !error.is_null() {
+        // SAFETY: the host points to a slot for one buffer.
+        unsafe { error.write(to_owned_bytes(&failure)) };
+    }
+    status
+}
+
+fn configure_instance<P: Exported>(settings: &[u8]) -> Result<(), Failure> {
+    let settings = if settings.is_empty() { b"{}" } else { settings };
+    let settings: P::Settings =
+        serde_json::from_slice(settings).map_err(|e| Failure::invalid_input(format!("settings: {e}")))?;
+    let instance = P::instance();
+    let _in_runtime = instance.runtime()?.enter();
+    let handlers = P::configure(settings)?;
+    for described in P::describe().handlers {
+        match handlers.kind_of(&described.name) {
+            Some(kind) if kind == described.kind => {}
+            Some(_) => {
+                return Err(Failure::permanent(format!(
+                    "handler {} is described as another kind than it is",
+                    described.name
+                )));
+            }
+            None => {
+                return Err(Failure::permanent(format!("handler {} is described but not built", described.name)));
+            }
+        }
+    }
+    instance.set_handlers(handlers)
+}
+
+/// What the host holds for a running job.
+struct JobHandle {
+    cancel: watch::Sender<bool>,
+}
+
+unsafe extern "C" fn start<P: Exported>(
+    host: *const HostV1,
+    job: u64,
+    request: Bytes,
+    handle: *mut *mut c_void,
+) -> u32 {
+    if host.is_null() || handle.is_null() {
+        return START_REFUSED;
+    }
+    // SAFETY: the host's table lives as long as the process; its size is checked before use.
+    let host = unsafe {
+        if ((&raw const (*host).size).read() as usize) < size_of::<HostV1>() {
+            return START_REFUSED;
+        }
+        host.read()
+    };
+    let (Some(event), Some(done)) = (host.event, host.done) else { return START_REFUSED };
+    let end = End { job, done };
+    // SAFETY: the host keeps the bytes alive during the call.
+    let request = unsafe { request.as_slice() };
+    let (cancel, cancelled) = watch::channel(false);
+    // SAFETY: the host points to a slot for one pointer.
+    unsafe { handle.write(Box::into_raw(Box::new(JobHandle { cancel })).cast()) };
+
+    let begun = catch_unwind(AssertUnwindSafe(|| {
+        let (handler, operation) = parse::<P>(request)?;
+        let cx = Context::new(Box::new(HostSink { job, event }), cancelled);
+        spawn(P::instance().runtime()?, handler, operation, cx, end);
+        Ok(())
+    }));
+    match begun {
+        Ok(Ok(())) => {}
+        Ok(Err(failure)) => end.failed(&failure),
+        Err(payload) => end.panicked(panic_message(&*payload)),
+    }
+    abi::STATUS_OK
+}
+
+fn parse<P: Exported>(request: &[u8]) -> Result<(Arc<dyn AnyHandler>, Operation), Failure> {
+    let request: Request =
+        serde_json::from_slice(request).map_err(|e| Failure::permanent(format!("request not understood: {e}")))?;
+    if request.version > PAYLOAD_VERSION {
+        return Err(Failure::permanent(format!(
+            "the daemon speaks payload version {}, this plugin {PAYLOAD_VERSION}: rebuild the plugin",
+            request.version
+        )));
+    }
+    let handlers = P::instance().handlers().ok_or_else(|| Failure::permanent("start was called before configure"))?;
+    let handler = handlers
+        .get(&request.handler)
+        .ok_or_else(|| Failure::permanent(format!("this plugin has no handler {:?}", request.handler)))?;
+    Ok((handler, request.operation))
+}
+
+fn spawn(runtime: &tokio::runtime::Runtime, handler: Arc<dyn AnyHandler>, operation: Operation, cx: Context, end: End) {
+    runtime.spawn(async move {
+        let context = cx.clone();
+        let work = async move { handler.call(operation, context).await };
+        let outcome = CatchUnwind(Box::pin(work)).await;
+        cx.close();
+        match outcome {
+            Ok(Ok(value)) => end.ok(&value),
+            Ok(Err(failure)) => end.failed(&failure),
+            Err(message) => end.panicked(message),
+        }
+    });
+}
+
+unsafe extern "C" fn cancel(handle: *mut c_void) {
+    if handle.is_null() {
+        return;
+    }
+    // SAFETY: the handle came from `start` and `destroy` has not been called.
+    let handle = unsafe { &*handle.cast::<JobHandle>() };
+    let _ = catch_unwind(AssertUnwindSafe(|| handle.cancel.send_replace(true)));
+}
+
+unsafe extern "C" fn destroy(handle: *mut c_void) {
+    if handle.is_null() {
+        return;
+    }
+    // SAFETY: the handle came from `start`, and the host calls this once.
+    let handle = unsafe { Box::from_raw(handle.cast::<JobHandle>()) };
+    let _ = catch_unwind(AssertUnwindSafe(move || drop(handle)));
+}
+
+unsafe extern "C" fn shutdown<P: Exported>() {
+    let _ = catch_unwind(|| {
+        let instance = P::instance();
+        let hook = instance.handlers().and_then(|handlers| handlers.run_shutdown());
+        if let (Some(hook), Ok(runtime)) = (hook, instance.runtime()) {
+            let _ = runtime.block_on(CatchUnwind(Box::pin(hook)));
+        }
+    });
+}
+
+struct HostSink {
+    job: u64,
+    event: unsafe extern "C" fn(u64, Bytes),
+}
+
+impl EventSink for HostSink {
+    fn send(&self, event: &Event) {
+        if let Ok(json) = serde_json::to_vec(event) {
+            // SAFETY: the function is the host's, valid for the life of the process.
+            unsafe { (self.event)(self.job, Bytes::new(&json)) };
+        }
+    }
+}
+
+/// The job's way to `done`.
+#[derive(Clone, Copy)]
+struct End {
+    job: u64,
+    done: unsafe extern "C" fn(u64, u32, OwnedBytes),
+}
+
+impl End {
+    fn ok(self, value: &Value) {
+        match serde_json::to_vec(value) {
+            Ok(json) => self.call(abi::STATUS_OK, OwnedBytes::from_vec(json)),
+            Err(e) => self.failed(&Failure::permanent(format!("result cannot be written as JSON: {e}"))),
+        }
+    }
+
+    fn failed(self, failure: &Failure) {
+        let cancelled = failure.kind == FailureKind::Cancelled;
+        self.call(if cancelled { abi::STATUS_CANCELLED } else { abi::STATUS_FAILED }, to_owned_bytes(failure));
+    }
+
+    fn panicked(self, message: String) {
+        self.call(abi::STATUS_PANICKED, to_owned_bytes(&Failure::permanent(message)));
+    }
+
+    fn call(self, status: u32, json: OwnedBytes) {
+        // SAFETY: the function is the host's, valid for the life of the process.
+        unsafe { (self.done)(self.job, status, json) };
+    }
+}
+
+fn to_owned_bytes(failure: &Failure) -> OwnedBytes {
+    serde_json::to_vec(failure).map_or(OwnedBytes::EMPTY, OwnedBytes::from_vec)
+}

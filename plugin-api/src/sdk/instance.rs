@@ -1,0 +1,80 @@
+//! The one configured plugin of a library: its runtime and its handlers.
+
+use std::{
+    any::Any,
+    future::Future,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    task::{Context as TaskContext, Poll},
+};
+
+use tokio::runtime::{Builder, Runtime};
+
+use super::Handlers;
+use crate::payload::Failure;
+
+/// State behind the exported functions. Public for the macro only.
+pub struct Instance {
+    runtime: OnceLock<Runtime>,
+    handlers: OnceLock<Arc<Handlers>>,
+}
+
+impl Instance {
+    /// Nothing configured yet.
+    #[must_use]
+    #[allow(clippy::new_without_default)] // const, for a static
+    pub const fn new() -> Self {
+        Self { runtime: OnceLock::new(), handlers: OnceLock::new() }
+    }
+
+    /// The plugin's own runtime, made on first use. Two workers: one may be held up by a handler
+    /// that blocks, the daemon's threads never are.
+    pub(crate) fn runtime(&self) -> Result<&Runtime, Failure> {
+        if let Some(runtime) = self.runtime.get() {
+            return Ok(runtime);
+        }
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("plugin")
+            .enable_all()
+            .build()
+            .map_err(|e| Failure::transient(format!("cannot start the plugin's runtime: {e}")))?;
+        Ok(self.runtime.get_or_init(|| runtime))
+    }
+
+    pub(crate) fn set_handlers(&self, handlers: Handlers) -> Result<(), Failure> {
+        self.handlers
+            .set(Arc::new(handlers))
+            .map_err(|_| Failure::permanent("the plugin is configured already; a reload loads a new generation"))
+    }
+
+    pub(crate) fn handlers(&self) -> Option<&Arc<Handlers>> {
+        self.handlers.get()
+    }
+}
+
+/// The text of a panic.
+pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> String {
+    payload
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "panicked with a value that is no text".to_owned())
+}
+
+/// A future whose panic becomes a value.
+pub(crate) struct CatchUnwind<F>(pub(crate) Pin<Box<F>>);
+
+impl<F: Future> Future for CatchUnwind<F> {
+    type Output = Result<F::Output, String>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let inner = &mut self.0;
+        match std::panic::catch_unwind(AssertUnwindSafe(|| inner.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+            Err(payload) => Poll::Ready(Err(panic_message(&*payload))),
+        }
+    }
+}
