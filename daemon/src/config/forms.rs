@@ -1,0 +1,91 @@
+//! The forms a text may have to have: addresses, names, handlers, log filters. Used by `config::schema`.
+
+use std::net::SocketAddr;
+
+use tracing_subscriber::EnvFilter;
+
+use super::problem::closest;
+use super::schema::Wrong;
+
+fn wrong(must_be: &str, help: Option<String>) -> Result<(), Wrong> {
+    Err(Wrong { must_be: must_be.to_owned(), help })
+}
+
+/// `127.0.0.1:8000`, `[::1]:8000`.
+pub(super) fn address(text: &str) -> Result<(), Wrong> {
+    if text.parse::<SocketAddr>().is_ok() {
+        return Ok(());
+    }
+    let bare = text.trim().trim_start_matches("http://").trim_start_matches("https://").trim_end_matches('/');
+    let (host, port) = bare.rsplit_once(':').unwrap_or((bare, "8000"));
+    let (host, port) = match host {
+        digits if !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit()) => ("127.0.0.1", digits),
+        "" | "localhost" => ("127.0.0.1", port),
+        "*" => ("0.0.0.0", port),
+        other => (other, port),
+    };
+    let guess = format!("{host}:{port}").parse::<SocketAddr>().ok();
+    wrong("an IP address and a port, such as 127.0.0.1:8000", guess.map(|guess| format!("write \"{guess}\"")))
+}
+
+/// A path; `~` is not expanded, and a folder of that name is never what was meant.
+pub(super) fn path(text: &str) -> Result<(), Wrong> {
+    if text == "~" || text.starts_with("~/") {
+        return wrong("a path", Some("`~` is not expanded here: write the full path".to_owned()));
+    }
+    if text.contains('\0') {
+        return wrong("a path without a NUL character", None);
+    }
+    Ok(())
+}
+
+/// `agent_build`, `deploy-local`: letters, digits, `_` and `-`.
+pub(super) fn name(text: &str) -> Result<(), Wrong> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if (1..=64).contains(&text.len()) && text.chars().all(fits) {
+        return Ok(());
+    }
+    wrong("1 to 64 letters, digits, `_` or `-`", None)
+}
+
+/// `plugin/handler`.
+pub(super) fn handler(text: &str) -> Result<(), Wrong> {
+    match text.split_once('/') {
+        Some((plugin, handler)) if name(plugin).is_ok() && name(handler).is_ok() => Ok(()),
+        _ => wrong("a plugin and its handler, such as agent-build/orchestrator", None),
+    }
+}
+
+/// The names queue services accept; empty means none where that is allowed.
+pub(super) fn queue_name(text: &str) -> Result<(), Wrong> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if text.len() <= 80 && text.chars().all(fits) {
+        return Ok(());
+    }
+    wrong("at most 80 letters, digits, `_` or `-`", None)
+}
+
+/// A model id as its provider writes it.
+pub(super) fn model_id(text: &str) -> Result<(), Wrong> {
+    if !text.trim().is_empty() && text.trim() == text && text.len() <= 256 {
+        return Ok(());
+    }
+    wrong("a model id of 1 to 256 characters", None)
+}
+
+/// The form of `RUST_LOG`. A lone word is a target there, so a mistyped level would silence everything: refused.
+pub(super) fn filter(text: &str) -> Result<(), Wrong> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let must_be = "a log filter, such as info or warn,nexus_daemon::queue=debug";
+    for part in text.split(',').map(str::trim) {
+        let level = part.rsplit_once('=').map_or(part, |(_, level)| level).to_ascii_lowercase();
+        let known = LEVELS.contains(&level.as_str()) || level.parse::<u8>().is_ok_and(|number| number <= 5);
+        if !known && let Some(close) = closest(&level, LEVELS) {
+            return wrong(must_be, Some(format!("did you mean `{}`?", part.replace(&level, close))));
+        }
+    }
+    match EnvFilter::try_new(text) {
+        Ok(_) => Ok(()),
+        Err(error) => wrong(must_be, Some(error.to_string())),
+    }
+}

@@ -1,0 +1,33 @@
+//! The daemon's settings: `nexusd.toml`, environment variables, command line, workflow files.
+//!
+//! | file | role |
+//! |---|---|
+//! | `model`, `sections`, `units` | the settings as plain structs with defaults; what everybody else reads |
+//! | `schema`, `forms` | what each key accepts |
+//! | `load` | defaults → file → environment → command line |
+//! | `tree`, `check`, `validate`, `problem` | every problem at once, each with file, line, caret and remedy |
+//! | `environment` | `NEXUSD_<SECTION>__<KEY>` |
+
+mod check;
+mod environment;
+mod forms;
+mod load;
+mod model;
+mod problem;
+mod schema;
+mod sections;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod units;
+mod validate;
+
+pub use environment::{Environment, variable_names};
+pub use load::{Inputs, Loaded, SYSTEM_FILE, load};
+pub use model::{Config, DataConfig, FORMAT_VERSION, ServerConfig};
+pub use problem::{Place, Problem, Spot};
+pub use sections::{
+    BackendConfig, BackendKind, DeployConfig, LogConfig, LogFormat, PluginsConfig, Price, QueueConfig, QueuesConfig,
+    StoreConfig, WorkerConfig, WorkflowsConfig,
+};
+pub use units::{Bytes, Days, Seconds};

@@ -1,0 +1,138 @@
+//! The settings of the daemon, one struct per section of `nexusd.toml`, each key with its default and unit.
+//!
+//! `config::load` fills a [`Config`]; every other module only reads it. What each key accepts (ranges, forms) stands
+//! in `config::schema`; the commented file is `config/nexusd.toml`. Tests hold the three together.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::sections::{
+    BackendConfig, DeployConfig, LogConfig, PluginsConfig, Price, QueuesConfig, StoreConfig, WorkerConfig,
+    WorkflowsConfig,
+};
+use super::units::{Bytes, Seconds};
+
+/// The file format this daemon reads.
+pub const FORMAT_VERSION: u64 = 1;
+
+/// Everything that can be configured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Version of the file format. Default 1, the only one so far.
+    pub version: u64,
+    /// The HTTP server.
+    pub server: ServerConfig,
+    /// Where files live.
+    pub data: DataConfig,
+    /// Which store and queue hold the state.
+    pub backend: BackendConfig,
+    /// The embedded store.
+    pub store: StoreConfig,
+    /// Queue names and retention.
+    pub queues: QueuesConfig,
+    /// How work is taken and kept.
+    pub worker: WorkerConfig,
+    /// Workflow files.
+    pub workflows: WorkflowsConfig,
+    /// Where finished agents run.
+    pub deploy: DeployConfig,
+    /// The plugin host, and the plugins' own settings.
+    pub plugins: PluginsConfig,
+    /// Price of a model's tokens, by model id. Models that are not listed cost nothing.
+    pub pricing: BTreeMap<String, Price>,
+    /// Log output.
+    pub log: LogConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            version: FORMAT_VERSION,
+            server: ServerConfig::default(),
+            data: DataConfig::default(),
+            backend: BackendConfig::default(),
+            store: StoreConfig::default(),
+            queues: QueuesConfig::default(),
+            worker: WorkerConfig::default(),
+            workflows: WorkflowsConfig::default(),
+            deploy: DeployConfig::default(),
+            plugins: PluginsConfig::default(),
+            pricing: BTreeMap::new(),
+            log: LogConfig::default(),
+        }
+    }
+}
+
+/// `[server]`: the HTTP server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerConfig {
+    /// IP address and port to listen on; port 0 lets the system choose. Default `127.0.0.1:8000`.
+    pub listen: SocketAddr,
+    /// There is no access control yet: whoever reaches the port may start builds and run code.
+    /// An address that is not loopback is therefore refused unless this is true. Default false.
+    pub allow_remote_without_access_control: bool,
+    /// Largest request body, in bytes. Default 1 MiB.
+    pub max_body_bytes: Bytes,
+    /// Largest multipart upload, in bytes. Default 32 MiB.
+    pub max_upload_bytes: Bytes,
+    /// Connections served at a time, SSE streams included; more wait in the kernel's queue. Default 8192.
+    pub max_connections: usize,
+    /// Pause between two comments that keep an idle SSE stream open, in seconds. Default 15.
+    pub sse_keepalive_secs: Seconds,
+    /// From SIGTERM to the end of the process, in seconds; past it the exit code is not 0. Default 10.
+    pub shutdown_deadline_secs: Seconds,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
+            allow_remote_without_access_control: false,
+            max_body_bytes: Bytes(1024 * 1024),
+            max_upload_bytes: Bytes(32 * 1024 * 1024),
+            max_connections: 8192,
+            sse_keepalive_secs: Seconds(15),
+            shutdown_deadline_secs: Seconds(10),
+        }
+    }
+}
+
+/// `[data]`: where files live.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataConfig {
+    /// The data folder. Default empty: `$STATE_DIRECTORY` (systemd sets it), else `$XDG_DATA_HOME/nexusd`, else
+    /// `~/.local/share/nexusd`. `config::load` has put the absolute path here.
+    pub dir: PathBuf,
+}
+
+impl DataConfig {
+    /// The embedded store and queue.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.dir.join("nexus.db")
+    }
+
+    /// One folder per project with what its stages wrote.
+    #[must_use]
+    pub fn projects(&self) -> PathBuf {
+        self.dir.join("projects")
+    }
+
+    /// One folder per deployed agent.
+    #[must_use]
+    pub fn agents(&self) -> PathBuf {
+        self.dir.join("agents")
+    }
+
+    /// Short-lived files: copies of loaded plugins, sockets.
+    #[must_use]
+    pub fn run(&self) -> PathBuf {
+        self.dir.join("run")
+    }
+}

@@ -1,0 +1,197 @@
+//! What every key accepts: its type, its range, its form. The model says what a key means, this says what may be written.
+//!
+//! A test compares the two by serialising the model's defaults, so neither can grow a key alone.
+
+use super::forms::{address, filter, handler, model_id, name, queue_name};
+
+/// What a value must look like.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Shape {
+    /// true or false.
+    Bool,
+    /// A whole number in a range, and what it counts.
+    Integer(i64, i64, &'static str),
+    /// A number of US dollars, 0 or more.
+    Dollars,
+    /// A text of a certain form.
+    Text(Form),
+    /// One of a few words.
+    Choice(&'static [&'static str]),
+    /// A path; relative ones are taken from the folder of the file that names them.
+    Path,
+    /// A list of paths.
+    Paths,
+    /// A list of texts of a certain form.
+    Texts(Form),
+    /// A table with these keys and no others.
+    Table(&'static [Field]),
+    /// A table with these keys; any other key must hold a free table.
+    Open(&'static [Field]),
+    /// A table from free names of a certain form to values of one shape.
+    Map(Form, &'static Shape),
+    /// A list of tables with these keys.
+    Tables(&'static [Field]),
+    /// A table nobody looks into here.
+    Free,
+}
+
+/// Says what is wrong with a text, if anything: what it must be, and a remedy where one is known.
+pub(super) type Form = fn(&str) -> Result<(), Wrong>;
+
+/// Why a text has the wrong form.
+#[derive(Debug, Clone)]
+pub(super) struct Wrong {
+    /// What the value must be, as in "must be …".
+    pub(super) must_be: String,
+    /// What to write instead.
+    pub(super) help: Option<String>,
+}
+
+/// A key of a table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Field {
+    /// The key.
+    pub(super) key: &'static str,
+    /// What it accepts.
+    pub(super) shape: Shape,
+    /// Whether it must be there.
+    pub(super) required: bool,
+}
+
+const fn key(key: &'static str, shape: Shape) -> Field {
+    Field { key, shape, required: false }
+}
+
+const fn required(key: &'static str, shape: Shape) -> Field {
+    Field { key, shape, required: true }
+}
+
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+const MIB: i64 = 1024 * 1024;
+
+const fn seconds(min: i64, max: i64) -> Shape {
+    Shape::Integer(min, max, "seconds")
+}
+
+const fn count(min: i64, max: i64) -> Shape {
+    Shape::Integer(min, max, "")
+}
+
+const QUEUE: Shape = Shape::Table(&[
+    key("name", Shape::Text(queue_name)),
+    key("dead_letters", Shape::Text(queue_name)),
+    key("retention_days", Shape::Integer(1, 14, "days")),
+]);
+
+/// The shape of `nexusd.toml`.
+pub(super) static CONFIG: Shape = Shape::Table(&[
+    key("version", Shape::Integer(1, 1, "")),
+    key(
+        "server",
+        Shape::Table(&[
+            key("listen", Shape::Text(address)),
+            key("allow_remote_without_access_control", Shape::Bool),
+            key("max_body_bytes", Shape::Integer(1024, 1024 * MIB, "bytes")),
+            key("max_upload_bytes", Shape::Integer(1024, 16 * 1024 * MIB, "bytes")),
+            key("max_connections", count(1, 1_000_000)),
+            key("sse_keepalive_secs", seconds(1, HOUR)),
+            key("shutdown_deadline_secs", seconds(1, HOUR)),
+        ]),
+    ),
+    key("data", Shape::Table(&[key("dir", Shape::Path)])),
+    key("backend", Shape::Table(&[key("kind", Shape::Choice(&["embedded"]))])),
+    key(
+        "store",
+        Shape::Table(&[
+            key("readers", count(1, 64)),
+            key("max_batch", count(1, 10_000)),
+            key("event_retention_days", Shape::Integer(1, 3650, "days")),
+        ]),
+    ),
+    key(
+        "queues",
+        Shape::Table(&[
+            key("dead_letter_retention_days", Shape::Integer(1, 14, "days")),
+            key("build", QUEUE),
+            key("deploy", QUEUE),
+            key("notification", QUEUE),
+        ]),
+    ),
+    key(
+        "worker",
+        Shape::Table(&[
+            key("builds", count(1, 10_000)),
+            key("deploys", count(1, 10_000)),
+            key("parallel_stages", count(1, 256)),
+            key("lease_secs", seconds(2, DAY)),
+            key("heartbeat_secs", seconds(1, HOUR)),
+            key("visibility_timeout_secs", seconds(2, 12 * HOUR)),
+            key("max_receive_count", count(1, 1000)),
+            key("stage_grace_secs", seconds(0, HOUR)),
+            key("reconcile_secs", seconds(1, HOUR)),
+        ]),
+    ),
+    key("workflows", Shape::Table(&[key("dirs", Shape::Paths), key("default", Shape::Text(name))])),
+    key(
+        "deploy",
+        Shape::Table(&[key("default", Shape::Text(name)), key("targets", Shape::Map(name, &Shape::Text(handler)))]),
+    ),
+    key(
+        "plugins",
+        Shape::Open(&[
+            key("dirs", Shape::Paths),
+            key("max_jobs", count(1, 10_000)),
+            key("cancel_grace_secs", seconds(0, HOUR)),
+            key("max_stuck", count(1, 10_000)),
+            key("max_result_bytes", Shape::Integer(1024, 1024 * MIB, "bytes")),
+            key("max_event_bytes", Shape::Integer(256, 64 * MIB, "bytes")),
+        ]),
+    ),
+    key(
+        "pricing",
+        Shape::Map(
+            model_id,
+            &Shape::Table(&[
+                key("input_usd_per_million", Shape::Dollars),
+                key("output_usd_per_million", Shape::Dollars),
+            ]),
+        ),
+    ),
+    key(
+        "log",
+        Shape::Table(&[
+            key("format", Shape::Choice(&["auto", "pretty", "json", "journald"])),
+            key("filter", Shape::Text(filter)),
+        ]),
+    ),
+]);
+
+/// The shape of a workflow file.
+pub(super) static WORKFLOW: Shape = Shape::Table(&[
+    required("name", Shape::Text(name)),
+    key("description", Shape::Text(any)),
+    key("max_retries", count(0, 100)),
+    key("retry_base_delay_secs", seconds(0, HOUR)),
+    key("total_timeout_secs", seconds(1, 30 * DAY)),
+    required(
+        "stages",
+        Shape::Tables(&[
+            required("name", Shape::Text(name)),
+            key("display_name", Shape::Text(any)),
+            key("display_name_en", Shape::Text(any)),
+            required("handler", Shape::Text(handler)),
+            key("prerequisites", Shape::Texts(name)),
+            key("optional", Shape::Bool),
+            key("timeout_secs", seconds(1, 30 * DAY)),
+            key("max_retries", count(0, 100)),
+            key("aliases", Shape::Texts(name)),
+            key("options", Shape::Free),
+        ]),
+    ),
+]);
+
+#[allow(clippy::unnecessary_wraps, reason = "it stands where a form is wanted")]
+const fn any(_: &str) -> Result<(), Wrong> {
+    Ok(())
+}

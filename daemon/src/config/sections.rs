@@ -1,0 +1,303 @@
+//! The sections of the settings below `[server]` and `[data]`; see `config::model`, which holds the whole.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::units::{Bytes, Days, Seconds};
+
+/// `[backend]`: which store and queue hold the state.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BackendConfig {
+    /// Default `embedded`.
+    pub kind: BackendKind,
+}
+
+/// The stores and queues there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BackendKind {
+    /// One SQLite file for metadata and queues.
+    #[default]
+    Embedded,
+}
+
+impl BackendKind {
+    /// The word used in the file.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+        }
+    }
+}
+
+/// `[store]`: the embedded store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreConfig {
+    /// Connections that read side by side. Default 4.
+    pub readers: usize,
+    /// Most write requests gathered into one transaction. Default 256.
+    pub max_batch: usize,
+    /// How long project events are kept for replay, in days. Default 30.
+    pub event_retention_days: Days,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self { readers: 4, max_batch: 256, event_retention_days: Days(30) }
+    }
+}
+
+/// `[queues]`: names and retention.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QueuesConfig {
+    /// How long a dead letter is kept, in days. Default 14.
+    pub dead_letter_retention_days: Days,
+    /// Build tasks. Default `nexus-build-queue`, dead letters in `nexus-build-dlq`, kept for 7 days.
+    pub build: QueueConfig,
+    /// Deploy tasks. Default `nexus-deploy-queue`, dead letters in `nexus-deploy-dlq`, kept for 3 days.
+    pub deploy: QueueConfig,
+    /// Notifications. Default `nexus-notification-queue`, no dead letters, kept for 1 day.
+    pub notification: QueueConfig,
+}
+
+impl Default for QueuesConfig {
+    fn default() -> Self {
+        let queue = |name: &str, dead_letters: &str, days| QueueConfig {
+            name: name.to_owned(),
+            dead_letters: dead_letters.to_owned(),
+            retention_days: Days(days),
+        };
+        Self {
+            dead_letter_retention_days: Days(14),
+            build: queue("nexus-build-queue", "nexus-build-dlq", 7),
+            deploy: queue("nexus-deploy-queue", "nexus-deploy-dlq", 3),
+            notification: queue("nexus-notification-queue", "", 1),
+        }
+    }
+}
+
+/// `[queues.<name>]`: one queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueueConfig {
+    /// The queue's name.
+    pub name: String,
+    /// Name of the queue that takes messages received too often; empty: such messages are dropped.
+    pub dead_letters: String,
+    /// How long an unread message is kept, in days.
+    pub retention_days: Days,
+}
+
+/// `[worker]`: how work is taken from the queues and kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WorkerConfig {
+    /// Builds that run at a time. Default 16.
+    pub builds: usize,
+    /// Deployments that run at a time. Default 4.
+    pub deploys: usize,
+    /// Independent stages of one build that run at a time. Default 4.
+    pub parallel_stages: usize,
+    /// How long a build belongs to a daemon that no longer answers, in seconds. Default 60.
+    pub lease_secs: Seconds,
+    /// Pause between two renewals of lease and message, in seconds; at most half of either. Default 15.
+    pub heartbeat_secs: Seconds,
+    /// How long a received message stays hidden without a heartbeat, in seconds. Default 120.
+    pub visibility_timeout_secs: Seconds,
+    /// Receives after which a message becomes a dead letter. Default 3.
+    pub max_receive_count: u32,
+    /// What a running stage gets to end by itself after it was cancelled, in seconds. Default 5.
+    pub stage_grace_secs: Seconds,
+    /// Pause between two searches for lost tasks and expired leases, in seconds. Default 10.
+    pub reconcile_secs: Seconds,
+}
+
+impl Default for WorkerConfig {
+    fn default() -> Self {
+        Self {
+            builds: 16,
+            deploys: 4,
+            parallel_stages: 4,
+            lease_secs: Seconds(60),
+            heartbeat_secs: Seconds(15),
+            visibility_timeout_secs: Seconds(120),
+            max_receive_count: 3,
+            stage_grace_secs: Seconds(5),
+            reconcile_secs: Seconds(10),
+        }
+    }
+}
+
+/// `[workflows]`: workflow files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WorkflowsConfig {
+    /// Folders whose `*.toml` files are read, in this order. A workflow of a later folder replaces one of the same name,
+    /// the shipped `agent_build` too. Default none: only the shipped one. `config::load` has made the paths absolute.
+    pub dirs: Vec<PathBuf>,
+    /// The workflow of a project that names none. Default `agent_build`.
+    pub default: String,
+}
+
+impl Default for WorkflowsConfig {
+    fn default() -> Self {
+        Self { dirs: Vec::new(), default: "agent_build".to_owned() }
+    }
+}
+
+/// `[deploy]`: where finished agents run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeployConfig {
+    /// The target of a deployment that names none. Default `local`.
+    pub default: String,
+    /// Target name → deploy handler (`plugin/handler`). Default `local = "deploy-local/local"`; naming any target
+    /// in the file adds to it.
+    pub targets: BTreeMap<String, String>,
+}
+
+impl Default for DeployConfig {
+    fn default() -> Self {
+        let targets = BTreeMap::from([("local".to_owned(), "deploy-local/local".to_owned())]);
+        Self { default: "local".to_owned(), targets }
+    }
+}
+
+/// `[plugins]`: the plugin host; `[plugins.<name>]`: what one plugin gets.
+///
+/// `Debug` leaves the plugins' own settings out, because keys and tokens live there.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PluginsConfig {
+    /// Folders searched for plugins. Default none, which means [`PluginsConfig::search_dirs`].
+    /// `config::load` has made the paths absolute.
+    pub dirs: Vec<PathBuf>,
+    /// Jobs one plugin runs at a time; `[plugins.<name>] max_jobs` sets it for one. Default 32.
+    pub max_jobs: usize,
+    /// From cancel to counting a job as stuck, in seconds. Default 5.
+    pub cancel_grace_secs: Seconds,
+    /// Stuck jobs after which the daemon restarts itself, because their threads cannot be killed. Default 8.
+    pub max_stuck: usize,
+    /// Largest result of a job, in bytes. Default 8 MiB.
+    pub max_result_bytes: Bytes,
+    /// Largest single event of a job, in bytes. Default 256 KiB.
+    pub max_event_bytes: Bytes,
+    /// Plugin name → its free table.
+    #[serde(flatten)]
+    pub settings: BTreeMap<String, toml::Table>,
+}
+
+impl Default for PluginsConfig {
+    fn default() -> Self {
+        Self {
+            dirs: Vec::new(),
+            max_jobs: 32,
+            cancel_grace_secs: Seconds(5),
+            max_stuck: 8,
+            max_result_bytes: Bytes(8 * 1024 * 1024),
+            max_event_bytes: Bytes(256 * 1024),
+            settings: BTreeMap::new(),
+        }
+    }
+}
+
+impl PluginsConfig {
+    /// The folders to search: the configured ones, else `deps/` beside the executable (a cargo checkout), the
+    /// executable's own folder, and `/usr/lib/nexusd/plugins`. Folders that do not exist are left in: the caller reports them.
+    #[must_use]
+    pub fn search_dirs(&self, executable: &Path) -> Vec<PathBuf> {
+        if !self.dirs.is_empty() {
+            return self.dirs.clone();
+        }
+        let beside = executable.parent().map(|dir| [dir.join("deps"), dir.to_path_buf()]);
+        beside.into_iter().flatten().chain([PathBuf::from("/usr/lib/nexusd/plugins")]).collect()
+    }
+
+    /// Jobs the plugin `name` runs at a time.
+    #[must_use]
+    pub fn max_jobs_of(&self, name: &str) -> usize {
+        let own = self.settings.get(name).and_then(|table| table.get("max_jobs")?.as_integer());
+        own.and_then(|jobs| usize::try_from(jobs).ok()).unwrap_or(self.max_jobs)
+    }
+
+    /// The settings the plugin `name` is given, as JSON, without the host's own key `max_jobs`.
+    /// Dates become their text. Never log this.
+    #[must_use]
+    pub fn settings_json(&self, name: &str) -> serde_json::Value {
+        let mut table = self.settings.get(name).cloned().unwrap_or_default();
+        table.remove("max_jobs");
+        json(toml::Value::Table(table))
+    }
+}
+
+fn json(value: toml::Value) -> serde_json::Value {
+    match value {
+        toml::Value::String(text) => text.into(),
+        toml::Value::Integer(number) => number.into(),
+        toml::Value::Float(number) => number.into(),
+        toml::Value::Boolean(flag) => flag.into(),
+        toml::Value::Datetime(time) => time.to_string().into(),
+        toml::Value::Array(items) => items.into_iter().map(json).collect(),
+        toml::Value::Table(table) => table.into_iter().map(|(key, item)| (key, json(item))).collect(),
+    }
+}
+
+impl std::fmt::Debug for PluginsConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PluginsConfig")
+            .field("dirs", &self.dirs)
+            .field("max_jobs", &self.max_jobs)
+            .field("cancel_grace_secs", &self.cancel_grace_secs)
+            .field("max_stuck", &self.max_stuck)
+            .field("max_result_bytes", &self.max_result_bytes)
+            .field("max_event_bytes", &self.max_event_bytes)
+            .field("settings", &self.settings.keys().collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+/// `[pricing."<model id>"]`: what a million tokens cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Price {
+    /// US dollars per million input tokens. Default 0.
+    pub input_usd_per_million: f64,
+    /// US dollars per million output tokens. Default 0.
+    pub output_usd_per_million: f64,
+}
+
+/// `[log]`: log output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// Default `auto`.
+    pub format: LogFormat,
+    /// What is logged, in the form of `RUST_LOG` (`info`, `warn,nexus_daemon::queue=debug`). Default `info`.
+    pub filter: String,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: LogFormat::Auto, filter: "info".to_owned() }
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// `pretty` on a terminal, `journald` when systemd's journal is the output, `json` otherwise.
+    Auto,
+    /// One coloured line per event, for people.
+    Pretty,
+    /// One JSON object per line.
+    Json,
+    /// systemd's journal with structured fields.
+    Journald,
+}

@@ -1,0 +1,93 @@
+//! What no key can tell alone: values that must fit each other, and the guard on the listen address.
+
+use super::model::Config;
+use super::problem::{Place, Problem, Source, closest};
+use super::tree::Node;
+
+/// Everything that does not fit together.
+pub(super) fn validate(config: &Config, tree: &Node, source: &Source) -> Vec<Problem> {
+    let place = |path: &str| {
+        let keys: Vec<&str> = path.split('.').collect();
+        tree.at(&keys).map_or(Place::Unset, |node| node.origin.place(source))
+    };
+    // The first of the keys that somebody wrote: a default cannot be pointed at.
+    let first_place = |paths: &[&str]| {
+        paths.iter().map(|path| place(path)).find(|place| *place != Place::Unset).unwrap_or(Place::Unset)
+    };
+    let mut problems = Vec::new();
+
+    let server = &config.server;
+    if !server.listen.ip().to_canonical().is_loopback() && !server.allow_remote_without_access_control {
+        let message = format!(
+            "`server.listen` is {}, which other machines can reach, and nexusd has no access control yet: \
+             whoever reaches the port can run code here",
+            server.listen
+        );
+        let help = "listen on 127.0.0.1, or set `allow_remote_without_access_control = true` in [server] \
+                    when a firewall or a proxy decides who may come";
+        problems.push(Problem::new(place("server.listen"), message).help(help));
+    }
+
+    let worker = &config.worker;
+    for (key, limit) in [("lease_secs", worker.lease_secs), ("visibility_timeout_secs", worker.visibility_timeout_secs)]
+    {
+        if worker.heartbeat_secs.0 * 2 > limit.0 {
+            let message = format!(
+                "`worker.heartbeat_secs` ({}) must be at most half of `worker.{key}` ({}), \
+                 so that one late heartbeat loses no work",
+                worker.heartbeat_secs.0, limit.0
+            );
+            let place = first_place(&["worker.heartbeat_secs", &format!("worker.{key}")]);
+            problems.push(Problem::new(place, message));
+        }
+    }
+    if worker.stage_grace_secs >= server.shutdown_deadline_secs {
+        let message = format!(
+            "`worker.stage_grace_secs` ({}) must be below `server.shutdown_deadline_secs` ({}), \
+             or a stopping daemon never waits for its stages",
+            worker.stage_grace_secs.0, server.shutdown_deadline_secs.0
+        );
+        let place = first_place(&["worker.stage_grace_secs", "server.shutdown_deadline_secs"]);
+        problems.push(Problem::new(place, message));
+    }
+
+    problems.extend(queues(config, &place));
+
+    if !config.deploy.targets.contains_key(&config.deploy.default) {
+        let known = config.deploy.targets.keys().map(String::as_str);
+        let message = format!("`deploy.default` is `{}`, which is not in [deploy.targets]", config.deploy.default);
+        let mut problem = Problem::new(place("deploy.default"), message);
+        problem.help = closest(&config.deploy.default, known).map(|close| format!("did you mean `{close}`?"));
+        problems.push(problem);
+    }
+    problems
+}
+
+fn queues(config: &Config, place: &dyn Fn(&str) -> Place) -> Vec<Problem> {
+    let queues = &config.queues;
+    let named = [
+        ("build.name", &queues.build.name),
+        ("build.dead_letters", &queues.build.dead_letters),
+        ("deploy.name", &queues.deploy.name),
+        ("deploy.dead_letters", &queues.deploy.dead_letters),
+        ("notification.name", &queues.notification.name),
+        ("notification.dead_letters", &queues.notification.dead_letters),
+    ];
+    let mut problems = Vec::new();
+    for (index, (key, name)) in named.iter().enumerate() {
+        let path = format!("queues.{key}");
+        if name.is_empty() {
+            if key.ends_with(".name") {
+                problems.push(Problem::new(place(&path), format!("`{path}` must not be empty")));
+            }
+            continue;
+        }
+        let earlier = named.iter().take(index).find(|(_, other)| other == name);
+        if let Some((other, _)) = earlier {
+            let message = format!("`{path}` and `queues.{other}` are both `{name}`: every queue needs its own name");
+            let at = if place(&path) == Place::Unset { place(&format!("queues.{other}")) } else { place(&path) };
+            problems.push(Problem::new(at, message));
+        }
+    }
+    problems
+}
