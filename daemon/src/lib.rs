@@ -1,1 +1,7 @@
-//! nexusd.
+//! The Nexus daemon. `main.rs` parses the command line; everything else is named here so that tests
+//! and benches reach it.
+
+pub mod config;
+pub mod domain;
+pub mod queue;
+pub mod store;

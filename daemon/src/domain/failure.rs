@@ -1,0 +1,75 @@
+//! Why something failed, and what that means for trying again.
+
+use serde::{Deserialize, Serialize};
+
+super::words! {
+    /// The kinds of failure of a stage, as `error_info.kind` says it.
+    FailureKind {
+        /// May pass by itself.
+        Transient = "transient",
+        /// Will fail again.
+        Permanent = "permanent",
+        /// The requirement or its parameters are at fault.
+        InvalidInput = "invalid_input",
+        /// Took longer than its limit.
+        Timeout = "timeout",
+        /// Plugin code panicked.
+        Panic = "panic",
+        /// Ended because it was asked to.
+        Cancelled = "cancelled",
+        /// The plugin broke the interface's rules or did not end when cancelled.
+        Plugin = "plugin",
+        /// The daemon's own surroundings (disk, store).
+        Infrastructure = "infrastructure",
+    }
+}
+
+impl FailureKind {
+    /// Whether another attempt can succeed.
+    #[must_use]
+    pub const fn retryable(self) -> bool {
+        match self {
+            Self::Transient | Self::Timeout | Self::Panic | Self::Plugin | Self::Infrastructure => true,
+            Self::Permanent | Self::InvalidInput | Self::Cancelled => false,
+        }
+    }
+}
+
+/// A failed attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// Decides about the retry.
+    pub kind: FailureKind,
+    /// For the user.
+    pub message: String,
+    /// For the operator.
+    #[serde(default)]
+    pub details: Option<String>,
+}
+
+impl Failure {
+    /// A failure without details.
+    #[must_use]
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), details: None }
+    }
+}
+
+/// `error_info` of a failed project.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorInfo {
+    /// The stage that failed; absent when the build failed outside of a stage.
+    #[serde(default)]
+    pub stage: Option<String>,
+    /// What kind of failure.
+    pub kind: FailureKind,
+    /// What happened and what to do.
+    pub message: String,
+    /// More for the operator.
+    #[serde(default)]
+    pub details: Option<String>,
+    /// The attempt that failed last, from 1.
+    #[serde(default)]
+    pub attempt: u32,
+}

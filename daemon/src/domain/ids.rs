@@ -1,0 +1,163 @@
+//! Identifiers. A type each, so that a task's id cannot stand where a project's belongs.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Longest accepted identifier, in bytes.
+const MAX_LEN: usize = 128;
+
+/// A text that cannot be an identifier.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an identifier: 1 to 128 letters, digits, '-', '_', '.' or ':' are allowed")]
+pub struct InvalidId;
+
+fn check(text: &str) -> Result<(), InvalidId> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':');
+    // "." and ".." would name folders.
+    if text.is_empty() || text.len() > MAX_LEN || !text.bytes().all(allowed) || text.starts_with('.') {
+        return Err(InvalidId);
+    }
+    Ok(())
+}
+
+macro_rules! id {
+    ($(#[$meta:meta])* $name:ident) => {
+        $(#[$meta])*
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The text of the identifier.
+            #[must_use]
+            pub fn as_str(&self) -> &str { &self.0 }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&self.0) }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&self.0) }
+        }
+        impl FromStr for $name {
+            type Err = InvalidId;
+            fn from_str(text: &str) -> Result<Self, InvalidId> { check(text)?; Ok(Self(text.into())) }
+        }
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> { s.serialize_str(&self.0) }
+        }
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+/// `prefix` and 12 random hexadecimal digits, as the original makes its ids.
+fn twelve_hex(prefix: &str) -> Arc<str> {
+    let bits = rand::random::<u64>() & 0xffff_ffff_ffff;
+    format!("{prefix}{bits:012x}").into()
+}
+
+id!(/** `proj_<12 hex>`. */ ProjectId);
+id!(/** `task_<12 hex>`. */ TaskId);
+id!(/** `agent_<12 hex>`. */ AgentId);
+id!(/** `inv_<12 hex>`. */ InvocationId);
+id!(/** `sess-<uuid>`: long enough for AgentCore, which wants 33 characters. */ SessionId);
+id!(/** A ULID: sorts by time within a session. */ MessageId);
+id!(/** A daemon, among all that share a backend: `<host>-<pid>-<random>`. */ WorkerId);
+
+impl ProjectId {
+    /// A new random id.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(twelve_hex("proj_"))
+    }
+}
+
+impl TaskId {
+    /// A new random id.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(twelve_hex("task_"))
+    }
+}
+
+impl AgentId {
+    /// A new random id.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(twelve_hex("agent_"))
+    }
+
+    /// The id of the agent that project `project` makes. Derived, so that a build that is run again
+    /// after a crash finds its own agent instead of registering a second one.
+    #[must_use]
+    pub fn of_project(project: &ProjectId) -> Self {
+        let tail = project.as_str().strip_prefix("proj_").unwrap_or(project.as_str());
+        Self(format!("agent_{tail}").into())
+    }
+}
+
+impl InvocationId {
+    /// A new random id.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(twelve_hex("inv_"))
+    }
+}
+
+impl SessionId {
+    /// A new random id (a version 4 UUID behind the prefix).
+    #[must_use]
+    pub fn generate() -> Self {
+        let bits = (rand::random::<u128>() & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
+        let (a, b, c) = (bits >> 96, (bits >> 80) & 0xffff, (bits >> 64) & 0xffff);
+        let (d, e) = ((bits >> 48) & 0xffff, bits & 0xffff_ffff_ffff);
+        Self(format!("sess-{a:08x}-{b:04x}-{c:04x}-{d:04x}-{e:012x}").into())
+    }
+}
+
+impl MessageId {
+    /// Wraps a ULID.
+    #[must_use]
+    pub fn from_ulid(ulid: ulid::Ulid) -> Self {
+        Self(ulid.to_string().into())
+    }
+}
+
+impl WorkerId {
+    /// This process: host name, process id and a random part, for the start after this one.
+    #[must_use]
+    pub fn for_process(host: &str) -> Self {
+        let host: String = host.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(40).collect();
+        Self(format!("w-{host}-{}-{:08x}", std::process::id(), rand::random::<u32>()).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generated_ids_have_their_documented_form() {
+        assert_eq!(ProjectId::generate().as_str().len(), "proj_".len() + 12);
+        assert!(SessionId::generate().as_str().len() >= 33);
+        assert_eq!(SessionId::generate().as_str().split('-').count(), 6);
+    }
+
+    #[test]
+    fn a_path_is_no_id() {
+        for bad in ["", "..", ".", "a/b", "a\\b", "a b", "a\n", "ü", "../x", &"x".repeat(129)] {
+            assert_eq!(bad.parse::<ProjectId>(), Err(InvalidId), "{bad:?}");
+        }
+        assert!("proj_0123456789ab".parse::<ProjectId>().is_ok());
+    }
+
+    #[test]
+    fn the_agent_of_a_project_is_always_the_same() {
+        let project: ProjectId = "proj_0123456789ab".parse().unwrap();
+        assert_eq!(AgentId::of_project(&project).as_str(), "agent_0123456789ab");
+    }
+}

@@ -1,0 +1,79 @@
+//! What the daemon is about, as pure data and functions: no runtime, no storage, no network.
+//!
+//! Strings exist only at the edges (store, API, queue); in here a status is an enum, an id a type and
+//! a change of state the result of one function per machine in [`transition`].
+
+pub mod agent;
+pub mod control;
+pub mod event;
+pub mod failure;
+pub mod ids;
+pub mod plan;
+pub mod project;
+pub mod session;
+pub mod stage;
+pub mod task;
+pub mod text;
+pub mod time;
+pub mod transition;
+pub mod workflow;
+
+/// Declares a status enum with its stored word for every variant.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name { $($(#[$vmeta])* $variant),+ }
+
+        impl $name {
+            /// Every variant, in declaration order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word used in tables, messages and JSON.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::domain::UnknownWord;
+            fn from_str(word: &str) -> Result<Self, Self::Err> {
+                match word {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err($crate::domain::UnknownWord { what: stringify!($name), word: word.to_owned() }),
+                }
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                s.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                let word = std::borrow::Cow::<'de, str>::deserialize(d)?;
+                word.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+/// A stored word that is none of its enum's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{word:?} is no {what}")]
+pub struct UnknownWord {
+    /// The enum.
+    pub what: &'static str,
+    /// What was found.
+    pub word: String,
+}

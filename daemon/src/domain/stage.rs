@@ -1,0 +1,169 @@
+//! A stage of a project: one row of `nexus_stages`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{failure::Failure, ids::ProjectId, project::StageFigures, time::Timestamp};
+
+super::words! {
+    /// Where a stage is (SPEC: `nexus_stages.status`).
+    StageStatus {
+        /// Waits for its prerequisites.
+        Pending = "pending",
+        /// An attempt runs.
+        Running = "running",
+        /// Done.
+        Completed = "completed",
+        /// Failed for good, or cut off by stop or cancel.
+        Failed = "failed",
+        /// Not needed.
+        Skipped = "skipped",
+    }
+}
+
+impl StageStatus {
+    /// Whether stages that need this one may begin.
+    #[must_use]
+    pub const fn is_satisfied(self) -> bool {
+        matches!(self, Self::Completed | Self::Skipped)
+    }
+}
+
+/// A file that a stage made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GeneratedFile {
+    /// Relative to the project's folder, `/` as separator.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256, hexadecimal.
+    pub checksum: String,
+    /// When it was written.
+    pub last_modified: Timestamp,
+}
+
+/// A row of `nexus_stages`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Stage {
+    /// Partition key.
+    pub project_id: ProjectId,
+    /// Sort key.
+    pub stage_name: String,
+    /// Place in the workflow, from 1.
+    pub stage_number: u32,
+    /// For people, in Chinese (SPEC section 3).
+    pub display_name: String,
+    /// For people, in English.
+    pub display_name_en: String,
+    /// Where it is.
+    pub status: StageStatus,
+    /// The handler that runs it, `plugin/handler`.
+    pub agent_name: Option<String>,
+    /// Begin of the last attempt.
+    pub started_at: Option<Timestamp>,
+    /// End of the last attempt.
+    pub completed_at: Option<Timestamp>,
+    /// Of the last attempt.
+    pub duration_seconds: Option<f64>,
+    /// Tokens read.
+    pub input_tokens: Option<u64>,
+    /// Tokens written.
+    pub output_tokens: Option<u64>,
+    /// Tool calls.
+    pub tool_calls: Option<u64>,
+    /// What later stages read.
+    pub output_data: Option<Value>,
+    /// Why it failed.
+    pub error_message: Option<String>,
+    /// Last lines of its log.
+    pub logs: Vec<String>,
+    /// Its document, relative to the project's folder.
+    pub doc_path: Option<String>,
+    /// The document's content.
+    pub agent_output_content: Option<String>,
+    /// Where the content is when it is too large for the row.
+    pub agent_output_s3_ref: Option<String>,
+    /// Files it made.
+    pub generated_files: Vec<GeneratedFile>,
+    /// The original's structured design.
+    pub design_document: Option<Value>,
+    /// Free figures: `model_id`, `cost_usd`, `attempts`.
+    pub metrics: Option<Value>,
+    /// Attempts begun, over all builds of the project; fences late writes (the daemon's own attribute).
+    pub attempt: u32,
+}
+
+impl Stage {
+    /// A stage that has not begun.
+    #[must_use]
+    pub fn pending(project_id: ProjectId, spec: &super::workflow::StageSpec, number: u32) -> Self {
+        Self {
+            project_id,
+            stage_name: spec.name.clone(),
+            stage_number: number,
+            display_name: spec.display_name.clone(),
+            display_name_en: spec.display_name_en.clone(),
+            status: StageStatus::Pending,
+            agent_name: Some(spec.handler.clone()),
+            started_at: None,
+            completed_at: None,
+            duration_seconds: None,
+            input_tokens: None,
+            output_tokens: None,
+            tool_calls: None,
+            output_data: None,
+            error_message: None,
+            logs: Vec::new(),
+            doc_path: None,
+            agent_output_content: None,
+            agent_output_s3_ref: None,
+            generated_files: Vec::new(),
+            design_document: None,
+            metrics: None,
+            attempt: 0,
+        }
+    }
+}
+
+/// How an attempt of a stage ended, with all that is kept of it.
+#[derive(Clone, Debug)]
+pub struct StageEnd {
+    /// Which stage.
+    pub stage_name: String,
+    /// The attempt that ends; refused when the stored one is another.
+    pub attempt: u32,
+    /// Completed, skipped or failed.
+    pub outcome: StageOutcome,
+    /// When.
+    pub ended_at: Timestamp,
+    /// Tokens, calls, time, cost.
+    pub figures: StageFigures,
+    /// Which model, when one was used.
+    pub model_id: Option<String>,
+    /// Last lines of the log, bounded.
+    pub logs: Vec<String>,
+}
+
+/// The three ends of a stage.
+#[derive(Clone, Debug)]
+pub enum StageOutcome {
+    /// Done.
+    Completed(Box<StageProduct>),
+    /// Nothing to do.
+    Skipped(Box<StageProduct>),
+    /// Failed for good.
+    Failed(Failure),
+}
+
+/// What a completed stage leaves in its row.
+#[derive(Clone, Debug, Default)]
+pub struct StageProduct {
+    /// `output_data`.
+    pub output: Value,
+    /// `doc_path`.
+    pub doc_path: Option<String>,
+    /// `agent_output_content`.
+    pub content: Option<String>,
+    /// `generated_files`.
+    pub files: Vec<GeneratedFile>,
+}

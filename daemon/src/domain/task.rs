@@ -1,0 +1,95 @@
+//! A task: a row of `nexus_tasks`, and the lease that the one who works on it holds.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{
+    ids::{ProjectId, TaskId, WorkerId},
+    project::Priority,
+    time::Timestamp,
+};
+
+super::words! {
+    /// What a task does.
+    TaskType {
+        /// Walk a project through its workflow.
+        BuildAgent = "build_agent",
+        /// Deploy a finished agent.
+        DeployAgent = "deploy_agent",
+        /// Ask an agent (the original's; never queued by the daemon).
+        InvokeAgent = "invoke_agent",
+    }
+}
+
+super::words! {
+    /// Where a task is.
+    TaskStatus {
+        /// Written, its message not yet sent.
+        Pending = "pending",
+        /// Its message is in the queue.
+        Queued = "queued",
+        /// A worker holds its lease.
+        Running = "running",
+        /// Done.
+        Completed = "completed",
+        /// Failed for good.
+        Failed = "failed",
+        /// Withdrawn: its message does nothing any more.
+        Cancelled = "cancelled",
+    }
+}
+
+impl TaskStatus {
+    /// Whether its message, should it come again, is to be deleted unread.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+}
+
+/// A row of `nexus_tasks`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Task {
+    /// Key.
+    pub task_id: TaskId,
+    /// What it does.
+    pub task_type: TaskType,
+    /// For whom.
+    pub project_id: ProjectId,
+    /// Where it is.
+    pub status: TaskStatus,
+    /// Order in the queue.
+    pub priority: Priority,
+    /// What the message says.
+    pub payload: Value,
+    /// What came out.
+    pub result: Option<Value>,
+    /// Why it failed.
+    pub error_message: Option<String>,
+    /// Claims after the first: redeliveries and take-overs.
+    pub retry_count: u32,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// First claimed.
+    pub started_at: Option<Timestamp>,
+    /// Ended.
+    pub completed_at: Option<Timestamp>,
+    /// Who works on it, or did last.
+    pub worker_id: Option<WorkerId>,
+    /// Last change.
+    pub updated_at: Timestamp,
+}
+
+/// The right to work on a task. `epoch` grows with every claim, so a write under an older lease is
+/// recognised and refused (fencing).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The task.
+    pub task_id: TaskId,
+    /// Its project.
+    pub project_id: ProjectId,
+    /// The holder.
+    pub worker_id: WorkerId,
+    /// Number of the claim, from 1.
+    pub epoch: u32,
+}

@@ -1,0 +1,246 @@
+//! The state machines: one pure function each. What is not written here cannot happen.
+
+use super::{
+    agent::AgentStatus,
+    control::{ControlAction, ControlStatus},
+    project::ProjectStatus,
+    stage::StageStatus,
+    task::TaskStatus,
+};
+
+/// An event that the state does not allow.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{event} is not possible while {machine} is {state}")]
+pub struct IllegalTransition {
+    /// Which machine.
+    pub machine: &'static str,
+    /// Where it is.
+    pub state: &'static str,
+    /// What was asked.
+    pub event: &'static str,
+}
+
+/// A project's two state words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProjectState {
+    /// What it does.
+    pub status: ProjectStatus,
+    /// What its user wants.
+    pub control: ControlStatus,
+}
+
+/// What happens to a project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProjectEvent {
+    /// Its message is in the queue.
+    Queued,
+    /// A worker took its task, for the first time or over from another.
+    Claimed,
+    /// No stage runs any more and a pause is asked for.
+    PauseReached,
+    /// Every stage is done.
+    Completed,
+    /// A stage failed for good.
+    Failed,
+    /// Its user asks for something.
+    Control(ControlAction),
+}
+
+impl ProjectEvent {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queueing",
+            Self::Claimed => "claiming",
+            Self::PauseReached => "pausing",
+            Self::Completed => "completing",
+            Self::Failed => "failing",
+            Self::Control(action) => action.as_str(),
+        }
+    }
+}
+
+/// What must be done beside writing the new state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The current task is cancelled; its message does nothing any more.
+    WithdrawTask,
+    /// The running stages end now.
+    CancelRunningStages,
+    /// No further stage begins.
+    HoldAfterRunningStages,
+    /// A new task is written and queued.
+    QueueTask,
+    /// The stages from the restart point on go back to pending.
+    ResetStages,
+}
+
+/// The project machine.
+///
+/// # Errors
+/// The event is not possible in this state; nothing changes.
+pub fn project(state: ProjectState, event: ProjectEvent) -> Result<(ProjectState, Vec<Effect>), IllegalTransition> {
+    use ControlStatus as C;
+    use Effect::{CancelRunningStages, HoldAfterRunningStages, QueueTask, ResetStages, WithdrawTask};
+    use ProjectEvent as E;
+    use ProjectStatus as S;
+
+    let to = |status, control, effects: &[Effect]| Ok((ProjectState { status, control }, effects.to_vec()));
+    let control = state.control;
+    match (state.status, event) {
+        (S::Pending, E::Queued) => to(S::Queued, control, &[]),
+        (S::Pending | S::Queued | S::Building, E::Claimed) => to(S::Building, control, &[]),
+        (S::Building, E::PauseReached) if control == C::Paused => to(S::Paused, C::Paused, &[]),
+        (S::Building, E::Completed) => to(S::Completed, C::Running, &[]),
+        (S::Building, E::Failed) => to(S::Failed, C::Running, &[]),
+
+        (S::Pending | S::Queued, E::Control(ControlAction::Pause)) => to(S::Paused, C::Paused, &[WithdrawTask]),
+        (S::Building, E::Control(ControlAction::Pause)) => to(S::Building, C::Paused, &[HoldAfterRunningStages]),
+        (S::Paused, E::Control(ControlAction::Resume)) => to(S::Queued, C::Running, &[QueueTask]),
+        (S::Pending | S::Queued | S::Paused, E::Control(ControlAction::Stop)) => {
+            to(S::Cancelled, C::Stopped, &[WithdrawTask])
+        }
+        (S::Building, E::Control(ControlAction::Stop)) => {
+            to(S::Cancelled, C::Stopped, &[WithdrawTask, CancelRunningStages])
+        }
+        (S::Pending | S::Queued | S::Paused, E::Control(ControlAction::Cancel)) => {
+            to(S::Cancelled, C::Cancelled, &[WithdrawTask])
+        }
+        (S::Building, E::Control(ControlAction::Cancel)) => {
+            to(S::Cancelled, C::Cancelled, &[WithdrawTask, CancelRunningStages])
+        }
+        (S::Completed | S::Failed | S::Cancelled | S::Paused, E::Control(ControlAction::Restart)) => {
+            to(S::Queued, C::Running, &[ResetStages, QueueTask])
+        }
+        _ => Err(IllegalTransition { machine: "project", state: state.status.as_str(), event: event.name() }),
+    }
+}
+
+/// The control requests that [`project`] would accept in this state.
+#[must_use]
+pub fn allowed_actions(state: ProjectState) -> Vec<ControlAction> {
+    let allowed = |a: &ControlAction| project(state, ProjectEvent::Control(*a)).is_ok();
+    ControlAction::ALL.iter().copied().filter(allowed).collect()
+}
+
+/// What happens to a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StageEvent {
+    /// An attempt begins, also after one that was cut off or failed.
+    Begin,
+    /// The attempt succeeded.
+    Complete,
+    /// Nothing to do, or optional and failed.
+    Skip,
+    /// The attempt failed for good, or was stopped.
+    Fail,
+    /// A restart sets it back.
+    Reset,
+}
+
+/// The stage machine.
+///
+/// # Errors
+/// The event is not possible in this state.
+pub fn stage(state: StageStatus, event: StageEvent) -> Result<StageStatus, IllegalTransition> {
+    use StageStatus as S;
+    match (state, event) {
+        (S::Pending | S::Failed | S::Running, StageEvent::Begin) => Ok(S::Running),
+        (S::Running, StageEvent::Complete) => Ok(S::Completed),
+        (S::Running | S::Pending, StageEvent::Skip) => Ok(S::Skipped),
+        (S::Running, StageEvent::Fail) => Ok(S::Failed),
+        (_, StageEvent::Reset) => Ok(S::Pending),
+        _ => {
+            let event = match event {
+                StageEvent::Begin => "beginning",
+                StageEvent::Complete => "completing",
+                StageEvent::Skip => "skipping",
+                StageEvent::Fail => "failing",
+                StageEvent::Reset => "resetting",
+            };
+            Err(IllegalTransition { machine: "stage", state: state.as_str(), event })
+        }
+    }
+}
+
+/// What happens to a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskEvent {
+    /// Its message was sent.
+    Queue,
+    /// A worker took the lease, also over from one whose lease ended.
+    Claim,
+    /// A worker gave the lease back; the message will come again.
+    Release,
+    /// Done.
+    Complete,
+    /// Failed for good.
+    Fail,
+    /// Withdrawn by a control request.
+    Cancel,
+}
+
+/// The task machine.
+///
+/// # Errors
+/// The event is not possible in this state.
+pub fn task(state: TaskStatus, event: TaskEvent) -> Result<TaskStatus, IllegalTransition> {
+    use TaskStatus as S;
+    match (state, event) {
+        (S::Pending, TaskEvent::Queue) | (S::Running, TaskEvent::Release) => Ok(S::Queued),
+        (S::Pending | S::Queued | S::Running, TaskEvent::Claim) => Ok(S::Running),
+        (S::Running, TaskEvent::Complete) => Ok(S::Completed),
+        (S::Pending | S::Queued | S::Running, TaskEvent::Fail) => Ok(S::Failed),
+        (S::Pending | S::Queued | S::Running, TaskEvent::Cancel) => Ok(S::Cancelled),
+        _ => {
+            let event = match event {
+                TaskEvent::Queue => "queueing",
+                TaskEvent::Claim => "claiming",
+                TaskEvent::Release => "releasing",
+                TaskEvent::Complete => "completing",
+                TaskEvent::Fail => "failing",
+                TaskEvent::Cancel => "cancelling",
+            };
+            Err(IllegalTransition { machine: "task", state: state.as_str(), event })
+        }
+    }
+}
+
+/// What happens to an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AgentEvent {
+    /// A deploy task was queued or begins.
+    Deploy,
+    /// The deployment succeeded, or the agent is put back in service.
+    Run,
+    /// Taken out of service.
+    TakeOffline,
+    /// The deployment failed.
+    Fail,
+}
+
+/// The agent machine.
+///
+/// # Errors
+/// The event is not possible in this state.
+pub fn agent(state: AgentStatus, event: AgentEvent) -> Result<AgentStatus, IllegalTransition> {
+    use AgentStatus as S;
+    match (state, event) {
+        (_, AgentEvent::Deploy) => Ok(S::Deploying),
+        (S::Deploying | S::Offline | S::Error | S::Running, AgentEvent::Run) => Ok(S::Running),
+        (S::Running | S::Offline | S::Error, AgentEvent::TakeOffline) => Ok(S::Offline),
+        (S::Building | S::Deploying | S::Running | S::Error, AgentEvent::Fail) => Ok(S::Error),
+        _ => {
+            let event = match event {
+                AgentEvent::Deploy => "deploying",
+                AgentEvent::Run => "running",
+                AgentEvent::TakeOffline => "taking offline",
+                AgentEvent::Fail => "failing",
+            };
+            Err(IllegalTransition { machine: "agent", state: state.as_str(), event })
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "transition_tests.rs"]
+mod tests;

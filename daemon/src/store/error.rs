@@ -1,0 +1,73 @@
+//! Why a store call failed.
+
+use serde_json::Value;
+
+/// Kinds of store failure, as callers must tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StoreErrorKind {
+    /// The thing is not there.
+    NotFound,
+    /// The thing is there already.
+    Conflict,
+    /// The state does not allow it.
+    Illegal,
+    /// The request itself is wrong.
+    Invalid,
+    /// The lease is no longer held.
+    Fenced,
+    /// The store cannot do it now: locked, full, away, closed.
+    Unavailable,
+    /// What is stored cannot be read.
+    Corrupt,
+}
+
+/// A failed store call. The message is for people and holds no SQL and no path.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct StoreError {
+    kind: StoreErrorKind,
+    message: String,
+    details: Option<Value>,
+    #[source]
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl StoreError {
+    /// An error without a cause.
+    #[must_use]
+    pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), details: None, source: None }
+    }
+
+    /// Adds the cause, for the log.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Adds facts for the caller (state, allowed actions).
+    #[must_use]
+    pub fn with_details(mut self, details: Value) -> Self {
+        self.details = Some(details);
+        self
+    }
+
+    /// Which kind.
+    #[must_use]
+    pub const fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+
+    /// Facts for the caller.
+    #[must_use]
+    pub const fn details(&self) -> Option<&Value> {
+        self.details.as_ref()
+    }
+
+    /// Whether the same call can succeed later.
+    #[must_use]
+    pub const fn retryable(&self) -> bool {
+        matches!(self.kind, StoreErrorKind::Unavailable)
+    }
+}

@@ -1,0 +1,201 @@
+//! Storage, by what the daemon does with it: every method of [`Store`] is one atomic use case.
+//!
+//! A backend answers a write only when it is durable. One contract suite (`tests/store_contract/`)
+//! runs over every backend.
+
+mod error;
+mod model;
+pub mod sqlite;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+pub use error::{StoreError, StoreErrorKind};
+pub use model::*;
+use serde_json::Value;
+
+use crate::{
+    domain::{
+        agent::{Agent, AgentStatus, Invocation},
+        control::{ControlApplied, ControlRequest},
+        event::{NewEvent, ProjectEvent},
+        ids::{AgentId, ProjectId, SessionId, TaskId},
+        project::{Project, ProjectSummary},
+        session::{Message, Session},
+        stage::Stage,
+        task::{Lease, Task},
+        time::Timestamp,
+        workflow::Workflows,
+    },
+    queue::Receipt,
+};
+
+/// Result of a store call.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Is told of every project event in the order of the commits, after the commit. Must not block:
+/// it runs on the store's writer.
+pub trait EventSink: Send + Sync + 'static {
+    /// Events of one or more projects, each project's in order.
+    fn committed(&self, events: &[ProjectEvent]);
+}
+
+/// The daemon's memory.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    // --- projects -------------------------------------------------------------------------------
+
+    /// Writes project, stages, task and queue message as one unit, with the first `project` event.
+    async fn create_project(&self, new: NewProject) -> Result<()>;
+
+    /// One project.
+    async fn project(&self, id: &ProjectId) -> Result<Option<Project>>;
+
+    /// One project with its stages in order and the number of its agents, read at one moment.
+    async fn project_detail(&self, id: &ProjectId) -> Result<Option<ProjectDetail>>;
+
+    /// Newest first unless `filter.sort` says otherwise; filters apply before the page.
+    async fn list_projects(&self, filter: &ProjectFilter, page: &PageRequest) -> Result<Page<ProjectSummary>>;
+
+    /// Stages in order; empty for an unknown project.
+    async fn stages(&self, id: &ProjectId) -> Result<Vec<Stage>>;
+
+    /// Removes a project with its stages, tasks, messages in the queue and events, and its agents with
+    /// their sessions, messages and invocations when `with_agents`; agents that stay lose their
+    /// `project_id`. `None` when unknown. A running build is fenced off: its next write is refused.
+    async fn delete_project(&self, id: &ProjectId, with_agents: bool) -> Result<Option<DeletedProject>>;
+
+    // --- the build ------------------------------------------------------------------------------
+
+    /// Takes the lease of a build task and begins the stages that are ready, in one unit.
+    ///
+    /// What a former owner left `running` begins again. The project becomes `building`.
+    async fn claim_build(&self, claim: ClaimBuild, workflows: Arc<Workflows>) -> Result<Claim>;
+
+    /// Ends stages and begins others, in one unit, under the lease. When the project's user asked for
+    /// a pause, nothing begins, and once `still_running` is 0 the project is paused and the task ended.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Fenced`] when the lease is no longer held: drop everything about the build.
+    async fn advance_build(&self, lease: &Lease, step: BuildStep) -> Result<BuildProgress>;
+
+    /// Begins a further attempt of stages after a failure, under the lease; keeps the failure's text
+    /// in the stage's log.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Fenced`] as above.
+    async fn retry_stage(&self, lease: &Lease, retry: StageRetry) -> Result<u32>;
+
+    /// Extends leases; answers for each whether it is still held and what the user wants by now.
+    async fn extend_leases(&self, leases: &[Lease], until: Timestamp) -> Result<Vec<LeaseState>>;
+
+    /// Gives a lease back at once: the task is queued again and, on a backend that holds the queue
+    /// too, its message visible at once. Stages that were running go back to pending.
+    async fn release_lease(&self, lease: &Lease, receipt: Option<&Receipt>) -> Result<()>;
+
+    /// Marks a task and its project failed although nobody holds its lease (dead letter, expired).
+    async fn fail_task(&self, task: &TaskId, reason: crate::domain::failure::ErrorInfo) -> Result<()>;
+
+    /// Tasks written but never queued, and leases that ended without a word, oldest first.
+    async fn stranded_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>>;
+
+    /// Writes the queue message of a stranded task (again).
+    async fn requeue_task(&self, task: &TaskId) -> Result<()>;
+
+    // --- control, events, tasks -----------------------------------------------------------------
+
+    /// Applies a control request in one unit, by the project machine of `domain::transition`.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::NotFound`]; [`StoreErrorKind::Illegal`] with the state and the allowed
+    /// actions; [`StoreErrorKind::Invalid`] for an unknown `from_stage`.
+    async fn control(
+        &self,
+        id: &ProjectId,
+        request: ControlRequest,
+        workflows: Arc<Workflows>,
+    ) -> Result<ControlApplied>;
+
+    /// Appends events that belong to no state change (logs, text, tools). May be committed together
+    /// with later writes, within 50 ms; the sink hears of them when they are durable.
+    async fn append_events(&self, project: &ProjectId, events: Vec<NewEvent>) -> Result<()>;
+
+    /// Committed events behind `after`, in order. The first one's `seq` is above `after + 1` when older
+    /// ones were cleaned away.
+    async fn events_after(&self, project: &ProjectId, after: u64, limit: usize) -> Result<Vec<ProjectEvent>>;
+
+    /// One task.
+    async fn task(&self, id: &TaskId) -> Result<Option<Task>>;
+
+    /// Tasks, newest first.
+    async fn list_tasks(&self, filter: &TaskFilter, page: &PageRequest) -> Result<Page<Task>>;
+
+    // --- agents ---------------------------------------------------------------------------------
+
+    /// Takes the lease of a deploy task; the agent becomes `deploying`.
+    async fn claim_deploy(&self, claim: ClaimBuild) -> Result<DeployClaim>;
+
+    /// Ends a deploy task under its lease: the agent becomes `running` or `error`.
+    async fn finish_deploy(&self, lease: &Lease, end: DeployEnd) -> Result<()>;
+
+    /// One agent.
+    async fn agent(&self, id: &AgentId) -> Result<Option<Agent>>;
+
+    /// Agents, newest first.
+    async fn list_agents(&self, filter: &AgentFilter, page: &PageRequest) -> Result<Page<Agent>>;
+
+    /// Changes an agent's state by the agent machine.
+    async fn set_agent_status(&self, id: &AgentId, status: AgentStatus, error: Option<String>)
+    -> Result<Option<Agent>>;
+
+    /// Removes an agent with its sessions, messages and invocations; answers what went.
+    async fn delete_agent(&self, id: &AgentId) -> Result<Option<DeletedAgent>>;
+
+    /// Writes an invocation and moves the agent's figures, in one unit.
+    async fn record_invocation(&self, invocation: Invocation) -> Result<()>;
+
+    // --- sessions -------------------------------------------------------------------------------
+
+    /// Writes a session.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::NotFound`] when the agent is unknown.
+    async fn create_session(&self, session: Session) -> Result<()>;
+
+    /// One session.
+    async fn session(&self, id: &SessionId) -> Result<Option<Session>>;
+
+    /// An agent's sessions, newest `last_active_at` first.
+    async fn list_sessions(&self, agent: &AgentId, limit: usize) -> Result<Vec<Session>>;
+
+    /// Removes a session with its messages; answers how many those were.
+    async fn delete_session(&self, id: &SessionId) -> Result<Option<u64>>;
+
+    /// Appends a message, counts it, moves `last_active_at`, and names an unnamed session after its
+    /// first user message (30 characters and `...`), in one unit. The store makes the message's id, so
+    /// that ids sort in the order of the commits.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::NotFound`] when the session is unknown.
+    async fn append_message(&self, message: NewMessage) -> Result<Message>;
+
+    /// Messages oldest first; the limit keeps the newest of those between `after` and `before`.
+    async fn messages(&self, session: &SessionId, range: &MessageRange) -> Result<Vec<Message>>;
+
+    // --- housekeeping ---------------------------------------------------------------------------
+
+    /// Answers when the store can write.
+    async fn ping(&self) -> Result<()>;
+
+    /// Counts for the metrics page.
+    async fn counts(&self) -> Result<StoreCounts>;
+
+    /// Removes what is older than its retention (events of ended projects); answers how many rows.
+    async fn clean(&self, older_than: Duration) -> Result<u64>;
+
+    /// Writes what is still deferred and closes. Later calls fail.
+    async fn close(&self) -> Result<()>;
+
+    /// For diagnostics at `GET /api/v2/system`: kind, file or region, schema version.
+    fn describe(&self) -> Value;
+}

@@ -1,0 +1,314 @@
+//! Arguments and answers of the store's use cases.
+
+use serde_json::Value;
+
+use crate::{
+    domain::{
+        agent::{Agent, AgentStatus, NewAgent},
+        control::ControlStatus,
+        event::NewEvent,
+        failure::{ErrorInfo, Failure},
+        ids::{AgentId, ProjectId, SessionId, TaskId, WorkerId},
+        project::{AggregatedMetrics, Project, ProjectStatus},
+        session::Role,
+        stage::{Stage, StageEnd},
+        task::{Lease, TaskStatus, TaskType},
+        time::Timestamp,
+    },
+    queue::Receipt,
+};
+
+/// A project to be written with its stages, task and message.
+#[derive(Clone, Debug)]
+pub struct NewProject {
+    /// With `task_id` set and status `queued` on a backend that holds the queue too.
+    pub project: Project,
+    /// All pending.
+    pub stages: Vec<Stage>,
+}
+
+/// A project with all that its page shows.
+#[derive(Clone, Debug)]
+pub struct ProjectDetail {
+    /// The project.
+    pub project: Project,
+    /// Its stages in order.
+    pub stages: Vec<Stage>,
+    /// How many agents came out of it.
+    pub agent_count: u64,
+}
+
+/// Which projects.
+#[derive(Clone, Debug, Default)]
+pub struct ProjectFilter {
+    /// Only these.
+    pub status: Option<ProjectStatus>,
+    /// Only this user's.
+    pub user_id: Option<String>,
+    /// Only with this tag.
+    pub tag: Option<String>,
+    /// Only with this text in name or requirement, case folded.
+    pub q: Option<String>,
+    /// Order.
+    pub sort: ProjectSort,
+}
+
+/// Orders of the project list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProjectSort {
+    /// By `created_at`, newest first.
+    #[default]
+    Newest,
+    /// By `created_at`, oldest first.
+    Oldest,
+    /// By `updated_at`, newest first.
+    RecentlyUpdated,
+    /// By name.
+    Name,
+}
+
+/// Which page: by number, or behind an opaque cursor of the page before.
+#[derive(Clone, Debug)]
+pub struct PageRequest {
+    /// From 1; ignored when `cursor` is set.
+    pub page: u64,
+    /// Rows per page.
+    pub limit: u64,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
+}
+
+/// A page of rows.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// Rows in all pages together.
+    pub total: u64,
+    /// Where the next page begins; none on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// What went with a project.
+#[derive(Clone, Debug, Default)]
+pub struct DeletedProject {
+    /// The build task that was still open; its owner must be told.
+    pub open_task: Option<TaskId>,
+    /// Agents that were removed too; they must be undeployed.
+    pub agents: Vec<Agent>,
+}
+
+/// What went with an agent.
+#[derive(Clone, Debug)]
+pub struct DeletedAgent {
+    /// The record as it was.
+    pub agent: Agent,
+    /// Sessions removed.
+    pub sessions: u64,
+    /// Messages removed.
+    pub messages: u64,
+    /// Invocations removed.
+    pub invocations: u64,
+}
+
+/// Who wants which task, until when.
+#[derive(Clone, Debug)]
+pub struct ClaimBuild {
+    /// The task of the message. The original's messages may lack it: then the project's current task.
+    pub task_id: Option<TaskId>,
+    /// The project of the message.
+    pub project_id: ProjectId,
+    /// Who claims.
+    pub worker_id: WorkerId,
+    /// When the lease ends unless extended.
+    pub lease_until: Timestamp,
+    /// Stages that may run side by side.
+    pub parallel: usize,
+}
+
+/// The answer to a claim.
+#[derive(Debug)]
+pub enum Claim {
+    /// The lease is held and the first stages are begun.
+    Claimed(Box<ClaimedBuild>),
+    /// The message is of no use (any more): delete it. Says why.
+    Obsolete(&'static str),
+    /// Another worker holds the lease until then: let the message come again.
+    HeldUntil(Timestamp),
+    /// The build cannot be worked on and was marked failed with this reason: delete the message.
+    Failed(ErrorInfo),
+}
+
+/// A build that is now ours.
+#[derive(Debug)]
+pub struct ClaimedBuild {
+    /// The right to write.
+    pub lease: Lease,
+    /// The project after the claim.
+    pub project: Project,
+    /// Its stages after the claim, those just begun `running` with their attempt number.
+    pub stages: Vec<Stage>,
+}
+
+/// One step of a build: what ended, what begins, and perhaps the end of it all.
+#[derive(Clone, Debug, Default)]
+pub struct BuildStep {
+    /// Stages that ended.
+    pub ended: Vec<StageEnd>,
+    /// Names of stages to begin, unless a pause is asked for.
+    pub begin: Vec<String>,
+    /// Stages that go on running beside.
+    pub still_running: usize,
+    /// Progress in percent after this step.
+    pub progress: f64,
+    /// Sums over the stages after this step.
+    pub aggregated: AggregatedMetrics,
+    /// The end of the build.
+    pub end: Option<BuildEnd>,
+    /// Deleted in the same unit when the build ends or is paused, on a backend that holds the queue too.
+    pub receipt: Option<Receipt>,
+    /// Further events of the ended stages, in order, written before the step's own.
+    pub events: Vec<NewEvent>,
+}
+
+/// How a build ends.
+#[derive(Clone, Debug)]
+pub enum BuildEnd {
+    /// Every stage is done. The agent is registered and, when its target deploys, a deploy task queued.
+    Completed {
+        /// The agent that came out.
+        agent: Option<Box<NewAgent>>,
+        /// Whether to queue its deployment; else it is registered `offline`.
+        deploy: bool,
+    },
+    /// A stage failed for good, or the build as a whole.
+    Failed(ErrorInfo),
+}
+
+/// What a step did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildProgress {
+    /// Begun stages with their attempt number, in the order of `begin`; empty when held.
+    pub begun: Vec<(String, u32)>,
+    /// The project now.
+    pub status: ProjectStatus,
+    /// What the user wants now.
+    pub control: ControlStatus,
+    /// Whether the message was deleted in the same unit.
+    pub message_deleted: bool,
+}
+
+/// A further attempt after a failure.
+#[derive(Clone, Debug)]
+pub struct StageRetry {
+    /// Which stage.
+    pub stage_name: String,
+    /// The attempt that failed.
+    pub failed_attempt: u32,
+    /// Why.
+    pub failure: Failure,
+}
+
+/// A lease as the store sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeaseState {
+    /// Whether it is still held.
+    pub held: bool,
+    /// What the project's user wants.
+    pub control: ControlStatus,
+}
+
+/// A task that nobody will come for.
+#[derive(Clone, Debug)]
+pub struct StrandedTask {
+    /// The task.
+    pub task_id: TaskId,
+    /// Its project.
+    pub project_id: ProjectId,
+    /// What it does.
+    pub task_type: TaskType,
+    /// `pending` (never queued) or `running` (its lease ended).
+    pub status: TaskStatus,
+}
+
+/// Which tasks.
+#[derive(Clone, Debug, Default)]
+pub struct TaskFilter {
+    /// Only in this state.
+    pub status: Option<TaskStatus>,
+    /// Only of this type.
+    pub task_type: Option<TaskType>,
+    /// Only of this project.
+    pub project_id: Option<ProjectId>,
+}
+
+/// Which agents.
+#[derive(Clone, Debug, Default)]
+pub struct AgentFilter {
+    /// Only in this state.
+    pub status: Option<AgentStatus>,
+    /// Only of this category.
+    pub category: Option<String>,
+    /// Only of this project.
+    pub project_id: Option<ProjectId>,
+}
+
+/// The answer to a claim of a deploy task.
+#[derive(Debug)]
+pub enum DeployClaim {
+    /// The lease is held; the agent as it is now.
+    Claimed {
+        /// The right to write.
+        lease: Lease,
+        /// Whom to deploy.
+        agent: Box<Agent>,
+    },
+    /// Of no use any more: delete the message.
+    Obsolete(&'static str),
+    /// Another worker holds the lease until then.
+    HeldUntil(Timestamp),
+}
+
+/// How a deployment ended.
+#[derive(Clone, Debug)]
+pub struct DeployEnd {
+    /// Whom.
+    pub agent_id: AgentId,
+    /// `Ok` with what the handler wants back later, or why it failed.
+    pub result: Result<Value, Failure>,
+    /// Deleted in the same unit on a backend that holds the queue too.
+    pub receipt: Option<Receipt>,
+}
+
+/// A message to be stored.
+#[derive(Clone, Debug)]
+pub struct NewMessage {
+    /// In which session.
+    pub session_id: SessionId,
+    /// Who.
+    pub role: Role,
+    /// What.
+    pub content: String,
+    /// The caller's own data, tool calls, content blocks.
+    pub metadata: Option<Value>,
+}
+
+/// Which messages of a session.
+#[derive(Clone, Debug)]
+pub struct MessageRange {
+    /// At most this many, the newest.
+    pub limit: usize,
+    /// Only older than this message id or timestamp text.
+    pub before: Option<String>,
+    /// Only newer than this message id or timestamp text.
+    pub after: Option<String>,
+}
+
+/// Counts for the metrics page.
+#[derive(Clone, Debug, Default)]
+pub struct StoreCounts {
+    /// Projects by status.
+    pub projects: Vec<(ProjectStatus, u64)>,
+    /// Agents by status.
+    pub agents: Vec<(AgentStatus, u64)>,
+}
