@@ -1,0 +1,3 @@
+//! The supervision tree.
+
+pub mod events;
