@@ -4,5 +4,6 @@
 pub mod actors;
 pub mod config;
 pub mod domain;
+pub mod plugins;
 pub mod queue;
 pub mod store;

@@ -1,0 +1,128 @@
+//! Copies a plugin file to its own place and loads the copy.
+//!
+//! Why a copy: a file that is overwritten in place while mapped crashes the process, and the dynamic
+//! linker answers a known path with the old code. Why never unloaded: a thread-local destructor or a
+//! thread of the plugin may run its code at any later time.
+#![allow(unsafe_code)] // loads foreign code
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use nexus_plugin_api::abi::{ENTRY_SYMBOL, PluginV1};
+use sha2::{Digest, Sha256};
+
+use super::{
+    elf,
+    handshake::{self, Entries},
+    refusal::Refusal,
+};
+
+/// No plugin is larger; a mistake (a disk image named x.so) is not read into memory.
+const MAX_FILE: u64 = 1 << 30;
+
+/// A plugin file as it was read: later changes of the file do not matter any more.
+pub(super) struct Image {
+    bytes: Vec<u8>,
+    /// Size of the exported table by the symbol table.
+    pub(super) entry_size: u64,
+    /// First 16 digits of the SHA-256.
+    pub(super) content: String,
+}
+
+impl Image {
+    /// Reads the file and proves that it is a whole library with our symbol.
+    pub(super) fn read(file: &Path) -> Result<Self, Refusal> {
+        let unreadable = |e: std::io::Error| Refusal::Unreadable(e.to_string());
+        let metadata = fs::metadata(file).map_err(unreadable)?;
+        if !metadata.is_file() {
+            return Err(Refusal::NotALibrary("it is no regular file"));
+        }
+        if metadata.len() > MAX_FILE {
+            return Err(Refusal::NotALibrary("it has more than 1 GiB"));
+        }
+        let bytes = fs::read(file).map_err(unreadable)?;
+        let entry_size = elf::entry_size(&*bytes)?;
+        let content = Sha256::digest(&bytes).iter().take(8).map(|b| format!("{b:02x}")).collect();
+        Ok(Self { bytes, entry_size, content })
+    }
+
+    /// Writes the copy, loads it and checks its table. The copy's name is unique in this process.
+    pub(super) fn load(&self, copies: &Path) -> Result<Loaded, Refusal> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let serial = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = copies.join(format!(".loading-{}-{serial}-{}.so", std::process::id(), self.content));
+        self.write(&path)
+            .map_err(|error| Refusal::Copy { folder: copies.display().to_string(), error: error.to_string() })?;
+        let copy = Copy(path);
+        let entries = link(&copy.0, self.entry_size)?;
+        Ok(Loaded { entries, copy })
+    }
+
+    fn write(&self, path: &Path) -> std::io::Result<()> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let mut file = File::create_new(path)?;
+        file.write_all(&self.bytes)?;
+        file.sync_all()
+    }
+}
+
+/// Loads a file into the process, for good, and checks its table of `entry_size` bytes.
+pub(super) fn link(file: &Path, entry_size: u64) -> Result<Entries, Refusal> {
+    // Absolute, because the dynamic linker searches its own folders for a bare name.
+    let file = fs::canonicalize(file).map_err(|e| Refusal::Unreadable(e.to_string()))?;
+    // SAFETY: loading runs the library's constructors. Plugins are trusted code: whoever may write
+    // into the plugin folders may run code as the daemon's user.
+    let library = unsafe { libloading::Library::new(&file) };
+    let library = std::mem::ManuallyDrop::new(library.map_err(|e| Refusal::Link(text(&e)))?);
+    // SAFETY: only the address is taken; what it points to is checked by the handshake.
+    let symbol = unsafe { library.get::<*const PluginV1>(ENTRY_SYMBOL) };
+    let table: *const PluginV1 = *symbol.map_err(|_| Refusal::NoEntry)?;
+    // SAFETY: the symbol has `entry_size` bytes by the library's own symbol table, and the library
+    // stays loaded for the life of the process.
+    unsafe { handshake::entries(table, entry_size) }
+}
+
+/// A library that passed the handshake.
+pub(super) struct Loaded {
+    pub(super) entries: Entries,
+    copy: Copy,
+}
+
+impl Loaded {
+    /// Gives the copy its lasting name, which tells in `/proc/<pid>/maps` and in a debugger what runs.
+    pub(super) fn keep(self, plugin: &str, content: &str, generation: u64) {
+        let name = self.copy.0.with_file_name(format!("{plugin}-{content}-g{generation}.so"));
+        if fs::rename(&self.copy.0, name).is_ok() {
+            std::mem::forget(self.copy);
+        }
+    }
+}
+
+/// Removes a copy that did not become a generation; the mapping does not need the name.
+struct Copy(PathBuf);
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Removes the copies of earlier processes. A daemon that still maps one keeps it: only the name goes.
+pub(super) fn remove_old_copies(copies: &Path) {
+    for entry in fs::read_dir(copies).into_iter().flatten().flatten() {
+        if entry.path().extension().is_some_and(|e| e == "so") {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// libloading's error hides the linker's text in its source.
+fn text(error: &libloading::Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+}

@@ -1,0 +1,94 @@
+//! From a file to a generation: open, describe, configure. Plugin code runs here on threads of its
+//! own with a time limit each, so that a hanging file is refused and holds up nobody.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+use nexus_plugin_api::payload::Description;
+use serde_json::Value;
+
+use super::{
+    handshake::Entries,
+    library::{self, Image, Loaded},
+    refusal::Refusal,
+    report::PluginReport,
+};
+
+/// A plugin that was loaded and has told what it is, but takes no jobs yet.
+pub(super) struct Opened {
+    pub(super) loaded: Loaded,
+    pub(super) description: Description,
+}
+
+/// A step that runs on a thread of its own.
+pub(super) struct Step<T> {
+    entry: &'static str,
+    limit: Duration,
+    since: Instant,
+    answer: mpsc::Receiver<Result<T, Refusal>>,
+}
+
+impl<T: Send + 'static> Step<T> {
+    fn begin(
+        entry: &'static str,
+        limit: Duration,
+        work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<Self, Refusal> {
+        let (send, answer) = mpsc::sync_channel(1);
+        let since = Instant::now();
+        std::thread::Builder::new()
+            .name(format!("pl-{entry}"))
+            .spawn(move || {
+                let _ = send.send(work());
+            })
+            .map_err(|e| Refusal::Host(format!("no thread: {e}")))?;
+        Ok(Self { entry, limit, since, answer })
+    }
+
+    /// Waits for the rest of the limit.
+    pub(super) fn wait(self) -> Result<T, Refusal> {
+        match self.answer.recv_timeout(self.limit.saturating_sub(self.since.elapsed())) {
+            Ok(answer) => answer,
+            Err(mpsc::RecvTimeoutError::Timeout) => Err(Refusal::Hung { entry: self.entry, limit: self.limit }),
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                Err(Refusal::Host(format!("the host panicked in {}", self.entry)))
+            }
+        }
+    }
+}
+
+/// Loads a copy and asks it what it is.
+pub(super) fn open(image: Image, copies: PathBuf, limit: Duration) -> Result<Step<Opened>, Refusal> {
+    Step::begin("describe", limit, move || {
+        let loaded = image.load(&copies)?;
+        let description = loaded.entries.describe()?;
+        Ok(Opened { loaded, description })
+    })
+}
+
+/// Hands the settings to an opened plugin.
+pub(super) fn configure(entries: Entries, settings: &Value, limit: Duration) -> Result<Step<()>, Refusal> {
+    let settings = settings.to_string();
+    Step::begin("configure", limit, move || entries.configure(settings.as_bytes()))
+}
+
+/// What `nexusd plugins check FILE` says: loads the file itself into this process and asks it what it
+/// is. It is not configured, for the settings are the daemon's.
+#[must_use]
+pub fn check_file(file: &Path) -> PluginReport {
+    const LIMIT: Duration = Duration::from_secs(5);
+    let image = match Image::read(file) {
+        Ok(image) => image,
+        Err(refusal) => return PluginReport::refused(file, None, "", &refusal),
+    };
+    let content = image.content.clone();
+    let path = file.to_owned();
+    let described = Step::begin("describe", LIMIT, move || library::link(&path, image.entry_size)?.describe());
+    match described.and_then(Step::wait) {
+        Ok(description) => PluginReport::described(file, &description, &content),
+        Err(refusal) => PluginReport::refused(file, None, &content, &refusal),
+    }
+}

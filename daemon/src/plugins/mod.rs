@@ -1,0 +1,56 @@
+//! The plugin host: finds shared libraries, loads them, runs their jobs, and survives what they do.
+//!
+//! ```text
+//! discover ─ elf          which files are plugins, without loading any
+//! library ─ handshake     copy, load, check the table; describe, validate
+//! load ─ reload ─ registry   generations come and go; names lead to handlers
+//! slot ─ permits          one plugin name: its newest generation, its bound on jobs
+//! generation ─ lane       one library: its jobs, and the thread that calls into it
+//! job ─ state ─ queue     one job: events, cancel, outcome
+//! host                    the functions that plugins call
+//! watch                   notices what does not happen
+//! ```
+//!
+//! A job: [`Plugins::resolve`] → [`Handler::start`] (permit) → lane calls `start` → the plugin's
+//! threads call `event` and at last `done` → [`Job::next_event`], [`Job::outcome`] → lane calls
+//! `destroy`. Callers are the stage and deploy actors; the API and the CLI read [`Plugins::reports`].
+//!
+//! No thread of the daemon ever waits for a plugin: entries are called on lanes, events and results
+//! arrive on the plugin's threads, and a reload runs on a thread of its own.
+
+mod discover;
+mod elf;
+mod error;
+mod generation;
+mod handshake;
+mod host;
+mod job;
+mod lane;
+mod library;
+mod load;
+mod names;
+mod options;
+mod permits;
+mod queue;
+mod refusal;
+mod registry;
+mod reload;
+mod report;
+mod slot;
+mod state;
+mod stats;
+mod watch;
+
+pub use error::{JobError, ResolveError};
+pub use job::{Canceller, Handler, Job};
+pub use load::check_file;
+pub use options::HostOptions;
+pub use refusal::Refusal;
+pub use registry::Plugins;
+pub use report::{PluginReport, PluginState};
+
+/// A plugin's thread may have been lost in any state; the data behind these locks stays whole because
+/// no plugin code runs under them.
+fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

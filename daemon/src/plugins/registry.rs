@@ -1,0 +1,155 @@
+//! All plugins of the daemon: loads, reloads, resolves names, reports, shuts down. Held by the actor
+//! tree, the API and the command line alike; everything is behind one `Arc`.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::Duration,
+};
+
+use nexus_plugin_api::payload::HandlerKind;
+use tokio::sync::oneshot;
+
+use super::{
+    error::{ResolveError, hint},
+    generation::Generation,
+    job::Handler,
+    library, lock,
+    options::HostOptions,
+    reload::{self, Known},
+    report::PluginReport,
+    slot::{self, Slot},
+};
+
+/// The plugins of a daemon. Cheap to clone.
+#[derive(Clone)]
+pub struct Plugins {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    options: Mutex<HostOptions>,
+    /// Held by a reload from beginning to end.
+    known: Mutex<Known>,
+    /// What everybody else sees.
+    view: RwLock<View>,
+}
+
+#[derive(Default)]
+struct View {
+    slots: BTreeMap<String, Arc<Slot>>,
+    refused: Vec<PluginReport>,
+    retired: Vec<&'static Generation>,
+    closed: bool,
+}
+
+impl Plugins {
+    /// A registry that has loaded nothing yet.
+    #[must_use]
+    pub fn new(options: HostOptions) -> Self {
+        let inner = Inner { options: Mutex::new(options), known: Mutex::default(), view: RwLock::default() };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The first load, with the options of [`Plugins::new`].
+    pub async fn load(&self) -> Vec<PluginReport> {
+        let options = lock(&self.inner.options).clone();
+        self.reload(options).await
+    }
+
+    /// Looks at the folders again: loads what is new or changed (content or settings), retires what
+    /// vanished, leaves the rest alone. Running jobs keep their generation. Also the first load.
+    ///
+    /// Cancelling the future does not stop a reload that has begun.
+    pub async fn reload(&self, options: HostOptions) -> Vec<PluginReport> {
+        let (send, done) = oneshot::channel();
+        let inner = Arc::clone(&self.inner);
+        let thread = std::thread::Builder::new().name("plugin-reload".into()).spawn(move || {
+            inner.reload(options);
+            let _ = send.send(());
+        });
+        match thread {
+            Ok(_) if done.await.is_ok() => {}
+            Ok(_) => tracing::error!("the plugin reload panicked; the plugins are as before"),
+            Err(error) => tracing::error!(%error, "no thread for the plugin reload"),
+        }
+        self.reports()
+    }
+
+    /// Finds a handler by its name in workflow files, `plugin/handler`.
+    ///
+    /// # Errors
+    /// Says which part of the name is wrong, and what there is instead.
+    pub fn resolve(&self, name: &str, kind: HandlerKind) -> Result<Handler, ResolveError> {
+        let Some((plugin, handler)) = name.split_once('/').filter(|(p, h)| !p.is_empty() && !h.is_empty()) else {
+            return Err(ResolveError::Malformed { name: name.to_owned() });
+        };
+        let view = self.inner.view();
+        let loaded = view.slots.get(plugin).and_then(|slot| Some((slot, slot.current()?)));
+        let Some((slot, generation)) = loaded else {
+            if let Some(report) = view.refused.iter().find(|report| report.name == plugin) {
+                let reason = report.reason.clone().unwrap_or_default();
+                return Err(ResolveError::Refused { plugin: plugin.to_owned(), reason });
+            }
+            let known = view.slots.values().filter(|slot| slot.current().is_some()).map(|slot| slot.name.as_str());
+            return Err(ResolveError::UnknownPlugin { plugin: plugin.to_owned(), hint: hint(plugin, known) });
+        };
+        slot::check(generation, handler, kind)?;
+        Ok(Handler { slot: Arc::clone(slot), name: handler.into(), kind })
+    }
+
+    /// Every loaded plugin, every retired generation that still has jobs, every refused file.
+    #[must_use]
+    pub fn reports(&self) -> Vec<PluginReport> {
+        let view = self.inner.view();
+        let current = view.slots.values().filter_map(|slot| slot.current());
+        let retired = view.retired.iter().copied().filter(|generation| !generation.is_drained());
+        let mut reports: Vec<PluginReport> = current.chain(retired).map(PluginReport::of).collect();
+        reports.sort_by(|a, b| (&a.name, b.generation).cmp(&(&b.name, a.generation)));
+        reports.extend(view.refused.iter().cloned());
+        reports
+    }
+
+    /// Takes no more jobs, cancels those that run, and calls `shutdown` of every live generation on
+    /// its own thread, all at the same time and all within `grace`. The registry stays readable.
+    pub async fn shutdown(&self, grace: Duration) {
+        let live: Vec<&'static Generation> = {
+            let mut view = self.inner.view.write().unwrap_or_else(PoisonError::into_inner);
+            view.closed = true;
+            view.slots.values().for_each(|slot| slot.close());
+            let retired = view.retired.iter().copied().filter(|generation| !generation.is_drained());
+            view.slots.values().filter_map(|slot| slot.current()).chain(retired).collect()
+        };
+        futures::future::join_all(live.into_iter().map(|generation| generation.stop(grace))).await;
+    }
+}
+
+impl Inner {
+    fn view(&self) -> std::sync::RwLockReadGuard<'_, View> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Blocks as long as the plugins' `describe` and `configure` take.
+    fn reload(&self, options: HostOptions) {
+        let mut known = lock(&self.known);
+        if self.view().closed {
+            return;
+        }
+        if !known.cleaned {
+            known.cleaned = true;
+            library::remove_old_copies(&options.copies());
+        }
+        let changes = reload::reload(&mut known, &options);
+        {
+            let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
+            view.slots.clone_from(&known.slots);
+            if view.closed {
+                view.slots.values().for_each(|slot| slot.close());
+            }
+            view.refused = changes.refused;
+            view.retired.retain(|generation| !generation.is_drained());
+            view.retired.extend(changes.retired);
+        }
+        *lock(&self.options) = options;
+    }
+}

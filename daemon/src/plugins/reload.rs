@@ -1,0 +1,198 @@
+//! One reload: what is new is loaded, what changed gets a new generation, what vanished is retired.
+//! Runs on a thread of its own, one reload at a time.
+//!
+//! A reload never makes things worse: when the new file is refused, or its `configure` fails, the
+//! generation before goes on and the report shows both.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde_json::Value;
+
+use super::{
+    discover,
+    generation::{Generation, Parts},
+    library::Image,
+    load::{self, Opened, Step},
+    names,
+    options::HostOptions,
+    refusal::{Refusal, short},
+    report::PluginReport,
+    slot::Slot,
+};
+
+/// What reloads know of each other.
+#[derive(Default)]
+pub(super) struct Known {
+    /// The copies of earlier processes are removed.
+    pub(super) cleaned: bool,
+    pub(super) slots: BTreeMap<String, Arc<Slot>>,
+    /// Refused contents that need not be tried again, with the plugin's name if it came to that.
+    hopeless: HashMap<String, Refusal>,
+}
+
+/// What a reload leaves for the registry.
+#[derive(Default)]
+pub(super) struct Changes {
+    pub(super) refused: Vec<PluginReport>,
+    pub(super) retired: Vec<&'static Generation>,
+}
+
+/// A file on its way.
+struct Arrival {
+    file: PathBuf,
+    content: String,
+    stage: Stage,
+}
+
+enum Stage {
+    Refused(Refusal),
+    /// Loaded already, with the same content and settings.
+    Unchanged(&'static Generation),
+    Opening(Step<Opened>),
+}
+
+/// A new plugin whose `configure` runs.
+struct Newcomer {
+    file: PathBuf,
+    content: String,
+    settings: Value,
+    opened: Opened,
+    configured: Result<Step<()>, Refusal>,
+}
+
+pub(super) fn reload(known: &mut Known, options: &HostOptions) -> Changes {
+    let mut changes = Changes::default();
+    let arrivals: Vec<Arrival> = discover::scan(&options.dirs)
+        .into_iter()
+        .map(|candidate| {
+            let mut content = String::new();
+            let stage = candidate
+                .verdict
+                .and_then(|()| arrive(known, options, &candidate.file, &mut content))
+                .unwrap_or_else(Stage::Refused);
+            Arrival { file: candidate.file, content, stage }
+        })
+        .collect();
+
+    // In order of precedence: the first file of a name wins.
+    let files: Vec<PathBuf> = arrivals.iter().map(|arrival| arrival.file.clone()).collect();
+    let mut winners: BTreeMap<String, PathBuf> = BTreeMap::new();
+    let mut newcomers = Vec::new();
+    for arrival in arrivals {
+        let Arrival { file, content, stage } = arrival;
+        let opened = match stage {
+            Stage::Refused(refusal) => Err(refusal),
+            Stage::Unchanged(generation) => match first(&mut winners, generation.name(), &file) {
+                Ok(()) => continue,
+                Err(refusal) => Err(refusal),
+            },
+            Stage::Opening(step) => step.wait(),
+        };
+        let opened = opened.and_then(|opened| {
+            first(&mut winners, &opened.description.name, &file)?;
+            Ok(opened)
+        });
+        match opened {
+            Ok(opened) => {
+                let settings = options.settings_of(&opened.description.name);
+                let configured = load::configure(opened.loaded.entries, &settings, options.configure_limit);
+                newcomers.push(Newcomer { file, content, settings, opened, configured });
+            }
+            Err(refusal) => refuse(known, &mut changes, &file, None, content, refusal),
+        }
+    }
+    for newcomer in newcomers {
+        admit(known, options, &mut changes, newcomer);
+    }
+    retire_vanished(known, &mut changes, &winners, &files);
+    for slot in known.slots.values() {
+        slot.permits.resize(options.max_jobs_of(&slot.name));
+        if let Some(generation) = slot.current() {
+            generation.set_limits(options.limits());
+        }
+    }
+    changes
+}
+
+fn arrive(known: &Known, options: &HostOptions, file: &Path, content: &mut String) -> Result<Stage, Refusal> {
+    let image = Image::read(file)?;
+    content.clone_from(&image.content);
+    let current = known.slots.values().filter_map(|slot| slot.current());
+    for generation in current {
+        if generation.content == image.content && generation.settings == options.settings_of(generation.name()) {
+            return Ok(Stage::Unchanged(generation));
+        }
+    }
+    if let Some(refusal) = known.hopeless.get(&image.content) {
+        return Err(refusal.clone());
+    }
+    load::open(image, options.copies(), options.call_limit).map(Stage::Opening)
+}
+
+/// Claims the plugin name for the file.
+fn first(winners: &mut BTreeMap<String, PathBuf>, name: &str, file: &Path) -> Result<(), Refusal> {
+    if let Some(winner) = winners.get(name) {
+        return Err(Refusal::Duplicate { name: name.to_owned(), winner: winner.display().to_string() });
+    }
+    winners.insert(name.to_owned(), file.to_owned());
+    Ok(())
+}
+
+fn refuse(
+    known: &mut Known,
+    changes: &mut Changes,
+    file: &Path,
+    name: Option<&str>,
+    content: String,
+    refusal: Refusal,
+) {
+    tracing::warn!(file = %file.display(), remedy = refusal.remedy(), "plugin refused: {} {refusal}", short(file));
+    changes.refused.push(PluginReport::refused(file, name, &content, &refusal));
+    if refusal.lies_in_the_file() {
+        known.hopeless.insert(content, refusal);
+    }
+}
+
+/// Waits for `configure` and puts the new generation in place.
+fn admit(known: &mut Known, options: &HostOptions, changes: &mut Changes, newcomer: Newcomer) {
+    let Newcomer { file, content, settings, opened, configured } = newcomer;
+    let name = opened.description.name.clone();
+    if let Err(refusal) = configured.and_then(Step::wait) {
+        return refuse(known, changes, &file, Some(&name), content, refusal);
+    }
+    let slot = known.slots.entry(name.clone()).or_insert_with(|| Slot::new(&name, options.max_jobs_of(&name)));
+    let number = slot.next_number();
+    let (entries, version) = (opened.loaded.entries, opened.description.version.clone());
+    opened.loaded.keep(&name, &content, number);
+    let handlers = opened.description.handlers.len();
+    let generation = Generation::register(Parts {
+        description: opened.description,
+        number,
+        file: file.clone(),
+        content,
+        settings,
+        entries,
+        limits: options.limits(),
+    });
+    changes.retired.extend(slot.replace(Some(generation)));
+    #[allow(clippy::cast_precision_loss)] // nobody reloads 2^53 times
+    metrics::gauge!(names::GENERATION, "plugin" => name.clone()).set(number as f64);
+    tracing::info!(plugin = name, version, generation = number, handlers, file = %file.display(), "plugin loaded");
+}
+
+/// Retires what no file stands for any more. A generation whose own file is still there but refused
+/// now goes on, and so does one whose folder cannot be read.
+fn retire_vanished(known: &Known, changes: &mut Changes, winners: &BTreeMap<String, PathBuf>, files: &[PathBuf]) {
+    for (name, slot) in &known.slots {
+        let Some(generation) = slot.current() else { continue };
+        let present = winners.contains_key(name) || files.iter().any(|file| generation.file.starts_with(file));
+        if !present {
+            tracing::info!(plugin = name, generation = generation.number, "plugin retired: its file is gone");
+            changes.retired.extend(slot.replace(None));
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What people see of a plugin: at `GET /api/v2/plugins` and by `nexusd plugins list | check`.
+
+use std::path::{Path, PathBuf};
+
+use nexus_plugin_api::{
+    abi::ABI_MAJOR,
+    payload::{Description, HandlerInfo},
+};
+use serde::Serialize;
+
+use super::{generation::Generation, refusal::Refusal};
+
+/// State of a plugin file or generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PluginState {
+    /// Takes jobs.
+    Loaded,
+    /// More jobs are stuck than allowed: takes none.
+    Degraded,
+    /// Calls into it never returned: takes none.
+    Broken,
+    /// Replaced or removed; finishes its running jobs.
+    Retired,
+    /// Not loaded; `reason` and `remedy` say why.
+    Refused,
+}
+
+/// One loaded generation, or one refused file.
+#[derive(Clone, Debug, Serialize)]
+pub struct PluginReport {
+    /// The plugin's name; for a refused file the file's name without ending, unless it told its own.
+    pub name: String,
+    /// Where it was found.
+    pub file: PathBuf,
+    /// The plugin's own version; empty when it never came to `describe`.
+    pub version: String,
+    /// One line, from the plugin.
+    pub summary: String,
+    /// Major version of the interface it is (or must be) built for.
+    pub abi: u32,
+    /// What it handles.
+    pub handlers: Vec<HandlerInfo>,
+    /// Counts the loads of this plugin name, from 1; 0 when refused.
+    pub generation: u64,
+    /// First 16 digits of the content's SHA-256.
+    pub content: String,
+    /// Whether it takes jobs.
+    pub state: PluginState,
+    /// Why it takes none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+    /// Jobs that run now.
+    pub jobs_running: usize,
+    /// Jobs that neither ended nor can be ended.
+    pub jobs_stuck: usize,
+    /// Jobs begun since it was loaded.
+    pub jobs_total: u64,
+    /// Jobs that ended by a panic.
+    pub panics: u64,
+    /// Broken rules: late calls, unreadable or too large payloads.
+    pub violations: u64,
+}
+
+impl PluginReport {
+    pub(super) fn refused(file: &Path, name: Option<&str>, content: &str, refusal: &Refusal) -> Self {
+        let stem = file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy();
+        Self {
+            name: name.unwrap_or_else(|| stem.strip_prefix("lib").unwrap_or(&stem)).to_owned(),
+            file: file.to_owned(),
+            version: String::new(),
+            summary: String::new(),
+            abi: if let Refusal::Major { found } = refusal { *found } else { ABI_MAJOR },
+            handlers: Vec::new(),
+            generation: 0,
+            content: content.to_owned(),
+            state: PluginState::Refused,
+            reason: Some(refusal.to_string()),
+            remedy: Some(refusal.remedy()),
+            jobs_running: 0,
+            jobs_stuck: 0,
+            jobs_total: 0,
+            panics: 0,
+            violations: 0,
+        }
+    }
+
+    /// A file that could be loaded, for all that `describe` tells.
+    pub(super) fn described(file: &Path, description: &Description, content: &str) -> Self {
+        Self {
+            name: description.name.clone(),
+            file: file.to_owned(),
+            version: description.version.clone(),
+            summary: description.summary.clone(),
+            abi: ABI_MAJOR,
+            handlers: description.handlers.clone(),
+            generation: 0,
+            content: content.to_owned(),
+            state: PluginState::Loaded,
+            reason: None,
+            remedy: None,
+            jobs_running: 0,
+            jobs_stuck: 0,
+            jobs_total: 0,
+            panics: 0,
+            violations: 0,
+        }
+    }
+
+    pub(super) fn of(generation: &Generation) -> Self {
+        let (state, reason, remedy) = generation.health();
+        let counts = generation.stats.snapshot();
+        Self {
+            generation: generation.number,
+            state,
+            reason,
+            remedy,
+            jobs_running: counts.running,
+            jobs_stuck: counts.stuck,
+            jobs_total: counts.total,
+            panics: counts.panics,
+            violations: counts.violations,
+            ..Self::described(&generation.file, &generation.description, &generation.content)
+        }
+    }
+
+    /// Whether it takes jobs.
+    #[must_use]
+    pub fn is_loaded(&self) -> bool {
+        self.state == PluginState::Loaded
+    }
+}
