@@ -43,6 +43,14 @@ impl Environment {
         let mut problems = Vec::new();
         let long = self.0.keys().filter(|name| name.starts_with(PREFIX) && name.contains("__"));
         let long: Vec<&str> = long.map(String::as_str).collect();
+        // One underscore in place of two is the likely slip, and would be passed over in silence.
+        for known in variable_names() {
+            let slip = known.replace("__", "_");
+            if slip != known && self.get(&slip).is_some() {
+                let problem = Problem::new(Place::Variable(slip.clone()), format!("{slip} names no setting"));
+                problems.push(problem.help(format!("did you mean {known}, with two underscores?")));
+            }
+        }
         // The short names first: who writes the long one means exactly that key.
         let short = [("NEXUSD_DATA_DIR", "data.dir"), ("NEXUSD_LISTEN", "server.listen"), ("RUST_LOG", "log.filter")];
         for (name, path) in short {
@@ -109,7 +117,8 @@ fn find(name: &str, tree: &Node) -> Result<(Vec<String>, Shape), Option<String>>
             (None, Shape::Open(_) | Shape::Map(..))
                 if !part.is_empty() && (index + 1 < parts.len() || !is_open(shape)) =>
             {
-                path.push(written_name(tree, &path, part));
+                let Some(name) = written_name(tree, &path, part) else { return Err(suggestion(name)) };
+                path.push(name);
                 if let Shape::Map(_, inner) = shape { *inner } else { Shape::Free }
             }
             (None, Shape::Free) if !part.is_empty() => {
@@ -129,23 +138,28 @@ const fn is_open(shape: Shape) -> bool {
     matches!(shape, Shape::Open(_))
 }
 
-fn written_name(tree: &Node, path: &[String], part: &str) -> String {
+/// The name as the file writes it; else as plugins are named. A model's id cannot be told from a variable's name.
+fn written_name(tree: &Node, path: &[String], part: &str) -> Option<String> {
     let folded = |name: &str| {
         name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect::<String>()
     };
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let known_only = path == ["pricing"];
     let written = match tree.at(&path).map(|node| &node.value) {
         Some(Value::Table(table)) => table.keys().find(|name| folded(name) == part),
         _ => None,
     };
-    written.cloned().unwrap_or_else(|| part.replace('_', "-"))
+    written.cloned().or_else(|| (!known_only).then(|| part.replace('_', "-")))
 }
 
 fn suggestion(name: &str) -> Option<String> {
+    if name.starts_with("NEXUSD_PRICING__") {
+        return Some("prices of models without a table in nexusd.toml are set there".to_owned());
+    }
     let known = variable_names();
     closest(name, known.iter().map(String::as_str))
         .map(|close| format!("did you mean {close}?"))
-        .or_else(|| Some("the names are NEXUSD_<SECTION>__<KEY>, as the keys in nexusd.toml".to_owned()))
+        .or_else(|| Some("the names are NEXUSD_<SECTION>__<KEY>, and NEXUSD_PLUGINS__<PLUGIN>__<KEY>".to_owned()))
 }
 
 /// The variables for all fixed keys.

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 
 use tracing_subscriber::EnvFilter;
 
-use super::problem::closest;
 use super::schema::Wrong;
 
 fn wrong(must_be: &str, help: Option<String>) -> Result<(), Wrong> {
@@ -80,7 +79,8 @@ pub(super) fn filter(text: &str) -> Result<(), Wrong> {
     for part in text.split(',').map(str::trim) {
         let level = part.rsplit_once('=').map_or(part, |(_, level)| level).to_ascii_lowercase();
         let known = LEVELS.contains(&level.as_str()) || level.parse::<u8>().is_ok_and(|number| number <= 5);
-        if !known && let Some(close) = closest(&level, LEVELS) {
+        let close = LEVELS.into_iter().find(|name| strsim::damerau_levenshtein(name, &level) == 1);
+        if !known && let Some(close) = close {
             return wrong(must_be, Some(format!("did you mean `{}`?", part.replace(&level, close))));
         }
     }

@@ -7,11 +7,14 @@ use std::path::{Path, PathBuf};
 
 use super::check::check;
 use super::environment::Environment;
+use super::handlers::{HandlerKind, HandlerUse};
 use super::model::Config;
 use super::problem::{Place, Problem, Source};
 use super::schema::{CONFIG, Shape};
 use super::tree::{self, Node, Origin, Value};
 use super::validate;
+use super::workflow::load_workflows;
+use crate::domain::workflow::Workflows;
 
 /// Read when neither `--config` nor `NEXUSD_CONFIG` names a file, if it is there.
 pub const SYSTEM_FILE: &str = "/etc/nexusd/nexusd.toml";
@@ -39,6 +42,11 @@ pub struct Loaded {
     pub config: Config,
     /// The file that was read, if one was.
     pub file: Option<PathBuf>,
+    /// The workflows, checked.
+    pub workflows: Workflows,
+    /// Handlers that workflows and deploy targets want; compare them with the loaded plugins by
+    /// [`unknown_handlers`](super::unknown_handlers).
+    pub handlers: Vec<HandlerUse>,
 }
 
 /// Loads the settings, or says everything that is wrong with them.
@@ -76,8 +84,37 @@ pub fn load(inputs: &Inputs) -> Result<Loaded, Vec<Problem>> {
     if config.data.dir.as_os_str().is_empty() {
         config.data.dir = default_data_dir(&inputs.environment).map_err(|problem| vec![problem])?;
     }
-    let problems = validate::validate(&config, &tree, &source);
-    if problems.is_empty() { Ok(Loaded { config, file }) } else { Err(sorted(problems)) }
+    let mut problems = validate::validate(&config, &tree, &source);
+    let place = |path: &[&str]| tree.at(path).map_or(Place::Unset, |node| node.origin.place(&source));
+    let dirs = config.workflows.dirs.iter().enumerate().map(|(index, dir)| {
+        let item = match tree.at(&["workflows", "dirs"]).map(|node| &node.value) {
+            Some(Value::Array(items)) => items.get(index),
+            _ => None,
+        };
+        (dir.clone(), item.map_or(Place::Unset, |item| item.origin.place(&source)))
+    });
+    let default = (config.workflows.default.as_str(), place(&["workflows", "default"]));
+    let mut targets: Vec<HandlerUse> = Vec::new();
+    for (name, handler) in &config.deploy.targets {
+        targets.push(HandlerUse {
+            handler: handler.clone(),
+            kind: HandlerKind::Deploy,
+            user: format!("deploy target `{name}`"),
+            place: place(&["deploy", "targets", name]),
+        });
+    }
+    problems = sorted(problems);
+    match load_workflows(&dirs.collect::<Vec<_>>(), default) {
+        Ok((workflows, mut handlers)) if problems.is_empty() => {
+            handlers.extend(targets);
+            Ok(Loaded { config, file, workflows, handlers })
+        }
+        Ok(_) => Err(problems),
+        Err(more) => {
+            problems.extend(more);
+            Err(problems)
+        }
+    }
 }
 
 fn file(inputs: &Inputs) -> Option<PathBuf> {

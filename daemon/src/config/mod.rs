@@ -6,11 +6,17 @@
 //! | `schema`, `forms` | what each key accepts |
 //! | `load` | defaults → file → environment → command line |
 //! | `tree`, `check`, `validate`, `problem` | every problem at once, each with file, line, caret and remedy |
+//! | `workflow`, `handlers` | workflow files, and the plugin handlers they want |
+//! | `diff` | which changed keys a reload cannot apply |
 //! | `environment` | `NEXUSD_<SECTION>__<KEY>` |
 
+#[cfg(test)]
+mod bad_files_tests;
 mod check;
+mod diff;
 mod environment;
 mod forms;
+mod handlers;
 mod load;
 mod model;
 mod problem;
@@ -21,8 +27,11 @@ mod tests;
 mod tree;
 mod units;
 mod validate;
+mod workflow;
 
+pub use diff::{Change, diff};
 pub use environment::{Environment, variable_names};
+pub use handlers::{HandlerKind, HandlerUse, KnownHandler, unknown_handlers};
 pub use load::{Inputs, Loaded, SYSTEM_FILE, load};
 pub use model::{Config, DataConfig, FORMAT_VERSION, ServerConfig};
 pub use problem::{Place, Problem, Spot};

@@ -105,6 +105,9 @@ pub(super) struct Source {
     pub(super) text: String,
 }
 
+/// Stands for a value that may be a secret.
+const HIDDEN: &str = "(hidden)";
+
 /// The widest excerpt of a line, in characters.
 const WINDOW: usize = 110;
 
@@ -122,10 +125,13 @@ impl Source {
         let end = floor_boundary(&self.text, span.end.min(line_end));
         let width = self.text.get(start..end).unwrap_or_default().trim_end_matches('\r').chars().count().max(1);
 
-        let shown = if self.is_private(line_start, raw) { hide_value(raw) } else { raw.to_owned() };
+        let private = self.is_private(line_start, raw);
+        let shown = if private { hide_value(raw) } else { raw.to_owned() };
         let shown: Vec<char> = shown.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        // A value that was hidden has no columns left to point at.
-        let column_shown = column.min(shown.len());
+        // Whatever of a hidden value is meant, the caret shows the word that stands for it.
+        let hidden = shown.len().saturating_sub(HIDDEN.len());
+        let (column_shown, width) =
+            if private && column >= hidden { (hidden, HIDDEN.len()) } else { (column.min(shown.len()), width) };
         let from = column_shown.saturating_sub(WINDOW / 2);
         let excerpt: String = shown.iter().skip(from).take(WINDOW).collect();
         let offset = column_shown - from;
@@ -146,8 +152,8 @@ impl Source {
 
 fn hide_value(line: &str) -> String {
     match line.split_once('=') {
-        Some((key, _)) => format!("{key}= (hidden)"),
-        None => "(hidden)".to_owned(),
+        Some((key, _)) => format!("{key}= {HIDDEN}"),
+        None => HIDDEN.to_owned(),
     }
 }
 
@@ -158,7 +164,7 @@ fn floor_boundary(text: &str, at: usize) -> usize {
 /// The known name that `word` most resembles, when it resembles one.
 pub(super) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
-    let allowed = (word.chars().count() / 3).clamp(1, 4);
+    let allowed = ((word.chars().count() + 2) / 3).clamp(1, 3);
     known
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(&word, &name.to_lowercase()), name))

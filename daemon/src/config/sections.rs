@@ -236,7 +236,7 @@ impl PluginsConfig {
     }
 }
 
-fn json(value: toml::Value) -> serde_json::Value {
+pub(super) fn json(value: toml::Value) -> serde_json::Value {
     match value {
         toml::Value::String(text) => text.into(),
         toml::Value::Integer(number) => number.into(),

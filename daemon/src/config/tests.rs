@@ -90,3 +90,95 @@ fn schema_and_model_have_the_same_keys() {
     }
     compare(&CONFIG, &toml::Value::try_from(Config::default()).unwrap(), "");
 }
+
+#[test]
+fn the_shipped_file_names_every_key_with_its_default() {
+    fn leaves(value: &toml::Value, path: &str, found: &mut Vec<(String, toml::Value)>) {
+        match value {
+            toml::Value::Table(table) if !table.is_empty() => {
+                table.iter().for_each(|(key, value)| leaves(value, &format!("{path}.{key}"), found));
+            }
+            toml::Value::Table(_) => {}
+            leaf => found.push((path.to_owned(), leaf.clone())),
+        }
+    }
+    let shipped: toml::Value = toml::from_str(include_str!("../../../config/nexusd.toml")).unwrap();
+    let (mut written, mut known) = (Vec::new(), Vec::new());
+    leaves(&shipped, "", &mut written);
+    leaves(&toml::Value::try_from(Config::default()).unwrap(), "", &mut known);
+    known.sort_by(|a, b| a.0.cmp(&b.0));
+    written.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(written, known);
+}
+
+#[test]
+fn the_commented_keys_of_the_shipped_file_are_right_too() {
+    let text = include_str!("../../../config/nexusd.toml");
+    let bare: Vec<&str> = text
+        .lines()
+        .map(|line| {
+            line.strip_prefix("# ")
+                .filter(|rest| !rest.starts_with(' ') && rest.contains(" = ") || rest.starts_with('['))
+                .unwrap_or(line)
+        })
+        .filter(|line| !line.starts_with("Target name"))
+        .collect();
+    let config = load_text(&bare.join("\n"), &[]).unwrap().config;
+    assert_eq!((config.pricing.len(), config.plugins.settings.len()), (1, 1));
+}
+
+#[test]
+fn a_change_that_needs_a_restart_is_told() {
+    let old = Config::default();
+    let mut new = old.clone();
+    new.server.max_connections = 1;
+    new.log.filter = "debug".into();
+    new.plugins.max_stuck = 1;
+    new.plugins.settings.insert("x".into(), toml::Table::new());
+    new.queues.build.name = "other".into();
+    let change = |key: &str, needs_restart| Change { key: key.into(), needs_restart };
+    let wanted = [
+        change("log.filter", false),
+        change("plugins.max_stuck", true),
+        change("plugins.x", false),
+        change("queues.build.name", true),
+        change("server.max_connections", true),
+    ];
+    assert_eq!(diff(&old, &new), wanted);
+    assert!(diff(&old, &old).is_empty());
+}
+
+#[test]
+fn the_shipped_workflow_is_the_contract() {
+    let loaded = load_text("", &[]).unwrap();
+    let workflow = loaded.workflows.get("agent_build").unwrap();
+    let names: Vec<&str> = workflow.stages().iter().map(|stage| stage.display_name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "工作流编排",
+            "需求分析",
+            "系统架构设计",
+            "Agent设计",
+            "工具开发",
+            "提示词工程",
+            "代码开发",
+            "开发管理",
+            "Agent部署"
+        ]
+    );
+    let optional: Vec<bool> = workflow.stages().iter().map(|stage| stage.optional).collect();
+    assert_eq!(optional, [false, false, false, false, false, false, false, false, true]);
+    for (alias, name) in [
+        ("requirements_analyzer", "requirements_analysis"),
+        ("system_architect", "system_architecture"),
+        ("agent_designer", "agent_design"),
+        ("tool_developer", "tools_developer"),
+    ] {
+        assert_eq!(workflow.index_of(alias), workflow.index_of(name));
+    }
+    let known: Vec<KnownHandler> =
+        loaded.handlers.iter().map(|wish| KnownHandler { name: wish.handler.clone(), kind: wish.kind }).collect();
+    assert!(unknown_handlers(&loaded.handlers, &known).is_empty());
+    assert_eq!(unknown_handlers(&loaded.handlers, &[]).len(), 10);
+}

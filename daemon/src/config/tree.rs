@@ -157,13 +157,23 @@ pub(super) fn parse(source: &Source) -> Result<Node, Vec<Problem>> {
             origin: Origin::Text(span),
         });
     }
-    Err(errors
-        .iter()
-        .map(|error| {
-            let span = error.span().unwrap_or(0..0);
-            Problem::new(source.place(&span), format!("this is not TOML: {}", error.message().replace('\n', ", ")))
-        })
-        .collect())
+    Err(errors.iter().map(|error| syntax_problem(error, source)).collect())
+}
+
+fn syntax_problem(error: &toml::de::Error, source: &Source) -> Problem {
+    let span = error.span().unwrap_or(0..0);
+    let place = source.place(&span);
+    let said = error.message().replace('\n', ", ");
+    if said == "duplicate key" {
+        let key = source.text.get(span).unwrap_or_default();
+        return Problem::new(place, format!("`{key}` is set twice"));
+    }
+    let problem = Problem::new(place, format!("this is not TOML: {}", said.trim_end_matches(", expected nothing")));
+    let line = source.text.get(..span.start).and_then(|before| before.lines().last()).unwrap_or_default();
+    let value = line.split_once('=').map_or("", |(_, value)| value.trim_start());
+    // Whatever the parser takes it for, a value that begins like no TOML value was meant as a text.
+    let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '~' | ':');
+    if value.starts_with(bare) { problem.help("a text stands in quotes: key = \"value\"") } else { problem }
 }
 
 /// Reads one TOML value, such as `true`, `16` or `["a", "b"]`, whose every part comes from `origin`.

@@ -1,0 +1,49 @@
+//! What changed between two loads, and what of it needs a restart. Used at SIGHUP.
+
+use super::model::Config;
+
+/// A key with another value than before. The values are left out: they may be secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The key, as in `server.listen`.
+    pub key: String,
+    /// Whether the running daemon cannot apply it.
+    pub needs_restart: bool,
+}
+
+/// Keys, and all below them, that a reload applies. Everything else is fixed at start-up.
+const APPLIED: [&str; 6] = ["workflows", "deploy", "pricing", "log.filter", "plugins.dirs", "worker.stage_grace_secs"];
+
+/// Every key whose value differs, in the order of the alphabet.
+#[must_use]
+pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
+    let mut changes = Vec::new();
+    if let (Ok(old), Ok(new)) = (toml::Value::try_from(old), toml::Value::try_from(new)) {
+        compare(Some(&old), Some(&new), "", &mut changes);
+    }
+    changes
+}
+
+fn compare(old: Option<&toml::Value>, new: Option<&toml::Value>, path: &str, changes: &mut Vec<Change>) {
+    if old == new {
+        return;
+    }
+    let (Some(toml::Value::Table(old)), Some(toml::Value::Table(new))) = (old, new) else {
+        changes.push(Change { key: path.to_owned(), needs_restart: !is_applied(path) });
+        return;
+    };
+    let mut keys: Vec<&String> = old.keys().chain(new.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    for key in keys {
+        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        compare(old.get(key), new.get(key), &path, changes);
+    }
+}
+
+fn is_applied(path: &str) -> bool {
+    let below = |known: &str| path == known || path.strip_prefix(known).is_some_and(|rest| rest.starts_with('.'));
+    // A plugin's own table is handed to it when its next generation is loaded.
+    let own = path.strip_prefix("plugins.").is_some_and(|rest| !super::schema::is_plugin_host_key(rest));
+    own || APPLIED.iter().any(|known| below(known))
+}
