@@ -1,0 +1,70 @@
+//! What systemd is told: ready, reloading, status, stopping, and that we are alive. Without systemd all of it does nothing.
+//!
+//! `app.rs` reads [`Systemd::from_environment`] once at start and keeps it to the end; the root actor feeds the watchdog.
+
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+
+/// Variables that are meant for this process alone. Whoever starts a child removes them: a child that says `READY=1`
+/// or `STOPPING=1` on our socket would speak for us.
+pub const PRIVATE_VARIABLES: [&str; 6] =
+    ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"];
+
+/// The service manager above this process, if there is one.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Systemd {
+    notify: bool,
+    watchdog: Option<Duration>,
+}
+
+impl Systemd {
+    /// Reads what systemd has set.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        let notify = std::env::var_os("NOTIFY_SOCKET").is_some_and(|socket| !socket.is_empty());
+        Self { notify, watchdog: sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero()) }
+    }
+
+    /// How often [`Systemd::alive`] must be called: a third of what the unit allows, so that two calls may be late.
+    #[must_use]
+    pub fn watchdog_interval(&self) -> Option<Duration> {
+        self.watchdog.map(|limit| limit / 3)
+    }
+
+    /// Everything is up (again): ends `systemctl start` and `systemctl reload`.
+    pub fn ready(&self, status: &str) {
+        self.send(&[NotifyState::Ready, NotifyState::Status(status)]);
+    }
+
+    /// A reload has begun; [`Systemd::ready`] must follow, also when the new settings were refused.
+    pub fn reloading(&self) {
+        match NotifyState::monotonic_usec_now() {
+            Ok(now) => self.send(&[NotifyState::Reloading, now]),
+            Err(error) => tracing::warn!(%error, "no monotonic clock: systemd is not told of the reload"),
+        }
+    }
+
+    /// One line for `systemctl status`.
+    pub fn status(&self, status: &str) {
+        self.send(&[NotifyState::Status(status)]);
+    }
+
+    /// The end has begun.
+    pub fn stopping(&self, status: &str) {
+        self.send(&[NotifyState::Stopping, NotifyState::Status(status)]);
+    }
+
+    /// Feeds the watchdog.
+    pub fn alive(&self) {
+        self.send(&[NotifyState::Watchdog]);
+    }
+
+    fn send(&self, states: &[NotifyState<'_>]) {
+        if self.notify
+            && let Err(error) = sd_notify::notify(states)
+        {
+            tracing::warn!(%error, "systemd could not be told {states:?}");
+        }
+    }
+}

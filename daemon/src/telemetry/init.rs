@@ -1,0 +1,142 @@
+//! Sets up log output and the metrics recorder. `main.rs` by way of `cli::serve` calls it once, before anything is logged.
+
+use std::io::IsTerminal;
+use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry, fmt, reload};
+
+use super::names::{ALL, BUILD_INFO, Kind, describe_all};
+use crate::config::{LogConfig, LogFormat};
+
+/// Pause between two sweeps of the recorder, which otherwise keeps every sample until the next scrape.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Why logs or metrics could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The filter is no filter.
+    #[error("log filter {filter:?}: {reason}")]
+    Filter {
+        /// What was given.
+        filter: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// systemd's journal was asked for and is not there.
+    #[error("the journal cannot be reached: {0}; set [log] format = \"json\"")]
+    Journal(#[source] std::io::Error),
+    /// Log output or recorder were set up before in this process.
+    #[error("telemetry: {0}")]
+    Twice(String),
+    /// A bucket list is empty.
+    #[error("metrics: {0}")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+}
+
+/// Log output and metrics of this process. Cheap to clone.
+#[derive(Clone)]
+pub struct Telemetry {
+    metrics: PrometheusHandle,
+    filter: reload::Handle<EnvFilter, Registry>,
+}
+
+impl Telemetry {
+    /// Sets both up for the whole process.
+    ///
+    /// # Errors
+    /// When the filter is wrong, the journal is away, or this is the second call.
+    pub fn init(log: &LogConfig) -> Result<Self, TelemetryError> {
+        let filter = init_log(log)?;
+        let mut builder = PrometheusBuilder::new();
+        for metric in ALL {
+            if let Kind::Histogram(buckets) = metric.kind {
+                builder = builder.set_buckets_for_metric(Matcher::Full(metric.name.to_owned()), buckets)?;
+            }
+        }
+        let metrics = builder.install_recorder()?;
+        describe_all();
+        metrics_process::Collector::default().describe();
+        metrics::gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        Ok(Self { metrics, filter })
+    }
+
+    /// The text for `GET /metrics`.
+    #[must_use]
+    pub fn render(&self) -> String {
+        metrics_process::Collector::default().collect();
+        self.metrics.render()
+    }
+
+    /// Replaces the log filter.
+    ///
+    /// # Errors
+    /// When the filter is wrong; the old one stays.
+    pub fn set_filter(&self, filter: &str) -> Result<(), TelemetryError> {
+        let parsed = parse(filter)?;
+        self.filter.reload(parsed).map_err(|error| TelemetryError::Twice(error.to_string()))
+    }
+
+    /// Sweeps the recorder until `end`; without it a daemon that nobody scrapes would grow.
+    pub async fn upkeep(self, end: CancellationToken) {
+        let mut tick = tokio::time::interval(UPKEEP);
+        while end.run_until_cancelled(tick.tick()).await.is_some() {
+            self.metrics.run_upkeep();
+        }
+    }
+}
+
+fn parse(filter: &str) -> Result<EnvFilter, TelemetryError> {
+    EnvFilter::try_new(filter)
+        .map_err(|error| TelemetryError::Filter { filter: filter.to_owned(), reason: error.to_string() })
+}
+
+/// Logs go to standard error: standard output belongs to the start-up screen and to what commands print.
+fn init_log(log: &LogConfig) -> Result<reload::Handle<EnvFilter, Registry>, TelemetryError> {
+    let (filter, handle) = reload::Layer::new(parse(&log.filter)?);
+    let terminal = std::io::stderr().is_terminal();
+    let output: Box<dyn Layer<_> + Send + Sync> = match chosen(log.format, terminal, is_journal()) {
+        LogFormat::Journald => Box::new(tracing_journald::layer().map_err(TelemetryError::Journal)?),
+        LogFormat::Json => Box::new(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr)),
+        LogFormat::Pretty | LogFormat::Auto => {
+            Box::new(fmt::layer().compact().with_ansi(terminal).with_writer(std::io::stderr))
+        }
+    };
+    let registry = tracing_subscriber::registry().with(filter).with(output);
+    registry.try_init().map_err(|error| TelemetryError::Twice(error.to_string()))?;
+    Ok(handle)
+}
+
+const fn chosen(wanted: LogFormat, terminal: bool, journal: bool) -> LogFormat {
+    match wanted {
+        LogFormat::Auto if terminal => LogFormat::Pretty,
+        LogFormat::Auto if journal => LogFormat::Journald,
+        LogFormat::Auto => LogFormat::Json,
+        other => other,
+    }
+}
+
+/// Whether standard error is systemd's journal: systemd names its device and inode in `JOURNAL_STREAM`, which is
+/// inherited by processes whose output somebody has since sent elsewhere.
+fn is_journal() -> bool {
+    let Some(stream) = std::env::var("JOURNAL_STREAM").ok() else { return false };
+    std::fs::metadata("/proc/self/fd/2").is_ok_and(|file| stream == format!("{}:{}", file.dev(), file.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_format_fits_the_output() {
+        assert_eq!(chosen(LogFormat::Auto, true, true), LogFormat::Pretty);
+        assert_eq!(chosen(LogFormat::Auto, false, true), LogFormat::Journald);
+        assert_eq!(chosen(LogFormat::Auto, false, false), LogFormat::Json);
+        assert_eq!(chosen(LogFormat::Json, true, false), LogFormat::Json);
+    }
+}

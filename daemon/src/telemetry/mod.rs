@@ -1,0 +1,8 @@
+//! What the daemon tells about itself: log lines and metrics.
+//!
+//! `names` lists every metric; whoever counts something takes its name from there. `init` sets both up at start.
+
+mod init;
+pub mod names;
+
+pub use init::{Telemetry, TelemetryError};
