@@ -2,8 +2,13 @@
 //! and benches reach it.
 
 pub mod actors;
+pub mod app;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod plugins;
 pub mod queue;
+pub mod shutdown;
 pub mod store;
+pub mod systemd;
+pub mod telemetry;

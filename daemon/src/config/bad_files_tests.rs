@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use nexus_plugin_api::payload::HandlerKind;
+
 use super::*;
 
 /// Writes the file, loads it, and gives all messages with the folder's name taken out.

@@ -12,7 +12,7 @@ pub struct Change {
 }
 
 /// Keys, and all below them, that a reload applies. Everything else is fixed at start-up.
-const APPLIED: [&str; 6] = ["workflows", "deploy", "pricing", "log.filter", "plugins.dirs", "worker.stage_grace_secs"];
+const APPLIED: [&str; 6] = ["workflows", "deploy", "pricing", "log.filter", "plugins", "worker.stage_grace_secs"];
 
 /// Every key whose value differs, in the order of the alphabet.
 #[must_use]
@@ -43,7 +43,5 @@ fn compare(old: Option<&toml::Value>, new: Option<&toml::Value>, path: &str, cha
 
 fn is_applied(path: &str) -> bool {
     let below = |known: &str| path == known || path.strip_prefix(known).is_some_and(|rest| rest.starts_with('.'));
-    // A plugin's own table is handed to it when its next generation is loaded.
-    let own = path.strip_prefix("plugins.").is_some_and(|rest| !super::schema::is_plugin_host_key(rest));
-    own || APPLIED.iter().any(|known| below(known))
+    APPLIED.iter().any(|known| below(known))
 }

@@ -3,25 +3,9 @@
 //! `config::load` collects the wishes; the start-up, a reload and `nexusd check-config` compare them with what the
 //! plugin host found, by [`unknown_handlers`].
 
+use nexus_plugin_api::payload::{HandlerInfo, HandlerKind};
+
 use super::problem::{Place, Problem, closest};
-
-/// What a handler does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HandlerKind {
-    /// Runs a stage.
-    Stage,
-    /// Deploys an agent.
-    Deploy,
-}
-
-impl HandlerKind {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Stage => "stage",
-            Self::Deploy => "deploy",
-        }
-    }
-}
 
 /// A handler somebody wants.
 #[derive(Debug, Clone)]
@@ -45,6 +29,15 @@ pub struct KnownHandler {
     pub kind: HandlerKind,
 }
 
+/// What plugins offer, from their names and descriptions.
+#[must_use]
+pub fn known_handlers<'a>(plugins: impl IntoIterator<Item = (&'a str, &'a [HandlerInfo])>) -> Vec<KnownHandler> {
+    let of = |(plugin, handlers): (&'a str, &'a [HandlerInfo])| {
+        handlers.iter().map(move |one| KnownHandler { name: format!("{plugin}/{}", one.name), kind: one.kind })
+    };
+    plugins.into_iter().flat_map(of).collect()
+}
+
 /// A problem for every wish that no loaded plugin fulfils.
 #[must_use]
 pub fn unknown_handlers(uses: &[HandlerUse], known: &[KnownHandler]) -> Vec<Problem> {
@@ -53,7 +46,7 @@ pub fn unknown_handlers(uses: &[HandlerUse], known: &[KnownHandler]) -> Vec<Prob
 }
 
 fn describe(wish: &HandlerUse, known: &[KnownHandler]) -> Problem {
-    let (user, handler, kind) = (&wish.user, &wish.handler, wish.kind.word());
+    let (user, handler, kind) = (&wish.user, &wish.handler, word(wish.kind));
     let plugin = handler.split('/').next().unwrap_or_default();
     let of_plugin = |one: &&KnownHandler| one.name.split('/').next() == Some(plugin);
     if known.iter().any(|one| one.name == *handler) {
@@ -73,4 +66,11 @@ fn describe(wish: &HandlerUse, known: &[KnownHandler]) -> Problem {
     let message = format!("{user} wants `{handler}`, but no plugin `{plugin}` is loaded");
     let list = "`nexusd plugins list` shows what was found, where it was searched, and why a file was refused";
     Problem::new(wish.place.clone(), message).help(similar.unwrap_or_else(|| list.to_owned()))
+}
+
+const fn word(kind: HandlerKind) -> &'static str {
+    match kind {
+        HandlerKind::Stage => "stage",
+        HandlerKind::Deploy => "deploy",
+    }
 }

@@ -5,9 +5,11 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use nexus_plugin_api::payload::HandlerKind;
+
 use super::check::check;
 use super::environment::Environment;
-use super::handlers::{HandlerKind, HandlerUse};
+use super::handlers::HandlerUse;
 use super::model::Config;
 use super::problem::{Place, Problem, Source};
 use super::schema::{CONFIG, Shape};

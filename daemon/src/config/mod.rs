@@ -31,7 +31,7 @@ mod workflow;
 
 pub use diff::{Change, diff};
 pub use environment::{Environment, variable_names};
-pub use handlers::{HandlerKind, HandlerUse, KnownHandler, unknown_handlers};
+pub use handlers::{HandlerUse, KnownHandler, known_handlers, unknown_handlers};
 pub use load::{Inputs, Loaded, SYSTEM_FILE, load};
 pub use model::{Config, DataConfig, FORMAT_VERSION, ServerConfig};
 pub use problem::{Place, Problem, Spot};

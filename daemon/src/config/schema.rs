@@ -195,12 +195,3 @@ pub(super) static WORKFLOW: Shape = Shape::Table(&[
 const fn any(_: &str) -> Result<(), Wrong> {
     Ok(())
 }
-
-/// Whether `[plugins] key` is the host's, and not the name of a plugin.
-pub(super) fn is_plugin_host_key(key: &str) -> bool {
-    let Shape::Table(sections) = CONFIG else { return false };
-    sections.iter().any(|section| match section.shape {
-        Shape::Open(fields) => fields.iter().any(|field| field.key == key),
-        _ => false,
-    })
-}

@@ -182,7 +182,7 @@ pub struct PluginsConfig {
     pub max_jobs: usize,
     /// From cancel to counting a job as stuck, in seconds. Default 5.
     pub cancel_grace_secs: Seconds,
-    /// Stuck jobs after which the daemon restarts itself, because their threads cannot be killed. Default 8.
+    /// Stuck jobs after which a plugin gets no new ones, because their threads cannot be killed. Default 8.
     pub max_stuck: usize,
     /// Largest result of a job, in bytes. Default 8 MiB.
     pub max_result_bytes: Bytes,

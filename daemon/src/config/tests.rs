@@ -139,7 +139,7 @@ fn a_change_that_needs_a_restart_is_told() {
     let change = |key: &str, needs_restart| Change { key: key.into(), needs_restart };
     let wanted = [
         change("log.filter", false),
-        change("plugins.max_stuck", true),
+        change("plugins.max_stuck", false),
         change("plugins.x", false),
         change("queues.build.name", true),
         change("server.max_connections", true),

@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nexus_plugin_api::payload::HandlerKind;
+
 use crate::domain::workflow::{StageSpec, Workflow, WorkflowError, WorkflowSpec, Workflows};
 
 use super::check::check;
-use super::handlers::{HandlerKind, HandlerUse};
+use super::handlers::HandlerUse;
 use super::problem::{Place, Problem, Source, closest};
 use super::schema::WORKFLOW;
 use super::sections::json;

@@ -11,6 +11,7 @@ use nexus_plugin_api::payload::Description;
 use serde_json::Value;
 
 use super::{
+    discover,
     handshake::Entries,
     library::{self, Image, Loaded},
     refusal::Refusal,
@@ -91,4 +92,20 @@ pub fn check_file(file: &Path) -> PluginReport {
         Ok(description) => PluginReport::described(file, &description, &content),
         Err(refusal) => PluginReport::refused(file, None, &content, &refusal),
     }
+}
+
+/// The same for every plugin file in the folders. Of two files with one name the first counts, as in a load.
+#[must_use]
+pub fn check_dirs(dirs: &[PathBuf]) -> Vec<PluginReport> {
+    let mut reports: Vec<PluginReport> = Vec::new();
+    for candidate in discover::scan(dirs) {
+        let report = match candidate.verdict {
+            Ok(()) => check_file(&candidate.file),
+            Err(refusal) => PluginReport::refused(&candidate.file, None, "", &refusal),
+        };
+        if !report.is_loaded() || !reports.iter().any(|other| other.is_loaded() && other.name == report.name) {
+            reports.push(report);
+        }
+    }
+    reports
 }

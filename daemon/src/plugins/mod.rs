@@ -43,7 +43,7 @@ mod watch;
 
 pub use error::{JobError, ResolveError};
 pub use job::{Canceller, Handler, Job};
-pub use load::check_file;
+pub use load::{check_dirs, check_file};
 pub use options::HostOptions;
 pub use refusal::Refusal;
 pub use registry::Plugins;

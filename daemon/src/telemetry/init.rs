@@ -53,6 +53,7 @@ impl Telemetry {
     /// When the filter is wrong, the journal is away, or this is the second call.
     pub fn init(log: &LogConfig) -> Result<Self, TelemetryError> {
         let filter = init_log(log)?;
+        log_panics();
         let mut builder = PrometheusBuilder::new();
         for metric in ALL {
             if let Kind::Histogram(buckets) = metric.kind {
@@ -110,6 +111,20 @@ fn init_log(log: &LogConfig) -> Result<reload::Handle<EnvFilter, Registry>, Tele
     let registry = tracing_subscriber::registry().with(filter).with(output);
     registry.try_init().map_err(|error| TelemetryError::Twice(error.to_string()))?;
     Ok(handle)
+}
+
+/// A panic becomes a log line like any other, so that it reaches the journal with its place.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let payload = panic.payload();
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let thread = std::thread::current().name().unwrap_or("unnamed").to_owned();
+        // Empty unless RUST_BACKTRACE asks for it.
+        let backtrace = std::backtrace::Backtrace::capture();
+        tracing::error!(place, thread, %backtrace, "panic: {text}");
+    }));
 }
 
 const fn chosen(wanted: LogFormat, terminal: bool, journal: bool) -> LogFormat {

@@ -6,7 +6,7 @@
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
 /// What a metric is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Kind {
     /// Only grows.
     Counter,

@@ -1,0 +1,135 @@
+//! The command line: `nexusd [serve]`, `check-config`, `dump-config`, `plugins list | check`, `version`.
+//!
+//! `main.rs` parses and calls [`run`]. Exit codes: 0 fine, 1 refused or failed, 2 wrong usage.
+
+mod check_config;
+mod plugins;
+mod screen;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Environment, Inputs, Problem};
+
+pub use screen::{PluginLine, Screen, WorkflowLine};
+
+/// Turns a written requirement into a running AI agent.
+#[derive(Debug, Parser)]
+#[command(name = "nexusd", version, about, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Where settings come from; they hold for every command.
+#[derive(Debug, Args)]
+struct Settings {
+    /// File of settings [default: $NEXUSD_CONFIG, else /etc/nexusd/nexusd.toml if it is there]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Data folder [default: $NEXUSD_DATA_DIR, $STATE_DIRECTORY, $XDG_DATA_HOME/nexusd, ~/.local/share/nexusd]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// IP address and port to listen on [default: $NEXUSD_LISTEN, else 127.0.0.1:8000]
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    listen: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon (what happens without a command)
+    Serve,
+    /// Say everything that is wrong with the settings, the workflows and the handlers they name
+    CheckConfig {
+        /// File of settings; the same as --config
+        file: Option<PathBuf>,
+        /// Leave out whether the handlers exist: no plugin is loaded
+        #[arg(long)]
+        no_plugins: bool,
+    },
+    /// Print the settings in force, without those of the plugins
+    DumpConfig,
+    /// Plugins
+    #[command(subcommand)]
+    Plugins(PluginsCommand),
+    /// Print the version
+    Version,
+}
+
+#[derive(Debug, Subcommand)]
+enum PluginsCommand {
+    /// What is found in the plugin folders, and why a file is refused
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Whether a file would be loaded; exit code 1 when not
+    Check {
+        /// The shared library
+        file: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Runs the command.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    let inputs = |file: Option<PathBuf>| Inputs {
+        file: file.or(cli.settings.config.clone()),
+        data_dir: cli.settings.data_dir.clone(),
+        listen: cli.settings.listen.clone(),
+        environment: Environment::read(),
+    };
+    match cli.command {
+        None | Some(Command::Serve) => serve::serve(inputs(None)),
+        Some(Command::CheckConfig { file, no_plugins }) => check_config::check(&inputs(file), !no_plugins),
+        Some(Command::DumpConfig) => check_config::dump(&inputs(None)),
+        Some(Command::Plugins(PluginsCommand::List { json })) => plugins::list(&inputs(None), json),
+        Some(Command::Plugins(PluginsCommand::Check { file, json })) => plugins::check(&file, json),
+        Some(Command::Version) => {
+            print(&format!("nexusd {}", env!("CARGO_PKG_VERSION")));
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// A line on standard output. A closed pipe (`nexusd … | head`) is the reader's choice and no error.
+fn print(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// A line on standard error.
+fn complain(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// All problems, and how many there are.
+fn complain_about(problems: &[Problem]) {
+    for problem in problems {
+        complain(&format!("error: {problem}"));
+    }
+    complain(&match problems.len() {
+        1 => "1 problem".to_owned(),
+        many => format!("{many} problems"),
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        super::Cli::command().debug_assert();
+    }
+}
