@@ -1,0 +1,331 @@
+//! The task that keeps one agent. It takes commands from the fleet, and alone starts, restarts and
+//! stops the process. It never waits for a start (that is a task of its own), and for a stop no longer than the grace.
+
+use std::{fs, io, process::ExitStatus, sync::Arc, time::Duration};
+
+use nexus_plugin_api::payload::{AgentRef, AgentState, Failure};
+use serde_json::Value;
+use tokio::{
+    select,
+    sync::{mpsc, oneshot, watch},
+    time::Instant,
+};
+
+use super::{
+    Command, End, View, Waiter,
+    crashes::{CrashHistory, Verdict},
+    start::{HOME_NAME, StartFault, Started, describe_exit, start, with_output},
+    state::{Happening, Running, Starting, State},
+    view::status,
+};
+use crate::{
+    Settings,
+    capacity::{Capacity, Resident},
+    client::{Health, ping},
+    process::{Spawner, remove_logs},
+};
+
+/// Requests that wait for one start; more are refused.
+const MAX_WAITERS: usize = 1024;
+const BUSY_PING_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What all keepers share.
+pub(crate) struct House {
+    pub(crate) settings: Settings,
+    pub(crate) spawner: Arc<Spawner>,
+    pub(crate) capacity: Arc<Capacity>,
+}
+
+/// See the module.
+pub(crate) struct Keeper {
+    state: State, // first, so that a process ends before the spawner's thread may
+    house: Arc<House>,
+    agent: AgentRef,
+    view: Arc<View>,
+    commands: mpsc::Receiver<Command>,
+    own: mpsc::WeakSender<Command>,
+    crashes: CrashHistory,
+    crash_count: u64,
+    generation: u64,
+}
+
+impl Keeper {
+    /// A keeper for an agent that does not run; [`Keeper::keep`] is its life.
+    pub(crate) fn new(
+        house: Arc<House>,
+        agent: AgentRef,
+        view: Arc<View>,
+        commands: mpsc::Receiver<Command>,
+        own: mpsc::WeakSender<Command>,
+    ) -> Self {
+        let crashes = CrashHistory::new(&house.settings);
+        Self { state: State::Idle, house, agent, view, commands, own, crashes, crash_count: 0, generation: 0 }
+    }
+
+    /// Ends after `Remove`, `ShutDown`, or when the fleet is gone.
+    pub(crate) async fn keep(mut self) {
+        let idle_stop = self.house.settings.idle_stop();
+        loop {
+            self.publish();
+            let happening = select! {
+                command = self.commands.recv() => match command {
+                    Some(command) => {
+                        if self.obey(command).await { continue }
+                        return;
+                    }
+                    None => {
+                        let _ = self.halt("stopped").await;
+                        return;
+                    }
+                },
+                happening = self.state.happening(&self.view.usage, idle_stop) => happening,
+            };
+            match happening {
+                Happening::StartOver(outcome) => self.start_over(outcome),
+                Happening::Ended(how) => self.ended_by_itself(&how),
+                Happening::Rested => self.rest_if_not_busy().await,
+                Happening::BackoffOver => {
+                    if let State::Backoff { waiters, .. } = self.take_state() {
+                        self.begin(waiters, true);
+                    }
+                }
+            }
+        }
+    }
+
+    /// `false`: the keeper's life is over.
+    async fn obey(&mut self, command: Command) -> bool {
+        match command {
+            Command::Deploy { agent, waiter } => {
+                self.agent = *agent;
+                self.crashes.clear();
+                let mut waiters = self.halt("deployed anew").await;
+                waiters.push(waiter);
+                self.begin(waiters, false);
+            }
+            Command::Acquire { agent, waiter } => {
+                self.agent = *agent;
+                self.acquire(waiter);
+            }
+            Command::Unresponsive { generation } => self.unresponsive(generation).await,
+            Command::Rest { reply } => {
+                let gives_up = matches!(self.state, State::Running(_)) && self.view.usage.is_resting();
+                if gives_up {
+                    let _ = self.halt("stopped in favour of another agent").await;
+                }
+                let _ = reply.send(gives_up);
+            }
+            Command::Remove { agent, reply } => {
+                self.agent = *agent;
+                self.retire("undeployed").await;
+                remove_traces(&self.agent).await;
+                // Commands that came meanwhile are dropped unanswered; the fleet gives them to a new keeper.
+                self.commands.close();
+                let _ = reply.send(());
+                return false;
+            }
+            Command::ShutDown { reply } => {
+                self.retire("stopped with the daemon").await;
+                let _ = reply.send(());
+                return false;
+            }
+        }
+        true
+    }
+
+    fn acquire(&mut self, waiter: Waiter) {
+        match &mut self.state {
+            State::Running(running) => {
+                let _ = waiter.send(Ok(running.lease(&self.view.usage)));
+            }
+            State::Starting(Starting { waiters, .. }) | State::Backoff { waiters, .. } => {
+                if waiters.len() < MAX_WAITERS {
+                    waiters.push(waiter);
+                } else {
+                    let _ = waiter.send(Err(Failure::transient("too many requests wait for the agent's start")));
+                }
+            }
+            State::Failed { failure, retry_at } if Instant::now() < *retry_at => {
+                let wait = retry_at.duration_since(Instant::now()).as_secs() + 1;
+                let mut failure = failure.clone();
+                failure.message = format!("{} (tried again after {wait} s at the earliest)", failure.message);
+                let _ = waiter.send(Err(failure));
+            }
+            State::Idle | State::Failed { .. } => self.begin(vec![waiter], false),
+        }
+    }
+
+    fn begin(&mut self, waiters: Vec<Waiter>, automatic: bool) {
+        let (cancel, cancelled) = oneshot::channel();
+        let resident = Resident { usage: Arc::clone(&self.view.usage), keeper: self.own.clone() };
+        let task = tokio::spawn(start(Arc::clone(&self.house), self.agent.clone(), resident, cancelled));
+        self.state = State::Starting(Starting { cancel, task, waiters, automatic });
+    }
+
+    fn start_over(&mut self, outcome: Result<Started, StartFault>) {
+        let State::Starting(Starting { waiters, automatic, .. }) = self.take_state() else { return };
+        match outcome {
+            Ok(started) => {
+                self.generation += 1;
+                self.view.usage.touch();
+                let ended = watch::Sender::new(None);
+                let running =
+                    Running { started, generation: self.generation, ended, busy_until: Instant::now() };
+                for waiter in waiters {
+                    let _ = waiter.send(Ok(running.lease(&self.view.usage)));
+                }
+                self.state = State::Running(Box::new(running));
+            }
+            Err(fault) => {
+                for waiter in waiters {
+                    let _ = waiter.send(Err(fault.failure.clone()));
+                }
+                self.state = self.after_failed_start(fault, automatic);
+            }
+        }
+    }
+
+    fn after_failed_start(&mut self, fault: StartFault, automatic: bool) -> State {
+        let now = Instant::now();
+        let failure = fault.failure;
+        if !fault.crashed {
+            return State::Failed { failure, retry_at: now };
+        }
+        self.crash_count += 1;
+        match self.crashes.record(now) {
+            Verdict::Retry(wait) if automatic => {
+                State::Backoff { until: now + wait, why: failure.message, waiters: Vec::new() }
+            }
+            Verdict::Retry(wait) => State::Failed { failure, retry_at: now + wait },
+            Verdict::Spent(wait) => State::Failed { failure: too_often(failure), retry_at: now + wait },
+        }
+    }
+
+    fn ended_by_itself(&mut self, how: &io::Result<ExitStatus>) {
+        if let State::Running(running) = self.take_state() {
+            self.crashed(&running, describe_exit(how));
+        }
+    }
+
+    async fn unresponsive(&mut self, generation: u64) {
+        if !matches!(&self.state, State::Running(running) if running.generation == generation) {
+            return;
+        }
+        if let State::Running(running) = self.take_state() {
+            let Running { started, ended, .. } = *running;
+            let _ = ended.send_replace(Some(End::Stopped("stopped because it did not answer any more")));
+            let output = Arc::clone(&started.output);
+            drop_process(started, Duration::ZERO).await;
+            self.after_crash("it did not answer any more", &output);
+        }
+    }
+
+    fn crashed(&mut self, running: &Running, how: String) {
+        running.ended.send_replace(Some(End::Crashed(how.clone())));
+        self.after_crash(&how, &running.started.output);
+    }
+
+    fn after_crash(&mut self, how: &str, output: &crate::process::Output) {
+        self.crash_count += 1;
+        let now = Instant::now();
+        let why = format!("agent {} crashed: {how}", self.agent.agent_name);
+        self.state = match self.crashes.record(now) {
+            Verdict::Retry(wait) => State::Backoff { until: now + wait, why, waiters: Vec::new() },
+            Verdict::Spent(wait) => State::Failed {
+                failure: too_often(with_output(Failure::transient(why), output)),
+                retry_at: now + wait,
+            },
+        };
+    }
+
+    async fn rest_if_not_busy(&mut self) {
+        let Some(idle_stop) = self.house.settings.idle_stop() else { return };
+        if let State::Running(running) = &mut self.state
+            && let Ok(Health::Busy) = ping(running.started.port, BUSY_PING_PATIENCE).await
+        {
+            running.busy_until = Instant::now() + idle_stop;
+            return;
+        }
+        if self.view.usage.is_resting() {
+            let _ = self.halt("stopped for resting").await;
+        }
+    }
+
+    async fn retire(&mut self, why: &'static str) {
+        let name = self.agent.agent_name.clone();
+        for waiter in self.halt(why).await {
+            let _ = waiter.send(Err(Failure::transient(format!("agent {name} was {why} while it was starting"))));
+        }
+        self.publish();
+    }
+
+    /// Ends whatever runs, returns who waited for it.
+    async fn halt(&mut self, why: &'static str) -> Vec<Waiter> {
+        let grace = self.house.settings.stop_grace();
+        match self.take_state() {
+            State::Idle | State::Failed { .. } => Vec::new(),
+            State::Backoff { waiters, .. } => waiters,
+            State::Starting(Starting { cancel, task, waiters, .. }) => {
+                drop(cancel);
+                if let Ok(Ok(started)) = task.await {
+                    drop_process(started, grace).await;
+                }
+                waiters
+            }
+            State::Running(running) => {
+                let Running { started, ended, .. } = *running;
+                ended.send_replace(Some(End::Stopped(why)));
+                drop_process(started, grace).await;
+                Vec::new()
+            }
+        }
+    }
+
+    fn take_state(&mut self) -> State {
+        std::mem::replace(&mut self.state, State::Idle)
+    }
+
+    fn publish(&self) {
+        let mut status = match &self.state {
+            State::Idle => status(AgentState::Idle, "starts on first use"),
+            State::Starting(_) => status(AgentState::Starting, "is being started"),
+            State::Running(_) => status(AgentState::Running, "answers"),
+            State::Backoff { why, .. } => status(AgentState::Starting, format!("{why}; is being restarted")),
+            State::Failed { failure, .. } => status(AgentState::Error, failure.message.clone()),
+        };
+        let mut note = |name: &str, value: Value| status.details.insert(name.to_owned(), value);
+        note("crashes", self.crash_count.into());
+        note("starts", self.generation.into());
+        if let State::Running(running) = &self.state {
+            note("pid", running.started.process.pid().as_raw_nonzero().get().into());
+            note("port", running.started.port.into());
+            note("ready_ms", running.started.ready_ms.into());
+        }
+        self.view.set(status);
+    }
+}
+
+async fn drop_process(started: Started, grace: Duration) {
+    let Started { process, .. } = started;
+    process.stop(grace).await;
+}
+
+fn too_often(mut failure: Failure) -> Failure {
+    failure.message = format!("given up after too many crashes (crash_budget): {}", failure.message);
+    failure
+}
+
+/// Removes what this plugin wrote into the state folder. The folder itself is the daemon's.
+async fn remove_traces(agent: &AgentRef) {
+    let folder = agent.state_dir.clone();
+    let work = move || {
+        let _ = remove_logs(&folder);
+        let _ = fs::remove_dir_all(folder.join(HOME_NAME));
+    };
+    let _ = tokio::task::spawn_blocking(work).await;
+}
+
+/// The same for an agent that has no keeper.
+pub(crate) async fn forget(agent: &AgentRef) {
+    remove_traces(agent).await;
+}

@@ -1,0 +1,96 @@
+//! The right to talk to a running process, and the count of those who do.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
+
+use crate::process::Output;
+
+/// Why a process is no more.
+#[derive(Clone, Debug)]
+pub(crate) enum End {
+    /// It ended by itself, or was killed by somebody else: how.
+    Crashed(String),
+    /// It was stopped on purpose: why.
+    Stopped(&'static str),
+}
+
+/// How an agent is used; shared by its keeper, its leases and the capacity.
+pub(crate) struct Usage {
+    active: AtomicUsize,
+    last: Mutex<Instant>,
+    changed: Notify,
+}
+
+impl Usage {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { active: AtomicUsize::new(0), last: Mutex::new(Instant::now()), changed: Notify::new() })
+    }
+
+    pub(crate) fn active(&self) -> usize {
+        self.active.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_resting(&self) -> bool {
+        self.active() == 0
+    }
+
+    pub(crate) fn last_used(&self) -> Instant {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn touch(&self) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// Resolves after the last lease was given back; may also do so without reason.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+}
+
+/// A running process that will not be stopped for resting as long as this is held.
+pub(crate) struct Lease {
+    pub(crate) port: u16,
+    pub(crate) generation: u64,
+    pub(crate) ready_ms: u64,
+    pub(crate) output: Arc<Output>,
+    ended: watch::Receiver<Option<End>>,
+    usage: Arc<Usage>,
+}
+
+impl Lease {
+    pub(crate) fn new(
+        (port, generation, ready_ms): (u16, u64, u64),
+        output: Arc<Output>,
+        ended: watch::Receiver<Option<End>>,
+        usage: Arc<Usage>,
+    ) -> Self {
+        usage.active.fetch_add(1, Ordering::AcqRel);
+        usage.touch();
+        Self { port, generation, ready_ms, output, ended, usage }
+    }
+
+    /// Resolves when the process has ended.
+    pub(crate) async fn ended(&mut self) -> End {
+        match self.ended.wait_for(Option::is_some).await {
+            Ok(end) => end.clone().unwrap_or(End::Stopped("stopped")),
+            Err(_) => End::Stopped("stopped"),
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.usage.touch();
+        if self.usage.active.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.usage.changed.notify_one();
+        }
+    }
+}

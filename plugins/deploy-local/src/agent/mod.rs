@@ -1,0 +1,25 @@
+//! One agent: its keeper decides alone about its process, so nothing has to be locked.
+//!
+//! ```text
+//!          first use                ready                  crash
+//!   Idle ────────────▶ Starting ──────────▶ Running ────────────────▶ Backoff ──▶ Starting
+//!     ▲                    │                   │                         │
+//!     │                    ▼ not ready         │ rested, evicted         ▼ budget spent
+//!     │                  Failed ◀──────────────┼───────────────────── Failed
+//!     └────────────────────────────────────────┘     (the next use after a wait tries again)
+//! ```
+
+mod command;
+mod crashes;
+mod keeper;
+mod lease;
+mod ready;
+mod start;
+mod state;
+mod view;
+
+pub(crate) use command::{Command, Waiter};
+pub(crate) use keeper::{House, Keeper, forget};
+pub(crate) use lease::{End, Lease, Usage};
+pub(crate) use start::with_output;
+pub(crate) use view::{View, status};

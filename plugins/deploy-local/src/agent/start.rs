@@ -1,0 +1,171 @@
+//! One attempt to bring an agent up.
+
+use std::{fs, io, net::TcpListener, process::ExitStatus, sync::Arc, time::Duration};
+
+use nexus_plugin_api::payload::{AgentRef, Failure};
+use tokio::{select, sync::oneshot, time::Instant};
+
+use super::{
+    House,
+    ready::{NotReady, ready},
+};
+use crate::{
+    capacity::{Place, Resident},
+    process::{Entrypoint, Launch, Limits, Output, Process, environment},
+};
+
+/// The agent's own `HOME` inside its state folder.
+pub(crate) const HOME_NAME: &str = "home";
+
+/// A process that answers.
+pub(crate) struct Started {
+    pub(crate) process: Process,
+    pub(crate) port: u16,
+    pub(crate) ready_ms: u64,
+    pub(crate) output: Arc<Output>,
+    _place: Place,
+}
+
+/// Why there is none.
+pub(crate) struct StartFault {
+    pub(crate) failure: Failure,
+    /// Whether a process was started: then trying again at once would be a loop.
+    pub(crate) crashed: bool,
+}
+
+/// Starts the agent. When `cancel` fires or its sender is dropped, what was started is ended first.
+pub(crate) async fn start(
+    house: Arc<House>,
+    agent: AgentRef,
+    resident: Resident,
+    cancel: oneshot::Receiver<()>,
+) -> Result<Started, StartFault> {
+    let mut slot = None;
+    let outcome = select! {
+        outcome = attempt(&house, &agent, resident, &mut slot) => outcome,
+        _ = cancel => Err(StartFault { failure: Failure::transient("the start was called off"), crashed: false }),
+    };
+    match (outcome, slot) {
+        (Ok((port, ready_ms, output, place)), Some(process)) => {
+            Ok(Started { process, port, ready_ms, output, _place: place })
+        }
+        (Err(fault), process) => {
+            if let Some(process) = process {
+                Process::stop(process, Duration::ZERO).await;
+            }
+            Err(fault)
+        }
+        (Ok(_), None) => Err(StartFault { failure: Failure::transient("the process is gone"), crashed: true }),
+    }
+}
+
+type Ready = (u16, u64, Arc<Output>, Place);
+
+async fn attempt(
+    house: &House,
+    agent: &AgentRef,
+    resident: Resident,
+    slot: &mut Option<Process>,
+) -> Result<Ready, StartFault> {
+    let quiet = |failure| StartFault { failure, crashed: false };
+    let settings = &house.settings;
+    let entrypoint = entrypoint(house, agent).await.map_err(quiet)?;
+    let place = house.capacity.take(resident, settings.ready_timeout()).await.map_err(quiet)?;
+    let begin = Instant::now();
+    let deadline = begin + settings.ready_timeout();
+    let mut reserved = None;
+    loop {
+        let output = Arc::new(Output::new(&agent.state_dir, settings));
+        let launch = Launch {
+            entrypoint: entrypoint.clone(),
+            folder: agent.agent_dir.clone(),
+            environment: environment(settings, &agent.config, &agent.state_dir.join(HOME_NAME), reserved.unwrap_or(0))
+                .map_err(quiet)?,
+            limits: Limits::from_settings(settings),
+        };
+        let spawned = Process::spawn(&house.spawner, launch, &output).await;
+        let process = slot.insert(spawned.map_err(|e| quiet(cannot_spawn(agent, settings.python.as_str(), &e)))?);
+        match ready(process, &output, reserved, deadline).await {
+            Ok(port) => {
+                let ready_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
+                return Ok((port, ready_ms, output, place));
+            }
+            // An agent that cannot take port 0 says something about ports; one more try with a real one.
+            // Between the reservation and the agent's bind another program may take the port: hence not the first way.
+            Err(NotReady::Ended(_)) if reserved.is_none() && speaks_of_ports(&output.tail()) => {
+                reserved = reserve_port();
+                if reserved.is_none() {
+                    return Err(quiet(Failure::transient("no free loopback port")));
+                }
+            }
+            Err(why) => return Err(StartFault { failure: not_ready(house, agent, &why, &output), crashed: true }),
+        }
+    }
+}
+
+async fn entrypoint(house: &House, agent: &AgentRef) -> Result<Entrypoint, Failure> {
+    let (folder, python) = (agent.agent_dir.clone(), house.settings.python.clone());
+    let home = agent.state_dir.join(HOME_NAME);
+    let work = move || {
+        let entrypoint = Entrypoint::of_folder(&folder, &python)?;
+        fs::create_dir_all(&home).map_err(|e| Failure::transient(format!("cannot make {}: {e}", home.display())))?;
+        Ok(entrypoint)
+    };
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| Err(Failure::transient(e.to_string())))
+}
+
+fn cannot_spawn(agent: &AgentRef, python: &str, error: &io::Error) -> Failure {
+    let text = format!("agent {} cannot be started with {python:?}: {error}", agent.agent_name);
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {
+            Failure::permanent(format!("{text}; set `python` in [plugins.deploy-local]"))
+        }
+        _ => Failure::transient(text),
+    }
+}
+
+fn not_ready(house: &House, agent: &AgentRef, why: &NotReady, output: &Output) -> Failure {
+    let name = &agent.agent_name;
+    let failure = match why {
+        NotReady::Ended(status) => {
+            Failure::permanent(format!("agent {name} crashed while starting: {}", describe_exit(status)))
+        }
+        NotReady::Late(seen) => Failure::transient(format!(
+            "agent {name} was not ready within {} seconds (ready_timeout_secs): {seen}",
+            house.settings.ready_timeout_secs
+        )),
+    };
+    with_output(failure, output)
+}
+
+/// Appends the agent's last words: some to the message, all to the details.
+pub(crate) fn with_output(mut failure: Failure, output: &Output) -> Failure {
+    const MESSAGE_LINES: usize = 5;
+    let tail = output.tail();
+    if tail.is_empty() {
+        failure.message.push_str("; it printed nothing");
+        return failure;
+    }
+    let lines: Vec<&str> = tail.lines().collect();
+    let last = lines.get(lines.len().saturating_sub(MESSAGE_LINES)..).unwrap_or_default();
+    failure.message = format!("{}; its last output:\n{}", failure.message, last.join("\n"));
+    failure.with_details(tail)
+}
+
+/// How a process ended, for people.
+pub(crate) fn describe_exit(status: &io::Result<ExitStatus>) -> String {
+    match status {
+        Ok(status) => status.to_string(),
+        Err(e) => format!("its end could not be observed ({e})"),
+    }
+}
+
+fn speaks_of_ports(tail: &str) -> bool {
+    let tail = tail.to_ascii_lowercase();
+    let mut words = tail.split(|c: char| !c.is_ascii_alphanumeric());
+    words.any(|word| word == "port") || tail.contains("address already in use")
+}
+
+fn reserve_port() -> Option<u16> {
+    TcpListener::bind(("127.0.0.1", 0)).ok()?.local_addr().ok().map(|address| address.port())
+}

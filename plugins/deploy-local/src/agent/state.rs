@@ -1,0 +1,110 @@
+//! The states of an agent, and what can happen in each by itself.
+
+use std::{process::ExitStatus, sync::Arc, time::Duration};
+
+use nexus_plugin_api::payload::Failure;
+use tokio::{
+    select,
+    sync::{oneshot, watch},
+    task::JoinHandle,
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    End, Lease, Usage, Waiter,
+    start::{StartFault, Started},
+};
+
+/// Where an agent is in its life.
+pub(crate) enum State {
+    /// No process; the next use starts one.
+    Idle,
+    /// A process is coming up.
+    Starting(Starting),
+    /// A process answers.
+    Running(Box<Running>),
+    /// The process crashed; another is started at `until`.
+    Backoff {
+        until: Instant,
+        why: String,
+        waiters: Vec<Waiter>,
+    },
+    /// It could not be started, or crashed too often. A use after `retry_at` tries again.
+    Failed {
+        failure: Failure,
+        retry_at: Instant,
+    },
+}
+
+/// A start under way.
+pub(crate) struct Starting {
+    pub(crate) cancel: oneshot::Sender<()>,
+    pub(crate) task: JoinHandle<Result<Started, StartFault>>,
+    pub(crate) waiters: Vec<Waiter>,
+    /// A restart after a crash, which nobody asked for.
+    pub(crate) automatic: bool,
+}
+
+/// A process that answers.
+pub(crate) struct Running {
+    pub(crate) started: Started,
+    pub(crate) generation: u64,
+    pub(crate) ended: watch::Sender<Option<End>>,
+    /// Not before this is it asked again whether it may be stopped for resting.
+    pub(crate) busy_until: Instant,
+}
+
+/// What happened without a command.
+pub(crate) enum Happening {
+    StartOver(Result<Started, StartFault>),
+    Ended(std::io::Result<ExitStatus>),
+    Rested,
+    BackoffOver,
+}
+
+impl State {
+    /// Waits for the next happening. Safe to cancel.
+    pub(crate) async fn happening(&mut self, usage: &Usage, idle_stop: Option<Duration>) -> Happening {
+        match self {
+            Self::Idle | Self::Failed { .. } => std::future::pending().await,
+            Self::Starting(starting) => Happening::StartOver((&mut starting.task).await.unwrap_or_else(|e| {
+                Err(StartFault { failure: Failure::transient(format!("starting the agent failed: {e}")), crashed: true })
+            })),
+            Self::Running(running) => {
+                let busy_until = running.busy_until;
+                select! {
+                    status = running.started.process.ended() => Happening::Ended(status),
+                    () = rested(usage, idle_stop, busy_until) => Happening::Rested,
+                }
+            }
+            Self::Backoff { until, .. } => {
+                sleep_until(*until).await;
+                Happening::BackoffOver
+            }
+        }
+    }
+}
+
+/// Resolves when the agent has had no request for so long.
+async fn rested(usage: &Usage, idle_stop: Option<Duration>, not_before: Instant) {
+    let Some(idle_stop) = idle_stop else { return std::future::pending().await };
+    loop {
+        if usage.is_resting() {
+            let due = (usage.last_used() + idle_stop).max(not_before);
+            if Instant::now() >= due {
+                return;
+            }
+            sleep_until(due).await;
+        } else {
+            usage.changed().await;
+        }
+    }
+}
+
+impl Running {
+    pub(crate) fn lease(&self, usage: &Arc<Usage>) -> Lease {
+        let started = &self.started;
+        let facts = (started.port, self.generation, started.ready_ms);
+        Lease::new(facts, Arc::clone(&started.output), self.ended.subscribe(), Arc::clone(usage))
+    }
+}

@@ -1,0 +1,29 @@
+//! A helper in the agent's process group that kills the whole group when the daemon is gone.
+//!
+//! The parent-death signal reaches the agent itself, not the processes it started. The tether is a
+//! shell that reads from a pipe whose other end only the daemon holds: however the daemon ends, the
+//! read ends, and the shell kills its group. It also keeps the group's number taken while the group is signalled.
+//! A process that leaves the group by `setsid` escapes it.
+
+use std::{io, process::Stdio};
+
+use rustix::process::Pid;
+use tokio::process::{Child, Command};
+
+/// Signals that stop the agent gently must not end the tether before the group is empty.
+const SCRIPT: &str = "trap '' TERM INT HUP QUIT USR1 USR2 PIPE; read -r _; kill -9 0";
+
+/// Starts a tether in `group`. To be called on the spawner's thread, before the leader is reaped.
+pub(crate) fn tether(group: Pid) -> io::Result<Child> {
+    let mut command = Command::new("/bin/sh");
+    command
+        .args(["-c", SCRIPT])
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::piped()) // the write end stays in the `Child`
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(group.as_raw_nonzero().get())
+        .kill_on_drop(true);
+    command.spawn()
+}
