@@ -69,7 +69,13 @@ impl Fleet {
             forget(agent).await;
             return Ok(());
         }
-        self.ask(agent, |reply| Command::Remove { agent: Box::new(agent.clone()), reply }).await
+        self.ask(agent, |reply| Command::Remove { agent: Box::new(agent.clone()), reply }).await?;
+        if let Some(keepers) = self.lock().as_mut()
+            && keepers.get(&agent.agent_id).is_some_and(|entry| entry.commands.is_closed())
+        {
+            keepers.remove(&agent.agent_id);
+        }
+        Ok(())
     }
 
     /// Ends a process that does not answer any more, if it is still the one that is meant.

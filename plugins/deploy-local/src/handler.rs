@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How long the end of a process is waited for, after its connection broke, to say what happened.
-const END_PATIENCE: Duration = Duration::from_millis(700);
+const END_PATIENCE: Duration = Duration::from_millis(1500);
 const PROBE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs agents as child processes of this one. Dropping it stops them.
@@ -73,9 +73,7 @@ impl LocalDeployer {
         match &error {
             AskError::Cut(_) | AskError::Refused(_) => {
                 let failure = match timeout(END_PATIENCE, lease.ended()).await {
-                    Ok(End::Crashed(how)) => {
-                        Failure::transient(format!("agent {name} crashed while answering: {how}"))
-                    }
+                    Ok(End::Crashed(how)) => Failure::transient(format!("agent {name} crashed while answering: {how}")),
                     Ok(End::Stopped(why)) => {
                         return Failure::transient(format!("agent {name} was {why} while answering"));
                     }
@@ -108,6 +106,8 @@ impl LocalDeployer {
 
 impl DeployHandler for LocalDeployer {
     async fn deploy(&self, agent: AgentRef, cx: Context) -> Result<DeployResult, Failure> {
+        // A cancellation ends the waiting only: others may wait for the same start, and what nobody
+        // uses is stopped for resting.
         cx.progress(0.1, "starting the agent");
         let lease = select! {
             biased;
@@ -144,5 +144,7 @@ impl DeployHandler for LocalDeployer {
 /// Whether an exception's name speaks of something that passes by itself.
 fn may_pass(error_type: &str) -> bool {
     let name = error_type.to_ascii_lowercase();
-    ["throttl", "timeout", "unavailable", "ratelimit", "overloaded", "connection"].iter().any(|hint| name.contains(hint))
+    ["throttl", "timeout", "unavailable", "ratelimit", "overloaded", "connection"]
+        .iter()
+        .any(|hint| name.contains(hint))
 }

@@ -5,6 +5,8 @@
 //! task that alone decides when the process starts, restarts and stops) → `process/` (the child:
 //! environment, limits, output, group) and `client/` (asking it over HTTP).
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))]
+
 mod agent;
 mod capacity;
 mod client;
@@ -30,8 +32,12 @@ impl Plugin for DeployLocal {
     type Settings = Settings;
 
     fn describe() -> Description {
-        Description::new("deploy-local", env!("CARGO_PKG_VERSION"), "Runs agents as supervised processes on this machine")
-            .deploy("local", "A child process per agent, started on first use")
+        Description::new(
+            "deploy-local",
+            env!("CARGO_PKG_VERSION"),
+            "Runs agents as supervised processes on this machine",
+        )
+        .deploy("local", "A child process per agent, started on first use")
     }
 
     fn configure(settings: Settings) -> Result<Handlers, Failure> {

@@ -9,30 +9,15 @@ pub(crate) type Waiter = oneshot::Sender<Result<Lease, Failure>>;
 /// What a keeper is told. Each is answered once it is done.
 pub(crate) enum Command {
     /// Start anew, with the folder as it is now; replaces what runs.
-    Deploy {
-        agent: Box<AgentRef>,
-        waiter: Waiter,
-    },
+    Deploy { agent: Box<AgentRef>, waiter: Waiter },
     /// Be running.
-    Acquire {
-        agent: Box<AgentRef>,
-        waiter: Waiter,
-    },
+    Acquire { agent: Box<AgentRef>, waiter: Waiter },
     /// The process of this generation does not answer any more: end it.
-    Unresponsive {
-        generation: u64,
-    },
+    Unresponsive { generation: u64 },
     /// Another agent needs the place; says whether it was given up.
-    Rest {
-        reply: oneshot::Sender<bool>,
-    },
+    Rest { reply: oneshot::Sender<bool> },
     /// Stop and remove what was written; the keeper ends.
-    Remove {
-        agent: Box<AgentRef>,
-        reply: oneshot::Sender<()>,
-    },
+    Remove { agent: Box<AgentRef>, reply: oneshot::Sender<()> },
     /// Stop; the keeper ends.
-    ShutDown {
-        reply: oneshot::Sender<()>,
-    },
+    ShutDown { reply: oneshot::Sender<()> },
 }

@@ -63,8 +63,7 @@ mod tests {
 
     #[test]
     fn doubles_then_gives_up_then_forgets() {
-        let settings =
-            Settings { crash_budget: 4, restart_base_ms: 500, restart_max_secs: 1, ..Settings::default() };
+        let settings = Settings { crash_budget: 4, restart_base_ms: 500, restart_max_secs: 1, ..Settings::default() };
         let mut crashes = CrashHistory::new(&settings);
         let start = Instant::now();
         let verdicts: Vec<Verdict> = (0..5).map(|n| crashes.record(start + Duration::from_secs(n))).collect();

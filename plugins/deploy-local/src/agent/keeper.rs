@@ -169,8 +169,7 @@ impl Keeper {
                 self.generation += 1;
                 self.view.usage.touch();
                 let ended = watch::Sender::new(None);
-                let running =
-                    Running { started, generation: self.generation, ended, busy_until: Instant::now() };
+                let running = Running { started, generation: self.generation, ended, busy_until: Instant::now() };
                 for waiter in waiters {
                     let _ = waiter.send(Ok(running.lease(&self.view.usage)));
                 }
@@ -231,10 +230,9 @@ impl Keeper {
         let why = format!("agent {} crashed: {how}", self.agent.agent_name);
         self.state = match self.crashes.record(now) {
             Verdict::Retry(wait) => State::Backoff { until: now + wait, why, waiters: Vec::new() },
-            Verdict::Spent(wait) => State::Failed {
-                failure: too_often(with_output(Failure::transient(why), output)),
-                retry_at: now + wait,
-            },
+            Verdict::Spent(wait) => {
+                State::Failed { failure: too_often(with_output(Failure::transient(why), output)), retry_at: now + wait }
+            }
         };
     }
 

@@ -41,11 +41,7 @@ pub(crate) async fn start(
     cancel: oneshot::Receiver<()>,
 ) -> Result<Started, StartFault> {
     let mut slot = None;
-    let outcome = select! {
-        outcome = attempt(&house, &agent, resident, &mut slot) => outcome,
-        _ = cancel => Err(StartFault { failure: Failure::transient("the start was called off"), crashed: false }),
-    };
-    match (outcome, slot) {
+    match (attempt(&house, &agent, resident, cancel, &mut slot).await, slot) {
         (Ok((port, ready_ms, output, place)), Some(process)) => {
             Ok(Started { process, port, ready_ms, output, _place: place })
         }
@@ -65,12 +61,17 @@ async fn attempt(
     house: &House,
     agent: &AgentRef,
     resident: Resident,
+    mut cancel: oneshot::Receiver<()>,
     slot: &mut Option<Process>,
 ) -> Result<Ready, StartFault> {
     let quiet = |failure| StartFault { failure, crashed: false };
+    let called_off = || quiet(Failure::transient("the start was called off"));
     let settings = &house.settings;
     let entrypoint = entrypoint(house, agent).await.map_err(quiet)?;
-    let place = house.capacity.take(resident, settings.ready_timeout()).await.map_err(quiet)?;
+    let place = select! {
+        place = house.capacity.take(resident, settings.ready_timeout()) => place.map_err(quiet)?,
+        _ = &mut cancel => return Err(called_off()),
+    };
     let begin = Instant::now();
     let deadline = begin + settings.ready_timeout();
     let mut reserved = None;
@@ -83,9 +84,14 @@ async fn attempt(
                 .map_err(quiet)?,
             limits: Limits::from_settings(settings),
         };
+        // Not to be cut off: a process that nobody holds yet would be killed, but not waited for.
         let spawned = Process::spawn(&house.spawner, launch, &output).await;
         let process = slot.insert(spawned.map_err(|e| quiet(cannot_spawn(agent, settings.python.as_str(), &e)))?);
-        match ready(process, &output, reserved, deadline).await {
+        let outcome = select! {
+            outcome = ready(process, &output, reserved, deadline) => outcome,
+            _ = &mut cancel => return Err(called_off()),
+        };
+        match outcome {
             Ok(port) => {
                 let ready_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
                 return Ok((port, ready_ms, output, place));

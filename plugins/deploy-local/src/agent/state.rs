@@ -24,16 +24,9 @@ pub(crate) enum State {
     /// A process answers.
     Running(Box<Running>),
     /// The process crashed; another is started at `until`.
-    Backoff {
-        until: Instant,
-        why: String,
-        waiters: Vec<Waiter>,
-    },
+    Backoff { until: Instant, why: String, waiters: Vec<Waiter> },
     /// It could not be started, or crashed too often. A use after `retry_at` tries again.
-    Failed {
-        failure: Failure,
-        retry_at: Instant,
-    },
+    Failed { failure: Failure, retry_at: Instant },
 }
 
 /// A start under way.
@@ -68,7 +61,10 @@ impl State {
         match self {
             Self::Idle | Self::Failed { .. } => std::future::pending().await,
             Self::Starting(starting) => Happening::StartOver((&mut starting.task).await.unwrap_or_else(|e| {
-                Err(StartFault { failure: Failure::transient(format!("starting the agent failed: {e}")), crashed: true })
+                Err(StartFault {
+                    failure: Failure::transient(format!("starting the agent failed: {e}")),
+                    crashed: true,
+                })
             })),
             Self::Running(running) => {
                 let busy_until = running.busy_until;

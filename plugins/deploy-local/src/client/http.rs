@@ -24,8 +24,7 @@ pub(crate) struct Exchange {
 impl Exchange {
     /// Connects to the agent on the loopback interface, sends the request, reads the head of the response.
     pub(crate) async fn begin(port: u16, request: Request<Full<Bytes>>) -> Result<Self, AskError> {
-        let stream =
-            TcpStream::connect(("127.0.0.1", port)).await.map_err(|e| AskError::Refused(e.to_string()))?;
+        let stream = TcpStream::connect(("127.0.0.1", port)).await.map_err(|e| AskError::Refused(e.to_string()))?;
         let _ = stream.set_nodelay(true);
         let (mut sender, connection) = http1::Builder::new()
             .max_buf_size(MAX_HEAD_BYTES)

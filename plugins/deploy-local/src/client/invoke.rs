@@ -10,7 +10,7 @@ use nexus_plugin_api::{
     payload::{InvokeRequest, InvokeResult},
 };
 use serde_json::{Value, json};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     AskError,
@@ -24,6 +24,9 @@ use super::{
 const SESSION_HEADER: &str = "x-amzn-bedrock-agentcore-runtime-session-id";
 /// Of an answer with an error status only so much is read.
 const MAX_ERROR_BODY_BYTES: usize = 64 * 1024;
+
+/// How long an agent may keep the connection open after its last frame.
+const FAREWELL: Duration = Duration::from_millis(50);
 
 /// Where to ask, and how long and how much to take.
 #[derive(Clone, Copy, Debug)]
@@ -102,8 +105,10 @@ async fn read_stream(mut exchange: Exchange, clock: &mut Clock, answer: &mut Ans
         }
         for frame in decoder.push(&chunk).map_err(too_long)? {
             match apply_frame(&frame, answer)? {
-                // What follows is not read: the answer is whole, and the agent may keep the connection open.
-                Flow::Done => return Ok(()),
+                Flow::Done => {
+                    let _ = timeout(FAREWELL, read_off(&mut exchange)).await;
+                    return Ok(());
+                }
                 Flow::Protocol => speaks_protocol = true,
                 Flow::Foreign => {}
             }
@@ -118,6 +123,17 @@ async fn read_stream(mut exchange: Exchange, clock: &mut Clock, answer: &mut Ans
         return Err(AskError::Cut("the stream ended without its last frame".to_owned()));
     }
     Ok(())
+}
+
+/// Lets the agent write the end of its body: closing at once would give it an error for a whole answer.
+async fn read_off(exchange: &mut Exchange) {
+    let mut rest = 0;
+    while let Ok(Some(chunk)) = exchange.chunk().await {
+        rest += chunk.len();
+        if rest > MAX_ERROR_BODY_BYTES {
+            return;
+        }
+    }
 }
 
 async fn read_whole(mut exchange: Exchange, clock: &mut Clock, answer: &mut Answer<'_>) -> Result<(), AskError> {

@@ -85,7 +85,10 @@ mod tests {
         assert!(reported_error(&json!({"output": "x", "error": "half"})).is_none());
         let error = reported_error(&json!({"error": "e", "error_type": "ValueError", "message": "no"})).unwrap();
         assert_eq!(error.to_string(), "reported ValueError: no");
-        assert_eq!(reported_error(&json!({"error": {"message": "deep"}})).unwrap().to_string(), "reported an error: deep");
+        assert_eq!(
+            reported_error(&json!({"error": {"message": "deep"}})).unwrap().to_string(),
+            "reported an error: deep"
+        );
     }
 
     #[test]

@@ -78,15 +78,18 @@ impl Process {
         }
     }
 
+    /// Nothing is forgotten when this is cut off: the next call goes on.
     async fn finish(&mut self) {
         self.finished = true;
-        if let Some(mut tether) = self.tether.take() {
+        if let Some(tether) = &mut self.tether {
             let _ = timeout(REAP_WAIT, tether.wait()).await;
         }
-        for mut reader in self.readers.drain(..) {
-            if timeout(DRAIN_WAIT, &mut reader).await.is_err() {
+        self.tether = None;
+        while let Some(reader) = self.readers.last_mut() {
+            if timeout(DRAIN_WAIT, &mut *reader).await.is_err() {
                 reader.abort();
             }
+            self.readers.pop();
         }
     }
 }

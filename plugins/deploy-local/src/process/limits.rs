@@ -3,7 +3,9 @@
 
 use std::io;
 
-use rustix::process::{Resource, Rlimit, Signal, getpid, getppid, getrlimit, set_parent_process_death_signal, setrlimit};
+use rustix::process::{
+    Resource, Rlimit, Signal, getpid, getppid, getrlimit, set_parent_process_death_signal, setrlimit,
+};
 use tokio::process::Command;
 
 use crate::Settings;
