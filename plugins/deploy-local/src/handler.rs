@@ -66,6 +66,15 @@ impl LocalDeployer {
         }
     }
 
+    /// A process that does not even answer `/ping` is ended, and the text says so.
+    async fn probe(&self, agent: &AgentRef, text: String, lease: &Lease) -> String {
+        if ping(lease.port, PROBE_PATIENCE).await.is_ok() {
+            return text;
+        }
+        self.fleet.unresponsive(agent, lease.generation).await;
+        format!("{text}; it does not answer /ping either and is restarted")
+    }
+
     /// Finds out what lies behind a failed request.
     async fn explain(&self, agent: &AgentRef, error: AskError, mut lease: Lease) -> Failure {
         let name = &agent.agent_name;
@@ -77,18 +86,12 @@ impl LocalDeployer {
                     Ok(End::Stopped(why)) => {
                         return Failure::transient(format!("agent {name} was {why} while answering"));
                     }
-                    Err(_) => Failure::transient(text),
+                    Err(_) => Failure::transient(self.probe(agent, text, &lease).await),
                 };
                 with_output(failure, &lease.output)
             }
             AskError::Silent(_) | AskError::Overtime(_) => {
-                let text = if ping(lease.port, PROBE_PATIENCE).await.is_ok() {
-                    text
-                } else {
-                    self.fleet.unresponsive(agent, lease.generation).await;
-                    format!("{text}, does not answer /ping either, and is restarted")
-                };
-                with_output(Failure::transient(text), &lease.output)
+                with_output(Failure::transient(self.probe(agent, text, &lease).await), &lease.output)
             }
             AskError::Rejected { status, .. } => match status {
                 408 | 409 | 425 | 429 | 502..=504 => Failure::transient(text),

@@ -81,7 +81,7 @@ impl Keeper {
                 happening = self.state.happening(&self.view.usage, idle_stop) => happening,
             };
             match happening {
-                Happening::StartOver(outcome) => self.start_over(outcome),
+                Happening::StartOver(outcome) => self.start_over(*outcome),
                 Happening::Ended(how) => self.ended_by_itself(&how),
                 Happening::Rested => self.rest_if_not_busy().await,
                 Happening::BackoffOver => {

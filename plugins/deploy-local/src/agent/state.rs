@@ -49,7 +49,7 @@ pub(crate) struct Running {
 
 /// What happened without a command.
 pub(crate) enum Happening {
-    StartOver(Result<Started, StartFault>),
+    StartOver(Box<Result<Started, StartFault>>),
     Ended(std::io::Result<ExitStatus>),
     Rested,
     BackoffOver,
@@ -60,12 +60,13 @@ impl State {
     pub(crate) async fn happening(&mut self, usage: &Usage, idle_stop: Option<Duration>) -> Happening {
         match self {
             Self::Idle | Self::Failed { .. } => std::future::pending().await,
-            Self::Starting(starting) => Happening::StartOver((&mut starting.task).await.unwrap_or_else(|e| {
-                Err(StartFault {
-                    failure: Failure::transient(format!("starting the agent failed: {e}")),
-                    crashed: true,
-                })
-            })),
+            Self::Starting(starting) => {
+                let outcome = (&mut starting.task).await.unwrap_or_else(|e| {
+                    let failure = Failure::transient(format!("starting the agent failed: {e}"));
+                    Err(StartFault { failure, crashed: true })
+                });
+                Happening::StartOver(Box::new(outcome))
+            }
             Self::Running(running) => {
                 let busy_until = running.busy_until;
                 select! {

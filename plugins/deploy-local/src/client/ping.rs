@@ -23,7 +23,7 @@ pub(crate) enum Health {
 
 /// Asks once. Any success status counts as healthy; the body only tells whether it is busy.
 pub(crate) async fn ping(port: u16, patience: Duration) -> Result<Health, AskError> {
-    timeout(patience, ask(port)).await.unwrap_or_else(|_| Err(AskError::Silent(patience.as_secs())))
+    timeout(patience, ask(port)).await.unwrap_or(Err(AskError::Silent(patience.as_secs())))
 }
 
 async fn ask(port: u16) -> Result<Health, AskError> {

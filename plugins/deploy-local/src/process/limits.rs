@@ -64,6 +64,16 @@ impl Limits {
     }
 }
 
+/// Makes `command`'s child inherit nothing but its standard streams.
+pub(crate) fn seal(command: &mut Command) {
+    let prepare = || {
+        keep_no_descriptors();
+        Ok(())
+    };
+    // SAFETY: as above, one bare system call.
+    unsafe { command.pre_exec(prepare) };
+}
+
 fn resolve(resource: Resource, wanted: Option<u64>) -> Option<(Resource, Rlimit)> {
     let wanted = wanted?;
     let value = getrlimit(resource).maximum.map_or(wanted, |ceiling| ceiling.min(wanted));

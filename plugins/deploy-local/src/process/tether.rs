@@ -10,6 +10,8 @@ use std::{io, process::Stdio};
 use rustix::process::Pid;
 use tokio::process::{Child, Command};
 
+use super::limits::seal;
+
 /// Signals that stop the agent gently must not end the tether before the group is empty.
 const SCRIPT: &str = "trap '' TERM INT HUP QUIT USR1 USR2 PIPE; read -r _; kill -9 0";
 
@@ -25,5 +27,6 @@ pub(crate) fn tether(group: Pid) -> io::Result<Child> {
         .stderr(Stdio::null())
         .process_group(group.as_raw_nonzero().get())
         .kill_on_drop(true);
+    seal(&mut command);
     command.spawn()
 }

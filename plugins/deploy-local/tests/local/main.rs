@@ -5,6 +5,7 @@
 mod answers;
 mod bench;
 mod confinement;
+mod figures;
 mod host_death;
 mod lifecycle;
 mod misbehaviour;

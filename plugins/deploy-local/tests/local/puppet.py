@@ -130,6 +130,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_freeze(self, argument, body):
         os.kill(os.getpid(), signal.SIGSTOP)
+        time.sleep(1000)  # this thread may run on for a moment
 
     def do_forever(self, argument, body):
         self.begin()
