@@ -29,8 +29,9 @@ impl FailureKind {
     #[must_use]
     pub const fn retryable(self) -> bool {
         match self {
-            Self::Transient | Self::Timeout | Self::Panic | Self::Plugin | Self::Infrastructure => true,
-            Self::Permanent | Self::InvalidInput | Self::Cancelled => false,
+            Self::Transient | Self::Timeout | Self::Infrastructure => true,
+            // A bug is there the next time too.
+            Self::Permanent | Self::InvalidInput | Self::Panic | Self::Plugin | Self::Cancelled => false,
         }
     }
 }

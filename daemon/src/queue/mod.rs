@@ -49,6 +49,12 @@ impl QueueName {
     }
 }
 
+impl std::fmt::Display for QueueName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// The right to extend or delete a received message: its id and the number of this receive, so that
 /// a receipt of an earlier delivery does nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

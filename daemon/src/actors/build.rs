@@ -1,0 +1,507 @@
+//! One build: takes the lease, walks the project through its workflow, stores every step.
+//!
+//! Messages in: see [`BuildMessage`]. Messages out: `StageMessage` to its stages. Supervised by
+//! `dispatcher`; supervises its `stage` actors. It never waits in a handler: store calls are spawned
+//! and come back as messages, one step in flight at a time.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
+use tokio::sync::watch;
+
+use super::{
+    attempt::{Attempt, AttemptEnd, Interrupt, broken, out_of_time},
+    environment::Environment,
+    figures,
+    lease::{Holding, LeaseNews},
+    stage::{StageActor, StageArguments, StageMessage},
+    supervise::backoff,
+    ticket::Ticket,
+    work::{Verdict, Work},
+};
+use crate::{
+    domain::{
+        control::ControlAction,
+        ids::{ProjectId, TaskId},
+        project::ProjectStatus,
+        time::Timestamp,
+    },
+    store::{BuildProgress, BuildStep, Claim, ClaimBuild, StageRetry, StoreError, StoreErrorKind},
+};
+
+/// Tries of one store call before the message goes back.
+const STORE_TRIES: u32 = 6;
+/// First pause between them; doubles.
+const STORE_PAUSE: Duration = Duration::from_millis(200);
+/// How long stages may go on when the daemon stops, before they are cancelled.
+const DRAIN_GRACE: Duration = Duration::from_secs(3);
+/// And how long after that until the build is handed back whatever they do.
+const DRAIN_LIMIT: Duration = Duration::from_secs(2);
+
+/// See the module.
+pub struct BuildActor;
+
+/// Messages of a [`BuildActor`].
+pub enum BuildMessage {
+    /// The claim is answered (own call).
+    Claimed(Result<Claim, StoreError>),
+    /// An attempt ended (from its stage).
+    StageEnded {
+        /// Which stage.
+        index: usize,
+        /// How.
+        end: Box<AttemptEnd>,
+    },
+    /// A step is stored, or not (own call).
+    Stepped(Result<BuildProgress, StoreError>),
+    /// The next attempt's number is stored, or not (own call).
+    RetryStored {
+        /// Which stage.
+        index: usize,
+        /// Pause before it begins.
+        pause: Duration,
+        /// The new number.
+        attempt: Result<u32, StoreError>,
+    },
+    /// The pause before an attempt is over (own timer).
+    BeginAttempt(usize),
+    /// A user's request that concerns the running build (from the API through the dispatcher).
+    Control(ControlAction),
+    /// News of a heartbeat (from the lease keeper).
+    Lease(LeaseNews),
+    /// The limit of the whole build is reached (own timer).
+    TotalTimeout,
+    /// The daemon stops (from the dispatcher).
+    Drain,
+    /// The drain's grace is over (own timer).
+    DrainOver,
+    /// The drain's limit is over (own timer).
+    HandBack,
+}
+
+/// What a [`BuildActor`] is started with.
+pub struct BuildArguments {
+    /// Shared.
+    pub env: Arc<Environment>,
+    /// The message.
+    pub ticket: Ticket,
+    /// The message's task, if it names one.
+    pub task_id: Option<TaskId>,
+    /// The message's project.
+    pub project_id: ProjectId,
+}
+
+/// State of a [`BuildActor`]. Dropping it hands the message back (see [`Ticket`]) and ends the renewal.
+pub struct BuildState {
+    env: Arc<Environment>,
+    project_id: ProjectId,
+    ticket: Option<Ticket>,
+    holding: Holding,
+    work: Option<Work>,
+    running: HashMap<usize, ActorRef<StageMessage>>,
+    /// The step in flight and how often it was tried.
+    step: Option<(BuildStep, u32)>,
+    /// Set when the build is to end early.
+    ending: Option<Interrupt>,
+    /// Why it was given up, when `ending` is `Cancelled`.
+    abandoned: Option<Abandon>,
+    /// The limit of the whole build is reached.
+    timed_out: bool,
+}
+
+/// Why a build is no longer ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Abandon {
+    /// Its user ended it: the message goes.
+    Withdrawn,
+    /// Another may own it: the message, if it is still ours, comes again and is looked at anew.
+    Lost,
+}
+
+type Handled = Result<(), ActorProcessingErr>;
+
+impl Actor for BuildActor {
+    type Msg = BuildMessage;
+    type State = BuildState;
+    type Arguments = BuildArguments;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        arguments: Self::Arguments,
+    ) -> Result<Self::State, ActorProcessingErr> {
+        let BuildArguments { env, ticket, task_id, project_id } = arguments;
+        let listener = myself.clone();
+        let listener = Arc::new(move |news| {
+            let _ = listener.cast(BuildMessage::Lease(news));
+        });
+        let holding = env.leases.hold(ticket.receipt().clone(), listener);
+        let claim = ClaimBuild {
+            task_id,
+            project_id: project_id.clone(),
+            worker_id: env.worker_id.clone(),
+            lease_until: Timestamp::now().plus(env.worker.lease_secs.duration()),
+            parallel: env.worker.parallel_stages,
+        };
+        let claiming = Arc::clone(&env);
+        tokio::spawn(async move {
+            let claimed = claiming.store.claim_build(claim, claiming.workflows.load_full()).await;
+            let _ = myself.cast(BuildMessage::Claimed(claimed));
+        });
+        Ok(BuildState {
+            env,
+            project_id,
+            ticket: Some(ticket),
+            holding,
+            work: None,
+            running: HashMap::new(),
+            step: None,
+            ending: None,
+            abandoned: None,
+            timed_out: false,
+        })
+    }
+
+    async fn handle(&self, myself: ActorRef<Self::Msg>, message: Self::Msg, state: &mut Self::State) -> Handled {
+        match message {
+            BuildMessage::Claimed(claim) => state.claimed(&myself, claim).await?,
+            BuildMessage::StageEnded { index, end } => state.stage_ended(&myself, index, *end),
+            BuildMessage::Stepped(result) => state.stepped(&myself, result).await?,
+            BuildMessage::RetryStored { index, pause, attempt } => state.retry_stored(&myself, index, pause, attempt),
+            BuildMessage::BeginAttempt(index) => state.begin(&myself, index).await?,
+            BuildMessage::Control(ControlAction::Stop | ControlAction::Cancel) => {
+                state.abandon(&myself, Abandon::Withdrawn)
+            }
+            BuildMessage::Lease(LeaseNews::Lost) => state.abandon(&myself, Abandon::Lost),
+            // The store holds the build at its next step.
+            BuildMessage::Control(_) | BuildMessage::Lease(LeaseNews::Control(_)) => {}
+            BuildMessage::TotalTimeout => {
+                state.timed_out = true;
+                state.interrupt(Interrupt::TotalTimeout);
+            }
+            BuildMessage::Drain => state.drain(&myself),
+            BuildMessage::DrainOver => {
+                state.interrupt(Interrupt::HandBack);
+                myself.send_after(DRAIN_LIMIT, || BuildMessage::HandBack);
+            }
+            BuildMessage::HandBack => state.hand_back(&myself),
+        }
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        event: SupervisionEvent,
+        state: &mut Self::State,
+    ) -> Handled {
+        match event {
+            SupervisionEvent::ActorFailed(cell, error) => state.stage_failed(&myself, cell.get_id(), &error),
+            // Its `StageEnded` says all there is to say.
+            SupervisionEvent::ActorTerminated(..)
+            | SupervisionEvent::ActorStarted(_)
+            | SupervisionEvent::ProcessGroupChanged(_) => {}
+        }
+        Ok(())
+    }
+}
+
+impl BuildState {
+    async fn claimed(&mut self, myself: &ActorRef<BuildMessage>, claim: Result<Claim, StoreError>) -> Handled {
+        match claim {
+            Ok(Claim::Claimed(claimed)) => {
+                let workflow = self.env.workflows.load().get(&claimed.project.workflow).cloned();
+                let work = workflow.and_then(|workflow| Work::new(*claimed, workflow));
+                let Some(work) = work else {
+                    // A reload took the workflow away in this very moment: the next claim says so.
+                    self.give_back(myself, Duration::from_secs(1), false);
+                    return Ok(());
+                };
+                self.holding.leased(work.lease.clone());
+                myself.send_after(work.time_left(), || BuildMessage::TotalTimeout);
+                let begun = work.running();
+                self.work = Some(work);
+                if self.ending == Some(Interrupt::HandBack) {
+                    self.hand_back(myself);
+                } else if begun.is_empty() {
+                    // All was done but the end, when the last owner went away.
+                    self.advance(myself);
+                } else {
+                    for index in begun {
+                        self.begin(myself, index).await?;
+                    }
+                }
+            }
+            Ok(Claim::Obsolete(why)) => {
+                tracing::info!(project_id = %self.project_id, why, "a message is of no use any more");
+                self.settle(myself);
+            }
+            Ok(Claim::Failed(error)) => {
+                tracing::warn!(project_id = %self.project_id, error = %error.message, "a build cannot be worked on");
+                self.settle(myself);
+            }
+            Ok(Claim::HeldUntil(until)) => {
+                self.give_back(myself, until.since(Timestamp::now()), true);
+            }
+            Err(error) => {
+                tracing::warn!(project_id = %self.project_id, %error, "a build could not be claimed");
+                self.give_back(myself, Duration::from_secs(5), error.retryable());
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts the current attempt of a stage.
+    async fn begin(&mut self, myself: &ActorRef<BuildMessage>, index: usize) -> Handled {
+        let Some(work) = &self.work else { return Ok(()) };
+        if self.ending.is_some() {
+            self.end_if_idle(myself);
+            return Ok(());
+        }
+        if self.timed_out {
+            let name = work.spec(index).map(|spec| spec.name.clone()).unwrap_or_default();
+            let end = out_of_time(name, work.attempt(index));
+            self.attempt_ended(myself, index, end);
+            return Ok(());
+        }
+        let workspace = self.env.projects_dir.join(self.project_id.as_str());
+        let (Some(request), Some(spec)) = (work.request(index, workspace), work.spec(index)) else { return Ok(()) };
+        let (interrupt, interrupted) = watch::channel(Interrupt::None);
+        let attempt = Attempt {
+            env: Arc::clone(&self.env),
+            project_id: self.project_id.clone(),
+            spec: Arc::new(spec.clone()),
+            request,
+            interrupt: interrupted,
+        };
+        let arguments = StageArguments { attempt, interrupt, index, build: myself.clone() };
+        let (stage, _) = StageActor::spawn_linked(None, StageActor, arguments, myself.get_cell()).await?;
+        self.running.insert(index, stage);
+        Ok(())
+    }
+
+    fn stage_ended(&mut self, myself: &ActorRef<BuildMessage>, index: usize, end: AttemptEnd) {
+        if self.running.remove(&index).is_some() {
+            self.attempt_ended(myself, index, end);
+        }
+    }
+
+    fn attempt_ended(&mut self, myself: &ActorRef<BuildMessage>, index: usize, end: AttemptEnd) {
+        let Some(work) = &mut self.work else { return };
+        match self.ending {
+            Some(Interrupt::Cancelled) => return self.end_if_idle(myself),
+            Some(Interrupt::HandBack) if end.interrupted == Interrupt::HandBack => return self.end_if_idle(myself),
+            _ => {}
+        }
+        let no_retry = end.interrupted == Interrupt::TotalTimeout || self.ending.is_some();
+        figures::stage_ended(&end.end);
+        match work.note(index, end, no_retry) {
+            Verdict::Noted => self.advance(myself),
+            Verdict::Retry { retry, failure } => {
+                let Some(spec) = work.spec(index) else { return };
+                let pause = backoff(work.workflow.spec().retry_base_delay, retry, rand::random());
+                tracing::warn!(project_id = %self.project_id, stage = %spec.name, retry, error = %failure.message, "a stage failed and is tried again");
+                figures::stage_retried(&spec.name);
+                let retry = StageRetry { stage_name: spec.name.clone(), failed_attempt: work.attempt(index), failure };
+                let (env, lease, myself) = (Arc::clone(&self.env), work.lease.clone(), myself.clone());
+                tokio::spawn(async move {
+                    let attempt = env.store.retry_stage(&lease, retry).await;
+                    let _ = myself.cast(BuildMessage::RetryStored { index, pause, attempt });
+                });
+            }
+        }
+    }
+
+    fn stage_failed(&mut self, myself: &ActorRef<BuildMessage>, id: ActorId, error: &ActorProcessingErr) {
+        let Some(index) = self.running.iter().find(|(_, stage)| stage.get_id() == id).map(|(i, _)| *i) else { return };
+        tracing::error!(project_id = %self.project_id, %error, "a stage actor failed");
+        let Some(work) = &self.work else { return };
+        let name = work.spec(index).map(|spec| spec.name.clone()).unwrap_or_default();
+        let end = broken(name, work.attempt(index));
+        self.stage_ended(myself, index, end);
+    }
+
+    fn retry_stored(
+        &mut self,
+        myself: &ActorRef<BuildMessage>,
+        index: usize,
+        pause: Duration,
+        attempt: Result<u32, StoreError>,
+    ) {
+        match attempt {
+            Ok(attempt) => {
+                if let Some(work) = &mut self.work {
+                    work.set_attempt(index, attempt);
+                }
+                myself.send_after(pause, move || BuildMessage::BeginAttempt(index));
+            }
+            Err(error) if error.kind() == StoreErrorKind::Fenced => self.abandon(myself, Abandon::Lost),
+            Err(error) => {
+                tracing::warn!(project_id = %self.project_id, %error, "a retry could not be stored");
+                self.hand_back(myself);
+            }
+        }
+    }
+
+    /// Stores what ended and begins what can begin, unless a step is in flight already.
+    fn advance(&mut self, myself: &ActorRef<BuildMessage>) {
+        if self.step.is_some() {
+            return;
+        }
+        let hold = self.ending.is_some() || self.env.draining.is_cancelled();
+        let Some(work) = &mut self.work else { return };
+        let deploy = self.env.deploy.load();
+        if let Some(mut step) = work.step(self.env.worker.parallel_stages, hold, &deploy) {
+            step.receipt = self.ticket.as_ref().map(|ticket| ticket.receipt().clone());
+            self.step = Some((step, 0));
+            self.store_step(myself, Duration::ZERO);
+        } else {
+            self.end_if_idle(myself);
+        }
+    }
+
+    fn store_step(&self, myself: &ActorRef<BuildMessage>, pause: Duration) {
+        let (Some((step, _)), Some(work)) = (&self.step, &self.work) else { return };
+        let (env, lease, step, myself) = (Arc::clone(&self.env), work.lease.clone(), step.clone(), myself.clone());
+        tokio::spawn(async move {
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
+            let result = env.store.advance_build(&lease, step).await;
+            let _ = myself.cast(BuildMessage::Stepped(result));
+        });
+    }
+
+    async fn stepped(&mut self, myself: &ActorRef<BuildMessage>, result: Result<BuildProgress, StoreError>) -> Handled {
+        match result {
+            Ok(progress) => {
+                self.step = None;
+                match progress.status {
+                    ProjectStatus::Pending | ProjectStatus::Queued | ProjectStatus::Building => {}
+                    status => {
+                        figures::build_ended(status);
+                        if progress.message_deleted {
+                            self.forget(myself);
+                        } else {
+                            self.settle(myself);
+                        }
+                        return Ok(());
+                    }
+                }
+                for (name, attempt) in progress.begun {
+                    if let Some(index) = self.work.as_mut().and_then(|work| work.begun(&name, attempt)) {
+                        self.begin(myself, index).await?;
+                    }
+                }
+                if self.work.as_ref().is_some_and(Work::has_news) {
+                    self.advance(myself);
+                } else {
+                    self.end_if_idle(myself);
+                }
+            }
+            Err(error) if error.kind() == StoreErrorKind::Fenced => {
+                tracing::info!(project_id = %self.project_id, "the lease is no longer ours; the build is dropped");
+                self.step = None;
+                self.abandon(myself, Abandon::Lost);
+            }
+            Err(error) => {
+                let tries = self.step.as_mut().map_or(STORE_TRIES, |(_, tries)| {
+                    *tries += 1;
+                    *tries
+                });
+                tracing::warn!(project_id = %self.project_id, %error, tries, "a step could not be stored");
+                if error.retryable() && tries < STORE_TRIES {
+                    self.store_step(myself, backoff(STORE_PAUSE, tries, rand::random()));
+                } else {
+                    self.step = None;
+                    self.hand_back(myself);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The user ended the build, or another owns it: stages are cancelled, nothing is stored any more.
+    fn abandon(&mut self, myself: &ActorRef<BuildMessage>, why: Abandon) {
+        self.ending = Some(Interrupt::Cancelled);
+        self.abandoned.get_or_insert(why);
+        self.interrupt(Interrupt::Cancelled);
+        self.end_if_idle(myself);
+    }
+
+    fn drain(&mut self, myself: &ActorRef<BuildMessage>) {
+        if self.ending.is_none() {
+            self.ending = Some(Interrupt::HandBack);
+            myself.send_after(DRAIN_GRACE, || BuildMessage::DrainOver);
+            self.end_if_idle(myself);
+        }
+    }
+
+    fn interrupt(&self, reason: Interrupt) {
+        for stage in self.running.values() {
+            let _ = stage.cast(StageMessage::Interrupt(reason));
+        }
+    }
+
+    /// Ends the actor when it is to end and nothing is under way.
+    fn end_if_idle(&mut self, myself: &ActorRef<BuildMessage>) {
+        if !self.running.is_empty() || self.step.is_some() || self.work.is_none() {
+            return;
+        }
+        match self.ending {
+            Some(Interrupt::Cancelled) if self.abandoned == Some(Abandon::Lost) => {
+                self.give_back(myself, Duration::ZERO, true);
+            }
+            Some(Interrupt::Cancelled) => self.settle(myself),
+            Some(Interrupt::HandBack) => self.hand_back(myself),
+            _ if self.env.draining.is_cancelled() => self.hand_back(myself),
+            _ => {}
+        }
+    }
+
+    /// Gives lease and message back at once, so that another daemon, or this one after its restart, goes on.
+    fn hand_back(&mut self, myself: &ActorRef<BuildMessage>) {
+        let Some(ticket) = self.ticket.take() else { return };
+        let Some(work) = &self.work else {
+            // Not claimed yet.
+            self.ticket = Some(ticket);
+            return self.give_back(myself, Duration::ZERO, true);
+        };
+        let (env, lease, myself) = (Arc::clone(&self.env), work.lease.clone(), myself.clone());
+        self.env.tasks.spawn(async move {
+            match env.store.release_lease(&lease, Some(ticket.receipt())).await {
+                Ok(()) => ticket.release(Duration::ZERO, true).await,
+                Err(error) => {
+                    tracing::warn!(%error, "a lease could not be given back; it ends by itself");
+                    ticket.release(Duration::from_secs(1), true).await;
+                }
+            }
+            myself.stop(None);
+        });
+    }
+
+    fn give_back(&mut self, myself: &ActorRef<BuildMessage>, delay: Duration, uncounted: bool) {
+        let (Some(ticket), myself) = (self.ticket.take(), myself.clone()) else { return };
+        self.env.tasks.spawn(async move {
+            ticket.release(delay, uncounted).await;
+            myself.stop(None);
+        });
+    }
+
+    /// The message is done with and goes.
+    fn settle(&mut self, myself: &ActorRef<BuildMessage>) {
+        let (Some(ticket), myself) = (self.ticket.take(), myself.clone()) else { return };
+        self.env.tasks.spawn(async move {
+            ticket.delete().await;
+            myself.stop(None);
+        });
+    }
+
+    /// The message went with the last commit.
+    fn forget(&mut self, myself: &ActorRef<BuildMessage>) {
+        if let Some(ticket) = self.ticket.take() {
+            ticket.forget();
+        }
+        myself.stop(None);
+    }
+}

@@ -1,0 +1,225 @@
+//! One deployment: takes the task's lease, asks the deploy handler, stores the outcome.
+//!
+//! Messages in: `Done` (own task). Supervised by `dispatcher`. The work is one straight task; the actor
+//! is there so that the tree shows it and its end ends the job.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use nexus_plugin_api::payload::{AgentRef, DeployResult, HandlerKind, Operation};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::{sync::watch, task::JoinHandle};
+
+use super::{
+    environment::Environment,
+    lease::{Holding, LeaseNews},
+    supervise::backoff,
+    ticket::Ticket,
+};
+use crate::{
+    domain::{
+        agent::Agent,
+        failure::{Failure, FailureKind},
+        task::Lease,
+        time::Timestamp,
+    },
+    queue::DeployMessage,
+    store::{ClaimBuild, DeployClaim, DeployEnd},
+};
+
+/// Limit of one try; the visibility timeout of the deploy queue (SPEC section 2).
+const LIMIT: Duration = Duration::from_secs(600);
+/// Tries of a deployment that fails for a passing reason.
+const TRIES: u32 = 3;
+/// First pause between them.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// See the module.
+pub struct DeployActor;
+
+/// What a [`DeployActor`] is told.
+pub enum DeployNews {
+    /// The work is over.
+    Done,
+    /// The daemon stops, or the lease is lost: give up at once.
+    End,
+}
+
+/// What a [`DeployActor`] is started with.
+pub struct DeployArguments {
+    /// Shared.
+    pub env: Arc<Environment>,
+    /// The message.
+    pub ticket: Ticket,
+    /// Its content.
+    pub message: DeployMessage,
+}
+
+/// State of a [`DeployActor`].
+pub struct DeployState {
+    end: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for DeployState {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Actor for DeployActor {
+    type Msg = DeployNews;
+    type State = DeployState;
+    type Arguments = DeployArguments;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        arguments: Self::Arguments,
+    ) -> Result<Self::State, ActorProcessingErr> {
+        let DeployArguments { env, ticket, message } = arguments;
+        let listener = myself.clone();
+        let holding = env.leases.hold(
+            ticket.receipt().clone(),
+            Arc::new(move |news| {
+                if let LeaseNews::Lost = news {
+                    let _ = listener.cast(DeployNews::End);
+                }
+            }),
+        );
+        let (end, ended) = watch::channel(false);
+        let task = tokio::spawn(async move {
+            run(env, ticket, message, holding, ended).await;
+            let _ = myself.cast(DeployNews::Done);
+        });
+        Ok(DeployState { end, task })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            DeployNews::Done => myself.stop(None),
+            DeployNews::End => {
+                state.end.send_replace(true);
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn run(
+    env: Arc<Environment>,
+    ticket: Ticket,
+    message: DeployMessage,
+    holding: Holding,
+    mut ended: watch::Receiver<bool>,
+) {
+    let claim = ClaimBuild {
+        task_id: message.task_id.clone(),
+        project_id: message.project_id.clone(),
+        worker_id: env.worker_id.clone(),
+        lease_until: Timestamp::now().plus(env.worker.lease_secs.duration()),
+        parallel: 1,
+    };
+    let (lease, agent) = match env.store.claim_deploy(claim).await {
+        Ok(DeployClaim::Claimed { lease, agent }) => (lease, agent),
+        Ok(DeployClaim::Obsolete(why)) => {
+            tracing::info!(agent_id = %message.agent_id, why, "a deploy message is of no use any more");
+            return ticket.delete().await;
+        }
+        Ok(DeployClaim::HeldUntil(until)) => return ticket.release(until.since(Timestamp::now()), true).await,
+        Err(error) => {
+            tracing::warn!(agent_id = %message.agent_id, %error, "a deployment could not be claimed");
+            return ticket.release(Duration::from_secs(5), error.retryable()).await;
+        }
+    };
+    holding.leased(lease.clone());
+    let result = tokio::select! {
+        result = deploy_with_retries(&env, &agent) => result,
+        () = asked_to_end(&mut ended) => return give_back(&env, &lease, ticket).await,
+    };
+    if let Err(failure) = &result {
+        tracing::warn!(agent_id = %agent.agent_id, error = %failure.message, "an agent could not be deployed");
+    }
+    let result = result.map(|done| serde_json::to_value(done).unwrap_or_default());
+    let receipt = Some(ticket.receipt().clone());
+    match env.store.finish_deploy(&lease, DeployEnd { agent_id: agent.agent_id.clone(), result, receipt }).await {
+        Ok(()) => ticket.delete().await,
+        Err(error) => {
+            tracing::warn!(agent_id = %agent.agent_id, %error, "the end of a deployment could not be stored");
+            ticket.release(Duration::from_secs(5), error.retryable()).await;
+        }
+    }
+}
+
+async fn asked_to_end(ended: &mut watch::Receiver<bool>) {
+    // An error means that the actor is gone, and this task is about to be aborted.
+    let _ = ended.wait_for(|ended| *ended).await;
+}
+
+async fn give_back(env: &Environment, lease: &Lease, ticket: Ticket) {
+    if let Err(error) = env.store.release_lease(lease, Some(ticket.receipt())).await {
+        tracing::warn!(%error, "a deploy lease could not be given back; it ends by itself");
+    }
+    ticket.release(Duration::ZERO, true).await;
+}
+
+async fn deploy_with_retries(env: &Environment, agent: &Agent) -> Result<DeployResult, Failure> {
+    let mut tries = 1;
+    loop {
+        let result = match tokio::time::timeout(LIMIT, deploy(env, agent)).await {
+            Ok(result) => result,
+            Err(_) => {
+                Err(Failure::new(FailureKind::Timeout, format!("the deployment took over {} s", LIMIT.as_secs())))
+            }
+        };
+        match result {
+            Err(failure) if failure.kind.retryable() && tries < TRIES => {
+                tokio::time::sleep(backoff(PAUSE, tries, rand::random())).await;
+                tries += 1;
+            }
+            result => return result,
+        }
+    }
+}
+
+async fn deploy(env: &Environment, agent: &Agent) -> Result<DeployResult, Failure> {
+    let targets = env.deploy.load();
+    let handler = targets.targets.get(&agent.deployment_type).ok_or_else(|| {
+        let known: Vec<&str> = targets.targets.keys().map(String::as_str).collect();
+        let message =
+            format!("no deploy target is named {:?}; configured are: {}", agent.deployment_type, known.join(", "));
+        Failure::new(FailureKind::Permanent, message)
+    })?;
+    let agent_ref = agent_ref(agent, &env.projects_dir, &env.agents_dir);
+    tokio::fs::create_dir_all(&agent_ref.state_dir)
+        .await
+        .map_err(|e| Failure::new(FailureKind::Infrastructure, format!("the agent's state folder: {e}")))?;
+    let mut job = env.executor.start(handler, HandlerKind::Deploy, Operation::Deploy(agent_ref)).await?;
+    while job.next_event().await.is_some() {}
+    let value = job.outcome().await?;
+    serde_json::from_value(value)
+        .map_err(|e| Failure::new(FailureKind::Plugin, format!("the plugin's deploy result is not understood: {e}")))
+}
+
+/// What a deploy handler is told of an agent.
+#[must_use]
+pub fn agent_ref(agent: &Agent, projects_dir: &Path, agents_dir: &Path) -> AgentRef {
+    let project_id = agent.project_id.as_ref().map(ToString::to_string).unwrap_or_default();
+    let details = match &agent.deployment_details {
+        Some(serde_json::Value::Object(details)) => details.clone(),
+        _ => serde_json::Map::new(),
+    };
+    AgentRef {
+        agent_id: agent.agent_id.to_string(),
+        agent_name: agent.agent_name.clone(),
+        agent_dir: projects_dir.join(&project_id).join(&agent.agent_dir),
+        project_id,
+        state_dir: agents_dir.join(agent.agent_id.as_str()),
+        config: agent.deployment_config.clone().unwrap_or_default(),
+        details,
+    }
+}

@@ -1,0 +1,69 @@
+//! What the tree counts for `/metrics`.
+
+use metrics::{counter, gauge, histogram};
+
+use crate::{
+    domain::{
+        project::ProjectStatus,
+        stage::{StageEnd, StageOutcome},
+    },
+    queue::{QueueDepth, QueueName},
+    telemetry::names,
+};
+
+/// An attempt of a stage ended.
+pub fn stage_ended(end: &StageEnd) {
+    let outcome = match &end.outcome {
+        StageOutcome::Completed(_) => "completed",
+        StageOutcome::Skipped(_) => "skipped",
+        StageOutcome::Failed(failure) => failure.kind.as_str(),
+    };
+    // Stage names come from workflow files, a closed set.
+    let stage = end.stage_name.clone();
+    histogram!(names::STAGE_DURATION, "stage" => stage, "outcome" => outcome).record(end.figures.duration_seconds);
+    let model = end.model_id.clone().unwrap_or_else(|| "none".to_owned());
+    if end.figures.input_tokens > 0 || end.figures.output_tokens > 0 {
+        counter!(names::TOKENS, "model" => model.clone(), "direction" => "input").increment(end.figures.input_tokens);
+        counter!(names::TOKENS, "model" => model, "direction" => "output").increment(end.figures.output_tokens);
+    }
+}
+
+/// A stage is tried again.
+pub fn stage_retried(stage: &str) {
+    counter!(names::STAGE_RETRIES, "stage" => stage.to_owned()).increment(1);
+}
+
+/// A build ended.
+pub fn build_ended(outcome: ProjectStatus) {
+    counter!(names::BUILDS, "outcome" => outcome.as_str()).increment(1);
+}
+
+/// An actor of this kind failed.
+pub fn actor_failed(kind: &'static str) {
+    counter!(names::ACTOR_RESTARTS, "kind" => kind).increment(1);
+}
+
+/// How many builds and deployments run.
+#[allow(clippy::cast_precision_loss)] // counts
+pub fn running(builds: usize, deploys: usize) {
+    gauge!(names::BUILDS_RUNNING).set(builds as f64);
+    gauge!(names::DEPLOYS_RUNNING).set(deploys as f64);
+}
+
+/// Depth of a queue as the backend says.
+#[allow(clippy::cast_precision_loss)] // counts
+pub fn queue(queue: QueueName, depth: QueueDepth) {
+    let name = queue.as_str();
+    if queue.dead_letters().is_none() {
+        gauge!(names::QUEUE_DEAD, "queue" => name).set((depth.visible + depth.in_flight) as f64);
+        return;
+    }
+    gauge!(names::QUEUE_DEPTH, "queue" => name, "state" => "visible").set(depth.visible as f64);
+    gauge!(names::QUEUE_DEPTH, "queue" => name, "state" => "in_flight").set(depth.in_flight as f64);
+    gauge!(names::QUEUE_OLDEST, "queue" => name).set(depth.oldest.unwrap_or_default().as_secs_f64());
+}
+
+/// The reconciler put something right.
+pub fn reconciled(what: &'static str) {
+    counter!(names::RECONCILED, "what" => what).increment(1);
+}

@@ -1,0 +1,144 @@
+//! What a running job reports, on its way into the store: events in small batches, the last log lines,
+//! the sums of tokens and tool calls.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use nexus_plugin_api::payload::{Event, LogLevel};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::environment::Environment;
+use crate::domain::{
+    event::{EventType, NewEvent},
+    ids::ProjectId,
+    project::StageFigures,
+    text::shorten,
+};
+
+/// Events stored together at most.
+const BATCH: usize = 64;
+/// How long an event waits for others at most.
+const DELAY: Duration = Duration::from_millis(20);
+/// Log lines kept in the stage's row.
+const MAX_LOG_LINES: usize = 200;
+/// Longest log line, tool input or tool result that is kept, in characters.
+const MAX_TEXT: usize = 4_000;
+
+/// Collects the events of one job.
+pub struct Journal {
+    env: Arc<Environment>,
+    project: ProjectId,
+    stage: String,
+    waiting: Vec<NewEvent>,
+    /// When the oldest waiting event must be stored.
+    due: Option<Instant>,
+    log: VecDeque<String>,
+    figures: StageFigures,
+}
+
+impl Journal {
+    /// An empty journal of a stage.
+    pub fn new(env: Arc<Environment>, project: ProjectId, stage: String) -> Self {
+        let log = VecDeque::new();
+        Self { env, project, stage, waiting: Vec::new(), due: None, log, figures: StageFigures::default() }
+    }
+
+    /// Takes an event. Waits for the store when a batch is full: that is the plugin's backpressure.
+    pub async fn note(&mut self, event: Event) {
+        let Some((kind, mut fields)) = self.translate(event) else { return };
+        if let Value::Object(map) = &mut fields {
+            map.insert("stage_name".into(), self.stage.clone().into());
+        }
+        self.waiting.push(NewEvent::new(kind, fields));
+        self.due.get_or_insert_with(|| Instant::now() + DELAY);
+        if self.waiting.len() >= BATCH {
+            self.flush().await;
+        }
+    }
+
+    /// Resolves when waiting events are to be stored; never while there are none. Cancel-safe.
+    pub async fn due(&self) {
+        match self.due {
+            Some(at) => tokio::time::sleep_until(at).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Stores what waits. Events are a report, not the work: a store that is away loses them, with a
+    /// line in the daemon's log, and does not fail the stage.
+    pub async fn flush(&mut self) {
+        self.due = None;
+        if self.waiting.is_empty() {
+            return;
+        }
+        let events = std::mem::take(&mut self.waiting);
+        if let Err(error) = self.env.store.append_events(&self.project, events).await {
+            tracing::warn!(project_id = %self.project, stage = %self.stage, %error, "events of a stage were not stored");
+        }
+    }
+
+    /// Tokens and tool calls reported by events so far.
+    pub const fn figures(&self) -> StageFigures {
+        self.figures
+    }
+
+    /// The last log lines.
+    pub fn into_log(self) -> Vec<String> {
+        self.log.into()
+    }
+
+    fn translate(&mut self, event: Event) -> Option<(EventType, Value)> {
+        Some(match event {
+            Event::Log { level, message } => {
+                let message = shorten(&message, MAX_TEXT);
+                self.log_line(level, &message);
+                (EventType::Log, json!({"level": level, "message": message}))
+            }
+            Event::Progress { value, message } => {
+                let percent = (value.clamp(0.0, 1.0) * 1000.0).round() / 10.0;
+                (EventType::Stage, json!({"status": "running", "stage_progress": percent, "message": message}))
+            }
+            Event::Tokens { input, output } => {
+                self.figures.input_tokens += input;
+                self.figures.output_tokens += output;
+                let (total_in, total_out) = (self.figures.input_tokens, self.figures.output_tokens);
+                (EventType::Stage, json!({"status": "running", "input_tokens": total_in, "output_tokens": total_out}))
+            }
+            Event::Text { delta } => (EventType::Text, json!({"text": delta})),
+            Event::ToolStart { id, name } => {
+                self.figures.tool_calls += 1;
+                (EventType::Tool, json!({"phase": "start", "tool_id": id, "tool_name": name}))
+            }
+            Event::ToolInput { id, delta } => {
+                (EventType::Tool, json!({"phase": "input", "tool_id": id, "data": shorten(&delta, MAX_TEXT)}))
+            }
+            Event::ToolEnd { id, name, input, result, failed } => {
+                let input = bounded(input);
+                let result = shorten(&result, MAX_TEXT);
+                let fields = json!({
+                    "phase": "end", "tool_id": id, "tool_name": name, "tool_input": input, "tool_result": result, "failed": failed,
+                });
+                (EventType::Tool, fields)
+            }
+            Event::File { path } => (EventType::File, json!({"path": path})),
+        })
+    }
+
+    fn log_line(&mut self, level: LogLevel, message: &str) {
+        if self.log.len() == MAX_LOG_LINES {
+            self.log.pop_front();
+        }
+        let word = match level {
+            LogLevel::Debug => "DEBUG",
+            LogLevel::Info => "INFO",
+            LogLevel::Warn => "WARN",
+            LogLevel::Error => "ERROR",
+        };
+        self.log.push_back(format!("{} {word} {message}", crate::domain::time::Timestamp::now()));
+    }
+}
+
+fn bounded(value: Value) -> Value {
+    let text = value.to_string();
+    if text.len() <= MAX_TEXT { value } else { shorten(&text, MAX_TEXT).into() }
+}

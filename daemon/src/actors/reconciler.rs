@@ -1,0 +1,157 @@
+//! Finds what nobody will come for, and puts it right: tasks written but never queued, leases that
+//! ended without a word, dead letters whose projects do not know, rows and folders past their time.
+//!
+//! Messages in: `Round` (own timer), `Done` (own task). Supervised by `root`.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+
+use super::{environment::Environment, figures};
+use crate::{
+    domain::{
+        failure::{ErrorInfo, FailureKind},
+        ids::{ProjectId, TaskId},
+        time::Timestamp,
+    },
+    queue::{BuildMessage, DeployMessage, QueueName},
+    store::StoreError,
+};
+
+/// Most things of a kind that one round puts right.
+const LIMIT: usize = 256;
+/// Rounds between two searches for old rows and orphaned folders.
+const CLEAN_EVERY: u32 = 60;
+/// A folder younger than this may belong to a project that is being written.
+const FOLDER_AGE: Duration = Duration::from_secs(3600);
+
+/// See the module.
+pub struct Reconciler;
+
+/// Messages of the [`Reconciler`].
+pub enum ReconcilerMessage {
+    /// Time to look.
+    Round,
+    /// A round is over.
+    Done,
+}
+
+/// State of the [`Reconciler`].
+pub struct ReconcilerState {
+    env: Arc<Environment>,
+    looking: bool,
+    round: u32,
+}
+
+impl Actor for Reconciler {
+    type Msg = ReconcilerMessage;
+    type State = ReconcilerState;
+    type Arguments = Arc<Environment>;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        env: Self::Arguments,
+    ) -> Result<Self::State, ActorProcessingErr> {
+        myself.send_interval(env.worker.reconcile_secs.duration(), || ReconcilerMessage::Round);
+        myself.cast(ReconcilerMessage::Round)?;
+        Ok(ReconcilerState { env, looking: false, round: 0 })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            ReconcilerMessage::Round if state.looking || state.env.draining.is_cancelled() => {}
+            ReconcilerMessage::Round => {
+                state.looking = true;
+                let clean = state.round % CLEAN_EVERY == 0;
+                state.round = state.round.wrapping_add(1);
+                let env = Arc::clone(&state.env);
+                tokio::spawn(async move {
+                    if let Err(error) = round(&env, clean).await {
+                        tracing::warn!(%error, "the reconciler could not look everywhere; it tries again");
+                    }
+                    let _ = myself.cast(ReconcilerMessage::Done);
+                });
+            }
+            ReconcilerMessage::Done => state.looking = false,
+        }
+        Ok(())
+    }
+}
+
+async fn round(env: &Environment, clean: bool) -> Result<(), StoreError> {
+    for task in env.store.stranded_tasks(Timestamp::now(), LIMIT).await? {
+        tracing::warn!(task_id = %task.task_id, project_id = %task.project_id, status = %task.status, "a task was left behind; it is queued again");
+        env.store.requeue_task(&task.task_id).await?;
+        figures::reconciled("stranded_task");
+    }
+    for queue in [QueueName::BuildDead, QueueName::DeployDead] {
+        for letter in env.queue.unsettled_dead_letters(queue, LIMIT).await? {
+            if let Some(task) = task_of(queue, &letter.body) {
+                let reason = ErrorInfo {
+                    stage: None,
+                    kind: FailureKind::Infrastructure,
+                    message: format!("the task was given up and its message is in {queue}: {}", letter.reason),
+                    details: None,
+                    attempt: 0,
+                };
+                env.store.fail_task(&task, reason).await?;
+            }
+            tracing::warn!(%queue, reason = letter.reason, "a message became a dead letter");
+            env.queue.settle_dead_letter(&letter.id).await?;
+            figures::reconciled("dead_letter");
+        }
+    }
+    for queue in QueueName::ALL {
+        figures::queue(queue, env.queue.depth(queue).await?);
+    }
+    if clean {
+        let rows = env.store.clean(env.retention).await?;
+        let folders = remove_orphaned_folders(env).await?;
+        if rows > 0 || folders > 0 {
+            tracing::info!(rows, folders, "cleaned away what was past its time");
+        }
+    }
+    Ok(())
+}
+
+fn task_of(queue: QueueName, body: &str) -> Option<TaskId> {
+    match queue {
+        QueueName::BuildDead => BuildMessage::parse(body).ok()?.task_id,
+        _ => DeployMessage::parse(body).ok()?.task_id,
+    }
+}
+
+/// Removes folders of projects that were deleted while something else held the files, or by a daemon
+/// that was killed in between.
+async fn remove_orphaned_folders(env: &Environment) -> Result<u64, StoreError> {
+    let projects = env.projects_dir.clone();
+    let candidates = tokio::task::spawn_blocking(move || old_folders(&projects)).await.unwrap_or_default();
+    let mut removed = 0;
+    for project in candidates {
+        if env.store.project(&project).await?.is_some() {
+            continue;
+        }
+        let folder = env.projects_dir.join(project.as_str());
+        match tokio::fs::remove_dir_all(&folder).await {
+            Ok(()) => removed += 1,
+            Err(error) => tracing::warn!(%project, %error, "a folder without a project could not be removed"),
+        }
+    }
+    Ok(removed)
+}
+
+fn old_folders(projects: &std::path::Path) -> HashSet<ProjectId> {
+    let Ok(entries) = std::fs::read_dir(projects) else { return HashSet::new() };
+    let old = |entry: &std::fs::DirEntry| {
+        let age = entry.metadata().and_then(|m| m.modified()).ok().and_then(|at| at.elapsed().ok());
+        age.is_some_and(|age| age > FOLDER_AGE)
+    };
+    let id = |entry: std::fs::DirEntry| entry.file_name().to_str().and_then(|name| name.parse().ok());
+    entries.flatten().filter(old).filter_map(id).collect()
+}
