@@ -57,8 +57,9 @@ pub struct OwnedBytes {
 /// What the host offers to a job. One immutable table per process: it outlives every job.
 ///
 /// `job` is the token given to `start`. Tokens are never reused, so a late or repeated call is
-/// recognised and ignored (and reported), never a fault. All functions are thread-safe. `event` may
-/// block for a moment when the host is saturated: that is the backpressure.
+/// recognised and ignored (and reported), never a fault. All functions are thread-safe and may be
+/// called inside `start` too. `event` waits while the job's queue is full: that is the backpressure.
+/// Inside `start`, `cancel` and `destroy` it never waits; what does not fit is dropped there.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct HostV1 {
@@ -95,9 +96,12 @@ pub struct PluginV1 {
     /// Takes the settings (a JSON object), once, before the first `start`. Returns 0, or another
     /// value with a [`Failure`](crate::payload::Failure) in `error`.
     pub configure: Option<unsafe extern "C" fn(settings: Bytes, error: *mut OwnedBytes) -> u32>,
-    /// Begins a job and returns at once. `request` is a [`Request`](crate::payload::Request) as JSON;
-    /// `handle` receives the plugin's own handle for `cancel` and `destroy`. A value other than 0
-    /// means that the job never began: then `done` must not be called.
+    /// Begins a job and returns at once; the work belongs on a thread of the plugin's. `request` is a
+    /// [`Request`](crate::payload::Request) as JSON. `handle` receives the plugin's own handle for
+    /// `cancel` and `destroy`; a job that leaves it null gets neither call and must poll
+    /// `is_cancelled`. A value other than 0 means that the job never began: then `done` must not be
+    /// called. The host calls `start`, `cancel` and `destroy` from one thread, one after the other; a
+    /// call that does not return within seconds counts as hung, and its job as stuck.
     pub start:
         Option<unsafe extern "C" fn(host: *const HostV1, job: u64, request: Bytes, handle: *mut *mut c_void) -> u32>,
     /// Asks the job to end soon. May come more than once, and after `done`, never after `destroy`.

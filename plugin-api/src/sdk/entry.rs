@@ -51,9 +51,11 @@ pub const fn table<P: Exported>() -> PluginV1 {
 pub const START_REFUSED: u32 = 1;
 
 unsafe extern "C" fn describe<P: Exported>() -> OwnedBytes {
-    // An empty answer is what the host reports as "describe failed".
-    catch_unwind(|| serde_json::to_vec(&P::describe()).unwrap_or_default())
-        .map_or(OwnedBytes::EMPTY, OwnedBytes::from_vec)
+    match catch_unwind(|| serde_json::to_vec(&P::describe()).unwrap_or_default()) {
+        Ok(json) => OwnedBytes::from_vec(json),
+        // The host refuses a failure in place of a description, with this message.
+        Err(payload) => to_owned_bytes(&Failure::permanent(format!("it panicked: {}", panic_message(payload)))),
+    }
 }
 
 unsafe extern "C" fn configure<P: Exported>(settings: Bytes, error: *mut OwnedBytes) -> u32 {
@@ -63,7 +65,7 @@ unsafe extern "C" fn configure<P: Exported>(settings: Bytes, error: *mut OwnedBy
     let (status, failure) = match result {
         Ok(Ok(())) => return abi::STATUS_OK,
         Ok(Err(failure)) => (abi::STATUS_FAILED, failure),
-        Err(payload) => (abi::STATUS_PANICKED, Failure::permanent(panic_message(&*payload))),
+        Err(payload) => (abi::STATUS_PANICKED, Failure::permanent(panic_message(payload))),
     };
     if !error.is_null() {
         // SAFETY: the host points to a slot for one buffer.
@@ -118,25 +120,31 @@ unsafe extern "C" fn start<P: Exported>(
         host.read()
     };
     let (Some(event), Some(done)) = (host.event, host.done) else { return START_REFUSED };
-    let end = End { job, done };
+    let end = End { job, done: Some(done) };
     // SAFETY: the host keeps the bytes alive during the call.
     let request = unsafe { request.as_slice() };
     let (cancel, cancelled) = watch::channel(false);
     // SAFETY: the host points to a slot for one pointer.
     unsafe { handle.write(Box::into_raw(Box::new(JobHandle { cancel })).cast()) };
 
-    let begun = catch_unwind(AssertUnwindSafe(|| {
-        let (handler, operation) = parse::<P>(request)?;
-        let cx = Context::new(Box::new(HostSink { job, event }), cancelled);
-        spawn(P::instance().runtime()?, handler, operation, cx, end);
-        Ok(())
-    }));
-    match begun {
-        Ok(Ok(())) => {}
+    let parsed = catch_unwind(AssertUnwindSafe(|| Ok((P::instance().runtime()?, parse::<P>(request)?))));
+    match parsed {
+        Ok(Ok((runtime, (handler, operation)))) => {
+            let cx = Context::new(Box::new(HostSink { job, event }), cancelled);
+            // Should this panic, `end` says so as it is dropped.
+            contain(|| spawn(runtime, handler, operation, cx, end));
+        }
         Ok(Err(failure)) => end.failed(&failure),
-        Err(payload) => end.panicked(panic_message(&*payload)),
+        Err(payload) => end.panicked(panic_message(payload)),
     }
     abi::STATUS_OK
+}
+
+/// Runs what reports its own failures; nothing leaves it.
+fn contain(work: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(work)) {
+        panic_message(payload);
+    }
 }
 
 fn parse<P: Exported>(request: &[u8]) -> Result<(Arc<dyn AnyHandler>, Operation), Failure> {
@@ -175,7 +183,9 @@ unsafe extern "C" fn cancel(handle: *mut c_void) {
     }
     // SAFETY: the handle came from `start` and `destroy` has not been called.
     let handle = unsafe { &*handle.cast::<JobHandle>() };
-    let _ = catch_unwind(AssertUnwindSafe(|| handle.cancel.send_replace(true)));
+    contain(|| {
+        handle.cancel.send_replace(true);
+    });
 }
 
 unsafe extern "C" fn destroy(handle: *mut c_void) {
@@ -184,11 +194,11 @@ unsafe extern "C" fn destroy(handle: *mut c_void) {
     }
     // SAFETY: the handle came from `start`, and the host calls this once.
     let handle = unsafe { Box::from_raw(handle.cast::<JobHandle>()) };
-    let _ = catch_unwind(AssertUnwindSafe(move || drop(handle)));
+    contain(move || drop(handle));
 }
 
 unsafe extern "C" fn shutdown<P: Exported>() {
-    let _ = catch_unwind(|| {
+    contain(|| {
         let instance = P::instance();
         let hook = instance.handlers().and_then(|handlers| handlers.run_shutdown());
         if let (Some(hook), Ok(runtime)) = (hook, instance.runtime()) {
@@ -211,11 +221,11 @@ impl EventSink for HostSink {
     }
 }
 
-/// The job's way to `done`.
-#[derive(Clone, Copy)]
+/// The job's way to `done`, taken exactly once: dropping it unused (a panic in the clean-up of the
+/// handler's future) reports a panic, so that no job is left without an end.
 struct End {
     job: u64,
-    done: unsafe extern "C" fn(u64, u32, OwnedBytes),
+    done: Option<unsafe extern "C" fn(u64, u32, OwnedBytes)>,
 }
 
 impl End {
@@ -235,9 +245,24 @@ impl End {
         self.call(abi::STATUS_PANICKED, to_owned_bytes(&Failure::permanent(message)));
     }
 
-    fn call(self, status: u32, json: OwnedBytes) {
-        // SAFETY: the function is the host's, valid for the life of the process.
-        unsafe { (self.done)(self.job, status, json) };
+    fn call(mut self, status: u32, json: OwnedBytes) {
+        self.call_once(status, json);
+    }
+
+    fn call_once(&mut self, status: u32, json: OwnedBytes) {
+        if let Some(done) = self.done.take() {
+            // SAFETY: the function is the host's, valid for the life of the process.
+            unsafe { done(self.job, status, json) };
+        }
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        if self.done.is_some() {
+            let failure = Failure::permanent("panicked while the handler's future was dropped");
+            self.call_once(abi::STATUS_PANICKED, to_owned_bytes(&failure));
+        }
     }
 }
 

@@ -54,13 +54,18 @@ impl Instance {
     }
 }
 
-/// The text of a panic.
-pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> String {
-    payload
+/// The text of a panic. Consumes it here, because its value may panic again when it is dropped, and
+/// outside of `catch_unwind` that would end the daemon.
+pub(crate) fn panic_message(payload: Box<dyn Any + Send>) -> String {
+    let text = payload
         .downcast_ref::<&str>()
         .map(ToString::to_string)
         .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "panicked with a value that is no text".to_owned())
+        .unwrap_or_else(|| "panicked with a value that is no text".to_owned());
+    if let Err(again) = std::panic::catch_unwind(AssertUnwindSafe(move || drop(payload))) {
+        std::mem::forget(again);
+    }
+    text
 }
 
 /// A future whose panic becomes a value.
@@ -74,7 +79,7 @@ impl<F: Future> Future for CatchUnwind<F> {
         match std::panic::catch_unwind(AssertUnwindSafe(|| inner.as_mut().poll(cx))) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-            Err(payload) => Poll::Ready(Err(panic_message(&*payload))),
+            Err(payload) => Poll::Ready(Err(panic_message(payload))),
         }
     }
 }
