@@ -142,3 +142,26 @@ pub async fn until(what: &str, condition: impl Fn() -> bool) {
     }
     panic!("never happened: {what}");
 }
+
+/// Compiles a C plugin into `out`. The tests need a C compiler: the interface is a C interface.
+pub fn cc(source: &Path, defines: &[&str], out: &Path) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut command = std::process::Command::new("cc");
+    command.args(["-std=c11", "-O1", "-Wall", "-shared", "-fPIC", "-pthread", "-Wno-unused-function"]);
+    command.arg("-I").arg(root.join("plugin-api/include"));
+    for define in defines {
+        command.arg(format!("-D{define}"));
+    }
+    // By another name first: the folder may be watched by a host.
+    let temporary = out.with_extension("tmp");
+    let output = command.arg("-o").arg(&temporary).arg(source).output();
+    let output = output.unwrap_or_else(|e| panic!("these tests compile C plugins and need `cc` in the PATH: {e}"));
+    assert!(output.status.success(), "cc: {}", String::from_utf8_lossy(&output.stderr));
+    std::fs::rename(temporary, out).unwrap();
+}
+
+/// Compiles a variant of `fixtures/faulty.c` into the plugin folder.
+pub fn faulty_c(place: &Place, name: &str, defines: &[&str]) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/faulty.c");
+    cc(&source, defines, &place.file(&format!("{name}.so")));
+}
