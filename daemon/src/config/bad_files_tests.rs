@@ -138,7 +138,7 @@ fn bad_workflows() {
 fn two_workflows_of_one_name_and_unknown_handlers() {
     let dir = tempfile::tempdir().unwrap();
     let text = "name = \"mine\"\n[[stages]]\nname = \"a\"\nhandler = \"agent-build/orchestratr\"\n\
-                [[stages]]\nname = \"b\"\nhandler = \"other/b\"\n[[stages]]\nname = \"c\"\nhandler = \"deploy-local/local\"";
+                [[stages]]\nname = \"b\"\nhandler = \"agent-biuld/b\"\n[[stages]]\nname = \"c\"\nhandler = \"deploy-local/local\"";
     std::fs::create_dir(dir.path().join("w")).unwrap();
     std::fs::write(dir.path().join("w/one.toml"), text).unwrap();
     let config = dir.path().join("nexusd.toml");

@@ -38,17 +38,50 @@ pub fn known_handlers<'a>(plugins: impl IntoIterator<Item = (&'a str, &'a [Handl
     plugins.into_iter().flat_map(of).collect()
 }
 
-/// A problem for every wish that no loaded plugin fulfils.
+/// A problem for every wish that no loaded plugin fulfils; one for all that want the same missing plugin.
 #[must_use]
 pub fn unknown_handlers(uses: &[HandlerUse], known: &[KnownHandler]) -> Vec<Problem> {
     let has = |wish: &&HandlerUse| known.iter().any(|one| one.name == wish.handler && one.kind == wish.kind);
-    uses.iter().filter(|wish| !has(wish)).map(|wish| describe(wish, known)).collect()
+    let has_plugin = |plugin: &str| known.iter().any(|one| plugin_of(&one.name) == plugin);
+    let (mut problems, mut absent) = (Vec::new(), Vec::<&str>::new());
+    for wish in uses.iter().filter(|wish| !has(wish)) {
+        let plugin = plugin_of(&wish.handler);
+        if has_plugin(plugin) {
+            problems.push(describe(wish, known));
+        } else if !absent.contains(&plugin) {
+            absent.push(plugin);
+            let others = uses.iter().filter(|other| plugin_of(&other.handler) == plugin).count() - 1;
+            problems.push(describe_absent(wish, others, known));
+        }
+    }
+    problems
+}
+
+fn plugin_of(handler: &str) -> &str {
+    handler.split('/').next().unwrap_or_default()
+}
+
+fn describe_absent(wish: &HandlerUse, others: usize, known: &[KnownHandler]) -> Problem {
+    let plugin = plugin_of(&wish.handler);
+    let more = match others {
+        0 => String::new(),
+        1 => " (and one more wants this plugin)".to_owned(),
+        many => format!(" (and {many} more want this plugin)"),
+    };
+    let message = format!("{} wants `{}`, but no plugin `{plugin}` is loaded{more}", wish.user, wish.handler);
+    let help = match closest(plugin, known.iter().map(|one| plugin_of(&one.name))) {
+        Some(close) => format!("did you mean the plugin `{close}`?"),
+        None => {
+            "`nexusd plugins list` shows what was found, where it was searched, and why a file was refused".to_owned()
+        }
+    };
+    Problem::new(wish.place.clone(), message).help(help)
 }
 
 fn describe(wish: &HandlerUse, known: &[KnownHandler]) -> Problem {
     let (user, handler, kind) = (&wish.user, &wish.handler, word(wish.kind));
-    let plugin = handler.split('/').next().unwrap_or_default();
-    let of_plugin = |one: &&KnownHandler| one.name.split('/').next() == Some(plugin);
+    let plugin = plugin_of(handler);
+    let of_plugin = |one: &&KnownHandler| plugin_of(&one.name) == plugin;
     if known.iter().any(|one| one.name == *handler) {
         let message = format!("{user} wants `{handler}`, which is no {kind} handler");
         return Problem::new(wish.place.clone(), message);
@@ -57,15 +90,10 @@ fn describe(wish: &HandlerUse, known: &[KnownHandler]) -> Problem {
         known.iter().filter(|one| one.kind == wish.kind).filter(of).map(|one| one.name.as_str()).collect()
     };
     let similar = closest(handler, names(&|_| true)).map(|close| format!("did you mean `{close}`?"));
-    if known.iter().any(|one| of_plugin(&one)) {
-        let there = names(&of_plugin).join(", ");
-        let message = format!("{user} wants `{handler}`, but the plugin `{plugin}` has no such {kind} handler");
-        let there = if there.is_empty() { format!("it has no {kind} handlers") } else { format!("it has: {there}") };
-        return Problem::new(wish.place.clone(), message).help(similar.unwrap_or(there));
-    }
-    let message = format!("{user} wants `{handler}`, but no plugin `{plugin}` is loaded");
-    let list = "`nexusd plugins list` shows what was found, where it was searched, and why a file was refused";
-    Problem::new(wish.place.clone(), message).help(similar.unwrap_or_else(|| list.to_owned()))
+    let there = names(&of_plugin).join(", ");
+    let there = if there.is_empty() { format!("it has no {kind} handlers") } else { format!("it has: {there}") };
+    let message = format!("{user} wants `{handler}`, but the plugin `{plugin}` has no such {kind} handler");
+    Problem::new(wish.place.clone(), message).help(similar.unwrap_or(there))
 }
 
 const fn word(kind: HandlerKind) -> &'static str {
