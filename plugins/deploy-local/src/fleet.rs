@@ -7,7 +7,7 @@ use std::{
 
 use nexus_plugin_api::payload::{AgentRef, AgentState, AgentStatus, Failure};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Semaphore, mpsc, oneshot},
     task::JoinSet,
 };
 
@@ -43,7 +43,8 @@ impl Fleet {
         let spawner = Spawner::start()
             .map_err(|e| Failure::transient(format!("cannot start the thread that starts agents: {e}")))?;
         let capacity = Capacity::new(settings.max_agents);
-        let house = Arc::new(House { settings, spawner: Arc::new(spawner), capacity });
+        let start_slots = Semaphore::new(settings.max_starts);
+        let house = Arc::new(House { settings, spawner: Arc::new(spawner), capacity, start_slots });
         Ok(Arc::new(Self { house, keepers: Mutex::new(Some(HashMap::new())) }))
     }
 

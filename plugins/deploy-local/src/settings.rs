@@ -23,6 +23,8 @@ pub struct Settings {
     pub stop_grace_secs: u64,
     /// Agents that run at once. One more stops the one that rested longest. Default 64.
     pub max_agents: usize,
+    /// Agents that start at once; more wait for their turn, and their `ready_timeout_secs` with them. Default 8.
+    pub max_starts: usize,
     /// Memory of one agent process in MiB: `RLIMIT_DATA`, what it can write to. (`RLIMIT_AS` would count
     /// mapped libraries and address space that is only reserved.) A child of the agent has the same again. 0: no limit. Default 1024.
     pub memory_limit_mb: u64,
@@ -67,6 +69,7 @@ impl Default for Settings {
             idle_stop_secs: 900,
             stop_grace_secs: 3,
             max_agents: 64,
+            max_starts: 8,
             memory_limit_mb: 1024,
             cpu_limit_secs: 0,
             max_open_files: 1024,
@@ -97,6 +100,7 @@ impl Settings {
             (self.invoke_timeout_secs > 0, "invoke_timeout_secs must be at least 1"),
             (self.idle_timeout_secs > 0, "idle_timeout_secs must be at least 1"),
             ((1..=10_000).contains(&self.max_agents), "max_agents must be from 1 to 10000"),
+            ((1..=10_000).contains(&self.max_starts), "max_starts must be from 1 to 10000"),
             (self.memory_limit_mb == 0 || self.memory_limit_mb >= 32, "memory_limit_mb must be 0 or at least 32"),
             (self.max_open_files == 0 || self.max_open_files >= 32, "max_open_files must be 0 or at least 32"),
             (self.log_max_bytes >= 4096, "log_max_bytes must be at least 4096"),

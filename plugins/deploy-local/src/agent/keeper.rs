@@ -7,7 +7,7 @@ use nexus_plugin_api::payload::{AgentRef, AgentState, Failure};
 use serde_json::Value;
 use tokio::{
     select,
-    sync::{mpsc, oneshot, watch},
+    sync::{Semaphore, mpsc, oneshot, watch},
     time::Instant,
 };
 
@@ -34,6 +34,8 @@ pub(crate) struct House {
     pub(crate) settings: Settings,
     pub(crate) spawner: Arc<Spawner>,
     pub(crate) capacity: Arc<Capacity>,
+    /// For starts under way.
+    pub(crate) start_slots: Semaphore,
 }
 
 /// See the module.

@@ -26,11 +26,12 @@ pub(crate) enum NotReady {
     Late(String),
 }
 
-/// Waits until the process answers; `reserved` is the port it was told to take, if one.
+/// Waits until the process answers. With `look_at_sockets` the listening line is not waited for: the agent
+/// was told its port. That it really listens there is looked up all the same; another program might.
 pub(crate) async fn ready(
     process: &mut Process,
     output: &Output,
-    reserved: Option<u16>,
+    look_at_sockets: bool,
     deadline: Instant,
 ) -> Result<u16, NotReady> {
     let mut seen = "it listens on no port".to_owned();
@@ -38,7 +39,7 @@ pub(crate) async fn ready(
     let outcome = select! {
         biased;
         status = process.ended() => Err(Some(status)),
-        port = probe(group, output.port(), reserved, &mut seen) => Ok(port),
+        port = probe(group, output.port(), look_at_sockets, &mut seen) => Ok(port),
         () = sleep_until(deadline) => Err(None),
     };
     outcome.map_err(|ended| match ended {
@@ -50,16 +51,16 @@ pub(crate) async fn ready(
 async fn probe(
     group: rustix::process::Pid,
     mut announced: watch::Receiver<Option<u16>>,
-    reserved: Option<u16>,
+    look_at_sockets: bool,
     seen: &mut String,
 ) -> u16 {
     let begin = Instant::now();
     let mut pause = FIRST_PAUSE;
     loop {
         let told = *announced.borrow_and_update();
-        let candidates = match told.or(reserved) {
+        let candidates = match told {
             Some(port) => vec![port],
-            None if begin.elapsed() < LISTENING_LINE_WAIT => Vec::new(),
+            None if !look_at_sockets && begin.elapsed() < LISTENING_LINE_WAIT => Vec::new(),
             None => tokio::task::spawn_blocking(move || ports_of_group(group)).await.unwrap_or_default(),
         };
         for port in candidates {

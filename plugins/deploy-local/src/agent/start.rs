@@ -72,6 +72,11 @@ async fn attempt(
         place = house.capacity.take(resident, settings.ready_timeout()) => place.map_err(quiet)?,
         _ = &mut cancel => return Err(called_off()),
     };
+    // Many starts at once make each of them too late.
+    let _slot = select! {
+        slot = house.start_slots.acquire() => slot.map_err(|e| quiet(Failure::transient(e.to_string())))?,
+        _ = &mut cancel => return Err(called_off()),
+    };
     let begin = Instant::now();
     let deadline = begin + settings.ready_timeout();
     let mut reserved = None;
@@ -88,7 +93,7 @@ async fn attempt(
         let spawned = Process::spawn(&house.spawner, launch, &output).await;
         let process = slot.insert(spawned.map_err(|e| quiet(cannot_spawn(agent, settings.python.as_str(), &e)))?);
         let outcome = select! {
-            outcome = ready(process, &output, reserved, deadline) => outcome,
+            outcome = ready(process, &output, reserved.is_some(), deadline) => outcome,
             _ = &mut cancel => return Err(called_off()),
         };
         match outcome {

@@ -19,6 +19,8 @@ pub(crate) struct Answer<'a> {
     cx: &'a Context,
     started: Instant,
     output: String,
+    /// The end of `output` from here on was not sent yet.
+    sent: usize,
     usage: Usage,
     calls: Vec<ToolCall>,
     open: HashMap<String, OpenCall>,
@@ -37,6 +39,7 @@ impl<'a> Answer<'a> {
             cx,
             started: Instant::now(),
             output: String::new(),
+            sent: 0,
             usage: Usage::default(),
             calls: Vec::new(),
             open: HashMap::new(),
@@ -51,20 +54,28 @@ impl<'a> Answer<'a> {
 
     pub(crate) fn text(&mut self, text: &str) {
         self.output.push_str(text);
-        for piece in pieces(text) {
+    }
+
+    /// Sends the text since the last call. To be called when all that arrived is taken in: an agent
+    /// that sends every letter in a frame of its own does not make an event of each.
+    pub(crate) fn flush(&mut self) {
+        for piece in pieces(self.output.get(self.sent..).unwrap_or_default()) {
             self.cx.text(piece);
         }
+        self.sent = self.output.len();
     }
 
     pub(crate) fn tool_start(&mut self, id: &str, name: &str) {
         if self.open.contains_key(id) || self.open.len() + self.calls.len() >= MAX_TOOL_CALLS {
             return;
         }
+        self.flush();
         self.open.insert(id.to_owned(), OpenCall { name: name.to_owned(), input: String::new() });
         self.cx.tool_start(id, name);
     }
 
     pub(crate) fn tool_input(&mut self, id: &str, delta: &str) {
+        self.flush();
         if let Some(call) = self.open.get_mut(id) {
             call.input.push_str(delta);
             for piece in pieces(delta) {
@@ -75,6 +86,7 @@ impl<'a> Answer<'a> {
 
     /// Ends a call; one that never began is told whole.
     pub(crate) fn tool_end(&mut self, id: &str, name: &str, input: Option<&Value>, result: &str, failed: bool) {
+        self.flush();
         self.tool_start(id, name);
         let Some(call) = self.open.remove(id) else { return };
         let name = if name.is_empty() { call.name } else { name.to_owned() };
@@ -116,7 +128,8 @@ impl<'a> Answer<'a> {
         self.agents_trace = Some(trace.clone());
     }
 
-    pub(crate) fn finish(self, with_trace: bool) -> InvokeResult {
+    pub(crate) fn finish(mut self, with_trace: bool) -> InvokeResult {
+        self.flush();
         let trace = with_trace.then(|| {
             let steps: Vec<Value> = self
                 .calls
@@ -163,6 +176,7 @@ mod tests {
         let mut answer = Answer::new(&cx);
         let text = "ä".repeat(MAX_EVENT_TEXT_BYTES);
         answer.text(&text);
+        answer.flush();
         assert_eq!(recorder.events().len(), 2);
         assert_eq!(recorder.text(), text);
         assert_eq!(answer.finish(false).output, text);

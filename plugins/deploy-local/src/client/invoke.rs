@@ -103,15 +103,16 @@ async fn read_stream(mut exchange: Exchange, clock: &mut Clock, answer: &mut Ans
         if total > clock.ask.max_bytes {
             return Err(AskError::TooMuch(clock.ask.max_bytes));
         }
-        for frame in decoder.push(&chunk).map_err(too_long)? {
-            match apply_frame(&frame, answer)? {
-                Flow::Done => {
-                    let _ = timeout(FAREWELL, read_off(&mut exchange)).await;
-                    return Ok(());
-                }
-                Flow::Protocol => speaks_protocol = true,
-                Flow::Foreign => {}
+        let flow = decoder.push(&chunk).map_err(too_long).and_then(|frames| apply_all(&frames, answer));
+        // Also what came before a failure was said.
+        answer.flush();
+        match flow? {
+            Flow::Done => {
+                let _ = timeout(FAREWELL, read_off(&mut exchange)).await;
+                return Ok(());
             }
+            Flow::Protocol => speaks_protocol = true,
+            Flow::Foreign => {}
         }
     }
     let last = decoder.finish().map_err(too_long)?;
@@ -123,6 +124,19 @@ async fn read_stream(mut exchange: Exchange, clock: &mut Clock, answer: &mut Ans
         return Err(AskError::Cut("the stream ended without its last frame".to_owned()));
     }
     Ok(())
+}
+
+/// The strongest of what the frames mean; nothing counts after the last frame.
+fn apply_all(frames: &[Vec<u8>], answer: &mut Answer<'_>) -> Result<Flow, AskError> {
+    let mut all = Flow::Foreign;
+    for frame in frames {
+        match apply_frame(frame, answer)? {
+            Flow::Done => return Ok(Flow::Done),
+            Flow::Protocol => all = Flow::Protocol,
+            Flow::Foreign => {}
+        }
+    }
+    Ok(all)
 }
 
 /// Lets the agent write the end of its body: closing at once would give it an error for a whole answer.

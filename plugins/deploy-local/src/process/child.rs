@@ -16,7 +16,12 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Entrypoint, Limits, Output, Spawner, output::pump, tether::tether};
+use super::{
+    Entrypoint, Limits, Output, Spawner,
+    output::pump,
+    strays::{MARK_NAME, kill_strays, new_mark},
+    tether::tether,
+};
 
 /// After SIGKILL the kernel frees a process at once, unless it hangs in a device; then it is left behind.
 const REAP_WAIT: Duration = Duration::from_secs(5);
@@ -38,6 +43,8 @@ pub(crate) struct Process {
     /// Absent where there is no `/bin/sh`; then only the agent itself is bound to the daemon's life.
     tether: Option<Child>,
     readers: Vec<JoinHandle<()>>,
+    /// Finds what left the group.
+    mark: String,
     /// Set once the group was killed after its leader's end: its number may belong to others from then on.
     finished: bool,
 }
@@ -85,6 +92,8 @@ impl Process {
             let _ = timeout(REAP_WAIT, tether.wait()).await;
         }
         self.tether = None;
+        let mark = self.mark.clone();
+        let _ = tokio::task::spawn_blocking(move || kill_strays(&mark)).await;
         while let Some(reader) = self.readers.last_mut() {
             if timeout(DRAIN_WAIT, &mut *reader).await.is_err() {
                 reader.abort();
@@ -102,11 +111,13 @@ impl Drop for Process {
 }
 
 fn start(launch: &Launch, output: &Arc<Output>) -> io::Result<Process> {
+    let mark = new_mark();
     let mut command = Command::new(&launch.entrypoint.program);
     command
         .args(&launch.entrypoint.arguments)
         .current_dir(&launch.folder)
         .env_clear()
+        .env(MARK_NAME, &mark)
         .envs(launch.environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -120,8 +131,8 @@ fn start(launch: &Launch, output: &Arc<Output>) -> io::Result<Process> {
         .and_then(|id| i32::try_from(id).ok())
         .and_then(Pid::from_raw)
         .ok_or_else(|| io::Error::other("the process has no id"))?;
-    let tether = tether(group).ok();
+    let tether = tether(group, &mark).ok();
     let stdout = child.stdout.take().map(|pipe| tokio::spawn(pump(pipe, "out", Arc::clone(output))));
     let stderr = child.stderr.take().map(|pipe| tokio::spawn(pump(pipe, "err", Arc::clone(output))));
-    Ok(Process { child, group, tether, readers: stdout.into_iter().chain(stderr).collect(), finished: false })
+    Ok(Process { child, group, tether, readers: stdout.into_iter().chain(stderr).collect(), mark, finished: false })
 }

@@ -52,11 +52,15 @@ impl Entrypoint {
 }
 
 fn manifest(folder: &Path) -> Result<Manifest, Failure> {
-    let Ok(file) = File::open(folder.join(MANIFEST)) else { return Ok(Manifest::default()) };
+    let path = folder.join(MANIFEST);
+    // Opening a pipe or a device could wait for ever.
+    if !path.is_file() {
+        return Ok(Manifest::default());
+    }
+    let unreadable = |e| Failure::permanent(format!("manifest.json cannot be read: {e}"));
     let mut text = String::new();
-    file.take(MANIFEST_MAX_BYTES)
-        .read_to_string(&mut text)
-        .map_err(|e| Failure::permanent(format!("manifest.json cannot be read: {e}")))?;
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(MANIFEST_MAX_BYTES).read_to_string(&mut text).map_err(unreadable)?;
     serde_json::from_str(&text).map_err(|e| Failure::permanent(format!("manifest.json is not understood: {e}")))
 }
 

@@ -8,6 +8,7 @@ mod listening;
 mod log;
 mod output;
 mod spawner;
+mod strays;
 mod tether;
 
 pub(crate) use child::{Launch, Process};

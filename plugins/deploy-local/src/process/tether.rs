@@ -3,24 +3,34 @@
 //! The parent-death signal reaches the agent itself, not the processes it started. The tether is a
 //! shell that reads from a pipe whose other end only the daemon holds: however the daemon ends, the
 //! read ends, and the shell kills its group. It also keeps the group's number taken while the group is signalled.
-//! A process that leaves the group by `setsid` escapes it.
+//! Processes that left the group it finds as [`super::strays`] does.
 
 use std::{io, process::Stdio};
 
 use rustix::process::Pid;
 use tokio::process::{Child, Command};
 
-use super::limits::seal;
+use super::{limits::seal, strays::MARK_NAME};
 
-/// Signals that stop the agent gently must not end the tether before the group is empty.
-const SCRIPT: &str = "trap '' TERM INT HUP QUIT USR1 USR2 PIPE; read -r _; kill -9 0";
+/// Signals that stop the agent gently must not end the tether before the group is empty. `$1` is the
+/// mark; without `grep` only the group is killed.
+const SCRIPT: &str = r#"
+trap '' TERM INT HUP QUIT USR1 USR2 PIPE
+read -r _
+for found in $(grep -lsaF "$1" /proc/[0-9]*/environ); do
+    found=${found#/proc/}
+    kill -9 "${found%/environ}"
+done
+kill -9 0
+"#;
 
 /// Starts a tether in `group`. To be called on the spawner's thread, before the leader is reaped.
-pub(crate) fn tether(group: Pid) -> io::Result<Child> {
+pub(crate) fn tether(group: Pid, mark: &str) -> io::Result<Child> {
     let mut command = Command::new("/bin/sh");
     command
-        .args(["-c", SCRIPT])
+        .args(["-c", SCRIPT, "tether", &format!("{MARK_NAME}={mark}")])
         .env_clear()
+        .env("PATH", "/usr/bin:/bin")
         .current_dir("/")
         .stdin(Stdio::piped()) // the write end stays in the `Child`
         .stdout(Stdio::null())

@@ -80,6 +80,16 @@ async fn a_slow_stream_arrives_piece_by_piece() {
 }
 
 #[tokio::test]
+async fn a_heap_of_small_frames_is_few_events() {
+    let bench = bench();
+    let agent = bench.agent("letters", "");
+    let (recorder, cx) = Recorder::new();
+    let result = bench.deployer.invoke(question(&agent, "letters 100000"), cx).await.unwrap();
+    assert_eq!((result.output.len(), recorder.text().len()), (100_000, 100_000));
+    assert!(recorder.events().len() < 2000, "{}", recorder.events().len());
+}
+
+#[tokio::test]
 async fn a_cancelled_request_leaves_the_agent_at_once() {
     let bench = bench();
     let agent = bench.agent("left", "");

@@ -20,6 +20,7 @@ async fn host() {
     let other = make_agent(&root, "waif", "slow");
     let pid = bench.pid(&agent).await;
     let child = bench.output(&agent, "child").await;
+    let apart = bench.output(&agent, "child apart").await;
     let deployer = bench.deployer.clone();
     let request = question(&other, "hang");
     tokio::spawn(async move {
@@ -27,7 +28,7 @@ async fn host() {
             .await
     });
     eventually("the other is starting", async || !starts(&other).is_empty()).await;
-    println!("\npids {pid} {child} {}", starts(&other)[0]);
+    println!("\npids {pid} {child} {apart} {}", starts(&other)[0]);
     std::future::pending::<()>().await;
 }
 

@@ -89,6 +89,12 @@ class Handler(BaseHTTPRequestHandler):
         session = self.headers["X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"]
         self.send_json({"response": json.dumps({"body": body, "session": session})})
 
+    def do_letters(self, argument, body):
+        self.begin()
+        frame = b'data: {"event": "message", "type": "text", "data": "x"}\n\n'
+        self.chunk(frame * int(argument))
+        self.end()
+
     def do_drip(self, argument, body):
         self.begin()
         for number in range(int(argument)):
@@ -177,7 +183,7 @@ class Handler(BaseHTTPRequestHandler):
     # -- mischief
 
     def do_child(self, argument, body):
-        child = subprocess.Popen(["sleep", "1000"])
+        child = subprocess.Popen(["sleep", "1000"], start_new_session=argument == "apart")
         self.send_json({"output": str(child.pid)})
 
     def do_mute(self, argument, body):

@@ -84,8 +84,8 @@ async fn an_agent_that_ignores_sigterm_is_killed() {
 async fn grandchildren_end_with_the_agent() {
     let bench = bench();
     let agent = bench.agent("parent", "");
-    for end in ["stop", "crash"] {
-        let child: u32 = bench.output(&agent, "child").await.parse().unwrap();
+    for (end, how) in [("stop", "child"), ("crash", "child"), ("stop", "child apart"), ("crash", "child apart")] {
+        let child: u32 = bench.output(&agent, how).await.parse().unwrap();
         assert!(is_alive(child));
         match end {
             "crash" => drop(bench.ask(&agent, "crash").await),
