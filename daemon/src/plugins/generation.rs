@@ -21,13 +21,14 @@ use super::{
     error::JobError,
     handshake::Entries,
     lane::{Call, Lane},
-    lock, names,
+    lock,
     options::Limits,
     permits::Permit,
     report::PluginState,
     state::JobState,
     stats::Stats,
 };
+use crate::telemetry::names;
 
 /// A token is the generation's index above these bits and the job's number within them.
 const NUMBER_BITS: u32 = 40;
@@ -169,7 +170,7 @@ impl Generation {
         self.open.fetch_add(1, Ordering::AcqRel);
         drop(jobs);
         self.stats.began();
-        metrics::gauge!(names::JOBS_RUNNING, "plugin" => self.name().to_owned()).increment(1.0);
+        metrics::gauge!(names::PLUGIN_JOBS_RUNNING, "plugin" => self.name().to_owned()).increment(1.0);
         Ok(job)
     }
 
@@ -197,17 +198,17 @@ impl Generation {
         if was_stuck {
             let (plugin, handler) = (self.name(), job.handler.as_str());
             tracing::warn!(plugin, handler, outcome, "a stuck plugin job ended after all");
-            metrics::gauge!(names::STUCK_JOBS, "plugin" => self.name().to_owned()).decrement(1.0);
+            metrics::gauge!(names::PLUGIN_STUCK_JOBS, "plugin" => self.name().to_owned()).decrement(1.0);
             return;
         }
-        metrics::gauge!(names::JOBS_RUNNING, "plugin" => self.name().to_owned()).decrement(1.0);
+        metrics::gauge!(names::PLUGIN_JOBS_RUNNING, "plugin" => self.name().to_owned()).decrement(1.0);
         self.count_outcome(&job.handler, outcome);
     }
 
     pub(super) fn job_stuck(&self, job: &JobState, what: &'static str, limit: Duration) {
         let stuck = self.stats.became_stuck();
-        metrics::gauge!(names::JOBS_RUNNING, "plugin" => self.name().to_owned()).decrement(1.0);
-        metrics::gauge!(names::STUCK_JOBS, "plugin" => self.name().to_owned()).increment(1.0);
+        metrics::gauge!(names::PLUGIN_JOBS_RUNNING, "plugin" => self.name().to_owned()).decrement(1.0);
+        metrics::gauge!(names::PLUGIN_STUCK_JOBS, "plugin" => self.name().to_owned()).increment(1.0);
         self.count_outcome(&job.handler, "plugin_stuck");
         let (plugin, handler) = (self.name(), job.handler.as_str());
         tracing::error!(plugin, handler, generation = self.number, stuck, ?limit, "plugin job is stuck: {what}");
@@ -215,21 +216,21 @@ impl Generation {
 
     fn count_outcome(&self, handler: &str, outcome: &'static str) {
         let (plugin, handler) = (self.name().to_owned(), handler.to_owned());
-        metrics::counter!(names::JOBS_TOTAL, "plugin" => plugin, "handler" => handler, "outcome" => outcome)
+        metrics::counter!(names::PLUGIN_JOBS, "plugin" => plugin, "handler" => handler, "outcome" => outcome)
             .increment(1);
     }
 
     /// A panic that the plugin caught and reported.
     pub(super) fn panicked(&self, handler: &str, message: &str) {
         self.stats.panicked();
-        metrics::counter!(names::PANICS, "plugin" => self.name().to_owned()).increment(1);
+        metrics::counter!(names::PLUGIN_PANICS, "plugin" => self.name().to_owned()).increment(1);
         tracing::error!(plugin = self.name(), handler, generation = self.number, message, "plugin code panicked");
     }
 
     /// A broken rule. Logged at the first, second, fourth, eighth … time: a plugin may break it in a loop.
     pub(super) fn violation(&self, rule: &'static str, what: impl FnOnce() -> String) {
         let count = self.stats.violated();
-        metrics::counter!(names::VIOLATIONS, "plugin" => self.name().to_owned(), "rule" => rule).increment(1);
+        metrics::counter!(names::PLUGIN_VIOLATIONS, "plugin" => self.name().to_owned(), "rule" => rule).increment(1);
         if count.is_power_of_two() {
             let what = what();
             tracing::warn!(plugin = self.name(), generation = self.number, rule, count, "plugin broke a rule: {what}");

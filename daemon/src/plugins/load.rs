@@ -2,7 +2,7 @@
 //! own with a time limit each, so that a hanging file is refused and holds up nobody.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::mpsc,
     time::{Duration, Instant},
 };
@@ -11,11 +11,9 @@ use nexus_plugin_api::payload::Description;
 use serde_json::Value;
 
 use super::{
-    discover,
     handshake::Entries,
-    library::{self, Image, Loaded},
+    library::{Image, Loaded},
     refusal::Refusal,
-    report::PluginReport,
 };
 
 /// A plugin that was loaded and has told what it is, but takes no jobs yet.
@@ -33,7 +31,7 @@ pub(super) struct Step<T> {
 }
 
 impl<T: Send + 'static> Step<T> {
-    fn begin(
+    pub(super) fn begin(
         entry: &'static str,
         limit: Duration,
         work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
@@ -74,38 +72,4 @@ pub(super) fn open(image: Image, copies: PathBuf, limit: Duration) -> Result<Ste
 pub(super) fn configure(entries: Entries, settings: &Value, limit: Duration) -> Result<Step<()>, Refusal> {
     let settings = settings.to_string();
     Step::begin("configure", limit, move || entries.configure(settings.as_bytes()))
-}
-
-/// What `nexusd plugins check FILE` says: loads the file itself into this process and asks it what it
-/// is. It is not configured, for the settings are the daemon's.
-#[must_use]
-pub fn check_file(file: &Path) -> PluginReport {
-    const LIMIT: Duration = Duration::from_secs(5);
-    let image = match Image::read(file) {
-        Ok(image) => image,
-        Err(refusal) => return PluginReport::refused(file, None, "", &refusal),
-    };
-    let content = image.content.clone();
-    let path = file.to_owned();
-    let described = Step::begin("describe", LIMIT, move || library::link(&path, image.entry_size)?.describe());
-    match described.and_then(Step::wait) {
-        Ok(description) => PluginReport::described(file, &description, &content),
-        Err(refusal) => PluginReport::refused(file, None, &content, &refusal),
-    }
-}
-
-/// The same for every plugin file in the folders. Of two files with one name the first counts, as in a load.
-#[must_use]
-pub fn check_dirs(dirs: &[PathBuf]) -> Vec<PluginReport> {
-    let mut reports: Vec<PluginReport> = Vec::new();
-    for candidate in discover::scan(dirs) {
-        let report = match candidate.verdict {
-            Ok(()) => check_file(&candidate.file),
-            Err(refusal) => PluginReport::refused(&candidate.file, None, "", &refusal),
-        };
-        if !report.is_loaded() || !reports.iter().any(|other| other.is_loaded() && other.name == report.name) {
-            reports.push(report);
-        }
-    }
-    reports
 }

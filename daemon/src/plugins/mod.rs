@@ -18,6 +18,7 @@
 //! No thread of the daemon ever waits for a plugin: entries are called on lanes, events and results
 //! arrive on the plugin's threads, and a reload runs on a thread of its own.
 
+mod check;
 mod discover;
 mod elf;
 mod error;
@@ -28,7 +29,6 @@ mod job;
 mod lane;
 mod library;
 mod load;
-mod names;
 mod options;
 mod permits;
 mod queue;
@@ -41,9 +41,10 @@ mod state;
 mod stats;
 mod watch;
 
+pub use check::{check_dirs, check_file};
 pub use error::{JobError, ResolveError};
 pub use job::{Canceller, Handler, Job};
-pub use load::{check_dirs, check_file};
+
 pub use options::HostOptions;
 pub use refusal::Refusal;
 pub use registry::Plugins;

@@ -17,12 +17,12 @@ use super::{
     generation::{Generation, Parts},
     library::Image,
     load::{self, Opened, Step},
-    names,
     options::HostOptions,
     refusal::{Refusal, short},
     report::PluginReport,
     slot::Slot,
 };
+use crate::telemetry::names;
 
 /// What reloads know of each other.
 #[derive(Default)]
@@ -109,6 +109,8 @@ pub(super) fn reload(known: &mut Known, options: &HostOptions) -> Changes {
         admit(known, options, &mut changes, newcomer);
     }
     retire_vanished(known, &mut changes, &winners, &files);
+    #[allow(clippy::cast_precision_loss)] // a count of files
+    metrics::gauge!(names::PLUGINS_REFUSED).set(changes.refused.len() as f64);
     for slot in known.slots.values() {
         slot.permits.resize(options.max_jobs_of(&slot.name));
         if let Some(generation) = slot.current() {
@@ -180,7 +182,7 @@ fn admit(known: &mut Known, options: &HostOptions, changes: &mut Changes, newcom
     });
     changes.retired.extend(slot.replace(Some(generation)));
     #[allow(clippy::cast_precision_loss)] // nobody reloads 2^53 times
-    metrics::gauge!(names::GENERATION, "plugin" => name.clone()).set(number as f64);
+    metrics::gauge!(names::PLUGIN_GENERATION, "plugin" => name.clone()).set(number as f64);
     tracing::info!(plugin = name, version, generation = number, handlers, file = %file.display(), "plugin loaded");
 }
 
