@@ -109,7 +109,6 @@ impl Shutdown {
     }
 
     /// Registers something that must finish before the process may end: keep the guard while it runs.
-    #[must_use]
     pub fn guard(&self, name: impl Into<String>) -> Guard {
         let mut running = self.running();
         let id = running.next;

@@ -32,7 +32,10 @@ fn messages(file: &str, bytes: &[u8], variables: &[(&str, &str)]) -> String {
     text.replace(&format!("{}/", dir.path().display()), "").replace(&dir.path().display().to_string(), "<folder>")
 }
 
-fn all(file: &str, cases: &[(&str, &[u8], &[(&str, &str)])]) -> String {
+/// A title, a file, and environment variables.
+type Case<'a> = (&'a str, &'a [u8], &'a [(&'a str, &'a str)]);
+
+fn all(file: &str, cases: &[Case<'_>]) -> String {
     let mut text = String::new();
     for (title, bytes, variables) in cases {
         let messages = messages(file, bytes, variables);
@@ -45,7 +48,7 @@ fn all(file: &str, cases: &[(&str, &[u8], &[(&str, &str)])]) -> String {
 #[test]
 fn bad_settings() {
     let long = format!("[log]\nfilter = \"{}\"\nformat = 1", "x".repeat(300));
-    let cases: &[(&str, &[u8], &[(&str, &str)])] = &[
+    let cases: &[Case<'_>] = &[
         ("unknown key, mistyped", b"[server]\nlistn = \"127.0.0.1:8000\"", &[]),
         ("unknown key of another section", b"[server]\nlease_secs = 60", &[]),
         ("unknown key like no other", b"[store]\nfrobnicate = true", &[]),
@@ -129,8 +132,7 @@ fn bad_workflows() {
         ("empty file", Vec::new()),
         ("no TOML", b"name = \"mine\"\n[[stages]\n".to_vec()),
     ];
-    let cases: Vec<(&str, &[u8], &[(&str, &str)])> =
-        cases.iter().map(|(title, bytes)| (*title, bytes.as_slice(), [].as_slice())).collect();
+    let cases: Vec<Case<'_>> = cases.iter().map(|(title, bytes)| (*title, bytes.as_slice(), [].as_slice())).collect();
     insta::assert_snapshot!(all("mine.toml", &cases));
 }
 
