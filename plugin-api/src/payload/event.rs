@@ -1,7 +1,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What a running job reports. One event is at most 1 MiB of JSON; longer ones are dropped and counted.
+/// What a running job reports. Longer ones than the daemon's
+/// `max_event_bytes` are dropped and counted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
