@@ -5,6 +5,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::schema::{plugin_host_keys, sections};
+
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -141,13 +143,21 @@ impl Source {
 
     /// Whether the line may carry a secret: it belongs to a plugin's own table, or its key sounds like one.
     fn is_private(&self, line_start: usize, line: &str) -> bool {
-        let section = |text: &str| text.trim_start().starts_with("[plugins.");
-        let key = line.split('=').next().unwrap_or_default().to_ascii_lowercase();
+        let key = line.split('=').next().unwrap_or_default().trim().to_ascii_lowercase();
+        if ["secret", "token", "password", "key"].iter().any(|word| key.contains(word)) || key.starts_with("plugins") {
+            return true;
+        }
+        // Only a known section ends another: within a list over several lines, a line may look like a header.
         let before = self.text.get(..line_start).unwrap_or_default();
-        let header = before.lines().rev().find(|line| line.trim_start().starts_with('['));
-        ["secret", "token", "password", "key"].iter().any(|word| key.contains(word))
-            || (header.is_some_and(section) && !line.trim_start().starts_with('['))
+        let section = before.lines().rev().find_map(section_of);
+        section == Some("plugins") && section_of(line).is_none() && !plugin_host_keys().any(|host| host == key)
     }
+}
+
+/// The known section that a line begins, if it begins one.
+fn section_of(line: &str) -> Option<&'static str> {
+    let name = line.trim_start().strip_prefix('[')?.split(['.', ']']).next()?.trim();
+    sections().find(|section| *section == name)
 }
 
 fn hide_value(line: &str) -> String {

@@ -195,3 +195,16 @@ pub(super) static WORKFLOW: Shape = Shape::Table(&[
 const fn any(_: &str) -> Result<(), Wrong> {
     Ok(())
 }
+
+/// The sections of `nexusd.toml`.
+pub(super) fn sections() -> impl Iterator<Item = &'static str> {
+    let fields = if let Shape::Table(fields) = CONFIG { fields } else { &[] };
+    fields.iter().map(|field| field.key)
+}
+
+/// The keys of `[plugins]` that are not names of plugins.
+pub(super) fn plugin_host_keys() -> impl Iterator<Item = &'static str> {
+    let fields = if let Shape::Table(fields) = CONFIG { fields } else { &[] };
+    let open = fields.iter().find_map(|field| if let Shape::Open(keys) = field.shape { Some(keys) } else { None });
+    open.unwrap_or_default().iter().map(|field| field.key)
+}

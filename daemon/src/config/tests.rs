@@ -61,8 +61,19 @@ fn paths_count_from_the_file() {
 fn secrets_of_plugins_do_not_show() {
     let config = load_text("[plugins.x]\napi_key = \"hush-hush\"", &[]).unwrap().config;
     assert!(!format!("{config:?}").contains("hush"));
-    let problems = load_text("[plugins.x]\napi_key = \"hush-hush\nother = 1", &[]).unwrap_err();
-    assert!(!problems.iter().any(|problem| problem.to_string().contains("hush")), "{problems:?}");
+    for broken in [
+        "[plugins.x]\napi_key = \"hush-hush\nother = 1",
+        "[plugins.x.y]\nurl = \"\"\"https://a:hush\n",
+        "[plugins.x]\nlist = [\n [\"hush\"]\n \"hush,\n]",
+        "[plugins]\nx.url = \"hush\n",
+        "plugins = {x = {url = \"hush\" , }\n",
+        "plugins.x.url = \"hush\n",
+        "[ plugins . x ]\nurl = \"hush\n",
+        "[log]\nmy_password = \"hush\"",
+    ] {
+        let problems = load_text(broken, &[]).unwrap_err();
+        assert!(!problems.iter().any(|problem| problem.to_string().contains("hush")), "{broken}: {problems:?}");
+    }
 }
 
 #[test]

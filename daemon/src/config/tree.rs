@@ -157,7 +157,8 @@ pub(super) fn parse(source: &Source) -> Result<Node, Vec<Problem>> {
             origin: Origin::Text(span),
         });
     }
-    Err(errors.iter().map(|error| syntax_problem(error, source)).collect())
+    // One unclosed bracket can make thousands.
+    Err(errors.iter().take(10).map(|error| syntax_problem(error, source)).collect())
 }
 
 fn syntax_problem(error: &toml::de::Error, source: &Source) -> Problem {

@@ -48,7 +48,14 @@ pub(super) fn load_workflows(
         match files_of(dir) {
             Ok(files) => {
                 for file in files {
-                    let read = super::load::read(&file).map_err(|problem| vec![problem]);
+                    // Opening a pipe would wait for a writer, and a reload with it.
+                    let special = std::fs::metadata(&file).is_ok_and(|found| !found.is_file() && !found.is_dir());
+                    let read = if special {
+                        let place = Place::Path(file.display().to_string());
+                        Err(vec![Problem::new(place, "this is no regular file")])
+                    } else {
+                        super::load::read(&file).map_err(|problem| vec![problem])
+                    };
                     add(&mut found, read.and_then(|source| read_workflow(source, rank + 1)), &mut problems);
                 }
             }
