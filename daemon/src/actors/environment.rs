@@ -7,7 +7,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{executor::Executor, lease::LeaseBook};
 use crate::{
-    config::{DeployConfig, Price, WorkerConfig},
+    config::{Config, DeployConfig, Price, WorkerConfig},
     domain::{ids::WorkerId, workflow::Workflows},
     queue::Queue,
     store::Store,
@@ -24,7 +24,7 @@ pub struct Environment {
     /// Plugin jobs.
     pub executor: Arc<dyn Executor>,
     /// Known workflows; replaced by a reload.
-    pub workflows: ArcSwap<Workflows>,
+    pub workflows: Arc<ArcSwap<Workflows>>,
     /// Price list; replaced by a reload.
     pub pricing: ArcSwap<BTreeMap<String, Price>>,
     /// Deploy targets; replaced by a reload.
@@ -45,7 +45,48 @@ pub struct Environment {
     pub tasks: TaskTracker,
 }
 
+/// What the environment is made of beside the settings.
+pub struct Shared {
+    /// Metadata.
+    pub store: Arc<dyn Store>,
+    /// Tasks.
+    pub queue: Arc<dyn Queue>,
+    /// Plugin jobs.
+    pub executor: Arc<dyn Executor>,
+    /// Set when the daemon begins to stop.
+    pub draining: CancellationToken,
+}
+
 impl Environment {
+    /// From the settings at start.
+    #[must_use]
+    pub fn new(shared: Shared, config: &Config, workflows: &Workflows) -> Self {
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        Self {
+            worker_id: WorkerId::for_process(host.trim()),
+            store: shared.store,
+            queue: shared.queue,
+            executor: shared.executor,
+            workflows: Arc::new(ArcSwap::from_pointee(workflows.clone())),
+            pricing: ArcSwap::from_pointee(config.pricing.clone()),
+            deploy: ArcSwap::from_pointee(config.deploy.clone()),
+            worker: config.worker.clone(),
+            retention: config.store.event_retention_days.duration(),
+            projects_dir: config.data.projects(),
+            agents_dir: config.data.agents(),
+            leases: LeaseBook::default(),
+            draining: shared.draining,
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    /// Puts what a reload may change into force. Builds that run keep their workflow.
+    pub fn apply(&self, config: &Config, workflows: &Workflows) {
+        self.workflows.store(Arc::new(workflows.clone()));
+        self.pricing.store(Arc::new(config.pricing.clone()));
+        self.deploy.store(Arc::new(config.deploy.clone()));
+    }
+
     /// The price of tokens of a model, in US dollars; an unknown model costs nothing.
     #[must_use]
     pub fn cost(&self, model_id: Option<&str>, input_tokens: u64, output_tokens: u64) -> f64 {

@@ -36,6 +36,8 @@ pub enum RootMessage {
     Drain,
     /// Look whether all is handed back (own timer).
     Drained(usize),
+    /// Answers at once: the watchdog's question.
+    Alive(RpcReplyPort<()>),
     /// The tree's state, for people.
     Tree(RpcReplyPort<Value>),
 }
@@ -149,6 +151,9 @@ impl Actor for Root {
             RootMessage::Drained(_) => {
                 let env = Arc::clone(&state.env);
                 myself.send_after(Duration::from_millis(20), move || RootMessage::Drained(env.leases.len()));
+            }
+            RootMessage::Alive(reply) => {
+                let _ = reply.send(());
             }
             RootMessage::Tree(reply) => state.describe(reply),
         }

@@ -108,13 +108,13 @@ fn print(text: &str) {
 }
 
 /// A line on standard error.
-fn complain(text: &str) {
+pub(crate) fn complain(text: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// All problems, and how many there are.
-fn complain_about(problems: &[Problem]) {
+pub(crate) fn complain_about(problems: &[Problem]) {
     for problem in problems {
         complain(&format!("error: {problem}"));
     }

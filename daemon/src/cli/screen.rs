@@ -2,7 +2,12 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::domain::workflow::{Workflow, Workflows};
+use crate::plugins::PluginReport;
 
 /// The state of the daemon at start.
 #[derive(Debug, Clone)]
@@ -46,6 +51,36 @@ pub struct WorkflowLine {
 }
 
 impl Screen {
+    /// The screen of a daemon that is up.
+    #[must_use]
+    pub fn new(
+        address: SocketAddr,
+        config: &Config,
+        file: Option<&Path>,
+        plugins: &[PluginReport],
+        workflows: &Workflows,
+    ) -> Self {
+        let plugin = |report: &PluginReport| PluginLine {
+            name: report.name.clone(),
+            version: report.version.clone(),
+            handlers: report.handlers.len(),
+            refused: report.reason.clone(),
+        };
+        let workflow = |workflow: &Arc<Workflow>| WorkflowLine {
+            name: workflow.name().to_owned(),
+            stages: workflow.stages().len(),
+            default: workflow.name() == config.workflows.default,
+        };
+        Self {
+            address,
+            backend: config.backend.kind.as_str(),
+            data_dir: config.data.dir.clone(),
+            config: file.map(Path::to_owned),
+            plugins: plugins.iter().map(plugin).collect(),
+            workflows: workflows.all().into_iter().map(workflow).collect(),
+        }
+    }
+
     /// Prints it. Nobody reading standard output (a service) is no error.
     pub fn print(&self) {
         super::print(&self.to_string());
