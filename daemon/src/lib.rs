@@ -2,6 +2,8 @@
 //! and benches reach it.
 
 pub mod actors;
+pub mod agents;
+pub mod api;
 pub mod app;
 pub mod cli;
 pub mod config;

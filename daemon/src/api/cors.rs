@@ -1,0 +1,90 @@
+//! Which web pages may use the API. There is no login yet, so a page from anywhere must not be able to
+//! start builds through its visitor's browser: cross-origin use is open to pages served from this
+//! machine and from the host the API itself was called by, and to all when the operator has opened the
+//! daemon to the network without access control.
+
+use salvo::{
+    Request, Response,
+    http::{
+        HeaderValue, Method, StatusCode,
+        header::{self, HeaderMap},
+    },
+};
+
+use super::{edge::RequestId, error::ApiError};
+
+/// What the `Origin` header says.
+pub(super) enum Origin {
+    /// No browser page, or one of the same origin.
+    None,
+    /// A page that may.
+    Allowed(HeaderValue),
+    /// A page that may not.
+    Refused,
+}
+
+/// Judges the request's origin.
+pub(super) fn judge(req: &Request, open: bool) -> Origin {
+    let Some(origin) = req.headers().get(header::ORIGIN) else { return Origin::None };
+    let allowed = open || origin.to_str().is_ok_and(|o| is_near(o, req.headers()));
+    if allowed { Origin::Allowed(origin.clone()) } else { Origin::Refused }
+}
+
+fn is_near(origin: &str, headers: &HeaderMap) -> bool {
+    let Some((_, authority)) = origin.split_once("://") else { return false };
+    let page = host_of(authority);
+    let own = headers.get(header::HOST).and_then(|h| h.to_str().ok()).map(host_of);
+    matches!(page, "localhost" | "127.0.0.1" | "[::1]") || own == Some(page)
+}
+
+/// The host of `host:port`, brackets of IPv6 kept.
+fn host_of(authority: &str) -> &str {
+    if authority.starts_with('[') {
+        return authority.find(']').and_then(|end| authority.get(..=end)).unwrap_or(authority);
+    }
+    authority.split(':').next().unwrap_or(authority)
+}
+
+/// Whether it is a browser's question before the real request.
+pub(super) fn is_preflight(req: &Request) -> bool {
+    req.method() == Method::OPTIONS && req.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// Answers a preflight; [`Origin::stamp`] adds who may.
+pub(super) fn answer_preflight(origin: &Origin, id: &RequestId, res: &mut Response) {
+    if let Some(refusal) = origin.refusal(&Method::POST) {
+        return refusal.render(id, res);
+    }
+    res.status_code(StatusCode::NO_CONTENT);
+    let headers = res.headers_mut();
+    let fixed = HeaderValue::from_static;
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, fixed("GET, HEAD, POST, PUT, DELETE"));
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        fixed("content-type, authorization, last-event-id, x-request-id, idempotency-key"),
+    );
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, fixed("600"));
+}
+
+impl Origin {
+    /// The error for a request that may change something, from a page that may not.
+    pub(super) fn refusal(&self, method: &Method) -> Option<ApiError> {
+        let refused = matches!(self, Self::Refused) && !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+        refused.then(|| {
+            let message = "pages of this origin may not use the API";
+            ApiError::plain(StatusCode::FORBIDDEN, "ORIGIN_NOT_ALLOWED", message)
+        })
+    }
+
+    /// Lets the browser hand the answer to the page.
+    pub(super) fn stamp(self, res: &mut Response) {
+        let headers = res.headers_mut();
+        if let Self::Allowed(origin) = self {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+            let exposed = HeaderValue::from_static("x-request-id, x-process-time, location, retry-after");
+            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+            headers.append(header::VARY, HeaderValue::from_static("origin"));
+        }
+    }
+}

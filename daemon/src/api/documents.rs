@@ -1,0 +1,87 @@
+//! `/projects/{id}/stage-docs/{stage}` and `/workflow-report`: the documents that the stages wrote.
+
+use salvo::{Depot, Request, handler};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{
+    error::{ApiError, Resource},
+    files, input, projects,
+    reply::{Answer, Reply},
+    state::AppState,
+};
+use crate::domain::ids::ProjectId;
+
+/// Where a report is looked for: the original's name first.
+const REPORTS: [&str; 3] = ["workflow_summary_report.md", "workflow_report.md", "docs/workflow_report.md"];
+
+#[derive(Serialize)]
+struct Report {
+    exists: bool,
+    content: Option<String>,
+    path: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Document {
+    exists: bool,
+    stage_name: String,
+    content: Option<String>,
+    parsed_content: Option<Value>,
+    path: Option<String>,
+    /// `store`, `file`, or none.
+    source: Option<&'static str>,
+}
+
+/// `GET /projects/{id}/workflow-report`
+#[handler]
+pub(super) async fn workflow_report(req: &mut Request, depot: &mut Depot) -> Answer<Report> {
+    let state = AppState::of(depot)?;
+    let id: ProjectId = input::id(req, Resource::Project)?;
+    projects::known(&state, &id).await?;
+    for path in REPORTS {
+        if let Some(shown) = files::read(&state, &id, path).await? {
+            return Ok(Reply::new(Report { exists: true, content: shown.content, path: Some(path.to_owned()) }));
+        }
+    }
+    Ok(Reply::new(Report { exists: false, content: None, path: None }))
+}
+
+/// `GET /projects/{id}/stage-docs/{stage}`; the stage also by its old names.
+#[handler]
+pub(super) async fn stage_document(req: &mut Request, depot: &mut Depot) -> Answer<Document> {
+    let state = AppState::of(depot)?;
+    let id: ProjectId = input::id(req, Resource::Project)?;
+    let asked = input::raw(req, "stage").to_owned();
+    let found = state.store.project_detail(&id).await?;
+    let found = found.ok_or_else(|| ApiError::not_found(Resource::Project, id.as_str()))?;
+    let workflow = state.workflows.load().get(&found.project.workflow).cloned();
+    let known = workflow.as_ref().and_then(|w| w.stages().get(w.index_of(&asked)?));
+    let name = known.map_or(asked.as_str(), |spec| spec.name.as_str());
+    let stage = found.stages.into_iter().find(|s| s.stage_name == name);
+    let stage = stage.ok_or_else(|| ApiError::not_found(Resource::Stage, &asked))?;
+
+    let mut document = Document {
+        exists: false,
+        stage_name: stage.stage_name,
+        content: stage.agent_output_content,
+        parsed_content: stage.design_document,
+        path: stage.doc_path,
+        source: None,
+    };
+    if document.content.is_some() {
+        document.source = Some("store");
+    } else if let Some(path) = &document.path
+        && let Some(shown) = files::read(&state, &id, path).await?
+    {
+        document.content = shown.content;
+        document.parsed_content = document.parsed_content.or(shown.parsed_content);
+        document.source = Some("file");
+    }
+    document.exists = document.source.is_some();
+    if document.parsed_content.is_none() {
+        let kind = document.path.as_deref().filter(|p| p.ends_with(".json")).map(|_| "json");
+        document.parsed_content = kind.zip(document.content.as_deref()).and_then(|(k, text)| files::parse(k, text));
+    }
+    Ok(Reply::new(document))
+}

@@ -1,0 +1,236 @@
+//! `GET /projects/{id}/events`: what happened since `Last-Event-ID`, then what happens, until the end.
+//!
+//! The stream subscribes to the hub first and reads the store second, so nothing falls between. What
+//! the hub tells out of order or not at all (the client lags) is read from the store again; what the
+//! store has already cleaned away is told as `resync`. The stream ends by itself once the project is
+//! final and everything of it was sent.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures::stream;
+use salvo::{Depot, Request, Response, handler};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::{error::ApiError, error::Resource, input, measure::OpenStream, projects, sse, state::AppState};
+use crate::{
+    actors::events::Subscription,
+    domain::{
+        event::{EventType, ProjectEvent},
+        ids::ProjectId,
+        project::ProjectStatus,
+        time::Timestamp,
+    },
+    store::Store,
+};
+
+/// Events read from the store at a time.
+const BATCH: usize = 128;
+
+/// `GET /projects/{id}/events`
+#[handler]
+pub(super) async fn stream_events(req: &mut Request, depot: &mut Depot, res: &mut Response) -> Result<(), ApiError> {
+    let state = AppState::of(depot)?;
+    let id: ProjectId = input::id(req, Resource::Project)?;
+    let after = last_event_id(req)?;
+    let subscription = state.hub.subscribe(&id);
+    projects::known(&state, &id).await?;
+    let mut events = Events {
+        subscription,
+        project: id,
+        last: after,
+        phase: Phase::Replay,
+        ready: VecDeque::from([sse::RETRY]),
+        keep_alive: state.config.load().server.sse_keepalive_secs.duration().max(Duration::from_secs(1)),
+        alive_until: Instant::now(),
+        state,
+        _open: OpenStream::begin("project"),
+    };
+    if after > 0 {
+        events.check_start().await?;
+    }
+    sse::send(
+        res,
+        stream::unfold(events, |mut events| async move { events.next().await.map(|frame| (frame, events)) }),
+    );
+    Ok(())
+}
+
+/// The header, as browsers send it, or `?last_event_id=`; 0 when there is none.
+fn last_event_id(req: &Request) -> Result<u64, ApiError> {
+    let mut query = input::query(req);
+    if let Some(header) = req.headers().get("last-event-id") {
+        let text = String::from_utf8_lossy(header.as_bytes());
+        if !text.trim().is_empty() {
+            query.put("last_event_id", text.into_owned().into());
+        }
+    }
+    let after = query.integer("last_event_id", 0..=i64::MAX);
+    query.finish()?;
+    Ok(after.and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
+}
+
+enum Phase {
+    /// Reads the store behind `last`.
+    Replay,
+    /// Everything stored was sent: is there more to come?
+    Check,
+    /// Waits for the hub.
+    Live,
+    /// Says no more.
+    Over,
+}
+
+struct Events {
+    state: Arc<AppState>,
+    subscription: Subscription,
+    project: ProjectId,
+    /// Number of the last event sent.
+    last: u64,
+    phase: Phase,
+    ready: VecDeque<Bytes>,
+    keep_alive: Duration,
+    alive_until: Instant,
+    _open: OpenStream,
+}
+
+impl Events {
+    /// A client that names an event from the future has seen another life of this database.
+    async fn check_start(&mut self) -> Result<(), ApiError> {
+        let found = self.store().events_after(&self.project, self.last - 1, 1).await?;
+        if found.is_empty() {
+            self.last = 0;
+            self.resync(0);
+        }
+        Ok(())
+    }
+
+    fn store(&self) -> &dyn Store {
+        self.state.store.as_ref()
+    }
+
+    /// The next frame, or `None` at the end of the stream.
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(frame) = self.ready.pop_front() {
+                self.alive_until = Instant::now() + self.keep_alive;
+                return Some(frame);
+            }
+            if matches!(self.phase, Phase::Over) {
+                return None;
+            }
+            let shutdown = self.state.shutdown.clone();
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => self.close(sse::CLOSING),
+                () = self.step() => {}
+            }
+        }
+    }
+
+    async fn step(&mut self) {
+        match self.phase {
+            Phase::Replay => self.replay().await,
+            Phase::Check => self.check().await,
+            Phase::Live => self.live().await,
+            Phase::Over => {}
+        }
+    }
+
+    async fn replay(&mut self) {
+        match self.store().events_after(&self.project, self.last, BATCH).await {
+            Ok(events) => {
+                if events.len() < BATCH {
+                    self.phase = Phase::Check;
+                }
+                for event in &events {
+                    self.push(event);
+                }
+            }
+            Err(error) => self.broken(&error),
+        }
+    }
+
+    /// The store was read to its end. A final project's last events may have been written since.
+    async fn check(&mut self) {
+        let status = match self.store().project(&self.project).await {
+            Ok(Some(project)) if !project.status.is_final() => {
+                self.phase = Phase::Live;
+                return;
+            }
+            Ok(Some(project)) => project.status.as_str(),
+            Ok(None) => "deleted",
+            Err(error) => return self.broken(&error),
+        };
+        match self.store().events_after(&self.project, self.last, BATCH).await {
+            Ok(rest) if rest.is_empty() => self.end(status),
+            Ok(rest) => rest.iter().for_each(|event| self.push(event)),
+            Err(error) => self.broken(&error),
+        }
+    }
+
+    async fn live(&mut self) {
+        tokio::select! {
+            told = self.subscription.recv() => match told {
+                Ok(event) if event.seq <= self.last => {}
+                Ok(event) if event.seq == self.last + 1 => {
+                    if is_final(&event) {
+                        self.phase = Phase::Check;
+                    }
+                    self.push(&event);
+                }
+                // Lagged, or the hub began in the middle: the store knows.
+                _ => self.phase = Phase::Replay,
+            },
+            () = tokio::time::sleep_until(self.alive_until) => {
+                self.ready.push_back(sse::KEEP_ALIVE);
+                // A deleted project tells no more; this notices.
+                self.phase = Phase::Replay;
+            }
+        }
+    }
+
+    fn push(&mut self, event: &ProjectEvent) {
+        if event.seq > self.last + 1 {
+            self.resync(event.seq - 1);
+        }
+        self.last = event.seq;
+        self.ready.push_back(sse::frame(event.seq, event.kind.as_str(), event));
+    }
+
+    fn resync(&mut self, seq: u64) {
+        let data =
+            self.made_up(EventType::Resync, seq, json!({ "reason": "older events are gone: read the project again" }));
+        self.ready.push_back(data);
+    }
+
+    fn end(&mut self, status: &str) {
+        let frame = self.made_up(EventType::End, self.last, json!({ "status": status }));
+        self.close(frame);
+    }
+
+    /// An event that is in no store.
+    fn made_up(&self, kind: EventType, seq: u64, fields: Value) -> Bytes {
+        let fields = if let Value::Object(map) = fields { map } else { serde_json::Map::new() };
+        let event = ProjectEvent { seq, project_id: self.project.clone(), kind, at: Timestamp::now(), fields };
+        sse::frame(seq, kind.as_str(), &event)
+    }
+
+    /// Ends the stream without `end`: the client comes again, by then it may be better.
+    fn broken(&mut self, error: &crate::store::StoreError) {
+        tracing::warn!(project = %self.project, %error, "an event stream lost the store");
+        self.close(sse::CLOSING);
+    }
+
+    fn close(&mut self, last_frame: Bytes) {
+        self.ready.push_back(last_frame);
+        self.phase = Phase::Over;
+    }
+}
+
+fn is_final(event: &ProjectEvent) -> bool {
+    let status = event.fields.get("status").and_then(Value::as_str);
+    let status = status.and_then(|s| s.parse::<ProjectStatus>().ok());
+    event.kind == EventType::Project && status.is_some_and(ProjectStatus::is_final)
+}

@@ -1,0 +1,271 @@
+//! `/projects/{id}/files`: what the stages wrote, bounded, and never anything outside of the project's
+//! folder, whatever the path says and wherever a symlink points.
+
+use std::{
+    fs,
+    io::Read as _,
+    os::fd::AsRawFd as _,
+    path::{Component, Path, PathBuf},
+    time::SystemTime,
+};
+
+use salvo::{Depot, Request, handler};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{
+    error::{ApiError, Resource},
+    input, projects,
+    reply::{Answer, Reply},
+    state::AppState,
+};
+use crate::domain::{ids::ProjectId, time::Timestamp};
+
+/// Most files of a listing.
+const MAX_FILES: usize = 5_000;
+/// Deepest folder of a listing.
+const MAX_DEPTH: usize = 16;
+/// Most bytes shown of a file.
+pub(super) const MAX_SHOWN: u64 = 1 << 20;
+
+#[derive(Serialize)]
+struct Listing {
+    files: Vec<Entry>,
+    project_path: String,
+    /// There are more than are listed.
+    truncated: bool,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    name: String,
+    path: String,
+    size: u64,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    modified_at: Option<Timestamp>,
+}
+
+/// A file as it is shown.
+#[derive(Serialize)]
+pub(super) struct Shown {
+    filename: String,
+    path: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// None for a binary file.
+    pub(super) content: Option<String>,
+    pub(super) parsed_content: Option<Value>,
+    size: u64,
+    /// The content is only the begin.
+    truncated: bool,
+}
+
+/// `GET /projects/{id}/files`
+#[handler]
+pub(super) async fn list(req: &mut Request, depot: &mut Depot) -> Answer<Listing> {
+    let state = AppState::of(depot)?;
+    let id: ProjectId = input::id(req, Resource::Project)?;
+    projects::known(&state, &id).await?;
+    let root = folder(&state.project_root, &id);
+    let (files, truncated) = blocking(move || walk(&root)).await?;
+    Ok(Reply::new(Listing { files, project_path: format!("projects/{id}"), truncated }))
+}
+
+/// `GET /projects/{id}/files/{path}`
+#[handler]
+pub(super) async fn show_file(req: &mut Request, depot: &mut Depot) -> Answer<Shown> {
+    let state = AppState::of(depot)?;
+    let id: ProjectId = input::id(req, Resource::Project)?;
+    let path = input::raw(req, "path").to_owned();
+    projects::known(&state, &id).await?;
+    let found = read(&state, &id, &path).await?;
+    found.map(Reply::new).ok_or_else(|| ApiError::not_found(Resource::File, &path))
+}
+
+/// The project's folder; the id is checked, so this is always directly below the root.
+pub(super) fn folder(root: &Path, id: &ProjectId) -> PathBuf {
+    root.join(id.as_str())
+}
+
+/// Runs file work off the runtime.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
+    tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)
+}
+
+/// A file of the project, or `None` when there is none that may be shown.
+pub(super) async fn read(state: &AppState, id: &ProjectId, path: &str) -> Result<Option<Shown>, ApiError> {
+    let Some(relative) = safe(path) else { return Ok(None) };
+    let root = folder(&state.project_root, id);
+    blocking(move || show(&root, &relative)).await
+}
+
+/// A relative path of plain names only.
+fn safe(path: &str) -> Option<PathBuf> {
+    if path.is_empty() || path.len() > 4096 || path.contains(['\0', '\\']) {
+        return None;
+    }
+    let relative = Path::new(path);
+    relative.components().all(|c| matches!(c, Component::Normal(_))).then(|| relative.to_owned())
+}
+
+/// Opens first and asks the kernel afterwards what was opened: a symlink swapped in between cannot
+/// lead outside.
+fn show(root: &Path, relative: &Path) -> Option<Shown> {
+    let root = root.canonicalize().ok()?;
+    let target = root.join(relative).canonicalize().ok()?;
+    // Before the open, which would wait on a pipe.
+    if !target.starts_with(&root) || !fs::metadata(&target).ok()?.is_file() {
+        return None;
+    }
+    let file = fs::File::open(&target).ok()?;
+    let opened = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()?;
+    let meta = file.metadata().ok()?;
+    if !opened.starts_with(&root) || !meta.is_file() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_SHOWN).read_to_end(&mut bytes).ok()?;
+    let truncated = meta.len() > MAX_SHOWN;
+    if truncated {
+        cut_to_character(&mut bytes);
+    }
+    let content = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
+    let kind = if content.is_some() { kind_of(relative) } else { "binary" };
+    let parsed_content = content.as_deref().filter(|_| !truncated).and_then(|text| parse(kind, text));
+    Some(Shown {
+        filename: relative.file_name()?.to_string_lossy().into_owned(),
+        path: relative.to_string_lossy().into_owned(),
+        kind,
+        content,
+        parsed_content,
+        size: meta.len(),
+        truncated,
+    })
+}
+
+/// Removes a character that the limit cut in two.
+fn cut_to_character(bytes: &mut Vec<u8>) {
+    let whole = match std::str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        _ => bytes.len(),
+    };
+    bytes.truncate(whole);
+}
+
+/// What a structured document says.
+pub(super) fn parse(kind: &str, text: &str) -> Option<Value> {
+    match kind {
+        "json" => serde_json::from_str(text).ok(),
+        _ => None,
+    }
+}
+
+/// A word for the file's kind, by its ending.
+fn kind_of(path: &Path) -> &'static str {
+    match path.extension().and_then(|e| e.to_str()).unwrap_or_default() {
+        "py" => "python",
+        "json" => "json",
+        "yaml" | "yml" => "yaml",
+        "toml" => "toml",
+        "md" => "markdown",
+        "sh" => "shell",
+        "js" => "javascript",
+        "ts" => "typescript",
+        "html" => "html",
+        "css" => "css",
+        _ => "text",
+    }
+}
+
+/// All regular files below `root`, sorted; symlinks are neither listed nor followed.
+fn walk(root: &Path) -> (Vec<Entry>, bool) {
+    let mut found = Vec::new();
+    let mut open = vec![(root.to_owned(), String::new(), 0)];
+    let mut truncated = false;
+    while let Some((dir, prefix, depth)) = open.pop() {
+        let Ok(entries) = fs::read_dir(&dir) else { continue };
+        for entry in entries.flatten() {
+            let Ok(meta) = entry.path().symlink_metadata() else { continue };
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}/{name}") };
+            if meta.is_dir() {
+                if depth < MAX_DEPTH && open.len() < MAX_FILES {
+                    open.push((entry.path(), path, depth + 1));
+                } else {
+                    truncated = true;
+                }
+            } else if meta.is_file() {
+                if found.len() == MAX_FILES {
+                    return (sorted(found), true);
+                }
+                let kind = kind_of(Path::new(&name));
+                let modified_at = meta.modified().ok().and_then(timestamp);
+                found.push(Entry { name, path, size: meta.len(), kind, modified_at });
+            }
+        }
+    }
+    (sorted(found), truncated)
+}
+
+fn sorted(mut files: Vec<Entry>) -> Vec<Entry> {
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files
+}
+
+fn timestamp(at: SystemTime) -> Option<Timestamp> {
+    let since = at.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_micros()).ok().map(Timestamp::from_micros)
+}
+
+/// Removes the project's folder. A stage that is just being cancelled may still write, hence twice.
+pub(super) async fn remove_folder(root: &Path, id: &ProjectId) -> bool {
+    let path = folder(root, id);
+    for pause in [0, 200, 1000] {
+        tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
+        match tokio::fs::remove_dir_all(&path).await {
+            Ok(()) => return true,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return true,
+            Err(error) => tracing::warn!(project = %id, %error, "a project's folder could not be removed"),
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_outside_is_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("proj_1");
+        fs::create_dir_all(root.join("a")).unwrap();
+        fs::write(dir.path().join("secret"), "s").unwrap();
+        fs::write(root.join("a/ok.json"), "{\"x\":1}").unwrap();
+        std::os::unix::fs::symlink(dir.path().join("secret"), root.join("link")).unwrap();
+        std::os::unix::fs::symlink(dir.path(), root.join("up")).unwrap();
+        for bad in ["../secret", "/etc/passwd", "a/../../secret", "a\\b", "", ".", "a\0"] {
+            assert_eq!(safe(bad).and_then(|p| show(&root, &p)).map(|s| s.path), None, "{bad:?}");
+        }
+        for bad in ["link", "up/secret", "a", "none"] {
+            assert!(safe(bad).and_then(|p| show(&root, &p)).is_none(), "{bad:?}");
+        }
+        let shown = show(&root, Path::new("a/ok.json")).unwrap();
+        assert_eq!(shown.parsed_content, Some(serde_json::json!({"x": 1})));
+        assert_eq!(walk(&root).0.iter().map(|e| e.path.as_str()).collect::<Vec<_>>(), ["a/ok.json"]);
+    }
+
+    #[test]
+    fn large_and_binary_files_are_bounded() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("big.txt"), "ä".repeat(1 << 20)).unwrap();
+        fs::write(dir.path().join("odd.txt"), format!("x{}", "ä".repeat(1 << 20))).unwrap();
+        fs::write(dir.path().join("bin"), [0xff, 0, 1]).unwrap();
+        for name in ["big.txt", "odd.txt"] {
+            let big = show(dir.path(), Path::new(name)).unwrap();
+            assert!(big.truncated && big.content.unwrap().len() <= 1 << 20);
+        }
+        assert_eq!(show(dir.path(), Path::new("bin")).unwrap().kind, "binary");
+    }
+}

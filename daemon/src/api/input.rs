@@ -1,0 +1,195 @@
+//! Reads what a request brings: path ids, the query, a JSON body within its limit.
+
+use std::str::FromStr;
+
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt as _;
+use salvo::{
+    Request,
+    http::{ReqBody, StatusCode, header},
+};
+use serde_json::{Map, Value};
+
+use super::{
+    error::{ApiError, Resource},
+    fields::{Fault, Fields},
+};
+use crate::store::{PageRequest, StoreError, StoreErrorKind};
+
+/// A refused body is read on for this much, so that a client that writes before it reads gets the
+/// answer instead of a reset connection.
+const DRAIN_BYTES: usize = 8 << 20;
+
+/// Most that a page number may be: far beyond any table, and no product with a limit overflows.
+const MAX_PAGE: i64 = 1_000_000_000_000;
+
+/// Longest cursor, search text or other free query value.
+const MAX_QUERY_CHARS: usize = 500;
+
+/// The id in the path. One that cannot be an id names nothing.
+pub(super) fn id<T: FromStr>(req: &Request, what: Resource) -> Result<T, ApiError> {
+    let text = raw(req, "id");
+    text.parse().map_err(|_| ApiError::not_found(what, text))
+}
+
+/// A part of the path, decoded; empty when the route has none of that name.
+pub(super) fn raw<'a>(req: &'a Request, name: &str) -> &'a str {
+    req.params().get(name).map_or("", String::as_str)
+}
+
+/// The query, the last of several values of one name.
+pub(super) fn query(req: &Request) -> Fields {
+    let mut object = Map::new();
+    for (name, values) in req.queries().iter_all() {
+        if let Some(value) = values.last() {
+            object.insert(name.clone(), Value::String(value.clone()));
+        }
+    }
+    Fields::new("query", object)
+}
+
+/// `page`, `limit` (1 to 100, 20) and `cursor`.
+pub(super) fn page(fields: &mut Fields) -> PageRequest {
+    let positive = |number: Option<i64>, default: u64| number.and_then(|n| u64::try_from(n).ok()).unwrap_or(default);
+    PageRequest {
+        page: positive(fields.integer("page", 1..=MAX_PAGE), 1),
+        limit: positive(fields.integer("limit", 1..=100), 20),
+        cursor: free(fields, "cursor"),
+    }
+}
+
+/// A free text of the query; empty counts as absent.
+pub(super) fn free(fields: &mut Fields, name: &str) -> Option<String> {
+    fields.text(name, 0..=MAX_QUERY_CHARS)
+}
+
+/// A cursor that the store did not write is the caller's fault, in the query.
+pub(super) fn cursor_fault(error: StoreError) -> ApiError {
+    if error.kind() == StoreErrorKind::Invalid {
+        return ApiError::invalid("query", "cursor", "value_error", error.to_string(), Value::Null);
+    }
+    error.into()
+}
+
+/// The body as fields. Missing, not JSON or no object: 422.
+pub(super) async fn body(req: &mut Request, limit: usize) -> Result<Fields, ApiError> {
+    let bytes = bytes(req, limit).await?;
+    if bytes.is_empty() {
+        return Err(ApiError::Invalid(vec![Fault::bare("body", "missing", "Field required")]));
+    }
+    parse(&bytes)
+}
+
+/// As [`body`], where no body is as good as `{}`.
+pub(super) async fn optional_body(req: &mut Request, limit: usize) -> Result<Fields, ApiError> {
+    let bytes = bytes(req, limit).await?;
+    if bytes.is_empty() { Ok(Fields::new("body", Map::new())) } else { parse(&bytes) }
+}
+
+/// The parser allows 128 levels of nesting; of a key given twice the last one counts.
+fn parse(bytes: &[u8]) -> Result<Fields, ApiError> {
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Object(map)) => Ok(Fields::new("body", map)),
+        Ok(Value::Null) => Err(ApiError::Invalid(vec![Fault::bare("body", "missing", "Field required")])),
+        Ok(other) => {
+            let msg = "Input should be a valid dictionary or object to extract fields from";
+            let mut fault = Fault::new("body", "", "model_attributes_type", msg, other);
+            fault.whole();
+            Err(ApiError::Invalid(vec![fault]))
+        }
+        Err(error) => {
+            let msg = format!("JSON decode error: {error}");
+            Err(ApiError::Invalid(vec![Fault::bare("body", "json_invalid", msg)]))
+        }
+    }
+}
+
+/// Reads the body, whatever it is, after its type was found to be JSON.
+async fn bytes(req: &mut Request, limit: usize) -> Result<Bytes, ApiError> {
+    let mut body = req.take_body();
+    if let Some(refusal) = refuse_type(req) {
+        // An empty body has no type to be wrong.
+        let first = next(&mut body).await?;
+        if first.is_none() {
+            return Ok(Bytes::new());
+        }
+        drain(body).await;
+        return Err(refusal);
+    }
+    let announced = req.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > limit) {
+        drain(body).await;
+        return Err(too_large(limit));
+    }
+    let Some(first) = next(&mut body).await? else { return Ok(Bytes::new()) };
+    let mut whole = BytesMut::new();
+    let mut piece = first;
+    loop {
+        if whole.len() + piece.len() > limit {
+            drain(body).await;
+            return Err(too_large(limit));
+        }
+        if whole.is_empty() && announced == Some(piece.len()) {
+            return Ok(piece);
+        }
+        whole.extend_from_slice(&piece);
+        match next(&mut body).await? {
+            Some(further) => piece = further,
+            None => return Ok(whole.freeze()),
+        }
+    }
+}
+
+/// A type that is not JSON, or an encoding. No type at all is fine for a program; a page must say it,
+/// because only then does the browser ask first (see `cors`).
+fn refuse_type(req: &Request) -> Option<ApiError> {
+    let headers = req.headers();
+    let encoded =
+        headers.get(header::CONTENT_ENCODING).is_some_and(|e| !e.as_bytes().eq_ignore_ascii_case(b"identity"));
+    let json = match headers.get(header::CONTENT_TYPE) {
+        None => !headers.contains_key(header::ORIGIN),
+        Some(value) => value.to_str().is_ok_and(|text| {
+            let kind = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+            kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+        }),
+    };
+    (!json || encoded).then(|| ApiError::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE))
+}
+
+fn too_large(limit: usize) -> ApiError {
+    let message = format!("the body is larger than {limit} bytes");
+    ApiError::plain(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", message)
+}
+
+/// The next piece that is not empty.
+async fn next(body: &mut ReqBody) -> Result<Option<Bytes>, ApiError> {
+    while let Some(frame) = body.next().await {
+        let frame = frame.map_err(|error| {
+            tracing::debug!(%error, "a body broke off");
+            let timed_out = error.get_ref().is_some_and(|inner| {
+                let io = inner.downcast_ref::<std::io::Error>();
+                io.is_some_and(|e| e.kind() == std::io::ErrorKind::TimedOut)
+            });
+            let status = if timed_out { StatusCode::REQUEST_TIMEOUT } else { StatusCode::BAD_REQUEST };
+            ApiError::of_status(status)
+        })?;
+        match frame.into_data() {
+            Ok(data) if !data.is_empty() => return Ok(Some(data)),
+            _ => {}
+        }
+    }
+    Ok(None)
+}
+
+async fn drain(mut body: ReqBody) {
+    let read = async {
+        let mut left = DRAIN_BYTES;
+        while let Ok(Some(piece)) = next(&mut body).await {
+            left = left.saturating_sub(piece.len());
+            if left == 0 {
+                return;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(2), read).await;
+}

@@ -1,0 +1,81 @@
+//! The HTTP API: this file is the tree of paths, one further file per resource.
+//!
+//! Handlers only parse, call and map: `input` and `fields` read, `reply` and `error` write, `edge` is
+//! around every request. Storage is reached through [`crate::store::Store`], the actor tree through
+//! [`Conductor`], agents through [`crate::agents`].
+
+mod build;
+mod control;
+mod cors;
+mod documents;
+mod edge;
+mod error;
+mod events;
+mod fields;
+mod files;
+mod health;
+mod input;
+mod measure;
+mod plugins;
+mod projects;
+mod reply;
+mod serve;
+mod sse;
+mod state;
+mod system;
+mod tasks;
+
+use std::sync::Arc;
+
+pub use error::{ApiError, Resource};
+pub use fields::Fault;
+use salvo::{Handler, Router, Service, catcher::Catcher};
+pub use serve::{Bound, bind};
+pub use state::{AppState, Conductor, RenderMetrics};
+
+/// The prefixes under which the resources live; the second is the original's alias.
+const PREFIXES: [&str; 2] = ["api/v2", "api/v1"];
+
+/// All paths. Pure: needs no state to be built.
+#[must_use]
+pub fn router() -> Router {
+    let root = Router::new()
+        .push(at("", || system::root))
+        .push(at("health", || health::check_all).push(at("live", || health::live)).push(at("ready", || health::ready)))
+        .push(at("metrics", || health::metrics_page));
+    PREFIXES.into_iter().fold(root, |root, prefix| root.push(Router::with_path(prefix).push(resources())))
+}
+
+fn resources() -> Router {
+    Router::new()
+        .push(at("projects", || projects::list).post(projects::create).push(project()))
+        .push(at("tasks", || tasks::list).push(at("{id}", || tasks::detail)))
+        .push(at("plugins", || plugins::list).push(Router::with_path("reload").post(plugins::reload)))
+        .push(at("system", || system::system))
+        .push(at("health", || health::check_all))
+}
+
+fn project() -> Router {
+    at("{id}", || projects::detail)
+        .delete(projects::delete)
+        .push(at("stages", || projects::list_stages))
+        .push(at("tasks", || projects::list_tasks))
+        .push(at("build", || build::dashboard))
+        .push(at("events", || events::stream_events))
+        .push(Router::with_path("control").post(control::control))
+        .push(at("files", || files::list).push(at("{**path}", || files::show_file)))
+        .push(at("workflow-report", || documents::workflow_report))
+        .push(at("stage-docs/{stage}", || documents::stage_document))
+}
+
+/// A path that answers GET, and HEAD the same way.
+fn at<H: Handler>(path: &str, handler: impl Fn() -> H) -> Router {
+    let router = if path.is_empty() { Router::new() } else { Router::with_path(path) };
+    router.get(handler()).head(handler())
+}
+
+/// The paths with all that is around them: request ids, errors, metrics.
+#[must_use]
+pub fn service(state: Arc<AppState>) -> Service {
+    Service::new(router()).hoop(edge::Edge { state }).catcher(Catcher::new(edge::catcher))
+}

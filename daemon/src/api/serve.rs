@@ -1,0 +1,56 @@
+//! The server: bound early, so that a taken port is an error at start and not later; served until it
+//! is told to stop.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use salvo::{
+    Listener as _, Server,
+    conn::{TcpListener, tcp::TcpAcceptor},
+    fuse::FuseConfig,
+    server::ServerHandle,
+};
+
+use super::state::AppState;
+
+/// A request's head must arrive within this.
+const HEAD_LIMIT: Duration = Duration::from_secs(15);
+/// Longest pause between two pieces of a body.
+const BODY_LIMIT: Duration = Duration::from_secs(20);
+/// A client that does not read for this long loses its connection.
+const WRITE_LIMIT: Duration = Duration::from_secs(60);
+/// Largest head of a request, in bytes, and most headers.
+const HEAD_BYTES: usize = 64 * 1024;
+const HEADERS: usize = 100;
+
+/// A bound port.
+pub struct Bound {
+    acceptor: TcpAcceptor,
+    /// Where it listens, with the port that the system chose.
+    pub address: SocketAddr,
+}
+
+/// Takes the port.
+///
+/// # Errors
+/// The address is taken or not of this machine.
+pub async fn bind(address: SocketAddr) -> io::Result<Bound> {
+    let acceptor = TcpListener::new(address).try_bind().await.map_err(io::Error::other)?;
+    let address = acceptor.local_addr()?;
+    Ok(Bound { acceptor, address })
+}
+
+impl Bound {
+    /// Serves. The future ends when the server was stopped by the handle; streams end when
+    /// `state.shutdown` fires, so fire it first.
+    pub fn serve(self, state: Arc<AppState>) -> (ServerHandle, impl Future<Output = io::Result<()>> + Send) {
+        let limits = FuseConfig::default()
+            .with_http1_header_timeout(HEAD_LIMIT)
+            .with_request_body_timeout(BODY_LIMIT)
+            .with_write_stall_timeout(WRITE_LIMIT);
+        let connections = state.config.load().server.max_connections;
+        let mut server = Server::new(self.acceptor).fuse_config(limits).max_connections(connections);
+        server.http1_mut().max_buf_size(HEAD_BYTES).max_headers(HEADERS).pipeline_flush(true);
+        let handle = server.handle();
+        (handle, server.try_serve(super::service(state)))
+    }
+}

@@ -1,0 +1,85 @@
+//! What every handler may reach: one value, shared, put into the depot of each request by `edge`.
+
+use std::{path::PathBuf, sync::Arc, time::Instant};
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use salvo::Depot;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::error::ApiError;
+use crate::{
+    actors::events::EventHub,
+    agents::Agents,
+    config::Config,
+    domain::{
+        control::ControlAction,
+        ids::{ProjectId, TaskId},
+        workflow::Workflows,
+    },
+    plugins::Plugins,
+    queue::Queue,
+    store::Store,
+};
+
+/// What the API asks of the actor tree. The tree implements it; tests put a recorder in its place.
+#[async_trait]
+pub trait Conductor: Send + Sync {
+    /// A control request was applied in the store: tell the owner of `task`, if it is here.
+    fn controlled(&self, project: &ProjectId, task: Option<&TaskId>, action: ControlAction);
+    /// A project was deleted: end whatever works on it.
+    fn deleted(&self, project: &ProjectId);
+    /// The tree's state for `GET /system`.
+    async fn tree(&self) -> Value;
+    /// Reloads configuration, plugins and workflows, as SIGHUP does; reports what changed.
+    async fn reload(&self) -> Result<Value, String>;
+}
+
+/// Makes the text of `/metrics`.
+pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// What the API stands on.
+pub struct AppState {
+    /// Metadata.
+    pub store: Arc<dyn Store>,
+    /// Build and deploy queues, for their health and depth.
+    pub queue: Arc<dyn Queue>,
+    /// Live events.
+    pub hub: Arc<EventHub>,
+    /// The actor tree.
+    pub conductor: Arc<dyn Conductor>,
+    /// The plugin host, for its reports.
+    pub plugins: Plugins,
+    /// Deployed agents, through the plugin host.
+    pub agents: Agents,
+    /// The workflows of today.
+    pub workflows: Arc<ArcSwap<Workflows>>,
+    /// The settings of today.
+    pub config: Arc<ArcSwap<Config>>,
+    /// One folder per project.
+    pub project_root: PathBuf,
+    /// Fires when the daemon stops: streams end.
+    pub shutdown: CancellationToken,
+    /// The metrics page.
+    pub render_metrics: RenderMetrics,
+    /// When the daemon started.
+    pub started_at: Instant,
+    /// The daemon's version.
+    pub version: &'static str,
+}
+
+impl AppState {
+    /// Largest body of a request without files.
+    pub(super) fn body_limit(&self) -> usize {
+        self.config.load().server.max_body_bytes.as_usize()
+    }
+
+    /// The state of this request.
+    ///
+    /// # Errors
+    /// Only when the handler runs outside of `api::service`.
+    pub(super) fn of(depot: &Depot) -> Result<Arc<Self>, ApiError> {
+        depot.get_typed::<Arc<Self>>().cloned().map_err(|_| ApiError::internal("no state in the depot"))
+    }
+}
