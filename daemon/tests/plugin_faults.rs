@@ -148,6 +148,28 @@ async fn floods_wait_for_their_reader_and_end_when_nobody_reads() {
 }
 
 #[tokio::test]
+async fn readers_that_do_not_read_do_not_hold_up_the_plugin() {
+    let plugins = Place::new().with("faulty").load().await;
+    // More than the plugin's runtime has threads, each waiting for its reader.
+    let mut slow = Vec::new();
+    for _ in 0..6 {
+        slow.push(faulty(&plugins, json!({"do": "flood", "events": 1000})).await);
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(outcome(&plugins, "nothing").await.is_ok());
+    for mut job in slow {
+        assert_eq!(within(5, events(&mut job)).await.len(), 1000);
+    }
+}
+
+#[tokio::test]
+async fn a_failure_with_a_long_message_is_clipped() {
+    let plugins = Place::new().with("faulty").load().await;
+    let error = within(5, faulty(&plugins, json!({"do": "fail-long"})).await.outcome()).await.unwrap_err();
+    assert!(error.to_string().len() < 5000 && error.to_string().starts_with("ööö"));
+}
+
+#[tokio::test]
 async fn payloads_that_are_too_large_are_refused_without_reading_them() {
     let plugins = Place::new().with("faulty").load().await;
     let job = faulty(&plugins, json!({"do": "huge", "bytes": 100 << 20})).await;

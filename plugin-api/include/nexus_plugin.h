@@ -68,6 +68,9 @@ typedef struct {
   void (*event)(uint64_t job, NexusBytes json);
   // Ends the job: exactly once, last. The host takes ownership of `json`.
   void (*done)(uint64_t job, uint32_t status, NexusOwnedBytes json);
+  // As `event`, but never waits: 0 when the job's queue is full and nothing was taken, else 1. For
+  // threads that serve more than one job; such a thread hands the waiting to another one.
+  uint8_t (*try_event)(uint64_t job, NexusBytes json);
 } NexusHostV1;
 
 // The table a plugin exports as `NEXUS_PLUGIN_V1`.
@@ -117,11 +120,11 @@ typedef struct {
 #endif
 
 /* For `layout_hash`: the fingerprint of the sizes and offsets below. */
-#define NEXUS_LAYOUT_HASH UINT64_C(0xad5f9d7797f10e87)
+#define NEXUS_LAYOUT_HASH UINT64_C(0x404fab8827c4a505)
 
 NEXUS_STATIC_ASSERT(sizeof(NexusBytes) == 16, "layout of NexusBytes");
 NEXUS_STATIC_ASSERT(sizeof(NexusOwnedBytes) == 32, "layout of NexusOwnedBytes");
-NEXUS_STATIC_ASSERT(sizeof(NexusHostV1) == 32, "layout of NexusHostV1");
+NEXUS_STATIC_ASSERT(sizeof(NexusHostV1) == 40, "layout of NexusHostV1");
 NEXUS_STATIC_ASSERT(sizeof(NexusPluginV1) == 80, "layout of NexusPluginV1");
 NEXUS_STATIC_ASSERT(offsetof(NexusBytes, len) == 8, "layout of NexusBytes");
 NEXUS_STATIC_ASSERT(offsetof(NexusOwnedBytes, cap) == 16, "layout of NexusOwnedBytes");
@@ -129,6 +132,7 @@ NEXUS_STATIC_ASSERT(offsetof(NexusOwnedBytes, free) == 24, "layout of NexusOwned
 NEXUS_STATIC_ASSERT(offsetof(NexusHostV1, is_cancelled) == 8, "layout of NexusHostV1");
 NEXUS_STATIC_ASSERT(offsetof(NexusHostV1, event) == 16, "layout of NexusHostV1");
 NEXUS_STATIC_ASSERT(offsetof(NexusHostV1, done) == 24, "layout of NexusHostV1");
+NEXUS_STATIC_ASSERT(offsetof(NexusHostV1, try_event) == 32, "layout of NexusHostV1");
 NEXUS_STATIC_ASSERT(offsetof(NexusPluginV1, layout_hash) == 16, "layout of NexusPluginV1");
 NEXUS_STATIC_ASSERT(offsetof(NexusPluginV1, panic_unwind) == 24, "layout of NexusPluginV1");
 NEXUS_STATIC_ASSERT(offsetof(NexusPluginV1, describe) == 32, "layout of NexusPluginV1");

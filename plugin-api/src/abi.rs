@@ -73,6 +73,9 @@ pub struct HostV1 {
     pub event: Option<unsafe extern "C" fn(job: u64, json: Bytes)>,
     /// Ends the job: exactly once, last. The host takes ownership of `json`.
     pub done: Option<unsafe extern "C" fn(job: u64, status: u32, json: OwnedBytes)>,
+    /// As `event`, but never waits: 0 when the job's queue is full and nothing was taken, else 1. For
+    /// threads that serve more than one job; such a thread hands the waiting to another one.
+    pub try_event: Option<unsafe extern "C" fn(job: u64, json: Bytes) -> u8>,
 }
 
 /// The table a plugin exports as `NEXUS_PLUGIN_V1`.
@@ -131,6 +134,7 @@ const fn layout_hash() -> u64 {
         core::mem::offset_of!(HostV1, is_cancelled),
         core::mem::offset_of!(HostV1, event),
         core::mem::offset_of!(HostV1, done),
+        core::mem::offset_of!(HostV1, try_event),
         core::mem::offset_of!(PluginV1, layout_hash),
         core::mem::offset_of!(PluginV1, panic_unwind),
         core::mem::offset_of!(PluginV1, describe),

@@ -118,6 +118,7 @@ fn trailer() -> String {
         HostV1.is_cancelled,
         HostV1.event,
         HostV1.done,
+        HostV1.try_event,
         PluginV1.layout_hash,
         PluginV1.panic_unwind,
         PluginV1.describe,

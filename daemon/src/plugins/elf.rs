@@ -2,7 +2,7 @@
 //! cargo `deps` folder above all) may hold libraries that are nobody's business here.
 
 use nexus_plugin_api::abi::ENTRY_SYMBOL;
-use object::{Object, ObjectKind, ObjectSegment, ObjectSymbol, ReadRef};
+use object::{Object, ObjectKind, ObjectSegment, ObjectSymbol, ReadRef, SymbolKind};
 
 use super::refusal::Refusal;
 
@@ -32,10 +32,15 @@ pub(super) fn entry_size<'d, R: ReadRef<'d>>(data: R) -> Result<u64, Refusal> {
             return Err(Refusal::Damaged(format!("it needs {} bytes and has {length}", offset.saturating_add(size))));
         }
     }
-    file.dynamic_symbols()
-        .find(|symbol| symbol.is_definition() && symbol.name_bytes() == Ok(ENTRY_SYMBOL.to_bytes()))
-        .map(|symbol| symbol.size())
-        .ok_or(Refusal::NoEntry)
+    let entry = file
+        .dynamic_symbols()
+        .find(|symbol| !symbol.is_undefined() && symbol.name_bytes() == Ok(ENTRY_SYMBOL.to_bytes()))
+        .ok_or(Refusal::NoEntry)?;
+    // A function is no table, and a thread-local dies with the thread that asked for its address.
+    if matches!(entry.kind(), SymbolKind::Text | SymbolKind::Tls) {
+        return Err(Refusal::Damaged("NEXUS_PLUGIN_V1 is no constant".into()));
+    }
+    Ok(entry.size())
 }
 
 /// The name that `std::env::consts::ARCH` uses.

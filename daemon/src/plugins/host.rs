@@ -28,6 +28,7 @@ pub(super) static HOST: HostV1 = HostV1 {
     is_cancelled: Some(is_cancelled),
     event: Some(event),
     done: Some(done),
+    try_event: Some(try_event),
 };
 
 unsafe extern "C" fn is_cancelled(token: u64) -> u8 {
@@ -39,34 +40,52 @@ unsafe extern "C" fn is_cancelled(token: u64) -> u8 {
 }
 
 unsafe extern "C" fn event(token: u64, json: Bytes) {
-    guarded((), || {
-        let Some(job) = generation::of_token(token).and_then(|generation| generation.job(token)) else {
-            return late(token, "event");
-        };
-        let limit = job.generation.limits().max_event_bytes;
-        if json.len > limit {
-            let what = format!("an event of {} bytes; {limit} are allowed", json.len);
-            return unreadable(&job, "event_too_large", what);
-        }
-        // SAFETY: the plugin promises that the range is readable during the call.
-        let bytes = unsafe { json.as_slice() };
-        match serde_json::from_slice::<Event>(bytes) {
-            Ok(event) => send(&job, event, bytes.len()),
-            Err(error) => {
-                unreadable(&job, "event_invalid", format!("an event that is none: {error}, in {}", excerpt(bytes)))
-            }
-        }
-    });
+    // A lane must not wait for the job's reader: other jobs wait for the lane.
+    // SAFETY: the plugin promises that the range is readable during the call.
+    let taken = guarded(1, || unsafe { offer(token, json, !lane::on_lane()) });
+    if taken == 0 {
+        guarded((), || flooded(token));
+    }
 }
 
-fn send(job: &JobState, event: Event, size: usize) {
-    // A lane must not wait for the job's reader: other jobs wait for the lane.
-    match job.queue.push(event, size, !lane::on_lane()) {
-        // A closed queue is the normal end of a cancelled job.
-        Pushed::Queued | Pushed::Closed => {}
-        Pushed::Full => job.generation.violation("event_flood", || {
+unsafe extern "C" fn try_event(token: u64, json: Bytes) -> u8 {
+    // SAFETY: as above.
+    guarded(1, || unsafe { offer(token, json, false) })
+}
+
+/// Takes an event: 1, unless there is no room and the caller may not wait.
+///
+/// # Safety
+/// `json` must be readable during the call.
+unsafe fn offer(token: u64, json: Bytes, may_wait: bool) -> u8 {
+    let Some(job) = generation::of_token(token).and_then(|generation| generation.job(token)) else {
+        late(token, "event");
+        return 1;
+    };
+    let limit = job.generation.limits().max_event_bytes;
+    if json.len > limit {
+        unreadable(&job, "event_too_large", format!("an event of {} bytes; {limit} are allowed", json.len));
+        return 1;
+    }
+    // SAFETY: promised by the caller.
+    let bytes = unsafe { json.as_slice() };
+    let event = match serde_json::from_slice::<Event>(bytes) {
+        Ok(Event::Progress { value, message }) => Event::Progress { value: value.clamp(0.0, 1.0), message },
+        Ok(event) => event,
+        Err(error) => {
+            unreadable(&job, "event_invalid", format!("an event that is none: {error}, in {}", excerpt(bytes)));
+            return 1;
+        }
+    };
+    // A closed queue is the normal end of a cancelled job: there is nothing to wait for.
+    u8::from(job.queue.push(event, bytes.len(), may_wait) != Pushed::Full)
+}
+
+fn flooded(token: u64) {
+    if let Some(generation) = generation::of_token(token) {
+        generation.violation("event_flood", || {
             "more events inside `start` or `cancel` than the queue holds; they are dropped (send them from a thread)".into()
-        }),
+        });
     }
 }
 
@@ -75,7 +94,7 @@ fn unreadable(job: &JobState, rule: &'static str, what: String) {
     if !job.warned.swap(true, Ordering::Relaxed) {
         let message = format!("dropped {what} (further ones are only counted)");
         let size = message.len();
-        send(job, Event::Log { level: LogLevel::Warn, message }, size);
+        job.queue.push(Event::Log { level: LogLevel::Warn, message }, size, false);
     }
     job.generation.violation(rule, || what);
 }
@@ -128,8 +147,27 @@ fn outcome(job: &JobState, status: u32, payload: Result<Vec<u8>, usize>) -> Outc
     }
 }
 
-/// The plugin's failure, whatever state it is in.
+/// The plugin's failure, whatever state it is in. Bounded, because it goes into the project's record.
 fn failure(payload: &[u8]) -> Failure {
+    const MESSAGE: usize = 4 << 10;
+    const DETAILS: usize = 64 << 10;
+    let mut failure = read_failure(payload);
+    clip(&mut failure.message, MESSAGE);
+    if let Some(details) = &mut failure.details {
+        clip(details, DETAILS);
+    }
+    failure
+}
+
+/// Keeps the beginning.
+fn clip(text: &mut String, limit: usize) {
+    if text.len() > limit {
+        text.truncate(text.floor_char_boundary(limit));
+        text.push('…');
+    }
+}
+
+fn read_failure(payload: &[u8]) -> Failure {
     serde_json::from_slice(payload).unwrap_or_else(|_| {
         let text =
             if payload.is_empty() { "without saying why".into() } else { format!("saying {}", excerpt(payload)) };

@@ -12,6 +12,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use nexus_plugin_api::abi::{ENTRY_SYMBOL, PluginV1};
 use sha2::{Digest, Sha256};
 
@@ -45,6 +46,10 @@ impl Image {
             return Err(Refusal::NotALibrary("it has more than 1 GiB"));
         }
         let bytes = fs::read(file).map_err(unreadable)?;
+        let after = fs::metadata(file).map_err(unreadable)?;
+        if bytes.len() as u64 != after.len() || metadata.modified().ok() != after.modified().ok() {
+            return Err(Refusal::Damaged("it changed while it was read".into()));
+        }
         let entry_size = elf::entry_size(&*bytes)?;
         let content = Sha256::digest(&bytes).iter().take(8).map(|b| format!("{b:02x}")).collect();
         Ok(Self { bytes, entry_size, content })
@@ -78,7 +83,8 @@ pub(super) fn link(file: &Path, entry_size: u64) -> Result<Entries, Refusal> {
     let file = fs::canonicalize(file).map_err(|e| Refusal::Unreadable(e.to_string()))?;
     // SAFETY: loading runs the library's constructors. Plugins are trusted code: whoever may write
     // into the plugin folders may run code as the daemon's user.
-    let library = unsafe { libloading::Library::new(&file) };
+    // RTLD_NOW: a symbol that is missing must refuse the plugin here, not end the daemon when it is called.
+    let library = unsafe { Library::open(Some(&file), RTLD_NOW | RTLD_LOCAL) };
     let library = std::mem::ManuallyDrop::new(library.map_err(|e| Refusal::Link(text(&e)))?);
     // SAFETY: only the address is taken; what it points to is checked by the handshake.
     let symbol = unsafe { library.get::<*const PluginV1>(ENTRY_SYMBOL) };

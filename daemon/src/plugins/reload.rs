@@ -194,6 +194,7 @@ fn retire_vanished(known: &Known, changes: &mut Changes, winners: &BTreeMap<Stri
         let present = winners.contains_key(name) || files.iter().any(|file| generation.file.starts_with(file));
         if !present {
             tracing::info!(plugin = name, generation = generation.number, "plugin retired: its file is gone");
+            metrics::gauge!(names::PLUGIN_GENERATION, "plugin" => name.clone()).set(0.0);
             changes.retired.extend(slot.replace(None));
         }
     }

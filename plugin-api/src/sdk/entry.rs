@@ -119,7 +119,9 @@ unsafe extern "C" fn start<P: Exported>(
         }
         host.read()
     };
-    let (Some(event), Some(done)) = (host.event, host.done) else { return START_REFUSED };
+    let (Some(event), Some(try_event), Some(done)) = (host.event, host.try_event, host.done) else {
+        return START_REFUSED;
+    };
     let end = End { job, done: Some(done) };
     // SAFETY: the host keeps the bytes alive during the call.
     let request = unsafe { request.as_slice() };
@@ -130,7 +132,7 @@ unsafe extern "C" fn start<P: Exported>(
     let parsed = catch_unwind(AssertUnwindSafe(|| Ok((P::instance().runtime()?, parse::<P>(request)?))));
     match parsed {
         Ok(Ok((runtime, (handler, operation)))) => {
-            let cx = Context::new(Box::new(HostSink { job, event }), cancelled);
+            let cx = Context::new(Box::new(HostSink { job, event, try_event }), cancelled);
             // Should this panic, `end` says so as it is dropped.
             contain(|| spawn(runtime, handler, operation, cx, end));
         }
@@ -210,13 +212,23 @@ unsafe extern "C" fn shutdown<P: Exported>() {
 struct HostSink {
     job: u64,
     event: unsafe extern "C" fn(u64, Bytes),
+    try_event: unsafe extern "C" fn(u64, Bytes) -> u8,
 }
 
 impl EventSink for HostSink {
     fn send(&self, event: &Event) {
         if let Ok(json) = serde_json::to_vec(event) {
-            // SAFETY: the function is the host's, valid for the life of the process.
-            unsafe { (self.event)(self.job, Bytes::new(&json)) };
+            // SAFETY: the functions are the host's, valid for the life of the process.
+            let wait = || unsafe { (self.event)(self.job, Bytes::new(&json)) };
+            // SAFETY: as above.
+            if unsafe { (self.try_event)(self.job, Bytes::new(&json)) } != 0 {
+                return;
+            }
+            // The reader is slow. The runtime's few threads serve all jobs: let another take this one's place.
+            match tokio::runtime::Handle::try_current().map(|handle| handle.runtime_flavor()) {
+                Ok(tokio::runtime::RuntimeFlavor::MultiThread) => tokio::task::block_in_place(wait),
+                _ => wait(),
+            }
         }
     }
 }
