@@ -4,6 +4,7 @@ use metrics::{counter, gauge, histogram};
 
 use crate::{
     domain::{
+        agent::AgentStatus,
         project::ProjectStatus,
         stage::{StageEnd, StageOutcome},
     },
@@ -48,6 +49,20 @@ pub fn actor_failed(kind: &'static str) {
 pub fn running(builds: usize, deploys: usize) {
     gauge!(names::BUILDS_RUNNING).set(builds as f64);
     gauge!(names::DEPLOYS_RUNNING).set(deploys as f64);
+}
+
+/// Messages came from a queue.
+pub fn received(queue: QueueName, messages: usize) {
+    counter!(names::QUEUE_RECEIVES, "queue" => queue.as_str()).increment(messages as u64);
+}
+
+/// Agents by status; a status nobody has is 0 and not what it was.
+#[allow(clippy::cast_precision_loss)] // counts
+pub fn agents(counts: &[(AgentStatus, u64)]) {
+    for status in AgentStatus::ALL {
+        let count = counts.iter().find(|(of, _)| of == status).map_or(0, |(_, count)| *count);
+        gauge!(names::AGENTS, "status" => status.as_str()).set(count as f64);
+    }
 }
 
 /// Depth of a queue as the backend says.

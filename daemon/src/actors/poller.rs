@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::{sync::Semaphore, task::JoinHandle};
 
-use super::{dispatcher::DispatcherMessage, environment::Environment, supervise::backoff, ticket::Ticket};
+use super::{dispatcher::DispatcherMessage, environment::Environment, figures, supervise::backoff, ticket::Ticket};
 use crate::queue::QueueName;
 
 /// Longest wait of one receive.
@@ -120,6 +120,7 @@ async fn receive(arguments: PollerArguments) {
         match received {
             Ok(deliveries) => {
                 failures = 0;
+                figures::received(queue, deliveries.len());
                 for delivery in deliveries {
                     let Some(permit) = held.split(1) else {
                         tracing::error!(%queue, "the queue gave more messages than asked for");

@@ -56,28 +56,20 @@ metrics! {
     HTTP_DURATION = "nexus_http_request_duration_seconds", Kind::Histogram(REQUEST), Seconds, "Time from the head of a request to its answer by method and route, event streams not counted";
     HTTP_IN_FLIGHT = "nexus_http_requests_in_flight", Kind::Gauge, Count, "Requests being answered, event streams not counted";
     SSE_CLIENTS = "nexus_sse_clients", Kind::Gauge, Count, "Open event streams by kind (project, chat)";
-    SSE_LAGGED = "nexus_sse_lagged_total", Kind::Counter, Count, "Event streams told to read again because they were too slow";
 
     QUEUE_DEPTH = "nexus_queue_depth", Kind::Gauge, Count, "Messages in a queue by queue and state (visible, in_flight, delayed)";
     QUEUE_OLDEST = "nexus_queue_oldest_message_age_seconds", Kind::Gauge, Seconds, "Age of the oldest visible message by queue, 0 when there is none";
-    QUEUE_SENT = "nexus_queue_sent_total", Kind::Counter, Count, "Messages sent by queue";
     QUEUE_RECEIVES = "nexus_queue_receives_total", Kind::Counter, Count, "Messages received by queue, each delivery counted";
-    QUEUE_DELETED = "nexus_queue_deleted_total", Kind::Counter, Count, "Messages done and deleted by queue";
     QUEUE_DEAD = "nexus_queue_dead_letters", Kind::Gauge, Count, "Messages in the dead-letter queue by queue";
 
     BUILDS = "nexus_builds_total", Kind::Counter, Count, "Builds that ended by outcome (completed, failed, paused, cancelled, handed_back)";
     BUILDS_RUNNING = "nexus_builds_running", Kind::Gauge, Count, "Builds running in this daemon";
-    BUILD_DURATION = "nexus_build_duration_seconds", Kind::Histogram(WORK), Seconds, "Time from taking a build to its end by outcome";
-    BUILD_LEASES_LOST = "nexus_build_leases_lost_total", Kind::Counter, Count, "Builds given up because another daemon holds their lease";
     STAGE_DURATION = "nexus_stage_duration_seconds", Kind::Histogram(WORK), Seconds, "Time of one attempt of a stage by stage and outcome";
     STAGE_RETRIES = "nexus_stage_retries_total", Kind::Counter, Count, "Further attempts of a stage by stage";
-    STAGES_RUNNING = "nexus_stages_running", Kind::Gauge, Count, "Stages running in this daemon";
-    DEPLOYS = "nexus_deploys_total", Kind::Counter, Count, "Deployments that ended by target and outcome";
     DEPLOYS_RUNNING = "nexus_deploys_running", Kind::Gauge, Count, "Deployments running in this daemon";
     RECONCILED = "nexus_reconciled_total", Kind::Counter, Count, "Things the reconciler put right by what they were";
 
     TOKENS = "nexus_tokens_total", Kind::Counter, Count, "Tokens of models by model and direction (input, output)";
-    COST = "nexus_model_cost_dollars_total", Kind::Counter, Count, "Cost of the tokens in US dollars by model, as priced in the settings";
 
     PLUGIN_JOBS = "nexus_plugin_jobs_total", Kind::Counter, Count, "Jobs that ended or were given up by plugin, handler and outcome";
     PLUGIN_JOBS_RUNNING = "nexus_plugin_jobs_running", Kind::Gauge, Count, "Jobs that run by plugin";
@@ -87,14 +79,12 @@ metrics! {
     PLUGIN_GENERATION = "nexus_plugin_generation", Kind::Gauge, Count, "Number of the generation that takes jobs by plugin";
     PLUGINS_REFUSED = "nexus_plugins_refused", Kind::Gauge, Count, "Plugin files that were found but not loaded";
 
-    ACTORS = "nexus_actors_running", Kind::Gauge, Count, "Running actors by kind";
     ACTOR_RESTARTS = "nexus_actor_restarts_total", Kind::Counter, Count, "Restarts of actors after a failure by kind";
 
-    STORE_COMMIT = "nexus_store_commit_duration_seconds", Kind::Histogram(COMMIT), Seconds, "Time of one durable transaction, fsync included";
+    STORE_COMMIT = "nexus_store_commit_seconds", Kind::Histogram(COMMIT), Seconds, "Time of one durable transaction, fsync included";
     STORE_BATCH = "nexus_store_batch_size", Kind::Histogram(BATCH), Count, "Write requests gathered into one transaction";
-    STORE_WAITING = "nexus_store_writes_waiting", Kind::Gauge, Count, "Write requests that wait for a transaction";
-    STORE_READ = "nexus_store_read_duration_seconds", Kind::Histogram(COMMIT), Seconds, "Time of one read, waiting for a connection included";
-    STORE_ERRORS = "nexus_store_errors_total", Kind::Counter, Count, "Failed store operations by kind";
+    STORE_DEFERRED_FLUSHES = "nexus_store_deferred_flushes_total", Kind::Counter, Count, "Commits of deferred writes because their time was up";
+    STORE_UNREADABLE_ROWS = "nexus_store_unreadable_rows_total", Kind::Counter, Count, "Stored rows that could not be understood and were passed over";
 
     AGENTS = "nexus_agents", Kind::Gauge, Count, "Agents by status";
     AGENT_INVOCATIONS = "nexus_agent_invocations_total", Kind::Counter, Count, "Invocations of agents by outcome (success, failed)";
