@@ -70,13 +70,18 @@ pub struct Answer {
     pub output_tokens: u64,
     /// Text was left out.
     pub cut: bool,
+    /// Text came piece by piece, not only with the result.
+    pub streamed: bool,
 }
 
 impl Answer {
     /// Takes in a piece.
     pub fn add(&mut self, event: &Event) {
         match event {
-            Event::Text { delta } => self.add_text(delta),
+            Event::Text { delta } => {
+                self.streamed |= !delta.is_empty();
+                self.add_text(delta);
+            }
             Event::ToolStart { id, name } => self.begin_tool(id, name),
             Event::ToolInput { id, delta } => {
                 if let Some(tool) = self.tools.iter_mut().rev().find(|t| t.id == *id)
@@ -142,8 +147,9 @@ impl Answer {
         if self.text.is_empty() {
             self.add_text(&result.output);
         }
-        self.input_tokens += result.usage.input_tokens;
-        self.output_tokens += result.usage.output_tokens;
+        // Some handlers report along the way, some at the end, some both.
+        self.input_tokens = self.input_tokens.max(result.usage.input_tokens);
+        self.output_tokens = self.output_tokens.max(result.usage.output_tokens);
         for call in &result.tool_calls {
             if !self.tools.iter().any(|t| t.id == call.id) {
                 self.begin_tool(&call.id, &call.name);

@@ -90,6 +90,15 @@ impl Fields {
         self.faults.push(Fault::new(self.place, field, kind, msg, input));
     }
 
+    /// Adds a fault of a field of an item of a list; the list's own item when `inner` is empty.
+    pub(super) fn fault_at(&mut self, field: &str, position: usize, inner: &str, kind: &'static str, msg: &str) {
+        let mut fault = Fault::new(self.place, field, kind, msg, Value::Null).at(position);
+        if !inner.is_empty() {
+            fault.loc.push(inner.into());
+        }
+        self.faults.push(fault);
+    }
+
     /// The field, unless absent or null.
     pub(super) fn take(&mut self, field: &str) -> Option<Value> {
         self.object.remove(field).filter(|v| !v.is_null())

@@ -14,7 +14,10 @@ use super::{
     error::{ApiError, Resource},
     fields::{Fault, Fields},
 };
-use crate::store::{PageRequest, StoreError, StoreErrorKind};
+use crate::{
+    domain::ids::ProjectId,
+    store::{PageRequest, StoreError, StoreErrorKind},
+};
 
 /// A refused body is read on for this much, so that a client that writes before it reads gets the
 /// answer instead of a reset connection.
@@ -61,6 +64,16 @@ pub(super) fn page(fields: &mut Fields) -> PageRequest {
 /// A free text of the query; empty counts as absent.
 pub(super) fn free(fields: &mut Fields, name: &str) -> Option<String> {
     fields.text(name, 0..=MAX_QUERY_CHARS)
+}
+
+/// `project_id` as a filter; empty counts as absent.
+pub(super) fn project_filter(fields: &mut Fields) -> Option<ProjectId> {
+    let text = free(fields, "project_id")?;
+    let id = text.parse().ok();
+    if id.is_none() {
+        fields.fault("project_id", "value_error", "Input should be a project id", text.into());
+    }
+    id
 }
 
 /// A cursor that the store did not write is the caller's fault, in the query.

@@ -4,7 +4,10 @@
 //! around every request. Storage is reached through [`crate::store::Store`], the actor tree through
 //! [`Conductor`], agents through [`crate::agents`].
 
+mod agents;
+mod attachments;
 mod build;
+mod chat;
 mod control;
 mod cors;
 mod documents;
@@ -15,18 +18,23 @@ mod fields;
 mod files;
 mod health;
 mod input;
+mod invoke;
 mod measure;
+mod messages;
 mod plugins;
 mod projects;
 mod reply;
 mod serve;
+mod sessions;
 mod sse;
 mod state;
+mod stream;
 mod system;
 mod tasks;
 
 use std::sync::Arc;
 
+pub use chat::Chats;
 pub use error::{ApiError, Resource};
 pub use fields::Fault;
 use salvo::{Handler, Router, Service, catcher::Catcher};
@@ -50,6 +58,8 @@ fn resources() -> Router {
     Router::new()
         .push(at("projects", || projects::list).post(projects::create).push(project()))
         .push(at("tasks", || tasks::list).push(at("{id}", || tasks::detail)))
+        .push(at("agents", || agents::list).push(agent()))
+        .push(session())
         .push(at("plugins", || plugins::list).push(Router::with_path("reload").post(plugins::reload)))
         .push(at("system", || system::system))
         .push(at("health", || health::check_all))
@@ -66,6 +76,21 @@ fn project() -> Router {
         .push(at("files", || files::list).push(at("{**path}", || files::show_file)))
         .push(at("workflow-report", || documents::workflow_report))
         .push(at("stage-docs/{stage}", || documents::stage_document))
+}
+
+fn agent() -> Router {
+    at("{id}", || agents::detail)
+        .delete(agents::delete)
+        .push(Router::with_path("invoke").post(invoke::invoke))
+        .push(at("sessions", || sessions::list).post(sessions::create))
+}
+
+fn session() -> Router {
+    let one = at("{id}", || sessions::detail)
+        .delete(sessions::delete)
+        .push(at("messages", || messages::list).post(messages::send))
+        .push(Router::with_path("stream").post(stream::stream_answer));
+    Router::with_path("sessions").push(one)
 }
 
 /// A path that answers GET, and HEAD the same way.

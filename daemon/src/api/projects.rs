@@ -247,7 +247,8 @@ pub(super) async fn delete(req: &mut Request, depot: &mut Depot) -> Answer<Value
     let mut query = input::query(req);
     let with_agents = query.flag("delete_agents").unwrap_or(false);
     query.finish()?;
-    let whole = tokio::spawn(async move { delete_all(&state, id, with_agents).await });
+    let tasks = state.tasks.clone();
+    let whole = tasks.spawn(async move { delete_all(&state, id, with_agents).await });
     let (gone, errors, id) = whole.await.map_err(ApiError::internal)??;
     let agents: Vec<_> = gone.agents.iter().map(|a| a.agent_id.clone()).collect();
     let data = json!({ "project_id": id, "status": "deleted", "deleted_agents": agents, "errors": errors });

@@ -6,9 +6,9 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use salvo::Depot;
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::error::ApiError;
+use super::{chat::Chats, error::ApiError};
 use crate::{
     actors::events::EventHub,
     agents::Agents,
@@ -53,6 +53,10 @@ pub struct AppState {
     pub plugins: Plugins,
     /// Deployed agents, through the plugin host.
     pub agents: Agents,
+    /// Sessions in which an agent is answering now.
+    pub chats: Chats,
+    /// Work that goes on when its client leaves; awaited before the store closes.
+    pub tasks: TaskTracker,
     /// The workflows of today.
     pub workflows: Arc<ArcSwap<Workflows>>,
     /// The settings of today.
@@ -70,6 +74,11 @@ pub struct AppState {
 }
 
 impl AppState {
+    /// Largest body of a request with files.
+    pub(super) fn upload_limit(&self) -> usize {
+        self.config.load().server.max_upload_bytes.as_usize()
+    }
+
     /// Largest body of a request without files.
     pub(super) fn body_limit(&self) -> usize {
         self.config.load().server.max_body_bytes.as_usize()

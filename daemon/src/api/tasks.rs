@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::{
-        ids::{ProjectId, TaskId},
+        ids::TaskId,
         task::{Task, TaskStatus, TaskType},
     },
     store::TaskFilter,
@@ -31,15 +31,11 @@ pub(super) async fn list(req: &mut Request, depot: &mut Depot) -> Answer<Vec<Tas
     let state = AppState::of(depot)?;
     let mut query = input::query(req);
     let page = input::page(&mut query);
-    let project = input::free(&mut query, "project_id");
     let filter = TaskFilter {
         status: query.word("status", TaskStatus::ALL),
         task_type: query.word("task_type", TaskType::ALL),
-        project_id: project.as_deref().and_then(|id| id.parse::<ProjectId>().ok()),
+        project_id: input::project_filter(&mut query),
     };
-    if let (Some(text), None) = (&project, &filter.project_id) {
-        query.fault("project_id", "value_error", "Input should be a project id", text.as_str().into());
-    }
     query.finish()?;
     let found = state.store.list_tasks(&filter, &page).await.map_err(input::cursor_fault)?;
     Ok(Reply::page(found, &page))

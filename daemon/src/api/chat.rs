@@ -1,0 +1,238 @@
+//! Asking an agent on behalf of a request, from the question to the recorded invocation. `invoke` waits
+//! for the whole answer, `stream` passes the pieces on while they come.
+
+use std::{
+    collections::HashSet,
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use metrics::{counter, histogram};
+use nexus_plugin_api::payload::{Event, InvokeResult};
+use salvo::http::StatusCode;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::{error::ApiError, sse, state::AppState};
+use crate::{
+    agents::{ANSWER_LIMIT, Answer, Question},
+    domain::{
+        agent::{Agent, Invocation, InvocationStatus},
+        failure::{Failure, FailureKind},
+        ids::{InvocationId, SessionId},
+        text::shorten,
+        time::Timestamp,
+    },
+    telemetry::names::{AGENT_DURATION, AGENT_INVOCATIONS},
+};
+
+/// Longest message of a handler that is passed on.
+const MESSAGE_CHARS: usize = 1_000;
+
+/// Sessions in which an agent is answering. Two answers in one session at once would mix their
+/// histories, so the second is refused.
+#[derive(Clone, Default)]
+pub struct Chats(Arc<Mutex<HashSet<SessionId>>>);
+
+/// The right to answer in a session; ends when dropped.
+pub(super) struct Chat {
+    chats: Chats,
+    session: SessionId,
+}
+
+impl Chats {
+    /// Takes the session, unless it is taken.
+    pub(super) fn begin(&self, session: &SessionId) -> Option<Chat> {
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.insert(session.clone()).then(|| Chat { chats: self.clone(), session: session.clone() })
+    }
+}
+
+impl Drop for Chat {
+    fn drop(&mut self) {
+        self.chats.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.session);
+    }
+}
+
+/// A question to an agent.
+pub(super) struct Call {
+    pub(super) agent: Agent,
+    pub(super) session: SessionId,
+    pub(super) user_id: String,
+    /// What the user wrote, for the record; the question may hold files, too.
+    pub(super) written: String,
+    pub(super) question: Question,
+    /// The caller's own data, for the record.
+    pub(super) metadata: Option<Value>,
+}
+
+/// What came of it.
+pub(super) struct Outcome {
+    pub(super) id: InvocationId,
+    pub(super) answer: Answer,
+    pub(super) failure: Option<Failure>,
+    /// The client left before the end.
+    pub(super) interrupted: bool,
+    pub(super) trace: Option<Value>,
+    pub(super) took: Duration,
+}
+
+impl Outcome {
+    pub(super) fn millis(&self) -> u64 {
+        u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn usage(&self) -> Value {
+        let (input, output) = (self.answer.input_tokens, self.answer.output_tokens);
+        json!({ "input_tokens": input, "output_tokens": output, "total_tokens": input + output })
+    }
+}
+
+/// Why an answer ended early.
+enum Cut {
+    Left,
+    Stopping,
+    Late,
+}
+
+/// Asks, passes pieces on as frames, records. Ends early when `left` is ready: the job is cancelled by
+/// being dropped. Never fails: what went wrong is part of the outcome.
+pub(super) async fn ask(
+    state: &AppState,
+    mut call: Call,
+    frames: Option<&mpsc::Sender<Bytes>>,
+    left: impl Future<Output = ()>,
+) -> Outcome {
+    let begun = Instant::now();
+    let created_at = Timestamp::now();
+    let mut answer = Answer::default();
+    let question = std::mem::take(&mut call.question);
+    let told = {
+        let whole = pieces(state, &call, question, &mut answer, frames);
+        tokio::select! {
+            result = whole => Ok(result),
+            () = left => Err(Cut::Left),
+            () = state.shutdown.cancelled() => Err(Cut::Stopping),
+            () = tokio::time::sleep(ANSWER_LIMIT) => Err(Cut::Late),
+        }
+    };
+    let interrupted = matches!(told, Err(Cut::Left | Cut::Stopping));
+    let (failure, trace) = match told {
+        Ok(Ok(result)) => {
+            answer.finish(&result);
+            (None, result.trace)
+        }
+        Ok(Err(failure)) => (Some(failure), None),
+        Err(cut) => (Some(cut.failure()), None),
+    };
+    answer.close();
+    let outcome = Outcome { id: InvocationId::generate(), answer, failure, interrupted, trace, took: begun.elapsed() };
+    record(state, call, &outcome, created_at).await;
+    outcome
+}
+
+async fn pieces(
+    state: &AppState,
+    call: &Call,
+    question: Question,
+    answer: &mut Answer,
+    frames: Option<&mpsc::Sender<Bytes>>,
+) -> Result<InvokeResult, Failure> {
+    let mut asked = state.agents.invoke(&call.agent, &call.session, question).await?;
+    while let Some(event) = asked.next_event().await {
+        answer.add(&event);
+        if let Some((frames, frame)) = frames.zip(frame(&event)) {
+            // An error means that the client has left, which `left` tells, too.
+            let _ = frames.send(frame).await;
+        }
+    }
+    asked.outcome().await
+}
+
+/// An event as the client reads it.
+fn frame(event: &Event) -> Option<Bytes> {
+    let data = match event {
+        Event::Text { delta } if delta.is_empty() => return None,
+        Event::Text { delta } => json!({ "event": "message", "type": "text", "data": delta }),
+        Event::ToolStart { id, name } => {
+            json!({ "event": "message", "type": "tool_use", "tool_name": name, "tool_id": id })
+        }
+        Event::ToolInput { id, delta } => {
+            json!({ "event": "message", "type": "tool_input", "tool_id": id, "data": delta })
+        }
+        Event::ToolEnd { id, name, input, result, .. } => json!({
+            "event": "message", "type": "tool_end",
+            "tool_id": id, "tool_name": name, "tool_input": input, "tool_result": result,
+        }),
+        Event::Log { .. } | Event::Progress { .. } | Event::Tokens { .. } | Event::File { .. } => return None,
+    };
+    Some(sse::data(&data))
+}
+
+impl Cut {
+    fn failure(&self) -> Failure {
+        match self {
+            Self::Left => Failure::new(FailureKind::Cancelled, "the client left before the answer was complete"),
+            Self::Stopping => Failure::new(FailureKind::Transient, "the daemon is being stopped; ask again"),
+            Self::Late => {
+                let message = format!("the agent did not answer within {} s", ANSWER_LIMIT.as_secs());
+                Failure::new(FailureKind::Timeout, message)
+            }
+        }
+    }
+}
+
+async fn record(state: &AppState, call: Call, outcome: &Outcome, created_at: Timestamp) {
+    let status = if outcome.failure.is_none() { InvocationStatus::Success } else { InvocationStatus::Failed };
+    counter!(AGENT_INVOCATIONS, "outcome" => status.as_str()).increment(1);
+    histogram!(AGENT_DURATION, "outcome" => status.as_str()).record(outcome.took.as_secs_f64());
+    let agent_id = call.agent.agent_id.clone();
+    let invocation = Invocation {
+        invocation_id: outcome.id.clone(),
+        agent_id: call.agent.agent_id,
+        session_id: Some(call.session),
+        user_id: call.user_id,
+        input_text: call.written,
+        output_text: Some(outcome.answer.text.clone()).filter(|text| !text.is_empty()),
+        status,
+        duration_ms: outcome.millis(),
+        input_tokens: outcome.answer.input_tokens,
+        output_tokens: outcome.answer.output_tokens,
+        error_message: outcome.failure.as_ref().map(public_message),
+        created_at,
+        metadata: call.metadata,
+    };
+    if let Some(failure) = &outcome.failure {
+        tracing::warn!(%agent_id, invocation_id = %outcome.id, %failure, details = failure.details, "an agent did not answer");
+    }
+    if let Err(error) = state.store.record_invocation(invocation).await {
+        tracing::warn!(%agent_id, %error, "an invocation could not be recorded");
+    }
+}
+
+/// What the caller is told of a failure. Handlers write their own failures for people; what the host
+/// says of a handler that broke (a panic's text) stays in the log.
+pub(super) fn public_message(failure: &Failure) -> String {
+    match failure.kind {
+        FailureKind::Panic | FailureKind::Plugin | FailureKind::Infrastructure => {
+            "the deploy handler of this agent failed; the daemon's log says more".to_owned()
+        }
+        _ => shorten(&failure.message, MESSAGE_CHARS),
+    }
+}
+
+/// A failed answer as an HTTP error.
+pub(super) fn error_of(failure: &Failure, details: Value) -> ApiError {
+    let message = public_message(failure);
+    let (status, code) = match failure.kind {
+        FailureKind::InvalidInput => (StatusCode::UNPROCESSABLE_ENTITY, "AGENT_REFUSED"),
+        FailureKind::Timeout => (StatusCode::GATEWAY_TIMEOUT, "AGENT_TIMEOUT"),
+        FailureKind::Transient | FailureKind::Infrastructure => (StatusCode::SERVICE_UNAVAILABLE, "AGENT_UNAVAILABLE"),
+        FailureKind::Permanent | FailureKind::Panic | FailureKind::Plugin | FailureKind::Cancelled => {
+            (StatusCode::BAD_GATEWAY, "AGENT_FAILED")
+        }
+    };
+    ApiError::Agent { status, code, message, details: Some(details) }
+}
