@@ -13,13 +13,17 @@ use tokio::process::{Child, Command};
 use super::{limits::seal, strays::MARK_NAME};
 
 /// Signals that stop the agent gently must not end the tether before the group is empty. `$1` is the
-/// mark; without `grep` only the group is killed.
+/// mark; three rounds, as a process in the middle of `exec` shows no environment. Without `grep` only
+/// the group is killed.
 const SCRIPT: &str = r#"
 trap '' TERM INT HUP QUIT USR1 USR2 PIPE
 read -r _
-for found in $(grep -lsaF "$1" /proc/[0-9]*/environ); do
-    found=${found#/proc/}
-    kill -9 "${found%/environ}"
+for round in 1 2 3; do
+    for found in $(grep -lsaF "$1" /proc/[0-9]*/environ); do
+        found=${found#/proc/}
+        kill -9 "${found%/environ}"
+    done
+    sleep 0.2
 done
 kill -9 0
 "#;
