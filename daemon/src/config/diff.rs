@@ -12,7 +12,7 @@ pub struct Change {
 }
 
 /// Keys, and all below them, that a reload applies. Everything else is fixed at start-up.
-const APPLIED: [&str; 6] = ["workflows", "deploy", "pricing", "log.filter", "plugins", "worker.stage_grace_secs"];
+const APPLIED: [&str; 5] = ["workflows", "deploy", "pricing", "log.filter", "plugins"];
 
 /// Every key whose value differs, in the order of the alphabet.
 #[must_use]

@@ -55,15 +55,6 @@ pub(super) fn handler(text: &str) -> Result<(), Wrong> {
     }
 }
 
-/// The names queue services accept; empty means none where that is allowed.
-pub(super) fn queue_name(text: &str) -> Result<(), Wrong> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if text.len() <= 80 && text.chars().all(fits) {
-        return Ok(());
-    }
-    wrong("at most 80 letters, digits, `_` or `-`", None)
-}
-
 /// A model id as its provider writes it.
 pub(super) fn model_id(text: &str) -> Result<(), Wrong> {
     if !text.trim().is_empty() && text.trim() == text && text.len() <= 256 {

@@ -2,7 +2,7 @@
 //!
 //! A test compares the two by serialising the model's defaults, so neither can grow a key alone.
 
-use super::forms::{address, filter, handler, model_id, name, queue_name};
+use super::forms::{address, filter, handler, model_id, name};
 
 /// What a value must look like.
 #[derive(Debug, Clone, Copy)]
@@ -78,11 +78,7 @@ const fn count(min: i64, max: i64) -> Shape {
     Shape::Integer(min, max, "")
 }
 
-const QUEUE: Shape = Shape::Table(&[
-    key("name", Shape::Text(queue_name)),
-    key("dead_letters", Shape::Text(queue_name)),
-    key("retention_days", Shape::Integer(1, 14, "days")),
-]);
+const QUEUE: Shape = Shape::Table(&[key("retention_days", Shape::Integer(1, 14, "days"))]);
 
 /// The shape of `nexusd.toml`.
 pub(super) static CONFIG: Shape = Shape::Table(&[
@@ -115,7 +111,6 @@ pub(super) static CONFIG: Shape = Shape::Table(&[
             key("dead_letter_retention_days", Shape::Integer(1, 14, "days")),
             key("build", QUEUE),
             key("deploy", QUEUE),
-            key("notification", QUEUE),
         ]),
     ),
     key(
@@ -128,7 +123,6 @@ pub(super) static CONFIG: Shape = Shape::Table(&[
             key("heartbeat_secs", seconds(1, HOUR)),
             key("visibility_timeout_secs", seconds(2, 12 * HOUR)),
             key("max_receive_count", count(1, 1000)),
-            key("stage_grace_secs", seconds(0, HOUR)),
             key("reconcile_secs", seconds(1, HOUR)),
         ]),
     ),

@@ -52,33 +52,23 @@ impl Default for StoreConfig {
     }
 }
 
-/// `[queues]`: names and retention.
+/// `[queues]`: how long messages are kept. (The embedded queues have no names outside; those of another backend
+/// will stand here.)
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct QueuesConfig {
     /// How long a dead letter is kept, in days. Default 14.
     pub dead_letter_retention_days: Days,
-    /// Build tasks. Default `nexus-build-queue`, dead letters in `nexus-build-dlq`, kept for 7 days.
+    /// Build tasks. Default 7 days.
     pub build: QueueConfig,
-    /// Deploy tasks. Default `nexus-deploy-queue`, dead letters in `nexus-deploy-dlq`, kept for 3 days.
+    /// Deploy tasks. Default 3 days.
     pub deploy: QueueConfig,
-    /// Notifications. Default `nexus-notification-queue`, no dead letters, kept for 1 day.
-    pub notification: QueueConfig,
 }
 
 impl Default for QueuesConfig {
     fn default() -> Self {
-        let queue = |name: &str, dead_letters: &str, days| QueueConfig {
-            name: name.to_owned(),
-            dead_letters: dead_letters.to_owned(),
-            retention_days: Days(days),
-        };
-        Self {
-            dead_letter_retention_days: Days(14),
-            build: queue("nexus-build-queue", "nexus-build-dlq", 7),
-            deploy: queue("nexus-deploy-queue", "nexus-deploy-dlq", 3),
-            notification: queue("nexus-notification-queue", "", 1),
-        }
+        let queue = |days| QueueConfig { retention_days: Days(days) };
+        Self { dead_letter_retention_days: Days(14), build: queue(7), deploy: queue(3) }
     }
 }
 
@@ -86,11 +76,7 @@ impl Default for QueuesConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QueueConfig {
-    /// The queue's name.
-    pub name: String,
-    /// Name of the queue that takes messages received too often; empty: such messages are dropped.
-    pub dead_letters: String,
-    /// How long an unread message is kept, in days.
+    /// How long a message waits to be received, in days.
     pub retention_days: Days,
 }
 
@@ -112,8 +98,6 @@ pub struct WorkerConfig {
     pub visibility_timeout_secs: Seconds,
     /// Receives after which a message becomes a dead letter. Default 3.
     pub max_receive_count: u32,
-    /// What a running stage gets to end by itself after it was cancelled, in seconds. Default 5.
-    pub stage_grace_secs: Seconds,
     /// Pause between two searches for lost tasks and expired leases, in seconds. Default 10.
     pub reconcile_secs: Seconds,
 }
@@ -128,7 +112,6 @@ impl Default for WorkerConfig {
             heartbeat_secs: Seconds(15),
             visibility_timeout_secs: Seconds(120),
             max_receive_count: 3,
-            stage_grace_secs: Seconds(5),
             reconcile_secs: Seconds(10),
         }
     }

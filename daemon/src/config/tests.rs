@@ -23,8 +23,7 @@ fn an_empty_file_gives_the_defaults() {
 
 #[test]
 fn later_sources_win() {
-    let text =
-        "[worker]\nbuilds = 2\ndeploys = 3\n[queues.build]\nname = \"q\"\n[plugins.my_llm]\nurl = \"u\"\nmax_jobs = 5";
+    let text = "[worker]\nbuilds = 2\ndeploys = 3\n[queues.build]\nretention_days = 2\n[plugins.my_llm]\nurl = \"u\"\nmax_jobs = 5";
     let variables = [
         ("NEXUSD_WORKER__BUILDS", "7"),
         ("NEXUSD_PLUGINS__MY_LLM__URL", "v"),
@@ -37,10 +36,7 @@ fn later_sources_win() {
     ];
     let config = load_text(text, &variables).unwrap().config;
     assert_eq!((config.worker.builds, config.worker.deploys), (7, 3));
-    assert_eq!(
-        (config.queues.build.name.as_str(), config.queues.build.dead_letters.as_str()),
-        ("q", "nexus-build-dlq")
-    );
+    assert_eq!((config.queues.build.retention_days, config.queues.deploy.retention_days), (Days(2), Days(3)));
     assert_eq!(config.plugins.settings_json("my_llm"), serde_json::json!({"url": "v"}));
     assert_eq!(config.plugins.settings_json("agent-build"), serde_json::json!({"dry": true}));
     assert_eq!((config.plugins.max_jobs_of("my_llm"), config.plugins.max_jobs_of("agent-build")), (5, 32));
@@ -146,13 +142,13 @@ fn a_change_that_needs_a_restart_is_told() {
     new.log.filter = "debug".into();
     new.plugins.max_stuck = 1;
     new.plugins.settings.insert("x".into(), toml::Table::new());
-    new.queues.build.name = "other".into();
+    new.queues.build.retention_days = Days(1);
     let change = |key: &str, needs_restart| Change { key: key.into(), needs_restart };
     let wanted = [
         change("log.filter", false),
         change("plugins.max_stuck", false),
         change("plugins.x", false),
-        change("queues.build.name", true),
+        change("queues.build.retention_days", true),
         change("server.max_connections", true),
     ];
     assert_eq!(diff(&old, &new), wanted);

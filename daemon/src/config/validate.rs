@@ -41,17 +41,16 @@ pub(super) fn validate(config: &Config, tree: &Node, source: &Source) -> Vec<Pro
             problems.push(Problem::new(place, message));
         }
     }
-    if worker.stage_grace_secs >= server.shutdown_deadline_secs {
+    let grace = config.plugins.cancel_grace_secs;
+    if grace >= server.shutdown_deadline_secs {
         let message = format!(
-            "`worker.stage_grace_secs` ({}) must be below `server.shutdown_deadline_secs` ({}), \
+            "`plugins.cancel_grace_secs` ({}) must be below `server.shutdown_deadline_secs` ({}), \
              or a stopping daemon never waits for its stages",
-            worker.stage_grace_secs.0, server.shutdown_deadline_secs.0
+            grace.0, server.shutdown_deadline_secs.0
         );
-        let place = first_place(&["worker.stage_grace_secs", "server.shutdown_deadline_secs"]);
+        let place = first_place(&["plugins.cancel_grace_secs", "server.shutdown_deadline_secs"]);
         problems.push(Problem::new(place, message));
     }
-
-    problems.extend(queues(config, &place));
 
     if !config.deploy.targets.contains_key(&config.deploy.default) {
         let known = config.deploy.targets.keys().map(String::as_str);
@@ -59,35 +58,6 @@ pub(super) fn validate(config: &Config, tree: &Node, source: &Source) -> Vec<Pro
         let mut problem = Problem::new(place("deploy.default"), message);
         problem.help = closest(&config.deploy.default, known).map(|close| format!("did you mean `{close}`?"));
         problems.push(problem);
-    }
-    problems
-}
-
-fn queues(config: &Config, place: &dyn Fn(&str) -> Place) -> Vec<Problem> {
-    let queues = &config.queues;
-    let named = [
-        ("build.name", &queues.build.name),
-        ("build.dead_letters", &queues.build.dead_letters),
-        ("deploy.name", &queues.deploy.name),
-        ("deploy.dead_letters", &queues.deploy.dead_letters),
-        ("notification.name", &queues.notification.name),
-        ("notification.dead_letters", &queues.notification.dead_letters),
-    ];
-    let mut problems = Vec::new();
-    for (index, (key, name)) in named.iter().enumerate() {
-        let path = format!("queues.{key}");
-        if name.is_empty() {
-            if key.ends_with(".name") {
-                problems.push(Problem::new(place(&path), format!("`{path}` must not be empty")));
-            }
-            continue;
-        }
-        let earlier = named.iter().take(index).find(|(_, other)| other == name);
-        if let Some((other, _)) = earlier {
-            let message = format!("`{path}` and `queues.{other}` are both `{name}`: every queue needs its own name");
-            let at = if place(&path) == Place::Unset { place(&format!("queues.{other}")) } else { place(&path) };
-            problems.push(Problem::new(at, message));
-        }
     }
     problems
 }
