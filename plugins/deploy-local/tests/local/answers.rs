@@ -101,7 +101,7 @@ async fn a_cancelled_request_leaves_the_agent_at_once() {
     let begin = Instant::now();
     recorder.cancel();
     let failure = answer.await.unwrap().unwrap_err();
-    assert!(begin.elapsed() < Duration::from_millis(300));
+    assert!(begin.elapsed() < Duration::from_secs(2));
     assert_eq!(failure, nexus_plugin_api::payload::Failure::cancelled());
     eventually("the agent sees its client leave", async || note.exists()).await;
     assert_eq!(bench.status(&agent).await.details["requests_running"], 0);
@@ -119,6 +119,6 @@ async fn many_requests_run_at_once() {
         asks.spawn(async move { deployer.invoke(request, Recorder::new().1).await.unwrap().output });
     }
     let pids = asks.join_all().await;
-    assert!(begin.elapsed() < Duration::from_secs(5), "they ran one after the other");
+    assert!(begin.elapsed() < Duration::from_secs(8), "they ran one after the other");
     assert!(pids.iter().all(|pid| *pid == pids[0]));
 }

@@ -1,4 +1,5 @@
 //! Measurements, for people: `cargo test -p nexus-deploy-local --release -- --ignored --nocapture figures`.
+//! With `FIGURES_AGENT=<an agent's folder>` that agent is measured too.
 
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,20 @@ async fn figures() {
             asks.push(begin.elapsed());
         }
         print(&format!("invoke {prompt:?}"), asks);
+    }
+    if let Some(folder) = std::env::var_os("FIGURES_AGENT") {
+        let mut agent = bench.agent("real", "");
+        agent.agent_dir = folder.into();
+        let result = bench.deploy(&agent).await.unwrap();
+        println!("{:?}: ready after {}", agent.agent_dir, result.details["ready_ms"]);
+        println!("{:#?}", bench.ask(&agent, "What is 17 * 23?").await.unwrap());
+        let mut asks = Vec::new();
+        for _ in 0..50 {
+            let begin = Instant::now();
+            bench.output(&agent, "hello").await;
+            asks.push(begin.elapsed());
+        }
+        print("invoke it", asks);
     }
     let begin = Instant::now();
     bench.undeploy(&agent).await;

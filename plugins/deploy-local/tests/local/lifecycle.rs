@@ -120,7 +120,7 @@ async fn agents_that_do_not_tell_their_port_are_found() {
 
 #[tokio::test]
 async fn the_agent_that_rested_longest_makes_room() {
-    let bench = bench_with(Settings { max_agents: 2, ready_timeout_secs: 2, ..settings() });
+    let bench = bench_with(Settings { max_agents: 2, ready_timeout_secs: 5, ..settings() });
     let agents = ["one", "two", "three"].map(|id| bench.agent(id, ""));
     for agent in &agents {
         bench.pid(agent).await;
@@ -134,7 +134,7 @@ async fn the_agent_that_rested_longest_makes_room() {
     // Busy ones are not touched; who finds no place is told so.
     let mut asks = tokio::task::JoinSet::new();
     for agent in &agents[1..] {
-        let (deployer, request) = (bench.deployer.clone(), question(agent, "pid 5"));
+        let (deployer, request) = (bench.deployer.clone(), question(agent, "pid 8"));
         asks.spawn(async move { deployer.invoke(request, Recorder::new().1).await.unwrap() });
     }
     for agent in &agents[1..] {

@@ -26,12 +26,12 @@ async fn a_crash_at_start_is_reported_with_its_output() {
 
 #[tokio::test]
 async fn a_hang_at_start_is_ended() {
-    let bench = bench_with(Settings { ready_timeout_secs: 1, ..settings() });
+    let bench = bench_with(Settings { ready_timeout_secs: 3, ..settings() });
     for (start, says) in [("hang", "listens on no port"), ("deaf", "/ping"), ("unhealthy", "HTTP status 500")] {
         let agent = bench.agent(start, start);
         let failure = bench.deploy(&agent).await.unwrap_err();
         assert_eq!(failure.kind, FailureKind::Transient);
-        assert!(failure.message.contains("not ready within 1 seconds"), "{failure}");
+        assert!(failure.message.contains("not ready within 3 seconds"), "{failure}");
         if start != "deaf" {
             assert!(failure.message.contains(says), "{failure}");
         }
@@ -71,12 +71,12 @@ async fn a_crash_in_mid_answer_is_told_apart_from_an_answer() {
 
 #[tokio::test]
 async fn a_silent_agent_is_given_up() {
-    let bench = bench_with(Settings { idle_timeout_secs: 1, ..settings() });
+    let bench = bench_with(Settings { idle_timeout_secs: 2, ..settings() });
     let agent = bench.agent("silent", "");
     for prompt in ["hang", "stall"] {
         let failure = bench.ask(&agent, prompt).await.unwrap_err();
         assert_eq!(failure.kind, FailureKind::Transient);
-        assert!(failure.message.contains("was silent for 1 seconds"), "{failure}");
+        assert!(failure.message.contains("was silent for 2 seconds"), "{failure}");
     }
     // It still answers others, so it was left alone.
     assert_eq!(bench.output(&agent, "plain well").await, "well");
@@ -85,7 +85,7 @@ async fn a_silent_agent_is_given_up() {
 
 #[tokio::test]
 async fn a_frozen_agent_is_restarted() {
-    let bench = bench_with(Settings { idle_timeout_secs: 1, ..settings() });
+    let bench = bench_with(Settings { idle_timeout_secs: 2, ..settings() });
     let agent = bench.agent("frozen", "");
     let failure = bench.ask(&agent, "freeze").await.unwrap_err();
     assert!(failure.message.contains("is restarted"), "{failure}");

@@ -77,7 +77,7 @@ async fn an_agent_that_ignores_sigterm_is_killed() {
     let begin = Instant::now();
     bench.undeploy(&agent).await;
     assert!(!is_alive(pid));
-    assert!((Duration::from_secs(1)..Duration::from_secs(4)).contains(&begin.elapsed()));
+    assert!((Duration::from_secs(1)..Duration::from_secs(10)).contains(&begin.elapsed()));
 }
 
 #[tokio::test]
@@ -118,7 +118,7 @@ async fn a_flood_of_log_lines_holds_up_nobody() {
     eventually("the flood began", async || flooder.state_dir.join("agent.log.2").exists()).await;
     let begin = Instant::now();
     bench.pid(&other).await;
-    assert!(begin.elapsed() < Duration::from_secs(2));
+    assert!(begin.elapsed() < Duration::from_secs(4));
     assert!(flood.await.unwrap().unwrap_err().message.contains("not ready within 6 seconds"));
 }
 
