@@ -9,8 +9,8 @@ use nexus_plugin_api::{
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-/// One event may have 1 MiB of JSON, and escaping can make six bytes of one.
-const MAX_EVENT_TEXT_BYTES: usize = 128 * 1024;
+/// An event may have 256 KiB of JSON (`plugins.max_event_bytes`), and escaping can make six bytes of one.
+const MAX_EVENT_TEXT_BYTES: usize = 32 * 1024;
 /// Tool calls beyond this are not told any more; an agent that needs so many runs in circles.
 const MAX_TOOL_CALLS: usize = 1000;
 
