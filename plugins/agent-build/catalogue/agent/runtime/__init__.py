@@ -1,0 +1,1 @@
+"""The agent's runtime: server, sessions, routing and the knowledge store."""

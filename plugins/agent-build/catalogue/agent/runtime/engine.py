@@ -1,0 +1,112 @@
+"""The offline engine: routes a message to tools and puts their results into words.
+
+An engine has `model_id`, `answer(text, session)`, which yields events, and
+`rebuild(session, history)`. The events are those of the HTTP stream:
+{"event": "message", "type": "text" | "tool_use" | "tool_input" | "tool_end", ...}
+and one last {"event": "metrics", "data": {...}}.
+
+No language model runs here, so input and output tokens are 0: that is the truth,
+not an estimate.
+"""
+from __future__ import annotations
+
+import json
+import logging
+import time
+import uuid
+from typing import Any, Dict, Iterator, List
+
+from runtime import phrases
+from runtime.question import Call, Question
+from runtime.registry import Agent
+from runtime.router import Route, best_route, routes
+from runtime.sessions import Session
+
+Event = Dict[str, Any]
+
+log = logging.getLogger("agent.engine")
+
+
+class OfflineEngine:
+    """Answers with the agent's tools and knowledge only."""
+
+    def __init__(self, agent: Agent) -> None:
+        self.agent = agent
+        self.model_id: str = agent.manifest.get("model_id", "offline/blueprint")
+
+    def answer(self, text: str, session: Session) -> Iterator[Event]:
+        """Answer one message; the caller holds the session's lock."""
+        started = time.monotonic()
+        language = phrases.answer_language(text, self.agent)
+        session.add_message("user", text)
+        said: List[str] = []
+        reply = phrases.small_talk(text, self.agent, language)
+        if reply is None:
+            chosen = routes(text, session.recent_calls(), self.agent.tools)
+            if not chosen:
+                reply = phrases.cannot_answer(self.agent, language)
+            for route in chosen:
+                for event in self._call(route, session, language):
+                    if event["type"] == "text":
+                        event["data"] = ("\n\n" if said else "") + event["data"]
+                        said.append(event["data"])
+                    yield event
+        if reply is not None:
+            said.append(reply)
+            yield {"event": "message", "type": "text", "data": reply}
+        session.add_message("assistant", "".join(said))
+        yield {
+            "event": "metrics",
+            "data": {
+                "input_tokens": 0,
+                "output_tokens": 0,
+                "duration_ms": round((time.monotonic() - started) * 1000, 3),
+                "model_id": self.model_id,
+            },
+        }
+
+    def rebuild(self, session: Session, history: List[Dict[str, str]]) -> None:
+        """Regain a session's context from its earlier messages, without calling any tool again."""
+        for message in history:
+            session.add_message(message["role"], message["content"])
+            if message["role"] != "user":
+                continue
+            route = best_route(Question(message["content"], session.recent_calls()), self.agent.tools)
+            if route:
+                proposal = route.proposal
+                session.add_call(Call(route.tool.id, proposal.function, proposal.arguments))
+
+    def _call(self, route: Route, session: Session, language: str) -> Iterator[Event]:
+        tool, proposal = route.tool, route.proposal
+        call_id = "tool_" + uuid.uuid4().hex[:12]
+        call = Call(tool.id, proposal.function, proposal.arguments)
+        yield {"event": "message", "type": "tool_use", "tool_name": proposal.function, "tool_id": call_id}
+        yield {
+            "event": "message",
+            "type": "tool_input",
+            "tool_id": call_id,
+            "data": json.dumps(proposal.arguments, ensure_ascii=False),
+        }
+        try:
+            call.result = tool.call(proposal.function, proposal.arguments)
+            text = tool.intent.say(proposal.function, proposal.arguments, call.result, language)
+            shown = json.dumps(call.result, ensure_ascii=False)
+        except (ValueError, LookupError, OSError) as error:
+            # What a tool raises on purpose: input it cannot work with.
+            call.ok, shown = False, str(error.args[0] if error.args else error)
+            text = phrases.tool_failed(tool.label(language), shown, language)
+        except Exception as error:  # a bug in a tool must not end the session
+            log.exception("%s failed", proposal.function)
+            call.ok, shown = False, "%s: %s" % (type(error).__name__, error)
+            text = phrases.tool_failed(tool.label(language), shown, language)
+        session.add_call(call)
+        yield {
+            "event": "message",
+            "type": "tool_end",
+            "tool_id": call_id,
+            "tool_name": proposal.function,
+            "tool_input": proposal.arguments,
+            "tool_result": shown,
+            "status": "success" if call.ok else "error",
+        }
+        yield {"event": "message", "type": "text", "data": text}

@@ -1,0 +1,69 @@
+"""Tests of tools/http_fetch.py against a server on this machine."""
+import os
+import threading
+import unittest
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from unittest import mock
+
+from tools.http_fetch import check_address, fetch_url
+
+
+class Pages(BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.path == "/loop":
+            self.send_response(302)
+            self.send_header("Location", "/loop")
+            self.end_headers()
+            return
+        kind = "image/png" if self.path == "/image" else "text/html; charset=utf-8"
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.end_headers()
+        body = "<html><head><title>A &amp; B</title></head><body><script>no()</script><p>Hello</p><p>W\u00f6rld</p></body></html>"
+        self.wfile.write(b"x" * 700_000 if self.path == "/large" else body.encode("utf-8"))
+
+    def log_message(self, *args):
+        pass
+
+
+class HttpFetchTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = HTTPServer(("127.0.0.1", 0), Pages)
+        cls.base = "http://127.0.0.1:%d" % cls.server.server_address[1]
+        threading.Thread(target=cls.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.shutdown()
+        cls.server.server_close()
+
+    def test_page_as_text(self):
+        with mock.patch.dict(os.environ, {"AGENT_FETCH_ALLOW_PRIVATE": "1"}):
+            page = fetch_url(self.base + "/")
+        self.assertEqual((page["title"], page["text"], page["truncated"]), ("A & B", "Hello\nW\u00f6rld", False))
+
+    def test_limits(self):
+        with mock.patch.dict(os.environ, {"AGENT_FETCH_ALLOW_PRIVATE": "1"}):
+            self.assertTrue(fetch_url(self.base + "/large")["truncated"])
+            with self.assertRaisesRegex(ValueError, "redirects"):
+                fetch_url(self.base + "/loop")
+            with self.assertRaisesRegex(ValueError, "not a text"):
+                fetch_url(self.base + "/image")
+
+    def test_private_addresses_are_refused(self):
+        with mock.patch.dict(os.environ, {"AGENT_FETCH_ALLOW_PRIVATE": ""}):
+            for host in ("127.0.0.1", "10.1.2.3", "192.168.0.1", "169.254.169.254", "::1", "::ffff:127.0.0.1", "0.0.0.0", "2130706433", "100.64.0.1"):
+                with self.subTest(host), self.assertRaises((ValueError, OSError)):
+                    check_address(host, 80)
+            with self.assertRaisesRegex(ValueError, "not a public address"):
+                fetch_url(self.base + "/")
+
+    def test_other_schemes_are_refused(self):
+        for url in ("file:///etc/passwd", "ftp://example.org/", "http://", "http://user:pw@example.org/", "nonsense"):
+            with self.subTest(url), self.assertRaises(ValueError):
+                fetch_url(url)
+
+
+if __name__ == "__main__":
+    unittest.main()

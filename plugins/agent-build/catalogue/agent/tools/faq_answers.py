@@ -1,0 +1,61 @@
+"""Answers from the list of questions and answers that came with the requirement."""
+from __future__ import annotations
+
+from typing import Any, Dict, List
+
+from runtime import knowledge
+from runtime.retrieval import Ranker
+
+__all__ = ["answer_faq", "list_faq"]
+
+
+def _pairs() -> List[Dict[str, str]]:
+    return [pair for data in knowledge.of_kind("faq") for pair in data["pairs"]]
+
+
+def search_faq(question: str) -> List[Dict[str, Any]]:
+    """Rank the known questions by how well they match: [{"question", "answer", "match"}], match 0 to 1."""
+    pairs = _pairs()
+    asked = Ranker([pair["question"] for pair in pairs]).search(question)
+    # The answer's words count too, for less: people ask about what the answer says.
+    told = {hit.index: hit.coverage for hit in Ranker([pair["question"] + " " + pair["answer"] for pair in pairs]).search(question, limit=10)}
+    matches = {hit.index: hit.coverage for hit in asked}
+    ranked = sorted(
+        ({"question": pairs[index]["question"], "answer": pairs[index]["answer"],
+          "match": round(max(matches.get(index, 0.0), 0.75 * told.get(index, 0.0)), 3)} for index in set(matches) | set(told)),
+        key=lambda entry: -entry["match"],
+    )
+    return ranked[:3]
+
+
+def answer_faq(question: str) -> Dict[str, Any]:
+    """Answer from the FAQ entry that fits the question best.
+
+    Args:
+        question: the question in the user's words.
+
+    Returns:
+        {"question": the entry's question, "answer", "match": 0 to 1, "others": further
+        questions that come close}.
+
+    Raises:
+        LookupError: no entry has anything in common with the question.
+    """
+    ranked = search_faq(question)
+    if not ranked:
+        raise LookupError("no entry of the FAQ fits this question")
+    best = ranked[0]
+    return dict(best, others=[entry["question"] for entry in ranked[1:] if entry["match"] > 0.6 * best["match"]])
+
+
+def list_faq(limit: int = 30) -> Dict[str, Any]:
+    """List the questions that the FAQ answers.
+
+    Args:
+        limit: at most so many.
+
+    Returns:
+        {"questions": [...], "count": of all}.
+    """
+    questions = [pair["question"] for pair in _pairs()]
+    return {"questions": questions[: max(1, limit)], "count": len(questions)}

@@ -1,0 +1,53 @@
+"""Sorting of a text into the categories that came with the requirement, by their words."""
+from __future__ import annotations
+
+from typing import Any, Dict, List
+
+from runtime import knowledge
+from runtime.matching import find_mentions
+from runtime.text import tokens
+
+__all__ = ["classify_text", "list_categories"]
+
+
+def _categories() -> List[Dict[str, Any]]:
+    return [category for data in knowledge.of_kind("categories") for category in data["categories"]]
+
+
+def classify_text(text: str) -> Dict[str, Any]:
+    """Sort a text into one of the known categories.
+
+    A category scores by its words and phrases that occur in the text (plurals and
+    other endings count), and by its own name.
+
+    Args:
+        text: the text, for example a message of a customer.
+
+    Returns:
+        {"category": the best or None, "matched": the words found for it,
+        "scores": {category: score}}. On a tie the category listed first wins.
+    """
+    stems = set(tokens(text))
+    scores: Dict[str, int] = {}
+    matched: Dict[str, List[str]] = {}
+    for category in _categories():
+        found = []
+        for word in [category["name"]] + category["words"]:
+            parts = tokens(word)
+            if find_mentions(text, [word]) or (parts and all(part in stems for part in parts)):
+                found.append(word)
+        scores[category["name"]] = sum(1 + (" " in word) for word in found)
+        matched[category["name"]] = found
+    best = max(scores, key=lambda name: scores[name], default=None)
+    if best is None or scores[best] == 0:
+        return {"category": None, "matched": [], "scores": scores}
+    return {"category": best, "matched": matched[best], "scores": scores}
+
+
+def list_categories() -> Dict[str, Any]:
+    """List the categories and the words that speak for them.
+
+    Returns:
+        {"categories": [{"name", "words"}]}.
+    """
+    return {"categories": _categories()}
