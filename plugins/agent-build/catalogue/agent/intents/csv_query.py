@@ -35,7 +35,7 @@ def propose(question: Question) -> Optional[Proposal]:
     named = _columns(instruction, columns)
     figure = next((name for name, words in _FIGURES if any(_in(word, instruction) for word in words)), None)
     numeric = [column for column in columns if rows and any(number_in(row[column]) is not None for row in rows)]
-    grouped = re.search(r"\b(?:by|per|for each|for every|grouped by)\s+(.+)$|按(.+?)(?:分组|统计|汇总|，|$)", instruction)
+    grouped = re.search(r"\b(?:by|per|for each|for every|grouped by)\s+(.+?)(?:\n|$)|按(.+?)(?:分组|统计|汇总|，|$)", instruction)
     if grouped and not re.search(r"\b(?:sort|order)", instruction) and "排序" not in instruction:
         by = _columns(grouped.group(1) or grouped.group(2), columns)
         if by:

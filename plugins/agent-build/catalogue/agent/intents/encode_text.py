@@ -31,7 +31,9 @@ def propose(question: Question) -> Optional[Proposal]:
     if not text:
         return None
     function = "decode_text" if decode else "encode_text"
-    return Proposal(function, {"text": text, "scheme": scheme or "base64"}, 0.95)
+    # "255 in hex" asks for the number, not for its characters.
+    sure = 0.7 if scheme == "hex" and not decode and re.fullmatch(r"\D*\d+\D*", question.text) else 0.95
+    return Proposal(function, {"text": text, "scheme": scheme or "base64"}, sure)
 
 
 def _object(question: Question) -> Optional[str]:

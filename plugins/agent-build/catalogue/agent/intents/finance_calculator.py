@@ -20,7 +20,7 @@ def propose(question: Question) -> Optional[Proposal]:
     span = _YEARS.search(text)
     years = float(span.group(1)) / (12 if span.group(2).lower().startswith(("month", "个月")) else 1) if span else None
     rest = _YEARS.sub(" ", _PERCENT.sub(" ", text))
-    amounts = [float(number) for number in re.findall(r"(?<![\w.])\d+(?:\.\d+)?", rest)]
+    amounts = [float(number) for number in re.findall(r"(?<![A-Za-z0-9_.])\d+(?:\.\d+)?", rest)]
     amounts = [amount * (10000 if re.search(re.escape(number_text(amount)) + r"\s*万", rest) else 1) for amount in amounts]
     if percent is not None and years is not None and amounts:
         if question.has("loan", "mortgage", "monthly payment", "repay", "borrow", "贷款", "月供", "还款", "按揭"):

@@ -9,7 +9,8 @@ from runtime.question import Proposal, Question
 from tools.json_query import keys_in
 
 _FUNCTIONS = ("check_json", "json_path", "find_key", "format_json")
-_PATH = re.compile(r"(?<![\w.])\$?\.?[A-Za-z_]\w*(?:\[(?:\d+|\*)\]|\.[A-Za-z_]\w*)+|\$[.\[][\w.\[\]*]+")
+_DECODER = json.JSONDecoder()
+_PATH = re.compile(r"(?<![A-Za-z0-9_.])\$?\.?[A-Za-z_]\w*(?:\[(?:\d+|\*)\]|\.[A-Za-z_]\w*)+|\$[.\[][\w.\[\]*]+")
 
 
 def propose(question: Question) -> Optional[Proposal]:
@@ -38,20 +39,21 @@ def propose(question: Question) -> Optional[Proposal]:
 
 def _json_block(text: str) -> Tuple[Optional[str], str]:
     """The JSON part of a message (also when it is broken), and the rest."""
-    for opening, closing in (("{", "}"), ("[", "]")):
-        start = text.find(opening)
-        end = text.rfind(closing)
-        if start < 0 or end <= start or (opening == "[" and re.match(r"\[(\d+|\*)\]", text[start:])):
+    best = (0, 0)
+    for match in re.finditer(r"(?<!\w)[{\[]", text):
+        if match.start() < best[1]:
             continue
-        block = text[start : end + 1]
-        rest = text[:start] + " " + text[end + 1 :]
         try:
-            json.loads(block)
-            if not (opening == "{" and 0 <= text.find("[") < start):
-                return block, rest
+            end = _DECODER.raw_decode(text, match.start())[1]
         except (ValueError, RecursionError):
-            if "json" in rest.lower() and not 0 <= text.find("[") < start:
-                return block, rest
+            continue
+        if end - match.start() > best[1] - best[0]:
+            best = (match.start(), end)
+    if best[1]:
+        return text[best[0] : best[1]], text[: best[0]] + " " + text[best[1] :]
+    broken = re.search(r"(?<!\w)[{\[].*[}\]]", text, re.DOTALL)
+    if broken and "json" in text.replace(broken.group(0), "").lower():
+        return broken.group(0), text.replace(broken.group(0), " ")
     return None, text
 
 

@@ -19,7 +19,7 @@ def propose(question: Question) -> Optional[Proposal]:
     if not body:
         return None
     head = question.text.replace(body, " ").split("\n")[0].lower() or lines[0].lower()
-    wants = r"(?:to|into|as|in|成|为|转)\s*(?:a |an )?(?:\w+ )?"
+    wants = r"(?:to|into|as|成|为|转)\s*(?:a |an )?(?:\w+ )?"
     if re.search(r"markdown|md table|markdown表格|表格形式", head) and not re.search(r"from (?:a )?markdown|to (?:csv|json)", head):
         return Proposal("to_markdown_table", {"text": body}, 0.96)
     if re.search(wants + r"csv", head):

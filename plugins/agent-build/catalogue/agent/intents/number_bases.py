@@ -32,7 +32,7 @@ def propose(question: Question) -> Optional[Proposal]:
     source = source or 10
     digits = prefixed.group(0) if prefixed else None
     if digits is None:
-        found = re.findall(r"\b[0-9a-f]*\d[0-9a-f]*\b" if source == 16 else r"(?<![\w.])-?\d+(?![\w.])", text)
+        found = re.findall(r"\b[0-9a-f]*\d[0-9a-f]*\b" if source == 16 else r"(?<![A-Za-z0-9_.])-?\d+(?![A-Za-z0-9_.])", text)
         if source == 16 and not found:
             found = re.findall(r"\b[a-f]{2,}\b", text)
         digits = found[0] if found else None

@@ -107,7 +107,7 @@ def _set_unit(item: Dict[str, Any], words: str) -> None:
 def _counted(text: str) -> List[Dict[str, Any]]:
     """"3 mangos" in the text between known items: counted, but not on the list."""
     found = []
-    for number, name in re.findall(r"(?<![\w.])(\d+(?:\.\d+)?)\s*[%s]?\s*([a-zA-Z]{3,}|[\u4e00-\u9fff]{1,4})" % _MEASURE_WORDS, text):
+    for number, name in re.findall(r"(?<![A-Za-z0-9_.])(\d+(?:\.\d+)?)\s*[%s]?\s*([a-zA-Z]{3,}|[\u4e00-\u9fff]{1,4})" % _MEASURE_WORDS, text):
         name = re.split(r"[和跟与还多一共]", name)[0]
         if name and not find_unit(name) and name.lower() not in ("and", "with", "percent", "off", "eur", "usd", "euro", "euros", "dollar", "dollars"):
             found.append({"name": name, "quantity": float(number)})

@@ -15,7 +15,7 @@ def propose(question: Question) -> Optional[Proposal]:
     makes = question.has("generate", "create", "make", "give", "need", "new", "random", "want", "生成", "随机", "来一个", "给我", "创建", "产生")
     if question.has("password", "passwords", "passphrase", "密码", "口令") and makes:
         plain = question.has("without symbols", "no symbols", "letters and digits only", "不要符号", "不含符号")
-        return Proposal("generate_password", {"length": numbers[0] if numbers else 16, "symbols": not plain}, 0.93)
+        return Proposal("generate_password", {"length": max(numbers) if numbers else 16, "symbols": not plain}, 0.93)
     if question.has("uuid", "uuids", "guid", "唯一标识"):
         return Proposal("generate_uuid", {"count": numbers[0] if numbers else 1}, 0.92)
     notation = re.search(r"\b(\d*)d(\d+)\b", question.lower)

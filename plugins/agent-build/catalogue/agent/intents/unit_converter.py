@@ -14,7 +14,7 @@ _NAME = re.compile(
     r"(?<![a-z0-9])(?:%s)s?(?![a-z0-9²³/])|%s" % ("|".join(map(re.escape, _LATIN)), "|".join(map(re.escape, _CHINESE))),
     re.IGNORECASE,
 )
-_MEASURE = re.compile(r"(?<![\w.])(-?\d+(?:,\d{3})*(?:\.\d+)?)\s*(?:个)?\s*(?=(%s))" % _NAME.pattern.replace("(?<![a-z0-9])", ""), re.IGNORECASE)
+_MEASURE = re.compile(r"(?<![A-Za-z0-9_.])(-?\d+(?:,\d{3})*(?:\.\d+)?)\s*(?:个)?\s*(?=(%s))" % _NAME.pattern.replace("(?<![a-z0-9])", ""), re.IGNORECASE)
 _DISPLAY = {"c": "°C", "f": "°F", "k": "K", "l": "L", "m3": "m³", "m2": "m²", "cm2": "cm²", "km2": "km²", "ft2": "ft²"}
 # Words that are units on paper but rarely in a sentence.
 _AMBIGUOUS = {"in", "d", "t", "b", "c", "f", "k", "h", "s", "st", "j", "li", "mu", "min", "节", "码", "年", "天", "周", "星期", "杯"}

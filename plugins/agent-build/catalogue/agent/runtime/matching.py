@@ -5,7 +5,7 @@ import difflib
 import re
 from typing import Dict, List, NamedTuple, Sequence
 
-from runtime.text import has_cjk, stem
+from runtime.text import has_cjk
 
 
 class Mention(NamedTuple):
@@ -66,10 +66,10 @@ def _word(word: str, last: bool) -> str:
 
 def _near_misses(text: str, names: Sequence[str]) -> List[Mention]:
     """Single words that are one typing error away from a one-word name ("aple", "peer" is not "pear")."""
-    roots: Dict[str, str] = {stem(name.lower()): name for name in names if re.fullmatch(r"[A-Za-z]{5,}|[A-Za-z]{4}", name)}
+    roots: Dict[str, str] = {name.lower().rstrip("s"): name for name in names if re.fullmatch(r"[A-Za-z]{4,}", name)}
     found = []
     for match in re.finditer(r"[A-Za-z]{4,}", text):
-        root = stem(match.group(0).lower())
+        root = match.group(0).lower().rstrip("s")
         close = difflib.get_close_matches(root, list(roots), n=1, cutoff=0.86)
         if close:
             found.append(Mention(roots[close[0]], match.start(), match.end()))

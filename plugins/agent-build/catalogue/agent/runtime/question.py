@@ -127,5 +127,5 @@ class Question:
 
     def numbers(self) -> List[float]:
         """All plain numbers of the message in order (thousands separators understood)."""
-        found = re.findall(r"(?<![\w.])-?\d{1,3}(?:,\d{3})+(?:\.\d+)?|(?<![\w.])-?\d+(?:\.\d+)?", self.plain)
+        found = re.findall(r"(?<![A-Za-z0-9_.])-?\d{1,3}(?:,\d{3})+(?:\.\d+)?|(?<![A-Za-z0-9_.])-?\d+(?:\.\d+)?", self.plain)
         return [float(number.replace(",", "")) for number in found]

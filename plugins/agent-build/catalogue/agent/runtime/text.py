@@ -15,6 +15,10 @@ STOP_WORDS = frozenset(
     those to us was we were what when where which who whom whose why will with would you your about much many""".split()
 )
 
+_ZH_STOP = re.compile(
+    "请问|你们|我们|他们|咱们|可以|能够|怎么样|怎么|怎样|什么时候|什么|如何|哪些|哪个|是否|一下|有没有|这个|那个|想要|需要|[吗呢吧啊的了是我你您他她它想要]"
+)
+
 _NUMBER_WORDS = {
     word: value
     for value, word in enumerate(
@@ -81,10 +85,9 @@ def tokens(text: str) -> List[str]:
         if token[0].isascii():
             if token not in STOP_WORDS:
                 found.append(stem(token))
-        elif len(token) == 1:
-            found.append(token)
-        else:
-            found.extend(token[i : i + 2] for i in range(len(token) - 1))
+            continue
+        for run in _ZH_STOP.split(token):
+            found.extend([run] if len(run) == 1 else [run[i : i + 2] for i in range(len(run) - 1)])
     return found
 
 

@@ -1,0 +1,59 @@
+"""Writes the `functions` part of every blueprint from the tool's own signatures and docstrings.
+
+Run it after changing a tool: `python3 catalogue/describe.py`. The catalogue's tests
+fail when a blueprint and its tool have drifted apart.
+"""
+import importlib
+import inspect
+import json
+import re
+import sys
+import typing
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "agent"))
+
+_NAMES = {str: "string", int: "integer", float: "number", bool: "boolean"}
+
+
+def _type_name(hint):
+    if hint in _NAMES:
+        return _NAMES[hint]
+    origin = typing.get_origin(hint)
+    if origin is list:
+        return "array of %s" % _type_name(typing.get_args(hint)[0])
+    if origin is typing.Union:
+        return _type_name(typing.get_args(hint)[0])
+    return "object"
+
+
+def functions_of(tool_id):
+    """Name, first line and parameters of each function that a tool offers."""
+    module = importlib.import_module("tools." + tool_id)
+    described = []
+    for name in module.__all__:
+        function = getattr(module, name)
+        hints = typing.get_type_hints(function)
+        parameters = [
+            {"name": p.name, "type": _type_name(hints[p.name]), "required": p.default is inspect.Parameter.empty}
+            for p in inspect.signature(function).parameters.values()
+        ]
+        described.append({"name": name, "summary": inspect.getdoc(function).splitlines()[0], "parameters": parameters})
+    return described
+
+
+def dump(blueprint):
+    """The one way a blueprint is written."""
+    text = json.dumps(blueprint, ensure_ascii=False, indent=2)
+    # Lists of words and flat objects stand on one line each.
+    text = re.sub(r"\[\s+(\"[^\[\]{}]*?\")\s+\]", lambda m: "[" + re.sub(r"\",\s+\"", '", "', m.group(1)) + "]", text)
+    text = re.sub(r"\{\s+(\"(?:name|language)\": [^{}\[\]]*?)\s+\}", lambda m: "{" + re.sub(r",\n\s+", ", ", m.group(1)) + "}", text)
+    return text + "\n"
+
+
+if __name__ == "__main__":
+    for path in sorted((HERE / "blueprints").glob("*.json")):
+        blueprint = json.loads(path.read_text(encoding="utf-8"))
+        blueprint["functions"] = functions_of(blueprint["id"])
+        path.write_text(dump(blueprint), encoding="utf-8")
