@@ -1,0 +1,136 @@
+//! Documents of the stages that make the agent.
+
+use nexus_plugin_api::payload::AgentManifest;
+use serde_json::Value;
+
+use super::{Doc, quoted};
+use crate::{
+    provider::answers::{AgentDesign, Architecture, RequirementsSpec, WorkflowPlan},
+    requirement::{data::DataSet, language::Language},
+    stages::records::{CodeRecord, ToolRecord},
+};
+
+const SAMPLE: usize = 20;
+
+pub(crate) fn plan(plan: &WorkflowPlan, model_id: &str) -> String {
+    let mut doc = Doc::new(plan.language, "Build plan", "构建计划");
+    doc.line(format!("\n{}\n", plan.summary));
+    doc.line(plan.language.pick(&format!("Content comes from `{model_id}`."), &format!("内容由 `{model_id}` 生成。")));
+    doc.heading("Stages", "阶段");
+    let header = if plan.language == Language::Zh { ["阶段", "目标", "产出"] } else { ["Stage", "Goal", "Deliverable"] };
+    doc.table(&header, plan.stages.iter().map(|s| vec![format!("`{}`", s.stage), s.goal.clone(), s.deliverable.clone()]));
+    doc.heading("Assumptions", "假设");
+    doc.bullets(&plan.assumptions);
+    doc.text
+}
+
+pub(crate) fn requirements(spec: &RequirementsSpec) -> String {
+    let mut doc = Doc::new(spec.language, "Requirements", "需求分析");
+    doc.line(format!("\n**{}**\n\n{}", super::cell_text(&spec.title), quoted(&spec.summary)));
+    doc.heading("Tasks", "任务");
+    doc.bullets(spec.tasks.iter().map(|task| format!("**{}** {}", task.id, super::cell_text(&task.text))));
+    if !spec.data.is_empty() {
+        doc.heading("Data found in the requirement", "需求中的数据");
+        for data in &spec.data {
+            doc.line(format!("### {} ({}, {})\n", super::cell_text(data.title()), data.kind(), data.len()));
+            sample(&mut doc, data);
+            doc.line("");
+        }
+    }
+    doc.heading("Qualities", "质量要求");
+    doc.bullets(&spec.qualities);
+    doc.heading("Acceptance", "验收标准");
+    doc.bullets(&spec.acceptance);
+    doc.text
+}
+
+fn sample(doc: &mut Doc, data: &DataSet) {
+    match data {
+        DataSet::Prices { items, .. } => {
+            doc.table(&["item", "price", "per"], items.iter().take(SAMPLE).map(|i| vec![i.name.clone(), format!("{} {}", i.amount, i.currency), i.per.clone()]));
+        }
+        DataSet::Table { columns, rows, .. } => {
+            let header: Vec<String> = columns.iter().map(|c| super::cell_text(&c.name)).collect();
+            let cell = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            doc.table(&header.iter().map(String::as_str).collect::<Vec<_>>(), rows.iter().take(SAMPLE).map(|row| row.iter().map(cell).collect()));
+        }
+        DataSet::Faq { pairs, .. } => doc.bullets(pairs.iter().take(SAMPLE).map(|p| format!("**{}** {}", super::cell_text(&p.question), super::cell_text(&p.answer)))),
+        DataSet::Notes { passages, .. } => doc.bullets(passages.iter().take(SAMPLE).map(|p| super::cell_text(p))),
+        DataSet::Categories { categories, .. } => doc.bullets(categories.iter().take(SAMPLE).map(|c| format!("**{}**: {}", super::cell_text(&c.name), super::cell_text(&c.words.join(", "))))),
+        DataSet::Rates { rates, .. } => doc.bullets(rates.iter().take(SAMPLE).map(|r| format!("1 {} = {} {}", r.from, r.rate, r.to))),
+    }
+    if data.len() > SAMPLE {
+        doc.line(format!("\n… {} more", data.len() - SAMPLE));
+    }
+}
+
+pub(crate) fn architecture(architecture: &Architecture, language: Language) -> String {
+    let mut doc = Doc::new(language, "Architecture", "系统架构");
+    doc.line(format!("\n{}", architecture.overview));
+    doc.heading("Diagram", "架构图");
+    doc.line(format!("```mermaid\n{}\n```", architecture.mermaid));
+    doc.heading("Components", "组成");
+    let header = if language == Language::Zh { ["组件", "作用", "位置"] } else { ["Component", "Role", "Place"] };
+    doc.table(&header, architecture.components.iter().map(|c| vec![c.name.clone(), c.role.clone(), c.place.clone()]));
+    doc.heading("The way of a question", "处理流程");
+    for (number, step) in architecture.flow.iter().enumerate() {
+        doc.line(format!("{}. {step}", number + 1));
+    }
+    doc.heading("Decisions", "设计决定");
+    doc.bullets(architecture.decisions.iter().map(|d| format!("{}: {}", d.decision, d.reason)));
+    doc.text
+}
+
+pub(crate) fn design(design: &AgentDesign) -> String {
+    let mut doc = Doc::new(design.language, "Agent design", "Agent 设计");
+    doc.line(format!("\n`{}` — {}\n\n{}", design.agent_name, super::cell_text(&design.display_name), design.description));
+    doc.heading("Tools and why", "工具及选择理由");
+    if design.general {
+        doc.line(design.language.pick("The requirement names nothing the catalogue knows; a general set was taken.\n", "需求没有提到目录认识的能力，采用通用工具集。\n"));
+    }
+    let header = if design.language == Language::Zh { ["工具", "BM25 得分", "匹配词", "数据"] } else { ["Tool", "BM25 score", "Matched words", "Data"] };
+    doc.table(&header, design.tools.iter().map(|c| vec![format!("`{}`", c.id), format!("{:.2}", c.score), c.matched.join(", "), c.data.clone().unwrap_or_default()]));
+    doc.heading("Example questions", "示例问题");
+    doc.bullets(design.examples.iter().map(|e| format!("{} → `{}`", super::cell_text(&e.question), e.tool)));
+    if !design.uncovered.is_empty() {
+        doc.heading("Not served", "未覆盖的需求");
+        doc.bullets(design.uncovered.iter().map(|u| format!("{}: {}", super::cell_text(&u.text), u.reason)));
+    }
+    doc.text
+}
+
+pub(crate) fn tools(tools: &[ToolRecord], language: Language) -> String {
+    let mut doc = Doc::new(language, "Tools", "工具开发");
+    for tool in tools {
+        doc.line(format!("\n## {} (`{}`)\n\n{}\n", tool.name.of(language), tool.id, tool.summary.of(language)));
+        for function in &tool.functions {
+            let parameters: Vec<String> = function.parameters.iter().map(|p| format!("{}: {}{}", p.name, p.kind, if p.required { "" } else { " (optional)" })).collect();
+            doc.line(format!("- `{}({})`: {}", function.name, parameters.join(", "), function.summary));
+        }
+        doc.line(format!("\n`{}`, `agent/intents/{}.py`, `agent/tests/test_{}.py`; {}", tool.code_path, tool.id, tool.id, tool.source));
+    }
+    doc.text
+}
+
+pub(crate) fn code(record: &CodeRecord, language: Language) -> String {
+    let mut doc = Doc::new(language, "Code", "代码开发");
+    doc.line(language.pick("\nThe agent's folder runs by itself: `python3 agent.py`.\n", "\n智能体文件夹可独立运行：`python3 agent.py`。\n"));
+    doc.bullets(record.files.iter().map(|file| format!("`{}/{file}`", record.agent_dir)));
+    doc.text
+}
+
+pub(crate) fn deployment(agent: &AgentManifest, requested: &Value, language: Language) -> String {
+    let mut doc = Doc::new(language, "Deployment", "部署");
+    doc.line(format!("\n`{}` {}\n", agent.agent_name, agent.version));
+    doc.bullets([
+        format!("{}: `{}`", language.pick("folder", "文件夹"), agent.agent_dir),
+        format!("{}: `{}`", language.pick("entry point", "入口"), agent.code_path),
+        format!("{}: AgentCore HTTP (`POST /invocations`, `GET /ping`)", language.pick("contract", "协议")),
+        format!("{}: {}", language.pick("requested deployment", "请求的部署方式"), if requested.is_null() { language.pick("none", "无").to_owned() } else { format!("`{}`", super::cell_text(&requested.to_string()).replace('`', "'")) }),
+    ]);
+    doc.line(language.pick(
+        "\nThe daemon hands this folder to a deploy handler when the project asks for it. By hand: `HOST=127.0.0.1 PORT=8080 python3 agent.py`.",
+        "\n项目要求部署时，守护进程会把该文件夹交给部署处理器。手动运行：`HOST=127.0.0.1 PORT=8080 python3 agent.py`。",
+    ));
+    doc.text
+}

@@ -1,0 +1,46 @@
+"""Compiles every Python file of the agent in the working directory, then runs its unit tests.
+
+Run by the build's manager stage as one process. Prints one line of JSON; the output of
+failing tests is part of it. Exit code 0 means that all is well.
+"""
+import io
+import json
+import pathlib
+import platform
+import sys
+import time
+import unittest
+
+root = pathlib.Path.cwd()
+sys.path.insert(0, str(root))
+started = time.monotonic()
+report = {"python": platform.python_version(), "compiled": 0, "tests": 0, "errors": []}
+
+if sys.version_info < (3, 9):
+    report["errors"].append({"where": "python", "output": "Python 3.9 or newer is needed, this is " + platform.python_version()})
+else:
+    for path in sorted(root.rglob("*.py")):
+        name = path.relative_to(root).as_posix()
+        try:
+            compile(path.read_bytes(), name, "exec", dont_inherit=True)
+            report["compiled"] += 1
+        except (SyntaxError, ValueError) as error:
+            report["errors"].append({"where": name, "output": "%s: %s" % (type(error).__name__, error)})
+    if not report["errors"]:
+        captured, real = io.StringIO(), sys.stdout
+        sys.stdout = sys.stderr = captured  # nothing a test prints may mix with the report
+        suite = unittest.defaultTestLoader.discover(str(root / "tests"), top_level_dir=str(root))
+        result = unittest.TextTestRunner(stream=captured, verbosity=0).run(suite)
+        sys.stdout = real
+        report["tests"] = result.testsRun
+        for test, output in result.failures + result.errors:
+            report["errors"].append({"where": str(test), "output": output})
+        for test in result.unexpectedSuccesses:
+            report["errors"].append({"where": str(test), "output": "succeeded unexpectedly"})
+        if not result.testsRun:
+            report["errors"].append({"where": "tests", "output": "no tests were found"})
+
+report["seconds"] = round(time.monotonic() - started, 3)
+sys.__stdout__.write(json.dumps(report, ensure_ascii=True) + "\n")
+sys.__stdout__.flush()
+sys.exit(1 if report["errors"] else 0)
