@@ -21,7 +21,7 @@ const ZH_STOP: &[&str] = &[
 ];
 
 /// English words stemmed, Chinese characters in pairs.
-pub struct Terms(Stemmer);
+pub(super) struct Terms(Stemmer);
 
 impl Default for Terms {
     fn default() -> Self {

@@ -61,6 +61,17 @@ const TASK_STARTS: &[&str] = &[
 ];
 const TASK_WORDS: &[&str] = &["agent", "assistant", "chatbot", "should be able", "智能体", "助手", "机器人", "代理"];
 
+/// Verbs that make a statement of fact when they follow a subject.
+const FACT_VERBS: &[&str] = &[
+    "is", "are", "was", "were", "has", "have", "had", "may", "must", "can", "cannot", "can't", "will", "would", "opens", "open", "closes",
+    "close", "costs", "cost", "contains", "includes", "weighs", "lies", "starts", "begins", "ends", "takes", "lasts", "belongs", "requires",
+    "applies", "apply", "offers", "offer", "gets", "get", "works", "lives", "means", "keeps", "isn't", "aren't", "expires", "accept", "accepts",
+];
+/// What Chinese sentences that set a task speak of.
+const ZH_TASK_WORDS: &[&str] = &[
+    "计算", "统计", "生成", "提取", "换算", "转换", "查询", "搜索", "分析", "抓取", "编码", "解码", "格式化", "总结", "概括", "回答", "识别", "翻译", "写",
+];
+
 /// Whether a sentence says what the agent shall do; otherwise it states a fact that the agent shall know.
 #[must_use]
 pub fn is_task(sentence: &str) -> bool {
@@ -70,8 +81,16 @@ pub fn is_task(sentence: &str) -> bool {
             start.chars().next().is_some_and(is_cjk) || !rest.chars().next().is_some_and(|c| c.is_alphanumeric())
         })
     });
-    let short = lower.split_whitespace().count() < 4 && lower.chars().filter(|c| is_cjk(*c)).count() < 6;
-    starts || short || TASK_WORDS.iter().any(|word| lower.contains(word))
+    if starts || TASK_WORDS.iter().any(|word| lower.contains(word)) {
+        return true;
+    }
+    let chinese = lower.chars().filter(|c| is_cjk(*c)).count();
+    let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric() && c != '\'').filter(|w| !w.is_empty()).collect();
+    if chinese > words.len() {
+        return chinese < 6 || ZH_TASK_WORDS.iter().any(|word| lower.contains(word));
+    }
+    // A sentence without a subject before its verb is an order: "Analyse CSV data."
+    words.len() < 4 || !words.iter().skip(1).any(|word| FACT_VERBS.contains(word))
 }
 
 #[cfg(test)]
@@ -89,6 +108,7 @@ mod tests {
     fn tasks_and_facts() {
         assert!(is_task("It should also convert kg to lb."));
         assert!(is_task("请做一个计算日期的助手"));
+        assert!(is_task("Analyse CSV data and query JSON documents"));
         assert!(!is_task("The museum is closed on Mondays and public holidays."));
         assert!(!is_task("Items bought online may be returned within 30 days."));
         assert!(!is_task("博物馆每周一闭馆，节假日照常开放。"));
