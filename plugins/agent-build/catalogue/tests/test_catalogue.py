@@ -79,6 +79,12 @@ class BlueprintTest(unittest.TestCase):
                 self.assertIn("return", function.__annotations__, name)
 
 
+class RuntimeTest(unittest.TestCase):
+    def test_every_module_can_be_imported(self):
+        for path in sorted((CATALOGUE / "agent" / "runtime").glob("[a-z]*.py")):
+            importlib.import_module("runtime." + path.stem)
+
+
 class RoutingTest(unittest.TestCase):
     def setUp(self):
         replaced = knowledge.replaced_by(*KNOWLEDGE)
@@ -156,6 +162,10 @@ class RoutingTest(unittest.TestCase):
         self.check(
             ("How many words are in: the cat and the dog", "text_statistics", "5 words"),
             ("and the sha1 of it?", "hash_text", "sha1: "),
+            ("Roll 2d6", "random_generator", "="),
+            ("again", "random_generator", "="),
+            ("How many words are in: the cat and the dog", "text_statistics", "5 words"),
+            ("sha1 of it", "hash_text", "sha1: "),
             ("in md5?", "hash_text", "md5: "),
             ("Encode hello in base64", "encode_text", "aGVsbG8="),
             ("decode it back", "encode_text", "hello"),

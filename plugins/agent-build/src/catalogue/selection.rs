@@ -61,17 +61,30 @@ struct Index<'a> {
     terms: Terms,
     /// Strong keywords of each blueprint: as terms for English, as text for Chinese.
     keywords: Vec<Vec<(String, Vec<String>)>>,
+    /// What the tools with data are about: such words bring in no other tool. With a price list at hand
+    /// "discounts" is no reason for a finance calculator.
+    served_terms: Vec<String>,
+    served_text: String,
 }
 
 impl<'a> Index<'a> {
-    fn new(blueprints: &'a [Blueprint]) -> Self {
+    fn new(blueprints: &'a [Blueprint], requirement: &Requirement) -> Self {
         let terms = Terms::default();
+        let has_data = |b: &&Blueprint| b.needs.as_deref().is_some_and(|kind| requirement.data_of(kind).is_some());
+        let mut served_terms = Vec::new();
+        let mut served_text = String::new();
+        for b in blueprints.iter().filter(has_data) {
+            served_terms.extend(terms.tokenize(&format!("{} {} {}", b.name.en, b.summary.en, b.keywords.en.join(" "))));
+            served_text.push_str(&format!("{} {} {} ", b.name.zh, b.summary.zh, b.keywords.zh.join(" ")));
+        }
         let all: Vec<Vec<(String, Vec<String>)>> = blueprints
             .iter()
             .map(|b| {
                 let english = b.keywords.en.iter().map(|k| (k.clone(), terms.tokenize(k)));
                 let chinese = b.keywords.zh.iter().map(|k| (k.to_lowercase(), Vec::new()));
-                english.filter(|(_, t)| !t.is_empty()).chain(chinese).collect()
+                // A phrase of which the stop words left one common word ("writing assistant") decides nothing.
+                let whole = |(text, t): &(String, Vec<String>)| t.len() > 1 || (t.len() == 1 && !text.contains(' '));
+                english.filter(whole).chain(chinese).collect()
             })
             .collect();
         let mut sharing: HashMap<(String, Vec<String>), usize> = HashMap::new();
@@ -99,7 +112,7 @@ impl<'a> Index<'a> {
             Document::new(id, contents)
         });
         let engine = SearchEngineBuilder::with_tokenizer_and_documents(Terms::default(), documents).build();
-        Self { blueprints, engine, terms, keywords }
+        Self { blueprints, engine, terms, keywords, served_terms, served_text }
     }
 
     /// The tools a clause asks for, with score and the keywords that decided.
@@ -112,12 +125,21 @@ impl<'a> Index<'a> {
             .into_iter()
             .filter_map(|hit| {
                 let at = usize::try_from(hit.document.id).ok()?;
-                let matched: Vec<String> = self.keywords.get(at)?.iter().filter(|(text, t)| if t.is_empty() { lower.contains(text.as_str()) } else { contains(&terms, t) }).map(|(text, _)| text.clone()).collect();
-                (!matched.is_empty()).then_some((self.blueprints.get(at)?, hit.score, matched))
+                let blueprint = self.blueprints.get(at)?;
+                let said = |(text, t): &&(String, Vec<String>)| if t.is_empty() { lower.contains(text.as_str()) } else { contains(&terms, t) };
+                let free = |keyword: &&(String, Vec<String>)| blueprint.needs.is_some() || !self.is_served(keyword);
+                let matched: Vec<String> = self.keywords.get(at)?.iter().filter(said).filter(free).map(|(text, _)| text.clone()).collect();
+                (!matched.is_empty()).then_some((blueprint, hit.score, matched))
             })
             .collect();
         let best = hits.iter().map(|(_, score, _)| *score).fold(0.0, f32::max);
         hits.into_iter().filter(|(_, score, _)| *score >= best * SHARE_OF_BEST).collect()
+    }
+}
+
+impl Index<'_> {
+    fn is_served(&self, (text, terms): &(String, Vec<String>)) -> bool {
+        if terms.is_empty() { self.served_text.contains(text.as_str()) } else { terms.iter().all(|t| self.served_terms.contains(t)) }
     }
 }
 
@@ -128,7 +150,7 @@ fn contains(terms: &[String], phrase: &[String]) -> bool {
 /// Chooses the tools for a requirement.
 #[must_use]
 pub fn select(catalogue: &Catalogue, requirement: &Requirement) -> Selection {
-    let index = Index::new(catalogue.blueprints());
+    let index = Index::new(catalogue.blueprints(), requirement);
     let mut chosen: BTreeMap<&str, Choice> = BTreeMap::new();
     let mut selection = Selection::default();
     for sentence in &requirement.tasks {

@@ -96,6 +96,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn any_text_can_be_read(text in "\\PC{0,400}") {
             let _ = Requirement::read(&text);

@@ -1,5 +1,5 @@
 //! Runs the nine stages as the daemon would, in a temporary folder, and talks to the agent that comes out.
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub)]
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 

@@ -34,7 +34,7 @@ def propose(question: Question) -> Optional[Proposal]:
     if (picks or shuffles) and len(options) > 1:
         return Proposal("shuffle_list" if shuffles else "pick_one", {"options": options}, 0.9)
     previous = question.previous("generate_password", "generate_uuid", "roll_dice", "random_number", "pick_one", "shuffle_list")
-    if previous and re.match(r"\s*(?:again|another|another one|one more|once more|再来一个|再来一次|再来|重来)\b?", question.lower):
+    if previous and re.match(r"\s*(?:again|another|another one|one more|once more|再来一个|再来一次|再来|重来)", question.lower):
         return Proposal(previous.function, previous.arguments, 0.95)
     return None
 

@@ -7,7 +7,7 @@ from typing import Optional
 from runtime.registry import Agent
 from runtime.text import has_cjk, language_of
 
-_GREETING = re.compile(r"^\s*(hi|hello|hey|good (morning|afternoon|evening)|你好|您好|嗨|早上好|下午好|晚上好)\b?[\s!！,.。~]*$", re.IGNORECASE)
+_GREETING = re.compile(r"^\s*(hi|hello|hey|good (morning|afternoon|evening)|你好|您好|嗨|早上好|下午好|晚上好)[\s!！,.。~]*$", re.IGNORECASE)
 _THANKS = re.compile(r"^\s*(thanks?( you)?( very much| a lot)?|cheers|谢谢你?|多谢|感谢)[\s!！,.。~]*$", re.IGNORECASE)
 _HELP = re.compile(
     r"^\s*(help( me)?|what (can|do) you do|what are you( able to do)?|who are you|how do (you|i use you)|what can i ask( you)?|"

@@ -13,6 +13,10 @@ def _pairs() -> List[Dict[str, str]]:
     return [pair for data in knowledge.of_kind("faq") for pair in data["pairs"]]
 
 
+def _bare(text: str) -> str:
+    return "".join(char for char in text.lower() if char.isalnum())
+
+
 def search_faq(question: str) -> List[Dict[str, Any]]:
     """Rank the known questions by how well they match: [{"question", "answer", "match"}], match 0 to 1."""
     pairs = _pairs()
@@ -20,6 +24,8 @@ def search_faq(question: str) -> List[Dict[str, Any]]:
     # The answer's words count too, for less: people ask about what the answer says.
     told = {hit.index: hit.coverage for hit in Ranker([pair["question"] + " " + pair["answer"] for pair in pairs]).search(question, limit=10)}
     matches = {hit.index: hit.coverage for hit in asked}
+    # Word for word the same question, even when it has no searchable word ("Why?").
+    matches.update({index: 1.0 for index, pair in enumerate(pairs) if _bare(pair["question"]) == _bare(question)})
     ranked = sorted(
         ({"question": pairs[index]["question"], "answer": pairs[index]["answer"],
           "match": round(max(matches.get(index, 0.0), 0.75 * told.get(index, 0.0)), 3)} for index in set(matches) | set(told)),
