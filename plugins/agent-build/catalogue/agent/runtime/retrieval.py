@@ -34,6 +34,9 @@ class Ranker:
 
     def _weight(self, term: str) -> float:
         containing = self._documents.get(term, 0)
+        if not containing:
+            # A word that no text knows says little about which text is meant; it must not outweigh those that do.
+            return 0.8 * math.log(1.0 + (len(self._counts) - 0.5) / 1.5)
         return math.log(1.0 + (len(self._counts) - containing + 0.5) / (containing + 0.5))
 
     def search(self, query: str, limit: int = 3) -> List[Hit]:

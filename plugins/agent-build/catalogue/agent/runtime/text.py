@@ -12,7 +12,8 @@ _TOKEN = re.compile(r"[a-z0-9]+(?:[.'][a-z0-9]+)*|[%s]+" % _CJK)
 STOP_WORDS = frozenset(
     """a an and any are as at be been but by can could did do does for from had has have how i if in into is it
     its me my of on or our please shall should so some tell than that the their them then there these they this
-    those to us was we were what when where which who whom whose why will with would you your about much many""".split()
+    those to us was we were what when where which who whom whose why will with would you your about much many
+    want like need know say get please there here just also really""".split()
 )
 
 _ZH_STOP = re.compile(
