@@ -1,1 +1,84 @@
-//! The embedded store.
+//! The embedded store and queue: one SQLite file, one writer thread with group commit, a pool of
+//! readers. Opened by [`SqliteStore::open`], which answers the store and the queue over the same file.
+//!
+//! `writer` runs every change; `readers` run the questions; `open` holds lock, pragmas, migrations
+//! and what a start settles; the other modules are the use cases of [`crate::store::Store`].
+
+mod agents;
+mod build;
+mod claim;
+mod control;
+mod delete;
+mod deploy;
+mod error;
+mod events;
+mod facade;
+mod housekeeping;
+mod lease;
+mod lists;
+mod lock;
+mod open;
+mod projects;
+mod readers;
+mod recover;
+mod rows;
+mod schema;
+mod sessions;
+mod stages;
+pub(crate) mod state;
+mod tasks;
+pub(crate) mod tx;
+pub(crate) mod writer;
+
+use std::{path::PathBuf, sync::Arc};
+
+pub use open::{OpenError, SqliteOptions};
+use tokio::sync::Notify;
+
+use crate::queue::QueueName;
+
+/// The embedded store. Cheap to share; the writer ends when it is closed or the last user is gone.
+pub struct SqliteStore {
+    inner: Arc<Inner>,
+}
+
+impl SqliteStore {
+    /// Transactions written to disk since the start.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.inner.writer.commits()
+    }
+
+    /// Rows that lists left out since the start because they could not be read.
+    #[must_use]
+    pub fn unreadable_rows(&self) -> u64 {
+        rows::unreadable()
+    }
+}
+
+/// What store and queue share.
+pub(crate) struct Inner {
+    pub(crate) writer: writer::Writer,
+    pub(crate) readers: readers::Readers,
+    pub(crate) arrivals: Arc<Arrivals>,
+    pub(crate) options: SqliteOptions,
+    pub(crate) path: PathBuf,
+}
+
+/// Rings when a queue has a message to receive: one bell per queue.
+#[derive(Default)]
+pub(crate) struct Arrivals {
+    bells: [Notify; 4],
+}
+
+impl Arrivals {
+    pub(crate) fn bell(&self, queue: QueueName) -> &Notify {
+        let [build, deploy, build_dead, deploy_dead] = &self.bells;
+        match queue {
+            QueueName::Build => build,
+            QueueName::Deploy => deploy,
+            QueueName::BuildDead => build_dead,
+            QueueName::DeployDead => deploy_dead,
+        }
+    }
+}

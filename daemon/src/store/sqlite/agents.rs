@@ -1,0 +1,172 @@
+//! Rows of agents: registered by the build that made them, changed by deployments and people.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::{Map, Value};
+
+use super::{
+    error::{illegal, not_found},
+    rows,
+    tasks::{self, NewTask},
+    tx::Tx,
+};
+use crate::{
+    domain::{
+        agent::{Agent, AgentStatus, Invocation, InvocationStatus, NewAgent},
+        event::{EventType, NewEvent},
+        ids::{AgentId, ProjectId, TaskId},
+        task::TaskType,
+        time::Timestamp,
+        transition::{self, AgentEvent},
+    },
+    queue::DeployMessage,
+    store::Result,
+};
+
+/// Writes the record of the agent that a build made. A build that runs again finds its own record:
+/// what it says is updated, when it came and how it was used stays.
+pub(crate) fn register(
+    tx: &mut Tx<'_>,
+    project: &ProjectId,
+    task: &tasks::Brief,
+    agent: &NewAgent,
+    deploy: bool,
+) -> Result<NewEvent> {
+    let status = if deploy { AgentStatus::Deploying } else { AgentStatus::Offline };
+    tx.sql(
+        "INSERT INTO nexus_agents (agent_id, project_id, agent_name, description, category, version, status,
+             deployment_type, capabilities, tools, prompt_path, code_path, created_at, updated_at, agent_dir,
+             deployment_config)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15)
+         ON CONFLICT (agent_id) DO UPDATE SET project_id = ?2, agent_name = ?3, description = ?4, category = ?5,
+             version = ?6, status = ?7, deployment_type = ?8, capabilities = ?9, tools = ?10, prompt_path = ?11,
+             code_path = ?12, updated_at = ?13, agent_dir = ?14, deployment_config = ?15, error_message = NULL",
+    )?
+    .execute(params![
+        agent.agent_id.as_str(),
+        project.as_str(),
+        agent.agent_name,
+        agent.description,
+        agent.category,
+        agent.version,
+        status.as_str(),
+        agent.deployment_type,
+        rows::list_json(&agent.capabilities)?,
+        rows::list_json(&agent.tools)?,
+        agent.prompt_path,
+        agent.code_path,
+        tx.now_text(),
+        agent.agent_dir,
+        rows::to_json_opt(agent.deployment_config.as_ref())?,
+    ])?;
+    if deploy {
+        let task_id = TaskId::generate();
+        let payload = DeployMessage {
+            task_id: Some(task_id.clone()),
+            project_id: project.clone(),
+            agent_id: agent.agent_id.clone(),
+            deployment_config: agent.deployment_config.clone().unwrap_or(Value::Null),
+        }
+        .to_body();
+        let new = NewTask {
+            task_id: &task_id,
+            task_type: TaskType::DeployAgent,
+            project_id: project,
+            project_key: task.project_key,
+            agent_id: Some(&agent.agent_id),
+            priority: task.priority,
+            payload,
+        };
+        tasks::insert(tx, &new)?;
+    }
+    Ok(event(tx.now(), &agent.agent_id, &agent.agent_name, status))
+}
+
+/// The `agent` event of a change.
+pub(crate) fn event(at: Timestamp, id: &AgentId, name: &str, status: AgentStatus) -> NewEvent {
+    let mut fields = Map::new();
+    fields.insert("agent_id".into(), id.as_str().into());
+    fields.insert("agent_name".into(), name.into());
+    fields.insert("status".into(), status.as_str().into());
+    NewEvent { kind: EventType::Agent, at, fields }
+}
+
+/// `Store::agent`.
+pub(crate) fn read(conn: &Connection, id: &AgentId) -> Result<Option<Agent>> {
+    let mut find =
+        conn.prepare_cached(&format!("SELECT {} FROM nexus_agents WHERE agent_id = ?1", rows::AGENT))?;
+    Ok(find.query_row([id.as_str()], rows::agent).optional()?)
+}
+
+/// Tells the project's stream of an agent's state; an agent without a project has no stream.
+pub(crate) fn tell(tx: &mut Tx<'_>, agent: &Agent, error: Option<&str>) -> Result<()> {
+    let Some(project) = &agent.project_id else { return Ok(()) };
+    if tx.hot(project)?.is_none() {
+        return Ok(());
+    }
+    let mut event = event(tx.now(), &agent.agent_id, &agent.agent_name, agent.status);
+    if let Some(error) = error {
+        event.fields.insert("error".into(), error.into());
+    }
+    tx.emit(project, vec![event])
+}
+
+/// The event of the agent machine that leads to a status.
+const fn towards(status: AgentStatus) -> AgentEvent {
+    match status {
+        AgentStatus::Building | AgentStatus::Deploying => AgentEvent::Deploy,
+        AgentStatus::Running => AgentEvent::Run,
+        AgentStatus::Offline => AgentEvent::TakeOffline,
+        AgentStatus::Error => AgentEvent::Fail,
+    }
+}
+
+/// `Store::set_agent_status`.
+pub(crate) fn set_status(
+    tx: &mut Tx<'_>,
+    id: &AgentId,
+    status: AgentStatus,
+    error: Option<&str>,
+) -> Result<Option<Agent>> {
+    let Some(mut agent) = read(tx.conn(), id)? else { return Ok(None) };
+    let next = transition::agent(agent.status, towards(status)).map_err(|e| illegal(&e))?;
+    if next != status {
+        let event = "building";
+        let state = agent.status.as_str();
+        return Err(illegal(&transition::IllegalTransition { machine: "agent", state, event }));
+    }
+    let error = error.filter(|_| next == AgentStatus::Error);
+    tx.sql("UPDATE nexus_agents SET status = ?2, error_message = ?3, updated_at = ?4 WHERE agent_id = ?1")?
+        .execute(params![id.as_str(), next.as_str(), error, tx.now_text()])?;
+    agent.status = next;
+    agent.error_message = error.map(str::to_owned);
+    agent.updated_at = tx.now();
+    tell(tx, &agent, error)?;
+    Ok(Some(agent))
+}
+
+/// `Store::record_invocation`.
+pub(crate) fn record_invocation(tx: &mut Tx<'_>, invocation: &Invocation) -> Result<()> {
+    let mut known = tx.sql("SELECT 1 FROM nexus_agents WHERE agent_id = ?1")?;
+    if !known.exists([invocation.agent_id.as_str()])? {
+        return Err(not_found("agent"));
+    }
+    rows::insert_invocation(tx, invocation)?;
+    let good = i64::from(invocation.status == InvocationStatus::Success);
+    // The mean moves by the new value's share; columns on the right are those before the change.
+    tx.sql(
+        "UPDATE nexus_agents SET
+             avg_duration_ms = avg_duration_ms + (?3 - avg_duration_ms) / (total_invocations + 1),
+             total_invocations = total_invocations + 1,
+             successful_invocations = successful_invocations + ?2,
+             failed_invocations = failed_invocations + 1 - ?2,
+             last_invoked_at = max(coalesce(last_invoked_at, ''), ?4)
+         WHERE agent_id = ?1",
+    )?
+    .execute(params![
+        invocation.agent_id.as_str(),
+        good,
+        rows::integer(invocation.duration_ms),
+        invocation.created_at.to_string()
+    ])?;
+    Ok(())
+}

@@ -1,0 +1,98 @@
+//! Removing projects and agents with all that belongs to them.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{agents, control, events, projects, rows, sessions, stages, state::Effect, tx::Tx};
+use crate::{
+    domain::ids::{AgentId, ProjectId, TaskId},
+    store::{DeletedAgent, DeletedProject, Result},
+};
+
+/// `Store::delete_project`.
+pub(crate) fn project(tx: &mut Tx<'_>, id: &ProjectId, with_agents: bool) -> Result<Option<DeletedProject>> {
+    let Some(fence) = projects::fence(tx, id)? else { return Ok(None) };
+    let Some(hot) = tx.hot(id)? else { return Ok(None) };
+    let mut deleted = DeletedProject::default();
+    if control::is_open(fence.state.status) {
+        deleted.open_task = fence.task_id.clone();
+    }
+    let tasks: Vec<TaskId> = {
+        let mut find = tx.sql("SELECT task_id FROM nexus_tasks WHERE project_key = ?1")?;
+        let found = find.query_map([fence.key], |row| rows::word(row, 0))?;
+        found.collect::<rusqlite::Result<_>>()?
+    };
+    let agents: Vec<AgentId> = {
+        let mut find = tx.sql("SELECT agent_id FROM nexus_agents WHERE project_id = ?1")?;
+        let found = find.query_map([id.as_str()], |row| rows::word(row, 0))?;
+        found.collect::<rusqlite::Result<_>>()?
+    };
+    for task in tasks {
+        tx.withdraw_message(&task)?;
+        // Its dead letters: they speak of nothing any more.
+        for key in tx.state.mail.dead_of(&task) {
+            tx.delete_message(key)?;
+        }
+        tx.at_commit(Effect::Unleased(task));
+    }
+    tx.sql("DELETE FROM nexus_tasks WHERE project_key = ?1")?.execute([fence.key])?;
+    let (low, high) = stages::key_range(fence.key);
+    tx.sql("DELETE FROM nexus_stages WHERE stage_key BETWEEN ?1 AND ?2")?.execute([low, high])?;
+    let (low, high) = events::key_range(fence.key);
+    tx.sql("DELETE FROM project_events WHERE event_key BETWEEN ?1 AND ?2")?.execute([low, high])?;
+    tx.sql("DELETE FROM project_texts WHERE project_key = ?1")?.execute([fence.key])?;
+    tx.sql("DELETE FROM nexus_projects WHERE project_key = ?1")?.execute([fence.key])?;
+    tx.state.forget_hot(id);
+    tx.announce_end(id, hot.seq + 1, "deleted");
+    for agent in agents {
+        if with_agents {
+            deleted.agents.extend(self::agent(tx, &agent)?.map(|gone| gone.agent));
+        } else {
+            tx.sql("UPDATE nexus_agents SET project_id = NULL, updated_at = ?2 WHERE agent_id = ?1")?
+                .execute(params![agent.as_str(), tx.now_text()])?;
+        }
+    }
+    Ok(Some(deleted))
+}
+
+/// `Store::delete_agent`.
+pub(crate) fn agent(tx: &mut Tx<'_>, id: &AgentId) -> Result<Option<DeletedAgent>> {
+    let Some(agent) = agents::read(tx.conn(), id)? else { return Ok(None) };
+    let keys: Vec<i64> = {
+        let mut find = tx.sql("SELECT session_key FROM nexus_sessions WHERE agent_id = ?1")?;
+        let found = find.query_map([id.as_str()], |row| row.get(0))?;
+        found.collect::<rusqlite::Result<_>>()?
+    };
+    let mut gone = DeletedAgent { agent, sessions: keys.len() as u64, messages: 0, invocations: 0 };
+    for key in keys {
+        gone.messages += sessions::delete_by_key(tx, key)?;
+    }
+    gone.invocations = tx.sql("DELETE FROM nexus_invocations WHERE agent_id = ?1")?.execute([id.as_str()])? as u64;
+    tx.sql("DELETE FROM nexus_agents WHERE agent_id = ?1")?.execute([id.as_str()])?;
+    end_deployments(tx, &gone.agent.project_id, id)?;
+    Ok(Some(gone))
+}
+
+/// Deploy tasks of an agent that is gone have nothing to do.
+fn end_deployments(tx: &mut Tx<'_>, project: &Option<ProjectId>, agent: &AgentId) -> Result<()> {
+    let Some(project) = project else { return Ok(()) };
+    let mut find = tx.sql("SELECT project_key FROM nexus_projects WHERE project_id = ?1")?;
+    let Some(key) = find.query_row([project.as_str()], |row| row.get::<_, i64>(0)).optional()? else {
+        return Ok(());
+    };
+    let open: Vec<TaskId> = {
+        let mut find = tx.sql(
+            "SELECT task_id FROM nexus_tasks
+             WHERE project_key = ?1 AND agent_id = ?2 AND status IN ('pending', 'queued', 'running')",
+        )?;
+        let found = find.query_map(params![key, agent.as_str()], |row| rows::word(row, 0))?;
+        found.collect::<rusqlite::Result<_>>()?
+    };
+    for id in open {
+        if let Some(task) = super::tasks::brief(tx, &id)? {
+            let cancel = crate::domain::transition::TaskEvent::Cancel;
+            super::tasks::finish(tx, &id, &task, cancel, Some("the agent was deleted"), None)?;
+        }
+        tx.withdraw_message(&id)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! From SQLite's errors to the store's: a kind that callers act on, a text without SQL or path.
+
+use rusqlite::{Error, ErrorCode};
+
+use crate::store::{StoreError, StoreErrorKind as Kind};
+
+impl From<Error> for StoreError {
+    fn from(error: Error) -> Self {
+        let (kind, text) = match &error {
+            Error::SqliteFailure(e, _) => match e.code {
+                ErrorCode::DiskFull => (Kind::Unavailable, "the disk is full: free some space, then try again"),
+                ErrorCode::ReadOnly => (Kind::Unavailable, "the store cannot be written: its file is read-only"),
+                ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => (Kind::Corrupt, "the store's file is damaged"),
+                ErrorCode::ConstraintViolation => (Kind::Conflict, "it exists already"),
+                ErrorCode::TooBig => (Kind::Invalid, "it is too large to be stored"),
+                _ => (Kind::Unavailable, "the store is not available"),
+            },
+            Error::FromSqlConversionFailure(..)
+            | Error::InvalidColumnType(..)
+            | Error::IntegralValueOutOfRange(..)
+            | Error::Utf8Error(..) => (Kind::Corrupt, "a stored row cannot be read"),
+            Error::QueryReturnedNoRows => (Kind::NotFound, "it does not exist"),
+            _ => (Kind::Unavailable, "the store is not available"),
+        };
+        Self::new(kind, text).because(error)
+    }
+}
+
+impl From<serde_json::Error> for StoreError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::new(Kind::Corrupt, "a stored value cannot be read").because(error)
+    }
+}
+
+/// The store is closed or its writer is gone.
+pub(crate) fn closed() -> StoreError {
+    StoreError::new(Kind::Unavailable, "the store is closed")
+}
+
+/// The lease is no longer held.
+pub(crate) fn fenced() -> StoreError {
+    StoreError::new(Kind::Fenced, "the lease of this build is no longer held")
+}
+
+/// The thing is not there.
+pub(crate) fn not_found(what: &str) -> StoreError {
+    StoreError::new(Kind::NotFound, format!("this {what} does not exist"))
+}
+
+/// The state does not allow it.
+pub(crate) fn illegal(error: &crate::domain::transition::IllegalTransition) -> StoreError {
+    StoreError::new(Kind::Illegal, error.to_string())
+}
+
+/// The request itself is wrong.
+pub(crate) fn invalid(text: impl Into<String>) -> StoreError {
+    StoreError::new(Kind::Invalid, text)
+}

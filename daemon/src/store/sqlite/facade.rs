@@ -1,0 +1,253 @@
+//! [`Store`] over the writer and the readers: every method is one request to either.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use super::{
+    SqliteStore, agents, build, claim, control, delete, deploy, events, housekeeping, lease, lists, projects, schema,
+    sessions, tasks, writer::Mode,
+};
+use crate::{
+    domain::{
+        agent::{Agent, AgentStatus, Invocation},
+        control::{ControlApplied, ControlRequest},
+        event::{NewEvent, ProjectEvent},
+        failure::ErrorInfo,
+        ids::{AgentId, ProjectId, SessionId, TaskId},
+        project::{Project, ProjectSummary},
+        session::{Message, Session},
+        stage::Stage,
+        task::{Lease, Task},
+        time::Timestamp,
+        workflow::Workflows,
+    },
+    queue::Receipt,
+    store::{
+        AgentFilter, BuildProgress, BuildStep, Claim, ClaimBuild, DeletedAgent, DeletedProject, DeployClaim, DeployEnd,
+        LeaseState, MessageRange, NewMessage, NewProject, Page, PageRequest, ProjectDetail, ProjectFilter, Result,
+        StageRetry, Store, StoreCounts, StrandedTask, TaskFilter,
+    },
+};
+
+/// Runs on the writer; answered when durable.
+macro_rules! write {
+    ($self:ident, $act:expr) => {
+        write!($self, Durable, $act)
+    };
+    ($self:ident, $mode:ident, $act:expr) => {
+        $self.inner.writer.call(Mode::$mode, $act).await
+    };
+}
+
+/// Runs on a reader.
+macro_rules! ask {
+    ($self:ident, $ask:expr) => {
+        $self.inner.readers.ask($ask).await
+    };
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn create_project(&self, new: NewProject) -> Result<()> {
+        write!(self, move |tx| projects::create(tx, &new))
+    }
+
+    async fn project(&self, id: &ProjectId) -> Result<Option<Project>> {
+        let id = id.clone();
+        ask!(self, move |conn| projects::read(conn, &id))
+    }
+
+    async fn project_detail(&self, id: &ProjectId) -> Result<Option<ProjectDetail>> {
+        let id = id.clone();
+        ask!(self, move |conn| projects::detail(conn, &id))
+    }
+
+    async fn list_projects(&self, filter: &ProjectFilter, page: &PageRequest) -> Result<Page<ProjectSummary>> {
+        let (filter, page) = (filter.clone(), page.clone());
+        ask!(self, move |conn| lists::projects(conn, &filter, &page))
+    }
+
+    async fn stages(&self, id: &ProjectId) -> Result<Vec<Stage>> {
+        let id = id.clone();
+        ask!(self, move |conn| projects::read_stages(conn, &id))
+    }
+
+    async fn delete_project(&self, id: &ProjectId, with_agents: bool) -> Result<Option<DeletedProject>> {
+        let id = id.clone();
+        write!(self, move |tx| delete::project(tx, &id, with_agents))
+    }
+
+    async fn claim_build(&self, claim: ClaimBuild, workflows: Arc<Workflows>) -> Result<Claim> {
+        write!(self, move |tx| claim::claim(tx, &claim, &workflows))
+    }
+
+    async fn advance_build(&self, lease: &Lease, step: BuildStep) -> Result<BuildProgress> {
+        let lease = lease.clone();
+        write!(self, move |tx| build::advance(tx, &lease, &step))
+    }
+
+    async fn retry_stage(&self, lease: &Lease, retry: StageRetry) -> Result<u32> {
+        let lease = lease.clone();
+        write!(self, move |tx| build::retry(tx, &lease, &retry))
+    }
+
+    async fn extend_leases(&self, leases: &[Lease], until: Timestamp) -> Result<Vec<LeaseState>> {
+        let leases = leases.to_vec();
+        write!(self, Peek, move |tx| lease::extend(tx, &leases, until))
+    }
+
+    async fn release_lease(&self, lease: &Lease, receipt: Option<&Receipt>) -> Result<()> {
+        let (lease, receipt) = (lease.clone(), receipt.cloned());
+        write!(self, move |tx| lease::release(tx, &lease, receipt.as_ref()))
+    }
+
+    async fn fail_task(&self, task: &TaskId, reason: ErrorInfo) -> Result<()> {
+        let task = task.clone();
+        write!(self, move |tx| claim::fail_task(tx, &task, &reason))
+    }
+
+    async fn stranded_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>> {
+        write!(self, Peek, move |tx| lease::stranded(tx, now, limit))
+    }
+
+    async fn requeue_task(&self, task: &TaskId) -> Result<()> {
+        let task = task.clone();
+        write!(self, move |tx| lease::requeue(tx, &task))
+    }
+
+    async fn control(
+        &self,
+        id: &ProjectId,
+        request: ControlRequest,
+        workflows: Arc<Workflows>,
+    ) -> Result<ControlApplied> {
+        let id = id.clone();
+        write!(self, move |tx| control::apply(tx, &id, &request, &workflows))
+    }
+
+    async fn append_events(&self, project: &ProjectId, events: Vec<NewEvent>) -> Result<()> {
+        let project = project.clone();
+        write!(self, Deferred, move |tx| events::append(tx, &project, &events))
+    }
+
+    async fn events_after(&self, project: &ProjectId, after: u64, limit: usize) -> Result<Vec<ProjectEvent>> {
+        let project = project.clone();
+        ask!(self, move |conn| events::after(conn, &project, after, limit))
+    }
+
+    async fn task(&self, id: &TaskId) -> Result<Option<Task>> {
+        let id = id.clone();
+        ask!(self, move |conn| tasks::read(conn, &id))
+    }
+
+    async fn list_tasks(&self, filter: &TaskFilter, page: &PageRequest) -> Result<Page<Task>> {
+        let (filter, page) = (filter.clone(), page.clone());
+        ask!(self, move |conn| lists::tasks(conn, &filter, &page))
+    }
+
+    async fn claim_deploy(&self, claim: ClaimBuild) -> Result<DeployClaim> {
+        write!(self, move |tx| deploy::claim(tx, &claim))
+    }
+
+    async fn finish_deploy(&self, lease: &Lease, end: DeployEnd) -> Result<()> {
+        let lease = lease.clone();
+        write!(self, move |tx| deploy::finish(tx, &lease, &end))
+    }
+
+    async fn agent(&self, id: &AgentId) -> Result<Option<Agent>> {
+        let id = id.clone();
+        ask!(self, move |conn| agents::read(conn, &id))
+    }
+
+    async fn list_agents(&self, filter: &AgentFilter, page: &PageRequest) -> Result<Page<Agent>> {
+        let (filter, page) = (filter.clone(), page.clone());
+        ask!(self, move |conn| lists::agents(conn, &filter, &page))
+    }
+
+    async fn set_agent_status(
+        &self,
+        id: &AgentId,
+        status: AgentStatus,
+        error: Option<String>,
+    ) -> Result<Option<Agent>> {
+        let id = id.clone();
+        write!(self, move |tx| agents::set_status(tx, &id, status, error.as_deref()))
+    }
+
+    async fn delete_agent(&self, id: &AgentId) -> Result<Option<DeletedAgent>> {
+        let id = id.clone();
+        write!(self, move |tx| delete::agent(tx, &id))
+    }
+
+    async fn record_invocation(&self, invocation: Invocation) -> Result<()> {
+        write!(self, move |tx| agents::record_invocation(tx, &invocation))
+    }
+
+    async fn create_session(&self, session: Session) -> Result<()> {
+        write!(self, move |tx| sessions::create(tx, &session))
+    }
+
+    async fn session(&self, id: &SessionId) -> Result<Option<Session>> {
+        let id = id.clone();
+        ask!(self, move |conn| sessions::read(conn, &id))
+    }
+
+    async fn list_sessions(&self, agent: &AgentId, limit: usize) -> Result<Vec<Session>> {
+        let agent = agent.clone();
+        ask!(self, move |conn| sessions::list(conn, &agent, limit))
+    }
+
+    async fn delete_session(&self, id: &SessionId) -> Result<Option<u64>> {
+        let id = id.clone();
+        write!(self, move |tx| sessions::delete(tx, &id))
+    }
+
+    async fn append_message(&self, message: NewMessage) -> Result<Message> {
+        write!(self, move |tx| sessions::append(tx, &message))
+    }
+
+    async fn messages(&self, session: &SessionId, range: &MessageRange) -> Result<Vec<Message>> {
+        let (session, range) = (session.clone(), range.clone());
+        ask!(self, move |conn| sessions::messages(conn, &session, &range))
+    }
+
+    async fn ping(&self) -> Result<()> {
+        write!(self, Loose, housekeeping::ping)
+    }
+
+    async fn counts(&self) -> Result<StoreCounts> {
+        ask!(self, housekeeping::counts)
+    }
+
+    async fn clean(&self, older_than: Duration) -> Result<u64> {
+        let options = self.inner.options.clone();
+        let expired = write!(self, move |tx| housekeeping::expire_messages(tx, &options))?;
+        let mut cleaned = expired;
+        loop {
+            // In small bites, so that builds go on between them.
+            let bite = write!(self, move |tx| housekeeping::clean_events(tx, older_than))?;
+            cleaned += bite;
+            if bite == 0 {
+                return Ok(cleaned);
+            }
+        }
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.inner.readers.close();
+        self.inner.writer.close().await;
+        Ok(())
+    }
+
+    fn describe(&self) -> Value {
+        json!({
+            "kind": "sqlite",
+            "file": self.inner.path,
+            "schema_version": schema::VERSION,
+            "commits": self.commits(),
+            "unreadable_rows": self.unreadable_rows(),
+        })
+    }
+}

@@ -1,0 +1,216 @@
+//! Opening the file: lock, pragmas, schema, what a start settles, then the threads.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags, ffi::ErrorCode};
+
+use super::{
+    Arrivals, Inner, SqliteStore,
+    lock::{FileLock, LockError},
+    readers::Readers,
+    recover, schema,
+    state::State,
+    writer::Writer,
+};
+use crate::{
+    domain::time::Timestamp,
+    queue::sqlite::SqliteQueue,
+    store::{EventSink, StoreError},
+};
+
+/// How the embedded store works.
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    /// Threads that answer questions; each starts when it is first needed.
+    pub readers: usize,
+    /// Requests in one transaction.
+    pub max_batch: usize,
+    /// Receives after which a message goes to the dead letters.
+    pub max_receive_count: u32,
+    /// How long a received build message stays hidden unless extended.
+    pub build_visibility: Duration,
+    /// Likewise for deploy messages and dead letters.
+    pub deploy_visibility: Duration,
+    /// How long a build message may wait.
+    pub build_retention: Duration,
+    /// How long a deploy message may wait.
+    pub deploy_retention: Duration,
+    /// How long dead letters are kept.
+    pub dead_retention: Duration,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        const DAY: Duration = Duration::from_secs(86_400);
+        Self {
+            readers: 4,
+            max_batch: 256,
+            max_receive_count: 3,
+            build_visibility: Duration::from_secs(60),
+            deploy_visibility: Duration::from_secs(60),
+            build_retention: DAY * 7,
+            deploy_retention: DAY * 3,
+            dead_retention: DAY * 14,
+        }
+    }
+}
+
+/// Why the file could not be opened, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another daemon has it.
+    #[error(
+        "{} is in use by another daemon{}: stop that one, or give this one a file of its own",
+        .path.display(),
+        if .holder.is_empty() { String::new() } else { format!(" (process {})", .holder) }
+    )]
+    InUse {
+        /// The file.
+        path: PathBuf,
+        /// The other's process id, when known.
+        holder: String,
+    },
+    /// Written by a later version.
+    #[error(
+        "{} has schema version {found}, and this daemon knows up to {known}: \
+         start a newer nexusd, or restore the backup made before the upgrade",
+        .path.display()
+    )]
+    NewerSchema {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The newest known.
+        known: i64,
+    },
+    /// Not a database, or a damaged one.
+    #[error(
+        "{} is damaged or no database of nexusd: move it away to start afresh, \
+         or recover it with `sqlite3 FILE .recover`",
+        .path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// Cannot be written.
+    #[error("{} cannot be written: check owner and mode of the file and of its folder", .path.display())]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+        /// What was tried.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// No room left.
+    #[error("no space is left for {}: free some, then start again", .path.display())]
+    DiskFull {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// Anything else.
+    #[error("{} cannot be opened: check that its folder exists and may be written", .path.display())]
+    Failed {
+        /// The file.
+        path: PathBuf,
+        /// What happened.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl OpenError {
+    fn from_sqlite(path: &Path, source: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        match source.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Damaged { path, source },
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+                Self::ReadOnly { path, source: Box::new(source) }
+            }
+            Some(ErrorCode::DiskFull) => Self::DiskFull { path, source },
+            _ => Self::Failed { path, source: Box::new(source) },
+        }
+    }
+
+    fn from_io(path: &Path, source: std::io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+                Self::ReadOnly { path, source: Box::new(source) }
+            }
+            _ => Self::Failed { path, source: Box::new(source) },
+        }
+    }
+}
+
+impl SqliteStore {
+    /// Opens or makes the file at `path`. Blocking: call it at start-up or from a blocking thread.
+    ///
+    /// Under the lock nobody else lives, so the start settles what the last process left: every
+    /// message is visible, every lease free.
+    ///
+    /// # Errors
+    /// [`OpenError`], each with what to do about it.
+    pub fn open(
+        path: impl AsRef<Path>,
+        options: SqliteOptions,
+        sink: Arc<dyn EventSink>,
+    ) -> Result<(Arc<Self>, Arc<SqliteQueue>), OpenError> {
+        let path = path.as_ref();
+        let lock = FileLock::take(path).map_err(|error| match error {
+            LockError::Held(holder) => OpenError::InUse { path: path.to_owned(), holder },
+            LockError::Io(error) => OpenError::from_io(path, error),
+        })?;
+        let sqlite = |error| OpenError::from_sqlite(path, error);
+        let mut conn = connect(path, false).map_err(sqlite)?;
+        let found = schema::version(&conn).map_err(sqlite)?;
+        if found > schema::VERSION {
+            return Err(OpenError::NewerSchema { path: path.to_owned(), found, known: schema::VERSION });
+        }
+        schema::migrate(&mut conn).map_err(sqlite)?;
+        let mail = recover::settle(&mut conn, &options, Timestamp::now())
+            .map_err(|error: StoreError| OpenError::Failed { path: path.to_owned(), source: Box::new(error) })?;
+        let state = State::new(mail, options.max_receive_count);
+        let arrivals = Arc::new(Arrivals::default());
+        let writer = Writer::start(conn, state, options.max_batch, sink, Arc::clone(&arrivals), lock)
+            .map_err(|error| OpenError::from_io(path, error))?;
+        let readers = Readers::new(path.to_owned(), options.readers);
+        let inner = Arc::new(Inner { writer, readers, arrivals, options, path: path.to_owned() });
+        let queue = SqliteQueue::new(Arc::clone(&inner));
+        Ok((Arc::new(Self { inner }), Arc::new(queue)))
+    }
+}
+
+/// A connection with the store's settings.
+pub(crate) fn connect(path: &Path, read_only: bool) -> rusqlite::Result<Connection> {
+    let access = if read_only {
+        OpenFlags::SQLITE_OPEN_READ_ONLY
+    } else {
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
+    };
+    // No mutex: a connection stays on its thread.
+    let conn = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    conn.busy_timeout(Duration::from_secs(5))?;
+    conn.set_prepared_statement_cache_capacity(if read_only { 32 } else { 128 });
+    if read_only {
+        conn.execute_batch("PRAGMA cache_size = -2000; PRAGMA query_only = ON;")?;
+    } else {
+        // `wal_autocheckpoint` is a safety net: the writer moves the log itself, between batches.
+        conn.execute_batch(
+            "PRAGMA journal_mode = WAL;
+             PRAGMA synchronous = FULL;
+             PRAGMA cache_size = -16000;
+             PRAGMA temp_store = MEMORY;
+             PRAGMA wal_autocheckpoint = 16000;
+             PRAGMA journal_size_limit = 67108864;",
+        )?;
+    }
+    Ok(conn)
+}

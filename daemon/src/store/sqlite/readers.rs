@@ -1,0 +1,154 @@
+//! The readers: threads with a connection each that answer questions, so that no question waits for a
+//! write and none blocks the runtime. A thread starts when all others are busy.
+
+use std::{
+    collections::VecDeque,
+    path::PathBuf,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+};
+
+use rusqlite::Connection;
+use tokio::sync::{Semaphore, oneshot};
+
+use super::{error::closed, open::connect};
+use crate::store::{Result, StoreError};
+
+/// Questions that may wait; further callers wait before they are let in.
+const ROOM: usize = 1024;
+
+type Question = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// See the module.
+pub(crate) struct Readers {
+    shared: Arc<Shared>,
+    room: Semaphore,
+}
+
+struct Shared {
+    path: PathBuf,
+    limit: usize,
+    desk: Mutex<Desk>,
+    bell: Condvar,
+}
+
+#[derive(Default)]
+struct Desk {
+    waiting: VecDeque<Question>,
+    threads: usize,
+    idle: usize,
+    closed: bool,
+}
+
+impl Readers {
+    pub(crate) fn new(path: PathBuf, limit: usize) -> Self {
+        let shared = Shared { path, limit: limit.max(1), desk: Mutex::default(), bell: Condvar::new() };
+        Self { shared: Arc::new(shared), room: Semaphore::new(ROOM) }
+    }
+
+    /// Runs `ask` on a reader. Everything it reads is of one moment.
+    pub(crate) async fn ask<T, F>(&self, ask: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        let _permit = self.room.acquire().await.map_err(|_| closed())?;
+        let (reply, answer) = oneshot::channel();
+        let question: Question = Box::new(move |conn| {
+            if !reply.is_closed() {
+                let _gone = reply.send(in_one_moment(conn, ask));
+            }
+        });
+        self.shared.put(question)?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    /// Ends the threads when what waits is answered. Later questions fail.
+    pub(crate) fn close(&self) {
+        self.shared.desk().closed = true;
+        self.shared.bell.notify_all();
+    }
+}
+
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn in_one_moment<T>(conn: &mut Connection, ask: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    let tx = conn.transaction()?;
+    let answer = ask(&tx);
+    drop(tx);
+    answer
+}
+
+impl Shared {
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(self: &Arc<Self>, question: Question) -> Result<()> {
+        let mut desk = self.desk();
+        if desk.closed {
+            return Err(closed());
+        }
+        desk.waiting.push_back(question);
+        if desk.idle >= desk.waiting.len() || desk.threads >= self.limit {
+            self.bell.notify_one();
+            return Ok(());
+        }
+        let shared = Arc::clone(self);
+        let started =
+            std::thread::Builder::new().name("store-reader".into()).spawn(move || shared.serve());
+        match started {
+            Ok(_) => desk.threads += 1,
+            Err(error) if desk.threads == 0 => {
+                desk.waiting.pop_back();
+                return Err(StoreError::from_thread(error));
+            }
+            Err(_) => {}
+        }
+        Ok(())
+    }
+
+    fn serve(&self) {
+        let mut conn: Option<Connection> = None;
+        loop {
+            let question = {
+                let mut desk = self.desk();
+                loop {
+                    if let Some(question) = desk.waiting.pop_front() {
+                        break question;
+                    }
+                    if desk.closed {
+                        desk.threads -= 1;
+                        return;
+                    }
+                    desk.idle += 1;
+                    desk = self.bell.wait(desk).unwrap_or_else(PoisonError::into_inner);
+                    desk.idle -= 1;
+                }
+            };
+            let opened = match conn.take() {
+                Some(conn) => Ok(conn),
+                None => connect(&self.path, true),
+            };
+            match opened {
+                Ok(mut open) => {
+                    // A question that panics costs its own answer, not the thread.
+                    let asked = std::panic::AssertUnwindSafe(|| question(&mut open));
+                    if std::panic::catch_unwind(asked).is_ok() {
+                        conn = Some(open);
+                    }
+                }
+                Err(error) => tracing::error!(%error, "a reader of the store cannot open its file"),
+            }
+        }
+    }
+}
+
+impl StoreError {
+    fn from_thread(error: std::io::Error) -> Self {
+        Self::new(crate::store::StoreErrorKind::Unavailable, "the store has no thread left").because(error)
+    }
+}

@@ -1,0 +1,122 @@
+//! What the writer keeps in memory. The file lock makes this process the only one, so visibility of
+//! messages and ends of leases need no rows: a start after a crash makes everything visible and free
+//! anyway. The rows stay the authority on who holds a lease; this only says until when.
+
+use std::collections::HashMap;
+
+use crate::{
+    domain::{
+        ids::{ProjectId, TaskId},
+        time::Timestamp,
+    },
+    queue::sqlite::mailbox::{Letter, Mailboxes},
+    queue::QueueName,
+};
+
+/// More cached projects than this are forgotten together.
+const HOT_LIMIT: usize = 50_000;
+
+/// Memory of the writer.
+pub(crate) struct State {
+    pub(crate) mail: Mailboxes,
+    /// Ends of held leases.
+    pub(crate) leases: HashMap<TaskId, Timestamp>,
+    hot: HashMap<ProjectId, Hot>,
+    pub(crate) ulids: ulid::Generator,
+    pub(crate) max_receive_count: u32,
+}
+
+/// What a project's next write needs to find its rows.
+#[derive(Clone, Copy)]
+pub(crate) struct Hot {
+    /// `project_key`.
+    pub(crate) key: i64,
+    /// Last number given to an event.
+    pub(crate) seq: u64,
+}
+
+/// A change of memory that happens when the transaction is committed.
+pub(crate) enum Effect {
+    /// A message was written.
+    Sent(i64, Letter),
+    /// A message was deleted.
+    Gone(i64),
+    /// A message is to come again at once.
+    Show(i64),
+    /// A message was handed back unused: visible at once, and the receive does not count.
+    HandedBack(i64),
+    /// A message went to another queue.
+    Moved(i64, QueueName),
+    /// A lease was taken.
+    Leased(TaskId, Timestamp),
+    /// A lease ended.
+    Unleased(TaskId),
+    /// A build made a step: earlier receives of its message count no more.
+    Progress(TaskId),
+}
+
+impl State {
+    pub(crate) fn new(mail: Mailboxes, max_receive_count: u32) -> Self {
+        Self { mail, leases: HashMap::new(), hot: HashMap::new(), ulids: ulid::Generator::new(), max_receive_count }
+    }
+
+    pub(crate) fn hot(&self, id: &ProjectId) -> Option<Hot> {
+        self.hot.get(id).copied()
+    }
+
+    pub(crate) fn set_hot(&mut self, id: &ProjectId, hot: Hot) {
+        if let Some(known) = self.hot.get_mut(id) {
+            *known = hot;
+            return;
+        }
+        if self.hot.len() >= HOT_LIMIT {
+            self.hot.clear();
+        }
+        self.hot.insert(id.clone(), hot);
+    }
+
+    pub(crate) fn forget_hot(&mut self, id: &ProjectId) {
+        self.hot.remove(id);
+    }
+
+    /// After a rollback nothing that was learnt in the transaction holds.
+    pub(crate) fn forget_all_hot(&mut self) {
+        self.hot.clear();
+    }
+
+    /// Applies `effect`; answers the queue that has something to receive now.
+    pub(crate) fn apply(&mut self, effect: Effect) -> Option<QueueName> {
+        match effect {
+            Effect::Sent(key, letter) => {
+                let queue = letter.queue;
+                self.mail.insert(key, letter);
+                Some(queue)
+            }
+            Effect::Gone(key) => {
+                self.mail.remove(key);
+                None
+            }
+            Effect::Show(key) => self.mail.show(key),
+            Effect::HandedBack(key) => {
+                self.mail.release(key, None, true);
+                self.mail.get(key).map(|letter| letter.queue)
+            }
+            Effect::Moved(key, to) => {
+                self.mail.move_to(key, to);
+                Some(to)
+            }
+            Effect::Leased(task, until) => {
+                self.leases.insert(task, until);
+                None
+            }
+            Effect::Unleased(task) => {
+                self.leases.remove(&task);
+                None
+            }
+            Effect::Progress(task) => {
+                self.mail.progress(&task);
+                None
+            }
+        }
+    }
+}

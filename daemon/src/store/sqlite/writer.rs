@@ -1,0 +1,409 @@
+//! The writer thread: the only one that changes the file.
+//!
+//! It takes what waits, up to a limit, into one transaction and answers after the commit; it never
+//! waits for more company. A *deferred* request is answered when it has run; its transaction stays
+//! open a few milliseconds for a durable request to share the commit with. A *peek* changes nothing
+//! in the file and is answered at once.
+//!
+//! Requests run without a savepoint, since nearly all of them check before they write. When one does
+//! fail after its first write, the whole transaction is rolled back and its requests run once more,
+//! each behind a savepoint: requests are therefore `FnMut`.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc::{self, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
+};
+
+use rusqlite::Connection;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use super::{
+    Arrivals,
+    error::closed,
+    state::{Effect, State},
+    tx::Tx,
+};
+use crate::{
+    domain::event::ProjectEvent,
+    store::{EventSink, Result, StoreError, StoreErrorKind},
+};
+
+/// How long a deferred request may wait for a durable one.
+const DEFER: Duration = Duration::from_millis(25);
+/// Requests that may wait; further callers wait before they are let in.
+const ROOM: usize = 4096;
+/// Changed rows after which the log is moved into the database: some 16 MB.
+const CHECKPOINT_ROWS: u64 = 12_000;
+
+/// When a request is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// After the commit.
+    Durable,
+    /// When it has run; done once more after a rollback.
+    Deferred,
+    /// When it has run; not repeated after a rollback.
+    Loose,
+    /// When it has run; changes nothing in the file.
+    Peek,
+}
+
+trait Job: Send {
+    fn mode(&self) -> Mode;
+    /// Runs the request; `false` when it failed.
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool;
+    /// Answers with the result of `run`, or with `failure`.
+    fn answer(&mut self, failure: Option<StoreError>);
+}
+
+struct Request<T, F> {
+    mode: Mode,
+    act: F,
+    result: Option<Result<T>>,
+    reply: Option<oneshot::Sender<Result<T>>>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl<T: Send, F: FnMut(&mut Tx<'_>) -> Result<T> + Send> Job for Request<T, F> {
+    fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
+        let result = (self.act)(tx);
+        let ok = result.is_ok();
+        self.result = Some(result);
+        ok
+    }
+
+    fn answer(&mut self, failure: Option<StoreError>) {
+        let result = self.result.take();
+        if let Some(reply) = self.reply.take() {
+            let answer = match failure {
+                // What the request itself found wrong is true whatever became of the commit.
+                Some(failure) => match result {
+                    Some(Err(own)) => Err(own),
+                    _ => Err(failure),
+                },
+                None => result.unwrap_or_else(|| Err(closed())),
+            };
+            let _gone = reply.send(answer);
+        }
+    }
+}
+
+enum Work {
+    Do(Box<dyn Job>),
+    Close(oneshot::Sender<()>),
+}
+
+/// The way to the writer thread.
+pub(crate) struct Writer {
+    work: mpsc::Sender<Work>,
+    room: Arc<Semaphore>,
+    commits: Arc<AtomicU64>,
+    closed: AtomicBool,
+}
+
+impl Writer {
+    /// Starts the thread. `keep` lives as long as it: the file lock.
+    pub(crate) fn start(
+        conn: Connection,
+        state: State,
+        max_batch: usize,
+        sink: Arc<dyn EventSink>,
+        arrivals: Arc<Arrivals>,
+        keep: impl Send + 'static,
+    ) -> std::io::Result<Self> {
+        let (work, inbox) = mpsc::channel();
+        let commits = Arc::new(AtomicU64::new(0));
+        let run = Thread {
+            conn,
+            state,
+            max_batch: max_batch.max(1),
+            sink,
+            arrivals,
+            commits: Arc::clone(&commits),
+            inbox,
+            batch: Batch::default(),
+            changed_rows: 0,
+        };
+        std::thread::Builder::new().name("store-writer".into()).spawn(move || {
+            let done = run.run();
+            drop(keep);
+            if let Some(done) = done {
+                let _gone = done.send(());
+            }
+        })?;
+        Ok(Self { work, room: Arc::new(Semaphore::new(ROOM)), commits, closed: AtomicBool::new(false) })
+    }
+
+    /// Runs `act` on the writer thread. It may run twice and must check before it writes.
+    pub(crate) async fn call<T, F>(&self, mode: Mode, act: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(closed());
+        }
+        let permit = Arc::clone(&self.room).acquire_owned().await.map_err(|_| closed())?;
+        let (reply, answer) = oneshot::channel();
+        let request = Request { mode, act, result: None, reply: Some(reply), _permit: permit };
+        self.work.send(Work::Do(Box::new(request))).map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    /// Writes what is deferred, closes the file and gives up the lock. Later calls fail.
+    pub(crate) async fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        let (done, answer) = oneshot::channel();
+        if self.work.send(Work::Close(done)).is_ok() {
+            let _ended = answer.await;
+        }
+    }
+
+    pub(crate) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+}
+
+/// What one transaction holds so far.
+#[derive(Default)]
+struct Batch {
+    open_since: Option<Instant>,
+    jobs: Vec<Box<dyn Job>>,
+    durable: usize,
+    changes_at_begin: u64,
+    events: Vec<ProjectEvent>,
+    effects: Vec<Effect>,
+}
+
+struct Thread {
+    conn: Connection,
+    state: State,
+    max_batch: usize,
+    sink: Arc<dyn EventSink>,
+    arrivals: Arc<Arrivals>,
+    commits: Arc<AtomicU64>,
+    inbox: mpsc::Receiver<Work>,
+    batch: Batch,
+    changed_rows: u64,
+}
+
+impl Thread {
+    fn run(mut self) -> Option<oneshot::Sender<()>> {
+        let mut closing = None;
+        while closing.is_none() {
+            let first = match self.batch.open_since {
+                None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(since) => self.inbox.recv_timeout(DEFER.saturating_sub(since.elapsed())),
+            };
+            match first {
+                Ok(work) => closing = self.take(work),
+                Err(RecvTimeoutError::Timeout) => {
+                    metrics::counter!("nexus_store_deferred_flushes_total").increment(1);
+                    self.commit();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            for _ in 1..self.max_batch {
+                match self.inbox.try_recv() {
+                    Ok(work) if closing.is_none() => closing = self.take(work),
+                    _ => break,
+                }
+            }
+            if self.is_due() {
+                self.commit();
+            }
+        }
+        self.commit();
+        if let Err(error) = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+            tracing::debug!(%error, "the log stays beside the store's file");
+        }
+        closing
+    }
+
+    /// Whether the transaction must be committed now.
+    fn is_due(&self) -> bool {
+        match self.batch.open_since {
+            None => false,
+            Some(since) => self.batch.durable > 0 || !self.has_written() || since.elapsed() >= DEFER,
+        }
+    }
+
+    fn has_written(&self) -> bool {
+        self.conn.total_changes() != self.batch.changes_at_begin
+    }
+
+    fn take(&mut self, work: Work) -> Option<oneshot::Sender<()>> {
+        let mut job = match work {
+            Work::Do(job) => job,
+            Work::Close(done) => return Some(done),
+        };
+        let mode = job.mode();
+        if mode != Mode::Peek
+            && let Err(error) = self.begin()
+        {
+            job.answer(Some(error));
+            return None;
+        }
+        let before = self.conn.total_changes();
+        let ok = self.attempt(job.as_mut());
+        let in_transaction = !self.conn.is_autocommit();
+        if mode == Mode::Peek {
+            job.answer(None);
+            return None;
+        }
+        let dirty = !ok && self.conn.total_changes() != before;
+        match mode {
+            Mode::Durable => {
+                self.batch.durable += 1;
+                self.batch.jobs.push(job);
+            }
+            Mode::Deferred | Mode::Loose if dirty || !in_transaction => self.batch.jobs.push(job),
+            _ => {
+                job.answer(None);
+                if mode == Mode::Deferred && ok {
+                    self.batch.jobs.push(job);
+                }
+            }
+        }
+        if !in_transaction {
+            // SQLite gave the whole transaction up (disk full, I/O error).
+            self.fail_batch("the transaction was given up");
+        } else if dirty {
+            self.redo();
+        }
+        None
+    }
+
+    fn attempt(&mut self, job: &mut dyn Job) -> bool {
+        let mut tx = Tx::new(&self.conn, &mut self.state, &mut self.batch.events, &mut self.batch.effects);
+        job.run(&mut tx)
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        if self.batch.open_since.is_none() {
+            self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+            self.batch.open_since = Some(Instant::now());
+            self.batch.changes_at_begin = self.conn.total_changes();
+        }
+        Ok(())
+    }
+
+    fn rollback(&mut self) {
+        if !self.conn.is_autocommit()
+            && let Err(error) = self.conn.execute_batch("ROLLBACK")
+        {
+            tracing::error!(%error, "the store's transaction could not be rolled back");
+        }
+        self.batch.open_since = None;
+        self.batch.durable = 0;
+        self.batch.events.clear();
+        self.batch.effects.clear();
+        self.state.forget_all_hot();
+    }
+
+    /// Runs the requests of the transaction again, each behind a savepoint.
+    fn redo(&mut self) {
+        self.rollback();
+        let jobs = std::mem::take(&mut self.batch.jobs);
+        for mut job in jobs {
+            if let Err(error) = self.begin() {
+                job.answer(Some(error));
+                continue;
+            }
+            let (events, effects) = (self.batch.events.len(), self.batch.effects.len());
+            let ok = self.conn.execute_batch("SAVEPOINT request").is_ok() && self.attempt(job.as_mut());
+            let settled = if ok {
+                self.conn.execute_batch("RELEASE request")
+            } else {
+                self.batch.events.truncate(events);
+                self.batch.effects.truncate(effects);
+                self.state.forget_all_hot();
+                self.conn.execute_batch("ROLLBACK TO request; RELEASE request")
+            };
+            if job.mode() == Mode::Durable {
+                self.batch.durable += 1;
+                self.batch.jobs.push(job);
+            } else {
+                job.answer(None);
+                if ok && job.mode() == Mode::Deferred {
+                    self.batch.jobs.push(job);
+                }
+            }
+            if settled.is_err() || self.conn.is_autocommit() {
+                self.fail_batch("the transaction was given up");
+            }
+        }
+    }
+
+    fn fail_batch(&mut self, why: &str) {
+        tracing::error!(requests = self.batch.jobs.len(), "the store could not commit: {why}");
+        self.rollback();
+        for mut job in std::mem::take(&mut self.batch.jobs) {
+            let text = "the store could not write: nothing of this request was stored";
+            job.answer(Some(StoreError::new(StoreErrorKind::Unavailable, text).because(why.to_owned())));
+        }
+    }
+
+    fn commit(&mut self) {
+        if self.batch.open_since.is_none() {
+            return;
+        }
+        let written = self.conn.total_changes() - self.batch.changes_at_begin;
+        let begun = Instant::now();
+        let committed = self.conn.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+        if let Err(error) = committed {
+            self.fail_batch(&error.to_string());
+            return;
+        }
+        if written > 0 {
+            self.commits.fetch_add(1, Ordering::Relaxed);
+            metrics::histogram!("nexus_store_commit_seconds").record(begun.elapsed().as_secs_f64());
+            #[allow(clippy::cast_precision_loss)] // at most max_batch
+            metrics::histogram!("nexus_store_batch_size").record(self.batch.jobs.len() as f64);
+        }
+        self.batch.open_since = None;
+        self.batch.durable = 0;
+        let mut ring = [false; 4];
+        for effect in self.batch.effects.drain(..) {
+            if let Some(queue) = self.state.apply(effect)
+                && let Some(bell) = ring.get_mut(queue as usize)
+            {
+                *bell = true;
+            }
+        }
+        if !self.batch.events.is_empty() {
+            self.sink.committed(&self.batch.events);
+            self.batch.events.clear();
+        }
+        for mut job in self.batch.jobs.drain(..) {
+            job.answer(None);
+        }
+        for (queue, rung) in crate::queue::QueueName::ALL.into_iter().zip(ring) {
+            if rung {
+                self.arrivals.bell(queue).notify_waiters();
+            }
+        }
+        self.changed_rows += written;
+        if self.changed_rows > CHECKPOINT_ROWS {
+            self.changed_rows = 0;
+            self.checkpoint();
+        }
+    }
+
+    /// After the answers, so that nobody waits for it; passive, so that it waits for no reader.
+    fn checkpoint(&self) {
+        let moved = self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, i64>(1));
+        if let Err(error) = moved {
+            tracing::warn!(%error, "the store's log could not be moved into its file");
+        }
+    }
+}
