@@ -185,5 +185,10 @@ async fn reload_in_a_loop_under_load() {
     let counts = stage_handler(&plugins, "cfaulty/do").start(stage(json!({"do": "counts"}))).await.unwrap();
     let counts = within(5, counts.outcome()).await.unwrap();
     assert_eq!(counts["twice"], json!(0), "{counts}");
+    until("old generations keep no threads", || {
+        // Two of each Rust plugin's runtime, one lane each, the watch, and the test's own.
+        std::fs::read_dir("/proc/self/task").unwrap().count() < 40
+    })
+    .await;
     println!("{} jobs over 26 generations", done.load(Ordering::Relaxed));
 }

@@ -128,10 +128,16 @@ impl Lane {
             };
             inner.busy = Some(Busy::of(&call, generation));
             drop(inner);
+            let last = matches!(call, Call::Shutdown { .. });
             run(generation, call);
             inner = lock(&self.inner);
             if inner.epoch == epoch {
                 inner.busy = None;
+                // A retired generation keeps no thread; should a late `destroy` come, it gets a new one.
+                if last && inner.queue.is_empty() {
+                    inner.running = false;
+                    return;
+                }
             }
         }
     }

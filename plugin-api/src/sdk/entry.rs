@@ -165,7 +165,7 @@ fn parse<P: Exported>(request: &[u8]) -> Result<(Arc<dyn AnyHandler>, Operation)
     Ok((handler, request.operation))
 }
 
-fn spawn(runtime: &tokio::runtime::Runtime, handler: Arc<dyn AnyHandler>, operation: Operation, cx: Context, end: End) {
+fn spawn(runtime: &tokio::runtime::Handle, handler: Arc<dyn AnyHandler>, operation: Operation, cx: Context, end: End) {
     runtime.spawn(async move {
         let context = cx.clone();
         let work = async move { handler.call(operation, context).await };
@@ -207,6 +207,7 @@ unsafe extern "C" fn shutdown<P: Exported>() {
             let _ = runtime.block_on(CatchUnwind(Box::pin(hook)));
         }
     });
+    contain(|| P::instance().stop());
 }
 
 struct HostSink {
@@ -272,8 +273,13 @@ impl End {
 impl Drop for End {
     fn drop(&mut self) {
         if self.done.is_some() {
-            let failure = Failure::permanent("panicked while the handler's future was dropped");
-            self.call_once(abi::STATUS_PANICKED, to_owned_bytes(&failure));
+            let (status, failure) = if std::thread::panicking() {
+                let message = "panicked while the handler's future was dropped";
+                (abi::STATUS_PANICKED, Failure::permanent(message))
+            } else {
+                (abi::STATUS_FAILED, Failure::transient("the plugin was shut down while the job ran"))
+            };
+            self.call_once(status, to_owned_bytes(&failure));
         }
     }
 }

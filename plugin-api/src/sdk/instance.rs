@@ -5,18 +5,19 @@ use std::{
     future::Future,
     panic::AssertUnwindSafe,
     pin::Pin,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     task::{Context as TaskContext, Poll},
 };
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::Handlers;
 use crate::payload::Failure;
 
 /// State behind the exported functions. Public for the macro only.
 pub struct Instance {
-    runtime: OnceLock<Runtime>,
+    runtime: Mutex<Option<Runtime>>,
+    handle: OnceLock<Handle>,
     handlers: OnceLock<Arc<Handlers>>,
 }
 
@@ -25,14 +26,18 @@ impl Instance {
     #[must_use]
     #[allow(clippy::new_without_default)] // const, for a static
     pub const fn new() -> Self {
-        Self { runtime: OnceLock::new(), handlers: OnceLock::new() }
+        Self { runtime: Mutex::new(None), handle: OnceLock::new(), handlers: OnceLock::new() }
     }
 
     /// The plugin's own runtime, made on first use. Two workers: one may be held up by a handler
     /// that blocks, the daemon's threads never are.
-    pub(crate) fn runtime(&self) -> Result<&Runtime, Failure> {
-        if let Some(runtime) = self.runtime.get() {
-            return Ok(runtime);
+    pub(crate) fn runtime(&self) -> Result<&Handle, Failure> {
+        if let Some(handle) = self.handle.get() {
+            return Ok(handle);
+        }
+        let mut slot = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(handle) = self.handle.get() {
+            return Ok(handle);
         }
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
@@ -40,7 +45,16 @@ impl Instance {
             .enable_all()
             .build()
             .map_err(|e| Failure::transient(format!("cannot start the plugin's runtime: {e}")))?;
-        Ok(self.runtime.get_or_init(|| runtime))
+        Ok(self.handle.get_or_init(|| slot.insert(runtime).handle().clone()))
+    }
+
+    /// Ends the runtime's threads without waiting for them: the library stays loaded for ever, and a
+    /// daemon that is reloaded often would gather threads. Jobs that still run are dropped.
+    pub(crate) fn stop(&self) {
+        let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(runtime) = runtime {
+            runtime.shutdown_background();
+        }
     }
 
     pub(crate) fn set_handlers(&self, handlers: Handlers) -> Result<(), Failure> {
