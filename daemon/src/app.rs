@@ -1,15 +1,37 @@
-//! Start-up and shutdown in their order. (A stand-in until the actors and the API are wired: it loads the settings,
-//! says that it is ready and waits for its end.)
+//! Start-up and shutdown, in their order.
+//!
+//! Up: folders → store → plugins → handlers known? → port → actor tree → API → ready.
+//! Down: not ready → pollers stop, streams end → builds end or are handed back → API → plugins (and the
+//! agents they run) → store. `cli::serve` calls [`run`].
 
-use std::process::ExitCode;
-use std::sync::Arc;
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
-use tokio::sync::Notify;
+use ractor::{Actor, ActorRef, call_t};
+use tokio::{sync::Notify, task::JoinHandle};
 
-use crate::config::{Inputs, Loaded};
-use crate::shutdown::{EXIT_OVERRUN, End, Shutdown};
-use crate::systemd::Systemd;
-use crate::telemetry::Telemetry;
+use crate::{
+    actors::{
+        Environment,
+        environment::Shared,
+        events::EventHub,
+        root::{Root, RootMessage},
+    },
+    agents::Agents,
+    api,
+    cli::Screen,
+    config::{Inputs, Loaded},
+    plugins::Plugins,
+    reload::{Reloader, host_options, unknown_handlers},
+    shutdown::{EXIT_OVERRUN, End, Shutdown},
+    startup::{self, StartError},
+    systemd::Systemd,
+    telemetry::Telemetry,
+};
+
+/// How long open connections may finish their answers.
+const API_GRACE: Duration = Duration::from_secs(1);
+/// Kept of the deadline for closing the store.
+const STORE_RESERVE: Duration = Duration::from_millis(500);
 
 /// What `cli::serve` has prepared.
 pub struct Start {
@@ -23,20 +45,156 @@ pub struct Start {
     pub systemd: Systemd,
 }
 
+/// A daemon that is up.
+struct Daemon {
+    shutdown: Shutdown,
+    systemd: Systemd,
+    reload: Arc<Notify>,
+    reloader: Arc<Reloader>,
+    env: Arc<Environment>,
+    plugins: Plugins,
+    root: ActorRef<RootMessage>,
+    root_ended: JoinHandle<()>,
+    api: api::ServerHandle,
+    api_ended: JoinHandle<std::io::Result<()>>,
+}
+
 /// Runs the daemon to its end.
 pub async fn run(start: Start) -> ExitCode {
-    let server = &start.loaded.config.server;
-    let shutdown = Shutdown::new(server.shutdown_deadline_secs.duration());
-    if let Err(error) = shutdown.listen_to_signals(Arc::new(Notify::new())) {
+    let shutdown = Shutdown::new(start.loaded.config.server.shutdown_deadline_secs.duration());
+    let reload = Arc::new(Notify::new());
+    if let Err(error) = shutdown.listen_to_signals(Arc::clone(&reload)) {
         tracing::error!(%error, "signals cannot be handled");
         return ExitCode::FAILURE;
     }
-    start.systemd.ready("ready");
-    shutdown.draining().cancelled().await;
-    start.systemd.stopping("stopping");
-    shutdown.stop();
-    match shutdown.finished().await {
-        End::Clean => ExitCode::SUCCESS,
-        End::Overrun(_) => EXIT_OVERRUN.into(),
+    match up(start, shutdown, reload).await {
+        Ok(daemon) => daemon.work().await,
+        Err(error) => {
+            error.report();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Daemon, StartError> {
+    let Start { loaded, inputs, telemetry, systemd } = start;
+    let config = loaded.config.clone();
+    let started_at = std::time::Instant::now();
+
+    startup::make_folders(&config.data)?;
+    let hub = EventHub::new();
+    let (store, queue) = startup::open_store(&config, Arc::clone(&hub)).await?;
+    let plugins = Plugins::new(host_options(&config));
+    let reports = plugins.load().await;
+    let unknown = unknown_handlers(&loaded.handlers, &reports);
+    if !unknown.is_empty() {
+        return Err(StartError::Settings(unknown));
+    }
+    let bound = api::bind(config.server.listen)
+        .await
+        .map_err(|source| StartError::Port { address: config.server.listen, source })?;
+
+    let shared = Shared { store, queue, executor: Arc::new(plugins.clone()), draining: shutdown.draining().clone() };
+    let env = Arc::new(Environment::new(shared, &config, &loaded.workflows));
+    let (root, root_ended) = Root::spawn(None, Root, Arc::clone(&env)).await.map_err(StartError::Tree)?;
+    let reloader = Arc::new(Reloader::new(inputs, plugins.clone(), Arc::clone(&env), telemetry.clone()));
+
+    let metrics = telemetry.clone();
+    let state = Arc::new(api::AppState {
+        store: Arc::clone(&env.store),
+        queue: Arc::clone(&env.queue),
+        hub,
+        conductor: Arc::new(startup::Conductor { root: root.clone(), reloader: Arc::clone(&reloader) }),
+        agents: Agents::new(Arc::new(plugins.clone()), Arc::clone(&env.config)),
+        plugins: plugins.clone(),
+        chats: api::Chats::default(),
+        tasks: env.tasks.clone(),
+        workflows: Arc::clone(&env.workflows),
+        config: Arc::clone(&env.config),
+        project_root: config.data.projects(),
+        shutdown: shutdown.draining().clone(),
+        render_metrics: Arc::new(move || metrics.render()),
+        started_at,
+        version: env!("CARGO_PKG_VERSION"),
+    });
+    let address = bound.address;
+    let (api, serving) = bound.serve(state);
+    let api_ended = tokio::spawn(serving);
+    tokio::spawn(telemetry.upkeep(shutdown.stopping().clone()));
+
+    Screen::new(address, &config, loaded.file.as_deref(), &reports, &loaded.workflows).print();
+    systemd.ready(&format!("listening on http://{address}"));
+    Ok(Daemon { shutdown, systemd, reload, reloader, env, plugins, root, root_ended, api, api_ended })
+}
+
+impl Daemon {
+    /// Works until a signal comes or a part is lost that cannot be restarted.
+    async fn work(mut self) -> ExitCode {
+        let mut watchdog = tokio::time::interval(self.systemd.watchdog_interval().unwrap_or(Duration::MAX / 4));
+        let draining = self.shutdown.draining().clone();
+        let failed = loop {
+            tokio::select! {
+                () = draining.cancelled() => break false,
+                _ = &mut self.root_ended => {
+                    tracing::error!("the actor tree is lost; the process ends so that it can be started anew");
+                    break true;
+                }
+                ended = &mut self.api_ended => {
+                    tracing::error!(?ended, "the server ended by itself; the process ends so that it can be started anew");
+                    break true;
+                }
+                () = self.reload.notified() => self.reload().await,
+                // Fed only while the tree answers.
+                _ = watchdog.tick() => if call_t!(self.root, RootMessage::Alive, 5_000).is_ok() {
+                    self.systemd.alive();
+                },
+            }
+        };
+        let end = self.down().await;
+        match end {
+            _ if failed => ExitCode::FAILURE,
+            End::Clean => ExitCode::SUCCESS,
+            End::Overrun(_) => EXIT_OVERRUN.into(),
+        }
+    }
+
+    async fn reload(&self) {
+        self.systemd.reloading();
+        let status = match self.reloader.reload().await {
+            Ok(_) => "running",
+            Err(_) => "running; the last reload was refused",
+        };
+        self.systemd.ready(status);
+    }
+
+    async fn down(self) -> End {
+        let Self { shutdown, systemd, env, plugins, root, root_ended, api, api_ended, .. } = self;
+        systemd.stopping("stopping");
+        shutdown.begin("the daemon ends");
+        let guard = shutdown.guard("http connections");
+        api.stop_graceful(Some(API_GRACE));
+        tokio::spawn(async move {
+            let _guard = guard;
+            let _ = api_ended.await;
+        });
+
+        let guard = shutdown.guard("builds and deployments");
+        let _ = root.cast(RootMessage::Drain);
+        let _ = tokio::time::timeout(shutdown.remaining().saturating_sub(STORE_RESERVE), root_ended).await;
+        drop(guard);
+
+        shutdown.stop();
+        let guard = shutdown.guard("plugins and their agents");
+        plugins.shutdown(shutdown.remaining().saturating_sub(STORE_RESERVE)).await;
+        drop(guard);
+
+        let guard = shutdown.guard("the store");
+        env.tasks.close();
+        let _ = tokio::time::timeout(shutdown.remaining(), env.tasks.wait()).await;
+        if let Err(error) = env.store.close().await {
+            tracing::error!(%error, "the store did not close cleanly; what was answered is safe");
+        }
+        drop(guard);
+        shutdown.finished().await
     }
 }

@@ -350,8 +350,8 @@ impl BuildState {
         }
         let hold = self.ending.is_some() || self.env.draining.is_cancelled();
         let Some(work) = &mut self.work else { return };
-        let deploy = self.env.deploy.load();
-        if let Some(mut step) = work.step(self.env.worker.parallel_stages, hold, &deploy) {
+        let config = self.env.config.load();
+        if let Some(mut step) = work.step(self.env.worker.parallel_stages, hold, &config.deploy) {
             step.receipt = self.ticket.as_ref().map(|ticket| ticket.receipt().clone());
             self.step = Some((step, 0));
             self.store_step(myself, Duration::ZERO);

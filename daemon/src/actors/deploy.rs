@@ -187,9 +187,10 @@ async fn deploy_with_retries(env: &Environment, agent: &Agent) -> Result<DeployR
 }
 
 async fn deploy(env: &Environment, agent: &Agent) -> Result<DeployResult, Failure> {
-    let targets = env.deploy.load();
-    let handler = targets.targets.get(&agent.deployment_type).ok_or_else(|| {
-        let known: Vec<&str> = targets.targets.keys().map(String::as_str).collect();
+    let config = env.config.load_full();
+    let targets = &config.deploy.targets;
+    let handler = targets.get(&agent.deployment_type).ok_or_else(|| {
+        let known: Vec<&str> = targets.keys().map(String::as_str).collect();
         let message =
             format!("no deploy target is named {:?}; configured are: {}", agent.deployment_type, known.join(", "));
         Failure::new(FailureKind::Permanent, message)

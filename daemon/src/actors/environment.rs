@@ -1,13 +1,13 @@
 //! What every actor of the tree shares: the backends, the settings, the book of leases.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
 use arc_swap::ArcSwap;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{executor::Executor, lease::LeaseBook};
 use crate::{
-    config::{Config, DeployConfig, Price, WorkerConfig},
+    config::{Config, WorkerConfig},
     domain::{ids::WorkerId, workflow::Workflows},
     queue::Queue,
     store::Store,
@@ -25,14 +25,10 @@ pub struct Environment {
     pub executor: Arc<dyn Executor>,
     /// Known workflows; replaced by a reload.
     pub workflows: Arc<ArcSwap<Workflows>>,
-    /// Price list; replaced by a reload.
-    pub pricing: ArcSwap<BTreeMap<String, Price>>,
-    /// Deploy targets; replaced by a reload.
-    pub deploy: ArcSwap<DeployConfig>,
-    /// Limits and times of the work.
+    /// The settings in force; replaced by a reload (price list, deploy targets).
+    pub config: Arc<ArcSwap<Config>>,
+    /// Limits and times of the work, as at start.
     pub worker: WorkerConfig,
-    /// How long events and dead letters are kept.
-    pub retention: Duration,
     /// Parent of the project folders.
     pub projects_dir: PathBuf,
     /// Parent of the agents' state folders.
@@ -68,10 +64,8 @@ impl Environment {
             queue: shared.queue,
             executor: shared.executor,
             workflows: Arc::new(ArcSwap::from_pointee(workflows.clone())),
-            pricing: ArcSwap::from_pointee(config.pricing.clone()),
-            deploy: ArcSwap::from_pointee(config.deploy.clone()),
+            config: Arc::new(ArcSwap::from_pointee(config.clone())),
             worker: config.worker.clone(),
-            retention: config.store.event_retention_days.duration(),
             projects_dir: config.data.projects(),
             agents_dir: config.data.agents(),
             leases: LeaseBook::default(),
@@ -83,15 +77,14 @@ impl Environment {
     /// Puts what a reload may change into force. Builds that run keep their workflow.
     pub fn apply(&self, config: &Config, workflows: &Workflows) {
         self.workflows.store(Arc::new(workflows.clone()));
-        self.pricing.store(Arc::new(config.pricing.clone()));
-        self.deploy.store(Arc::new(config.deploy.clone()));
+        self.config.store(Arc::new(config.clone()));
     }
 
     /// The price of tokens of a model, in US dollars; an unknown model costs nothing.
     #[must_use]
     pub fn cost(&self, model_id: Option<&str>, input_tokens: u64, output_tokens: u64) -> f64 {
-        let prices = self.pricing.load();
-        let Some(price) = model_id.and_then(|id| prices.get(id)) else { return 0.0 };
+        let config = self.config.load();
+        let Some(price) = model_id.and_then(|id| config.pricing.get(id)) else { return 0.0 };
         #[allow(clippy::cast_precision_loss)] // far below 2^52 tokens
         let of = |tokens: u64, usd: f64| tokens as f64 * usd / 1e6;
         of(input_tokens, price.input_usd_per_million) + of(output_tokens, price.output_usd_per_million)

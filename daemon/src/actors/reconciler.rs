@@ -110,8 +110,9 @@ async fn round(env: &Environment, clean: bool) -> Result<(), StoreError> {
     for queue in QueueName::ALL {
         figures::queue(queue, env.queue.depth(queue).await?);
     }
+    figures::agents(&env.store.counts().await?.agents);
     if clean {
-        let rows = env.store.clean(env.retention).await?;
+        let rows = env.store.clean(env.config.load().store.event_retention_days.duration()).await?;
         let folders = remove_orphaned_folders(env).await?;
         if rows > 0 || folders > 0 {
             tracing::info!(rows, folders, "cleaned away what was past its time");

@@ -37,6 +37,7 @@ use std::sync::Arc;
 pub use chat::Chats;
 pub use error::{ApiError, Resource};
 pub use fields::Fault;
+pub use salvo::server::ServerHandle;
 use salvo::{Handler, Router, Service, catcher::Catcher};
 pub use serve::{Bound, bind};
 pub use state::{AppState, Conductor, RenderMetrics};

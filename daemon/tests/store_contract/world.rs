@@ -20,8 +20,8 @@ use nexus_daemon::{
     },
     queue::{BuildMessage, Delivery, Queue, QueueName},
     store::{
-        BuildEnd, BuildProgress, BuildStep, Claim, ClaimBuild, ClaimedBuild, EventSink, NewProject, PageRequest, Result,
-        Store,
+        BuildEnd, BuildProgress, BuildStep, Claim, ClaimBuild, ClaimedBuild, EventSink, NewProject, PageRequest,
+        Result, Store,
     },
 };
 use serde_json::json;

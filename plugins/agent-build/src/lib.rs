@@ -42,18 +42,27 @@ impl Plugin for AgentBuild {
 
     fn describe() -> Description {
         StageName::ALL.iter().fold(
-            Description::new("agent-build", env!("CARGO_PKG_VERSION"), "Builds agents from written requirements, offline"),
+            Description::new(
+                "agent-build",
+                env!("CARGO_PKG_VERSION"),
+                "Builds agents from written requirements, offline",
+            ),
             |description, stage| description.stage(stage.as_str(), stage.summary()),
         )
     }
 
     fn configure(settings: Settings) -> Result<Handlers, Failure> {
         if settings.provider != "blueprint" {
-            return Err(Failure::permanent(format!("there is no model provider `{}`; this version has `blueprint`", settings.provider)));
+            return Err(Failure::permanent(format!(
+                "there is no model provider `{}`; this version has `blueprint`",
+                settings.provider
+            )));
         }
         let provider = BlueprintProvider::new().map_err(|e| Failure::permanent(e.to_string()))?;
         let shared = Arc::new(Shared { provider: Arc::new(provider), settings });
-        Ok(StageName::ALL.iter().fold(Handlers::new(), |handlers, stage| handlers.stage(stage.as_str(), BuildStage::new(*stage, Arc::clone(&shared)))))
+        Ok(StageName::ALL.iter().fold(Handlers::new(), |handlers, stage| {
+            handlers.stage(stage.as_str(), BuildStage::new(*stage, Arc::clone(&shared)))
+        }))
     }
 }
 

@@ -81,7 +81,10 @@ async fn a_repeated_attempt_leaves_the_same_files() {
     fs::write(built.folder.path().join("agent/tools/price_list.py"), "cut o").unwrap();
     for stage in [StageName::ToolsDeveloper, StageName::AgentCodeDeveloper] {
         let (_recorder, cx) = Recorder::new();
-        BuildStage::new(stage, shared(Settings::default())).run(request("Fruit prices", REQUIREMENT, stage, &built.folder, &built.inputs), cx).await.unwrap();
+        BuildStage::new(stage, shared(Settings::default()))
+            .run(request("Fruit prices", REQUIREMENT, stage, &built.folder, &built.inputs), cx)
+            .await
+            .unwrap();
     }
     assert_eq!(before, snapshot(built.folder.path()));
 }
@@ -94,7 +97,10 @@ fn snapshot(root: &Path) -> BTreeMap<String, String> {
             if entry.path().is_dir() {
                 folders.push(entry.path());
             } else {
-                files.insert(entry.path().strip_prefix(root).unwrap().display().to_string(), fs::read_to_string(entry.path()).unwrap());
+                files.insert(
+                    entry.path().strip_prefix(root).unwrap().display().to_string(),
+                    fs::read_to_string(entry.path()).unwrap(),
+                );
             }
         }
     }
@@ -109,16 +115,24 @@ async fn manager_failure(file: &str, content: &str, settings: Settings) -> nexus
     }
     let (_recorder, cx) = Recorder::new();
     let stage = StageName::AgentDeveloperManager;
-    BuildStage::new(stage, shared(settings)).run(request("Broken", REQUIREMENT, stage, &built.folder, &built.inputs), cx).await.unwrap_err()
+    BuildStage::new(stage, shared(settings))
+        .run(request("Broken", REQUIREMENT, stage, &built.folder, &built.inputs), cx)
+        .await
+        .unwrap_err()
 }
 
 #[tokio::test]
 async fn what_does_not_work_fails_the_stage_with_its_output() {
     let failure = manager_failure("agent/tools/price_list.py", "def broken(:\n", Settings::default()).await;
     assert_eq!(failure.kind, FailureKind::Permanent);
-    assert!(failure.details.is_some_and(|d| d.contains("SyntaxError") && d.contains("tools/price_list.py")), "{}", failure.message);
+    assert!(
+        failure.details.is_some_and(|d| d.contains("SyntaxError") && d.contains("tools/price_list.py")),
+        "{}",
+        failure.message
+    );
 
-    let wrong = "import unittest\n\nclass T(unittest.TestCase):\n    def test_it(self):\n        self.assertEqual(1, 2)\n";
+    let wrong =
+        "import unittest\n\nclass T(unittest.TestCase):\n    def test_it(self):\n        self.assertEqual(1, 2)\n";
     let failure = manager_failure("agent/tests/test_wrong.py", wrong, Settings::default()).await;
     assert!(failure.details.is_some_and(|d| d.contains("1 != 2")), "{}", failure.message);
 
@@ -126,13 +140,22 @@ async fn what_does_not_work_fails_the_stage_with_its_output() {
     assert!(failure.details.is_some_and(|d| d.contains("no such luck")), "{}", failure.message);
 
     let failure = manager_failure("", "", Settings { python: "/nowhere/python".into(), ..Settings::default() }).await;
-    assert!(failure.message.contains("/nowhere/python") && failure.message.contains("agent-build"), "{}", failure.message);
+    assert!(
+        failure.message.contains("/nowhere/python") && failure.message.contains("agent-build"),
+        "{}",
+        failure.message
+    );
 }
 
 #[tokio::test]
 async fn a_hanging_agent_is_cut_off_and_cancelling_ends_its_process() {
     let started = Instant::now();
-    let failure = manager_failure("agent/tests/test_slow.py", "import time\ntime.sleep(60)\n", Settings { test_timeout_secs: 1, ..Settings::default() }).await;
+    let failure = manager_failure(
+        "agent/tests/test_slow.py",
+        "import time\ntime.sleep(60)\n",
+        Settings { test_timeout_secs: 1, ..Settings::default() },
+    )
+    .await;
     assert_eq!(failure.kind, FailureKind::Transient, "{}", failure.message);
     assert!(started.elapsed().as_secs() < 30);
 
@@ -160,7 +183,10 @@ async fn odd_requirements_either_build_or_are_refused_with_a_reason() {
         let (stage, failure) = try_build("x", empty).await.err().expect("refused");
         assert_eq!((stage, failure.kind), (StageName::Orchestrator, FailureKind::InvalidInput), "{empty:?}");
     }
-    let long = format!("Convert kg to lb. {}", "The warehouse keeps many boxes of blue bolts on its third floor. ".repeat(170));
+    let long = format!(
+        "Convert kg to lb. {}",
+        "The warehouse keeps many boxes of blue bolts on its third floor. ".repeat(170)
+    );
     let many: String = (0..400).map(|i| format!("- item {i}: {i}.50 EUR\n")).collect();
     let many = format!("Price list agent:\n{many}");
     for odd in [
@@ -190,7 +216,10 @@ async fn stages_need_their_inputs() {
     let folder = tempfile::tempdir().unwrap();
     let (_recorder, cx) = Recorder::new();
     let stage = StageName::ToolsDeveloper;
-    let failure = BuildStage::new(stage, Arc::clone(&shared(Settings::default()))).run(request("x", REQUIREMENT, stage, &folder, &BTreeMap::new()), cx).await.unwrap_err();
+    let failure = BuildStage::new(stage, Arc::clone(&shared(Settings::default())))
+        .run(request("x", REQUIREMENT, stage, &folder, &BTreeMap::new()), cx)
+        .await
+        .unwrap_err();
     assert_eq!(failure.kind, FailureKind::Permanent);
     assert!(failure.message.contains("agent_design"), "{}", failure.message);
 }

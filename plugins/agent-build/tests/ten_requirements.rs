@@ -56,8 +56,16 @@ const CASES: &[Case] = &[
         tools: &["text_summary", "text_statistics", "pattern_extract", "text_transform"],
         steps: &[
             ("How many words are in: the quick brown fox jumps over the dog", "text_statistics", &["8 words"]),
-            ("Extract the emails from: ask ada@example.org or bo@example.com today", "extract_kind", &["ada@example.org", "bo@example.com"]),
-            ("Summarise in 1 sentence: Bees pollinate fruit trees. I had lunch. Without bees, fruit trees bear no fruit.", "summarize", &["ees", "1 of 3"]),
+            (
+                "Extract the emails from: ask ada@example.org or bo@example.com today",
+                "extract_kind",
+                &["ada@example.org", "bo@example.com"],
+            ),
+            (
+                "Summarise in 1 sentence: Bees pollinate fruit trees. I had lunch. Without bees, fruit trees bear no fruit.",
+                "summarize",
+                &["ees", "1 of 3"],
+            ),
             ("Convert to uppercase: quiet please", "transform_text", &["QUIET PLEASE"]),
         ],
     },
@@ -79,7 +87,11 @@ const CASES: &[Case] = &[
         requirement: "An agent for data analysis: users paste CSV data and ask for sums, averages, filters and grouping; it can format results as Markdown tables and compute statistics such as median and standard deviation of a list of numbers.",
         tools: &["csv_query", "markdown_table", "number_statistics"],
         steps: &[
-            ("What is the total amount by city?\ncity,amount\nParis,3\nRome,4\nParis,5", "group_csv", &["| Paris | 8 |", "| Rome | 4 |"]),
+            (
+                "What is the total amount by city?\ncity,amount\nParis,3\nRome,4\nParis,5",
+                "group_csv",
+                &["| Paris | 8 |", "| Rome | 4 |"],
+            ),
             ("and the average amount", "csv_figure", &["4"]),
             ("Format as a Markdown table:\nname,age\nAda,36\nBo,41", "to_markdown_table", &["| Ada | 36 |"]),
             ("standard deviation of 2, 4, 4, 4, 5, 5, 7, 9", "describe_numbers", &["2.14"]),

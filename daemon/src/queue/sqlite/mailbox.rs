@@ -214,8 +214,7 @@ impl Mailboxes {
 
     fn unplace(&mut self, key: i64) -> Option<&mut Letter> {
         let letter = self.letters.get(&key)?;
-        let (queue, priority, until, held) =
-            (letter.queue, letter.priority, letter.hidden_until, letter.delivery != 0);
+        let (queue, priority, until, held) = (letter.queue, letter.priority, letter.hidden_until, letter.delivery != 0);
         let bin = self.bin(queue);
         match until {
             Some(until) => {
@@ -307,9 +306,8 @@ impl Mailboxes {
 
     /// Keys of the task's messages among the dead letters.
     pub(crate) fn dead_of(&self, task: &TaskId) -> Vec<i64> {
-        let mine = |(_, letter): &(&i64, &Letter)| {
-            letter.queue.dead_letters().is_none() && letter.task.as_ref() == Some(task)
-        };
+        let mine =
+            |(_, letter): &(&i64, &Letter)| letter.queue.dead_letters().is_none() && letter.task.as_ref() == Some(task);
         self.letters.iter().filter(mine).map(|(key, _)| *key).collect()
     }
 

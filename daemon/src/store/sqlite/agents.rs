@@ -92,8 +92,7 @@ pub(crate) fn event(at: Timestamp, id: &AgentId, name: &str, status: AgentStatus
 
 /// `Store::agent`.
 pub(crate) fn read(conn: &Connection, id: &AgentId) -> Result<Option<Agent>> {
-    let mut find =
-        conn.prepare_cached(&format!("SELECT {} FROM nexus_agents WHERE agent_id = ?1", rows::AGENT))?;
+    let mut find = conn.prepare_cached(&format!("SELECT {} FROM nexus_agents WHERE agent_id = ?1", rows::AGENT))?;
     Ok(find.query_row([id.as_str()], rows::agent).optional()?)
 }
 

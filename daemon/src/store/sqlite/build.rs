@@ -321,10 +321,8 @@ pub(crate) fn retry(tx: &mut Tx<'_>, lease: &Lease, retry: &StageRetry) -> Resul
     let line = format!("attempt {} failed ({}): {}", stage.attempt, retry.failure.kind, retry.failure.message);
     let mut event = stages::begin(tx, stage)?;
     let attempt = stage.attempt;
-    tx.sql(
-        "UPDATE nexus_stages SET logs = json_insert(coalesce(logs, '[]'), '$[#]', ?2) WHERE stage_key = ?1",
-    )?
-    .execute(params![stage.key, line])?;
+    tx.sql("UPDATE nexus_stages SET logs = json_insert(coalesce(logs, '[]'), '$[#]', ?2) WHERE stage_key = ?1")?
+        .execute(params![stage.key, line])?;
     event.fields.insert("error".into(), retry.failure.message.as_str().into());
     tx.emit(&lease.project_id, vec![event])?;
     Ok(attempt)

@@ -7,8 +7,7 @@ use super::{
     build::{self, ProjectUpdate},
     error::illegal,
     projects::{self, Fence},
-    rows, stages,
-    tasks,
+    rows, stages, tasks,
     tx::Tx,
 };
 use crate::{
@@ -110,8 +109,7 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild, workflows: &Workflows) 
         return Ok(Claim::Obsolete("the project does not exist"));
     };
     let stages = stages::all(tx.conn(), id, key)?;
-    let lease =
-        Lease { task_id, project_id: id.clone(), worker_id: claim.worker_id.clone(), epoch };
+    let lease = Lease { task_id, project_id: id.clone(), worker_id: claim.worker_id.clone(), epoch };
     Ok(Claim::Claimed(Box::new(ClaimedBuild { lease, project, stages })))
 }
 

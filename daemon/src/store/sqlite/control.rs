@@ -138,13 +138,7 @@ fn control_event(mut event: NewEvent, control: ControlStatus, request: &ControlR
     event
 }
 
-fn note_request(
-    tx: &Tx<'_>,
-    fence: &Fence,
-    request: &ControlRequest,
-    from: Option<&str>,
-    now: &str,
-) -> Result<()> {
+fn note_request(tx: &Tx<'_>, fence: &Fence, request: &ControlRequest, from: Option<&str>, now: &str) -> Result<()> {
     let pause = (request.action == ControlAction::Pause).then_some(now);
     let stop = matches!(request.action, ControlAction::Stop | ControlAction::Cancel).then_some(now);
     let goes_on = matches!(request.action, ControlAction::Resume | ControlAction::Restart);

@@ -64,8 +64,11 @@ pub(crate) fn write(conn: &Connection, hot: Hot, now: Timestamp, new: &[NewEvent
     let key = event_key(hot.key, last)?;
     let rows: Vec<_> = new.iter().map(|e| ToStore { kind: e.kind, at: e.at, fields: &e.fields }).collect();
     let text = serde_json::to_string(&rows)?;
-    conn.prepare_cached("INSERT INTO project_events (event_key, at, events) VALUES (?1, ?2, ?3)")?
-        .execute(params![key, now.as_micros(), text])?;
+    conn.prepare_cached("INSERT INTO project_events (event_key, at, events) VALUES (?1, ?2, ?3)")?.execute(params![
+        key,
+        now.as_micros(),
+        text
+    ])?;
     if hot.seq / TRIM_EVERY != last / TRIM_EVERY && last > KEPT {
         let (low, _) = key_range(hot.key);
         conn.prepare_cached("DELETE FROM project_events WHERE event_key BETWEEN ?1 AND ?2")?

@@ -2,7 +2,14 @@
 
 use rusqlite::params;
 
-use super::{build, error::{fenced, not_found}, projects, rows, stages, state::Effect, tasks, tx::Tx};
+use super::{
+    build,
+    error::{fenced, not_found},
+    projects, rows, stages,
+    state::Effect,
+    tasks,
+    tx::Tx,
+};
 use crate::{
     domain::{
         control::ControlStatus,
@@ -100,13 +107,8 @@ pub(crate) fn stranded(tx: &mut Tx<'_>, now: Timestamp, limit: usize) -> Result<
             });
         }
     }
-    let mut ended: Vec<(Timestamp, TaskId)> = tx
-        .state
-        .leases
-        .iter()
-        .filter(|(_, until)| **until < now)
-        .map(|(task, until)| (*until, task.clone()))
-        .collect();
+    let mut ended: Vec<(Timestamp, TaskId)> =
+        tx.state.leases.iter().filter(|(_, until)| **until < now).map(|(task, until)| (*until, task.clone())).collect();
     ended.sort_unstable();
     for (_, task_id) in ended {
         if found.len() >= limit {

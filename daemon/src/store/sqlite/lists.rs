@@ -36,7 +36,9 @@ impl Question {
 
     fn filter(&self) -> String {
         let mut text = String::new();
-        for (condition, glue) in self.conditions.iter().zip(std::iter::once(" WHERE ").chain(std::iter::repeat(" AND "))) {
+        for (condition, glue) in
+            self.conditions.iter().zip(std::iter::once(" WHERE ").chain(std::iter::repeat(" AND ")))
+        {
             text.push_str(glue);
             text.push_str(condition);
         }
@@ -125,7 +127,9 @@ fn decode(cursor: &str, sort: &str) -> Result<(String, i64)> {
     let bytes: Option<Vec<u8>> = cursor
         .as_bytes()
         .chunks(2)
-        .map(|pair| std::str::from_utf8(pair).ok().filter(|p| p.len() == 2).and_then(|p| u8::from_str_radix(p, 16).ok()))
+        .map(|pair| {
+            std::str::from_utf8(pair).ok().filter(|p| p.len() == 2).and_then(|p| u8::from_str_radix(p, 16).ok())
+        })
         .collect();
     let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(bad)?;
     let mut parts = text.splitn(3, '\n');
@@ -156,10 +160,8 @@ pub(crate) fn projects(conn: &Connection, filter: &ProjectFilter, page: &PageReq
     question.only("p.user_id = ?", filter.user_id.as_deref());
     question.only("EXISTS (SELECT 1 FROM json_each(p.tags) WHERE value = ?)", filter.tag.as_deref());
     let search = filter.q.as_deref().map(str::trim).filter(|q| !q.is_empty()).map(str::to_lowercase);
-    question.only(
-        "(SELECT instr(x.search_text, ?) FROM project_texts x WHERE x.project_key = p.project_key) > 0",
-        search,
-    );
+    question
+        .only("(SELECT instr(x.search_text, ?) FROM project_texts x WHERE x.project_key = p.project_key) > 0", search);
     question.run(conn, page, rows::summary)
 }
 

@@ -24,13 +24,8 @@ impl FileLock {
     pub(crate) fn take(database: &Path) -> Result<Self, LockError> {
         let mut name = database.as_os_str().to_owned();
         name.push(".lock");
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(name)
-            .map_err(LockError::Io)?;
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(name).map_err(LockError::Io)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -5,8 +5,7 @@ use serde_json::{Map, json};
 
 use super::{
     error::invalid,
-    rows,
-    stages,
+    rows, stages,
     state::Hot,
     tasks::{self, NewTask},
     tx::Tx,
@@ -102,15 +101,16 @@ pub(crate) fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<()> {
     ])?;
     let key = tx.conn().last_insert_rowid();
     let search = format!("{}\n{}", p.project_name, p.requirement).to_lowercase();
-    tx.sql(
-        "INSERT INTO project_texts (project_key, requirement, deployment, search_text) VALUES (?1, ?2, ?3, ?4)",
-    )?
-    .execute(params![key, p.requirement, rows::to_json_opt(p.deployment.as_ref())?, search])?;
+    tx.sql("INSERT INTO project_texts (project_key, requirement, deployment, search_text) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![key, p.requirement, rows::to_json_opt(p.deployment.as_ref())?, search])?;
     stages::insert(tx, key, &new.stages)?;
     tx.state.set_hot(project_id, Hot { key, seq: 0 });
     let payload = build_payload(p, task_id);
     let (task_type, priority) = (TaskType::BuildAgent, p.priority);
-    tasks::insert(tx, &NewTask { task_id, task_type, project_id, project_key: key, agent_id: None, priority, payload })?;
+    tasks::insert(
+        tx,
+        &NewTask { task_id, task_type, project_id, project_key: key, agent_id: None, priority, payload },
+    )?;
     let mut fields = Map::new();
     fields.insert("status".into(), ProjectStatus::Queued.as_str().into());
     fields.insert("progress".into(), p.progress.into());

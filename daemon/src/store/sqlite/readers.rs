@@ -98,8 +98,7 @@ impl Shared {
             return Ok(());
         }
         let shared = Arc::clone(self);
-        let started =
-            std::thread::Builder::new().name("store-reader".into()).spawn(move || shared.serve());
+        let started = std::thread::Builder::new().name("store-reader".into()).spawn(move || shared.serve());
         match started {
             Ok(_) => desk.threads += 1,
             Err(error) if desk.threads == 0 => {

@@ -76,8 +76,11 @@ fn judge_crash(tx: &Transaction<'_>) -> Result<()> {
 
 /// Tasks that were worked on are queued again, with their message; should that be missing, a new one.
 fn free_leases(tx: &Transaction<'_>, now: Timestamp) -> Result<()> {
-    tx.execute("UPDATE nexus_projects SET lease_worker = NULL WHERE project_key IN
-                    (SELECT project_key FROM nexus_tasks WHERE status = 'running')", [])?;
+    tx.execute(
+        "UPDATE nexus_projects SET lease_worker = NULL WHERE project_key IN
+                    (SELECT project_key FROM nexus_tasks WHERE status = 'running')",
+        [],
+    )?;
     tx.execute(
         "UPDATE nexus_tasks SET status = 'queued', updated_at = ?1 WHERE status = 'running'",
         [now.to_string()],

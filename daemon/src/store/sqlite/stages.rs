@@ -154,10 +154,8 @@ pub(crate) fn cut_off(tx: &Tx<'_>, stages: &mut [Brief], error: &str) -> Result<
     let mut events = Vec::new();
     for stage in stages.iter_mut().filter(|stage| stage.status == StageStatus::Running) {
         stage.status = transition::stage(stage.status, StageEvent::Fail).map_err(|e| illegal(&e))?;
-        tx.sql(
-            "UPDATE nexus_stages SET status = ?2, completed_at = ?3, error_message = ?4 WHERE stage_key = ?1",
-        )?
-        .execute(params![stage.key, stage.status.as_str(), tx.now_text(), error])?;
+        tx.sql("UPDATE nexus_stages SET status = ?2, completed_at = ?3, error_message = ?4 WHERE stage_key = ?1")?
+            .execute(params![stage.key, stage.status.as_str(), tx.now_text(), error])?;
         events.push(event(tx.now(), stage, Map::from_iter([("error".to_owned(), Value::from(error))])));
     }
     Ok(events)

@@ -9,8 +9,8 @@ use crate::{
         ids::{ProjectId, TaskId},
         time::Timestamp,
     },
-    queue::sqlite::mailbox::{Letter, Mailboxes},
     queue::QueueName,
+    queue::sqlite::mailbox::{Letter, Mailboxes},
 };
 
 /// More cached projects than this are forgotten together.

@@ -2,7 +2,12 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{error::illegal, rows, state::Effect, tx::{Outgoing, Tx}};
+use super::{
+    error::illegal,
+    rows,
+    state::Effect,
+    tx::{Outgoing, Tx},
+};
 use crate::{
     domain::{
         ids::{AgentId, ProjectId, TaskId, WorkerId},
@@ -138,8 +143,11 @@ pub(crate) fn queue_again(tx: &mut Tx<'_>, id: &TaskId, task: &Brief) -> Result<
     let event = if task.status == TaskStatus::Pending { Some(TaskEvent::Queue) } else { event };
     if let Some(event) = event {
         let status = transition::task(task.status, event).map_err(|e| illegal(&e))?;
-        tx.sql("UPDATE nexus_tasks SET status = ?2, updated_at = ?3 WHERE task_key = ?1")?
-            .execute(params![task.key, status.as_str(), tx.now_text()])?;
+        tx.sql("UPDATE nexus_tasks SET status = ?2, updated_at = ?3 WHERE task_key = ?1")?.execute(params![
+            task.key,
+            status.as_str(),
+            tx.now_text()
+        ])?;
         tx.at_commit(Effect::Unleased(id.clone()));
     }
     match tx.state.mail.key_of(id) {
@@ -157,7 +165,6 @@ pub(crate) fn queue_again(tx: &mut Tx<'_>, id: &TaskId, task: &Brief) -> Result<
 
 /// `Store::task`.
 pub(crate) fn read(conn: &Connection, id: &TaskId) -> Result<Option<Task>> {
-    let mut find =
-        conn.prepare_cached(&format!("SELECT {} FROM nexus_tasks WHERE task_id = ?1", rows::TASK))?;
+    let mut find = conn.prepare_cached(&format!("SELECT {} FROM nexus_tasks WHERE task_id = ?1", rows::TASK))?;
     Ok(find.query_row([id.as_str()], rows::task).optional()?)
 }

@@ -151,10 +151,12 @@ impl Catalogue {
 
     /// The files every agent has, with their paths inside the agent's folder: server, runtime, package markers.
     pub fn common_files(&self) -> impl Iterator<Item = (&'static str, &'static str)> + '_ {
-        self.files.iter().filter_map(|(path, text)| path.strip_prefix("agent/").map(|path| (path, *text))).filter(|(path, _)| {
-            let of_tool = ["tools/", "intents/", "tests/"].iter().any(|folder| path.starts_with(folder));
-            !of_tool || path.ends_with("__init__.py") || *path == "tests/test_agent.py"
-        })
+        self.files.iter().filter_map(|(path, text)| path.strip_prefix("agent/").map(|path| (path, *text))).filter(
+            |(path, _)| {
+                let of_tool = ["tools/", "intents/", "tests/"].iter().any(|folder| path.starts_with(folder));
+                !of_tool || path.ends_with("__init__.py") || *path == "tests/test_agent.py"
+            },
+        )
     }
 }
 
@@ -167,7 +169,11 @@ mod tests {
         let catalogue = Catalogue::embedded().unwrap();
         assert!(catalogue.blueprints().len() >= 15);
         for blueprint in catalogue.blueprints() {
-            for path in [format!("tools/{}.py", blueprint.id), format!("intents/{}.py", blueprint.id), format!("tests/test_{}.py", blueprint.id)] {
+            for path in [
+                format!("tools/{}.py", blueprint.id),
+                format!("intents/{}.py", blueprint.id),
+                format!("tests/test_{}.py", blueprint.id),
+            ] {
                 assert!(catalogue.agent_file(&path).is_some(), "{path}");
             }
         }

@@ -20,7 +20,10 @@ const MAX_TOOLS: usize = 10;
 /// What an agent gets when its requirement names nothing the catalogue knows.
 const GENERAL: [&str; 5] = ["calculator", "unit_converter", "date_calculator", "text_statistics", "text_summary"];
 /// Words that alone make no task: a sentence of these only is an introduction.
-const PLAIN: [&str; 14] = ["friendli", "polit", "kind", "chat", "quick", "good", "daili", "everyday", "offlin", "online", "shop", "team", "compani", "custom"];
+const PLAIN: [&str; 14] = [
+    "friendli", "polit", "kind", "chat", "quick", "good", "daili", "everyday", "offlin", "online", "shop", "team",
+    "compani", "custom",
+];
 
 /// A tool that was chosen, and why.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -89,7 +92,10 @@ impl<'a> Index<'a> {
             .collect();
         let mut sharing: HashMap<(String, Vec<String>), usize> = HashMap::new();
         for keywords in &all {
-            let mut own: Vec<_> = keywords.iter().map(|(text, t)| if t.is_empty() { (text.clone(), Vec::new()) } else { (String::new(), t.clone()) }).collect();
+            let mut own: Vec<_> = keywords
+                .iter()
+                .map(|(text, t)| if t.is_empty() { (text.clone(), Vec::new()) } else { (String::new(), t.clone()) })
+                .collect();
             own.sort();
             own.dedup();
             own.into_iter().for_each(|key| *sharing.entry(key).or_default() += 1);
@@ -99,7 +105,11 @@ impl<'a> Index<'a> {
             .map(|keywords| {
                 keywords
                     .into_iter()
-                    .filter(|(text, t)| sharing.get(&if t.is_empty() { (text.clone(), Vec::new()) } else { (String::new(), t.clone()) }).is_some_and(|n| *n <= MAX_SHARING))
+                    .filter(|(text, t)| {
+                        sharing
+                            .get(&if t.is_empty() { (text.clone(), Vec::new()) } else { (String::new(), t.clone()) })
+                            .is_some_and(|n| *n <= MAX_SHARING)
+                    })
                     .collect()
             })
             .collect();
@@ -107,7 +117,13 @@ impl<'a> Index<'a> {
             let examples: Vec<&str> = b.examples.iter().map(|e| e.question.as_str()).collect();
             let contents = format!(
                 "{} {} {} {} {} {} {}",
-                b.name.en, b.name.zh, b.summary.en, b.summary.zh, b.keywords.en.join(" "), b.keywords.zh.join(" "), examples.join(" ")
+                b.name.en,
+                b.name.zh,
+                b.summary.en,
+                b.summary.zh,
+                b.keywords.en.join(" "),
+                b.keywords.zh.join(" "),
+                examples.join(" ")
             );
             Document::new(id, contents)
         });
@@ -126,9 +142,12 @@ impl<'a> Index<'a> {
             .filter_map(|hit| {
                 let at = usize::try_from(hit.document.id).ok()?;
                 let blueprint = self.blueprints.get(at)?;
-                let said = |(text, t): &&(String, Vec<String>)| if t.is_empty() { lower.contains(text.as_str()) } else { contains(&terms, t) };
+                let said = |(text, t): &&(String, Vec<String>)| {
+                    if t.is_empty() { lower.contains(text.as_str()) } else { contains(&terms, t) }
+                };
                 let free = |keyword: &&(String, Vec<String>)| blueprint.needs.is_some() || !self.is_served(keyword);
-                let matched: Vec<String> = self.keywords.get(at)?.iter().filter(said).filter(free).map(|(text, _)| text.clone()).collect();
+                let matched: Vec<String> =
+                    self.keywords.get(at)?.iter().filter(said).filter(free).map(|(text, _)| text.clone()).collect();
                 (!matched.is_empty()).then_some((blueprint, hit.score, matched))
             })
             .collect();
@@ -139,7 +158,11 @@ impl<'a> Index<'a> {
 
 impl Index<'_> {
     fn is_served(&self, (text, terms): &(String, Vec<String>)) -> bool {
-        if terms.is_empty() { self.served_text.contains(text.as_str()) } else { terms.iter().all(|t| self.served_terms.contains(t)) }
+        if terms.is_empty() {
+            self.served_text.contains(text.as_str())
+        } else {
+            terms.iter().all(|t| self.served_terms.contains(t))
+        }
     }
 }
 
@@ -167,7 +190,12 @@ pub fn select(catalogue: &Catalogue, requirement: &Requirement) -> Selection {
                     continue;
                 }
                 covered = true;
-                let choice = chosen.entry(&blueprint.id).or_insert_with(|| Choice { id: blueprint.id.clone(), score: 0.0, matched: Vec::new(), data: None });
+                let choice = chosen.entry(&blueprint.id).or_insert_with(|| Choice {
+                    id: blueprint.id.clone(),
+                    score: 0.0,
+                    matched: Vec::new(),
+                    data: None,
+                });
                 choice.score = choice.score.max((score * 100.0).round() / 100.0);
                 for word in matched {
                     if !choice.matched.contains(&word) {
@@ -182,17 +210,27 @@ pub fn select(catalogue: &Catalogue, requirement: &Requirement) -> Selection {
     }
     for blueprint in catalogue.blueprints() {
         if let Some(data) = blueprint.needs.as_deref().and_then(|kind| requirement.data_of(kind)) {
-            let choice = chosen.entry(&blueprint.id).or_insert_with(|| Choice { id: blueprint.id.clone(), score: 0.0, matched: Vec::new(), data: None });
+            let choice = chosen.entry(&blueprint.id).or_insert_with(|| Choice {
+                id: blueprint.id.clone(),
+                score: 0.0,
+                matched: Vec::new(),
+                data: None,
+            });
             choice.data = Some(data.id().to_owned());
         }
     }
     if chosen.is_empty() {
         selection.general = true;
-        selection.tools = GENERAL.iter().map(|id| Choice { id: (*id).to_owned(), score: 0.0, matched: Vec::new(), data: None }).collect();
+        selection.tools = GENERAL
+            .iter()
+            .map(|id| Choice { id: (*id).to_owned(), score: 0.0, matched: Vec::new(), data: None })
+            .collect();
         return selection;
     }
     selection.tools = chosen.into_values().collect();
-    selection.tools.sort_by(|a, b| b.data.is_some().cmp(&a.data.is_some()).then(b.score.total_cmp(&a.score)).then(a.id.cmp(&b.id)));
+    selection.tools.sort_by(|a, b| {
+        b.data.is_some().cmp(&a.data.is_some()).then(b.score.total_cmp(&a.score)).then(a.id.cmp(&b.id))
+    });
     selection.tools.truncate(MAX_TOOLS);
     selection
 }
@@ -203,8 +241,20 @@ fn says_something(terms: &Terms, sentence: &str) -> bool {
 
 fn uncovered(sentence: &str, lacking: Option<&Blueprint>, requirement: &Requirement) -> Uncovered {
     let reason = match lacking {
-        Some(blueprint) => requirement.language.pick("needs data that the requirement does not give: ", "需要的数据没有在需求中给出：").to_owned() + blueprint.name.of(requirement.language),
-        None => requirement.language.pick("no tool of the offline catalogue serves this; it needs a language model", "离线目录中没有合适的工具，需要语言模型").to_owned(),
+        Some(blueprint) => {
+            requirement
+                .language
+                .pick("needs data that the requirement does not give: ", "需要的数据没有在需求中给出：")
+                .to_owned()
+                + blueprint.name.of(requirement.language)
+        }
+        None => requirement
+            .language
+            .pick(
+                "no tool of the offline catalogue serves this; it needs a language model",
+                "离线目录中没有合适的工具，需要语言模型",
+            )
+            .to_owned(),
     };
     Uncovered { text: sentence.to_owned(), reason }
 }
@@ -229,9 +279,15 @@ mod tests {
             expected.sort_unstable();
             assert_eq!(found, expected, "{text}");
         };
-        is("Build an agent that answers questions about this price list: apple 3 EUR, pear 4 EUR. It should also convert kg to lb.", &["price_list", "unit_converter"]);
+        is(
+            "Build an agent that answers questions about this price list: apple 3 EUR, pear 4 EUR. It should also convert kg to lb.",
+            &["price_list", "unit_converter"],
+        );
         is("An agent that computes days between dates and weekdays.", &["date_calculator"]);
-        is("I need a text assistant: summarise articles, count words and extract email addresses.", &["text_summary", "text_statistics", "pattern_extract"]);
+        is(
+            "I need a text assistant: summarise articles, count words and extract email addresses.",
+            &["text_summary", "text_statistics", "pattern_extract"],
+        );
         is("Compute SHA-256 checksums and encode or decode base64", &["hash_text", "encode_text"]);
         is("Analyse CSV data and query JSON documents", &["csv_query", "json_query"]);
         is("Fetch web pages and summarize them", &["http_fetch", "text_summary"]);

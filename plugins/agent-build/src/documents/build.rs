@@ -17,8 +17,12 @@ pub(crate) fn plan(plan: &WorkflowPlan, model_id: &str) -> String {
     doc.line(format!("\n{}\n", plan.summary));
     doc.line(plan.language.pick(&format!("Content comes from `{model_id}`."), &format!("内容由 `{model_id}` 生成。")));
     doc.heading("Stages", "阶段");
-    let header = if plan.language == Language::Zh { ["阶段", "目标", "产出"] } else { ["Stage", "Goal", "Deliverable"] };
-    doc.table(&header, plan.stages.iter().map(|s| vec![format!("`{}`", s.stage), s.goal.clone(), s.deliverable.clone()]));
+    let header =
+        if plan.language == Language::Zh { ["阶段", "目标", "产出"] } else { ["Stage", "Goal", "Deliverable"] };
+    doc.table(
+        &header,
+        plan.stages.iter().map(|s| vec![format!("`{}`", s.stage), s.goal.clone(), s.deliverable.clone()]),
+    );
     doc.heading("Assumptions", "假设");
     doc.bullets(&plan.assumptions);
     doc.text
@@ -47,17 +51,38 @@ pub(crate) fn requirements(spec: &RequirementsSpec) -> String {
 fn sample(doc: &mut Doc, data: &DataSet) {
     match data {
         DataSet::Prices { items, .. } => {
-            doc.table(&["item", "price", "per"], items.iter().take(SAMPLE).map(|i| vec![i.name.clone(), format!("{} {}", i.amount, i.currency), i.per.clone()]));
+            doc.table(
+                &["item", "price", "per"],
+                items
+                    .iter()
+                    .take(SAMPLE)
+                    .map(|i| vec![i.name.clone(), format!("{} {}", i.amount, i.currency), i.per.clone()]),
+            );
         }
         DataSet::Table { columns, rows, .. } => {
             let header: Vec<String> = columns.iter().map(|c| super::cell_text(&c.name)).collect();
             let cell = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            doc.table(&header.iter().map(String::as_str).collect::<Vec<_>>(), rows.iter().take(SAMPLE).map(|row| row.iter().map(cell).collect()));
+            doc.table(
+                &header.iter().map(String::as_str).collect::<Vec<_>>(),
+                rows.iter().take(SAMPLE).map(|row| row.iter().map(cell).collect()),
+            );
         }
-        DataSet::Faq { pairs, .. } => doc.bullets(pairs.iter().take(SAMPLE).map(|p| format!("**{}** {}", super::cell_text(&p.question), super::cell_text(&p.answer)))),
+        DataSet::Faq { pairs, .. } => doc.bullets(
+            pairs
+                .iter()
+                .take(SAMPLE)
+                .map(|p| format!("**{}** {}", super::cell_text(&p.question), super::cell_text(&p.answer))),
+        ),
         DataSet::Notes { passages, .. } => doc.bullets(passages.iter().take(SAMPLE).map(|p| super::cell_text(p))),
-        DataSet::Categories { categories, .. } => doc.bullets(categories.iter().take(SAMPLE).map(|c| format!("**{}**: {}", super::cell_text(&c.name), super::cell_text(&c.words.join(", "))))),
-        DataSet::Rates { rates, .. } => doc.bullets(rates.iter().take(SAMPLE).map(|r| format!("1 {} = {} {}", r.from, r.rate, r.to))),
+        DataSet::Categories { categories, .. } => doc.bullets(
+            categories
+                .iter()
+                .take(SAMPLE)
+                .map(|c| format!("**{}**: {}", super::cell_text(&c.name), super::cell_text(&c.words.join(", ")))),
+        ),
+        DataSet::Rates { rates, .. } => {
+            doc.bullets(rates.iter().take(SAMPLE).map(|r| format!("1 {} = {} {}", r.from, r.rate, r.to)))
+        }
     }
     if data.len() > SAMPLE {
         doc.line(format!("\n… {} more", data.len() - SAMPLE));
@@ -83,13 +108,35 @@ pub(crate) fn architecture(architecture: &Architecture, language: Language) -> S
 
 pub(crate) fn design(design: &AgentDesign) -> String {
     let mut doc = Doc::new(design.language, "Agent design", "Agent 设计");
-    doc.line(format!("\n`{}` — {}\n\n{}", design.agent_name, super::cell_text(&design.display_name), design.description));
+    doc.line(format!(
+        "\n`{}` — {}\n\n{}",
+        design.agent_name,
+        super::cell_text(&design.display_name),
+        design.description
+    ));
     doc.heading("Tools and why", "工具及选择理由");
     if design.general {
-        doc.line(design.language.pick("The requirement names nothing the catalogue knows; a general set was taken.\n", "需求没有提到目录认识的能力，采用通用工具集。\n"));
+        doc.line(design.language.pick(
+            "The requirement names nothing the catalogue knows; a general set was taken.\n",
+            "需求没有提到目录认识的能力，采用通用工具集。\n",
+        ));
     }
-    let header = if design.language == Language::Zh { ["工具", "BM25 得分", "匹配词", "数据"] } else { ["Tool", "BM25 score", "Matched words", "Data"] };
-    doc.table(&header, design.tools.iter().map(|c| vec![format!("`{}`", c.id), format!("{:.2}", c.score), c.matched.join(", "), c.data.clone().unwrap_or_default()]));
+    let header = if design.language == Language::Zh {
+        ["工具", "BM25 得分", "匹配词", "数据"]
+    } else {
+        ["Tool", "BM25 score", "Matched words", "Data"]
+    };
+    doc.table(
+        &header,
+        design.tools.iter().map(|c| {
+            vec![
+                format!("`{}`", c.id),
+                format!("{:.2}", c.score),
+                c.matched.join(", "),
+                c.data.clone().unwrap_or_default(),
+            ]
+        }),
+    );
     doc.heading("Example questions", "示例问题");
     doc.bullets(design.examples.iter().map(|e| format!("{} → `{}`", super::cell_text(&e.question), e.tool)));
     if !design.uncovered.is_empty() {
@@ -104,17 +151,27 @@ pub(crate) fn tools(tools: &[ToolRecord], language: Language) -> String {
     for tool in tools {
         doc.line(format!("\n## {} (`{}`)\n\n{}\n", tool.name.of(language), tool.id, tool.summary.of(language)));
         for function in &tool.functions {
-            let parameters: Vec<String> = function.parameters.iter().map(|p| format!("{}: {}{}", p.name, p.kind, if p.required { "" } else { " (optional)" })).collect();
+            let parameters: Vec<String> = function
+                .parameters
+                .iter()
+                .map(|p| format!("{}: {}{}", p.name, p.kind, if p.required { "" } else { " (optional)" }))
+                .collect();
             doc.line(format!("- `{}({})`: {}", function.name, parameters.join(", "), function.summary));
         }
-        doc.line(format!("\n`{}`, `agent/intents/{}.py`, `agent/tests/test_{}.py`; {}", tool.code_path, tool.id, tool.id, tool.source));
+        doc.line(format!(
+            "\n`{}`, `agent/intents/{}.py`, `agent/tests/test_{}.py`; {}",
+            tool.code_path, tool.id, tool.id, tool.source
+        ));
     }
     doc.text
 }
 
 pub(crate) fn code(record: &CodeRecord, language: Language) -> String {
     let mut doc = Doc::new(language, "Code", "代码开发");
-    doc.line(language.pick("\nThe agent's folder runs by itself: `python3 agent.py`.\n", "\n智能体文件夹可独立运行：`python3 agent.py`。\n"));
+    doc.line(language.pick(
+        "\nThe agent's folder runs by itself: `python3 agent.py`.\n",
+        "\n智能体文件夹可独立运行：`python3 agent.py`。\n",
+    ));
     doc.bullets(record.files.iter().map(|file| format!("`{}/{file}`", record.agent_dir)));
     doc.text
 }
@@ -126,7 +183,15 @@ pub(crate) fn deployment(agent: &AgentManifest, requested: &Value, language: Lan
         format!("{}: `{}`", language.pick("folder", "文件夹"), agent.agent_dir),
         format!("{}: `{}`", language.pick("entry point", "入口"), agent.code_path),
         format!("{}: AgentCore HTTP (`POST /invocations`, `GET /ping`)", language.pick("contract", "协议")),
-        format!("{}: {}", language.pick("requested deployment", "请求的部署方式"), if requested.is_null() { language.pick("none", "无").to_owned() } else { format!("`{}`", super::cell_text(&requested.to_string()).replace('`', "'")) }),
+        format!(
+            "{}: {}",
+            language.pick("requested deployment", "请求的部署方式"),
+            if requested.is_null() {
+                language.pick("none", "无").to_owned()
+            } else {
+                format!("`{}`", super::cell_text(&requested.to_string()).replace('`', "'"))
+            }
+        ),
     ]);
     doc.line(language.pick(
         "\nThe daemon hands this folder to a deploy handler when the project asks for it. By hand: `HOST=127.0.0.1 PORT=8080 python3 agent.py`.",

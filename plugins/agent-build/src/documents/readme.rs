@@ -6,7 +6,12 @@ use crate::{
     stages::records::ToolRecord,
 };
 
-pub(crate) fn readme(design: &AgentDesign, guide: &AgentGuide, tools: &[ToolRecord], spec: &RequirementsSpec) -> String {
+pub(crate) fn readme(
+    design: &AgentDesign,
+    guide: &AgentGuide,
+    tools: &[ToolRecord],
+    spec: &RequirementsSpec,
+) -> String {
     let language = design.language;
     let title = cell_text(&design.display_name);
     let mut doc = Doc::new(language, &title, &title);
@@ -16,10 +21,14 @@ pub(crate) fn readme(design: &AgentDesign, guide: &AgentGuide, tools: &[ToolReco
     doc.heading("Try", "试试看");
     doc.bullets(design.examples.iter().filter(|e| !e.question.contains('\n')).map(|e| cell_text(&e.question)));
     doc.heading("Tools", "工具");
-    doc.bullets(tools.iter().map(|t| format!("**{}** (`tools/{}.py`): {}", t.name.of(language), t.id, t.summary.of(language))));
+    doc.bullets(
+        tools.iter().map(|t| format!("**{}** (`tools/{}.py`): {}", t.name.of(language), t.id, t.summary.of(language))),
+    );
     if !spec.data.is_empty() {
         doc.heading("Knowledge", "知识");
-        doc.bullets(spec.data.iter().map(|d| format!("`knowledge/{}.json`: {} ({})", d.id(), cell_text(d.title()), d.len())));
+        doc.bullets(
+            spec.data.iter().map(|d| format!("`knowledge/{}.json`: {} ({})", d.id(), cell_text(d.title()), d.len())),
+        );
     }
     if !guide.notes.is_empty() {
         doc.heading("To know", "须知");

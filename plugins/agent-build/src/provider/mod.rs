@@ -90,8 +90,13 @@ pub trait Answer: DeserializeOwned + JsonSchema {
 ///
 /// # Errors
 /// When the provider fails, or when what it answers is not such an object.
-pub async fn ask<T: Answer>(provider: &dyn ModelProvider, stage: &'static str, context: Value) -> Result<Generated<T>, ProviderError> {
-    let question = Ask { stage, answer: T::NAME, instruction: T::INSTRUCTION, context, schema: schema_for!(T).to_value() };
+pub async fn ask<T: Answer>(
+    provider: &dyn ModelProvider,
+    stage: &'static str,
+    context: Value,
+) -> Result<Generated<T>, ProviderError> {
+    let question =
+        Ask { stage, answer: T::NAME, instruction: T::INSTRUCTION, context, schema: schema_for!(T).to_value() };
     let reply = provider.generate(&question).await?;
     let invalid = |error: String| ProviderError::Invalid { answer: T::NAME, error };
     schema::check(&question.schema, &reply.value).map_err(|e| invalid(e.to_string()))?;
@@ -125,7 +130,10 @@ mod tests {
     async fn answers_are_checked_and_usage_is_kept() {
         let good = Fixed(json!({"role": "r", "rules": ["a"], "text": "t"}));
         let generated = ask::<answers::PromptFile>(&good, "prompt_engineer", json!({})).await.unwrap();
-        assert_eq!((generated.value.role.as_str(), generated.usage.input_tokens, generated.usage.model_id.as_deref()), ("r", 7, Some("test/fixed")));
+        assert_eq!(
+            (generated.value.role.as_str(), generated.usage.input_tokens, generated.usage.model_id.as_deref()),
+            ("r", 7, Some("test/fixed"))
+        );
         let bad = Fixed(json!({"role": "r", "rules": "none", "text": "t"}));
         let error = ask::<answers::PromptFile>(&bad, "prompt_engineer", json!({})).await.unwrap_err();
         assert!(error.to_string().contains("/rules"), "{error}");

@@ -47,9 +47,15 @@ impl Checker<'_> {
                 "$ref" => self.value(self.definition(rule, path)?, value, path, depth + 1)?,
                 "type" => kind(rule, value, path)?,
                 "const" if rule != value => return fail(path, format!("must be {rule}")),
-                "enum" if !rule.as_array().is_some_and(|all| all.contains(value)) => return fail(path, format!("must be one of {rule}")),
+                "enum" if !rule.as_array().is_some_and(|all| all.contains(value)) => {
+                    return fail(path, format!("must be one of {rule}"));
+                }
                 "anyOf" | "oneOf" => self.one_of(rule, value, path, depth)?,
-                "allOf" => rule.as_array().into_iter().flatten().try_for_each(|part| self.value(part, value, path, depth + 1))?,
+                "allOf" => rule
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .try_for_each(|part| self.value(part, value, path, depth + 1))?,
                 "required" => required(rule, value, path)?,
                 "properties" => self.properties(rule, value, path, depth)?,
                 "additionalProperties" => self.additional(rules, rule, value, path, depth)?,
@@ -58,7 +64,9 @@ impl Checker<'_> {
                         self.value(rule, item, &format!("{path}/{index}"), depth + 1)?;
                     }
                 }
-                "minItems" | "maxItems" | "minLength" | "maxLength" | "minimum" | "maximum" => limit(keyword, rule, value, path)?,
+                "minItems" | "maxItems" | "minLength" | "maxLength" | "minimum" | "maximum" => {
+                    limit(keyword, rule, value, path)?
+                }
                 "const" | "enum" => {}
                 other if NOTES.contains(&other) => {}
                 other => return fail(path, format!("the schema uses `{other}`, which is not understood here")),
@@ -68,11 +76,12 @@ impl Checker<'_> {
     }
 
     fn definition(&self, reference: &Value, path: &str) -> Result<&Value, SchemaError> {
-        reference
-            .as_str()
-            .and_then(|r| r.strip_prefix('#'))
-            .and_then(|pointer| self.root.pointer(pointer))
-            .ok_or_else(|| SchemaError { path: path.into(), problem: format!("the schema refers to {reference}, which is missing") })
+        reference.as_str().and_then(|r| r.strip_prefix('#')).and_then(|pointer| self.root.pointer(pointer)).ok_or_else(
+            || SchemaError {
+                path: path.into(),
+                problem: format!("the schema refers to {reference}, which is missing"),
+            },
+        )
     }
 
     fn one_of(&self, rule: &Value, value: &Value, path: &str, depth: usize) -> Result<(), SchemaError> {
@@ -90,10 +99,20 @@ impl Checker<'_> {
 
     fn properties(&self, rule: &Value, value: &Value, path: &str, depth: usize) -> Result<(), SchemaError> {
         let (Some(rules), Some(object)) = (rule.as_object(), value.as_object()) else { return Ok(()) };
-        rules.iter().filter_map(|(name, rule)| object.get(name).map(|v| (name, rule, v))).try_for_each(|(name, rule, v)| self.value(rule, v, &format!("{path}/{name}"), depth + 1))
+        rules
+            .iter()
+            .filter_map(|(name, rule)| object.get(name).map(|v| (name, rule, v)))
+            .try_for_each(|(name, rule, v)| self.value(rule, v, &format!("{path}/{name}"), depth + 1))
     }
 
-    fn additional(&self, rules: &Map<String, Value>, rule: &Value, value: &Value, path: &str, depth: usize) -> Result<(), SchemaError> {
+    fn additional(
+        &self,
+        rules: &Map<String, Value>,
+        rule: &Value,
+        value: &Value,
+        path: &str,
+        depth: usize,
+    ) -> Result<(), SchemaError> {
         let known = rules.get("properties").and_then(Value::as_object);
         for (name, inner) in value.as_object().into_iter().flatten() {
             if known.is_some_and(|known| known.contains_key(name)) {

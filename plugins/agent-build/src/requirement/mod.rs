@@ -70,7 +70,10 @@ mod tests {
     #[test]
     fn tasks_and_data_are_told_apart() {
         let read = Requirement::read("Build an agent that answers questions about this price list: apple 3 EUR, pear 4 EUR, plum 2.50 EUR. It should also convert kg to lb.").unwrap();
-        assert_eq!(read.tasks, ["Build an agent that answers questions about this price list", "It should also convert kg to lb."]);
+        assert_eq!(
+            read.tasks,
+            ["Build an agent that answers questions about this price list", "It should also convert kg to lb."]
+        );
         assert_eq!(read.data_of("prices").map(DataSet::len), Some(3));
         assert_eq!(read.data.len(), 1);
     }
@@ -78,14 +81,19 @@ mod tests {
     #[test]
     fn chinese() {
         let read = Requirement::read("做一个水果店助手，价格：苹果 3元, 梨 4元。还能把公斤换算成磅。").unwrap();
-        assert_eq!((read.language, kinds("做一个水果店助手，价格：苹果 3元, 梨 4元。还能把公斤换算成磅。")), (Language::Zh, vec![("prices", 2)]));
+        assert_eq!(
+            (read.language, kinds("做一个水果店助手，价格：苹果 3元, 梨 4元。还能把公斤换算成磅。")),
+            (Language::Zh, vec![("prices", 2)])
+        );
         assert!(read.tasks.iter().any(|t| t.contains("换算")));
     }
 
     #[test]
     fn several_kinds_at_once() {
         assert_eq!(
-            kinds("Museum guide. The museum is closed on Mondays. Q: Is there a café? A: Yes, on floor 2.\n\nTickets:\nadult: 12 EUR\nchild: 6 EUR"),
+            kinds(
+                "Museum guide. The museum is closed on Mondays. Q: Is there a café? A: Yes, on floor 2.\n\nTickets:\nadult: 12 EUR\nchild: 6 EUR"
+            ),
             [("prices", 2), ("faq", 1), ("notes", 1)]
         );
     }

@@ -49,7 +49,11 @@ pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
         knowledge.push(path);
     }
     if tools.tools.iter().any(|tool| tool.permissions.iter().any(|p| p == "files")) {
-        add(&mut job, "files/README.txt".into(), "Files in this folder can be listed, searched and read by the agent.\n".into());
+        add(
+            &mut job,
+            "files/README.txt".into(),
+            "Files in this folder can be listed, searched and read by the agent.\n".into(),
+        );
     }
     let entries: Vec<_> = tools
         .tools
@@ -79,7 +83,13 @@ pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
     });
     add(&mut job, "manifest.json".into(), pretty(&manifest)?);
     add(&mut job, "README.md".into(), documents::readme(&design, &guide, &tools.tools, &spec));
-    let record = CodeRecord { agent_dir: "agent".into(), entry_point: "agent/agent.py".into(), manifest_path: "agent/manifest.json".into(), knowledge, files };
+    let record = CodeRecord {
+        agent_dir: "agent".into(),
+        entry_point: "agent/agent.py".into(),
+        manifest_path: "agent/manifest.json".into(),
+        knowledge,
+        files,
+    };
     let document = documents::code(&record, design.language);
     job.finish(record, document).await
 }

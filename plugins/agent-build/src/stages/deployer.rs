@@ -32,7 +32,12 @@ pub(super) async fn run(job: Job) -> Result<StageResult, StageError> {
 }
 
 /// The agent as the daemon registers it.
-pub(super) fn manifest(design: &AgentDesign, tools: &ToolRecords, prompt: &PromptRecord, code: &CodeRecord) -> AgentManifest {
+pub(super) fn manifest(
+    design: &AgentDesign,
+    tools: &ToolRecords,
+    prompt: &PromptRecord,
+    code: &CodeRecord,
+) -> AgentManifest {
     AgentManifest {
         agent_name: design.agent_name.clone(),
         description: design.description.clone(),

@@ -12,7 +12,11 @@ pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
     let design: AgentDesign = job.ask().await?;
     // The name becomes a file name and a cloud resource's name: whoever proposed it, it is checked here.
     if !is_identifier(&design.agent_name) || !design.tools.iter().all(|choice| is_identifier(&choice.id)) {
-        return Err(ProviderError::Invalid { answer: "AgentDesign", error: format!("`{}` or a tool's id is no identifier", design.agent_name) }.into());
+        return Err(ProviderError::Invalid {
+            answer: "AgentDesign",
+            error: format!("`{}` or a tool's id is no identifier", design.agent_name),
+        }
+        .into());
     }
     for choice in &design.tools {
         job.cx.info(format!("tool {} (score {}): {}", choice.id, choice.score, choice.matched.join(", ")));
@@ -26,5 +30,7 @@ pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
 
 /// `[a-zA-Z][a-zA-Z0-9_]{0,47}`.
 pub(super) fn is_identifier(name: &str) -> bool {
-    name.len() <= 48 && name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    name.len() <= 48
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }

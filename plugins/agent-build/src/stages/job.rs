@@ -72,7 +72,12 @@ impl Job {
     }
 
     /// As [`Job::finish`], with the agent that came out.
-    pub(crate) async fn finish_with(mut self, output: impl Serialize, document: String, agent: Option<AgentManifest>) -> Result<StageResult, StageError> {
+    pub(crate) async fn finish_with(
+        mut self,
+        output: impl Serialize,
+        document: String,
+        agent: Option<AgentManifest>,
+    ) -> Result<StageResult, StageError> {
         if self.cx.is_cancelled() {
             return Err(StageError::Cancelled);
         }
@@ -93,6 +98,13 @@ impl Job {
         for name in &names {
             self.cx.file(name.as_str());
         }
-        Ok(StageResult { output, document: Some(Document { path, content: document }), files: names, usage: self.usage, agent, ..StageResult::default() })
+        Ok(StageResult {
+            output,
+            document: Some(Document { path, content: document }),
+            files: names,
+            usage: self.usage,
+            agent,
+            ..StageResult::default()
+        })
     }
 }

@@ -19,7 +19,10 @@ pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
     let prompt: PromptRecord = job.input(StageName::PromptEngineer)?;
     let code: CodeRecord = job.input(StageName::AgentCodeDeveloper)?;
     let settings = &job.shared.settings;
-    let limits = Limits { tests: Duration::from_secs(settings.test_timeout_secs), start: Duration::from_secs(settings.start_timeout_secs) };
+    let limits = Limits {
+        tests: Duration::from_secs(settings.test_timeout_secs),
+        start: Duration::from_secs(settings.start_timeout_secs),
+    };
     let question = design.examples.first().map_or("help", |example| example.question.as_str());
     let folder = job.request.workspace.join(&code.agent_dir);
     job.cx.progress(0.1, "compiling, testing and starting the agent");
@@ -28,9 +31,18 @@ pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
         // Dropping the future kills what it started.
         () = job.cx.cancelled() => return Err(StageError::Cancelled),
     };
-    job.cx.info(format!("{} files compiled, {} tests passed, agent started in {} ms", verified.check.compiled, verified.check.tests, verified.start_ms));
+    job.cx.info(format!(
+        "{} files compiled, {} tests passed, agent started in {} ms",
+        verified.check.compiled, verified.check.tests, verified.start_ms
+    ));
     for (number, (name, result)) in verified.steps().iter().enumerate() {
-        job.cx.tool_call(&format!("check-{}", number + 1), name, json!({"folder": code.agent_dir}), result.as_str(), false);
+        job.cx.tool_call(
+            &format!("check-{}", number + 1),
+            name,
+            json!({"folder": code.agent_dir}),
+            result.as_str(),
+            false,
+        );
     }
     let report = documents::report(&spec, &design, &tools.tools, &verified, job.shared.provider.model_id());
     job.file("workflow_summary_report.md", report.clone());

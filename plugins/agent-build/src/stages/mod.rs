@@ -136,7 +136,9 @@ impl From<StageError> for Failure {
         match error {
             StageError::Cancelled | StageError::Verify(VerifyError::Cancelled) => Self::cancelled(),
             StageError::Provider(ProviderError::Unanswerable(_)) => Self::invalid_input(message),
-            StageError::Provider(ProviderError::Unavailable(_) | ProviderError::Invalid { .. }) | StageError::Workspace(WorkspaceError::Io { .. }) | StageError::Task(_) => Self::transient(message),
+            StageError::Provider(ProviderError::Unavailable(_) | ProviderError::Invalid { .. })
+            | StageError::Workspace(WorkspaceError::Io { .. })
+            | StageError::Task(_) => Self::transient(message),
             StageError::Verify(verify) => {
                 let failure = if verify.may_pass() { Self::transient(message) } else { Self::permanent(message) };
                 match verify.output() {
@@ -144,7 +146,9 @@ impl From<StageError> for Failure {
                     None => failure,
                 }
             }
-            StageError::Input { .. } | StageError::Provider(_) | StageError::Workspace(_) | StageError::Json(_) => Self::permanent(message),
+            StageError::Input { .. } | StageError::Provider(_) | StageError::Workspace(_) | StageError::Json(_) => {
+                Self::permanent(message)
+            }
         }
     }
 }

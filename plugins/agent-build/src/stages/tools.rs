@@ -43,7 +43,11 @@ pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
     }
     for module in set.modules {
         if !is_identifier(&module.id) {
-            return Err(ProviderError::Invalid { answer: "ToolSet", error: format!("`{}` is no module name", module.id) }.into());
+            return Err(ProviderError::Invalid {
+                answer: "ToolSet",
+                error: format!("`{}` is no module name", module.id),
+            }
+            .into());
         }
         let code_path = format!("agent/tools/{}.py", module.id);
         job.file(code_path.clone(), module.code);

@@ -44,13 +44,25 @@ impl RunningAgent {
         let mut group = Group::spawn(command, python)?;
         let stderr = tokio::spawn(process::read_all(group.child.stderr.take()));
         let stdout = group.child.stdout.take();
-        let mut lines = BufReader::new(stdout.ok_or_else(|| VerifyError::Process { what: "the agent has no output".into(), output: String::new() })?).lines();
+        let mut lines =
+            BufReader::new(stdout.ok_or_else(|| VerifyError::Process {
+                what: "the agent has no output".into(),
+                output: String::new(),
+            })?)
+            .lines();
         let first = timeout(limit, lines.next_line()).await.map_err(|_| VerifyError::Timeout("starting the agent"))?;
-        let port = first.ok().flatten().and_then(|line| serde_json::from_str::<Value>(&line).ok()).and_then(|line| u16::try_from(line.get("port")?.as_u64()?).ok());
+        let port = first
+            .ok()
+            .flatten()
+            .and_then(|line| serde_json::from_str::<Value>(&line).ok())
+            .and_then(|line| u16::try_from(line.get("port")?.as_u64()?).ok());
         let Some(port) = port else {
             group.signal(Signal::KILL);
             let output = timeout(STOP, stderr).await.ok().and_then(Result::ok).unwrap_or_default();
-            return Err(VerifyError::Process { what: "the agent ended before it listened".into(), output: shortened(&output) });
+            return Err(VerifyError::Process {
+                what: "the agent ended before it listened".into(),
+                output: shortened(&output),
+            });
         };
         // Further output must not fill the pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
@@ -80,8 +92,11 @@ impl RunningAgent {
     /// # Errors
     /// When the answer is not what the contract says.
     pub async fn invoke(&self, prompt: &str, session: &str) -> Result<Value, VerifyError> {
-        let answer = self.request("POST /invocations", &json!({"prompt": prompt, "session_id": session}).to_string()).await?;
-        let complete = answer.get("output").is_some_and(Value::is_string) && answer.get("tool_calls").is_some_and(Value::is_array) && answer.get("session_id").and_then(Value::as_str) == Some(session);
+        let answer =
+            self.request("POST /invocations", &json!({"prompt": prompt, "session_id": session}).to_string()).await?;
+        let complete = answer.get("output").is_some_and(Value::is_string)
+            && answer.get("tool_calls").is_some_and(Value::is_array)
+            && answer.get("session_id").and_then(Value::as_str) == Some(session);
         if complete { Ok(answer) } else { Err(contract(format!("/invocations answered {answer}"))) }
     }
 
@@ -91,19 +106,24 @@ impl RunningAgent {
     /// When it does not end in time, or not with exit code 0.
     pub async fn stop(mut self) -> Result<(), VerifyError> {
         self.group.signal(Signal::TERM);
-        let status = timeout(STOP, self.group.child.wait()).await.map_err(|_| VerifyError::Timeout("stopping the agent"))?;
+        let status =
+            timeout(STOP, self.group.child.wait()).await.map_err(|_| VerifyError::Timeout("stopping the agent"))?;
         self.group.ended();
         match status {
             Ok(status) if status.success() => Ok(()),
             status => {
                 let output = timeout(STOP, &mut self.stderr).await.ok().and_then(Result::ok).unwrap_or_default();
-                Err(VerifyError::Contract { what: format!("SIGTERM ended it with {status:?} instead of exit code 0"), output: shortened(&output) })
+                Err(VerifyError::Contract {
+                    what: format!("SIGTERM ended it with {status:?} instead of exit code 0"),
+                    output: shortened(&output),
+                })
             }
         }
     }
 
     async fn request(&self, head: &str, body: &str) -> Result<Value, VerifyError> {
-        let (status, answer) = http::request(self.port, head, body, self.limit).await.map_err(|e| contract(format!("{head}: {e}")))?;
+        let (status, answer) =
+            http::request(self.port, head, body, self.limit).await.map_err(|e| contract(format!("{head}: {e}")))?;
         if status == 200 { Ok(answer) } else { Err(contract(format!("{head} answered {status}: {answer}"))) }
     }
 }

@@ -13,16 +13,22 @@ const MAX_ANSWER: u64 = 8 * 1024 * 1024;
 
 /// Sends one request and reads the JSON answer: status and body.
 pub(super) async fn request(port: u16, head: &str, body: &str, limit: Duration) -> io::Result<(u16, Value)> {
-    timeout(limit, exchange(port, head, body)).await.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time")))
+    timeout(limit, exchange(port, head, body))
+        .await
+        .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time")))
 }
 
 async fn exchange(port: u16, head: &str, body: &str) -> io::Result<(u16, Value)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-    let message = format!("{head} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let message = format!(
+        "{head} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
     stream.write_all(message.as_bytes()).await?;
     let mut bytes = Vec::new();
     stream.take(MAX_ANSWER).read_to_end(&mut bytes).await?;
-    parse(&String::from_utf8_lossy(&bytes)).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP with a JSON body"))
+    parse(&String::from_utf8_lossy(&bytes))
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP with a JSON body"))
 }
 
 fn parse(answer: &str) -> Option<(u16, Value)> {
@@ -37,7 +43,10 @@ mod tests {
 
     #[test]
     fn reads_answers() {
-        assert_eq!(parse("HTTP/1.1 200 OK\r\nA: b\r\n\r\n{\"a\":1}").map(|(status, body)| (status, body["a"].clone())), Some((200, 1.into())));
+        assert_eq!(
+            parse("HTTP/1.1 200 OK\r\nA: b\r\n\r\n{\"a\":1}").map(|(status, body)| (status, body["a"].clone())),
+            Some((200, 1.into()))
+        );
         assert!(parse("nonsense").is_none());
         assert!(parse("HTTP/1.1 200 OK\r\n\r\n<html>").is_none());
     }

@@ -72,7 +72,14 @@ impl Verified {
         [
             ("compile", format!("{} files", self.check.compiled)),
             ("unit_tests", format!("{} tests passed in {} s", self.check.tests, self.check.seconds)),
-            ("start_and_ping", format!("{} after {} ms", self.ping.get("status").and_then(Value::as_str).unwrap_or_default(), self.start_ms)),
+            (
+                "start_and_ping",
+                format!(
+                    "{} after {} ms",
+                    self.ping.get("status").and_then(Value::as_str).unwrap_or_default(),
+                    self.start_ms
+                ),
+            ),
             ("invoke", format!("{}\n{output}", self.question)),
         ]
     }
@@ -146,7 +153,8 @@ impl VerifyError {
 /// The first thing that does not hold. Whatever was started is ended then, also when the future is dropped.
 pub async fn verify(python: &str, folder: &Path, question: &str, limits: Limits) -> Result<Verified, VerifyError> {
     // Both at once: they need nothing of each other, and starting Python is most of the time.
-    let (check, asked) = tokio::try_join!(check(python, folder, limits.tests), ask(python, folder, question, limits.start))?;
+    let (check, asked) =
+        tokio::try_join!(check(python, folder, limits.tests), ask(python, folder, question, limits.start))?;
     let (start_ms, ping, answer) = asked;
     Ok(Verified { check, start_ms, ping, question: question.to_owned(), answer })
 }
@@ -155,21 +163,29 @@ async fn check(python: &str, folder: &Path, limit: Duration) -> Result<Check, Ve
     let mut command = process::python(python, folder);
     command.args(["-B", "-c", CHECK]);
     let finished = process::finish(command, python, limit).await?;
-    let report: Check = serde_json::from_str(finished.stdout.lines().last().unwrap_or_default()).map_err(|e| VerifyError::Process {
-        what: format!("the agent's tests ended without a report ({}; {e})", finished.status),
-        output: shortened(&format!("{}\n{}", finished.stdout, finished.stderr)),
-    })?;
+    let report: Check =
+        serde_json::from_str(finished.stdout.lines().last().unwrap_or_default()).map_err(|e| VerifyError::Process {
+            what: format!("the agent's tests ended without a report ({}; {e})", finished.status),
+            output: shortened(&format!("{}\n{}", finished.stdout, finished.stderr)),
+        })?;
     match report.errors.first() {
         None => Ok(report),
         Some(first) => Err(VerifyError::Failed {
             failed: report.errors.len(),
             first: first.r#where.clone(),
-            output: shortened(&report.errors.iter().map(|e| format!("{}\n{}", e.r#where, e.output)).collect::<Vec<_>>().join("\n\n")),
+            output: shortened(
+                &report.errors.iter().map(|e| format!("{}\n{}", e.r#where, e.output)).collect::<Vec<_>>().join("\n\n"),
+            ),
         }),
     }
 }
 
-async fn ask(python: &str, folder: &Path, question: &str, limit: Duration) -> Result<(u128, Value, Value), VerifyError> {
+async fn ask(
+    python: &str,
+    folder: &Path,
+    question: &str,
+    limit: Duration,
+) -> Result<(u128, Value, Value), VerifyError> {
     let agent = RunningAgent::start(python, folder, limit).await?;
     let ping = agent.ping().await?;
     let start_ms = agent.started.elapsed().as_millis();

@@ -40,7 +40,13 @@ pub fn shared(settings: Settings) -> Arc<Shared> {
     Arc::new(Shared { provider: Arc::new(BlueprintProvider::new().expect("the catalogue")), settings })
 }
 
-pub fn request(project: &str, requirement: &str, stage: StageName, folder: &TempDir, inputs: &BTreeMap<String, Value>) -> StageRequest {
+pub fn request(
+    project: &str,
+    requirement: &str,
+    stage: StageName,
+    folder: &TempDir,
+    inputs: &BTreeMap<String, Value>,
+) -> StageRequest {
     let number = StageName::ALL.iter().position(|s| *s == stage).map_or(0, |at| at + 1);
     StageRequest {
         project_id: "proj_test".into(),
@@ -65,7 +71,8 @@ pub async fn try_build(project: &str, requirement: &str) -> Result<Built, (Stage
     for stage in StageName::ALL {
         let (_recorder, cx) = Recorder::new();
         let request = request(project, requirement, stage, &built.folder, &built.inputs);
-        let result = BuildStage::new(stage, Arc::clone(&shared)).run(request, cx).await.map_err(|failure| (stage, failure))?;
+        let result =
+            BuildStage::new(stage, Arc::clone(&shared)).run(request, cx).await.map_err(|failure| (stage, failure))?;
         built.inputs.insert(stage.as_str().into(), Value::Object(result.output.clone()));
         built.results.insert(stage.as_str(), result);
     }
@@ -83,7 +90,8 @@ pub async fn converse(agent: &RunningAgent, session: &str, steps: &[(&str, &str,
     for (question, function, parts) in steps {
         let answer = agent.invoke(question, session).await.expect("an answer");
         let output = answer["output"].as_str().unwrap_or_default();
-        let called: Vec<&str> = answer["tool_calls"].as_array().into_iter().flatten().filter_map(|call| call["name"].as_str()).collect();
+        let called: Vec<&str> =
+            answer["tool_calls"].as_array().into_iter().flatten().filter_map(|call| call["name"].as_str()).collect();
         let expected: Vec<&str> = if function.is_empty() { Vec::new() } else { function.split('+').collect() };
         assert_eq!(called, expected, "{question}\n{output}");
         for part in *parts {

@@ -15,9 +15,18 @@ pub(super) fn design(catalogue: &Catalogue, known: &Known, spec: &RequirementsSp
     let agent_name = naming::agent_name(&known.project_name, &ids.iter().map(String::as_str).collect::<Vec<_>>());
     let names: Vec<&str> = chosen.iter().map(|b| b.name.of(language)).collect();
     let data: Vec<String> = spec.data.iter().map(|set| describe(set, language.pick("entries", "条"))).collect();
-    let mut description = language.pick(&format!("An offline agent with {} tool(s): {}.", names.len(), names.join(", ")), &format!("离线智能体，有 {} 个工具：{}。", names.len(), names.join("、"))).to_owned();
+    let mut description = language
+        .pick(
+            &format!("An offline agent with {} tool(s): {}.", names.len(), names.join(", ")),
+            &format!("离线智能体，有 {} 个工具：{}。", names.len(), names.join("、")),
+        )
+        .to_owned();
     if !data.is_empty() {
-        description.push_str(&language.pick(&format!(" It knows: {}.", data.join("; ")), &format!("掌握的数据：{}。", data.join("；"))).to_owned());
+        description.push_str(
+            &language
+                .pick(&format!(" It knows: {}.", data.join("; ")), &format!("掌握的数据：{}。", data.join("；")))
+                .to_owned(),
+        );
     }
     AgentDesign {
         agent_name,

@@ -19,14 +19,22 @@ pub(super) fn examples(catalogue: &Catalogue, tools: &[String], data: &[DataSet]
     let mut found = Vec::new();
     for blueprint in tools.iter().filter_map(|id| catalogue.blueprint(id)) {
         match blueprint.needs.as_deref().and_then(|kind| data.iter().find(|set| set.kind() == kind)) {
-            Some(set) => found.extend(from_data(set, language).map(|(question, contains)| Example { question, tool: blueprint.id.clone(), contains })),
+            Some(set) => found.extend(from_data(set, language).map(|(question, contains)| Example {
+                question,
+                tool: blueprint.id.clone(),
+                contains,
+            })),
             None => found.extend(from_catalogue(blueprint, language, &names)),
         }
     }
     found
 }
 
-fn from_catalogue<'a>(blueprint: &'a Blueprint, language: Language, names: &'a [String]) -> impl Iterator<Item = Example> + 'a {
+fn from_catalogue<'a>(
+    blueprint: &'a Blueprint,
+    language: Language,
+    names: &'a [String],
+) -> impl Iterator<Item = Example> + 'a {
     blueprint
         .examples
         .iter()
@@ -34,7 +42,11 @@ fn from_catalogue<'a>(blueprint: &'a Blueprint, language: Language, names: &'a [
         // A question that happens to name something the agent knows may rightly go elsewhere.
         .filter(|example| !names.iter().any(|name| example.question.to_lowercase().contains(name)))
         .take(PER_TOOL)
-        .map(|example| Example { question: example.question.clone(), tool: blueprint.id.clone(), contains: example.contains.clone() })
+        .map(|example| Example {
+            question: example.question.clone(),
+            tool: blueprint.id.clone(),
+            contains: example.contains.clone(),
+        })
 }
 
 fn from_data(set: &DataSet, language: Language) -> Option<(String, String)> {
@@ -45,13 +57,17 @@ fn from_data(set: &DataSet, language: Language) -> Option<(String, String)> {
             Some((q(format!("How much is {}?", item.name), format!("{}多少钱？", item.name)), item.name.clone()))
         }
         DataSet::Table { rows, columns, .. } => {
-            let name = rows.iter().filter_map(|row| row.first().and_then(Value::as_str)).find(|name| plain(name) && columns.iter().all(|c| c.name != **name))?;
+            let name = rows
+                .iter()
+                .filter_map(|row| row.first().and_then(Value::as_str))
+                .find(|name| plain(name) && columns.iter().all(|c| c.name != **name))?;
             Some((q(format!("Tell me about {name}"), format!("介绍一下{name}")), name.to_owned()))
         }
         DataSet::Faq { pairs, .. } => pairs.first().map(|pair| (pair.question.clone(), String::new())),
         DataSet::Notes { passages, .. } => {
             let passage = passages.first()?;
-            let chinese: String = passage.chars().skip_while(|c| !is_cjk(*c)).take_while(|c| is_cjk(*c)).take(8).collect();
+            let chinese: String =
+                passage.chars().skip_while(|c| !is_cjk(*c)).take_while(|c| is_cjk(*c)).take(8).collect();
             if chinese.chars().count() >= 4 {
                 return Some((format!("关于{chinese}"), String::new()));
             }
@@ -65,14 +81,21 @@ fn from_data(set: &DataSet, language: Language) -> Option<(String, String)> {
             let word = category.words.first()?;
             Some((q(format!("Classify: {word}"), format!("分类：{word}")), String::new()))
         }
-        DataSet::Rates { rates, .. } => rates.first().map(|rate| (q(format!("100 {} in {}", rate.from, rate.to), format!("100 {} 等于多少 {}？", rate.from, rate.to)), rate.to.clone())),
+        DataSet::Rates { rates, .. } => rates.first().map(|rate| {
+            (
+                q(format!("100 {} in {}", rate.from, rate.to), format!("100 {} 等于多少 {}？", rate.from, rate.to)),
+                rate.to.clone(),
+            )
+        }),
     }
 }
 
 /// A name that reads as one in a sentence, whatever else the agent can do.
 fn plain(name: &str) -> bool {
     let count = name.chars().count();
-    (2..=30).contains(&count) && name.chars().all(|c| c.is_alphabetic() || c == ' ') && !["in", "to", "of", "what", "how", "all"].contains(&name.to_lowercase().as_str())
+    (2..=30).contains(&count)
+        && name.chars().all(|c| c.is_alphabetic() || c == ' ')
+        && !["in", "to", "of", "what", "how", "all"].contains(&name.to_lowercase().as_str())
 }
 
 /// All names the agent's data knows, in lower case.
@@ -81,9 +104,15 @@ fn names(data: &[DataSet]) -> Vec<String> {
     for set in data {
         match set {
             DataSet::Prices { items, .. } => names.extend(items.iter().map(|i| i.name.to_lowercase())),
-            DataSet::Table { rows, .. } => names.extend(rows.iter().flatten().filter_map(Value::as_str).map(str::to_lowercase)),
-            DataSet::Categories { categories, .. } => names.extend(categories.iter().flat_map(|c| c.words.iter().map(|w| w.to_lowercase()))),
-            DataSet::Rates { rates, .. } => names.extend(rates.iter().flat_map(|r| [r.from.to_lowercase(), r.to.to_lowercase()])),
+            DataSet::Table { rows, .. } => {
+                names.extend(rows.iter().flatten().filter_map(Value::as_str).map(str::to_lowercase))
+            }
+            DataSet::Categories { categories, .. } => {
+                names.extend(categories.iter().flat_map(|c| c.words.iter().map(|w| w.to_lowercase())))
+            }
+            DataSet::Rates { rates, .. } => {
+                names.extend(rates.iter().flat_map(|r| [r.from.to_lowercase(), r.to.to_lowercase()]))
+            }
             DataSet::Faq { .. } | DataSet::Notes { .. } => {}
         }
     }

@@ -42,7 +42,8 @@ struct Known {
 impl Known {
     /// What an earlier stage found out.
     fn input<T: DeserializeOwned>(&self, stage: &str) -> Result<T, ProviderError> {
-        let value = self.inputs.get(stage).ok_or_else(|| ProviderError::Broken(format!("the output of {stage} is missing")))?;
+        let value =
+            self.inputs.get(stage).ok_or_else(|| ProviderError::Broken(format!("the output of {stage} is missing")))?;
         T::deserialize(value).map_err(|e| ProviderError::Broken(format!("the output of {stage} cannot be read: {e}")))
     }
 }
@@ -57,15 +58,24 @@ impl BlueprintProvider {
     }
 
     fn answer(&self, ask: &Ask) -> Result<Value, ProviderError> {
-        let known = Known::deserialize(&ask.context).map_err(|e| ProviderError::Broken(format!("the question's context cannot be read: {e}")))?;
+        let known = Known::deserialize(&ask.context)
+            .map_err(|e| ProviderError::Broken(format!("the question's context cannot be read: {e}")))?;
         match ask.answer {
             WorkflowPlan::NAME => json(plan::plan(&known)?),
             RequirementsSpec::NAME => json(spec::spec(&known)?),
-            Architecture::NAME => json(architecture::architecture(self.catalogue, &known.input("requirements_analysis")?)),
+            Architecture::NAME => {
+                json(architecture::architecture(self.catalogue, &known.input("requirements_analysis")?))
+            }
             AgentDesign::NAME => json(design::design(self.catalogue, &known, &known.input("requirements_analysis")?)),
             ToolSet::NAME => json(tools::tools(self.catalogue, &known.input("agent_design")?)?),
-            PromptFile::NAME => json(prompt::prompt(self.catalogue, &known.input("agent_design")?, &known.input("requirements_analysis")?)),
-            AgentGuide::NAME => json(prompt::guide(&known.input("agent_design")?, &known.input("requirements_analysis")?)),
+            PromptFile::NAME => json(prompt::prompt(
+                self.catalogue,
+                &known.input("agent_design")?,
+                &known.input("requirements_analysis")?,
+            )),
+            AgentGuide::NAME => {
+                json(prompt::guide(&known.input("agent_design")?, &known.input("requirements_analysis")?))
+            }
             other => Err(ProviderError::Broken(format!("{MODEL_ID} knows no `{other}`"))),
         }
     }

@@ -5,10 +5,15 @@ const FILLER: [&str; 12] = ["the", "a", "an", "and", "of", "for", "my", "our", "
 
 /// A name in snake case, `[a-z][a-z0-9_]*`, at most 48 characters: from the project's name when it has Latin letters, else from the tools.
 pub(super) fn agent_name(project: &str, tools: &[&str]) -> String {
-    let words: Vec<String> =
-        project.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_ascii_lowercase).filter(|w| !FILLER.contains(&w.as_str())).collect();
+    let words: Vec<String> = project
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|w| !w.is_empty())
+        .map(str::to_ascii_lowercase)
+        .filter(|w| !FILLER.contains(&w.as_str()))
+        .collect();
     let from_project = words.iter().any(|w| w.len() > 1 && w.starts_with(|c: char| c.is_ascii_alphabetic()));
-    let mut parts: Vec<String> = if from_project { words } else { tools.iter().take(2).map(|t| (*t).to_owned()).collect() };
+    let mut parts: Vec<String> =
+        if from_project { words } else { tools.iter().take(2).map(|t| (*t).to_owned()).collect() };
     parts.push("agent".into());
     let mut name = String::new();
     for part in &parts {
@@ -17,7 +22,11 @@ pub(super) fn agent_name(project: &str, tools: &[&str]) -> String {
             name = longer;
         }
     }
-    if name.starts_with(|c: char| c.is_ascii_alphabetic()) { name } else { format!("agent_{name}").chars().take(MAX).collect::<String>().trim_end_matches('_').to_owned() }
+    if name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        name
+    } else {
+        format!("agent_{name}").chars().take(MAX).collect::<String>().trim_end_matches('_').to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -32,7 +41,12 @@ mod tests {
         assert_eq!(agent_name("2026 plan", &["x"]), "agent_2026_plan_agent");
         for odd in ["🙂", "a".repeat(300).as_str(), "--", "__init__", "1", "../../etc/passwd", "\"; rm -rf"] {
             let name = agent_name(odd, &["date_calculator"]);
-            assert!(name.len() <= MAX && name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'), "{odd}: {name}");
+            assert!(
+                name.len() <= MAX
+                    && name.starts_with(|c: char| c.is_ascii_alphabetic())
+                    && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'),
+                "{odd}: {name}"
+            );
         }
     }
 }

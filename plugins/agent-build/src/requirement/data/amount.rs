@@ -17,14 +17,17 @@ const NUMBER: &str = r"\d{1,3}(?:[,' ]\d{3})+(?:\.\d{1,4})?|\d+(?:[.,]\d{1,4})?"
 const WORDS: &str = "eur|euros?|usd|us dollars?|dollars?|gbp|pounds?|cny|rmb|yuan|jpy|yen|chf|francs?|sek|nok|dkk|kr|pln|zł|zloty|inr|rupees?|krw|won|cad|aud|hkd|sgd|czk|brl|cents?|ct|credits?|coins?|points?|tokens?|元|块钱|块|人民币|欧元|美元|美金|英镑|日元|港币|港元|角|分";
 
 static AMOUNT: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let per = |name: &str| r"(?:\s*(?:/|per\b|an?\b|each\b|一|每)\s*(?P<NAME>[a-zA-Z]{1,12}|斤|公斤|千克|克|个|只|份|瓶|盒|杯|条|台|本|张|件|套|箱|袋|包|位|人|次|小时|天|月|年|米|升)?)?".replace("NAME", name);
+    let per = |name: &str| {
+        r"(?:\s*(?:/|per\b|an?\b|each\b|一|每)\s*(?P<NAME>[a-zA-Z]{1,12}|斤|公斤|千克|克|个|只|份|瓶|盒|杯|条|台|本|张|件|套|箱|袋|包|位|人|次|小时|天|月|年|米|升)?)?".replace("NAME", name)
+    };
     let (before, after) = (per("per1"), per("per2"));
     Regex::new(&format!(
         r"(?i)(?P<before>\p{{Sc}}|(?:{WORDS})\b)\s*(?P<n1>{NUMBER}){before}|(?P<n2>{NUMBER})\s*(?P<after>\p{{Sc}}|(?:{WORDS})|(?-i:[A-Z]{{3}})\b){after}"
     ))
     .ok()
 });
-static PLAIN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(&format!(r"(?P<n2>{NUMBER})\s*(?P<after>[a-zA-Z]{{2,12}}\b)?")).ok());
+static PLAIN: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(&format!(r"(?P<n2>{NUMBER})\s*(?P<after>[a-zA-Z]{{2,12}}\b)?")).ok());
 
 /// All amounts with a currency. With `any_unit`, numbers alone and unknown units count too.
 pub(super) fn find(text: &str, any_unit: bool) -> Vec<Amount> {
@@ -43,16 +46,30 @@ fn amount(found: &Captures<'_>, text: &str) -> Option<Amount> {
     let glued = text.get(..whole.start())?.chars().next_back();
     let cut = text.get(whole.end()..)?.chars().next();
     // "A4 paper" holds no amount, nor does "3 EURO" in "3 EUROPEAN cities".
-    if glued.is_some_and(|c| c.is_ascii_alphanumeric() || c == '.') || whole.as_str().ends_with(|c: char| c.is_ascii_alphabetic()) && cut.is_some_and(|c| c.is_ascii_alphabetic()) {
+    if glued.is_some_and(|c| c.is_ascii_alphanumeric() || c == '.')
+        || whole.as_str().ends_with(|c: char| c.is_ascii_alphabetic()) && cut.is_some_and(|c| c.is_ascii_alphabetic())
+    {
         return None;
     }
     let written = found.name("before").or_else(|| found.name("after")).map_or("", |m| m.as_str());
     // "3 a piece" and "3 each" name no unit.
     let unit = found.name("per1").or_else(|| found.name("per2"));
     let per = unit.map_or("", |m| m.as_str());
-    let per = if ["piece", "each", "item", "pc", "unit", "one", "个", "件", "只", "and", "or", "for", "the"].contains(&per.to_lowercase().as_str()) { "" } else { per };
+    let per = if ["piece", "each", "item", "pc", "unit", "one", "个", "件", "只", "and", "or", "for", "the"]
+        .contains(&per.to_lowercase().as_str())
+    {
+        ""
+    } else {
+        per
+    };
     let end = unit.filter(|m| ["and", "or", "for", "the"].contains(&m.as_str())).map_or(whole.end(), |m| m.start());
-    Some(Amount { start: whole.start(), end, value: decimal(number.as_str()), currency: currency(written), per: per.to_owned() })
+    Some(Amount {
+        start: whole.start(),
+        end,
+        value: decimal(number.as_str()),
+        currency: currency(written),
+        per: per.to_owned(),
+    })
 }
 
 /// A number as written by people as a decimal: `2,50` is 2.50 and `1,200` is 1200.

@@ -18,15 +18,21 @@ pub(super) fn extract(text: &str, found: &mut Vec<DataSet>) -> String {
     if pairs.is_empty() {
         return text.to_owned();
     }
-    let title = if pairs.iter().any(|p| p.question.chars().any(crate::requirement::language::is_cjk)) { "常见问题" } else { "FAQ" };
+    let title = if pairs.iter().any(|p| p.question.chars().any(crate::requirement::language::is_cjk)) {
+        "常见问题"
+    } else {
+        "FAQ"
+    };
     found.push(DataSet::Faq { id: String::new(), title: title.into(), pairs });
     rest
 }
 
 fn marked(text: &str) -> (Vec<QuestionAnswer>, String) {
     let Some(regex) = MARKER.as_ref() else { return (Vec::new(), text.to_owned()) };
-    let marks: Vec<(bool, usize, usize)> =
-        regex.captures_iter(text).filter_map(|c| c.get(0).map(|m| (c.name("q").is_some(), m.start(), m.end()))).collect();
+    let marks: Vec<(bool, usize, usize)> = regex
+        .captures_iter(text)
+        .filter_map(|c| c.get(0).map(|m| (c.name("q").is_some(), m.start(), m.end())))
+        .collect();
     let mut pairs = Vec::new();
     let mut rest = String::new();
     let mut consumed = 0;
@@ -58,7 +64,9 @@ fn answer_length(text: &str) -> usize {
     let body = text.get(..block).unwrap_or(text);
     for sentence in sentences::split(body).iter().skip(1) {
         if sentences::is_task(sentence)
-            && ["it ", "the agent", "also", "please", "这", "该", "它", "另外", "同时", "此外", "还"].iter().any(|start| sentence.to_lowercase().starts_with(start))
+            && ["it ", "the agent", "also", "please", "这", "该", "它", "另外", "同时", "此外", "还"]
+                .iter()
+                .any(|start| sentence.to_lowercase().starts_with(start))
             && let Some(at) = body.find(sentence.as_str())
         {
             return at;
@@ -73,9 +81,11 @@ fn lines(text: &str, pairs: &mut Vec<QuestionAnswer>) -> String {
         let line = line.trim().trim_start_matches(['-', '*', '•', ' ']);
         let at = line.find(['?', '？'])?;
         let mark = line.get(at..)?.chars().next()?;
-        let answer = line.get(at + mark.len_utf8()..)?.trim().trim_start_matches(['-', '–', '—', ':', '：', ' ', '>']).trim();
+        let answer =
+            line.get(at + mark.len_utf8()..)?.trim().trim_start_matches(['-', '–', '—', ':', '：', ' ', '>']).trim();
         let question = line.get(..at + mark.len_utf8())?.trim();
-        (answer.chars().count() > 1 && question.chars().count() > 3).then(|| QuestionAnswer { question: question.to_owned(), answer: answer.to_owned() })
+        (answer.chars().count() > 1 && question.chars().count() > 3)
+            .then(|| QuestionAnswer { question: question.to_owned(), answer: answer.to_owned() })
     };
     if text.lines().filter(|line| split(line).is_some()).count() < 2 {
         return text.to_owned();
@@ -110,7 +120,9 @@ mod tests {
 
     #[test]
     fn marked_pairs_on_one_line_and_on_many() {
-        let (pairs, rest) = read("Build a FAQ bot. Q: When do you open? A: At 9. Q: Where? A: Main St. 5. It should also convert kg to lb.");
+        let (pairs, rest) = read(
+            "Build a FAQ bot. Q: When do you open? A: At 9. Q: Where? A: Main St. 5. It should also convert kg to lb.",
+        );
         assert_eq!(pairs, [("When do you open?".into(), "At 9.".into()), ("Where?".into(), "Main St. 5.".into())]);
         assert_eq!(rest, "Build a FAQ bot. It should also convert kg to lb.");
         let (pairs, _) = read("客服\n问：可以退货吗？\n答：七天内可以。\n\n问：怎么付款？\n答：微信或支付宝。");
@@ -120,7 +132,8 @@ mod tests {
 
     #[test]
     fn lines_with_a_question_mark() {
-        let (pairs, rest) = read("Support bot:\n- Do you ship abroad? Yes, to the EU.\n- Is there a shop? No.\nBe kind.");
+        let (pairs, rest) =
+            read("Support bot:\n- Do you ship abroad? Yes, to the EU.\n- Is there a shop? No.\nBe kind.");
         assert_eq!(pairs.len(), 2);
         assert_eq!(rest, "Support bot: Be kind.");
     }

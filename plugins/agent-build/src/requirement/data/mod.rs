@@ -244,7 +244,9 @@ fn name_all(mut found: Vec<DataSet>) -> Vec<DataSet> {
 
 /// A heading without its closing colon and leading marks; the last clause when it is long.
 fn heading(line: &str) -> String {
-    let line = line.trim().trim_start_matches(['#', '-', '*', '•', ' ']).trim_end_matches([':', '：', ' ', '.', '。', '=']);
-    let short = if line.chars().count() > 60 { line.rsplit(['.', ',', '，', '。']).next().unwrap_or(line) } else { line };
+    let line =
+        line.trim().trim_start_matches(['#', '-', '*', '•', ' ']).trim_end_matches([':', '：', ' ', '.', '。', '=']);
+    let short =
+        if line.chars().count() > 60 { line.rsplit(['.', ',', '，', '。']).next().unwrap_or(line) } else { line };
     short.trim().chars().take(80).collect()
 }

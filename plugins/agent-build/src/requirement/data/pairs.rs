@@ -14,10 +14,20 @@ pub(super) fn extract_lines(text: &str, sorting: bool, found: &mut Vec<DataSet>)
     let mut rest: Vec<String> = Vec::new();
     let mut at = 0;
     while let Some(line) = lines.get(at) {
-        let block: Vec<(String, String)> = lines.get(at..).unwrap_or_default().iter().map_while(|line| pair(line)).collect();
-        let prose = block.iter().filter(|(name, value)| sentences::is_task(name) && value.split_whitespace().count() > 3).count();
+        let block: Vec<(String, String)> =
+            lines.get(at..).unwrap_or_default().iter().map_while(|line| pair(line)).collect();
+        let prose = block
+            .iter()
+            .filter(|(name, value)| sentences::is_task(name) && value.split_whitespace().count() > 3)
+            .count();
         if block.len() >= 2 && prose * 2 < block.len() {
-            let title = rest.iter().rev().find(|l| !l.trim().is_empty()).map(|l| heading(l)).filter(|t| !t.is_empty()).unwrap_or_else(|| "List".into());
+            let title = rest
+                .iter()
+                .rev()
+                .find(|l| !l.trim().is_empty())
+                .map(|l| heading(l))
+                .filter(|t| !t.is_empty())
+                .unwrap_or_else(|| "List".into());
             at += block.len();
             add(block, title, sorting, found);
         } else {
@@ -33,7 +43,11 @@ pub(super) fn extract_inline(sentence: &str, found: &mut Vec<DataSet>) -> Option
     let (head, body) = sentence.split_once([':', '：'])?;
     let body = body.trim().trim_end_matches(['.', '。']);
     let hard = if body.contains([';', '；']) { [';', '；'] } else { [',', '，'] };
-    let parts: Vec<&str> = body.split(hard).map(|part| part.trim().trim_start_matches("and ").trim()).filter(|part| !part.is_empty()).collect();
+    let parts: Vec<&str> = body
+        .split(hard)
+        .map(|part| part.trim().trim_start_matches("and ").trim())
+        .filter(|part| !part.is_empty())
+        .collect();
     if parts.len() < 2 {
         return None;
     }
@@ -57,7 +71,10 @@ fn inline_pair(part: &str) -> Option<(String, String)> {
 
 fn pair(line: &str) -> Option<(String, String)> {
     let line = line.trim().trim_start_matches(['-', '*', '•', '·', ' ']);
-    let line = line.split_once(['.', ')', '、']).filter(|(n, _)| !n.is_empty() && n.len() < 3 && n.chars().all(|c| c.is_ascii_digit())).map_or(line, |(_, rest)| rest.trim());
+    let line = line
+        .split_once(['.', ')', '、'])
+        .filter(|(n, _)| !n.is_empty() && n.len() < 3 && n.chars().all(|c| c.is_ascii_digit()))
+        .map_or(line, |(_, rest)| rest.trim());
     if line.contains("://") || line.starts_with('#') {
         return None;
     }
@@ -67,7 +84,9 @@ fn pair(line: &str) -> Option<(String, String)> {
         // "apple 3 EUR" on a line of its own
         None => {
             let money = amount::find(line, false);
-            let only = money.first().filter(|m| money.len() == 1 && m.start > 0 && line.get(m.end..).unwrap_or_default().trim().is_empty())?;
+            let only = money.first().filter(|m| {
+                money.len() == 1 && m.start > 0 && line.get(m.end..).unwrap_or_default().trim().is_empty()
+            })?;
             short(line.get(..only.start)?, line.get(only.start..)?)
         }
     }
@@ -75,12 +94,23 @@ fn pair(line: &str) -> Option<(String, String)> {
 
 fn short(name: &str, value: &str) -> Option<(String, String)> {
     let (name, value) = (name.trim().trim_matches(['*', '`', '"', ' ']), value.trim().trim_matches(['*', '`']).trim());
-    let usable = !name.is_empty() && !value.is_empty() && name.chars().count() <= 50 && name.split_whitespace().count() <= 6 && value.chars().count() <= 300 && name.chars().any(char::is_alphanumeric);
+    let usable = !name.is_empty()
+        && !value.is_empty()
+        && name.chars().count() <= 50
+        && name.split_whitespace().count() <= 6
+        && value.chars().count() <= 300
+        && name.chars().any(char::is_alphanumeric);
     usable.then(|| (name.to_owned(), value.to_owned()))
 }
 
 fn add(pairs: Vec<(String, String)>, title: String, sorting: bool, found: &mut Vec<DataSet>) {
-    let words = |value: &str| value.split([',', '，', '、', ';', '；', '/']).map(|w| w.trim().trim_end_matches(['.', '。']).to_owned()).filter(|w| !w.is_empty()).collect::<Vec<_>>();
+    let words = |value: &str| {
+        value
+            .split([',', '，', '、', ';', '；', '/'])
+            .map(|w| w.trim().trim_end_matches(['.', '。']).to_owned())
+            .filter(|w| !w.is_empty())
+            .collect::<Vec<_>>()
+    };
     if sorting && pairs.iter().any(|(_, value)| words(value).len() > 1) {
         let categories = pairs.into_iter().map(|(name, value)| Category { name, words: words(&value) }).collect();
         found.push(DataSet::Categories { id: String::new(), title, categories });
@@ -91,7 +121,10 @@ fn add(pairs: Vec<(String, String)>, title: String, sorting: bool, found: &mut V
         .iter()
         .map(|(name, value)| {
             let value = value.trim_end_matches(['.', '。']);
-            let money = amount::find(value, about_money).into_iter().next().filter(|m| m.start == 0 && value.get(m.end..).unwrap_or_default().trim().is_empty())?;
+            let money = amount::find(value, about_money)
+                .into_iter()
+                .next()
+                .filter(|m| m.start == 0 && value.get(m.end..).unwrap_or_default().trim().is_empty())?;
             Some(PriceItem { name: name.clone(), amount: money.value, currency: money.currency, per: money.per })
         })
         .collect();
@@ -99,7 +132,8 @@ fn add(pairs: Vec<(String, String)>, title: String, sorting: bool, found: &mut V
         found.push(DataSet::Prices { id: String::new(), title, items });
         return;
     }
-    let columns = vec![Column { name: "name".into(), kind: "text".into() }, Column { name: "value".into(), kind: "text".into() }];
+    let columns =
+        vec![Column { name: "name".into(), kind: "text".into() }, Column { name: "value".into(), kind: "text".into() }];
     let rows = pairs.into_iter().map(|(name, value)| vec![Value::String(name), Value::String(value)]).collect();
     found.push(DataSet::Table { id: String::new(), title, columns, rows });
 }
@@ -111,7 +145,11 @@ mod tests {
     #[test]
     fn lines_of_pairs() {
         let mut found = Vec::new();
-        let rest = extract_lines("Prices:\n- apple: 3 EUR\n- pear: 4 EUR\n\nPhone book:\nAda: 555-1\nBo: 555-2\nBe kind.", false, &mut found);
+        let rest = extract_lines(
+            "Prices:\n- apple: 3 EUR\n- pear: 4 EUR\n\nPhone book:\nAda: 555-1\nBo: 555-2\nBe kind.",
+            false,
+            &mut found,
+        );
         assert_eq!(found.iter().map(|d| (d.kind(), d.len())).collect::<Vec<_>>(), [("prices", 2), ("table", 2)]);
         assert_eq!(rest.split_whitespace().collect::<Vec<_>>().join(" "), "Prices: Phone book: Be kind.");
     }
@@ -126,7 +164,10 @@ mod tests {
     #[test]
     fn pairs_in_a_sentence() {
         let mut found = Vec::new();
-        assert_eq!(extract_inline("Knows the capitals: France = Paris, Spain = Madrid, Peru = Lima.", &mut found).as_deref(), Some("Knows the capitals"));
+        assert_eq!(
+            extract_inline("Knows the capitals: France = Paris, Spain = Madrid, Peru = Lima.", &mut found).as_deref(),
+            Some("Knows the capitals")
+        );
         assert_eq!((found[0].kind(), found[0].len()), ("table", 3));
         assert!(extract_inline("It can do three things: convert units, count words, hash text", &mut found).is_none());
     }

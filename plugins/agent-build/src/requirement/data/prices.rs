@@ -6,8 +6,34 @@ use crate::requirement::language::is_cjk;
 const CUES: &[&str] = &["price", "cost", "menu", "tariff", "fee", "sell", "价", "菜单", "卖", "收费"];
 const LEADING: &[&str] = &["and ", "or ", "a ", "an ", "the ", "our ", "plus ", "也", "和", "及", "以及", "还有", "、"];
 const TRAILING: &[&str] = &[
-    " costs", " cost", " is", " are", " for", " at", " sells for", " sell for", " priced at", " price", " each", " only", "的价格是", "的价格为", "价格为", "价格是", "价格", "售价",
-    "单价", "卖", "为", "是", "要", "每个", "一个", "每件", "每只", "each",
+    " costs",
+    " cost",
+    " is",
+    " are",
+    " for",
+    " at",
+    " sells for",
+    " sell for",
+    " priced at",
+    " price",
+    " each",
+    " only",
+    "的价格是",
+    "的价格为",
+    "价格为",
+    "价格是",
+    "价格",
+    "售价",
+    "单价",
+    "卖",
+    "为",
+    "是",
+    "要",
+    "每个",
+    "一个",
+    "每件",
+    "每只",
+    "each",
 ];
 const MAX_NAME_WORDS: usize = 6;
 
@@ -43,29 +69,54 @@ pub(super) fn extract(sentence: &str, found: &mut Vec<DataSet>) -> Option<String
     let title = if head.is_empty() { String::from("Prices") } else { heading(head) };
     found.push(DataSet::Prices { id: String::new(), title, items });
     let tail = body.get(from..).unwrap_or_default().trim_matches(|c: char| !c.is_alphanumeric());
-    Some(format!("{head} {}", if tail.split_whitespace().count() > 2 || tail.chars().filter(|c| is_cjk(*c)).count() > 3 { tail } else { "" }).trim().to_owned())
+    Some(
+        format!(
+            "{head} {}",
+            if tail.split_whitespace().count() > 2 || tail.chars().filter(|c| is_cjk(*c)).count() > 3 {
+                tail
+            } else {
+                ""
+            }
+        )
+        .trim()
+        .to_owned(),
+    )
 }
 
 /// The part up to the colon that announces the list, and the list.
 fn split_head(sentence: &str) -> (&str, &str) {
     match sentence.split_once([':', '：']) {
         // "apple: 3 EUR, pear: 4 EUR" has no head: the colon belongs to the first item.
-        Some((head, body)) if body.chars().take_while(|c| !c.is_ascii_digit()).any(|c| c.is_alphabetic() && !"€$£¥".contains(c)) && !body.trim_start().starts_with("EUR") => (head, body),
+        Some((head, body))
+            if body.chars().take_while(|c| !c.is_ascii_digit()).any(|c| c.is_alphabetic() && !"€$£¥".contains(c))
+                && !body.trim_start().starts_with("EUR") =>
+        {
+            (head, body)
+        }
         Some((head, body)) => head.rsplit_once(['.', '。']).map_or(("", sentence), |(h, _)| (h, body)),
         None => ("", sentence),
     }
 }
 
 fn states_price(lower: &str) -> bool {
-    [" costs ", " cost ", " is ", " are ", "售价", "价格"].iter().any(|verb| lower.contains(verb)) && lower.split_whitespace().count() <= 9
+    [" costs ", " cost ", " is ", " are ", "售价", "价格"].iter().any(|verb| lower.contains(verb))
+        && lower.split_whitespace().count() <= 9
 }
 
 /// The currency named beside the list: "prices in EUR:", "price list (USD):".
 fn amount_free_currency(head: &str) -> String {
     head.split(|c: char| !c.is_alphanumeric() && !"€$£¥".contains(c))
-        .find(|word| ["eur", "usd", "gbp", "cny", "rmb", "jpy", "chf", "euro", "euros", "dollars", "€", "$", "£", "¥"].contains(&word.to_lowercase().as_str()))
+        .find(|word| {
+            ["eur", "usd", "gbp", "cny", "rmb", "jpy", "chf", "euro", "euros", "dollars", "€", "$", "£", "¥"]
+                .contains(&word.to_lowercase().as_str())
+        })
         .map(amount::currency)
-        .or_else(|| ["欧元", "美元", "英镑", "日元", "元"].iter().find(|name| head.contains(**name)).map(|name| (*name).to_owned()))
+        .or_else(|| {
+            ["欧元", "美元", "英镑", "日元", "元"]
+                .iter()
+                .find(|name| head.contains(**name))
+                .map(|name| (*name).to_owned())
+        })
         .unwrap_or_default()
 }
 
@@ -76,7 +127,10 @@ fn name_in(before: &str) -> (Option<String>, String) {
         name = last.trim();
     }
     loop {
-        let shorter = LEADING.iter().find_map(|word| strip_start(name, word)).or_else(|| TRAILING.iter().find_map(|word| strip_end(name, word)));
+        let shorter = LEADING
+            .iter()
+            .find_map(|word| strip_start(name, word))
+            .or_else(|| TRAILING.iter().find_map(|word| strip_end(name, word)));
         match shorter.map(|s| s.trim().trim_end_matches([':', '：', '=', '-', '–', '(', '（'])) {
             Some(shorter) if !shorter.is_empty() => name = shorter.trim(),
             _ => break,
@@ -98,7 +152,8 @@ fn name_in(before: &str) -> (Option<String>, String) {
     let words = name.split_whitespace().count();
     let ends_open = ["of", "to", "from", "over", "under", "than", "above", "below", "about", "up", "by"]
         .contains(&name.rsplit(' ').next().unwrap_or_default().to_lowercase().as_str());
-    let usable = name.chars().any(char::is_alphabetic) && words <= MAX_NAME_WORDS && name.chars().count() <= 60 && !ends_open;
+    let usable =
+        name.chars().any(char::is_alphabetic) && words <= MAX_NAME_WORDS && name.chars().count() <= 60 && !ends_open;
     (usable.then(|| name.to_owned()), per)
 }
 
@@ -150,17 +205,34 @@ mod tests {
         joined(found)
             .into_iter()
             .flat_map(|data| if let DataSet::Prices { items, .. } = data { items } else { Vec::new() })
-            .map(|i| format!("{}={}{}{}", i.name, i.amount, i.currency, if i.per.is_empty() { String::new() } else { format!("/{}", i.per) }))
+            .map(|i| {
+                format!(
+                    "{}={}{}{}",
+                    i.name,
+                    i.amount,
+                    i.currency,
+                    if i.per.is_empty() { String::new() } else { format!("/{}", i.per) }
+                )
+            })
             .collect()
     }
 
     #[test]
     fn lists_in_running_text() {
-        assert_eq!(read("Answers questions about this price list: apple 3 EUR, pear 4 EUR, plum 2.50 EUR."), ["apple=3EUR", "pear=4EUR", "plum=2.50EUR"]);
+        assert_eq!(
+            read("Answers questions about this price list: apple 3 EUR, pear 4 EUR, plum 2.50 EUR."),
+            ["apple=3EUR", "pear=4EUR", "plum=2.50EUR"]
+        );
         assert_eq!(read("苹果 3元, 梨 4元，香蕉每斤5.5元"), ["苹果=3元", "梨=4元", "香蕉=5.5元/斤"]);
-        assert_eq!(read("Apples cost $3, pears cost $4 and green plums are $2"), ["Apples=3USD", "pears=4USD", "green plums=2USD"]);
+        assert_eq!(
+            read("Apples cost $3, pears cost $4 and green plums are $2"),
+            ["Apples=3USD", "pears=4USD", "green plums=2USD"]
+        );
         assert_eq!(read("Price list (EUR): tea 2, coffee 3.20"), ["tea=2EUR", "coffee=3.20EUR"]);
-        assert_eq!(read("Menu: salt and pepper squid 12 USD; fish & chips 9 USD"), ["salt and pepper squid=12USD", "fish & chips=9USD"]);
+        assert_eq!(
+            read("Menu: salt and pepper squid 12 USD; fish & chips 9 USD"),
+            ["salt and pepper squid=12USD", "fish & chips=9USD"]
+        );
         assert_eq!(read("apple: 3 EUR, pear: 4 EUR"), ["apple=3EUR", "pear=4EUR"]);
         assert_eq!(read("价格：咖啡25元、茶15元、果汁18元"), ["咖啡=25元", "茶=15元", "果汁=18元"]);
     }

@@ -24,12 +24,17 @@ pub(super) fn extract(sentence: &str, found: &mut Vec<DataSet>) -> Option<String
         other => other.to_uppercase(),
     };
     let known = |code: &str| {
-        ["EUR", "USD", "GBP", "CNY", "JPY", "CHF", "INR", "KRW", "HKD", "CAD", "AUD", "SEK", "NOK", "DKK", "PLN", "CZK", "BRL", "SGD", "TRY", "MXN", "ZAR", "NZD", "THB", "RUB"].contains(&code)
+        [
+            "EUR", "USD", "GBP", "CNY", "JPY", "CHF", "INR", "KRW", "HKD", "CAD", "AUD", "SEK", "NOK", "DKK", "PLN",
+            "CZK", "BRL", "SGD", "TRY", "MXN", "ZAR", "NZD", "THB", "RUB",
+        ]
+        .contains(&code)
     };
     let mut first = None;
     let mut rates = Vec::new();
     for captures in regex.captures_iter(sentence) {
-        let name = |a: &str, b: &str| captures.name(a).or_else(|| captures.name(b)).map(|m| m.as_str()).unwrap_or_default();
+        let name =
+            |a: &str, b: &str| captures.name(a).or_else(|| captures.name(b)).map(|m| m.as_str()).unwrap_or_default();
         let (from, to, rate) = (code(name("a", "c")), code(name("b", "d")), amount::decimal(name("n", "m")));
         if known(&from) && known(&to) && from != to && rate.parse::<f64>().is_ok_and(|r| r > 0.0) {
             first.get_or_insert(captures.get(0).map_or(0, |m| m.start()));
@@ -48,7 +53,12 @@ mod tests {
 
     #[test]
     fn ways_to_write_rates() {
-        for (text, count) in [("Use these rates: 1 EUR = 1.08 USD, 1 GBP = 1.27 USD", 2), ("EUR/USD 1.08", 1), ("汇率：1欧元=7.8元，1美元=7.2元", 2), ("convert 1 kg to lb", 0)] {
+        for (text, count) in [
+            ("Use these rates: 1 EUR = 1.08 USD, 1 GBP = 1.27 USD", 2),
+            ("EUR/USD 1.08", 1),
+            ("汇率：1欧元=7.8元，1美元=7.2元", 2),
+            ("convert 1 kg to lb", 0),
+        ] {
             let mut found = Vec::new();
             extract(text, &mut found);
             assert_eq!(found.iter().map(DataSet::len).sum::<usize>(), count, "{text}");

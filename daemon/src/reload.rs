@@ -1,0 +1,105 @@
+//! SIGHUP and `POST /api/v2/plugins/reload`: reads the settings again and applies what can be applied.
+//!
+//! All or nothing: settings or workflows with a problem, or workflows that want a handler which no
+//! plugin has, leave everything as it is (newly loaded plugin generations stay: jobs ask for handlers
+//! by name). Keys that need a restart are named in the log and in the answer.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use crate::{
+    actors::Environment,
+    config::{self, Config, HandlerUse, Inputs, Problem, known_handlers},
+    plugins::{HostOptions, PluginReport, Plugins},
+    telemetry::Telemetry,
+};
+
+/// Applies new settings to the running daemon.
+pub struct Reloader {
+    inputs: Inputs,
+    plugins: Plugins,
+    env: Arc<Environment>,
+    telemetry: Telemetry,
+    /// Held during a reload, so that two do not mix.
+    turn: Mutex<()>,
+}
+
+impl Reloader {
+    /// For the settings that the daemon started with.
+    #[must_use]
+    pub fn new(inputs: Inputs, plugins: Plugins, env: Arc<Environment>, telemetry: Telemetry) -> Self {
+        Self { inputs, plugins, env, telemetry, turn: Mutex::new(()) }
+    }
+
+    /// Reloads. The answer says what changed, for people.
+    ///
+    /// # Errors
+    /// What is wrong with the new settings; the old ones stay in force.
+    pub async fn reload(&self) -> Result<Value, String> {
+        let _turn = self.turn.lock().await;
+        let inputs = self.inputs.clone();
+        let loaded = tokio::task::spawn_blocking(move || config::load(&inputs)).await.map_err(|e| e.to_string())?;
+        let loaded = loaded.map_err(|problems| refused(&problems))?;
+        let reports = self.plugins.reload(host_options(&loaded.config)).await;
+        let unknown = unknown_handlers(&loaded.handlers, &reports);
+        if !unknown.is_empty() {
+            return Err(refused(&unknown));
+        }
+        let changes = config::diff(&self.env.config.load(), &loaded.config);
+        let new = loaded.config;
+        if let Err(error) = self.telemetry.set_filter(&new.log.filter) {
+            tracing::warn!(%error, "the new log filter is not applied");
+        }
+        self.env.apply(&new, &loaded.workflows);
+        let keys = |restart: bool| -> Vec<&str> {
+            changes.iter().filter(|c| c.needs_restart == restart).map(|c| c.key.as_str()).collect()
+        };
+        let answer = json!({
+            "applied": keys(false),
+            "needs_restart": keys(true),
+            "plugins": reports,
+            "workflows": loaded.workflows.all().iter().map(|w| w.name()).collect::<Vec<_>>(),
+        });
+        tracing::info!(applied = ?keys(false), needs_restart = ?keys(true), "reloaded");
+        Ok(answer)
+    }
+}
+
+fn refused(problems: &[Problem]) -> String {
+    let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let text = text.join("\n");
+    tracing::error!(problems = text, "the reload is refused; everything stays as it was");
+    text
+}
+
+/// The plugin host's options from the settings.
+#[must_use]
+pub fn host_options(config: &Config) -> HostOptions {
+    let plugins = &config.plugins;
+    let executable = std::env::current_exe().unwrap_or_default();
+    let settings: BTreeMap<String, Value> =
+        plugins.settings.keys().map(|name| (name.clone(), plugins.settings_json(name))).collect();
+    let max_jobs_by_plugin = plugins.settings.keys().map(|name| (name.clone(), plugins.max_jobs_of(name))).collect();
+    HostOptions {
+        dirs: plugins.search_dirs(&executable),
+        runtime_dir: config.data.run(),
+        settings,
+        max_jobs: plugins.max_jobs,
+        max_jobs_by_plugin,
+        cancel_grace: plugins.cancel_grace_secs.duration(),
+        max_result_bytes: plugins.max_result_bytes.as_usize(),
+        max_event_bytes: plugins.max_event_bytes.as_usize(),
+        max_stuck: plugins.max_stuck,
+        ..HostOptions::default()
+    }
+}
+
+/// What workflows and deploy targets want and no loaded plugin has.
+#[must_use]
+pub fn unknown_handlers(uses: &[HandlerUse], reports: &[PluginReport]) -> Vec<Problem> {
+    let loaded = reports.iter().filter(|report| report.is_loaded());
+    let known = known_handlers(loaded.map(|report| (report.name.as_str(), report.handlers.as_slice())));
+    config::unknown_handlers(uses, &known)
+}

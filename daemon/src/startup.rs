@@ -1,0 +1,123 @@
+//! The single steps of start-up: folders, store, handles; and what can go wrong with them.
+
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
+
+use async_trait::async_trait;
+use ractor::{ActorRef, SpawnErr, call_t};
+use serde_json::{Value, json};
+
+use crate::{
+    actors::{dispatcher::DispatcherMessage, events::EventHub, root::RootMessage},
+    api, cli,
+    config::{Config, DataConfig, Problem},
+    domain::{
+        control::ControlAction,
+        ids::{ProjectId, TaskId},
+    },
+    queue::Queue,
+    reload::Reloader,
+    store::{
+        Store,
+        sqlite::{OpenError, SqliteOptions, SqliteStore},
+    },
+};
+
+/// Why the daemon did not come up.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A data folder cannot be made.
+    #[error("cannot make the folder {}: {source}", .path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// Workflows or deploy targets want handlers that no plugin has.
+    #[error("workflows or deploy targets want handlers that no loaded plugin has")]
+    Settings(Vec<Problem>),
+    /// The port cannot be had.
+    #[error("cannot listen on {address}: {source}; is another nexusd running? choose another address with --listen")]
+    Port {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The actor tree did not start.
+    #[error("the actor tree did not start: {0}")]
+    Tree(SpawnErr),
+    /// The runtime refused a thread.
+    #[error("a thread could not be started: {0}")]
+    Thread(#[from] tokio::task::JoinError),
+}
+
+impl StartError {
+    /// Says it to the operator: on the terminal and in the log.
+    pub fn report(&self) {
+        tracing::error!(error = %self, "nexusd did not start");
+        match self {
+            Self::Settings(problems) => cli::complain_about(problems),
+            error => cli::complain(&format!("error: {error}")),
+        }
+    }
+}
+
+/// Makes the data folders, for the daemon's user only: agents' files and conversations are private.
+pub fn make_folders(data: &DataConfig) -> Result<(), StartError> {
+    use std::os::unix::fs::DirBuilderExt;
+    for path in [data.dir.clone(), data.projects(), data.agents(), data.run()] {
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
+        made.map_err(|source| StartError::Folder { path, source })?;
+    }
+    Ok(())
+}
+
+/// Opens the embedded store and queue.
+pub async fn open_store(config: &Config, hub: Arc<EventHub>) -> Result<(Arc<dyn Store>, Arc<dyn Queue>), StartError> {
+    let visibility = config.worker.visibility_timeout_secs.duration();
+    let options = SqliteOptions {
+        readers: config.store.readers,
+        max_batch: config.store.max_batch,
+        max_receive_count: config.worker.max_receive_count,
+        build_visibility: visibility,
+        deploy_visibility: visibility,
+        build_retention: config.queues.build.retention_days.duration(),
+        deploy_retention: config.queues.deploy.retention_days.duration(),
+        dead_retention: config.queues.dead_letter_retention_days.duration(),
+    };
+    let path = config.data.database();
+    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(path, options, hub)).await??;
+    Ok((opened.0, opened.1))
+}
+
+/// The actor tree and the reload, as the API asks for them.
+pub struct Conductor {
+    /// The tree.
+    pub root: ActorRef<RootMessage>,
+    /// The reload.
+    pub reloader: Arc<Reloader>,
+}
+
+#[async_trait]
+impl api::Conductor for Conductor {
+    fn controlled(&self, project: &ProjectId, _task: Option<&TaskId>, action: ControlAction) {
+        let message = DispatcherMessage::Control(project.clone(), action);
+        let _ = self.root.cast(RootMessage::Dispatch(message));
+    }
+
+    fn deleted(&self, project: &ProjectId) {
+        let _ = self.root.cast(RootMessage::Dispatch(DispatcherMessage::Forget(project.clone())));
+    }
+
+    async fn tree(&self) -> Value {
+        call_t!(self.root, RootMessage::Tree, 1_000).unwrap_or_else(|error| json!({"error": error.to_string()}))
+    }
+
+    async fn reload(&self) -> Result<Value, String> {
+        self.reloader.reload().await
+    }
+}

@@ -1,0 +1,247 @@
+//! The actor tree over the real store with scripted stages.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use nexus_daemon::{
+    actors::{
+        Environment,
+        environment::Shared,
+        events::EventHub,
+        executor::{Executor, Job},
+        root::{Root, RootMessage},
+    },
+    config::Config,
+    domain::{
+        control::ControlStatus,
+        failure::{Failure, FailureKind},
+        ids::{ProjectId, TaskId},
+        project::{AggregatedMetrics, Priority, Project, ProjectStatus},
+        stage::Stage,
+        time::Timestamp,
+        workflow::{StageSpec, Workflow, WorkflowSpec, Workflows},
+    },
+    queue::Queue,
+    store::{
+        NewProject, ProjectDetail,
+        sqlite::{SqliteOptions, SqliteStore},
+    },
+};
+use nexus_plugin_api::payload::{Event, HandlerKind, Operation, StageRequest};
+use ractor::{Actor, ActorRef};
+use serde_json::{Value, json};
+use tokio::{sync::watch, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use super::eventually;
+
+/// What an attempt does.
+pub enum Script {
+    /// Succeeds at once with this output.
+    Output(Value),
+    /// Fails at once.
+    Fail(FailureKind),
+    /// Goes on until it is cancelled.
+    Hang,
+    /// Goes on until it is cancelled, and not even then ends.
+    Deaf,
+    /// The daemon's own code panics.
+    Panic,
+}
+
+type Play = dyn Fn(&StageRequest) -> Script + Send + Sync;
+
+/// Runs scripts and notes who ran.
+pub struct Stages {
+    play: Box<Play>,
+    /// Every attempt begun: stage and number.
+    pub begun: Mutex<Vec<(String, u32)>>,
+    /// Attempts that run now, and the most at once.
+    pub running: Mutex<(usize, usize)>,
+}
+
+struct Player(Arc<Stages>);
+
+#[async_trait]
+impl Executor for Player {
+    async fn start(&self, _: &str, _: HandlerKind, operation: Operation) -> Result<Box<dyn Job>, Failure> {
+        let Operation::Run(request) = operation else { panic!("stages only") };
+        let stages = &self.0;
+        stages.begun.lock().unwrap().push((request.stage.clone(), request.attempt));
+        {
+            let mut running = stages.running.lock().unwrap();
+            running.0 += 1;
+            running.1 = running.1.max(running.0);
+        }
+        let script = (stages.play)(&request);
+        Ok(Box::new(Scripted { script, cancel: watch::channel(false).0, stages: Arc::clone(stages) }))
+    }
+}
+
+struct Scripted {
+    script: Script,
+    cancel: watch::Sender<bool>,
+    stages: Arc<Stages>,
+}
+
+impl Drop for Scripted {
+    fn drop(&mut self) {
+        self.stages.running.lock().unwrap().0 -= 1;
+    }
+}
+
+#[async_trait]
+impl Job for Scripted {
+    async fn next_event(&mut self) -> Option<Event> {
+        match self.script {
+            // A moment, so that stages side by side are seen together.
+            Script::Output(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            Script::Fail(_) => {}
+            Script::Hang => {
+                let _ = self.cancel.subscribe().wait_for(|c| *c).await;
+            }
+            Script::Deaf => std::future::pending().await,
+            Script::Panic => panic!("as the script says"),
+        }
+        None
+    }
+
+    fn cancel(&self) {
+        self.cancel.send_replace(true);
+    }
+
+    async fn outcome(self: Box<Self>) -> Result<Value, Failure> {
+        match &self.script {
+            Script::Output(output) => Ok(json!({"output": output})),
+            Script::Fail(kind) => Err(Failure::new(*kind, "as the script says")),
+            _ => Err(Failure::new(FailureKind::Cancelled, "cancelled")),
+        }
+    }
+}
+
+/// A tree that runs.
+pub struct Tree {
+    pub env: Arc<Environment>,
+    pub queue: Arc<dyn Queue>,
+    pub stages: Arc<Stages>,
+    pub root: ActorRef<RootMessage>,
+    pub ended: JoinHandle<()>,
+    workflow: Arc<Workflow>,
+    _folder: tempfile::TempDir,
+}
+
+impl Tree {
+    /// Over a workflow, with a script for its stages.
+    pub async fn start(workflow: WorkflowSpec, play: impl Fn(&StageRequest) -> Script + Send + Sync + 'static) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.data.dir = folder.path().to_owned();
+        config.worker.reconcile_secs = nexus_daemon::config::Seconds(1);
+        std::fs::create_dir_all(config.data.projects()).unwrap();
+        let path = config.data.database();
+        let open = move || SqliteStore::open(path, SqliteOptions::default(), EventHub::new());
+        let (store, queue) = tokio::task::spawn_blocking(open).await.unwrap().unwrap();
+        let name = workflow.name.clone();
+        let mut workflows = Workflows::default();
+        workflows.insert(Workflow::build(workflow).unwrap());
+        let workflow = Arc::clone(workflows.get(&name).unwrap());
+        let (begun, running) = (Mutex::default(), Mutex::default());
+        let stages = Arc::new(Stages { play: Box::new(play), begun, running });
+        let queue: Arc<dyn Queue> = queue;
+        let shared = Shared {
+            store,
+            queue: Arc::clone(&queue),
+            executor: Arc::new(Player(Arc::clone(&stages))),
+            draining: CancellationToken::new(),
+        };
+        let env = Arc::new(Environment::new(shared, &config, &workflows));
+        let (root, ended) = Root::spawn(None, Root, Arc::clone(&env)).await.unwrap();
+        Self { env, queue, stages, root, ended, workflow, _folder: folder }
+    }
+
+    /// Writes a project of the workflow.
+    pub async fn create(&self) -> ProjectId {
+        let (project_id, now) = (ProjectId::generate(), Timestamp::now());
+        let stages = self.workflow.stages().iter().zip(1..);
+        let stages = stages.map(|(spec, number)| Stage::pending(project_id.clone(), spec, number)).collect();
+        let project = Project {
+            project_id: project_id.clone(),
+            project_name: "test".into(),
+            status: ProjectStatus::Queued,
+            requirement: "something to test".into(),
+            user_id: "tester".into(),
+            user_name: None,
+            priority: Priority::DEFAULT,
+            tags: Vec::new(),
+            progress: 0.0,
+            current_stage: None,
+            error_info: None,
+            created_at: now,
+            updated_at: now,
+            started_at: None,
+            completed_at: None,
+            metrics: None,
+            control_status: ControlStatus::Running,
+            pause_requested_at: None,
+            stop_requested_at: None,
+            resume_from_stage: None,
+            last_control_action: None,
+            control_action_by: None,
+            aggregated_metrics: AggregatedMetrics::default(),
+            workflow: self.workflow.name().to_owned(),
+            deployment: None,
+            task_id: Some(TaskId::generate()),
+        };
+        self.env.store.create_project(NewProject { project, stages }).await.unwrap();
+        project_id
+    }
+
+    /// Waits for a state of a project.
+    pub async fn wait_for(&self, project: &ProjectId, status: ProjectStatus) -> ProjectDetail {
+        eventually(status.as_str(), async || {
+            let detail = self.env.store.project_detail(project).await.unwrap().unwrap();
+            (detail.project.status == status).then_some(detail)
+        })
+        .await
+    }
+
+    /// How often each stage began.
+    pub fn attempts(&self) -> HashMap<String, usize> {
+        let mut counts = HashMap::new();
+        for (stage, _) in self.stages.begun.lock().unwrap().iter() {
+            *counts.entry(stage.clone()).or_default() += 1;
+        }
+        counts
+    }
+}
+
+/// A stage without limits to speak of.
+pub fn stage(name: &str, needs: &[&str]) -> StageSpec {
+    StageSpec {
+        name: name.into(),
+        display_name: name.into(),
+        display_name_en: name.into(),
+        handler: "scripted/stage".into(),
+        prerequisites: needs.iter().map(ToString::to_string).collect(),
+        optional: false,
+        timeout: Duration::from_secs(60),
+        max_retries: 2,
+        aliases: Vec::new(),
+        options: Value::Null,
+    }
+}
+
+/// A workflow of these stages with quick retries.
+pub fn workflow(stages: Vec<StageSpec>) -> WorkflowSpec {
+    WorkflowSpec {
+        name: "test".into(),
+        description: String::new(),
+        stages,
+        retry_base_delay: Duration::from_millis(20),
+        total_timeout: Duration::from_secs(60),
+    }
+}
