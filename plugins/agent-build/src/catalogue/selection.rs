@@ -14,16 +14,16 @@ use crate::requirement::{Requirement, sentences};
 
 /// Candidates below this share of a clause's best score are left out.
 const SHARE_OF_BEST: f32 = 0.45;
+/// The same for a whole sentence, which is searched too, in case splitting it broke a phrase; and for a
+/// tool that only one single word speaks for.
+const HIGH_SHARE_OF_BEST: f32 = 0.8;
 /// A keyword that more tools share than this decides nothing.
 const MAX_SHARING: usize = 2;
 const MAX_TOOLS: usize = 10;
 /// What an agent gets when its requirement names nothing the catalogue knows.
 const GENERAL: [&str; 5] = ["calculator", "unit_converter", "date_calculator", "text_statistics", "text_summary"];
 /// Words that alone make no task: a sentence of these only is an introduction.
-const PLAIN: [&str; 14] = [
-    "friendli", "polit", "kind", "chat", "quick", "good", "daili", "everyday", "offlin", "online", "shop", "team",
-    "compani", "custom",
-];
+const PLAIN: [&str; 14] = ["friendli", "polit", "kind", "chat", "quick", "good", "daili", "everyday", "offlin", "online", "shop", "team", "compani", "custom"];
 
 /// A tool that was chosen, and why.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -58,12 +58,19 @@ pub struct Selection {
     pub general: bool,
 }
 
+/// A search word: as terms for English, as text for Chinese; and how many tools have it.
+struct Keyword {
+    text: String,
+    terms: Vec<String>,
+    tools: usize,
+}
+
 struct Index<'a> {
     blueprints: &'a [Blueprint],
     engine: SearchEngine<u32, u32, Terms>,
     terms: Terms,
-    /// Strong keywords of each blueprint: as terms for English, as text for Chinese.
-    keywords: Vec<Vec<(String, Vec<String>)>>,
+    /// Strong keywords of each blueprint.
+    keywords: Vec<Vec<Keyword>>,
     /// What the tools with data are about: such words bring in no other tool. With a price list at hand
     /// "discounts" is no reason for a finance calculator.
     served_terms: Vec<String>,
@@ -84,7 +91,7 @@ impl<'a> Index<'a> {
             .iter()
             .map(|b| {
                 let english = b.keywords.en.iter().map(|k| (k.clone(), terms.tokenize(k)));
-                let chinese = b.keywords.zh.iter().map(|k| (k.to_lowercase(), Vec::new()));
+                let chinese = b.keywords.zh.iter().map(|k| (k.to_lowercase(), if k.is_ascii() { terms.tokenize(k) } else { Vec::new() }));
                 // A phrase of which the stop words left one common word ("writing assistant") decides nothing.
                 let whole = |(text, t): &(String, Vec<String>)| t.len() > 1 || (t.len() == 1 && !text.contains(' '));
                 english.filter(whole).chain(chinese).collect()
@@ -92,38 +99,21 @@ impl<'a> Index<'a> {
             .collect();
         let mut sharing: HashMap<(String, Vec<String>), usize> = HashMap::new();
         for keywords in &all {
-            let mut own: Vec<_> = keywords
-                .iter()
-                .map(|(text, t)| if t.is_empty() { (text.clone(), Vec::new()) } else { (String::new(), t.clone()) })
-                .collect();
+            let mut own: Vec<_> = keywords.iter().map(|(text, t)| if t.is_empty() { (text.clone(), Vec::new()) } else { (String::new(), t.clone()) }).collect();
             own.sort();
             own.dedup();
             own.into_iter().for_each(|key| *sharing.entry(key).or_default() += 1);
         }
+        let count = |text: &str, t: &[String]| sharing.get(&if t.is_empty() { (text.to_owned(), Vec::new()) } else { (String::new(), t.to_vec()) }).copied().unwrap_or_default();
         let keywords = all
             .into_iter()
-            .map(|keywords| {
-                keywords
-                    .into_iter()
-                    .filter(|(text, t)| {
-                        sharing
-                            .get(&if t.is_empty() { (text.clone(), Vec::new()) } else { (String::new(), t.clone()) })
-                            .is_some_and(|n| *n <= MAX_SHARING)
-                    })
-                    .collect()
-            })
+            .map(|own| own.into_iter().map(|(text, terms)| Keyword { tools: count(&text, &terms), text, terms }).filter(|k| k.tools <= MAX_SHARING).collect())
             .collect();
         let documents = blueprints.iter().zip(0..).map(|(b, id)| {
             let examples: Vec<&str> = b.examples.iter().map(|e| e.question.as_str()).collect();
             let contents = format!(
                 "{} {} {} {} {} {} {}",
-                b.name.en,
-                b.name.zh,
-                b.summary.en,
-                b.summary.zh,
-                b.keywords.en.join(" "),
-                b.keywords.zh.join(" "),
-                examples.join(" ")
+                b.name.en, b.name.zh, b.summary.en, b.summary.zh, b.keywords.en.join(" "), b.keywords.zh.join(" "), examples.join(" ")
             );
             Document::new(id, contents)
         });
@@ -132,7 +122,7 @@ impl<'a> Index<'a> {
     }
 
     /// The tools a clause asks for, with score and the keywords that decided.
-    fn search(&self, clause: &str) -> Vec<(&'a Blueprint, f32, Vec<String>)> {
+    fn search(&self, clause: &str, share: f32) -> Vec<(&'a Blueprint, f32, Vec<String>)> {
         let lower = clause.to_lowercase();
         let terms = self.terms.tokenize(clause);
         let hits: Vec<_> = self
@@ -142,27 +132,22 @@ impl<'a> Index<'a> {
             .filter_map(|hit| {
                 let at = usize::try_from(hit.document.id).ok()?;
                 let blueprint = self.blueprints.get(at)?;
-                let said = |(text, t): &&(String, Vec<String>)| {
-                    if t.is_empty() { lower.contains(text.as_str()) } else { contains(&terms, t) }
-                };
-                let free = |keyword: &&(String, Vec<String>)| blueprint.needs.is_some() || !self.is_served(keyword);
-                let matched: Vec<String> =
-                    self.keywords.get(at)?.iter().filter(said).filter(free).map(|(text, _)| text.clone()).collect();
+                let said = |k: &&Keyword| if k.terms.is_empty() { lower.contains(k.text.as_str()) } else { contains(&terms, &k.terms) };
+                let free = |k: &&Keyword| blueprint.needs.is_some() || !self.is_served(k);
+                // A single word without context ("… and URLs") decides only when no other tool has it.
+                let clear = |k: &&Keyword| terms.len() > 1 || k.tools == 1;
+                let matched: Vec<String> = self.keywords.get(at)?.iter().filter(said).filter(free).filter(clear).map(|k| k.text.clone()).collect();
                 (!matched.is_empty()).then_some((blueprint, hit.score, matched))
             })
             .collect();
         let best = hits.iter().map(|(_, score, _)| *score).fold(0.0, f32::max);
-        hits.into_iter().filter(|(_, score, _)| *score >= best * SHARE_OF_BEST).collect()
+        hits.into_iter().filter(|(_, score, matched)| *score >= best * if matched.len() == 1 && matched.iter().all(|m| !m.contains(' ') && m.is_ascii()) { HIGH_SHARE_OF_BEST } else { share }).collect()
     }
 }
 
 impl Index<'_> {
-    fn is_served(&self, (text, terms): &(String, Vec<String>)) -> bool {
-        if terms.is_empty() {
-            self.served_text.contains(text.as_str())
-        } else {
-            terms.iter().all(|t| self.served_terms.contains(t))
-        }
+    fn is_served(&self, keyword: &Keyword) -> bool {
+        if keyword.terms.is_empty() { self.served_text.contains(keyword.text.as_str()) } else { keyword.terms.iter().all(|t| self.served_terms.contains(t)) }
     }
 }
 
@@ -179,23 +164,18 @@ pub fn select(catalogue: &Catalogue, requirement: &Requirement) -> Selection {
     for sentence in &requirement.tasks {
         let mut covered = false;
         let mut lacking: Option<&Blueprint> = None;
-        let mut parts = sentences::clauses(sentence);
+        let mut parts: Vec<(String, f32)> = sentences::clauses(sentence).into_iter().map(|clause| (clause, SHARE_OF_BEST)).collect();
         if parts.len() > 1 {
-            parts.push(sentence.clone());
+            parts.push((sentence.clone(), HIGH_SHARE_OF_BEST));
         }
-        for part in &parts {
-            for (blueprint, score, matched) in index.search(part) {
+        for (part, share) in &parts {
+            for (blueprint, score, matched) in index.search(part, *share) {
                 if blueprint.needs.as_deref().is_some_and(|kind| requirement.data_of(kind).is_none()) {
                     lacking.get_or_insert(blueprint);
                     continue;
                 }
                 covered = true;
-                let choice = chosen.entry(&blueprint.id).or_insert_with(|| Choice {
-                    id: blueprint.id.clone(),
-                    score: 0.0,
-                    matched: Vec::new(),
-                    data: None,
-                });
+                let choice = chosen.entry(&blueprint.id).or_insert_with(|| Choice { id: blueprint.id.clone(), score: 0.0, matched: Vec::new(), data: None });
                 choice.score = choice.score.max((score * 100.0).round() / 100.0);
                 for word in matched {
                     if !choice.matched.contains(&word) {
@@ -210,27 +190,17 @@ pub fn select(catalogue: &Catalogue, requirement: &Requirement) -> Selection {
     }
     for blueprint in catalogue.blueprints() {
         if let Some(data) = blueprint.needs.as_deref().and_then(|kind| requirement.data_of(kind)) {
-            let choice = chosen.entry(&blueprint.id).or_insert_with(|| Choice {
-                id: blueprint.id.clone(),
-                score: 0.0,
-                matched: Vec::new(),
-                data: None,
-            });
+            let choice = chosen.entry(&blueprint.id).or_insert_with(|| Choice { id: blueprint.id.clone(), score: 0.0, matched: Vec::new(), data: None });
             choice.data = Some(data.id().to_owned());
         }
     }
     if chosen.is_empty() {
         selection.general = true;
-        selection.tools = GENERAL
-            .iter()
-            .map(|id| Choice { id: (*id).to_owned(), score: 0.0, matched: Vec::new(), data: None })
-            .collect();
+        selection.tools = GENERAL.iter().map(|id| Choice { id: (*id).to_owned(), score: 0.0, matched: Vec::new(), data: None }).collect();
         return selection;
     }
     selection.tools = chosen.into_values().collect();
-    selection.tools.sort_by(|a, b| {
-        b.data.is_some().cmp(&a.data.is_some()).then(b.score.total_cmp(&a.score)).then(a.id.cmp(&b.id))
-    });
+    selection.tools.sort_by(|a, b| b.data.is_some().cmp(&a.data.is_some()).then(b.score.total_cmp(&a.score)).then(a.id.cmp(&b.id)));
     selection.tools.truncate(MAX_TOOLS);
     selection
 }
@@ -241,20 +211,8 @@ fn says_something(terms: &Terms, sentence: &str) -> bool {
 
 fn uncovered(sentence: &str, lacking: Option<&Blueprint>, requirement: &Requirement) -> Uncovered {
     let reason = match lacking {
-        Some(blueprint) => {
-            requirement
-                .language
-                .pick("needs data that the requirement does not give: ", "需要的数据没有在需求中给出：")
-                .to_owned()
-                + blueprint.name.of(requirement.language)
-        }
-        None => requirement
-            .language
-            .pick(
-                "no tool of the offline catalogue serves this; it needs a language model",
-                "离线目录中没有合适的工具，需要语言模型",
-            )
-            .to_owned(),
+        Some(blueprint) => requirement.language.pick("needs data that the requirement does not give: ", "需要的数据没有在需求中给出：").to_owned() + blueprint.name.of(requirement.language),
+        None => requirement.language.pick("no tool of the offline catalogue serves this; it needs a language model", "离线目录中没有合适的工具，需要语言模型").to_owned(),
     };
     Uncovered { text: sentence.to_owned(), reason }
 }
@@ -279,15 +237,9 @@ mod tests {
             expected.sort_unstable();
             assert_eq!(found, expected, "{text}");
         };
-        is(
-            "Build an agent that answers questions about this price list: apple 3 EUR, pear 4 EUR. It should also convert kg to lb.",
-            &["price_list", "unit_converter"],
-        );
+        is("Build an agent that answers questions about this price list: apple 3 EUR, pear 4 EUR. It should also convert kg to lb.", &["price_list", "unit_converter"]);
         is("An agent that computes days between dates and weekdays.", &["date_calculator"]);
-        is(
-            "I need a text assistant: summarise articles, count words and extract email addresses.",
-            &["text_summary", "text_statistics", "pattern_extract"],
-        );
+        is("I need a text assistant: summarise articles, count words and extract email addresses.", &["text_summary", "text_statistics", "pattern_extract"]);
         is("Compute SHA-256 checksums and encode or decode base64", &["hash_text", "encode_text"]);
         is("Analyse CSV data and query JSON documents", &["csv_query", "json_query"]);
         is("Fetch web pages and summarize them", &["http_fetch", "text_summary"]);
