@@ -23,7 +23,10 @@ const MAX_TOOLS: usize = 10;
 /// What an agent gets when its requirement names nothing the catalogue knows.
 const GENERAL: [&str; 5] = ["calculator", "unit_converter", "date_calculator", "text_statistics", "text_summary"];
 /// Words that alone make no task: a sentence of these only is an introduction.
-const PLAIN: [&str; 14] = ["friendli", "polit", "kind", "chat", "quick", "good", "daili", "everyday", "offlin", "online", "shop", "team", "compani", "custom"];
+const PLAIN: [&str; 14] = [
+    "friendli", "polit", "kind", "chat", "quick", "good", "daili", "everyday", "offlin", "online", "shop", "team",
+    "compani", "custom",
+];
 
 /// A tool that was chosen, and why.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -91,7 +94,11 @@ impl<'a> Index<'a> {
             .iter()
             .map(|b| {
                 let english = b.keywords.en.iter().map(|k| (k.clone(), terms.tokenize(k)));
-                let chinese = b.keywords.zh.iter().map(|k| (k.to_lowercase(), if k.is_ascii() { terms.tokenize(k) } else { Vec::new() }));
+                let chinese = b
+                    .keywords
+                    .zh
+                    .iter()
+                    .map(|k| (k.to_lowercase(), if k.is_ascii() { terms.tokenize(k) } else { Vec::new() }));
                 // A phrase of which the stop words left one common word ("writing assistant") decides nothing.
                 let whole = |(text, t): &(String, Vec<String>)| t.len() > 1 || (t.len() == 1 && !text.contains(' '));
                 english.filter(whole).chain(chinese).collect()
@@ -99,21 +106,40 @@ impl<'a> Index<'a> {
             .collect();
         let mut sharing: HashMap<(String, Vec<String>), usize> = HashMap::new();
         for keywords in &all {
-            let mut own: Vec<_> = keywords.iter().map(|(text, t)| if t.is_empty() { (text.clone(), Vec::new()) } else { (String::new(), t.clone()) }).collect();
+            let mut own: Vec<_> = keywords
+                .iter()
+                .map(|(text, t)| if t.is_empty() { (text.clone(), Vec::new()) } else { (String::new(), t.clone()) })
+                .collect();
             own.sort();
             own.dedup();
             own.into_iter().for_each(|key| *sharing.entry(key).or_default() += 1);
         }
-        let count = |text: &str, t: &[String]| sharing.get(&if t.is_empty() { (text.to_owned(), Vec::new()) } else { (String::new(), t.to_vec()) }).copied().unwrap_or_default();
+        let count = |text: &str, t: &[String]| {
+            sharing
+                .get(&if t.is_empty() { (text.to_owned(), Vec::new()) } else { (String::new(), t.to_vec()) })
+                .copied()
+                .unwrap_or_default()
+        };
         let keywords = all
             .into_iter()
-            .map(|own| own.into_iter().map(|(text, terms)| Keyword { tools: count(&text, &terms), text, terms }).filter(|k| k.tools <= MAX_SHARING).collect())
+            .map(|own| {
+                own.into_iter()
+                    .map(|(text, terms)| Keyword { tools: count(&text, &terms), text, terms })
+                    .filter(|k| k.tools <= MAX_SHARING)
+                    .collect()
+            })
             .collect();
         let documents = blueprints.iter().zip(0..).map(|(b, id)| {
             let examples: Vec<&str> = b.examples.iter().map(|e| e.question.as_str()).collect();
             let contents = format!(
                 "{} {} {} {} {} {} {}",
-                b.name.en, b.name.zh, b.summary.en, b.summary.zh, b.keywords.en.join(" "), b.keywords.zh.join(" "), examples.join(" ")
+                b.name.en,
+                b.name.zh,
+                b.summary.en,
+                b.summary.zh,
+                b.keywords.en.join(" "),
+                b.keywords.zh.join(" "),
+                examples.join(" ")
             );
             Document::new(id, contents)
         });
@@ -132,22 +158,46 @@ impl<'a> Index<'a> {
             .filter_map(|hit| {
                 let at = usize::try_from(hit.document.id).ok()?;
                 let blueprint = self.blueprints.get(at)?;
-                let said = |k: &&Keyword| if k.terms.is_empty() { lower.contains(k.text.as_str()) } else { contains(&terms, &k.terms) };
+                let said = |k: &&Keyword| {
+                    if k.terms.is_empty() { lower.contains(k.text.as_str()) } else { contains(&terms, &k.terms) }
+                };
                 let free = |k: &&Keyword| blueprint.needs.is_some() || !self.is_served(k);
                 // A single word without context ("… and URLs") decides only when no other tool has it.
                 let clear = |k: &&Keyword| terms.len() > 1 || k.tools == 1;
-                let matched: Vec<String> = self.keywords.get(at)?.iter().filter(said).filter(free).filter(clear).map(|k| k.text.clone()).collect();
+                let matched: Vec<String> = self
+                    .keywords
+                    .get(at)?
+                    .iter()
+                    .filter(said)
+                    .filter(free)
+                    .filter(clear)
+                    .map(|k| k.text.clone())
+                    .collect();
                 (!matched.is_empty()).then_some((blueprint, hit.score, matched))
             })
             .collect();
         let best = hits.iter().map(|(_, score, _)| *score).fold(0.0, f32::max);
-        hits.into_iter().filter(|(_, score, matched)| *score >= best * if matched.len() == 1 && matched.iter().all(|m| !m.contains(' ') && m.is_ascii()) { HIGH_SHARE_OF_BEST } else { share }).collect()
+        hits.into_iter()
+            .filter(|(_, score, matched)| {
+                *score
+                    >= best
+                        * if matched.len() == 1 && matched.iter().all(|m| !m.contains(' ') && m.is_ascii()) {
+                            HIGH_SHARE_OF_BEST
+                        } else {
+                            share
+                        }
+            })
+            .collect()
     }
 }
 
 impl Index<'_> {
     fn is_served(&self, keyword: &Keyword) -> bool {
-        if keyword.terms.is_empty() { self.served_text.contains(keyword.text.as_str()) } else { keyword.terms.iter().all(|t| self.served_terms.contains(t)) }
+        if keyword.terms.is_empty() {
+            self.served_text.contains(keyword.text.as_str())
+        } else {
+            keyword.terms.iter().all(|t| self.served_terms.contains(t))
+        }
     }
 }
 
@@ -164,7 +214,8 @@ pub fn select(catalogue: &Catalogue, requirement: &Requirement) -> Selection {
     for sentence in &requirement.tasks {
         let mut covered = false;
         let mut lacking: Option<&Blueprint> = None;
-        let mut parts: Vec<(String, f32)> = sentences::clauses(sentence).into_iter().map(|clause| (clause, SHARE_OF_BEST)).collect();
+        let mut parts: Vec<(String, f32)> =
+            sentences::clauses(sentence).into_iter().map(|clause| (clause, SHARE_OF_BEST)).collect();
         if parts.len() > 1 {
             parts.push((sentence.clone(), HIGH_SHARE_OF_BEST));
         }
@@ -175,7 +226,12 @@ pub fn select(catalogue: &Catalogue, requirement: &Requirement) -> Selection {
                     continue;
                 }
                 covered = true;
-                let choice = chosen.entry(&blueprint.id).or_insert_with(|| Choice { id: blueprint.id.clone(), score: 0.0, matched: Vec::new(), data: None });
+                let choice = chosen.entry(&blueprint.id).or_insert_with(|| Choice {
+                    id: blueprint.id.clone(),
+                    score: 0.0,
+                    matched: Vec::new(),
+                    data: None,
+                });
                 choice.score = choice.score.max((score * 100.0).round() / 100.0);
                 for word in matched {
                     if !choice.matched.contains(&word) {
@@ -190,17 +246,27 @@ pub fn select(catalogue: &Catalogue, requirement: &Requirement) -> Selection {
     }
     for blueprint in catalogue.blueprints() {
         if let Some(data) = blueprint.needs.as_deref().and_then(|kind| requirement.data_of(kind)) {
-            let choice = chosen.entry(&blueprint.id).or_insert_with(|| Choice { id: blueprint.id.clone(), score: 0.0, matched: Vec::new(), data: None });
+            let choice = chosen.entry(&blueprint.id).or_insert_with(|| Choice {
+                id: blueprint.id.clone(),
+                score: 0.0,
+                matched: Vec::new(),
+                data: None,
+            });
             choice.data = Some(data.id().to_owned());
         }
     }
     if chosen.is_empty() {
         selection.general = true;
-        selection.tools = GENERAL.iter().map(|id| Choice { id: (*id).to_owned(), score: 0.0, matched: Vec::new(), data: None }).collect();
+        selection.tools = GENERAL
+            .iter()
+            .map(|id| Choice { id: (*id).to_owned(), score: 0.0, matched: Vec::new(), data: None })
+            .collect();
         return selection;
     }
     selection.tools = chosen.into_values().collect();
-    selection.tools.sort_by(|a, b| b.data.is_some().cmp(&a.data.is_some()).then(b.score.total_cmp(&a.score)).then(a.id.cmp(&b.id)));
+    selection.tools.sort_by(|a, b| {
+        b.data.is_some().cmp(&a.data.is_some()).then(b.score.total_cmp(&a.score)).then(a.id.cmp(&b.id))
+    });
     selection.tools.truncate(MAX_TOOLS);
     selection
 }
@@ -211,8 +277,20 @@ fn says_something(terms: &Terms, sentence: &str) -> bool {
 
 fn uncovered(sentence: &str, lacking: Option<&Blueprint>, requirement: &Requirement) -> Uncovered {
     let reason = match lacking {
-        Some(blueprint) => requirement.language.pick("needs data that the requirement does not give: ", "需要的数据没有在需求中给出：").to_owned() + blueprint.name.of(requirement.language),
-        None => requirement.language.pick("no tool of the offline catalogue serves this; it needs a language model", "离线目录中没有合适的工具，需要语言模型").to_owned(),
+        Some(blueprint) => {
+            requirement
+                .language
+                .pick("needs data that the requirement does not give: ", "需要的数据没有在需求中给出：")
+                .to_owned()
+                + blueprint.name.of(requirement.language)
+        }
+        None => requirement
+            .language
+            .pick(
+                "no tool of the offline catalogue serves this; it needs a language model",
+                "离线目录中没有合适的工具，需要语言模型",
+            )
+            .to_owned(),
     };
     Uncovered { text: sentence.to_owned(), reason }
 }
@@ -237,9 +315,15 @@ mod tests {
             expected.sort_unstable();
             assert_eq!(found, expected, "{text}");
         };
-        is("Build an agent that answers questions about this price list: apple 3 EUR, pear 4 EUR. It should also convert kg to lb.", &["price_list", "unit_converter"]);
+        is(
+            "Build an agent that answers questions about this price list: apple 3 EUR, pear 4 EUR. It should also convert kg to lb.",
+            &["price_list", "unit_converter"],
+        );
         is("An agent that computes days between dates and weekdays.", &["date_calculator"]);
-        is("I need a text assistant: summarise articles, count words and extract email addresses.", &["text_summary", "text_statistics", "pattern_extract"]);
+        is(
+            "I need a text assistant: summarise articles, count words and extract email addresses.",
+            &["text_summary", "text_statistics", "pattern_extract"],
+        );
         is("Compute SHA-256 checksums and encode or decode base64", &["hash_text", "encode_text"]);
         is("Analyse CSV data and query JSON documents", &["csv_query", "json_query"]);
         is("Fetch web pages and summarize them", &["http_fetch", "text_summary"]);

@@ -22,11 +22,8 @@ pub(super) fn design(catalogue: &Catalogue, known: &Known, spec: &RequirementsSp
         )
         .to_owned();
     if !data.is_empty() {
-        description.push_str(
-            &language
-                .pick(&format!(" It knows: {}.", data.join("; ")), &format!("掌握的数据：{}。", data.join("；")))
-                .to_owned(),
-        );
+        let known = language.pick(" It knows: ", "掌握的数据：").to_owned() + &data.join(language.pick("; ", "；"));
+        description.push_str(&(known + language.pick(".", "。")));
     }
     AgentDesign {
         agent_name,
