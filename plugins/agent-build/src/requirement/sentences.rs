@@ -68,169 +68,43 @@ pub fn clauses(sentence: &str) -> Vec<String> {
     text.split('\u{1}').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
-const TASK_STARTS: &[&str] = &[
-    "build",
-    "create",
-    "make",
-    "write",
-    "develop",
-    "design",
-    "generate",
-    "implement",
-    "i want",
-    "i need",
-    "i would like",
-    "we want",
-    "we need",
-    "please",
-    "it",
-    "the agent",
-    "an agent",
-    "the bot",
-    "a bot",
-    "the assistant",
-    "an assistant",
-    "a chatbot",
-    "the chatbot",
-    "this agent",
-    "agent",
-    "users",
-    "a user",
-    "the user",
-    "when asked",
-    "when the user",
-    "if the user",
-    "if asked",
-    "given",
-    "also",
-    "additionally",
-    "answer",
-    "convert",
-    "compute",
-    "calculate",
-    "reply",
-    "use",
-    "do not",
-    "don't",
-    "always",
-    "never",
-    "support",
-    "allow",
-    "help",
-    "provide",
-    "it's",
-    "can you",
-    "could you",
-    "must",
-    "should",
-    "let",
-    "add",
-    "include",
-    "show",
-    "tell",
-    "explain",
-    "summarize",
-    "summarise",
-    "extract",
-    "find",
-    "search",
-    "count",
-    "classify",
-    "translate",
-    "the tool",
-    "a tool",
-    "read",
-    "list",
-    "given a",
-    "for each",
-    "based on",
-    "using",
-    "请",
-    "构建",
-    "创建",
-    "做一个",
-    "制作",
-    "开发",
-    "设计",
-    "生成",
-    "我需要",
-    "我想",
-    "我要",
-    "我们需要",
-    "它",
-    "该智能体",
-    "智能体",
-    "助手",
-    "机器人",
-    "用户",
-    "能够",
-    "可以",
-    "需要",
-    "应该",
-    "还",
-    "同时",
-    "另外",
-    "并",
-    "支持",
-    "帮",
-    "回答",
-    "计算",
-    "提供",
-    "根据",
-    "要求",
-    "当用户",
-];
-const TASK_WORDS: &[&str] = &["agent", "assistant", "chatbot", "should be able", "智能体", "助手", "机器人", "代理"];
+const TASK_STARTS: &str = "build|create|make|write|develop|design|generate|implement|i want|i need|i would like|we want|we need|please|\
+    it|the agent|an agent|the bot|a bot|the assistant|an assistant|a chatbot|the chatbot|this agent|agent|users|\
+    a user|the user|when asked|when the user|if the user|if asked|given|also|additionally|answer|convert|\
+    compute|calculate|reply|use|do not|don't|always|never|support|allow|help|provide|it's|can you|could you|\
+    must|should|let|add|include|show|tell|explain|summarize|summarise|extract|find|search|count|classify|\
+    translate|the tool|a tool|read|list|given a|for each|based on|using|请|构建|创建|做一个|制作|开发|设计|生成|\
+    我需要|我想|我要|我们需要|它|该智能体|智能体|助手|机器人|用户|能够|可以|需要|应该|还|同时|另外|并|支持|帮|\
+    回答|计算|提供|根据|要求|当用户";
+const TASK_WORDS: &str = "agent|assistant|chatbot|should be able|智能体|助手|机器人|代理";
 
 /// Verbs that make a statement of fact when they follow a subject.
-const FACT_VERBS: &[&str] = &[
-    "is", "are", "was", "were", "has", "have", "had", "may", "must", "can", "cannot", "can't", "will", "would",
-    "opens", "open", "closes", "close", "costs", "cost", "contains", "includes", "weighs", "lies", "starts", "begins",
-    "ends", "takes", "lasts", "belongs", "requires", "applies", "apply", "offers", "offer", "gets", "get", "works",
-    "lives", "means", "keeps", "isn't", "aren't", "expires", "accept", "accepts",
-];
+const FACT_VERBS: &str = "is|are|was|were|has|have|had|may|must|can|cannot|can't|will|would|opens|open|closes|close|costs|cost|\
+    contains|includes|weighs|lies|starts|begins|ends|takes|lasts|belongs|requires|applies|apply|offers|offer|\
+    gets|get|works|lives|means|keeps|isn't|aren't|expires|accept|accepts";
 /// What Chinese sentences that set a task speak of.
-const ZH_TASK_WORDS: &[&str] = &[
-    "计算",
-    "统计",
-    "生成",
-    "提取",
-    "换算",
-    "转换",
-    "查询",
-    "搜索",
-    "分析",
-    "抓取",
-    "编码",
-    "解码",
-    "格式化",
-    "总结",
-    "概括",
-    "回答",
-    "识别",
-    "翻译",
-    "写",
-];
+const ZH_TASK_WORDS: &str =
+    "计算|统计|生成|提取|换算|转换|查询|搜索|分析|抓取|编码|解码|格式化|总结|概括|回答|识别|翻译|写";
 
 /// Whether a sentence says what the agent shall do; otherwise it states a fact that the agent shall know.
 #[must_use]
 pub fn is_task(sentence: &str) -> bool {
     let lower = sentence.trim_start_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
-    let starts = TASK_STARTS.iter().any(|start| {
+    let starts = TASK_STARTS.split('|').any(|start| {
         lower.strip_prefix(start).is_some_and(|rest| {
             start.chars().next().is_some_and(is_cjk) || !rest.chars().next().is_some_and(|c| c.is_alphanumeric())
         })
     });
-    if starts || TASK_WORDS.iter().any(|word| lower.contains(word)) {
+    if starts || TASK_WORDS.split('|').any(|word| lower.contains(word)) {
         return true;
     }
     let chinese = lower.chars().filter(|c| is_cjk(*c)).count();
     let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric() && c != '\'').filter(|w| !w.is_empty()).collect();
     if chinese > words.len() {
-        return chinese < 6 || ZH_TASK_WORDS.iter().any(|word| lower.contains(word));
+        return chinese < 6 || ZH_TASK_WORDS.split('|').any(|word| lower.contains(word));
     }
     // A sentence without a subject before its verb is an order: "Analyse CSV data."
-    words.len() < 4 || !words.iter().skip(1).any(|word| FACT_VERBS.contains(word))
+    words.len() < 4 || !words.iter().skip(1).any(|word| FACT_VERBS.split('|').any(|verb| verb == *word))
 }
 
 #[cfg(test)]
