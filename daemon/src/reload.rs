@@ -13,7 +13,7 @@ use crate::{
     actors::Environment,
     config::{self, Config, HandlerUse, Inputs, Problem, known_handlers},
     plugins::{HostOptions, PluginReport, Plugins},
-    telemetry::Telemetry,
+    telemetry::{Telemetry, names},
 };
 
 /// Applies new settings to the running daemon.
@@ -38,6 +38,13 @@ impl Reloader {
     /// # Errors
     /// What is wrong with the new settings; the old ones stay in force.
     pub async fn reload(&self) -> Result<Value, String> {
+        let result = self.try_reload().await;
+        let outcome = if result.is_ok() { "applied" } else { "refused" };
+        metrics::counter!(names::RELOADS, "outcome" => outcome).increment(1);
+        result
+    }
+
+    async fn try_reload(&self) -> Result<Value, String> {
         let _turn = self.turn.lock().await;
         let inputs = self.inputs.clone();
         let loaded = tokio::task::spawn_blocking(move || config::load(&inputs)).await.map_err(|e| e.to_string())?;

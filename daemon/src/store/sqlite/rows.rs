@@ -31,7 +31,7 @@ pub(crate) fn unreadable() -> u64 {
 /// Counts and logs a row that a list leaves out.
 pub(crate) fn skipped(table: &str, id: &str, error: &(dyn Error + 'static)) {
     UNREADABLE.fetch_add(1, Ordering::Relaxed);
-    metrics::counter!("nexus_store_unreadable_rows_total").increment(1);
+    metrics::counter!(crate::telemetry::names::STORE_UNREADABLE_ROWS).increment(1);
     tracing::error!(table, id, error, "a stored row cannot be read and is left out");
 }
 

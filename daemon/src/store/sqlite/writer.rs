@@ -30,6 +30,7 @@ use super::{
 use crate::{
     domain::event::ProjectEvent,
     store::{EventSink, Result, StoreError, StoreErrorKind},
+    telemetry::names,
 };
 
 /// How long a deferred request may wait for a durable one.
@@ -206,7 +207,7 @@ impl Thread {
             match first {
                 Ok(work) => closing = self.take(work),
                 Err(RecvTimeoutError::Timeout) => {
-                    metrics::counter!("nexus_store_deferred_flushes_total").increment(1);
+                    metrics::counter!(names::STORE_DEFERRED_FLUSHES).increment(1);
                     self.commit();
                     continue;
                 }
@@ -366,9 +367,9 @@ impl Thread {
         }
         if written > 0 {
             self.commits.fetch_add(1, Ordering::Relaxed);
-            metrics::histogram!("nexus_store_commit_seconds").record(begun.elapsed().as_secs_f64());
+            metrics::histogram!(names::STORE_COMMIT).record(begun.elapsed().as_secs_f64());
             #[allow(clippy::cast_precision_loss)] // at most max_batch
-            metrics::histogram!("nexus_store_batch_size").record(self.batch.jobs.len() as f64);
+            metrics::histogram!(names::STORE_BATCH).record(self.batch.jobs.len() as f64);
         }
         self.batch.open_since = None;
         self.batch.durable = 0;
