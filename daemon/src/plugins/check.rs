@@ -2,7 +2,7 @@
 //! asked what they are. They are not configured, for that may open connections and belongs to the daemon.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -30,22 +30,27 @@ pub fn check_file(file: &Path) -> PluginReport {
 #[must_use]
 pub fn check_dirs(dirs: &[PathBuf]) -> Vec<PluginReport> {
     let mut winners: BTreeMap<String, PathBuf> = BTreeMap::new();
+    let mut seen = HashSet::new();
     let judge_found = |candidate: discover::Candidate| {
         let file = candidate.file;
         if let Err(refusal) = candidate.verdict {
-            return PluginReport::refused(&file, None, "", &refusal);
+            return Some(PluginReport::refused(&file, None, "", &refusal));
         }
         let (report, described) = judge(&file);
-        let Some(description) = described else { return report };
+        // As in a reload: the same content once more is no second plugin.
+        if !report.content.is_empty() && !seen.insert(report.content.clone()) {
+            return None;
+        }
+        let Some(description) = described else { return Some(report) };
         if let Some(winner) = winners.get(&description.name) {
             let winner = winner.display().to_string();
             let refusal = Refusal::Duplicate { name: description.name.clone(), winner };
-            return PluginReport::refused(&file, Some(&description.name), &report.content, &refusal);
+            return Some(PluginReport::refused(&file, Some(&description.name), &report.content, &refusal));
         }
         winners.insert(description.name, file);
-        report
+        Some(report)
     };
-    discover::scan(dirs).into_iter().map(judge_found).collect()
+    discover::scan(dirs).into_iter().filter_map(judge_found).collect()
 }
 
 fn judge(file: &Path) -> (PluginReport, Option<Description>) {

@@ -55,16 +55,14 @@ impl Image {
         Ok(Self { bytes, entry_size, content })
     }
 
-    /// Writes the copy, loads it and checks its table. The copy's name is unique in this process.
-    pub(super) fn load(&self, copies: &Path) -> Result<Loaded, Refusal> {
+    /// Writes the copy, to be loaded in the file's place. Its name is unique in this process.
+    pub(super) fn copy(&self, copies: &Path) -> Result<Copy, Refusal> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let serial = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = copies.join(format!(".loading-{}-{serial}-{}.so", std::process::id(), self.content));
         self.write(&path)
             .map_err(|error| Refusal::Copy { folder: copies.display().to_string(), error: error.to_string() })?;
-        let copy = Copy(path);
-        let entries = link(&copy.0, self.entry_size)?;
-        Ok(Loaded { entries, copy })
+        Ok(Copy(path))
     }
 
     fn write(&self, path: &Path) -> std::io::Result<()> {
@@ -110,8 +108,17 @@ impl Loaded {
     }
 }
 
-/// Removes a copy that did not become a generation; the mapping does not need the name.
-struct Copy(PathBuf);
+/// A copy of a plugin file. Dropping it removes the file, unless it became a generation; a mapping
+/// does not need the name.
+pub(super) struct Copy(PathBuf);
+
+impl Copy {
+    /// Loads the copy, for good, and checks its table.
+    pub(super) fn load(self, entry_size: u64) -> Result<Loaded, Refusal> {
+        let entries = link(&self.0, entry_size)?;
+        Ok(Loaded { entries, copy: self })
+    }
+}
 
 impl Drop for Copy {
     fn drop(&mut self) {

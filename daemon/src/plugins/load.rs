@@ -2,7 +2,7 @@
 //! own with a time limit each, so that a hanging file is refused and holds up nobody.
 
 use std::{
-    path::PathBuf,
+    path::Path,
     sync::mpsc,
     time::{Duration, Instant},
 };
@@ -59,10 +59,12 @@ impl<T: Send + 'static> Step<T> {
     }
 }
 
-/// Loads a copy and asks it what it is.
-pub(super) fn open(image: Image, copies: PathBuf, limit: Duration) -> Result<Step<Opened>, Refusal> {
+/// Loads a copy and asks it what it is. The limit counts from the load on: the disk may be slow.
+pub(super) fn open(image: &Image, copies: &Path, limit: Duration) -> Result<Step<Opened>, Refusal> {
+    let copy = image.copy(copies)?;
+    let entry_size = image.entry_size;
     Step::begin("describe", limit, move || {
-        let loaded = image.load(&copies)?;
+        let loaded = copy.load(entry_size)?;
         let description = loaded.entries.describe()?;
         Ok(Opened { loaded, description })
     })

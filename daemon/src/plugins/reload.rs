@@ -5,7 +5,7 @@
 //! generation before goes on and the report shows both.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -66,17 +66,23 @@ struct Newcomer {
 
 pub(super) fn reload(known: &mut Known, options: &HostOptions) -> Changes {
     let mut changes = Changes::default();
-    let arrivals: Vec<Arrival> = discover::scan(&options.dirs)
-        .into_iter()
-        .map(|candidate| {
-            let mut content = String::new();
-            let stage = candidate
-                .verdict
-                .and_then(|()| arrive(known, options, &candidate.file, &mut content))
-                .unwrap_or_else(Stage::Refused);
-            Arrival { file: candidate.file, content, stage }
-        })
-        .collect();
+    let mut seen = HashSet::new();
+    let mut arrivals: Vec<Arrival> = Vec::new();
+    for candidate in discover::scan(&options.dirs) {
+        let (content, stage) = match candidate.verdict.and_then(|()| Image::read(&candidate.file)) {
+            Ok(image) => {
+                let content = image.content.clone();
+                // A link, or the second copy that cargo makes: one and the same plugin.
+                if !seen.insert(content.clone()) {
+                    tracing::debug!(file = %candidate.file.display(), "the same file as one before");
+                    continue;
+                }
+                (content, arrive(known, options, &image).unwrap_or_else(Stage::Refused))
+            }
+            Err(refusal) => (String::new(), Stage::Refused(refusal)),
+        };
+        arrivals.push(Arrival { file: candidate.file, content, stage });
+    }
 
     // In order of precedence: the first file of a name wins.
     let files: Vec<PathBuf> = arrivals.iter().map(|arrival| arrival.file.clone()).collect();
@@ -120,9 +126,7 @@ pub(super) fn reload(known: &mut Known, options: &HostOptions) -> Changes {
     changes
 }
 
-fn arrive(known: &Known, options: &HostOptions, file: &Path, content: &mut String) -> Result<Stage, Refusal> {
-    let image = Image::read(file)?;
-    content.clone_from(&image.content);
+fn arrive(known: &Known, options: &HostOptions, image: &Image) -> Result<Stage, Refusal> {
     let current = known.slots.values().filter_map(|slot| slot.current());
     for generation in current {
         if generation.content == image.content && generation.settings == options.settings_of(generation.name()) {
@@ -132,7 +136,7 @@ fn arrive(known: &Known, options: &HostOptions, file: &Path, content: &mut Strin
     if let Some(refusal) = known.hopeless.get(&image.content) {
         return Err(refusal.clone());
     }
-    load::open(image, options.copies(), options.call_limit).map(Stage::Opening)
+    load::open(image, &options.copies(), options.call_limit).map(Stage::Opening)
 }
 
 /// Claims the plugin name for the file.

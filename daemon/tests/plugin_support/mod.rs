@@ -28,7 +28,7 @@ impl Place {
             dirs: vec![dir],
             runtime_dir: root.path().join("run"),
             cancel_grace: Duration::from_millis(300),
-            call_limit: Duration::from_millis(500),
+            call_limit: Duration::from_secs(1),
             configure_limit: Duration::from_millis(1500),
             ..HostOptions::default()
         };
