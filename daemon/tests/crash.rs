@@ -21,7 +21,7 @@ fn count(home: &Home, sql: &str) -> i64 {
 
 /// Stages completed so far, from the file itself.
 fn completed(home: &Home) -> i64 {
-    count(home, "SELECT COUNT(*) FROM stages WHERE status = 'completed'")
+    count(home, "SELECT COUNT(*) FROM nexus_stages WHERE status = 'completed'")
 }
 
 async fn is_up(daemon: &Daemon) -> bool {
@@ -58,9 +58,9 @@ async fn two_hundred_builds_survive_ten_kills() {
     // A stage takes 150 ms; the rest is the way back to work.
     assert!(slowest < Duration::from_millis(650), "work went on only after {slowest:?}");
 
-    assert_eq!(count(&home, "SELECT COUNT(*) FROM projects WHERE status = 'completed'"), BUILDS as i64);
+    assert_eq!(count(&home, "SELECT COUNT(*) FROM nexus_projects WHERE status = 'completed'"), BUILDS as i64);
     assert_eq!(completed(&home), (BUILDS * 9) as i64);
-    assert_eq!(count(&home, "SELECT COUNT(*) FROM tasks WHERE status <> 'completed'"), 0);
+    assert_eq!(count(&home, "SELECT COUNT(*) FROM nexus_tasks WHERE status <> 'completed'"), 0);
     let left = "SELECT COUNT(*) FROM queue_messages";
     eventually("no message is left", async || (count(&home, left) == 0).then_some(())).await;
 

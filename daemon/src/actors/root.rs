@@ -174,7 +174,7 @@ impl Actor for Root {
             SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => return Ok(()),
         };
         let Some(child) = state.child(cell.get_id()) else { return Ok(()) };
-        if state.draining {
+        if state.draining || state.env.draining.is_cancelled() {
             return Ok(());
         }
         tracing::error!(child = child.name(), why, "a part of the daemon failed");

@@ -191,15 +191,19 @@ impl Default for PluginsConfig {
 }
 
 impl PluginsConfig {
-    /// The folders to search: the configured ones, else `deps/` beside the executable (a cargo checkout), the
-    /// executable's own folder, and `/usr/lib/nexusd/plugins`. Folders that do not exist are left in: the caller reports them.
+    /// The folders to search: the configured ones, else `deps/` beside the executable (a cargo checkout) or, without
+    /// that, the executable's own folder, and `/usr/lib/nexusd/plugins`. Folders that do not exist are left in: the caller reports them.
     #[must_use]
     pub fn search_dirs(&self, executable: &Path) -> Vec<PathBuf> {
         if !self.dirs.is_empty() {
             return self.dirs.clone();
         }
-        let beside = executable.parent().map(|dir| [dir.join("deps"), dir.to_path_buf()]);
-        beside.into_iter().flatten().chain([PathBuf::from("/usr/lib/nexusd/plugins")]).collect()
+        // In a checkout `deps/` is what cargo keeps up to date; beside the executable lie copies of it, some stale.
+        let beside = executable.parent().map(|dir| {
+            let deps = dir.join("deps");
+            if deps.is_dir() { deps } else { dir.to_path_buf() }
+        });
+        beside.into_iter().chain([PathBuf::from("/usr/lib/nexusd/plugins")]).collect()
     }
 
     /// Jobs the plugin `name` runs at a time.
