@@ -143,7 +143,8 @@ impl Daemon {
                     tracing::error!(?ended, "the server ended by itself; the process ends so that it can be started anew");
                     break true;
                 }
-                () = self.reload.notified() => self.reload().await,
+                // Beside the loop: a plugin's set-up may take longer than the watchdog waits.
+                () = self.reload.notified() => self.spawn_reload(),
                 // Fed only while the tree answers.
                 _ = watchdog.tick() => if call_t!(self.root, RootMessage::Alive, 5_000).is_ok() {
                     self.systemd.alive();
@@ -158,13 +159,16 @@ impl Daemon {
         }
     }
 
-    async fn reload(&self) {
-        self.systemd.reloading();
-        let status = match self.reloader.reload().await {
-            Ok(_) => "running",
-            Err(_) => "running; the last reload was refused",
-        };
-        self.systemd.ready(status);
+    fn spawn_reload(&self) {
+        let (systemd, reloader) = (self.systemd, Arc::clone(&self.reloader));
+        tokio::spawn(async move {
+            systemd.reloading();
+            let status = match reloader.reload().await {
+                Ok(_) => "running",
+                Err(_) => "running; the last reload was refused",
+            };
+            systemd.ready(status);
+        });
     }
 
     async fn down(self) -> End {

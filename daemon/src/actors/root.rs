@@ -245,7 +245,6 @@ impl RootState {
             })
             .collect();
         let (env, dispatcher) = (Arc::clone(&self.env), self.dispatcher.clone());
-        let (free_builds, free_deploys) = (self.builds.available_permits(), self.deploys.available_permits());
         tokio::spawn(async move {
             let running = match dispatcher {
                 Some(dispatcher) => call_t!(dispatcher, DispatcherMessage::Running, 500).unwrap_or_default(),
@@ -255,8 +254,8 @@ impl RootState {
                 "worker_id": env.worker_id,
                 "draining": env.draining.is_cancelled(),
                 "children": children,
-                "builds": {"running": running.builds, "permits": env.worker.builds, "free": free_builds},
-                "deploys": {"running": running.deploys, "permits": env.worker.deploys, "free": free_deploys},
+                "builds": {"running": running.builds, "permits": env.worker.builds},
+                "deploys": {"running": running.deploys, "permits": env.worker.deploys},
                 "leases": env.leases.len(),
             }));
         });
