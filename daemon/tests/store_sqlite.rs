@@ -3,21 +3,39 @@
 
 #[macro_use]
 mod store_contract;
+#[path = "store_sqlite/crashes.rs"]
+mod crashes;
+#[path = "store_sqlite/file.rs"]
+mod file;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
-use nexus_daemon::store::sqlite::{SqliteOptions, SqliteStore};
+use nexus_daemon::{
+    queue::sqlite::SqliteQueue,
+    store::sqlite::{OpenError, SqliteOptions, SqliteStore},
+};
 use store_contract::world::{Fixture, Recorder};
 
 const VISIBILITY: Duration = Duration::from_millis(400);
 
-async fn fixture() -> Fixture {
-    let dir = tempfile::tempdir().unwrap();
+/// Opens `file`, with the recorder of its events.
+fn open(file: &Path) -> Result<(Arc<SqliteStore>, Arc<SqliteQueue>, Arc<Recorder>), OpenError> {
     let events = Arc::new(Recorder::default());
     let options =
         SqliteOptions { build_visibility: VISIBILITY, deploy_visibility: VISIBILITY, ..SqliteOptions::default() };
-    let (store, queue) = SqliteStore::open(dir.path().join("nexus.db"), options, events.clone()).unwrap();
-    Fixture { store, queue, events, visibility: VISIBILITY, keep: Box::new(dir) }
+    let (store, queue) = SqliteStore::open(file, options, events.clone())?;
+    Ok((store, queue, events))
+}
+
+/// A fixture over `file`.
+fn fixture_over(file: &Path, keep: Box<dyn std::any::Any + Send + Sync>) -> Fixture {
+    let (store, queue, events) = open(file).unwrap();
+    Fixture { store, queue, events, visibility: VISIBILITY, keep }
+}
+
+async fn fixture() -> Fixture {
+    let dir = tempfile::tempdir().unwrap();
+    fixture_over(&dir.path().join("nexus.db"), Box::new(dir))
 }
 
 contract!(fixture);

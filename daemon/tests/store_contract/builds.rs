@@ -1,8 +1,20 @@
 //! Builds: claim, steps, ends.
 
+use std::time::Duration;
+
 use nexus_daemon::{
-    domain::{event::EventType, project::ProjectStatus, stage::StageStatus, task::TaskStatus},
+    domain::{
+        control::{ControlAction, ControlStatus},
+        event::EventType,
+        failure::{Failure, FailureKind},
+        ids::{ProjectId, TaskId},
+        project::ProjectStatus,
+        stage::StageStatus,
+        task::TaskStatus,
+        time::Timestamp,
+    },
     queue::QueueName,
+    store::{BuildEnd, BuildStep, Claim, ProjectFilter, StageRetry, StoreErrorKind},
 };
 
 use super::world::*;
@@ -42,4 +54,207 @@ pub async fn a_build_walks_through_its_stages(f: &Fixture) {
     assert_eq!(events.iter().filter(|e| e.kind == EventType::Stage).count(), 18);
     let last = events.iter().rfind(|e| e.kind == EventType::Project).unwrap();
     assert_eq!(last.fields["status"], "completed");
+}
+
+pub async fn an_idle_build_begins_what_is_ready_side_by_side(f: &Fixture) {
+    let (delivery, build) = f.start("diamond").await;
+    let lease = &build.lease;
+    let progress = f.step(lease, &["a"], &["b", "c"]).await.unwrap();
+    assert_eq!(progress.begun, [("b".to_owned(), 1), ("c".to_owned(), 1)]);
+    let step = BuildStep { ended: vec![done("b", 1)], still_running: 1, progress: 50.0, ..BuildStep::default() };
+    assert!(f.store.advance_build(lease, step).await.unwrap().begun.is_empty());
+    // The owner dies: another goes on with what ran, and with nothing that is done.
+    f.queue.release(&delivery.receipt, Duration::ZERO, true).await.unwrap();
+    f.store.requeue_task(&lease.task_id).await.unwrap();
+    let (_, again) = f.take("w2").await;
+    let running: Vec<_> = again.stages.iter().filter(|s| s.status == StageStatus::Running).collect();
+    assert_eq!(running.iter().map(|s| (s.stage_name.as_str(), s.attempt)).collect::<Vec<_>>(), [("c", 2)]);
+    let progress = f.step(&again.lease, &["c"], &["d"]).await.unwrap();
+    assert_eq!(progress.begun, [("d".to_owned(), 1)]);
+}
+
+pub async fn a_message_of_no_use_is_obsolete(f: &Fixture) {
+    let (delivery, build) = f.start("agent_build").await;
+    let mut claim = f.claim_of(&delivery, "w2");
+    claim.task_id = Some(TaskId::generate());
+    assert!(matches!(f.store.claim_build(claim.clone(), workflows()).await.unwrap(), Claim::Obsolete(_)));
+    claim.project_id = ProjectId::generate();
+    assert!(matches!(f.store.claim_build(claim, workflows()).await.unwrap(), Claim::Obsolete(_)));
+    // A message that lacks its task means the project's current one; a duplicate finds it held.
+    let mut original = f.claim_of(&delivery, "w2");
+    original.task_id = None;
+    assert!(matches!(f.store.claim_build(original.clone(), workflows()).await.unwrap(), Claim::HeldUntil(_)));
+    f.queue.send(QueueName::Build, delivery.body.clone(), 3).await.unwrap();
+    f.run_from(&delivery, &build.lease, 0).await;
+    let duplicate = f.receive_one(QueueName::Build).await.unwrap();
+    assert!(matches!(f.claim(&duplicate, "w2").await, Claim::Obsolete(_)));
+    assert!(matches!(f.store.claim_build(original, workflows()).await.unwrap(), Claim::Obsolete(_)));
+    assert_eq!(f.status(&build.lease.project_id).await.0, ProjectStatus::Completed);
+}
+
+pub async fn a_held_lease_keeps_others_off(f: &Fixture) {
+    let (delivery, build) = f.start("agent_build").await;
+    let Claim::HeldUntil(until) = f.claim(&delivery, "w2").await else { panic!("not held") };
+    assert!(until > Timestamp::now());
+    f.step(&build.lease, &[STAGES[0]], &[STAGES[1]]).await.unwrap();
+}
+
+pub async fn an_old_lease_is_refused(f: &Fixture) {
+    f.create().await;
+    let delivery = f.receive_one(QueueName::Build).await.unwrap();
+    let mut short = f.claim_of(&delivery, "w1");
+    short.lease_until = Timestamp::now();
+    let Claim::Claimed(old) = f.store.claim_build(short, workflows()).await.unwrap() else { panic!() };
+    let Claim::Claimed(new) = f.claim(&delivery, "w2").await else { panic!("a lapsed lease is free") };
+    assert!(new.lease.epoch > old.lease.epoch);
+    assert_eq!(new.stages[0].attempt, 2, "what the former owner left running begins again");
+    let before = f.store.project_detail(&new.lease.project_id).await.unwrap().unwrap();
+    let refused = f.step(&old.lease, &[STAGES[0]], &[STAGES[1]]).await.unwrap_err();
+    assert_eq!(refused.kind(), StoreErrorKind::Fenced);
+    let retry = StageRetry {
+        stage_name: STAGES[0].into(),
+        failed_attempt: 2,
+        failure: Failure::new(FailureKind::Transient, "x"),
+    };
+    assert_eq!(f.store.retry_stage(&old.lease, retry).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    assert_eq!(f.store.release_lease(&old.lease, None).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    assert!(!f.store.extend_leases(std::slice::from_ref(&old.lease), in_one_minute()).await.unwrap()[0].held);
+    let after = f.store.project_detail(&new.lease.project_id).await.unwrap().unwrap();
+    assert_eq!((before.project, before.stages), (after.project, after.stages), "nothing was written");
+    f.step(&new.lease, &[STAGES[0]], &[STAGES[1]]).await.unwrap();
+    // The same worker claiming again is a new lease as well.
+    let Claim::Claimed(third) = f.claim(&delivery, "w2").await else { panic!() };
+    assert_eq!(f.step(&new.lease, &[STAGES[1]], &[]).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    assert_eq!(f.store.task(&third.lease.task_id).await.unwrap().unwrap().retry_count, 2);
+}
+
+pub async fn an_attempt_fences_too(f: &Fixture) {
+    let (_, build) = f.start("agent_build").await;
+    let retry = StageRetry {
+        stage_name: STAGES[0].into(),
+        failed_attempt: 1,
+        failure: Failure::new(FailureKind::Transient, "x"),
+    };
+    assert_eq!(f.store.retry_stage(&build.lease, retry.clone()).await.unwrap(), 2);
+    assert_eq!(f.store.retry_stage(&build.lease, retry).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    let late = BuildStep { ended: vec![done(STAGES[0], 1)], ..BuildStep::default() };
+    assert_eq!(f.store.advance_build(&build.lease, late).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+}
+
+pub async fn a_step_that_cannot_be_changes_nothing(f: &Fixture) {
+    let (delivery, build) = f.start("agent_build").await;
+    let id = &build.lease.project_id;
+    f.step(&build.lease, &[STAGES[0]], &[STAGES[1]]).await.unwrap();
+    let before = f.store.project_detail(id).await.unwrap().unwrap();
+    let known = f.events.of(id).len();
+    let again = |begin: &str| BuildStep { begin: vec![begin.into()], ended: vec![done(STAGES[1], 1)], ..BuildStep::default() };
+    let end = Some(BuildEnd::Completed { agent: None, deploy: false });
+    for (step, kind) in [
+        (again(STAGES[0]), StoreErrorKind::Illegal),
+        (again("nonsense"), StoreErrorKind::Invalid),
+        (again(STAGES[1]), StoreErrorKind::Invalid),
+        (BuildStep { ended: vec![done(STAGES[5], 0)], ..BuildStep::default() }, StoreErrorKind::Illegal),
+        (BuildStep { ended: vec![done(STAGES[1], 1)], end, ..BuildStep::default() }, StoreErrorKind::Invalid),
+    ] {
+        let step = BuildStep { receipt: Some(delivery.receipt.clone()), ..step };
+        let refused = f.store.advance_build(&build.lease, step.clone()).await.unwrap_err();
+        assert_eq!(refused.kind(), kind, "{step:?}: {refused}");
+    }
+    let after = f.store.project_detail(id).await.unwrap().unwrap();
+    assert_eq!((before.project, before.stages), (after.project, after.stages));
+    assert_eq!(f.events.of(id).len(), known);
+}
+
+pub async fn a_retry_is_a_new_attempt(f: &Fixture) {
+    let (_, build) = f.start("agent_build").await;
+    let retry = StageRetry {
+        stage_name: STAGES[0].into(),
+        failed_attempt: 1,
+        failure: Failure::new(FailureKind::Timeout, "took too long"),
+    };
+    assert_eq!(f.store.retry_stage(&build.lease, retry).await.unwrap(), 2);
+    let stage = &f.store.stages(&build.lease.project_id).await.unwrap()[0];
+    assert_eq!((stage.status, stage.attempt), (StageStatus::Running, 2));
+    assert!(stage.logs[0].contains("took too long"));
+    let event = f.events.of(&build.lease.project_id).pop().unwrap();
+    assert_eq!((event.fields["attempt"].as_u64(), event.fields["status"].as_str()), (Some(2), Some("running")));
+}
+
+pub async fn a_lease_given_back_goes_on_at_once(f: &Fixture) {
+    let (delivery, build) = f.start("agent_build").await;
+    f.step(&build.lease, &[STAGES[0]], &[STAGES[1]]).await.unwrap();
+    f.store.release_lease(&build.lease, Some(&delivery.receipt)).await.unwrap();
+    f.queue.release(&delivery.receipt, Duration::ZERO, true).await.unwrap();
+    assert_eq!(f.store.stages(&build.lease.project_id).await.unwrap()[1].status, StageStatus::Pending);
+    assert_eq!(f.store.task(&build.lease.task_id).await.unwrap().unwrap().status, TaskStatus::Queued);
+    let (second, again) = f.take("w2").await;
+    assert_eq!(second.receive_count, 1, "handing back does not count");
+    assert_eq!(again.stages[0].status, StageStatus::Completed);
+    assert_eq!((again.stages[1].status, again.stages[1].attempt), (StageStatus::Running, 2));
+    assert_eq!(f.run_from(&second, &again.lease, 1).await.status, ProjectStatus::Completed);
+}
+
+pub async fn a_lapsed_lease_is_found_and_queued_again(f: &Fixture) {
+    f.create().await;
+    let delivery = f.receive_one(QueueName::Build).await.unwrap();
+    let mut short = f.claim_of(&delivery, "w1");
+    short.lease_until = Timestamp::now();
+    let Claim::Claimed(old) = f.store.claim_build(short, workflows()).await.unwrap() else { panic!() };
+    f.start("agent_build").await;
+    let later = Timestamp::now().plus(Duration::from_millis(5));
+    let stranded = f.store.stranded_tasks(later, 10).await.unwrap();
+    assert_eq!(stranded.len(), 1);
+    assert_eq!((&stranded[0].task_id, stranded[0].status), (&old.lease.task_id, TaskStatus::Running));
+    f.store.requeue_task(&old.lease.task_id).await.unwrap();
+    assert!(f.store.stranded_tasks(later, 10).await.unwrap().is_empty());
+    assert_eq!(f.step(&old.lease, &[STAGES[0]], &[]).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    let (_, again) = f.take("w2").await;
+    assert_eq!(again.lease.task_id, old.lease.task_id);
+    // What has ended is not queued again.
+    f.control(&again.lease.project_id, ControlAction::Cancel).await.unwrap();
+    f.store.requeue_task(&again.lease.task_id).await.unwrap();
+    assert!(f.receive_one(QueueName::Build).await.is_none());
+}
+
+pub async fn extending_tells_what_the_user_wants(f: &Fixture) {
+    let (_, a) = f.start("agent_build").await;
+    let (_, b) = f.start("agent_build").await;
+    let (_, c) = f.start("agent_build").await;
+    f.control(&a.lease.project_id, ControlAction::Pause).await.unwrap();
+    f.control(&b.lease.project_id, ControlAction::Stop).await.unwrap();
+    let leases = [a.lease, b.lease, c.lease];
+    let states = f.store.extend_leases(&leases, in_one_minute()).await.unwrap();
+    assert_eq!(states.iter().map(|s| s.held).collect::<Vec<_>>(), [true, false, true]);
+    assert_eq!(
+        states.iter().map(|s| s.control).collect::<Vec<_>>(),
+        [ControlStatus::Paused, ControlStatus::Stopped, ControlStatus::Running]
+    );
+}
+
+pub async fn ten_thousand_creates_at_once_are_all_there(f: &Fixture) {
+    let creates: Vec<_> = (0..10_000)
+        .map(|_| {
+            let store = f.store.clone();
+            tokio::spawn(async move {
+                let new = new_project("diamond", 3);
+                store.create_project(new.clone()).await.unwrap();
+                new.project.project_id
+            })
+        })
+        .collect();
+    let mut ids = Vec::new();
+    for create in creates {
+        ids.push(create.await.unwrap());
+    }
+    let total = f.store.list_projects(&ProjectFilter::default(), &page(1, 1)).await.unwrap().total;
+    assert_eq!(total, 10_000);
+    assert_eq!(f.queue.depth(QueueName::Build).await.unwrap().visible, 10_000);
+    for id in ids.iter().step_by(997) {
+        assert_eq!(f.store.stages(id).await.unwrap().len(), 4);
+    }
+    // The same id again is refused, and takes nothing with it.
+    let twice = new_project("diamond", 3);
+    f.store.create_project(twice.clone()).await.unwrap();
+    assert_eq!(f.store.create_project(twice).await.unwrap_err().kind(), StoreErrorKind::Conflict);
+    assert_eq!(f.queue.depth(QueueName::Build).await.unwrap().visible, 10_001);
 }

@@ -1,0 +1,164 @@
+//! Builds that fail, and what comes after a build that does not: the agent and its deployment.
+
+use nexus_daemon::{
+    domain::{
+        agent::AgentStatus,
+        control::ControlAction,
+        event::EventType,
+        failure::{ErrorInfo, Failure, FailureKind},
+        ids::AgentId,
+        project::ProjectStatus,
+        stage::StageStatus,
+        task::TaskStatus,
+    },
+    queue::{DeployMessage, QueueName},
+    store::{AgentFilter, BuildEnd, BuildStep, Claim, ClaimBuild, DeployClaim, DeployEnd, StoreErrorKind},
+};
+use serde_json::json;
+
+use super::world::*;
+
+fn info(message: &str) -> ErrorInfo {
+    ErrorInfo {
+        stage: Some(STAGES[0].into()),
+        kind: FailureKind::Permanent,
+        message: message.into(),
+        details: None,
+        attempt: 1,
+    }
+}
+
+pub async fn a_failed_stage_fails_the_build(f: &Fixture) {
+    let (delivery, build) = f.start("agent_build").await;
+    let id = &build.lease.project_id;
+    let step = BuildStep {
+        ended: vec![failed(STAGES[0], 1)],
+        end: Some(BuildEnd::Failed(info("it cannot be done"))),
+        receipt: Some(delivery.receipt.clone()),
+        ..BuildStep::default()
+    };
+    let progress = f.store.advance_build(&build.lease, step).await.unwrap();
+    assert_eq!((progress.status, progress.message_deleted), (ProjectStatus::Failed, true));
+    let project = f.store.project(id).await.unwrap().unwrap();
+    assert_eq!(project.error_info.unwrap().message, "it cannot be done");
+    assert!(project.completed_at.is_some());
+    let stage = &f.store.stages(id).await.unwrap()[0];
+    assert_eq!((stage.status, stage.error_message.as_deref()), (StageStatus::Failed, Some("it cannot be done")));
+    let task = f.store.task(&build.lease.task_id).await.unwrap().unwrap();
+    assert_eq!((task.status, task.error_message.as_deref()), (TaskStatus::Failed, Some("it cannot be done")));
+    assert!(matches!(f.claim(&delivery, "w2").await, Claim::Obsolete(_)));
+    let told = f.events.of(id).into_iter().rfind(|e| e.kind == EventType::Project).unwrap();
+    assert_eq!(told.fields["error_info"]["message"], "it cannot be done");
+}
+
+pub async fn a_dead_letter_fails_its_task(f: &Fixture) {
+    // Of a build that was never claimed, and of one whose owner is gone.
+    let queued = f.create().await;
+    let id = queued.project.project_id.clone();
+    let task = queued.project.task_id.unwrap();
+    f.store.fail_task(&task, info("poison")).await.unwrap();
+    assert_eq!(f.status(&id).await.0, ProjectStatus::Failed);
+    assert!(f.receive_one(QueueName::Build).await.is_none());
+    f.store.fail_task(&task, info("again")).await.unwrap();
+    assert_eq!(f.store.project(&id).await.unwrap().unwrap().error_info.unwrap().message, "poison");
+
+    let (_, build) = f.start("agent_build").await;
+    f.store.fail_task(&build.lease.task_id, info("poison")).await.unwrap();
+    assert_eq!(f.store.stages(&build.lease.project_id).await.unwrap()[0].status, StageStatus::Failed);
+    assert_eq!(f.step(&build.lease, &[STAGES[0]], &[]).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    // The task of an earlier run fails without touching the project.
+    let stale = build.lease.task_id.clone();
+    f.control(&build.lease.project_id, ControlAction::Restart).await.unwrap();
+    f.store.fail_task(&stale, info("late")).await.unwrap();
+    assert_eq!(f.status(&build.lease.project_id).await.0, ProjectStatus::Queued);
+    let unknown = nexus_daemon::domain::ids::TaskId::generate();
+    assert_eq!(f.store.fail_task(&unknown, info("x")).await.unwrap_err().kind(), StoreErrorKind::NotFound);
+}
+
+pub async fn a_build_without_its_workflow_fails_with_a_reason(f: &Fixture) {
+    let gone = f.create_with("gone", 3).await;
+    let delivery = f.receive_one(QueueName::Build).await.unwrap();
+    let Claim::Failed(info) = f.claim(&delivery, "w1").await else { panic!("claimed") };
+    assert!(info.message.contains("gone"));
+    assert_eq!(f.status(&gone.project.project_id).await.0, ProjectStatus::Failed);
+    assert!(matches!(f.claim(&delivery, "w1").await, Claim::Obsolete(_)));
+
+    let mut other = new_project("agent_build", 3);
+    other.stages.pop();
+    f.store.create_project(other.clone()).await.unwrap();
+    let delivery = f.receive_one(QueueName::Build).await.unwrap();
+    assert!(matches!(f.claim(&delivery, "w1").await, Claim::Failed(_)));
+    assert_eq!(f.status(&other.project.project_id).await.0, ProjectStatus::Failed);
+}
+
+pub async fn a_registered_agent_is_kept_by_a_second_build(f: &Fixture) {
+    let (delivery, build) = f.start("agent_build").await;
+    let id = &build.lease.project_id;
+    f.run_from(&delivery, &build.lease, 0).await;
+    let first = f.store.agent(&AgentId::of_project(id)).await.unwrap().unwrap();
+    assert_eq!(first.status, AgentStatus::Offline);
+    f.control_from(id, ControlAction::Restart, Some(STAGES[8])).await.unwrap();
+    let (delivery, build) = f.take("w1").await;
+    f.run_from(&delivery, &build.lease, 8).await;
+    let agents = f.store.list_agents(&AgentFilter::default(), &page(1, 10)).await.unwrap();
+    assert_eq!(agents.total, 1);
+    assert_eq!(agents.items[0].created_at, first.created_at);
+}
+
+async fn build_with_deployment(f: &Fixture) -> (AgentId, ClaimBuild, nexus_daemon::queue::Receipt) {
+    let (delivery, build) = f.start("diamond").await;
+    let lease = &build.lease;
+    f.step(lease, &["a"], &["b", "c"]).await.unwrap();
+    f.step(lease, &["b", "c"], &["d"]).await.unwrap();
+    let end = BuildStep {
+        ended: vec![done("d", 1)],
+        progress: 100.0,
+        end: Some(BuildEnd::Completed { agent: Some(Box::new(new_agent(&lease.project_id))), deploy: true }),
+        receipt: Some(delivery.receipt),
+        ..BuildStep::default()
+    };
+    f.store.advance_build(lease, end).await.unwrap();
+    let agent = AgentId::of_project(&lease.project_id);
+    assert_eq!(f.store.agent(&agent).await.unwrap().unwrap().status, AgentStatus::Deploying);
+    let delivery = f.receive_one(QueueName::Deploy).await.expect("a deploy message");
+    let message = DeployMessage::parse(&delivery.body).unwrap();
+    assert_eq!(message.agent_id, agent);
+    let claim = ClaimBuild {
+        task_id: message.task_id,
+        project_id: message.project_id,
+        worker_id: worker("w1"),
+        lease_until: in_one_minute(),
+        parallel: 1,
+    };
+    (agent, claim, delivery.receipt)
+}
+
+pub async fn a_deployment_runs_to_its_end(f: &Fixture) {
+    let (agent, claim, receipt) = build_with_deployment(f).await;
+    let DeployClaim::Claimed { lease, .. } = f.store.claim_deploy(claim.clone()).await.unwrap() else { panic!() };
+    let other = ClaimBuild { worker_id: worker("w2"), ..claim.clone() };
+    assert!(matches!(f.store.claim_deploy(other).await.unwrap(), DeployClaim::HeldUntil(_)));
+    assert!(f.store.extend_leases(std::slice::from_ref(&lease), in_one_minute()).await.unwrap()[0].held);
+    let end = DeployEnd { agent_id: agent.clone(), result: Ok(json!({"port": 7})), receipt: Some(receipt) };
+    f.store.finish_deploy(&lease, end.clone()).await.unwrap();
+    assert_eq!(f.store.finish_deploy(&lease, end).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    let agent = f.store.agent(&agent).await.unwrap().unwrap();
+    assert_eq!((agent.status, agent.deployment_details), (AgentStatus::Running, Some(json!({"port": 7}))));
+    assert!(agent.deployed_at.is_some());
+    assert!(matches!(f.store.claim_deploy(claim).await.unwrap(), DeployClaim::Obsolete(_)));
+    assert!(f.receive_one(QueueName::Deploy).await.is_none());
+    let told = f.events.of(&lease.project_id).pop().unwrap();
+    assert_eq!((told.kind, told.fields["status"].as_str()), (EventType::Agent, Some("running")));
+}
+
+pub async fn a_failed_deployment_is_told(f: &Fixture) {
+    let (agent, claim, receipt) = build_with_deployment(f).await;
+    let DeployClaim::Claimed { lease, .. } = f.store.claim_deploy(claim).await.unwrap() else { panic!() };
+    let failure = Failure::new(FailureKind::Permanent, "no port is free");
+    let end = DeployEnd { agent_id: agent.clone(), result: Err(failure), receipt: Some(receipt) };
+    f.store.finish_deploy(&lease, end).await.unwrap();
+    let agent = f.store.agent(&agent).await.unwrap().unwrap();
+    assert_eq!((agent.status, agent.error_message.as_deref()), (AgentStatus::Error, Some("no port is free")));
+    assert_eq!(f.store.task(&lease.task_id).await.unwrap().unwrap().status, TaskStatus::Failed);
+    assert_eq!(f.status(&lease.project_id).await.0, ProjectStatus::Completed, "the build stays what it was");
+}

@@ -1,0 +1,209 @@
+//! Agents, conversations, and removing things.
+
+use nexus_daemon::{
+    domain::{
+        agent::{AgentStatus, Invocation, InvocationStatus},
+        control::ControlAction,
+        event::EventType,
+        ids::{AgentId, InvocationId, SessionId},
+        project::ProjectStatus,
+        session::{Role, Session, SessionStatus},
+        time::Timestamp,
+    },
+    queue::QueueName,
+    store::{AgentFilter, Claim, MessageRange, NewMessage, StoreErrorKind, TaskFilter},
+};
+use serde_json::json;
+
+use super::world::*;
+
+async fn an_agent(f: &Fixture) -> AgentId {
+    let (delivery, build) = f.start("agent_build").await;
+    f.run_from(&delivery, &build.lease, 0).await;
+    AgentId::of_project(&build.lease.project_id)
+}
+
+async fn a_session(f: &Fixture, agent: &AgentId, name: Option<&str>) -> SessionId {
+    let now = Timestamp::now();
+    let session = Session {
+        session_id: SessionId::generate(),
+        agent_id: agent.clone(),
+        user_id: Some("anna".into()),
+        display_name: name.map(str::to_owned),
+        status: SessionStatus::Active,
+        message_count: 0,
+        created_at: now,
+        last_active_at: now,
+        metadata: Some(json!({"k": 1})),
+    };
+    f.store.create_session(session.clone()).await.unwrap();
+    assert_eq!(f.store.session(&session.session_id).await.unwrap().unwrap(), session);
+    session.session_id
+}
+
+fn message(session: &SessionId, role: Role, content: &str) -> NewMessage {
+    NewMessage { session_id: session.clone(), role, content: content.into(), metadata: None }
+}
+
+pub async fn deleting_a_project_takes_all_of_it(f: &Fixture) {
+    let (delivery, build) = f.start("agent_build").await;
+    let (lease, id) = (&build.lease, &build.lease.project_id);
+    let gone = f.store.delete_project(id, true).await.unwrap().unwrap();
+    assert_eq!(gone.open_task.as_ref(), Some(&lease.task_id));
+    assert_eq!(f.step(lease, &[STAGES[0]], &[]).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    assert!(matches!(f.claim(&delivery, "w2").await, Claim::Obsolete(_)));
+    assert!(f.store.delete_project(id, true).await.unwrap().is_none());
+    assert!(f.store.project_detail(id).await.unwrap().is_none());
+    assert!(f.store.stages(id).await.unwrap().is_empty());
+    assert!(f.store.task(&lease.task_id).await.unwrap().is_none());
+    assert!(f.store.events_after(id, 0, 10).await.unwrap().is_empty());
+    assert_eq!(f.store.list_tasks(&TaskFilter::default(), &page(1, 10)).await.unwrap().total, 0);
+    let depth = f.queue.depth(QueueName::Build).await.unwrap();
+    assert_eq!((depth.visible, depth.in_flight), (0, 0));
+    let told = f.events.of(id);
+    assert_eq!(told.last().unwrap().kind, EventType::End);
+    assert_eq!(told.iter().map(|e| e.seq).collect::<Vec<_>>(), (1..=told.len() as u64).collect::<Vec<_>>());
+    // Its place is not haunted.
+    let next = f.create().await;
+    assert_eq!(f.store.stages(&next.project.project_id).await.unwrap().len(), 9);
+    assert_eq!(f.store.events_after(&next.project.project_id, 0, 10).await.unwrap().len(), 1);
+}
+
+pub async fn deleting_keeps_agents_unless_asked(f: &Fixture) {
+    let agent = an_agent(f).await;
+    let record = f.store.agent(&agent).await.unwrap().unwrap();
+    let project = record.project_id.unwrap();
+    let gone = f.store.delete_project(&project, false).await.unwrap().unwrap();
+    assert!(gone.agents.is_empty() && gone.open_task.is_none());
+    assert_eq!(f.store.agent(&agent).await.unwrap().unwrap().project_id, None);
+
+    let agent = an_agent(f).await;
+    let session = a_session(f, &agent, None).await;
+    f.store.append_message(message(&session, Role::User, "hi")).await.unwrap();
+    let project = f.store.agent(&agent).await.unwrap().unwrap().project_id.unwrap();
+    let gone = f.store.delete_project(&project, true).await.unwrap().unwrap();
+    assert_eq!(gone.agents[0].agent_id, agent);
+    assert!(f.store.agent(&agent).await.unwrap().is_none());
+    assert!(f.store.session(&session).await.unwrap().is_none());
+}
+
+pub async fn sessions_count_and_name_themselves(f: &Fixture) {
+    let agent = an_agent(f).await;
+    let first = a_session(f, &agent, None).await;
+    let second = a_session(f, &agent, Some("mine")).await;
+    let long = "Ä".repeat(40);
+    f.store.append_message(message(&first, Role::Assistant, "welcome")).await.unwrap();
+    assert_eq!(f.store.session(&first).await.unwrap().unwrap().display_name, None);
+    f.store.append_message(message(&first, Role::User, &long)).await.unwrap();
+    f.store.append_message(message(&first, Role::User, "another")).await.unwrap();
+    let session = f.store.session(&first).await.unwrap().unwrap();
+    assert_eq!(session.display_name.unwrap(), format!("{}...", "Ä".repeat(30)));
+    assert_eq!(session.message_count, 3);
+    let listed: Vec<_> = f.store.list_sessions(&agent, 10).await.unwrap().into_iter().map(|s| s.session_id).collect();
+    assert_eq!(listed, [first.clone(), second.clone()], "the one that spoke last is first");
+    f.store.append_message(message(&second, Role::User, "x")).await.unwrap();
+    assert_eq!(f.store.session(&second).await.unwrap().unwrap().display_name.as_deref(), Some("mine"));
+    assert_eq!(f.store.list_sessions(&agent, 1).await.unwrap()[0].session_id, second);
+
+    let unknown = SessionId::generate();
+    let refused = f.store.append_message(message(&unknown, Role::User, "x")).await.unwrap_err();
+    assert_eq!(refused.kind(), StoreErrorKind::NotFound);
+    assert_eq!(f.store.delete_session(&first).await.unwrap(), Some(3));
+    assert_eq!(f.store.delete_session(&first).await.unwrap(), None);
+    let mut orphan = f.store.session(&second).await.unwrap().unwrap();
+    (orphan.session_id, orphan.agent_id) = (SessionId::generate(), AgentId::generate());
+    assert_eq!(f.store.create_session(orphan).await.unwrap_err().kind(), StoreErrorKind::NotFound);
+}
+
+pub async fn messages_by_range(f: &Fixture) {
+    let agent = an_agent(f).await;
+    let session = a_session(f, &agent, None).await;
+    let mut ids = Vec::new();
+    for n in 0..30 {
+        ids.push(f.store.append_message(message(&session, Role::User, &n.to_string())).await.unwrap().message_id);
+    }
+    assert!(ids.is_sorted());
+    let get = async |limit: usize, before: Option<&str>, after: Option<&str>| {
+        let range = MessageRange { limit, before: before.map(str::to_owned), after: after.map(str::to_owned) };
+        let found = f.store.messages(&session, &range).await.unwrap();
+        found.into_iter().map(|m| m.content.parse::<usize>().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(get(3, None, None).await, [27, 28, 29]);
+    assert_eq!(get(3, Some(ids[10].as_str()), None).await, [7, 8, 9]);
+    assert_eq!(get(100, Some(ids[10].as_str()), Some(ids[7].as_str())).await, [8, 9]);
+    assert_eq!(get(100, None, Some("2100-01-01T00:00:00Z")).await, [0; 0]);
+    let bad = MessageRange { limit: 1, before: Some("nonsense".into()), after: None };
+    assert_eq!(f.store.messages(&session, &bad).await.unwrap_err().kind(), StoreErrorKind::Invalid);
+}
+
+fn invocation(agent: &AgentId, status: InvocationStatus, duration_ms: u64) -> Invocation {
+    Invocation {
+        invocation_id: InvocationId::generate(),
+        agent_id: agent.clone(),
+        session_id: None,
+        user_id: "anna".into(),
+        input_text: "?".into(),
+        output_text: Some("!".into()),
+        status,
+        duration_ms,
+        input_tokens: 5,
+        output_tokens: 6,
+        error_message: None,
+        created_at: Timestamp::now(),
+        metadata: None,
+    }
+}
+
+pub async fn invocations_move_the_figures(f: &Fixture) {
+    let agent = an_agent(f).await;
+    let good = invocation(&agent, InvocationStatus::Success, 100);
+    f.store.record_invocation(good.clone()).await.unwrap();
+    f.store.record_invocation(invocation(&agent, InvocationStatus::Failed, 300)).await.unwrap();
+    // The same one again is refused as a whole.
+    assert_eq!(f.store.record_invocation(good).await.unwrap_err().kind(), StoreErrorKind::Conflict);
+    let record = f.store.agent(&agent).await.unwrap().unwrap();
+    assert_eq!((record.total_invocations, record.successful_invocations, record.failed_invocations), (2, 1, 1));
+    assert!((record.avg_duration_ms - 200.0).abs() < 1e-9);
+    assert!(record.last_invoked_at.is_some());
+    let unknown = invocation(&AgentId::generate(), InvocationStatus::Success, 1);
+    assert_eq!(f.store.record_invocation(unknown).await.unwrap_err().kind(), StoreErrorKind::NotFound);
+}
+
+pub async fn an_agent_goes_with_its_conversations(f: &Fixture) {
+    let agent = an_agent(f).await;
+    let session = a_session(f, &agent, None).await;
+    f.store.append_message(message(&session, Role::User, "hi")).await.unwrap();
+    f.store.record_invocation(invocation(&agent, InvocationStatus::Success, 1)).await.unwrap();
+    let gone = f.store.delete_agent(&agent).await.unwrap().unwrap();
+    assert_eq!((gone.sessions, gone.messages, gone.invocations), (1, 1, 1));
+    assert!(f.store.delete_agent(&agent).await.unwrap().is_none());
+    assert!(f.store.session(&session).await.unwrap().is_none());
+    assert_eq!(f.store.list_agents(&AgentFilter::default(), &page(1, 10)).await.unwrap().total, 0);
+}
+
+pub async fn an_agents_state_follows_its_machine(f: &Fixture) {
+    let agent = an_agent(f).await;
+    let set = async |status, error: Option<&str>| f.store.set_agent_status(&agent, status, error.map(str::to_owned)).await;
+    assert_eq!(set(AgentStatus::Running, None).await.unwrap().unwrap().status, AgentStatus::Running);
+    let failed = set(AgentStatus::Error, Some("boom")).await.unwrap().unwrap();
+    assert_eq!(failed.error_message.as_deref(), Some("boom"));
+    let back = set(AgentStatus::Offline, None).await.unwrap().unwrap();
+    assert_eq!((back.status, back.error_message), (AgentStatus::Offline, None));
+    assert_eq!(set(AgentStatus::Error, None).await.unwrap_err().kind(), StoreErrorKind::Illegal);
+    let unknown = AgentId::generate();
+    assert!(f.store.set_agent_status(&unknown, AgentStatus::Running, None).await.unwrap().is_none());
+    let project = f.store.agent(&agent).await.unwrap().unwrap().project_id.unwrap();
+    let told = f.events.of(&project).into_iter().filter(|e| e.kind == EventType::Agent).count();
+    assert_eq!(told, 4);
+}
+
+pub async fn counts_are_true(f: &Fixture) {
+    an_agent(f).await;
+    let new = f.create().await;
+    f.control(&new.project.project_id, ControlAction::Cancel).await.unwrap();
+    f.store.ping().await.unwrap();
+    let counts = f.store.counts().await.unwrap();
+    let of = |status| counts.projects.iter().find(|(s, _)| *s == status).map_or(0, |(_, n)| *n);
+    assert_eq!((of(ProjectStatus::Completed), of(ProjectStatus::Cancelled), of(ProjectStatus::Queued)), (1, 1, 0));
+    assert_eq!(counts.agents, [(AgentStatus::Offline, 1)]);
+}

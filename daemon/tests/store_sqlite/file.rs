@@ -1,0 +1,200 @@
+//! The file: who may open it, what is in it, what it costs.
+
+use std::{sync::Arc, time::Duration};
+
+use nexus_daemon::{
+    domain::ids::AgentId,
+    queue::QueueName,
+    store::{
+        ProjectFilter, Store, StoreErrorKind,
+        sqlite::{OpenError, SqliteOptions, SqliteStore},
+    },
+};
+use rusqlite::Connection;
+
+use super::{fixture_over, open};
+use crate::store_contract::world::*;
+
+#[tokio::test]
+async fn a_second_daemon_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("nexus.db");
+    let (store, _, _) = open(&file).unwrap();
+    let refused = open(&file).err().unwrap();
+    assert!(matches!(refused, OpenError::InUse { .. }));
+    assert!(refused.to_string().contains(&std::process::id().to_string()), "{refused}");
+    store.close().await.unwrap();
+    assert_eq!(store.ping().await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    assert_eq!(store.counts().await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    open(&file).unwrap();
+}
+
+#[tokio::test]
+async fn a_newer_file_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("nexus.db");
+    open(&file).unwrap().0.close().await.unwrap();
+    Connection::open(&file).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let refused = open(&file).err().unwrap();
+    assert!(matches!(refused, OpenError::NewerSchema { found: 99, .. }), "{refused:?}");
+    assert!(refused.to_string().contains("newer nexusd"));
+    assert!(matches!(open(&file).err().unwrap(), OpenError::NewerSchema { .. }), "the refusal holds no lock");
+}
+
+#[test]
+fn what_is_no_database_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("nexus.db");
+    std::fs::write(&file, "this is not a database, whatever its name says, and it is long enough".repeat(100)).unwrap();
+    let refused = open(&file).err().unwrap();
+    assert!(matches!(refused, OpenError::Damaged { .. }), "{refused:?}");
+    assert!(refused.to_string().contains("move it away"));
+    let refused = open(&dir.path().join("no/such/folder/nexus.db")).err().unwrap();
+    assert!(matches!(refused, OpenError::Failed { .. }), "{refused:?}");
+    let refused = open(dir.path()).err().unwrap();
+    assert!(refused.to_string().contains("cannot be opened"), "{refused:?}");
+}
+
+/// Rows of every table.
+fn rows(file: &std::path::Path) -> Vec<(String, i64)> {
+    let conn = Connection::open(file).unwrap();
+    let mut tables = conn.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").unwrap();
+    let tables: Vec<String> = tables.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let count = |t: &String| conn.query_row(&format!("SELECT count(*) FROM {t}"), [], |row| row.get(0)).unwrap();
+    tables.iter().map(|table| (table.clone(), count(table))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleting_leaves_no_row_in_any_table() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("nexus.db");
+    let f = fixture_over(&file, Box::new(()));
+    let (delivery, build) = f.start("agent_build").await;
+    f.run_from(&delivery, &build.lease, 0).await;
+    let agent = AgentId::of_project(&build.lease.project_id);
+    let now = nexus_daemon::domain::time::Timestamp::now();
+    let session = nexus_daemon::domain::session::Session {
+        session_id: nexus_daemon::domain::ids::SessionId::generate(),
+        agent_id: agent,
+        user_id: None,
+        display_name: None,
+        status: nexus_daemon::domain::session::SessionStatus::Active,
+        message_count: 0,
+        created_at: now,
+        last_active_at: now,
+        metadata: None,
+    };
+    f.store.create_session(session.clone()).await.unwrap();
+    let message = nexus_daemon::store::NewMessage {
+        session_id: session.session_id,
+        role: nexus_daemon::domain::session::Role::User,
+        content: "x".into(),
+        metadata: None,
+    };
+    f.store.append_message(message).await.unwrap();
+    // One that is worked on, and one whose message is among the dead.
+    let (_, running) = f.start("diamond").await;
+    let dead = f.create().await;
+    for _ in 0..4 {
+        if let Some(delivery) = f.receive_one(QueueName::Build).await {
+            f.queue.release(&delivery.receipt, Duration::ZERO, false).await.unwrap();
+        }
+    }
+    f.store.ping().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    assert_eq!(f.queue.depth(QueueName::BuildDead).await.unwrap().visible, 1);
+    for id in [&build.lease.project_id, &running.lease.project_id, &dead.project.project_id] {
+        f.store.delete_project(id, true).await.unwrap().unwrap();
+    }
+    f.end().await;
+    let left: Vec<_> = rows(&file).into_iter().filter(|(_, count)| *count > 0).collect();
+    assert_eq!(left, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_bad_row_spoils_no_list() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("nexus.db");
+    let f = fixture_over(&file, Box::new(()));
+    let bad = f.create().await;
+    f.create().await;
+    f.end().await;
+    let spoil = Connection::open(&file).unwrap();
+    let id = bad.project.project_id.as_str();
+    spoil.execute("UPDATE nexus_projects SET status = 'wonderful', created_at = '' WHERE project_id = ?1", [id]).unwrap();
+    drop(spoil);
+    let (store, _, _) = open(&file).unwrap();
+    let found = store.list_projects(&ProjectFilter::default(), &page(1, 10)).await.unwrap();
+    assert_eq!(found.items.len(), 1);
+    assert!(store.unreadable_rows() >= 1);
+    let one = store.project(&bad.project.project_id).await.unwrap_err();
+    assert_eq!(one.kind(), StoreErrorKind::Corrupt);
+    assert!(!one.to_string().contains("wonderful") && !one.to_string().contains("SELECT"), "{one}");
+    store.delete_project(&bad.project.project_id, true).await.unwrap_err();
+    store.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nine_stage_build_costs_eleven_commits() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, queue, events) = open(&dir.path().join("nexus.db")).unwrap();
+    let commits = store.commits();
+    let f = Fixture {
+        store: store.clone(),
+        queue,
+        events,
+        visibility: super::VISIBILITY,
+        keep: Box::new(()),
+    };
+    let waiting = f.queue.clone();
+    let receive = tokio::spawn(async move { waiting.receive(QueueName::Build, 1, Duration::from_secs(5)).await });
+    f.create().await;
+    let delivery = receive.await.unwrap().unwrap().pop().unwrap();
+    let nexus_daemon::store::Claim::Claimed(build) = f.claim(&delivery, "w1").await else { panic!() };
+    f.run_from(&delivery, &build.lease, 0).await;
+    assert!(store.commits() - commits <= 11, "{} commits", store.commits() - commits);
+    f.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_of_events_go_on_after_a_start_and_a_cleaning() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("nexus.db");
+    let f = fixture_over(&file, Box::new(()));
+    let (delivery, build) = f.start("agent_build").await;
+    let id = build.lease.project_id.clone();
+    f.run_from(&delivery, &build.lease, 0).await;
+    let before = f.store.events_after(&id, 0, 1000).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert!(f.store.clean(Duration::from_millis(1)).await.unwrap() > 0);
+    assert_eq!(f.store.clean(Duration::from_millis(1)).await.unwrap(), 0);
+    let after = f.store.events_after(&id, 0, 1000).await.unwrap();
+    assert!(!after.is_empty() && after[0].seq > 1, "the gap shows");
+    f.end().await;
+    let f = fixture_over(&file, Box::new(()));
+    f.control(&id, nexus_daemon::domain::control::ControlAction::Restart).await.unwrap();
+    let told = f.events.of(&id);
+    assert_eq!(told[0].seq, before.last().unwrap().seq + 1);
+    f.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_wait_too_long_are_buried_and_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = SqliteOptions {
+        build_retention: Duration::from_millis(1),
+        dead_retention: Duration::from_secs(3600),
+        ..SqliteOptions::default()
+    };
+    let (store, queue) =
+        SqliteStore::open(dir.path().join("nexus.db"), options, Arc::new(Recorder::default())).unwrap();
+    let new = new_project("diamond", 3);
+    store.create_project(new.clone()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    store.clean(Duration::from_secs(3600)).await.unwrap();
+    use nexus_daemon::queue::Queue;
+    let dead = queue.unsettled_dead_letters(QueueName::BuildDead, 10).await.unwrap();
+    assert_eq!(dead.len(), 1);
+    assert!(dead[0].reason.contains("longer"), "{}", dead[0].reason);
+    store.close().await.unwrap();
+}
