@@ -3,6 +3,7 @@
 pub mod data;
 pub mod language;
 pub mod sentences;
+pub mod subject;
 
 use data::DataSet;
 use language::Language;

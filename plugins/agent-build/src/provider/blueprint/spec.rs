@@ -6,7 +6,7 @@ use crate::{
         ProviderError,
         answers::{RequirementsSpec, Task},
     },
-    requirement::{Requirement, language::Language},
+    requirement::{Requirement, language::Language, subject::subject},
 };
 
 pub(super) fn spec(known: &Known) -> Result<RequirementsSpec, ProviderError> {
@@ -45,7 +45,7 @@ pub(super) fn spec(known: &Known) -> Result<RequirementsSpec, ProviderError> {
     ];
     Ok(RequirementsSpec {
         language,
-        title: shortened(if known.project_name.trim().is_empty() { first } else { known.project_name.trim() }, 80),
+        title: shortened(&subject(if known.project_name.trim().is_empty() { first } else { &known.project_name }), 80),
         summary: shortened(first, 300),
         tasks,
         data: requirement.data,

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::sentences;
+use super::{sentences, subject::subject};
 
 /// A data set the agent shall know. The file `knowledge/<id>.json` holds it in this form.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -248,5 +248,5 @@ fn heading(line: &str) -> String {
         line.trim().trim_start_matches(['#', '-', '*', '•', ' ']).trim_end_matches([':', '：', ' ', '.', '。', '=']);
     let short =
         if line.chars().count() > 60 { line.rsplit(['.', ',', '，', '。']).next().unwrap_or(line) } else { line };
-    short.trim().chars().take(80).collect()
+    subject(short).chars().take(80).collect()
 }
