@@ -132,6 +132,9 @@ class RoutingTest(unittest.TestCase):
             ("and 3 kg?", "unit_converter", "3000 g"),
             ("how much is 5 miles in km", "unit_converter", "8.05"),
             ("那英尺呢？", "unit_converter", "26400"),
+            ("5 feet 3 inches in cm", "unit_converter", "160.02"),
+            ("what is 6 * 3", "calculator", "18"),
+            ("and times 2", "calculator", "18 * 2 = 36"),
         )
 
     def test_table_questions(self):

@@ -240,7 +240,9 @@ pub fn select(catalogue: &Catalogue, requirement: &Requirement) -> Selection {
                 }
             }
         }
-        if !covered && says_something(&index.terms, sentence) {
+        // The heading of a list is served by the tool for that list.
+        let heads_data = requirement.data.iter().any(|data| sentence.contains(data.title()));
+        if !covered && !heads_data && says_something(&index.terms, sentence) {
             selection.uncovered.push(uncovered(sentence, lacking, requirement));
         }
     }

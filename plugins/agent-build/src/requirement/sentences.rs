@@ -68,7 +68,7 @@ pub fn clauses(sentence: &str) -> Vec<String> {
     text.split('\u{1}').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
-const TASK_STARTS: &str = "build|create|make|write|develop|design|generate|implement|i want|i need|i would like|we want|we need|please|\
+const TASK_STARTS: &str = "customers ask|users ask|people ask|visitors ask|build|create|make|write|develop|design|generate|implement|i want|i need|i would like|we want|we need|please|\
     it|the agent|an agent|the bot|a bot|the assistant|an assistant|a chatbot|the chatbot|this agent|agent|users|\
     a user|the user|when asked|when the user|if the user|if asked|given|also|additionally|answer|convert|\
     compute|calculate|reply|use|do not|don't|always|never|support|allow|help|provide|it's|can you|could you|\

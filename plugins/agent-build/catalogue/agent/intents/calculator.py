@@ -5,7 +5,7 @@ import re
 from typing import Any, Dict, Optional
 
 from runtime.question import Proposal, Question
-from runtime.text import rounded
+from runtime.text import number_text, rounded
 
 _WORDS = [
     (r"(?<=\d)\s*(?:plus|加上|加)\s*(?=[\d(])", " + "),
@@ -28,12 +28,14 @@ _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}|\d{4}/\d{1,2}/\d{1,2}")
 
 def propose(question: Question) -> Optional[Proposal]:
     """Find the longest arithmetic expression in the message."""
+    if len(question.text) > 1000:
+        return None
     text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", question.plain.lower())
     if "\n" in text or _DATE.search(text):
         return None
     previous = question.previous("calculate")
     if previous and previous.result:
-        text = re.sub(r"^\s*(?:and |then |再|然后)?\s*(?:that |it )?(?=(?:plus|minus|times|divided|[+*/×÷]|加|减|乘|除))", "%s " % previous.result["value"], text)
+        text = re.sub(r"^\s*(?:and |then |再|然后)?\s*(?:that |it )?(?=(?:plus|minus|times|divided|[+*/×÷]|加|减|乘|除))", "%s " % number_text(previous.result["value"]), text)
     for pattern, replacement in _WORDS:
         text = re.sub(pattern, replacement, text)
     best = ""

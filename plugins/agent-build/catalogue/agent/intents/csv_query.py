@@ -31,7 +31,10 @@ def propose(question: Question) -> Optional[Proposal]:
         text, instruction, sure = previous.arguments["text"], question.lower, 0.7
     if question.has("markdown") or "json" in instruction:
         sure -= 0.2  # a request to reshape, not to compute
-    columns, rows = parse_csv(text)
+    try:
+        columns, rows = parse_csv(text)
+    except ValueError:
+        return None  # it only looked like CSV
     named = _columns(instruction, columns)
     figure = next((name for name, words in _FIGURES if any(_in(word, instruction) for word in words)), None)
     numeric = [column for column in columns if rows and any(number_in(row[column]) is not None for row in rows)]

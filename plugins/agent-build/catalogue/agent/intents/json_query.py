@@ -1,6 +1,7 @@
 """When a question brings JSON text along, or goes on about the JSON of an earlier question."""
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from typing import Any, Dict, Optional, Tuple
@@ -9,6 +10,7 @@ from runtime.question import Proposal, Question
 from tools.json_query import keys_in
 
 _FUNCTIONS = ("check_json", "json_path", "find_key", "format_json")
+_MAX_STARTS = 30
 _DECODER = json.JSONDecoder()
 _PATH = re.compile(r"(?<![A-Za-z0-9_.])\$?\.?[A-Za-z_]\w*(?:\[(?:\d+|\*)\]|\.[A-Za-z_]\w*)+|\$[.\[][\w.\[\]*]+")
 
@@ -40,7 +42,8 @@ def propose(question: Question) -> Optional[Proposal]:
 def _json_block(text: str) -> Tuple[Optional[str], str]:
     """The JSON part of a message (also when it is broken), and the rest."""
     best = (0, 0)
-    for match in re.finditer(r"(?<!\w)[{\[]", text):
+    # A few places are enough, and each may cost a walk through the text.
+    for match in itertools.islice(re.finditer(r"(?<!\w)[{\[]", text), _MAX_STARTS):
         if match.start() < best[1]:
             continue
         try:
@@ -51,9 +54,11 @@ def _json_block(text: str) -> Tuple[Optional[str], str]:
             best = (match.start(), end)
     if best[1]:
         return text[best[0] : best[1]], text[: best[0]] + " " + text[best[1] :]
-    broken = re.search(r"(?<!\w)[{\[].*[}\]]", text, re.DOTALL)
-    if broken and "json" in text.replace(broken.group(0), "").lower():
-        return broken.group(0), text.replace(broken.group(0), " ")
+    start = min((at for at in (text.find("{"), text.find("[")) if at >= 0), default=-1)
+    end = max(text.rfind("}"), text.rfind("]")) + 1
+    rest = text[: max(start, 0)] + " " + text[end:]
+    if 0 <= start < end and "json" in rest.lower():
+        return text[start:end], rest
     return None, text
 
 

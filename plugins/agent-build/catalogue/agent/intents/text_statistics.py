@@ -9,8 +9,9 @@ from runtime.question import Proposal, Question
 
 def propose(question: Question) -> Optional[Proposal]:
     """Counting words plus a text to count."""
-    times = re.search(r"how (?:many times|often) (?:does|is|do)?\s*(?:the word )?[\"'“]?([\w-]+)[\"'”]?\s*(?:occurs?|appears?|used|come)", question.text, re.IGNORECASE) or re.search(
-        r"[\"“「]?([\w\u4e00-\u9fff]+?)[\"”」]?\s*(?:这个词)?出现(?:了)?(?:多少|几)次", question.text)
+    head = question.text[:300]
+    times = re.search(r"how (?:many times|often) (?:does|is|do)?\s*(?:the word )?[\"'“]?([\w-]+)[\"'”]?\s*(?:occurs?|appears?|used|come)", head, re.IGNORECASE) or re.search(
+        r"[\"“「]?([\w\u4e00-\u9fff]+?)[\"”」]?\s*(?:这个词)?出现(?:了)?(?:多少|几)次", head)
     text = question.text_or_recent()
     if text is None:
         return None

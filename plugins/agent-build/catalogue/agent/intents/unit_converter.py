@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from runtime.question import Proposal, Question
 from runtime.text import number_text, rounded
-from runtime.units import NAMES, find_unit
+from runtime.units import NAMES, convert, find_unit
 
 _CHINESE = sorted((name for name in NAMES if not name[0].isascii()), key=len, reverse=True)
 _LATIN = sorted((name for name in NAMES if name[0].isascii()), key=len, reverse=True)
@@ -31,7 +31,9 @@ def propose(question: Question) -> Optional[Proposal]:
     previous = question.previous("convert_units")
     if measure:
         value, source = float(measure.group(1).replace(",", "")), measure.group(2)
-        rest = text[: measure.start()] + " ; " + text[measure.end() + len(source) :]
+        end = measure.end() + len(source)
+        value, end = _with_smaller_parts(text, value, source, end)
+        rest = text[: measure.start()] + " ; " + text[end:]
         target = _target(rest, source)
         if target:
             return Proposal("convert_units", {"value": value, "from_unit": _plain(source), "to_unit": _plain(target)}, 0.95)
@@ -53,6 +55,16 @@ def propose(question: Question) -> Optional[Proposal]:
         if numbers and question.is_follow_up and not re.search(r"[a-z\u4e00-\u9fff]{2,}\s*[?？]?$", re.sub(r"呢|and|what about|how about|那", "", text)):
             return Proposal("convert_units", {"value": numbers[0], "from_unit": source, "to_unit": previous.arguments["to_unit"]}, 0.7)
     return None
+
+
+def _with_smaller_parts(text: str, value: float, source: str, end: int) -> Tuple[float, int]:
+    """Add what follows in a smaller unit: "5 feet 3 inches" is 5.25 feet."""
+    while True:
+        part = _MEASURE.match(text, re.compile(r"\s*(?:,|and|零|又)?\s*").match(text, end).end())
+        if part is None or not _same_kind(part.group(2), source) or find_unit(source)[0] == "temperature":
+            return value, end
+        value = float("%.12g" % (value + convert(float(part.group(1).replace(",", "")), part.group(2), source)[3]))
+        end = part.end() + len(part.group(2))
 
 
 def _units_in(text: str) -> List[Tuple[str, bool]]:

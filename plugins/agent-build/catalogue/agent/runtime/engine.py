@@ -19,7 +19,7 @@ from typing import Any, Dict, Iterator, List
 from runtime import phrases
 from runtime.question import Call, Question
 from runtime.registry import Agent
-from runtime.router import Route, best_route, routes
+from runtime.router import MAX_MESSAGE, Route, best_route, routes
 from runtime.sessions import Session
 
 Event = Dict[str, Any]
@@ -42,8 +42,11 @@ class OfflineEngine:
         said: List[str] = []
         reply = phrases.small_talk(text, self.agent, language)
         if reply is None:
-            chosen = routes(text, session.recent_calls(), self.agent.tools)
-            if not chosen:
+            too_long = len(text) > MAX_MESSAGE
+            chosen = [] if too_long else routes(text, session.recent_calls(), self.agent.tools)
+            if too_long:
+                reply = phrases.too_long(MAX_MESSAGE, language)
+            elif not chosen:
                 reply = phrases.cannot_answer(self.agent, language)
             for route in chosen:
                 for event in self._call(route, session, language):
@@ -69,7 +72,7 @@ class OfflineEngine:
         """Regain a session's context from its earlier messages, without calling any tool again."""
         for message in history:
             session.add_message(message["role"], message["content"])
-            if message["role"] != "user":
+            if message["role"] != "user" or len(message["content"]) > MAX_MESSAGE:
                 continue
             route = best_route(Question(message["content"], session.recent_calls()), self.agent.tools)
             if route:

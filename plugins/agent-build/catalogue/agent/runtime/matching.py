@@ -8,6 +8,10 @@ from typing import Dict, List, NamedTuple, Sequence
 from runtime.text import has_cjk
 
 
+_IRREGULAR = {"mouse": "mice", "child": "children", "man": "men", "woman": "women", "foot": "feet", "tooth": "teeth", "goose": "geese", "person": "people"}
+_IRREGULAR.update({plural: singular for singular, plural in list(_IRREGULAR.items())})
+
+
 class Mention(NamedTuple):
     """A known name found in a text: which one, and where it stands."""
 
@@ -61,6 +65,8 @@ def _word(word: str, last: bool) -> str:
         forms = [root, root + "s", root[:-1] + "ves"]
     else:
         forms = [root, root + "s"]
+    if root in _IRREGULAR:
+        forms.append(_IRREGULAR[root])
     return "(?:%s)" % "|".join(sorted(map(re.escape, set(forms)), key=len, reverse=True))
 
 

@@ -57,6 +57,13 @@ def cannot_answer(agent: Agent, language: str) -> str:
     )
 
 
+def too_long(limit: int, language: str) -> str:
+    """Say that a message is too long to be read."""
+    if language == "zh":
+        return "消息太长：离线模式最多处理 %d 个字符，请缩短或分开发送。" % limit
+    return "The message is too long: offline I read at most %d characters. Shorten it or send it in parts." % limit
+
+
 def tool_failed(label: str, reason: str, language: str) -> str:
     """Say that a tool was the right one but could not do it, and why."""
     if language == "zh":

@@ -17,6 +17,8 @@ _QUESTION_WORDS = (
 # Where one message holds two questions: after a question mark, or before "and" with a new question word.
 _BORDER = re.compile(r"(?<=[?？；;])\s*(?=\S)|,?\s+and\s+(?=(?:%s)\b)" % _QUESTION_WORDS, re.IGNORECASE)
 _MAX_PARTS = 5
+# Longer messages are not looked at: matching by patterns would take too long.
+MAX_MESSAGE = 60_000
 
 log = logging.getLogger("agent.router")
 

@@ -36,7 +36,7 @@ _NUMBER_WORD = re.compile(
 
 _ZH_DIGITS = {"零": 0, "〇": 0, "一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
 _ZH_UNITS = {"十": 10, "百": 100, "千": 1000, "万": 10000, "亿": 100000000}
-_ZH_RUN = "[零〇一二两三四五六七八九十百千万亿点半]+"
+_ZH_RUN = "[零〇一二两三四五六七八九十百千万亿点半]{1,16}"
 # A Chinese numeral is read as a number only before a measure word or beside an arithmetic word:
 # 三个, 十二公斤, 五加六, but not the 一 of 统一 or 星期一.
 _ZH_MEASURE = (
