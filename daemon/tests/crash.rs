@@ -106,6 +106,21 @@ async fn no_agent_outlives_a_killed_daemon_and_it_starts_again_on_first_use() {
     eventually("the agent ends with its daemon", async || processes_in(&folder).is_empty().then_some(())).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_verifies_an_agent_dies_with_the_daemon() {
+    let home = Home::new("");
+    let daemon = home.start();
+    let project = daemon.create("Answer from this price list: tea 2 EUR, cake 3 EUR.", "agent_build").await;
+    let folder = home.data();
+    eventually("Python verifies the agent", async || (processes_in(&folder).len() >= 2).then_some(())).await;
+    let (_, answer) = daemon.get(&format!("/projects/{project}")).await;
+    assert_eq!(answer["data"]["current_stage"], "agent_developer_manager", "{answer:#}");
+    daemon.kill();
+    eventually("nobody is left", async || processes_in(&folder).is_empty().then_some(())).await;
+    let daemon = home.start();
+    daemon.wait_for(&project, &["completed"]).await;
+}
+
 /// Processes whose working folder is below `folder`.
 fn processes_in(folder: &std::path::Path) -> Vec<u32> {
     let folder = folder.canonicalize().expect("the folder is there");

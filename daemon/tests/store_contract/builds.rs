@@ -147,7 +147,8 @@ pub async fn a_step_that_cannot_be_changes_nothing(f: &Fixture) {
     f.step(&build.lease, &[STAGES[0]], &[STAGES[1]]).await.unwrap();
     let before = f.store.project_detail(id).await.unwrap().unwrap();
     let known = f.events.of(id).len();
-    let again = |begin: &str| BuildStep { begin: vec![begin.into()], ended: vec![done(STAGES[1], 1)], ..BuildStep::default() };
+    let again =
+        |begin: &str| BuildStep { begin: vec![begin.into()], ended: vec![done(STAGES[1], 1)], ..BuildStep::default() };
     let end = Some(BuildEnd::Completed { agent: None, deploy: false });
     for (step, kind) in [
         (again(STAGES[0]), StoreErrorKind::Illegal),

@@ -183,7 +183,8 @@ pub async fn an_agent_goes_with_its_conversations(f: &Fixture) {
 
 pub async fn an_agents_state_follows_its_machine(f: &Fixture) {
     let agent = an_agent(f).await;
-    let set = async |status, error: Option<&str>| f.store.set_agent_status(&agent, status, error.map(str::to_owned)).await;
+    let set =
+        async |status, error: Option<&str>| f.store.set_agent_status(&agent, status, error.map(str::to_owned)).await;
     assert_eq!(set(AgentStatus::Running, None).await.unwrap().unwrap().status, AgentStatus::Running);
     let failed = set(AgentStatus::Error, Some("boom")).await.unwrap().unwrap();
     assert_eq!(failed.error_message.as_deref(), Some("boom"));

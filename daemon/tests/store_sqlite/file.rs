@@ -121,7 +121,9 @@ async fn one_bad_row_spoils_no_list() {
     f.end().await;
     let spoil = Connection::open(&file).unwrap();
     let id = bad.project.project_id.as_str();
-    spoil.execute("UPDATE nexus_projects SET status = 'wonderful', created_at = '' WHERE project_id = ?1", [id]).unwrap();
+    spoil
+        .execute("UPDATE nexus_projects SET status = 'wonderful', created_at = '' WHERE project_id = ?1", [id])
+        .unwrap();
     drop(spoil);
     let (store, _, _) = open(&file).unwrap();
     let found = store.list_projects(&ProjectFilter::default(), &page(1, 10)).await.unwrap();
@@ -139,13 +141,7 @@ async fn a_nine_stage_build_costs_eleven_commits() {
     let dir = tempfile::tempdir().unwrap();
     let (store, queue, events) = open(&dir.path().join("nexus.db")).unwrap();
     let commits = store.commits();
-    let f = Fixture {
-        store: store.clone(),
-        queue,
-        events,
-        visibility: super::VISIBILITY,
-        keep: Box::new(()),
-    };
+    let f = Fixture { store: store.clone(), queue, events, visibility: super::VISIBILITY, keep: Box::new(()) };
     let waiting = f.queue.clone();
     let receive = tokio::spawn(async move { waiting.receive(QueueName::Build, 1, Duration::from_secs(5)).await });
     f.create().await;

@@ -1,7 +1,7 @@
 //! Python processes: own process group, bare environment, bounded time and output, ended when dropped.
 
 use std::{
-    env,
+    env, io,
     path::Path,
     process::{ExitStatus, Stdio},
     time::Duration,
@@ -10,7 +10,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _},
-    process::{Child, Command},
+    process::{Child, ChildStdin, Command},
     time::timeout,
 };
 
@@ -18,10 +18,18 @@ use super::VerifyError;
 
 const MAX_READ: u64 = 4 * 1024 * 1024;
 
+/// Ends the process group when the pipe on its standard input closes, which it does however the daemon
+/// ends; then becomes the command. (A parent-death signal would need unsafe code, and hangs on a thread.)
+const TETHER: &str = r#"exec 3<&0 </dev/null
+{ cat <&3; kill -KILL 0; } >/dev/null 2>&1 &
+exec 3<&-
+exec "$0" "$@""#;
+
 /// A command that runs Python in a folder. It sees PATH and a UTF-8 locale, nothing else of ours.
 pub(super) fn python(python: &str, folder: &Path) -> Command {
-    let mut command = Command::new(python);
+    let mut command = Command::new("/bin/sh");
     command
+        .args(["-c", TETHER, python])
         .current_dir(folder)
         .env_clear()
         .env("PATH", env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()))
@@ -29,7 +37,7 @@ pub(super) fn python(python: &str, folder: &Path) -> Command {
         .env("PYTHONUTF8", "1")
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("PYTHONNOUSERSITE", "1")
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true)
@@ -41,13 +49,18 @@ pub(super) fn python(python: &str, folder: &Path) -> Command {
 pub(super) struct Group {
     pub(super) child: Child,
     pid: Option<Pid>,
+    /// Kept out of `child`, whose `wait` would close it.
+    _tether: Option<ChildStdin>,
 }
 
 impl Group {
     pub(super) fn spawn(mut command: Command, python: &str) -> Result<Self, VerifyError> {
-        let child = command.spawn().map_err(|source| VerifyError::Python { python: python.to_owned(), source })?;
+        let unusable = |source| VerifyError::Python { python: python.to_owned(), source };
+        find(python).map_err(unusable)?;
+        let mut child = command.spawn().map_err(unusable)?;
+        let tether = child.stdin.take();
         let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        Ok(Self { child, pid })
+        Ok(Self { child, pid, _tether: tether })
     }
 
     pub(super) fn signal(&self, signal: Signal) {
@@ -67,6 +80,17 @@ impl Drop for Group {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
     }
+}
+
+/// Whether there is such a program: the shell in between could only say so by a code.
+fn find(program: &str) -> io::Result<()> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found = if program.contains('/') {
+        Path::new(program).is_file()
+    } else {
+        env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    };
+    if found { Ok(()) } else { Err(io::Error::new(io::ErrorKind::NotFound, "no such program")) }
 }
 
 /// How a process ended and what it wrote.
