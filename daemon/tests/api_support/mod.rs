@@ -453,3 +453,18 @@ fn parse(text: &str) -> Frame {
     }
     frame
 }
+
+/// The keys of an answer.
+const ENVELOPE: [&str; 5] = ["data", "message", "request_id", "success", "timestamp"];
+
+/// Checks the envelope and gives the data.
+pub fn enveloped(answer: &Answer, status: u16) -> &Value {
+    assert_eq!(answer.status.as_u16(), status, "{}", answer.text);
+    assert_eq!(keys(&answer.body), ENVELOPE, "{}", answer.text);
+    assert_eq!(answer.body["success"], true);
+    assert_eq!(answer.body["request_id"], answer.header("x-request-id"));
+    let at = answer.body["timestamp"].as_str().unwrap();
+    assert!(at.len() == 27 && at.ends_with('Z') && at.as_bytes()[19] == b'.', "{at}");
+    assert!(answer.header("x-process-time").parse::<f64>().unwrap() < 60.0);
+    &answer.body["data"]
+}
