@@ -5,7 +5,7 @@
 //! stored message keeps name, type and size only.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::fields::Fields;
 
@@ -33,10 +33,19 @@ enum Content {
 impl Attachment {
     /// What is kept of it.
     pub(super) fn described(&self) -> Value {
-        json!({
-            "file_id": self.file_id, "filename": self.filename,
-            "content_type": self.content_type, "size": self.size,
-        })
+        self.with_data(None)
+    }
+
+    fn with_data(&self, data: Option<&str>) -> Value {
+        let mut object = Map::new();
+        object.insert("file_id".to_owned(), self.file_id.clone().into());
+        object.insert("filename".to_owned(), self.filename.as_str().into());
+        object.insert("content_type".to_owned(), self.content_type.as_str().into());
+        object.insert("size".to_owned(), self.size.into());
+        if let Some(data) = data {
+            object.insert("data".to_owned(), data.into());
+        }
+        object.into()
     }
 }
 
@@ -117,9 +126,7 @@ pub(super) fn question(written: &str, files: &[Attachment]) -> String {
 pub(super) fn for_handler(files: &[Attachment]) -> Option<Value> {
     let each = files.iter().filter_map(|file| {
         let Content::Binary(data) = &file.content else { return None };
-        let mut described = file.described();
-        described["data"] = data.as_str().into();
-        Some(described)
+        Some(file.with_data(Some(data)))
     });
     let all: Vec<Value> = each.collect();
     (!all.is_empty()).then_some(Value::Array(all))
@@ -127,6 +134,8 @@ pub(super) fn for_handler(files: &[Attachment]) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn files(value: Value) -> Result<Vec<Attachment>, super::super::ApiError> {

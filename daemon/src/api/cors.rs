@@ -1,7 +1,8 @@
 //! Which web pages may use the API. There is no login yet, so a page from anywhere must not be able to
-//! start builds through its visitor's browser: cross-origin use is open to pages served from this
-//! machine and from the host the API itself was called by, and to all when the operator has opened the
-//! daemon to the network without access control.
+//! start builds through its visitor's browser: pages served from this machine may use the API, pages
+//! served from the IP address by which the API was called, and all when the operator has opened the
+//! daemon to the network without access control. A name in `Host` proves nothing: whoever owns the name
+//! can point it at this machine.
 
 use salvo::{
     Request, Response,
@@ -34,7 +35,8 @@ fn is_near(origin: &str, headers: &HeaderMap) -> bool {
     let Some((_, authority)) = origin.split_once("://") else { return false };
     let page = host_of(authority);
     let own = headers.get(header::HOST).and_then(|h| h.to_str().ok()).map(host_of);
-    matches!(page, "localhost" | "127.0.0.1" | "[::1]") || own == Some(page)
+    let address = || page.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok();
+    matches!(page, "localhost" | "127.0.0.1" | "[::1]") || (own == Some(page) && address())
 }
 
 /// The host of `host:port`, brackets of IPv6 kept.

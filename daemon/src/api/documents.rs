@@ -80,7 +80,7 @@ pub(super) async fn stage_document(req: &mut Request, depot: &mut Depot) -> Answ
     }
     document.exists = document.source.is_some();
     if document.parsed_content.is_none() {
-        let kind = document.path.as_deref().filter(|p| p.ends_with(".json")).map(|_| "json");
+        let kind = document.path.as_deref().map(|path| files::kind_of(std::path::Path::new(path)));
         document.parsed_content = kind.zip(document.content.as_deref()).and_then(|(k, text)| files::parse(k, text));
     }
     Ok(Reply::new(document))

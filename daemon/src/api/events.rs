@@ -9,6 +9,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::stream;
+use metrics::counter;
 use salvo::{Depot, Request, Response, handler};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -23,10 +24,11 @@ use crate::{
         time::Timestamp,
     },
     store::Store,
+    telemetry::names::SSE_LAGGED,
 };
 
-/// Events read from the store at a time.
-const BATCH: usize = 128;
+/// Events read from the store at a time: what a client that does not read may hold in memory.
+const BATCH: usize = 32;
 
 /// `GET /projects/{id}/events`
 #[handler]
@@ -173,6 +175,8 @@ impl Events {
     async fn live(&mut self) {
         tokio::select! {
             told = self.subscription.recv() => match told {
+                // The store's word that the project was deleted; `check` finds it gone.
+                Ok(event) if event.kind == EventType::End => self.phase = Phase::Check,
                 Ok(event) if event.seq <= self.last => {}
                 Ok(event) if event.seq == self.last + 1 => {
                     if is_final(&event) {
@@ -180,8 +184,12 @@ impl Events {
                     }
                     self.push(&event);
                 }
-                // Lagged, or the hub began in the middle: the store knows.
-                _ => self.phase = Phase::Replay,
+                // The hub began in the middle, or this client lags: the store knows.
+                Ok(_) => self.phase = Phase::Replay,
+                Err(_) => {
+                    counter!(SSE_LAGGED).increment(1);
+                    self.phase = Phase::Replay;
+                }
             },
             () = tokio::time::sleep_until(self.alive_until) => {
                 self.ready.push_back(sse::KEEP_ALIVE);

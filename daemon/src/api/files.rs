@@ -157,12 +157,14 @@ fn cut_to_character(bytes: &mut Vec<u8>) {
 pub(super) fn parse(kind: &str, text: &str) -> Option<Value> {
     match kind {
         "json" => serde_json::from_str(text).ok(),
+        // Aliases are expanded within the crate's budget only.
+        "yaml" => serde_saphyr::from_str(text).ok(),
         _ => None,
     }
 }
 
 /// A word for the file's kind, by its ending.
-fn kind_of(path: &Path) -> &'static str {
+pub(super) fn kind_of(path: &Path) -> &'static str {
     match path.extension().and_then(|e| e.to_str()).unwrap_or_default() {
         "py" => "python",
         "json" => "json",
@@ -254,6 +256,19 @@ mod tests {
         let shown = show(&root, Path::new("a/ok.json")).unwrap();
         assert_eq!(shown.parsed_content, Some(serde_json::json!({"x": 1})));
         assert_eq!(walk(&root).0.iter().map(|e| e.path.as_str()).collect::<Vec<_>>(), ["a/ok.json"]);
+    }
+
+    #[test]
+    fn a_yaml_bomb_is_not_expanded() {
+        assert_eq!(parse("yaml", "a: [1, two]"), Some(serde_json::json!({ "a": [1, "two"] })));
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for n in 1..12 {
+            let last = format!("*a{}, ", n - 1).repeat(9);
+            bomb.push_str(&format!("a{n}: &a{n} [{last}]\n"));
+        }
+        let begun = std::time::Instant::now();
+        assert_eq!(parse("yaml", &bomb), None);
+        assert!(begun.elapsed() < std::time::Duration::from_secs(2));
     }
 
     #[test]

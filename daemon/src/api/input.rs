@@ -1,6 +1,6 @@
 //! Reads what a request brings: path ids, the query, a JSON body within its limit.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
@@ -9,6 +9,7 @@ use salvo::{
     http::{ReqBody, StatusCode, header},
 };
 use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
 
 use super::{
     error::{ApiError, Resource},
@@ -22,6 +23,13 @@ use crate::{
 /// A refused body is read on for this much, so that a client that writes before it reads gets the
 /// answer instead of a reset connection.
 const DRAIN_BYTES: usize = 8 << 20;
+
+/// The whole body must have arrived within this.
+const BODY_LIMIT: Duration = Duration::from_secs(120);
+
+/// Bodies above this are read a few at a time and parsed off the runtime.
+const LARGE: usize = 1 << 20;
+static LARGE_AT_A_TIME: Semaphore = Semaphore::const_new(8);
 
 /// Most that a page number may be: far beyond any table, and no product with a limit overflows.
 const MAX_PAGE: i64 = 1_000_000_000_000;
@@ -90,13 +98,20 @@ pub(super) async fn body(req: &mut Request, limit: usize) -> Result<Fields, ApiE
     if bytes.is_empty() {
         return Err(ApiError::Invalid(vec![Fault::bare("body", "missing", "Field required")]));
     }
-    parse(&bytes)
+    parse_anywhere(bytes).await
 }
 
 /// As [`body`], where no body is as good as `{}`.
 pub(super) async fn optional_body(req: &mut Request, limit: usize) -> Result<Fields, ApiError> {
     let bytes = bytes(req, limit).await?;
-    if bytes.is_empty() { Ok(Fields::new("body", Map::new())) } else { parse(&bytes) }
+    if bytes.is_empty() { Ok(Fields::new("body", Map::new())) } else { parse_anywhere(bytes).await }
+}
+
+async fn parse_anywhere(bytes: Bytes) -> Result<Fields, ApiError> {
+    if bytes.len() <= LARGE {
+        return parse(&bytes);
+    }
+    tokio::task::spawn_blocking(move || parse(&bytes)).await.map_err(ApiError::internal)?
 }
 
 /// The parser allows 128 levels of nesting; of a key given twice the last one counts.
@@ -117,40 +132,49 @@ fn parse(bytes: &[u8]) -> Result<Fields, ApiError> {
     }
 }
 
-/// Reads the body, whatever it is, after its type was found to be JSON.
+/// Reads the body, after its type was found to be JSON.
 async fn bytes(req: &mut Request, limit: usize) -> Result<Bytes, ApiError> {
+    let late = || ApiError::of_status(StatusCode::REQUEST_TIMEOUT);
+    tokio::time::timeout(BODY_LIMIT, read(req, limit)).await.unwrap_or_else(|_| Err(late()))
+}
+
+async fn read(req: &mut Request, limit: usize) -> Result<Bytes, ApiError> {
     let mut body = req.take_body();
+    // A client that asked before sending has sent nothing that must be read away.
+    let sends = !req.headers().contains_key(header::EXPECT);
     if let Some(refusal) = refuse_type(req) {
         // An empty body has no type to be wrong.
-        let first = next(&mut body).await?;
-        if first.is_none() {
+        if sends && next(&mut body).await?.is_none() {
             return Ok(Bytes::new());
         }
-        drain(body).await;
-        return Err(refusal);
+        return refuse(body, sends, refusal).await;
     }
     let announced = req.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > limit) {
-        drain(body).await;
-        return Err(too_large(limit));
+        return refuse(body, sends, too_large(limit)).await;
     }
-    let Some(first) = next(&mut body).await? else { return Ok(Bytes::new()) };
+    let mut permit = None;
     let mut whole = BytesMut::new();
-    let mut piece = first;
-    loop {
-        if whole.len() + piece.len() > limit {
-            drain(body).await;
-            return Err(too_large(limit));
-        }
-        if whole.is_empty() && announced == Some(piece.len()) {
+    while let Some(piece) = next(&mut body).await? {
+        if announced == Some(piece.len()) {
             return Ok(piece);
         }
-        whole.extend_from_slice(&piece);
-        match next(&mut body).await? {
-            Some(further) => piece = further,
-            None => return Ok(whole.freeze()),
+        if whole.len() + piece.len() > limit {
+            return refuse(body, true, too_large(limit)).await;
         }
+        if permit.is_none() && whole.len() + piece.len() > LARGE {
+            permit = LARGE_AT_A_TIME.acquire().await.ok();
+        }
+        whole.extend_from_slice(&piece);
     }
+    Ok(whole.freeze())
+}
+
+async fn refuse(body: ReqBody, sends: bool, refusal: ApiError) -> Result<Bytes, ApiError> {
+    if sends {
+        drain(body).await;
+    }
+    Err(refusal)
 }
 
 /// A type that is not JSON, or an encoding. No type at all is fine for a program; a page must say it,
@@ -204,5 +228,5 @@ async fn drain(mut body: ReqBody) {
             }
         }
     };
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(2), read).await;
+    let _ = tokio::time::timeout(Duration::from_secs(2), read).await;
 }

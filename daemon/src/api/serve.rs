@@ -49,7 +49,8 @@ impl Bound {
             .with_write_stall_timeout(WRITE_LIMIT);
         let connections = state.config.load().server.max_connections;
         let mut server = Server::new(self.acceptor).fuse_config(limits).max_connections(connections);
-        server.http1_mut().max_buf_size(HEAD_BYTES).max_headers(HEADERS).pipeline_flush(true);
+        // No pipeline_flush: hyper then never sends its answers to heads that it cannot read.
+        server.http1_mut().max_buf_size(HEAD_BYTES).max_headers(HEADERS);
         let handle = server.handle();
         (handle, server.try_serve(super::service(state)))
     }

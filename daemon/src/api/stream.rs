@@ -136,11 +136,11 @@ async fn answer(state: Arc<AppState>, call: Call, chat: Chat, frames: mpsc::Send
 }
 
 fn metrics(outcome: &Outcome) -> Value {
-    let mut data = outcome.usage();
-    data["duration_ms"] = outcome.millis().into();
-    data["tool_calls"] = outcome.answer.tools.len().into();
-    data["invocation_id"] = outcome.id.as_str().into();
-    data
+    let (input, output) = (outcome.answer.input_tokens, outcome.answer.output_tokens);
+    json!({
+        "input_tokens": input, "output_tokens": output, "total_tokens": input + output,
+        "duration_ms": outcome.millis(), "tool_calls": outcome.answer.tools.len(), "invocation_id": outcome.id,
+    })
 }
 
 /// Stores the answer, a partial one too; nothing said is nothing stored.

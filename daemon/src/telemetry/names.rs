@@ -56,6 +56,7 @@ metrics! {
     HTTP_DURATION = "nexus_http_request_duration_seconds", Kind::Histogram(REQUEST), Seconds, "Time from the head of a request to its answer by method and route, event streams not counted";
     HTTP_IN_FLIGHT = "nexus_http_requests_in_flight", Kind::Gauge, Count, "Requests being answered, event streams not counted";
     SSE_CLIENTS = "nexus_sse_clients", Kind::Gauge, Count, "Open event streams by kind (project, chat)";
+    SSE_LAGGED = "nexus_sse_lagged_total", Kind::Counter, Count, "Event streams that fell behind and read the store again";
 
     QUEUE_DEPTH = "nexus_queue_depth", Kind::Gauge, Count, "Messages in a queue by queue and state (visible, in_flight, delayed)";
     QUEUE_OLDEST = "nexus_queue_oldest_message_age_seconds", Kind::Gauge, Seconds, "Age of the oldest visible message by queue, 0 when there is none";

@@ -259,3 +259,31 @@ pub async fn ten_thousand_creates_at_once_are_all_there(f: &Fixture) {
     assert_eq!(f.store.create_project(twice).await.unwrap_err().kind(), StoreErrorKind::Conflict);
     assert_eq!(f.queue.depth(QueueName::Build).await.unwrap().visible, 10_001);
 }
+
+pub async fn a_create_that_fails_halfway_leaves_nothing(f: &Fixture) {
+    let first = f.create().await;
+    let mut halfway = new_project("diamond", 3);
+    halfway.project.task_id = first.project.task_id.clone();
+    let neighbours: Vec<_> = (0..40)
+        .map(|n| {
+            let (store, halfway) = (f.store.clone(), halfway.clone());
+            tokio::spawn(async move {
+                let new = if n % 4 == 0 { halfway } else { new_project("diamond", 3) };
+                store.create_project(new).await.map_err(|e| e.kind())
+            })
+        })
+        .collect();
+    for (n, neighbour) in neighbours.into_iter().enumerate() {
+        let expected = if n % 4 == 0 { Err(StoreErrorKind::Conflict) } else { Ok(()) };
+        assert_eq!(neighbour.await.unwrap(), expected);
+    }
+    let id = &halfway.project.project_id;
+    assert!(f.store.project(id).await.unwrap().is_none());
+    assert!(f.store.stages(id).await.unwrap().is_empty());
+    assert!(f.events.of(id).is_empty());
+    assert_eq!(f.queue.depth(QueueName::Build).await.unwrap().visible, 31);
+    assert_eq!(f.store.list_projects(&ProjectFilter::default(), &page(1, 1)).await.unwrap().total, 31);
+    for project in f.store.list_projects(&ProjectFilter::default(), &page(1, 100)).await.unwrap().items {
+        assert_eq!(f.store.events_after(&project.project_id, 0, 10).await.unwrap(), f.events.of(&project.project_id));
+    }
+}

@@ -49,6 +49,9 @@ fn what_is_no_database_is_named() {
     let refused = open(&file).err().unwrap();
     assert!(matches!(refused, OpenError::Damaged { .. }), "{refused:?}");
     assert!(refused.to_string().contains("move it away"));
+    let other = dir.path().join("other.db");
+    Connection::open(&other).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
+    assert!(matches!(open(&other).err().unwrap(), OpenError::Damaged { .. }), "another program's database");
     let refused = open(&dir.path().join("no/such/folder/nexus.db")).err().unwrap();
     assert!(matches!(refused, OpenError::Failed { .. }), "{refused:?}");
     let refused = open(dir.path()).err().unwrap();

@@ -37,6 +37,11 @@ pub(crate) fn closed() -> StoreError {
     StoreError::new(Kind::Unavailable, "the store is closed")
 }
 
+/// The request panicked.
+pub(crate) fn panicked() -> StoreError {
+    StoreError::new(Kind::Unavailable, "the store could not carry this out: see the log")
+}
+
 /// The lease is no longer held.
 pub(crate) fn fenced() -> StoreError {
     StoreError::new(Kind::Fenced, "the lease of this build is no longer held")

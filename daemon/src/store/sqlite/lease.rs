@@ -80,11 +80,9 @@ pub(crate) fn release(tx: &mut Tx<'_>, lease: &Lease, receipt: Option<&Receipt>)
     // original's) is known by its receipt only.
     let held = receipt.and_then(|receipt| tx.state.mail.held_by(receipt));
     if let Some(key) = tx.state.mail.key_of(&lease.task_id).or(held) {
-        tx.sql(
-            "UPDATE queue_messages SET in_flight = 0, receive_count = max(receive_count - 1, 0)
-             WHERE message_key = ?1",
-        )?
-        .execute([key])?;
+        let count = tx.state.mail.get(key).map_or(0, |letter| letter.count.saturating_sub(1));
+        tx.sql("UPDATE queue_messages SET in_flight = 0, receive_count = ?2 WHERE message_key = ?1")?
+            .execute(params![key, count])?;
         tx.at_commit(Effect::HandedBack(key));
     }
     Ok(())

@@ -174,8 +174,14 @@ impl SqliteStore {
         if found > schema::VERSION {
             return Err(OpenError::NewerSchema { path: path.to_owned(), found, known: schema::VERSION });
         }
+        if found == 0 && !schema::is_empty(&conn).map_err(sqlite)? {
+            // Another program's database: nothing is written into it.
+            let source = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(NOT_A_DATABASE), None);
+            return Err(OpenError::Damaged { path: path.to_owned(), source });
+        }
+        set_up(&conn).map_err(sqlite)?;
         schema::migrate(&mut conn).map_err(sqlite)?;
-        let mail = recover::settle(&mut conn, &options, Timestamp::now())
+        let mail = recover::settle(&mut conn, Timestamp::now())
             .map_err(|error: StoreError| OpenError::Failed { path: path.to_owned(), source: Box::new(error) })?;
         let state = State::new(mail, options.max_receive_count);
         let arrivals = Arc::new(Arrivals::default());
@@ -188,7 +194,11 @@ impl SqliteStore {
     }
 }
 
-/// A connection with the store's settings.
+/// SQLite's own codes.
+const CANNOT_OPEN: i32 = 14;
+const NOT_A_DATABASE: i32 = 26;
+
+/// A connection to the file.
 pub(crate) fn connect(path: &Path, read_only: bool) -> rusqlite::Result<Connection> {
     let access = if read_only {
         OpenFlags::SQLITE_OPEN_READ_ONLY
@@ -201,16 +211,22 @@ pub(crate) fn connect(path: &Path, read_only: bool) -> rusqlite::Result<Connecti
     conn.set_prepared_statement_cache_capacity(if read_only { 32 } else { 128 });
     if read_only {
         conn.execute_batch("PRAGMA cache_size = -2000; PRAGMA query_only = ON;")?;
-    } else {
-        // `wal_autocheckpoint` is a safety net: the writer moves the log itself, between batches.
-        conn.execute_batch(
-            "PRAGMA journal_mode = WAL;
-             PRAGMA synchronous = FULL;
-             PRAGMA cache_size = -16000;
-             PRAGMA temp_store = MEMORY;
-             PRAGMA wal_autocheckpoint = 16000;
-             PRAGMA journal_size_limit = 67108864;",
-        )?;
     }
     Ok(conn)
+}
+
+/// The writer's settings. `wal_autocheckpoint` is a safety net: the writer moves the log itself.
+fn set_up(conn: &Connection) -> rusqlite::Result<()> {
+    let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if !mode.eq_ignore_ascii_case("wal") {
+        let text = format!("the file system keeps SQLite from writing ahead (journal mode {mode})");
+        return Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(CANNOT_OPEN), Some(text)));
+    }
+    conn.execute_batch(
+        "PRAGMA synchronous = FULL;
+         PRAGMA cache_size = -16000;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA wal_autocheckpoint = 16000;
+         PRAGMA journal_size_limit = 67108864;",
+    )
 }

@@ -2,15 +2,15 @@
 //!
 //! Every message becomes visible and every lease free, so that builds go on at once. Messages that the
 //! last process held when it ended get the receive back: it was not the build that failed. But a build
-//! that kills the daemon must not do so for ever. So a message whose task was claimed, with no stage
-//! ended under that claim, gets *crash points* at each such start: 8 when it was the only claimed
-//! build, 4 when there were at most four, else 1. At 24 points it goes to the dead letters: after
-//! three starts when it is alone, six among four, and 24 in a crowd, where it is most likely innocent.
-//! The first stage that ends clears them. A process that closed the store properly left nothing held.
+//! that kills the daemon must not do so for ever. So a message that was held, with no stage ended under
+//! its claim, gets *crash points* at each such start: 8 when it was the only one held, 4 when there
+//! were at most four, else 1. At 24 points it goes to the dead letters: after three starts when it is
+//! alone, six among four, and 24 in a crowd, where it is most likely innocent. The first stage that
+//! ends clears them. A process that closed the store properly handed everything back.
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::{SqliteOptions, rows, tasks};
+use super::{rows, tasks};
 use crate::{
     domain::{ids::TaskId, task::TaskType, time::Timestamp},
     queue::{
@@ -22,8 +22,8 @@ use crate::{
 
 const DEAD_AT: u32 = 24;
 
-const fn points(claimed: i64) -> u32 {
-    match claimed {
+const fn points(held: i64) -> u32 {
+    match held {
         0 | 1 => 8,
         2..=4 => 4,
         _ => 1,
@@ -31,7 +31,7 @@ const fn points(claimed: i64) -> u32 {
 }
 
 /// See the module. Answers the queues as they are now.
-pub(crate) fn settle(conn: &mut Connection, _options: &SqliteOptions, now: Timestamp) -> Result<Mailboxes> {
+pub(crate) fn settle(conn: &mut Connection, now: Timestamp) -> Result<Mailboxes> {
     let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     judge_crash(&tx)?;
     free_leases(&tx, now)?;
@@ -41,25 +41,25 @@ pub(crate) fn settle(conn: &mut Connection, _options: &SqliteOptions, now: Times
 }
 
 fn judge_crash(tx: &Transaction<'_>) -> Result<()> {
-    let claimed: i64 = tx.query_row("SELECT count(*) FROM nexus_tasks WHERE status = 'running'", [], |r| r.get(0))?;
-    // A stage that ended since the claim is progress.
+    let held: i64 =
+        tx.query_row("SELECT count(*) FROM queue_messages WHERE in_flight = 1", [], |row| row.get(0))?;
+    // 2: a stage ended since the claim.
     tx.execute(
-        "UPDATE queue_messages SET
-             crash_points = CASE WHEN EXISTS (
-                 SELECT 1 FROM nexus_tasks t JOIN nexus_stages s
-                     ON s.stage_key BETWEEN (t.project_key << 10) AND (t.project_key << 10) + 1023
-                 WHERE t.task_key = queue_messages.task_key AND t.task_type = 'build_agent'
-                     AND s.completed_at >= t.claimed_at AND s.status IN ('completed', 'skipped', 'failed'))
-                 THEN 0 ELSE crash_points + ?1 END
-         WHERE in_flight = 1 AND queue IN ('nexus-build-queue', 'nexus-deploy-queue')
-             AND (SELECT status FROM nexus_tasks t WHERE t.task_key = queue_messages.task_key) = 'running'",
-        [points(claimed)],
+        "UPDATE queue_messages SET in_flight = 2
+         WHERE in_flight = 1 AND EXISTS (
+             SELECT 1 FROM nexus_tasks t JOIN nexus_stages s
+                 ON s.stage_key BETWEEN (t.project_key << 10) AND (t.project_key << 10) + 1023
+             WHERE t.task_key = queue_messages.task_key AND t.task_type = 'build_agent' AND t.status = 'running'
+                 AND s.completed_at >= t.claimed_at AND s.status IN ('completed', 'skipped', 'failed'))",
+        [],
     )?;
     tx.execute(
-        "UPDATE queue_messages SET in_flight = 0,
-             receive_count = CASE WHEN crash_points = 0 THEN 0 ELSE max(receive_count - 1, 0) END
-         WHERE in_flight = 1",
-        [],
+        "UPDATE queue_messages SET
+             crash_points = CASE in_flight WHEN 2 THEN 0 ELSE crash_points + ?1 END,
+             receive_count = CASE in_flight WHEN 2 THEN 0 ELSE max(receive_count - 1, 0) END,
+             in_flight = 0
+         WHERE in_flight > 0",
+        [points(held)],
     )?;
     for queue in QueueName::ALL {
         let Some(dead) = queue.dead_letters() else { continue };

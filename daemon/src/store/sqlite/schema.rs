@@ -19,6 +19,11 @@ pub(crate) fn version(conn: &Connection) -> rusqlite::Result<i64> {
     conn.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
+/// Whether the file has no tables yet.
+pub(crate) fn is_empty(conn: &Connection) -> rusqlite::Result<bool> {
+    conn.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))
+}
+
 /// Runs what is missing, each step in a transaction of its own.
 pub(crate) fn migrate(conn: &mut Connection) -> rusqlite::Result<()> {
     let from = version(conn)?;

@@ -1,7 +1,8 @@
 //! Rows of stages: where they are, what changes in them, and the events that tell of it.
 
 use rusqlite::{Connection, Row, params};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::{error::illegal, rows, tx::Tx};
 use crate::{
@@ -103,6 +104,14 @@ pub(crate) fn begin(tx: &Tx<'_>, stage: &mut Brief) -> Result<NewEvent> {
     Ok(event(tx.now(), stage, Map::new()))
 }
 
+/// The `metrics` of a stage.
+#[derive(Serialize)]
+struct EndMetrics<'a> {
+    model_id: &'a Option<String>,
+    cost_usd: f64,
+    attempts: u32,
+}
+
 /// Ends an attempt; answers the event.
 pub(crate) fn end(tx: &Tx<'_>, stage: &mut Brief, end: &StageEnd) -> Result<NewEvent> {
     let none = StageProduct::default();
@@ -114,7 +123,7 @@ pub(crate) fn end(tx: &Tx<'_>, stage: &mut Brief, end: &StageEnd) -> Result<NewE
     stage.status = transition::stage(stage.status, machine).map_err(|e| illegal(&e))?;
     let figures = &end.figures;
     let error = failure.map(|f| f.message.as_str());
-    let metrics = json!({"model_id": end.model_id, "cost_usd": figures.cost_usd, "attempts": stage.attempt});
+    let metrics = EndMetrics { model_id: &end.model_id, cost_usd: figures.cost_usd, attempts: stage.attempt };
     let output = if product.output.is_null() { None } else { Some(rows::to_json(&product.output)?) };
     tx.sql(
         "UPDATE nexus_stages SET status = ?2, completed_at = ?3, duration_seconds = ?4, input_tokens = ?5,

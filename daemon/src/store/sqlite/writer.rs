@@ -23,7 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::{
     Arrivals,
-    error::closed,
+    error::{closed, panicked},
     state::{Effect, State},
     tx::Tx,
 };
@@ -75,6 +75,7 @@ impl<T: Send, F: FnMut(&mut Tx<'_>) -> Result<T> + Send> Job for Request<T, F> {
     }
 
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
+        self.result = None;
         let result = (self.act)(tx);
         let ok = result.is_ok();
         self.result = Some(result);
@@ -90,7 +91,7 @@ impl<T: Send, F: FnMut(&mut Tx<'_>) -> Result<T> + Send> Job for Request<T, F> {
                     Some(Err(own)) => Err(own),
                     _ => Err(failure),
                 },
-                None => result.unwrap_or_else(|| Err(closed())),
+                None => result.unwrap_or_else(|| Err(panicked())),
             };
             let _gone = reply.send(answer);
         }
@@ -224,10 +225,22 @@ impl Thread {
             }
         }
         self.commit();
+        self.hand_back();
         if let Err(error) = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
             tracing::debug!(%error, "the log stays beside the store's file");
         }
         closing
+    }
+
+    /// A proper end is no crash: what is still held counts against nobody at the next start.
+    fn hand_back(&self) {
+        let handed = self.conn.execute(
+            "UPDATE queue_messages SET in_flight = 0, receive_count = max(receive_count - 1, 0) WHERE in_flight = 1",
+            [],
+        );
+        if let Err(error) = handed {
+            tracing::warn!(%error, "messages that were held could not be handed back");
+        }
     }
 
     /// Whether the transaction must be committed now.
@@ -286,7 +299,12 @@ impl Thread {
 
     fn attempt(&mut self, job: &mut dyn Job) -> bool {
         let mut tx = Tx::new(&self.conn, &mut self.state, &mut self.batch.events, &mut self.batch.effects);
-        job.run(&mut tx)
+        // A request that panics costs its own answer, not the thread.
+        let run = std::panic::AssertUnwindSafe(|| job.run(&mut tx));
+        std::panic::catch_unwind(run).unwrap_or_else(|_| {
+            tracing::error!("a request panicked on the store's writer");
+            false
+        })
     }
 
     fn begin(&mut self) -> Result<()> {
@@ -382,7 +400,10 @@ impl Thread {
             }
         }
         if !self.batch.events.is_empty() {
-            self.sink.committed(&self.batch.events);
+            let tell = std::panic::AssertUnwindSafe(|| self.sink.committed(&self.batch.events));
+            if std::panic::catch_unwind(tell).is_err() {
+                tracing::error!("the listener to project events panicked");
+            }
             self.batch.events.clear();
         }
         for mut job in self.batch.jobs.drain(..) {

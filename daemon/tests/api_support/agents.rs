@@ -1,0 +1,104 @@
+//! Agents that answer as a test says.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use async_trait::async_trait;
+use nexus_daemon::{
+    actors::executor::{Executor, Job},
+    domain::failure::Failure,
+};
+use nexus_plugin_api::payload::{Event, HandlerKind, Operation};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+/// How the next answers go.
+#[derive(Clone)]
+pub struct Script {
+    /// Said in order.
+    pub events: Vec<Event>,
+    /// After them.
+    pub outcome: Result<Value, Failure>,
+    /// When set, each event waits for a permit.
+    pub gate: Option<Arc<Semaphore>>,
+    /// Panic instead of starting.
+    pub panic: bool,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        let said = |delta: &str| Event::Text { delta: delta.to_owned() };
+        Self {
+            events: vec![said("Hello "), said("there")],
+            outcome: Ok(json!({ "output": "Hello there", "usage": { "input_tokens": 3, "output_tokens": 2 } })),
+            gate: None,
+            panic: false,
+        }
+    }
+}
+
+#[derive(Default)]
+pub struct ScriptedAgents {
+    pub script: Mutex<Script>,
+    /// What was asked, as `op` and body.
+    pub asked: Mutex<Vec<Value>>,
+    /// Jobs dropped before their end.
+    pub cancelled: Arc<AtomicUsize>,
+}
+
+struct ScriptedJob {
+    events: std::vec::IntoIter<Event>,
+    outcome: Option<Result<Value, Failure>>,
+    gate: Option<Arc<Semaphore>>,
+    cancelled: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl Executor for ScriptedAgents {
+    async fn start(&self, _handler: &str, _kind: HandlerKind, operation: Operation) -> Result<Box<dyn Job>, Failure> {
+        let asked = serde_json::to_value(&operation).unwrap();
+        let is_invoke = asked["op"] == "invoke";
+        self.asked.lock().unwrap().push(asked);
+        let script = if is_invoke {
+            self.script.lock().unwrap().clone()
+        } else {
+            Script { events: Vec::new(), outcome: Ok(json!({})), ..Script::default() }
+        };
+        assert!(!script.panic, "a scripted panic with /secret/path");
+        Ok(Box::new(ScriptedJob {
+            events: script.events.into_iter(),
+            outcome: Some(script.outcome),
+            gate: script.gate,
+            cancelled: self.cancelled.clone(),
+        }))
+    }
+}
+
+#[async_trait]
+impl Job for ScriptedJob {
+    async fn next_event(&mut self) -> Option<Event> {
+        if self.events.as_slice().is_empty() {
+            return None;
+        }
+        if let Some(gate) = &self.gate {
+            gate.acquire().await.unwrap().forget();
+        }
+        self.events.next()
+    }
+
+    fn cancel(&self) {}
+
+    async fn outcome(mut self: Box<Self>) -> Result<Value, Failure> {
+        self.outcome.take().unwrap()
+    }
+}
+
+impl Drop for ScriptedJob {
+    fn drop(&mut self) {
+        if self.outcome.is_some() {
+            self.cancelled.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
