@@ -369,3 +369,18 @@ async fn files_are_shown_and_nothing_beside_them() {
     assert_eq!(doc.body["data"]["stage_name"], "make");
     assert_eq!(doc.body["data"]["content"], "# make");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_is_a_path_names_no_folder() {
+    let api = Api::start().await;
+    for name in ["../../../etc/cron.d/x", "/etc/passwd", "..", "a\\..\\b"] {
+        let body = json!({ "requirement": "long enough text", "project_name": name });
+        let id = api.post("/api/v2/projects", body).await.body["data"]["project_id"].as_str().unwrap().to_owned();
+        let build = api.get(&format!("/api/v2/projects/{id}/build")).await;
+        assert_eq!(build.body["data"]["project_name"], name);
+        assert_eq!(build.body["data"]["local_project_dir"], format!("projects/{id}"));
+        let files = api.get(&format!("/api/v2/projects/{id}/files")).await;
+        assert_eq!(files.body["data"]["files"], json!([]));
+        assert_eq!(api.delete(&format!("/api/v2/projects/{id}")).await.body["data"]["errors"], json!([]));
+    }
+}
