@@ -16,3 +16,8 @@ pub mod startup;
 pub mod store;
 pub mod systemd;
 pub mod telemetry;
+
+/// Many small allocations from many threads are what a build is made of; this allocator takes less time
+/// and memory for them than the system's (README, "Figures").
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
