@@ -7,7 +7,7 @@
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use ractor::{Actor, ActorRef, call_t};
-use tokio::{sync::Notify, task::JoinHandle};
+use tokio::{sync::Notify, task::JoinHandle, time::timeout};
 
 use crate::{
     actors::{
@@ -132,6 +132,8 @@ impl Daemon {
     async fn work(mut self) -> ExitCode {
         let mut watchdog = tokio::time::interval(self.systemd.watchdog_interval().unwrap_or(Duration::MAX / 4));
         let draining = self.shutdown.draining().clone();
+        // Beside the loop: plugins may take longer to load than the watchdog waits.
+        let mut reloading: Option<JoinHandle<()>> = None;
         let failed = loop {
             tokio::select! {
                 () = draining.cancelled() => break false,
@@ -143,8 +145,10 @@ impl Daemon {
                     tracing::error!(?ended, "the server ended by itself; the process ends so that it can be started anew");
                     break true;
                 }
-                // Beside the loop: a plugin's set-up may take longer than the watchdog waits.
-                () = self.reload.notified() => self.spawn_reload(),
+                () = self.reload.notified(), if reloading.is_none() => {
+                    reloading = Some(tokio::spawn(reload(self.systemd, Arc::clone(&self.reloader))));
+                }
+                () = reload_ended(&mut reloading), if reloading.is_some() => reloading = None,
                 // Fed only while the tree answers.
                 _ = watchdog.tick() => if call_t!(self.root, RootMessage::Alive, 5_000).is_ok() {
                     self.systemd.alive();
@@ -159,46 +163,57 @@ impl Daemon {
         }
     }
 
-    fn spawn_reload(&self) {
-        let (systemd, reloader) = (self.systemd, Arc::clone(&self.reloader));
-        tokio::spawn(async move {
-            systemd.reloading();
-            let status = match reloader.reload().await {
-                Ok(_) => "running",
-                Err(_) => "running; the last reload was refused",
-            };
-            systemd.ready(status);
-        });
-    }
-
     async fn down(self) -> End {
         let Self { shutdown, systemd, env, plugins, root, root_ended, api, api_ended, .. } = self;
         systemd.stopping("stopping");
         shutdown.begin("the daemon ends");
-        let guard = shutdown.guard("http connections");
         api.stop_graceful(Some(API_GRACE));
-        tokio::spawn(async move {
-            let _guard = guard;
-            let _ = api_ended.await;
-        });
+        // A handle that has ended was read already, when its end is why we are here.
+        if !api_ended.is_finished() {
+            let guard = shutdown.guard("http connections");
+            tokio::spawn(async move {
+                let _guard = guard;
+                let _ = api_ended.await;
+            });
+        }
 
+        // Guards of what was not finished in time are kept, so that the end says so and is no clean one.
+        let mut late = Vec::new();
+        let limit = || shutdown.remaining().saturating_sub(STORE_RESERVE);
         let guard = shutdown.guard("builds and deployments");
-        let _ = root.cast(RootMessage::Drain);
-        let _ = tokio::time::timeout(shutdown.remaining().saturating_sub(STORE_RESERVE), root_ended).await;
-        drop(guard);
+        if !root_ended.is_finished() {
+            let _ = root.cast(RootMessage::Drain);
+            late.extend(timeout(limit(), root_ended).await.is_err().then_some(guard));
+        }
 
         shutdown.stop();
         let guard = shutdown.guard("plugins and their agents");
-        plugins.shutdown(shutdown.remaining().saturating_sub(STORE_RESERVE)).await;
+        plugins.shutdown(limit()).await;
         drop(guard);
 
         let guard = shutdown.guard("the store");
         env.tasks.close();
-        let _ = tokio::time::timeout(shutdown.remaining(), env.tasks.wait()).await;
-        if let Err(error) = env.store.close().await {
+        let waited = timeout(shutdown.remaining(), env.tasks.wait()).await;
+        let closed = timeout(shutdown.remaining().max(STORE_RESERVE), env.store.close()).await;
+        if let Ok(Err(error)) = &closed {
             tracing::error!(%error, "the store did not close cleanly; what was answered is safe");
         }
-        drop(guard);
+        late.extend((waited.is_err() || closed.is_err()).then_some(guard));
         shutdown.finished().await
+    }
+}
+
+async fn reload(systemd: Systemd, reloader: Arc<Reloader>) {
+    systemd.reloading();
+    let status = match reloader.reload().await {
+        Ok(_) => "running",
+        Err(_) => "running; the last reload was refused",
+    };
+    systemd.ready(status);
+}
+
+async fn reload_ended(task: &mut Option<JoinHandle<()>>) {
+    if let Some(task) = task {
+        let _ = task.await;
     }
 }

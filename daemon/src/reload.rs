@@ -1,8 +1,9 @@
 //! SIGHUP and `POST /api/v2/plugins/reload`: reads the settings again and applies what can be applied.
 //!
 //! All or nothing: settings or workflows with a problem, or workflows that want a handler which no
-//! plugin has, leave everything as it is (newly loaded plugin generations stay: jobs ask for handlers
-//! by name). Keys that need a restart are named in the log and in the answer.
+//! plugin has, leave everything as it is. Only plugin *files* are taken as they lie in their folders: a
+//! newer one stays loaded, one that was removed stays gone. Keys that need a restart keep their old value,
+//! and are named in the log and in the answer until they get it.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -49,13 +50,16 @@ impl Reloader {
         let inputs = self.inputs.clone();
         let loaded = tokio::task::spawn_blocking(move || config::load(&inputs)).await.map_err(|e| e.to_string())?;
         let loaded = loaded.map_err(|problems| refused(&problems))?;
-        let reports = self.plugins.reload(host_options(&loaded.config)).await;
+        let old = self.env.config.load_full();
+        let changes = config::diff(&old, &loaded.config);
+        let new = config::applicable(&old, loaded.config);
+        let reports = self.plugins.reload(host_options(&new)).await;
         let unknown = unknown_handlers(&loaded.handlers, &reports);
         if !unknown.is_empty() {
+            // Back to the folders, limits and settings of before.
+            self.plugins.reload(host_options(&old)).await;
             return Err(refused(&unknown));
         }
-        let changes = config::diff(&self.env.config.load(), &loaded.config);
-        let new = loaded.config;
         if let Err(error) = self.telemetry.set_filter(&new.log.filter) {
             tracing::warn!(%error, "the new log filter is not applied");
         }

@@ -104,8 +104,10 @@ pub struct Conductor {
 
 #[async_trait]
 impl api::Conductor for Conductor {
-    fn controlled(&self, project: &ProjectId, _task: Option<&TaskId>, action: ControlAction) {
-        let message = DispatcherMessage::Control(project.clone(), action);
+    fn controlled(&self, project: &ProjectId, task: Option<&TaskId>, action: ControlAction) {
+        // Without a task nobody works on it.
+        let Some(task) = task else { return };
+        let message = DispatcherMessage::Control(project.clone(), task.clone(), action);
         let _ = self.root.cast(RootMessage::Dispatch(message));
     }
 

@@ -1,17 +1,20 @@
 //! The actor tree over the real store: retries, limits, parallel stages, control, poison, lost parts.
 mod support;
 
-use std::time::{Duration, Instant};
+use std::{sync::Arc, time::Duration};
 
 use nexus_daemon::{
-    actors::{dispatcher::DispatcherMessage, root::RootMessage},
+    actors::{deploy::agent_ref, dispatcher::DispatcherMessage, events::EventHub, root::RootMessage},
     domain::{
+        agent::AgentStatus,
         control::{ControlAction, ControlRequest},
         failure::FailureKind,
+        ids::{AgentId, TaskId},
         project::ProjectStatus,
         stage::StageStatus,
     },
-    queue::QueueName,
+    queue::{Queue, QueueName},
+    store::sqlite::{SqliteOptions, SqliteStore},
 };
 use serde_json::json;
 use support::{
@@ -25,8 +28,10 @@ fn fine() -> Script {
 
 async fn control(tree: &Tree, project: &nexus_daemon::domain::ids::ProjectId, action: ControlAction) {
     let request = ControlRequest { action, reason: None, from_stage: None, requested_by: None };
-    tree.env.store.control(project, request, tree.env.workflows.load_full()).await.unwrap();
-    tree.root.cast(RootMessage::Dispatch(DispatcherMessage::Control(project.clone(), action))).unwrap();
+    let applied = tree.env.store.control(project, request, tree.env.workflows.load_full()).await.unwrap();
+    if let Some(task) = applied.notify {
+        tree.root.cast(RootMessage::Dispatch(DispatcherMessage::Control(project.clone(), task, action))).unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -204,15 +209,133 @@ async fn a_drained_tree_hands_everything_back() {
     let tree = Tree::start(workflow(vec![stage("a", &[])]), |_| Script::Deaf).await;
     let project = tree.create().await;
     eventually("it runs", async || (tree.attempts().get("a") == Some(&1)).then_some(())).await;
-    let begun = Instant::now();
-    tree.env.draining.cancel();
-    tree.root.cast(RootMessage::Drain).unwrap();
-    tree.ended.await.unwrap();
-    tree.env.tasks.close();
-    tree.env.tasks.wait().await;
-    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
-    let depth = tree.queue.depth(QueueName::Build).await.unwrap();
+    let (store, queue) = (Arc::clone(&tree.env.store), Arc::clone(&tree.queue));
+    let took = tree.drain().await;
+    assert!(took < Duration::from_secs(8), "{took:?}");
+    let depth = queue.depth(QueueName::Build).await.unwrap();
     assert_eq!((depth.visible, depth.in_flight), (1, 0), "its message is there for the next daemon, at once");
-    let detail = tree.env.store.project_detail(&project).await.unwrap().unwrap();
+    let detail = store.project_detail(&project).await.unwrap().unwrap();
     assert_eq!(detail.stages[0].status, StageStatus::Pending);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stage_that_fails_while_the_daemon_ends_is_tried_again_by_the_next() {
+    let late = Script::FailLate;
+    let tree =
+        Tree::start(workflow(vec![stage("a", &[])]), move |_| late(FailureKind::Transient, Duration::from_millis(500)))
+            .await;
+    let project = tree.create().await;
+    eventually("it runs", async || (tree.attempts().get("a") == Some(&1)).then_some(())).await;
+    let store = Arc::clone(&tree.env.store);
+    tree.drain().await;
+    let detail = store.project_detail(&project).await.unwrap().unwrap();
+    assert_eq!((detail.project.status, detail.stages[0].status), (ProjectStatus::Building, StageStatus::Pending));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_that_comes_to_its_end_although_it_was_cut_off_counts() {
+    let stages = vec![stage("a", &[]), stage("b", &["a"])];
+    let tree = Tree::start(workflow(stages), |_| Script::FinishWhenCancelled).await;
+    let project = tree.create().await;
+    eventually("it runs", async || (tree.attempts().get("a") == Some(&1)).then_some(())).await;
+    let store = Arc::clone(&tree.env.store);
+    tree.drain().await;
+    let detail = store.project_detail(&project).await.unwrap().unwrap();
+    let statuses: Vec<StageStatus> = detail.stages.iter().map(|stage| stage.status).collect();
+    assert_eq!(statuses, [StageStatus::Completed, StageStatus::Pending]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stopped_build_whose_stage_is_deaf_does_not_hold_up_the_end() {
+    let tree = Tree::start(workflow(vec![stage("a", &[])]), |_| Script::Deaf).await;
+    let project = tree.create().await;
+    eventually("it runs", async || (tree.attempts().get("a") == Some(&1)).then_some(())).await;
+    control(&tree, &project, ControlAction::Stop).await;
+    let took = tree.drain().await;
+    assert!(took < Duration::from_secs(8), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_word_about_an_earlier_task_does_not_end_the_build() {
+    let tree = Tree::start(workflow(vec![stage("a", &[])]), |_| {
+        Script::FailLate(FailureKind::Permanent, Duration::from_millis(500))
+    })
+    .await;
+    let project = tree.create().await;
+    eventually("it runs", async || (tree.attempts().get("a") == Some(&1)).then_some(())).await;
+    let late = DispatcherMessage::Control(project.clone(), TaskId::generate(), ControlAction::Stop);
+    tree.root.cast(RootMessage::Dispatch(late)).unwrap();
+    // Ended by that word it would neither fail nor be told of.
+    let failed = tree.wait_for(&project, ProjectStatus::Failed).await;
+    assert_eq!(failed.project.error_info.unwrap().kind, FailureKind::Permanent);
+    assert_eq!(tree.attempts().get("a"), Some(&1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn builds_that_are_over_leave_no_tasks_behind() {
+    let tree = Tree::start(workflow(vec![stage("a", &[])]), |_| fine()).await;
+    let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = alive();
+    for _ in 0..20 {
+        let project = tree.create().await;
+        tree.wait_for(&project, ProjectStatus::Completed).await;
+    }
+    eventually("their timers are gone", async || (alive() < before + 10).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_step_that_the_store_always_refuses_fails_the_project_in_the_end() {
+    let tree = Tree::start(workflow(vec![stage("a", &[])]), |_| fine()).await;
+    let saboteur = rusqlite::Connection::open(tree.database()).unwrap();
+    let refuse = "CREATE TRIGGER refuse BEFORE UPDATE OF output_data ON nexus_stages
+                  WHEN NEW.status = 'completed' BEGIN SELECT raise(ABORT, 'as the test says'); END";
+    saboteur.execute_batch(refuse).unwrap();
+    let project = tree.create().await;
+    let failed = tree.wait_for(&project, ProjectStatus::Failed).await;
+    assert_eq!(failed.project.error_info.unwrap().kind, FailureKind::Infrastructure);
+    assert_eq!(tree.attempts().get("a"), Some(&3), "as often as a message may be received, not for ever");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_deployment_says_is_kept_and_handed_back() {
+    let tree = Tree::start(workflow(vec![stage("a", &[])]), |_| Script::Agent).await;
+    tree.stages.deployed.add_permits(1);
+    let project = tree.create().await;
+    let agent = eventually("the agent runs", async || {
+        let agent = tree.env.store.agent(&AgentId::of_project(&project)).await.unwrap()?;
+        (agent.status == AgentStatus::Running).then_some(agent)
+    })
+    .await;
+    assert_eq!(agent.agentcore_runtime_arn.as_deref(), Some("arn:test"));
+    let told = agent_ref(&agent, &tree.env.projects_dir, &tree.env.agents_dir);
+    assert_eq!(serde_json::Value::Object(told.details), json!({"agentcore_runtime_arn": "arn:test"}));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_deployed_for_a_deleted_agent_is_taken_back() {
+    let tree = Tree::start(workflow(vec![stage("a", &[])]), |_| Script::Agent).await;
+    let project = tree.create().await;
+    tree.wait_for(&project, ProjectStatus::Completed).await;
+    let deployments = || tree.stages.deployments.lock().unwrap().clone();
+    eventually("it is being deployed", async || (deployments() == ["deploy"]).then_some(())).await;
+    let agent = AgentId::of_project(&project);
+    tree.env.store.delete_agent(&agent).await.unwrap().unwrap();
+    tree.stages.deployed.add_permits(1);
+    eventually("it is taken back", async || (deployments() == ["deploy", "undeploy"]).then_some(())).await;
+    eventually("nothing is held", async || tree.env.leases.is_empty().then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_receiver_that_goes_away_takes_no_message_along() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_store, queue) =
+        SqliteStore::open(folder.path().join("db"), SqliteOptions::default(), EventHub::new()).unwrap();
+    queue.send(QueueName::Build, "one".into(), 3).await.unwrap();
+    tokio::select! {
+        biased;
+        _ = queue.receive(QueueName::Build, 1, Duration::from_secs(5)) => panic!("it is given up at once"),
+        () = std::future::ready(()) => {}
+    }
+    let again = queue.receive(QueueName::Build, 1, Duration::from_secs(5)).await.unwrap();
+    assert_eq!((again.len(), again[0].receive_count), (1, 1));
 }

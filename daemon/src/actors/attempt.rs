@@ -86,7 +86,8 @@ pub fn out_of_time(stage_name: String, attempt: u32) -> AttemptEnd {
 }
 
 impl Attempt {
-    /// Makes the attempt. Always answers within the stage's time limit and the host's grace period.
+    /// Makes the attempt. Once its job has begun it answers within the stage's time limit and the host's
+    /// grace period; until then, and for the limit of the whole build, an interrupt ends it.
     pub async fn run(mut self) -> AttemptEnd {
         let begun = Instant::now();
         let (stage_name, attempt) = (self.spec.name.clone(), self.request.attempt);
@@ -99,9 +100,9 @@ impl Attempt {
         let (mut agent, mut model_id) = (None, None);
         let outcome = match outcome {
             Ok(result) => {
-                figures.input_tokens += result.usage.input_tokens;
-                figures.output_tokens += result.usage.output_tokens;
-                figures.tool_calls += result.tool_calls;
+                figures.input_tokens = figures.input_tokens.saturating_add(result.usage.input_tokens);
+                figures.output_tokens = figures.output_tokens.saturating_add(result.usage.output_tokens);
+                figures.tool_calls = figures.tool_calls.saturating_add(result.tool_calls);
                 model_id.clone_from(&result.usage.model_id);
                 agent.clone_from(&result.agent);
                 let skipped = result.skipped;
@@ -122,15 +123,16 @@ impl Attempt {
 
     async fn work(&mut self, journal: &mut Journal) -> Result<StageResult, Failure> {
         let limit = self.spec.timeout;
-        let deadline = tokio::time::sleep(limit);
-        tokio::pin!(deadline);
         let operation = Operation::Run(Box::new(self.request.clone()));
         let mut interrupt = self.interrupt.clone();
         let mut job = tokio::select! {
             job = self.env.executor.start(&self.spec.handler, HandlerKind::Stage, operation) => job?,
             reason = interrupted(&mut interrupt) => return Err(interrupt_failure(reason)),
-            () = &mut deadline => return Err(timeout(limit)),
         };
+        // From here on: to wait for one's turn at a busy plugin is not to be slow, and another try would only
+        // queue up again. The limit of the whole build bounds the wait.
+        let deadline = tokio::time::sleep(limit);
+        tokio::pin!(deadline);
         let mut ending: Option<Failure> = None;
         loop {
             tokio::select! {
@@ -231,8 +233,12 @@ fn describe_file(file: &PathBuf, path: String) -> Result<GeneratedFile, Failure>
     let missing = |e: std::io::Error| {
         Failure::new(FailureKind::Plugin, format!("the plugin lists a file that cannot be read, {path:?}: {e}"))
     };
+    // Looked at before it is opened: a pipe would block the thread, a device never end.
+    let metadata = std::fs::metadata(file).map_err(missing)?;
+    if !metadata.is_file() {
+        return Err(missing(std::io::Error::other("it is no regular file")));
+    }
     let mut reader = std::fs::File::open(file).map_err(missing)?;
-    let metadata = reader.metadata().map_err(missing)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -267,5 +273,7 @@ mod tests {
         assert_eq!(files[0].size, 3);
         assert!(files[0].checksum.starts_with("ba7816bf"));
         assert!(describe_files(folder.path(), vec!["b".into()]).is_err());
+        std::os::unix::fs::symlink("/dev/zero", folder.path().join("endless")).unwrap();
+        assert!(describe_files(folder.path(), vec!["endless".into()]).is_err());
     }
 }

@@ -6,10 +6,15 @@
 
 mod ending;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
-use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, MessagingErr, SupervisionEvent};
 use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     attempt::{Attempt, AttemptEnd, Interrupt, broken, out_of_time},
@@ -26,7 +31,9 @@ use crate::{
         control::ControlAction,
         ids::{ProjectId, TaskId},
         project::ProjectStatus,
+        stage::StageOutcome,
         time::Timestamp,
+        workflow::Workflows,
     },
     store::{BuildProgress, BuildStep, Claim, ClaimBuild, StageRetry, StoreError, StoreErrorKind},
 };
@@ -43,8 +50,8 @@ pub struct BuildActor;
 
 /// Messages of a [`BuildActor`].
 pub enum BuildMessage {
-    /// The claim is answered (own call).
-    Claimed(Result<Claim, StoreError>),
+    /// The claim is answered (own call), by the workflows of that moment.
+    Claimed(Result<Claim, StoreError>, Arc<Workflows>),
     /// An attempt ended (from its stage).
     StageEnded {
         /// Which stage.
@@ -65,8 +72,10 @@ pub enum BuildMessage {
     },
     /// The pause before an attempt is over (own timer).
     BeginAttempt(usize),
-    /// A user's request that concerns the running build (from the API through the dispatcher).
-    Control(ControlAction),
+    /// A user's request that concerns this task (from the API through the dispatcher).
+    Control(TaskId, ControlAction),
+    /// The project is gone from the store (from the API through the dispatcher).
+    Deleted,
     /// News of a heartbeat (from the lease keeper).
     Lease(LeaseNews),
     /// The limit of the whole build is reached (own timer).
@@ -95,10 +104,16 @@ pub struct BuildArguments {
 pub struct BuildState {
     env: Arc<Environment>,
     project_id: ProjectId,
+    /// The message's, then the claimed one.
+    task_id: Option<TaskId>,
     ticket: Option<Ticket>,
     holding: Holding,
     work: Option<Work>,
     running: HashMap<usize, ActorRef<StageMessage>>,
+    /// Stages between two attempts.
+    resting: HashSet<usize>,
+    /// They end with the build: the longest goes on for hours.
+    timers: Vec<AbortOnDropHandle<Result<(), MessagingErr<BuildMessage>>>>,
     /// The step in flight and how often it was tried.
     step: Option<(BuildStep, u32)>,
     /// Set when the build is to end early.
@@ -137,7 +152,7 @@ impl Actor for BuildActor {
         });
         let holding = env.leases.hold(ticket.receipt().clone(), listener);
         let claim = ClaimBuild {
-            task_id,
+            task_id: task_id.clone(),
             project_id: project_id.clone(),
             worker_id: env.worker_id.clone(),
             lease_until: Timestamp::now().plus(env.worker.lease_secs.duration()),
@@ -145,16 +160,20 @@ impl Actor for BuildActor {
         };
         let claiming = Arc::clone(&env);
         tokio::spawn(async move {
-            let claimed = claiming.store.claim_build(claim, claiming.workflows.load_full()).await;
-            let _ = myself.cast(BuildMessage::Claimed(claimed));
+            let workflows = claiming.workflows.load_full();
+            let claimed = claiming.store.claim_build(claim, Arc::clone(&workflows)).await;
+            let _ = myself.cast(BuildMessage::Claimed(claimed, workflows));
         });
         Ok(BuildState {
             env,
             project_id,
+            task_id,
             ticket: Some(ticket),
             holding,
             work: None,
             running: HashMap::new(),
+            resting: HashSet::new(),
+            timers: Vec::new(),
             step: None,
             ending: None,
             abandoned: None,
@@ -164,27 +183,34 @@ impl Actor for BuildActor {
 
     async fn handle(&self, myself: ActorRef<Self::Msg>, message: Self::Msg, state: &mut Self::State) -> Handled {
         match message {
-            BuildMessage::Claimed(claim) => state.claimed(&myself, claim).await?,
+            BuildMessage::Claimed(claim, workflows) => state.claimed(&myself, claim, &workflows).await?,
             BuildMessage::StageEnded { index, end } => state.stage_ended(&myself, index, *end),
             BuildMessage::Stepped(result) => state.stepped(&myself, result).await?,
             BuildMessage::RetryStored { index, pause, attempt } => state.retry_stored(&myself, index, pause, attempt),
-            BuildMessage::BeginAttempt(index) => state.begin(&myself, index).await?,
-            BuildMessage::Control(ControlAction::Stop | ControlAction::Cancel) => {
-                state.abandon(&myself, Abandon::Withdrawn)
+            BuildMessage::BeginAttempt(index) => {
+                if state.resting.remove(&index) {
+                    state.begin(&myself, index).await?;
+                }
             }
+            BuildMessage::Control(task, ControlAction::Stop | ControlAction::Cancel) => state.withdrawn(&myself, &task),
+            BuildMessage::Deleted => state.abandon(&myself, Abandon::Withdrawn),
             BuildMessage::Lease(LeaseNews::Lost) => state.abandon(&myself, Abandon::Lost),
             // The store holds the build at its next step.
-            BuildMessage::Control(_) | BuildMessage::Lease(LeaseNews::Control(_)) => {}
+            BuildMessage::Control(..) | BuildMessage::Lease(LeaseNews::Control(_)) => {}
             BuildMessage::TotalTimeout => {
                 state.timed_out = true;
                 state.interrupt(Interrupt::TotalTimeout);
+                // Those that rest need not wait to be told.
+                for index in &state.resting {
+                    myself.cast(BuildMessage::BeginAttempt(*index))?;
+                }
             }
             BuildMessage::Drain => state.drain(&myself),
             BuildMessage::DrainOver => {
                 state.interrupt(Interrupt::HandBack);
-                myself.send_after(DRAIN_LIMIT, || BuildMessage::HandBack);
+                state.after(&myself, DRAIN_LIMIT, || BuildMessage::HandBack);
             }
-            BuildMessage::HandBack => state.hand_back(&myself),
+            BuildMessage::HandBack => state.end_now(&myself),
         }
         Ok(())
     }
@@ -207,18 +233,40 @@ impl Actor for BuildActor {
 }
 
 impl BuildState {
-    async fn claimed(&mut self, myself: &ActorRef<BuildMessage>, claim: Result<Claim, StoreError>) -> Handled {
+    /// Sends itself a message later, unless the actor ends before.
+    fn after<F>(&mut self, myself: &ActorRef<BuildMessage>, delay: Duration, message: F)
+    where
+        F: FnOnce() -> BuildMessage + Send + 'static,
+    {
+        self.timers.retain(|timer| !timer.is_finished());
+        self.timers.push(AbortOnDropHandle::new(myself.send_after(delay, message)));
+    }
+
+    /// A late word about an earlier task must not end the build of the next.
+    fn withdrawn(&mut self, myself: &ActorRef<BuildMessage>, task: &TaskId) {
+        if self.task_id.as_ref().is_none_or(|own| own == task) {
+            self.abandon(myself, Abandon::Withdrawn);
+        }
+    }
+
+    async fn claimed(
+        &mut self,
+        myself: &ActorRef<BuildMessage>,
+        claim: Result<Claim, StoreError>,
+        workflows: &Workflows,
+    ) -> Handled {
         match claim {
             Ok(Claim::Claimed(claimed)) => {
-                let workflow = self.env.workflows.load().get(&claimed.project.workflow).cloned();
+                let workflow = workflows.get(&claimed.project.workflow).cloned();
                 let work = workflow.and_then(|workflow| Work::new(*claimed, workflow));
                 let Some(work) = work else {
-                    // A reload took the workflow away in this very moment: the next claim says so.
-                    self.give_back(myself, Duration::from_secs(1), false);
+                    tracing::error!(project_id = %self.project_id, "the claimed stages are not those of the workflow");
+                    self.fault(myself);
                     return Ok(());
                 };
                 self.holding.leased(work.lease.clone());
-                myself.send_after(work.time_left(), || BuildMessage::TotalTimeout);
+                self.task_id = Some(work.lease.task_id.clone());
+                self.after(myself, work.time_left(), || BuildMessage::TotalTimeout);
                 let begun = work.running();
                 self.work = Some(work);
                 if self.ending == Some(Interrupt::HandBack) {
@@ -290,13 +338,20 @@ impl BuildState {
         let Some(work) = &mut self.work else { return };
         match self.ending {
             Some(Interrupt::Cancelled) => return self.end_if_idle(myself),
-            Some(Interrupt::HandBack) if end.interrupted == Interrupt::HandBack => return self.end_if_idle(myself),
+            // Cut off by us, not failed. One that came to its end all the same counts.
+            Some(Interrupt::HandBack)
+                if end.interrupted == Interrupt::HandBack && matches!(end.end.outcome, StageOutcome::Failed(_)) =>
+            {
+                return self.end_if_idle(myself);
+            }
             _ => {}
         }
-        let no_retry = end.interrupted == Interrupt::TotalTimeout || self.ending.is_some();
+        let no_retry = end.interrupted == Interrupt::TotalTimeout;
         figures::stage_ended(&end.end);
         match work.note(index, end, no_retry) {
             Verdict::Noted => self.advance(myself),
+            // The next owner tries again: the end of the daemon is no reason to give the build up.
+            Verdict::Retry { .. } if self.ending.is_some() => self.end_if_idle(myself),
             Verdict::Retry { retry, failure } => {
                 let Some(spec) = work.spec(index) else { return };
                 let pause = backoff(work.workflow.spec().retry_base_delay, retry, rand::random());
@@ -333,12 +388,14 @@ impl BuildState {
                 if let Some(work) = &mut self.work {
                     work.set_attempt(index, attempt);
                 }
-                myself.send_after(pause, move || BuildMessage::BeginAttempt(index));
+                self.resting.insert(index);
+                let pause = if self.timed_out { Duration::ZERO } else { pause };
+                self.after(myself, pause, move || BuildMessage::BeginAttempt(index));
             }
             Err(error) if error.kind() == StoreErrorKind::Fenced => self.abandon(myself, Abandon::Lost),
             Err(error) => {
                 tracing::warn!(project_id = %self.project_id, %error, "a retry could not be stored");
-                self.hand_back(myself);
+                self.fault(myself);
             }
         }
     }
@@ -414,7 +471,7 @@ impl BuildState {
                     self.store_step(myself, backoff(STORE_PAUSE, tries, rand::random()));
                 } else {
                     self.step = None;
-                    self.hand_back(myself);
+                    self.fault(myself);
                 }
             }
         }

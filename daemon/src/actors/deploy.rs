@@ -12,7 +12,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use super::{
     environment::Environment,
     lease::{Holding, LeaseNews},
-    supervise::backoff,
+    supervise::{Finally, backoff},
     ticket::Ticket,
 };
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
         time::Timestamp,
     },
     queue::DeployMessage,
-    store::{ClaimBuild, DeployClaim, DeployEnd},
+    store::{ClaimBuild, DeployClaim, DeployEnd, StoreErrorKind},
 };
 
 /// Limit of one try; the visibility timeout of the deploy queue (SPEC section 2).
@@ -32,6 +32,8 @@ const LIMIT: Duration = Duration::from_secs(600);
 const TRIES: u32 = 3;
 /// First pause between them.
 const PAUSE: Duration = Duration::from_secs(2);
+/// Limit of taking back what was deployed for an agent that is gone.
+const UNDO_LIMIT: Duration = Duration::from_secs(20);
 
 /// See the module.
 pub struct DeployActor;
@@ -40,7 +42,7 @@ pub struct DeployActor;
 pub enum DeployNews {
     /// The work is over.
     Done,
-    /// The daemon stops, or the lease is lost: give up at once.
+    /// The daemon stops, the lease is lost or the project deleted: give up at once.
     End,
 }
 
@@ -88,8 +90,9 @@ impl Actor for DeployActor {
         );
         let (end, ended) = watch::channel(false);
         let task = tokio::spawn(async move {
+            // Whatever becomes of the task: an actor that stayed would keep its agent from being deployed again.
+            let _done = Finally::new(move || drop(myself.cast(DeployNews::Done)));
             run(env, ticket, message, holding, ended).await;
-            let _ = myself.cast(DeployNews::Done);
         });
         Ok(DeployState { end, task })
     }
@@ -139,7 +142,7 @@ async fn run(
     holding.leased(lease.clone());
     let result = tokio::select! {
         result = deploy_with_retries(&env, &agent) => result,
-        () = asked_to_end(&mut ended) => return give_back(&env, &lease, ticket).await,
+        () = asked_to_end(&mut ended) => return give_back(&env, &lease, &agent, ticket).await,
     };
     if let Err(failure) = &result {
         tracing::warn!(agent_id = %agent.agent_id, error = %failure.message, "an agent could not be deployed");
@@ -150,6 +153,9 @@ async fn run(
         Ok(()) => ticket.delete().await,
         Err(error) => {
             tracing::warn!(agent_id = %agent.agent_id, %error, "the end of a deployment could not be stored");
+            if matches!(error.kind(), StoreErrorKind::Fenced | StoreErrorKind::NotFound) {
+                undo_if_deleted(&env, &agent).await;
+            }
             ticket.release(Duration::from_secs(5), error.retryable()).await;
         }
     }
@@ -160,23 +166,40 @@ async fn asked_to_end(ended: &mut watch::Receiver<bool>) {
     let _ = ended.wait_for(|ended| *ended).await;
 }
 
-async fn give_back(env: &Environment, lease: &Lease, ticket: Ticket) {
-    if let Err(error) = env.store.release_lease(lease, Some(ticket.receipt())).await {
-        tracing::warn!(%error, "a deploy lease could not be given back; it ends by itself");
+async fn give_back(env: &Environment, lease: &Lease, agent: &Agent, ticket: Ticket) {
+    match env.store.release_lease(lease, Some(ticket.receipt())).await {
+        Ok(()) => {}
+        Err(error) if error.kind() == StoreErrorKind::Fenced => undo_if_deleted(env, agent).await,
+        Err(error) => tracing::warn!(%error, "a deploy lease could not be given back; it ends by itself"),
     }
     ticket.release(Duration::ZERO, true).await;
+}
+
+/// Whoever deleted the agent took it out of service before this deployment brought it up (again). What came
+/// of that must not run on with no record by which anybody could end it.
+async fn undo_if_deleted(env: &Environment, agent: &Agent) {
+    match env.store.agent(&agent.agent_id).await {
+        Ok(None) => {}
+        Ok(Some(_)) => return,
+        Err(error) => {
+            return tracing::warn!(agent_id = %agent.agent_id, %error, "whether an agent is gone is not known");
+        }
+    }
+    tracing::info!(agent_id = %agent.agent_id, "the agent was deleted while it was deployed: the deployment is taken back");
+    let told = agent_ref(agent, &env.projects_dir, &env.agents_dir);
+    let state_dir = told.state_dir.clone();
+    let undone = async { run_job(env, &handler_of(env, agent)?, Operation::Undeploy(told), UNDO_LIMIT).await };
+    if let Err(failure) = undone.await {
+        tracing::warn!(agent_id = %agent.agent_id, error = %failure.message, "the deployment of a deleted agent is left");
+    }
+    // Gone already, or never made: fine.
+    let _ = tokio::fs::remove_dir_all(state_dir).await;
 }
 
 async fn deploy_with_retries(env: &Environment, agent: &Agent) -> Result<DeployResult, Failure> {
     let mut tries = 1;
     loop {
-        let result = match tokio::time::timeout(LIMIT, deploy(env, agent)).await {
-            Ok(result) => result,
-            Err(_) => {
-                Err(Failure::new(FailureKind::Timeout, format!("the deployment took over {} s", LIMIT.as_secs())))
-            }
-        };
-        match result {
+        match deploy(env, agent).await {
             Err(failure) if failure.kind.retryable() && tries < TRIES => {
                 tokio::time::sleep(backoff(PAUSE, tries, rand::random())).await;
                 tries += 1;
@@ -187,33 +210,64 @@ async fn deploy_with_retries(env: &Environment, agent: &Agent) -> Result<DeployR
 }
 
 async fn deploy(env: &Environment, agent: &Agent) -> Result<DeployResult, Failure> {
-    let config = env.config.load_full();
-    let targets = &config.deploy.targets;
-    let handler = targets.get(&agent.deployment_type).ok_or_else(|| {
-        let known: Vec<&str> = targets.keys().map(String::as_str).collect();
-        let message =
-            format!("no deploy target is named {:?}; configured are: {}", agent.deployment_type, known.join(", "));
-        Failure::new(FailureKind::Permanent, message)
-    })?;
+    let handler = handler_of(env, agent)?;
     let agent_ref = agent_ref(agent, &env.projects_dir, &env.agents_dir);
     tokio::fs::create_dir_all(&agent_ref.state_dir)
         .await
         .map_err(|e| Failure::new(FailureKind::Infrastructure, format!("the agent's state folder: {e}")))?;
-    let mut job = env.executor.start(handler, HandlerKind::Deploy, Operation::Deploy(agent_ref)).await?;
-    while job.next_event().await.is_some() {}
-    let value = job.outcome().await?;
+    let value = run_job(env, &handler, Operation::Deploy(agent_ref), LIMIT).await?;
     serde_json::from_value(value)
         .map_err(|e| Failure::new(FailureKind::Plugin, format!("the plugin's deploy result is not understood: {e}")))
+}
+
+fn handler_of(env: &Environment, agent: &Agent) -> Result<String, Failure> {
+    let config = env.config.load();
+    let targets = &config.deploy.targets;
+    targets.get(&agent.deployment_type).cloned().ok_or_else(|| {
+        let known: Vec<&str> = targets.keys().map(String::as_str).collect();
+        let message =
+            format!("no deploy target is named {:?}; configured are: {}", agent.deployment_type, known.join(", "));
+        Failure::new(FailureKind::Permanent, message)
+    })
+}
+
+/// Runs a job to its end. One that is late is cancelled and its end awaited, which the host bounds, so that
+/// the next try does not meet it.
+async fn run_job(
+    env: &Environment,
+    handler: &str,
+    operation: Operation,
+    limit: Duration,
+) -> Result<serde_json::Value, Failure> {
+    let late = || Failure::new(FailureKind::Timeout, format!("it took over {} s", limit.as_secs()));
+    let deadline = tokio::time::sleep(limit);
+    tokio::pin!(deadline);
+    let mut job = tokio::select! {
+        job = env.executor.start(handler, HandlerKind::Deploy, operation) => job?,
+        () = &mut deadline => return Err(late()),
+    };
+    let mut cancelled = false;
+    loop {
+        tokio::select! {
+            event = job.next_event() => if event.is_none() { break },
+            () = &mut deadline, if !cancelled => {
+                cancelled = true;
+                job.cancel();
+            }
+        }
+    }
+    match job.outcome().await {
+        Err(_) if cancelled => Err(late()),
+        result => result,
+    }
 }
 
 /// What a deploy handler is told of an agent.
 #[must_use]
 pub fn agent_ref(agent: &Agent, projects_dir: &Path, agents_dir: &Path) -> AgentRef {
     let project_id = agent.project_id.as_ref().map(ToString::to_string).unwrap_or_default();
-    let details = match &agent.deployment_details {
-        Some(serde_json::Value::Object(details)) => details.clone(),
-        _ => serde_json::Map::new(),
-    };
+    // The record keeps the whole of the last `DeployResult`.
+    let details = agent.deployment_details.as_ref().and_then(|result| result.get("details")?.as_object());
     AgentRef {
         agent_id: agent.agent_id.to_string(),
         agent_name: agent.agent_name.clone(),
@@ -221,6 +275,6 @@ pub fn agent_ref(agent: &Agent, projects_dir: &Path, agents_dir: &Path) -> Agent
         project_id,
         state_dir: agents_dir.join(agent.agent_id.as_str()),
         config: agent.deployment_config.clone().unwrap_or_default(),
-        details,
+        details: details.cloned().unwrap_or_default(),
     }
 }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     domain::{
         control::ControlAction,
-        ids::{AgentId, ProjectId},
+        ids::{AgentId, ProjectId, TaskId},
     },
     queue::{BuildMessage as BuildBody, DeployMessage, QueueName},
 };
@@ -32,12 +32,12 @@ pub struct Dispatcher;
 pub enum DispatcherMessage {
     /// A received message.
     Job(Ticket),
-    /// A control request was applied to the stored project.
-    Control(ProjectId, ControlAction),
+    /// A control request was applied to the stored project while this task was worked on.
+    Control(ProjectId, TaskId, ControlAction),
     /// The project is gone from the store.
     Forget(ProjectId),
-    /// The daemon stops: hand everything back.
-    Drain,
+    /// The daemon stops: hand everything back. Answered when nothing new can begin any more.
+    Drain(RpcReplyPort<()>),
     /// What runs now.
     Running(RpcReplyPort<Running>),
 }
@@ -60,7 +60,7 @@ enum Child {
 pub struct DispatcherState {
     env: Arc<Environment>,
     builds: HashMap<ProjectId, ActorRef<BuildMessage>>,
-    deploys: HashMap<AgentId, ActorRef<DeployNews>>,
+    deploys: HashMap<AgentId, (ProjectId, ActorRef<DeployNews>)>,
     children: HashMap<ActorId, Child>,
     draining: bool,
 }
@@ -86,17 +86,25 @@ impl Actor for Dispatcher {
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            DispatcherMessage::Job(ticket) => state.job(&myself.get_cell(), ticket).await?,
-            DispatcherMessage::Control(project, action) => state.tell(&project, BuildMessage::Control(action)),
-            DispatcherMessage::Forget(project) => state.tell(&project, BuildMessage::Control(ControlAction::Cancel)),
-            DispatcherMessage::Drain => {
+            DispatcherMessage::Job(ticket) => state.job(&myself.get_cell(), ticket).await,
+            DispatcherMessage::Control(project, task, action) => {
+                state.tell(&project, BuildMessage::Control(task, action));
+            }
+            DispatcherMessage::Forget(project) => {
+                state.tell(&project, BuildMessage::Deleted);
+                for (_, deploy) in state.deploys.values().filter(|(of, _)| *of == project) {
+                    let _ = deploy.cast(DeployNews::End);
+                }
+            }
+            DispatcherMessage::Drain(reply) => {
                 state.draining = true;
                 for build in state.builds.values() {
                     let _ = build.cast(BuildMessage::Drain);
                 }
-                for deploy in state.deploys.values() {
+                for (_, deploy) in state.deploys.values() {
                     let _ = deploy.cast(DeployNews::End);
                 }
+                let _ = reply.send(());
             }
             DispatcherMessage::Running(reply) => {
                 let builds = state.builds.keys().cloned().collect();
@@ -128,10 +136,10 @@ impl Actor for Dispatcher {
 }
 
 impl DispatcherState {
-    async fn job(&mut self, myself: &ActorCell, ticket: Ticket) -> Result<(), ActorProcessingErr> {
+    async fn job(&mut self, myself: &ActorCell, ticket: Ticket) {
         if self.draining {
             self.env.tasks.spawn(ticket.release(Duration::ZERO, true));
-            return Ok(());
+            return;
         }
         match ticket.receipt().queue {
             QueueName::Build => match BuildBody::parse(ticket.body()) {
@@ -143,55 +151,51 @@ impl DispatcherState {
                 Err(error) => self.poison(ticket, error.to_string()),
             },
             QueueName::BuildDead | QueueName::DeployDead => {
-                self.poison(ticket, "dead letters are not worked on".to_owned())
+                self.poison(ticket, "dead letters are not worked on".to_owned());
             }
         }
     }
 
-    async fn build(
-        &mut self,
-        myself: &ActorCell,
-        ticket: Ticket,
-        message: BuildBody,
-    ) -> Result<(), ActorProcessingErr> {
+    async fn build(&mut self, myself: &ActorCell, ticket: Ticket, message: BuildBody) {
         let project = message.project_id;
         if self.builds.contains_key(&project) {
             // Delivered twice, or restarted while the stopped build still ends.
             self.env.tasks.spawn(ticket.release(BUSY, true));
-            return Ok(());
+            return;
         }
         let env = Arc::clone(&self.env);
         let arguments = BuildArguments { env, ticket, task_id: message.task_id, project_id: project.clone() };
-        let (build, _) = BuildActor::spawn_linked(None, BuildActor, arguments, myself.clone()).await?;
-        self.children.insert(build.get_id(), Child::Build(project.clone()));
-        self.builds.insert(project, build);
-        figures::running(self.builds.len(), self.deploys.len());
-        Ok(())
+        match BuildActor::spawn_linked(None, BuildActor, arguments, myself.clone()).await {
+            Ok((build, _)) => {
+                self.children.insert(build.get_id(), Child::Build(project.clone()));
+                self.builds.insert(project, build);
+                figures::running(self.builds.len(), self.deploys.len());
+            }
+            // Its ticket has handed the message back. All the other builds go on.
+            Err(error) => tracing::error!(%project, %error, "a build actor did not start"),
+        }
     }
 
-    async fn deploy(
-        &mut self,
-        myself: &ActorCell,
-        ticket: Ticket,
-        message: DeployMessage,
-    ) -> Result<(), ActorProcessingErr> {
-        let agent = message.agent_id.clone();
+    async fn deploy(&mut self, myself: &ActorCell, ticket: Ticket, message: DeployMessage) {
+        let (agent, project) = (message.agent_id.clone(), message.project_id.clone());
         if self.deploys.contains_key(&agent) {
             self.env.tasks.spawn(ticket.release(BUSY, true));
-            return Ok(());
+            return;
         }
         let arguments = DeployArguments { env: Arc::clone(&self.env), ticket, message };
-        let (deploy, _) = DeployActor::spawn_linked(None, DeployActor, arguments, myself.clone()).await?;
-        self.children.insert(deploy.get_id(), Child::Deploy(agent.clone()));
-        self.deploys.insert(agent, deploy);
-        figures::running(self.builds.len(), self.deploys.len());
-        Ok(())
+        match DeployActor::spawn_linked(None, DeployActor, arguments, myself.clone()).await {
+            Ok((deploy, _)) => {
+                self.children.insert(deploy.get_id(), Child::Deploy(agent.clone()));
+                self.deploys.insert(agent, (project, deploy));
+                figures::running(self.builds.len(), self.deploys.len());
+            }
+            Err(error) => tracing::error!(%agent, %error, "a deploy actor did not start"),
+        }
     }
 
-    fn poison(&self, ticket: Ticket, reason: String) -> Result<(), ActorProcessingErr> {
+    fn poison(&self, ticket: Ticket, reason: String) {
         tracing::warn!(reason, "a message cannot be read and goes to the dead letters");
         self.env.tasks.spawn(async move { ticket.dead_letter(&reason).await });
-        Ok(())
     }
 
     fn tell(&self, project: &ProjectId, message: BuildMessage) {

@@ -99,8 +99,8 @@ impl Journal {
                 (EventType::Stage, json!({"status": "running", "stage_progress": percent, "message": message}))
             }
             Event::Tokens { input, output } => {
-                self.figures.input_tokens += input;
-                self.figures.output_tokens += output;
+                self.figures.input_tokens = self.figures.input_tokens.saturating_add(input);
+                self.figures.output_tokens = self.figures.output_tokens.saturating_add(output);
                 let (total_in, total_out) = (self.figures.input_tokens, self.figures.output_tokens);
                 (EventType::Stage, json!({"status": "running", "input_tokens": total_in, "output_tokens": total_out}))
             }

@@ -14,7 +14,7 @@ use std::{
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
-use super::environment::Environment;
+use super::{environment::Environment, supervise::Finally};
 use crate::{
     domain::{control::ControlStatus, task::Lease, time::Timestamp},
     queue::Receipt,
@@ -137,8 +137,8 @@ impl Actor for LeaseKeeper {
                 state.renewing = true;
                 let env = Arc::clone(&state.env);
                 tokio::spawn(async move {
+                    let _renewed = Finally::new(move || drop(myself.cast(LeaseMessage::Renewed)));
                     renew(&env).await;
-                    let _ = myself.cast(LeaseMessage::Renewed);
                 });
             }
             LeaseMessage::Beat => tracing::warn!("the store is slow: a heartbeat is skipped, the last one still runs"),

@@ -1,15 +1,21 @@
 //! Receives messages of one queue, never more than there are permits for.
 //!
 //! Role: owns N permits; receives only while it holds a free one; a message carries its permit to its
-//! end. Messages in: `LoopEnded` (own task), `Free`. Messages out: `DispatcherMessage::Job`. Supervised by
+//! end. Messages in: `LoopEnded` (own task). Messages out: `DispatcherMessage::Job`. Supervised by
 //! `root`.
 
 use std::{sync::Arc, time::Duration};
 
-use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::{sync::Semaphore, task::JoinHandle};
 
-use super::{dispatcher::DispatcherMessage, environment::Environment, figures, supervise::backoff, ticket::Ticket};
+use super::{
+    dispatcher::DispatcherMessage,
+    environment::Environment,
+    figures,
+    supervise::{Finally, backoff},
+    ticket::Ticket,
+};
 use crate::queue::QueueName;
 
 /// Longest wait of one receive.
@@ -24,8 +30,6 @@ pub struct Poller;
 pub enum PollerMessage {
     /// The receiving task ended, which it does only when the daemon stops or by a fault.
     LoopEnded,
-    /// How many permits are free.
-    Free(RpcReplyPort<usize>),
 }
 
 /// What a [`Poller`] is started with.
@@ -45,7 +49,6 @@ pub struct PollerArguments {
 /// State of a [`Poller`].
 pub struct PollerState {
     env: Arc<Environment>,
-    permits: Arc<Semaphore>,
     task: JoinHandle<()>,
 }
 
@@ -65,12 +68,12 @@ impl Actor for Poller {
         myself: ActorRef<Self::Msg>,
         arguments: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
-        let (env, permits) = (Arc::clone(&arguments.env), Arc::clone(&arguments.permits));
+        let env = Arc::clone(&arguments.env);
         let task = tokio::spawn(async move {
-            let _ended = CastOnDrop(myself);
+            let _ended = Finally::new(move || drop(myself.cast(PollerMessage::LoopEnded)));
             receive(arguments).await;
         });
-        Ok(PollerState { env, permits, task })
+        Ok(PollerState { env, task })
     }
 
     async fn handle(
@@ -82,20 +85,8 @@ impl Actor for Poller {
         match message {
             PollerMessage::LoopEnded if state.env.draining.is_cancelled() => myself.stop(None),
             PollerMessage::LoopEnded => return Err("the receiving task ended".into()),
-            PollerMessage::Free(reply) => {
-                let _ = reply.send(state.permits.available_permits());
-            }
         }
         Ok(())
-    }
-}
-
-/// Tells the actor that its task is over, also when it panicked.
-struct CastOnDrop(ActorRef<PollerMessage>);
-
-impl Drop for CastOnDrop {
-    fn drop(&mut self) {
-        let _ = self.0.cast(PollerMessage::LoopEnded);
     }
 }
 

@@ -7,7 +7,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
-use super::{environment::Environment, figures};
+use super::{environment::Environment, figures, supervise::Finally};
 use crate::{
     domain::{
         failure::{ErrorInfo, FailureKind},
@@ -72,10 +72,10 @@ impl Actor for Reconciler {
                 state.round = state.round.wrapping_add(1);
                 let env = Arc::clone(&state.env);
                 tokio::spawn(async move {
+                    let _done = Finally::new(move || drop(myself.cast(ReconcilerMessage::Done)));
                     if let Err(error) = round(&env, clean).await {
                         tracing::warn!(%error, "the reconciler could not look everywhere; it tries again");
                     }
-                    let _ = myself.cast(ReconcilerMessage::Done);
                 });
             }
             ReconcilerMessage::Done => state.looking = false,
@@ -87,8 +87,12 @@ impl Actor for Reconciler {
 async fn round(env: &Environment, clean: bool) -> Result<(), StoreError> {
     for task in env.store.stranded_tasks(Timestamp::now(), LIMIT).await? {
         tracing::warn!(task_id = %task.task_id, project_id = %task.project_id, status = %task.status, "a task was left behind; it is queued again");
-        env.store.requeue_task(&task.task_id).await?;
-        figures::reconciled("stranded_task");
+        match env.store.requeue_task(&task.task_id).await {
+            Ok(()) => figures::reconciled("stranded_task"),
+            Err(error) if error.retryable() => return Err(error),
+            // Deleted since.
+            Err(error) => tracing::warn!(task_id = %task.task_id, %error, "a task could not be queued again"),
+        }
     }
     for queue in [QueueName::BuildDead, QueueName::DeployDead] {
         for letter in env.queue.unsettled_dead_letters(queue, LIMIT).await? {
@@ -100,7 +104,13 @@ async fn round(env: &Environment, clean: bool) -> Result<(), StoreError> {
                     details: None,
                     attempt: 0,
                 };
-                env.store.fail_task(&task, reason).await?;
+                match env.store.fail_task(&task, reason).await {
+                    Ok(()) => {}
+                    // Away: the letter waits. Any other refusal is there the next time too, and a letter of
+                    // which nobody can be told must not keep the round from all that comes after it.
+                    Err(error) if error.retryable() => return Err(error),
+                    Err(error) => tracing::warn!(task_id = %task, %error, "no task can be told of a dead letter"),
+                }
             }
             tracing::warn!(%queue, reason = letter.reason, "a message became a dead letter");
             env.queue.settle_dead_letter(&letter.id).await?;

@@ -142,10 +142,14 @@ impl Actor for Root {
             }
             RootMessage::Drain => {
                 state.draining = true;
-                if let Some(dispatcher) = &state.dispatcher {
-                    let _ = dispatcher.cast(DispatcherMessage::Drain);
-                }
-                myself.cast(RootMessage::Drained(state.env.leases.len()))?;
+                let (env, dispatcher) = (Arc::clone(&state.env), state.dispatcher.clone());
+                tokio::spawn(async move {
+                    // Messages that it has not looked at yet hold no lease: they are counted only after this.
+                    if let Some(dispatcher) = dispatcher {
+                        let _ = call_t!(dispatcher, DispatcherMessage::Drain, 1_000);
+                    }
+                    let _ = myself.cast(RootMessage::Drained(env.leases.len()));
+                });
             }
             RootMessage::Drained(0) => myself.stop(None),
             RootMessage::Drained(_) => {

@@ -1,4 +1,5 @@
-//! When and how often a child is restarted: exponential backoff with jitter inside a budget.
+//! When and how often a child is restarted: exponential backoff with jitter inside a budget. And that the
+//! end of an actor's own task is always heard of.
 
 use std::{
     collections::VecDeque,
@@ -60,6 +61,26 @@ impl Restarts {
 pub fn backoff(base: Duration, retry: u32, jitter: f64) -> Duration {
     let factor = 2u32.saturating_pow(retry.saturating_sub(1).min(16));
     base.saturating_mul(factor).min(Duration::from_secs(600)).mul_f64(1.0 + 0.3 * jitter.clamp(0.0, 1.0))
+}
+
+/// Does something at the end of its scope, also by a panic or an abort: an actor that waits for the word
+/// of its own task must not wait for ever.
+pub struct Finally<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Finally<F> {
+    /// See the type.
+    #[must_use]
+    pub const fn new(end: F) -> Self {
+        Self(Some(end))
+    }
+}
+
+impl<F: FnOnce()> Drop for Finally<F> {
+    fn drop(&mut self) {
+        if let Some(end) = self.0.take() {
+            end();
+        }
+    }
 }
 
 #[cfg(test)]

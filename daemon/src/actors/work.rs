@@ -43,6 +43,8 @@ pub struct Work {
     retries: Vec<u32>,
     outputs: HashMap<usize, Value>,
     aggregated: AggregatedMetrics,
+    /// What earlier owners and earlier builds have used up of the limit.
+    used: Duration,
     manifest: Option<AgentManifest>,
     failure: Option<ErrorInfo>,
     ended: Vec<StageEnd>,
@@ -81,6 +83,7 @@ impl Work {
         let statuses = rows.iter().map(|row| row.status).collect();
         let attempts = rows.iter().map(|row| row.attempt).collect();
         let retries = vec![0; rows.len()];
+        let used = time_used(rows.iter().filter(|row| row.status.is_satisfied()));
         let (failure, ended) = (None, Vec::new());
         Some(Self {
             lease,
@@ -91,6 +94,7 @@ impl Work {
             retries,
             outputs,
             aggregated,
+            used,
             manifest,
             failure,
             ended,
@@ -110,8 +114,7 @@ impl Work {
 
     /// Time left of the whole build's limit.
     pub fn time_left(&self) -> Duration {
-        let used = Duration::try_from_secs_f64(self.aggregated.total_execution_time).unwrap_or_default();
-        self.workflow.spec().total_timeout.saturating_sub(used)
+        self.workflow.spec().total_timeout.saturating_sub(self.used)
     }
 
     /// The request of the stage's current attempt.
@@ -291,6 +294,19 @@ pub fn deployment_target(deployment: Option<&Value>) -> Option<&str> {
     }
 }
 
+/// The time in which at least one of the stages ran: what ran side by side counts once, pauses do not.
+fn time_used<'a, 'b: 'a>(stages: impl Iterator<Item = &'a &'b Stage>) -> Duration {
+    let mut spans: Vec<_> = stages.filter_map(|stage| Some((stage.started_at?, stage.completed_at?))).collect();
+    spans.sort_unstable();
+    let mut used = Duration::ZERO;
+    let mut counted = None;
+    for (begin, end) in spans {
+        used += end.since(counted.map_or(begin, |counted| begin.max(counted)));
+        counted = counted.max(Some(end));
+    }
+    used
+}
+
 fn manifest_in(output: &Value) -> Option<AgentManifest> {
     serde_json::from_value(output.get(MANIFEST_KEY)?.clone()).ok()
 }
@@ -302,5 +318,36 @@ fn figures_of(stage: &Stage) -> StageFigures {
         tool_calls: stage.tool_calls.unwrap_or(0),
         duration_seconds: stage.duration_seconds.unwrap_or(0.0),
         cost_usd: stage.metrics.as_ref().and_then(|m| m.get("cost_usd")?.as_f64()).unwrap_or(0.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{ids::ProjectId, time::Timestamp};
+
+    fn ran(from: u64, to: u64) -> Stage {
+        let spec = StageSpec {
+            name: "a".into(),
+            display_name: String::new(),
+            display_name_en: String::new(),
+            handler: "a/b".into(),
+            prerequisites: Vec::new(),
+            optional: false,
+            timeout: Duration::ZERO,
+            max_retries: 0,
+            aliases: Vec::new(),
+            options: Value::Null,
+        };
+        let at = |secs| Some(Timestamp::from_micros(0).plus(Duration::from_secs(secs)));
+        let stage = Stage::pending(ProjectId::generate(), &spec, 1);
+        Stage { started_at: at(from), completed_at: at(to), ..stage }
+    }
+
+    #[test]
+    fn stages_side_by_side_use_the_time_once_and_pauses_use_none() {
+        let stages = [ran(0, 10), ran(2, 8), ran(5, 12), ran(100, 101)];
+        let rows: Vec<&Stage> = stages.iter().collect();
+        assert_eq!(time_used(rows.iter()), Duration::from_secs(13));
     }
 }

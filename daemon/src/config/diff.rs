@@ -24,6 +24,16 @@ pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
     changes
 }
 
+/// What is in force after a reload: the new values of the keys that a reload applies, the old ones of all
+/// others. Half the daemon read those at its start; the rest of it must not see other ones.
+#[must_use]
+pub fn applicable(old: &Config, new: Config) -> Config {
+    let Config { workflows, deploy, pricing, log, plugins, .. } = new;
+    let mut merged = Config { workflows, deploy, pricing, plugins, ..old.clone() };
+    merged.log.filter = log.filter;
+    merged
+}
+
 fn compare(old: Option<&toml::Value>, new: Option<&toml::Value>, path: &str, changes: &mut Vec<Change>) {
     if old == new {
         return;

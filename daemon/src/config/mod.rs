@@ -29,7 +29,7 @@ mod units;
 mod validate;
 mod workflow;
 
-pub use diff::{Change, diff};
+pub use diff::{Change, applicable, diff};
 pub use environment::{Environment, variable_names};
 pub use handlers::{HandlerUse, KnownHandler, known_handlers, unknown_handlers};
 pub use load::{Inputs, Loaded, SYSTEM_FILE, load};

@@ -152,6 +152,10 @@ fn a_change_that_needs_a_restart_is_told() {
         change("server.max_connections", true),
     ];
     assert_eq!(diff(&old, &new), wanted);
+    // Of these only the first three come into force, and the others are told again at the next reload.
+    let now = applicable(&old, new.clone());
+    assert!(diff(&old, &now).iter().all(|change| !change.needs_restart));
+    assert!(diff(&now, &new).iter().all(|change| change.needs_restart));
     assert!(diff(&old, &old).is_empty());
 }
 

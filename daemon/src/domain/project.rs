@@ -80,12 +80,13 @@ pub struct AggregatedMetrics {
 impl AggregatedMetrics {
     /// Adds a finished stage.
     pub fn add(&mut self, stage: &StageFigures) {
-        self.total_input_tokens += stage.input_tokens;
-        self.total_output_tokens += stage.output_tokens;
-        self.total_tokens = self.total_input_tokens + self.total_output_tokens;
+        // Plugins report these: a nonsense number must not stop the daemon.
+        self.total_input_tokens = self.total_input_tokens.saturating_add(stage.input_tokens);
+        self.total_output_tokens = self.total_output_tokens.saturating_add(stage.output_tokens);
+        self.total_tokens = self.total_input_tokens.saturating_add(self.total_output_tokens);
         self.total_cost += stage.cost_usd;
         self.total_execution_time += stage.duration_seconds;
-        self.total_tool_calls += stage.tool_calls;
+        self.total_tool_calls = self.total_tool_calls.saturating_add(stage.tool_calls);
     }
 }
 

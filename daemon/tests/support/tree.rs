@@ -2,8 +2,9 @@
 
 use std::{
     collections::HashMap,
+    path::PathBuf,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -34,7 +35,10 @@ use nexus_daemon::{
 use nexus_plugin_api::payload::{Event, HandlerKind, Operation, StageRequest};
 use ractor::{Actor, ActorRef};
 use serde_json::{Value, json};
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::eventually;
@@ -45,8 +49,14 @@ pub enum Script {
     Output(Value),
     /// Fails at once.
     Fail(FailureKind),
+    /// Fails, but only after a while.
+    FailLate(FailureKind, Duration),
+    /// Succeeds with an agent.
+    Agent,
     /// Goes on until it is cancelled.
     Hang,
+    /// Goes on until it is cancelled, and then succeeds all the same.
+    FinishWhenCancelled,
     /// Goes on until it is cancelled, and not even then ends.
     Deaf,
     /// The daemon's own code panics.
@@ -62,6 +72,30 @@ pub struct Stages {
     pub begun: Mutex<Vec<(String, u32)>>,
     /// Attempts that run now, and the most at once.
     pub running: Mutex<(usize, usize)>,
+    /// Deployments begun and undone, in order.
+    pub deployments: Mutex<Vec<&'static str>>,
+    /// Each permit lets one deployment come to its end.
+    pub deployed: Semaphore,
+}
+
+/// A deployment that comes to its end when the test says so.
+struct Deployment(&'static str, Arc<Stages>);
+
+#[async_trait]
+impl Job for Deployment {
+    async fn next_event(&mut self) -> Option<Event> {
+        self.1.deployments.lock().unwrap().push(self.0);
+        if self.0 == "deploy" {
+            self.1.deployed.acquire().await.unwrap().forget();
+        }
+        None
+    }
+
+    fn cancel(&self) {}
+
+    async fn outcome(self: Box<Self>) -> Result<Value, Failure> {
+        Ok(json!({"endpoint": "here", "details": {"agentcore_runtime_arn": "arn:test"}}))
+    }
 }
 
 struct Player(Arc<Stages>);
@@ -69,8 +103,13 @@ struct Player(Arc<Stages>);
 #[async_trait]
 impl Executor for Player {
     async fn start(&self, _: &str, _: HandlerKind, operation: Operation) -> Result<Box<dyn Job>, Failure> {
-        let Operation::Run(request) = operation else { panic!("stages only") };
         let stages = &self.0;
+        let request = match operation {
+            Operation::Run(request) => request,
+            Operation::Deploy(_) => return Ok(Box::new(Deployment("deploy", Arc::clone(stages)))),
+            Operation::Undeploy(_) => return Ok(Box::new(Deployment("undeploy", Arc::clone(stages)))),
+            _ => panic!("nothing else is scripted"),
+        };
         stages.begun.lock().unwrap().push((request.stage.clone(), request.attempt));
         {
             let mut running = stages.running.lock().unwrap();
@@ -100,8 +139,9 @@ impl Job for Scripted {
         match self.script {
             // A moment, so that stages side by side are seen together.
             Script::Output(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-            Script::Fail(_) => {}
-            Script::Hang => {
+            Script::Fail(_) | Script::Agent => {}
+            Script::FailLate(_, after) => tokio::time::sleep(after).await,
+            Script::Hang | Script::FinishWhenCancelled => {
                 let _ = self.cancel.subscribe().wait_for(|c| *c).await;
             }
             Script::Deaf => std::future::pending().await,
@@ -117,7 +157,11 @@ impl Job for Scripted {
     async fn outcome(self: Box<Self>) -> Result<Value, Failure> {
         match &self.script {
             Script::Output(output) => Ok(json!({"output": output})),
-            Script::Fail(kind) => Err(Failure::new(*kind, "as the script says")),
+            Script::FinishWhenCancelled => Ok(json!({"output": {}})),
+            Script::Agent => Ok(json!({"output": {}, "agent": {
+                "agent_name": "a", "description": "", "category": "", "version": "1", "agent_dir": "agent",
+            }})),
+            Script::Fail(kind) | Script::FailLate(kind, _) => Err(Failure::new(*kind, "as the script says")),
             _ => Err(Failure::new(FailureKind::Cancelled, "cancelled")),
         }
     }
@@ -131,7 +175,7 @@ pub struct Tree {
     pub root: ActorRef<RootMessage>,
     pub ended: JoinHandle<()>,
     workflow: Arc<Workflow>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Tree {
@@ -150,7 +194,8 @@ impl Tree {
         workflows.insert(Workflow::build(workflow).unwrap());
         let workflow = Arc::clone(workflows.get(&name).unwrap());
         let (begun, running) = (Mutex::default(), Mutex::default());
-        let stages = Arc::new(Stages { play: Box::new(play), begun, running });
+        let (deployments, deployed) = (Mutex::default(), Semaphore::new(0));
+        let stages = Arc::new(Stages { play: Box::new(play), begun, running, deployments, deployed });
         let queue: Arc<dyn Queue> = queue;
         let shared = Shared {
             store,
@@ -160,7 +205,25 @@ impl Tree {
         };
         let env = Arc::new(Environment::new(shared, &config, &workflows));
         let (root, ended) = Root::spawn(None, Root, Arc::clone(&env)).await.unwrap();
-        Self { env, queue, stages, root, ended, workflow, _folder: folder }
+        Self { env, queue, stages, root, ended, workflow, folder }
+    }
+
+    /// The store's file, for a test that does harm to it.
+    pub fn database(&self) -> PathBuf {
+        let mut config = Config::default();
+        config.data.dir = self.folder.path().to_owned();
+        config.data.database()
+    }
+
+    /// Ends the tree as the daemon's end does; answers how long that took.
+    pub async fn drain(self) -> Duration {
+        let begun = Instant::now();
+        self.env.draining.cancel();
+        self.root.cast(RootMessage::Drain).unwrap();
+        self.ended.await.unwrap();
+        self.env.tasks.close();
+        self.env.tasks.wait().await;
+        begun.elapsed()
     }
 
     /// Writes a project of the workflow.

@@ -5,10 +5,15 @@ use std::{sync::Arc, time::Duration};
 use ractor::ActorRef;
 
 use super::{Abandon, BuildMessage, BuildState};
-use crate::actors::{attempt::Interrupt, stage::StageMessage};
+use crate::{
+    actors::{attempt::Interrupt, stage::StageMessage},
+    store::StoreErrorKind,
+};
 
 /// How long stages may go on when the daemon stops, before they are cancelled.
 const DRAIN_GRACE: Duration = Duration::from_secs(3);
+/// Pause before a message comes again whose build met an error that was not its stages'.
+const AFTER_FAULT: Duration = Duration::from_secs(2);
 
 impl BuildState {
     /// The user ended the build, or another owns it: stages are cancelled, nothing is stored any more.
@@ -19,12 +24,11 @@ impl BuildState {
         self.end_if_idle(myself);
     }
 
+    /// The daemon stops. The clock runs for a build that is ending already, too: its stages may be deaf.
     pub(super) fn drain(&mut self, myself: &ActorRef<BuildMessage>) {
-        if self.ending.is_none() {
-            self.ending = Some(Interrupt::HandBack);
-            myself.send_after(DRAIN_GRACE, || BuildMessage::DrainOver);
-            self.end_if_idle(myself);
-        }
+        self.ending.get_or_insert(Interrupt::HandBack);
+        self.after(myself, DRAIN_GRACE, || BuildMessage::DrainOver);
+        self.end_if_idle(myself);
     }
 
     pub(super) fn interrupt(&self, reason: Interrupt) {
@@ -35,18 +39,30 @@ impl BuildState {
 
     /// Ends the actor when it is to end and nothing is under way.
     pub(super) fn end_if_idle(&mut self, myself: &ActorRef<BuildMessage>) {
-        if !self.running.is_empty() || self.step.is_some() || self.work.is_none() {
-            return;
+        let idle = self.running.is_empty() && self.step.is_none() && self.work.is_some();
+        if idle && (self.ending.is_some() || self.env.draining.is_cancelled()) {
+            self.end_now(myself);
         }
-        match self.ending {
-            Some(Interrupt::Cancelled) if self.abandoned == Some(Abandon::Lost) => {
-                self.give_back(myself, Duration::ZERO, true);
-            }
-            Some(Interrupt::Cancelled) => self.settle(myself),
-            Some(Interrupt::HandBack) => self.hand_back(myself),
-            _ if self.env.draining.is_cancelled() => self.hand_back(myself),
-            _ => {}
+    }
+
+    /// Ends the actor, whatever is under way.
+    pub(super) fn end_now(&mut self, myself: &ActorRef<BuildMessage>) {
+        match (self.ending, self.abandoned) {
+            (Some(Interrupt::Cancelled), Some(Abandon::Lost)) => self.give_back(myself, Duration::ZERO, true),
+            (Some(Interrupt::Cancelled), _) => self.settle(myself),
+            _ => self.hand_back(myself),
         }
+    }
+
+    /// The store refused a write of ours, or is away for long. Whatever it holds is the truth, so the build
+    /// goes on from there with the next receive. That counts: what is refused each time must end among the
+    /// dead letters, where the project is told, and not run its stages for ever. The lease stays ours until
+    /// then, since giving it back would forgive the receive.
+    pub(super) fn fault(&mut self, myself: &ActorRef<BuildMessage>) {
+        if self.ending.is_some() || self.env.draining.is_cancelled() {
+            return self.end_now(myself);
+        }
+        self.give_back(myself, AFTER_FAULT, false);
     }
 
     /// Gives lease and message back at once, so that another daemon, or this one after its restart, goes on.
@@ -61,6 +77,8 @@ impl BuildState {
         self.env.tasks.spawn(async move {
             match env.store.release_lease(&lease, Some(ticket.receipt())).await {
                 Ok(()) => ticket.release(Duration::ZERO, true).await,
+                // It was taken or withdrawn meanwhile.
+                Err(error) if error.kind() == StoreErrorKind::Fenced => ticket.release(Duration::ZERO, true).await,
                 Err(error) => {
                     tracing::warn!(%error, "a lease could not be given back; it ends by itself");
                     ticket.release(Duration::from_secs(1), true).await;

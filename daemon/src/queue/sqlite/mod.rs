@@ -12,13 +12,14 @@ pub(crate) use ops::expire;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use tokio::sync::oneshot;
 
 use super::{DeadLetter, Delivery, Queue, QueueDepth, QueueName, Receipt};
 use crate::{
     domain::time::Timestamp,
     store::{
         StoreError,
-        sqlite::{Inner, writer::Mode},
+        sqlite::{Inner, error::closed, tx::Tx, writer::Mode},
     },
 };
 
@@ -32,6 +33,29 @@ pub struct SqliteQueue {
 impl SqliteQueue {
     pub(crate) fn new(inner: Arc<Inner>) -> Self {
         Self { inner }
+    }
+
+    /// Takes messages. A caller that went away meanwhile (its actor was stopped) cannot answer for them any
+    /// more, so they are put back instead of being hidden from everybody until they time out.
+    async fn take(
+        &self,
+        queue: QueueName,
+        max: usize,
+        visibility: Duration,
+    ) -> Result<(Vec<Delivery>, Option<Timestamp>)> {
+        let (answer, answered) = oneshot::channel();
+        let inner = Arc::clone(&self.inner);
+        tokio::spawn(async move {
+            let taken = inner.writer.call(Mode::Loose, move |tx| ops::receive(tx, queue, max, visibility)).await;
+            let Err(Ok((found, _))) = answer.send(taken) else { return };
+            for Delivery { receipt, .. } in found {
+                let put_back = move |tx: &mut Tx<'_>| ops::release(tx, &receipt, Duration::ZERO, true);
+                // An error means that the store is closing; the next start shows them.
+                let _ = inner.writer.call(Mode::Loose, put_back).await;
+            }
+            inner.arrivals.bell(queue).notify_waiters();
+        });
+        answered.await.unwrap_or_else(|_| Err(closed()))
     }
 
     fn visibility(&self, queue: QueueName) -> Duration {
@@ -56,8 +80,7 @@ impl Queue for SqliteQueue {
             let bell = self.inner.arrivals.bell(queue).notified();
             tokio::pin!(bell);
             bell.as_mut().enable();
-            let act = move |tx: &mut crate::store::sqlite::tx::Tx<'_>| ops::receive(tx, queue, max, visibility);
-            let (found, next) = self.inner.writer.call(Mode::Loose, act).await?;
+            let (found, next) = self.take(queue, max, visibility).await?;
             if !found.is_empty() || max == 0 {
                 // Others that wait must learn when these come again.
                 self.inner.arrivals.bell(queue).notify_waiters();

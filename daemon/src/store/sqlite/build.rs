@@ -9,7 +9,7 @@ use super::{
     projects::{self, Fence},
     rows,
     stages::{self, Brief},
-    state::Effect,
+    state::{Effect, Live},
     tasks,
     tx::Tx,
 };
@@ -130,9 +130,15 @@ fn check(briefs: &mut [Brief], step: &BuildStep) -> Result<()> {
 
 /// `Store::advance_build`.
 pub(crate) fn advance(tx: &mut Tx<'_>, lease: &Lease, step: &BuildStep) -> Result<BuildProgress> {
-    let fence = admit(tx, lease)?;
     let id = &lease.project_id;
-    let mut briefs = stages::briefs(tx.conn(), fence.key)?;
+    let (mut fence, mut briefs) = match tx.state.take_live(id) {
+        Some(live) if live.fence.admits(lease) => (live.fence, live.stages),
+        _ => {
+            let fence = admit(tx, lease)?;
+            let briefs = stages::briefs(tx.conn(), fence.key)?;
+            (fence, briefs)
+        }
+    };
     check(&mut briefs, step)?;
     let mut events: Vec<NewEvent> = Vec::with_capacity(step.events.len() + step.ended.len() + step.begin.len() + 2);
     events.extend(step.events.iter().cloned());
@@ -160,23 +166,22 @@ pub(crate) fn advance(tx: &mut Tx<'_>, lease: &Lease, step: &BuildStep) -> Resul
         (None, Some(_)) if step.still_running == 0 => Some(ProjectEvent::PauseReached),
         _ => None,
     };
-    let (mut update, aggregated) = (
-        ProjectUpdate {
-            key: fence.key,
-            state: fence.state,
-            progress: step.progress,
-            current,
-            aggregated: None,
-            error: None,
-        },
-        Some(&step.aggregated),
-    );
-    update.aggregated = aggregated;
+    let mut update = ProjectUpdate {
+        key: fence.key,
+        state: fence.state,
+        progress: step.progress,
+        current,
+        aggregated: Some(&step.aggregated),
+        error: None,
+    };
     let Some(how) = at_rest else {
         update.write_on_the_way(tx)?;
         events.push(projects::event(tx.now(), fence.state, step.progress, current));
         tx.emit(id, events)?;
         let ProjectState { status, control } = fence.state;
+        fence.current_stage = current.map(str::to_owned);
+        fence.progress = step.progress;
+        tx.state.set_live(id, Live { fence, stages: briefs });
         return Ok(BuildProgress { begun, status, control, message_deleted: false });
     };
     update.state = transition::project(fence.state, how).map_err(|e| illegal(&e))?.0;

@@ -7,7 +7,9 @@ use super::{
     build::{self, ProjectUpdate},
     error::illegal,
     projects::{self, Fence},
-    rows, stages, tasks,
+    rows, stages,
+    state::Live,
+    tasks,
     tx::Tx,
 };
 use crate::{
@@ -105,6 +107,9 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild, workflows: &Workflows) 
     ])?;
     events.insert(0, projects::event(tx.now(), state, fence.progress, current.as_deref()));
     tx.emit(id, events)?;
+    let worker = Some(claim.worker_id.clone());
+    let held = Fence { state, worker, epoch, current_stage: current, ..fence };
+    tx.state.set_live(id, Live { fence: held, stages: briefs });
     let Some((project, key)) = projects::read_keyed(tx.conn(), id)? else {
         return Ok(Claim::Obsolete("the project does not exist"));
     };

@@ -47,8 +47,15 @@ pub(crate) fn project(tx: &mut Tx<'_>, id: &ProjectId, with_agents: bool) -> Res
         if with_agents {
             deleted.agents.extend(self::agent(tx, &agent)?.map(|gone| gone.agent));
         } else {
-            tx.sql("UPDATE nexus_agents SET project_id = NULL, updated_at = ?2 WHERE agent_id = ?1")?
-                .execute(params![agent.as_str(), tx.now_text()])?;
+            // Its deploy task went above, so nobody would end a deployment that is under way.
+            tx.sql(
+                "UPDATE nexus_agents SET project_id = NULL, updated_at = ?2,
+                     error_message = CASE WHEN status IN ('building', 'deploying')
+                         THEN 'its project was deleted before it was deployed' ELSE error_message END,
+                     status = CASE WHEN status IN ('building', 'deploying') THEN 'error' ELSE status END
+                 WHERE agent_id = ?1",
+            )?
+            .execute(params![agent.as_str(), tx.now_text()])?;
         }
     }
     Ok(Some(deleted))

@@ -74,7 +74,9 @@ pub(crate) fn finish(tx: &mut Tx<'_>, lease: &Lease, end: &DeployEnd) -> Result<
         Ok(details) => {
             let mut agent = agent;
             agent.status = transition::agent(agent.status, AgentEvent::Run).map_err(|e| illegal(&e))?;
-            let text = |name: &str| details.get(name).and_then(serde_json::Value::as_str);
+            // The plugin's own part of its result.
+            let own = |name: &str| details.get("details").and_then(|own| own.get(name));
+            let text = |name: &str| own(name).and_then(serde_json::Value::as_str);
             tx.sql(
                 "UPDATE nexus_agents SET status = ?2, deployed_at = ?3, updated_at = ?3, error_message = NULL,
                      deployment_details = ?4,
@@ -92,7 +94,7 @@ pub(crate) fn finish(tx: &mut Tx<'_>, lease: &Lease, end: &DeployEnd) -> Result<
                 text("agentcore_runtime_arn"),
                 text("agentcore_runtime_alias"),
                 text("agentcore_region"),
-                rows::to_json_opt(details.get("agentcore_config"))?,
+                rows::to_json_opt(own("agentcore_config"))?,
             ])?;
             agents::tell(tx, &agent, None)?;
             tasks::finish(tx, &lease.task_id, &task, TaskEvent::Complete, None, None)?;

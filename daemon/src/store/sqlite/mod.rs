@@ -10,7 +10,7 @@ mod claim;
 mod control;
 mod delete;
 mod deploy;
-mod error;
+pub(crate) mod error;
 mod events;
 mod facade;
 mod housekeeping;

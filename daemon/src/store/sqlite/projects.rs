@@ -57,8 +57,9 @@ fn fence_row(row: &Row<'_>) -> rusqlite::Result<Fence> {
     })
 }
 
-/// State and lease of a project, by one look at its row.
+/// State and lease of a project, by one look at its row: who changes a project begins with this.
 pub(crate) fn fence(tx: &mut Tx<'_>, id: &ProjectId) -> Result<Option<Fence>> {
+    tx.state.take_live(id);
     let Some(Hot { key, .. }) = tx.hot(id)? else { return Ok(None) };
     let mut find = tx.sql(
         "SELECT project_key, status, control_status, task_id, lease_worker, lease_epoch, current_stage, progress

@@ -41,8 +41,7 @@ pub(crate) fn settle(conn: &mut Connection, now: Timestamp) -> Result<Mailboxes>
 }
 
 fn judge_crash(tx: &Transaction<'_>) -> Result<()> {
-    let held: i64 =
-        tx.query_row("SELECT count(*) FROM queue_messages WHERE in_flight = 1", [], |row| row.get(0))?;
+    let held: i64 = tx.query_row("SELECT count(*) FROM queue_messages WHERE in_flight = 1", [], |row| row.get(0))?;
     // 2: a stage ended since the claim.
     tx.execute(
         "UPDATE queue_messages SET in_flight = 2

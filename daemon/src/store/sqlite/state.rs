@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use super::{projects::Fence, stages::Brief};
 use crate::{
     domain::{
         ids::{ProjectId, TaskId},
@@ -22,6 +23,7 @@ pub(crate) struct State {
     /// Ends of held leases.
     pub(crate) leases: HashMap<TaskId, Timestamp>,
     hot: HashMap<ProjectId, Hot>,
+    live: HashMap<ProjectId, Live>,
     pub(crate) ulids: ulid::Generator,
     pub(crate) max_receive_count: u32,
 }
@@ -33,6 +35,15 @@ pub(crate) struct Hot {
     pub(crate) key: i64,
     /// Last number given to an event.
     pub(crate) seq: u64,
+}
+
+/// A build between two steps, as its rows are: spares the next step from reading what it wrote.
+///
+/// True by construction: only claims and steps leave one here, and every other change of a project
+/// reads its row first (`projects::fence`), which drops it, as does every rollback.
+pub(crate) struct Live {
+    pub(crate) fence: Fence,
+    pub(crate) stages: Vec<Brief>,
 }
 
 /// A change of memory that happens when the transaction is committed.
@@ -57,7 +68,14 @@ pub(crate) enum Effect {
 
 impl State {
     pub(crate) fn new(mail: Mailboxes, max_receive_count: u32) -> Self {
-        Self { mail, leases: HashMap::new(), hot: HashMap::new(), ulids: ulid::Generator::new(), max_receive_count }
+        Self {
+            mail,
+            leases: HashMap::new(),
+            hot: HashMap::new(),
+            live: HashMap::new(),
+            ulids: ulid::Generator::new(),
+            max_receive_count,
+        }
     }
 
     pub(crate) fn hot(&self, id: &ProjectId) -> Option<Hot> {
@@ -77,11 +95,24 @@ impl State {
 
     pub(crate) fn forget_hot(&mut self, id: &ProjectId) {
         self.hot.remove(id);
+        self.live.remove(id);
+    }
+
+    pub(crate) fn take_live(&mut self, id: &ProjectId) -> Option<Live> {
+        self.live.remove(id)
+    }
+
+    pub(crate) fn set_live(&mut self, id: &ProjectId, live: Live) {
+        if self.live.len() >= HOT_LIMIT {
+            self.live.clear();
+        }
+        self.live.insert(id.clone(), live);
     }
 
     /// After a rollback nothing that was learnt in the transaction holds.
     pub(crate) fn forget_all_hot(&mut self) {
         self.hot.clear();
+        self.live.clear();
     }
 
     /// Applies `effect`; answers the queue that has something to receive now.

@@ -84,7 +84,7 @@ impl<'a> Tx<'a> {
         let (low, high) = events::key_range(key);
         let mut last = self.sql("SELECT max(event_key) FROM project_events WHERE event_key BETWEEN ?1 AND ?2")?;
         let last: Option<i64> = last.query_row([low, high], |row| row.get(0))?;
-        let hot = Hot { key, seq: last.map_or(0, |last| events::seq_of(last)) };
+        let hot = Hot { key, seq: last.map_or(0, events::seq_of) };
         self.state.set_hot(id, hot);
         Ok(Some(hot))
     }
