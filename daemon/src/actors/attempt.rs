@@ -20,7 +20,7 @@ use crate::domain::{
     project::StageFigures,
     stage::{GeneratedFile, StageEnd, StageOutcome, StageProduct},
     time::Timestamp,
-    workflow::StageSpec,
+    workflow::{StageSpec, Workflow},
 };
 
 /// Longest document kept in the stage's row, in bytes; longer ones stay in their file only.
@@ -47,10 +47,16 @@ pub struct Attempt {
     pub env: Arc<Environment>,
     /// Whose stage.
     pub project_id: ProjectId,
-    /// Which stage.
-    pub spec: Arc<StageSpec>,
-    /// Handed to the plugin.
-    pub request: StageRequest,
+    /// Its workflow.
+    pub workflow: Arc<Workflow>,
+    /// Which stage of it.
+    pub index: usize,
+    /// Number of the attempt, from 1.
+    pub number: u32,
+    /// The project's folder.
+    pub workspace: PathBuf,
+    /// Handed to the plugin, and with it gone from here: thousands of attempts may wait for theirs.
+    pub request: Option<Box<StageRequest>>,
     /// When it is to end early.
     pub interrupt: watch::Receiver<Interrupt>,
 }
@@ -90,7 +96,7 @@ impl Attempt {
     /// grace period; until then, and for the limit of the whole build, an interrupt ends it.
     pub async fn run(mut self) -> AttemptEnd {
         let begun = Instant::now();
-        let (stage_name, attempt) = (self.spec.name.clone(), self.request.attempt);
+        let (stage_name, attempt) = (self.stage_name().to_owned(), self.number);
         let mut journal = Journal::new(Arc::clone(&self.env), self.project_id.clone(), stage_name.clone());
         let outcome = self.work(&mut journal).await;
         journal.flush().await;
@@ -106,7 +112,8 @@ impl Attempt {
                 model_id.clone_from(&result.usage.model_id);
                 agent.clone_from(&result.agent);
                 let skipped = result.skipped;
-                match self.product(result).await {
+                // Boxed: what is needed for a moment at the end must not take room all the time.
+                match Box::pin(self.product(result)).await {
                     Ok(product) if skipped => StageOutcome::Skipped(Box::new(product)),
                     Ok(product) => StageOutcome::Completed(Box::new(product)),
                     Err(failure) => StageOutcome::Failed(failure),
@@ -121,12 +128,25 @@ impl Attempt {
         AttemptEnd { end, agent, interrupted: *self.interrupt.borrow() }
     }
 
+    /// The stage's name.
+    pub fn stage_name(&self) -> &str {
+        self.spec().map_or("", |spec| spec.name.as_str())
+    }
+
+    fn spec(&self) -> Option<&StageSpec> {
+        self.workflow.stages().get(self.index)
+    }
+
     async fn work(&mut self, journal: &mut Journal) -> Result<StageResult, Failure> {
-        let limit = self.spec.timeout;
-        let operation = Operation::Run(Box::new(self.request.clone()));
+        let request = self.request.take();
+        let (Some(request), Some(spec)) = (request, self.spec()) else {
+            return Err(Failure::new(FailureKind::Infrastructure, "an attempt of a stage that its workflow lacks"));
+        };
+        let limit = spec.timeout;
+        let operation = Operation::Run(request);
         let mut interrupt = self.interrupt.clone();
         let mut job = tokio::select! {
-            job = self.env.executor.start(&self.spec.handler, HandlerKind::Stage, operation) => job?,
+            job = self.env.executor.start(&spec.handler, HandlerKind::Stage, operation) => job?,
             reason = interrupted(&mut interrupt) => return Err(interrupt_failure(reason)),
         };
         // From here on: to wait for one's turn at a busy plugin is not to be slow, and another try would only
@@ -162,7 +182,7 @@ impl Attempt {
     }
 
     async fn product(&self, result: StageResult) -> Result<StageProduct, Failure> {
-        let workspace = self.request.workspace.clone();
+        let workspace = self.workspace.clone();
         let listed = result.files;
         let files = if listed.is_empty() {
             Vec::new()

@@ -183,7 +183,7 @@ impl Actor for BuildActor {
 
     async fn handle(&self, myself: ActorRef<Self::Msg>, message: Self::Msg, state: &mut Self::State) -> Handled {
         match message {
-            BuildMessage::Claimed(claim, workflows) => state.claimed(&myself, claim, &workflows).await?,
+            BuildMessage::Claimed(claim, workflows) => Box::pin(state.claimed(&myself, claim, &workflows)).await?,
             BuildMessage::StageEnded { index, end } => state.stage_ended(&myself, index, *end),
             BuildMessage::Stepped(result) => state.stepped(&myself, result).await?,
             BuildMessage::RetryStored { index, pause, attempt } => state.retry_stored(&myself, index, pause, attempt),
@@ -313,17 +313,22 @@ impl BuildState {
             return Ok(());
         }
         let workspace = self.env.projects_dir.join(self.project_id.as_str());
-        let (Some(request), Some(spec)) = (work.request(index, workspace), work.spec(index)) else { return Ok(()) };
+        let Some(request) = work.request(index, workspace.clone()) else { return Ok(()) };
         let (interrupt, interrupted) = watch::channel(Interrupt::None);
         let attempt = Attempt {
             env: Arc::clone(&self.env),
             project_id: self.project_id.clone(),
-            spec: Arc::new(spec.clone()),
-            request,
+            workflow: Arc::clone(&work.workflow),
+            index,
+            number: work.attempt(index),
+            workspace,
+            request: Some(Box::new(request)),
             interrupt: interrupted,
         };
         let arguments = StageArguments { attempt, interrupt, index, build: myself.clone() };
-        let (stage, _) = StageActor::spawn_linked(None, StageActor, arguments, myself.get_cell()).await?;
+        // Boxed, as every longer future in a handler: the actor's own future holds room for all of them.
+        let spawned = Box::pin(StageActor::spawn_linked(None, StageActor, arguments, myself.get_cell()));
+        let (stage, _) = spawned.await?;
         self.running.insert(index, stage);
         Ok(())
     }

@@ -59,7 +59,7 @@ impl Actor for StageActor {
     ) -> Result<Self::State, ActorProcessingErr> {
         let StageArguments { attempt, interrupt, index, build } = arguments;
         let task = tokio::spawn(async move {
-            let (stage_name, number) = (attempt.spec.name.clone(), attempt.request.attempt);
+            let (stage_name, number) = (attempt.stage_name().to_owned(), attempt.number);
             let end = AssertUnwindSafe(attempt.run()).catch_unwind().await;
             let end = end.unwrap_or_else(|_| broken(stage_name, number));
             let _ = build.cast(BuildMessage::StageEnded { index, end: Box::new(end) });
