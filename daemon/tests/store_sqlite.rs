@@ -19,7 +19,9 @@ use store_contract::world::{Fixture, Recorder};
 const VISIBILITY: Duration = Duration::from_millis(400);
 
 /// Opens `file`, with the recorder of its events.
-fn open(file: &Path) -> Result<(Arc<SqliteStore>, Arc<SqliteQueue>, Arc<Recorder>), OpenError> {
+type Opened = (Arc<SqliteStore>, Arc<SqliteQueue>, Arc<Recorder>);
+
+fn open(file: &Path) -> Result<Opened, OpenError> {
     let events = Arc::new(Recorder::default());
     let options =
         SqliteOptions { build_visibility: VISIBILITY, deploy_visibility: VISIBILITY, ..SqliteOptions::default() };

@@ -18,11 +18,10 @@ use nexus_daemon::{
     },
     config::Config,
     domain::{
-        control::ControlStatus,
         event::ProjectEvent,
         ids::{ProjectId, TaskId, WorkerId},
-        project::{AggregatedMetrics, Priority, Project, ProjectStatus, StageFigures},
-        stage::{Stage, StageEnd, StageOutcome, StageProduct},
+        project::StageFigures,
+        stage::{StageEnd, StageOutcome, StageProduct},
         time::Timestamp,
         workflow::{StageSpec, Workflow, WorkflowSpec, Workflows},
     },
@@ -144,7 +143,7 @@ impl Rig {
 
     /// Creates a build and waits for its end.
     pub(crate) async fn build_one(&self) -> Duration {
-        let (new, _) = self.project();
+        let new = self.project();
         let (send, done) = oneshot::channel();
         self.watch.waiting.lock().unwrap().insert(new.project.project_id.clone(), send);
         let begun = Instant::now();
@@ -157,8 +156,8 @@ impl Rig {
         let mut ids = Vec::with_capacity(count);
         let mut creating = tokio::task::JoinSet::new();
         for _ in 0..count {
-            let (new, task) = self.project();
-            ids.push((new.project.project_id.clone(), task));
+            let new = self.project();
+            ids.push((new.project.project_id.clone(), new.project.task_id.clone().unwrap()));
             let store = Arc::clone(&self.env.store);
             creating.spawn(async move { store.create_project(new).await.unwrap() });
             if creating.len() >= 256 {
@@ -224,39 +223,8 @@ impl Rig {
         }
     }
 
-    fn project(&self) -> (NewProject, TaskId) {
-        let (project_id, task_id, now) = (ProjectId::generate(), TaskId::generate(), Timestamp::now());
-        let stages = self.workflow.stages().iter().enumerate();
-        let stages = stages.map(|(i, spec)| Stage::pending(project_id.clone(), spec, i as u32 + 1)).collect();
-        let project = Project {
-            project_id,
-            project_name: "bench".into(),
-            status: ProjectStatus::Queued,
-            requirement: "a build of the bench".into(),
-            user_id: "bench".into(),
-            user_name: None,
-            priority: Priority::DEFAULT,
-            tags: Vec::new(),
-            progress: 0.0,
-            current_stage: None,
-            error_info: None,
-            created_at: now,
-            updated_at: now,
-            started_at: None,
-            completed_at: None,
-            metrics: None,
-            control_status: ControlStatus::Running,
-            pause_requested_at: None,
-            stop_requested_at: None,
-            resume_from_stage: None,
-            last_control_action: None,
-            control_action_by: None,
-            aggregated_metrics: AggregatedMetrics::default(),
-            workflow: "noop".into(),
-            deployment: None,
-            task_id: Some(task_id.clone()),
-        };
-        (NewProject { project, stages }, task_id)
+    fn project(&self) -> NewProject {
+        NewProject::queued(&self.workflow, "a build of the bench")
     }
 }
 

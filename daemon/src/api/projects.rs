@@ -15,12 +15,10 @@ use super::{
 };
 use crate::{
     domain::{
-        control::ControlStatus,
         ids::{ProjectId, TaskId},
-        project::{AggregatedMetrics, Priority, Project, ProjectStatus, ProjectSummary},
+        project::{Priority, Project, ProjectStatus, ProjectSummary},
         stage::{Stage, StageStatus},
         task::Task,
-        text::project_name_from,
         time::Timestamp,
         workflow::Workflow,
     },
@@ -39,7 +37,7 @@ const NO_DEPLOYMENT: &str = "none";
 #[derive(Serialize)]
 struct Created {
     project_id: ProjectId,
-    task_id: TaskId,
+    task_id: Option<TaskId>,
     project_name: String,
     status: ProjectStatus,
     message: &'static str,
@@ -61,40 +59,21 @@ pub(super) async fn create(req: &mut Request, depot: &mut Depot) -> Answer<Creat
     fields.finish()?;
     let workflow = workflow.ok_or_else(|| ApiError::internal("a workflow that passed the check is gone"))?;
 
-    let (project_id, task_id) = (ProjectId::generate(), TaskId::generate());
-    let now = Timestamp::now();
-    let project = Project {
-        project_id: project_id.clone(),
-        project_name: name.unwrap_or_else(|| project_name_from(&requirement)),
-        status: ProjectStatus::Queued,
-        requirement,
-        user_id: user_id.unwrap_or_else(|| "anonymous".to_owned()),
-        user_name,
-        priority: priority.map_or(Priority::DEFAULT, Priority::clamped),
-        tags,
-        progress: 0.0,
-        current_stage: None,
-        error_info: None,
-        created_at: now,
-        updated_at: now,
-        started_at: None,
-        completed_at: None,
-        metrics: None,
-        control_status: ControlStatus::Running,
-        pause_requested_at: None,
-        stop_requested_at: None,
-        resume_from_stage: None,
-        last_control_action: None,
-        control_action_by: None,
-        aggregated_metrics: AggregatedMetrics::default(),
-        workflow: workflow.name().to_owned(),
-        deployment,
-        task_id: Some(task_id.clone()),
-    };
-    let project_name = project.project_name.clone();
-    let numbered = workflow.stages().iter().zip(1..);
-    let stages = numbered.map(|(spec, number)| Stage::pending(project_id.clone(), spec, number)).collect();
-    state.store.create_project(NewProject { project, stages }).await?;
+    let mut new = NewProject::queued(&workflow, requirement);
+    let project = &mut new.project;
+    if let Some(name) = name {
+        project.project_name = name;
+    }
+    if let Some(user_id) = user_id {
+        project.user_id = user_id;
+    }
+    if let Some(priority) = priority {
+        project.priority = Priority::clamped(priority);
+    }
+    (project.user_name, project.tags, project.deployment) = (user_name, tags, deployment);
+    let (project_id, project_name) = (project.project_id.clone(), project.project_name.clone());
+    let task_id = project.task_id.clone();
+    state.store.create_project(new).await?;
 
     let location = format!("/projects/{project_id}");
     let message = "project created, its build is queued";

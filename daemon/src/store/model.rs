@@ -9,11 +9,13 @@ use crate::{
         event::NewEvent,
         failure::{ErrorInfo, Failure},
         ids::{AgentId, ProjectId, SessionId, TaskId, WorkerId},
-        project::{AggregatedMetrics, Project, ProjectStatus},
+        project::{AggregatedMetrics, Priority, Project, ProjectStatus},
         session::Role,
         stage::{Stage, StageEnd},
         task::{Lease, TaskStatus, TaskType},
+        text::project_name_from,
         time::Timestamp,
+        workflow::Workflow,
     },
     queue::Receipt,
 };
@@ -25,6 +27,45 @@ pub struct NewProject {
     pub project: Project,
     /// All pending.
     pub stages: Vec<Stage>,
+}
+
+impl NewProject {
+    /// A project of an anonymous user with new ids, queued, its stages pending. Callers change what they know better.
+    #[must_use]
+    pub fn queued(workflow: &Workflow, requirement: impl Into<String>) -> Self {
+        let (project_id, requirement, now) = (ProjectId::generate(), requirement.into(), Timestamp::now());
+        let stages = workflow.stages().iter().zip(1..);
+        let stages = stages.map(|(spec, number)| Stage::pending(project_id.clone(), spec, number)).collect();
+        let project = Project {
+            project_id,
+            project_name: project_name_from(&requirement),
+            status: ProjectStatus::Queued,
+            requirement,
+            user_id: "anonymous".to_owned(),
+            user_name: None,
+            priority: Priority::DEFAULT,
+            tags: Vec::new(),
+            progress: 0.0,
+            current_stage: None,
+            error_info: None,
+            created_at: now,
+            updated_at: now,
+            started_at: None,
+            completed_at: None,
+            metrics: None,
+            control_status: ControlStatus::Running,
+            pause_requested_at: None,
+            stop_requested_at: None,
+            resume_from_stage: None,
+            last_control_action: None,
+            control_action_by: None,
+            aggregated_metrics: AggregatedMetrics::default(),
+            workflow: workflow.name().to_owned(),
+            deployment: None,
+            task_id: Some(TaskId::generate()),
+        };
+        Self { project, stages }
+    }
 }
 
 /// A project with all that its page shows.

@@ -75,12 +75,12 @@ pub async fn an_old_receipt_does_nothing(f: &Fixture) {
     send(f, "x", 3).await;
     let first = wait_for_one(f).await;
     let second = wait_for_one(f).await;
-    assert_eq!(f.queue.extend(&[first.receipt.clone()], Duration::from_secs(60)).await.unwrap(), [false]);
+    assert_eq!(f.queue.extend(std::slice::from_ref(&first.receipt), Duration::from_secs(60)).await.unwrap(), [false]);
     f.queue.release(&first.receipt, Duration::ZERO, true).await.unwrap();
     f.queue.dead_letter(&first.receipt, "no").await.unwrap();
     f.queue.delete(&first.receipt).await.unwrap();
     assert!(f.receive_one(BUILD).await.is_none(), "the second holder still hides it");
-    assert_eq!(f.queue.extend(&[second.receipt.clone()], Duration::from_secs(60)).await.unwrap(), [true]);
+    assert_eq!(f.queue.extend(std::slice::from_ref(&second.receipt), Duration::from_secs(60)).await.unwrap(), [true]);
     f.queue.delete(&second.receipt).await.unwrap();
     f.queue.delete(&second.receipt).await.unwrap();
     let depth = f.queue.depth(BUILD).await.unwrap();
@@ -93,7 +93,7 @@ pub async fn extending_keeps_it_hidden(f: &Fixture) {
     let first = wait_for_one(f).await;
     for _ in 0..4 {
         tokio::time::sleep(f.visibility / 2).await;
-        assert_eq!(f.queue.extend(&[first.receipt.clone()], f.visibility).await.unwrap(), [true]);
+        assert_eq!(f.queue.extend(std::slice::from_ref(&first.receipt), f.visibility).await.unwrap(), [true]);
     }
     assert!(f.receive_one(BUILD).await.is_none());
     f.queue.extend(&[first.receipt], Duration::ZERO).await.unwrap();

@@ -50,9 +50,8 @@ async fn child() {
             })
         })
         .collect();
-    for writer in writers {
-        writer.await.unwrap();
-    }
+    // They go on until this process is killed.
+    futures::future::join_all(writers).await;
 }
 
 /// To the parent, past the test harness's capture.

@@ -1,6 +1,7 @@
 //! Runs the real `nexusd` for black-box tests: a data folder of its own, a port that the system
 //! chooses, ended by its own process id.
-#![allow(dead_code)] // every test binary uses a part of it
+#![allow(dead_code, unreachable_pub)] // every test binary uses a part of it
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
 pub mod sse;
 pub mod tree;

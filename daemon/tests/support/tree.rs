@@ -18,12 +18,9 @@ use nexus_daemon::{
     },
     config::Config,
     domain::{
-        control::ControlStatus,
         failure::{Failure, FailureKind},
-        ids::{ProjectId, TaskId},
-        project::{AggregatedMetrics, Priority, Project, ProjectStatus},
-        stage::Stage,
-        time::Timestamp,
+        ids::ProjectId,
+        project::ProjectStatus,
         workflow::{StageSpec, Workflow, WorkflowSpec, Workflows},
     },
     queue::Queue,
@@ -228,38 +225,9 @@ impl Tree {
 
     /// Writes a project of the workflow.
     pub async fn create(&self) -> ProjectId {
-        let (project_id, now) = (ProjectId::generate(), Timestamp::now());
-        let stages = self.workflow.stages().iter().zip(1..);
-        let stages = stages.map(|(spec, number)| Stage::pending(project_id.clone(), spec, number)).collect();
-        let project = Project {
-            project_id: project_id.clone(),
-            project_name: "test".into(),
-            status: ProjectStatus::Queued,
-            requirement: "something to test".into(),
-            user_id: "tester".into(),
-            user_name: None,
-            priority: Priority::DEFAULT,
-            tags: Vec::new(),
-            progress: 0.0,
-            current_stage: None,
-            error_info: None,
-            created_at: now,
-            updated_at: now,
-            started_at: None,
-            completed_at: None,
-            metrics: None,
-            control_status: ControlStatus::Running,
-            pause_requested_at: None,
-            stop_requested_at: None,
-            resume_from_stage: None,
-            last_control_action: None,
-            control_action_by: None,
-            aggregated_metrics: AggregatedMetrics::default(),
-            workflow: self.workflow.name().to_owned(),
-            deployment: None,
-            task_id: Some(TaskId::generate()),
-        };
-        self.env.store.create_project(NewProject { project, stages }).await.unwrap();
+        let new = NewProject::queued(&self.workflow, "something to test");
+        let project_id = new.project.project_id.clone();
+        self.env.store.create_project(new).await.unwrap();
         project_id
     }
 
