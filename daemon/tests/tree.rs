@@ -17,6 +17,7 @@ use nexus_daemon::{
     queue::{Queue, QueueName},
     store::sqlite::{SqliteOptions, SqliteStore},
 };
+use nexus_plugin_api::payload::StageRequest;
 use serde_json::json;
 use support::{
     eventually,
@@ -119,13 +120,17 @@ async fn a_stage_over_its_limit_is_cancelled_and_fails() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_build_over_its_limit_fails_without_a_further_try() {
     let mut spec = workflow(vec![stage("a", &[]), stage("b", &["a"])]);
-    spec.total_timeout = Duration::from_millis(200);
-    let tree = Tree::start(spec, |request| if request.stage == "b" { Script::Hang } else { fine() }).await;
+    spec.total_timeout = Duration::from_secs(1);
+    let hangs = |request: &StageRequest| request.stage == "b" && request.attempt == 1;
+    let tree = Tree::start(spec, move |request| if hangs(request) { Script::Hang } else { fine() }).await;
     let project = tree.create().await;
     let failed = tree.wait_for(&project, ProjectStatus::Failed).await;
     let error = failed.project.error_info.unwrap();
     assert_eq!((error.stage.as_deref(), error.kind), (Some("b"), FailureKind::Timeout));
     assert_eq!(tree.attempts().get("b"), Some(&1));
+    // A restart has the whole limit again, whatever was used up before.
+    control(&tree, &project, ControlAction::Restart).await;
+    tree.wait_for(&project, ProjectStatus::Completed).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -55,20 +55,25 @@ async fn idle() {
     let commits = rig.commits();
     let mut times = Vec::new();
     let mut syncs = Vec::new();
+    let mut alone = Vec::new();
+    let store = Rig::new(1, 0).await;
     for i in 0..BUILDS {
         times.push(rig.build_one().await);
         // In turn, so that both meet the same disk.
         if i % 3 == 0 {
             syncs.push(disk::fsync(rig.folder(), 10));
+            alone.push(store.walk_one().await);
         }
     }
     let per_build = (rig.commits() - commits) as f64 / BUILDS as f64;
     let (p50, p99) = (percentile(&mut times, 0.50), percentile(&mut times, 0.99));
     let sync = percentile(&mut syncs, 0.50);
+    let alone = percentile(&mut alone, 0.50);
     println!("idle      one build: p50 {p50:?}, p99 {p99:?}; commits per build {per_build:.2} (aim <= 11)");
     println!(
-        "          fsync p50 {sync:?}; build / {COMMITS} fsyncs = {:.2} (aim <= 1.5)",
-        p50.as_secs_f64() / (sync * COMMITS).as_secs_f64()
+        "          fsync p50 {sync:?}; build / {COMMITS} fsyncs = {:.2} (aim <= 1.5); the store alone p50 {alone:?}, build / store = {:.2}",
+        p50.as_secs_f64() / (sync * COMMITS).as_secs_f64(),
+        p50.as_secs_f64() / alone.as_secs_f64()
     );
     rig.stop(root).await;
 }

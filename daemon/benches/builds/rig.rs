@@ -188,6 +188,16 @@ impl Rig {
         }
     }
 
+    /// Creates one build and makes its writes, without actors, one after the other.
+    pub(crate) async fn walk_one(&self) -> Duration {
+        let new = self.project();
+        let (project, task) = (new.project.project_id.clone(), new.project.task_id.clone().unwrap());
+        let begun = Instant::now();
+        self.env.store.create_project(new).await.unwrap();
+        self.walk(&project, &task).await;
+        begun.elapsed()
+    }
+
     /// The writes of one build, without actors.
     pub(crate) async fn walk(&self, project: &ProjectId, task: &TaskId) {
         let claim = ClaimBuild {

@@ -21,6 +21,7 @@ use crate::{
         project::{AggregatedMetrics, Project, StageFigures},
         stage::{Stage, StageEnd, StageOutcome, StageProduct, StageStatus},
         task::Lease,
+        time::Timestamp,
         workflow::{StageSpec, Workflow},
     },
     store::{BuildEnd, BuildStep, ClaimedBuild},
@@ -43,8 +44,8 @@ pub struct Work {
     retries: Vec<u32>,
     outputs: HashMap<usize, Value>,
     aggregated: AggregatedMetrics,
-    /// What earlier owners and earlier builds have used up of the limit.
-    used: Duration,
+    /// When the limit of the whole build is reached.
+    deadline: Timestamp,
     manifest: Option<AgentManifest>,
     failure: Option<ErrorInfo>,
     ended: Vec<StageEnd>,
@@ -67,7 +68,7 @@ pub enum Verdict {
 impl Work {
     /// From a claim. `None` when the workflow no longer fits the stored stages.
     pub fn new(claimed: ClaimedBuild, workflow: Arc<Workflow>) -> Option<Self> {
-        let ClaimedBuild { lease, project, stages } = claimed;
+        let ClaimedBuild { lease, project, stages, task_begun } = claimed;
         let find = |spec: &StageSpec| stages.iter().find(|stage| stage.stage_name == spec.name);
         let rows: Vec<&Stage> = workflow.stages().iter().map(find).collect::<Option<_>>()?;
         let mut aggregated = AggregatedMetrics::default();
@@ -83,7 +84,7 @@ impl Work {
         let statuses = rows.iter().map(|row| row.status).collect();
         let attempts = rows.iter().map(|row| row.attempt).collect();
         let retries = vec![0; rows.len()];
-        let used = time_used(rows.iter().filter(|row| row.status.is_satisfied()));
+        let deadline = task_begun.plus(workflow.spec().total_timeout);
         let (failure, ended) = (None, Vec::new());
         Some(Self {
             lease,
@@ -94,7 +95,7 @@ impl Work {
             retries,
             outputs,
             aggregated,
-            used,
+            deadline,
             manifest,
             failure,
             ended,
@@ -114,7 +115,7 @@ impl Work {
 
     /// Time left of the whole build's limit.
     pub fn time_left(&self) -> Duration {
-        self.workflow.spec().total_timeout.saturating_sub(self.used)
+        self.deadline.since(Timestamp::now())
     }
 
     /// The request of the stage's current attempt.
@@ -294,19 +295,6 @@ pub fn deployment_target(deployment: Option<&Value>) -> Option<&str> {
     }
 }
 
-/// The time in which at least one of the stages ran: what ran side by side counts once, pauses do not.
-fn time_used<'a, 'b: 'a>(stages: impl Iterator<Item = &'a &'b Stage>) -> Duration {
-    let mut spans: Vec<_> = stages.filter_map(|stage| Some((stage.started_at?, stage.completed_at?))).collect();
-    spans.sort_unstable();
-    let mut used = Duration::ZERO;
-    let mut counted = None;
-    for (begin, end) in spans {
-        used += end.since(counted.map_or(begin, |counted| begin.max(counted)));
-        counted = counted.max(Some(end));
-    }
-    used
-}
-
 fn manifest_in(output: &Value) -> Option<AgentManifest> {
     serde_json::from_value(output.get(MANIFEST_KEY)?.clone()).ok()
 }
@@ -318,36 +306,5 @@ fn figures_of(stage: &Stage) -> StageFigures {
         tool_calls: stage.tool_calls.unwrap_or(0),
         duration_seconds: stage.duration_seconds.unwrap_or(0.0),
         cost_usd: stage.metrics.as_ref().and_then(|m| m.get("cost_usd")?.as_f64()).unwrap_or(0.0),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::{ids::ProjectId, time::Timestamp};
-
-    fn ran(from: u64, to: u64) -> Stage {
-        let spec = StageSpec {
-            name: "a".into(),
-            display_name: String::new(),
-            display_name_en: String::new(),
-            handler: "a/b".into(),
-            prerequisites: Vec::new(),
-            optional: false,
-            timeout: Duration::ZERO,
-            max_retries: 0,
-            aliases: Vec::new(),
-            options: Value::Null,
-        };
-        let at = |secs| Some(Timestamp::from_micros(0).plus(Duration::from_secs(secs)));
-        let stage = Stage::pending(ProjectId::generate(), &spec, 1);
-        Stage { started_at: at(from), completed_at: at(to), ..stage }
-    }
-
-    #[test]
-    fn stages_side_by_side_use_the_time_once_and_pauses_use_none() {
-        let stages = [ran(0, 10), ran(2, 8), ran(5, 12), ran(100, 101)];
-        let rows: Vec<&Stage> = stages.iter().collect();
-        assert_eq!(time_used(rows.iter()), Duration::from_secs(13));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use salvo::{Depot, Request, handler};
+use salvo::{Depot, Request, handler, http::StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -241,8 +241,16 @@ async fn delete_all(
 ) -> Result<(DeletedProject, Vec<String>, ProjectId), ApiError> {
     let mut errors = Vec::new();
     if !with_agents {
-        // The folder goes; the agents that stay take theirs along.
-        errors.extend(state.agents.keep_of_project(state.store.as_ref(), &id).await?);
+        // The folder goes; the agents that stay take theirs along. Without that nothing is deleted.
+        let lost = state.agents.keep_of_project(state.store.as_ref(), &id).await?;
+        if !lost.is_empty() {
+            let message = format!(
+                "nothing was deleted, since the files of the project's agents could not be set aside ({}); \
+                 try again, or delete the agents too with delete_agents=true",
+                lost.join("; ")
+            );
+            return Err(ApiError::plain(StatusCode::CONFLICT, "AGENTS_NOT_KEPT", message));
+        }
     }
     let gone = state.store.delete_project(&id, with_agents).await?;
     let gone = gone.ok_or_else(|| ApiError::not_found(Resource::Project, id.as_str()))?;

@@ -161,7 +161,7 @@ pub struct PluginsConfig {
     /// Folders searched for plugins. Default none, which means [`PluginsConfig::search_dirs`].
     /// `config::load` has made the paths absolute.
     pub dirs: Vec<PathBuf>,
-    /// Jobs one plugin runs at a time; `[plugins.<name>] max_jobs` sets it for one. Default 32.
+    /// Jobs one plugin runs at a time; `[plugins.<name>] max_jobs` sets it for one. Default 256: each question to an agent is a job.
     pub max_jobs: usize,
     /// From cancel to counting a job as stuck, in seconds. Default 5.
     pub cancel_grace_secs: Seconds,
@@ -180,7 +180,7 @@ impl Default for PluginsConfig {
     fn default() -> Self {
         Self {
             dirs: Vec::new(),
-            max_jobs: 32,
+            max_jobs: 256,
             cancel_grace_secs: Seconds(5),
             max_stuck: 8,
             max_result_bytes: Bytes(8 * 1024 * 1024),

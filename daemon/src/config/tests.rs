@@ -39,7 +39,7 @@ fn later_sources_win() {
     assert_eq!((config.queues.build.retention_days, config.queues.deploy.retention_days), (Days(2), Days(3)));
     assert_eq!(config.plugins.settings_json("my_llm"), serde_json::json!({"url": "v"}));
     assert_eq!(config.plugins.settings_json("agent-build"), serde_json::json!({"dry": true}));
-    assert_eq!((config.plugins.max_jobs_of("my_llm"), config.plugins.max_jobs_of("agent-build")), (5, 32));
+    assert_eq!((config.plugins.max_jobs_of("my_llm"), config.plugins.max_jobs_of("agent-build")), (5, 256));
     assert_eq!(config.plugins.dirs, [std::path::PathBuf::from("/a")]);
     assert_eq!(config.server.listen.port(), 2);
     assert_eq!(config.log.filter, "debug");

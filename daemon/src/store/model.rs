@@ -189,6 +189,9 @@ pub struct ClaimedBuild {
     pub project: Project,
     /// Its stages after the claim, those just begun `running` with their attempt number.
     pub stages: Vec<Stage>,
+    /// When the task was claimed first, by whomever: the limit of the whole build counts from here. A pause
+    /// ends the task, so it does not count, and a resume or restart begins anew.
+    pub task_begun: Timestamp,
 }
 
 /// One step of a build: what ended, what begins, and perhaps the end of it all.

@@ -77,6 +77,7 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild, workflows: &Workflows) 
             return Ok(Claim::Failed(info));
         }
     };
+    let task_begun = task.started_at.unwrap_or(tx.now());
     let epoch = tasks::claim(tx, &task_id, &task, &claim.worker_id, claim.lease_until)?;
     let mut events = Vec::with_capacity(begin.len() + 1);
     let mut current = fence.current_stage.clone();
@@ -115,7 +116,7 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild, workflows: &Workflows) 
     };
     let stages = stages::all(tx.conn(), id, key)?;
     let lease = Lease { task_id, project_id: id.clone(), worker_id: claim.worker_id.clone(), epoch };
-    Ok(Claim::Claimed(Box::new(ClaimedBuild { lease, project, stages })))
+    Ok(Claim::Claimed(Box::new(ClaimedBuild { lease, project, stages, task_begun })))
 }
 
 /// The workflow of the project, when it has the stages that are stored.

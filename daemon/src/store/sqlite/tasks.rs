@@ -13,6 +13,7 @@ use crate::{
         ids::{AgentId, ProjectId, TaskId, WorkerId},
         project::Priority,
         task::{Task, TaskStatus, TaskType},
+        time::Timestamp,
         transition::{self, TaskEvent},
     },
     queue::QueueName,
@@ -73,6 +74,8 @@ pub(crate) struct Brief {
     pub(crate) epoch: u32,
     pub(crate) priority: Priority,
     pub(crate) agent_id: Option<AgentId>,
+    /// First claimed.
+    pub(crate) started_at: Option<Timestamp>,
 }
 
 fn brief_row(row: &Row<'_>) -> rusqlite::Result<Brief> {
@@ -86,26 +89,22 @@ fn brief_row(row: &Row<'_>) -> rusqlite::Result<Brief> {
         priority: Priority::clamped(row.get(6)?),
         agent_id: rows::word_opt(row, 7)?,
         project_key: row.get(8)?,
+        started_at: rows::word_opt(row, 9)?,
     })
 }
 
 /// A task in brief.
 pub(crate) fn brief(tx: &Tx<'_>, id: &TaskId) -> Result<Option<Brief>> {
     let mut find = tx.sql(
-        "SELECT task_key, task_type, project_id, status, worker_id, lease_epoch, priority, agent_id, project_key
+        "SELECT task_key, task_type, project_id, status, worker_id, lease_epoch, priority, agent_id, project_key,
+             started_at
          FROM nexus_tasks WHERE task_id = ?1",
     )?;
     Ok(find.query_row([id.as_str()], brief_row).optional()?)
 }
 
 /// Gives the task's lease to a worker.
-pub(crate) fn claim(
-    tx: &mut Tx<'_>,
-    id: &TaskId,
-    task: &Brief,
-    worker: &WorkerId,
-    until: crate::domain::time::Timestamp,
-) -> Result<u32> {
+pub(crate) fn claim(tx: &mut Tx<'_>, id: &TaskId, task: &Brief, worker: &WorkerId, until: Timestamp) -> Result<u32> {
     let status = transition::task(task.status, TaskEvent::Claim).map_err(|e| illegal(&e))?;
     let epoch = task.epoch + 1;
     tx.sql(
