@@ -8,12 +8,12 @@ const LISTEN: &str = "0A";
 
 /// TCP ports on which any process of `group` listens. Reads `/proc`, so it blocks.
 pub(crate) fn ports_of_group(group: Pid) -> Vec<u16> {
-    let sockets: HashSet<String> = members(group).iter().flat_map(|pid| sockets_of(pid)).collect();
-    let mut ports: Vec<u16> = ["tcp", "tcp6"]
-        .iter()
-        .filter_map(|table| fs::read_to_string(format!("/proc/{}/net/{table}", group.as_raw_nonzero())).ok())
-        .flat_map(|table| listening(&table, &sockets))
-        .collect();
+    let members = members(group);
+    let sockets: HashSet<String> = members.iter().flat_map(|pid| sockets_of(pid)).collect();
+    // Any member will do, and the group's leader may be gone.
+    let table = |name| members.iter().find_map(|pid| fs::read_to_string(format!("/proc/{pid}/net/{name}")).ok());
+    let mut ports: Vec<u16> =
+        ["tcp", "tcp6"].into_iter().filter_map(table).flat_map(|table| listening(&table, &sockets)).collect();
     ports.dedup();
     ports
 }
