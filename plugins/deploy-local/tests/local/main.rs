@@ -5,7 +5,6 @@
 mod answers;
 mod bench;
 mod confinement;
-mod figures;
 mod host_death;
 mod lifecycle;
 mod misbehaviour;

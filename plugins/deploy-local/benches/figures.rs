@@ -1,12 +1,19 @@
-//! Measurements, for people: `cargo test -p nexus-deploy-local --release -- --ignored --nocapture figures`.
+//! How long agents take to start and to be asked: `cargo bench -p nexus-deploy-local --bench figures`.
 //! With `FIGURES_AGENT=<an agent's folder>` that agent is measured too.
+#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(dead_code)] // the test's support is used in part
+
+#[path = "../tests/local/bench.rs"]
+mod bench;
 
 use std::time::{Duration, Instant};
 
 use crate::bench::*;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "prints figures; nothing can fail"]
+fn main() {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(figures());
+}
+
 async fn figures() {
     let bench = bench();
     let mut starts = Vec::new();
