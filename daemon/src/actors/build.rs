@@ -182,37 +182,9 @@ impl Actor for BuildActor {
     }
 
     async fn handle(&self, myself: ActorRef<Self::Msg>, message: Self::Msg, state: &mut Self::State) -> Handled {
-        match message {
-            BuildMessage::Claimed(claim, workflows) => Box::pin(state.claimed(&myself, claim, &workflows)).await?,
-            BuildMessage::StageEnded { index, end } => state.stage_ended(&myself, index, *end),
-            BuildMessage::Stepped(result) => state.stepped(&myself, result).await?,
-            BuildMessage::RetryStored { index, pause, attempt } => state.retry_stored(&myself, index, pause, attempt),
-            BuildMessage::BeginAttempt(index) => {
-                if state.resting.remove(&index) {
-                    state.begin(&myself, index).await?;
-                }
-            }
-            BuildMessage::Control(task, ControlAction::Stop | ControlAction::Cancel) => state.withdrawn(&myself, &task),
-            BuildMessage::Deleted => state.abandon(&myself, Abandon::Withdrawn),
-            BuildMessage::Lease(LeaseNews::Lost) => state.abandon(&myself, Abandon::Lost),
-            // The store holds the build at its next step.
-            BuildMessage::Control(..) | BuildMessage::Lease(LeaseNews::Control(_)) => {}
-            BuildMessage::TotalTimeout => {
-                state.timed_out = true;
-                state.interrupt(Interrupt::TotalTimeout);
-                // Those that rest need not wait to be told.
-                for index in &state.resting {
-                    myself.cast(BuildMessage::BeginAttempt(*index))?;
-                }
-            }
-            BuildMessage::Drain => state.drain(&myself),
-            BuildMessage::DrainOver => {
-                state.interrupt(Interrupt::HandBack);
-                state.after(&myself, DRAIN_LIMIT, || BuildMessage::HandBack);
-            }
-            BuildMessage::HandBack => state.end_now(&myself),
-        }
-        Ok(())
+        // Boxed while it runs: the actor's own future has room, twice, for what is awaited here, and thousands
+        // of builds wait at the same time.
+        Box::pin(state.receive(&myself, message)).await
     }
 
     async fn handle_supervisor_evt(
@@ -233,6 +205,40 @@ impl Actor for BuildActor {
 }
 
 impl BuildState {
+    async fn receive(&mut self, myself: &ActorRef<BuildMessage>, message: BuildMessage) -> Handled {
+        match message {
+            BuildMessage::Claimed(claim, workflows) => self.claimed(myself, claim, &workflows).await?,
+            BuildMessage::StageEnded { index, end } => self.stage_ended(myself, index, *end),
+            BuildMessage::Stepped(result) => self.stepped(myself, result).await?,
+            BuildMessage::RetryStored { index, pause, attempt } => self.retry_stored(myself, index, pause, attempt),
+            BuildMessage::BeginAttempt(index) => {
+                if self.resting.remove(&index) {
+                    self.begin(myself, index).await?;
+                }
+            }
+            BuildMessage::Control(task, ControlAction::Stop | ControlAction::Cancel) => self.withdrawn(myself, &task),
+            BuildMessage::Deleted => self.abandon(myself, Abandon::Withdrawn),
+            BuildMessage::Lease(LeaseNews::Lost) => self.abandon(myself, Abandon::Lost),
+            // The store holds the build at its next step.
+            BuildMessage::Control(..) | BuildMessage::Lease(LeaseNews::Control(_)) => {}
+            BuildMessage::TotalTimeout => {
+                self.timed_out = true;
+                self.interrupt(Interrupt::TotalTimeout);
+                // Those that rest need not wait to be told.
+                for index in &self.resting {
+                    myself.cast(BuildMessage::BeginAttempt(*index))?;
+                }
+            }
+            BuildMessage::Drain => self.drain(myself),
+            BuildMessage::DrainOver => {
+                self.interrupt(Interrupt::HandBack);
+                self.after(myself, DRAIN_LIMIT, || BuildMessage::HandBack);
+            }
+            BuildMessage::HandBack => self.end_now(myself),
+        }
+        Ok(())
+    }
+
     /// Sends itself a message later, unless the actor ends before.
     fn after<F>(&mut self, myself: &ActorRef<BuildMessage>, delay: Duration, message: F)
     where
@@ -326,9 +332,7 @@ impl BuildState {
             interrupt: interrupted,
         };
         let arguments = StageArguments { attempt, interrupt, index, build: myself.clone() };
-        // Boxed, as every longer future in a handler: the actor's own future holds room for all of them.
-        let spawned = Box::pin(StageActor::spawn_linked(None, StageActor, arguments, myself.get_cell()));
-        let (stage, _) = spawned.await?;
+        let (stage, _) = StageActor::spawn_linked(None, StageActor, arguments, myself.get_cell()).await?;
         self.running.insert(index, stage);
         Ok(())
     }
