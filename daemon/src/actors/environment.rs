@@ -84,9 +84,6 @@ impl Environment {
     #[must_use]
     pub fn cost(&self, model_id: Option<&str>, input_tokens: u64, output_tokens: u64) -> f64 {
         let config = self.config.load();
-        let Some(price) = model_id.and_then(|id| config.pricing.get(id)) else { return 0.0 };
-        #[allow(clippy::cast_precision_loss)] // far below 2^52 tokens
-        let of = |tokens: u64, usd: f64| tokens as f64 * usd / 1e6;
-        of(input_tokens, price.input_usd_per_million) + of(output_tokens, price.output_usd_per_million)
+        model_id.and_then(|id| config.pricing.get(id)).map_or(0.0, |price| price.cost(input_tokens, output_tokens))
     }
 }

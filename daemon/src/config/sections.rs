@@ -259,6 +259,15 @@ pub struct Price {
     pub output_usd_per_million: f64,
 }
 
+impl Price {
+    /// What these tokens cost, in US dollars.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)] // far below 2^52 tokens
+    pub fn cost(&self, input_tokens: u64, output_tokens: u64) -> f64 {
+        (input_tokens as f64 * self.input_usd_per_million + output_tokens as f64 * self.output_usd_per_million) / 1e6
+    }
+}
+
 /// `[log]`: log output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
