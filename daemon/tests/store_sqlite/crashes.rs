@@ -54,11 +54,11 @@ async fn child() {
     futures::future::join_all(writers).await;
 }
 
-/// To the parent, past the test harness's capture.
+/// To the parent, past the test harness's capture. In one write, which a pipe takes whole: the kill may come in
+/// the middle of anything.
 fn say(text: &str) {
     use std::io::Write;
-    let mut out = std::io::stderr().lock();
-    writeln!(out, "@{text}").unwrap();
+    std::io::stderr().lock().write_all(format!("@{text}\n").as_bytes()).unwrap();
 }
 
 fn start(file: &Path, mode: &str) -> Child {
