@@ -1,13 +1,16 @@
 //! `/agents`: list, detail, delete. Asking one is `invoke`, talking to one is `sessions`.
 
-use salvo::{Depot, Request, handler};
+use salvo::{Writer as _, oapi::endpoint};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     error::{ApiError, Resource},
+    extract::{Id, Query, State},
     input,
-    reply::{Answer, Reply},
+    openapi::describe,
+    reply::{Answer, PageAnswer, Paged, Reply},
+    rules::{Count, Cursor, Flag, OfProject, Search, Word, fields_of},
     state::AppState,
 };
 use crate::{
@@ -16,7 +19,7 @@ use crate::{
         ids::{AgentId, ProjectId},
         time::Timestamp,
     },
-    store::{AgentFilter, Page},
+    store::{AgentFilter, Page, PageRequest},
 };
 
 /// What lists show.
@@ -51,28 +54,51 @@ impl From<Agent> for Summary {
     }
 }
 
+describe! {
+    /// What lists of agents show.
+    Summary as "AgentSummary" {
+        agent_id, agent_name, status, category, version,
+        /// The deployment target, such as `local`.
+        deployment_type,
+        total_invocations, created_at, description, project_id,
+    }
+}
+
+fields_of! {
+    /// Which agents.
+    pub(super) AgentsQuery {
+        /// Only in this state.
+        status: Word<AgentStatus>,
+        /// Only of this category.
+        category: Search,
+        /// Only out of this project.
+        project_id: OfProject,
+        page: Count<1, { input::MAX_PAGE }, 1>,
+        limit: Count<1, 100, 20>,
+        /// `next_cursor` of the page before, in place of `page`.
+        cursor: Cursor,
+    }
+}
+
 /// `GET /agents`
-#[handler]
-pub(super) async fn list(req: &mut Request, depot: &mut Depot) -> Answer<Vec<Summary>> {
-    let state = AppState::of(depot)?;
-    let mut query = input::query(req);
-    let page = input::page(&mut query);
-    let filter = AgentFilter {
-        status: query.word("status", AgentStatus::ALL),
-        category: input::free(&mut query, "category"),
-        project_id: input::project_filter(&mut query),
-    };
-    query.finish()?;
+///
+/// List agents, newest first.
+#[endpoint(operation_id = "listAgents", tags("agents"))]
+pub(super) async fn list(state: State, query: Query<AgentsQuery>) -> PageAnswer<Summary> {
+    let Query(query) = query;
+    let page = PageRequest { page: query.page, limit: query.limit, cursor: query.cursor };
+    let filter = AgentFilter { status: query.status, category: query.category, project_id: query.project_id };
     let found = state.store.list_agents(&filter, &page).await.map_err(input::cursor_fault)?;
     let items = found.items.into_iter().map(Summary::from).collect();
-    Ok(Reply::page(Page { items, total: found.total, next_cursor: found.next_cursor }, &page))
+    Ok(Paged::new(Page { items, total: found.total, next_cursor: found.next_cursor }, &page))
 }
 
 /// `GET /agents/{id}`
-#[handler]
-pub(super) async fn detail(req: &mut Request, depot: &mut Depot) -> Answer<Agent> {
-    let state = AppState::of(depot)?;
-    let id: AgentId = input::id(req, Resource::Agent)?;
+///
+/// Read an agent.
+#[endpoint(operation_id = "getAgent", tags("agents"))]
+pub(super) async fn detail(state: State, id: Id<AgentId>) -> Answer<Agent> {
+    let Id(id) = id;
     known(&state, &id).await.map(Reply::new)
 }
 
@@ -97,25 +123,47 @@ pub(super) async fn askable(state: &AppState, id: &AgentId) -> Result<Agent, Api
     Err(ApiError::Conflict { code: "AGENT_NOT_RUNNING", message: message.to_owned(), details })
 }
 
+fields_of! {
+    /// What goes along.
+    pub(super) DeleteAgentQuery {
+        /// Also its files in its project's folder.
+        delete_local_files: Flag<false>,
+        /// Also what runs in the cloud.
+        delete_cloud_resources: Flag<true>,
+    }
+}
+
+#[derive(Serialize)]
+struct Deleted {
+    agent_id: AgentId,
+    deleted_resources: Vec<String>,
+    errors: Vec<String>,
+}
+
+describe! {
+    /// What an agent's deletion did.
+    Deleted as "AgentDeleted" {
+        agent_id, deleted_resources,
+        /// What could not be cleaned up.
+        errors,
+    }
+}
+
 /// `DELETE /agents/{id}`
 ///
-/// The agent is taken out of service first, unless it runs in the cloud and
-/// `delete_cloud_resources=false`. A failure to do so does not keep the record: it is told in `errors`.
-#[handler]
-pub(super) async fn delete(req: &mut Request, depot: &mut Depot) -> Answer<Value> {
-    let state = AppState::of(depot)?;
-    let id: AgentId = input::id(req, Resource::Agent)?;
-    let mut query = input::query(req);
-    let files = query.flag("delete_local_files").unwrap_or(false);
-    let cloud = query.flag("delete_cloud_resources").unwrap_or(true);
-    query.finish()?;
+/// Delete an agent with its sessions and their messages. It is taken out of service first, unless it runs in the
+/// cloud and `delete_cloud_resources=false`; a failure to do so does not keep the record, it is told in `errors`.
+#[endpoint(operation_id = "deleteAgent", tags("agents"))]
+pub(super) async fn delete(state: State, id: Id<AgentId>, query: Query<DeleteAgentQuery>) -> Answer<Deleted> {
+    let (State(state), Id(id), Query(query)) = (state, id, query);
+    let (files, cloud) = (query.delete_local_files, query.delete_cloud_resources);
     let tasks = state.tasks.clone();
     let whole = tasks.spawn(async move { delete_all(&state, &id, files, cloud).await });
     let data = whole.await.map_err(ApiError::internal)??;
     Ok(Reply::new(data).message("agent deleted"))
 }
 
-async fn delete_all(state: &AppState, id: &AgentId, files: bool, cloud: bool) -> Result<Value, ApiError> {
+async fn delete_all(state: &AppState, id: &AgentId, files: bool, cloud: bool) -> Result<Deleted, ApiError> {
     let agent = known(state, id).await?;
     let (mut gone, mut errors) = (Vec::new(), Vec::new());
     let local = agent.deployment_type == "local";
@@ -143,5 +191,5 @@ async fn delete_all(state: &AppState, id: &AgentId, files: bool, cloud: bool) ->
         gone.push("local_files".to_owned());
     }
     state.agents.remove_state(&agent).await;
-    Ok(json!({ "agent_id": id, "deleted_resources": gone, "errors": errors }))
+    Ok(Deleted { agent_id: id.clone(), deleted_resources: gone, errors })
 }

@@ -7,7 +7,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
-use super::fields::Fields;
+use super::{fields::Fields, rules::rule};
 
 /// Most files of a message.
 const MAX_FILES: usize = 10;
@@ -47,6 +47,26 @@ impl Attachment {
         }
         object.into()
     }
+}
+
+rule! {
+    /// Files in a message's JSON.
+    pub(super) Files -> Vec<Attachment>,
+    |fields, name| {
+        debug_assert_eq!(name, "files");
+        take(fields)
+    },
+    serde_json::json!({ "type": "array", "maxItems": MAX_FILES, "items": {
+        "type": "object",
+        "properties": {
+            "filename": { "type": "string", "maxLength": 255, "pattern": r"^[^\u0000\n\r]*[^\s\u0000][^\u0000\n\r]*$" },
+            "content_type": { "type": ["string", "null"], "maxLength": 255, "pattern": r"^[^\u0000\n\r]*$" },
+            "file_id": { "type": ["string", "null"], "maxLength": 128, "pattern": r"^[^\u0000\n\r]*$" },
+            "data": { "type": "string", "contentEncoding": "base64",
+                "pattern": "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$" },
+        },
+        "required": ["filename", "data"],
+    } })
 }
 
 /// Takes `files` off a message.

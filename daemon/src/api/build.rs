@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use salvo::{Depot, Request, handler};
+use salvo::{Writer as _, oapi::endpoint};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
     error::{ApiError, Resource},
-    input, projects,
+    extract::{Id, State},
+    openapi::describe,
+    projects,
     reply::{Answer, Reply},
     state::AppState,
 };
@@ -76,11 +78,67 @@ struct Metrics {
     failed_stages: usize,
 }
 
+describe! {
+    /// A build at a glance.
+    Dashboard as "BuildDashboard" {
+        project_id, project_name,
+        /// Relative to the data folder.
+        local_project_dir,
+        status,
+        /// 0 to 100.
+        progress,
+        requirement,
+        /// In order.
+        stages,
+        total_stages,
+        /// Completed and skipped ones.
+        completed_stages,
+        updated_at, metrics,
+        /// Workflow, deployment, priority and tags.
+        config_summary,
+        error_info,
+    }
+}
+
+describe! {
+    /// A stage at a glance.
+    StageLine as "BuildStage" {
+        name,
+        /// Chinese.
+        display_name,
+        /// English.
+        display_name_en,
+        /// From 1.
+        order,
+        status, started_at, completed_at,
+        /// So far, for a stage that runs.
+        duration_seconds,
+        error, input_tokens, output_tokens, tool_calls,
+        /// None in this version.
+        efficiency_rating,
+        doc_path, artifact_paths,
+    }
+}
+
+describe! {
+    /// Sums over the stages.
+    Metrics as "BuildMetrics" {
+        total_duration_seconds, input_tokens, output_tokens, tool_calls,
+        /// Tools that the project's agents were given.
+        total_tools,
+        cost_input_usd, cost_output_usd, cost_total_usd,
+        /// The model by whose price the cost was reckoned.
+        pricing_model,
+        successful_stages, failed_stages,
+    }
+}
+
 /// `GET /projects/{id}/build`
-#[handler]
-pub(super) async fn dashboard(req: &mut Request, depot: &mut Depot) -> Answer<Dashboard> {
-    let state = AppState::of(depot)?;
-    let id: ProjectId = input::id(req, Resource::Project)?;
+///
+/// Read the dashboard of a build. It is made for polling.
+#[endpoint(operation_id = "getBuild", tags("projects"))]
+pub(super) async fn dashboard(state: State, id: Id<ProjectId>) -> Answer<Dashboard> {
+    let Id(id) = id;
     let found = state.store.project_detail(&id).await?;
     let found = found.ok_or_else(|| ApiError::not_found(Resource::Project, id.as_str()))?;
     let tools = if found.agent_count > 0 { tools_of(&state, &id).await? } else { 0 };

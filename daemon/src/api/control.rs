@@ -1,13 +1,15 @@
 //! `POST /projects/{id}/control`: the five requests of API.md section 4. The store applies them by the
 //! project machine; the tree is told afterwards.
 
-use salvo::{Depot, Request, handler};
+use salvo::{Writer as _, oapi::endpoint};
 use serde::Serialize;
 
 use super::{
     error::{ApiError, Resource},
-    input,
+    extract::{Body, Id, State},
+    openapi::describe,
     reply::{Answer, Reply},
+    rules::{NeededWord, Text, fields_of},
     state::AppState,
 };
 use crate::{
@@ -27,17 +29,33 @@ struct Controlled {
     task_id: Option<TaskId>,
 }
 
+describe! {
+    /// A project's state after a request.
+    Controlled as "Controlled" {
+        project_id, status, control_status,
+        /// The new task, after resume and restart.
+        task_id,
+    }
+}
+
+fields_of! {
+    /// What to do with a project.
+    pub(super) ControlBody {
+        action: NeededWord<ControlAction>,
+        reason: Text<0, 500>,
+        /// Where resume and restart begin.
+        from_stage: Text<0, 100>,
+        /// Who asks.
+        user_id: Text<0, 100>,
+    }
+}
+
 /// `POST /projects/{id}/control`
-#[handler]
-pub(super) async fn control(req: &mut Request, depot: &mut Depot) -> Answer<Controlled> {
-    let state = AppState::of(depot)?;
-    let id: ProjectId = input::id(req, Resource::Project)?;
-    let mut fields = input::body(req, state.body_limit()).await?;
-    let action = fields.required_word("action", ControlAction::ALL);
-    let reason = fields.text("reason", 0..=500);
-    let from_stage = fields.text("from_stage", 0..=100);
-    let requested_by = fields.text("user_id", 0..=100);
-    fields.finish()?;
+///
+/// Pause, resume, stop, restart or cancel a build. Illegal in this state: 409 with the actions that are allowed.
+#[endpoint(operation_id = "controlProject", tags("projects"), status_codes(409))]
+pub(super) async fn control(state: State, id: Id<ProjectId>, body: Body<ControlBody>) -> Answer<Controlled> {
+    let (Id(id), Body(ControlBody { action, reason, from_stage, user_id: requested_by })) = (id, body);
     let action = action.ok_or_else(|| ApiError::internal("an action that passed the check is gone"))?;
     let from_stage = from_stage.filter(|_| matches!(action, ControlAction::Resume | ControlAction::Restart));
     let request = ControlRequest { action, reason, from_stage, requested_by };

@@ -1,14 +1,16 @@
 //! `/projects/{id}/stage-docs/{stage}` and `/workflow-report`: the documents that the stages wrote.
 
-use salvo::{Depot, Request, handler};
+use salvo::{Writer as _, oapi::endpoint};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{
     error::{ApiError, Resource},
-    files, input, projects,
+    extract::{Id, Part, StageName, State},
+    files,
+    openapi::describe,
+    projects,
     reply::{Answer, Reply},
-    state::AppState,
 };
 use crate::domain::ids::ProjectId;
 
@@ -33,11 +35,34 @@ struct Document {
     source: Option<&'static str>,
 }
 
+describe! {
+    /// The report that a build wrote.
+    Report as "WorkflowReport" {
+        exists, content,
+        /// Relative to the project's folder.
+        path,
+    }
+}
+
+describe! {
+    /// The document that a stage wrote.
+    Document as "StageDocument" {
+        exists, stage_name, content,
+        /// What a structured document says.
+        parsed_content,
+        /// Relative to the project's folder.
+        path,
+        /// `store`, `file`, or none.
+        source,
+    }
+}
+
 /// `GET /projects/{id}/workflow-report`
-#[handler]
-pub(super) async fn workflow_report(req: &mut Request, depot: &mut Depot) -> Answer<Report> {
-    let state = AppState::of(depot)?;
-    let id: ProjectId = input::id(req, Resource::Project)?;
+///
+/// Read the report of a project's build.
+#[endpoint(operation_id = "getWorkflowReport", tags("projects"))]
+pub(super) async fn workflow_report(state: State, id: Id<ProjectId>) -> Answer<Report> {
+    let Id(id) = id;
     projects::known(&state, &id).await?;
     for path in REPORTS {
         if let Some(shown) = files::read(&state, &id, path).await? {
@@ -47,12 +72,12 @@ pub(super) async fn workflow_report(req: &mut Request, depot: &mut Depot) -> Ans
     Ok(Reply::new(Report { exists: false, content: None, path: None }))
 }
 
-/// `GET /projects/{id}/stage-docs/{stage}`; the stage also by its old names.
-#[handler]
-pub(super) async fn stage_document(req: &mut Request, depot: &mut Depot) -> Answer<Document> {
-    let state = AppState::of(depot)?;
-    let id: ProjectId = input::id(req, Resource::Project)?;
-    let asked = input::raw(req, "stage").to_owned();
+/// `GET /projects/{id}/stage-docs/{stage}`
+///
+/// Read the document of a stage.
+#[endpoint(operation_id = "getStageDocument", tags("projects"))]
+pub(super) async fn stage_document(state: State, id: Id<ProjectId>, stage: Part<StageName>) -> Answer<Document> {
+    let (Id(id), asked) = (id, stage.text);
     let found = state.store.project_detail(&id).await?;
     let found = found.ok_or_else(|| ApiError::not_found(Resource::Project, id.as_str()))?;
     let workflow = state.workflows.load().get(&found.project.workflow).cloned();

@@ -6,6 +6,7 @@
 use salvo::{
     Depot, Request, Response, Writer, async_trait,
     http::{StatusCode, header},
+    oapi::{Components, EndpointOutRegister, Operation},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -271,6 +272,11 @@ impl From<StoreError> for ApiError {
             StoreErrorKind::Corrupt => Self::Internal(format!("{error}: {:?}", std::error::Error::source(&error))),
         }
     }
+}
+
+/// What every request can meet is told by rule, see `openapi::document`.
+impl EndpointOutRegister for ApiError {
+    fn register(_components: &mut Components, _operation: &mut Operation) {}
 }
 
 #[async_trait]

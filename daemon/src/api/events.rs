@@ -10,7 +10,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures::stream;
 use metrics::counter;
-use salvo::{Depot, Request, Response, handler};
+use salvo::{Depot, Request, Response, oapi::endpoint};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -31,7 +31,16 @@ use crate::{
 const BATCH: usize = 32;
 
 /// `GET /projects/{id}/events`
-#[handler]
+///
+/// Watch a build. The stream ends by itself after the event `end`; `Last-Event-ID` goes on where a client was.
+#[endpoint(
+    operation_id = "streamProjectEvents",
+    tags("events"),
+    parameters(
+        ("id" = String, Path, description = "The project's id."),
+        ("last_event_id" = Option<u64>, Query, description = "As the header `Last-Event-ID`, for clients that cannot set it."),
+    )
+)]
 pub(super) async fn stream_events(req: &mut Request, depot: &mut Depot, res: &mut Response) -> Result<(), ApiError> {
     let state = AppState::of(depot)?;
     let id: ProjectId = input::id(req, Resource::Project)?;

@@ -9,13 +9,15 @@ use std::{
     time::SystemTime,
 };
 
-use salvo::{Depot, Request, handler};
+use salvo::{Writer as _, oapi::endpoint};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{
     error::{ApiError, Resource},
-    input, projects,
+    extract::{FilePath, Id, Part, State},
+    openapi::describe,
+    projects,
     reply::{Answer, Reply},
     state::AppState,
 };
@@ -61,11 +63,57 @@ pub(super) struct Shown {
     truncated: bool,
 }
 
+describe! {
+    /// The files of a project.
+    Listing as "FileListing" {
+        /// By path.
+        files,
+        /// Relative to the data folder.
+        project_path,
+        /// There are more than are listed.
+        truncated,
+    }
+}
+
+describe! {
+    /// A file of a project.
+    Entry as "FileEntry" {
+        name,
+        /// Relative to the project's folder.
+        path,
+        /// Bytes.
+        size,
+        /// A word for its kind, by its ending.
+        kind as "type",
+        modified_at,
+    }
+}
+
+describe! {
+    /// A file with its content.
+    Shown as "FileContent" {
+        filename,
+        /// Relative to the project's folder.
+        path,
+        /// A word for its kind; `binary` when it is no text.
+        kind as "type",
+        /// None for a binary file.
+        content,
+        /// What a YAML or JSON file says.
+        parsed_content,
+        /// Bytes.
+        size,
+        /// The content is only the begin.
+        truncated,
+    }
+}
+
 /// `GET /projects/{id}/files`
-#[handler]
-pub(super) async fn list(req: &mut Request, depot: &mut Depot) -> Answer<Listing> {
-    let state = AppState::of(depot)?;
-    let id: ProjectId = input::id(req, Resource::Project)?;
+///
+/// List the files of a project.
+#[endpoint(operation_id = "listProjectFiles", tags("projects"))]
+pub(super) async fn list(state: State, id: Id<ProjectId>) -> Answer<Listing> {
+    let Id(id) = id;
     projects::known(&state, &id).await?;
     let root = folder(&state.project_root, &id);
     let (files, truncated) = blocking(move || walk(&root)).await?;
@@ -73,11 +121,11 @@ pub(super) async fn list(req: &mut Request, depot: &mut Depot) -> Answer<Listing
 }
 
 /// `GET /projects/{id}/files/{path}`
-#[handler]
-pub(super) async fn show_file(req: &mut Request, depot: &mut Depot) -> Answer<Shown> {
-    let state = AppState::of(depot)?;
-    let id: ProjectId = input::id(req, Resource::Project)?;
-    let path = input::raw(req, "path").to_owned();
+///
+/// Read a file of a project. Nothing outside of its folder is shown, wherever a link points.
+#[endpoint(operation_id = "getProjectFile", tags("projects"))]
+pub(super) async fn show_file(state: State, id: Id<ProjectId>, path: Part<FilePath>) -> Answer<Shown> {
+    let (Id(id), path) = (id, path.text);
     projects::known(&state, &id).await?;
     let found = read(&state, &id, &path).await?;
     found.map(Reply::new).ok_or_else(|| ApiError::not_found(Resource::File, &path))

@@ -4,15 +4,22 @@
 use std::{future::Future, time::Duration};
 
 use salvo::{
-    Depot, Response, handler,
+    Response, Writer as _,
     http::{
         StatusCode,
         header::{self, HeaderValue},
     },
+    oapi::endpoint,
 };
 use serde::Serialize;
 
-use super::{error::ApiError, reply::Flat, state::AppState};
+use super::{
+    error::ApiError,
+    extract::State,
+    openapi::describe,
+    reply::{Flat, FlatAnswer},
+    state::AppState,
+};
 use crate::{
     plugins::{PluginReport, PluginState},
     queue::QueueName,
@@ -69,10 +76,34 @@ async fn examine(state: &AppState) -> Flat<Health> {
     Flat(if fine { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, health)
 }
 
+describe! {
+    /// Whether the daemon can do its work.
+    Health as "Health" {
+        /// `healthy`, `degraded`, `unhealthy` or `stopping`.
+        status,
+        service, version, checks,
+    }
+}
+
+describe! {
+    /// Each part: `healthy`, `degraded` or `unhealthy`.
+    Checks as "HealthChecks" { store, queue, plugins }
+}
+
+describe! {
+    /// The process answers.
+    Live as "Liveness" {
+        /// `alive`.
+        status,
+    }
+}
+
 /// `GET /health`
-#[handler]
-pub(super) async fn check_all(depot: &mut Depot, res: &mut Response) -> Result<Flat<Health>, ApiError> {
-    let state = AppState::of(depot)?;
+///
+/// Check every part. 200 when the daemon can do its work, 503 when the store or the queue is away; within a second,
+/// whatever hangs.
+#[endpoint(operation_id = "getHealth", tags("health"))]
+pub(super) async fn check_all(state: State, res: &mut Response) -> FlatAnswer<Health> {
     let answer = examine(&state).await;
     if answer.0 != StatusCode::OK {
         res.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
@@ -80,10 +111,11 @@ pub(super) async fn check_all(depot: &mut Depot, res: &mut Response) -> Result<F
     Ok(answer)
 }
 
-/// `GET /health/ready`: whether requests should be sent here; not while the daemon stops.
-#[handler]
-pub(super) async fn ready(depot: &mut Depot, res: &mut Response) -> Result<Flat<Health>, ApiError> {
-    let state = AppState::of(depot)?;
+/// `GET /health/ready`
+///
+/// Whether requests should be sent here. Not while the daemon stops.
+#[endpoint(operation_id = "getReadiness", tags("health"))]
+pub(super) async fn ready(state: State, res: &mut Response) -> FlatAnswer<Health> {
     let mut answer = examine(&state).await;
     if state.shutdown.is_cancelled() {
         answer.0 = StatusCode::SERVICE_UNAVAILABLE;
@@ -100,16 +132,23 @@ struct Live {
     status: &'static str,
 }
 
-/// `GET /health/live`: whether the process answers at all.
-#[handler]
-pub(super) async fn live() -> Result<Flat<Live>, ApiError> {
+/// `GET /health/live`
+///
+/// Whether the process answers at all.
+#[endpoint(operation_id = "getLiveness", tags("health"))]
+pub(super) async fn live() -> FlatAnswer<Live> {
     Ok(Flat(StatusCode::OK, Live { status: "alive" }))
 }
 
 /// `GET /metrics`
-#[handler]
-pub(super) async fn metrics_page(depot: &mut Depot, res: &mut Response) -> Result<(), ApiError> {
-    let state = AppState::of(depot)?;
+///
+/// Read the metrics, in the text format of Prometheus.
+#[endpoint(
+    operation_id = "getMetrics",
+    tags("health"),
+    responses((status_code = 200, description = "All metrics.", body = String, content_type = "text/plain"))
+)]
+pub(super) async fn metrics_page(state: State, res: &mut Response) -> Result<(), ApiError> {
     let page = (state.render_metrics)();
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     res.headers_mut().insert(header::CONTENT_TYPE, kind);

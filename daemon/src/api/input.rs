@@ -32,10 +32,10 @@ const LARGE: usize = 1 << 20;
 static LARGE_AT_A_TIME: Semaphore = Semaphore::const_new(8);
 
 /// Most that a page number may be: far beyond any table, and no product with a limit overflows.
-const MAX_PAGE: i64 = 1_000_000_000_000;
+pub(super) const MAX_PAGE: i64 = 1_000_000_000_000;
 
 /// Longest cursor, search text or other free query value.
-const MAX_QUERY_CHARS: usize = 500;
+pub(super) const MAX_QUERY_CHARS: usize = 500;
 
 /// The id in the path. One that cannot be an id names nothing.
 pub(super) fn id<T: FromStr>(req: &Request, what: Resource) -> Result<T, ApiError> {

@@ -1,7 +1,7 @@
 //! `POST /agents/{id}/invoke`: one question, one answer, really asked and recorded. It keeps no
 //! conversation: for that there are sessions.
 
-use salvo::{Depot, Request, handler};
+use salvo::{Writer as _, oapi::endpoint};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -9,10 +9,12 @@ use tokio_util::sync::CancellationToken;
 use super::{
     agents,
     chat::{self, Call},
-    error::{ApiError, Resource},
-    input,
+    error::ApiError,
+    extract::{Body, Id, State},
+    fields::Fields,
+    openapi::{ID_PATTERN, describe},
     reply::{Answer, Reply},
-    state::AppState,
+    rules::{Flag, Json, Text, Verbatim, fields_of, rule},
 };
 use crate::{
     agents::Question,
@@ -22,8 +24,6 @@ use crate::{
     },
 };
 
-/// Most characters of a question.
-pub(super) const INPUT_CHARS: std::ops::RangeInclusive<usize> = 1..=50_000;
 /// Most bytes of a caller's own data.
 pub(super) const METADATA_BYTES: usize = 16 * 1024;
 
@@ -38,26 +38,62 @@ struct Invoked {
     trace: Option<Value>,
 }
 
-/// `POST /agents/{id}/invoke`
-#[handler]
-pub(super) async fn invoke(req: &mut Request, depot: &mut Depot) -> Answer<Invoked> {
-    let state = AppState::of(depot)?;
-    let id: AgentId = input::id(req, Resource::Agent)?;
-    let mut fields = input::body(req, state.body_limit()).await?;
-    let input_text = fields.required_verbatim("input_text", INPUT_CHARS);
-    let session = fields.text("session_id", 0..=128);
-    let enable_trace = fields.flag("enable_trace").unwrap_or(false);
-    let user_id = fields.text("user_id", 0..=100);
-    let metadata = fields.object("metadata", METADATA_BYTES).map(Value::Object);
-    let session_id = match session.as_deref().map(str::parse::<SessionId>) {
-        None => SessionId::generate(),
-        Some(Ok(given)) => given,
-        Some(Err(error)) => {
-            fields.fault("session_id", "value_error", error.to_string(), session.into());
-            SessionId::generate()
+describe! {
+    /// An agent's answer.
+    Invoked as "Invoked" {
+        invocation_id, session_id,
+        /// The answer.
+        output,
+        duration_ms, status,
+        /// `input_tokens`, `output_tokens`, `total_tokens`.
+        usage,
+        /// The steps, when they were asked for and the agent tells them.
+        trace,
+    }
+}
+
+fields_of! {
+    /// A question to an agent.
+    pub(super) InvokeBody {
+        input_text: Verbatim<1, 50_000>,
+        /// Ties questions together for the agent; made when absent.
+        session_id: AnySession,
+        enable_trace: Flag<false>,
+        /// Absent: `anonymous`.
+        user_id: Text<0, 100>,
+        /// The caller's own data.
+        metadata: Json<METADATA_BYTES>,
+    }
+}
+
+rule! {
+    /// Any text that can be a session's id; it need not be known.
+    pub(super) AnySession -> Option<SessionId>,
+    |fields, name| any_session(fields, name),
+    json!({ "anyOf": [{ "type": "string", "pattern": ID_PATTERN }, { "type": "string", "enum": [""] }] })
+}
+
+fn any_session(fields: &mut Fields, name: &str) -> Option<SessionId> {
+    let given = fields.text(name, 0..=128)?;
+    match given.parse() {
+        Ok(id) => Some(id),
+        Err(error) => {
+            let error: crate::domain::ids::InvalidId = error;
+            fields.fault(name, "value_error", error.to_string(), given.into());
+            None
         }
-    };
-    fields.finish()?;
+    }
+}
+
+/// `POST /agents/{id}/invoke`
+///
+/// Ask an agent. It is really asked, and the invocation is recorded whatever comes of it.
+#[endpoint(operation_id = "invokeAgent", tags("agents"), status_codes(409, 502, 504))]
+pub(super) async fn invoke(state: State, id: Id<AgentId>, body: Body<InvokeBody>) -> Answer<Invoked> {
+    let (State(state), Id(id), Body(body)) = (state, id, body);
+    let InvokeBody { input_text, session_id, enable_trace, user_id, metadata } = body;
+    let metadata = metadata.map(Value::Object);
+    let session_id = session_id.unwrap_or_else(SessionId::generate);
     let agent = agents::askable(&state, &id).await?;
 
     let question = Question {

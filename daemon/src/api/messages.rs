@@ -1,17 +1,19 @@
 //! `/sessions/{id}/messages`: what was said. `POST` only stores a message, whatever its role, as the
 //! original did; the agent answers at `/stream`.
 
-use salvo::{Depot, Request, handler};
+use salvo::{Writer as _, oapi::endpoint};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
     attachments::{self, Attachment},
     error::{ApiError, Resource},
+    extract::{Id, LargeBody, Query, State},
     fields::Fields,
     input,
-    invoke::{INPUT_CHARS, METADATA_BYTES},
-    reply::{Answer, Reply},
+    invoke::METADATA_BYTES,
+    reply::{Answer, CreatedAnswer, Reply},
+    rules::{Count, Json, Verbatim, Word, fields_of, rule},
     sessions,
     state::AppState,
 };
@@ -32,18 +34,56 @@ pub(super) struct Sent {
     pub(super) files: Vec<Attachment>,
 }
 
-/// Reads a message off the body; `roles` are those that may speak here.
-pub(super) async fn read(req: &mut Request, state: &AppState, roles: &[Role]) -> Result<Sent, ApiError> {
-    let mut fields = input::body(req, state.upload_limit()).await?;
-    let content = fields.required_verbatim("content", INPUT_CHARS);
-    let role = fields.word("role", roles).unwrap_or(Role::User);
-    if !roles.contains(&role) {
-        fields.fault("role", "enum", "Input should be 'user'", role.as_str().into());
+fields_of! {
+    /// A message that is stored.
+    pub(super) MessageBody {
+        content: Verbatim<1, 50_000>,
+        /// Absent: `user`.
+        role: Word<Role>,
+        /// The caller's own data.
+        metadata: Json<METADATA_BYTES>,
+        files: attachments::Files,
     }
-    let metadata = fields.object("metadata", METADATA_BYTES);
-    let files = attachments::take(&mut fields);
-    fields.finish()?;
-    Ok(Sent { content, role, metadata, files })
+}
+
+fields_of! {
+    /// A message that the agent answers.
+    pub(super) QuestionBody {
+        content: Verbatim<1, 50_000>,
+        /// `user`, when it is there.
+        role: UserRole,
+        /// The caller's own data.
+        metadata: Json<METADATA_BYTES>,
+        files: attachments::Files,
+    }
+}
+
+rule! {
+    /// Only users ask.
+    pub(super) UserRole -> Role,
+    |fields, name| user(fields, name),
+    serde_json::json!({ "type": "string", "enum": ["user", ""] })
+}
+
+fn user(fields: &mut Fields, name: &str) -> Role {
+    let role = fields.word(name, &[Role::User]).unwrap_or(Role::User);
+    if role != Role::User {
+        fields.fault(name, "enum", "Input should be 'user'", role.as_str().into());
+    }
+    role
+}
+
+impl From<MessageBody> for Sent {
+    fn from(body: MessageBody) -> Self {
+        let role = body.role.unwrap_or(Role::User);
+        Self { content: body.content, role, metadata: body.metadata, files: body.files }
+    }
+}
+
+impl From<QuestionBody> for Sent {
+    fn from(body: QuestionBody) -> Self {
+        Self { content: body.content, role: body.role, metadata: body.metadata, files: body.files }
+    }
 }
 
 /// Stores a message. Of its files the row keeps what they are, not their content.
@@ -61,28 +101,48 @@ pub(super) async fn store(state: &AppState, id: &SessionId, sent: &Sent) -> Resu
 }
 
 /// `POST /sessions/{id}/messages`
-#[handler]
-pub(super) async fn send(req: &mut Request, depot: &mut Depot) -> Answer<Message> {
-    let state = AppState::of(depot)?;
-    let id: SessionId = input::id(req, Resource::Session)?;
-    let sent = read(req, &state, Role::ALL).await?;
+///
+/// Store a message. The agent does not answer; for that there is `/stream`.
+#[endpoint(operation_id = "createMessage", tags("sessions"), status_codes(409))]
+pub(super) async fn send(state: State, id: Id<SessionId>, body: LargeBody<MessageBody>) -> CreatedAnswer<Message> {
+    let (Id(id), LargeBody(body)) = (id, body);
+    let sent = Sent::from(body);
     sessions::open(&state, &id).await?;
     let stored = store(&state, &id, &sent).await?;
-    Ok(Reply::new(stored).message("message stored").created(&format!("/sessions/{id}/messages")))
+    Ok(Reply::new(stored).message("message stored").created(format!("/sessions/{id}/messages")))
+}
+
+fields_of! {
+    /// Which messages.
+    pub(super) MessagesQuery {
+        /// The newest are kept.
+        limit: Count<1, 500, 100>,
+        /// Only older than this message id or ISO-8601 time.
+        before: Bound,
+        /// Only newer than this message id or ISO-8601 time.
+        after: Bound,
+    }
+}
+
+rule! {
+    /// A message id or a time.
+    pub(super) Bound -> Option<String>,
+    |fields, name| bound(fields, name),
+    serde_json::json!({ "anyOf": [
+        { "type": "string", "pattern": "^[A-Za-z0-9_:]{1,100}$" },
+        { "type": "string", "format": "date-time" },
+        { "type": "string", "enum": [""] },
+    ] })
 }
 
 /// `GET /sessions/{id}/messages`
-#[handler]
-pub(super) async fn list(req: &mut Request, depot: &mut Depot) -> Answer<Vec<Message>> {
-    let state = AppState::of(depot)?;
-    let id: SessionId = input::id(req, Resource::Session)?;
-    let mut query = input::query(req);
-    let range = MessageRange {
-        limit: query.integer("limit", 1..=500).and_then(|n| usize::try_from(n).ok()).unwrap_or(100),
-        before: bound(&mut query, "before"),
-        after: bound(&mut query, "after"),
-    };
-    query.finish()?;
+///
+/// List the messages of a session, oldest first.
+#[endpoint(operation_id = "listMessages", tags("sessions"))]
+pub(super) async fn list(state: State, id: Id<SessionId>, query: Query<MessagesQuery>) -> Answer<Vec<Message>> {
+    let (Id(id), Query(query)) = (id, query);
+    let limit = usize::try_from(query.limit).unwrap_or(100);
+    let range = MessageRange { limit, before: query.before, after: query.after };
     let messages = state.store.messages(&id, &range).await?;
     if messages.is_empty() {
         sessions::known(&state, &id).await?;

@@ -14,6 +14,7 @@ mod documents;
 mod edge;
 mod error;
 mod events;
+mod extract;
 mod fields;
 mod files;
 mod health;
@@ -21,9 +22,11 @@ mod input;
 mod invoke;
 mod measure;
 mod messages;
+mod openapi;
 mod plugins;
 mod projects;
 mod reply;
+mod rules;
 mod serve;
 mod sessions;
 mod sse;
@@ -37,6 +40,7 @@ use std::sync::Arc;
 pub use chat::Chats;
 pub use error::{ApiError, Resource};
 pub use fields::Fault;
+pub use openapi::openapi;
 pub use salvo::server::ServerHandle;
 use salvo::{Handler, Router, Service, catcher::Catcher};
 pub use serve::{Bound, bind};
@@ -51,8 +55,22 @@ pub fn router() -> Router {
     let root = Router::new()
         .push(at("", || system::root))
         .push(at("health", || health::check_all).push(at("live", || health::live)).push(at("ready", || health::ready)))
-        .push(at("metrics", || health::metrics_page));
+        .push(at("metrics", || health::metrics_page))
+        .push(at("openapi.json", || openapi::openapi_json))
+        .push(at("docs", || openapi::docs).push(at("{**file}", || openapi::docs_file)));
     PREFIXES.into_iter().fold(root, |root, prefix| root.push(Router::with_path(prefix).push(resources())))
+}
+
+/// The paths that the document describes: the aliases are left out.
+fn documented() -> Router {
+    let health =
+        at("health", || health::check_all).push(at("live", || health::live)).push(at("ready", || health::ready));
+    Router::new()
+        .push(at("", || system::root))
+        .push(health)
+        .push(at("metrics", || health::metrics_page))
+        .push(at("openapi.json", || openapi::openapi_json))
+        .push(Router::with_path("api/v2").push(resources()))
 }
 
 fn resources() -> Router {

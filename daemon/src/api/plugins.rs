@@ -1,33 +1,79 @@
 //! `/plugins`: what the plugin host has loaded, and the request to look again.
 
-use salvo::{Depot, Request, handler, http::StatusCode};
+use salvo::{Writer as _, http::StatusCode, oapi::endpoint};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
     error::ApiError,
-    input,
+    extract::{OptionalBody, State},
+    openapi::{Shape, describe, named},
     reply::{Answer, Reply},
-    state::AppState,
+    rules::fields_of,
 };
 use crate::plugins::PluginReport;
 
+impl Shape for PluginReport {
+    fn shape(components: &mut salvo::oapi::Components) -> Value {
+        named(components, "Plugin", |_| {
+            let (text, count) = (json!({ "type": "string" }), json!({ "type": "integer", "minimum": 0 }));
+            let handler = json!({
+                "type": "object",
+                "properties": { "name": text, "kind": { "enum": ["stage", "deploy"] }, "summary": text },
+                "required": ["name", "kind", "summary"],
+            });
+            let states = json!({ "type": "string", "enum": ["loaded", "degraded", "broken", "retired", "refused"] });
+            json!({
+                "type": "object",
+                "description": "A loaded plugin, or a file that was refused.",
+                "properties": {
+                    "name": text, "file": text, "version": text, "summary": text, "abi": count,
+                    "handlers": { "type": "array", "items": handler },
+                    "generation": count, "content": text, "state": states, "reason": text, "remedy": text,
+                    "jobs_running": count, "jobs_stuck": count, "jobs_total": count, "panics": count,
+                    "violations": count,
+                },
+                "required": ["name", "file", "version", "summary", "abi", "handlers", "generation", "content", "state",
+                    "jobs_running", "jobs_stuck", "jobs_total", "panics", "violations"],
+            })
+        })
+    }
+}
+
+fields_of! {
+    /// Nothing is needed.
+    pub(super) NoFields {}
+}
+
+#[derive(Serialize)]
+struct Reloaded {
+    changed: Value,
+    plugins: Vec<PluginReport>,
+}
+
+describe! {
+    /// What a reload changed.
+    Reloaded as "Reloaded" { changed, plugins }
+}
+
 /// `GET /plugins`
-#[handler]
-pub(super) async fn list(depot: &mut Depot) -> Answer<Vec<PluginReport>> {
-    let state = AppState::of(depot)?;
+///
+/// List plugins, those that were refused included, with the reason and the remedy.
+#[endpoint(operation_id = "listPlugins", tags("plugins"))]
+pub(super) async fn list(state: State) -> Answer<Vec<PluginReport>> {
     Ok(Reply::new(state.plugins.reports()))
 }
 
-/// `POST /plugins/reload`: as SIGHUP does.
-#[handler]
-pub(super) async fn reload(req: &mut Request, depot: &mut Depot) -> Answer<Value> {
-    let state = AppState::of(depot)?;
-    // Nothing in it is needed; a body of another type is refused all the same.
-    input::optional_body(req, state.body_limit()).await?.finish()?;
+/// `POST /plugins/reload`
+///
+/// Look for plugins again, and read settings and workflows again, as SIGHUP does. Running jobs keep their generation.
+#[endpoint(operation_id = "reloadPlugins", tags("plugins"), status_codes(409))]
+pub(super) async fn reload(state: State, body: OptionalBody<NoFields>) -> Answer<Reloaded> {
+    let (State(state), OptionalBody(NoFields {})) = (state, body);
     let work = tokio::spawn(async move { state.conductor.reload().await.map(|changed| (changed, state)) });
     match work.await.map_err(ApiError::internal)? {
         Ok((changed, state)) => {
-            let data = json!({ "changed": changed, "plugins": state.plugins.reports() });
+            let data = Reloaded { changed, plugins: state.plugins.reports() };
             Ok(Reply::new(data).message("reloaded"))
         }
         Err(reason) => Err(ApiError::plain(StatusCode::CONFLICT, "RELOAD_REFUSED", reason)),

@@ -2,20 +2,23 @@
 
 use std::sync::Arc;
 
-use salvo::{Depot, Request, handler, http::StatusCode};
+use salvo::{Writer as _, http::StatusCode, oapi::endpoint};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
     error::{ApiError, Resource},
+    extract::{Body, Id, Query, State},
     fields::Fields,
     files, input,
-    reply::{Answer, Reply},
+    openapi::describe,
+    reply::{Answer, CreatedAnswer, PageAnswer, Paged, Reply},
+    rules::{Count, Cursor, Flag, Integer, Needed, Search, Text, Texts, Word, fields_of, rule},
     state::AppState,
 };
 use crate::{
     domain::{
-        ids::{ProjectId, TaskId},
+        ids::{AgentId, ProjectId, TaskId},
         project::{Priority, Project, ProjectStatus, ProjectSummary},
         stage::{Stage, StageStatus},
         task::Task,
@@ -25,9 +28,6 @@ use crate::{
     store::{DeletedProject, NewProject, PageRequest, ProjectFilter, ProjectSort, TaskFilter},
 };
 
-/// Most tags of a project, and most characters of one.
-const TAGS: (usize, usize) = (50, 100);
-
 /// Most bytes of `deployment`.
 const DEPLOYMENT_BYTES: usize = 16 * 1024;
 
@@ -35,7 +35,7 @@ const DEPLOYMENT_BYTES: usize = 16 * 1024;
 const NO_DEPLOYMENT: &str = "none";
 
 #[derive(Serialize)]
-struct Created {
+struct NewlyQueued {
     project_id: ProjectId,
     task_id: Option<TaskId>,
     project_name: String,
@@ -43,113 +43,174 @@ struct Created {
     message: &'static str,
 }
 
-/// `POST /projects`
-#[handler]
-pub(super) async fn create(req: &mut Request, depot: &mut Depot) -> Answer<Created> {
-    let state = AppState::of(depot)?;
-    let mut fields = input::body(req, state.body_limit()).await?;
-    let requirement = fields.required_text("requirement", 10..=10_000);
-    let name = fields.text("project_name", 0..=200);
-    let user_id = fields.text("user_id", 0..=100);
-    let user_name = fields.text("user_name", 0..=100);
-    let priority = fields.integer("priority", 1..=5);
-    let tags = fields.texts("tags", TAGS.0, TAGS.1);
-    let workflow = workflow(&mut fields, &state);
-    let deployment = deployment(&mut fields, &state);
-    fields.finish()?;
-    let workflow = workflow.ok_or_else(|| ApiError::internal("a workflow that passed the check is gone"))?;
+describe! {
+    /// What a project's creation answers.
+    NewlyQueued as "NewlyQueued" { project_id, task_id, project_name, status, message }
+}
 
-    let mut new = NewProject::queued(&workflow, requirement);
+fields_of! {
+    /// A requirement that is to become an agent.
+    pub(super) NewProjectBody {
+        /// What the agent is to do.
+        requirement: Needed<10, 10_000>,
+        /// Made from the requirement when absent.
+        project_name: Text<0, 200>,
+        /// Absent: `anonymous`.
+        user_id: Text<0, 100>,
+        user_name: Text<0, 100>,
+        /// 1 (last) to 5 (first), 3 when absent.
+        priority: Integer<1, 5>,
+        tags: Texts<50, 100>,
+        /// A workflow by its name; the default one when absent.
+        workflow: Text<0, 100>,
+        /// The deployment target, or an object with `target` and what the target understands.
+        deployment: Deployment,
+    }
+}
+
+rule! {
+    /// A target's name, or an object that has it.
+    pub(super) Deployment -> Option<Value>,
+    |fields, name| deployment(fields, name),
+    json!({ "anyOf": [
+        { "type": "string", "$ref": "#/components/schemas/DeploymentTarget" },
+        { "type": "object", "properties": { "target": { "anyOf": [
+            { "$ref": "#/components/schemas/DeploymentTarget" }, { "type": "null" } ] } },
+          "x-max-bytes": DEPLOYMENT_BYTES },
+    ] })
+}
+
+/// `POST /projects`
+///
+/// Create a project. Its build is queued; everything is durable when the answer comes.
+#[endpoint(operation_id = "createProject", tags("projects"), status_codes(409))]
+pub(super) async fn create(state: State, body: Body<NewProjectBody>) -> CreatedAnswer<NewlyQueued> {
+    let Body(body) = body;
+    let workflow = workflow(body.workflow, &state)?;
+    let deployment = known_target(body.deployment, &state)?;
+
+    let mut new = NewProject::queued(&workflow, body.requirement);
     let project = &mut new.project;
-    if let Some(name) = name {
+    if let Some(name) = body.project_name {
         project.project_name = name;
     }
-    if let Some(user_id) = user_id {
+    if let Some(user_id) = body.user_id {
         project.user_id = user_id;
     }
-    if let Some(priority) = priority {
+    if let Some(priority) = body.priority {
         project.priority = Priority::clamped(priority);
     }
-    (project.user_name, project.tags, project.deployment) = (user_name, tags, deployment);
+    (project.user_name, project.tags, project.deployment) = (body.user_name, body.tags, deployment);
     let (project_id, project_name) = (project.project_id.clone(), project.project_name.clone());
     let task_id = project.task_id.clone();
     state.store.create_project(new).await?;
 
     let location = format!("/projects/{project_id}");
     let message = "project created, its build is queued";
-    let created = Created { project_id, task_id, project_name, status: ProjectStatus::Queued, message };
-    Ok(Reply::new(created).message(message).created(&location))
+    let created = NewlyQueued { project_id, task_id, project_name, status: ProjectStatus::Queued, message };
+    Ok(Reply::new(created).message(message).created(location))
 }
 
 /// The named workflow, or the default; an unknown name is a fault that lists the known ones.
-fn workflow(fields: &mut Fields, state: &AppState) -> Option<Arc<Workflow>> {
-    let name = fields.text("workflow", 0..=100).unwrap_or_else(|| state.config.load().workflows.default.clone());
+fn workflow(name: Option<String>, state: &AppState) -> Result<Arc<Workflow>, ApiError> {
+    let name = name.unwrap_or_else(|| state.config.load().workflows.default.clone());
     let workflows = state.workflows.load();
-    let found = workflows.get(&name).cloned();
-    if found.is_none() {
+    workflows.get(&name).cloned().ok_or_else(|| {
         let known: Vec<&str> = workflows.all().into_iter().map(|w| w.name()).collect();
         let msg = format!("There is no such workflow; known: {}", known.join(", "));
-        fields.fault("workflow", "value_error", msg, name.into());
-    }
-    found
+        ApiError::invalid("body", "workflow", "value_error", msg, name.into())
+    })
 }
 
 /// `{"target": …}`; a text is taken as the target.
-fn deployment(fields: &mut Fields, state: &AppState) -> Option<Value> {
-    let given = match fields.take("deployment")? {
-        Value::String(target) => json!({ "target": target.trim() }),
+fn deployment(fields: &mut Fields, name: &str) -> Option<Value> {
+    match fields.take(name)? {
+        Value::String(target) => Some(json!({ "target": target.trim() })),
         other => {
-            fields.put("deployment", other);
-            Value::Object(fields.object("deployment", DEPLOYMENT_BYTES)?)
+            fields.put(name, other);
+            fields.object(name, DEPLOYMENT_BYTES).map(Value::Object)
         }
-    };
+    }
+}
+
+/// A deployment whose target, when it names one, is there.
+fn known_target(given: Option<Value>, state: &AppState) -> Result<Option<Value>, ApiError> {
     let config = state.config.load();
     let targets = &config.deploy.targets;
     let known = |name: &str| name == NO_DEPLOYMENT || targets.contains_key(name);
-    match given.get("target") {
-        None | Some(Value::Null) => Some(given),
-        Some(Value::String(name)) if known(name) => Some(given),
+    match given.as_ref().and_then(|given| given.get("target")) {
+        None | Some(Value::Null) => Ok(given),
+        Some(Value::String(name)) if known(name) => Ok(given),
         Some(other) => {
             let names: Vec<&str> = targets.keys().map(String::as_str).chain([NO_DEPLOYMENT]).collect();
             let msg = format!("There is no such deployment target; known: {}", names.join(", "));
-            fields.fault("deployment", "value_error", msg, other.clone());
-            None
+            Err(ApiError::invalid("body", "deployment", "value_error", msg, other.clone()))
         }
     }
+}
+
+fields_of! {
+    /// Which projects, in which order.
+    pub(super) ProjectsQuery {
+        /// Only in this state.
+        status: Word<ProjectStatus>,
+        /// Only of this user.
+        user_id: Search,
+        /// Only with this tag.
+        tag: Search,
+        /// Only with this text in name or requirement, whatever its case.
+        q: Search,
+        /// The order; newest first when absent.
+        sort: Sort,
+        page: Count<1, { input::MAX_PAGE }, 1>,
+        limit: Count<1, 100, 20>,
+        /// `next_cursor` of the page before, in place of `page`.
+        cursor: Cursor,
+    }
+}
+
+rule! {
+    /// Field names with `-` for the newest first, and a word each.
+    pub(super) Sort -> ProjectSort,
+    |fields, name| sort(fields, name),
+    json!({ "type": "string", "enum": SORTS.iter().map(|(word, _)| *word).chain([""]).collect::<Vec<_>>() })
+}
+
+const SORTS: [(&str, ProjectSort); 8] = [
+    ("-created_at", ProjectSort::Newest),
+    ("newest", ProjectSort::Newest),
+    ("created_at", ProjectSort::Oldest),
+    ("oldest", ProjectSort::Oldest),
+    ("-updated_at", ProjectSort::RecentlyUpdated),
+    ("updated", ProjectSort::RecentlyUpdated),
+    ("project_name", ProjectSort::Name),
+    ("name", ProjectSort::Name),
+];
+
+fn sort(query: &mut Fields, name: &str) -> ProjectSort {
+    let Some(word) = input::free(query, name) else { return ProjectSort::Newest };
+    let found = SORTS.iter().find(|(known, _)| *known == word);
+    found.map_or_else(
+        || {
+            let msg = "Input should be '-created_at', 'created_at', '-updated_at' or 'project_name'";
+            query.fault(name, "enum", msg, word.clone().into());
+            ProjectSort::Newest
+        },
+        |(_, sort)| *sort,
+    )
 }
 
 /// `GET /projects`
-#[handler]
-pub(super) async fn list(req: &mut Request, depot: &mut Depot) -> Answer<Vec<ProjectSummary>> {
-    let state = AppState::of(depot)?;
-    let mut query = input::query(req);
-    let page = input::page(&mut query);
-    let filter = ProjectFilter {
-        status: query.word("status", ProjectStatus::ALL),
-        user_id: input::free(&mut query, "user_id"),
-        tag: input::free(&mut query, "tag"),
-        q: input::free(&mut query, "q"),
-        sort: sort(&mut query),
-    };
-    query.finish()?;
+///
+/// List projects. Filters apply before the page; `total` counts what they let through.
+#[endpoint(operation_id = "listProjects", tags("projects"))]
+pub(super) async fn list(state: State, query: Query<ProjectsQuery>) -> PageAnswer<ProjectSummary> {
+    let Query(query) = query;
+    let page = PageRequest { page: query.page, limit: query.limit, cursor: query.cursor };
+    let filter =
+        ProjectFilter { status: query.status, user_id: query.user_id, tag: query.tag, q: query.q, sort: query.sort };
     let found = state.store.list_projects(&filter, &page).await.map_err(input::cursor_fault)?;
-    Ok(Reply::page(found, &page))
-}
-
-/// Field names with `-` for the newest first, and a word each.
-fn sort(query: &mut Fields) -> ProjectSort {
-    let Some(word) = input::free(query, "sort") else { return ProjectSort::Newest };
-    match word.as_str() {
-        "-created_at" | "newest" => ProjectSort::Newest,
-        "created_at" | "oldest" => ProjectSort::Oldest,
-        "-updated_at" | "updated" => ProjectSort::RecentlyUpdated,
-        "project_name" | "name" => ProjectSort::Name,
-        _ => {
-            let msg = "Input should be '-created_at', 'created_at', '-updated_at' or 'project_name'";
-            query.fault("sort", "enum", msg, word.into());
-            ProjectSort::Newest
-        }
-    }
+    Ok(Paged::new(found, &page))
 }
 
 #[derive(Serialize)]
@@ -160,11 +221,23 @@ struct Detail {
     agent_count: u64,
 }
 
+describe! {
+    /// A project with its stages.
+    Detail as "ProjectDetail" {
+        ..project;
+        /// In order.
+        stages,
+        /// Agents that came out of it.
+        agent_count,
+    }
+}
+
 /// `GET /projects/{id}`
-#[handler]
-pub(super) async fn detail(req: &mut Request, depot: &mut Depot) -> Answer<Detail> {
-    let state = AppState::of(depot)?;
-    let id: ProjectId = input::id(req, Resource::Project)?;
+///
+/// Read a project.
+#[endpoint(operation_id = "getProject", tags("projects"))]
+pub(super) async fn detail(state: State, id: Id<ProjectId>) -> Answer<Detail> {
+    let Id(id) = id;
     let found = state.store.project_detail(&id).await?;
     let found = found.ok_or_else(|| ApiError::not_found(Resource::Project, id.as_str()))?;
     let stages = running_times(found.stages);
@@ -172,10 +245,11 @@ pub(super) async fn detail(req: &mut Request, depot: &mut Depot) -> Answer<Detai
 }
 
 /// `GET /projects/{id}/stages`
-#[handler]
-pub(super) async fn list_stages(req: &mut Request, depot: &mut Depot) -> Answer<Vec<Stage>> {
-    let state = AppState::of(depot)?;
-    let id: ProjectId = input::id(req, Resource::Project)?;
+///
+/// List the stages of a project, in order.
+#[endpoint(operation_id = "listStages", tags("projects"))]
+pub(super) async fn list_stages(state: State, id: Id<ProjectId>) -> Answer<Vec<Stage>> {
+    let Id(id) = id;
     let stages = state.store.stages(&id).await?;
     if stages.is_empty() {
         known(&state, &id).await?;
@@ -200,14 +274,19 @@ pub(super) async fn known(state: &AppState, id: &ProjectId) -> Result<Project, A
     found.ok_or_else(|| ApiError::not_found(Resource::Project, id.as_str()))
 }
 
+fields_of! {
+    /// How many.
+    pub(super) ProjectTasksQuery {
+        limit: Count<1, 100, 100>,
+    }
+}
+
 /// `GET /projects/{id}/tasks`
-#[handler]
-pub(super) async fn list_tasks(req: &mut Request, depot: &mut Depot) -> Answer<Vec<Task>> {
-    let state = AppState::of(depot)?;
-    let id: ProjectId = input::id(req, Resource::Project)?;
-    let mut query = input::query(req);
-    let limit = query.integer("limit", 1..=100).and_then(|n| u64::try_from(n).ok()).unwrap_or(100);
-    query.finish()?;
+///
+/// List the tasks of a project, newest first.
+#[endpoint(operation_id = "listProjectTasks", tags("projects"))]
+pub(super) async fn list_tasks(state: State, id: Id<ProjectId>, query: Query<ProjectTasksQuery>) -> Answer<Vec<Task>> {
+    let (Id(id), Query(ProjectTasksQuery { limit })) = (id, query);
     let filter = TaskFilter { project_id: Some(id.clone()), ..TaskFilter::default() };
     let found = state.store.list_tasks(&filter, &PageRequest { page: 1, limit, cursor: None }).await?;
     if found.items.is_empty() {
@@ -216,22 +295,47 @@ pub(super) async fn list_tasks(req: &mut Request, depot: &mut Depot) -> Answer<V
     Ok(Reply::new(found.items))
 }
 
+fields_of! {
+    /// What goes along.
+    pub(super) DeleteProjectQuery {
+        /// Also the agents that came out of it, with their sessions.
+        delete_agents: Flag<false>,
+    }
+}
+
+#[derive(Serialize)]
+struct Deleted {
+    project_id: ProjectId,
+    status: &'static str,
+    deleted_agents: Vec<AgentId>,
+    errors: Vec<String>,
+}
+
+describe! {
+    /// What a project's deletion did.
+    Deleted as "ProjectDeleted" {
+        project_id,
+        /// `deleted`.
+        status,
+        deleted_agents,
+        /// What could not be cleaned up now.
+        errors,
+    }
+}
+
 /// `DELETE /projects/{id}`
 ///
-/// Runs to its end even when the client goes away: half a deletion helps nobody.
-#[handler]
-pub(super) async fn delete(req: &mut Request, depot: &mut Depot) -> Answer<Value> {
-    let state = AppState::of(depot)?;
-    let id: ProjectId = input::id(req, Resource::Project)?;
-    let mut query = input::query(req);
-    let with_agents = query.flag("delete_agents").unwrap_or(false);
-    query.finish()?;
+/// Delete a project. Its running build is cancelled first; stages, tasks, events and files go with it. Runs to
+/// its end even when the client goes away.
+#[endpoint(operation_id = "deleteProject", tags("projects"), status_codes(409))]
+pub(super) async fn delete(state: State, id: Id<ProjectId>, query: Query<DeleteProjectQuery>) -> Answer<Deleted> {
+    let (State(state), Id(id), Query(query)) = (state, id, query);
     let tasks = state.tasks.clone();
-    let whole = tasks.spawn(async move { delete_all(&state, id, with_agents).await });
-    let (gone, errors, id) = whole.await.map_err(ApiError::internal)??;
-    let agents: Vec<_> = gone.agents.iter().map(|a| a.agent_id.clone()).collect();
-    let data = json!({ "project_id": id, "status": "deleted", "deleted_agents": agents, "errors": errors });
-    Ok(Reply::new(data).message("project deleted"))
+    // Half a deletion helps nobody.
+    let whole = tasks.spawn(async move { delete_all(&state, id, query.delete_agents).await });
+    let (gone, errors, project_id) = whole.await.map_err(ApiError::internal)??;
+    let deleted_agents = gone.agents.iter().map(|a| a.agent_id.clone()).collect();
+    Ok(Reply::new(Deleted { project_id, status: "deleted", deleted_agents, errors }).message("project deleted"))
 }
 
 async fn delete_all(

@@ -1,8 +1,9 @@
-//! Answers: the envelope, its form with pages, and bare JSON for the flat paths. Each is serialised
-//! once, straight to the bytes that are sent.
+//! Answers: the envelope, its form with pages, its form for what was created, and bare JSON for the flat
+//! paths. Each is serialised once, straight to the bytes that are sent, and tells the document its shape.
 
 use std::{borrow::Cow, fmt::Write as _};
 
+use salvo::oapi::{Components, Content, EndpointOutRegister, Operation};
 use salvo::{
     Depot, Request, Response, Writer, async_trait,
     http::{
@@ -11,22 +12,44 @@ use salvo::{
     },
 };
 use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::{edge::RequestId, error::ApiError};
+use super::{
+    edge::RequestId,
+    error::ApiError,
+    openapi::{Shape, describe, raw},
+};
 use crate::{
     domain::time::Timestamp,
     store::{Page, PageRequest},
 };
 
-/// What a handler answers with.
+/// What a handler answers with: 200.
 pub(super) type Answer<T> = Result<Reply<T>, ApiError>;
+/// A page of a list.
+pub(super) type PageAnswer<T> = Result<Paged<T>, ApiError>;
+/// 201 with `Location`.
+pub(super) type CreatedAnswer<T> = Result<Created<T>, ApiError>;
+/// 200 without an envelope.
+pub(super) type FlatAnswer<T> = Result<Flat<T>, ApiError>;
 
-/// `data` and `message` of the envelope, with the status and `Location` of what was created.
+/// `data` and `message` of the envelope.
 pub(super) struct Reply<T> {
     data: T,
     message: Option<Cow<'static, str>>,
-    pagination: Option<Pagination>,
-    created: Option<String>,
+}
+
+/// [`Reply`] of a page.
+pub(super) struct Paged<T> {
+    data: Vec<T>,
+    pagination: Pagination,
+}
+
+/// [`Reply`] of something that is new.
+pub(super) struct Created<T> {
+    reply: Reply<T>,
+    /// Where it is, below `/api/v2`.
+    path: String,
 }
 
 /// Where a page is among the others.
@@ -39,6 +62,20 @@ pub(super) struct Pagination {
     has_next: bool,
     has_prev: bool,
     next_cursor: Option<String>,
+}
+
+describe! {
+    /// Where a page is among the others.
+    Pagination as "Pagination" {
+        /// From 1.
+        page,
+        limit,
+        /// Rows in all pages together.
+        total,
+        pages, has_next, has_prev,
+        /// The `cursor` of the next page; none on the last.
+        next_cursor,
+    }
 }
 
 #[derive(Serialize)]
@@ -55,7 +92,7 @@ struct Envelope<'a, T> {
 impl<T> Reply<T> {
     /// 200 with data.
     pub(super) const fn new(data: T) -> Self {
-        Self { data, message: None, pagination: None, created: None }
+        Self { data, message: None }
     }
 
     /// Adds the text for people.
@@ -65,15 +102,14 @@ impl<T> Reply<T> {
     }
 
     /// Makes it 201: the thing is now at `/api/v2` + `path`.
-    pub(super) fn created(mut self, path: &str) -> Self {
-        self.created = Some(format!("/api/v2{path}"));
-        self
+    pub(super) fn created(self, path: impl Into<String>) -> Created<T> {
+        Created { reply: self, path: path.into() }
     }
 }
 
-impl<T> Reply<Vec<T>> {
+impl<T> Paged<T> {
     /// A page of a list.
-    pub(super) fn page(page: Page<T>, asked: &PageRequest) -> Self {
+    pub(super) fn new(page: Page<T>, asked: &PageRequest) -> Self {
         let pages = page.total.div_ceil(asked.limit.max(1));
         let pagination = Pagination {
             page: asked.page,
@@ -84,7 +120,7 @@ impl<T> Reply<Vec<T>> {
             has_prev: asked.cursor.is_some() || (asked.page > 1 && page.total > 0),
             next_cursor: page.next_cursor,
         };
-        Self { data: page.items, message: None, pagination: Some(pagination), created: None }
+        Self { data: page.items, pagination }
     }
 }
 
@@ -100,36 +136,113 @@ pub(super) fn put_json<T: Serialize>(res: &mut Response, value: &T) {
     res.replace_body(bytes.into());
 }
 
+fn put_envelope<T: Serialize>(
+    depot: &Depot,
+    res: &mut Response,
+    data: &T,
+    message: Option<&str>,
+    pagination: Option<&Pagination>,
+) {
+    let id = RequestId::of(depot);
+    let timestamp = Timestamp::now();
+    put_json(res, &Envelope { success: true, data, message, timestamp, request_id: id.as_str(), pagination });
+}
+
 #[async_trait]
 impl<T: Serialize + Send> Writer for Reply<T> {
     async fn write(self, _req: &mut Request, depot: &mut Depot, res: &mut Response) {
-        let id = RequestId::of(depot);
-        if let Some(path) = &self.created {
-            res.status_code(StatusCode::CREATED);
-            if let Ok(location) = HeaderValue::try_from(path) {
-                res.headers_mut().insert(header::LOCATION, location);
-            }
+        put_envelope(depot, res, &self.data, self.message.as_deref(), None);
+    }
+}
+
+#[async_trait]
+impl<T: Serialize + Send> Writer for Paged<T> {
+    async fn write(self, _req: &mut Request, depot: &mut Depot, res: &mut Response) {
+        put_envelope(depot, res, &self.data, None, Some(&self.pagination));
+    }
+}
+
+#[async_trait]
+impl<T: Serialize + Send> Writer for Created<T> {
+    async fn write(self, req: &mut Request, depot: &mut Depot, res: &mut Response) {
+        res.status_code(StatusCode::CREATED);
+        if let Ok(location) = HeaderValue::try_from(format!("/api/v2{}", self.path)) {
+            res.headers_mut().insert(header::LOCATION, location);
         }
-        let envelope = Envelope {
-            success: true,
-            data: &self.data,
-            message: self.message.as_deref(),
-            timestamp: Timestamp::now(),
-            request_id: id.as_str(),
-            pagination: self.pagination.as_ref(),
-        };
-        put_json(res, &envelope);
+        self.reply.write(req, depot, res).await;
     }
 }
 
 /// Bare JSON for the flat paths.
 pub(super) struct Flat<T>(pub(super) StatusCode, pub(super) T);
 
+impl<T> Flat<T> {
+    /// 200.
+    pub(super) const fn ok(body: T) -> Self {
+        Self(StatusCode::OK, body)
+    }
+}
+
 #[async_trait]
 impl<T: Serialize + Send> Writer for Flat<T> {
     async fn write(self, _req: &mut Request, _depot: &mut Depot, res: &mut Response) {
         res.status_code(self.0);
         put_json(res, &self.1);
+    }
+}
+
+/// The envelope around a shape.
+fn enveloped(components: &mut Components, data: Value, paged: bool) -> Value {
+    let mut properties = json!({
+        "success": { "type": "boolean", "const": true },
+        "data": data,
+        "message": { "type": ["string", "null"], "description": "For people." },
+        "timestamp": Timestamp::shape(components),
+        "request_id": { "type": "string" },
+    });
+    let mut required = vec!["success", "data", "message", "timestamp", "request_id"];
+    if let (true, Value::Object(properties)) = (paged, &mut properties) {
+        properties.insert("pagination".to_owned(), Pagination::shape(components));
+        required.push("pagination");
+    }
+    json!({ "type": "object", "properties": properties, "required": required })
+}
+
+fn insert(operation: &mut Operation, status: &str, description: &str, schema: Value) {
+    let content = Content::new(raw(schema));
+    operation
+        .responses
+        .insert(status, salvo::oapi::Response::new(description).add_content("application/json", content));
+}
+
+impl<T: Shape> EndpointOutRegister for Reply<T> {
+    fn register(components: &mut Components, operation: &mut Operation) {
+        let data = T::shape(components);
+        let schema = enveloped(components, data, false);
+        insert(operation, "200", "Done.", schema);
+    }
+}
+
+impl<T: Shape> EndpointOutRegister for Paged<T> {
+    fn register(components: &mut Components, operation: &mut Operation) {
+        let data = Vec::<T>::shape(components);
+        let schema = enveloped(components, data, true);
+        insert(operation, "200", "A page.", schema);
+    }
+}
+
+impl<T: Shape> EndpointOutRegister for Created<T> {
+    fn register(components: &mut Components, operation: &mut Operation) {
+        let data = T::shape(components);
+        let schema = enveloped(components, data, false);
+        insert(operation, "201", "Created; `Location` says where it is.", schema);
+    }
+}
+
+impl<T: Shape> EndpointOutRegister for Flat<T> {
+    fn register(components: &mut Components, operation: &mut Operation) {
+        let schema = T::shape(components);
+        insert(operation, "200", "Done.", schema);
     }
 }
 

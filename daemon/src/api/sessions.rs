@@ -1,15 +1,17 @@
 //! `/agents/{id}/sessions` and `/sessions/{id}`: conversations, without their messages.
 
-use salvo::{Depot, Request, handler};
+use salvo::{Writer as _, oapi::endpoint};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
     agents,
     error::{ApiError, Resource},
-    input,
+    extract::{Id, OptionalBody, Query, State},
     invoke::METADATA_BYTES,
-    reply::{Answer, Reply},
+    openapi::describe,
+    reply::{Answer, CreatedAnswer, Reply},
+    rules::{Count, Json, Text, fields_of},
     state::AppState,
 };
 use crate::{
@@ -35,16 +37,33 @@ impl From<Session> for Shown {
     }
 }
 
+describe! {
+    /// A conversation with an agent.
+    Shown as "Session" {
+        ..session;
+        /// The time of the last message.
+        updated_at,
+    }
+}
+
+fields_of! {
+    /// What is known of a new session.
+    pub(super) NewSessionBody {
+        /// Absent: the begin of the first message.
+        display_name: Text<0, 200>,
+        user_id: Text<0, 100>,
+        /// The caller's own data.
+        metadata: Json<METADATA_BYTES>,
+    }
+}
+
 /// `POST /agents/{id}/sessions`
-#[handler]
-pub(super) async fn create(req: &mut Request, depot: &mut Depot) -> Answer<Shown> {
-    let state = AppState::of(depot)?;
-    let agent_id: AgentId = input::id(req, Resource::Agent)?;
-    let mut fields = input::optional_body(req, state.body_limit()).await?;
-    let display_name = fields.text("display_name", 0..=200);
-    let user_id = fields.text("user_id", 0..=100);
-    let metadata = fields.object("metadata", METADATA_BYTES).map(Value::Object);
-    fields.finish()?;
+///
+/// Begin a conversation with an agent.
+#[endpoint(operation_id = "createSession", tags("sessions"), status_codes(409))]
+pub(super) async fn create(state: State, id: Id<AgentId>, body: OptionalBody<NewSessionBody>) -> CreatedAnswer<Shown> {
+    let (Id(agent_id), OptionalBody(NewSessionBody { display_name, user_id, metadata })) = (id, body);
+    let metadata = metadata.map(Value::Object);
     let now = Timestamp::now();
     let session = Session {
         session_id: SessionId::generate(),
@@ -62,18 +81,23 @@ pub(super) async fn create(req: &mut Request, depot: &mut Depot) -> Answer<Shown
         _ => error.into(),
     })?;
     let location = format!("/sessions/{}", session.session_id);
-    Ok(Reply::new(session.into()).message("session created").created(&location))
+    Ok(Reply::new(session.into()).message("session created").created(location))
+}
+
+fields_of! {
+    /// How many.
+    pub(super) SessionsQuery {
+        limit: Count<1, 100, 20>,
+    }
 }
 
 /// `GET /agents/{id}/sessions`
-#[handler]
-pub(super) async fn list(req: &mut Request, depot: &mut Depot) -> Answer<Vec<Shown>> {
-    let state = AppState::of(depot)?;
-    let agent_id: AgentId = input::id(req, Resource::Agent)?;
-    let mut query = input::query(req);
-    let limit = query.integer("limit", 1..=100).and_then(|n| usize::try_from(n).ok()).unwrap_or(20);
-    query.finish()?;
-    let sessions = state.store.list_sessions(&agent_id, limit).await?;
+///
+/// List an agent's sessions, the last used first.
+#[endpoint(operation_id = "listSessions", tags("sessions"))]
+pub(super) async fn list(state: State, id: Id<AgentId>, query: Query<SessionsQuery>) -> Answer<Vec<Shown>> {
+    let (Id(agent_id), Query(SessionsQuery { limit })) = (id, query);
+    let sessions = state.store.list_sessions(&agent_id, usize::try_from(limit).unwrap_or(20)).await?;
     if sessions.is_empty() {
         agents::known(&state, &agent_id).await?;
     }
@@ -81,10 +105,11 @@ pub(super) async fn list(req: &mut Request, depot: &mut Depot) -> Answer<Vec<Sho
 }
 
 /// `GET /sessions/{id}`
-#[handler]
-pub(super) async fn detail(req: &mut Request, depot: &mut Depot) -> Answer<Shown> {
-    let state = AppState::of(depot)?;
-    let id: SessionId = input::id(req, Resource::Session)?;
+///
+/// Read a session.
+#[endpoint(operation_id = "getSession", tags("sessions"))]
+pub(super) async fn detail(state: State, id: Id<SessionId>) -> Answer<Shown> {
+    let Id(id) = id;
     known(&state, &id).await.map(|session| Reply::new(session.into()))
 }
 
@@ -104,13 +129,30 @@ pub(super) async fn open(state: &AppState, id: &SessionId) -> Result<Session, Ap
     Err(ApiError::Conflict { code: "SESSION_CLOSED", message: "the session is closed".to_owned(), details })
 }
 
+#[derive(Serialize)]
+struct Deleted {
+    session_id: SessionId,
+    deleted_messages_count: u64,
+    status: &'static str,
+}
+
+describe! {
+    /// What a session's deletion did.
+    Deleted as "SessionDeleted" {
+        session_id, deleted_messages_count,
+        /// `deleted`.
+        status,
+    }
+}
+
 /// `DELETE /sessions/{id}`
-#[handler]
-pub(super) async fn delete(req: &mut Request, depot: &mut Depot) -> Answer<Value> {
-    let state = AppState::of(depot)?;
-    let id: SessionId = input::id(req, Resource::Session)?;
+///
+/// Delete a session with its messages.
+#[endpoint(operation_id = "deleteSession", tags("sessions"))]
+pub(super) async fn delete(state: State, id: Id<SessionId>) -> Answer<Deleted> {
+    let Id(id) = id;
     let count = state.store.delete_session(&id).await?;
     let count = count.ok_or_else(|| ApiError::not_found(Resource::Session, id.as_str()))?;
-    let data = json!({ "session_id": id, "deleted_messages_count": count, "status": "deleted" });
-    Ok(Reply::new(data).message("session deleted"))
+    let deleted = Deleted { session_id: id, deleted_messages_count: count, status: "deleted" };
+    Ok(Reply::new(deleted).message("session deleted"))
 }

@@ -9,17 +9,17 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures::stream;
 use nexus_plugin_api::payload::HistoryMessage;
-use salvo::{Depot, Request, Response, handler};
+use salvo::{Response, Writer as _, oapi::endpoint};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::{
     agents, attachments,
     chat::{self, Call, Chat, Outcome},
-    error::{ApiError, Resource},
-    input,
+    error::ApiError,
+    extract::{Id, LargeBody, State},
     measure::OpenStream,
-    messages::{self, AnswerMetadata, Sent},
+    messages::{self, AnswerMetadata, QuestionBody, Sent},
     sessions, sse,
     state::AppState,
 };
@@ -39,11 +39,18 @@ const HISTORY_MESSAGES: usize = 20;
 const HISTORY_BYTES: usize = 32 * 1024;
 
 /// `POST /sessions/{id}/stream`
-#[handler]
-pub(super) async fn stream_answer(req: &mut Request, depot: &mut Depot, res: &mut Response) -> Result<(), ApiError> {
-    let state = AppState::of(depot)?;
-    let id: SessionId = input::id(req, Resource::Session)?;
-    let sent = messages::read(req, &state, &[Role::User]).await?;
+///
+/// Send a message and read the agent's answer as it comes. The message is stored first; the answer is stored at its
+/// end, also as far as it came when the client leaves.
+#[endpoint(operation_id = "streamAnswer", tags("sessions"), status_codes(409))]
+pub(super) async fn stream_answer(
+    state: State,
+    id: Id<SessionId>,
+    body: LargeBody<QuestionBody>,
+    res: &mut Response,
+) -> Result<(), ApiError> {
+    let (State(state), Id(id), LargeBody(body)) = (state, id, body);
+    let sent = Sent::from(body);
     let session = sessions::open(&state, &id).await?;
     let agent = agents::askable(&state, &session.agent_id).await?;
     let chat = state.chats.begin(&id).ok_or_else(busy)?;

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use salvo::{Depot, handler, http::StatusCode};
+use salvo::{Writer as _, oapi::endpoint};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    error::ApiError,
+    extract::State,
     measure::OpenStream,
-    reply::{Answer, Flat, Reply},
+    openapi::describe,
+    reply::{Answer, Flat, FlatAnswer, Reply},
     state::AppState,
 };
 use crate::queue::QueueName;
@@ -16,20 +18,59 @@ use crate::queue::QueueName;
 /// How long a part may take to tell its state.
 const PATIENCE: Duration = Duration::from_millis(800);
 
+#[derive(Serialize)]
+struct System {
+    version: &'static str,
+    uptime_seconds: f64,
+    store: Value,
+    queues: Value,
+    open_streams: i64,
+    tree: Value,
+}
+
+describe! {
+    /// The state of the daemon, for its operator.
+    System as "System" {
+        version, uptime_seconds,
+        /// Kind, schema version and counts.
+        store,
+        /// Depths by queue name; null for one that does not answer.
+        queues,
+        open_streams,
+        /// The actor tree; null when it does not answer.
+        tree,
+    }
+}
+
+#[derive(Serialize)]
+struct Root {
+    message: &'static str,
+    version: &'static str,
+    docs: &'static str,
+    health: &'static str,
+    api_prefix: &'static str,
+}
+
+describe! {
+    /// Where things are.
+    Root as "Root" { message, version, docs, health, api_prefix }
+}
+
 /// `GET /system`
-#[handler]
-pub(super) async fn system(depot: &mut Depot) -> Answer<Value> {
-    let state = AppState::of(depot)?;
+///
+/// Read the state of the daemon.
+#[endpoint(operation_id = "getSystem", tags("system"))]
+pub(super) async fn system(state: State) -> Answer<System> {
     let tree = async { tokio::time::timeout(PATIENCE, state.conductor.tree()).await.unwrap_or(Value::Null) };
     let (tree, queues) = futures::future::join(tree, queues(&state)).await;
-    Ok(Reply::new(json!({
-        "version": state.version,
-        "uptime_seconds": state.started_at.elapsed().as_secs_f64(),
-        "store": state.store.describe(),
-        "queues": queues,
-        "open_streams": OpenStream::count(),
-        "tree": tree,
-    })))
+    Ok(Reply::new(System {
+        version: state.version,
+        uptime_seconds: state.started_at.elapsed().as_secs_f64(),
+        store: state.store.describe(),
+        queues,
+        open_streams: OpenStream::count(),
+        tree,
+    }))
 }
 
 /// Depths by queue name; null for one that does not answer.
@@ -46,15 +87,15 @@ async fn queues(state: &AppState) -> Value {
 }
 
 /// `GET /`
-#[handler]
-pub(super) async fn root(depot: &mut Depot) -> Result<Flat<Value>, ApiError> {
-    let state = AppState::of(depot)?;
-    let body = json!({
-        "message": "Nexus-AI API",
-        "version": state.version,
-        "docs": "/docs",
-        "health": "/health",
-        "api_prefix": "/api/v2",
-    });
-    Ok(Flat(StatusCode::OK, body))
+///
+/// Where things are.
+#[endpoint(operation_id = "getRoot", tags("system"))]
+pub(super) async fn root(state: State) -> FlatAnswer<Root> {
+    Ok(Flat::ok(Root {
+        message: "Nexus-AI API",
+        version: state.version,
+        docs: "/docs",
+        health: "/health",
+        api_prefix: "/api/v2",
+    }))
 }

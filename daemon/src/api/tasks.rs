@@ -1,42 +1,56 @@
 //! `/tasks`: one task, and the list over all projects.
 
-use salvo::{Depot, Request, handler};
+use salvo::{Writer as _, oapi::endpoint};
 
 use super::{
     error::{ApiError, Resource},
+    extract::{Id, Query, State},
     input,
-    reply::{Answer, Reply},
-    state::AppState,
+    reply::{Answer, PageAnswer, Paged, Reply},
+    rules::{Count, Cursor, OfProject, Word, fields_of},
 };
 use crate::{
     domain::{
         ids::TaskId,
         task::{Task, TaskStatus, TaskType},
     },
-    store::TaskFilter,
+    store::{PageRequest, TaskFilter},
 };
 
 /// `GET /tasks/{id}`
-#[handler]
-pub(super) async fn detail(req: &mut Request, depot: &mut Depot) -> Answer<Task> {
-    let state = AppState::of(depot)?;
-    let id: TaskId = input::id(req, Resource::Task)?;
+///
+/// Read a task.
+#[endpoint(operation_id = "getTask", tags("tasks"))]
+pub(super) async fn detail(state: State, id: Id<TaskId>) -> Answer<Task> {
+    let Id(id) = id;
     let task = state.store.task(&id).await?;
     task.map(Reply::new).ok_or_else(|| ApiError::not_found(Resource::Task, id.as_str()))
 }
 
+fields_of! {
+    /// Which tasks.
+    pub(super) TasksQuery {
+        /// Only in this state.
+        status: Word<TaskStatus>,
+        /// Only of this type.
+        task_type: Word<TaskType>,
+        /// Only of this project.
+        project_id: OfProject,
+        page: Count<1, { input::MAX_PAGE }, 1>,
+        limit: Count<1, 100, 20>,
+        /// `next_cursor` of the page before, in place of `page`.
+        cursor: Cursor,
+    }
+}
+
 /// `GET /tasks`
-#[handler]
-pub(super) async fn list(req: &mut Request, depot: &mut Depot) -> Answer<Vec<Task>> {
-    let state = AppState::of(depot)?;
-    let mut query = input::query(req);
-    let page = input::page(&mut query);
-    let filter = TaskFilter {
-        status: query.word("status", TaskStatus::ALL),
-        task_type: query.word("task_type", TaskType::ALL),
-        project_id: input::project_filter(&mut query),
-    };
-    query.finish()?;
+///
+/// List tasks, newest first.
+#[endpoint(operation_id = "listTasks", tags("tasks"))]
+pub(super) async fn list(state: State, query: Query<TasksQuery>) -> PageAnswer<Task> {
+    let Query(query) = query;
+    let page = PageRequest { page: query.page, limit: query.limit, cursor: query.cursor };
+    let filter = TaskFilter { status: query.status, task_type: query.task_type, project_id: query.project_id };
     let found = state.store.list_tasks(&filter, &page).await.map_err(input::cursor_fault)?;
-    Ok(Reply::page(found, &page))
+    Ok(Paged::new(found, &page))
 }

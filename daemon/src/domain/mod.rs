@@ -36,6 +36,10 @@ macro_rules! words {
             }
         }
 
+        impl $crate::domain::Words for $name {
+            const WORDS: &'static [Self] = Self::ALL;
+        }
+
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(self.as_str())
@@ -67,6 +71,12 @@ macro_rules! words {
     };
 }
 pub(crate) use words;
+
+/// A closed set of words.
+pub trait Words: Copy + std::fmt::Display + std::str::FromStr + Send + Sync + 'static {
+    /// Every one, in declaration order.
+    const WORDS: &'static [Self];
+}
 
 /// A stored word that is none of its enum's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

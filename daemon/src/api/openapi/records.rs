@@ -1,0 +1,171 @@
+//! The shapes of the domain's records, as SPEC.md's tables name their fields.
+
+use serde_json::{Value, json};
+
+use super::shape::{Shape, describe, named};
+use crate::domain::{
+    agent::Agent,
+    failure::{ErrorInfo, FailureKind},
+    project::{AggregatedMetrics, Project, ProjectSummary},
+    session::{Message, Session},
+    stage::{GeneratedFile, Stage},
+    task::Task,
+};
+
+describe! {
+    /// Sums over the stages of a project.
+    AggregatedMetrics as "AggregatedMetrics" {
+        total_input_tokens, total_output_tokens, total_tokens,
+        /// US dollars.
+        total_cost,
+        /// Seconds.
+        total_execution_time,
+        total_tool_calls,
+    }
+}
+
+describe! {
+    /// Why a build failed.
+    ErrorInfo as "ErrorInfo" {
+        /// The stage that failed, when one did.
+        stage,
+        kind,
+        /// For people.
+        message,
+        /// What the plugin said of it.
+        details,
+        /// The attempt that failed.
+        attempt,
+    }
+}
+
+impl Shape for FailureKind {
+    fn shape(components: &mut salvo::oapi::Components) -> Value {
+        named(components, "FailureKind", |_| {
+            let words: Vec<&str> = Self::ALL.iter().map(|word| word.as_str()).collect();
+            json!({ "type": "string", "enum": words, "description": "What kind of failure it was." })
+        })
+    }
+}
+
+describe! {
+    /// A project: one requirement on its way to an agent.
+    Project as "Project" {
+        project_id, project_name, status,
+        /// What the agent is to do.
+        requirement,
+        user_id, user_name,
+        /// 1 (last) to 5 (first).
+        priority,
+        tags,
+        /// 0 to 100.
+        progress,
+        current_stage, error_info, created_at, updated_at, started_at, completed_at, metrics, control_status,
+        pause_requested_at, stop_requested_at, resume_from_stage, last_control_action, control_action_by,
+        aggregated_metrics,
+        /// The workflow that it is built by.
+        workflow,
+        /// What was said of the deployment.
+        deployment,
+        /// The task that may work on it.
+        task_id,
+    }
+}
+
+describe! {
+    /// What lists of projects show.
+    ProjectSummary as "ProjectSummary" {
+        project_id, project_name, status,
+        /// 0 to 100.
+        progress,
+        current_stage, created_at, updated_at,
+    }
+}
+
+describe! {
+    /// A file that a stage made.
+    GeneratedFile as "GeneratedFile" {
+        /// Relative to the project's folder.
+        path,
+        /// Bytes.
+        size,
+        /// SHA-256, hexadecimal.
+        checksum,
+        last_modified,
+    }
+}
+
+describe! {
+    /// A stage of a project's workflow.
+    Stage as "Stage" {
+        project_id, stage_name,
+        /// From 1.
+        stage_number,
+        /// Chinese.
+        display_name,
+        /// English.
+        display_name_en,
+        status,
+        /// The handler that runs it.
+        agent_name,
+        started_at, completed_at,
+        /// So far, for a stage that runs.
+        duration_seconds,
+        input_tokens, output_tokens, tool_calls, output_data, error_message, logs,
+        /// Relative to the project's folder.
+        doc_path,
+        agent_output_content, agent_output_s3_ref, generated_files, design_document, metrics,
+        /// How often it was begun.
+        attempt,
+    }
+}
+
+describe! {
+    /// A piece of queued work.
+    Task as "Task" {
+        task_id, task_type, project_id, status,
+        /// 1 (last) to 5 (first).
+        priority,
+        payload, result, error_message, retry_count, created_at, started_at, completed_at,
+        /// The daemon that works on it, or did.
+        worker_id,
+        updated_at,
+    }
+}
+
+describe! {
+    /// An agent that came out of a build.
+    Agent as "Agent" {
+        agent_id, project_id, agent_name, description, category, version, status,
+        /// The deployment target, such as `local`.
+        deployment_type,
+        agentcore_config, capabilities,
+        /// Names of its tools.
+        tools,
+        /// Relative to the project's folder.
+        prompt_path,
+        /// Relative to the project's folder.
+        code_path,
+        created_at, updated_at, deployed_at, agentcore_runtime_arn, agentcore_runtime_alias, agentcore_region,
+        total_invocations, successful_invocations, failed_invocations, avg_duration_ms, last_invoked_at,
+        error_message,
+        /// Its folder, relative to the project's.
+        agent_dir,
+    }
+}
+
+describe! {
+    /// A conversation with an agent.
+    Session as "SessionRecord" {
+        session_id, agent_id, user_id, display_name, status, message_count, created_at, last_active_at, metadata,
+    }
+}
+
+describe! {
+    /// What was said.
+    Message as "Message" {
+        session_id, message_id, role, content, created_at,
+        /// The caller's own data; of an answer its `tool_calls`, `content_blocks` and `usage`.
+        metadata,
+    }
+}
