@@ -103,7 +103,7 @@ pub(super) async fn store(state: &AppState, id: &SessionId, sent: &Sent) -> Resu
 /// `POST /sessions/{id}/messages`
 ///
 /// Store a message. The agent does not answer; for that there is `/stream`.
-#[endpoint(operation_id = "createMessage", tags("sessions"), status_codes(409))]
+#[endpoint(operation_id = "createMessage", tags("sessions"), responses((status_code = 409, description = "Not in this state.")))]
 pub(super) async fn send(state: State, id: Id<SessionId>, body: LargeBody<MessageBody>) -> CreatedAnswer<Message> {
     let (Id(id), LargeBody(body)) = (id, body);
     let sent = Sent::from(body);

@@ -58,7 +58,10 @@ pub fn router() -> Router {
         .push(at("metrics", || health::metrics_page))
         .push(at("openapi.json", || openapi::openapi_json))
         .push(at("docs", || openapi::docs).push(at("{**file}", || openapi::docs_file)));
-    PREFIXES.into_iter().fold(root, |root, prefix| root.push(Router::with_path(prefix).push(resources())))
+    let health = || at("health", || health::check_all);
+    PREFIXES
+        .into_iter()
+        .fold(root, |root, prefix| root.push(Router::with_path(prefix).push(resources()).push(health())))
 }
 
 /// The paths that the document describes: the aliases are left out.
@@ -81,7 +84,6 @@ fn resources() -> Router {
         .push(session())
         .push(at("plugins", || plugins::list).push(Router::with_path("reload").post(plugins::reload)))
         .push(at("system", || system::system))
-        .push(at("health", || health::check_all))
 }
 
 fn project() -> Router {

@@ -58,6 +58,13 @@ pub(super) struct Described {
 /// One field's description.
 pub(super) fn described<R: Rule>(name: &'static str, doc: &'static str, place: Place) -> Described {
     let schema = R::schema(place);
+    let doc = match (doc.trim(), name) {
+        ("", "page") => "Which page, from 1.",
+        ("", "limit") => "Rows per page.",
+        ("", "user_id") => "Who asks.",
+        ("", "user_name") => "Who asks, for people.",
+        (doc, _) => doc,
+    };
     let schema = if place == Place::Body && !R::REQUIRED { nullable(schema) } else { schema };
     Described { name, doc, schema, required: R::REQUIRED }
 }

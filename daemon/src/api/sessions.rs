@@ -60,7 +60,7 @@ fields_of! {
 /// `POST /agents/{id}/sessions`
 ///
 /// Begin a conversation with an agent.
-#[endpoint(operation_id = "createSession", tags("sessions"), status_codes(409))]
+#[endpoint(operation_id = "createSession", tags("sessions"), responses((status_code = 409, description = "Not in this state.")))]
 pub(super) async fn create(state: State, id: Id<AgentId>, body: OptionalBody<NewSessionBody>) -> CreatedAnswer<Shown> {
     let (Id(agent_id), OptionalBody(NewSessionBody { display_name, user_id, metadata })) = (id, body);
     let metadata = metadata.map(Value::Object);

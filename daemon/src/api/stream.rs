@@ -42,7 +42,7 @@ const HISTORY_BYTES: usize = 32 * 1024;
 ///
 /// Send a message and read the agent's answer as it comes. The message is stored first; the answer is stored at its
 /// end, also as far as it came when the client leaves.
-#[endpoint(operation_id = "streamAnswer", tags("sessions"), status_codes(409))]
+#[endpoint(operation_id = "streamAnswer", tags("sessions"), responses((status_code = 409, description = "Not in this state.")))]
 pub(super) async fn stream_answer(
     state: State,
     id: Id<SessionId>,
