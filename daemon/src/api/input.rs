@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use salvo::{
     Request,
-    http::{ReqBody, StatusCode, header},
+    http::{Method, ReqBody, StatusCode, header},
 };
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
@@ -193,6 +193,24 @@ async fn next(body: &mut ReqBody) -> Result<Option<Bytes>, ApiError> {
         }
     }
     Ok(None)
+}
+
+/// For a request that is refused before its body was asked for.
+pub(super) async fn read_away(req: &mut Request) {
+    if !req.headers().contains_key(header::EXPECT) {
+        drain(req.take_body()).await;
+    }
+}
+
+/// What an HTML form can send goes nowhere: a browser asks nobody before it sends one.
+pub(super) fn refuse_form(req: &Request) -> Option<ApiError> {
+    if matches!(*req.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        return None;
+    }
+    let kind = req.headers().get(header::CONTENT_TYPE)?.to_str().unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let form = ["application/x-www-form-urlencoded", "text/plain"].iter().any(|f| kind.eq_ignore_ascii_case(f));
+    form.then(|| ApiError::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE))
 }
 
 async fn drain(mut body: ReqBody) {
