@@ -9,7 +9,7 @@ use super::{
     extract::{Body, Id, State},
     openapi::describe,
     reply::{Answer, Reply},
-    rules::{NeededWord, Text, fields_of},
+    rules::{NeededWord, StageRef, Text, fields_of},
     state::AppState,
 };
 use crate::{
@@ -44,7 +44,7 @@ fields_of! {
         action: NeededWord<ControlAction>,
         reason: Text<0, 500>,
         /// Where resume and restart begin.
-        from_stage: Text<0, 100>,
+        from_stage: StageRef,
         /// Who asks.
         user_id: Text<0, 100>,
     }

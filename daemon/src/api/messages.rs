@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     domain::{
-        ids::{MessageId, SessionId},
+        ids::SessionId,
         session::{Message, Role},
         time::Timestamp,
     },
@@ -129,7 +129,7 @@ rule! {
     pub(super) Bound -> Option<String>,
     |fields, name| bound(fields, name),
     serde_json::json!({ "anyOf": [
-        { "type": "string", "pattern": "^[A-Za-z0-9_:]{1,100}$" },
+        { "type": "string", "pattern": "^[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}$" },
         { "type": "string", "format": "date-time" },
         { "type": "string", "enum": [""] },
     ] })
@@ -153,8 +153,8 @@ pub(super) async fn list(state: State, id: Id<SessionId>, query: Query<MessagesQ
 /// A message id or a timestamp. A `+` that nobody encoded has become a space on the way.
 fn bound(query: &mut Fields, name: &str) -> Option<String> {
     let text = input::free(query, name)?;
-    if text.parse::<MessageId>().is_ok() && !text.contains('-') {
-        return Some(text);
+    if let Ok(id) = ulid::Ulid::from_string(&text) {
+        return Some(id.to_string());
     }
     let at: Option<Timestamp> = text.replace(' ', "+").parse().ok();
     if at.is_none() {

@@ -80,6 +80,13 @@ fn of_today(state: &Arc<AppState>) -> Value {
         let names = workflows.into_iter().map(Value::from).chain([json!(""), Value::Null]);
         schema.insert("enum".to_owned(), names.collect());
     }
+    let stages = state.workflows.load();
+    let stages = stages.all().into_iter().flat_map(|workflow| workflow.stages());
+    let stages = stages.flat_map(|stage| std::iter::once(&stage.name).chain(&stage.aliases)).cloned();
+    let stages: std::collections::BTreeSet<String> = stages.chain([String::new()]).collect();
+    if let Some(Value::Object(schema)) = document.pointer_mut("/components/schemas/StageReference") {
+        schema.insert("enum".to_owned(), stages.into_iter().map(Value::from).collect());
+    }
     let targets: Vec<Value> = state.config.load().deploy.targets.keys().map(|t| json!(t)).collect();
     let member = "/components/schemas/DeploymentTarget/enum";
     if let Some(Value::Array(known)) = document.pointer_mut(member) {
@@ -105,6 +112,7 @@ fn build() -> Value {
             }
         }
     }
+    super::links::add(&mut paths);
     let tags: Vec<Value> =
         TAGS.iter().map(|(name, description)| json!({ "name": name, "description": description })).collect();
     if let Value::Object(document) = &mut document {
@@ -121,6 +129,7 @@ fn build() -> Value {
     }
     if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
         schemas.extend(further_schemas());
+        schemas.extend(super::events::referred());
         schemas.extend(answers);
     }
     if let Some(Value::Object(components)) = document.get_mut("components") {
@@ -271,6 +280,7 @@ fn further_schemas() -> Map<String, Value> {
     });
     let target = json!({ "type": "string", "enum": ["none"] });
     Map::from_iter([
+        ("StageReference".to_owned(), described(text(), "A stage of the project's workflow, also by an old name.")),
         ("DeploymentTarget".to_owned(), described(target, "`none`, or a target of the settings.")),
         ("Fault".to_owned(), described(fault, "One broken rule.")),
         ("Error".to_owned(), described(error, "Every error, whatever its status.")),
