@@ -72,7 +72,7 @@ impl Handler for Edge {
         drop(config);
         let refusal = match refusal {
             Some(refusal) => Some(refusal),
-            None => shed::refusal(req),
+            None => shed::refusal(req, &self.state),
         };
         if let Some(refusal) = refusal {
             input::read_away(req).await;

@@ -196,6 +196,9 @@ pub trait Store: Send + Sync + 'static {
     /// Writes what is still deferred and closes. Later calls fail.
     async fn close(&self) -> Result<()>;
 
+    /// How much waits for the store now. Cheap: asked before every request.
+    fn pressure(&self) -> Pressure;
+
     /// For diagnostics at `GET /api/v2/system`: kind, file or region, schema version.
     fn describe(&self) -> Value;
 }

@@ -348,6 +348,21 @@ pub struct MessageRange {
     pub after: Option<String>,
 }
 
+/// How much waits for the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pressure {
+    /// Writes that are not answered yet.
+    pub waiting_writes: usize,
+    /// Writes that may wait; further callers wait before they are let in.
+    pub write_room: usize,
+    /// Questions that are not answered yet.
+    pub waiting_reads: usize,
+    /// Questions that may wait.
+    pub read_room: usize,
+    /// How long no write was ended although some wait.
+    pub stalled_for: Option<std::time::Duration>,
+}
+
 /// Counts for the metrics page.
 #[derive(Clone, Debug, Default)]
 pub struct StoreCounts {

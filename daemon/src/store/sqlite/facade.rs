@@ -26,8 +26,8 @@ use crate::{
     queue::Receipt,
     store::{
         AgentFilter, BuildProgress, BuildStep, Claim, ClaimBuild, DeletedAgent, DeletedProject, DeployClaim, DeployEnd,
-        LeaseState, MessageRange, NewMessage, NewProject, Page, PageRequest, ProjectDetail, ProjectFilter, Result,
-        StageRetry, Store, StoreCounts, StrandedTask, TaskFilter,
+        LeaseState, MessageRange, NewMessage, NewProject, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter,
+        Result, StageRetry, Store, StoreCounts, StrandedTask, TaskFilter,
     },
 };
 
@@ -239,6 +239,12 @@ impl Store for SqliteStore {
         self.inner.readers.close();
         self.inner.writer.close().await;
         Ok(())
+    }
+
+    fn pressure(&self) -> Pressure {
+        let (waiting_writes, write_room, stalled_for) = self.inner.writer.pressure();
+        let (waiting_reads, read_room) = self.inner.readers.pressure();
+        Pressure { waiting_writes, write_room, waiting_reads, read_room, stalled_for }
     }
 
     fn describe(&self) -> Value {
