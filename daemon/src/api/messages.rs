@@ -93,7 +93,8 @@ pub(super) async fn store(state: &AppState, id: &SessionId, sent: &Sent) -> Resu
         metadata.insert("files".to_owned(), sent.files.iter().map(Attachment::described).collect());
     }
     let metadata = (sent.metadata.is_some() || !metadata.is_empty()).then_some(Value::Object(metadata));
-    let new = NewMessage { session_id: id.clone(), role: sent.role, content: sent.content.clone(), metadata };
+    let new =
+        NewMessage { session_id: id.clone(), role: sent.role, content: sent.content.clone(), metadata, once: None };
     state.store.append_message(new).await.map_err(|error| match error.kind() {
         StoreErrorKind::NotFound => ApiError::not_found(Resource::Session, id.as_str()),
         _ => error.into(),

@@ -76,7 +76,7 @@ pub(super) async fn create(state: State, id: Id<AgentId>, body: OptionalBody<New
         last_active_at: now,
         metadata,
     };
-    state.store.create_session(session.clone()).await.map_err(|error| match error.kind() {
+    state.store.create_session(session.clone(), None).await.map_err(|error| match error.kind() {
         StoreErrorKind::NotFound => ApiError::not_found(Resource::Agent, agent_id.as_str()),
         _ => error.into(),
     })?;

@@ -171,6 +171,7 @@ async fn store(state: &AppState, session: &SessionId, outcome: &Outcome) {
         role: Role::Assistant,
         content: answer.text.clone(),
         metadata: serde_json::to_value(metadata).ok(),
+        once: None,
     };
     if let Err(error) = state.store.append_message(message).await {
         tracing::warn!(%session, %error, "an answer could not be stored");

@@ -15,6 +15,7 @@ pub mod stage;
 pub mod task;
 pub mod text;
 pub mod time;
+pub mod tool;
 pub mod transition;
 pub mod workflow;
 

@@ -23,6 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::{
     Arrivals,
+    counts::Counts,
     error::{closed, panicked},
     state::{Effect, State},
     tx::Tx,
@@ -140,12 +141,14 @@ impl Writer {
         max_batch: usize,
         sink: Arc<dyn EventSink>,
         arrivals: Arc<Arrivals>,
+        counts: Counts,
         keep: impl Send + 'static,
     ) -> std::io::Result<Self> {
         let (work, inbox) = mpsc::channel();
         let commits = Arc::new(AtomicU64::new(0));
         let progress = Arc::new(Progress { begun: Instant::now(), at: AtomicU64::new(0) });
         let run = Thread {
+            counts,
             progress: Arc::clone(&progress),
             conn,
             state,
@@ -219,6 +222,7 @@ struct Batch {
 }
 
 struct Thread {
+    counts: Counts,
     progress: Arc<Progress>,
     conn: Connection,
     state: State,
@@ -423,6 +427,9 @@ impl Thread {
             metrics::histogram!(names::STORE_COMMIT).record(begun.elapsed().as_secs_f64());
             #[allow(clippy::cast_precision_loss)] // at most max_batch
             metrics::histogram!(names::STORE_BATCH).record(self.batch.jobs.len() as f64);
+            if let Err(error) = self.counts.settle(&self.conn) {
+                tracing::error!(%error, "the counts of projects and agents are no longer true until the next start");
+            }
         }
         self.batch.open_since = None;
         self.batch.durable = 0;
