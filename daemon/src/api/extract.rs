@@ -12,6 +12,7 @@ use salvo::{
 use super::{
     error::{ApiError, Resource},
     input::{self, raw as raw_path},
+    once::Fingerprint,
     openapi::{ID_PATTERN, described as with_description, named, object, raw, shape::Member},
     rules::{Described, Input, Place},
     state::AppState,
@@ -171,6 +172,7 @@ pub(super) struct Body<I>(pub(super) I);
 extracted!([I: Input + 'ex] Body<I>, |req, depot| async move {
     let limit = AppState::of(depot)?.body_limit();
     let mut fields = input::body(req, limit).await?;
+    Fingerprint::take(req, depot, || fields.canonical());
     let read = I::read(&mut fields);
     fields.finish().map(|()| Self(read))
 });
@@ -181,6 +183,7 @@ pub(super) struct OptionalBody<I>(pub(super) I);
 extracted!([I: Input + 'ex] OptionalBody<I>, |req, depot| async move {
     let limit = AppState::of(depot)?.body_limit();
     let mut fields = input::optional_body(req, limit).await?;
+    Fingerprint::take(req, depot, || fields.canonical());
     let read = I::read(&mut fields);
     fields.finish().map(|()| Self(read))
 });
@@ -191,6 +194,7 @@ pub(super) struct LargeBody<I>(pub(super) I);
 extracted!([I: Input + 'ex] LargeBody<I>, |req, depot| async move {
     let limit = AppState::of(depot)?.upload_limit();
     let mut fields = input::body(req, limit).await?;
+    Fingerprint::take(req, depot, || fields.canonical());
     let read = I::read(&mut fields);
     fields.finish().map(|()| Self(read))
 });
