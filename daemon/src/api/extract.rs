@@ -139,6 +139,8 @@ pub(super) use path_parts;
 path_parts! {
     /// The stage's name, also an old one.
     pub(super) StageName = "stage";
+    /// The file's name.
+    pub(super) ConfigName = "file";
     /// The file's path, relative to the project's folder; slashes are part of it.
     pub(super) FilePath = "path";
 }

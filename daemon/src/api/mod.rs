@@ -9,6 +9,7 @@ mod attachments;
 mod auth;
 mod build;
 mod chat;
+mod config;
 mod control;
 mod cors;
 mod documents;
@@ -91,6 +92,7 @@ fn resources() -> Router {
         .push(session())
         .push(workflow())
         .push(auth())
+        .push(config())
         .push(statistics())
         .push(at("plugins", || plugins::list).push(Router::with_path("reload").post(plugins::reload)))
         .push(at("system", || system::system))
@@ -119,6 +121,14 @@ fn workflow() -> Router {
         .push(at("stages/{stage}", || workflow::stage_of).push(at("output", || workflow::output_of)))
         .push(at("metrics", || workflow::metrics_of))
         .push(at("files", || workflow::list_files).push(at("{**path}", || workflow::show_file)))
+}
+
+fn config() -> Router {
+    let one = at("{file}", || config::show)
+        .put(config::put)
+        .push(Router::with_path("validate").post(config::validate))
+        .push(Router::with_path("restore").post(config::restore));
+    at("config", || config::list).push(one)
 }
 
 fn auth() -> Router {

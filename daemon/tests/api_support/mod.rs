@@ -141,6 +141,7 @@ impl Api {
             tasks: TaskTracker::new(),
             workflows: Arc::new(ArcSwap::from_pointee(workflows)),
             config,
+            settings_file: None,
             project_root,
             shutdown: CancellationToken::new(),
             render_metrics: Arc::new(|| "# metrics\n".to_owned()),
