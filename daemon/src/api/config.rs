@@ -289,12 +289,18 @@ async fn taken(state: &AppState, files: ConfigFiles, name: &str) -> Result<(), A
     let Err(reason) = state.conductor.reload().await else { return Ok(()) };
     let of = name.to_owned();
     blocking(move || files.swap(&of)).await?.map_err(unwritable)?;
-    // The lines below a problem say where it stands on this machine.
-    let lines = reason.lines().filter(|line| !line.starts_with(' ') && !line.contains('/') || line.contains(": "));
-    let reason: Vec<&str> = lines.filter(|line| !line.trim_start().starts_with("-->")).take(3).collect();
+    let reason: Vec<String> = reason.lines().filter(|line| !line.starts_with(' ')).take(3).map(pathless).collect();
     tracing::warn!(file = name, "a changed workflow file was refused");
     let message = format!("the daemon refuses the file, which is as before: {}", reason.join("; "));
     Err(ApiError::plain(StatusCode::CONFLICT, "CONFIG_REFUSED", crate::domain::text::shorten(&message, 500)))
+}
+
+/// A problem's sentence without paths of this machine. (The lines below it say where it stands.)
+fn pathless(line: &str) -> String {
+    let word = |word: &str| {
+        if word.trim_start_matches(['`', '"', '\'']).starts_with('/') { "(path)" } else { word }.to_owned()
+    };
+    line.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 fn refused_text(problems: &[Problem]) -> ApiError {

@@ -44,6 +44,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 #[derive(Default)]
 pub struct Recorder {
     pub calls: Mutex<Vec<String>>,
+    /// What a reload is refused for.
+    pub refuses: Mutex<Option<String>>,
 }
 
 #[async_trait]
@@ -59,7 +61,10 @@ impl Conductor for Recorder {
         json!({ "root": "stub" })
     }
     async fn reload(&self) -> Result<Value, String> {
-        Ok(json!({ "settings": [] }))
+        match self.refuses.lock().unwrap().clone() {
+            Some(reason) => Err(reason),
+            None => Ok(json!({ "settings": [] })),
+        }
     }
 }
 
@@ -116,12 +121,32 @@ impl Api {
         Self::over(data, config, hub, store, queue).await
     }
 
+    /// With a file of settings.
+    pub async fn start_settings(data: Arc<tempfile::TempDir>, file: std::path::PathBuf) -> Self {
+        let mut config = Config::default();
+        config.data.dir = data.path().to_owned();
+        let hub = EventHub::new();
+        let (store, queue) = SqliteStore::open(config.data.database(), SqliteOptions::default(), hub.clone()).unwrap();
+        Self::of_file(data, config, hub, store, queue, Some(file)).await
+    }
+
     pub async fn over(
         data: Arc<tempfile::TempDir>,
         config: Config,
         hub: Arc<EventHub>,
         store: Arc<dyn Store>,
         queue: Arc<dyn Queue>,
+    ) -> Self {
+        Self::of_file(data, config, hub, store, queue, None).await
+    }
+
+    async fn of_file(
+        data: Arc<tempfile::TempDir>,
+        config: Config,
+        hub: Arc<EventHub>,
+        store: Arc<dyn Store>,
+        queue: Arc<dyn Queue>,
+        settings_file: Option<std::path::PathBuf>,
     ) -> Self {
         let mut workflows = Workflows::default();
         workflows.insert(workflow());
@@ -141,7 +166,7 @@ impl Api {
             tasks: TaskTracker::new(),
             workflows: Arc::new(ArcSwap::from_pointee(workflows)),
             config,
-            settings_file: None,
+            settings_file,
             project_root,
             shutdown: CancellationToken::new(),
             render_metrics: Arc::new(|| "# metrics\n".to_owned()),
