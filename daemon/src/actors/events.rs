@@ -1,34 +1,70 @@
 //! The fan-out of project events to live subscribers.
 //!
-//! Called by the store's writer after every commit ([`EventSink`]); read by `api/` streams. It holds
-//! no history: a subscriber that was away or too slow reads the store and goes on from there.
+//! Called by the store's writer after every commit ([`EventSink`]); read by `api/` streams. Of one project it
+//! holds no history: a subscriber that was away or too slow reads the store and goes on from there. Of all
+//! projects together it holds a short ring while somebody listens, so that a listener that comes back soon
+//! misses nothing (`all`).
+
+mod all;
 
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
+pub use all::{AllSubscription, Position};
+use bytes::Bytes;
 use tokio::sync::broadcast;
 
+use self::all::All;
 use crate::{
     domain::{event::ProjectEvent, ids::ProjectId},
     store::EventSink,
 };
 
-/// Events a subscriber may be behind before it is told that it lags.
+/// Events a subscriber of a project may be behind before it is told that it lags.
 const CAPACITY: usize = 256;
 
-type Channels = HashMap<ProjectId, broadcast::Sender<Arc<ProjectEvent>>>;
+type Channels = HashMap<ProjectId, broadcast::Sender<Arc<Told>>>;
 
-/// Hands committed events to whoever listens to their project.
+/// An event on its way to its listeners, written out once for all of them.
+#[derive(Debug)]
+pub struct Told {
+    /// The event.
+    pub event: ProjectEvent,
+    /// Its place among the events of all projects, when somebody listens to all.
+    pub position: Position,
+    of_project: OnceLock<Bytes>,
+    of_all: OnceLock<Bytes>,
+}
+
+impl Told {
+    fn new(event: ProjectEvent, position: Position) -> Self {
+        Self { event, position, of_project: OnceLock::new(), of_all: OnceLock::new() }
+    }
+
+    /// The event as listeners of its project read it, made by the first of them.
+    pub fn of_project(&self, make: impl FnOnce(&ProjectEvent) -> Bytes) -> Bytes {
+        self.of_project.get_or_init(|| make(&self.event)).clone()
+    }
+
+    /// The event as listeners of all projects read it, made by the first of them.
+    pub fn of_all(&self, make: impl FnOnce(&Self) -> Bytes) -> Bytes {
+        self.of_all.get_or_init(|| make(self)).clone()
+    }
+}
+
+/// Hands committed events to whoever listens.
 #[derive(Default)]
 pub struct EventHub {
     channels: Mutex<Channels>,
-    /// Number of channels, to skip the lock when nobody listens at all.
+    all: Mutex<All>,
+    /// Number of channels, and one more while `all` is awake: nothing is done when nobody listens at all.
     listening: AtomicUsize,
+    all_awake: AtomicUsize,
 }
 
 /// Why [`Subscription::recv`] gave no event.
@@ -42,9 +78,18 @@ pub enum Missed {
     Closed,
 }
 
+impl From<broadcast::error::RecvError> for Missed {
+    fn from(error: broadcast::error::RecvError) -> Self {
+        match error {
+            broadcast::error::RecvError::Lagged(n) => Self::Lagged(n),
+            broadcast::error::RecvError::Closed => Self::Closed,
+        }
+    }
+}
+
 /// One listener of one project. Dropping it ends it.
 pub struct Subscription {
-    receiver: broadcast::Receiver<Arc<ProjectEvent>>,
+    receiver: broadcast::Receiver<Arc<Told>>,
     project: ProjectId,
     hub: Arc<EventHub>,
 }
@@ -66,21 +111,49 @@ impl EventHub {
         Subscription { receiver, project: project.clone(), hub: Arc::clone(self) }
     }
 
+    /// Listens to all projects, from behind `after` when that is still known, else from now on.
+    #[must_use]
+    pub fn subscribe_all(self: &Arc<Self>, after: Option<Position>) -> AllSubscription {
+        let subscription = self.lock_all().subscribe(after);
+        self.all_awake.store(1, Ordering::Release);
+        subscription
+    }
+
     fn lock(&self) -> MutexGuard<'_, Channels> {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_all(&self) -> MutexGuard<'_, All> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl EventSink for EventHub {
     fn committed(&self, events: &[ProjectEvent]) {
-        if self.listening.load(Ordering::Acquire) == 0 {
+        let mut all = (self.all_awake.load(Ordering::Acquire) > 0).then(|| self.lock_all());
+        if let Some(awake) = &mut all
+            && !awake.stays_awake()
+        {
+            self.all_awake.store(0, Ordering::Release);
+            all = None;
+        }
+        let channels = (self.listening.load(Ordering::Acquire) > 0).then(|| self.lock());
+        if all.is_none() && channels.is_none() {
             return;
         }
-        let channels = self.lock();
         for event in events {
-            if let Some(sender) = channels.get(&event.project_id) {
-                // An error means that the last listener has just gone.
-                let _ = sender.send(Arc::new(event.clone()));
+            let of_project = channels.as_ref().and_then(|channels| channels.get(&event.project_id));
+            if all.is_none() && of_project.is_none() {
+                continue;
+            }
+            let position = all.as_mut().map(|all| all.next()).unwrap_or_default();
+            let told = Arc::new(Told::new(event.clone(), position));
+            // An error means that the last listener has just gone.
+            if let Some(sender) = of_project {
+                let _ = sender.send(Arc::clone(&told));
+            }
+            if let Some(all) = &mut all {
+                all.tell(told);
             }
         }
     }
@@ -91,11 +164,8 @@ impl Subscription {
     ///
     /// # Errors
     /// Events were missed, or the hub is gone.
-    pub async fn recv(&mut self) -> Result<Arc<ProjectEvent>, Missed> {
-        self.receiver.recv().await.map_err(|error| match error {
-            broadcast::error::RecvError::Lagged(n) => Missed::Lagged(n),
-            broadcast::error::RecvError::Closed => Missed::Closed,
-        })
+    pub async fn recv(&mut self) -> Result<Arc<Told>, Missed> {
+        self.receiver.recv().await.map_err(Missed::from)
     }
 }
 
@@ -125,8 +195,8 @@ mod tests {
         let (hub, a, b) = (EventHub::new(), ProjectId::generate(), ProjectId::generate());
         let mut subscription = hub.subscribe(&a);
         hub.committed(&[event(&b, 1), event(&a, 1), event(&a, 2)]);
-        assert_eq!(subscription.recv().await.unwrap().seq, 1);
-        assert_eq!(subscription.recv().await.unwrap().seq, 2);
+        assert_eq!(subscription.recv().await.unwrap().event.seq, 1);
+        assert_eq!(subscription.recv().await.unwrap().event.seq, 2);
         drop(subscription);
         assert!(hub.lock().is_empty());
     }
@@ -137,7 +207,7 @@ mod tests {
         let mut subscription = hub.subscribe(&a);
         let events: Vec<_> = (1..=CAPACITY as u64 + 10).map(|seq| event(&a, seq)).collect();
         hub.committed(&events);
-        assert_eq!(subscription.recv().await, Err(Missed::Lagged(10)));
-        assert_eq!(subscription.recv().await.unwrap().seq, 11);
+        assert_eq!(subscription.recv().await.unwrap_err(), Missed::Lagged(10));
+        assert_eq!(subscription.recv().await.unwrap().event.seq, 11);
     }
 }

@@ -52,8 +52,8 @@ pub(super) fn is_preflight(req: &Request) -> bool {
 
 /// Answers a preflight; [`Origin::stamp`] adds who may.
 pub(super) fn answer_preflight(origin: &Origin, id: &RequestId, res: &mut Response) {
-    if let Some(refusal) = origin.refusal(&Method::POST) {
-        return refusal.render(id, res);
+    if matches!(origin, Origin::Refused) {
+        return Origin::refused().render(id, res);
     }
     res.status_code(StatusCode::NO_CONTENT);
     let headers = res.headers_mut();
@@ -67,13 +67,19 @@ pub(super) fn answer_preflight(origin: &Origin, id: &RequestId, res: &mut Respon
 }
 
 impl Origin {
-    /// The error for a request that may change something, from a page that may not.
-    pub(super) fn refusal(&self, method: &Method) -> Option<ApiError> {
-        let refused = matches!(self, Self::Refused) && !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-        refused.then(|| {
+    /// The error for a request that may change something, from a page that may not. A WebSocket is no mere
+    /// reading either: browsers hand its messages to any page.
+    pub(super) fn refusal(&self, req: &Request) -> Option<ApiError> {
+        let reads = matches!(*req.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        let upgrades = req.headers().contains_key(header::UPGRADE);
+        (matches!(self, Self::Refused) && (!reads || upgrades)).then(Self::refused)
+    }
+
+    fn refused() -> ApiError {
+        {
             let message = "pages of this origin may not use the API";
             ApiError::plain(StatusCode::FORBIDDEN, "ORIGIN_NOT_ALLOWED", message)
-        })
+        }
     }
 
     /// Lets the browser hand the answer to the page.

@@ -68,7 +68,7 @@ impl Handler for Edge {
 
         let config = self.state.config.load();
         let origin = cors::judge(req, &config.server.allowed_origins);
-        let refusal = host::refusal(req, &config.server.allowed_hosts).or_else(|| origin.refusal(req.method()));
+        let refusal = host::refusal(req, &config.server.allowed_hosts).or_else(|| origin.refusal(req));
         drop(config);
         let refusal = match refusal {
             Some(refusal) => Some(refusal),

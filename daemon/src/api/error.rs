@@ -165,6 +165,7 @@ impl ApiError {
             StatusCode::REQUEST_TIMEOUT => ("REQUEST_TIMEOUT", "the request took too long to arrive"),
             StatusCode::PAYLOAD_TOO_LARGE => ("PAYLOAD_TOO_LARGE", "the body is too large"),
             StatusCode::UNSUPPORTED_MEDIA_TYPE => ("UNSUPPORTED_MEDIA_TYPE", "the body must be JSON"),
+            StatusCode::UPGRADE_REQUIRED => ("UPGRADE_REQUIRED", "this path speaks WebSocket"),
             StatusCode::SERVICE_UNAVAILABLE => ("SERVICE_UNAVAILABLE", "try again later"),
             _ if status.is_client_error() => ("BAD_REQUEST", "the request cannot be answered"),
             _ => return Self::Internal(format!("framework answered {status}")),

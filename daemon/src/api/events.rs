@@ -185,13 +185,14 @@ impl Events {
         tokio::select! {
             told = self.subscription.recv() => match told {
                 // The store's word that the project was deleted; `check` finds it gone.
-                Ok(event) if event.kind == EventType::End => self.phase = Phase::Check,
-                Ok(event) if event.seq <= self.last => {}
-                Ok(event) if event.seq == self.last + 1 => {
-                    if is_final(&event) {
+                Ok(told) if told.event.kind == EventType::End => self.phase = Phase::Check,
+                Ok(told) if told.event.seq <= self.last => {}
+                Ok(told) if told.event.seq == self.last + 1 => {
+                    if is_final(&told.event) {
                         self.phase = Phase::Check;
                     }
-                    self.push(&event);
+                    self.last = told.event.seq;
+                    self.ready.push_back(told.of_project(frame));
                 }
                 // The hub began in the middle, or this client lags: the store knows.
                 Ok(_) => self.phase = Phase::Replay,
@@ -213,7 +214,7 @@ impl Events {
             self.resync(event.seq - 1);
         }
         self.last = event.seq;
-        self.ready.push_back(sse::frame(event.seq, event.kind.as_str(), event));
+        self.ready.push_back(frame(event));
     }
 
     fn resync(&mut self, seq: u64) {
@@ -244,6 +245,11 @@ impl Events {
         self.ready.push_back(last_frame);
         self.phase = Phase::Over;
     }
+}
+
+/// An event as listeners of its project read it.
+fn frame(event: &ProjectEvent) -> Bytes {
+    sse::frame(event.seq, event.kind.as_str(), event)
 }
 
 fn is_final(event: &ProjectEvent) -> bool {

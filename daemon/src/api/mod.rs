@@ -5,6 +5,7 @@
 //! [`Conductor`], agents through [`crate::agents`].
 
 mod agents;
+mod all_events;
 mod attachments;
 mod auth;
 mod build;
@@ -41,7 +42,9 @@ mod statistics;
 mod stream;
 mod system;
 mod tasks;
+mod watch;
 mod workflow;
+mod ws;
 
 use std::sync::Arc;
 
@@ -90,6 +93,8 @@ fn resources() -> Router {
         .push(at("tasks", || tasks::list).push(at("{id}", || tasks::detail)))
         .push(at("agents", || agents::list).push(agent()))
         .push(session())
+        .push(at("events", || all_events::stream_all))
+        .push(Router::with_path("ws").get(ws::open))
         .push(workflow())
         .push(auth())
         .push(config())

@@ -21,7 +21,7 @@ pub(super) const KEEP_ALIVE: Bytes = Bytes::from_static(b": keep-alive\n\n");
 pub(super) const CLOSING: Bytes = Bytes::from_static(b": closing\n\n");
 
 /// A frame with id and event name. JSON has no raw line break, so one data line always does.
-pub(super) fn frame<T: Serialize>(id: u64, event: &str, data: &T) -> Bytes {
+pub(super) fn frame<T: Serialize>(id: impl std::fmt::Display, event: &str, data: &T) -> Bytes {
     let mut bytes = format!("id: {id}\nevent: {event}\ndata: ").into_bytes();
     finish(&mut bytes, data);
     bytes.into()
