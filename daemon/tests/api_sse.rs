@@ -153,7 +153,7 @@ async fn a_client_that_does_not_read_holds_up_nobody() {
     let api = Api::start().await;
     let id = api.project().await;
     let mut slow = TcpStream::connect(api.address).await.unwrap();
-    let head = format!("GET /api/v2/projects/{id}/events HTTP/1.1\r\nHost: x\r\n\r\n");
+    let head = format!("GET /api/v2/projects/{id}/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
     slow.write_all(head.as_bytes()).await.unwrap();
     let mut quick = api.events(&format!("/api/v2/projects/{id}/events"), None).await;
     let text = "x".repeat(20_000);

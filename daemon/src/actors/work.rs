@@ -280,6 +280,7 @@ impl Work {
             code_path: some(manifest.code_path),
             agent_dir: manifest.agent_dir,
             deployment_config: self.project.deployment.clone(),
+            generated_tools: Vec::new(),
         };
         BuildEnd::Completed { agent: Some(Box::new(agent)), deploy: target != "none" }
     }

@@ -203,11 +203,12 @@ async fn record(state: &AppState, call: Call, outcome: &Outcome, created_at: Tim
         error_message: outcome.failure.as_ref().map(public_message),
         created_at,
         metadata: call.metadata,
+        tool_names: outcome.answer.tools.iter().map(|tool| tool.name.clone()).collect(),
     };
     if let Some(failure) = &outcome.failure {
         tracing::warn!(%agent_id, invocation_id = %outcome.id, %failure, details = failure.details, "an agent did not answer");
     }
-    if let Err(error) = state.store.record_invocation(invocation).await {
+    if let Err(error) = state.store.record_invocation(invocation, None).await {
         tracing::warn!(%agent_id, %error, "an invocation could not be recorded");
     }
 }

@@ -9,7 +9,7 @@ use super::{
     extract::{Body, Id, State},
     openapi::describe,
     reply::{Answer, Reply},
-    rules::{NeededWord, Text, fields_of},
+    rules::{NeededWord, StageRef, Text, fields_of},
     state::AppState,
 };
 use crate::{
@@ -44,7 +44,7 @@ fields_of! {
         action: NeededWord<ControlAction>,
         reason: Text<0, 500>,
         /// Where resume and restart begin.
-        from_stage: Text<0, 100>,
+        from_stage: StageRef,
         /// Who asks.
         user_id: Text<0, 100>,
     }
@@ -53,7 +53,7 @@ fields_of! {
 /// `POST /projects/{id}/control`
 ///
 /// Pause, resume, stop, restart or cancel a build. Illegal in this state: 409 with the actions that are allowed.
-#[endpoint(operation_id = "controlProject", tags("projects"), status_codes(409))]
+#[endpoint(operation_id = "controlProject", tags("projects"), responses((status_code = 409, description = "Not in this state.")))]
 pub(super) async fn control(state: State, id: Id<ProjectId>, body: Body<ControlBody>) -> Answer<Controlled> {
     let (Id(id), Body(ControlBody { action, reason, from_stage, user_id: requested_by })) = (id, body);
     let action = action.ok_or_else(|| ApiError::internal("an action that passed the check is gone"))?;

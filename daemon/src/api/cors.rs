@@ -1,8 +1,6 @@
 //! Which web pages may use the API. There is no login yet, so a page from anywhere must not be able to
-//! start builds through its visitor's browser: pages served from this machine may use the API, pages
-//! served from the IP address by which the API was called, and all when the operator has opened the
-//! daemon to the network without access control. A name in `Host` proves nothing: whoever owns the name
-//! can point it at this machine.
+//! start builds through its visitor's browser. Others may read nothing either: without the headers that
+//! are added here, a browser keeps the answer from the page.
 
 use salvo::{
     Request, Response,
@@ -12,7 +10,7 @@ use salvo::{
     },
 };
 
-use super::{edge::RequestId, error::ApiError};
+use super::{edge::RequestId, error::ApiError, host::host_of};
 
 /// What the `Origin` header says.
 pub(super) enum Origin {
@@ -24,27 +22,27 @@ pub(super) enum Origin {
     Refused,
 }
 
-/// Judges the request's origin.
-pub(super) fn judge(req: &Request, open: bool) -> Origin {
+/// Judges the request's origin: pages of this machine, of the daemon itself (its `Host` was checked), and of
+/// the origins in the settings may use the API.
+pub(super) fn judge(req: &Request, allowed: &[String]) -> Origin {
     let Some(origin) = req.headers().get(header::ORIGIN) else { return Origin::None };
-    let allowed = open || origin.to_str().is_ok_and(|o| is_near(o, req.headers()));
-    if allowed { Origin::Allowed(origin.clone()) } else { Origin::Refused }
-}
-
-fn is_near(origin: &str, headers: &HeaderMap) -> bool {
-    let Some((_, authority)) = origin.split_once("://") else { return false };
-    let page = host_of(authority);
-    let own = headers.get(header::HOST).and_then(|h| h.to_str().ok()).map(host_of);
-    let address = || page.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok();
-    matches!(page, "localhost" | "127.0.0.1" | "[::1]") || (own == Some(page) && address())
-}
-
-/// The host of `host:port`, brackets of IPv6 kept.
-fn host_of(authority: &str) -> &str {
-    if authority.starts_with('[') {
-        return authority.find(']').and_then(|end| authority.get(..=end)).unwrap_or(authority);
+    if origin.to_str().is_ok_and(|o| is_allowed(o, req.headers(), allowed)) {
+        Origin::Allowed(origin.clone())
+    } else {
+        Origin::Refused
     }
-    authority.split(':').next().unwrap_or(authority)
+}
+
+fn is_allowed(origin: &str, headers: &HeaderMap, allowed: &[String]) -> bool {
+    if allowed.iter().any(|one| one == "*" || one.trim_end_matches('/').eq_ignore_ascii_case(origin)) {
+        return true;
+    }
+    let Some((_, authority)) = origin.split_once("://") else { return false };
+    let own = headers.get(header::HOST).and_then(|h| h.to_str().ok());
+    let page = host_of(authority);
+    let near = page.eq_ignore_ascii_case("localhost") || page.to_ascii_lowercase().ends_with(".localhost");
+    let loopback = page.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    near || loopback || own.is_some_and(|own| own.eq_ignore_ascii_case(authority))
 }
 
 /// Whether it is a browser's question before the real request.
@@ -84,9 +82,10 @@ impl Origin {
         if let Self::Allowed(origin) = self {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
             headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
-            let exposed = HeaderValue::from_static("x-request-id, x-process-time, location, retry-after");
+            let exposed =
+                HeaderValue::from_static("x-request-id, x-process-time, location, retry-after, idempotency-replayed");
             headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
-            headers.append(header::VARY, HeaderValue::from_static("origin"));
         }
+        headers.append(header::VARY, HeaderValue::from_static("origin"));
     }
 }

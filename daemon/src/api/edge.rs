@@ -12,7 +12,7 @@ use salvo::{
     },
 };
 
-use super::{cors, error::ApiError, measure, reply, state::AppState};
+use super::{cors, error::ApiError, headers, host, input, measure, reply, shed, state::AppState};
 
 /// Longest request id taken from a client.
 const MAX_ID: usize = 128;
@@ -66,12 +66,23 @@ impl Handler for Edge {
         depot.insert_typed(id.clone());
         depot.insert_typed(Arc::clone(&self.state));
 
-        let open = self.state.config.load().server.allow_remote_without_access_control;
-        let origin = cors::judge(req, open);
-        if cors::is_preflight(req) {
+        let config = self.state.config.load();
+        let origin = cors::judge(req, &config.server.allowed_origins);
+        let refusal = host::refusal(req, &config.server.allowed_hosts).or_else(|| origin.refusal(req.method()));
+        drop(config);
+        let refusal = match refusal {
+            Some(refusal) => Some(refusal),
+            None => shed::refusal(req, &self.state),
+        };
+        if let Some(refusal) = refusal {
+            input::read_away(req).await;
+            refusal.render(&id, res);
+            ctrl.skip_rest();
+        } else if cors::is_preflight(req) {
             cors::answer_preflight(&origin, &id, res);
             ctrl.skip_rest();
-        } else if let Some(refusal) = origin.refusal(req.method()) {
+        } else if let Some(refusal) = input::refuse_form(req) {
+            input::read_away(req).await;
             refusal.render(&id, res);
             ctrl.skip_rest();
         } else {
@@ -82,6 +93,7 @@ impl Handler for Edge {
         }
         fill_error(res, &id);
         origin.stamp(res);
+        headers::secure(res);
         let headers = res.headers_mut();
         if let Ok(value) = HeaderValue::from_str(id.as_str()) {
             headers.insert(REQUEST_ID, value);

@@ -262,7 +262,9 @@ impl From<StoreError> for ApiError {
         let details = error.details().cloned();
         match error.kind() {
             StoreErrorKind::NotFound => Self::plain(StatusCode::NOT_FOUND, "NOT_FOUND", message),
-            StoreErrorKind::Conflict | StoreErrorKind::Fenced => Self::Conflict { code: "CONFLICT", message, details },
+            StoreErrorKind::Conflict | StoreErrorKind::Fenced | StoreErrorKind::Repeated => {
+                Self::Conflict { code: "CONFLICT", message, details }
+            }
             StoreErrorKind::Illegal => Self::Conflict { code: "ILLEGAL_TRANSITION", message, details },
             StoreErrorKind::Invalid => Self::Invalid(vec![Fault::bare("body", "value_error", message)]),
             StoreErrorKind::Unavailable => {

@@ -202,7 +202,10 @@ fn json_body<I: Input>(components: &mut Components, operation: &mut Operation, r
         with_description(object("", members), I::DOC)
     });
     let required = if required { Required::True } else { Required::False };
-    let body = RequestBody::new().required(required).add_content("application/json", Content::new(raw(schema)));
+    let body = RequestBody::new()
+        .required(required)
+        .description(I::DOC.trim())
+        .add_content("application/json", Content::new(raw(schema)));
     operation.request_body = Some(body);
 }
 

@@ -1,7 +1,10 @@
 //! `/health`, `/health/live`, `/health/ready` and `/metrics`. Health answers within a second, whatever
 //! hangs: every check has its own time limit.
 
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
 
 use salvo::{
     Response, Writer as _,
@@ -12,11 +15,12 @@ use salvo::{
     oapi::endpoint,
 };
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{
     error::ApiError,
     extract::State,
-    openapi::describe,
+    openapi::{Shape, describe, named},
     reply::{Flat, FlatAnswer},
     state::AppState,
 };
@@ -29,9 +33,35 @@ use crate::{
 /// The limit of one check.
 const LIMIT: Duration = Duration::from_millis(700);
 
+/// An answer that took longer shows a store that is hard pressed.
+const SLOW: Duration = Duration::from_millis(250);
+
+crate::domain::words! {
+    /// How a part is, or the whole.
+    Condition {
+        /// Does its work.
+        Healthy = "healthy",
+        /// Does its work, with less than it should have.
+        Degraded = "degraded",
+        /// Cannot do its work.
+        Unhealthy = "unhealthy",
+        /// Is being stopped.
+        Stopping = "stopping",
+    }
+}
+
+impl Shape for Condition {
+    fn shape(components: &mut salvo::oapi::Components) -> Value {
+        named(components, "Condition", |_| {
+            let words: Vec<&str> = Self::ALL.iter().map(|word| word.as_str()).collect();
+            json!({ "type": "string", "enum": words, "description": "How a part is, or the whole." })
+        })
+    }
+}
+
 #[derive(Serialize)]
 struct Health {
-    status: &'static str,
+    status: Condition,
     service: &'static str,
     version: &'static str,
     checks: Checks,
@@ -39,27 +69,55 @@ struct Health {
 
 #[derive(Serialize)]
 struct Checks {
-    store: &'static str,
-    queue: &'static str,
-    plugins: &'static str,
+    store: Condition,
+    queue: Condition,
+    plugins: Condition,
 }
 
-async fn check<T>(what: &'static str, call: impl Future<Output = Result<T, StoreError>>) -> bool {
-    match tokio::time::timeout(LIMIT, call).await {
-        Ok(Ok(_)) => true,
-        Ok(Err(error)) => {
-            tracing::warn!(what, %error, "health check failed");
-            false
-        }
-        Err(_) => {
-            tracing::warn!(what, "health check took too long");
-            false
-        }
+describe! {
+    /// Whether the daemon can do its work: as badly off as its worst part, where plugins degrade it at most.
+    Health as "Health" { status, service, version, checks }
+}
+
+describe! {
+    /// Each part.
+    Checks as "HealthChecks" {
+        /// Written to within the time limit.
+        store,
+        /// Read from within the time limit.
+        queue,
+        /// `degraded` when one was refused or takes no jobs.
+        plugins,
     }
 }
 
-const fn word(fine: bool) -> &'static str {
-    if fine { "healthy" } else { "unhealthy" }
+#[derive(Serialize)]
+struct Live {
+    status: &'static str,
+}
+
+describe! {
+    /// The process answers.
+    Live as "Liveness" {
+        /// `alive`.
+        status,
+    }
+}
+
+async fn check<T>(what: &'static str, call: impl Future<Output = Result<T, StoreError>>) -> Condition {
+    let begun = Instant::now();
+    match tokio::time::timeout(LIMIT, call).await {
+        Ok(Ok(_)) if begun.elapsed() > SLOW => Condition::Degraded,
+        Ok(Ok(_)) => Condition::Healthy,
+        Ok(Err(error)) => {
+            tracing::warn!(what, %error, "health check failed");
+            Condition::Unhealthy
+        }
+        Err(_) => {
+            tracing::warn!(what, "health check took too long");
+            Condition::Unhealthy
+        }
+    }
 }
 
 async fn examine(state: &AppState) -> Flat<Health> {
@@ -69,33 +127,12 @@ async fn examine(state: &AppState) -> Flat<Health> {
     // A refused plugin file keeps the daemon from nothing else: seen, but not unhealthy.
     let takes_none =
         |r: &PluginReport| matches!(r.state, PluginState::Refused | PluginState::Degraded | PluginState::Broken);
-    let plugins = if state.plugins.reports().iter().any(takes_none) { "degraded" } else { "healthy" };
-    let fine = store && queue;
-    let checks = Checks { store: word(store), queue: word(queue), plugins };
-    let health = Health { status: word(fine), service: "nexus-ai-api", version: state.version, checks };
-    Flat(if fine { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, health)
-}
-
-describe! {
-    /// Whether the daemon can do its work.
-    Health as "Health" {
-        /// `healthy`, `degraded`, `unhealthy` or `stopping`.
-        status,
-        service, version, checks,
-    }
-}
-
-describe! {
-    /// Each part: `healthy`, `degraded` or `unhealthy`.
-    Checks as "HealthChecks" { store, queue, plugins }
-}
-
-describe! {
-    /// The process answers.
-    Live as "Liveness" {
-        /// `alive`.
-        status,
-    }
+    let lacking = state.plugins.reports().iter().any(takes_none);
+    let plugins = if lacking { Condition::Degraded } else { Condition::Healthy };
+    let status = store.max(queue).max(plugins);
+    let checks = Checks { store, queue, plugins };
+    let health = Health { status, service: "nexus-ai-api", version: state.version, checks };
+    Flat(if status < Condition::Unhealthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, health)
 }
 
 /// `GET /health`
@@ -119,17 +156,12 @@ pub(super) async fn ready(state: State, res: &mut Response) -> FlatAnswer<Health
     let mut answer = examine(&state).await;
     if state.shutdown.is_cancelled() {
         answer.0 = StatusCode::SERVICE_UNAVAILABLE;
-        answer.1.status = "stopping";
+        answer.1.status = Condition::Stopping;
     }
     if answer.0 != StatusCode::OK {
         res.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     Ok(answer)
-}
-
-#[derive(Serialize)]
-struct Live {
-    status: &'static str,
 }
 
 /// `GET /health/live`

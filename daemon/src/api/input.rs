@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use salvo::{
     Request,
-    http::{ReqBody, StatusCode, header},
+    http::{Method, ReqBody, StatusCode, header},
 };
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
@@ -15,10 +15,7 @@ use super::{
     error::{ApiError, Resource},
     fields::{Fault, Fields},
 };
-use crate::{
-    domain::ids::ProjectId,
-    store::{PageRequest, StoreError, StoreErrorKind},
-};
+use crate::store::{StoreError, StoreErrorKind};
 
 /// A refused body is read on for this much, so that a client that writes before it reads gets the
 /// answer instead of a reset connection.
@@ -59,29 +56,9 @@ pub(super) fn query(req: &Request) -> Fields {
     Fields::new("query", object)
 }
 
-/// `page`, `limit` (1 to 100, 20) and `cursor`.
-pub(super) fn page(fields: &mut Fields) -> PageRequest {
-    let positive = |number: Option<i64>, default: u64| number.and_then(|n| u64::try_from(n).ok()).unwrap_or(default);
-    PageRequest {
-        page: positive(fields.integer("page", 1..=MAX_PAGE), 1),
-        limit: positive(fields.integer("limit", 1..=100), 20),
-        cursor: free(fields, "cursor"),
-    }
-}
-
 /// A free text of the query; empty counts as absent.
 pub(super) fn free(fields: &mut Fields, name: &str) -> Option<String> {
     fields.text(name, 0..=MAX_QUERY_CHARS)
-}
-
-/// `project_id` as a filter; empty counts as absent.
-pub(super) fn project_filter(fields: &mut Fields) -> Option<ProjectId> {
-    let text = free(fields, "project_id")?;
-    let id = text.parse().ok();
-    if id.is_none() {
-        fields.fault("project_id", "value_error", "Input should be a project id", text.into());
-    }
-    id
 }
 
 /// A cursor that the store did not write is the caller's fault, in the query.
@@ -216,6 +193,24 @@ async fn next(body: &mut ReqBody) -> Result<Option<Bytes>, ApiError> {
         }
     }
     Ok(None)
+}
+
+/// For a request that is refused before its body was asked for.
+pub(super) async fn read_away(req: &mut Request) {
+    if !req.headers().contains_key(header::EXPECT) {
+        drain(req.take_body()).await;
+    }
+}
+
+/// What an HTML form can send goes nowhere: a browser asks nobody before it sends one.
+pub(super) fn refuse_form(req: &Request) -> Option<ApiError> {
+    if matches!(*req.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        return None;
+    }
+    let kind = req.headers().get(header::CONTENT_TYPE)?.to_str().unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let form = ["application/x-www-form-urlencoded", "text/plain"].iter().any(|f| kind.eq_ignore_ascii_case(f));
+    form.then(|| ApiError::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE))
 }
 
 async fn drain(mut body: ReqBody) {

@@ -88,7 +88,7 @@ fn any_session(fields: &mut Fields, name: &str) -> Option<SessionId> {
 /// `POST /agents/{id}/invoke`
 ///
 /// Ask an agent. It is really asked, and the invocation is recorded whatever comes of it.
-#[endpoint(operation_id = "invokeAgent", tags("agents"), status_codes(409, 502, 504))]
+#[endpoint(operation_id = "invokeAgent", tags("agents"), responses((status_code = 409, description = "Not in this state."), (status_code = 502, description = "The agent failed."), (status_code = 504, description = "The agent did not answer in time.")))]
 pub(super) async fn invoke(state: State, id: Id<AgentId>, body: Body<InvokeBody>) -> Answer<Invoked> {
     let (State(state), Id(id), Body(body)) = (state, id, body);
     let InvokeBody { input_text, session_id, enable_trace, user_id, metadata } = body;

@@ -2,7 +2,7 @@
 //! (never the path that was asked for), the status.
 
 use std::{
-    sync::atomic::{AtomicI64, Ordering},
+    sync::atomic::{AtomicI64, AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -58,11 +58,19 @@ impl Drop for OpenStream {
     }
 }
 
+static IN_FLIGHT: AtomicUsize = AtomicUsize::new(0);
+
 /// A request that is being answered; counts until dropped.
 pub(super) struct InFlight;
 
 impl InFlight {
+    /// Requests being answered in this process.
+    pub(super) fn count() -> usize {
+        IN_FLIGHT.load(Ordering::Relaxed)
+    }
+
     pub(super) fn begin() -> Self {
+        IN_FLIGHT.fetch_add(1, Ordering::Relaxed);
         gauge!(HTTP_IN_FLIGHT).increment(1.0);
         Self
     }
@@ -70,6 +78,7 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
+        IN_FLIGHT.fetch_sub(1, Ordering::Relaxed);
         gauge!(HTTP_IN_FLIGHT).decrement(1.0);
     }
 }

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     domain::{
-        ids::{MessageId, SessionId},
+        ids::SessionId,
         session::{Message, Role},
         time::Timestamp,
     },
@@ -93,7 +93,8 @@ pub(super) async fn store(state: &AppState, id: &SessionId, sent: &Sent) -> Resu
         metadata.insert("files".to_owned(), sent.files.iter().map(Attachment::described).collect());
     }
     let metadata = (sent.metadata.is_some() || !metadata.is_empty()).then_some(Value::Object(metadata));
-    let new = NewMessage { session_id: id.clone(), role: sent.role, content: sent.content.clone(), metadata };
+    let new =
+        NewMessage { session_id: id.clone(), role: sent.role, content: sent.content.clone(), metadata, once: None };
     state.store.append_message(new).await.map_err(|error| match error.kind() {
         StoreErrorKind::NotFound => ApiError::not_found(Resource::Session, id.as_str()),
         _ => error.into(),
@@ -103,7 +104,7 @@ pub(super) async fn store(state: &AppState, id: &SessionId, sent: &Sent) -> Resu
 /// `POST /sessions/{id}/messages`
 ///
 /// Store a message. The agent does not answer; for that there is `/stream`.
-#[endpoint(operation_id = "createMessage", tags("sessions"), status_codes(409))]
+#[endpoint(operation_id = "createMessage", tags("sessions"), responses((status_code = 409, description = "Not in this state.")))]
 pub(super) async fn send(state: State, id: Id<SessionId>, body: LargeBody<MessageBody>) -> CreatedAnswer<Message> {
     let (Id(id), LargeBody(body)) = (id, body);
     let sent = Sent::from(body);
@@ -129,7 +130,7 @@ rule! {
     pub(super) Bound -> Option<String>,
     |fields, name| bound(fields, name),
     serde_json::json!({ "anyOf": [
-        { "type": "string", "pattern": "^[A-Za-z0-9_:]{1,100}$" },
+        { "type": "string", "pattern": "^[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}$" },
         { "type": "string", "format": "date-time" },
         { "type": "string", "enum": [""] },
     ] })
@@ -153,8 +154,8 @@ pub(super) async fn list(state: State, id: Id<SessionId>, query: Query<MessagesQ
 /// A message id or a timestamp. A `+` that nobody encoded has become a space on the way.
 fn bound(query: &mut Fields, name: &str) -> Option<String> {
     let text = input::free(query, name)?;
-    if text.parse::<MessageId>().is_ok() && !text.contains('-') {
-        return Some(text);
+    if let Ok(id) = ulid::Ulid::from_string(&text) {
+        return Some(id.to_string());
     }
     let at: Option<Timestamp> = text.replace(' ', "+").parse().ok();
     if at.is_none() {

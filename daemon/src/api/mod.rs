@@ -17,7 +17,9 @@ mod events;
 mod extract;
 mod fields;
 mod files;
+mod headers;
 mod health;
+mod host;
 mod input;
 mod invoke;
 mod measure;
@@ -29,6 +31,7 @@ mod reply;
 mod rules;
 mod serve;
 mod sessions;
+mod shed;
 mod sse;
 mod state;
 mod stream;
@@ -58,7 +61,10 @@ pub fn router() -> Router {
         .push(at("metrics", || health::metrics_page))
         .push(at("openapi.json", || openapi::openapi_json))
         .push(at("docs", || openapi::docs).push(at("{**file}", || openapi::docs_file)));
-    PREFIXES.into_iter().fold(root, |root, prefix| root.push(Router::with_path(prefix).push(resources())))
+    let health = || at("health", || health::check_all);
+    PREFIXES
+        .into_iter()
+        .fold(root, |root, prefix| root.push(Router::with_path(prefix).push(resources()).push(health())))
 }
 
 /// The paths that the document describes: the aliases are left out.
@@ -81,7 +87,6 @@ fn resources() -> Router {
         .push(session())
         .push(at("plugins", || plugins::list).push(Router::with_path("reload").post(plugins::reload)))
         .push(at("system", || system::system))
-        .push(at("health", || health::check_all))
 }
 
 fn project() -> Router {

@@ -67,7 +67,7 @@ pub(super) async fn list(state: State) -> Answer<Vec<PluginReport>> {
 /// `POST /plugins/reload`
 ///
 /// Look for plugins again, and read settings and workflows again, as SIGHUP does. Running jobs keep their generation.
-#[endpoint(operation_id = "reloadPlugins", tags("plugins"), status_codes(409))]
+#[endpoint(operation_id = "reloadPlugins", tags("plugins"), responses((status_code = 409, description = "Not in this state.")))]
 pub(super) async fn reload(state: State, body: OptionalBody<NoFields>) -> Answer<Reloaded> {
     let (State(state), OptionalBody(NoFields {})) = (state, body);
     let work = tokio::spawn(async move { state.conductor.reload().await.map(|changed| (changed, state)) });

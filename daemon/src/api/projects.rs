@@ -73,7 +73,7 @@ rule! {
     pub(super) Deployment -> Option<Value>,
     |fields, name| deployment(fields, name),
     json!({ "anyOf": [
-        { "type": "string", "$ref": "#/components/schemas/DeploymentTarget" },
+        { "$ref": "#/components/schemas/DeploymentTarget" },
         { "type": "object", "properties": { "target": { "anyOf": [
             { "$ref": "#/components/schemas/DeploymentTarget" }, { "type": "null" } ] } },
           "x-max-bytes": DEPLOYMENT_BYTES },
@@ -83,7 +83,7 @@ rule! {
 /// `POST /projects`
 ///
 /// Create a project. Its build is queued; everything is durable when the answer comes.
-#[endpoint(operation_id = "createProject", tags("projects"), status_codes(409))]
+#[endpoint(operation_id = "createProject", tags("projects"), responses((status_code = 409, description = "Not in this state.")))]
 pub(super) async fn create(state: State, body: Body<NewProjectBody>) -> CreatedAnswer<NewlyQueued> {
     let Body(body) = body;
     let workflow = workflow(body.workflow, &state)?;
@@ -327,7 +327,7 @@ describe! {
 ///
 /// Delete a project. Its running build is cancelled first; stages, tasks, events and files go with it. Runs to
 /// its end even when the client goes away.
-#[endpoint(operation_id = "deleteProject", tags("projects"), status_codes(409))]
+#[endpoint(operation_id = "deleteProject", tags("projects"), responses((status_code = 409, description = "Not in this state.")))]
 pub(super) async fn delete(state: State, id: Id<ProjectId>, query: Query<DeleteProjectQuery>) -> Answer<Deleted> {
     let (State(state), Id(id), Query(query)) = (state, id, query);
     let tasks = state.tasks.clone();

@@ -58,6 +58,13 @@ pub(super) struct Described {
 /// One field's description.
 pub(super) fn described<R: Rule>(name: &'static str, doc: &'static str, place: Place) -> Described {
     let schema = R::schema(place);
+    let doc = match (doc.trim(), name) {
+        ("", "page") => "Which page, from 1.",
+        ("", "limit") => "Rows per page.",
+        ("", "user_id") => "Who asks.",
+        ("", "user_name") => "Who asks, for people.",
+        (doc, _) => doc,
+    };
     let schema = if place == Place::Body && !R::REQUIRED { nullable(schema) } else { schema };
     Described { name, doc, schema, required: R::REQUIRED }
 }
@@ -166,7 +173,11 @@ fn integer(min: i64, max: i64, place: Place) -> Value {
     let number = json!({ "type": "integer", "minimum": min, "maximum": max });
     match place {
         Place::Query => number,
-        Place::Body => json!({ "anyOf": [number, { "type": "string", "pattern": r"^\s*[+-]?[0-9]+(\.0*)?\s*$" }] }),
+        Place::Body if min >= 0 && max <= 9 => {
+            let pattern = format!(r"^\s*\+?0*[{min}-{max}](\.0+)?\s*$");
+            json!({ "anyOf": [number, { "type": "string", "pattern": pattern }] })
+        }
+        Place::Body => json!({ "anyOf": [number, { "type": "string", "pattern": r"^\s*[+-]?[0-9]+(\.0+)?\s*$" }] }),
     }
 }
 
@@ -307,6 +318,19 @@ impl Rule for Cursor {
 
 /// A free text of a query.
 pub(super) type Search = Text<0, { input::MAX_QUERY_CHARS }>;
+
+/// A stage by its name; whether the project has it is looked up later.
+pub(super) struct StageRef;
+
+impl Rule for StageRef {
+    type Value = Option<String>;
+    fn read(fields: &mut Fields, name: &str) -> Self::Value {
+        fields.text(name, 0..=100)
+    }
+    fn schema(_place: Place) -> Value {
+        json!({ "$ref": "#/components/schemas/StageReference" })
+    }
+}
 
 /// A project's id as a filter; empty counts as absent.
 pub(super) struct OfProject;

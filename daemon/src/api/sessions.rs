@@ -60,7 +60,7 @@ fields_of! {
 /// `POST /agents/{id}/sessions`
 ///
 /// Begin a conversation with an agent.
-#[endpoint(operation_id = "createSession", tags("sessions"), status_codes(409))]
+#[endpoint(operation_id = "createSession", tags("sessions"), responses((status_code = 409, description = "Not in this state.")))]
 pub(super) async fn create(state: State, id: Id<AgentId>, body: OptionalBody<NewSessionBody>) -> CreatedAnswer<Shown> {
     let (Id(agent_id), OptionalBody(NewSessionBody { display_name, user_id, metadata })) = (id, body);
     let metadata = metadata.map(Value::Object);
@@ -76,7 +76,7 @@ pub(super) async fn create(state: State, id: Id<AgentId>, body: OptionalBody<New
         last_active_at: now,
         metadata,
     };
-    state.store.create_session(session.clone()).await.map_err(|error| match error.kind() {
+    state.store.create_session(session.clone(), None).await.map_err(|error| match error.kind() {
         StoreErrorKind::NotFound => ApiError::not_found(Resource::Agent, agent_id.as_str()),
         _ => error.into(),
     })?;

@@ -42,7 +42,7 @@ const HISTORY_BYTES: usize = 32 * 1024;
 ///
 /// Send a message and read the agent's answer as it comes. The message is stored first; the answer is stored at its
 /// end, also as far as it came when the client leaves.
-#[endpoint(operation_id = "streamAnswer", tags("sessions"), status_codes(409))]
+#[endpoint(operation_id = "streamAnswer", tags("sessions"), responses((status_code = 409, description = "Not in this state.")))]
 pub(super) async fn stream_answer(
     state: State,
     id: Id<SessionId>,
@@ -171,6 +171,7 @@ async fn store(state: &AppState, session: &SessionId, outcome: &Outcome) {
         role: Role::Assistant,
         content: answer.text.clone(),
         metadata: serde_json::to_value(metadata).ok(),
+        once: None,
     };
     if let Err(error) = state.store.append_message(message).await {
         tracing::warn!(%session, %error, "an answer could not be stored");

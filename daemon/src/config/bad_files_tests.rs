@@ -66,6 +66,8 @@ fn bad_settings() {
         ("negative number", b"[worker]\nbuilds = -1", &[]),
         ("huge number", b"[worker]\nbuilds = 99999999999999999999999999", &[]),
         ("number for a flag", b"[server]\nallow_remote_without_access_control = 1", &[]),
+        ("origin with a path", b"[server]\nallowed_origins = [\"https://console.example/app\"]", &[]),
+        ("host with a port", b"[server]\nallowed_hosts = [\"nexus.example:8000\"]", &[]),
         ("section written as a value", b"server = 3", &[]),
         ("listen by host name", b"[server]\nlisten = \"localhost:8000\"", &[]),
         ("listen without address", b"[server]\nlisten = \":8000\"", &[]),

@@ -47,6 +47,30 @@ pub(super) fn name(text: &str) -> Result<(), Wrong> {
     wrong("1 to 64 letters, digits, `_` or `-`", None)
 }
 
+/// `https://console.example.org`, or `*`.
+pub(super) fn origin(text: &str) -> Result<(), Wrong> {
+    let plain = |rest: &str| !rest.is_empty() && !rest.contains(['/', ' ', '?', '#', '@']);
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    if text == "*" || rest.is_some_and(plain) {
+        return Ok(());
+    }
+    let guess = rest.and_then(|rest| rest.split('/').next()).filter(|host| plain(host));
+    let scheme = if text.starts_with("http://") { "http" } else { "https" };
+    wrong(
+        "an origin (scheme, host and perhaps port, no path), such as https://console.example.org",
+        guess.map(|host| format!("write \"{scheme}://{host}\"")),
+    )
+}
+
+/// `nexus.example.org`, or `*`: a name without port.
+pub(super) fn host(text: &str) -> Result<(), Wrong> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if text == "*" || (!text.is_empty() && text.len() <= 253 && text.chars().all(fits)) {
+        return Ok(());
+    }
+    wrong("a host name without scheme and port, such as nexus.example.org", None)
+}
+
 /// `plugin/handler`.
 pub(super) fn handler(text: &str) -> Result<(), Wrong> {
     match text.split_once('/') {

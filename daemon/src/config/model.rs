@@ -79,6 +79,11 @@ pub struct ServerConfig {
     /// There is no access control yet: whoever reaches the port may start builds and run code.
     /// An address that is not loopback is therefore refused unless this is true. Default false.
     pub allow_remote_without_access_control: bool,
+    /// Origins of web pages that may use the API beside those of this machine and the daemon's own, such as
+    /// `https://console.example.org`; `*` allows all. Default empty.
+    pub allowed_origins: Vec<String>,
+    /// Names by which the daemon may be called, beside `localhost` and addresses; `*` allows all. Default empty.
+    pub allowed_hosts: Vec<String>,
     /// Largest request body, in bytes. Default 1 MiB.
     pub max_body_bytes: Bytes,
     /// Largest multipart upload, in bytes. Default 32 MiB.
@@ -96,6 +101,8 @@ impl Default for ServerConfig {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
             allow_remote_without_access_control: false,
+            allowed_origins: Vec::new(),
+            allowed_hosts: Vec::new(),
             max_body_bytes: Bytes(1024 * 1024),
             max_upload_bytes: Bytes(32 * 1024 * 1024),
             max_connections: 8192,

@@ -2,7 +2,7 @@
 //!
 //! A test compares the two by serialising the model's defaults, so neither can grow a key alone.
 
-use super::forms::{address, filter, handler, model_id, name, program};
+use super::forms::{address, filter, handler, host, model_id, name, origin, program};
 
 /// What a value must look like.
 #[derive(Debug, Clone, Copy)]
@@ -88,6 +88,8 @@ pub(super) static CONFIG: Shape = Shape::Table(&[
         Shape::Table(&[
             key("listen", Shape::Text(address)),
             key("allow_remote_without_access_control", Shape::Bool),
+            key("allowed_origins", Shape::Texts(origin)),
+            key("allowed_hosts", Shape::Texts(host)),
             key("max_body_bytes", Shape::Integer(1024, 1024 * MIB, "bytes")),
             key("max_upload_bytes", Shape::Integer(1024, 16 * 1024 * MIB, "bytes")),
             key("max_connections", count(1, 1_000_000)),

@@ -114,6 +114,8 @@ pub struct NewAgent {
     pub agent_dir: String,
     /// The project's `deployment`.
     pub deployment_config: Option<Value>,
+    /// What is to be known of the tools that were made for it.
+    pub generated_tools: Vec<super::tool::NewTool>,
 }
 
 super::words! {
@@ -155,4 +157,7 @@ pub struct Invocation {
     pub created_at: Timestamp,
     /// The caller's own data.
     pub metadata: Option<Value>,
+    /// Names of the tools that were called, once for each call.
+    #[serde(skip)]
+    pub tool_names: Vec<String>,
 }

@@ -64,6 +64,7 @@ id!(/** `proj_<12 hex>`. */ ProjectId);
 id!(/** `task_<12 hex>`. */ TaskId);
 id!(/** `agent_<12 hex>`. */ AgentId);
 id!(/** `inv_<12 hex>`. */ InvocationId);
+id!(/** `tool_<12 hex>`. */ ToolId);
 id!(/** `sess-<uuid>`: long enough for AgentCore, which wants 33 characters. */ SessionId);
 id!(/** A ULID: sorts by time within a session. */ MessageId);
 id!(/** A daemon, among all that share a backend: `<host>-<pid>-<random>`. */ WorkerId);
@@ -97,6 +98,20 @@ impl AgentId {
     pub fn of_project(project: &ProjectId) -> Self {
         let tail = project.as_str().strip_prefix("proj_").unwrap_or(project.as_str());
         Self(format!("agent_{tail}").into())
+    }
+}
+
+impl ToolId {
+    /// The id of a tool by where it comes from, whose it is and how it is called: the same tool, found again, has
+    /// the same id.
+    #[must_use]
+    pub fn of(source: &str, owner: &str, name: &str) -> Self {
+        // FNV-1a: stable for ever, which the standard library's hashes do not promise.
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        for byte in [source, owner, name].join("\n").bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        Self(format!("tool_{:012x}", (hash ^ (hash >> 48)) & 0xffff_ffff_ffff).into())
     }
 }
 

@@ -15,6 +15,7 @@ pub mod stage;
 pub mod task;
 pub mod text;
 pub mod time;
+pub mod tool;
 pub mod transition;
 pub mod workflow;
 
@@ -22,9 +23,11 @@ pub mod workflow;
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$meta])*
+        #[allow(unreachable_pub)] // some words are of one module only
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum $name { $($(#[$vmeta])* $variant),+ }
 
+        #[allow(unreachable_pub)]
         impl $name {
             /// Every variant, in declaration order.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];

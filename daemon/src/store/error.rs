@@ -9,6 +9,8 @@ pub enum StoreErrorKind {
     NotFound,
     /// The thing is there already.
     Conflict,
+    /// The same request was answered already, see [`super::Once`].
+    Repeated,
     /// The state does not allow it.
     Illegal,
     /// The request itself is wrong.

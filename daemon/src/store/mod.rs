@@ -19,12 +19,13 @@ use crate::{
         agent::{Agent, AgentStatus, Invocation},
         control::{ControlApplied, ControlRequest},
         event::{NewEvent, ProjectEvent},
-        ids::{AgentId, ProjectId, SessionId, TaskId},
+        ids::{AgentId, ProjectId, SessionId, TaskId, ToolId},
         project::{Project, ProjectSummary},
         session::{Message, Session},
         stage::Stage,
         task::{Lease, Task},
         time::Timestamp,
+        tool::{NewTool, Tool},
         workflow::Workflows,
     },
     queue::Receipt,
@@ -151,8 +152,63 @@ pub trait Store: Send + Sync + 'static {
     /// Removes an agent with its sessions, messages and invocations; answers what went.
     async fn delete_agent(&self, id: &AgentId) -> Result<Option<DeletedAgent>>;
 
-    /// Writes an invocation and moves the agent's figures, in one unit.
-    async fn record_invocation(&self, invocation: Invocation) -> Result<()>;
+    /// Changes what people may change of an agent, its state by the agent machine, in one unit.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Illegal`] when the machine does not allow the state.
+    async fn update_agent(&self, id: &AgentId, change: AgentChange) -> Result<Option<Agent>>;
+
+    /// Writes an invocation, moves the agent's figures and those of the tools it called, and ends what
+    /// [`Store::begin_once`] began, in one unit.
+    async fn record_invocation(&self, invocation: Invocation, once: Option<Once>) -> Result<()>;
+
+    // --- tools ----------------------------------------------------------------------------------
+
+    /// Makes the tools of source `system` those, in one unit. Those that are known keep their use.
+    async fn put_system_tools(&self, tools: Vec<NewTool>) -> Result<()>;
+
+    /// Tools by name.
+    async fn list_tools(&self, filter: &ToolFilter, page: &PageRequest) -> Result<Page<Tool>>;
+
+    /// One tool.
+    async fn tool(&self, id: &ToolId) -> Result<Option<Tool>>;
+
+    /// Its source text, when the store has it and no file of a project.
+    async fn tool_code(&self, id: &ToolId) -> Result<Option<String>>;
+
+    /// Categories of tools with their counts, by name.
+    async fn tool_categories(&self) -> Result<Vec<(String, u64)>>;
+
+    // --- requests that may come twice -----------------------------------------------------------
+
+    /// What was answered under this key in the last day.
+    async fn once(&self, key: &str) -> Result<Option<OnceRecord>>;
+
+    /// Takes a key for work that is no single unit, or answers what is known of it.
+    async fn begin_once(&self, key: &str, fingerprint: &str) -> Result<Option<OnceRecord>>;
+
+    /// Gives an unanswered key back.
+    async fn abandon_once(&self, key: &str) -> Result<()>;
+
+    // --- statistics -----------------------------------------------------------------------------
+
+    /// Figures over everything; `now` says which day is today.
+    async fn overview(&self, now: Timestamp) -> Result<Overview>;
+
+    /// Builds by the day on which they ended: the last `days` days, every one there, today the last.
+    async fn build_days(&self, days: u32, now: Timestamp) -> Result<Vec<DayFigures>>;
+
+    /// Invocations by day, likewise.
+    async fn invocation_days(&self, days: u32, now: Timestamp) -> Result<Vec<DayFigures>>;
+
+    /// Categories of agents, the largest first.
+    async fn agent_categories(&self) -> Result<Vec<(String, u64)>>;
+
+    /// The agents that were asked most.
+    async fn top_agents(&self, limit: usize) -> Result<Vec<TopAgent>>;
+
+    /// What happened last, newest first.
+    async fn recent_activities(&self, limit: usize) -> Result<Vec<Activity>>;
 
     // --- sessions -------------------------------------------------------------------------------
 
@@ -160,7 +216,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreErrorKind::NotFound`] when the agent is unknown.
-    async fn create_session(&self, session: Session) -> Result<()>;
+    async fn create_session(&self, session: Session, once: Option<Once>) -> Result<()>;
 
     /// One session.
     async fn session(&self, id: &SessionId) -> Result<Option<Session>>;
@@ -195,6 +251,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Writes what is still deferred and closes. Later calls fail.
     async fn close(&self) -> Result<()>;
+
+    /// How much waits for the store now. Cheap: asked before every request.
+    fn pressure(&self) -> Pressure;
 
     /// For diagnostics at `GET /api/v2/system`: kind, file or region, schema version.
     fn describe(&self) -> Value;

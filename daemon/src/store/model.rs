@@ -1,5 +1,6 @@
 //! Arguments and answers of the store's use cases.
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
         task::{Lease, TaskStatus, TaskType},
         text::project_name_from,
         time::Timestamp,
+        tool::ToolSource,
         workflow::Workflow,
     },
     queue::Receipt,
@@ -27,6 +29,8 @@ pub struct NewProject {
     pub project: Project,
     /// All pending.
     pub stages: Vec<Stage>,
+    /// When the request may come twice.
+    pub once: Option<Once>,
 }
 
 impl NewProject {
@@ -64,7 +68,7 @@ impl NewProject {
             deployment: None,
             task_id: Some(TaskId::generate()),
         };
-        Self { project, stages }
+        Self { project, stages, once: None }
     }
 }
 
@@ -335,6 +339,8 @@ pub struct NewMessage {
     pub content: String,
     /// The caller's own data, tool calls, content blocks.
     pub metadata: Option<Value>,
+    /// When the request may come twice; its answer is the stored message.
+    pub once: Option<Once>,
 }
 
 /// Which messages of a session.
@@ -346,6 +352,147 @@ pub struct MessageRange {
     pub before: Option<String>,
     /// Only newer than this message id or timestamp text.
     pub after: Option<String>,
+}
+
+/// A request that may come twice: what it creates and what was answered are written as one unit. A second one
+/// is refused as [`StoreErrorKind::Repeated`](super::StoreErrorKind::Repeated), and `Store::once` tells the answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Once {
+    /// The caller's key, made unique among callers and operations.
+    pub key: String,
+    /// Tells two different requests under one key apart.
+    pub fingerprint: String,
+    /// What is answered.
+    pub answer: Value,
+}
+
+/// What is known of a request that came before.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OnceRecord {
+    /// That of the first request.
+    pub fingerprint: String,
+    /// None while it is being worked on.
+    pub answer: Option<Value>,
+}
+
+/// What is to change of an agent; what is `None` stays.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AgentChange {
+    /// Its name.
+    pub agent_name: Option<String>,
+    /// What it does.
+    pub description: Option<String>,
+    /// For grouping.
+    pub category: Option<String>,
+    /// Its version.
+    pub version: Option<String>,
+    /// What it can do.
+    pub capabilities: Option<Vec<String>>,
+    /// Names of its tools.
+    pub tools: Option<Vec<String>>,
+    /// Its state, by the agent machine.
+    pub status: Option<AgentStatus>,
+}
+
+/// Which tools.
+#[derive(Clone, Debug, Default)]
+pub struct ToolFilter {
+    /// Only from there.
+    pub source: Option<ToolSource>,
+    /// Only of this category.
+    pub category: Option<String>,
+    /// Only with this text in name or description, case folded.
+    pub q: Option<String>,
+    /// Only of this name.
+    pub name: Option<String>,
+}
+
+/// Figures over everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Overview {
+    /// Projects there are.
+    pub total_projects: u64,
+    /// Being built now.
+    pub building_projects: u64,
+    /// Completed.
+    pub completed_projects: u64,
+    /// Failed.
+    pub failed_projects: u64,
+    /// Agents there are.
+    pub total_agents: u64,
+    /// Agents that can be asked.
+    pub running_agents: u64,
+    /// Questions to agents, those of deleted agents included.
+    pub total_invocations: u64,
+    /// Of these since midnight, UTC.
+    pub today_invocations: u64,
+    /// Completed projects among those that completed or failed, 0 to 100.
+    pub success_rate: f64,
+    /// Mean time from the start to the completion of a build.
+    pub avg_build_time_minutes: f64,
+}
+
+/// Figures of one day, UTC. A build counts on the day it ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DayFigures {
+    /// `2026-01-27`.
+    pub date: String,
+    /// Successful and failed ones.
+    pub total: u64,
+    /// Successful ones.
+    pub successful: u64,
+    /// Failed ones.
+    pub failed: u64,
+    /// Mean duration: of successful builds, of all invocations.
+    pub avg_duration_ms: f64,
+}
+
+/// An agent among the most asked.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TopAgent {
+    /// Which.
+    pub agent_id: AgentId,
+    /// Its name.
+    pub agent_name: String,
+    /// For grouping.
+    pub category: String,
+    /// How often it was asked.
+    pub total_invocations: u64,
+    /// Whether it can be asked.
+    pub status: AgentStatus,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Activity {
+    /// `project`, `agent` or `invocation`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Of what.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its state now.
+    pub status: String,
+    /// When.
+    pub timestamp: Timestamp,
+    /// `created`, `completed`, `failed`, `cancelled` or `invoked`.
+    pub action: String,
+}
+
+/// How much waits for the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pressure {
+    /// Writes that are not answered yet.
+    pub waiting_writes: usize,
+    /// Writes that may wait; further callers wait before they are let in.
+    pub write_room: usize,
+    /// Questions that are not answered yet.
+    pub waiting_reads: usize,
+    /// Questions that may wait.
+    pub read_room: usize,
+    /// How long no write was ended although some wait.
+    pub stalled_for: Option<std::time::Duration>,
 }
 
 /// Counts for the metrics page.

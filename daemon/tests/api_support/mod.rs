@@ -315,6 +315,7 @@ fn new_agent(id: &AgentId) -> NewAgent {
         code_path: Some("agent/main.py".to_owned()),
         agent_dir: "agent".to_owned(),
         deployment_config: None,
+        generated_tools: Vec::new(),
     }
 }
 

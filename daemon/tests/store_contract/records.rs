@@ -36,13 +36,13 @@ async fn a_session(f: &Fixture, agent: &AgentId, name: Option<&str>) -> SessionI
         last_active_at: now,
         metadata: Some(json!({"k": 1})),
     };
-    f.store.create_session(session.clone()).await.unwrap();
+    f.store.create_session(session.clone(), None).await.unwrap();
     assert_eq!(f.store.session(&session.session_id).await.unwrap().unwrap(), session);
     session.session_id
 }
 
 fn message(session: &SessionId, role: Role, content: &str) -> NewMessage {
-    NewMessage { session_id: session.clone(), role, content: content.into(), metadata: None }
+    NewMessage { session_id: session.clone(), role, content: content.into(), metadata: None, once: None }
 }
 
 pub async fn deleting_a_project_takes_all_of_it(f: &Fixture) {
@@ -112,7 +112,7 @@ pub async fn sessions_count_and_name_themselves(f: &Fixture) {
     assert_eq!(f.store.delete_session(&first).await.unwrap(), None);
     let mut orphan = f.store.session(&second).await.unwrap().unwrap();
     (orphan.session_id, orphan.agent_id) = (SessionId::generate(), AgentId::generate());
-    assert_eq!(f.store.create_session(orphan).await.unwrap_err().kind(), StoreErrorKind::NotFound);
+    assert_eq!(f.store.create_session(orphan, None).await.unwrap_err().kind(), StoreErrorKind::NotFound);
 }
 
 pub async fn messages_by_range(f: &Fixture) {
@@ -151,29 +151,30 @@ fn invocation(agent: &AgentId, status: InvocationStatus, duration_ms: u64) -> In
         error_message: None,
         created_at: Timestamp::now(),
         metadata: None,
+        tool_names: Vec::new(),
     }
 }
 
 pub async fn invocations_move_the_figures(f: &Fixture) {
     let agent = an_agent(f).await;
     let good = invocation(&agent, InvocationStatus::Success, 100);
-    f.store.record_invocation(good.clone()).await.unwrap();
-    f.store.record_invocation(invocation(&agent, InvocationStatus::Failed, 300)).await.unwrap();
+    f.store.record_invocation(good.clone(), None).await.unwrap();
+    f.store.record_invocation(invocation(&agent, InvocationStatus::Failed, 300), None).await.unwrap();
     // The same one again is refused as a whole.
-    assert_eq!(f.store.record_invocation(good).await.unwrap_err().kind(), StoreErrorKind::Conflict);
+    assert_eq!(f.store.record_invocation(good, None).await.unwrap_err().kind(), StoreErrorKind::Conflict);
     let record = f.store.agent(&agent).await.unwrap().unwrap();
     assert_eq!((record.total_invocations, record.successful_invocations, record.failed_invocations), (2, 1, 1));
     assert!((record.avg_duration_ms - 200.0).abs() < 1e-9);
     assert!(record.last_invoked_at.is_some());
     let unknown = invocation(&AgentId::generate(), InvocationStatus::Success, 1);
-    assert_eq!(f.store.record_invocation(unknown).await.unwrap_err().kind(), StoreErrorKind::NotFound);
+    assert_eq!(f.store.record_invocation(unknown, None).await.unwrap_err().kind(), StoreErrorKind::NotFound);
 }
 
 pub async fn an_agent_goes_with_its_conversations(f: &Fixture) {
     let agent = an_agent(f).await;
     let session = a_session(f, &agent, None).await;
     f.store.append_message(message(&session, Role::User, "hi")).await.unwrap();
-    f.store.record_invocation(invocation(&agent, InvocationStatus::Success, 1)).await.unwrap();
+    f.store.record_invocation(invocation(&agent, InvocationStatus::Success, 1), None).await.unwrap();
     let gone = f.store.delete_agent(&agent).await.unwrap().unwrap();
     assert_eq!((gone.sessions, gone.messages, gone.invocations), (1, 1, 1));
     assert!(f.store.delete_agent(&agent).await.unwrap().is_none());

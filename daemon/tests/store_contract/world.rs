@@ -150,7 +150,7 @@ pub fn new_project(workflow: &str, priority: i64) -> NewProject {
         deployment: Some(json!({"target": "local"})),
         task_id: Some(TaskId::generate()),
     };
-    NewProject { project, stages }
+    NewProject { project, stages, once: None }
 }
 
 pub fn worker(name: &str) -> WorkerId {
@@ -310,5 +310,6 @@ pub fn new_agent(project: &ProjectId) -> nexus_daemon::domain::agent::NewAgent {
         code_path: Some("agent.py".into()),
         agent_dir: "agents/price".into(),
         deployment_config: None,
+        generated_tools: Vec::new(),
     }
 }

@@ -87,12 +87,13 @@ async fn deleting_leaves_no_row_in_any_table() {
         last_active_at: now,
         metadata: None,
     };
-    f.store.create_session(session.clone()).await.unwrap();
+    f.store.create_session(session.clone(), None).await.unwrap();
     let message = nexus_daemon::store::NewMessage {
         session_id: session.session_id,
         role: nexus_daemon::domain::session::Role::User,
         content: "x".into(),
         metadata: None,
+        once: None,
     };
     f.store.append_message(message).await.unwrap();
     // One that is worked on, and one whose message is among the dead.

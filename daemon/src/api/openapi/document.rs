@@ -80,6 +80,13 @@ fn of_today(state: &Arc<AppState>) -> Value {
         let names = workflows.into_iter().map(Value::from).chain([json!(""), Value::Null]);
         schema.insert("enum".to_owned(), names.collect());
     }
+    let stages = state.workflows.load();
+    let stages = stages.all().into_iter().flat_map(|workflow| workflow.stages());
+    let stages = stages.flat_map(|stage| std::iter::once(&stage.name).chain(&stage.aliases)).cloned();
+    let stages: std::collections::BTreeSet<String> = stages.chain([String::new()]).collect();
+    if let Some(Value::Object(schema)) = document.pointer_mut("/components/schemas/StageReference") {
+        schema.insert("enum".to_owned(), stages.into_iter().map(Value::from).collect());
+    }
     let targets: Vec<Value> = state.config.load().deploy.targets.keys().map(|t| json!(t)).collect();
     let member = "/components/schemas/DeploymentTarget/enum";
     if let Some(Value::Array(known)) = document.pointer_mut(member) {
@@ -92,14 +99,20 @@ fn build() -> Value {
     let gathered = OpenApi::new("Nexus-AI API", env!("CARGO_PKG_VERSION")).merge_router(&super::super::documented());
     let mut document = serde_json::to_value(gathered).unwrap_or_default();
     let mut paths = document.get_mut("paths").map(Value::take).unwrap_or_default();
-    if let Value::Object(paths) = &mut paths {
-        for (path, item) in paths.iter_mut() {
-            if let Value::Object(item) = item {
-                item.remove("head");
-                item.iter_mut().for_each(|(method, operation)| complete(path, method, operation));
+    let mut answers = Map::new();
+    if let Value::Object(found) = &mut paths {
+        // The framework's mark of a part that may hold slashes is none of the document's.
+        *found = std::mem::take(found).into_iter().map(|(path, item)| (path.replace("{**", "{"), item)).collect();
+        for (path, item) in found.iter_mut() {
+            let Value::Object(item) = item else { continue };
+            item.remove("head");
+            for (method, operation) in item.iter_mut() {
+                complete(path, method, operation);
+                answers.extend(name_answer(operation));
             }
         }
     }
+    super::links::add(&mut paths);
     let tags: Vec<Value> =
         TAGS.iter().map(|(name, description)| json!({ "name": name, "description": description })).collect();
     if let Value::Object(document) = &mut document {
@@ -116,6 +129,8 @@ fn build() -> Value {
     }
     if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
         schemas.extend(further_schemas());
+        schemas.extend(super::events::referred());
+        schemas.extend(answers);
     }
     if let Some(Value::Object(components)) = document.get_mut("components") {
         components.insert("responses".to_owned(), error_responses());
@@ -160,9 +175,10 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     if own_words.starts_with('`') {
         // The first line of a handler's documentation repeats its path, the rest describes it.
         let text = operation.remove("description").unwrap_or_default();
-        let text = text.as_str().unwrap_or_default().trim();
+        let text = text.as_str().unwrap_or_default().trim().replace('\n', " ");
+        let text = text.as_str();
         let (first, rest) = text.split_once(". ").map_or((text, ""), |(first, rest)| (first, rest));
-        let first = first.trim_end_matches('.').replace('\n', " ");
+        let first = first.trim_end_matches('.').to_owned();
         operation.insert("summary".to_owned(), first.into());
         if !rest.is_empty() {
             operation.insert("description".to_owned(), rest.into());
@@ -175,6 +191,10 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     let has_body = operation.contains_key("requestBody");
     let responses = operation.entry("responses").or_insert_with(|| json!({}));
     let Value::Object(responses) = responses else { return };
+    if id == "getOpenApi" {
+        let content = json!({ "application/json": { "schema": { "type": "object" } } });
+        responses.insert("200".to_owned(), json!({ "description": "OpenAPI 3.1.", "content": content }));
+    }
     if let Some((_, schema, description)) = STREAMS.iter().find(|(of, ..)| *of == id) {
         responses.insert("200".to_owned(), stream(schema, description));
     }
@@ -198,6 +218,19 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
             responses.insert(status.to_owned(), json!({ "$ref": format!("#/components/responses/{name}") }));
         }
     }
+}
+
+/// Gives the envelope of an operation's answer a name: the operation's.
+fn name_answer(operation: &mut Value) -> Option<(String, Value)> {
+    let id = operation.get("operationId")?.as_str()?.to_owned();
+    let responses = operation.get_mut("responses")?.as_object_mut()?;
+    let (_, response) = responses.iter_mut().find(|(status, _)| status.starts_with('2'))?;
+    let schema = response.pointer_mut("/content/application~1json/schema")?;
+    schema.pointer("/properties/data")?;
+    let (first, rest) = id.split_at_checked(1)?;
+    let name = format!("{}{rest}Response", first.to_uppercase());
+    let named = std::mem::replace(schema, reference(&name));
+    Some((name, named))
 }
 
 fn stream(schema: &str, description: &str) -> Value {
@@ -245,7 +278,10 @@ fn further_schemas() -> Map<String, Value> {
         },
         "required": ["success", "error", "message", "detail", "timestamp", "request_id"],
     });
+    let target = json!({ "type": "string", "enum": ["none"] });
     Map::from_iter([
+        ("StageReference".to_owned(), described(text(), "A stage of the project's workflow, also by an old name.")),
+        ("DeploymentTarget".to_owned(), described(target, "`none`, or a target of the settings.")),
         ("Fault".to_owned(), described(fault, "One broken rule.")),
         ("Error".to_owned(), described(error, "Every error, whatever its status.")),
         ("ProjectEvent".to_owned(), super::events::project_event()),

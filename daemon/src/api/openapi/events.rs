@@ -1,9 +1,31 @@
 //! The shapes of what streams hold. No handler returns these, so they are written down here; the tests
 //! of the streams check events against them.
 
-use serde_json::{Value, json};
+use salvo::oapi::Components;
+use serde_json::{Map, Value, json};
 
-use super::shape::reference;
+use super::shape::{Shape, reference};
+use crate::domain::{
+    agent::AgentStatus, control::ControlStatus, event::EventType, ids::AgentId, project::ProjectStatus,
+    stage::StageStatus,
+};
+
+/// The schemas that events refer to.
+pub(super) fn referred() -> Map<String, Value> {
+    let mut components = Components::new();
+    for shape in [
+        AgentStatus::shape,
+        ControlStatus::shape,
+        EventType::shape,
+        AgentId::shape,
+        ProjectStatus::shape,
+        StageStatus::shape,
+    ] {
+        shape(&mut components);
+    }
+    let all = serde_json::to_value(&components.schemas).unwrap_or_default();
+    if let Value::Object(all) = all { all } else { Map::new() }
+}
 
 /// One kind of event: the constant that names it, its own members, and those that may be missing.
 fn kind(tag: &str, word: &str, doc: &str, members: &Value, optional: &[&str]) -> Value {

@@ -4,6 +4,7 @@
 
 mod document;
 mod events;
+mod links;
 mod page;
 mod records;
 pub(super) mod shape;

@@ -19,7 +19,7 @@ use crate::{
         transition::{self, AgentEvent},
     },
     queue::DeployMessage,
-    store::Result,
+    store::{AgentChange, Once, Result},
 };
 
 /// Writes the record of the agent that a build made. A build that runs again finds its own record:
@@ -58,6 +58,7 @@ pub(crate) fn register(
         agent.agent_dir,
         rows::to_json_opt(agent.deployment_config.as_ref())?,
     ])?;
+    super::tools::put_generated(tx, &agent.agent_id, project, &agent.generated_tools)?;
     if deploy {
         let task_id = TaskId::generate();
         let payload = DeployMessage {
@@ -143,8 +144,43 @@ pub(crate) fn set_status(
     Ok(Some(agent))
 }
 
+/// `Store::update_agent`.
+pub(crate) fn update(tx: &mut Tx<'_>, id: &AgentId, change: &AgentChange) -> Result<Option<Agent>> {
+    let Some(agent) = read(tx.conn(), id)? else { return Ok(None) };
+    let status = match change.status {
+        Some(status) if status != agent.status => {
+            let next = transition::agent(agent.status, towards(status)).map_err(|e| illegal(&e))?;
+            if next == status { Some(status) } else { None }
+        }
+        _ => None,
+    };
+    tx.sql(
+        "UPDATE nexus_agents SET agent_name = coalesce(?2, agent_name), description = coalesce(?3, description),
+             category = coalesce(?4, category), version = coalesce(?5, version),
+             capabilities = coalesce(?6, capabilities), tools = coalesce(?7, tools), status = coalesce(?8, status),
+             error_message = CASE WHEN ?8 IS NULL THEN error_message END, updated_at = ?9
+         WHERE agent_id = ?1",
+    )?
+    .execute(params![
+        id.as_str(),
+        change.agent_name,
+        change.description,
+        change.category,
+        change.version,
+        rows::to_json_opt(change.capabilities.as_ref())?,
+        rows::to_json_opt(change.tools.as_ref())?,
+        status.map(AgentStatus::as_str),
+        tx.now_text(),
+    ])?;
+    let changed = read(tx.conn(), id)?;
+    if let (Some(agent), true) = (&changed, status.is_some()) {
+        tell(tx, agent, None)?;
+    }
+    Ok(changed)
+}
+
 /// `Store::record_invocation`.
-pub(crate) fn record_invocation(tx: &mut Tx<'_>, invocation: &Invocation) -> Result<()> {
+pub(crate) fn record_invocation(tx: &mut Tx<'_>, invocation: &Invocation, once: Option<&Once>) -> Result<()> {
     let mut known = tx.sql("SELECT 1 FROM nexus_agents WHERE agent_id = ?1")?;
     if !known.exists([invocation.agent_id.as_str()])? {
         return Err(not_found("agent"));
@@ -167,5 +203,6 @@ pub(crate) fn record_invocation(tx: &mut Tx<'_>, invocation: &Invocation) -> Res
         rows::integer(invocation.duration_ms),
         invocation.created_at.to_string()
     ])?;
-    Ok(())
+    super::tools::count_use(tx, &invocation.agent_id, &invocation.tool_names)?;
+    super::once::keep(tx, once)
 }

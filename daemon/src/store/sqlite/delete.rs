@@ -39,6 +39,11 @@ pub(crate) fn project(tx: &mut Tx<'_>, id: &ProjectId, with_agents: bool) -> Res
     tx.sql("DELETE FROM nexus_stages WHERE stage_key BETWEEN ?1 AND ?2")?.execute([low, high])?;
     let (low, high) = events::key_range(fence.key);
     tx.sql("DELETE FROM project_events WHERE event_key BETWEEN ?1 AND ?2")?.execute([low, high])?;
+    tx.sql(
+        "DELETE FROM project_tags WHERE project_key = ?1 AND tag IN
+             (SELECT value FROM nexus_projects p, json_each(p.tags) WHERE p.project_key = ?1)",
+    )?
+    .execute([fence.key])?;
     tx.sql("DELETE FROM project_texts WHERE project_key = ?1")?.execute([fence.key])?;
     tx.sql("DELETE FROM nexus_projects WHERE project_key = ?1")?.execute([fence.key])?;
     tx.state.forget_hot(id);
@@ -74,6 +79,7 @@ pub(crate) fn agent(tx: &mut Tx<'_>, id: &AgentId) -> Result<Option<DeletedAgent
         gone.messages += sessions::delete_by_key(tx, key)?;
     }
     gone.invocations = tx.sql("DELETE FROM nexus_invocations WHERE agent_id = ?1")?.execute([id.as_str()])? as u64;
+    super::tools::delete_of(tx, id)?;
     tx.sql("DELETE FROM nexus_agents WHERE agent_id = ?1")?.execute([id.as_str()])?;
     end_deployments(tx, &gone.agent.project_id, id)?;
     Ok(Some(gone))

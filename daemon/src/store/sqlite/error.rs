@@ -54,7 +54,8 @@ pub(crate) fn not_found(what: &str) -> StoreError {
 
 /// The state does not allow it.
 pub(crate) fn illegal(error: &crate::domain::transition::IllegalTransition) -> StoreError {
-    StoreError::new(Kind::Illegal, error.to_string())
+    let details = serde_json::json!({ "status": error.state });
+    StoreError::new(Kind::Illegal, error.to_string()).with_details(details)
 }
 
 /// The request itself is wrong.

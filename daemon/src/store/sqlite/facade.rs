@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{
-    SqliteStore, agents, build, claim, control, delete, deploy, events, housekeeping, lease, lists, projects, schema,
-    sessions, tasks, writer::Mode,
+    SqliteStore, agents, build, claim, control, delete, deploy, events, housekeeping, lease, lists, once, projects,
+    schema, sessions, statistics, tasks, tools, writer::Mode,
 };
 use crate::{
     domain::{
@@ -15,19 +15,21 @@ use crate::{
         control::{ControlApplied, ControlRequest},
         event::{NewEvent, ProjectEvent},
         failure::ErrorInfo,
-        ids::{AgentId, ProjectId, SessionId, TaskId},
+        ids::{AgentId, ProjectId, SessionId, TaskId, ToolId},
         project::{Project, ProjectSummary},
         session::{Message, Session},
         stage::Stage,
         task::{Lease, Task},
         time::Timestamp,
+        tool::{NewTool, Tool},
         workflow::Workflows,
     },
     queue::Receipt,
     store::{
-        AgentFilter, BuildProgress, BuildStep, Claim, ClaimBuild, DeletedAgent, DeletedProject, DeployClaim, DeployEnd,
-        LeaseState, MessageRange, NewMessage, NewProject, Page, PageRequest, ProjectDetail, ProjectFilter, Result,
-        StageRetry, Store, StoreCounts, StrandedTask, TaskFilter,
+        Activity, AgentChange, AgentFilter, BuildProgress, BuildStep, Claim, ClaimBuild, DayFigures, DeletedAgent,
+        DeletedProject, DeployClaim, DeployEnd, LeaseState, MessageRange, NewMessage, NewProject, Once, OnceRecord,
+        Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result, StageRetry, Store, StoreCounts,
+        StrandedTask, TaskFilter, ToolFilter, TopAgent,
     },
 };
 
@@ -65,8 +67,8 @@ impl Store for SqliteStore {
     }
 
     async fn list_projects(&self, filter: &ProjectFilter, page: &PageRequest) -> Result<Page<ProjectSummary>> {
-        let (filter, page) = (filter.clone(), page.clone());
-        ask!(self, move |conn| lists::projects(conn, &filter, &page))
+        let (filter, page, counts) = (filter.clone(), page.clone(), self.inner.counts.clone());
+        ask!(self, move |conn| lists::projects(conn, &counts, &filter, &page))
     }
 
     async fn stages(&self, id: &ProjectId) -> Result<Vec<Stage>> {
@@ -162,8 +164,8 @@ impl Store for SqliteStore {
     }
 
     async fn list_agents(&self, filter: &AgentFilter, page: &PageRequest) -> Result<Page<Agent>> {
-        let (filter, page) = (filter.clone(), page.clone());
-        ask!(self, move |conn| lists::agents(conn, &filter, &page))
+        let (filter, page, counts) = (filter.clone(), page.clone(), self.inner.counts.clone());
+        ask!(self, move |conn| lists::agents(conn, &counts, &filter, &page))
     }
 
     async fn set_agent_status(
@@ -181,12 +183,80 @@ impl Store for SqliteStore {
         write!(self, move |tx| delete::agent(tx, &id))
     }
 
-    async fn record_invocation(&self, invocation: Invocation) -> Result<()> {
-        write!(self, move |tx| agents::record_invocation(tx, &invocation))
+    async fn update_agent(&self, id: &AgentId, change: AgentChange) -> Result<Option<Agent>> {
+        let id = id.clone();
+        write!(self, move |tx| agents::update(tx, &id, &change))
     }
 
-    async fn create_session(&self, session: Session) -> Result<()> {
-        write!(self, move |tx| sessions::create(tx, &session))
+    async fn record_invocation(&self, invocation: Invocation, once: Option<Once>) -> Result<()> {
+        write!(self, move |tx| agents::record_invocation(tx, &invocation, once.as_ref()))
+    }
+
+    async fn put_system_tools(&self, new: Vec<NewTool>) -> Result<()> {
+        write!(self, move |tx| tools::put_system(tx, &new))
+    }
+
+    async fn list_tools(&self, filter: &ToolFilter, page: &PageRequest) -> Result<Page<Tool>> {
+        let (filter, page) = (filter.clone(), page.clone());
+        ask!(self, move |conn| lists::tools(conn, &filter, &page))
+    }
+
+    async fn tool(&self, id: &ToolId) -> Result<Option<Tool>> {
+        let id = id.clone();
+        ask!(self, move |conn| tools::read(conn, &id))
+    }
+
+    async fn tool_code(&self, id: &ToolId) -> Result<Option<String>> {
+        let id = id.clone();
+        ask!(self, move |conn| tools::code(conn, &id))
+    }
+
+    async fn tool_categories(&self) -> Result<Vec<(String, u64)>> {
+        ask!(self, tools::categories)
+    }
+
+    async fn once(&self, key: &str) -> Result<Option<OnceRecord>> {
+        let key = key.to_owned();
+        ask!(self, move |conn| once::read(conn, &key))
+    }
+
+    async fn begin_once(&self, key: &str, fingerprint: &str) -> Result<Option<OnceRecord>> {
+        let (key, fingerprint) = (key.to_owned(), fingerprint.to_owned());
+        write!(self, move |tx| once::begin(tx, &key, &fingerprint))
+    }
+
+    async fn abandon_once(&self, key: &str) -> Result<()> {
+        let key = key.to_owned();
+        write!(self, move |tx| once::abandon(tx, &key))
+    }
+
+    async fn overview(&self, now: Timestamp) -> Result<Overview> {
+        let counts = self.inner.counts.clone();
+        ask!(self, move |conn| statistics::overview(conn, &counts, now))
+    }
+
+    async fn build_days(&self, days: u32, now: Timestamp) -> Result<Vec<DayFigures>> {
+        ask!(self, move |conn| statistics::days(conn, "build", days, now))
+    }
+
+    async fn invocation_days(&self, days: u32, now: Timestamp) -> Result<Vec<DayFigures>> {
+        ask!(self, move |conn| statistics::days(conn, "invocation", days, now))
+    }
+
+    async fn agent_categories(&self) -> Result<Vec<(String, u64)>> {
+        Ok(self.inner.counts.categories())
+    }
+
+    async fn top_agents(&self, limit: usize) -> Result<Vec<TopAgent>> {
+        ask!(self, move |conn| statistics::top_agents(conn, limit))
+    }
+
+    async fn recent_activities(&self, limit: usize) -> Result<Vec<Activity>> {
+        ask!(self, move |conn| statistics::activities(conn, limit))
+    }
+
+    async fn create_session(&self, session: Session, once: Option<Once>) -> Result<()> {
+        write!(self, move |tx| sessions::create(tx, &session, once.as_ref()))
     }
 
     async fn session(&self, id: &SessionId) -> Result<Option<Session>> {
@@ -224,7 +294,7 @@ impl Store for SqliteStore {
     async fn clean(&self, older_than: Duration) -> Result<u64> {
         let options = self.inner.options.clone();
         let expired = write!(self, move |tx| housekeeping::expire_messages(tx, &options))?;
-        let mut cleaned = expired;
+        let mut cleaned = expired + write!(self, |tx| once::clean(tx))?;
         loop {
             // In small bites, so that builds go on between them.
             let bite = write!(self, move |tx| housekeeping::clean_events(tx, older_than))?;
@@ -239,6 +309,12 @@ impl Store for SqliteStore {
         self.inner.readers.close();
         self.inner.writer.close().await;
         Ok(())
+    }
+
+    fn pressure(&self) -> Pressure {
+        let (waiting_writes, write_room, stalled_for) = self.inner.writer.pressure();
+        let (waiting_reads, read_room) = self.inner.readers.pressure();
+        Pressure { waiting_writes, write_room, waiting_reads, read_room, stalled_for }
     }
 
     fn describe(&self) -> Value {

@@ -6,13 +6,20 @@ use std::fmt::Write as _;
 
 use rusqlite::{Connection, Row, params_from_iter, types::Value as Sql};
 
-use super::{error::invalid, rows};
+use super::{
+    counts::{Counted, Counts},
+    error::invalid,
+    rows,
+};
 use crate::{
-    domain::{agent::Agent, project::ProjectSummary, task::Task},
-    store::{AgentFilter, Page, PageRequest, ProjectFilter, ProjectSort, Result, TaskFilter},
+    domain::{agent::Agent, project::ProjectSummary, task::Task, tool::Tool},
+    store::{AgentFilter, Page, PageRequest, ProjectFilter, ProjectSort, Result, TaskFilter, ToolFilter},
 };
 
 /// A question for a page.
+///
+/// The page's keys are found first, by an index alone, from whichever end is nearer; only then are the rows of the
+/// page read. So a page costs the same wherever it is, but for the walk along the index.
 struct Question {
     table: &'static str,
     columns: &'static str,
@@ -21,8 +28,21 @@ struct Question {
     /// What it is sorted by, and whether the greatest comes first. `None`: by the key alone.
     sort: Option<&'static str>,
     descending: bool,
+    /// Two halves that are each sorted by an index; their pages are merged.
+    halves: &'static [&'static str],
     conditions: Vec<&'static str>,
     values: Vec<Sql>,
+    /// The total, where it is known without counting.
+    total: Option<u64>,
+}
+
+/// Where a page is: from the begin or, mirrored, from the end.
+struct Window {
+    mirrored: bool,
+    skip: u64,
+    take: u64,
+    /// Whether there is a page behind it.
+    more: Option<bool>,
 }
 
 impl Question {
@@ -34,61 +54,92 @@ impl Question {
         }
     }
 
-    fn filter(&self) -> String {
+    fn filter(&self, further: Option<&str>) -> String {
+        let all = self.conditions.iter().copied().chain(further);
         let mut text = String::new();
-        for (condition, glue) in
-            self.conditions.iter().zip(std::iter::once(" WHERE ").chain(std::iter::repeat(" AND ")))
-        {
+        for (condition, glue) in all.zip(std::iter::once(" WHERE ").chain(std::iter::repeat(" AND "))) {
             text.push_str(glue);
             text.push_str(condition);
         }
         text
     }
 
+    fn count(&self, conn: &Connection) -> Result<u64> {
+        if let Some(total) = self.total {
+            return Ok(total);
+        }
+        let sql = format!("SELECT count(*) FROM {}{}", self.table, self.filter(None));
+        let total: i64 = conn.prepare_cached(&sql)?.query_row(params_from_iter(&self.values), |row| row.get(0))?;
+        Ok(total.unsigned_abs())
+    }
+
+    /// The keys of a page, as a query with the question's values once for each half.
+    fn keys(&self, mirrored: bool, beyond: Option<&str>) -> String {
+        let (key, sort) = (self.key, self.sort.unwrap_or(self.key));
+        let direction = if self.descending == mirrored { "ASC" } else { "DESC" };
+        let half = |half: Option<&str>| {
+            let mut filter = self.filter(half);
+            if let Some(beyond) = beyond {
+                filter.push_str(if filter.is_empty() { " WHERE " } else { " AND " });
+                filter.push_str(beyond);
+            }
+            format!("SELECT {key} AS k, {sort} AS s FROM {}{filter}", self.table)
+        };
+        let body = match self.halves {
+            [] => half(None),
+            halves => halves.iter().map(|one| half(Some(one))).collect::<Vec<_>>().join(" UNION ALL "),
+        };
+        let order =
+            if self.sort.is_some() { format!("s {direction}, k {direction}") } else { format!("k {direction}") };
+        format!("{body} ORDER BY {order} LIMIT ? OFFSET ?")
+    }
+
     fn run<T>(
-        mut self,
+        self,
         conn: &Connection,
         page: &PageRequest,
         read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Page<T>> {
-        let (table, key) = (self.table, self.key);
-        let filter = self.filter();
-        let total: i64 = conn
-            .prepare_cached(&format!("SELECT count(*) FROM {table}{filter}"))?
-            .query_row(params_from_iter(&self.values), |row| row.get(0))?;
-        let total = total.unsigned_abs();
+        let total = self.count(conn)?;
         if page.limit == 0 || total == 0 {
             return Ok(Page { total, ..rows::empty_page() });
         }
-        let (order, than) = if self.descending { ("DESC", "<") } else { ("ASC", ">") };
-        let sort = self.sort.unwrap_or(key);
-        let mut sql = format!("SELECT {}, {key}, {sort} FROM {table}{filter}", self.columns);
-        let mut skip = 0;
+        let (key, sort) = (self.key, self.sort.unwrap_or(self.key));
+        let mut last = None;
         if let Some(cursor) = &page.cursor {
-            let (value, last) = decode(cursor, sort)?;
-            let glue = if self.conditions.is_empty() { " WHERE " } else { " AND " };
-            let _infallible = match self.sort {
-                Some(_) => write!(sql, "{glue}({sort}, {key}) {than} (?, ?)"),
-                None => write!(sql, "{glue}{key} {than} ?"),
-            };
-            if self.sort.is_some() {
-                self.values.push(Sql::Text(value));
-            }
-            self.values.push(Sql::Integer(last));
-        } else {
-            skip = page.page.max(1).saturating_sub(1).saturating_mul(page.limit);
+            last = Some(decode(cursor, sort)?);
         }
-        let _infallible = if self.sort.is_some() {
-            write!(sql, " ORDER BY {sort} {order}, {key} {order} LIMIT ? OFFSET ?")
-        } else {
-            write!(sql, " ORDER BY {key} {order} LIMIT ? OFFSET ?")
-        };
-        // One row more tells whether there is a next page.
-        self.values.push(Sql::Integer(rows::integer(page.limit.saturating_add(1))));
-        self.values.push(Sql::Integer(rows::integer(skip)));
+        let than = if self.descending { "<" } else { ">" };
+        let beyond = last.as_ref().map(|_| match self.sort {
+            Some(_) => format!("({sort}, {key}) {than} (?, ?)"),
+            None => format!("{key} {than} ?"),
+        });
+        let window = if last.is_some() { Window::first(page.limit) } else { Window::of(page, total) };
+        if window.take == 0 {
+            return Ok(Page { total, ..rows::empty_page() });
+        }
+        let mut values = Vec::new();
+        for _ in 0..self.halves.len().max(1) {
+            values.extend(self.values.iter().cloned());
+            if let Some((value, row_key)) = &last {
+                if self.sort.is_some() {
+                    values.push(Sql::Text(value.clone()));
+                }
+                values.push(Sql::Integer(*row_key));
+            }
+        }
+        values.push(Sql::Integer(rows::integer(window.take)));
+        values.push(Sql::Integer(rows::integer(window.skip)));
+        let order = if self.descending { "DESC" } else { "ASC" };
+        let sql = format!(
+            "SELECT {}, {key}, {sort} FROM ({}) page JOIN {} ON {key} = page.k ORDER BY page.s {order}, page.k {order}",
+            self.columns,
+            self.keys(window.mirrored, beyond.as_deref()),
+            self.table,
+        );
         let mut find = conn.prepare_cached(&sql)?;
         let width = find.column_count();
-        let mut found = find.query(params_from_iter(&self.values))?;
+        let mut found = find.query(params_from_iter(&values))?;
         let (mut items, mut last, mut seen) = (Vec::new(), None, 0);
         while let Some(row) = found.next()? {
             if seen == page.limit {
@@ -99,10 +150,29 @@ impl Question {
             last = Some(encode(sort, &sort_text(row, width - 1)?, row_key));
             match read(row) {
                 Ok(item) => items.push(item),
-                Err(error) => rows::skipped(table, &row_key.to_string(), &error),
+                Err(error) => rows::skipped(self.table, &row_key.to_string(), &error),
             }
         }
-        Ok(Page { items, total, next_cursor: None })
+        let next_cursor = last.filter(|_| window.more == Some(true));
+        Ok(Page { items, total, next_cursor })
+    }
+}
+
+impl Window {
+    /// The rows behind a cursor; one more tells whether there is a next page.
+    const fn first(limit: u64) -> Self {
+        Self { mirrored: false, skip: 0, take: limit.saturating_add(1), more: None }
+    }
+
+    /// A page by its number.
+    fn of(page: &PageRequest, total: u64) -> Self {
+        let skip = page.page.max(1).saturating_sub(1).saturating_mul(page.limit);
+        if skip <= total / 2 {
+            return Self { skip, ..Self::first(page.limit) };
+        }
+        let take = total.saturating_sub(skip).min(page.limit);
+        let behind = total.saturating_sub(skip).saturating_sub(take);
+        Self { mirrored: true, skip: behind, take, more: Some(behind > 0) }
     }
 }
 
@@ -140,12 +210,29 @@ fn decode(cursor: &str, sort: &str) -> Result<(String, i64)> {
 }
 
 /// `Store::list_projects`.
-pub(crate) fn projects(conn: &Connection, filter: &ProjectFilter, page: &PageRequest) -> Result<Page<ProjectSummary>> {
+pub(crate) fn projects(
+    conn: &Connection,
+    counts: &Counts,
+    filter: &ProjectFilter,
+    page: &PageRequest,
+) -> Result<Page<ProjectSummary>> {
     let (sort, descending) = match filter.sort {
         ProjectSort::Newest => ("p.created_at", true),
         ProjectSort::Oldest => ("p.created_at", false),
         ProjectSort::RecentlyUpdated => ("p.updated_at", true),
         ProjectSort::Name => ("p.project_name", false),
+    };
+    let halves: &[&str] = match filter.sort {
+        // What is being built changes all the time and is in no index by its change.
+        ProjectSort::RecentlyUpdated => &["p.status <> 'building'", "p.status = 'building'"],
+        _ => &[],
+    };
+    let search = filter.q.as_deref().map(str::trim).filter(|q| !q.is_empty()).map(str::to_lowercase);
+    let total = match (filter.status, &filter.user_id, &filter.tag, &search) {
+        (None, None, None, None) => Some(Counted::Projects),
+        (Some(status), None, None, None) => Some(Counted::ProjectStatus(status.as_str())),
+        (None, Some(user), None, None) => Some(Counted::ProjectUser(user)),
+        _ => None,
     };
     let mut question = Question {
         table: "nexus_projects p",
@@ -153,13 +240,14 @@ pub(crate) fn projects(conn: &Connection, filter: &ProjectFilter, page: &PageReq
         key: "p.project_key",
         sort: Some(sort),
         descending,
+        halves,
         conditions: Vec::new(),
         values: Vec::new(),
+        total: total.map(|what| counts.of(&what)),
     };
     question.only("p.status = ?", filter.status.map(|status| status.as_str()));
     question.only("p.user_id = ?", filter.user_id.as_deref());
-    question.only("EXISTS (SELECT 1 FROM json_each(p.tags) WHERE value = ?)", filter.tag.as_deref());
-    let search = filter.q.as_deref().map(str::trim).filter(|q| !q.is_empty()).map(str::to_lowercase);
+    question.only("p.project_key IN (SELECT project_key FROM project_tags WHERE tag = ?)", filter.tag.as_deref());
     question
         .only("(SELECT instr(x.search_text, ?) FROM project_texts x WHERE x.project_key = p.project_key) > 0", search);
     question.run(conn, page, rows::summary)
@@ -173,8 +261,10 @@ pub(crate) fn tasks(conn: &Connection, filter: &TaskFilter, page: &PageRequest) 
         key: "task_key",
         sort: None,
         descending: true,
+        halves: &[],
         conditions: Vec::new(),
         values: Vec::new(),
+        total: None,
     };
     question.only("status = ?", filter.status.map(|status| status.as_str()));
     question.only("task_type = ?", filter.task_type.map(|task_type| task_type.as_str()));
@@ -186,18 +276,52 @@ pub(crate) fn tasks(conn: &Connection, filter: &TaskFilter, page: &PageRequest) 
 }
 
 /// `Store::list_agents`.
-pub(crate) fn agents(conn: &Connection, filter: &AgentFilter, page: &PageRequest) -> Result<Page<Agent>> {
+pub(crate) fn agents(
+    conn: &Connection,
+    counts: &Counts,
+    filter: &AgentFilter,
+    page: &PageRequest,
+) -> Result<Page<Agent>> {
+    let total = match (filter.status, &filter.category, &filter.project_id) {
+        (None, None, None) => Some(Counted::Agents),
+        (Some(status), None, None) => Some(Counted::AgentStatus(status.as_str())),
+        (None, Some(category), None) => Some(Counted::AgentCategory(category)),
+        _ => None,
+    };
     let mut question = Question {
         table: "nexus_agents",
         columns: rows::AGENT,
         key: "agent_key",
         sort: Some("created_at"),
         descending: true,
+        halves: &[],
         conditions: Vec::new(),
         values: Vec::new(),
+        total: total.map(|what| counts.of(&what)),
     };
     question.only("status = ?", filter.status.map(|status| status.as_str()));
     question.only("category = ?", filter.category.as_deref());
     question.only("project_id = ?", filter.project_id.as_ref().map(|id| id.as_str()));
     question.run(conn, page, rows::agent)
+}
+
+/// `Store::list_tools`.
+pub(crate) fn tools(conn: &Connection, filter: &ToolFilter, page: &PageRequest) -> Result<Page<Tool>> {
+    let mut question = Question {
+        table: "nexus_tools",
+        columns: super::tools::TOOL,
+        key: "tool_key",
+        sort: Some("tool_name"),
+        descending: false,
+        halves: &[],
+        conditions: Vec::new(),
+        values: Vec::new(),
+        total: None,
+    };
+    question.only("source = ?", filter.source.map(|source| source.as_str()));
+    question.only("category = ?", filter.category.as_deref());
+    question.only("tool_name = ?", filter.name.as_deref());
+    let search = filter.q.as_deref().map(str::trim).filter(|q| !q.is_empty()).map(str::to_lowercase);
+    question.only("instr(lower(tool_name || char(10) || display_name || char(10) || description), ?) > 0", search);
+    question.run(conn, page, super::tools::tool)
 }

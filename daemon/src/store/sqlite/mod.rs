@@ -8,6 +8,7 @@ mod agents;
 mod build;
 mod claim;
 mod control;
+mod counts;
 mod delete;
 mod deploy;
 pub(crate) mod error;
@@ -17,6 +18,7 @@ mod housekeeping;
 mod lease;
 mod lists;
 mod lock;
+mod once;
 mod open;
 mod projects;
 mod readers;
@@ -26,7 +28,9 @@ mod schema;
 mod sessions;
 mod stages;
 pub(crate) mod state;
+mod statistics;
 mod tasks;
+mod tools;
 pub(crate) mod tx;
 pub(crate) mod writer;
 
@@ -60,6 +64,7 @@ impl SqliteStore {
 pub(crate) struct Inner {
     pub(crate) writer: writer::Writer,
     pub(crate) readers: readers::Readers,
+    pub(crate) counts: counts::Counts,
     pub(crate) arrivals: Arc<Arrivals>,
     pub(crate) options: SqliteOptions,
     pub(crate) path: PathBuf,

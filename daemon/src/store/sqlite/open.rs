@@ -10,7 +10,9 @@ use rusqlite::{Connection, OpenFlags, ffi::ErrorCode};
 
 use super::{
     Arrivals, Inner, SqliteStore,
+    counts::Counts,
     lock::{FileLock, LockError},
+    once,
     readers::Readers,
     recover, schema,
     state::State,
@@ -181,14 +183,16 @@ impl SqliteStore {
         }
         set_up(&conn).map_err(sqlite)?;
         schema::migrate(&mut conn).map_err(sqlite)?;
+        once::forget_unfinished(&conn).map_err(sqlite)?;
+        let counts = Counts::begin(&conn).map_err(sqlite)?;
         let mail = recover::settle(&mut conn, Timestamp::now())
             .map_err(|error: StoreError| OpenError::Failed { path: path.to_owned(), source: Box::new(error) })?;
         let state = State::new(mail, options.max_receive_count);
         let arrivals = Arc::new(Arrivals::default());
-        let writer = Writer::start(conn, state, options.max_batch, sink, Arc::clone(&arrivals), lock)
+        let writer = Writer::start(conn, state, options.max_batch, sink, Arc::clone(&arrivals), counts.clone(), lock)
             .map_err(|error| OpenError::from_io(path, error))?;
         let readers = Readers::new(path.to_owned(), options.readers);
-        let inner = Arc::new(Inner { writer, readers, arrivals, options, path: path.to_owned() });
+        let inner = Arc::new(Inner { writer, readers, counts, arrivals, options, path: path.to_owned() });
         let queue = SqliteQueue::new(Arc::clone(&inner));
         Ok((Arc::new(Self { inner }), Arc::new(queue)))
     }

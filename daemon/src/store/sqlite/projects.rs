@@ -75,6 +75,7 @@ pub(crate) fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<()> {
     if new.stages.is_empty() || new.stages.len() > stages::MOST {
         return Err(invalid("a project has 1 to 1023 stages"));
     }
+    super::once::check(tx, new.once.as_ref())?;
     let (project_id, created_at) = (&p.project_id, p.created_at.to_string());
     tx.sql(
         "INSERT INTO nexus_projects (project_id, status, control_status, task_id, progress, current_stage,
@@ -104,6 +105,10 @@ pub(crate) fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<()> {
     let search = format!("{}\n{}", p.project_name, p.requirement).to_lowercase();
     tx.sql("INSERT INTO project_texts (project_key, requirement, deployment, search_text) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![key, p.requirement, rows::to_json_opt(p.deployment.as_ref())?, search])?;
+    for tag in &p.tags {
+        tx.sql("INSERT OR IGNORE INTO project_tags (tag, project_key) VALUES (?1, ?2)")?.execute(params![tag, key])?;
+    }
+    super::once::keep(tx, new.once.as_ref())?;
     stages::insert(tx, key, &new.stages)?;
     tx.state.set_hot(project_id, Hot { key, seq: 0 });
     let payload = build_payload(p, task_id);

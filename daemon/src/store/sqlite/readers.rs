@@ -62,6 +62,11 @@ impl Readers {
         answer.await.map_err(|_| closed())?
     }
 
+    /// Questions that wait, and how many may.
+    pub(crate) fn pressure(&self) -> (usize, usize) {
+        (ROOM.saturating_sub(self.room.available_permits()), ROOM)
+    }
+
     /// Ends the threads when what waits is answered. Later questions fail.
     pub(crate) fn close(&self) {
         self.shared.desk().closed = true;

@@ -13,14 +13,15 @@ use crate::{
         session::{Message, Role, Session},
         time::Timestamp,
     },
-    store::{MessageRange, NewMessage, Result},
+    store::{MessageRange, NewMessage, Once, Result},
 };
 
 /// Characters of the first message that name a session.
 const NAME_CHARS: usize = 30;
 
 /// `Store::create_session`.
-pub(crate) fn create(tx: &mut Tx<'_>, session: &Session) -> Result<()> {
+pub(crate) fn create(tx: &mut Tx<'_>, session: &Session, once: Option<&Once>) -> Result<()> {
+    super::once::check(tx, once)?;
     if !tx.sql("SELECT 1 FROM nexus_agents WHERE agent_id = ?1")?.exists([session.agent_id.as_str()])? {
         return Err(not_found("agent"));
     }
@@ -40,7 +41,7 @@ pub(crate) fn create(tx: &mut Tx<'_>, session: &Session) -> Result<()> {
         session.last_active_at.to_string(),
         rows::to_json_opt(session.metadata.as_ref())?,
     ])?;
-    Ok(())
+    super::once::keep(tx, once)
 }
 
 /// `Store::session`.
@@ -112,6 +113,7 @@ fn name_from(content: &str) -> String {
 
 /// `Store::append_message`.
 pub(crate) fn append(tx: &mut Tx<'_>, new: &NewMessage) -> Result<Message> {
+    super::once::check(tx, new.once.as_ref())?;
     let Some(session_key) = key(tx, &new.session_id)? else { return Err(not_found("session")) };
     let message_id = next_id(tx, session_key)?;
     tx.sql(
@@ -134,14 +136,20 @@ pub(crate) fn append(tx: &mut Tx<'_>, new: &NewMessage) -> Result<Message> {
          WHERE session_key = ?1",
     )?
     .execute(params![session_key, tx.now_text(), name])?;
-    Ok(Message {
+    let message = Message {
         session_id: new.session_id.clone(),
         message_id,
         role: new.role,
         content: new.content.clone(),
         created_at: tx.now(),
         metadata: new.metadata.clone(),
-    })
+    };
+    if let Some(once) = &new.once {
+        // Its id is made here, so the answer is, too.
+        let once = Once { answer: serde_json::to_value(&message)?, ..once.clone() };
+        super::once::keep(tx, Some(&once))?;
+    }
+    Ok(message)
 }
 
 /// A bound of a range: a message id or a point in time.

@@ -23,6 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::{
     Arrivals,
+    counts::Counts,
     error::{closed, panicked},
     state::{Effect, State},
     tx::Tx,
@@ -107,8 +108,29 @@ enum Work {
 pub(crate) struct Writer {
     work: mpsc::Sender<Work>,
     room: Arc<Semaphore>,
+    progress: Arc<Progress>,
     commits: Arc<AtomicU64>,
     closed: AtomicBool,
+}
+
+/// When the thread last ended something, in milliseconds since its start.
+struct Progress {
+    begun: Instant,
+    at: AtomicU64,
+}
+
+impl Progress {
+    fn note(&self) {
+        self.at.store(self.now(), Ordering::Relaxed);
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn age(&self) -> Duration {
+        Duration::from_millis(self.now().saturating_sub(self.at.load(Ordering::Relaxed)))
+    }
 }
 
 impl Writer {
@@ -119,11 +141,15 @@ impl Writer {
         max_batch: usize,
         sink: Arc<dyn EventSink>,
         arrivals: Arc<Arrivals>,
+        counts: Counts,
         keep: impl Send + 'static,
     ) -> std::io::Result<Self> {
         let (work, inbox) = mpsc::channel();
         let commits = Arc::new(AtomicU64::new(0));
+        let progress = Arc::new(Progress { begun: Instant::now(), at: AtomicU64::new(0) });
         let run = Thread {
+            counts,
+            progress: Arc::clone(&progress),
             conn,
             state,
             max_batch: max_batch.max(1),
@@ -141,7 +167,13 @@ impl Writer {
                 let _gone = done.send(());
             }
         })?;
-        Ok(Self { work, room: Arc::new(Semaphore::new(ROOM)), commits, closed: AtomicBool::new(false) })
+        Ok(Self { work, room: Arc::new(Semaphore::new(ROOM)), progress, commits, closed: AtomicBool::new(false) })
+    }
+
+    /// Requests that wait, how many may, and how long nothing was ended although some wait.
+    pub(crate) fn pressure(&self) -> (usize, usize, Option<Duration>) {
+        let waiting = ROOM.saturating_sub(self.room.available_permits());
+        (waiting, ROOM, (waiting > 0).then(|| self.progress.age()))
     }
 
     /// Runs `act` on the writer thread. It may run twice and must check before it writes.
@@ -154,6 +186,10 @@ impl Writer {
             return Err(closed());
         }
         let permit = Arc::clone(&self.room).acquire_owned().await.map_err(|_| closed())?;
+        if self.room.available_permits() + 1 == ROOM {
+            // The first to wait: what was before it is no delay of its.
+            self.progress.note();
+        }
         let (reply, answer) = oneshot::channel();
         let request = Request { mode, act, result: None, reply: Some(reply), _permit: permit };
         self.work.send(Work::Do(Box::new(request))).map_err(|_| closed())?;
@@ -186,6 +222,8 @@ struct Batch {
 }
 
 struct Thread {
+    counts: Counts,
+    progress: Arc<Progress>,
     conn: Connection,
     state: State,
     max_batch: usize,
@@ -223,6 +261,7 @@ impl Thread {
             if self.is_due() {
                 self.commit();
             }
+            self.progress.note();
         }
         self.commit();
         self.hand_back();
@@ -388,6 +427,9 @@ impl Thread {
             metrics::histogram!(names::STORE_COMMIT).record(begun.elapsed().as_secs_f64());
             #[allow(clippy::cast_precision_loss)] // at most max_batch
             metrics::histogram!(names::STORE_BATCH).record(self.batch.jobs.len() as f64);
+            if let Err(error) = self.counts.settle(&self.conn) {
+                tracing::error!(%error, "the counts of projects and agents are no longer true until the next start");
+            }
         }
         self.batch.open_since = None;
         self.batch.durable = 0;

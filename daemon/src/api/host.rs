@@ -1,0 +1,63 @@
+//! The names by which the daemon may be called. A page can have its own name resolve to this machine (DNS
+//! rebinding); its requests then count as same-origin, but their `Host` still tells that name.
+
+use salvo::{
+    Request,
+    http::{StatusCode, header},
+};
+
+use super::error::ApiError;
+
+/// Names that always mean this machine, or no name at all.
+fn is_address(host: &str) -> bool {
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
+}
+
+/// The host of `host:port`, brackets of IPv6 kept.
+pub(super) fn host_of(authority: &str) -> &str {
+    if authority.starts_with('[') {
+        return authority.find(']').and_then(|end| authority.get(..=end)).unwrap_or(authority);
+    }
+    authority.split(':').next().unwrap_or(authority)
+}
+
+/// Whether `host` is an address or one of the operator's names.
+fn is_known(host: &str, allowed: &[String]) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    is_address(&host) || allowed.iter().any(|name| name == "*" || name.eq_ignore_ascii_case(&host))
+}
+
+/// The error for a request under a name that is none of ours. A request without `Host` comes from no browser.
+pub(super) fn refusal(req: &Request, allowed: &[String]) -> Option<ApiError> {
+    // What supervisors ask has nothing to hide, and they come by any name.
+    if req.uri().path().starts_with("/health") {
+        return None;
+    }
+    let headers = req.headers().get_all(header::HOST).iter();
+    let named = headers.map(|value| value.to_str().unwrap_or("?")).chain(req.uri().authority().map(|a| a.as_str()));
+    let strange = named.map(host_of).any(|host| !is_known(host, allowed));
+    strange.then(|| {
+        let message = "the daemon does not answer to this host name; its operator can add it to `allowed_hosts`";
+        ApiError::plain(StatusCode::FORBIDDEN, "HOST_NOT_ALLOWED", message)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_and_configured_names_are_known() {
+        let own = ["nexus.example".to_owned()];
+        for good in ["localhost", "127.0.0.1", "[::1]", "10.1.2.3", "LOCALHOST.", "app.localhost", "Nexus.Example"] {
+            assert!(is_known(good, &own), "{good}");
+        }
+        for bad in ["evil.example", "localhost.evil.example", "", "127.0.0.1.nip.example", "nexus.example.evil"] {
+            assert!(!is_known(bad, &own), "{bad}");
+        }
+        assert!(is_known("any.example", &["*".to_owned()]));
+        assert_eq!((host_of("a:1"), host_of("[::1]:80"), host_of("b")), ("a", "[::1]", "b"));
+    }
+}

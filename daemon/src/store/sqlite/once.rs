@@ -1,0 +1,62 @@
+//! Requests that may come twice: what was answered to the first is kept beside what it created.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{rows, tx::Tx};
+use crate::store::{Once, OnceRecord, Result, StoreError, StoreErrorKind};
+
+/// `Store::once`.
+pub(crate) fn read(conn: &Connection, key: &str) -> Result<Option<OnceRecord>> {
+    let mut find = conn.prepare_cached("SELECT fingerprint, answer FROM idempotency_keys WHERE once_key = ?1")?;
+    let found =
+        find.query_row([key], |row| Ok(OnceRecord { fingerprint: row.get(0)?, answer: rows::json_opt(row, 1)? }));
+    Ok(found.optional()?)
+}
+
+/// Refuses a key that is taken already. Called before the unit's first write.
+pub(crate) fn check(tx: &Tx<'_>, once: Option<&Once>) -> Result<()> {
+    let Some(once) = once else { return Ok(()) };
+    match read(tx.conn(), &once.key)? {
+        None => Ok(()),
+        Some(_) => Err(StoreError::new(StoreErrorKind::Repeated, "the request was answered already")),
+    }
+}
+
+/// Keeps the answer of this unit.
+pub(crate) fn keep(tx: &Tx<'_>, once: Option<&Once>) -> Result<()> {
+    let Some(once) = once else { return Ok(()) };
+    tx.sql(
+        "INSERT INTO idempotency_keys (once_key, fingerprint, answer, created_at) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (once_key) DO UPDATE SET answer = excluded.answer",
+    )?
+    .execute(params![once.key, once.fingerprint, rows::to_json(&once.answer)?, tx.now_text()])?;
+    Ok(())
+}
+
+/// `Store::begin_once`.
+pub(crate) fn begin(tx: &Tx<'_>, key: &str, fingerprint: &str) -> Result<Option<OnceRecord>> {
+    if let Some(known) = read(tx.conn(), key)? {
+        return Ok(Some(known));
+    }
+    tx.sql("INSERT INTO idempotency_keys (once_key, fingerprint, created_at) VALUES (?1, ?2, ?3)")?
+        .execute(params![key, fingerprint, tx.now_text()])?;
+    Ok(None)
+}
+
+/// `Store::abandon_once`.
+pub(crate) fn abandon(tx: &Tx<'_>, key: &str) -> Result<()> {
+    tx.sql("DELETE FROM idempotency_keys WHERE once_key = ?1 AND answer IS NULL")?.execute([key])?;
+    Ok(())
+}
+
+/// What was begun by a process that is gone will never be answered.
+pub(crate) fn forget_unfinished(conn: &Connection) -> rusqlite::Result<usize> {
+    conn.execute("DELETE FROM idempotency_keys WHERE answer IS NULL", [])
+}
+
+/// Removes what is older than a day.
+pub(crate) fn clean(tx: &Tx<'_>) -> Result<u64> {
+    let day = 86_400_000_000;
+    let cutoff = crate::domain::time::Timestamp::from_micros(tx.now().as_micros().saturating_sub(day)).to_string();
+    Ok(tx.sql("DELETE FROM idempotency_keys WHERE created_at < ?1")?.execute([cutoff])? as u64)
+}
