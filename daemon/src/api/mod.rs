@@ -37,6 +37,7 @@ mod state;
 mod stream;
 mod system;
 mod tasks;
+mod tools;
 
 use std::sync::Arc;
 
@@ -85,6 +86,7 @@ fn resources() -> Router {
         .push(at("tasks", || tasks::list).push(at("{id}", || tasks::detail)))
         .push(at("agents", || agents::list).push(agent()))
         .push(session())
+        .push(tools::paths())
         .push(at("plugins", || plugins::list).push(Router::with_path("reload").post(plugins::reload)))
         .push(at("system", || system::system))
 }

@@ -118,13 +118,6 @@ impl Plugins {
         view.slots.values().filter_map(|slot| slot.current()).flat_map(|g| PluginTool::all(&g.description)).collect()
     }
 
-    /// A tool by its plugin and its name.
-    #[must_use]
-    pub fn tool(&self, plugin: &str, name: &str) -> Option<PluginTool> {
-        let generation = self.inner.view().slots.get(plugin)?.current()?;
-        PluginTool::all(&generation.description).find(|tool| tool.info.name == name)
-    }
-
     /// Takes no more jobs, cancels those that run, and calls `shutdown` of every live generation on
     /// its own thread, all at the same time and all within `grace`. The registry stays readable.
     pub async fn shutdown(&self, grace: Duration) {

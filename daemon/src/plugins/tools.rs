@@ -37,6 +37,12 @@ impl PluginTool {
         })
     }
 
+    /// The text of the file with the function.
+    #[must_use]
+    pub fn code(&self) -> Option<&'static str> {
+        self.texts.get(&self.info.code_path).map(String::as_str)
+    }
+
     /// The source texts that it needs, by relative path.
     pub fn sources(&self) -> impl Iterator<Item = (&'static str, &'static str)> + use<> {
         let (info, texts) = (self.info, self.texts);

@@ -1,6 +1,7 @@
 //! Trying out a tool: its function is called in a process of its own, never in the daemon.
 //!
 //! ```text
+//! catalogue  between what plugins tell, the store's rows, and what can be called
 //! sources    which files a tool is made of: a plugin's texts, or a copy of an agent's folder
 //! sandbox    the process: started bare, in an empty folder, bounded, and ended with all it started
 //! runner.py  in the process: limits, then the kernel's refusals (kernel.py), then the tool
@@ -13,6 +14,7 @@
 //! user on the daemon's kernel: this is no place for code from strangers, and an agent that was built with
 //! a tool may do more than its test.
 
+pub mod catalogue;
 pub mod mcp;
 mod sandbox;
 mod sources;
