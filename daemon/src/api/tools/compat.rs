@@ -6,10 +6,8 @@ use salvo::{Writer as _, oapi::endpoint};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::mcp;
 use crate::{
     api::{
-        error::ApiError,
         extract::{Query, State},
         openapi::describe,
         reply::{Answer, Reply},
@@ -174,7 +172,7 @@ pub(super) async fn list(state: State, query: Query<ToolListQuery>) -> Answer<To
                 let listed = page.items.iter().map(|tool| listed(tool, of.as_str())).collect();
                 (listed, page.total)
             }
-            None if *of == ToolType::Mcp => servers(&state, category.as_deref(), search.as_deref()).await?,
+            None if *of == ToolType::Mcp => servers(&state, category.as_deref(), search.as_deref()).await,
             None => (Vec::new(), 0),
         };
         by_type.insert(of.as_str().to_owned(), count);
@@ -230,15 +228,15 @@ fn type_of(schema: &Value) -> String {
 }
 
 /// MCP servers as tools: what each has is known only once it runs, and the daemon starts none.
-async fn servers(
-    state: &State,
-    category: Option<&str>,
-    search: Option<&str>,
-) -> Result<(Vec<ListedTool>, u64), ApiError> {
+async fn servers(state: &State, category: Option<&str>, search: Option<&str>) -> (Vec<ListedTool>, u64) {
+    // A file that cannot be read is told at its own path; the other kinds are listed all the same.
+    let servers = state.mcp_servers.list().await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "MCP servers are not listed");
+        Vec::new()
+    });
     let of_category = category.is_none_or(|category| category == ToolType::Mcp.as_str());
     let search = search.map(str::to_lowercase);
     let named = |name: &str| search.as_deref().is_none_or(|search| name.to_lowercase().contains(search));
-    let servers = state.mcp_servers.list().await.map_err(mcp::fault)?;
     let found: Vec<ListedTool> = servers
         .into_iter()
         .filter(|server| of_category && named(&server.name))
@@ -257,5 +255,5 @@ async fn servers(
         })
         .collect();
     let count = found.len() as u64;
-    Ok((found, count))
+    (found, count)
 }

@@ -56,7 +56,7 @@ fields_of! {
 }
 
 /// A file that cannot be read is the operator's to put right.
-pub(super) fn fault(error: McpError) -> ApiError {
+fn fault(error: McpError) -> ApiError {
     tracing::warn!(%error, cause = ?std::error::Error::source(&error), "MCP servers");
     match error {
         McpError::Invalid => ApiError::plain(StatusCode::CONFLICT, "MCP_SERVERS_INVALID", error.to_string()),
