@@ -101,6 +101,9 @@ async fn a_tool_gives_back_what_it_found() {
     // It works in a folder of its own.
     let code = "import os\ndef f():\n    open('note', 'w').write('x')\n    os.mkdir('d')\n    os.rename('note', 'd/note')\n    return sorted(os.listdir('d'))";
     assert_eq!(bench.run(code).await.result, Ok(json!(["note"])));
+    // Threads are its own affair.
+    let code = "import threading\ndef f():\n    seen = []\n    thread = threading.Thread(target=lambda: seen.append(1))\n    thread.start()\n    thread.join()\n    return seen";
+    assert_eq!(bench.run(code).await.result, Ok(json!([1])));
     // And sees nothing of the daemon's environment.
     let verdict = bench.run("import os, sys\ndef f(): return [dict(os.environ), sys.argv[1:]]").await;
     assert_eq!(verdict.result, Ok(json!([{}, []])));

@@ -24,21 +24,24 @@ class Refused(PermissionError):
     """The tool tried what is not allowed here."""
 
 
-def limit(limits):
+def limit(wanted):
     """The kernel ends or refuses whoever wants more; a limit that is lower already stays."""
-    wanted = {
-        resource.RLIMIT_CPU: (limits["cpu_seconds"], limits["cpu_seconds"] + 1),
-        resource.RLIMIT_AS: (limits["memory_bytes"],) * 2,
-        resource.RLIMIT_FSIZE: (limits["file_bytes"],) * 2,
-        resource.RLIMIT_NOFILE: (limits["open_files"],) * 2,
-        resource.RLIMIT_NPROC: (0, 0),
-        resource.RLIMIT_CORE: (0, 0),
-    }
     for what, (soft, hard) in wanted.items():
         now = resource.getrlimit(what)[1]
         if now != resource.RLIM_INFINITY:
             soft, hard = min(soft, now), min(hard, now)
         resource.setrlimit(what, (soft, hard))
+
+
+def bound(limits):
+    """Time, memory, files."""
+    limit({
+        resource.RLIMIT_CPU: (limits["cpu_seconds"], limits["cpu_seconds"] + 1),
+        resource.RLIMIT_AS: (limits["memory_bytes"],) * 2,
+        resource.RLIMIT_FSIZE: (limits["file_bytes"],) * 2,
+        resource.RLIMIT_NOFILE: (limits["open_files"],) * 2,
+        resource.RLIMIT_CORE: (0, 0),
+    })
 
 
 def audit(readable, writable, writes):
@@ -169,8 +172,11 @@ def main():
         while data:
             data = data[os.write(out, data):]
 
-    limit(request["limits"])
+    bound(request["limits"])
     guards = guard(readable + LIBRARIES, (work,))
+    if "seccomp" not in guards:
+        # Processes are refused by it; without it threads go, too, unless the daemon runs as root.
+        limit({resource.RLIMIT_NPROC: (0, 0)})
     audit(readable + LIBRARIES, writable, request["limits"]["written_files"])
     begun = time.perf_counter()
     try:
