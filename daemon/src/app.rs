@@ -117,6 +117,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
         tasks: env.tasks.clone(),
         workflows: Arc::clone(&env.workflows),
         config: Arc::clone(&env.config),
+        settings_file: loaded.file.clone(),
         project_root: config.data.projects(),
         shutdown: shutdown.draining().clone(),
         render_metrics: Arc::new(move || metrics.render()),

@@ -15,7 +15,7 @@ use salvo::http::StatusCode;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::{error::ApiError, sse, state::AppState};
+use super::{error::ApiError, invoke::Invoked, once::Key, sse, state::AppState};
 use crate::{
     agents::{ANSWER_LIMIT, Answer, Question},
     domain::{
@@ -66,6 +66,8 @@ pub(super) struct Call {
     pub(super) question: Question,
     /// The caller's own data, for the record.
     pub(super) metadata: Option<Value>,
+    /// The request's idempotency key, which the record ends.
+    pub(super) once: Option<Key>,
 }
 
 /// What came of it.
@@ -208,8 +210,18 @@ async fn record(state: &AppState, call: Call, outcome: &Outcome, created_at: Tim
     if let Some(failure) = &outcome.failure {
         tracing::warn!(%agent_id, invocation_id = %outcome.id, %failure, details = failure.details, "an agent did not answer");
     }
-    if let Err(error) = state.store.record_invocation(invocation, None).await {
+    let kept = match (&call.once, &outcome.failure, &invocation.session_id) {
+        (Some(key), None, Some(session)) => {
+            serde_json::to_value(Invoked::of(session, outcome, true)).ok().map(|answer| key.answered(answer))
+        }
+        _ => None,
+    };
+    let unanswered = call.once.filter(|_| kept.is_none());
+    if let Err(error) = state.store.record_invocation(invocation, kept).await {
         tracing::warn!(%agent_id, %error, "an invocation could not be recorded");
+    }
+    if let Some(key) = unanswered {
+        key.abandon(state).await;
     }
 }
 

@@ -85,7 +85,7 @@ pub(super) async fn apply(
     Ok(applied)
 }
 
-const fn told(action: ControlAction, applied: &ControlApplied) -> &'static str {
+pub(super) const fn told(action: ControlAction, applied: &ControlApplied) -> &'static str {
     match action {
         ControlAction::Pause if matches!(applied.status, ProjectStatus::Building) => {
             "pause requested: the running stage ends first"

@@ -12,6 +12,7 @@ use salvo::{
 use super::{
     error::{ApiError, Resource},
     input::{self, raw as raw_path},
+    once::Fingerprint,
     openapi::{ID_PATTERN, described as with_description, named, object, raw, shape::Member},
     rules::{Described, Input, Place},
     state::AppState,
@@ -139,6 +140,8 @@ pub(super) use path_parts;
 path_parts! {
     /// The stage's name, also an old one.
     pub(super) StageName = "stage";
+    /// The file's name.
+    pub(super) ConfigName = "file";
     /// The file's path, relative to the project's folder; slashes are part of it.
     pub(super) FilePath = "path";
 }
@@ -172,6 +175,7 @@ pub(super) struct Body<I>(pub(super) I);
 extracted!([I: Input + 'ex] Body<I>, |req, depot| async move {
     let limit = AppState::of(depot)?.body_limit();
     let mut fields = input::body(req, limit).await?;
+    Fingerprint::take(req, depot, || fields.canonical());
     let read = I::read(&mut fields);
     fields.finish().map(|()| Self(read))
 });
@@ -182,6 +186,7 @@ pub(super) struct OptionalBody<I>(pub(super) I);
 extracted!([I: Input + 'ex] OptionalBody<I>, |req, depot| async move {
     let limit = AppState::of(depot)?.body_limit();
     let mut fields = input::optional_body(req, limit).await?;
+    Fingerprint::take(req, depot, || fields.canonical());
     let read = I::read(&mut fields);
     fields.finish().map(|()| Self(read))
 });
@@ -192,6 +197,7 @@ pub(super) struct LargeBody<I>(pub(super) I);
 extracted!([I: Input + 'ex] LargeBody<I>, |req, depot| async move {
     let limit = AppState::of(depot)?.upload_limit();
     let mut fields = input::body(req, limit).await?;
+    Fingerprint::take(req, depot, || fields.canonical());
     let read = I::read(&mut fields);
     fields.finish().map(|()| Self(read))
 });

@@ -85,6 +85,11 @@ impl Fields {
         Self { place, object, faults: Vec::new() }
     }
 
+    /// What came in, in one form for equal contents.
+    pub(super) fn canonical(&self) -> Vec<u8> {
+        serde_json::to_vec(&self.object).unwrap_or_default()
+    }
+
     /// Adds a fault found by the caller.
     pub(super) fn fault(&mut self, field: &str, kind: &'static str, msg: impl Into<String>, input: Value) {
         self.faults.push(Fault::new(self.place, field, kind, msg, input));

@@ -137,7 +137,7 @@ pub(super) fn folder(root: &Path, id: &ProjectId) -> PathBuf {
 }
 
 /// Runs file work off the runtime.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
     tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)
 }
 
@@ -263,7 +263,7 @@ fn sorted(mut files: Vec<Entry>) -> Vec<Entry> {
     files
 }
 
-fn timestamp(at: SystemTime) -> Option<Timestamp> {
+pub(super) fn timestamp(at: SystemTime) -> Option<Timestamp> {
     let since = at.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     i64::try_from(since.as_micros()).ok().map(Timestamp::from_micros)
 }

@@ -15,12 +15,11 @@ use salvo::{
     oapi::endpoint,
 };
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use super::{
     error::ApiError,
     extract::State,
-    openapi::{Shape, describe, named},
+    openapi::describe,
     reply::{Flat, FlatAnswer},
     state::AppState,
 };
@@ -50,13 +49,8 @@ crate::domain::words! {
     }
 }
 
-impl Shape for Condition {
-    fn shape(components: &mut salvo::oapi::Components) -> Value {
-        named(components, "Condition", |_| {
-            let words: Vec<&str> = Self::ALL.iter().map(|word| word.as_str()).collect();
-            json!({ "type": "string", "enum": words, "description": "How a part is, or the whole." })
-        })
-    }
+super::openapi::words! {
+    Condition, "Condition", "How a part is, or the whole.";
 }
 
 #[derive(Serialize)]
@@ -104,7 +98,7 @@ describe! {
     }
 }
 
-async fn check<T>(what: &'static str, call: impl Future<Output = Result<T, StoreError>>) -> Condition {
+pub(super) async fn check<T>(what: &'static str, call: impl Future<Output = Result<T, StoreError>>) -> Condition {
     let begun = Instant::now();
     match tokio::time::timeout(LIMIT, call).await {
         Ok(Ok(_)) if begun.elapsed() > SLOW => Condition::Degraded,

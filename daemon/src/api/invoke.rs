@@ -1,19 +1,20 @@
 //! `POST /agents/{id}/invoke`: one question, one answer, really asked and recorded. It keeps no
 //! conversation: for that there are sessions.
 
-use salvo::{Writer as _, oapi::endpoint};
-use serde::Serialize;
+use salvo::{Response, Writer as _, oapi::endpoint};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     agents,
-    chat::{self, Call},
+    chat::{self, Call, Outcome},
     error::ApiError,
     extract::{Body, Id, State},
     fields::Fields,
+    once::Idempotency,
     openapi::{ID_PATTERN, describe},
-    reply::{Answer, Reply},
+    reply::{Answer, REPLAYED, Reply},
     rules::{Flag, Json, Text, Verbatim, fields_of, rule},
 };
 use crate::{
@@ -27,8 +28,8 @@ use crate::{
 /// Most bytes of a caller's own data.
 pub(super) const METADATA_BYTES: usize = 16 * 1024;
 
-#[derive(Serialize)]
-struct Invoked {
+#[derive(Serialize, Deserialize)]
+pub(super) struct Invoked {
     invocation_id: InvocationId,
     session_id: SessionId,
     output: String,
@@ -89,12 +90,32 @@ fn any_session(fields: &mut Fields, name: &str) -> Option<SessionId> {
 ///
 /// Ask an agent. It is really asked, and the invocation is recorded whatever comes of it.
 #[endpoint(operation_id = "invokeAgent", tags("agents"), responses((status_code = 409, description = "Not in this state."), (status_code = 502, description = "The agent failed."), (status_code = 504, description = "The agent did not answer in time.")))]
-pub(super) async fn invoke(state: State, id: Id<AgentId>, body: Body<InvokeBody>) -> Answer<Invoked> {
+pub(super) async fn invoke(
+    state: State,
+    id: Id<AgentId>,
+    body: Body<InvokeBody>,
+    once: Idempotency,
+    res: &mut Response,
+) -> Answer<Invoked> {
     let (State(state), Id(id), Body(body)) = (state, id, body);
     let InvokeBody { input_text, session_id, enable_trace, user_id, metadata } = body;
     let metadata = metadata.map(Value::Object);
     let session_id = session_id.unwrap_or_else(SessionId::generate);
-    let agent = agents::askable(&state, &id).await?;
+    if let Some(earlier) = once.begin(&state).await? {
+        res.headers_mut().insert(REPLAYED, salvo::http::HeaderValue::from_static("true"));
+        let mut earlier: Invoked = serde_json::from_value(earlier).map_err(ApiError::internal)?;
+        earlier.trace = earlier.trace.filter(|_| enable_trace);
+        return Ok(Reply::new(earlier));
+    }
+    let agent = match agents::askable(&state, &id).await {
+        Ok(agent) => agent,
+        Err(error) => {
+            if let Some(key) = once.key() {
+                key.abandon(&state).await;
+            }
+            return Err(error);
+        }
+    };
 
     let question = Question {
         input_text: input_text.clone(),
@@ -103,7 +124,8 @@ pub(super) async fn invoke(state: State, id: Id<AgentId>, body: Body<InvokeBody>
         metadata: metadata.clone().unwrap_or_default(),
     };
     let user_id = user_id.unwrap_or_else(|| "anonymous".to_owned());
-    let call = Call { agent, session: session_id.clone(), user_id, written: input_text, question, metadata };
+    let call =
+        Call { agent, session: session_id.clone(), user_id, written: input_text, question, metadata, once: once.key() };
     // The client leaving drops this future; the task goes on just long enough to record that.
     let left = CancellationToken::new();
     let _guard = left.clone().drop_guard();
@@ -117,13 +139,20 @@ pub(super) async fn invoke(state: State, id: Id<AgentId>, body: Body<InvokeBody>
         });
         return Err(chat::error_of(failure, details));
     }
-    Ok(Reply::new(Invoked {
-        session_id,
-        duration_ms: outcome.millis(),
-        status: InvocationStatus::Success,
-        usage: outcome.usage(),
-        trace: outcome.trace.filter(|_| enable_trace),
-        invocation_id: outcome.id,
-        output: outcome.answer.text,
-    }))
+    Ok(Reply::new(Invoked::of(&session_id, &outcome, enable_trace)))
+}
+
+impl Invoked {
+    /// What is told of an answer; the steps only when they were asked for.
+    pub(super) fn of(session_id: &SessionId, outcome: &Outcome, with_trace: bool) -> Self {
+        Self {
+            invocation_id: outcome.id.clone(),
+            session_id: session_id.clone(),
+            output: outcome.answer.text.clone(),
+            duration_ms: outcome.millis(),
+            status: InvocationStatus::Success,
+            usage: outcome.usage(),
+            trace: outcome.trace.clone().filter(|_| with_trace),
+        }
+    }
 }

@@ -12,7 +12,8 @@ use super::{
     fields::Fields,
     input,
     invoke::METADATA_BYTES,
-    reply::{Answer, CreatedAnswer, Reply},
+    once::Idempotency,
+    reply::{Answer, Created, CreatedAnswer, Reply},
     rules::{Count, Json, Verbatim, Word, fields_of, rule},
     sessions,
     state::AppState,
@@ -86,16 +87,19 @@ impl From<QuestionBody> for Sent {
     }
 }
 
-/// Stores a message. Of its files the row keeps what they are, not their content.
-pub(super) async fn store(state: &AppState, id: &SessionId, sent: &Sent) -> Result<Message, ApiError> {
+/// A message for the store. Of its files the row keeps what they are, not their content.
+pub(super) fn new_message(id: &SessionId, sent: &Sent) -> NewMessage {
     let mut metadata = sent.metadata.clone().unwrap_or_default();
     if !sent.files.is_empty() {
         metadata.insert("files".to_owned(), sent.files.iter().map(Attachment::described).collect());
     }
     let metadata = (sent.metadata.is_some() || !metadata.is_empty()).then_some(Value::Object(metadata));
-    let new =
-        NewMessage { session_id: id.clone(), role: sent.role, content: sent.content.clone(), metadata, once: None };
-    state.store.append_message(new).await.map_err(|error| match error.kind() {
+    NewMessage { session_id: id.clone(), role: sent.role, content: sent.content.clone(), metadata, once: None }
+}
+
+/// Stores a message.
+pub(super) async fn store(state: &AppState, id: &SessionId, sent: &Sent) -> Result<Message, ApiError> {
+    state.store.append_message(new_message(id, sent)).await.map_err(|error| match error.kind() {
         StoreErrorKind::NotFound => ApiError::not_found(Resource::Session, id.as_str()),
         _ => error.into(),
     })
@@ -105,12 +109,39 @@ pub(super) async fn store(state: &AppState, id: &SessionId, sent: &Sent) -> Resu
 ///
 /// Store a message. The agent does not answer; for that there is `/stream`.
 #[endpoint(operation_id = "createMessage", tags("sessions"), responses((status_code = 409, description = "Not in this state.")))]
-pub(super) async fn send(state: State, id: Id<SessionId>, body: LargeBody<MessageBody>) -> CreatedAnswer<Message> {
+pub(super) async fn send(
+    state: State,
+    id: Id<SessionId>,
+    body: LargeBody<MessageBody>,
+    once: Idempotency,
+) -> CreatedAnswer<Message> {
+    if let Some(earlier) = once.earlier(&state).await? {
+        return Ok(again(&id.0, earlier));
+    }
     let (Id(id), LargeBody(body)) = (id, body);
     let sent = Sent::from(body);
     sessions::open(&state, &id).await?;
-    let stored = store(&state, &id, &sent).await?;
-    Ok(Reply::new(stored).message("message stored").created(format!("/sessions/{id}/messages")))
+    let mut new = new_message(&id, &sent);
+    new.once = once.keep("", "", &());
+    match state.store.append_message(new).await {
+        Ok(stored) => Ok(Reply::new(stored).message(STORED).created(format!("/sessions/{id}/messages"))),
+        Err(error) if error.kind() == StoreErrorKind::NotFound => {
+            Err(ApiError::not_found(Resource::Session, id.as_str()))
+        }
+        Err(error) if error.kind() == StoreErrorKind::Repeated => {
+            let earlier = once.earlier(&state).await?.ok_or_else(|| ApiError::from(error))?;
+            Ok(again(&id, earlier))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+const STORED: &str = "message stored";
+
+/// The store keeps the message itself as the answer.
+fn again(id: &SessionId, message: Value) -> Created<Message> {
+    let path = format!("/sessions/{id}/messages");
+    Created::again(serde_json::json!({ "path": path, "message": STORED, "data": message }))
 }
 
 fields_of! {

@@ -6,8 +6,10 @@
 
 mod agents;
 mod attachments;
+mod auth;
 mod build;
 mod chat;
+mod config;
 mod control;
 mod cors;
 mod documents;
@@ -24,6 +26,7 @@ mod input;
 mod invoke;
 mod measure;
 mod messages;
+mod once;
 mod openapi;
 mod plugins;
 mod projects;
@@ -34,10 +37,12 @@ mod sessions;
 mod shed;
 mod sse;
 mod state;
+mod statistics;
 mod stream;
 mod system;
 mod tasks;
 mod tools;
+mod workflow;
 
 use std::sync::Arc;
 
@@ -87,6 +92,10 @@ fn resources() -> Router {
         .push(at("agents", || agents::list).push(agent()))
         .push(session())
         .push(tools::paths())
+        .push(workflow())
+        .push(auth())
+        .push(config())
+        .push(statistics())
         .push(at("plugins", || plugins::list).push(Router::with_path("reload").post(plugins::reload)))
         .push(at("system", || system::system))
 }
@@ -102,6 +111,45 @@ fn project() -> Router {
         .push(at("files", || files::list).push(at("{**path}", || files::show_file)))
         .push(at("workflow-report", || documents::workflow_report))
         .push(at("stage-docs/{stage}", || documents::stage_document))
+}
+
+fn workflow() -> Router {
+    Router::with_path("workflow/{id}")
+        .push(Router::with_path("pause").post(workflow::pause_of))
+        .push(Router::with_path("resume").post(workflow::resume_of))
+        .push(Router::with_path("stop").post(workflow::stop_of))
+        .push(Router::with_path("restart").post(workflow::restart_of))
+        .push(at("status", || workflow::status_of))
+        .push(at("stages/{stage}", || workflow::stage_of).push(at("output", || workflow::output_of)))
+        .push(at("metrics", || workflow::metrics_of))
+        .push(at("files", || workflow::list_files).push(at("{**path}", || workflow::show_file)))
+}
+
+fn config() -> Router {
+    let one = at("{file}", || config::show)
+        .put(config::put)
+        .push(Router::with_path("validate").post(config::validate))
+        .push(Router::with_path("restore").post(config::restore));
+    at("config", || config::list).push(one)
+}
+
+fn auth() -> Router {
+    Router::with_path("auth")
+        .push(Router::with_path("login").post(auth::login))
+        .push(Router::with_path("logout").post(auth::logout))
+        .push(at("me", || auth::me))
+        .push(at("check", || auth::check))
+}
+
+fn statistics() -> Router {
+    Router::with_path("statistics")
+        .push(at("overview", || statistics::show_overview))
+        .push(at("builds", || statistics::builds))
+        .push(at("invocations", || statistics::invocations))
+        .push(at("agent-categories", || statistics::agent_categories))
+        .push(at("top-agents", || statistics::top_agents))
+        .push(at("recent-activities", || statistics::recent_activities))
+        .push(at("system-health", || statistics::system_health))
 }
 
 fn agent() -> Router {

@@ -11,8 +11,9 @@ use super::{
     extract::{Body, Id, Query, State},
     fields::Fields,
     files, input,
+    once::Idempotency,
     openapi::describe,
-    reply::{Answer, CreatedAnswer, PageAnswer, Paged, Reply},
+    reply::{Answer, Created, CreatedAnswer, PageAnswer, Paged, Reply},
     rules::{Count, Cursor, Flag, Integer, Needed, Search, Text, Texts, Word, fields_of, rule},
     state::AppState,
 };
@@ -84,8 +85,11 @@ rule! {
 ///
 /// Create a project. Its build is queued; everything is durable when the answer comes.
 #[endpoint(operation_id = "createProject", tags("projects"), responses((status_code = 409, description = "Not in this state.")))]
-pub(super) async fn create(state: State, body: Body<NewProjectBody>) -> CreatedAnswer<NewlyQueued> {
+pub(super) async fn create(state: State, body: Body<NewProjectBody>, once: Idempotency) -> CreatedAnswer<NewlyQueued> {
     let Body(body) = body;
+    if let Some(earlier) = once.earlier(&state).await? {
+        return Ok(Created::again(earlier));
+    }
     let workflow = workflow(body.workflow, &state)?;
     let deployment = known_target(body.deployment, &state)?;
 
@@ -103,12 +107,14 @@ pub(super) async fn create(state: State, body: Body<NewProjectBody>) -> CreatedA
     (project.user_name, project.tags, project.deployment) = (body.user_name, body.tags, deployment);
     let (project_id, project_name) = (project.project_id.clone(), project.project_name.clone());
     let task_id = project.task_id.clone();
-    state.store.create_project(new).await?;
-
     let location = format!("/projects/{project_id}");
     let message = "project created, its build is queued";
     let created = NewlyQueued { project_id, task_id, project_name, status: ProjectStatus::Queued, message };
-    Ok(Reply::new(created).message(message).created(location))
+    new.once = once.keep(&location, message, &created);
+    match state.store.create_project(new).await {
+        Ok(()) => Ok(Reply::new(created).message(message).created(location)),
+        Err(error) => once.or_earlier(&state, error).await,
+    }
 }
 
 /// The named workflow, or the default; an unknown name is a fault that lists the known ones.

@@ -8,7 +8,7 @@ use salvo::{
     Depot, Request, Response, Writer, async_trait,
     http::{
         StatusCode,
-        header::{self, HeaderValue},
+        header::{self, HeaderName, HeaderValue},
     },
 };
 use serde::Serialize;
@@ -23,6 +23,9 @@ use crate::{
     domain::time::Timestamp,
     store::{Page, PageRequest},
 };
+
+/// Marks an answer that was given before.
+pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// What a handler answers with: 200.
 pub(super) type Answer<T> = Result<Reply<T>, ApiError>;
@@ -45,11 +48,17 @@ pub(super) struct Paged<T> {
     pagination: Pagination,
 }
 
-/// [`Reply`] of something that is new.
+/// [`Reply`] of something that is new, or was when the same request came before.
 pub(super) struct Created<T> {
-    reply: Reply<T>,
+    what: What<T>,
+    message: Option<Cow<'static, str>>,
     /// Where it is, below `/api/v2`.
     path: String,
+}
+
+enum What<T> {
+    New(T),
+    Again(Value),
 }
 
 /// Where a page is among the others.
@@ -103,7 +112,17 @@ impl<T> Reply<T> {
 
     /// Makes it 201: the thing is now at `/api/v2` + `path`.
     pub(super) fn created(self, path: impl Into<String>) -> Created<T> {
-        Created { reply: self, path: path.into() }
+        Created { what: What::New(self.data), message: self.message, path: path.into() }
+    }
+}
+
+impl<T> Created<T> {
+    /// The answer that `once` kept.
+    pub(super) fn again(mut kept: Value) -> Self {
+        let mut take = |name: &str| kept.get_mut(name).map(Value::take).unwrap_or_default();
+        let (path, message, data) = (take("path"), take("message"), take("data"));
+        let text = |value: Value| value.as_str().unwrap_or_default().to_owned();
+        Self { what: What::Again(data), message: Some(text(message).into()), path: text(path) }
     }
 }
 
@@ -164,12 +183,18 @@ impl<T: Serialize + Send> Writer for Paged<T> {
 
 #[async_trait]
 impl<T: Serialize + Send> Writer for Created<T> {
-    async fn write(self, req: &mut Request, depot: &mut Depot, res: &mut Response) {
+    async fn write(self, _req: &mut Request, depot: &mut Depot, res: &mut Response) {
         res.status_code(StatusCode::CREATED);
         if let Ok(location) = HeaderValue::try_from(format!("/api/v2{}", self.path)) {
             res.headers_mut().insert(header::LOCATION, location);
         }
-        self.reply.write(req, depot, res).await;
+        match &self.what {
+            What::New(data) => put_envelope(depot, res, data, self.message.as_deref(), None),
+            What::Again(data) => {
+                res.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+                put_envelope(depot, res, data, self.message.as_deref(), None);
+            }
+        }
     }
 }
 

@@ -9,8 +9,9 @@ use super::{
     error::{ApiError, Resource},
     extract::{Id, OptionalBody, Query, State},
     invoke::METADATA_BYTES,
+    once::Idempotency,
     openapi::describe,
-    reply::{Answer, CreatedAnswer, Reply},
+    reply::{Answer, Created, CreatedAnswer, Reply},
     rules::{Count, Json, Text, fields_of},
     state::AppState,
 };
@@ -61,7 +62,15 @@ fields_of! {
 ///
 /// Begin a conversation with an agent.
 #[endpoint(operation_id = "createSession", tags("sessions"), responses((status_code = 409, description = "Not in this state.")))]
-pub(super) async fn create(state: State, id: Id<AgentId>, body: OptionalBody<NewSessionBody>) -> CreatedAnswer<Shown> {
+pub(super) async fn create(
+    state: State,
+    id: Id<AgentId>,
+    body: OptionalBody<NewSessionBody>,
+    once: Idempotency,
+) -> CreatedAnswer<Shown> {
+    if let Some(earlier) = once.earlier(&state).await? {
+        return Ok(Created::again(earlier));
+    }
     let (Id(agent_id), OptionalBody(NewSessionBody { display_name, user_id, metadata })) = (id, body);
     let metadata = metadata.map(Value::Object);
     let now = Timestamp::now();
@@ -76,12 +85,16 @@ pub(super) async fn create(state: State, id: Id<AgentId>, body: OptionalBody<New
         last_active_at: now,
         metadata,
     };
-    state.store.create_session(session.clone(), None).await.map_err(|error| match error.kind() {
-        StoreErrorKind::NotFound => ApiError::not_found(Resource::Agent, agent_id.as_str()),
-        _ => error.into(),
-    })?;
-    let location = format!("/sessions/{}", session.session_id);
-    Ok(Reply::new(session.into()).message("session created").created(location))
+    let (location, message) = (format!("/sessions/{}", session.session_id), "session created");
+    let shown = Shown::from(session.clone());
+    let kept = once.keep(&location, message, &shown);
+    match state.store.create_session(session, kept).await {
+        Ok(()) => Ok(Reply::new(shown).message(message).created(location)),
+        Err(error) if error.kind() == StoreErrorKind::NotFound => {
+            Err(ApiError::not_found(Resource::Agent, agent_id.as_str()))
+        }
+        Err(error) => once.or_earlier(&state, error).await,
+    }
 }
 
 fields_of! {

@@ -66,6 +66,8 @@ pub struct AppState {
     pub workflows: Arc<ArcSwap<Workflows>>,
     /// The settings of today.
     pub config: Arc<ArcSwap<Config>>,
+    /// The file that the settings were read from.
+    pub settings_file: Option<PathBuf>,
     /// One folder per project.
     pub project_root: PathBuf,
     /// Fires when the daemon stops: streams end.

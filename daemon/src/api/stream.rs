@@ -70,7 +70,7 @@ pub(super) async fn stream_answer(
     let Sent { content, metadata, .. } = sent;
     let user_id = session.user_id.unwrap_or_else(|| "anonymous".to_owned());
     let metadata = metadata.map(Value::Object);
-    let call = Call { agent, session: id.clone(), user_id, written: content, question, metadata };
+    let call = Call { agent, session: id.clone(), user_id, written: content, question, metadata, once: None };
 
     let (send, frames) = mpsc::channel(WAITING);
     let first = sse::data(&json!({ "event": "connected", "session_id": id }));

@@ -95,6 +95,9 @@ pub fn load(inputs: &Inputs) -> Result<Loaded, Vec<Problem>> {
         };
         (dir.clone(), item.map_or(Place::Unset, |item| item.origin.place(&source)))
     });
+    // What was changed through the API comes last, so it counts.
+    let changed = Some(config.data.workflows()).filter(|dir| dir.is_dir()).map(|dir| (dir, Place::Unset));
+    let dirs = dirs.chain(changed);
     let default = (config.workflows.default.as_str(), place(&["workflows", "default"]));
     let mut targets: Vec<HandlerUse> = Vec::new();
     for (name, handler) in &config.deploy.targets {

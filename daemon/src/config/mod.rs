@@ -8,12 +8,14 @@
 //! | `tree`, `check`, `validate`, `problem` | every problem at once, each with file, line, caret and remedy |
 //! | `workflow`, `handlers` | workflow files, and the plugin handlers they want |
 //! | `diff` | which changed keys a reload cannot apply |
+//! | `edit` | files as they are shown and changed through the API |
 //! | `environment` | `NEXUSD_<SECTION>__<KEY>` |
 
 #[cfg(test)]
 mod bad_files_tests;
 mod check;
 mod diff;
+mod edit;
 mod environment;
 mod forms;
 mod handlers;
@@ -30,6 +32,7 @@ mod validate;
 mod workflow;
 
 pub use diff::{Change, applicable, diff};
+pub use edit::{ConfigFile, ConfigFiles, FileKind, MASK, check_text, is_file_name, shown, told};
 pub use environment::{Environment, variable_names};
 pub use handlers::{HandlerUse, KnownHandler, known_handlers, unknown_handlers};
 pub use load::{Inputs, Loaded, SYSTEM_FILE, load};

@@ -134,6 +134,12 @@ impl DataConfig {
         self.dir.join("projects")
     }
 
+    /// Workflow files that were changed through the API.
+    #[must_use]
+    pub fn workflows(&self) -> PathBuf {
+        self.dir.join("workflows")
+    }
+
     /// One folder per deployed agent.
     #[must_use]
     pub fn agents(&self) -> PathBuf {

@@ -19,7 +19,7 @@ use super::sections::json;
 use super::tree::{self, Node, Value};
 
 /// The shipped workflow, named as it stands in the repository.
-const SHIPPED: (&str, &str) =
+pub(super) const SHIPPED: (&str, &str) =
     ("config/workflows/agent_build.toml (shipped)", include_str!("../../../config/workflows/agent_build.toml"));
 
 const DEFAULT_RETRIES: u32 = 3;
@@ -28,7 +28,7 @@ const DEFAULT_STAGE_TIMEOUT: u64 = 3600;
 const DEFAULT_TOTAL_TIMEOUT: u64 = 21_600;
 
 /// A workflow and where it came from.
-struct WorkflowFile {
+pub(super) struct WorkflowFile {
     workflow: Workflow,
     /// The folder's number in the settings, from 1; 0 is the shipped one.
     rank: usize,
@@ -121,7 +121,7 @@ fn add(
     }
 }
 
-fn read_workflow(source: Source, rank: usize) -> Result<WorkflowFile, Vec<Problem>> {
+pub(super) fn read_workflow(source: Source, rank: usize) -> Result<WorkflowFile, Vec<Problem>> {
     let tree = tree::parse(&source)?;
     let problems = check(&tree, &WORKFLOW, &source);
     if !problems.is_empty() {

@@ -144,6 +144,7 @@ impl Api {
             tasks: TaskTracker::new(),
             workflows: Arc::new(ArcSwap::from_pointee(workflows)),
             config,
+            settings_file: None,
             project_root,
             shutdown: CancellationToken::new(),
             render_metrics: Arc::new(|| "# metrics\n".to_owned()),
@@ -368,7 +369,7 @@ pub fn error_body(body: &Value, code: &str) {
             assert_eq!(body["error"]["code"], "VALIDATION_ERROR");
             for fault in list {
                 assert_eq!(keys(fault), ["input", "loc", "msg", "type"], "{body}");
-                assert!(["body", "query"].contains(&fault["loc"][0].as_str().unwrap()), "{body}");
+                assert!(["body", "query", "header"].contains(&fault["loc"][0].as_str().unwrap()), "{body}");
             }
             assert!(!list.is_empty());
         }

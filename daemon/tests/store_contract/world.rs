@@ -10,7 +10,7 @@ use nexus_daemon::{
     domain::{
         control::{ControlAction, ControlApplied, ControlRequest, ControlStatus},
         event::ProjectEvent,
-        failure::{Failure, FailureKind},
+        failure::{ErrorInfo, Failure, FailureKind},
         ids::{AgentId, ProjectId, TaskId, WorkerId},
         project::{AggregatedMetrics, Priority, Project, ProjectStatus, StageFigures},
         stage::{Stage, StageEnd, StageOutcome, StageProduct},
@@ -269,6 +269,28 @@ impl Fixture {
             ..BuildStep::default()
         };
         self.store.advance_build(lease, step).await.unwrap()
+    }
+
+    /// Builds a project to its end: it and its agent.
+    pub async fn completed(&self) -> (ProjectId, AgentId) {
+        let (delivery, build) = self.start("agent_build").await;
+        self.run_from(&delivery, &build.lease, 0).await;
+        let project = build.lease.project_id;
+        (project.clone(), AgentId::of_project(&project))
+    }
+
+    /// A project whose build failed.
+    pub async fn failed(&self) -> ProjectId {
+        let (delivery, build) = self.start("agent_build").await;
+        let reason =
+            ErrorInfo { stage: None, kind: FailureKind::Permanent, message: "no".into(), details: None, attempt: 1 };
+        let step = BuildStep {
+            end: Some(BuildEnd::Failed(reason)),
+            receipt: Some(delivery.receipt.clone()),
+            ..BuildStep::default()
+        };
+        self.store.advance_build(&build.lease, step).await.unwrap();
+        build.lease.project_id
     }
 
     pub async fn control(&self, id: &ProjectId, action: ControlAction) -> Result<ControlApplied> {

@@ -111,7 +111,8 @@ async fn deleting_leaves_no_row_in_any_table() {
         f.store.delete_project(id, true).await.unwrap().unwrap();
     }
     f.end().await;
-    let left: Vec<_> = rows(&file).into_iter().filter(|(_, count)| *count > 0).collect();
+    // That there was a build on that day stays known.
+    let left: Vec<_> = rows(&file).into_iter().filter(|(table, count)| *count > 0 && table != "day_figures").collect();
     assert_eq!(left, []);
 }
 

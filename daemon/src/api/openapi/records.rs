@@ -1,11 +1,9 @@
 //! The shapes of the domain's records, as SPEC.md's tables name their fields.
 
-use serde_json::{Value, json};
-
-use super::shape::{Shape, describe, named};
+use super::shape::describe;
 use crate::domain::{
     agent::Agent,
-    failure::{ErrorInfo, FailureKind},
+    failure::ErrorInfo,
     project::{AggregatedMetrics, Project, ProjectSummary},
     session::{Message, Session},
     stage::{GeneratedFile, Stage},
@@ -37,15 +35,6 @@ describe! {
         details,
         /// The attempt that failed.
         attempt,
-    }
-}
-
-impl Shape for FailureKind {
-    fn shape(components: &mut salvo::oapi::Components) -> Value {
-        named(components, "FailureKind", |_| {
-            let words: Vec<&str> = Self::ALL.iter().map(|word| word.as_str()).collect();
-            json!({ "type": "string", "enum": words, "description": "What kind of failure it was." })
-        })
     }
 }
 

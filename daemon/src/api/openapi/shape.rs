@@ -8,6 +8,7 @@ use crate::domain::{
     agent::{AgentStatus, InvocationStatus},
     control::{ControlAction, ControlStatus},
     event::EventType,
+    failure::FailureKind,
     ids::{AgentId, InvocationId, MessageId, ProjectId, SessionId, TaskId, ToolId, WorkerId},
     project::{Priority, ProjectStatus},
     session::{Role, SessionStatus},
@@ -239,20 +240,23 @@ ids! {
     WorkerId, "WorkerId", "A daemon.", "host-4711-9f3c";
 }
 
+/// Tells the shape of closed sets of words.
 macro_rules! words {
     ($($type:ty, $name:literal, $doc:literal;)*) => {
-        $(impl Shape for $type {
-            fn shape(components: &mut Components) -> Value {
-                named(components, $name, |_| {
+        $(impl $crate::api::openapi::Shape for $type {
+            fn shape(components: &mut salvo::oapi::Components) -> serde_json::Value {
+                $crate::api::openapi::named(components, $name, |_| {
                     let words: Vec<&str> = <$type>::ALL.iter().map(|word| word.as_str()).collect();
-                    json!({ "type": "string", "enum": words, "description": $doc })
+                    serde_json::json!({ "type": "string", "enum": words, "description": $doc })
                 })
             }
         })*
     };
 }
+pub(in crate::api) use words;
 
 words! {
+    FailureKind, "FailureKind", "What kind of failure it was.";
     ProjectStatus, "ProjectStatus", "Where a project is on its way to an agent.";
     StageStatus, "StageStatus", "Where a stage is.";
     TaskStatus, "TaskStatus", "Where a task is.";

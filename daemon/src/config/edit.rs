@@ -1,0 +1,316 @@
+//! Settings and workflow files as people look at them and change them through the API: checked, written
+//! whole or not at all, the version before kept, secrets hidden.
+//!
+//! What is changed here lies in the data folder, which comes after the operator's own folders: those are
+//! never written.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    io::Write as _,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use serde_json::{Value, json};
+
+use super::{
+    Config, Problem,
+    check::check,
+    problem::{Place, Source},
+    schema::CONFIG,
+    tree,
+    workflow::{SHIPPED, read_workflow},
+};
+
+/// Where the versions before are, below the folder of changed files.
+const PREVIOUS: &str = ".previous";
+/// Stands for a value that is not shown.
+pub const MASK: &str = "***";
+/// The name of the shipped workflow's file.
+const SHIPPED_FILE: &str = "agent_build.toml";
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// `nexusd.toml`.
+    Settings,
+    /// A workflow.
+    Workflow,
+}
+
+/// A file of the configuration.
+#[derive(Clone, Debug)]
+pub struct ConfigFile {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: FileKind,
+    /// Where it lies; none for what is part of the program.
+    pub path: Option<PathBuf>,
+    /// Bytes.
+    pub size: u64,
+    /// When it was written.
+    pub modified: Option<SystemTime>,
+}
+
+/// The files of a running daemon.
+#[derive(Clone, Debug)]
+pub struct ConfigFiles {
+    settings: Option<PathBuf>,
+    dirs: Vec<PathBuf>,
+    changed: PathBuf,
+}
+
+/// Whether a name is that of a file in one folder, without anything that leads elsewhere.
+#[must_use]
+pub fn is_file_name(name: &str) -> bool {
+    let stem = name.strip_suffix(".toml").unwrap_or_default();
+    (1..=64).contains(&stem.len()) && stem.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+}
+
+impl ConfigFiles {
+    /// Those of these settings, read from that file.
+    #[must_use]
+    pub fn new(config: &Config, settings: Option<&Path>) -> Self {
+        let changed = config.data.workflows();
+        Self { settings: settings.map(Path::to_owned), dirs: config.workflows.dirs.clone(), changed }
+    }
+
+    /// All files by name; of two of one name the one that counts.
+    #[must_use]
+    pub fn list(&self) -> Vec<ConfigFile> {
+        let mut found = BTreeMap::new();
+        let mut add = |file: ConfigFile| found.insert(file.name.clone(), file);
+        add(ConfigFile {
+            name: SHIPPED_FILE.to_owned(),
+            kind: FileKind::Workflow,
+            path: None,
+            size: SHIPPED.1.len() as u64,
+            modified: None,
+        });
+        for dir in self.dirs.iter().chain([&self.changed]) {
+            for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                if is_file_name(&name) {
+                    describe(entry.path(), name, FileKind::Workflow).map(&mut add);
+                }
+            }
+        }
+        if let Some(path) = &self.settings
+            && let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned())
+        {
+            describe(path.clone(), name, FileKind::Settings).map(&mut add);
+        }
+        found.into_values().collect()
+    }
+
+    /// The file of a name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<ConfigFile> {
+        self.list().into_iter().find(|file| file.name == name)
+    }
+
+    /// The text of a file.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn read(&self, file: &ConfigFile) -> Result<String, Problem> {
+        match &file.path {
+            None => Ok(SHIPPED.1.to_owned()),
+            Some(path) => super::load::read(path).map(|source| source.text),
+        }
+    }
+
+    /// Writes a workflow file; what it replaces is kept.
+    ///
+    /// # Errors
+    /// The folder cannot be written; nothing has changed.
+    pub fn write(&self, name: &str, text: &str) -> io::Result<()> {
+        self.make_folders()?;
+        let current = self.changed.join(name);
+        let new = self.changed.join(format!(".{name}.new"));
+        let mut file = fs::File::create(&new)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        let kept = self.changed.join(PREVIOUS).join(name);
+        match fs::read(&current) {
+            Ok(old) => fs::write(&kept, old)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => remove(&kept)?,
+            Err(error) => return Err(error),
+        }
+        fs::rename(&new, &current)?;
+        fs::File::open(&self.changed)?.sync_all()
+    }
+
+    /// Puts the version before in place of the current one, and keeps that; either may be none. Doing it twice
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn swap(&self, name: &str) -> io::Result<()> {
+        self.make_folders()?;
+        let (current, kept) = (self.changed.join(name), self.changed.join(PREVIOUS).join(name));
+        let aside = self.changed.join(format!(".{name}.aside"));
+        move_if_there(&current, &aside)?;
+        move_if_there(&kept, &current)?;
+        move_if_there(&aside, &kept)?;
+        fs::File::open(&self.changed)?.sync_all()
+    }
+
+    /// Whether [`ConfigFiles::swap`] would change anything.
+    #[must_use]
+    pub fn can_swap(&self, name: &str) -> bool {
+        self.changed.join(name).is_file() || self.changed.join(PREVIOUS).join(name).is_file()
+    }
+
+    fn make_folders(&self) -> io::Result<()> {
+        use std::os::unix::fs::DirBuilderExt as _;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(self.changed.join(PREVIOUS))
+    }
+}
+
+fn move_if_there(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn describe(path: PathBuf, name: String, kind: FileKind) -> Option<ConfigFile> {
+    let meta = fs::metadata(&path).ok().filter(fs::Metadata::is_file)?;
+    Some(ConfigFile { name, kind, path: Some(path), size: meta.len(), modified: meta.modified().ok() })
+}
+
+/// Checks a text as what it shall be; answers what it says, secrets hidden.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn check_text(kind: FileKind, name: &str, text: &str) -> Result<Value, Vec<Problem>> {
+    let source = Source { name: name.to_owned(), text: text.to_owned() };
+    match kind {
+        FileKind::Workflow => {
+            read_workflow(source, 0)?;
+        }
+        FileKind::Settings => {
+            let tree = tree::parse(&source)?;
+            let problems = check(&tree, &CONFIG, &source);
+            if !problems.is_empty() {
+                return Err(problems);
+            }
+        }
+    }
+    Ok(shown(kind, text).0)
+}
+
+/// What a file says and its text, both without secrets.
+#[must_use]
+pub fn shown(kind: FileKind, text: &str) -> (Value, String) {
+    let Ok(mut whole) = text.parse::<toml::Table>() else { return (Value::Null, text.to_owned()) };
+    let mut hidden = hide(&mut whole);
+    if kind == FileKind::Settings
+        && let Some(toml::Value::Table(plugins)) = whole.get_mut("plugins")
+    {
+        // A plugin's own table is its own business, and never shown.
+        for (_, value) in plugins.iter_mut() {
+            if let toml::Value::Table(own) = value {
+                for (_, value) in own.iter_mut().filter(|(key, _)| key.as_str() != "max_jobs") {
+                    *value = toml::Value::String(MASK.to_owned());
+                    hidden = true;
+                }
+            }
+        }
+    }
+    let parsed = serde_json::to_value(&whole).unwrap_or_default();
+    let text = if hidden { toml::to_string_pretty(&whole).unwrap_or_default() } else { text.to_owned() };
+    (parsed, text)
+}
+
+/// Replaces what looks like a secret by its name; whether there was any.
+fn hide(table: &mut toml::Table) -> bool {
+    const SECRET: [&str; 7] = ["secret", "password", "passwd", "token", "api_key", "apikey", "credential"];
+    let mut hidden = false;
+    for (key, value) in table.iter_mut() {
+        let name = key.to_ascii_lowercase().replace('-', "_");
+        let text = value.is_str();
+        if text && SECRET.iter().any(|word| name.contains(word)) {
+            *value = toml::Value::String(MASK.to_owned());
+            hidden = true;
+        } else {
+            hidden |= hide_in(value);
+        }
+    }
+    hidden
+}
+
+fn hide_in(value: &mut toml::Value) -> bool {
+    match value {
+        toml::Value::Table(table) => hide(table),
+        toml::Value::Array(items) => items.iter_mut().fold(false, |hidden, item| hide_in(item) | hidden),
+        _ => false,
+    }
+}
+
+/// A problem for a client: no path of this machine.
+#[must_use]
+pub fn told(problem: &Problem) -> Value {
+    let (line, column) = match &problem.place {
+        Place::Spot(spot) => (json!(spot.line), json!(spot.column)),
+        _ => (Value::Null, Value::Null),
+    };
+    json!({ "message": problem.message, "line": line, "column": column, "help": problem.help })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lead_nowhere_else() {
+        for good in ["a.toml", "agent_build.toml", "x-1.toml"] {
+            assert!(is_file_name(good), "{good}");
+        }
+        for bad in ["", ".toml", "..", "../a.toml", "a/b.toml", "a.toml/", ".a.toml", "a.txt", "a b.toml", "a\0.toml"] {
+            assert!(!is_file_name(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_never_shown() {
+        let text = "[plugins]\nmax_jobs = 3\n[plugins.x]\nmodel = \"m\"\nmax_jobs = 2\n[a]\napi-key = \"k\"\nb = [{ token = \"t\" }]";
+        let (parsed, raw) = shown(FileKind::Settings, text);
+        for secret in ["\"m\"", "\"k\"", "\"t\""] {
+            assert!(!parsed.to_string().contains(secret) && !raw.contains(secret), "{secret}: {raw}");
+        }
+        assert_eq!((&parsed["plugins"]["max_jobs"], &parsed["plugins"]["x"]["max_jobs"]), (&json!(3), &json!(2)));
+        // Without any, the text stays as it was written.
+        let plain = "# why\nname = \"w\"";
+        assert_eq!(shown(FileKind::Workflow, plain).1, plain);
+    }
+
+    #[test]
+    fn the_version_before_comes_back_and_goes_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.data.dir = dir.path().to_owned();
+        let files = ConfigFiles::new(&config, None);
+        let read = |name: &str| files.find(name).map(|file| files.read(&file).unwrap());
+        assert!(!files.can_swap("w.toml"));
+        files.write("w.toml", "one").unwrap();
+        files.swap("w.toml").unwrap();
+        assert_eq!(read("w.toml"), None);
+        files.swap("w.toml").unwrap();
+        assert_eq!(read("w.toml").as_deref(), Some("one"));
+        files.write("w.toml", "two").unwrap();
+        files.swap("w.toml").unwrap();
+        assert_eq!(read("w.toml").as_deref(), Some("one"));
+        assert!(read("agent_build.toml").unwrap().contains("orchestrator"));
+    }
+}
