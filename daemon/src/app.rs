@@ -26,6 +26,7 @@ use crate::{
     startup::{self, StartError},
     systemd::Systemd,
     telemetry::Telemetry,
+    tools::{ToolTests, catalogue, mcp::McpServers},
 };
 
 /// How long open connections may finish their answers.
@@ -90,6 +91,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     if !unknown.is_empty() {
         return Err(StartError::Settings(unknown));
     }
+    catalogue::publish(store.as_ref(), &plugins).await;
     let bound = api::bind(config.server.listen)
         .await
         .map_err(|source| StartError::Port { address: config.server.listen, source })?;
@@ -99,6 +101,8 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let (root, root_ended) = Root::spawn(None, Root, Arc::clone(&env)).await.map_err(StartError::Tree)?;
     let reloader = Arc::new(Reloader::new(inputs, plugins.clone(), Arc::clone(&env), telemetry.clone()));
 
+    let tool_tests = ToolTests::new(config.data.run().join("tool-tests"));
+    tool_tests.clean();
     let metrics = telemetry.clone();
     let state = Arc::new(api::AppState {
         store: Arc::clone(&env.store),
@@ -108,6 +112,8 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
         agents: Agents::new(Arc::new(plugins.clone()), Arc::clone(&env.config)),
         plugins: plugins.clone(),
         chats: api::Chats::default(),
+        tool_tests,
+        mcp_servers: McpServers::new(&config.data.dir),
         tasks: env.tasks.clone(),
         workflows: Arc::clone(&env.workflows),
         config: Arc::clone(&env.config),

@@ -16,6 +16,7 @@ pub mod startup;
 pub mod store;
 pub mod systemd;
 pub mod telemetry;
+pub mod tools;
 
 /// Many small allocations from many threads are what a build is made of; this allocator takes less time
 /// and memory for them than the system's (README, "Figures").

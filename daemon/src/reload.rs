@@ -40,6 +40,8 @@ impl Reloader {
     /// What is wrong with the new settings; the old ones stay in force.
     pub async fn reload(&self) -> Result<Value, String> {
         let result = self.try_reload().await;
+        // Also after a refusal: files of plugins are taken as they lie in their folders.
+        crate::tools::catalogue::publish(self.env.store.as_ref(), &self.plugins).await;
         let outcome = if result.is_ok() { "applied" } else { "refused" };
         metrics::counter!(names::RELOADS, "outcome" => outcome).increment(1);
         result

@@ -144,6 +144,16 @@
 //! Keep what later requests need in [`DeployResult::details`](payload::DeployResult::details): the
 //! daemon hands it back, also after a restart. End child processes in [`Handlers::on_shutdown`].
 //!
+//! # Tools
+//!
+//! A plugin that builds agents out of ready tools can show them: [`Description::tool`](payload::Description::tool)
+//! names each function with the JSON Schema of its arguments, [`Description::tool_file`](payload::Description::tool_file)
+//! brings the source texts. The daemon lists them at `GET /api/v2/tools` as `system` tools, and
+//! `POST /api/v2/tools/{name}/test` calls one in a child process with limits: no network, no other
+//! program, no file but the tool's own. What an agent was built with goes into
+//! [`AgentManifest::tool_infos`](payload::AgentManifest::tool_infos): those become `generated` tools.
+//! All of `describe` together may have 1 MiB.
+//!
 //! # What crosses, and what does not
 //!
 //! Only integers, byte ranges and function pointers cross the boundary; requests, results and events

@@ -62,6 +62,33 @@ fn description() {
         .stage("greet", "greets the project")
         .deploy("shelf", "puts the agent on a shelf");
     golden("description", &description);
+    let with_tools = Description::new("weather", "1.2.0", "builds agents that know the weather")
+        .stage("build", "builds the agent")
+        .tool(ToolInfo { files: vec!["runtime/units.py".into()], ..tool("tools/weather.py") })
+        .tool_file("tools/weather.py", "def get_weather(city, unit=\"celsius\"):\n    return {\"city\": city}\n")
+        .tool_file("runtime/units.py", "UNITS = (\"celsius\", \"kelvin\")\n");
+    golden("description-tools", &with_tools);
+}
+
+fn tool(code_path: &str) -> ToolInfo {
+    ToolInfo {
+        display_name: "Weather".into(),
+        description: "Tells the weather of a city.".into(),
+        category: "information".into(),
+        version: "1.0.0".into(),
+        package: "weather".into(),
+        dependencies: vec!["requests>=2".into()],
+        parameters: json!({
+            "type": "object",
+            "properties": {
+                "city": {"type": "string", "description": "Its name."},
+                "unit": {"type": "string", "default": "celsius"},
+            },
+            "required": ["city"],
+        }),
+        return_type: Some("object".into()),
+        ..ToolInfo::python("get_weather", code_path)
+    }
 }
 
 #[test]
@@ -115,6 +142,7 @@ fn results() {
             version: "1.0.0".into(),
             capabilities: vec!["forecast".into()],
             tools: vec!["get_weather".into()],
+            tool_infos: vec![tool("agents/weather/tools.py")],
             agent_dir: "agents/weather".into(),
             prompt_path: "agents/weather/prompt.md".into(),
             code_path: "agents/weather/agent.py".into(),
@@ -186,6 +214,12 @@ fn the_shortest_forms_are_understood() {
     assert!(serde_json::from_value::<InvokeResult>(json!({"output": ""})).is_ok());
     assert!(serde_json::from_value::<Event>(json!({"type": "progress", "value": 1})).is_ok());
     assert!(serde_json::from_value::<Failure>(json!({"kind": "permanent", "message": "no"})).is_ok());
+    let tool: ToolInfo = serde_json::from_value(json!({"name": "now", "code_path": "now.py"})).unwrap();
+    assert_eq!(tool, ToolInfo::python("now", "now.py"));
+    assert_eq!(tool.function(), "now");
+    // A plugin of before knows no tools, and says nothing of them.
+    let old: Description = serde_json::from_value(json!({"name": "p", "version": "1", "handlers": []})).unwrap();
+    assert_eq!(serde_json::to_value(old).unwrap(), json!({"name": "p", "version": "1", "summary": "", "handlers": []}));
 }
 
 #[test]

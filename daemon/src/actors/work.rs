@@ -267,6 +267,7 @@ impl Work {
         let Some(manifest) = self.manifest.clone() else { return BuildEnd::Completed { agent: None, deploy: false } };
         let target = deployment_target(self.project.deployment.as_ref()).unwrap_or(&deploy.default);
         let some = |text: String| (!text.is_empty()).then_some(text);
+        let generated_tools = crate::tools::catalogue::generated(&manifest);
         let agent = NewAgent {
             agent_id: AgentId::of_project(&self.project.project_id),
             agent_name: manifest.agent_name,
@@ -280,7 +281,7 @@ impl Work {
             code_path: some(manifest.code_path),
             agent_dir: manifest.agent_dir,
             deployment_config: self.project.deployment.clone(),
-            generated_tools: Vec::new(),
+            generated_tools,
         };
         BuildEnd::Completed { agent: Some(Box::new(agent)), deploy: target != "none" }
     }

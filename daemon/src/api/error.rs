@@ -91,6 +91,10 @@ pub enum Resource {
     Session,
     /// A file of a project.
     File,
+    /// A tool.
+    Tool,
+    /// An MCP server.
+    McpServer,
 }
 
 impl Resource {
@@ -102,6 +106,8 @@ impl Resource {
             Self::Agent => "agent",
             Self::Session => "session",
             Self::File => "file",
+            Self::Tool => "tool",
+            Self::McpServer => "MCP server",
         }
     }
 
@@ -113,6 +119,8 @@ impl Resource {
             Self::Agent => "AGENT_NOT_FOUND",
             Self::Session => "SESSION_NOT_FOUND",
             Self::File => "FILE_NOT_FOUND",
+            Self::Tool => "TOOL_NOT_FOUND",
+            Self::McpServer => "MCP_SERVER_NOT_FOUND",
         }
     }
 }

@@ -17,7 +17,7 @@ use super::{
     rules::{Described, Input, Place},
     state::AppState,
 };
-use crate::domain::ids::{AgentId, ProjectId, SessionId, TaskId};
+use crate::domain::ids::{AgentId, ProjectId, SessionId, TaskId, ToolId};
 
 static METADATA: std::sync::LazyLock<Metadata> = std::sync::LazyLock::new(|| Metadata::new(""));
 
@@ -74,6 +74,7 @@ named_things! {
     TaskId: Task, "The task's id.";
     AgentId: Agent, "The agent's id.";
     SessionId: Session, "The session's id.";
+    ToolId: Tool, "The tool's id.";
 }
 
 /// The id in the path; one that cannot be an id names nothing: 404.

@@ -42,6 +42,7 @@ mod statistics;
 mod stream;
 mod system;
 mod tasks;
+mod tools;
 mod watch;
 mod workflow;
 mod ws;
@@ -95,6 +96,7 @@ fn resources() -> Router {
         .push(session())
         .push(at("events", || all_events::stream_all))
         .push(Router::with_path("ws").get(ws::open))
+        .push(tools::paths())
         .push(workflow())
         .push(auth())
         .push(config())

@@ -29,11 +29,11 @@ impl Shape for PluginReport {
                 "properties": {
                     "name": text, "file": text, "version": text, "summary": text, "abi": count,
                     "handlers": { "type": "array", "items": handler },
-                    "generation": count, "content": text, "state": states, "reason": text, "remedy": text,
+                    "tools": count, "generation": count, "content": text, "state": states, "reason": text, "remedy": text,
                     "jobs_running": count, "jobs_stuck": count, "jobs_total": count, "panics": count,
                     "violations": count,
                 },
-                "required": ["name", "file", "version", "summary", "abi", "handlers", "generation", "content", "state",
+                "required": ["name", "file", "version", "summary", "abi", "handlers", "tools", "generation", "content", "state",
                     "jobs_running", "jobs_stuck", "jobs_total", "panics", "violations"],
             })
         })

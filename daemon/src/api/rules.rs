@@ -226,6 +226,23 @@ impl<const DEFAULT: bool> Rule for Flag<DEFAULT> {
     }
 }
 
+/// A truth value, told apart from an absent one.
+pub(super) struct MaybeFlag;
+
+impl Rule for MaybeFlag {
+    type Value = Option<bool>;
+    fn read(fields: &mut Fields, name: &str) -> Self::Value {
+        fields.flag(name)
+    }
+    fn schema(place: Place) -> Value {
+        let mut schema = Flag::<false>::schema(place);
+        if let Value::Object(keywords) = &mut schema {
+            keywords.remove("default");
+        }
+        schema
+    }
+}
+
 /// One of a closed set of words; empty counts as absent.
 pub(super) struct Word<W>(PhantomData<W>);
 

@@ -21,6 +21,7 @@ use crate::{
     plugins::Plugins,
     queue::Queue,
     store::Store,
+    tools::{ToolTests, mcp::McpServers},
 };
 
 /// What the API asks of the actor tree. The tree implements it; tests put a recorder in its place.
@@ -55,6 +56,10 @@ pub struct AppState {
     pub agents: Agents,
     /// Sessions in which an agent is answering now.
     pub chats: Chats,
+    /// Tests of tools.
+    pub tool_tests: Arc<ToolTests>,
+    /// The MCP servers that people have written down.
+    pub mcp_servers: Arc<McpServers>,
     /// Work that goes on when its client leaves; awaited before the store closes.
     pub tasks: TaskTracker,
     /// The workflows of today.

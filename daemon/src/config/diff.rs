@@ -12,8 +12,16 @@ pub struct Change {
 }
 
 /// Keys, and all below them, that a reload applies. Everything else is fixed at start-up.
-const APPLIED: [&str; 7] =
-    ["workflows", "deploy", "pricing", "log.filter", "plugins", "server.allowed_origins", "server.allowed_hosts"];
+const APPLIED: [&str; 8] = [
+    "workflows",
+    "deploy",
+    "tools",
+    "pricing",
+    "log.filter",
+    "plugins",
+    "server.allowed_origins",
+    "server.allowed_hosts",
+];
 
 /// Every key whose value differs, in the order of the alphabet.
 #[must_use]
@@ -29,8 +37,8 @@ pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
 /// others. Half the daemon read those at its start; the rest of it must not see other ones.
 #[must_use]
 pub fn applicable(old: &Config, new: Config) -> Config {
-    let Config { workflows, deploy, pricing, log, plugins, server, .. } = new;
-    let mut merged = Config { workflows, deploy, pricing, plugins, ..old.clone() };
+    let Config { workflows, deploy, tools, pricing, log, plugins, server, .. } = new;
+    let mut merged = Config { workflows, deploy, tools, pricing, plugins, ..old.clone() };
     merged.log.filter = log.filter;
     merged.server.allowed_origins = server.allowed_origins;
     merged.server.allowed_hosts = server.allowed_hosts;

@@ -79,6 +79,14 @@ pub(super) fn handler(text: &str) -> Result<(), Wrong> {
     }
 }
 
+/// A program: a path, or a name that is looked up.
+pub(super) fn program(text: &str) -> Result<(), Wrong> {
+    if !text.trim().is_empty() && text.trim() == text && text.len() <= 4096 && !text.contains('\0') {
+        return Ok(());
+    }
+    wrong("the path or the name of a program", None)
+}
+
 /// A model id as its provider writes it.
 pub(super) fn model_id(text: &str) -> Result<(), Wrong> {
     if !text.trim().is_empty() && text.trim() == text && text.len() <= 256 {

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::sections::{
-    BackendConfig, DeployConfig, LogConfig, PluginsConfig, Price, QueuesConfig, StoreConfig, WorkerConfig,
+    BackendConfig, DeployConfig, LogConfig, PluginsConfig, Price, QueuesConfig, StoreConfig, ToolsConfig, WorkerConfig,
     WorkflowsConfig,
 };
 use super::units::{Bytes, Seconds};
@@ -42,6 +42,8 @@ pub struct Config {
     pub deploy: DeployConfig,
     /// The plugin host, and the plugins' own settings.
     pub plugins: PluginsConfig,
+    /// How tools are tried out.
+    pub tools: ToolsConfig,
     /// Price of a model's tokens, by model id. Models that are not listed cost nothing.
     pub pricing: BTreeMap<String, Price>,
     /// Log output.
@@ -61,6 +63,7 @@ impl Default for Config {
             workflows: WorkflowsConfig::default(),
             deploy: DeployConfig::default(),
             plugins: PluginsConfig::default(),
+            tools: ToolsConfig::default(),
             pricing: BTreeMap::new(),
             log: LogConfig::default(),
         }

@@ -2,7 +2,7 @@
 //!
 //! A test compares the two by serialising the model's defaults, so neither can grow a key alone.
 
-use super::forms::{address, filter, handler, host, model_id, name, origin};
+use super::forms::{address, filter, handler, host, model_id, name, origin, program};
 
 /// What a value must look like.
 #[derive(Debug, Clone, Copy)]
@@ -142,6 +142,14 @@ pub(super) static CONFIG: Shape = Shape::Table(&[
             key("max_stuck", count(1, 10_000)),
             key("max_result_bytes", Shape::Integer(1024, 1024 * MIB, "bytes")),
             key("max_event_bytes", Shape::Integer(256, 64 * MIB, "bytes")),
+        ]),
+    ),
+    key(
+        "tools",
+        Shape::Table(&[
+            key("python", Shape::Text(program)),
+            key("test_timeout_secs", seconds(1, 300)),
+            key("max_tests", count(1, 64)),
         ]),
     ),
     key(

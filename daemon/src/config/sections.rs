@@ -249,6 +249,24 @@ impl std::fmt::Debug for PluginsConfig {
     }
 }
 
+/// `[tools]`: how tools are tried out (`POST /tools/{name}/test`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ToolsConfig {
+    /// The Python that tools are tried out with: a path, or a name that is looked up in `PATH`. Default `python3`.
+    pub python: String,
+    /// How long a tool may take, in seconds. Default 10.
+    pub test_timeout_secs: Seconds,
+    /// Tools that are tried out at a time; who wants more is told to come again. Default 4.
+    pub max_tests: usize,
+}
+
+impl Default for ToolsConfig {
+    fn default() -> Self {
+        Self { python: "python3".to_owned(), test_timeout_secs: Seconds(10), max_tests: 4 }
+    }
+}
+
 /// `[pricing."<model id>"]`: what a million tokens cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -9,7 +9,7 @@ use nexus_plugin_api::{
     payload::{Description, Failure},
 };
 
-use super::refusal::Refusal;
+use super::{refusal::Refusal, tools};
 
 /// `describe` may answer this much.
 const MAX_DESCRIPTION: usize = 1 << 20;
@@ -128,6 +128,7 @@ fn description(answer: &[u8]) -> Result<Description, Refusal> {
             return bad(format!("handler {:?} is described twice", handler.name));
         }
     }
+    tools::check(&description).map_err(Refusal::Describe)?;
     Ok(description)
 }
 

@@ -8,6 +8,7 @@
 //! generation ─ lane       one library: its jobs, and the thread that calls into it
 //! job ─ state ─ queue     one job: events, cancel, outcome
 //! host                    the functions that plugins call
+//! tools                   the tools that plugins bring along
 //! watch                   notices what does not happen
 //! ```
 //!
@@ -39,6 +40,7 @@ mod report;
 mod slot;
 mod state;
 mod stats;
+mod tools;
 mod watch;
 
 pub use check::{check_dirs, check_file};
@@ -49,6 +51,7 @@ pub use options::HostOptions;
 pub use refusal::Refusal;
 pub use registry::Plugins;
 pub use report::{PluginReport, PluginState};
+pub use tools::PluginTool;
 
 /// A plugin's thread may have been lost in any state; the data behind these locks stays whole because
 /// no plugin code runs under them.

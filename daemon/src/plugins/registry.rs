@@ -19,6 +19,7 @@ use super::{
     reload::{self, Known},
     report::PluginReport,
     slot::{self, Slot},
+    tools::PluginTool,
 };
 
 /// The plugins of a daemon. Cheap to clone.
@@ -108,6 +109,13 @@ impl Plugins {
         reports.sort_by(|a, b| (&a.name, b.generation).cmp(&(&b.name, a.generation)));
         reports.extend(view.refused.iter().cloned());
         reports
+    }
+
+    /// The tools that loaded plugins bring along.
+    #[must_use]
+    pub fn tools(&self) -> Vec<PluginTool> {
+        let view = self.inner.view();
+        view.slots.values().filter_map(|slot| slot.current()).flat_map(|g| PluginTool::all(&g.description)).collect()
     }
 
     /// Takes no more jobs, cancels those that run, and calls `shutdown` of every live generation on

@@ -41,6 +41,8 @@ pub struct PluginReport {
     pub abi: u32,
     /// What it handles.
     pub handlers: Vec<HandlerInfo>,
+    /// How many tools it brings along; they are listed at `GET /api/v2/tools`.
+    pub tools: usize,
     /// Counts the loads of this plugin name, from 1; 0 when refused.
     pub generation: u64,
     /// First 16 digits of the content's SHA-256.
@@ -75,6 +77,7 @@ impl PluginReport {
             summary: String::new(),
             abi: if let Refusal::Major { found } = refusal { *found } else { ABI_MAJOR },
             handlers: Vec::new(),
+            tools: 0,
             generation: 0,
             content: content.to_owned(),
             state: PluginState::Refused,
@@ -97,6 +100,7 @@ impl PluginReport {
             summary: description.summary.clone(),
             abi: ABI_MAJOR,
             handlers: description.handlers.clone(),
+            tools: description.tools.len(),
             generation: 0,
             content: content.to_owned(),
             state: PluginState::Loaded,

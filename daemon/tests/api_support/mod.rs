@@ -35,6 +35,7 @@ use nexus_daemon::{
         BuildEnd, BuildStep, Claim, ClaimBuild, ClaimedBuild, DeployClaim, DeployEnd, Store,
         sqlite::{SqliteOptions, SqliteStore},
     },
+    tools::{ToolTests, mcp::McpServers},
 };
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
@@ -163,6 +164,8 @@ impl Api {
             plugins: Plugins::new(HostOptions::default()),
             agents: Agents::new(agents.clone(), config.clone()),
             chats: api::Chats::default(),
+            tool_tests: ToolTests::new(data.path().join("tool-tests")),
+            mcp_servers: McpServers::new(data.path()),
             tasks: TaskTracker::new(),
             workflows: Arc::new(ArcSwap::from_pointee(workflows)),
             config,

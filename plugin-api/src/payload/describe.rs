@@ -1,4 +1,8 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+
+use super::ToolInfo;
 
 /// What a plugin says of itself: the answer of `describe`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +16,13 @@ pub struct Description {
     pub summary: String,
     /// What it handles.
     pub handlers: Vec<HandlerInfo>,
+    /// Tools it brings along for the agents it builds: the daemon lists them, and people can try them
+    /// out there. At most 512.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<ToolInfo>,
+    /// Source texts of the tools, by relative path. A tool runs with its own files only.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tool_files: BTreeMap<String, String>,
 }
 
 /// One handler of a plugin.
@@ -40,7 +51,14 @@ impl Description {
     /// Begins a description without handlers.
     #[must_use]
     pub fn new(name: &str, version: &str, summary: &str) -> Self {
-        Self { name: name.into(), version: version.into(), summary: summary.into(), handlers: Vec::new() }
+        Self {
+            name: name.into(),
+            version: version.into(),
+            summary: summary.into(),
+            handlers: Vec::new(),
+            tools: Vec::new(),
+            tool_files: BTreeMap::new(),
+        }
     }
 
     /// Adds a stage handler.
@@ -53,6 +71,20 @@ impl Description {
     #[must_use]
     pub fn deploy(self, name: &str, summary: &str) -> Self {
         self.handler(name, HandlerKind::Deploy, summary)
+    }
+
+    /// Adds a tool.
+    #[must_use]
+    pub fn tool(mut self, tool: ToolInfo) -> Self {
+        self.tools.push(tool);
+        self
+    }
+
+    /// Adds a source text that tools need.
+    #[must_use]
+    pub fn tool_file(mut self, path: &str, text: &str) -> Self {
+        self.tool_files.insert(path.into(), text.into());
+        self
     }
 
     fn handler(mut self, name: &str, kind: HandlerKind, summary: &str) -> Self {

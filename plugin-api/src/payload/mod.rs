@@ -8,6 +8,7 @@ mod describe;
 mod event;
 mod failure;
 mod stage;
+mod tool;
 
 pub use deploy::{
     AgentRef, AgentState, AgentStatus, DeployResult, HistoryMessage, InvokeRequest, InvokeResult, ToolCall,
@@ -16,6 +17,7 @@ pub use describe::{Description, HandlerInfo, HandlerKind};
 pub use event::{Event, LogLevel};
 pub use failure::{Failure, FailureKind};
 pub use stage::{AgentManifest, Document, StageRequest, StageResult, Usage};
+pub use tool::ToolInfo;
 
 use serde::{Deserialize, Serialize};
 

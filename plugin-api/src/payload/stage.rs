@@ -3,6 +3,8 @@ use std::{collections::BTreeMap, path::PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::ToolInfo;
+
 /// One attempt of one stage.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StageRequest {
@@ -99,6 +101,9 @@ pub struct AgentManifest {
     /// Names of its tools.
     #[serde(default)]
     pub tools: Vec<String>,
+    /// What is to be known of the tools it was built with; the daemon lists them and counts their use.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tool_infos: Vec<ToolInfo>,
     /// The agent's folder, relative to the workspace.
     pub agent_dir: String,
     /// The prompt file, relative to the workspace.

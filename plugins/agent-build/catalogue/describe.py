@@ -28,18 +28,38 @@ def _type_name(hint):
     return "object"
 
 
+def _sections(function):
+    """What the docstring says under its headings: {"Args": {name: text}, "Returns": text}."""
+    args, returns, heading, name = {}, [], "", ""
+    for line in inspect.getdoc(function).splitlines():
+        if re.fullmatch(r"[A-Z]\w+:", line):
+            heading, name = line[:-1], ""
+        elif heading == "Args" and line.strip():
+            start = re.match(r"    (\w+): (.*)", line)
+            name = start.group(1) if start else name
+            args.setdefault(name, []).append((start.group(2) if start else line).strip())
+        elif heading == "Returns" and line.strip():
+            returns.append(line.strip())
+    return {name: " ".join(lines) for name, lines in args.items()}, " ".join(returns)
+
+
 def functions_of(tool_id):
-    """Name, first line and parameters of each function that a tool offers."""
+    """Name, first line, parameters and result of each function that a tool offers."""
     module = importlib.import_module("tools." + tool_id)
     described = []
     for name in module.__all__:
         function = getattr(module, name)
         hints = typing.get_type_hints(function)
-        parameters = [
-            {"name": p.name, "type": _type_name(hints[p.name]), "required": p.default is inspect.Parameter.empty}
-            for p in inspect.signature(function).parameters.values()
-        ]
-        described.append({"name": name, "summary": inspect.getdoc(function).splitlines()[0], "parameters": parameters})
+        args, returns = _sections(function)
+        parameters = []
+        for p in inspect.signature(function).parameters.values():
+            required = p.default is inspect.Parameter.empty
+            parameter = {"name": p.name, "type": _type_name(hints[p.name]), "required": required, "description": args[p.name]}
+            if not required and p.default is not None:
+                parameter["default"] = p.default
+            parameters.append(parameter)
+        summary = inspect.getdoc(function).splitlines()[0]
+        described.append({"name": name, "summary": summary, "parameters": parameters, "returns": returns})
     return described
 
 

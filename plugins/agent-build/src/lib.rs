@@ -30,6 +30,7 @@ use nexus_plugin_api::{
 pub use settings::Settings;
 
 use crate::{
+    catalogue::Catalogue,
     provider::blueprint::BlueprintProvider,
     stages::{BuildStage, Shared, StageName},
 };
@@ -41,14 +42,19 @@ impl Plugin for AgentBuild {
     type Settings = Settings;
 
     fn describe() -> Description {
-        StageName::ALL.iter().fold(
+        let description = StageName::ALL.iter().fold(
             Description::new(
                 "agent-build",
                 env!("CARGO_PKG_VERSION"),
                 "Builds agents from written requirements, offline",
             ),
             |description, stage| description.stage(stage.as_str(), stage.summary()),
-        )
+        );
+        // A broken catalogue is told by `configure`.
+        match Catalogue::embedded() {
+            Ok(catalogue) => catalogue::describe(description, catalogue),
+            Err(_) => description,
+        }
     }
 
     fn configure(settings: Settings) -> Result<Handlers, Failure> {

@@ -4,13 +4,14 @@
 use serde_json::{Map, Value, json};
 
 /// Operation and status, where its answer names the thing, and the paths that begin with the thing.
-const LINKS: [(&str, &str, &str, &str); 7] = [
+const LINKS: [(&str, &str, &str, &str); 8] = [
     ("createProject", "201", "/data/project_id", "/api/v2/projects/{id}"),
     ("createProject", "201", "/data/project_id", "/api/v2/workflow/{id}"),
     ("createProject", "201", "/data/task_id", "/api/v2/tasks/{id}"),
     ("createSession", "201", "/data/session_id", "/api/v2/sessions/{id}"),
     ("listAgents", "200", "/data/0/agent_id", "/api/v2/agents/{id}"),
     ("listTools", "200", "/data/0/tool_id", "/api/v2/tools/{id}"),
+    ("listTools", "200", "/data/0/tool_name", "/api/v2/tools/{name}"),
     ("listSessions", "200", "/data/0/session_id", "/api/v2/sessions/{id}"),
 ];
 
@@ -18,12 +19,13 @@ const LINKS: [(&str, &str, &str, &str); 7] = [
 pub(super) fn add(paths: &mut Value) {
     for (from, status, pointer, prefix) in LINKS {
         let targets = targets(paths, prefix);
+        let parameter = prefix.rsplit_once('{').map_or("id", |(_, name)| name.trim_end_matches('}'));
         let Some(operation) = find(paths, from) else { continue };
         let Some(Value::Object(response)) = operation.pointer_mut(&format!("/responses/{status}")) else { continue };
         let links = response.entry("links").or_insert_with(|| json!({}));
         let Value::Object(links) = links else { continue };
         for target in targets {
-            let parameters = json!({ "id": format!("$response.body#{pointer}") });
+            let parameters = json!({ parameter: format!("$response.body#{pointer}") });
             links.insert(target.clone(), json!({ "operationId": target, "parameters": parameters }));
         }
     }

@@ -8,6 +8,7 @@ use crate::domain::{
     session::{Message, Session},
     stage::{GeneratedFile, Stage},
     task::Task,
+    tool::Tool,
 };
 
 describe! {
@@ -156,5 +157,30 @@ describe! {
         session_id, message_id, role, content, created_at,
         /// The caller's own data; of an answer its `tool_calls`, `content_blocks` and `usage`.
         metadata,
+    }
+}
+
+describe! {
+    /// A tool: one function that agents call.
+    Tool as "Tool" {
+        tool_id,
+        /// By which agents call it.
+        tool_name,
+        /// For people.
+        display_name,
+        description, category, source, version,
+        /// Relative to the project's folder, or within the plugin.
+        code_path,
+        /// The JSON Schema of its arguments. Keywords that begin with `x-` are the daemon's own.
+        schema,
+        /// Packages that it needs.
+        dependencies,
+        /// How often agents called it.
+        usage_count,
+        created_at, updated_at,
+        /// The agent that it was made for.
+        agent_id,
+        /// The project that made it.
+        project_id,
     }
 }

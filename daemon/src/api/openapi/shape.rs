@@ -9,12 +9,13 @@ use crate::domain::{
     control::{ControlAction, ControlStatus},
     event::EventType,
     failure::FailureKind,
-    ids::{AgentId, InvocationId, MessageId, ProjectId, SessionId, TaskId, WorkerId},
+    ids::{AgentId, InvocationId, MessageId, ProjectId, SessionId, TaskId, ToolId, WorkerId},
     project::{Priority, ProjectStatus},
     session::{Role, SessionStatus},
     stage::StageStatus,
     task::{TaskStatus, TaskType},
     time::Timestamp,
+    tool::ToolSource,
 };
 
 /// Tells the JSON schema of a type's values.
@@ -234,6 +235,7 @@ ids! {
     AgentId, "AgentId", "An agent.", "agent_3f9a0c1d2e4b";
     InvocationId, "InvocationId", "The record of one question to an agent.", "inv_3f9a0c1d2e4b";
     SessionId, "SessionId", "A conversation with an agent.", "sess-0b8f2f0e-8a52-4b3f-9c6e-1f2d3c4b5a69";
+    ToolId, "ToolId", "A tool.", "tool_3f9a0c1d2e4b";
     MessageId, "MessageId", "A message: a ULID, so that ids sort by time.", "01JX3Q5Y2M8F7T6R4W1K0ZB9CD";
     WorkerId, "WorkerId", "A daemon.", "host-4711-9f3c";
 }
@@ -265,5 +267,6 @@ words! {
     ControlAction, "ControlAction", "What to do with a project.";
     SessionStatus, "SessionStatus", "Whether a session takes messages.";
     Role, "Role", "Who speaks.";
+    ToolSource, "ToolSource", "Where a tool comes from.";
     EventType, "EventType", "What an event tells.";
 }

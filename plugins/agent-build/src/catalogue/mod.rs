@@ -2,13 +2,16 @@
 
 mod selection;
 mod tokenizer;
+mod tools;
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub use selection::{Choice, Selection, Uncovered, select};
+pub(crate) use tools::{Module, describe, infos};
 
 mod embedded {
     include!(concat!(env!("OUT_DIR"), "/catalogue_files.rs"));
@@ -60,6 +63,9 @@ pub struct Function {
     pub summary: String,
     /// Its parameters.
     pub parameters: Vec<Parameter>,
+    /// What it gives back, in words.
+    #[serde(default)]
+    pub returns: String,
 }
 
 /// A parameter of a function.
@@ -72,6 +78,12 @@ pub struct Parameter {
     pub kind: String,
     /// Whether it must be given.
     pub required: bool,
+    /// What it means.
+    #[serde(default)]
+    pub description: String,
+    /// What it is when it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Value>,
 }
 
 /// What the catalogue says of a tool: `blueprints/<id>.json`.

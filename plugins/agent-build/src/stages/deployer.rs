@@ -1,16 +1,20 @@
 //! Describes what there is to deploy. The deployment itself is a deploy handler's work, which the daemon
 //! starts after the build when the project asks for it.
 
-use nexus_plugin_api::payload::{AgentManifest, StageResult};
+use nexus_plugin_api::payload::{AgentManifest, StageResult, ToolInfo};
 use serde_json::json;
 
 use super::{
     Job, StageError, StageName,
     code::{CodeRecord, VERSION},
     prompt::PromptRecord,
-    tools::ToolRecords,
+    tools::{ToolRecord, ToolRecords},
 };
-use crate::{documents, provider::answers::AgentDesign};
+use crate::{
+    catalogue::{Module, infos},
+    documents,
+    provider::answers::AgentDesign,
+};
 
 pub(super) async fn run(job: Job) -> Result<StageResult, StageError> {
     let design: AgentDesign = job.input(StageName::AgentDesign)?;
@@ -31,6 +35,18 @@ pub(super) async fn run(job: Job) -> Result<StageResult, StageError> {
     job.finish_with(output, document, Some(agent)).await
 }
 
+fn tool_infos(tool: &ToolRecord) -> Vec<ToolInfo> {
+    let module = Module {
+        id: &tool.id,
+        name: &tool.name,
+        summary: &tool.summary,
+        category: &tool.category,
+        version: VERSION,
+        code_path: &tool.code_path,
+    };
+    infos(&module, &tool.functions)
+}
+
 /// The agent as the daemon registers it.
 pub(super) fn manifest(
     design: &AgentDesign,
@@ -45,6 +61,7 @@ pub(super) fn manifest(
         version: VERSION.into(),
         capabilities: design.capabilities.clone(),
         tools: tools.tools.iter().map(|tool| tool.id.clone()).collect(),
+        tool_infos: tools.tools.iter().flat_map(tool_infos).collect(),
         agent_dir: code.agent_dir.clone(),
         prompt_path: format!("{}/{}", code.agent_dir, prompt.prompt_path),
         code_path: code.entry_point.clone(),

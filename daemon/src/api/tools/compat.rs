@@ -1,0 +1,259 @@
+//! `/tools/list` and `/tools/categories`: the forms that clients of the original read.
+
+use std::collections::BTreeMap;
+
+use salvo::{Writer as _, oapi::endpoint};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    api::{
+        extract::{Query, State},
+        openapi::describe,
+        reply::{Answer, Reply},
+        rules::{Search, Word, fields_of},
+    },
+    domain::{
+        ids::ToolId,
+        tool::{Tool, ToolSource},
+        words,
+    },
+    store::{PageRequest, ToolFilter},
+    tools::catalogue,
+};
+
+/// The list has no pages; what is beyond this is only counted.
+const MOST: u64 = 1000;
+
+words! {
+    /// The original's kinds of tool.
+    ToolType {
+        /// Of the agents' framework; the daemon has none.
+        Builtin = "builtin",
+        /// Made by a build.
+        Generated = "generated",
+        /// Of the plugins' catalogue.
+        System = "system",
+        /// Brought in from elsewhere.
+        Template = "template",
+        /// Of an MCP server.
+        Mcp = "mcp",
+    }
+}
+
+impl ToolType {
+    const fn source(self) -> Option<ToolSource> {
+        match self {
+            Self::System => Some(ToolSource::System),
+            Self::Generated => Some(ToolSource::Generated),
+            Self::Template => Some(ToolSource::Imported),
+            Self::Builtin | Self::Mcp => None,
+        }
+    }
+}
+
+fields_of! {
+    /// Which tools.
+    pub(super) ToolListQuery {
+        /// Only of this kind.
+        kind as "type": Word<ToolType>,
+        /// Only of this category.
+        category: Search,
+        /// Only with this text in name or description.
+        search: Search,
+    }
+}
+
+#[derive(Serialize)]
+struct ToolParameter {
+    name: String,
+    #[serde(rename = "type")]
+    kind: String,
+    description: String,
+    required: bool,
+    default: Value,
+}
+
+describe! {
+    /// An argument of a tool.
+    ToolParameter as "ToolParameter" { name, kind as "type", description, required, default }
+}
+
+#[derive(Serialize)]
+struct ListedTool {
+    name: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    category: String,
+    description: String,
+    file_path: Option<String>,
+    parameters: Vec<ToolParameter>,
+    package: Option<String>,
+    enabled: bool,
+    mcp_server: Option<String>,
+    return_type: Option<String>,
+    tool_id: Option<ToolId>,
+}
+
+describe! {
+    /// A tool as the original's clients read it.
+    ListedTool as "ListedTool" {
+        name,
+        /// builtin, generated, system, template or mcp.
+        kind as "type",
+        category, description,
+        /// Relative to the project's folder, or within the plugin.
+        file_path,
+        parameters,
+        /// What it came with.
+        package,
+        enabled,
+        /// The server that has it.
+        mcp_server,
+        /// In words.
+        return_type,
+        /// For `/tools/{id}`; an MCP server has none.
+        tool_id,
+    }
+}
+
+#[derive(Serialize)]
+struct ToolList {
+    tools: Vec<ListedTool>,
+    total: u64,
+    by_type: BTreeMap<String, u64>,
+}
+
+describe! {
+    /// Tools of every kind.
+    ToolList as "ToolList" {
+        /// The first 1000.
+        tools,
+        /// Tools in all of the wanted kinds.
+        total,
+        /// Tools of each kind.
+        by_type,
+    }
+}
+
+#[derive(Serialize)]
+struct Categories {
+    categories: Vec<String>,
+    total: usize,
+    counts: BTreeMap<String, u64>,
+}
+
+describe! {
+    /// Categories of tools.
+    Categories as "ToolCategories" {
+        /// By name.
+        categories,
+        total,
+        /// Tools of each.
+        counts,
+    }
+}
+
+/// `GET /tools/list`
+///
+/// List tools in the original's form. `by_type` counts every kind, whichever is asked for; an MCP server stands for its tools.
+#[endpoint(operation_id = "listToolsByType", tags("tools"))]
+pub(super) async fn list(state: State, query: Query<ToolListQuery>) -> Answer<ToolList> {
+    let Query(ToolListQuery { kind, category, search }) = query;
+    let (mut tools, mut total, mut by_type) = (Vec::new(), 0, BTreeMap::new());
+    for of in ToolType::ALL {
+        let wanted = kind.is_none_or(|kind| kind == *of);
+        let (found, count) = match of.source() {
+            Some(source) => {
+                let filter =
+                    ToolFilter { source: Some(source), category: category.clone(), q: search.clone(), name: None };
+                let limit = if wanted { MOST } else { 1 };
+                let page = state.store.list_tools(&filter, &PageRequest { page: 1, limit, cursor: None }).await?;
+                let listed = page.items.iter().map(|tool| listed(tool, of.as_str())).collect();
+                (listed, page.total)
+            }
+            None if *of == ToolType::Mcp => servers(&state, category.as_deref(), search.as_deref()).await,
+            None => (Vec::new(), 0),
+        };
+        by_type.insert(of.as_str().to_owned(), count);
+        if wanted {
+            total += count;
+            tools.extend(found);
+        }
+    }
+    tools.truncate(usize::try_from(MOST).unwrap_or(usize::MAX));
+    Ok(Reply::new(ToolList { tools, total, by_type }))
+}
+
+/// `GET /tools/categories`
+///
+/// List the categories of tools.
+#[endpoint(operation_id = "listToolCategories", tags("tools"))]
+pub(super) async fn categories(state: State) -> Answer<Categories> {
+    let counts: BTreeMap<String, u64> = state.store.tool_categories().await?.into_iter().collect();
+    let names = counts.keys().cloned().collect();
+    Ok(Reply::new(Categories { categories: names, total: counts.len(), counts }))
+}
+
+fn listed(tool: &Tool, kind: &'static str) -> ListedTool {
+    let (properties, required) = catalogue::arguments(tool);
+    let parameter = |(name, schema): (&String, &Value)| ToolParameter {
+        kind: type_of(schema),
+        description: schema.get("description").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        required: required.contains(&name.as_str()),
+        default: schema.get("default").cloned().unwrap_or_default(),
+        name: name.clone(),
+    };
+    ListedTool {
+        name: tool.tool_name.clone(),
+        kind,
+        category: tool.category.clone(),
+        description: tool.description.clone(),
+        file_path: tool.code_path.clone(),
+        parameters: properties.into_iter().flatten().map(parameter).collect(),
+        package: catalogue::package(tool).map(str::to_owned),
+        enabled: true,
+        mcp_server: None,
+        return_type: catalogue::return_type(tool).map(str::to_owned),
+        tool_id: Some(tool.tool_id.clone()),
+    }
+}
+
+/// A schema's type in words.
+fn type_of(schema: &Value) -> String {
+    match (schema.get("type").and_then(Value::as_str), schema.get("items")) {
+        (Some("array"), Some(items)) => format!("array of {}", type_of(items)),
+        (kind, _) => kind.unwrap_or("any").to_owned(),
+    }
+}
+
+/// MCP servers as tools: what each has is known only once it runs, and the daemon starts none.
+async fn servers(state: &State, category: Option<&str>, search: Option<&str>) -> (Vec<ListedTool>, u64) {
+    // A file that cannot be read is told at its own path; the other kinds are listed all the same.
+    let servers = state.mcp_servers.list().await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "MCP servers are not listed");
+        Vec::new()
+    });
+    let of_category = category.is_none_or(|category| category == ToolType::Mcp.as_str());
+    let search = search.map(str::to_lowercase);
+    let named = |name: &str| search.as_deref().is_none_or(|search| name.to_lowercase().contains(search));
+    let found: Vec<ListedTool> = servers
+        .into_iter()
+        .filter(|server| of_category && named(&server.name))
+        .map(|server| ListedTool {
+            name: server.name.clone(),
+            kind: ToolType::Mcp.as_str(),
+            category: ToolType::Mcp.as_str().to_owned(),
+            description: format!("The tools of the MCP server {}", server.name),
+            file_path: None,
+            parameters: Vec::new(),
+            package: None,
+            enabled: !server.disabled,
+            mcp_server: Some(server.name),
+            return_type: None,
+            tool_id: None,
+        })
+        .collect();
+    let count = found.len() as u64;
+    (found, count)
+}
