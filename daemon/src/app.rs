@@ -125,6 +125,9 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
         version: env!("CARGO_PKG_VERSION"),
     });
     let address = bound.address;
+    if config.server.allow_remote_without_access_control && !address.ip().to_canonical().is_loopback() {
+        tracing::warn!(%address, "there is no access control: whoever reaches this address can run code here");
+    }
     let (api, serving) = bound.serve(state);
     let api_ended = tokio::spawn(serving);
     tokio::spawn(telemetry.upkeep(shutdown.stopping().clone()));

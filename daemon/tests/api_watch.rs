@@ -161,9 +161,14 @@ async fn a_slow_client_is_told_resync() {
     let mut begin = [0; 64];
     slow.read_exact(&mut begin).await.unwrap();
     let text = "x".repeat(4_000);
-    for number in 0..4_000 {
-        say(&api, &project, &format!("{number} {text}")).await;
-        assert!(fast.next().await.unwrap().2["message"].as_str().unwrap().starts_with(&format!("{number} ")));
+    for batch in 0..30 {
+        let event = |number| NewEvent::new(EventType::Log, json!({ "message": format!("{number} {text}") }));
+        let events = (batch * 100..(batch + 1) * 100).map(event).collect();
+        api.state.store.append_events(&project, events).await.unwrap();
+        for number in batch * 100..(batch + 1) * 100 {
+            let (_, _, data) = fast.next().await.unwrap();
+            assert!(data["message"].as_str().unwrap().starts_with(&format!("{number} ")));
+        }
     }
     let mut read = Vec::new();
     let mut chunk = vec![0; 1 << 16];

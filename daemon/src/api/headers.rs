@@ -8,10 +8,7 @@ use salvo::{
 /// For data: nothing in it may ever run.
 const DATA: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 /// For the pages of this daemon: everything comes from itself. The viewer of the documentation sets styles in line.
-const PAGE: HeaderValue = HeaderValue::from_static(
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; \
-     form-action 'self'; frame-ancestors 'none'",
-);
+const PAGE: HeaderValue = HeaderValue::from_static(include_str!("openapi/docs.csp").trim_ascii_end());
 
 const FIXED: [(HeaderName, HeaderValue); 4] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),

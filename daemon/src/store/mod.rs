@@ -4,6 +4,7 @@
 //! runs over every backend.
 
 mod error;
+mod figures;
 mod model;
 pub mod sqlite;
 
@@ -11,6 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 pub use error::{StoreError, StoreErrorKind};
+pub use figures::{Activity, DayFigures, Overview, TopAgent};
 pub use model::*;
 use serde_json::Value;
 

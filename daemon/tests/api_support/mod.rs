@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
 mod agents;
+mod frames;
 
 use std::{
     net::SocketAddr,
@@ -15,6 +16,7 @@ use std::{
 pub use agents::{Script, ScriptedAgents};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+pub use frames::{Frame, Frames};
 use nexus_daemon::{
     actors::events::EventHub,
     agents::Agents,
@@ -413,76 +415,6 @@ pub fn keys(value: &Value) -> Vec<&str> {
         value.as_object().unwrap_or_else(|| panic!("{value}")).keys().map(String::as_str).collect();
     keys.sort_unstable();
     keys
-}
-
-/// A stream of server-sent events, frame by frame.
-pub struct Frames {
-    response: Response,
-    rest: String,
-}
-
-/// One frame.
-#[derive(Debug, Default, PartialEq)]
-pub struct Frame {
-    pub id: Option<u64>,
-    pub event: String,
-    pub data: Value,
-    pub comment: String,
-}
-
-impl Frames {
-    pub fn of(response: Response) -> Self {
-        assert_eq!(response.status(), StatusCode::OK);
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Self { response, rest: String::new() }
-    }
-
-    /// The next frame, `retry:` left out; `None` when the stream is over.
-    pub async fn next(&mut self) -> Option<Frame> {
-        loop {
-            if let Some(end) = self.rest.find("\n\n") {
-                let text: String = self.rest.drain(..end + 2).collect();
-                if text.starts_with("retry:") {
-                    continue;
-                }
-                return Some(parse(&text));
-            }
-            let chunk = tokio::time::timeout(Duration::from_secs(10), self.response.chunk()).await;
-            match chunk.expect("a frame within 10 s").ok()? {
-                Some(bytes) => self.rest.push_str(std::str::from_utf8(&bytes).unwrap()),
-                None => return None,
-            }
-        }
-    }
-
-    /// All frames to the end, comments left out.
-    pub async fn all(mut self) -> Vec<Frame> {
-        let mut all = Vec::new();
-        while let Some(frame) = self.next().await {
-            if frame.comment.is_empty() {
-                all.push(frame);
-            }
-        }
-        all
-    }
-}
-
-fn parse(text: &str) -> Frame {
-    let mut frame = Frame::default();
-    for line in text.trim_end_matches('\n').split('\n') {
-        assert!(!line.contains('\r'));
-        match line.split_once(": ") {
-            Some(("id", id)) => frame.id = Some(id.parse().unwrap()),
-            Some(("event", name)) => frame.event = name.to_owned(),
-            Some(("data", data)) => {
-                assert_eq!(frame.data, Value::Null, "one data line: {text}");
-                frame.data = serde_json::from_str(data).unwrap();
-            }
-            Some(("", comment)) => frame.comment = comment.to_owned(),
-            _ => panic!("{text:?}"),
-        }
-    }
-    frame
 }
 
 /// The keys of an answer.
