@@ -4,6 +4,8 @@
 //! Used by `api/`. It holds no state: whatever an agent is, stands in its record.
 
 mod answer;
+pub mod package;
+pub mod syntax;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

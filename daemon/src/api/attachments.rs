@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::{fields::Fields, rules::rule};
 
 /// Most files of a message.
-const MAX_FILES: usize = 10;
+pub(super) const MAX_FILES: usize = 10;
 /// Most bytes of text shown of one file, and of all of a message.
 const SHOWN_OF_ONE: usize = 64 * 1024;
 const SHOWN_OF_ALL: usize = 128 * 1024;

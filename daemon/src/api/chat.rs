@@ -107,12 +107,33 @@ pub(super) async fn ask(
     frames: Option<&mpsc::Sender<Bytes>>,
     left: impl Future<Output = ()>,
 ) -> Outcome {
-    let begun = Instant::now();
     let created_at = Timestamp::now();
+    let outcome = run(state, &mut call, frames, left).await;
+    record(state, call, &outcome, created_at).await;
+    outcome
+}
+
+/// As [`ask`], for an agent that has no record.
+pub(super) async fn ask_unrecorded(
+    state: &AppState,
+    mut call: Call,
+    frames: Option<&mpsc::Sender<Bytes>>,
+    left: impl Future<Output = ()>,
+) -> Outcome {
+    run(state, &mut call, frames, left).await
+}
+
+async fn run(
+    state: &AppState,
+    call: &mut Call,
+    frames: Option<&mpsc::Sender<Bytes>>,
+    left: impl Future<Output = ()>,
+) -> Outcome {
+    let begun = Instant::now();
     let mut answer = Answer::default();
     let question = std::mem::take(&mut call.question);
     let told = {
-        let whole = pieces(state, &call, question, &mut answer, frames);
+        let whole = pieces(state, call, question, &mut answer, frames);
         tokio::select! {
             result = whole => Ok(result),
             () = left => Err(Cut::Left),
@@ -130,9 +151,7 @@ pub(super) async fn ask(
         Err(cut) => (Some(cut.failure()), None),
     };
     answer.close();
-    let outcome = Outcome { id: InvocationId::generate(), answer, failure, interrupted, trace, took: begun.elapsed() };
-    record(state, call, &outcome, created_at).await;
-    outcome
+    Outcome { id: InvocationId::generate(), answer, failure, interrupted, trace, took: begun.elapsed() }
 }
 
 async fn pieces(

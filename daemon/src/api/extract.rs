@@ -140,6 +140,8 @@ pub(super) use path_parts;
 path_parts! {
     /// The stage's name, also an old one.
     pub(super) StageName = "stage";
+    /// The tool's name, without or with `.py`.
+    pub(super) ToolName = "name";
     /// The file's name.
     pub(super) ConfigName = "file";
     /// The file's path, relative to the project's folder; slashes are part of it.

@@ -4,8 +4,7 @@
 use std::{
     fs,
     io::Read as _,
-    os::fd::AsRawFd as _,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
     time::SystemTime,
 };
 
@@ -21,7 +20,12 @@ use super::{
     reply::{Answer, Reply},
     state::AppState,
 };
-use crate::domain::{ids::ProjectId, time::Timestamp};
+use crate::{
+    domain::{ids::ProjectId, time::Timestamp},
+    files,
+};
+
+pub(super) use crate::files::kind_of;
 
 /// Most files of a listing.
 const MAX_FILES: usize = 5_000;
@@ -143,35 +147,13 @@ pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
 
 /// A file of the project, or `None` when there is none that may be shown.
 pub(super) async fn read(state: &AppState, id: &ProjectId, path: &str) -> Result<Option<Shown>, ApiError> {
-    let Some(relative) = safe(path) else { return Ok(None) };
+    let Some(relative) = files::plain(path) else { return Ok(None) };
     let root = folder(&state.project_root, id);
     blocking(move || show(&root, &relative)).await
 }
 
-/// A relative path of plain names only.
-fn safe(path: &str) -> Option<PathBuf> {
-    if path.is_empty() || path.len() > 4096 || path.contains(['\0', '\\']) {
-        return None;
-    }
-    let relative = Path::new(path);
-    relative.components().all(|c| matches!(c, Component::Normal(_))).then(|| relative.to_owned())
-}
-
-/// Opens first and asks the kernel afterwards what was opened: a symlink swapped in between cannot
-/// lead outside.
 fn show(root: &Path, relative: &Path) -> Option<Shown> {
-    let root = root.canonicalize().ok()?;
-    let target = root.join(relative).canonicalize().ok()?;
-    // Before the open, which would wait on a pipe.
-    if !target.starts_with(&root) || !fs::metadata(&target).ok()?.is_file() {
-        return None;
-    }
-    let file = fs::File::open(&target).ok()?;
-    let opened = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()?;
-    let meta = file.metadata().ok()?;
-    if !opened.starts_with(&root) || !meta.is_file() {
-        return None;
-    }
+    let (file, meta) = files::open(root, relative)?;
     let mut bytes = Vec::new();
     file.take(MAX_SHOWN).read_to_end(&mut bytes).ok()?;
     let truncated = meta.len() > MAX_SHOWN;
@@ -208,23 +190,6 @@ pub(super) fn parse(kind: &str, text: &str) -> Option<Value> {
         // Aliases are expanded within the crate's budget only.
         "yaml" => serde_saphyr::from_str(text).ok(),
         _ => None,
-    }
-}
-
-/// A word for the file's kind, by its ending.
-pub(super) fn kind_of(path: &Path) -> &'static str {
-    match path.extension().and_then(|e| e.to_str()).unwrap_or_default() {
-        "py" => "python",
-        "json" => "json",
-        "yaml" | "yml" => "yaml",
-        "toml" => "toml",
-        "md" => "markdown",
-        "sh" => "shell",
-        "js" => "javascript",
-        "ts" => "typescript",
-        "html" => "html",
-        "css" => "css",
-        _ => "text",
     }
 }
 
@@ -296,10 +261,10 @@ mod tests {
         std::os::unix::fs::symlink(dir.path().join("secret"), root.join("link")).unwrap();
         std::os::unix::fs::symlink(dir.path(), root.join("up")).unwrap();
         for bad in ["../secret", "/etc/passwd", "a/../../secret", "a\\b", "", ".", "a\0"] {
-            assert_eq!(safe(bad).and_then(|p| show(&root, &p)).map(|s| s.path), None, "{bad:?}");
+            assert_eq!(files::plain(bad).and_then(|p| show(&root, &p)).map(|s| s.path), None, "{bad:?}");
         }
         for bad in ["link", "up/secret", "a", "none"] {
-            assert!(safe(bad).and_then(|p| show(&root, &p)).is_none(), "{bad:?}");
+            assert!(files::plain(bad).and_then(|p| show(&root, &p)).is_none(), "{bad:?}");
         }
         let shown = show(&root, Path::new("a/ok.json")).unwrap();
         assert_eq!(shown.parsed_content, Some(serde_json::json!({"x": 1})));

@@ -195,6 +195,19 @@ async fn next(body: &mut ReqBody) -> Result<Option<Bytes>, ApiError> {
     Ok(None)
 }
 
+/// A large body's turn to be held in memory.
+pub(super) async fn large_turn() -> Option<tokio::sync::SemaphorePermit<'static>> {
+    LARGE_AT_A_TIME.acquire().await.ok()
+}
+
+/// The body as its pieces.
+pub(super) fn stream(body: ReqBody) -> impl futures::Stream<Item = std::io::Result<Bytes>> + Send {
+    body.filter_map(|frame| {
+        let piece = frame.map(|frame| frame.into_data().ok());
+        std::future::ready(piece.transpose())
+    })
+}
+
 /// For a request that is refused before its body was asked for.
 pub(super) async fn read_away(req: &mut Request) {
     if !req.headers().contains_key(header::EXPECT) {

@@ -4,6 +4,8 @@
 //! around every request. Storage is reached through [`crate::store::Store`], the actor tree through
 //! [`Conductor`], agents through [`crate::agents`].
 
+mod agent_edit;
+mod agent_files;
 mod agents;
 mod all_events;
 mod attachments;
@@ -33,6 +35,7 @@ mod plugins;
 mod projects;
 mod reply;
 mod rules;
+mod runtime;
 mod serve;
 mod sessions;
 mod shed;
@@ -43,6 +46,7 @@ mod stream;
 mod system;
 mod tasks;
 mod tools;
+mod upload;
 mod watch;
 mod workflow;
 mod ws;
@@ -97,6 +101,7 @@ fn resources() -> Router {
         .push(at("events", || all_events::stream_all))
         .push(Router::with_path("ws").get(ws::open))
         .push(tools::paths())
+        .push(Router::with_path("agentcore/stream").post(runtime::ask_runtime))
         .push(workflow())
         .push(auth())
         .push(config())
@@ -160,14 +165,27 @@ fn statistics() -> Router {
 fn agent() -> Router {
     at("{id}", || agents::detail)
         .delete(agents::delete)
+        .put(agent_edit::update)
+        .push(Router::with_path("status").put(agent_edit::put_status))
+        .push(at("context", || agent_edit::context))
+        .push(at("runtime/health", || agent_edit::runtime_health))
+        .push(agent_files())
         .push(Router::with_path("invoke").post(invoke::invoke))
         .push(at("sessions", || sessions::list).post(sessions::create))
+}
+
+fn agent_files() -> Router {
+    at("files", || agent_files::show_list)
+        .push(at("code", || agent_files::show_code).put(agent_files::put_code))
+        .push(at("prompt", || agent_files::show_prompt).put(agent_files::put_prompt))
+        .push(at("tools", || agent_files::show_tools).push(Router::with_path("{name}").put(agent_files::put_tool)))
 }
 
 fn session() -> Router {
     let one = at("{id}", || sessions::detail)
         .delete(sessions::delete)
         .push(at("messages", || messages::list).post(messages::send))
+        .push(Router::with_path("upload").post(upload::upload))
         .push(Router::with_path("stream").post(stream::stream_answer));
     Router::with_path("sessions").push(one)
 }

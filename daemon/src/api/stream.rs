@@ -26,6 +26,7 @@ use super::{
 use crate::{
     agents::Question,
     domain::{
+        agent::Agent,
         ids::SessionId,
         session::{Message, Role},
     },
@@ -72,14 +73,32 @@ pub(super) async fn stream_answer(
     let metadata = metadata.map(Value::Object);
     let call = Call { agent, session: id.clone(), user_id, written: content, question, metadata, once: None };
 
+    begin(&state, call, Some(chat), res);
+    Ok(())
+}
+
+/// Asks an agent that has no record, on behalf of nobody: nothing is stored.
+pub(super) fn pass_on(
+    state: &Arc<AppState>,
+    agent: Agent,
+    session: SessionId,
+    written: String,
+    question: Question,
+    res: &mut Response,
+) {
+    let user_id = "anonymous".to_owned();
+    let call = Call { agent, session, user_id, written, question, metadata: None, once: None };
+    begin(state, call, None, res);
+}
+
+/// Begins to ask, and makes the response the stream of what comes. Without a chat nothing is stored.
+fn begin(state: &Arc<AppState>, call: Call, chat: Option<Chat>, res: &mut Response) {
     let (send, frames) = mpsc::channel(WAITING);
-    let first = sse::data(&json!({ "event": "connected", "session_id": id }));
+    let first = sse::data(&json!({ "event": "connected", "session_id": call.session }));
     let keep_alive = state.config.load().server.sse_keepalive_secs.duration().max(Duration::from_secs(1));
-    let tasks = state.tasks.clone();
-    tasks.spawn(answer(state, call, chat, send));
+    state.tasks.spawn(answer(Arc::clone(state), call, chat, send));
     let reader = Reader { frames, first: Some(first), keep_alive, _open: OpenStream::begin("chat") };
     sse::send(res, stream::unfold(reader, |mut reader| async move { reader.next().await.map(|f| (f, reader)) }));
-    Ok(())
 }
 
 fn busy() -> ApiError {
@@ -120,10 +139,15 @@ async fn history(state: &AppState, id: &SessionId) -> Result<Vec<HistoryMessage>
     Ok(history)
 }
 
-async fn answer(state: Arc<AppState>, call: Call, chat: Chat, frames: mpsc::Sender<Bytes>) {
+async fn answer(state: Arc<AppState>, call: Call, chat: Option<Chat>, frames: mpsc::Sender<Bytes>) {
     let session = call.session.clone();
-    let outcome = chat::ask(&state, call, Some(&frames), frames.closed()).await;
-    store(&state, &session, &outcome).await;
+    let outcome = if chat.is_some() {
+        let outcome = chat::ask(&state, call, Some(&frames), frames.closed()).await;
+        store(&state, &session, &outcome).await;
+        outcome
+    } else {
+        chat::ask_unrecorded(&state, call, Some(&frames), frames.closed()).await
+    };
     // Who reads `done` may send the next message at once.
     drop(chat);
     let mut last = Vec::with_capacity(4);

@@ -160,6 +160,14 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreErrorKind::Illegal`] when the machine does not allow the state.
     async fn update_agent(&self, id: &AgentId, change: AgentChange) -> Result<Option<Agent>>;
 
+    /// Queues a deployment of an agent that is known, in one unit; the agent becomes `deploying`. `None` when
+    /// unknown.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Illegal`] while a deployment is under way; [`StoreErrorKind::Conflict`] when the agent's
+    /// project is gone: deploy tasks belong to one.
+    async fn redeploy_agent(&self, id: &AgentId) -> Result<Option<TaskId>>;
+
     /// Writes an invocation, moves the agent's figures and those of the tools it called, and ends what
     /// [`Store::begin_once`] began, in one unit.
     async fn record_invocation(&self, invocation: Invocation, once: Option<Once>) -> Result<()>;

@@ -14,6 +14,7 @@ use crate::{
         agent::{Agent, AgentStatus, Invocation, InvocationStatus, NewAgent},
         event::{EventType, NewEvent},
         ids::{AgentId, ProjectId, TaskId},
+        project::Priority,
         task::TaskType,
         time::Timestamp,
         transition::{self, AgentEvent},
@@ -60,26 +61,49 @@ pub(crate) fn register(
     ])?;
     super::tools::put_generated(tx, &agent.agent_id, project, &agent.generated_tools)?;
     if deploy {
-        let task_id = TaskId::generate();
-        let payload = DeployMessage {
-            task_id: Some(task_id.clone()),
-            project_id: project.clone(),
-            agent_id: agent.agent_id.clone(),
-            deployment_config: agent.deployment_config.clone().unwrap_or(Value::Null),
-        }
-        .to_body();
-        let new = NewTask {
-            task_id: &task_id,
-            task_type: TaskType::DeployAgent,
-            project_id: project,
-            project_key: task.project_key,
-            agent_id: Some(&agent.agent_id),
-            priority: task.priority,
-            payload,
-        };
-        tasks::insert(tx, &new)?;
+        queue(tx, &agent.agent_id, agent.deployment_config.as_ref(), project, task.project_key, task.priority)?;
     }
     Ok(event(tx.now(), &agent.agent_id, &agent.agent_name, status))
+}
+
+/// Queues the deployment of an agent.
+pub(crate) fn queue_deployment(
+    tx: &mut Tx<'_>,
+    agent: &Agent,
+    project: &ProjectId,
+    project_key: i64,
+    priority: Priority,
+) -> Result<TaskId> {
+    queue(tx, &agent.agent_id, agent.deployment_config.as_ref(), project, project_key, priority)
+}
+
+fn queue(
+    tx: &mut Tx<'_>,
+    agent: &AgentId,
+    config: Option<&Value>,
+    project: &ProjectId,
+    project_key: i64,
+    priority: Priority,
+) -> Result<TaskId> {
+    let task_id = TaskId::generate();
+    let payload = DeployMessage {
+        task_id: Some(task_id.clone()),
+        project_id: project.clone(),
+        agent_id: agent.clone(),
+        deployment_config: config.cloned().unwrap_or(Value::Null),
+    }
+    .to_body();
+    let new = NewTask {
+        task_id: &task_id,
+        task_type: TaskType::DeployAgent,
+        project_id: project,
+        project_key,
+        agent_id: Some(agent),
+        priority,
+        payload,
+    };
+    tasks::insert(tx, &new)?;
+    Ok(task_id)
 }
 
 /// The `agent` event of a change.

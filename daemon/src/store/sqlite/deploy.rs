@@ -13,11 +13,12 @@ use crate::{
     domain::{
         agent::AgentStatus,
         failure::ErrorInfo,
-        ids::TaskId,
+        ids::{AgentId, TaskId},
+        project::Priority,
         task::{Lease, TaskStatus, TaskType},
         transition::{self, AgentEvent, TaskEvent},
     },
-    store::{ClaimBuild, DeployClaim, DeployEnd, Result},
+    store::{ClaimBuild, DeployClaim, DeployEnd, Result, StoreError, StoreErrorKind},
 };
 
 /// `Store::claim_deploy`.
@@ -128,4 +129,28 @@ fn mark_failed(tx: &mut Tx<'_>, mut agent: crate::domain::agent::Agent, why: &st
     tx.sql("UPDATE nexus_agents SET status = ?2, error_message = ?3, updated_at = ?4 WHERE agent_id = ?1")?
         .execute(params![agent.agent_id.as_str(), status.as_str(), why, tx.now_text()])?;
     agents::tell(tx, &agent, Some(why))
+}
+
+/// `Store::redeploy_agent`.
+pub(crate) fn again(tx: &mut Tx<'_>, id: &AgentId) -> Result<Option<TaskId>> {
+    let Some(mut agent) = agents::read(tx.conn(), id)? else { return Ok(None) };
+    if matches!(agent.status, AgentStatus::Building | AgentStatus::Deploying) {
+        let (machine, state, event) = ("agent", agent.status.as_str(), "deploying again");
+        return Err(illegal(&transition::IllegalTransition { machine, state, event }));
+    }
+    let hot = match &agent.project_id {
+        Some(project) => tx.hot(project)?,
+        None => None,
+    };
+    let (Some(project_id), Some(hot)) = (agent.project_id.clone(), hot) else {
+        let text = "the agent's project is gone, so it cannot be deployed again";
+        return Err(StoreError::new(StoreErrorKind::Conflict, text));
+    };
+    agent.status = AgentStatus::Deploying;
+    tx.sql("UPDATE nexus_agents SET status = ?2, error_message = NULL, updated_at = ?3 WHERE agent_id = ?1")?
+        .execute(params![id.as_str(), agent.status.as_str(), tx.now_text()])?;
+    agents::queue_deployment(tx, &agent, &project_id, hot.key, Priority::DEFAULT).map(|task| {
+        agents::tell(tx, &agent, None)?;
+        Ok(Some(task))
+    })?
 }

@@ -188,6 +188,11 @@ impl Store for SqliteStore {
         write!(self, move |tx| agents::update(tx, &id, &change))
     }
 
+    async fn redeploy_agent(&self, id: &AgentId) -> Result<Option<TaskId>> {
+        let id = id.clone();
+        write!(self, move |tx| deploy::again(tx, &id))
+    }
+
     async fn record_invocation(&self, invocation: Invocation, once: Option<Once>) -> Result<()> {
         write!(self, move |tx| agents::record_invocation(tx, &invocation, once.as_ref()))
     }

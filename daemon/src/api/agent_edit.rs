@@ -1,0 +1,258 @@
+//! `/agents/{id}`: what people change of an agent, and what is to be known for running it.
+
+use std::time::Duration;
+
+use nexus_plugin_api::payload::AgentState as Reported;
+use salvo::{Writer as _, oapi::endpoint};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{
+    agents::known,
+    error::{ApiError, Resource},
+    extract::{Body, Id, Query, State},
+    files::blocking,
+    openapi::describe,
+    reply::{Answer, Reply},
+    rules::{MaybeTexts, NeededWord, Text, Word, fields_of},
+    state::AppState,
+};
+use crate::{
+    agents::package::Package,
+    domain::{
+        agent::{Agent, AgentStatus},
+        ids::AgentId,
+    },
+    store::AgentChange,
+};
+
+/// How long a deploy handler may take to say how an agent is.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+crate::domain::words! {
+    /// States that people may put an agent into.
+    Service {
+        /// Answers.
+        Running = "running",
+        /// Taken out of service.
+        Offline = "offline",
+    }
+}
+
+fields_of! {
+    /// What is to change of an agent; what is absent stays.
+    pub(super) AgentBody {
+        agent_name: Text<0, 200>,
+        description: Text<0, 5_000>,
+        category: Text<0, 100>,
+        version: Text<0, 50>,
+        capabilities: MaybeTexts<100, 500>,
+        tools: MaybeTexts<200, 200>,
+        /// `offline` takes it out of service, `running` deploys it again.
+        status: Word<Service>,
+    }
+}
+
+/// `PUT /agents/{id}`
+///
+/// Change an agent. `status` acts: `offline` takes it out of service, `running` deploys it again (the answer then
+/// says `deploying`).
+#[endpoint(operation_id = "updateAgent", tags("agents"), responses((status_code = 409, description = "Not in this state.")))]
+pub(super) async fn update(state: State, id: Id<AgentId>, body: Body<AgentBody>) -> Answer<Agent> {
+    let (Id(id), Body(body)) = (id, body);
+    let AgentBody { agent_name, description, category, version, capabilities, tools, status } = body;
+    let change = AgentChange { agent_name, description, category, version, capabilities, tools, status: None };
+    let mut agent = known(&state, &id).await?;
+    if change != AgentChange::default() {
+        let changed = state.store.update_agent(&id, change).await?;
+        agent = changed.ok_or_else(|| ApiError::not_found(Resource::Agent, id.as_str()))?;
+    }
+    if let Some(status) = status {
+        agent = put_into(&state, agent, status).await?;
+    }
+    Ok(Reply::new(agent).message("agent changed"))
+}
+
+/// Brings an agent into service or out of it.
+async fn put_into(state: &AppState, agent: Agent, service: Service) -> Result<Agent, ApiError> {
+    let id = agent.agent_id.clone();
+    let changed = match service {
+        Service::Running if agent.status == AgentStatus::Running => return Ok(agent),
+        Service::Running if agent.project_id.is_some() => {
+            state.store.redeploy_agent(&id).await?;
+            state.store.agent(&id).await?
+        }
+        // Nothing is built of it any more; a local one starts when it is asked.
+        Service::Running => state.store.set_agent_status(&id, AgentStatus::Running, None).await?,
+        Service::Offline => {
+            let changed = state.store.set_agent_status(&id, AgentStatus::Offline, None).await?;
+            if let Err(failure) = state.agents.undeploy(&agent).await {
+                tracing::warn!(agent_id = %id, %failure, "an agent that was taken offline could not be undeployed");
+            }
+            changed
+        }
+    };
+    changed.ok_or_else(|| ApiError::not_found(Resource::Agent, id.as_str()))
+}
+
+fields_of! {
+    /// A change of state in the original's form.
+    pub(super) StatusQuery {
+        status: NeededWord<AgentStatus>,
+        /// Why, for `error`.
+        error_message: Text<0, 500>,
+    }
+}
+
+/// `PUT /agents/{id}/status`
+///
+/// Change an agent's state. `offline` and `running` act as in `PUT /agents/{id}`; `error` notes a failure. Other states
+/// come about by deployments only: 409.
+#[endpoint(operation_id = "putAgentStatus", tags("agents"), responses((status_code = 409, description = "Not in this state.")))]
+pub(super) async fn put_status(state: State, id: Id<AgentId>, query: Query<StatusQuery>) -> Answer<Agent> {
+    let (Id(id), Query(StatusQuery { status, error_message })) = (id, query);
+    let status = status.ok_or_else(|| ApiError::internal("a status that passed the check is gone"))?;
+    let agent = known(&state, &id).await?;
+    let changed = match status {
+        AgentStatus::Running => put_into(&state, agent, Service::Running).await?,
+        AgentStatus::Offline => put_into(&state, agent, Service::Offline).await?,
+        AgentStatus::Error => {
+            let changed = state.store.set_agent_status(&id, status, error_message).await?;
+            changed.ok_or_else(|| ApiError::not_found(Resource::Agent, id.as_str()))?
+        }
+        AgentStatus::Building | AgentStatus::Deploying => {
+            let details = serde_json::json!({ "status": agent.status, "allowed": ["running", "offline", "error"] });
+            let message = format!("an agent becomes {status} by a deployment only");
+            return Err(ApiError::Conflict { code: "ILLEGAL_TRANSITION", message, details: Some(details) });
+        }
+    };
+    Ok(Reply::new(changed).message("agent changed"))
+}
+
+#[derive(Serialize)]
+struct Context {
+    agent_id: AgentId,
+    display_name: String,
+    system_prompt_path: Option<String>,
+    code_path: Option<String>,
+    tools_path: Option<String>,
+    description: String,
+    tags: Vec<String>,
+    runtime_model_id: Option<String>,
+    agentcore_runtime_arn: Option<String>,
+    agentcore_runtime_alias: Option<String>,
+    agentcore_region: Option<String>,
+}
+
+describe! {
+    /// What is to be known for running an agent.
+    Context as "AgentContext" {
+        agent_id, display_name,
+        /// Relative to the project's folder.
+        system_prompt_path,
+        /// Relative to the project's folder.
+        code_path,
+        /// Relative to the project's folder; none when it has no tools there.
+        tools_path,
+        description,
+        /// Its category and what it can do.
+        tags,
+        /// The model that it asks, when its deployment names one.
+        runtime_model_id,
+        agentcore_runtime_arn, agentcore_runtime_alias, agentcore_region,
+    }
+}
+
+async fn package(state: &AppState, agent: &Agent) -> Package {
+    let told = state.agents.agent_ref(agent).await;
+    Package::new(agent, told.agent_dir, told.state_dir)
+}
+
+/// `GET /agents/{id}/context`
+///
+/// Read what is to be known for running an agent.
+#[endpoint(operation_id = "getAgentContext", tags("agents"))]
+pub(super) async fn context(state: State, id: Id<AgentId>) -> Answer<Context> {
+    let agent = known(&state, &id.0).await?;
+    let package = package(&state, &agent).await;
+    let has_tools = blocking(move || !package.tool_paths().is_empty()).await?;
+    let model = |value: &Option<Value>| {
+        let value = value.as_ref()?;
+        let found = value.get("model_id").or_else(|| value.pointer("/details/model_id"))?;
+        found.as_str().map(str::to_owned)
+    };
+    Ok(Reply::new(Context {
+        runtime_model_id: model(&agent.deployment_config).or_else(|| model(&agent.deployment_details)),
+        tools_path: has_tools.then(|| format!("{}/tools", agent.agent_dir.trim_end_matches('/'))),
+        tags: std::iter::once(agent.category).chain(agent.capabilities).collect(),
+        agent_id: agent.agent_id,
+        display_name: agent.agent_name,
+        system_prompt_path: agent.prompt_path,
+        code_path: agent.code_path,
+        description: agent.description,
+        agentcore_runtime_arn: agent.agentcore_runtime_arn,
+        agentcore_runtime_alias: agent.agentcore_runtime_alias,
+        agentcore_region: agent.agentcore_region,
+    }))
+}
+
+#[derive(Serialize)]
+struct RuntimeHealth {
+    agent_id: AgentId,
+    agent_name: String,
+    status: AgentStatus,
+    has_agentcore_arn: bool,
+    has_entrypoint: bool,
+    runtime_type: &'static str,
+    agentcore_arn: Option<String>,
+    entrypoint: Option<String>,
+    is_ready: bool,
+    message: Option<String>,
+}
+
+describe! {
+    /// Whether an agent can be asked now.
+    RuntimeHealth as "RuntimeHealth" {
+        agent_id, agent_name, status, has_agentcore_arn,
+        /// Its entry file is there.
+        has_entrypoint,
+        /// `agentcore` or `local_http`.
+        runtime_type,
+        agentcore_arn,
+        /// Relative to the project's folder.
+        entrypoint,
+        /// It answers, or would start on first use.
+        is_ready,
+        /// What its deploy handler says.
+        message,
+    }
+}
+
+/// `GET /agents/{id}/runtime/health`
+///
+/// Ask an agent's deploy handler how the agent is.
+#[endpoint(operation_id = "getAgentRuntimeHealth", tags("agents"))]
+pub(super) async fn runtime_health(state: State, id: Id<AgentId>) -> Answer<RuntimeHealth> {
+    let agent = known(&state, &id.0).await?;
+    let package = package(&state, &agent).await;
+    let has_entrypoint = blocking(move || package.code_path().is_some_and(|path| package.read(&path).exists)).await?;
+    let told = tokio::time::timeout(PATIENCE, state.agents.status(&agent)).await;
+    let (answers, message) = match told {
+        Ok(Ok(told)) => (matches!(told.state, Reported::Running | Reported::Idle), told.message),
+        Ok(Err(failure)) => (false, super::chat::public_message(&failure)),
+        Err(_) => (false, "the deploy handler does not say in time".to_owned()),
+    };
+    let is_agentcore = agent.agentcore_runtime_arn.is_some() || agent.deployment_type == "agentcore";
+    Ok(Reply::new(RuntimeHealth {
+        is_ready: agent.status == AgentStatus::Running && answers,
+        message: Some(message).filter(|message| !message.is_empty()),
+        has_agentcore_arn: agent.agentcore_runtime_arn.is_some(),
+        has_entrypoint,
+        runtime_type: if is_agentcore { "agentcore" } else { "local_http" },
+        agentcore_arn: agent.agentcore_runtime_arn,
+        entrypoint: agent.code_path,
+        agent_id: agent.agent_id,
+        agent_name: agent.agent_name,
+        status: agent.status,
+    }))
+}

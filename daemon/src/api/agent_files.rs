@@ -1,0 +1,293 @@
+//! `/agents/{id}/files`: what an agent is made of, shown and changed. A change is checked first, replaces the file
+//! whole, and takes effect when the agent is deployed again.
+
+use std::path::Path;
+
+use salvo::{Writer as _, http::StatusCode, oapi::endpoint};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{
+    agents::known,
+    error::{ApiError, Resource},
+    extract::{Body, Id, Part, Query, State, ToolName},
+    fields::Fault,
+    files::blocking,
+    openapi::describe,
+    reply::{Answer, Reply},
+    rules::{Flag, Text, Verbatim, fields_of},
+    state::AppState,
+};
+use crate::{
+    agents::{
+        package::{AgentFile, MAX_FILE, Package, WriteError},
+        syntax,
+    },
+    domain::{
+        agent::Agent,
+        ids::{AgentId, TaskId},
+        time::Timestamp,
+    },
+    files::kind_of,
+};
+
+#[derive(Clone, Serialize)]
+struct File {
+    path: String,
+    name: String,
+    language: &'static str,
+    content: Option<String>,
+    size: u64,
+    exists: bool,
+    checksum: Option<String>,
+}
+
+describe! {
+    /// A file of an agent.
+    File as "AgentFile" {
+        /// Relative to the agent's folder.
+        path,
+        name,
+        /// A word for its kind, by its ending.
+        language,
+        /// None when it is not wanted, not there, or no text of at most 1 MiB.
+        content,
+        /// Bytes.
+        size,
+        exists,
+        /// SHA-256, hexadecimal.
+        checksum,
+    }
+}
+
+impl File {
+    fn of(file: AgentFile, with_content: bool) -> Self {
+        let name = Path::new(&file.path).file_name().map(|name| name.to_string_lossy().into_owned());
+        Self {
+            name: name.unwrap_or_default(),
+            language: kind_of(Path::new(&file.path)),
+            content: file.content.filter(|_| with_content),
+            size: file.size,
+            exists: file.exists,
+            checksum: file.checksum,
+            path: file.path,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Files {
+    agent_id: AgentId,
+    agent_name: String,
+    code_file: Option<File>,
+    prompt_file: Option<File>,
+    tool_files: Vec<File>,
+}
+
+describe! {
+    /// What an agent is made of.
+    Files as "AgentFiles" {
+        agent_id, agent_name,
+        /// None when the agent has none, or it was not asked for.
+        code_file,
+        /// None when the agent has none, or it was not asked for.
+        prompt_file,
+        tool_files,
+    }
+}
+
+fields_of! {
+    /// How much.
+    pub(super) FilesQuery {
+        include_content: Flag<true>,
+    }
+}
+
+async fn package(state: &AppState, agent: &Agent) -> Package {
+    let told = state.agents.agent_ref(agent).await;
+    Package::new(agent, told.agent_dir, told.state_dir)
+}
+
+/// Which of an agent's files.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    All,
+    Code,
+    Prompt,
+    Tools,
+}
+
+async fn files(state: &AppState, id: &AgentId, which: Which, with_content: bool) -> Answer<Files> {
+    let agent = known(state, id).await?;
+    let package = package(state, &agent).await;
+    let read = blocking(move || {
+        let file = |path: String| File::of(package.read(&path), with_content);
+        let wants = |one: Which| which == Which::All || which == one;
+        let code = package.code_path().filter(|_| wants(Which::Code)).map(file);
+        let prompt = package.prompt_path().filter(|_| wants(Which::Prompt)).map(file);
+        let tools = if wants(Which::Tools) { package.tool_paths().into_iter().map(file).collect() } else { Vec::new() };
+        (code, prompt, tools)
+    });
+    let (code_file, prompt_file, tool_files) = read.await?;
+    Ok(Reply::new(Files { agent_id: agent.agent_id, agent_name: agent.agent_name, code_file, prompt_file, tool_files }))
+}
+
+/// `GET /agents/{id}/files`
+///
+/// Read what an agent is made of.
+#[endpoint(operation_id = "listAgentFiles", tags("agent files"))]
+pub(super) async fn show_list(state: State, id: Id<AgentId>, query: Query<FilesQuery>) -> Answer<Files> {
+    files(&state, &id.0, Which::All, query.0.include_content).await
+}
+
+/// `GET /agents/{id}/files/code`
+///
+/// Read an agent's code.
+#[endpoint(operation_id = "getAgentCode", tags("agent files"))]
+pub(super) async fn show_code(state: State, id: Id<AgentId>) -> Answer<Files> {
+    files(&state, &id.0, Which::Code, true).await
+}
+
+/// `GET /agents/{id}/files/prompt`
+///
+/// Read an agent's prompt.
+#[endpoint(operation_id = "getAgentPrompt", tags("agent files"))]
+pub(super) async fn show_prompt(state: State, id: Id<AgentId>) -> Answer<Files> {
+    files(&state, &id.0, Which::Prompt, true).await
+}
+
+/// `GET /agents/{id}/files/tools`
+///
+/// Read an agent's tools.
+#[endpoint(operation_id = "getAgentTools", tags("agent files"))]
+pub(super) async fn show_tools(state: State, id: Id<AgentId>, query: Query<FilesQuery>) -> Answer<Files> {
+    files(&state, &id.0, Which::Tools, query.0.include_content).await
+}
+
+fields_of! {
+    /// The new content of a file.
+    pub(super) FileBody {
+        content: Verbatim<1, { MAX_FILE as usize }>,
+        /// A word for its kind, for old clients; what counts is the file's ending.
+        file_type: Text<0, 50>,
+        /// SHA-256 of the content that is to be replaced: another one is refused.
+        expected_checksum: Text<0, 64>,
+        /// Deploy the agent again, so that the change takes effect.
+        redeploy: Flag<false>,
+    }
+}
+
+#[derive(Serialize)]
+struct Written {
+    agent_id: AgentId,
+    file: File,
+    versions: Vec<Timestamp>,
+    redeploy_task_id: Option<TaskId>,
+}
+
+describe! {
+    /// A file that was changed.
+    Written as "AgentFileWritten" {
+        agent_id, file,
+        /// When the versions before were replaced, the oldest first.
+        versions,
+        /// The task that deploys the agent again, when that was asked for.
+        redeploy_task_id,
+    }
+}
+
+/// `PUT /agents/{id}/files/code`
+///
+/// Change an agent's code. It is checked before it is taken; the version before is kept.
+#[endpoint(operation_id = "putAgentCode", tags("agent files"), responses((status_code = 409, description = "Not in this state.")))]
+pub(super) async fn put_code(state: State, id: Id<AgentId>, body: Body<FileBody>) -> Answer<Written> {
+    let agent = known(&state, &id.0).await?;
+    let path = package(&state, &agent).await.code_path();
+    let path = path.ok_or_else(|| ApiError::not_found(Resource::File, "code"))?;
+    put(&state, agent, path, body.0).await
+}
+
+/// `PUT /agents/{id}/files/prompt`
+///
+/// Change an agent's prompt. It is checked before it is taken; the version before is kept.
+#[endpoint(operation_id = "putAgentPrompt", tags("agent files"), responses((status_code = 409, description = "Not in this state.")))]
+pub(super) async fn put_prompt(state: State, id: Id<AgentId>, body: Body<FileBody>) -> Answer<Written> {
+    let agent = known(&state, &id.0).await?;
+    let path = package(&state, &agent).await.prompt_path();
+    let path = path.ok_or_else(|| ApiError::not_found(Resource::File, "prompt"))?;
+    put(&state, agent, path, body.0).await
+}
+
+/// `PUT /agents/{id}/files/tools/{name}`
+///
+/// Change a tool of an agent, or add one. It is checked before it is taken; the version before is kept.
+#[endpoint(operation_id = "putAgentTool", tags("agent files"), responses((status_code = 409, description = "Not in this state.")))]
+pub(super) async fn put_tool(
+    state: State,
+    id: Id<AgentId>,
+    name: Part<ToolName>,
+    body: Body<FileBody>,
+) -> Answer<Written> {
+    let agent = known(&state, &id.0).await?;
+    let stem = name.text.strip_suffix(".py").unwrap_or(&name.text);
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    if stem.is_empty() || stem.len() > 64 || !stem.bytes().all(plain) || stem == "__init__" {
+        return Err(ApiError::not_found(Resource::File, &name.text));
+    }
+    put(&state, agent, format!("tools/{stem}.py"), body.0).await
+}
+
+async fn put(state: &AppState, agent: Agent, path: String, body: FileBody) -> Answer<Written> {
+    let FileBody { content, file_type, expected_checksum, redeploy } = body;
+    // What counts is the ending.
+    drop(file_type);
+    if content.len() as u64 > MAX_FILE {
+        let message = format!("the file is larger than {MAX_FILE} bytes");
+        return Err(ApiError::plain(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", message));
+    }
+    syntax::check(kind_of(Path::new(&path)), &content).await.map_err(broken)?;
+    let package = package(state, &agent).await;
+    let work = blocking(move || {
+        package.write(&path, &content, expected_checksum.as_deref())?;
+        Ok::<_, WriteError>((package.read(&path), package.versions(&path)))
+    });
+    let (file, versions) = work.await?.map_err(refused)?;
+    let redeploy_task_id = if redeploy { state.store.redeploy_agent(&agent.agent_id).await? } else { None };
+    let message = if redeploy { "file changed, the agent is being deployed again" } else { "file changed" };
+    let versions = versions.into_iter().map(Timestamp::from_micros).collect();
+    let written = Written { agent_id: agent.agent_id, file: File::of(file, true), versions, redeploy_task_id };
+    Ok(Reply::new(written).message(message))
+}
+
+fn broken(error: syntax::SyntaxError) -> ApiError {
+    match error {
+        syntax::SyntaxError::Broken(broken) => {
+            let place = match (broken.line, broken.column) {
+                (Some(line), Some(column)) => format!("line {line}, column {column}: "),
+                (Some(line), None) => format!("line {line}: "),
+                _ => String::new(),
+            };
+            let msg = format!("{place}{}", broken.message);
+            ApiError::Invalid(vec![Fault::new("body", "content", "syntax_error", msg, Value::Null)])
+        }
+        syntax::SyntaxError::Unchecked(why) => {
+            tracing::warn!(why, "a file of an agent could not be checked");
+            let message = "the file cannot be checked now, so it is not taken".to_owned();
+            ApiError::Unavailable { code: "NOT_CHECKED", message }
+        }
+    }
+}
+
+fn refused(error: WriteError) -> ApiError {
+    match error {
+        WriteError::Changed => {
+            let message = "the file is not the one that expected_checksum names: read it again".to_owned();
+            ApiError::Conflict { code: "FILE_CHANGED", message, details: None }
+        }
+        WriteError::Io(error) => {
+            tracing::warn!(%error, "a file of an agent could not be written");
+            let message = "the agent's folder is not there or cannot be written".to_owned();
+            ApiError::Conflict { code: "FILE_NOT_WRITABLE", message, details: None }
+        }
+    }
+}
