@@ -146,7 +146,10 @@ async fn answer(state: Arc<AppState>, call: Call, chat: Option<Chat>, frames: mp
         store(&state, &session, &outcome).await;
         outcome
     } else {
-        chat::ask_unrecorded(&state, call, Some(&frames), frames.closed()).await
+        let agent = call.agent.clone();
+        let outcome = chat::ask_unrecorded(&state, call, Some(&frames), frames.closed()).await;
+        state.agents.remove_state(&agent).await;
+        outcome
     };
     // Who reads `done` may send the next message at once.
     drop(chat);
