@@ -98,6 +98,7 @@ async fn put_into(state: &AppState, agent: Agent, service: Service) -> Result<Ag
 fields_of! {
     /// A change of state in the original's form.
     pub(super) StatusQuery {
+        /// The state that it shall have.
         status: NeededWord<AgentStatus>,
         /// Why, for `error`.
         error_message: Text<0, 500>,

@@ -99,6 +99,7 @@ describe! {
 fields_of! {
     /// How much.
     pub(super) FilesQuery {
+        /// False: only what is known of them.
         include_content: Flag<true>,
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod sse;
 pub mod tree;
+pub mod venv;
 
 use std::{
     io::{BufRead, BufReader},

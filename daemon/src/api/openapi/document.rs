@@ -135,7 +135,16 @@ fn build() -> Value {
     if let Some(Value::Object(components)) = document.get_mut("components") {
         components.insert("responses".to_owned(), error_responses());
     }
+    forget_unused(&mut document);
     document
+}
+
+/// Removes schemas that nothing refers to: those that others took their members from.
+fn forget_unused(document: &mut Value) {
+    let text = document.to_string();
+    if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
+        schemas.retain(|name, _| text.contains(&format!("#/components/schemas/{name}\"")));
+    }
 }
 
 /// What every error says.
@@ -236,10 +245,17 @@ fn name_answer(operation: &mut Value) -> Option<(String, Value)> {
 fn stream(schema: &str, description: &str) -> Value {
     let content = json!({
         "schema": {
-            "type": "string",
-            "description": format!("Server-sent events; the `data` of each is a {schema} as JSON in one line."),
+            "type": "object",
+            "description": format!("Each server-sent event; its `data` is a {schema} as JSON in one line."),
+            "properties": {
+                "id": { "type": "string", "description": "For `Last-Event-ID`." },
+                "event": { "type": "string", "description": "The type of a project event." },
+                "data": {
+                    "type": "string", "contentMediaType": "application/json", "contentSchema": reference(schema),
+                },
+            },
+            "required": ["data"],
         },
-        "x-event-schema": reference(schema),
     });
     json!({ "description": description, "content": { "text/event-stream": content } })
 }

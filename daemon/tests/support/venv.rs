@@ -1,0 +1,38 @@
+//! Python tools from the package index, in a virtual environment below `target/` that the first test makes.
+
+use std::{fs, path::PathBuf, process::Command};
+
+/// The folder of programs of the environment for `tests/fuzz/requirements.txt`.
+///
+/// # Panics
+/// When Python has no `venv`, or the packages cannot be had: says what is missing.
+pub fn bin() -> PathBuf {
+    let requirements = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/requirements.txt");
+    let wanted = fs::read_to_string(&requirements).expect("the list of packages");
+    // Tests may run side by side, in processes of their own.
+    let target = super::plugin_dir().parent().expect("the target folder").to_owned();
+    let (home, mark) = (target.join("test-venv"), target.join("test-venv/installed.txt"));
+    let lock = fs::File::create(target.join("test-venv.lock")).expect("a lock file");
+    lock.lock().expect("the lock");
+    if fs::read_to_string(&mark).is_ok_and(|installed| installed == wanted) {
+        return home.join("bin");
+    }
+    let _ = fs::remove_dir_all(&home);
+    let run = |command: &mut Command, hint: &str| {
+        let output = command.output().unwrap_or_else(|error| panic!("{hint}: {error}"));
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{hint}:\n{text}");
+    };
+    run(
+        Command::new("python3").args(["-m", "venv"]).arg(&home),
+        "a virtual environment is needed: install python3 with its venv module (Debian: python3-venv)",
+    );
+    run(
+        Command::new(home.join("bin/pip"))
+            .args(["install", "--quiet", "--disable-pip-version-check", "-r"])
+            .arg(&requirements),
+        "the packages of tests/fuzz/requirements.txt are needed: is the package index reachable?",
+    );
+    fs::write(mark, wanted).expect("the mark");
+    home.join("bin")
+}
