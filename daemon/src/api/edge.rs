@@ -12,7 +12,7 @@ use salvo::{
     },
 };
 
-use super::{cors, error::ApiError, headers, host, input, measure, reply, shed, state::AppState};
+use super::{cors, error::ApiError, headers, host, input, measure, reply, serve::HEAD_BYTES, shed, state::AppState};
 
 /// Longest request id taken from a client.
 const MAX_ID: usize = 128;
@@ -68,7 +68,9 @@ impl Handler for Edge {
 
         let config = self.state.config.load();
         let origin = cors::judge(req, &config.server.allowed_origins);
-        let refusal = host::refusal(req, &config.server.allowed_hosts).or_else(|| origin.refusal(req));
+        let refusal = large_head(req)
+            .or_else(|| host::refusal(req, &config.server.allowed_hosts))
+            .or_else(|| origin.refusal(req));
         drop(config);
         let refusal = match refusal {
             Some(refusal) => Some(refusal),
@@ -102,6 +104,16 @@ impl Handler for Edge {
         headers.insert(PROCESS_TIME, reply::seconds(took));
         measure::request(req.method(), req.matched_path(), res.status_code.unwrap_or(StatusCode::OK), took);
     }
+}
+
+/// The server reads a head in large bites, so one that is somewhat too large comes up to here.
+fn large_head(req: &Request) -> Option<ApiError> {
+    let headers: usize = req.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    (headers + req.uri().path().len() > HEAD_BYTES).then(|| {
+        let message = format!("the head of the request is larger than {HEAD_BYTES} bytes");
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        ApiError::plain(status, "HEAD_TOO_LARGE", message)
+    })
 }
 
 /// Gives an error that has a status only, as the framework makes them, the body of all errors.

@@ -19,7 +19,7 @@ const BODY_LIMIT: Duration = Duration::from_secs(20);
 /// A client that does not read for this long loses its connection.
 const WRITE_LIMIT: Duration = Duration::from_secs(60);
 /// Largest head of a request, in bytes, and most headers.
-const HEAD_BYTES: usize = 64 * 1024;
+pub(super) const HEAD_BYTES: usize = 64 * 1024;
 const HEADERS: usize = 100;
 
 /// A bound port.
