@@ -83,6 +83,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let started_at = std::time::Instant::now();
 
     startup::make_folders(&config.data)?;
+    startup::raise_file_limit(config.server.max_connections);
     let hub = EventHub::new();
     let (store, queue) = startup::open_store(&config, Arc::clone(&hub)).await?;
     let plugins = Plugins::new(host_options(&config));

@@ -76,6 +76,27 @@ pub fn make_folders(data: &DataConfig) -> Result<(), StartError> {
     Ok(())
 }
 
+/// Makes room for as many open files as the system allows, and says when that is less than the settings ask for.
+pub fn raise_file_limit(max_connections: usize) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, raised)
+    {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
+    // Beside connections: the store, plugins, agents, files being read.
+    let wanted = max_connections as u64 + 512;
+    if let Some(allowed) = getrlimit(Resource::Nofile).current.filter(|allowed| *allowed < wanted) {
+        tracing::warn!(
+            allowed,
+            wanted,
+            "fewer files may be open than max_connections needs: raise the limit (LimitNOFILE), or lower max_connections"
+        );
+    }
+}
+
 /// Opens the embedded store and queue.
 pub async fn open_store(config: &Config, hub: Arc<EventHub>) -> Result<(Arc<dyn Store>, Arc<dyn Queue>), StartError> {
     let visibility = config.worker.visibility_timeout_secs.duration();

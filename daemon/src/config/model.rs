@@ -88,7 +88,7 @@ pub struct ServerConfig {
     pub max_body_bytes: Bytes,
     /// Largest multipart upload, in bytes. Default 32 MiB.
     pub max_upload_bytes: Bytes,
-    /// Connections served at a time, SSE streams included; more wait in the kernel's queue. Default 8192.
+    /// Connections served at a time, SSE streams included; more wait in the kernel's queue. Default 16384.
     pub max_connections: usize,
     /// Pause between two comments that keep an idle SSE stream open, in seconds. Default 15.
     pub sse_keepalive_secs: Seconds,
@@ -105,7 +105,7 @@ impl Default for ServerConfig {
             allowed_hosts: Vec::new(),
             max_body_bytes: Bytes(1024 * 1024),
             max_upload_bytes: Bytes(32 * 1024 * 1024),
-            max_connections: 8192,
+            max_connections: 16_384,
             sse_keepalive_secs: Seconds(15),
             shutdown_deadline_secs: Seconds(10),
         }
