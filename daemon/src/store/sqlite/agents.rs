@@ -174,7 +174,11 @@ pub(crate) fn update(tx: &mut Tx<'_>, id: &AgentId, change: &AgentChange) -> Res
     let status = match change.status {
         Some(status) if status != agent.status => {
             let next = transition::agent(agent.status, towards(status)).map_err(|e| illegal(&e))?;
-            if next == status { Some(status) } else { None }
+            if next != status {
+                let (machine, state, event) = ("agent", agent.status.as_str(), "building");
+                return Err(illegal(&transition::IllegalTransition { machine, state, event }));
+            }
+            Some(status)
         }
         _ => None,
     };

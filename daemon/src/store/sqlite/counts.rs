@@ -100,10 +100,13 @@ impl Counts {
         conn.prepare_cached("DELETE FROM temp.noted")?.execute([])?;
         let mut counts = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for (name, change) in sums.into_iter().filter(|(_, change)| *change != 0) {
-            let count = counts.entry(name).or_default();
-            *count += change;
+            let count = counts.get(&name).copied().unwrap_or(0) + change;
+            if count > 0 {
+                counts.insert(name, count);
+            } else {
+                counts.remove(&name);
+            }
         }
-        counts.retain(|_, count| *count > 0);
         Ok(())
     }
 

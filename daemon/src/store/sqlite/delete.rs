@@ -41,7 +41,9 @@ pub(crate) fn project(tx: &mut Tx<'_>, id: &ProjectId, with_agents: bool) -> Res
     tx.sql("DELETE FROM project_events WHERE event_key BETWEEN ?1 AND ?2")?.execute([low, high])?;
     tx.sql(
         "DELETE FROM project_tags WHERE project_key = ?1 AND tag IN
-             (SELECT value FROM nexus_projects p, json_each(p.tags) WHERE p.project_key = ?1)",
+             (SELECT value FROM nexus_projects p, json_each(CASE WHEN json_valid(p.tags) THEN p.tags ELSE '[]' END)
+              WHERE p.project_key = ?1)
+             AND created_at = (SELECT created_at FROM nexus_projects WHERE project_key = ?1)",
     )?
     .execute([fence.key])?;
     tx.sql("DELETE FROM project_texts WHERE project_key = ?1")?.execute([fence.key])?;
@@ -61,6 +63,7 @@ pub(crate) fn project(tx: &mut Tx<'_>, id: &ProjectId, with_agents: bool) -> Res
                  WHERE agent_id = ?1",
             )?
             .execute(params![agent.as_str(), tx.now_text()])?;
+            tx.sql("UPDATE nexus_tools SET project_id = NULL WHERE agent_id = ?1")?.execute([agent.as_str()])?;
         }
     }
     Ok(Some(deleted))

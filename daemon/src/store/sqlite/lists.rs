@@ -34,6 +34,8 @@ struct Question {
     values: Vec<Sql>,
     /// The total, where it is known without counting.
     total: Option<u64>,
+    /// Another table that keys and order are found in: it, its key and its order. Conditions are on it, then.
+    keys_from: Option<(&'static str, &'static str, &'static str)>,
 }
 
 /// Where a page is: from the begin or, mirrored, from the end.
@@ -68,14 +70,16 @@ impl Question {
         if let Some(total) = self.total {
             return Ok(total);
         }
-        let sql = format!("SELECT count(*) FROM {}{}", self.table, self.filter(None));
+        let table = self.keys_from.map_or(self.table, |(table, ..)| table);
+        let sql = format!("SELECT count(*) FROM {table}{}", self.filter(None));
         let total: i64 = conn.prepare_cached(&sql)?.query_row(params_from_iter(&self.values), |row| row.get(0))?;
         Ok(total.unsigned_abs())
     }
 
     /// The keys of a page, as a query with the question's values once for each half.
     fn keys(&self, mirrored: bool, beyond: Option<&str>) -> String {
-        let (key, sort) = (self.key, self.sort.unwrap_or(self.key));
+        let own = (self.table, self.key, self.sort.unwrap_or(self.key));
+        let (table, key, sort) = self.keys_from.unwrap_or(own);
         let direction = if self.descending == mirrored { "ASC" } else { "DESC" };
         let half = |half: Option<&str>| {
             let mut filter = self.filter(half);
@@ -83,7 +87,7 @@ impl Question {
                 filter.push_str(if filter.is_empty() { " WHERE " } else { " AND " });
                 filter.push_str(beyond);
             }
-            format!("SELECT {key} AS k, {sort} AS s FROM {}{filter}", self.table)
+            format!("SELECT {key} AS k, {sort} AS s FROM {table}{filter}")
         };
         let body = match self.halves {
             [] => half(None),
@@ -110,8 +114,9 @@ impl Question {
             last = Some(decode(cursor, sort)?);
         }
         let than = if self.descending { "<" } else { ">" };
+        let (_, at_key, at_sort) = self.keys_from.unwrap_or((self.table, key, sort));
         let beyond = last.as_ref().map(|_| match self.sort {
-            Some(_) => format!("({sort}, {key}) {than} (?, ?)"),
+            Some(_) => format!("({at_sort}, {at_key}) {than} (?, ?)"),
             None => format!("{key} {than} ?"),
         });
         let window = if last.is_some() { Window::first(page.limit) } else { Window::of(page, total) };
@@ -243,10 +248,26 @@ pub(crate) fn projects(
         halves,
         conditions: Vec::new(),
         values: Vec::new(),
-        total: total.map(|what| counts.of(&what)),
+        total: total.as_ref().map(|what| counts.of(what)),
+        keys_from: None,
     };
-    question.only("p.status = ?", filter.status.map(|status| status.as_str()));
-    question.only("p.user_id = ?", filter.user_id.as_deref());
+    // A plus keeps the condition from choosing an index that has not the order that is wanted.
+    let by_state = filter.user_id.is_none() && matches!(filter.sort, ProjectSort::Newest | ProjectSort::Oldest);
+    let state = if by_state { "p.status = ?" } else { "+p.status = ?" };
+    let user = if sort == "p.created_at" { "p.user_id = ?" } else { "+p.user_id = ?" };
+    question.only(state, filter.status.map(|status| status.as_str()));
+    question.only(user, filter.user_id.as_deref());
+    if total.is_none()
+        && sort == "p.created_at"
+        && filter.status.is_none()
+        && filter.user_id.is_none()
+        && search.is_none()
+    {
+        // Only the tag: its own table has the order.
+        question.keys_from = Some(("project_tags g", "g.project_key", "g.created_at"));
+        question.only("g.tag = ?", filter.tag.as_deref());
+        return question.run(conn, page, rows::summary);
+    }
     question.only("p.project_key IN (SELECT project_key FROM project_tags WHERE tag = ?)", filter.tag.as_deref());
     question
         .only("(SELECT instr(x.search_text, ?) FROM project_texts x WHERE x.project_key = p.project_key) > 0", search);
@@ -265,6 +286,7 @@ pub(crate) fn tasks(conn: &Connection, filter: &TaskFilter, page: &PageRequest) 
         conditions: Vec::new(),
         values: Vec::new(),
         total: None,
+        keys_from: None,
     };
     question.only("status = ?", filter.status.map(|status| status.as_str()));
     question.only("task_type = ?", filter.task_type.map(|task_type| task_type.as_str()));
@@ -298,6 +320,7 @@ pub(crate) fn agents(
         conditions: Vec::new(),
         values: Vec::new(),
         total: total.map(|what| counts.of(&what)),
+        keys_from: None,
     };
     question.only("status = ?", filter.status.map(|status| status.as_str()));
     question.only("category = ?", filter.category.as_deref());
@@ -317,11 +340,13 @@ pub(crate) fn tools(conn: &Connection, filter: &ToolFilter, page: &PageRequest) 
         conditions: Vec::new(),
         values: Vec::new(),
         total: None,
+        keys_from: None,
     };
     question.only("source = ?", filter.source.map(|source| source.as_str()));
     question.only("category = ?", filter.category.as_deref());
     question.only("tool_name = ?", filter.name.as_deref());
-    let search = filter.q.as_deref().map(str::trim).filter(|q| !q.is_empty()).map(str::to_lowercase);
+    let search = filter.q.as_deref().map(str::trim).filter(|q| !q.is_empty()).map(str::to_ascii_lowercase);
+    // ASCII is folded on both sides; other letters are compared as they are.
     question.only("instr(lower(tool_name || char(10) || display_name || char(10) || description), ?) > 0", search);
     question.run(conn, page, super::tools::tool)
 }

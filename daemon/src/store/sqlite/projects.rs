@@ -106,7 +106,8 @@ pub(crate) fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<()> {
     tx.sql("INSERT INTO project_texts (project_key, requirement, deployment, search_text) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![key, p.requirement, rows::to_json_opt(p.deployment.as_ref())?, search])?;
     for tag in &p.tags {
-        tx.sql("INSERT OR IGNORE INTO project_tags (tag, project_key) VALUES (?1, ?2)")?.execute(params![tag, key])?;
+        tx.sql("INSERT OR IGNORE INTO project_tags (tag, created_at, project_key) VALUES (?1, ?2, ?3)")?
+            .execute(params![tag, created_at, key])?;
     }
     super::once::keep(tx, new.once.as_ref())?;
     stages::insert(tx, key, &new.stages)?;

@@ -38,15 +38,19 @@ CREATE INDEX idempotency_created ON idempotency_keys (created_at);
 
 CREATE TABLE project_tags (
     tag TEXT NOT NULL,
+    created_at TEXT NOT NULL,
     project_key INTEGER NOT NULL,
-    PRIMARY KEY (tag, project_key)
+    PRIMARY KEY (tag, created_at, project_key)
 ) WITHOUT ROWID;
-INSERT OR IGNORE INTO project_tags (tag, project_key)
-    SELECT value, project_key FROM nexus_projects, json_each(tags) WHERE tags IS NOT NULL;
+INSERT OR IGNORE INTO project_tags (tag, created_at, project_key)
+    SELECT value, created_at, project_key FROM nexus_projects,
+        json_each(CASE WHEN json_valid(tags) THEN tags ELSE '[]' END);
 
-CREATE INDEX projects_name ON nexus_projects (project_name);
+CREATE INDEX projects_name ON nexus_projects (project_name, project_key, status, user_id);
+DROP INDEX projects_user;
+CREATE INDEX projects_user ON nexus_projects (user_id, created_at, project_key, status);
 -- What is being built changes with every stage and is no part of it: those are few.
-CREATE INDEX projects_rested ON nexus_projects (updated_at, status, user_id) WHERE status <> 'building';
+CREATE INDEX projects_rested ON nexus_projects (updated_at, project_key, status, user_id) WHERE status <> 'building';
 CREATE INDEX projects_ended ON nexus_projects (completed_at) WHERE completed_at IS NOT NULL;
 CREATE INDEX agents_used ON nexus_agents (total_invocations);
 

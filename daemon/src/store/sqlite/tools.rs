@@ -110,11 +110,11 @@ pub(crate) fn delete_of(tx: &Tx<'_>, agent: &AgentId) -> Result<u64> {
 /// Counts calls: of the agent's own tool of that name, and of the catalogue's.
 pub(crate) fn count_use(tx: &Tx<'_>, agent: &AgentId, names: &[String]) -> Result<()> {
     for name in names {
-        tx.sql(
-            "UPDATE nexus_tools SET usage_count = usage_count + 1
-             WHERE tool_name = ?2 AND (agent_id = ?1 OR source = 'system')",
-        )?
-        .execute(params![agent.as_str(), name])?;
+        // Two statements, each by its own index: many agents can have a tool of one name.
+        tx.sql("UPDATE nexus_tools SET usage_count = usage_count + 1 WHERE agent_id = ?1 AND tool_name = ?2")?
+            .execute(params![agent.as_str(), name])?;
+        tx.sql("UPDATE nexus_tools SET usage_count = usage_count + 1 WHERE source = 'system' AND tool_name = ?1")?
+            .execute([name])?;
     }
     Ok(())
 }

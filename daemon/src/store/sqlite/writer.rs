@@ -128,6 +128,11 @@ impl Progress {
         u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// Nothing waits: what comes next has waited for nobody.
+    fn rest(&self) {
+        self.at.store(u64::MAX, Ordering::Relaxed);
+    }
+
     fn age(&self) -> Duration {
         Duration::from_millis(self.now().saturating_sub(self.at.load(Ordering::Relaxed)))
     }
@@ -186,10 +191,6 @@ impl Writer {
             return Err(closed());
         }
         let permit = Arc::clone(&self.room).acquire_owned().await.map_err(|_| closed())?;
-        if self.room.available_permits() + 1 == ROOM {
-            // The first to wait: what was before it is no delay of its.
-            self.progress.note();
-        }
         let (reply, answer) = oneshot::channel();
         let request = Request { mode, act, result: None, reply: Some(reply), _permit: permit };
         self.work.send(Work::Do(Box::new(request))).map_err(|_| closed())?;
@@ -240,9 +241,13 @@ impl Thread {
         let mut closing = None;
         while closing.is_none() {
             let first = match self.batch.open_since {
-                None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                None => {
+                    self.progress.rest();
+                    self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
+                }
                 Some(since) => self.inbox.recv_timeout(DEFER.saturating_sub(since.elapsed())),
             };
+            self.progress.note();
             match first {
                 Ok(work) => closing = self.take(work),
                 Err(RecvTimeoutError::Timeout) => {
