@@ -92,7 +92,14 @@ impl Daemon {
         let workflows = home.path().join("workflows");
         fs::create_dir(&workflows).unwrap();
         fs::write(workflows.join("wait.toml"), WAIT).unwrap();
-        let text = "[worker]\nbuilds = 1\n[workflows]\ndirs = [\"workflows\"]\ndefault = \"wait\"\n[log]\nfilter = \"error\"\n";
+        // The plugin that waits is for tests only, so it is looked for by itself.
+        let (deps, plugins) = (binary().parent().unwrap().join("deps"), home.path().join("plugins"));
+        fs::create_dir(&plugins).unwrap();
+        fs::copy(deps.join("libnexus_fixture_noop.so"), plugins.join("libnoop.so")).unwrap();
+        let text = format!(
+            "[worker]\nbuilds = 1\n[workflows]\ndirs = [\"workflows\"]\ndefault = \"wait\"\n\
+             [plugins]\ndirs = [\"plugins\", {deps:?}]\n[log]\nfilter = \"error\"\n"
+        );
         fs::write(&settings, text).unwrap();
         let aside = rusqlite::Connection::open(data.join("nexus.db")).unwrap();
         aside.execute_batch("DELETE FROM queue_messages; UPDATE nexus_projects SET status = 'completed', completed_at = updated_at; UPDATE nexus_tasks SET status = 'completed';").unwrap();
