@@ -46,21 +46,55 @@ impl Timestamp {
     }
 }
 
+/// Bytes of the written form.
+const WRITTEN: usize = 27;
+
+impl Timestamp {
+    /// The written form. Lists write many of these, so the digits are put down one by one.
+    fn written(self) -> Option<[u8; WRITTEN]> {
+        use chrono::{Datelike as _, Timelike as _};
+        let at = DateTime::<Utc>::from_timestamp_micros(self.0)?;
+        let year = u32::try_from(at.year()).ok().filter(|year| *year < 10_000)?;
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        let fields = [
+            (0, 4, year),
+            (5, 2, at.month()),
+            (8, 2, at.day()),
+            (11, 2, at.hour()),
+            (14, 2, at.minute()),
+            (17, 2, at.second()),
+            (20, 6, at.timestamp_subsec_micros()),
+        ];
+        for (from, digits, mut number) in fields {
+            for byte in text.get_mut(from..from + digits)?.iter_mut().rev() {
+                *byte = b'0' + u8::try_from(number % 10).unwrap_or(0);
+                number /= 10;
+            }
+        }
+        Some(text)
+    }
+
+    /// Reads the written form, and nothing else.
+    fn read(text: &str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'.'), (26, b'Z')];
+        if bytes.len() != WRITTEN || marks.iter().any(|(at, mark)| bytes.get(*at) != Some(mark)) {
+            return None;
+        }
+        let number = |from: usize, digits: usize| -> Option<u32> {
+            let field = bytes.get(from..from + digits)?;
+            field.iter().try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0')))
+        };
+        let date = chrono::NaiveDate::from_ymd_opt(i32::try_from(number(0, 4)?).ok()?, number(5, 2)?, number(8, 2)?)?;
+        let at = date.and_hms_micro_opt(number(11, 2)?, number(14, 2)?, number(17, 2)?, number(20, 6)?)?;
+        Some(Self(at.and_utc().timestamp_micros()))
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = DateTime::<Utc>::from_timestamp_micros(self.0).unwrap_or_default();
-        use chrono::{Datelike, Timelike};
-        write!(
-            f,
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z",
-            at.year(),
-            at.month(),
-            at.day(),
-            at.hour(),
-            at.minute(),
-            at.second(),
-            at.timestamp_subsec_micros()
-        )
+        let text = self.written().unwrap_or(*b"1970-01-01T00:00:00.000000Z");
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
@@ -75,6 +109,9 @@ impl FromStr for Timestamp {
 
     /// Takes any offset, and none at all as UTC: the original's services wrote both.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(at) = Self::read(text) {
+            return Ok(at);
+        }
         let with_zone = DateTime::parse_from_rfc3339(text).map(|at| at.timestamp_micros());
         let micros = with_zone.or_else(|_| {
             chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f")
@@ -86,7 +123,8 @@ impl FromStr for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(self)
+        let text = self.written().unwrap_or(*b"1970-01-01T00:00:00.000000Z");
+        s.serialize_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
@@ -107,6 +145,20 @@ mod tests {
         assert_eq!(at.to_string(), "2026-01-27T09:14:29.123456Z");
         assert_eq!("2026-01-27T09:14:29.123456".parse::<Timestamp>().unwrap(), at);
         assert_eq!("2026-01-27T10:14:29.123456+01:00".parse::<Timestamp>().unwrap(), at);
-        assert!("yesterday".parse::<Timestamp>().is_err());
+        for bad in
+            ["yesterday", "2026-13-27T09:14:29.123456Z", "2026-01-27T25:14:29.123456Z", "2026-01-27T09:14:29.12345xZ"]
+        {
+            assert!(bad.parse::<Timestamp>().is_err(), "{bad}");
+        }
+        for micros in [0, -1, 1, 951_782_400_000_000, 4_102_444_799_999_999, 253_402_300_799_999_999] {
+            let at = Timestamp::from_micros(micros);
+            assert_eq!(at.to_string().parse(), Ok(at), "{at}");
+        }
+        // Leap years, month ends, the year 2000: as chrono has them.
+        for day in 0..40_000 {
+            let at = Timestamp::from_micros(day * 86_400_000_000 + 123_456);
+            let known = DateTime::<Utc>::from_timestamp_micros(at.as_micros()).unwrap();
+            assert_eq!(at.to_string(), known.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string());
+        }
     }
 }

@@ -81,9 +81,12 @@ impl Drop for Readers {
 }
 
 fn in_one_moment<T>(conn: &mut Connection, ask: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-    let tx = conn.transaction()?;
-    let answer = ask(&tx);
-    drop(tx);
+    // Prepared once: these two cost more than many a question otherwise.
+    conn.prepare_cached("BEGIN")?.execute([])?;
+    let answer = ask(conn);
+    if conn.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([])).is_err() && !conn.is_autocommit() {
+        conn.execute_batch("ROLLBACK")?;
+    }
     answer
 }
 
