@@ -1,5 +1,6 @@
 //! Clients that mean harm, or are broken: the daemon's memory stays flat, and so does what others wait.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
+#![allow(clippy::print_stdout)] // figures for the reader of the log
 mod support;
 
 use std::{

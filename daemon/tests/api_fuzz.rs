@@ -3,6 +3,7 @@
 //!
 //! The test command runs a bounded number of cases; `NEXUSD_FUZZ_CASES` asks for more, as `.ci/run` does.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
+#![allow(clippy::print_stdout)] // figures for the reader of the log
 
 mod support;
 

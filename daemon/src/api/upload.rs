@@ -1,7 +1,7 @@
 //! `POST /sessions/{id}/upload`: files for a message, read from a multipart body and handed back as the message
 //! wants them. Nothing is stored: a file is kept with the message that brings it.
 
-use std::{future::Future, time::Duration};
+use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use multra::{Error, Multipart};
@@ -76,12 +76,10 @@ impl<'ex> Extractible<'ex> for Multi {
     }
 
     #[allow(refining_impl_trait)]
-    fn extract(req: &'ex mut Request, depot: &'ex mut Depot) -> impl Future<Output = Result<Self, ApiError>> + Send {
-        async move {
-            let limit = AppState::of(depot)?.upload_limit();
-            let late = || ApiError::of_status(StatusCode::REQUEST_TIMEOUT);
-            tokio::time::timeout(BODY_LIMIT, read(req, limit)).await.unwrap_or_else(|_| Err(late())).map(Self)
-        }
+    async fn extract(req: &'ex mut Request, depot: &'ex mut Depot) -> Result<Self, ApiError> {
+        let limit = AppState::of(depot)?.upload_limit();
+        let late = || ApiError::of_status(StatusCode::REQUEST_TIMEOUT);
+        tokio::time::timeout(BODY_LIMIT, read(req, limit)).await.unwrap_or_else(|_| Err(late())).map(Self)
     }
 }
 

@@ -98,7 +98,7 @@ pub(in crate::api) fn members_of(components: &Components, reference: &Value) -> 
     (properties, required)
 }
 
-/// The shape of what a function gives: lets [`describe`](super::describe) find a member's type.
+/// The shape of what a function gives: lets `describe!` find a member's type.
 pub(in crate::api) fn of_member<T: ?Sized, M: Shape + ?Sized>(
     components: &mut Components,
     _member: fn(&T) -> &M,

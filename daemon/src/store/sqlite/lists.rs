@@ -145,20 +145,24 @@ impl Question {
         let mut find = conn.prepare_cached(&sql)?;
         let width = find.column_count();
         let mut found = find.query(params_from_iter(&values))?;
-        let (mut items, mut last, mut seen) = (Vec::new(), None, 0);
+        let (mut items, mut last, mut seen, mut more) = (Vec::new(), None, 0, window.more == Some(true));
         while let Some(row) = found.next()? {
             if seen == page.limit {
-                return Ok(Page { items, total, next_cursor: last });
+                more = true;
+                break;
             }
             seen += 1;
             let row_key: i64 = row.get(width - 2)?;
-            last = Some(encode(sort, &sort_text(row, width - 1)?, row_key));
+            if seen == page.limit {
+                // Of the page's last row only: written out, it costs as much as the row.
+                last = Some((sort_text(row, width - 1)?, row_key));
+            }
             match read(row) {
                 Ok(item) => items.push(item),
                 Err(error) => rows::skipped(self.table, &row_key.to_string(), &error),
             }
         }
-        let next_cursor = last.filter(|_| window.more == Some(true));
+        let next_cursor = last.filter(|_| more).map(|(value, row_key)| encode(sort, &value, row_key));
         Ok(Page { items, total, next_cursor })
     }
 }
