@@ -98,7 +98,8 @@ impl Agents {
         let data = self.config.load().data.clone();
         let mut told = agent_ref(agent, &data.projects(), &data.agents());
         let kept = told.state_dir.join(KEPT);
-        if tokio::fs::try_exists(&kept).await.unwrap_or(false) {
+        // Without a project there is no other folder, and the path of the record leads to nothing of its own.
+        if agent.project_id.is_none() || tokio::fs::try_exists(&kept).await.unwrap_or(false) {
             told.agent_dir = kept;
         }
         if let Err(error) = tokio::fs::create_dir_all(&told.state_dir).await {

@@ -88,6 +88,64 @@ async fn a_change_is_checked_kept_and_takes_effect() {
     assert!(folder.join("tools/later.py").is_file());
     let again = put(&api, &at("prompt"), json!({ "content": "new", "redeploy": true })).await;
     again.is_error(409, "ILLEGAL_TRANSITION");
+    // Refused as a whole.
+    assert_eq!(std::fs::read_to_string(folder.join("prompt.md")).unwrap(), "# Be kind\n");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_who_change_the_same_content_one_wins() {
+    let api = Api::start().await;
+    let (agent, _) = with_files(&api).await;
+    let path = format!("/api/v2/agents/{agent}/files/prompt");
+    let shown = api.get(&path).await.body["data"]["prompt_file"]["checksum"].clone();
+    let bodies: Vec<_> = (0..16).map(|n| json!({ "content": format!("# {n}"), "expected_checksum": shown })).collect();
+    let answers = futures::future::join_all(bodies.into_iter().map(|body| put(&api, &path, body))).await;
+    let won = answers.iter().filter(|answer| answer.status == 200).count();
+    assert_eq!(won, 1);
+    assert!(answers.iter().all(|answer| answer.status == 200 || answer.status == 409));
+}
+
+#[tokio::test]
+async fn what_a_state_or_a_target_does_not_allow_changes_nothing() {
+    let api = Api::start().await;
+    let (agent, folder) = with_files(&api).await;
+    let path = format!("/api/v2/agents/{agent}");
+    put(&api, &format!("{path}/files/code"), json!({ "content": "x = 2\n", "redeploy": true })).await;
+    let refused = put(&api, &path, json!({ "agent_name": "other", "status": "offline" })).await;
+    refused.is_error(409, "ILLEGAL_TRANSITION");
+    assert_eq!(refused.body["error"]["details"], json!({ "status": "deploying", "allowed": ["error"] }));
+    assert_eq!(api.get(&path).await.body["data"]["agent_name"], "weather");
+
+    api.send(Method::PUT, &format!("{path}/status?status=error"), &[], Vec::new()).await;
+    let mut config = (**api.state.config.load()).clone();
+    config.deploy.targets.clear();
+    api.state.config.store(Arc::new(config));
+    put(&api, &path, json!({ "status": "running" })).await.is_error(409, "TARGET_NOT_CONFIGURED");
+    let body = json!({ "content": "x = 3\n", "redeploy": true });
+    put(&api, &format!("{path}/files/code"), body).await.is_error(409, "TARGET_NOT_CONFIGURED");
+    assert_eq!(std::fs::read_to_string(folder.join("main.py")).unwrap(), "x = 2\n");
+    // There is nothing to take out of service but the record.
+    let offline = put(&api, &path, json!({ "status": "offline" })).await;
+    assert_eq!(enveloped(&offline, 200)["status"], "offline");
+}
+
+#[tokio::test]
+async fn an_agent_whose_project_is_gone_is_edited_and_starts_anew() {
+    let api = Api::start().await;
+    let (agent, folder) = with_files(&api).await;
+    std::fs::write(folder.join("manifest.json"), r#"{"display_name": "Weather!", "model_id": "m1"}"#).unwrap();
+    let path = format!("/api/v2/agents/{agent}");
+    let project = api.get(&path).await.body["data"]["project_id"].as_str().unwrap().to_owned();
+    assert_eq!(api.delete(&format!("/api/v2/projects/{project}")).await.status, 200);
+    assert!(!folder.exists());
+    let context = api.get(&format!("{path}/context")).await.body["data"].clone();
+    assert_eq!((&context["display_name"], &context["runtime_model_id"]), (&json!("Weather!"), &json!("m1")));
+    let changed = put(&api, &format!("{path}/files/code"), json!({ "content": "x = 9\n", "redeploy": true })).await;
+    assert_eq!(enveloped(&changed, 200)["redeploy_task_id"], Value::Null);
+    assert_eq!(api.agents.asked.lock().unwrap().last().unwrap()["op"], "undeploy");
+    assert_eq!(api.get(&path).await.body["data"]["status"], "running");
+    let shown = api.get(&format!("{path}/files/code")).await;
+    assert_eq!(shown.body["data"]["code_file"]["content"], "x = 9\n");
 }
 
 #[tokio::test]

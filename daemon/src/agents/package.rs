@@ -4,6 +4,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -17,6 +18,8 @@ pub const MAX_FILE: u64 = 1 << 20;
 const VERSIONS: usize = 20;
 /// Most tools that are listed.
 const MAX_TOOLS: usize = 200;
+/// Changes one after the other: between the look at what is there and the change nobody else changes it.
+static CHANGES: Mutex<()> = Mutex::new(());
 
 /// Where an agent's files are.
 #[derive(Clone, Debug)]
@@ -44,6 +47,17 @@ pub struct AgentFile {
     pub exists: bool,
     /// SHA-256 of the content, hexadecimal.
     pub checksum: Option<String>,
+}
+
+/// What an agent's `manifest.json` tells beside its record.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+pub struct Manifest {
+    /// Its name for people.
+    #[serde(default)]
+    pub display_name: Option<String>,
+    /// The model that it was built for.
+    #[serde(default)]
+    pub model_id: Option<String>,
 }
 
 /// Why a file was not changed.
@@ -111,6 +125,13 @@ impl Package {
         }
     }
 
+    /// Its manifest; one that is missing or broken tells nothing. Blocks.
+    #[must_use]
+    pub fn manifest(&self) -> Manifest {
+        let text = self.read("manifest.json").content.unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
     /// Replaces a file, whole or not at all; the version before is kept. Answers the number of versions kept. Blocks.
     ///
     /// # Errors
@@ -119,6 +140,7 @@ impl Package {
         let outside = || io::Error::from(io::ErrorKind::InvalidInput);
         let relative = files::plain(path).ok_or_else(outside)?;
         let name = relative.file_name().and_then(|name| name.to_str()).ok_or_else(outside)?;
+        let _alone = CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = files::Folder::make(&self.root, relative.parent().unwrap_or(Path::new("")))?;
         let old = folder.read(name, MAX_FILE)?;
         let now = old.as_deref().map(checksum).unwrap_or_default();

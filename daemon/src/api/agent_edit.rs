@@ -15,6 +15,7 @@ use super::{
     openapi::describe,
     reply::{Answer, Reply},
     rules::{MaybeTexts, NeededWord, Text, Word, fields_of},
+    service_state,
     state::AppState,
 };
 use crate::{
@@ -39,6 +40,15 @@ crate::domain::words! {
     }
 }
 
+impl Service {
+    const fn status(self) -> AgentStatus {
+        match self {
+            Self::Running => AgentStatus::Running,
+            Self::Offline => AgentStatus::Offline,
+        }
+    }
+}
+
 fields_of! {
     /// What is to change of an agent; what is absent stays.
     pub(super) AgentBody {
@@ -56,43 +66,27 @@ fields_of! {
 /// `PUT /agents/{id}`
 ///
 /// Change an agent. `status` acts: `offline` takes it out of service, `running` deploys it again (the answer then
-/// says `deploying`).
+/// says `deploying`; an agent whose project is gone starts with its next question). What its state or its deploy
+/// target does not allow changes nothing.
 #[endpoint(operation_id = "updateAgent", tags("agents"), responses((status_code = 409, description = "Not in this state.")))]
 pub(super) async fn update(state: State, id: Id<AgentId>, body: Body<AgentBody>) -> Answer<Agent> {
     let (Id(id), Body(body)) = (id, body);
     let AgentBody { agent_name, description, category, version, capabilities, tools, status } = body;
     let change = AgentChange { agent_name, description, category, version, capabilities, tools, status: None };
     let mut agent = known(&state, &id).await?;
+    let status = status.map(Service::status);
+    if let Some(status) = status {
+        // Before anything is written.
+        service_state::check(&state, &agent, status)?;
+    }
     if change != AgentChange::default() {
         let changed = state.store.update_agent(&id, change).await?;
         agent = changed.ok_or_else(|| ApiError::not_found(Resource::Agent, id.as_str()))?;
     }
     if let Some(status) = status {
-        agent = put_into(&state, agent, status).await?;
+        agent = service_state::put_into(&state, agent, status, None).await?;
     }
     Ok(Reply::new(agent).message("agent changed"))
-}
-
-/// Brings an agent into service or out of it.
-async fn put_into(state: &AppState, agent: Agent, service: Service) -> Result<Agent, ApiError> {
-    let id = agent.agent_id.clone();
-    let changed = match service {
-        Service::Running if agent.status == AgentStatus::Running => return Ok(agent),
-        Service::Running if agent.project_id.is_some() => {
-            state.store.redeploy_agent(&id).await?;
-            state.store.agent(&id).await?
-        }
-        // Nothing is built of it any more; a local one starts when it is asked.
-        Service::Running => state.store.set_agent_status(&id, AgentStatus::Running, None).await?,
-        Service::Offline => {
-            let changed = state.store.set_agent_status(&id, AgentStatus::Offline, None).await?;
-            if let Err(failure) = state.agents.undeploy(&agent).await {
-                tracing::warn!(agent_id = %id, %failure, "an agent that was taken offline could not be undeployed");
-            }
-            changed
-        }
-    };
-    changed.ok_or_else(|| ApiError::not_found(Resource::Agent, id.as_str()))
 }
 
 fields_of! {
@@ -114,19 +108,7 @@ pub(super) async fn put_status(state: State, id: Id<AgentId>, query: Query<Statu
     let (Id(id), Query(StatusQuery { status, error_message })) = (id, query);
     let status = status.ok_or_else(|| ApiError::internal("a status that passed the check is gone"))?;
     let agent = known(&state, &id).await?;
-    let changed = match status {
-        AgentStatus::Running => put_into(&state, agent, Service::Running).await?,
-        AgentStatus::Offline => put_into(&state, agent, Service::Offline).await?,
-        AgentStatus::Error => {
-            let changed = state.store.set_agent_status(&id, status, error_message).await?;
-            changed.ok_or_else(|| ApiError::not_found(Resource::Agent, id.as_str()))?
-        }
-        AgentStatus::Building | AgentStatus::Deploying => {
-            let details = serde_json::json!({ "status": agent.status, "allowed": ["running", "offline", "error"] });
-            let message = format!("an agent becomes {status} by a deployment only");
-            return Err(ApiError::Conflict { code: "ILLEGAL_TRANSITION", message, details: Some(details) });
-        }
-    };
+    let changed = service_state::put_into(&state, agent, status, error_message).await?;
     Ok(Reply::new(changed).message("agent changed"))
 }
 
@@ -148,7 +130,9 @@ struct Context {
 describe! {
     /// What is to be known for running an agent.
     Context as "AgentContext" {
-        agent_id, display_name,
+        agent_id,
+        /// Of its manifest, or its name.
+        display_name,
         /// Relative to the project's folder.
         system_prompt_path,
         /// Relative to the project's folder.
@@ -158,7 +142,7 @@ describe! {
         description,
         /// Its category and what it can do.
         tags,
-        /// The model that it asks, when its deployment names one.
+        /// The model that its deployment or its manifest names.
         runtime_model_id,
         agentcore_runtime_arn, agentcore_runtime_alias, agentcore_region,
     }
@@ -176,18 +160,20 @@ async fn package(state: &AppState, agent: &Agent) -> Package {
 pub(super) async fn context(state: State, id: Id<AgentId>) -> Answer<Context> {
     let agent = known(&state, &id.0).await?;
     let package = package(&state, &agent).await;
-    let has_tools = blocking(move || !package.tool_paths().is_empty()).await?;
+    let (has_tools, manifest) = blocking(move || (!package.tool_paths().is_empty(), package.manifest())).await?;
     let model = |value: &Option<Value>| {
         let value = value.as_ref()?;
         let found = value.get("model_id").or_else(|| value.pointer("/details/model_id"))?;
         found.as_str().map(str::to_owned)
     };
     Ok(Reply::new(Context {
-        runtime_model_id: model(&agent.deployment_config).or_else(|| model(&agent.deployment_details)),
+        runtime_model_id: model(&agent.deployment_config)
+            .or_else(|| model(&agent.deployment_details))
+            .or(manifest.model_id),
         tools_path: has_tools.then(|| format!("{}/tools", agent.agent_dir.trim_end_matches('/'))),
         tags: std::iter::once(agent.category).chain(agent.capabilities).collect(),
         agent_id: agent.agent_id,
-        display_name: agent.agent_name,
+        display_name: manifest.display_name.unwrap_or(agent.agent_name),
         system_prompt_path: agent.prompt_path,
         code_path: agent.code_path,
         description: agent.description,

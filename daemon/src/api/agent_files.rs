@@ -5,7 +5,7 @@ use std::path::Path;
 
 use salvo::{Writer as _, http::StatusCode, oapi::endpoint};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::json;
 
 use super::{
     agents::known,
@@ -16,6 +16,7 @@ use super::{
     openapi::describe,
     reply::{Answer, Reply},
     rules::{Flag, Text, Verbatim, fields_of},
+    service_state,
     state::AppState,
 };
 use crate::{
@@ -192,7 +193,8 @@ describe! {
         agent_id, file,
         /// When the versions before were replaced, the oldest first.
         versions,
-        /// The task that deploys the agent again, when that was asked for.
+        /// The task that deploys the agent again, when that was asked for; none for an agent whose project is gone, which
+        /// starts anew with its next question.
         redeploy_task_id,
     }
 }
@@ -246,6 +248,10 @@ async fn put(state: &AppState, agent: Agent, path: String, body: FileBody) -> An
         let message = format!("the file is larger than {MAX_FILE} bytes");
         return Err(ApiError::plain(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", message));
     }
+    if redeploy {
+        // Before anything is written.
+        service_state::check_deploy(state, &agent)?;
+    }
     syntax::check(kind_of(Path::new(&path)), &content).await.map_err(broken)?;
     let package = package(state, &agent).await;
     let work = blocking(move || {
@@ -253,7 +259,7 @@ async fn put(state: &AppState, agent: Agent, path: String, body: FileBody) -> An
         Ok::<_, WriteError>((package.read(&path), package.versions(&path)))
     });
     let (file, versions) = work.await?.map_err(refused)?;
-    let redeploy_task_id = if redeploy { state.store.redeploy_agent(&agent.agent_id).await? } else { None };
+    let redeploy_task_id = if redeploy { service_state::deploy(state, &agent).await? } else { None };
     let message = if redeploy { "file changed, the agent is being deployed again" } else { "file changed" };
     let versions = versions.into_iter().map(Timestamp::from_micros).collect();
     let written = Written { agent_id: agent.agent_id, file: File::of(file, true), versions, redeploy_task_id };
@@ -269,7 +275,8 @@ fn broken(error: syntax::SyntaxError) -> ApiError {
                 _ => String::new(),
             };
             let msg = format!("{place}{}", broken.message);
-            ApiError::Invalid(vec![Fault::new("body", "content", "syntax_error", msg, Value::Null)])
+            let place = json!({ "line": broken.line, "column": broken.column });
+            ApiError::Invalid(vec![Fault::new("body", "content", "syntax_error", msg, place)])
         }
         syntax::SyntaxError::Unchecked(why) => {
             tracing::warn!(why, "a file of an agent could not be checked");

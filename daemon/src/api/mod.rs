@@ -37,6 +37,7 @@ mod reply;
 mod rules;
 mod runtime;
 mod serve;
+mod service_state;
 mod sessions;
 mod shed;
 mod sse;
