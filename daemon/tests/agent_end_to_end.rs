@@ -1,0 +1,104 @@
+//! An agent is edited, redeployed, left in mid-answer and taken out of service: the real binary, real Python.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
+mod support;
+
+use serde_json::{Value, json};
+use support::{Daemon, Home, eventually, sse::Stream};
+
+/// Answers without an end, and notes when nobody listens any more.
+const ENDLESS: &str = r#"
+import json, os, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Handler(BaseHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        data = b'{"status": "Healthy"}'
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        try:
+            while True:
+                frame = {"event": "message", "type": "text", "data": "tick "}
+                self.wfile.write(b"data: " + json.dumps(frame).encode() + b"\n\n")
+                self.wfile.flush()
+                time.sleep(0.02)
+        except OSError:
+            with open("left", "w") as file:
+                file.write("x")
+
+
+ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"#;
+
+async fn put(daemon: &Daemon, path: &str, body: &Value) -> (u16, Value) {
+    let answer = daemon.http().put(daemon.at(path)).json(body).send().await.expect("an answer");
+    (answer.status().as_u16(), answer.json().await.expect("JSON"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_is_edited_left_in_mid_answer_and_taken_offline() {
+    let home = Home::new("");
+    let daemon = home.start();
+    let project = daemon.create("A calculator for percentages, tips and general arithmetic.", "agent_build").await;
+    daemon.wait_for(&project, &["completed"]).await;
+    let agent = daemon.wait_for_agent(&project).await["agent_id"].as_str().expect("an id").to_owned();
+    let (_, health) = daemon.get(&format!("/agents/{agent}/runtime/health")).await;
+    assert_eq!((&health["data"]["has_entrypoint"], &health["data"]["is_ready"]), (&json!(true), &json!(true)));
+    let (_, context) = daemon.get(&format!("/agents/{agent}/context")).await;
+    assert!(context["data"]["runtime_model_id"].is_string(), "{context:#}");
+
+    // The change is what answers next.
+    let change = json!({ "content": ENDLESS, "redeploy": true });
+    let (status, changed) = put(&daemon, &format!("/agents/{agent}/files/code"), &change).await;
+    assert_eq!(status, 200, "{changed:#}");
+    daemon.wait_for_agent(&project).await;
+
+    // Who leaves in mid-answer cancels the agent's work; what was said is kept and marked.
+    let (_, session) = daemon.post(&format!("/agents/{agent}/sessions"), &json!({})).await;
+    let session = session["data"]["session_id"].as_str().expect("an id").to_owned();
+    let request = daemon.http().post(daemon.at(&format!("/sessions/{session}/stream")));
+    let mut stream = Stream::new(request.json(&json!({ "content": "go" })).send().await.expect("a stream"));
+    for _ in 0..4 {
+        stream.next().await.expect("a frame");
+    }
+    drop(stream);
+    let folder = home.data().join("projects").join(&project).join("agent");
+    eventually("the agent sees its client leave", async || folder.join("left").exists().then_some(())).await;
+    let messages = format!("/sessions/{session}/messages");
+    let said = eventually("the partial answer is stored", async || {
+        let (_, messages) = daemon.get(&messages).await;
+        messages["data"].get(1).cloned()
+    })
+    .await;
+    assert!(said["content"].as_str().is_some_and(|text| text.starts_with("tick ")), "{said:#}");
+    assert_eq!(said["metadata"]["interrupted"], true, "{said:#}");
+    let (_, detail) = daemon.get(&format!("/agents/{agent}")).await;
+    assert_eq!(
+        (&detail["data"]["total_invocations"], &detail["data"]["failed_invocations"]),
+        (&json!(1), &json!(1)),
+        "{detail:#}"
+    );
+
+    // Out of service it is not asked, and is not ready.
+    let (status, offline) = put(&daemon, &format!("/agents/{agent}"), &json!({ "status": "offline" })).await;
+    assert_eq!((status, &offline["data"]["status"]), (200, &json!("offline")), "{offline:#}");
+    let (status, refused) = daemon.post(&format!("/agents/{agent}/invoke"), &json!({ "input_text": "x" })).await;
+    assert_eq!((status, &refused["error"]["code"]), (409, &json!("AGENT_NOT_RUNNING")));
+    let (_, health) = daemon.get(&format!("/agents/{agent}/runtime/health")).await;
+    assert_eq!(health["data"]["is_ready"], false);
+    let (status, _) = put(&daemon, &format!("/agents/{agent}"), &json!({ "status": "running" })).await;
+    assert_eq!(status, 200);
+    daemon.wait_for_agent(&project).await;
+}
