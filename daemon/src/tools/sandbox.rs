@@ -22,7 +22,7 @@ use super::{
 };
 
 /// Ends the process group when the pipe on its standard input closes, which it does however the daemon
-/// ends; then becomes the command. (A parent-death signal would need unsafe code, and hangs on a thread.)
+/// ends; then becomes the command. (A parent-death signal hangs on a thread, and needs code that this crate forbids.)
 const TETHER: &str = r#"exec 3<&0 </dev/null
 { cat <&3; kill -KILL 0; } >/dev/null 2>&1 &
 exec 3<&-
