@@ -64,11 +64,12 @@ async fn the_document_holds_whatever_is_sent() {
     fs::write(&file, settings(&ids)).unwrap();
     let url = daemon.at("//openapi.json");
 
-    let (mut cases, mut examples) = (0, wanted.div_ceil(160).max(4));
+    let (mut cases, mut examples) = (0, wanted.div_ceil(112).max(4));
     let mut seed = 1;
     while cases < wanted {
+        // One worker: Python 3.11 miscounts its parser's recursion when two threads parse at a time, and then fails.
         let mut command = Command::new(programs.join("schemathesis"));
-        command.arg("--config-file").arg(&file).args(["run", &url, "--no-color", "--workers", "2"]);
+        command.arg("--config-file").arg(&file).args(["run", &url, "--no-color", "--workers", "1"]);
         command.args(["--max-examples", &examples.to_string(), "--seed", &seed.to_string()]);
         command.args(["--request-timeout", "20", "--suppress-health-check", "all"]).current_dir(home.path());
         let output = tokio::task::spawn_blocking(move || command.output().expect("schemathesis")).await.unwrap();
