@@ -85,7 +85,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     startup::make_folders(&config.data)?;
     startup::raise_file_limit(config.server.max_connections);
     let hub = EventHub::new();
-    let (store, queue) = startup::open_store(&config, Arc::clone(&hub)).await?;
+    let (store, queue, artifacts) = startup::open_store(&config, Arc::clone(&hub)).await?;
     let plugins = Plugins::new(host_options(&config));
     let reports = plugins.load().await;
     let unknown = unknown_handlers(&loaded.handlers, &reports);
@@ -97,7 +97,8 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
         .await
         .map_err(|source| StartError::Port { address: config.server.listen, source })?;
 
-    let shared = Shared { store, queue, executor: Arc::new(plugins.clone()), draining: shutdown.draining().clone() };
+    let (executor, draining) = (Arc::new(plugins.clone()), shutdown.draining().clone());
+    let shared = Shared { store, queue, artifacts, executor, draining };
     let env = Arc::new(Environment::new(shared, &config, &loaded.workflows));
     let (root, root_ended) = Root::spawn(None, Root, Arc::clone(&env)).await.map_err(StartError::Tree)?;
     let reloader = Arc::new(Reloader::new(inputs, plugins.clone(), Arc::clone(&env), telemetry.clone()));

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 
 use crate::{
     actors::{dispatcher::DispatcherMessage, events::EventHub, root::RootMessage},
-    api, cli,
+    api,
+    artifacts::Artifacts,
+    cli,
     config::{Config, DataConfig, Problem},
     domain::{
         control::ControlAction,
@@ -36,6 +38,10 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// The cloud backend cannot be used.
+    #[cfg(feature = "aws")]
+    #[error(transparent)]
+    Cloud(#[from] crate::cloud::CloudError),
     /// Workflows or deploy targets want handlers that no plugin has.
     #[error("workflows or deploy targets want handlers that no loaded plugin has")]
     Settings(Vec<Problem>),
@@ -97,8 +103,15 @@ pub fn raise_file_limit(max_connections: usize) {
     }
 }
 
-/// Opens the embedded store and queue.
-pub async fn open_store(config: &Config, hub: Arc<EventHub>) -> Result<(Arc<dyn Store>, Arc<dyn Queue>), StartError> {
+/// Metadata, tasks, and files where they are shared.
+pub type Opened = (Arc<dyn Store>, Arc<dyn Queue>, Arc<Artifacts>);
+
+/// Opens store and queue of the backend.
+pub async fn open_store(config: &Config, hub: Arc<EventHub>) -> Result<Opened, StartError> {
+    #[cfg(feature = "aws")]
+    if config.backend.kind == crate::config::BackendKind::Aws {
+        return Ok(crate::cloud::open(config, hub).await?);
+    }
     let visibility = config.worker.visibility_timeout_secs.duration();
     let options = SqliteOptions {
         readers: config.store.readers,
@@ -112,7 +125,7 @@ pub async fn open_store(config: &Config, hub: Arc<EventHub>) -> Result<(Arc<dyn 
     };
     let path = config.data.database();
     let opened = tokio::task::spawn_blocking(move || SqliteStore::open(path, options, hub)).await??;
-    Ok((opened.0, opened.1))
+    Ok((opened.0, opened.1, Arc::default()))
 }
 
 /// The actor tree and the reload, as the API asks for them.

@@ -32,7 +32,7 @@ fn open(file: &Path) -> Result<Opened, OpenError> {
 /// A fixture over `file`.
 fn fixture_over(file: &Path, keep: Box<dyn std::any::Any + Send + Sync>) -> Fixture {
     let (store, queue, events) = open(file).unwrap();
-    Fixture { store, queue, events, visibility: VISIBILITY, keep }
+    Fixture { store, queue, events, visibility: VISIBILITY, one_unit: true, crowd: 10_000, keep }
 }
 
 async fn fixture() -> Fixture {

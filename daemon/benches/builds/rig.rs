@@ -117,7 +117,8 @@ impl Rig {
         let workflow = Arc::clone(workflows.get("noop").unwrap());
         let store: Arc<dyn Store> = Arc::clone(&sqlite) as _;
         let queue: Arc<dyn Queue> = queue;
-        let shared = Shared { store, queue, executor: Arc::new(host), draining: CancellationToken::new() };
+        let (artifacts, draining) = (Arc::default(), CancellationToken::new());
+        let shared = Shared { store, queue, artifacts, executor: Arc::new(host), draining };
         let env = Arc::new(Environment::new(shared, &config, &workflows));
         Self { folder, sqlite, env, workflow, watch }
     }

@@ -161,7 +161,13 @@ impl Actor for BuildActor {
         let claiming = Arc::clone(&env);
         tokio::spawn(async move {
             let workflows = claiming.workflows.load_full();
-            let claimed = claiming.store.claim_build(claim, Arc::clone(&workflows)).await;
+            let mut claimed = claiming.store.claim_build(claim, Arc::clone(&workflows)).await;
+            // No stage begins before the files of those before it are here.
+            if let Ok(Claim::Claimed(build)) = &claimed
+                && let Err(error) = claiming.restore_files(&build.lease.project_id).await
+            {
+                claimed = Err(error);
+            }
             let _ = myself.cast(BuildMessage::Claimed(claimed, workflows));
         });
         Ok(BuildState {
@@ -433,8 +439,13 @@ impl BuildState {
             if !pause.is_zero() {
                 tokio::time::sleep(pause).await;
             }
-            let result = env.store.advance_build(&lease, step).await;
-            let _ = myself.cast(BuildMessage::Stepped(result));
+            let result = async {
+                if !step.ended.is_empty() {
+                    env.save_files(&lease).await?;
+                }
+                env.store.advance_build(&lease, step).await
+            };
+            let _ = myself.cast(BuildMessage::Stepped(result.await));
         });
     }
 

@@ -140,6 +140,10 @@ async fn run(
         }
     };
     holding.leased(lease.clone());
+    if let Err(error) = env.restore_files(&lease.project_id).await {
+        tracing::warn!(agent_id = %agent.agent_id, %error, "the files of an agent are not here");
+        return give_back(&env, &lease, &agent, ticket).await;
+    }
     let result = tokio::select! {
         result = deploy_with_retries(&env, &agent) => result,
         () = asked_to_end(&mut ended) => return give_back(&env, &lease, &agent, ticket).await,

@@ -7,10 +7,15 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{executor::Executor, lease::LeaseBook};
 use crate::{
-    config::{Config, WorkerConfig},
-    domain::{ids::WorkerId, workflow::Workflows},
+    artifacts::Artifacts,
+    config::{Config, Role, WorkerConfig},
+    domain::{
+        ids::{ProjectId, WorkerId},
+        task::Lease,
+        workflow::Workflows,
+    },
     queue::Queue,
-    store::Store,
+    store::{Store, StoreError},
 };
 
 /// Shared by all actors; cheap to clone behind its `Arc`.
@@ -21,12 +26,16 @@ pub struct Environment {
     pub store: Arc<dyn Store>,
     /// Tasks.
     pub queue: Arc<dyn Queue>,
+    /// Files of projects, where daemons share them.
+    pub artifacts: Arc<Artifacts>,
     /// Plugin jobs.
     pub executor: Arc<dyn Executor>,
     /// Known workflows; replaced by a reload.
     pub workflows: Arc<ArcSwap<Workflows>>,
     /// The settings in force; replaced by a reload (price list, deploy targets).
     pub config: Arc<ArcSwap<Config>>,
+    /// Whether it builds and deploys.
+    pub works: bool,
     /// Limits and times of the work, as at start.
     pub worker: WorkerConfig,
     /// Parent of the project folders.
@@ -47,6 +56,8 @@ pub struct Shared {
     pub store: Arc<dyn Store>,
     /// Tasks.
     pub queue: Arc<dyn Queue>,
+    /// Files of projects, where daemons share them.
+    pub artifacts: Arc<Artifacts>,
     /// Plugin jobs.
     pub executor: Arc<dyn Executor>,
     /// Set when the daemon begins to stop.
@@ -62,9 +73,11 @@ impl Environment {
             worker_id: WorkerId::for_process(host.trim()),
             store: shared.store,
             queue: shared.queue,
+            artifacts: shared.artifacts,
             executor: shared.executor,
             workflows: Arc::new(ArcSwap::from_pointee(workflows.clone())),
             config: Arc::new(ArcSwap::from_pointee(config.clone())),
+            works: config.roles.contains(&Role::Worker),
             worker: config.worker.clone(),
             projects_dir: config.data.projects(),
             agents_dir: config.data.agents(),
@@ -72,6 +85,22 @@ impl Environment {
             draining: shared.draining,
             tasks: TaskTracker::new(),
         }
+    }
+
+    /// Makes the project's folder what its last owner left, where daemons share files.
+    ///
+    /// # Errors
+    /// The files cannot be had now.
+    pub async fn restore_files(&self, id: &ProjectId) -> Result<(), StoreError> {
+        self.artifacts.restore(id, self.projects_dir.join(id.as_str())).await
+    }
+
+    /// Saves the project's folder for the next owner, where daemons share files.
+    ///
+    /// # Errors
+    /// The files cannot be saved now: then what made them must not be committed.
+    pub async fn save_files(&self, lease: &Lease) -> Result<(), StoreError> {
+        self.artifacts.save(lease, self.projects_dir.join(lease.project_id.as_str())).await
     }
 
     /// Puts what a reload may change into force. Builds that run keep their workflow.

@@ -129,6 +129,10 @@ impl EventHub {
 }
 
 impl EventSink for EventHub {
+    fn listening(&self) -> bool {
+        self.listening.load(Ordering::Acquire) > 0 || self.all_awake.load(Ordering::Acquire) > 0
+    }
+
     fn committed(&self, events: &[ProjectEvent]) {
         let mut all = (self.all_awake.load(Ordering::Acquire) > 0).then(|| self.lock_all());
         if let Some(awake) = &mut all

@@ -15,7 +15,7 @@ use crate::{
         time::Timestamp,
     },
     queue::{BuildMessage, DeployMessage, QueueName},
-    store::StoreError,
+    store::{GivenUp, StoreError},
 };
 
 /// Most things of a kind that one round puts right.
@@ -105,7 +105,13 @@ async fn round(env: &Environment, clean: bool) -> Result<(), StoreError> {
                     attempt: 0,
                 };
                 match env.store.fail_task(&task, reason).await {
-                    Ok(()) => {}
+                    Ok(GivenUp::Ended) => {}
+                    Ok(GivenUp::Spared) => {
+                        tracing::warn!(%queue, task_id = %task, "a dead letter's task goes on; the letter is removed");
+                        env.queue.discard_dead_letter(&letter).await?;
+                        figures::reconciled("dead_letter");
+                        continue;
+                    }
                     // Away: the letter waits. Any other refusal is there the next time too, and a letter of
                     // which nobody can be told must not keep the round from all that comes after it.
                     Err(error) if error.retryable() => return Err(error),

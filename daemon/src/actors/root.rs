@@ -72,6 +72,11 @@ impl Child {
         }
     }
 
+    /// Whether it takes work, which only workers do.
+    const fn receives(self) -> bool {
+        matches!(self, Self::BuildPoller | Self::DeployPoller)
+    }
+
     const fn index(self) -> usize {
         self as usize
     }
@@ -108,7 +113,8 @@ impl Actor for Root {
         let deploys = Arc::new(Semaphore::new(env.worker.deploys));
         let slots = Default::default();
         let mut state = RootState { env, slots, dispatcher: None, builds, deploys, draining: false };
-        for child in Child::ALL {
+        let works = state.env.works;
+        for child in Child::ALL.into_iter().filter(|child| works || !child.receives()) {
             state.spawn(&myself, child).await?;
         }
         Ok(state)

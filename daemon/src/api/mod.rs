@@ -81,6 +81,13 @@ pub fn router() -> Router {
         .fold(root, |root, prefix| root.push(Router::with_path(prefix).push(resources()).push(health())))
 }
 
+/// The paths of a daemon that serves no interface.
+fn apart() -> Router {
+    Router::new()
+        .push(at("health", || health::check_all).push(at("live", || health::live)).push(at("ready", || health::ready)))
+        .push(at("metrics", || health::metrics_page))
+}
+
 /// The paths that the document describes: the aliases are left out.
 fn documented() -> Router {
     let health =
@@ -200,5 +207,8 @@ fn at<H: Handler>(path: &str, handler: impl Fn() -> H) -> Router {
 /// The paths with all that is around them: request ids, errors, metrics.
 #[must_use]
 pub fn service(state: Arc<AppState>) -> Service {
-    Service::new(router()).hoop(edge::Edge { state }).catcher(Catcher::new(edge::catcher))
+    // A daemon that only works shows its health and figures, and serves nothing else.
+    let serves = state.config.load().roles.contains(&crate::config::Role::Api);
+    let tree = if serves { router() } else { apart() };
+    Service::new(tree).hoop(edge::Edge { state }).catcher(Catcher::new(edge::catcher))
 }

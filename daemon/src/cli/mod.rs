@@ -1,9 +1,14 @@
-//! The command line: `nexusd [serve]`, `check-config`, `dump-config`, `plugins list | check`, `version`.
+//! The command line: `nexusd [serve]`, `check-config`, `dump-config`, `plugins list | check`, `resources …`,
+//! `dlq list | redrive`, `version`.
 //!
 //! `main.rs` parses and calls [`run`]. Exit codes: 0 fine, 1 refused or failed, 2 wrong usage.
 
 mod check_config;
+#[cfg(feature = "aws")]
+mod dlq;
 mod plugins;
+#[cfg(feature = "aws")]
+mod resources;
 mod screen;
 mod serve;
 
@@ -57,6 +62,14 @@ enum Command {
     /// Plugins
     #[command(subcommand)]
     Plugins(PluginsCommand),
+    /// Tables and queues of the cloud backend
+    #[cfg(feature = "aws")]
+    #[command(subcommand)]
+    Resources(resources::ResourcesCommand),
+    /// Dead letters of the cloud backend
+    #[cfg(feature = "aws")]
+    #[command(subcommand)]
+    Dlq(dlq::DlqCommand),
     /// Print the version
     Version,
 }
@@ -94,6 +107,10 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::DumpConfig) => check_config::dump(&inputs(None)),
         Some(Command::Plugins(PluginsCommand::List { json })) => plugins::list(&inputs(None), json),
         Some(Command::Plugins(PluginsCommand::Check { file, json })) => plugins::check(&file, json),
+        #[cfg(feature = "aws")]
+        Some(Command::Resources(command)) => resources::run(&inputs(None), command),
+        #[cfg(feature = "aws")]
+        Some(Command::Dlq(command)) => dlq::run(&inputs(None), command),
         Some(Command::Version) => {
             print(&format!("nexusd {}", env!("CARGO_PKG_VERSION")));
             ExitCode::SUCCESS

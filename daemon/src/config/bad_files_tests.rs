@@ -72,7 +72,7 @@ fn bad_settings() {
         ("listen by host name", b"[server]\nlisten = \"localhost:8000\"", &[]),
         ("listen without address", b"[server]\nlisten = \":8000\"", &[]),
         ("listen on everything", b"[server]\nlisten = \"0.0.0.0:8000\"", &[]),
-        ("backend of a later version", b"[backend]\nkind = \"aws\"", &[]),
+        ("unknown backend", b"roles = [\"cook\"]\n[backend]\nkind = \"azure\"\nendpoint_url = \"host\"\nprefix = \"a b\"\nartifacts = \"/x\"", &[]),
         ("wrong word", b"[log]\nformat = \"jsn\"", &[]),
         ("mistyped level", b"[log]\nfilter = \"warn,nexus_daemon=inof\"", &[]),
         ("format of the future", b"version = 2", &[]),

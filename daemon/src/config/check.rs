@@ -124,7 +124,9 @@ impl Checker<'_> {
         let listed: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
         let message = format!("`{}` must be {}, but this is `{}`", dotted(path), listed.join(" or "), shorten(word));
         let help = match (dotted(path).as_str(), word) {
-            ("backend.kind", "aws") => Some("the AWS backend is not in this version of nexusd".to_owned()),
+            ("backend.kind", "aws") => {
+                Some("this nexusd was built without the AWS backend (cargo feature `aws`)".to_owned())
+            }
             _ => closest(word, words.iter().copied()).map(|close| format!("did you mean `{close}`?")),
         };
         self.report(&node.origin, message, help);

@@ -52,7 +52,15 @@ impl Environment {
             }
         }
         // The short names first: who writes the long one means exactly that key.
-        let short = [("NEXUSD_DATA_DIR", "data.dir"), ("NEXUSD_LISTEN", "server.listen"), ("RUST_LOG", "log.filter")];
+        let short = [
+            ("NEXUSD_DATA_DIR", "data.dir"),
+            ("NEXUSD_LISTEN", "server.listen"),
+            ("RUST_LOG", "log.filter"),
+            // Of the original's services.
+            ("AWS_REGION", "backend.region"),
+            ("DYNAMODB_ENDPOINT_URL", "backend.dynamodb_endpoint_url"),
+            ("SQS_ENDPOINT_URL", "backend.sqs_endpoint_url"),
+        ];
         for (name, path) in short {
             let path: Vec<String> = path.split('.').map(str::to_owned).collect();
             self.set(tree, name, &path, &Shape::Text(|_| Ok(())), &mut problems);

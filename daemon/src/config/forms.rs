@@ -112,3 +112,34 @@ pub(super) fn filter(text: &str) -> Result<(), Wrong> {
         Err(error) => wrong(must_be, Some(error.to_string())),
     }
 }
+
+/// An address of a service, or nothing.
+pub(super) fn url(text: &str) -> Result<(), Wrong> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    if text.is_empty() || rest.is_some_and(|host| !host.is_empty()) {
+        return Ok(());
+    }
+    wrong("an address that begins with http:// or https://", None)
+}
+
+/// What names of tables and queues begin with.
+pub(super) fn prefix(text: &str) -> Result<(), Wrong> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if text.len() <= 40 && text.chars().all(allowed) {
+        return Ok(());
+    }
+    wrong("at most 40 letters, digits, `-` and `_`", None)
+}
+
+/// A bucket, with or without a folder in it, or nothing.
+pub(super) fn bucket(text: &str) -> Result<(), Wrong> {
+    if text.is_empty() || text.strip_prefix("s3://").is_some_and(|name| !name.is_empty() && !name.starts_with('/')) {
+        return Ok(());
+    }
+    wrong("a bucket like `s3://name` or `s3://name/folder`", None)
+}
+
+/// What a daemon does.
+pub(super) fn role(text: &str) -> Result<(), Wrong> {
+    if matches!(text, "api" | "worker") { Ok(()) } else { wrong("`api` or `worker`", None) }
+}

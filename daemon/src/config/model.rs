@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::sections::{
-    BackendConfig, DeployConfig, LogConfig, PluginsConfig, Price, QueuesConfig, StoreConfig, ToolsConfig, WorkerConfig,
-    WorkflowsConfig,
+    BackendConfig, DeployConfig, LogConfig, PluginsConfig, Price, QueuesConfig, Role, StoreConfig, ToolsConfig,
+    WorkerConfig, WorkflowsConfig,
 };
 use super::units::{Bytes, Seconds};
 
@@ -24,6 +24,8 @@ pub const FORMAT_VERSION: u64 = 1;
 pub struct Config {
     /// Version of the file format. Default 1, the only one so far.
     pub version: u64,
+    /// What this daemon does. Default `["api", "worker"]`; fewer make sense only where others share the backend.
+    pub roles: Vec<Role>,
     /// The HTTP server.
     pub server: ServerConfig,
     /// Where files live.
@@ -54,6 +56,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             version: FORMAT_VERSION,
+            roles: vec![Role::Api, Role::Worker],
             server: ServerConfig::default(),
             data: DataConfig::default(),
             backend: BackendConfig::default(),

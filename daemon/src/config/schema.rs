@@ -2,7 +2,7 @@
 //!
 //! A test compares the two by serialising the model's defaults, so neither can grow a key alone.
 
-use super::forms::{address, filter, handler, host, model_id, name, origin, program};
+use super::forms::{address, bucket, filter, handler, host, model_id, name, origin, prefix, program, role, url};
 
 /// What a value must look like.
 #[derive(Debug, Clone, Copy)]
@@ -80,9 +80,16 @@ const fn count(min: i64, max: i64) -> Shape {
 
 const QUEUE: Shape = Shape::Table(&[key("retention_days", Shape::Integer(1, 14, "days"))]);
 
+/// The backends that this daemon was built with.
+#[cfg(feature = "aws")]
+const BACKENDS: &[&str] = &["embedded", "aws"];
+#[cfg(not(feature = "aws"))]
+const BACKENDS: &[&str] = &["embedded"];
+
 /// The shape of `nexusd.toml`.
 pub(super) static CONFIG: Shape = Shape::Table(&[
     key("version", Shape::Integer(1, 1, "")),
+    key("roles", Shape::Texts(role)),
     key(
         "server",
         Shape::Table(&[
@@ -98,7 +105,18 @@ pub(super) static CONFIG: Shape = Shape::Table(&[
         ]),
     ),
     key("data", Shape::Table(&[key("dir", Shape::Path)])),
-    key("backend", Shape::Table(&[key("kind", Shape::Choice(&["embedded"]))])),
+    key(
+        "backend",
+        Shape::Table(&[
+            key("kind", Shape::Choice(BACKENDS)),
+            key("region", Shape::Text(any)),
+            key("endpoint_url", Shape::Text(url)),
+            key("dynamodb_endpoint_url", Shape::Text(url)),
+            key("sqs_endpoint_url", Shape::Text(url)),
+            key("prefix", Shape::Text(prefix)),
+            key("artifacts", Shape::Text(bucket)),
+        ]),
+    ),
     key(
         "store",
         Shape::Table(&[

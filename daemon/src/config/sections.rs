@@ -13,6 +13,19 @@ use super::units::{Bytes, Days, Seconds};
 pub struct BackendConfig {
     /// Default `embedded`.
     pub kind: BackendKind,
+    /// AWS region. Default empty: as the environment and the profile have it.
+    pub region: String,
+    /// Address of all AWS services, for emulators and private endpoints. Default empty: AWS's own.
+    pub endpoint_url: String,
+    /// Address of DynamoDB alone; comes before `endpoint_url`. Default empty.
+    pub dynamodb_endpoint_url: String,
+    /// Address of SQS alone; comes before `endpoint_url`. Default empty.
+    pub sqs_endpoint_url: String,
+    /// Before the name of every table and queue. Default empty.
+    pub prefix: String,
+    /// Where goes what is too large for a table: `s3://bucket` or `s3://bucket/folder`. Default empty: the data folder,
+    /// which is enough for one daemon.
+    pub artifacts: String,
 }
 
 /// The stores and queues there are.
@@ -22,6 +35,8 @@ pub enum BackendKind {
     /// One SQLite file for metadata and queues.
     #[default]
     Embedded,
+    /// DynamoDB and SQS, shared by any number of daemons.
+    Aws,
 }
 
 impl BackendKind {
@@ -30,8 +45,19 @@ impl BackendKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Embedded => "embedded",
+            Self::Aws => "aws",
         }
     }
+}
+
+/// What a daemon does; a fleet can share it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Serves the REST and event interface. (Health and metrics are served by every daemon.)
+    Api,
+    /// Builds and deploys.
+    Worker,
 }
 
 /// `[store]`: the embedded store.

@@ -28,6 +28,10 @@ pub(super) fn validate(config: &Config, tree: &Node, source: &Source) -> Vec<Pro
         problems.push(Problem::new(place("server.listen"), message).help(help));
     }
 
+    if config.roles.is_empty() {
+        let message = "`roles` is empty: a daemon must do something";
+        problems.push(Problem::new(place("roles"), message).help("write `roles = [\"api\", \"worker\"]`"));
+    }
     let worker = &config.worker;
     for (key, limit) in [("lease_secs", worker.lease_secs), ("visibility_timeout_secs", worker.visibility_timeout_secs)]
     {

@@ -2,6 +2,8 @@
 
 mod message;
 pub mod sqlite;
+#[cfg(feature = "aws")]
+pub mod sqs;
 
 use std::time::Duration;
 
@@ -121,6 +123,11 @@ pub trait Queue: Send + Sync + 'static {
     /// See [`Queue::unsettled_dead_letters`].
     async fn settle_dead_letter(&self, id: &str) -> Result<(), StoreError>;
 
+    /// Removes a dead letter whose task goes on.
+    async fn discard_dead_letter(&self, letter: &DeadLetter) -> Result<(), StoreError> {
+        self.settle_dead_letter(&letter.id).await
+    }
+
     /// Depth and age, from the backend.
     async fn depth(&self, queue: QueueName) -> Result<QueueDepth, StoreError>;
 }
@@ -130,6 +137,8 @@ pub trait Queue: Send + Sync + 'static {
 pub struct DeadLetter {
     /// For [`Queue::settle_dead_letter`].
     pub id: String,
+    /// The backend's handle of it, for [`Queue::discard_dead_letter`].
+    pub handle: String,
     /// The dead-letter queue it is in.
     pub queue: QueueName,
     /// The body as sent.

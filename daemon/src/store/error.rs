@@ -73,3 +73,24 @@ impl StoreError {
         matches!(self.kind, StoreErrorKind::Unavailable)
     }
 }
+
+/// The lease is no longer held.
+pub(crate) fn fenced() -> StoreError {
+    StoreError::new(StoreErrorKind::Fenced, "the lease of this build is no longer held")
+}
+
+/// The thing is not there.
+pub(crate) fn not_found(what: &str) -> StoreError {
+    StoreError::new(StoreErrorKind::NotFound, format!("this {what} does not exist"))
+}
+
+/// The state does not allow it.
+pub(crate) fn illegal(error: &crate::domain::transition::IllegalTransition) -> StoreError {
+    let details = serde_json::json!({ "status": error.state });
+    StoreError::new(StoreErrorKind::Illegal, error.to_string()).with_details(details)
+}
+
+/// The request itself is wrong.
+pub(crate) fn invalid(text: impl Into<String>) -> StoreError {
+    StoreError::new(StoreErrorKind::Invalid, text)
+}

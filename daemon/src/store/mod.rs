@@ -3,7 +3,10 @@
 //! A backend answers a write only when it is durable. One contract suite (`tests/store_contract/`)
 //! runs over every backend.
 
-mod error;
+pub(crate) mod alike;
+#[cfg(feature = "aws")]
+pub mod dynamodb;
+pub(crate) mod error;
 mod figures;
 mod model;
 pub mod sqlite;
@@ -41,6 +44,11 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub trait EventSink: Send + Sync + 'static {
     /// Events of one or more projects, each project's in order.
     fn committed(&self, events: &[ProjectEvent]);
+
+    /// Whether anybody listens just now, so that a backend may leave out looking for what other daemons did.
+    fn listening(&self) -> bool {
+        true
+    }
 }
 
 /// The daemon's memory.
@@ -96,8 +104,9 @@ pub trait Store: Send + Sync + 'static {
     /// too, its message visible at once. Stages that were running go back to pending.
     async fn release_lease(&self, lease: &Lease, receipt: Option<&Receipt>) -> Result<()>;
 
-    /// Marks a task and its project failed although nobody holds its lease (dead letter, expired).
-    async fn fail_task(&self, task: &TaskId, reason: crate::domain::failure::ErrorInfo) -> Result<()>;
+    /// Marks a task and its project failed although nobody holds its lease (dead letter, expired). A backend whose queue
+    /// counts receives by itself spares a task that is worked on, or that made progress: then it is queued again.
+    async fn fail_task(&self, task: &TaskId, reason: crate::domain::failure::ErrorInfo) -> Result<GivenUp>;
 
     /// Tasks written but never queued, and leases that ended without a word, oldest first.
     async fn stranded_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>>;

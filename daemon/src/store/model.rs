@@ -278,6 +278,15 @@ pub struct StrandedTask {
     pub status: TaskStatus,
 }
 
+/// What became of a task that was to be given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GivenUp {
+    /// It has failed, or had ended before.
+    Ended,
+    /// It goes on: its dead letter is of no use.
+    Spared,
+}
+
 /// Which tasks.
 #[derive(Clone, Debug, Default)]
 pub struct TaskFilter {

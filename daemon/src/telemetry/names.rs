@@ -63,6 +63,9 @@ metrics! {
     QUEUE_RECEIVES = "nexus_queue_receives_total", Kind::Counter, Count, "Messages received by queue, each delivery counted";
     QUEUE_DEAD = "nexus_queue_dead_letters", Kind::Gauge, Count, "Messages in the dead-letter queue by queue";
 
+    CLOUD_REQUESTS = "nexus_cloud_requests_total", Kind::Counter, Count, "Requests to cloud services by service, operation and outcome (ok, error), tries of one request counted once";
+    POISON = "nexus_poison_messages_total", Kind::Counter, Count, "Messages that were moved to the dead letters by hand, by queue";
+
     BUILDS = "nexus_builds_total", Kind::Counter, Count, "Builds that ended by outcome (completed, failed, paused, cancelled, handed_back)";
     BUILDS_RUNNING = "nexus_builds_running", Kind::Gauge, Count, "Builds running in this daemon";
     STAGE_DURATION = "nexus_stage_duration_seconds", Kind::Histogram(WORK), Seconds, "Time of one attempt of a stage by stage and outcome";

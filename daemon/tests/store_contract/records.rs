@@ -58,6 +58,9 @@ pub async fn deleting_a_project_takes_all_of_it(f: &Fixture) {
     assert!(f.store.task(&lease.task_id).await.unwrap().is_none());
     assert!(f.store.events_after(id, 0, 10).await.unwrap().is_empty());
     assert_eq!(f.store.list_tasks(&TaskFilter::default(), &page(1, 10)).await.unwrap().total, 0);
+    if !f.one_unit {
+        f.queue.delete(&delivery.receipt).await.unwrap();
+    }
     let depth = f.queue.depth(QueueName::Build).await.unwrap();
     assert_eq!((depth.visible, depth.in_flight), (0, 0));
     let told = f.events.of(id);

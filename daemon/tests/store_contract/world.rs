@@ -55,6 +55,10 @@ pub struct Fixture {
     pub events: Arc<Recorder>,
     /// How long the backend hides a received message.
     pub visibility: Duration,
+    /// Whether store and queue are one: messages come and go with the commits.
+    pub one_unit: bool,
+    /// How many make a crowd.
+    pub crowd: usize,
     pub keep: Box<dyn Any + Send + Sync>,
 }
 
@@ -235,10 +239,14 @@ impl Fixture {
 
     /// Receives and claims.
     pub async fn take(&self, by: &str) -> (Delivery, ClaimedBuild) {
-        let delivery = self.receive_one(QueueName::Build).await.expect("a message");
-        match self.claim(&delivery, by).await {
-            Claim::Claimed(build) => (delivery, *build),
-            other => panic!("not claimed: {other:?}"),
+        loop {
+            let delivery = self.receive_one(QueueName::Build).await.expect("a message");
+            match self.claim(&delivery, by).await {
+                Claim::Claimed(build) => return (delivery, *build),
+                // Of a task that was withdrawn: the commit did not take it along.
+                Claim::Obsolete(_) if !self.one_unit => self.queue.delete(&delivery.receipt).await.unwrap(),
+                other => panic!("not claimed: {other:?}"),
+            }
         }
     }
 
@@ -268,7 +276,28 @@ impl Fixture {
             receipt: Some(delivery.receipt.clone()),
             ..BuildStep::default()
         };
-        self.store.advance_build(lease, step).await.unwrap()
+        let progress = self.store.advance_build(lease, step).await.unwrap();
+        self.settle(delivery, progress.message_deleted).await;
+        progress
+    }
+
+    /// Deletes a message that did not go with the commit.
+    pub async fn settle(&self, delivery: &Delivery, deleted: bool) {
+        assert_eq!(deleted, self.one_unit, "a message goes with the commit where it can");
+        if !deleted {
+            self.queue.delete(&delivery.receipt).await.unwrap();
+        }
+    }
+
+    /// Whether nothing is left to do: no message, or only one that is of no use.
+    pub async fn nothing_to_do(&self, queue: QueueName) -> bool {
+        let Some(delivery) = self.receive_one(queue).await else { return true };
+        if self.one_unit {
+            return false;
+        }
+        let obsolete = matches!(self.claim(&delivery, "w9").await, Claim::Obsolete(_));
+        self.queue.delete(&delivery.receipt).await.unwrap();
+        obsolete
     }
 
     /// Builds a project to its end: it and its agent.
@@ -289,7 +318,8 @@ impl Fixture {
             receipt: Some(delivery.receipt.clone()),
             ..BuildStep::default()
         };
-        self.store.advance_build(&build.lease, step).await.unwrap();
+        let progress = self.store.advance_build(&build.lease, step).await.unwrap();
+        self.settle(&delivery, progress.message_deleted).await;
         build.lease.project_id
     }
 

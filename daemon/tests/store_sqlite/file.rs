@@ -146,7 +146,15 @@ async fn a_nine_stage_build_costs_eleven_commits() {
     let dir = tempfile::tempdir().unwrap();
     let (store, queue, events) = open(&dir.path().join("nexus.db")).unwrap();
     let commits = store.commits();
-    let f = Fixture { store: store.clone(), queue, events, visibility: super::VISIBILITY, keep: Box::new(()) };
+    let f = Fixture {
+        store: store.clone(),
+        queue,
+        events,
+        visibility: super::VISIBILITY,
+        one_unit: true,
+        crowd: 100,
+        keep: Box::new(()),
+    };
     let waiting = f.queue.clone();
     let receive = tokio::spawn(async move { waiting.receive(QueueName::Build, 1, Duration::from_secs(5)).await });
     f.create().await;

@@ -3,6 +3,10 @@
 #![allow(dead_code, unreachable_pub)] // every test binary uses a part of it
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
+#[cfg(feature = "aws")]
+pub mod emulator;
+#[cfg(feature = "aws")]
+pub mod faulty;
 pub mod sse;
 pub mod tree;
 pub mod venv;
@@ -24,6 +28,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Home {
     folder: tempfile::TempDir,
     config: PathBuf,
+    environment: Vec<(String, String)>,
 }
 
 impl Home {
@@ -32,7 +37,7 @@ impl Home {
         let folder = tempfile::tempdir().expect("a folder for the test");
         let config = folder.path().join("nexusd.toml");
         std::fs::write(&config, settings).expect("the settings are written");
-        Self { folder, config }
+        Self { folder, config, environment: Vec::new() }
     }
 
     /// A daemon whose workflow `noop` has nine stages that take `delay_ms` and do nothing.
@@ -50,6 +55,16 @@ impl Home {
             "{settings}\n[workflows]\ndirs = [{workflows:?}]\n\n[plugins]\ndirs = [{bundled:?}, {plugins:?}]\nmax_jobs = 512\n"
         ));
         home
+    }
+
+    /// Sets a variable for its daemons.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// The file of settings.
+    pub fn config(&self) -> &Path {
+        &self.config
     }
 
     /// Replaces the settings.
@@ -81,6 +96,7 @@ impl Home {
             .arg(&self.config)
             .arg("--data-dir")
             .arg(self.data())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env("RUST_LOG", std::env::var("NEXUSD_TEST_LOG").unwrap_or_else(|_| "info".into()))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -195,6 +195,7 @@ impl Tree {
         let stages = Arc::new(Stages { play: Box::new(play), begun, running, deployments, deployed });
         let queue: Arc<dyn Queue> = queue;
         let shared = Shared {
+            artifacts: std::sync::Arc::default(),
             store,
             queue: Arc::clone(&queue),
             executor: Arc::new(Player(Arc::clone(&stages))),

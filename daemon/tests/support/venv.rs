@@ -3,16 +3,21 @@
 use std::{fs, path::PathBuf, process::Command};
 
 /// The folder of programs of the environment for `tests/fuzz/requirements.txt`.
+pub fn bin() -> PathBuf {
+    bin_for("fuzz", "test-venv")
+}
+
+/// The folder of programs of the environment for `tests/<folder>/requirements.txt`, kept as `target/<name>`.
 ///
 /// # Panics
 /// When Python has no `venv`, or the packages cannot be had: says what is missing.
-pub fn bin() -> PathBuf {
-    let requirements = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/requirements.txt");
+pub fn bin_for(folder: &str, name: &str) -> PathBuf {
+    let requirements = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder).join("requirements.txt");
     let wanted = fs::read_to_string(&requirements).expect("the list of packages");
     // Tests may run side by side, in processes of their own.
     let target = super::plugin_dir().parent().expect("the target folder").to_owned();
-    let (home, mark) = (target.join("test-venv"), target.join("test-venv/installed.txt"));
-    let lock = fs::File::create(target.join("test-venv.lock")).expect("a lock file");
+    let (home, mark) = (target.join(name), target.join(name).join("installed.txt"));
+    let lock = fs::File::create(target.join(format!("{name}.lock"))).expect("a lock file");
     lock.lock().expect("the lock");
     if fs::read_to_string(&mark).is_ok_and(|installed| installed == wanted) {
         return home.join("bin");
@@ -31,7 +36,7 @@ pub fn bin() -> PathBuf {
         Command::new(home.join("bin/pip"))
             .args(["install", "--quiet", "--disable-pip-version-check", "-r"])
             .arg(&requirements),
-        "the packages of tests/fuzz/requirements.txt are needed: is the package index reachable?",
+        &format!("the packages of tests/{folder}/requirements.txt are needed: is the package index reachable?"),
     );
     fs::write(mark, wanted).expect("the mark");
     home.join("bin")

@@ -129,6 +129,7 @@ pub(crate) fn unsettled(conn: &Connection, queue: QueueName, max: usize) -> Resu
     let queue = queue.dead_letters().unwrap_or(queue);
     let found = find.query_map(params![queue.as_str(), i64::try_from(max).unwrap_or(i64::MAX)], |row| {
         Ok(DeadLetter {
+            handle: String::new(),
             id: row.get::<_, i64>(0)?.to_string(),
             queue,
             body: row.get::<_, Option<String>>(1)?.unwrap_or_default(),

@@ -1,7 +1,7 @@
 //! Rows of agents: registered by the build that made them, changed by deployments and people.
 
 use rusqlite::{Connection, OptionalExtension, params};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
     error::{illegal, not_found},
@@ -12,15 +12,16 @@ use super::{
 use crate::{
     domain::{
         agent::{Agent, AgentStatus, Invocation, InvocationStatus, NewAgent},
-        event::{EventType, NewEvent},
+        event::NewEvent,
         ids::{AgentId, ProjectId, TaskId},
         project::Priority,
         task::TaskType,
-        time::Timestamp,
-        transition::{self, AgentEvent},
+        transition,
     },
-    queue::DeployMessage,
-    store::{AgentChange, Once, Result},
+    store::{
+        AgentChange, Once, Result,
+        alike::{agent_event as event, deploy_payload, towards},
+    },
 };
 
 /// Writes the record of the agent that a build made. A build that runs again finds its own record:
@@ -86,13 +87,7 @@ fn queue(
     priority: Priority,
 ) -> Result<TaskId> {
     let task_id = TaskId::generate();
-    let payload = DeployMessage {
-        task_id: Some(task_id.clone()),
-        project_id: project.clone(),
-        agent_id: agent.clone(),
-        deployment_config: config.cloned().unwrap_or(Value::Null),
-    }
-    .to_body();
+    let payload = deploy_payload(project, agent, config, &task_id);
     let new = NewTask {
         task_id: &task_id,
         task_type: TaskType::DeployAgent,
@@ -104,15 +99,6 @@ fn queue(
     };
     tasks::insert(tx, &new)?;
     Ok(task_id)
-}
-
-/// The `agent` event of a change.
-pub(crate) fn event(at: Timestamp, id: &AgentId, name: &str, status: AgentStatus) -> NewEvent {
-    let mut fields = Map::new();
-    fields.insert("agent_id".into(), id.as_str().into());
-    fields.insert("agent_name".into(), name.into());
-    fields.insert("status".into(), status.as_str().into());
-    NewEvent { kind: EventType::Agent, at, fields }
 }
 
 /// `Store::agent`.
@@ -132,16 +118,6 @@ pub(crate) fn tell(tx: &mut Tx<'_>, agent: &Agent, error: Option<&str>) -> Resul
         event.fields.insert("error".into(), error.into());
     }
     tx.emit(project, vec![event])
-}
-
-/// The event of the agent machine that leads to a status.
-const fn towards(status: AgentStatus) -> AgentEvent {
-    match status {
-        AgentStatus::Building | AgentStatus::Deploying => AgentEvent::Deploy,
-        AgentStatus::Running => AgentEvent::Run,
-        AgentStatus::Offline => AgentEvent::TakeOffline,
-        AgentStatus::Error => AgentEvent::Fail,
-    }
 }
 
 /// `Store::set_agent_status`.

@@ -42,23 +42,4 @@ pub(crate) fn panicked() -> StoreError {
     StoreError::new(Kind::Unavailable, "the store could not carry this out: see the log")
 }
 
-/// The lease is no longer held.
-pub(crate) fn fenced() -> StoreError {
-    StoreError::new(Kind::Fenced, "the lease of this build is no longer held")
-}
-
-/// The thing is not there.
-pub(crate) fn not_found(what: &str) -> StoreError {
-    StoreError::new(Kind::NotFound, format!("this {what} does not exist"))
-}
-
-/// The state does not allow it.
-pub(crate) fn illegal(error: &crate::domain::transition::IllegalTransition) -> StoreError {
-    let details = serde_json::json!({ "status": error.state });
-    StoreError::new(Kind::Illegal, error.to_string()).with_details(details)
-}
-
-/// The request itself is wrong.
-pub(crate) fn invalid(text: impl Into<String>) -> StoreError {
-    StoreError::new(Kind::Invalid, text)
-}
+pub(crate) use crate::store::error::{fenced, illegal, invalid, not_found};

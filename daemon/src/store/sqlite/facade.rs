@@ -27,9 +27,9 @@ use crate::{
     queue::Receipt,
     store::{
         Activity, AgentChange, AgentFilter, BuildProgress, BuildStep, Claim, ClaimBuild, DayFigures, DeletedAgent,
-        DeletedProject, DeployClaim, DeployEnd, LeaseState, MessageRange, NewMessage, NewProject, Once, OnceRecord,
-        Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result, StageRetry, Store, StoreCounts,
-        StrandedTask, TaskFilter, ToolFilter, TopAgent,
+        DeletedProject, DeployClaim, DeployEnd, GivenUp, LeaseState, MessageRange, NewMessage, NewProject, Once,
+        OnceRecord, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result, StageRetry, Store,
+        StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent,
     },
 };
 
@@ -105,9 +105,9 @@ impl Store for SqliteStore {
         write!(self, move |tx| lease::release(tx, &lease, receipt.as_ref()))
     }
 
-    async fn fail_task(&self, task: &TaskId, reason: ErrorInfo) -> Result<()> {
+    async fn fail_task(&self, task: &TaskId, reason: ErrorInfo) -> Result<GivenUp> {
         let task = task.clone();
-        write!(self, move |tx| claim::fail_task(tx, &task, &reason))
+        write!(self, move |tx| claim::fail_task(tx, &task, &reason).map(|()| GivenUp::Ended))
     }
 
     async fn stranded_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>> {

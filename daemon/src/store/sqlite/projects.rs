@@ -12,17 +12,16 @@ use super::{
 };
 use crate::{
     domain::{
-        control::ControlStatus,
         event::{EventType, NewEvent},
         ids::{ProjectId, TaskId, WorkerId},
         project::{Project, ProjectStatus},
         task::{Lease, TaskType},
-        time::Timestamp,
         transition::ProjectState,
     },
-    queue::BuildMessage,
     store::{NewProject, ProjectDetail, Result},
 };
+
+pub(crate) use crate::store::alike::{build_payload, project_event as event};
 
 /// What decisions need of a project.
 pub(crate) struct Fence {
@@ -125,20 +124,6 @@ pub(crate) fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<()> {
     tx.emit(project_id, vec![NewEvent { kind: EventType::Project, at: tx.now(), fields }])
 }
 
-/// The message of a build task.
-pub(crate) fn build_payload(project: &Project, task: &TaskId) -> String {
-    BuildMessage {
-        task_id: Some(task.clone()),
-        project_id: project.project_id.clone(),
-        requirement: project.requirement.clone(),
-        user_id: project.user_id.clone(),
-        priority: project.priority.get().into(),
-        action: None,
-        target_stage: None,
-    }
-    .to_body()
-}
-
 /// The project and its key.
 pub(crate) fn read_keyed(conn: &Connection, id: &ProjectId) -> Result<Option<(Project, i64)>> {
     let mut find = conn.prepare_cached(&format!(
@@ -169,16 +154,4 @@ pub(crate) fn read_stages(conn: &Connection, id: &ProjectId) -> Result<Vec<crate
         Some(key) => stages::all(conn, id, key),
         None => Ok(Vec::new()),
     }
-}
-
-/// The `project` event of a step.
-pub(crate) fn event(at: Timestamp, state: ProjectState, progress: f64, stage: Option<&str>) -> NewEvent {
-    let mut fields = Map::new();
-    fields.insert("status".into(), state.status.as_str().into());
-    fields.insert("progress".into(), progress.into());
-    fields.insert("current_stage".into(), stage.map_or(serde_json::Value::Null, Into::into));
-    if state.control != ControlStatus::Running {
-        fields.insert("control_status".into(), state.control.as_str().into());
-    }
-    NewEvent { kind: EventType::Project, at, fields }
 }

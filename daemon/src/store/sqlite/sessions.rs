@@ -13,11 +13,8 @@ use crate::{
         session::{Message, Role, Session},
         time::Timestamp,
     },
-    store::{MessageRange, NewMessage, Once, Result},
+    store::{MessageRange, NewMessage, Once, Result, alike::name_from},
 };
-
-/// Characters of the first message that name a session.
-const NAME_CHARS: usize = 30;
 
 /// `Store::create_session`.
 pub(crate) fn create(tx: &mut Tx<'_>, session: &Session, once: Option<&Once>) -> Result<()> {
@@ -101,14 +98,6 @@ fn next_id(tx: &mut Tx<'_>, session_key: i64) -> Result<MessageId> {
         _ => new,
     };
     Ok(MessageId::from_ulid(id))
-}
-
-fn name_from(content: &str) -> String {
-    let content = content.trim();
-    if content.chars().count() <= NAME_CHARS {
-        return content.to_owned();
-    }
-    content.chars().take(NAME_CHARS).chain("...".chars()).collect()
 }
 
 /// `Store::append_message`.

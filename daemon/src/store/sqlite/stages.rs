@@ -1,7 +1,6 @@
 //! Rows of stages: where they are, what changes in them, and the events that tell of it.
 
 use rusqlite::{Connection, Row, params};
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{error::illegal, rows, tx::Tx};
@@ -13,7 +12,7 @@ use crate::{
         time::Timestamp,
         transition::{self, StageEvent},
     },
-    store::Result,
+    store::{Result, alike::EndMetrics},
 };
 
 const NUMBER_BITS: u32 = 10;
@@ -102,14 +101,6 @@ pub(crate) fn begin(tx: &Tx<'_>, stage: &mut Brief) -> Result<NewEvent> {
     )?
     .execute(params![stage.key, stage.status.as_str(), stage.attempt, tx.now_text()])?;
     Ok(event(tx.now(), stage, Map::new()))
-}
-
-/// The `metrics` of a stage.
-#[derive(Serialize)]
-struct EndMetrics<'a> {
-    model_id: &'a Option<String>,
-    cost_usd: f64,
-    attempts: u32,
 }
 
 /// Ends an attempt; answers the event.

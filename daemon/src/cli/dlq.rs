@@ -1,0 +1,107 @@
+//! `nexusd dlq list | redrive`: the dead letters of the cloud backend.
+
+use std::process::ExitCode;
+
+use clap::{Subcommand, ValueEnum};
+
+use super::{complain, complain_about, print};
+use crate::{
+    cloud,
+    config::{BackendKind, Config, Inputs, load},
+    queue::{QueueName, sqs::Letter},
+};
+
+/// What to do with dead letters.
+#[derive(Debug, Subcommand)]
+pub(super) enum DlqCommand {
+    /// What is there, and why
+    List {
+        /// Only of this queue
+        #[arg(long)]
+        queue: Option<Which>,
+    },
+    /// Send them back to where they came from
+    Redrive {
+        /// Only of this queue
+        #[arg(long)]
+        queue: Option<Which>,
+        /// Only this message
+        #[arg(long, value_name = "ID")]
+        id: Option<String>,
+    },
+}
+
+/// The queues that have dead letters.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Which {
+    /// Build tasks
+    Build,
+    /// Deploy tasks
+    Deploy,
+}
+
+fn queues(which: Option<Which>) -> Vec<QueueName> {
+    match which {
+        Some(Which::Build) => vec![QueueName::Build],
+        Some(Which::Deploy) => vec![QueueName::Deploy],
+        None => vec![QueueName::Build, QueueName::Deploy],
+    }
+}
+
+pub(super) fn run(inputs: &Inputs, command: DlqCommand) -> ExitCode {
+    let config = match load(inputs) {
+        Ok(loaded) => loaded.config,
+        Err(problems) => {
+            complain_about(&problems);
+            return ExitCode::FAILURE;
+        }
+    };
+    if config.backend.kind != BackendKind::Aws {
+        complain(
+            "error: dead letters of the embedded backend are in its file: this command is for `[backend] kind = \"aws\"`",
+        );
+        return ExitCode::FAILURE;
+    }
+    let done = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())
+        .and_then(|runtime| runtime.block_on(act(&config, command)));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn act(config: &Config, command: DlqCommand) -> Result<(), String> {
+    let cloud = cloud::connect(&config.backend).await.map_err(|error| error.to_string())?;
+    let queue = cloud::queue(&cloud, config);
+    let (which, redrive, only) = match command {
+        DlqCommand::List { queue } => (queue, false, None),
+        DlqCommand::Redrive { queue, id } => (queue, true, id),
+    };
+    let mut count = 0;
+    for of in queues(which) {
+        for letter in queue.letters(of).await.map_err(|error| error.to_string())? {
+            if only.as_ref().is_some_and(|only| *only != letter.id) {
+                continue;
+            }
+            count += 1;
+            let Letter { id, reason, body, .. } = &letter;
+            let shown: String = body.chars().take(200).collect();
+            print(&format!("{of} {id}\n  why   {}\n  body  {shown}", reason.trim()));
+            if redrive {
+                queue.send_back(of, &letter).await.map_err(|error| error.to_string())?;
+                print("  sent back");
+            }
+        }
+    }
+    complain(&format!("{count} dead letters"));
+    if redrive && count > 0 {
+        complain("a task that has failed is not worked on again by its message: restart its project");
+    }
+    Ok(())
+}

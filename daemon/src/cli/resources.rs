@@ -1,0 +1,146 @@
+//! `nexusd resources init | list | clean | delete | policy`: the tables and queues of the cloud backend.
+
+use std::{io::IsTerminal as _, process::ExitCode};
+
+use clap::{Args, Subcommand};
+
+use super::{complain, complain_about, print};
+use crate::{
+    cloud,
+    config::{Config, Inputs, load},
+    resources::{self, Action, Report, State},
+};
+
+/// What to do with the tables and queues.
+#[derive(Debug, Subcommand)]
+pub(super) enum ResourcesCommand {
+    /// Make what is missing and wait until it can be used; safe to repeat
+    Init(Which),
+    /// What there is, what is missing, and what is not as it should be; exit code 1 when something is not
+    List(Which),
+    /// Remove everything that is in them
+    Clean(Which),
+    /// Remove them
+    Delete(Which),
+    /// Print the IAM policy that a daemon needs
+    Policy {
+        /// Account of the resources
+        #[arg(long, default_value = "*")]
+        account: String,
+        /// Before every name [default: that of the settings]
+        #[arg(long)]
+        prefix: Option<String>,
+    },
+}
+
+/// Which of them, and where.
+#[derive(Debug, Args)]
+pub(super) struct Which {
+    /// Address of the services, for emulators [default: that of the settings]
+    #[arg(long, value_name = "URL")]
+    endpoint_url: Option<String>,
+    /// Only tables
+    #[arg(long, conflicts_with = "queues_only")]
+    tables_only: bool,
+    /// Only queues
+    #[arg(long)]
+    queues_only: bool,
+    /// Before every name [default: that of the settings]
+    #[arg(long)]
+    prefix: Option<String>,
+    /// Do not ask before something is removed
+    #[arg(long, short)]
+    yes: bool,
+}
+
+pub(super) fn run(inputs: &Inputs, command: ResourcesCommand) -> ExitCode {
+    let config = match load(inputs) {
+        Ok(loaded) => loaded.config,
+        Err(problems) => {
+            complain_about(&problems);
+            return ExitCode::FAILURE;
+        }
+    };
+    let (action, which) = match command {
+        ResourcesCommand::Init(which) => (Action::Init, which),
+        ResourcesCommand::List(which) => (Action::List, which),
+        ResourcesCommand::Clean(which) => (Action::Clean, which),
+        ResourcesCommand::Delete(which) => (Action::Delete, which),
+        ResourcesCommand::Policy { account, prefix } => return policy(&config, &account, prefix),
+    };
+    let removes = matches!(action, Action::Clean | Action::Delete);
+    if removes && !which.yes && !agreed(action, &config, &which) {
+        return ExitCode::FAILURE;
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("error: no runtime: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    runtime.block_on(act(config, action, which))
+}
+
+fn policy(config: &Config, account: &str, prefix: Option<String>) -> ExitCode {
+    let prefix = prefix.unwrap_or_else(|| config.backend.prefix.clone());
+    let region = if config.backend.region.is_empty() { "*" } else { &config.backend.region };
+    let bucket = config.backend.artifacts.strip_prefix("s3://").and_then(|place| place.split('/').next());
+    let policy = resources::policy(&prefix, region, account, bucket);
+    print(&serde_json::to_string_pretty(&policy).unwrap_or_default());
+    ExitCode::SUCCESS
+}
+
+/// Asks at a terminal; elsewhere `--yes` says it.
+fn agreed(action: Action, config: &Config, which: &Which) -> bool {
+    let prefix = which.prefix.as_deref().unwrap_or(&config.backend.prefix);
+    let what = if action == Action::Clean { "everything in" } else { "" };
+    if !std::io::stdin().is_terminal() {
+        complain("error: this removes data: say --yes");
+        return false;
+    }
+    complain(&format!("This removes {what} the tables and queues {prefix}nexus…, for good. Type yes to go on:"));
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).is_ok() && answer.trim() == "yes"
+}
+
+async fn act(mut config: Config, action: Action, which: Which) -> ExitCode {
+    if let Some(url) = which.endpoint_url {
+        config.backend.endpoint_url = url;
+        config.backend.dynamodb_endpoint_url.clear();
+        config.backend.sqs_endpoint_url.clear();
+    }
+    if let Some(prefix) = which.prefix {
+        config.backend.prefix = prefix;
+    }
+    let cloud = match cloud::connect(&config.backend).await {
+        Ok(cloud) => cloud,
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut plan = cloud::plan(&config);
+    (plan.tables, plan.queues) = (!which.queues_only, !which.tables_only);
+    let told = |report: &Report| {
+        let line = format!("{} {:<36} {:<8} {}", report.kind, report.name, report.state.as_str(), report.detail);
+        print(line.trim_end());
+    };
+    match resources::run(&plan, action, &cloud.dynamodb, &cloud.sqs, &told).await {
+        Ok(reports) => {
+            let wrong = |report: &&Report| {
+                report.state == State::Drifted || (action == Action::List && report.state == State::Missing)
+            };
+            let wrong = reports.iter().filter(wrong).count();
+            if wrong == 0 {
+                return ExitCode::SUCCESS;
+            }
+            complain(&format!("{wrong} of {} are not as they should be", reports.len()));
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}

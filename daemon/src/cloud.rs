@@ -1,0 +1,184 @@
+//! The clients of the cloud backend, from the settings: addresses, time limits, retries.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use object_store::{ObjectStore, aws::AmazonS3Builder, local::LocalFileSystem, prefix::PrefixStore};
+
+use crate::{
+    actors::events::EventHub,
+    artifacts::Artifacts,
+    config::{BackendConfig, Config},
+    queue::{
+        Queue as _,
+        sqs::{SqsOptions, SqsQueue},
+    },
+    resources::Plan,
+    startup::Opened,
+    store::{
+        Store as _, StoreError,
+        dynamodb::{DynamoOptions, DynamoStore},
+    },
+};
+
+/// Tries of a request, the first included. The pauses between them grow, with jitter.
+const TRIES: u32 = 6;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+const CONNECT: Duration = Duration::from_secs(3);
+/// One try, and all of them, of a request that is answered at once.
+const TRY: Duration = Duration::from_secs(5);
+const REQUEST: Duration = Duration::from_secs(20);
+/// The same of a long poll, which is answered after twenty seconds.
+const POLL_TRY: Duration = Duration::from_secs(28);
+const POLL: Duration = Duration::from_secs(60);
+
+/// Why the cloud backend cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CloudError {
+    /// Nothing says where it is.
+    #[error("no AWS region is set: write `region` into [backend], or set AWS_REGION")]
+    NoRegion,
+    /// The folder or bucket of the artifacts cannot be used.
+    #[error("the artifact store cannot be used: {0}")]
+    Artifacts(#[from] object_store::Error),
+    /// A service does not answer as it should.
+    #[error("the cloud backend does not answer: {0}")]
+    Store(#[from] StoreError),
+}
+
+/// The clients.
+pub struct Cloud {
+    /// Tables.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// Queues.
+    pub sqs: aws_sdk_sqs::Client,
+    /// The region in force.
+    pub region: String,
+}
+
+fn some(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn limits(attempt: Duration, whole: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(whole)
+        .build()
+}
+
+/// Makes the clients; sends nothing.
+///
+/// # Errors
+/// Nothing says which region.
+pub async fn connect(backend: &BackendConfig) -> Result<Cloud, CloudError> {
+    let retries = RetryConfig::standard()
+        .with_max_attempts(TRIES)
+        .with_initial_backoff(FIRST_PAUSE)
+        .with_max_backoff(LONGEST_PAUSE);
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).retry_config(retries);
+    if let Some(region) = some(&backend.region) {
+        loader = loader.region(Region::new(region));
+    }
+    if let Some(url) = some(&backend.endpoint_url) {
+        loader = loader.endpoint_url(url);
+    }
+    let shared: SdkConfig = loader.load().await;
+    let Some(region) = shared.region().map(ToString::to_string) else { return Err(CloudError::NoRegion) };
+    let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared).timeout_config(limits(TRY, REQUEST));
+    if let Some(url) = some(&backend.dynamodb_endpoint_url) {
+        dynamodb = dynamodb.endpoint_url(url);
+    }
+    let mut sqs = aws_sdk_sqs::config::Builder::from(&shared).timeout_config(limits(POLL_TRY, POLL));
+    if let Some(url) = some(&backend.sqs_endpoint_url) {
+        sqs = sqs.endpoint_url(url);
+    }
+    Ok(Cloud {
+        dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
+        sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
+        region,
+    })
+}
+
+/// Where goes what is too large for a table.
+fn artifacts(config: &Config) -> Result<Arc<dyn ObjectStore>, CloudError> {
+    let Some(place) = config.backend.artifacts.strip_prefix("s3://") else {
+        let folder = config.data.dir.join("artifacts");
+        let made = std::fs::create_dir_all(&folder);
+        made.map_err(|source| object_store::Error::Generic { store: "folder", source: Box::new(source) })?;
+        return Ok(Arc::new(LocalFileSystem::new_with_prefix(folder)?));
+    };
+    let (bucket, folder) = place.split_once('/').unwrap_or((place, ""));
+    let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
+    if let Some(region) = some(&config.backend.region) {
+        builder = builder.with_region(region);
+    }
+    if let Some(url) = some(&config.backend.endpoint_url) {
+        builder = builder.with_allow_http(url.starts_with("http://")).with_endpoint(url);
+    }
+    let bucket = builder.build()?;
+    Ok(if folder.is_empty() { Arc::new(bucket) } else { Arc::new(PrefixStore::new(bucket, folder)) })
+}
+
+/// The queues, for the daemon and for `nexusd dlq`.
+#[must_use]
+pub fn queue(cloud: &Cloud, config: &Config) -> SqsQueue {
+    let options = SqsOptions {
+        prefix: config.backend.prefix.clone(),
+        visibility: config.worker.visibility_timeout_secs.duration(),
+        max_receive_count: config.worker.max_receive_count,
+    };
+    SqsQueue::new(cloud.sqs.clone(), options)
+}
+
+/// What `nexusd resources` is to make of the settings.
+#[must_use]
+pub fn plan(config: &Config) -> Plan {
+    let days = |days: crate::config::Days| u32::try_from(days.0).unwrap_or(u32::MAX);
+    let queues = &config.queues;
+    Plan {
+        prefix: config.backend.prefix.clone(),
+        tables: true,
+        queues: true,
+        retention_days: [
+            days(queues.build.retention_days),
+            days(queues.deploy.retention_days),
+            days(queues.dead_letter_retention_days),
+        ],
+        max_receive_count: config.worker.max_receive_count,
+        visibility_secs: config.worker.visibility_timeout_secs.0,
+    }
+}
+
+/// Opens store and queue, and makes sure that they answer.
+///
+/// # Errors
+/// See [`CloudError`].
+pub async fn open(config: &Config, hub: Arc<EventHub>) -> Result<Opened, CloudError> {
+    let cloud = connect(&config.backend).await?;
+    let queue = Arc::new(queue(&cloud, config));
+    let files = artifacts(config)?;
+    let options = DynamoOptions {
+        client: cloud.dynamodb,
+        prefix: config.backend.prefix.clone(),
+        queue: queue.clone(),
+        artifacts: Arc::clone(&files),
+        event_retention: config.store.event_retention_days.duration(),
+    };
+    let store = DynamoStore::new(options, hub);
+    store.ping().await?;
+    queue.depth(crate::queue::QueueName::Build).await?;
+    let mut shared = Arc::default();
+    if config.backend.artifacts.is_empty() {
+        tracing::warn!(
+            "[backend] artifacts is not set: what is too large for a table, and the files of projects, stay on this \
+             machine, so other daemons cannot go on with its builds"
+        );
+    } else {
+        shared = Arc::new(Artifacts::shared(files));
+    }
+    store.follow_others();
+    Ok((store, queue, shared))
+}

@@ -1,0 +1,55 @@
+//! The IAM policy of a daemon: what it does, and nothing beside.
+
+use serde_json::{Value, json};
+
+use super::queue_names;
+use crate::store::dynamodb::table::Table;
+
+/// The policy for the resources with `prefix` in `region` of `account`, either of which may be `*`. `bucket` is that of
+/// the artifacts.
+#[must_use]
+pub fn policy(prefix: &str, region: &str, account: &str, bucket: Option<&str>) -> Value {
+    let table = |table: &Table| format!("arn:aws:dynamodb:{region}:{account}:table/{prefix}{}", table.name());
+    let with_indexes = Table::ALL.iter().filter(|table| !table.indexes().is_empty());
+    let tables: Vec<String> = Table::ALL.iter().map(table).collect();
+    let indexes: Vec<String> = with_indexes.map(|of| format!("{}/index/*", table(of))).collect();
+    // Notifications are sent by nobody yet.
+    let queues = queue_names().into_iter().filter(|name| *name != "nexus-notification-queue");
+    let queues: Vec<String> = queues.map(|name| format!("arn:aws:sqs:{region}:{account}:{prefix}{name}")).collect();
+    let mut statements = vec![
+        json!({
+            "Sid": "Items",
+            "Effect": "Allow",
+            "Action": [
+                "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem",
+                "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem",
+            ],
+            "Resource": tables,
+        }),
+        json!({ "Sid": "Indexes", "Effect": "Allow", "Action": ["dynamodb:Query"], "Resource": indexes }),
+        json!({
+            "Sid": "Messages",
+            "Effect": "Allow",
+            "Action": [
+                "sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:SendMessage", "sqs:ReceiveMessage",
+                "sqs:DeleteMessage", "sqs:ChangeMessageVisibility",
+            ],
+            "Resource": queues,
+        }),
+    ];
+    if let Some(bucket) = bucket {
+        statements.push(json!({
+            "Sid": "Artifacts",
+            "Effect": "Allow",
+            "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+            "Resource": [format!("arn:aws:s3:::{bucket}/*")],
+        }));
+        statements.push(json!({
+            "Sid": "ArtifactNames",
+            "Effect": "Allow",
+            "Action": ["s3:ListBucket"],
+            "Resource": [format!("arn:aws:s3:::{bucket}")],
+        }));
+    }
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}

@@ -1,0 +1,93 @@
+//! What every backend writes alike: events, bodies of messages, names.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::{
+    domain::{
+        agent::AgentStatus,
+        control::ControlStatus,
+        event::{EventType, NewEvent},
+        ids::{AgentId, ProjectId, TaskId},
+        project::Project,
+        time::Timestamp,
+        transition::{AgentEvent, ProjectState},
+    },
+    queue::{BuildMessage, DeployMessage},
+};
+
+/// Characters of the first message that name a session.
+const NAME_CHARS: usize = 30;
+
+/// The message of a build task.
+pub(crate) fn build_payload(project: &Project, task: &TaskId) -> String {
+    BuildMessage {
+        task_id: Some(task.clone()),
+        project_id: project.project_id.clone(),
+        requirement: project.requirement.clone(),
+        user_id: project.user_id.clone(),
+        priority: project.priority.get().into(),
+        action: None,
+        target_stage: None,
+    }
+    .to_body()
+}
+
+/// The message of a deploy task.
+pub(crate) fn deploy_payload(project: &ProjectId, agent: &AgentId, config: Option<&Value>, task: &TaskId) -> String {
+    DeployMessage {
+        task_id: Some(task.clone()),
+        project_id: project.clone(),
+        agent_id: agent.clone(),
+        deployment_config: config.cloned().unwrap_or(Value::Null),
+    }
+    .to_body()
+}
+
+/// The `project` event of a step.
+pub(crate) fn project_event(at: Timestamp, state: ProjectState, progress: f64, stage: Option<&str>) -> NewEvent {
+    let mut fields = Map::new();
+    fields.insert("status".into(), state.status.as_str().into());
+    fields.insert("progress".into(), progress.into());
+    fields.insert("current_stage".into(), stage.map_or(Value::Null, Into::into));
+    if state.control != ControlStatus::Running {
+        fields.insert("control_status".into(), state.control.as_str().into());
+    }
+    NewEvent { kind: EventType::Project, at, fields }
+}
+
+/// The `agent` event of a change.
+pub(crate) fn agent_event(at: Timestamp, id: &AgentId, name: &str, status: AgentStatus) -> NewEvent {
+    let mut fields = Map::new();
+    fields.insert("agent_id".into(), id.as_str().into());
+    fields.insert("agent_name".into(), name.into());
+    fields.insert("status".into(), status.as_str().into());
+    NewEvent { kind: EventType::Agent, at, fields }
+}
+
+/// The event of the agent machine that leads to a status.
+pub(crate) const fn towards(status: AgentStatus) -> AgentEvent {
+    match status {
+        AgentStatus::Building | AgentStatus::Deploying => AgentEvent::Deploy,
+        AgentStatus::Running => AgentEvent::Run,
+        AgentStatus::Offline => AgentEvent::TakeOffline,
+        AgentStatus::Error => AgentEvent::Fail,
+    }
+}
+
+/// The `metrics` of a stage.
+#[derive(Serialize)]
+pub(crate) struct EndMetrics<'a> {
+    pub(crate) model_id: &'a Option<String>,
+    pub(crate) cost_usd: f64,
+    pub(crate) attempts: u32,
+}
+
+/// The name that a session gets from its first message.
+pub(crate) fn name_from(content: &str) -> String {
+    let content = content.trim();
+    if content.chars().count() <= NAME_CHARS {
+        return content.to_owned();
+    }
+    content.chars().take(NAME_CHARS).chain("...".chars()).collect()
+}

@@ -1,0 +1,230 @@
+//! Taking the lease of a build task, and beginning where the build is: fresh, resumed, restarted and redelivered
+//! builds all come this way, those of the original's API too.
+
+use super::{
+    DynamoStore,
+    aggregate::{Aggregate, Plan, TRIES, contended, pause},
+    stages, tasks,
+};
+use crate::{
+    domain::{
+        failure::{ErrorInfo, FailureKind},
+        ids::TaskId,
+        plan::{self, Next},
+        stage::{Stage, StageStatus},
+        task::{Lease, TaskStatus, TaskType},
+        time::Timestamp,
+        transition::{self, ProjectEvent},
+        workflow::{Workflow, Workflows},
+    },
+    store::{Claim, ClaimBuild, ClaimedBuild, Result, alike},
+};
+
+/// Claims without a stage's end after which a build is given up: it ends its daemon.
+const MOST_FRUITLESS: u32 = 8;
+
+/// What a look at the project leads to.
+enum Look {
+    /// It is claimed, once written.
+    Claimed(Timestamp),
+    /// Written or not, this is the answer.
+    Answer(Claim, bool),
+}
+
+fn no(why: &'static str) -> Result<Look> {
+    Ok(Look::Answer(Claim::Obsolete(why), false))
+}
+
+impl DynamoStore {
+    /// `Store::claim_build`.
+    pub(crate) async fn claim(&self, claim: &ClaimBuild, workflows: &Workflows) -> Result<Claim> {
+        let mut held = self.slots.hold(&claim.project_id).await;
+        for round in 0..TRIES {
+            // Whatever was known: another may have worked on it meanwhile.
+            *held.known = None;
+            let Some(mut plan) = self.plan(&mut held).await? else {
+                return Ok(Claim::Obsolete("the project does not exist"));
+            };
+            if plan.after.task.is_none() {
+                self.find_task(&mut plan, claim).await?;
+            }
+            let look = self.look(&mut plan, claim, workflows)?;
+            let (claimed, begun) = (
+                plan.after.clone(),
+                match look {
+                    Look::Claimed(begun) => begun,
+                    Look::Answer(answer, false) => {
+                        *held.known = None;
+                        return Ok(answer);
+                    }
+                    Look::Answer(answer, true) => match self.commit(&mut held, plan).await? {
+                        Ok(()) => return Ok(answer),
+                        Err(_) => {
+                            pause(round).await;
+                            continue;
+                        }
+                    },
+                },
+            );
+            match self.commit(&mut held, plan).await? {
+                Ok(()) => return Ok(Claim::Claimed(Box::new(answer(claimed, claim, begun)))),
+                Err(_) => pause(round).await,
+            }
+        }
+        Err(contended())
+    }
+
+    /// The original's projects do not name their task, and some have none.
+    async fn find_task(&self, plan: &mut Plan, claim: &ClaimBuild) -> Result<()> {
+        let named = match &claim.task_id {
+            Some(id) => self.stored_task(id).await?.filter(|task| task.task.project_id == claim.project_id),
+            None => None,
+        };
+        let open = |task: &super::codec::StoredTask| {
+            task.task.task_type == TaskType::BuildAgent && !task.task.status.is_final()
+        };
+        let found = match named {
+            Some(task) => Some(task),
+            None => self.tasks_of(&claim.project_id).await?.into_iter().find(open),
+        };
+        if let Some(task) = found {
+            plan.after.stored.project.task_id = Some(task.task.task_id.clone());
+            plan.adopt(task);
+        } else if plan.after.stored.project.task_id.is_none() {
+            let project = &plan.after.stored.project;
+            let id = claim.task_id.clone().unwrap_or_else(TaskId::generate);
+            let payload = alike::build_payload(project, &id);
+            let task = tasks::pending(
+                id.clone(),
+                TaskType::BuildAgent,
+                &project.project_id,
+                None,
+                project.priority,
+                &payload,
+                plan.now,
+            )?;
+            plan.after.stored.project.task_id = Some(id);
+            plan.after.task = Some(task);
+        }
+        Ok(())
+    }
+
+    fn look(&self, plan: &mut Plan, claim: &ClaimBuild, workflows: &Workflows) -> Result<Look> {
+        let now = plan.now;
+        let Some(task_id) = plan.after.stored.project.task_id.clone() else { return no("the project has no task") };
+        if claim.task_id.as_ref().is_some_and(|asked| *asked != task_id) {
+            return no("the project has a newer task");
+        }
+        let Some(task) = plan.after.task.clone() else { return no("the task does not exist") };
+        if task.task.status.is_final() || task.task.task_type != TaskType::BuildAgent {
+            return no("the task has ended");
+        }
+        let Ok((state, _)) = transition::project(plan.after.state(), ProjectEvent::Claimed) else {
+            return no("the project is not to be built now");
+        };
+        if task.task.status == TaskStatus::Running
+            && task.task.worker_id.as_ref() != Some(&claim.worker_id)
+            && let Some(until) = task.lease_until.filter(|until| *until > now)
+        {
+            return Ok(Look::Answer(Claim::HeldUntil(until), false));
+        }
+        if transition::project(plan.after.state(), ProjectEvent::PauseReached).is_ok() {
+            // The owner died between the request and the end of its stage.
+            plan.settle_pause()?;
+            return Ok(Look::Answer(Claim::Obsolete("the project is paused"), true));
+        }
+        let info = |kind, message: String| ErrorInfo { stage: None, kind, message, details: None, attempt: 0 };
+        if task.fruitless >= MOST_FRUITLESS {
+            let text = format!(
+                "given up: {MOST_FRUITLESS} daemons took this build and ended before a stage of it did; see their logs"
+            );
+            return self.given_up(plan, info(FailureKind::Infrastructure, text));
+        }
+        let workflow = match fitting(&mut plan.after, workflows) {
+            Ok(workflow) => workflow,
+            Err(text) => return self.given_up(plan, info(FailureKind::InvalidInput, text)),
+        };
+        let statuses: Vec<StageStatus> = plan.after.stages.iter().map(|stage| stage.status).collect();
+        let begin = match plan::next(workflow, &plan::taken_over(&statuses), claim.parallel) {
+            Next::Begin(begin) => begin,
+            Next::Wait | Next::Finished => Vec::new(),
+            Next::Failed(index) => {
+                let stage = plan.after.stages.get(index);
+                let mut info = info(
+                    FailureKind::Permanent,
+                    "the stage failed in an earlier build: restart the project from it".to_owned(),
+                );
+                info.stage = stage.map(|stage| stage.stage_name.clone());
+                info.attempt = stage.map_or(0, |stage| stage.attempt);
+                return self.given_up(plan, info);
+            }
+        };
+        let begun = task.task.started_at.unwrap_or(now);
+        let Some(task) = plan.after.open_task() else { return no("the task has ended") };
+        tasks::claim(task, &claim.worker_id, claim.lease_until, now)?;
+        let epoch = task.epoch;
+        let mut events = Vec::new();
+        for (index, stage) in plan.after.stages.iter_mut().enumerate() {
+            if begin.contains(&index) {
+                if begin.first() == Some(&index) {
+                    plan.after.stored.project.current_stage = Some(stage.stage_name.clone());
+                }
+                events.push(stages::begin(stage, now)?);
+            } else if stage.status == StageStatus::Running {
+                // Cut off, and not its turn any more (fewer stages side by side than before).
+                events.push(stages::reset(stage, false, now)?);
+            }
+        }
+        plan.after.set_state(state);
+        plan.after.stored.lease_worker = Some(claim.worker_id.clone());
+        plan.after.stored.lease_epoch = epoch;
+        let project = &mut plan.after.stored.project;
+        project.updated_at = now;
+        project.started_at = project.started_at.or(Some(now));
+        plan.events.push(alike::project_event(now, state, project.progress, project.current_stage.as_deref()));
+        plan.events.extend(events);
+        Ok(Look::Claimed(begun))
+    }
+
+    fn given_up(&self, plan: &mut Plan, info: ErrorInfo) -> Result<Look> {
+        plan.fail(self, &info)?;
+        Ok(Look::Answer(Claim::Failed(info), true))
+    }
+}
+
+fn answer(claimed: Aggregate, claim: &ClaimBuild, task_begun: Timestamp) -> ClaimedBuild {
+    let Aggregate { stored, stages, task, .. } = claimed;
+    let task_id = task.map(|task| task.task.task_id).unwrap_or_else(TaskId::generate);
+    let lease = Lease {
+        task_id,
+        project_id: claim.project_id.clone(),
+        worker_id: claim.worker_id.clone(),
+        epoch: stored.lease_epoch,
+    };
+    ClaimedBuild { lease, project: stored.project, stages, task_begun }
+}
+
+/// The workflow of the project, when it has the stages that are stored. A project of the original's API may have none
+/// stored yet, or have them by their old names: as long as none has begun, the workflow's take their place.
+fn fitting<'w>(known: &mut Aggregate, workflows: &'w Workflows) -> std::result::Result<&'w Workflow, String> {
+    let name = known.stored.project.workflow.clone();
+    let Some(workflow) = workflows.get(&name) else {
+        return Err(format!("there is no workflow {name:?}: add its file, then restart the project"));
+    };
+    let names = workflow.stages().iter().map(|stage| stage.name.as_str());
+    if names.eq(known.stages.iter().map(|stage| stage.stage_name.as_str())) {
+        return Ok(workflow);
+    }
+    if known.stages.iter().all(|stage| stage.status == StageStatus::Pending && stage.attempt == 0)
+        && known.stages.iter().all(|stage| workflow.index_of(&stage.stage_name).is_some())
+    {
+        let id = &known.stored.project.project_id;
+        let specs = workflow.stages().iter().zip(1..);
+        known.stages = specs.map(|(spec, number)| Stage::pending(id.clone(), spec, number)).collect();
+        return Ok(workflow);
+    }
+    Err(format!(
+        "the stages of workflow {name:?} are no longer those that this project was made with: \
+         put the former workflow back, or post the requirement again"
+    ))
+}

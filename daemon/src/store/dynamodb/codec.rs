@@ -1,0 +1,475 @@
+//! Records ↔ items: attribute names are those of SPEC section 1, and what is null or an empty key is left out.
+//!
+//! Reading is lax, because the original's services write these tables too: attributes may be missing or null, numbers
+//! may come as text or decimals, times with or without a zone. What has no sense without its key is an error, and
+//! only that.
+
+use std::{fmt::Display, str::FromStr};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::value::{self, Item};
+use crate::{
+    domain::{
+        agent::{Agent, AgentStatus, Invocation, InvocationStatus},
+        control::ControlStatus,
+        ids::{AgentId, TaskId, WorkerId},
+        project::{Priority, Project, ProjectStatus, ProjectSummary},
+        session::{Message, Role, Session, SessionStatus},
+        stage::{Stage, StageStatus},
+        task::{Task, TaskStatus, TaskType},
+        time::Timestamp,
+        tool::{Tool, ToolSource},
+    },
+    store::{Result, StoreError, StoreErrorKind},
+};
+
+/// A record of a table.
+pub(crate) trait Record: Sized {
+    /// As it is stored.
+    fn to_item(&self) -> Result<Item>;
+    /// As it was stored.
+    fn from_item(item: &Item) -> Result<Self>;
+}
+
+/// The fields of a record, without those that are null.
+pub(crate) fn fields(record: &impl Serialize) -> Result<Item> {
+    let Value::Object(map) = serde_json::to_value(record)? else {
+        return Err(StoreError::new(StoreErrorKind::Corrupt, "a record is no object"));
+    };
+    Ok(map
+        .iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(key, value)| (key.clone(), value::attribute(value)))
+        .collect())
+}
+
+/// Reads an item's attributes.
+pub(crate) struct Reader<'a>(pub(crate) &'a Item);
+
+impl Reader<'_> {
+    fn json(&self, name: &str) -> Option<Value> {
+        self.0.get(name).map(value::json).filter(|value| !value.is_null())
+    }
+
+    /// A text; numbers are taken as one.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        match self.0.get(name)? {
+            AttributeValue::S(text) => Some(text.clone()),
+            AttributeValue::N(text) => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    /// A text that is not empty.
+    fn some_text(&self, name: &str) -> Option<String> {
+        self.text(name).filter(|text| !text.is_empty())
+    }
+
+    /// An id, a time or a word; one that cannot be read counts as missing.
+    pub(crate) fn word<T: FromStr>(&self, name: &str) -> Option<T> {
+        self.some_text(name)?.parse().ok()
+    }
+
+    /// A key: without it the item is no record.
+    pub(crate) fn key<T: FromStr<Err: Display>>(&self, name: &str) -> Result<T> {
+        let text = self.text(name).unwrap_or_default();
+        text.parse().map_err(|error| StoreError::new(StoreErrorKind::Corrupt, format!("{name} {text:?}: {error}")))
+    }
+
+    fn float(&self, name: &str) -> Option<f64> {
+        self.text(name)?.parse::<f64>().ok().filter(|n| n.is_finite())
+    }
+
+    /// A count: whole and not negative.
+    pub(crate) fn count(&self, name: &str) -> Option<u64> {
+        let text = self.text(name)?;
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // clamped
+        let rounded = |n: f64| n.max(0.0) as u64;
+        text.parse().ok().or_else(|| text.parse().ok().filter(|n: &f64| n.is_finite()).map(rounded))
+    }
+
+    /// A document; text that holds one is unwrapped, as the original wrote some.
+    fn document(&self, name: &str) -> Option<Value> {
+        match self.json(name)? {
+            Value::String(text) if text.starts_with(['{', '[']) => {
+                Some(serde_json::from_str(&text).unwrap_or(Value::String(text)))
+            }
+            value => Some(value),
+        }
+    }
+
+    /// A list of texts.
+    pub(crate) fn texts(&self, name: &str) -> Vec<String> {
+        match self.json(name) {
+            Some(Value::Array(items)) => items
+                .into_iter()
+                .filter_map(|item| match item {
+                    Value::String(text) => Some(text),
+                    Value::Null => None,
+                    other => Some(other.to_string()),
+                })
+                .collect(),
+            Some(Value::String(text)) => serde_json::from_str(&text).unwrap_or_default(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn of<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        serde_json::from_value(self.document(name)?).ok()
+    }
+
+    fn created(&self) -> Timestamp {
+        self.word("created_at").unwrap_or(Timestamp::from_micros(0))
+    }
+
+    fn whole(&self, name: &str) -> u32 {
+        self.count(name).and_then(|n| u32::try_from(n).ok()).unwrap_or(0)
+    }
+
+    fn priority(&self) -> Priority {
+        let number = self.count("priority").and_then(|n| i64::try_from(n).ok());
+        number.map_or(Priority::DEFAULT, Priority::clamped)
+    }
+}
+
+/// A project with what the daemon keeps beside it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct StoredProject {
+    pub(crate) project: Project,
+    /// Grows with every change: who writes says which one it has read.
+    pub(crate) revision: u64,
+    /// Number of its last event.
+    pub(crate) event_seq: u64,
+    pub(crate) lease_worker: Option<WorkerId>,
+    pub(crate) lease_epoch: u32,
+    /// The step that was written last, so that one that is sent again is known.
+    pub(crate) last_step: Option<String>,
+    /// Whether the item has a control word: the original's may lack it.
+    pub(crate) control_stated: bool,
+}
+
+impl Record for StoredProject {
+    fn to_item(&self) -> Result<Item> {
+        let mut item = fields(&self.project)?;
+        item.insert("revision".into(), value::whole(self.revision));
+        item.insert("event_seq".into(), value::whole(self.event_seq));
+        item.insert("lease_epoch".into(), value::whole(self.lease_epoch));
+        if let Some(worker) = &self.lease_worker {
+            item.insert("lease_worker".into(), value::text(worker.as_str()));
+        }
+        if let Some(step) = &self.last_step {
+            item.insert("last_step".into(), value::text(step));
+        }
+        Ok(item)
+    }
+
+    fn from_item(item: &Item) -> Result<Self> {
+        let read = Reader(item);
+        let project = Project {
+            project_id: read.key("project_id")?,
+            project_name: read.text("project_name").unwrap_or_default(),
+            status: read.word("status").unwrap_or(ProjectStatus::Pending),
+            requirement: read.text("requirement").unwrap_or_default(),
+            user_id: read.some_text("user_id").unwrap_or_else(|| "anonymous".to_owned()),
+            user_name: read.text("user_name"),
+            priority: read.priority(),
+            tags: read.texts("tags"),
+            progress: read.float("progress").unwrap_or(0.0),
+            current_stage: read.some_text("current_stage"),
+            error_info: read.of("error_info"),
+            created_at: read.created(),
+            updated_at: read.word("updated_at").unwrap_or_else(|| read.created()),
+            started_at: read.word("started_at"),
+            completed_at: read.word("completed_at"),
+            metrics: read.document("metrics"),
+            control_status: read.word("control_status").unwrap_or(ControlStatus::Running),
+            pause_requested_at: read.word("pause_requested_at"),
+            stop_requested_at: read.word("stop_requested_at"),
+            resume_from_stage: read.some_text("resume_from_stage"),
+            last_control_action: read.some_text("last_control_action"),
+            control_action_by: read.some_text("control_action_by"),
+            aggregated_metrics: read.of("aggregated_metrics").unwrap_or_default(),
+            workflow: read.some_text("workflow").unwrap_or_else(|| "agent_build".to_owned()),
+            deployment: read.document("deployment"),
+            task_id: read.word("task_id"),
+        };
+        Ok(Self {
+            project,
+            revision: read.count("revision").unwrap_or(0),
+            event_seq: read.count("event_seq").unwrap_or(0),
+            lease_worker: read.word("lease_worker"),
+            lease_epoch: read.whole("lease_epoch"),
+            last_step: read.some_text("last_step"),
+            control_stated: read.some_text("control_status").is_some(),
+        })
+    }
+}
+
+/// What lists show of a project.
+pub(crate) fn summary(item: &Item) -> Result<ProjectSummary> {
+    let project = StoredProject::from_item(item)?.project;
+    Ok(ProjectSummary {
+        project_id: project.project_id,
+        project_name: project.project_name,
+        status: project.status,
+        progress: project.progress,
+        current_stage: project.current_stage,
+        created_at: project.created_at,
+        updated_at: project.updated_at,
+    })
+}
+
+impl Record for Stage {
+    fn to_item(&self) -> Result<Item> {
+        fields(self)
+    }
+
+    fn from_item(item: &Item) -> Result<Self> {
+        let read = Reader(item);
+        let stage_name: String = read.some_text("stage_name").unwrap_or_default();
+        let display_name = read.some_text("display_name").unwrap_or_else(|| stage_name.clone());
+        Ok(Self {
+            project_id: read.key("project_id")?,
+            stage_number: read.whole("stage_number"),
+            display_name_en: read.some_text("display_name_en").unwrap_or_else(|| stage_name.clone()),
+            display_name,
+            stage_name,
+            status: read.word("status").unwrap_or(StageStatus::Pending),
+            agent_name: read.some_text("agent_name"),
+            started_at: read.word("started_at"),
+            completed_at: read.word("completed_at"),
+            duration_seconds: read.float("duration_seconds"),
+            input_tokens: read.count("input_tokens"),
+            output_tokens: read.count("output_tokens"),
+            tool_calls: read.count("tool_calls"),
+            output_data: read.document("output_data"),
+            error_message: read.text("error_message"),
+            logs: read.texts("logs"),
+            doc_path: read.some_text("doc_path"),
+            agent_output_content: read.text("agent_output_content"),
+            agent_output_s3_ref: read.some_text("agent_output_s3_ref"),
+            generated_files: read.of("generated_files").unwrap_or_default(),
+            design_document: read.document("design_document"),
+            metrics: read.document("metrics"),
+            attempt: read.whole("attempt"),
+        })
+    }
+}
+
+/// A task with its lease.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct StoredTask {
+    pub(crate) task: Task,
+    /// Of a deployment: whom.
+    pub(crate) agent_id: Option<AgentId>,
+    /// Number of the last claim.
+    pub(crate) epoch: u32,
+    pub(crate) lease_until: Option<Timestamp>,
+    /// Claims since a stage ended last: a build that ends its daemon must not do so for ever.
+    pub(crate) fruitless: u32,
+    /// How often its dead letter was overruled since then.
+    pub(crate) spared: u32,
+}
+
+impl Record for StoredTask {
+    fn to_item(&self) -> Result<Item> {
+        let mut item = fields(&self.task)?;
+        item.insert("lease_epoch".into(), value::whole(self.epoch));
+        item.insert("fruitless_claims".into(), value::whole(self.fruitless));
+        item.insert("spared".into(), value::whole(self.spared));
+        if let Some(until) = self.lease_until {
+            item.insert("lease_expires_at".into(), value::text(until.to_string()));
+        }
+        if let Some(agent) = &self.agent_id {
+            item.insert("agent_id".into(), value::text(agent.as_str()));
+        }
+        Ok(item)
+    }
+
+    fn from_item(item: &Item) -> Result<Self> {
+        let read = Reader(item);
+        let task_id: TaskId = read.key("task_id")?;
+        let task = Task {
+            task_id,
+            task_type: read.word("task_type").unwrap_or(TaskType::BuildAgent),
+            project_id: read.key("project_id")?,
+            status: read.word("status").unwrap_or(TaskStatus::Pending),
+            priority: read.priority(),
+            payload: read.document("payload").unwrap_or(Value::Null),
+            result: read.document("result"),
+            error_message: read.some_text("error_message"),
+            retry_count: read.whole("retry_count"),
+            created_at: read.created(),
+            started_at: read.word("started_at"),
+            completed_at: read.word("completed_at"),
+            worker_id: read.word("worker_id"),
+            updated_at: read.word("updated_at").unwrap_or_else(|| read.created()),
+        };
+        Ok(Self {
+            task,
+            agent_id: read.word("agent_id"),
+            epoch: read.whole("lease_epoch"),
+            lease_until: read.word("lease_expires_at"),
+            fruitless: read.whole("fruitless_claims"),
+            spared: read.whole("spared"),
+        })
+    }
+}
+
+impl Record for Agent {
+    fn to_item(&self) -> Result<Item> {
+        let mut item = fields(self)?;
+        for (name, document) in
+            [("deployment_config", &self.deployment_config), ("deployment_details", &self.deployment_details)]
+        {
+            if let Some(document) = document {
+                item.insert(name.into(), value::attribute(document));
+            }
+        }
+        // A key of an index is never empty.
+        if self.category.is_empty() {
+            item.remove("category");
+        }
+        Ok(item)
+    }
+
+    fn from_item(item: &Item) -> Result<Self> {
+        let read = Reader(item);
+        Ok(Self {
+            agent_id: read.key("agent_id")?,
+            project_id: read.word("project_id"),
+            agent_name: read.text("agent_name").unwrap_or_default(),
+            description: read.text("description").unwrap_or_default(),
+            category: read.text("category").unwrap_or_default(),
+            version: read.some_text("version").unwrap_or_else(|| "1.0.0".to_owned()),
+            status: read.word("status").unwrap_or(AgentStatus::Offline),
+            deployment_type: read.some_text("deployment_type").unwrap_or_else(|| "local".to_owned()),
+            agentcore_config: read.document("agentcore_config"),
+            capabilities: read.texts("capabilities"),
+            tools: read.texts("tools"),
+            prompt_path: read.some_text("prompt_path"),
+            code_path: read.some_text("code_path"),
+            created_at: read.created(),
+            updated_at: read.word("updated_at").unwrap_or_else(|| read.created()),
+            deployed_at: read.word("deployed_at"),
+            agentcore_runtime_arn: read.some_text("agentcore_runtime_arn"),
+            agentcore_runtime_alias: read.some_text("agentcore_runtime_alias"),
+            agentcore_region: read.some_text("agentcore_region"),
+            total_invocations: read.count("total_invocations").unwrap_or(0),
+            successful_invocations: read.count("successful_invocations").unwrap_or(0),
+            failed_invocations: read.count("failed_invocations").unwrap_or(0),
+            avg_duration_ms: read.float("avg_duration_ms").unwrap_or(0.0),
+            last_invoked_at: read.word("last_invoked_at"),
+            error_message: read.some_text("error_message"),
+            agent_dir: read.text("agent_dir").unwrap_or_default(),
+            deployment_config: read.document("deployment_config"),
+            deployment_details: read.document("deployment_details"),
+        })
+    }
+}
+
+impl Record for Invocation {
+    fn to_item(&self) -> Result<Item> {
+        fields(self)
+    }
+
+    fn from_item(item: &Item) -> Result<Self> {
+        let read = Reader(item);
+        Ok(Self {
+            invocation_id: read.key("invocation_id")?,
+            agent_id: read.key("agent_id")?,
+            session_id: read.word("session_id"),
+            user_id: read.text("user_id").unwrap_or_default(),
+            input_text: read.text("input_text").unwrap_or_default(),
+            output_text: read.text("output_text"),
+            status: read.word("status").unwrap_or(InvocationStatus::Failed),
+            duration_ms: read.count("duration_ms").unwrap_or(0),
+            input_tokens: read.count("input_tokens").unwrap_or(0),
+            output_tokens: read.count("output_tokens").unwrap_or(0),
+            error_message: read.some_text("error_message"),
+            created_at: read.created(),
+            metadata: read.document("metadata"),
+            tool_names: Vec::new(),
+        })
+    }
+}
+
+impl Record for Session {
+    fn to_item(&self) -> Result<Item> {
+        let mut item = fields(self)?;
+        for key in ["user_id", "display_name"] {
+            if self::Reader(&item).some_text(key).is_none() {
+                item.remove(key);
+            }
+        }
+        Ok(item)
+    }
+
+    fn from_item(item: &Item) -> Result<Self> {
+        let read = Reader(item);
+        Ok(Self {
+            session_id: read.key("session_id")?,
+            agent_id: read.key("agent_id")?,
+            user_id: read.some_text("user_id"),
+            display_name: read.some_text("display_name"),
+            status: read.word("status").unwrap_or(SessionStatus::Active),
+            message_count: read.count("message_count").unwrap_or(0),
+            created_at: read.created(),
+            last_active_at: read.word("last_active_at").unwrap_or_else(|| read.created()),
+            metadata: read.document("metadata"),
+        })
+    }
+}
+
+impl Record for Message {
+    fn to_item(&self) -> Result<Item> {
+        fields(self)
+    }
+
+    fn from_item(item: &Item) -> Result<Self> {
+        let read = Reader(item);
+        Ok(Self {
+            session_id: read.key("session_id")?,
+            message_id: read.key("message_id")?,
+            role: read.word("role").unwrap_or(Role::System),
+            content: read.text("content").unwrap_or_default(),
+            created_at: read.created(),
+            metadata: read.document("metadata"),
+        })
+    }
+}
+
+impl Record for Tool {
+    fn to_item(&self) -> Result<Item> {
+        let mut item = fields(self)?;
+        if self.category.is_empty() {
+            item.remove("category");
+        }
+        Ok(item)
+    }
+
+    fn from_item(item: &Item) -> Result<Self> {
+        let read = Reader(item);
+        let tool_name = read.some_text("tool_name").unwrap_or_default();
+        Ok(Self {
+            tool_id: read.key("tool_id")?,
+            display_name: read.some_text("display_name").unwrap_or_else(|| tool_name.clone()),
+            tool_name,
+            description: read.text("description").unwrap_or_default(),
+            category: read.text("category").unwrap_or_default(),
+            source: read.word("source").unwrap_or(ToolSource::Imported),
+            version: read.text("version").unwrap_or_default(),
+            code_path: read.some_text("code_path"),
+            schema: read.document("schema"),
+            dependencies: read.texts("dependencies"),
+            usage_count: read.count("usage_count").unwrap_or(0),
+            created_at: read.created(),
+            updated_at: read.word("updated_at").unwrap_or_else(|| read.created()),
+            agent_id: read.word("agent_id"),
+            project_id: read.word("project_id"),
+        })
+    }
+}

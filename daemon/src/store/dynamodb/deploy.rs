@@ -1,0 +1,176 @@
+//! Deploy tasks: their lease is in the task's own item, since no project stands still for them.
+
+use serde_json::Value;
+
+use super::{
+    DynamoStore,
+    agents::AgentPlan,
+    codec::{Record as _, StoredTask},
+    lease::holds,
+    table::Table,
+    tasks,
+    unit::{Guard, Refused, Unit},
+};
+use crate::{
+    domain::{
+        agent::{Agent, AgentStatus},
+        failure::ErrorInfo,
+        ids::{AgentId, TaskId},
+        project::Priority,
+        task::{Lease, TaskStatus, TaskType},
+        time::Timestamp,
+        transition::{self, AgentEvent, IllegalTransition, TaskEvent},
+    },
+    store::{
+        ClaimBuild, DeployClaim, DeployEnd, Result, StoreError, StoreErrorKind,
+        alike::deploy_payload,
+        error::{fenced, illegal, invalid, not_found},
+    },
+};
+
+impl DynamoStore {
+    /// `Store::claim_deploy`.
+    pub(crate) async fn take_deploy(&self, claim: &ClaimBuild) -> Result<DeployClaim> {
+        let no = |why| Ok(DeployClaim::Obsolete(why));
+        let Some(task_id) = &claim.task_id else { return no("the message names no task") };
+        let Some(task) = self.stored_task(task_id).await? else { return no("the task does not exist") };
+        if task.task.status.is_final() || task.task.task_type != TaskType::DeployAgent {
+            return no("the task has ended");
+        }
+        let now = Timestamp::now();
+        if task.task.status == TaskStatus::Running
+            && task.task.worker_id.as_ref() != Some(&claim.worker_id)
+            && let Some(until) = task.lease_until.filter(|until| *until > now)
+        {
+            return Ok(DeployClaim::HeldUntil(until));
+        }
+        let Some(agent_id) = &task.agent_id else { return no("the task names no agent") };
+        let change = |agent: &mut Agent, plan: &mut AgentPlan| {
+            let status = transition::agent(agent.status, AgentEvent::Deploy).map_err(|e| illegal(&e))?;
+            let mut taken = task.clone();
+            tasks::claim(&mut taken, &claim.worker_id, claim.lease_until, plan.now)?;
+            self.update_task(&mut plan.unit, &task, &taken)?;
+            if agent.status != status {
+                agent.status = status;
+                agent.updated_at = plan.now;
+                plan.tell = Some(None);
+            }
+            let lease = Lease {
+                task_id: task_id.clone(),
+                project_id: task.task.project_id.clone(),
+                worker_id: claim.worker_id.clone(),
+                epoch: taken.epoch,
+            };
+            Ok(DeployClaim::Claimed { lease, agent: Box::new(agent.clone()) })
+        };
+        if let Some(claimed) = self.with_agent(agent_id, change).await? {
+            return Ok(claimed);
+        }
+        let mut ended = task.clone();
+        tasks::finish(&mut ended, TaskEvent::Fail, Some("the agent does not exist any more"), None, now)?;
+        let mut unit = Unit::default();
+        self.update_task(&mut unit, &task, &ended)?;
+        let _another_ended_it = unit.commit(&self.tables).await?;
+        no("the agent does not exist")
+    }
+
+    /// `Store::finish_deploy`.
+    pub(crate) async fn end_deploy(&self, lease: &Lease, end: &DeployEnd) -> Result<()> {
+        let Some(task) = self.stored_task(&lease.task_id).await?.filter(|task| holds(task, lease)) else {
+            return Err(fenced());
+        };
+        if task.agent_id.as_ref() != Some(&end.agent_id) {
+            return Err(invalid("the task deploys another agent"));
+        }
+        let change = |agent: &mut Agent, plan: &mut AgentPlan| {
+            let mut ended = task.clone();
+            match &end.result {
+                Ok(details) => {
+                    agent.status = transition::agent(agent.status, AgentEvent::Run).map_err(|e| illegal(&e))?;
+                    deployed(agent, details, plan.now);
+                    plan.tell = Some(None);
+                    tasks::finish(&mut ended, TaskEvent::Complete, None, None, plan.now)?;
+                }
+                Err(failure) => {
+                    mark_failed(agent, plan, &failure.message);
+                    tasks::finish(&mut ended, TaskEvent::Fail, Some(&failure.message), None, plan.now)?;
+                }
+            }
+            self.update_task(&mut plan.unit, &task, &ended)
+        };
+        self.with_agent(&end.agent_id, change).await?.ok_or_else(|| not_found("agent"))
+    }
+
+    /// Ends a deploy task as failed, whoever holds its lease.
+    pub(crate) async fn fail_deploy(&self, task: &StoredTask, info: &ErrorInfo) -> Result<()> {
+        let ended = |now| {
+            let mut ended = task.clone();
+            tasks::finish(&mut ended, TaskEvent::Fail, Some(&info.message), None, now).map(|()| ended)
+        };
+        if let Some(agent) = &task.agent_id {
+            let change = |agent: &mut Agent, plan: &mut AgentPlan| {
+                mark_failed(agent, plan, &info.message);
+                self.update_task(&mut plan.unit, task, &ended(plan.now)?)
+            };
+            if self.with_agent(agent, change).await?.is_some() {
+                return Ok(());
+            }
+        }
+        let mut unit = Unit::default();
+        self.update_task(&mut unit, task, &ended(Timestamp::now())?)?;
+        let _another_ended_it = unit.commit(&self.tables).await?;
+        Ok(())
+    }
+
+    /// `Store::redeploy_agent`.
+    pub(crate) async fn deploy_again(&self, id: &AgentId) -> Result<Option<TaskId>> {
+        let change = |agent: &mut Agent, plan: &mut AgentPlan| {
+            if matches!(agent.status, AgentStatus::Building | AgentStatus::Deploying) {
+                let (machine, state, event) = ("agent", agent.status.as_str(), "deploying again");
+                return Err(illegal(&IllegalTransition { machine, state, event }));
+            }
+            let (Some(project), Some(of_project)) = (agent.project_id.clone(), &mut plan.plan) else {
+                let text = "the agent's project is gone, so it cannot be deployed again";
+                return Err(StoreError::new(StoreErrorKind::Conflict, text));
+            };
+            agent.status = AgentStatus::Deploying;
+            agent.error_message = None;
+            agent.updated_at = plan.now;
+            plan.tell = Some(None);
+            let task_id = TaskId::generate();
+            let body = deploy_payload(&project, id, agent.deployment_config.as_ref(), &task_id);
+            let of = TaskType::DeployAgent;
+            let task = tasks::pending(task_id.clone(), of, &project, Some(id), Priority::DEFAULT, &body, plan.now)?;
+            plan.unit.put(&self.tables, Table::Tasks, task.to_item()?, &Guard::Absent, Refused::Exists)?;
+            of_project.send(&task, body);
+            Ok(task_id)
+        };
+        self.with_agent(id, change).await
+    }
+}
+
+fn deployed(agent: &mut Agent, details: &Value, now: Timestamp) {
+    // The plugin's own part of its result.
+    let own = |name: &str| details.get("details").and_then(|own| own.get(name)).cloned();
+    let text = |name: &str, kept: &Option<String>| match own(name) {
+        Some(Value::String(text)) => Some(text),
+        _ => kept.clone(),
+    };
+    agent.deployed_at = Some(now);
+    agent.updated_at = now;
+    agent.error_message = None;
+    agent.deployment_details = Some(details.clone());
+    agent.agentcore_runtime_arn = text("agentcore_runtime_arn", &agent.agentcore_runtime_arn);
+    agent.agentcore_runtime_alias = text("agentcore_runtime_alias", &agent.agentcore_runtime_alias);
+    agent.agentcore_region = text("agentcore_region", &agent.agentcore_region);
+    agent.agentcore_config = own("agentcore_config").or_else(|| agent.agentcore_config.clone());
+}
+
+fn mark_failed(agent: &mut Agent, plan: &mut AgentPlan, why: &str) {
+    // An agent that was taken out of service in between stays so.
+    let Ok(status) = transition::agent(agent.status, AgentEvent::Fail) else { return };
+    agent.status = status;
+    agent.error_message = Some(why.to_owned());
+    agent.updated_at = plan.now;
+    plan.tell = Some(Some(why.to_owned()));
+}

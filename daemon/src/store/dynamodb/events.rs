@@ -1,0 +1,261 @@
+//! Project events: one item for those of a unit, keyed by the number of the last, and a feed over all projects by
+//! which a daemon hears of what others did.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{
+    DynamoStore,
+    aggregate::{TRIES, contended, pause},
+    client::Query,
+    codec::Reader,
+    table::{EXPIRES, Table},
+    unit::{Guard, Refused, Unit},
+    value::{self, Item},
+};
+use crate::{
+    domain::{
+        event::{EventType, NewEvent, ProjectEvent},
+        ids::ProjectId,
+        time::Timestamp,
+    },
+    store::{Result, error::not_found},
+};
+
+/// Partitions of the feed: one takes about a thousand writes a second.
+const FEEDS: u32 = 4;
+/// Bytes of events in one item.
+const MOST_BYTES: usize = 256 * 1024;
+/// How far the feed is read again: what one daemon wrote first may be seen last.
+const OVERLAP: Duration = Duration::from_secs(5);
+/// Pause between two looks at the feed.
+const LOOK_EVERY: Duration = Duration::from_millis(700);
+/// Projects whose last told number is kept.
+const KEPT: usize = 20_000;
+
+/// As stored: the numbers follow from the item's key.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    #[serde(rename = "type")]
+    kind: EventType,
+    at: Timestamp,
+    fields: Map<String, Value>,
+}
+
+fn feed_of(id: &ProjectId) -> String {
+    let sum = id.as_str().bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
+    format!("feed-{}", sum % FEEDS)
+}
+
+fn feed_at(at: Timestamp) -> String {
+    format!("{:020}", at.as_micros())
+}
+
+/// Adds events to a unit, numbered from `first`; answers them as they will be told.
+pub(crate) fn write(
+    store: &DynamoStore,
+    unit: &mut Unit,
+    id: &ProjectId,
+    first: u64,
+    now: Timestamp,
+    events: &[NewEvent],
+) -> Result<Vec<ProjectEvent>> {
+    let told = events.iter().zip(first..).map(|(event, seq)| ProjectEvent {
+        seq,
+        project_id: id.clone(),
+        kind: event.kind,
+        at: event.at,
+        fields: event.fields.clone(),
+    });
+    let told: Vec<ProjectEvent> = told.collect();
+    let (mut row, mut bytes, mut last) = (Vec::new(), 0, first);
+    let mut rows: Vec<(u64, Vec<String>)> = Vec::new();
+    for event in &told {
+        let text = serde_json::to_string(&Stored { kind: event.kind, at: event.at, fields: event.fields.clone() })?;
+        if bytes > 0 && bytes + text.len() > MOST_BYTES {
+            rows.push((last, std::mem::take(&mut row)));
+            bytes = 0;
+        }
+        bytes += text.len();
+        last = event.seq;
+        row.push(text);
+    }
+    if !row.is_empty() {
+        rows.push((last, row));
+    }
+    let expires = now.plus(store.retention).as_micros() / 1_000_000;
+    for (last, row) in rows {
+        let item = Item::from([
+            ("project_id".to_owned(), value::text(id.as_str())),
+            ("seq".to_owned(), value::whole(last)),
+            ("count".to_owned(), value::whole(row.len() as u64)),
+            ("events".to_owned(), value::text(format!("[{}]", row.join(",")))),
+            ("feed".to_owned(), value::text(feed_of(id))),
+            ("feed_at".to_owned(), value::text(feed_at(now))),
+            (EXPIRES.to_owned(), value::whole(expires)),
+        ]);
+        unit.put(&store.tables, Table::Events, item, &Guard::Open, Refused::Stale)?;
+    }
+    Ok(told)
+}
+
+/// The events of an item.
+fn read(item: &Item) -> Vec<ProjectEvent> {
+    let reader = Reader(item);
+    let (Ok(project_id), Some(last)) = (reader.key::<ProjectId>("project_id"), reader.count("seq")) else {
+        return Vec::new();
+    };
+    let stored: Vec<Stored> = match serde_json::from_str(&reader.text("events").unwrap_or_default()) {
+        Ok(stored) => stored,
+        Err(error) => {
+            tracing::warn!(%project_id, %error, "events of a project cannot be read and are left out");
+            return Vec::new();
+        }
+    };
+    let first = (last + 1).saturating_sub(stored.len() as u64);
+    let event =
+        |(Stored { kind, at, fields }, seq)| ProjectEvent { seq, project_id: project_id.clone(), kind, at, fields };
+    stored.into_iter().zip(first..).map(event).collect()
+}
+
+/// What was told of which project.
+#[derive(Default)]
+pub(crate) struct ToldUntil(Mutex<HashMap<ProjectId, u64>>);
+
+impl ToldUntil {
+    fn last(&self, id: &ProjectId) -> Option<u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied()
+    }
+}
+
+impl DynamoStore {
+    /// Tells the sink of events of a project, each once and in order, those between that others wrote too.
+    pub(crate) async fn tell(&self, id: &ProjectId, mut events: Vec<ProjectEvent>) {
+        let Some(first) = events.first().map(|event| event.seq) else { return };
+        if let Some(last) = self.told.last(id).filter(|last| last + 1 < first)
+            && self.sink.listening()
+        {
+            let between = usize::try_from(first - last - 1).unwrap_or(usize::MAX).min(10_000);
+            match self.read_events(id, last, between).await {
+                Ok(mut missed) => {
+                    missed.retain(|event| event.seq < first);
+                    missed.append(&mut events);
+                    events = missed;
+                }
+                Err(error) => tracing::debug!(project_id = %id, %error, "events between were not read"),
+            }
+        }
+        self.tell_in_order(id, events);
+    }
+
+    fn tell_in_order(&self, id: &ProjectId, mut events: Vec<ProjectEvent>) {
+        let mut told = self.told.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = told.get(id) {
+            events.retain(|event| event.seq > *last);
+        }
+        let Some(last) = events.last().map(|event| event.seq) else { return };
+        if told.len() >= KEPT && !told.contains_key(id) {
+            told.clear();
+        }
+        told.insert(id.clone(), last);
+        // Under the lock: else another's later event could come first.
+        self.sink.committed(&events);
+    }
+
+    /// `Store::append_events`.
+    pub(crate) async fn append(&self, id: &ProjectId, events: Vec<NewEvent>) -> Result<()> {
+        let mut held = self.slots.hold(id).await;
+        for round in 0..TRIES {
+            let Some(mut plan) = self.plan(&mut held).await? else { return Err(not_found("project")) };
+            if events.is_empty() {
+                return Ok(());
+            }
+            plan.events.clone_from(&events);
+            match self.commit(&mut held, plan).await? {
+                Ok(()) => return Ok(()),
+                Err(_) => pause(round).await,
+            }
+        }
+        Err(contended())
+    }
+
+    /// `Store::events_after`.
+    pub(crate) async fn read_events(&self, id: &ProjectId, after: u64, limit: usize) -> Result<Vec<ProjectEvent>> {
+        let mut query = Query::of(Table::Events, "project_id", value::text(id.as_str()));
+        query.sort = Some(("seq", ">", value::whole(after)));
+        let mut found = Vec::new();
+        loop {
+            let page = self.tables.query(&query).await?;
+            for event in page.items.iter().flat_map(read).filter(|event| event.seq > after) {
+                if found.len() >= limit {
+                    return Ok(found);
+                }
+                found.push(event);
+            }
+            match page.next {
+                Some(next) => query.from = Some(next),
+                None => return Ok(found),
+            }
+        }
+    }
+
+    /// Tells of what other daemons wrote, as long as somebody listens here.
+    pub(crate) async fn follow(self, stop: tokio_util::sync::CancellationToken) {
+        let mut seen_until: Option<Timestamp> = None;
+        let mut every = tokio::time::interval(LOOK_EVERY);
+        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = every.tick() => {}
+                () = stop.cancelled() => return,
+            }
+            if !self.sink.listening() {
+                seen_until = None;
+                continue;
+            }
+            let now = Timestamp::now();
+            let from = seen_until.unwrap_or(now);
+            match self.look_at_feed(from).await {
+                Ok(()) => seen_until = Some(now),
+                Err(error) => tracing::debug!(%error, "events of other daemons were not read"),
+            }
+        }
+    }
+
+    async fn look_at_feed(&self, from: Timestamp) -> Result<()> {
+        let micros = from.as_micros().saturating_sub(i64::try_from(OVERLAP.as_micros()).unwrap_or(0));
+        let after = feed_at(Timestamp::from_micros(micros));
+        for feed in 0..FEEDS {
+            let mut query = Query::by(Table::Events, "FeedIndex", "feed", value::text(format!("feed-{feed}")));
+            query.sort = Some(("feed_at", ">", value::text(&after)));
+            let items = self.tables.all(query, 20_000).await?;
+            let mut by_project: HashMap<ProjectId, Vec<ProjectEvent>> = HashMap::new();
+            for event in items.iter().flat_map(read) {
+                by_project.entry(event.project_id.clone()).or_default().push(event);
+            }
+            for (id, mut events) in by_project {
+                if self.told.last(&id).is_some_and(|last| events.iter().all(|event| event.seq <= last)) {
+                    continue;
+                }
+                events.sort_by_key(|event| event.seq);
+                // A number that is missing is not seen yet, in the feed or at all: the next look finds it.
+                let expected = self.told.last(&id).map_or(events.first().map_or(0, |event| event.seq), |last| last + 1);
+                events.retain(|event| event.seq >= expected);
+                let whole = events.iter().zip(expected..).take_while(|(event, seq)| event.seq == *seq).count();
+                if whole == 0 {
+                    self.tell(&id, events).await;
+                    continue;
+                }
+                events.truncate(whole);
+                self.tell_in_order(&id, events);
+            }
+        }
+        Ok(())
+    }
+}

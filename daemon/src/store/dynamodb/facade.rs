@@ -1,0 +1,262 @@
+//! [`Store`] over the parts: every method is one of theirs.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use super::{DynamoStore, table::Table};
+use crate::{
+    domain::{
+        agent::{Agent, AgentStatus, Invocation},
+        control::{ControlApplied, ControlRequest},
+        event::{NewEvent, ProjectEvent},
+        failure::ErrorInfo,
+        ids::{AgentId, ProjectId, SessionId, TaskId, ToolId},
+        project::{Project, ProjectSummary},
+        session::{Message, Session},
+        stage::Stage,
+        task::{Lease, Task},
+        time::Timestamp,
+        tool::{NewTool, Tool},
+        workflow::Workflows,
+    },
+    queue::Receipt,
+    store::{
+        Activity, AgentChange, AgentFilter, BuildProgress, BuildStep, Claim, ClaimBuild, DayFigures, DeletedAgent,
+        DeletedProject, DeployClaim, DeployEnd, GivenUp, LeaseState, MessageRange, NewMessage, NewProject, Once,
+        OnceRecord, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result, StageRetry, Store,
+        StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent,
+    },
+};
+
+#[async_trait]
+impl Store for DynamoStore {
+    async fn create_project(&self, new: NewProject) -> Result<()> {
+        self.create(&new).await
+    }
+
+    async fn project(&self, id: &ProjectId) -> Result<Option<Project>> {
+        self.read_project(id).await
+    }
+
+    async fn project_detail(&self, id: &ProjectId) -> Result<Option<ProjectDetail>> {
+        self.detail(id).await
+    }
+
+    async fn list_projects(&self, filter: &ProjectFilter, page: &PageRequest) -> Result<Page<ProjectSummary>> {
+        self.find_projects(filter, page).await
+    }
+
+    async fn stages(&self, id: &ProjectId) -> Result<Vec<Stage>> {
+        self.read_stages(id).await
+    }
+
+    async fn delete_project(&self, id: &ProjectId, with_agents: bool) -> Result<Option<DeletedProject>> {
+        self.remove_project(id, with_agents).await
+    }
+
+    async fn claim_build(&self, claim: ClaimBuild, workflows: Arc<Workflows>) -> Result<Claim> {
+        self.claim(&claim, &workflows).await
+    }
+
+    async fn advance_build(&self, lease: &Lease, step: BuildStep) -> Result<BuildProgress> {
+        self.advance(lease, &step).await
+    }
+
+    async fn retry_stage(&self, lease: &Lease, retry: StageRetry) -> Result<u32> {
+        self.retry(lease, &retry).await
+    }
+
+    async fn extend_leases(&self, leases: &[Lease], until: Timestamp) -> Result<Vec<LeaseState>> {
+        self.extend(leases, until).await
+    }
+
+    async fn release_lease(&self, lease: &Lease, _receipt: Option<&Receipt>) -> Result<()> {
+        self.release(lease).await
+    }
+
+    async fn fail_task(&self, task: &TaskId, reason: ErrorInfo) -> Result<GivenUp> {
+        self.fail_one(task, &reason).await
+    }
+
+    async fn stranded_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>> {
+        self.stranded(now, limit).await
+    }
+
+    async fn requeue_task(&self, task: &TaskId) -> Result<()> {
+        self.requeue(task).await
+    }
+
+    async fn control(
+        &self,
+        id: &ProjectId,
+        request: ControlRequest,
+        workflows: Arc<Workflows>,
+    ) -> Result<ControlApplied> {
+        self.apply_control(id, &request, &workflows).await
+    }
+
+    async fn append_events(&self, project: &ProjectId, events: Vec<NewEvent>) -> Result<()> {
+        self.append(project, events).await
+    }
+
+    async fn events_after(&self, project: &ProjectId, after: u64, limit: usize) -> Result<Vec<ProjectEvent>> {
+        self.read_events(project, after, limit).await
+    }
+
+    async fn task(&self, id: &TaskId) -> Result<Option<Task>> {
+        Ok(self.stored_task(id).await?.map(|stored| stored.task))
+    }
+
+    async fn list_tasks(&self, filter: &TaskFilter, page: &PageRequest) -> Result<Page<Task>> {
+        self.find_tasks(filter, page).await
+    }
+
+    async fn claim_deploy(&self, claim: ClaimBuild) -> Result<DeployClaim> {
+        self.take_deploy(&claim).await
+    }
+
+    async fn finish_deploy(&self, lease: &Lease, end: DeployEnd) -> Result<()> {
+        self.end_deploy(lease, &end).await
+    }
+
+    async fn agent(&self, id: &AgentId) -> Result<Option<Agent>> {
+        self.read_agent(id).await
+    }
+
+    async fn list_agents(&self, filter: &AgentFilter, page: &PageRequest) -> Result<Page<Agent>> {
+        self.find_agents(filter, page).await
+    }
+
+    async fn set_agent_status(
+        &self,
+        id: &AgentId,
+        status: AgentStatus,
+        error: Option<String>,
+    ) -> Result<Option<Agent>> {
+        self.put_status(id, status, error.as_deref()).await
+    }
+
+    async fn delete_agent(&self, id: &AgentId) -> Result<Option<DeletedAgent>> {
+        self.remove_agent(id).await
+    }
+
+    async fn update_agent(&self, id: &AgentId, change: AgentChange) -> Result<Option<Agent>> {
+        self.edit_agent(id, &change).await
+    }
+
+    async fn redeploy_agent(&self, id: &AgentId) -> Result<Option<TaskId>> {
+        self.deploy_again(id).await
+    }
+
+    async fn record_invocation(&self, invocation: Invocation, once: Option<Once>) -> Result<()> {
+        self.record(&invocation, once.as_ref()).await
+    }
+
+    async fn put_system_tools(&self, tools: Vec<NewTool>) -> Result<()> {
+        self.put_catalogue(&tools).await
+    }
+
+    async fn list_tools(&self, filter: &ToolFilter, page: &PageRequest) -> Result<Page<Tool>> {
+        self.find_tools(filter, page).await
+    }
+
+    async fn tool(&self, id: &ToolId) -> Result<Option<Tool>> {
+        self.read_tool(id).await
+    }
+
+    async fn tool_code(&self, id: &ToolId) -> Result<Option<String>> {
+        self.read_tool_code(id).await
+    }
+
+    async fn tool_categories(&self) -> Result<Vec<(String, u64)>> {
+        self.categories_of_tools().await
+    }
+
+    async fn once(&self, key: &str) -> Result<Option<OnceRecord>> {
+        self.read_once(key).await
+    }
+
+    async fn begin_once(&self, key: &str, fingerprint: &str) -> Result<Option<OnceRecord>> {
+        self.take_once(key, fingerprint).await
+    }
+
+    async fn abandon_once(&self, key: &str) -> Result<()> {
+        self.give_back_once(key).await
+    }
+
+    async fn overview(&self, now: Timestamp) -> Result<Overview> {
+        self.figures_of_all(now).await
+    }
+
+    async fn build_days(&self, days: u32, now: Timestamp) -> Result<Vec<DayFigures>> {
+        self.days("build", days, now).await
+    }
+
+    async fn invocation_days(&self, days: u32, now: Timestamp) -> Result<Vec<DayFigures>> {
+        self.days("invocation", days, now).await
+    }
+
+    async fn agent_categories(&self) -> Result<Vec<(String, u64)>> {
+        self.categories_of_agents().await
+    }
+
+    async fn top_agents(&self, limit: usize) -> Result<Vec<TopAgent>> {
+        self.most_asked(limit).await
+    }
+
+    async fn recent_activities(&self, limit: usize) -> Result<Vec<Activity>> {
+        self.activities(limit).await
+    }
+
+    async fn create_session(&self, session: Session, once: Option<Once>) -> Result<()> {
+        self.put_session(&session, once.as_ref()).await
+    }
+
+    async fn session(&self, id: &SessionId) -> Result<Option<Session>> {
+        self.read_session(id).await
+    }
+
+    async fn list_sessions(&self, agent: &AgentId, limit: usize) -> Result<Vec<Session>> {
+        self.sessions_of(agent, limit).await
+    }
+
+    async fn delete_session(&self, id: &SessionId) -> Result<Option<u64>> {
+        self.remove_session(id).await
+    }
+
+    async fn append_message(&self, message: NewMessage) -> Result<Message> {
+        self.add_message(&message).await
+    }
+
+    async fn messages(&self, session: &SessionId, range: &MessageRange) -> Result<Vec<Message>> {
+        self.messages_in(session, range).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.tables.get(Table::State, Table::State.two("ping", "-")).await.map(drop)
+    }
+
+    async fn counts(&self) -> Result<StoreCounts> {
+        self.all_counts().await
+    }
+
+    async fn clean(&self, _older_than: Duration) -> Result<u64> {
+        self.finish_deletions().await
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.stop.cancel();
+        self.tables.close();
+        Ok(())
+    }
+
+    fn pressure(&self) -> Pressure {
+        self.tables.pressure()
+    }
+
+    fn describe(&self) -> Value {
+        json!({ "kind": "dynamodb", "tables": Table::ALL.map(|table| self.tables.name(table)), "requests": self.requests() })
+    }
+}

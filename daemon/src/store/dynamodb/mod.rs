@@ -1,0 +1,109 @@
+//! The store of the cloud backend: DynamoDB, shared by any number of daemons and by the original's services.
+//!
+//! A project, its stages and its task are read together, changed as pure data and written as one transaction
+//! (`aggregate`); messages follow the transaction that made their task, and the reconciler sends what did not get through.
+
+mod agents;
+mod aggregate;
+mod build;
+mod claim;
+mod client;
+mod codec;
+mod control;
+mod counts;
+mod delete;
+mod deploy;
+mod events;
+mod facade;
+mod lease;
+mod lists;
+mod once;
+mod overflow;
+mod projects;
+mod sessions;
+mod stages;
+mod statistics;
+pub mod table;
+mod tasks;
+mod tools;
+mod unit;
+mod value;
+
+use std::{sync::Arc, time::Duration};
+
+use object_store::ObjectStore;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use self::{aggregate::Slots, client::Tables, counts::Counts, events::ToldUntil, overflow::Overflow};
+use crate::{queue::Queue, store::EventSink};
+
+/// What a [`DynamoStore`] is made of.
+pub struct DynamoOptions {
+    /// The client, with region, credentials and limits set.
+    pub client: aws_sdk_dynamodb::Client,
+    /// Before every table's name.
+    pub prefix: String,
+    /// Where messages of tasks go.
+    pub queue: Arc<dyn Queue>,
+    /// Where what is too large for an item goes.
+    pub artifacts: Arc<dyn ObjectStore>,
+    /// How long events are kept.
+    pub event_retention: Duration,
+}
+
+/// See the module. Cheap to clone.
+#[derive(Clone)]
+pub struct DynamoStore(Arc<Inner>);
+
+/// What the parts of the store share.
+pub struct Inner {
+    tables: Tables,
+    queue: Arc<dyn Queue>,
+    overflow: Overflow,
+    sink: Arc<dyn EventSink>,
+    slots: Slots,
+    counts: Counts,
+    told: ToldUntil,
+    retention: Duration,
+    stop: CancellationToken,
+    _stops: DropGuard,
+}
+
+impl std::ops::Deref for DynamoStore {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl DynamoStore {
+    /// A store that tells `sink` of what it and other daemons commit. Sends nothing yet.
+    #[must_use]
+    pub fn new(options: DynamoOptions, sink: Arc<dyn EventSink>) -> Arc<Self> {
+        let stop = CancellationToken::new();
+        let inner = Inner {
+            tables: Tables::new(options.client, options.prefix),
+            queue: options.queue,
+            overflow: Overflow(options.artifacts),
+            sink,
+            slots: Slots::default(),
+            counts: Counts::default(),
+            told: ToldUntil::default(),
+            retention: options.event_retention,
+            _stops: stop.clone().drop_guard(),
+            stop,
+        };
+        Arc::new(Self(Arc::new(inner)))
+    }
+
+    /// Begins to look for events of other daemons; ends with [`crate::store::Store::close`].
+    pub fn follow_others(&self) {
+        tokio::spawn(self.clone().follow(self.stop.clone()));
+    }
+
+    /// Requests sent to DynamoDB so far.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.tables.requests()
+    }
+}

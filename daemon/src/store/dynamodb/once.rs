@@ -1,0 +1,105 @@
+//! Requests that may come twice: what was answered to the first is kept beside what it created, for a day.
+
+use serde_json::Value;
+
+use super::{
+    DynamoStore,
+    codec::Reader,
+    table::{EXPIRES, Table},
+    unit::{Guard, Refused, Unit},
+    value::{self, Item},
+};
+use crate::{
+    domain::time::Timestamp,
+    store::{Once, OnceRecord, Result, StoreError, StoreErrorKind},
+};
+
+const DAY: i64 = 86_400;
+/// What nobody answers in this time was begun by a daemon that is gone.
+const UNANSWERED: i64 = 900;
+
+fn seconds() -> i64 {
+    Timestamp::now().as_micros() / 1_000_000
+}
+
+fn key(once: &str) -> Item {
+    Table::State.two(&format!("once#{once}"), "-")
+}
+
+fn item(once_key: &str, fingerprint: &str, answer: Option<&Value>) -> Item {
+    let mut item = key(once_key);
+    item.insert("fingerprint".into(), value::text(fingerprint));
+    let lasts = if answer.is_some() { DAY } else { UNANSWERED };
+    item.insert(EXPIRES.into(), value::whole(seconds() + lasts));
+    if let Some(answer) = answer {
+        item.insert("answer".into(), value::text(answer.to_string()));
+    }
+    item
+}
+
+/// The refusal of a request that was answered already.
+pub(crate) fn repeated() -> StoreError {
+    StoreError::new(StoreErrorKind::Repeated, "the request was answered already")
+}
+
+impl DynamoStore {
+    /// Keeps the answer of a unit, which fails when the key is taken.
+    pub(crate) async fn keep_once(&self, unit: &mut Unit, once: Option<&Once>) -> Result<()> {
+        self.write_once(unit, once, &Guard::AbsentOrExpired(seconds().unsigned_abs())).await
+    }
+
+    /// Keeps the answer of what was begun.
+    pub(crate) async fn end_once(&self, unit: &mut Unit, once: Option<&Once>) -> Result<()> {
+        self.write_once(unit, once, &Guard::Open).await
+    }
+
+    async fn write_once(&self, unit: &mut Unit, once: Option<&Once>, guard: &Guard<'_>) -> Result<()> {
+        let Some(once) = once else { return Ok(()) };
+        let mut item = item(&once.key, &once.fingerprint, Some(&once.answer));
+        self.overflow.shrink(&mut item).await?;
+        unit.put(&self.tables, Table::State, item, guard, Refused::Repeated)
+    }
+
+    /// `Store::once`.
+    pub(crate) async fn read_once(&self, once: &str) -> Result<Option<OnceRecord>> {
+        let Some(mut item) = self.tables.get(Table::State, key(once)).await? else { return Ok(None) };
+        self.overflow.restore(&mut item).await?;
+        let read = Reader(&item);
+        // DynamoDB deletes what has expired when it finds the time.
+        if read.count(EXPIRES).is_some_and(|at| at <= seconds().unsigned_abs()) {
+            return Ok(None);
+        }
+        let fingerprint = read.text("fingerprint").unwrap_or_default();
+        let answer = match item.get("answer").map(value::json) {
+            Some(Value::String(text)) => Some(serde_json::from_str(&text)?),
+            other => other,
+        };
+        Ok(Some(OnceRecord { fingerprint, answer }))
+    }
+
+    /// `Store::begin_once`.
+    pub(crate) async fn take_once(&self, once: &str, fingerprint: &str) -> Result<Option<OnceRecord>> {
+        for _ in 0..3 {
+            let mut unit = Unit::default();
+            let guard = Guard::AbsentOrExpired(seconds().unsigned_abs());
+            unit.put(&self.tables, Table::State, item(once, fingerprint, None), &guard, Refused::Repeated)?;
+            if unit.commit(&self.tables).await?.is_ok() {
+                return Ok(None);
+            }
+            if let Some(known) = self.read_once(once).await? {
+                return Ok(Some(known));
+            }
+        }
+        Err(super::aggregate::contended())
+    }
+
+    /// `Store::abandon_once`.
+    pub(crate) async fn give_back_once(&self, once: &str) -> Result<()> {
+        let mut unit = Unit::default();
+        let read = [("answer", None)];
+        unit.delete(&self.tables, Table::State, key(once), &Guard::AsRead(&read), Refused::Stale)?;
+        // An answer stays, and what is gone is gone.
+        let _refused = unit.commit(&self.tables).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,218 @@
+//! Tools: the catalogue of the plugins, and what builds made for their agents.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{
+    DynamoStore,
+    aggregate::{Plan, contended},
+    client::Query,
+    codec::{Reader, Record as _},
+    table::Table,
+    unit::{Change, Guard, Refused, Unit},
+    value::{self, Item},
+};
+use crate::{
+    domain::{
+        agent::NewAgent,
+        ids::{AgentId, ProjectId, ToolId},
+        time::Timestamp,
+        tool::{NewTool, Tool, ToolSource},
+    },
+    store::{Page, PageRequest, Result, ToolFilter},
+};
+
+/// Tools that one listing looks at.
+const MOST: usize = 20_000;
+/// Writes of a unit that the tools of a build leave to the rest of it.
+const SPARED: usize = 20;
+
+/// Counts uses.
+pub(crate) fn used(by: u64) -> Change {
+    Change { add: vec![("usage_count".to_owned(), value::whole(by))], ..Change::default() }
+}
+
+fn id_of(source: ToolSource, agent: Option<&AgentId>, name: &str) -> ToolId {
+    ToolId::of(source.as_str(), agent.map_or("", AgentId::as_str), name)
+}
+
+/// Writes a tool; one that is known keeps its use and its birth.
+fn change(
+    new: &NewTool,
+    source: ToolSource,
+    agent: Option<&AgentId>,
+    project: Option<&ProjectId>,
+    now: Timestamp,
+) -> Result<(Item, Change)> {
+    let tool = Tool {
+        tool_id: id_of(source, agent, &new.tool_name),
+        tool_name: new.tool_name.clone(),
+        display_name: new.display_name.clone(),
+        description: new.description.clone(),
+        category: new.category.clone(),
+        source,
+        version: new.version.clone(),
+        code_path: new.code_path.clone(),
+        schema: new.schema.clone(),
+        dependencies: new.dependencies.clone(),
+        usage_count: 0,
+        created_at: now,
+        updated_at: now,
+        agent_id: agent.cloned(),
+        project_id: project.cloned(),
+    };
+    let mut item = tool.to_item()?;
+    if let Some(code) = &new.code {
+        item.insert("code".into(), value::text(code));
+    }
+    let key = Table::Tools.key_of(&item);
+    item.retain(|name, _| !key.contains_key(name));
+    item.remove("usage_count");
+    let init = item.remove("created_at").map(|at| ("created_at".to_owned(), at));
+    let change = Change {
+        set: item.into_iter().collect(),
+        init: init.into_iter().collect(),
+        add: used(0).add,
+        remove: Vec::new(),
+    };
+    Ok((key, change))
+}
+
+impl DynamoStore {
+    async fn tools_of(&self, source: ToolSource) -> Result<Vec<Item>> {
+        self.tables.all(Query::by(Table::Tools, "SourceIndex", "source", value::text(source.as_str())), MOST).await
+    }
+
+    /// `Store::put_system_tools`. Not one unit: a catalogue may be larger than that, and is written whole at each start.
+    pub(crate) async fn put_catalogue(&self, tools: &[NewTool]) -> Result<()> {
+        let now = Timestamp::now();
+        let known: HashMap<String, Item> = self
+            .tools_of(ToolSource::System)
+            .await?
+            .into_iter()
+            .filter_map(|item| Some((Reader(&item).text("tool_id")?, item)))
+            .collect();
+        let mut gone: Vec<String> = known.keys().cloned().collect();
+        for new in tools {
+            let id = id_of(ToolSource::System, None, &new.tool_name);
+            gone.retain(|known| known != id.as_str());
+            let (key, change) = change(new, ToolSource::System, None, None, now)?;
+            let same = known.get(id.as_str()).is_some_and(|item| {
+                change.set.iter().all(|(name, value)| name == "updated_at" || item.get(name) == Some(value))
+            });
+            if same {
+                continue;
+            }
+            let mut unit = Unit::default();
+            unit.update(&self.tables, Table::Tools, key, change, &Guard::Open, Refused::Stale)?;
+            unit.commit(&self.tables).await?.map_err(|_| contended())?;
+        }
+        self.tables.delete_many(Table::Tools, gone.iter().map(|id| Table::Tools.one(id)).collect()).await
+    }
+
+    /// Adds the tools that a build made for its agent to its last unit; those of an earlier build that are gone go.
+    pub(crate) async fn put_generated(&self, plan: &mut Plan, agent: &NewAgent) -> Result<()> {
+        let (now, project) = (plan.now, plan.after.stored.project.project_id.clone());
+        let source = ToolSource::Generated;
+        let known = self.generated_for(&agent.agent_id).await?;
+        let kept: Vec<ToolId> =
+            agent.generated_tools.iter().map(|new| id_of(source, Some(&agent.agent_id), &new.tool_name)).collect();
+        for new in &agent.generated_tools {
+            let (key, change) = change(new, source, Some(&agent.agent_id), Some(&project), now)?;
+            if plan.unit.room() > SPARED {
+                plan.unit.update(&self.tables, Table::Tools, key, change, &Guard::Open, Refused::Stale)?;
+                continue;
+            }
+            // More than a unit holds: ahead of it. Should the unit fail, they are written again with it.
+            let mut unit = Unit::default();
+            unit.update(&self.tables, Table::Tools, key, change, &Guard::Open, Refused::Stale)?;
+            unit.commit(&self.tables).await?.map_err(|_| contended())?;
+        }
+        let gone = known.into_iter().filter(|id| !kept.contains(id)).map(|id| Table::Tools.one(id.as_str()));
+        self.tables.delete_many(Table::Tools, gone.collect()).await?;
+        let names: Vec<_> = agent.generated_tools.iter().map(|new| new.tool_name.clone()).collect();
+        let mut item = Table::State.two(&format!("tools#{}", agent.agent_id), "-");
+        item.insert("names".into(), value::attribute(&serde_json::json!(names)));
+        if !names.is_empty() {
+            plan.unit.put(&self.tables, Table::State, item, &Guard::Open, Refused::Stale)?;
+        }
+        Ok(())
+    }
+
+    /// The tools that builds made for an agent.
+    pub(crate) async fn generated_for(&self, agent: &AgentId) -> Result<Vec<ToolId>> {
+        let key = Table::State.two(&format!("tools#{agent}"), "-");
+        let names = self.tables.get(Table::State, key).await?.map(|item| Reader(&item).texts("names"));
+        let id = |name: &String| id_of(ToolSource::Generated, Some(agent), name);
+        Ok(names.unwrap_or_default().iter().map(id).collect())
+    }
+
+    /// The tools of an agent go with it.
+    pub(crate) async fn remove_tools_of(&self, agent: &AgentId) -> Result<()> {
+        let keys = self.generated_for(agent).await?.iter().map(|id| Table::Tools.one(id.as_str())).collect();
+        self.tables.delete_many(Table::Tools, keys).await?;
+        let list = Table::State.two(&format!("tools#{agent}"), "-");
+        self.tables.delete_many(Table::State, vec![list]).await
+    }
+
+    /// Which tools calls by these names were of, and how many: the agent's own and the catalogue's.
+    pub(crate) async fn used_tools(&self, agent: &AgentId, names: &[String]) -> Result<Vec<(ToolId, u64)>> {
+        let mut calls: BTreeMap<ToolId, u64> = BTreeMap::new();
+        for name in names {
+            *calls.entry(id_of(ToolSource::Generated, Some(agent), name)).or_default() += 1;
+            *calls.entry(id_of(ToolSource::System, None, name)).or_default() += 1;
+        }
+        if calls.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys = calls.keys().map(|id| Table::Tools.one(id.as_str())).collect();
+        let known = self.tables.get_many(Table::Tools, keys).await?;
+        let known: Vec<ToolId> = known.iter().filter_map(|item| Reader(item).word("tool_id")).collect();
+        calls.retain(|id, _| known.contains(id));
+        Ok(calls.into_iter().take(super::unit::MOST_WRITES - SPARED).collect())
+    }
+
+    /// `Store::tool`.
+    pub(crate) async fn read_tool(&self, id: &ToolId) -> Result<Option<Tool>> {
+        let item = self.tables.get(Table::Tools, Table::Tools.one(id.as_str())).await?;
+        item.as_ref().map(Tool::from_item).transpose()
+    }
+
+    /// `Store::tool_code`.
+    pub(crate) async fn read_tool_code(&self, id: &ToolId) -> Result<Option<String>> {
+        let item = self.tables.get(Table::Tools, Table::Tools.one(id.as_str())).await?;
+        Ok(item.and_then(|item| Reader(&item).text("code")))
+    }
+
+    async fn all_tools(&self, source: Option<ToolSource>) -> Result<Vec<Tool>> {
+        let mut tools = Vec::new();
+        for one in ToolSource::ALL.iter().filter(|one| source.is_none_or(|wanted| wanted == **one)) {
+            tools.extend(self.tools_of(*one).await?.iter().filter_map(|item| Tool::from_item(item).ok()));
+        }
+        Ok(tools)
+    }
+
+    /// `Store::list_tools`.
+    pub(crate) async fn find_tools(&self, filter: &ToolFilter, page: &PageRequest) -> Result<Page<Tool>> {
+        let mut tools = self.all_tools(filter.source).await?;
+        let q = filter.q.as_deref().map(str::trim).filter(|q| !q.is_empty()).map(str::to_ascii_lowercase);
+        tools.retain(|tool| {
+            let text =
+                || format!("{}\n{}\n{}", tool.tool_name, tool.display_name, tool.description).to_ascii_lowercase();
+            filter.category.as_ref().is_none_or(|category| *category == tool.category)
+                && filter.name.as_ref().is_none_or(|name| *name == tool.tool_name)
+                && q.as_ref().is_none_or(|q| text().contains(q))
+        });
+        tools.sort_by(|a, b| (&a.tool_name, &a.tool_id).cmp(&(&b.tool_name, &b.tool_id)));
+        let place = |tool: &Tool| (tool.tool_name.clone(), tool.tool_id.to_string());
+        super::lists::slice("tools", tools, page, true, place)
+    }
+
+    /// `Store::tool_categories`.
+    pub(crate) async fn categories_of_tools(&self) -> Result<Vec<(String, u64)>> {
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        for tool in self.all_tools(None).await? {
+            *counts.entry(tool.category).or_default() += 1;
+        }
+        Ok(counts.into_iter().collect())
+    }
+}

@@ -1,0 +1,300 @@
+//! One atomic write: what changes, under which conditions, and what it means when one does not hold.
+
+use aws_sdk_dynamodb::{
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update},
+};
+
+use super::{
+    client::{Tables, failed, unbuilt},
+    table::Table,
+    value::Item,
+};
+use crate::store::{Result, StoreError, StoreErrorKind};
+
+/// Writes of one transaction.
+pub(crate) const MOST_WRITES: usize = 100;
+/// Tries of a transaction that met others on its items.
+const TRIES: u32 = 12;
+
+/// What it means when a condition does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// What was read has changed: read it again.
+    Stale,
+    /// It is there already.
+    Exists,
+    /// The request was answered already.
+    Repeated,
+    /// Another thing that it needs is gone.
+    Gone,
+}
+
+/// Attributes that must be as they were read; `None`: not there.
+pub(crate) type AsRead<'a> = &'a [(&'a str, Option<AttributeValue>)];
+
+/// What must hold of an item.
+pub(crate) enum Guard<'a> {
+    /// There is none.
+    Absent,
+    /// There is one.
+    Present,
+    /// There is one, and these are as they were read.
+    AsRead(AsRead<'a>),
+    /// None, or one that has expired by now (seconds).
+    AbsentOrExpired(u64),
+    /// Nothing.
+    Open,
+}
+
+/// What changes in an item.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Change {
+    pub(crate) set: Vec<(String, AttributeValue)>,
+    pub(crate) remove: Vec<String>,
+    pub(crate) add: Vec<(String, AttributeValue)>,
+    /// Set where there is nothing yet.
+    pub(crate) init: Vec<(String, AttributeValue)>,
+}
+
+impl Change {
+    /// From one form of an item to another.
+    pub(crate) fn between(before: &Item, after: &Item) -> Self {
+        let set = after.iter().filter(|(name, value)| before.get(*name) != Some(value));
+        let remove = before.keys().filter(|name| !after.contains_key(*name)).cloned().collect();
+        Self { set: set.map(|(name, value)| (name.clone(), value.clone())).collect(), remove, ..Self::default() }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.set.is_empty() && self.remove.is_empty() && self.add.is_empty() && self.init.is_empty()
+    }
+}
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Unit {
+    writes: Vec<TransactWriteItem>,
+    meanings: Vec<Refused>,
+}
+
+/// Placeholders of an expression.
+#[derive(Default)]
+struct Names {
+    names: Vec<(String, String)>,
+    values: Vec<(String, AttributeValue)>,
+}
+
+impl Names {
+    fn name(&mut self, name: &str) -> String {
+        let holder = format!("#n{}", self.names.len());
+        self.names.push((holder.clone(), name.to_owned()));
+        holder
+    }
+
+    fn value(&mut self, value: AttributeValue) -> String {
+        let holder = format!(":v{}", self.values.len());
+        self.values.push((holder.clone(), value));
+        holder
+    }
+
+    fn condition(&mut self, table: Table, guard: &Guard<'_>) -> Option<String> {
+        let key = table.key().0;
+        Some(match guard {
+            Guard::Open => return None,
+            Guard::Absent => format!("attribute_not_exists({})", self.name(key)),
+            Guard::Present => format!("attribute_exists({})", self.name(key)),
+            Guard::AbsentOrExpired(now) => {
+                let (key, expires) = (self.name(key), self.name(super::table::EXPIRES));
+                let now = self.value(super::value::whole(*now));
+                format!("attribute_not_exists({key}) OR {expires} <= {now}")
+            }
+            Guard::AsRead(read) => {
+                let mut text = format!("attribute_exists({})", self.name(key));
+                for (name, value) in *read {
+                    let name = self.name(name);
+                    match value {
+                        Some(value) => {
+                            let value = self.value(value.clone());
+                            text.push_str(&format!(" AND {name} = {value}"));
+                        }
+                        None => text.push_str(&format!(" AND attribute_not_exists({name})")),
+                    }
+                }
+                text
+            }
+        })
+    }
+
+    fn names(&mut self) -> Option<std::collections::HashMap<String, String>> {
+        (!self.names.is_empty()).then(|| self.names.drain(..).collect())
+    }
+
+    fn values(&mut self) -> Option<Item> {
+        (!self.values.is_empty()).then(|| self.values.drain(..).collect())
+    }
+}
+
+impl Unit {
+    /// Room for further writes.
+    pub(crate) fn room(&self) -> usize {
+        MOST_WRITES.saturating_sub(self.writes.len())
+    }
+
+    fn push(&mut self, write: TransactWriteItem, meaning: Refused) {
+        self.writes.push(write);
+        self.meanings.push(meaning);
+    }
+
+    pub(crate) fn put(
+        &mut self,
+        tables: &Tables,
+        table: Table,
+        item: Item,
+        guard: &Guard<'_>,
+        meaning: Refused,
+    ) -> Result<()> {
+        let mut names = Names::default();
+        let condition = names.condition(table, guard);
+        let put = Put::builder()
+            .table_name(tables.name(table))
+            .set_item(Some(item))
+            .set_condition_expression(condition)
+            .set_expression_attribute_names(names.names())
+            .set_expression_attribute_values(names.values())
+            .build()
+            .map_err(unbuilt)?;
+        self.push(TransactWriteItem::builder().put(put).build(), meaning);
+        Ok(())
+    }
+
+    pub(crate) fn update(
+        &mut self,
+        tables: &Tables,
+        table: Table,
+        key: Item,
+        change: Change,
+        guard: &Guard<'_>,
+        meaning: Refused,
+    ) -> Result<()> {
+        if change.is_empty() {
+            return self.check(tables, table, key, guard, meaning);
+        }
+        let mut names = Names::default();
+        let (mut set, mut add) = (Vec::new(), Vec::new());
+        for (name, value) in change.set {
+            set.push(format!("{} = {}", names.name(&name), names.value(value)));
+        }
+        for (name, value) in change.init {
+            let name = names.name(&name);
+            set.push(format!("{name} = if_not_exists({name}, {})", names.value(value)));
+        }
+        for (name, value) in change.add {
+            add.push(format!("{} {}", names.name(&name), names.value(value)));
+        }
+        let remove: Vec<String> = change.remove.iter().map(|name| names.name(name)).collect();
+        let clauses =
+            [("SET", set), ("REMOVE", remove), ("ADD", add)].into_iter().filter(|(_, parts)| !parts.is_empty());
+        let clauses: Vec<String> = clauses.map(|(word, parts)| format!("{word} {}", parts.join(", "))).collect();
+        let condition = names.condition(table, guard);
+        let update = Update::builder()
+            .table_name(tables.name(table))
+            .set_key(Some(key))
+            .update_expression(clauses.join(" "))
+            .set_condition_expression(condition)
+            .set_expression_attribute_names(names.names())
+            .set_expression_attribute_values(names.values())
+            .build()
+            .map_err(unbuilt)?;
+        self.push(TransactWriteItem::builder().update(update).build(), meaning);
+        Ok(())
+    }
+
+    pub(crate) fn delete(
+        &mut self,
+        tables: &Tables,
+        table: Table,
+        key: Item,
+        guard: &Guard<'_>,
+        meaning: Refused,
+    ) -> Result<()> {
+        let mut names = Names::default();
+        let condition = names.condition(table, guard);
+        let delete = Delete::builder()
+            .table_name(tables.name(table))
+            .set_key(Some(key))
+            .set_condition_expression(condition)
+            .set_expression_attribute_names(names.names())
+            .set_expression_attribute_values(names.values())
+            .build()
+            .map_err(unbuilt)?;
+        self.push(TransactWriteItem::builder().delete(delete).build(), meaning);
+        Ok(())
+    }
+
+    pub(crate) fn check(
+        &mut self,
+        tables: &Tables,
+        table: Table,
+        key: Item,
+        guard: &Guard<'_>,
+        meaning: Refused,
+    ) -> Result<()> {
+        let mut names = Names::default();
+        let Some(condition) = names.condition(table, guard) else { return Ok(()) };
+        let check = ConditionCheck::builder()
+            .table_name(tables.name(table))
+            .set_key(Some(key))
+            .condition_expression(condition)
+            .set_expression_attribute_names(names.names())
+            .set_expression_attribute_values(names.values())
+            .build()
+            .map_err(unbuilt)?;
+        self.push(TransactWriteItem::builder().condition_check(check).build(), meaning);
+        Ok(())
+    }
+
+    /// Writes all of it or nothing. The inner error names the first condition that does not hold.
+    ///
+    /// A token makes a request that is sent twice (its answer was lost) one write.
+    pub(crate) async fn commit(self, tables: &Tables) -> Result<std::result::Result<(), Refused>> {
+        if self.writes.is_empty() {
+            return Ok(Ok(()));
+        }
+        if self.writes.len() > MOST_WRITES {
+            return Err(StoreError::new(StoreErrorKind::Invalid, "this changes more than one unit of the store holds"));
+        }
+        for round in 0..TRIES {
+            let token = ulid::Ulid::generate().to_string();
+            let request = tables.client.transact_write_items().set_transact_items(Some(self.writes.clone()));
+            let answer = tables.ask("transact_write_items", request.client_request_token(token).send()).await?;
+            let error = match answer {
+                Ok(_) => return Ok(Ok(())),
+                Err(error) => error,
+            };
+            let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
+            else {
+                return Err(failed(error));
+            };
+            let codes: Vec<&str> =
+                cancelled.cancellation_reasons().iter().map(|reason| reason.code().unwrap_or("None")).collect();
+            let unmet = codes.iter().position(|code| *code == "ConditionalCheckFailed");
+            if let Some(meaning) = unmet.and_then(|index| self.meanings.get(index)) {
+                return Ok(Err(*meaning));
+            }
+            let may_pass = |code: &&str| {
+                matches!(*code, "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")
+            };
+            if !codes.iter().any(may_pass) {
+                tracing::warn!(?codes, "a transaction was refused");
+                return Err(StoreError::new(
+                    StoreErrorKind::Invalid,
+                    "the store refuses this: it is too large, or not of its form",
+                )
+                .because(error));
+            }
+            let most = 20_u64 << round.min(6);
+            tokio::time::sleep(std::time::Duration::from_millis(rand::random_range(most / 2..=most))).await;
+        }
+        Err(StoreError::new(StoreErrorKind::Unavailable, "too many write the same thing at once: try again"))
+    }
+}

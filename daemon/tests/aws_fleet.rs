@@ -1,0 +1,375 @@
+//! Daemons that share a cloud backend, over the emulator: the main job, roles, kills, faults, foreign messages.
+#![cfg(feature = "aws")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
+#![allow(clippy::print_stdout)] // figures for the reader of the log
+
+mod support;
+
+use std::{process::Command, sync::atomic::Ordering, time::Duration};
+
+use serde_json::{Value, json};
+use support::{Daemon, Home, emulator::Account, eventually, faulty, sse::Stream};
+
+const PRICES: &str = "Build an agent that answers questions about this price list: apple 3 EUR, pear 4 EUR.";
+/// Builds of the fleet's test; `NEXUSD_FLEET_BUILDS` asks for more.
+const FEW: usize = 40;
+
+fn settings(url: &str, roles: &str) -> String {
+    format!(
+        "roles = [{roles}]\n[backend]\nkind = \"aws\"\nregion = \"us-east-1\"\nendpoint_url = \"{url}\"\n\
+         [worker]\nlease_secs = 4\nheartbeat_secs = 1\nvisibility_timeout_secs = 6\nreconcile_secs = 1\n"
+    )
+}
+
+const BOTH: &str = "\"api\", \"worker\"";
+
+/// A home whose daemons use this account, by way of `url`.
+fn home(account: &Account, url: &str, roles: &str, delay_ms: u64) -> Home {
+    let mut home = Home::with_noop_workflow(&settings(url, roles), delay_ms);
+    home.set("AWS_ACCESS_KEY_ID", &account.access_key);
+    home.set("AWS_SECRET_ACCESS_KEY", "secret");
+    home
+}
+
+/// Runs `nexusd` with these arguments: exit code, what it printed.
+fn nexusd(home: &Home, account: &Account, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_nexusd"))
+        .args(arguments)
+        .arg("--config")
+        .arg(home.config())
+        .env("AWS_ACCESS_KEY_ID", &account.access_key)
+        .env("AWS_SECRET_ACCESS_KEY", "secret")
+        .output()
+        .expect("nexusd can be run");
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    (output.status.code(), text)
+}
+
+async fn account() -> Account {
+    tokio::task::spawn_blocking(Account::new).await.unwrap()
+}
+
+/// An account with tables and queues, made by the command that makes them.
+async fn ready(roles: &str, delay_ms: u64) -> (Account, Home) {
+    let account = account().await;
+    let home = home(&account, &account.url, roles, delay_ms);
+    let (code, said) = nexusd(&home, &account, &["resources", "init"]);
+    assert_eq!(code, Some(0), "{said}");
+    (account, home)
+}
+
+async fn depth(account: &Account, queue: &str) -> (u64, u64) {
+    let url = account.sqs.get_queue_url().queue_name(queue).send().await.unwrap().queue_url.unwrap();
+    let all = aws_sdk_sqs::types::QueueAttributeName::All;
+    let answer = account.sqs.get_queue_attributes().queue_url(url).attribute_names(all).send().await.unwrap();
+    let of = |name: &str| {
+        let found = answer.attributes().unwrap().iter().find(|(key, _)| key.as_str() == name);
+        found.map_or(0, |(_, value)| value.parse().unwrap())
+    };
+    (
+        of("ApproximateNumberOfMessages") + of("ApproximateNumberOfMessagesDelayed"),
+        of("ApproximateNumberOfMessagesNotVisible"),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_main_job_on_the_cloud_backend() {
+    let (account, home) = ready(BOTH, 1).await;
+    let daemon = home.start();
+    let project = daemon.create(PRICES, "agent_build").await;
+    let done = daemon.wait_for(&project, &["completed"]).await;
+    assert_eq!(done["stages"].as_array().unwrap().len(), 9);
+    let agent = daemon.wait_for_agent(&project).await["agent_id"].as_str().unwrap().to_owned();
+    let (status, answer) = daemon.post(&format!("/agents/{agent}/invoke"), &json!({"input_text": "3 pears?"})).await;
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer["data"]["output"].as_str().unwrap().contains("12"), "{answer}");
+    let events = support::events(&daemon, &project).await;
+    let numbers: Vec<u64> = events.iter().map(|event| event["seq"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
+    let (_, overview) = daemon.get("/statistics/overview").await;
+    assert_eq!(overview["data"]["completed_projects"], 1, "{overview}");
+    assert_eq!(overview["data"]["total_invocations"], 1, "{overview}");
+    // It is all in the tables, under the names that others know.
+    let key = aws_sdk_dynamodb::types::AttributeValue::S(project.clone());
+    let item = account.dynamodb.get_item().table_name("nexus_projects").key("project_id", key).send().await.unwrap();
+    assert_eq!(item.item.unwrap()["status"].as_s().unwrap(), "completed");
+    // Killed and started again, it knows everything.
+    daemon.kill();
+    let daemon = home.start();
+    assert_eq!(daemon.get(&format!("/agents/{agent}")).await.1["data"]["total_invocations"], 1);
+    eventually("the queue is empty", async || (depth(&account, "nexus-build-queue").await == (0, 0)).then_some(()))
+        .await;
+    assert_eq!(depth(&account, "nexus-build-dlq").await, (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fleet_can_share_out_its_roles() {
+    let (account, front) = ready("\"api\"", 300).await;
+    let back = home(&account, &account.url, "\"worker\"", 300);
+    let (front, back) = (front.start(), back.start());
+    // The worker serves its health, and nothing of the interface.
+    assert_eq!(back.http().get(back.at("//health")).send().await.unwrap().status(), 200);
+    assert_eq!(back.http().get(back.at("/projects")).send().await.unwrap().status(), 404);
+    let project = front.create("seen from afar", "noop").await;
+    let stream = front.http().get(front.at(&format!("/projects/{project}/events"))).send().await.unwrap();
+    let frames = Stream::new(stream).all().await;
+    let told = frames.iter().filter(|frame| frame.event.as_deref() != Some("end"));
+    let seqs: Vec<u64> = told.filter_map(|frame| frame.data["seq"].as_u64()).collect();
+    assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
+    front.wait_for(&project, &["completed"]).await;
+    let stages = frames.iter().filter(|f| f.data["stage_name"].is_string() && f.data["status"] == "completed").count();
+    assert_eq!(stages, 9, "every stage of the other's build is seen: {frames:#?}");
+    // A request reaches the owner with its next heartbeat.
+    let project = front.create("paused from afar", "noop").await;
+    front.wait_for(&project, &["building"]).await;
+    let (status, answer) = front.post(&format!("/projects/{project}/control"), &json!({"action": "pause"})).await;
+    assert_eq!(status, 200, "{answer}");
+    front.wait_for(&project, &["paused"]).await;
+    let (status, _) = front.post(&format!("/projects/{project}/control"), &json!({"action": "resume"})).await;
+    assert_eq!(status, 200);
+    front.wait_for(&project, &["completed"]).await;
+}
+
+/// Requests by service, as `/metrics` tells them.
+async fn requests(daemon: &Daemon) -> (f64, f64) {
+    let text = daemon.text("//metrics").await;
+    let of = |service: &str| {
+        let lines =
+            text.lines().filter(|line| line.starts_with("nexus_cloud_requests_total") && line.contains(service));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    };
+    (of("service=\"dynamodb\""), of("service=\"sqs\""))
+}
+
+/// A bucket of the account.
+async fn bucket(account: &Account, name: &str) {
+    let credential = format!("{}/20260101/us-east-1/s3/aws4_request", account.access_key);
+    let signed = format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0");
+    let request = reqwest::Client::new().put(format!("{}/{name}", account.url)).header("authorization", signed);
+    let answer = request.send().await.unwrap();
+    assert!(answer.status().is_success(), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_build_goes_on_on_another_machine() {
+    let (account, mut one) = ready(BOTH, 1).await;
+    bucket(&account, "files").await;
+    let mut two = home(&account, &account.url, BOTH, 1);
+    for home in [&mut one, &mut two] {
+        let settings = std::fs::read_to_string(home.config()).unwrap();
+        let settings = settings.replace("[worker]", "artifacts = \"s3://files/nexus\"\n[worker]");
+        home.configure(&settings);
+    }
+    let first = one.start();
+    let project = first.create(PRICES, "agent_build").await;
+    eventually("some stages are done", async || {
+        let (_, answer) = first.get(&format!("/projects/{project}")).await;
+        let stages = answer["data"]["stages"].as_array().cloned().unwrap_or_default();
+        let done = stages.iter().filter(|stage| stage["status"] == "completed").count();
+        assert!(done < 9, "the build was too fast for this test");
+        (done >= 3).then_some(())
+    })
+    .await;
+    first.kill();
+    let second = two.start();
+    second.wait_for(&project, &["completed"]).await;
+    let agent = second.wait_for_agent(&project).await["agent_id"].as_str().unwrap().to_owned();
+    let (status, answer) = second.post(&format!("/agents/{agent}/invoke"), &json!({"input_text": "3 pears?"})).await;
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer["data"]["output"].as_str().unwrap().contains("12"), "{answer}");
+    // Also the documents of the stages that the first machine did.
+    let (status, files) = second.get(&format!("/projects/{project}/files")).await;
+    assert_eq!(status, 200);
+    assert!(files.to_string().contains("requirements"), "{files}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_build_costs_few_requests() {
+    const BUILDS: usize = 20;
+    let (account, home) = ready(BOTH, 1).await;
+    // What the daemon does for itself, however much it builds, is left out: it looks around once an hour.
+    let settings = std::fs::read_to_string(home.config()).unwrap();
+    home.configure(
+        &settings
+            .replace("reconcile_secs = 1", "reconcile_secs = 3600")
+            .replace("heartbeat_secs = 1", "heartbeat_secs = 2"),
+    );
+    let daemon = home.start();
+    let first = daemon.create("the first one warms up", "noop").await;
+    daemon.wait_for(&first, &["completed"]).await;
+    let before = requests(&daemon).await;
+    let mut projects = Vec::new();
+    for n in 0..BUILDS {
+        projects.push(daemon.create(&format!("counted build number {n}"), "noop").await);
+    }
+    let key = |id: &String| aws_sdk_dynamodb::types::AttributeValue::S(id.clone());
+    for project in &projects {
+        // Asked of the table itself, so that the questions are not counted.
+        eventually("a build completes", async || {
+            let get = account.dynamodb.get_item().table_name("nexus_projects").key("project_id", key(project));
+            let item = get.consistent_read(true).send().await.unwrap().item?;
+            (item["status"].as_s().unwrap() == "completed").then_some(())
+        })
+        .await;
+    }
+    eventually("the messages are gone", async || (depth(&account, "nexus-build-queue").await == (0, 0)).then_some(()))
+        .await;
+    let after = requests(&daemon).await;
+    let each = |before: f64, after: f64| (after - before) / BUILDS as f64;
+    let (dynamodb, sqs) = (each(before.0, after.0), each(before.1, after.1));
+    println!("a build of nine stages: {dynamodb:.1} requests to DynamoDB, {sqs:.1} to SQS");
+    assert!(dynamodb <= 30.0, "{dynamodb}");
+    assert!(sqs <= 4.0, "{sqs}");
+}
+
+/// Every stage of every project is committed once.
+async fn check_events(daemon: &Daemon, project: &str) {
+    let events = support::events(daemon, project).await;
+    let numbers: Vec<u64> = events.iter().map(|event| event["seq"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>(), "{project}");
+    let completed = |event: &&Value| event["stage_name"].is_string() && event["status"] == "completed";
+    let mut stages: Vec<&str> = events.iter().filter(completed).filter_map(|e| e["stage_name"].as_str()).collect();
+    stages.sort_unstable();
+    assert_eq!(stages, ["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8"], "{project}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fleet_survives_kills_and_faults() {
+    let wanted = std::env::var("NEXUSD_FLEET_BUILDS").map_or(FEW, |text| text.parse().expect("a number of builds"));
+    let (account, _) = ready(BOTH, 20).await;
+    let (url, faults) = faulty::proxy(&account.url).await;
+    let homes: Vec<Home> = (0..3).map(|_| home(&account, &url, BOTH, 20)).collect();
+    let mut fleet: Vec<Daemon> = homes.iter().map(Home::start).collect();
+    faults.percent.store(20, Ordering::Relaxed);
+    let mut projects = Vec::new();
+    for n in 0..wanted {
+        let body = json!({"requirement": format!("survive number {n} of the kills"), "workflow": "noop"});
+        // A refusal is an answer, too: then the client asks again.
+        let project = eventually("a project is taken", async || {
+            let (status, answer) = fleet[n % 3].post("/projects", &body).await;
+            (status == 201).then(|| answer["data"]["project_id"].as_str().unwrap().to_owned())
+        });
+        projects.push(project.await);
+    }
+    for kill in 0..6 {
+        tokio::time::sleep(Duration::from_millis(rand::random_range(300..1_500))).await;
+        let victim = rand::random_range(0..3);
+        let daemon = fleet.remove(victim);
+        if kill % 2 == 0 {
+            daemon.kill();
+        } else {
+            let (_, code) = daemon.terminate();
+            println!("stopped, exit code {code:?}");
+        }
+        // A start needs answers: it is tried until it has them, as a service manager does.
+        let home = &homes[victim];
+        let again = eventually("a daemon comes up", async || home.try_start().ok()).await;
+        fleet.insert(victim, again);
+    }
+    let ended = |answer: &Value| answer["data"]["status"].as_str().map(str::to_owned);
+    for project in &projects {
+        eventually("a build completes", async || {
+            let (_, answer) = fleet[0].get(&format!("/projects/{project}")).await;
+            let status = ended(&answer)?;
+            assert_ne!(status, "failed", "{answer:#}");
+            (status == "completed").then_some(())
+        })
+        .await;
+    }
+    faults.percent.store(0, Ordering::Relaxed);
+    for project in &projects {
+        check_events(&fleet[1], project).await;
+    }
+    eventually("no message is left", async || (depth(&account, "nexus-build-queue").await == (0, 0)).then_some(()))
+        .await;
+    assert_eq!(depth(&account, "nexus-build-dlq").await, (0, 0), "no dead letter");
+    let of = |number: &std::sync::atomic::AtomicU64| number.load(Ordering::Relaxed);
+    println!(
+        "{wanted} builds; {} requests, {} failed, {} of them with the answer lost",
+        of(&faults.requests),
+        of(&faults.failed),
+        of(&faults.lost)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn resources_are_made_compared_and_removed() {
+    let account = account().await;
+    let home = home(&account, &account.url, BOTH, 1);
+    let run = |arguments: &[&str]| nexusd(&home, &account, arguments);
+    let (code, said) = run(&["resources", "list"]);
+    assert_eq!((code, said.matches("missing").count()), (Some(1), 15), "{said}");
+    let (code, said) = run(&["resources", "init"]);
+    assert_eq!((code, said.matches("created").count()), (Some(0), 15), "{said}");
+    let (code, said) = run(&["resources", "init"]);
+    assert_eq!((code, said.matches("ready").count()), (Some(0), 15), "safe to repeat: {said}");
+    assert_eq!(run(&["resources", "list"]).0, Some(0));
+    // A second deployment beside it, and a queue that somebody changed.
+    let (code, said) = run(&["resources", "init", "--prefix", "test-", "--queues-only"]);
+    assert_eq!((code, said.matches("created").count()), (Some(0), 5), "{said}");
+    let url = account.sqs.get_queue_url().queue_name("nexus-build-queue").send().await.unwrap().queue_url.unwrap();
+    let hidden = aws_sdk_sqs::types::QueueAttributeName::VisibilityTimeout;
+    account.sqs.set_queue_attributes().queue_url(url).attributes(hidden, "77").send().await.unwrap();
+    let (code, said) = run(&["resources", "list", "--queues-only"]);
+    assert!(code == Some(1) && said.contains("DRIFTED") && said.contains("VisibilityTimeout 6"), "{said}");
+    let (code, said) = run(&["resources", "init", "--queues-only"]);
+    assert!(code == Some(0) && said.contains("updated"), "{said}");
+    // Data is removed only when asked for.
+    let (code, said) = run(&["resources", "delete"]);
+    assert!(code == Some(1) && said.contains("--yes"), "{said}");
+    assert_eq!(run(&["resources", "clean", "--yes"]).0, Some(0));
+    let (code, said) = run(&["resources", "delete", "--yes", "--tables-only"]);
+    assert_eq!((code, said.matches("deleted").count()), (Some(0), 10), "{said}");
+    let (code, said) = run(&["resources", "policy", "--account", "123456789012"]);
+    let policy: Value = serde_json::from_str(&said).expect("a policy");
+    assert_eq!(code, Some(0));
+    assert!(said.contains("123456789012:table/nexus_projects") && !said.contains("Scan"), "{policy}");
+    // Without its tables the daemon says what to do.
+    let refused = home.try_start().err().expect("it does not start");
+    assert!(refused.contains("nexusd resources init"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_of_the_original_and_poison() {
+    use aws_sdk_dynamodb::types::AttributeValue as Value;
+    let (account, home) = ready(BOTH, 1).await;
+    // A project as the original's API writes one: no task named, no stages, nulls.
+    let item = [
+        ("project_id", Value::S("proj_0123456789ab".into())),
+        ("project_name", Value::S("of old".into())),
+        ("status", Value::S("queued".into())),
+        ("requirement", Value::S("do nothing nine times".into())),
+        ("user_id", Value::S("anna".into())),
+        ("priority", Value::N("3.0".into())),
+        ("created_at", Value::S("2026-01-27T09:14:29.123456".into())),
+        ("current_stage", Value::Null(true)),
+        ("workflow", Value::S("noop".into())),
+    ];
+    let mut put = account.dynamodb.put_item().table_name("nexus_projects");
+    for (name, value) in item {
+        put = put.item(name, value);
+    }
+    put.send().await.unwrap();
+    let queue = account.sqs.get_queue_url().queue_name("nexus-build-queue").send().await.unwrap().queue_url.unwrap();
+    let plain = json!({"project_id": "proj_0123456789ab", "requirement": "x", "action": "execute", "metadata": {"a": 1},
+        "execute_to_completion": true});
+    let wrapped = serde_json::to_string(&plain.to_string()).unwrap();
+    for body in [wrapped.as_str(), "this is no message"] {
+        account.sqs.send_message().queue_url(&queue).message_body(body).send().await.unwrap();
+    }
+    let daemon = home.start();
+    let done = daemon.wait_for("proj_0123456789ab", &["completed"]).await;
+    assert_eq!(done["stages"].as_array().unwrap().len(), 9, "{done:#}");
+    eventually("the queue is empty", async || (depth(&account, "nexus-build-queue").await == (0, 0)).then_some(()))
+        .await;
+    let (code, said) = nexusd(&home, &account, &["dlq", "list"]);
+    assert!(code == Some(0) && said.contains("this is no message") && said.contains("not understood"), "{said}");
+    let (code, said) = nexusd(&home, &account, &["dlq", "redrive", "--queue", "build"]);
+    assert!(code == Some(0) && said.contains("sent back"), "{said}");
+    // Poison stays poison, and never loops.
+    eventually("it is back among the dead letters", async || {
+        (depth(&account, "nexus-build-dlq").await.0 == 1).then_some(())
+    })
+    .await;
+    assert_eq!(depth(&account, "nexus-build-queue").await, (0, 0));
+}

@@ -1,0 +1,106 @@
+//! A proxy before the emulator that fails as networks and services do.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use salvo::{
+    Depot, FlowCtrl, Handler, Listener as _, Request, Response, Router, Server, async_trait,
+    conn::TcpListener,
+    http::{HeaderName, HeaderValue, StatusCode},
+};
+
+/// What the proxy did.
+#[derive(Default)]
+pub struct Faults {
+    /// Percent of the requests that fail.
+    pub percent: AtomicU64,
+    /// Requests in all.
+    pub requests: AtomicU64,
+    /// Those that failed.
+    pub failed: AtomicU64,
+    /// Of these: carried out, and the answer lost.
+    pub lost: AtomicU64,
+}
+
+struct Proxy {
+    target: String,
+    client: reqwest::Client,
+    faults: Arc<Faults>,
+}
+
+const THROTTLED: &str =
+    r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"too fast"}"#;
+
+impl Proxy {
+    async fn forward(&self, req: &mut Request) -> reqwest::Result<reqwest::Response> {
+        let path = req.uri().path_and_query().map_or("/", |path| path.as_str());
+        let url = format!("{}{path}", self.target);
+        let mut request = self.client.request(req.method().clone(), url);
+        for (name, value) in req.headers() {
+            if name != "host" && name != "content-length" && name != "connection" {
+                request = request.header(name.as_str(), value.as_bytes());
+            }
+        }
+        let body = req.payload_with_max_size(8 << 20).await.expect("a body").clone();
+        request.body(body).send().await
+    }
+}
+
+fn fail(res: &mut Response, status: StatusCode) {
+    res.status_code(status);
+}
+
+#[async_trait]
+impl Handler for Proxy {
+    async fn handle(&self, req: &mut Request, _: &mut Depot, res: &mut Response, _: &mut FlowCtrl) {
+        self.faults.requests.fetch_add(1, Ordering::Relaxed);
+        let fails = rand::random_range(0..100) < self.faults.percent.load(Ordering::Relaxed);
+        let mut answer_lost = false;
+        if fails {
+            self.faults.failed.fetch_add(1, Ordering::Relaxed);
+            match rand::random_range(0..5) {
+                0 => return fail(res, StatusCode::SERVICE_UNAVAILABLE),
+                1 => return fail(res, StatusCode::INTERNAL_SERVER_ERROR),
+                2 => {
+                    res.status_code(StatusCode::BAD_REQUEST);
+                    res.headers_mut().insert("content-type", HeaderValue::from_static("application/x-amz-json-1.0"));
+                    return res.render(THROTTLED);
+                }
+                3 => tokio::time::sleep(Duration::from_millis(rand::random_range(50..400))).await,
+                _ => answer_lost = true,
+            }
+        }
+        let answer = match self.forward(req).await {
+            Ok(answer) if !answer_lost => answer,
+            Ok(_) => {
+                self.faults.lost.fetch_add(1, Ordering::Relaxed);
+                return fail(res, StatusCode::INTERNAL_SERVER_ERROR);
+            }
+            Err(_) => return fail(res, StatusCode::BAD_GATEWAY),
+        };
+        res.status_code(StatusCode::from_u16(answer.status().as_u16()).expect("a status"));
+        for (name, value) in answer.headers() {
+            if !["content-length", "transfer-encoding", "connection"].contains(&name.as_str()) {
+                let name = HeaderName::from_bytes(name.as_str().as_bytes()).expect("a name");
+                res.headers_mut().insert(name, HeaderValue::from_bytes(value.as_bytes()).expect("a value"));
+            }
+        }
+        let _ = res.write_body(answer.bytes().await.unwrap_or_default());
+    }
+}
+
+/// Serves before `target` until the test ends; answers its address.
+pub async fn proxy(target: &str) -> (String, Arc<Faults>) {
+    let faults = Arc::new(Faults::default());
+    let proxy = Proxy { target: target.to_owned(), client: reqwest::Client::new(), faults: faults.clone() };
+    let acceptor = TcpListener::new("127.0.0.1:0").bind().await;
+    let address = salvo::conn::Acceptor::holdings(&acceptor)[0].local_addr.to_string();
+    let address = address.rsplit("//").next().expect("an address").to_owned();
+    tokio::spawn(Server::new(acceptor).serve(Router::with_path("{**rest}").goal(proxy)));
+    (format!("http://{address}"), faults)
+}
