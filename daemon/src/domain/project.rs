@@ -180,3 +180,17 @@ pub struct ProjectSummary {
     /// Last change.
     pub updated_at: Timestamp,
 }
+
+impl From<Project> for ProjectSummary {
+    fn from(project: Project) -> Self {
+        Self {
+            project_id: project.project_id,
+            project_name: project.project_name,
+            status: project.status,
+            progress: project.progress,
+            current_stage: project.current_stage,
+            created_at: project.created_at,
+            updated_at: project.updated_at,
+        }
+    }
+}

@@ -210,16 +210,7 @@ impl Record for StoredProject {
 
 /// What lists show of a project.
 pub(crate) fn summary(item: &Item) -> Result<ProjectSummary> {
-    let project = StoredProject::from_item(item)?.project;
-    Ok(ProjectSummary {
-        project_id: project.project_id,
-        project_name: project.project_name,
-        status: project.status,
-        progress: project.progress,
-        current_stage: project.current_stage,
-        created_at: project.created_at,
-        updated_at: project.updated_at,
-    })
+    Ok(StoredProject::from_item(item)?.project.into())
 }
 
 impl Record for Stage {

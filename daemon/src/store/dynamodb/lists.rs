@@ -268,18 +268,7 @@ impl DynamoStore {
             (by, project.project_id.to_string())
         };
         let ascending = matches!(sort, ProjectSort::Oldest | ProjectSort::Name);
-        let mut rows: Vec<ProjectSummary> = projects
-            .into_iter()
-            .map(|project| ProjectSummary {
-                project_id: project.project_id,
-                project_name: project.project_name,
-                status: project.status,
-                progress: project.progress,
-                current_stage: project.current_stage,
-                created_at: project.created_at,
-                updated_at: project.updated_at,
-            })
-            .collect();
+        let mut rows: Vec<ProjectSummary> = projects.into_iter().map(ProjectSummary::from).collect();
         rows.sort_by_cached_key(&place);
         if !ascending {
             rows.reverse();
