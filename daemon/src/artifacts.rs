@@ -120,6 +120,11 @@ fn scan(root: &FilePath) -> io::Result<Manifest> {
     Ok(manifest)
 }
 
+/// The names of the files below a folder, as [`Artifacts`] sees them, the last first.
+pub(crate) fn names(root: &FilePath) -> io::Result<Vec<String>> {
+    Ok(scan(root)?.files.into_keys().rev().collect())
+}
+
 /// A path of a manifest, if it stays below the folder.
 fn within(root: &FilePath, name: &str) -> Result<PathBuf> {
     let plain = |part: std::path::Component<'_>| matches!(part, std::path::Component::Normal(_));
@@ -165,15 +170,32 @@ impl Artifacts {
         Ok(())
     }
 
-    /// Makes a folder that of the newest manifest. Nothing happens for a project that has none.
+    /// Saves a folder that comes from elsewhere, unless the project has files here already: those are newer.
+    ///
+    /// # Errors
+    /// As [`Artifacts::save`].
+    pub async fn save_first(&self, lease: &Lease, folder: PathBuf) -> Result<()> {
+        match self.newest(&lease.project_id).await? {
+            Some(_) => Ok(()),
+            None => self.save(lease, folder).await,
+        }
+    }
+
+    /// The newest manifest of a project.
+    async fn newest(&self, id: &ProjectId) -> Result<Option<Path>> {
+        let Some(store) = &self.store else { return Ok(None) };
+        let prefix = Path::from(format!("{}/manifests", folder_of(id.as_str())));
+        let listed: Vec<_> = store.list(Some(&prefix)).try_collect().await.map_err(away)?;
+        Ok(listed.into_iter().map(|found| found.location).max())
+    }
+
+    /// Makes a folder that of the newest manifest; answers whether there is one. Nothing happens for a project that
+    /// has none.
     ///
     /// # Errors
     /// The store is away or a file is not what its hash says: then no stage must begin.
-    pub async fn restore(&self, id: &ProjectId, folder: PathBuf) -> Result<()> {
-        let Some(store) = &self.store else { return Ok(()) };
-        let prefix = Path::from(format!("{}/manifests", folder_of(id.as_str())));
-        let listed: Vec<_> = store.list(Some(&prefix)).try_collect().await.map_err(away)?;
-        let Some(newest) = listed.into_iter().map(|found| found.location).max() else { return Ok(()) };
+    pub async fn restore(&self, id: &ProjectId, folder: PathBuf) -> Result<bool> {
+        let (Some(store), Some(newest)) = (&self.store, self.newest(id).await?) else { return Ok(false) };
         let bytes = store.get(&newest).await.map_err(away)?.bytes().await.map_err(away)?;
         let manifest: Manifest = serde_json::from_slice(&bytes)?;
         let root = folder.clone();
@@ -189,7 +211,7 @@ impl Artifacts {
             tokio::fs::remove_file(file).await.map_err(local)?;
         }
         self.remember(id, manifest);
-        Ok(())
+        Ok(true)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ProjectId, Manifest>> {

@@ -16,7 +16,7 @@ use crate::{
     resources::Plan,
     startup::Opened,
     store::{
-        Store as _, StoreError,
+        EventSink, Store as _, StoreError,
         dynamodb::{DynamoOptions, DynamoStore},
     },
 };
@@ -152,11 +152,11 @@ pub fn plan(config: &Config) -> Plan {
     }
 }
 
-/// Opens store and queue, and makes sure that they answer.
+/// Store, queue, and files where they are shared; makes sure that the first two answer.
 ///
 /// # Errors
 /// See [`CloudError`].
-pub async fn open(config: &Config, hub: Arc<EventHub>) -> Result<Opened, CloudError> {
+pub async fn parts(config: &Config, sink: Arc<dyn EventSink>) -> Result<Parts, CloudError> {
     let cloud = connect(&config.backend).await?;
     let queue = Arc::new(queue(&cloud, config));
     let files = artifacts(config)?;
@@ -167,18 +167,28 @@ pub async fn open(config: &Config, hub: Arc<EventHub>) -> Result<Opened, CloudEr
         artifacts: Arc::clone(&files),
         event_retention: config.store.event_retention_days.duration(),
     };
-    let store = DynamoStore::new(options, hub);
+    let store = DynamoStore::new(options, sink);
     store.ping().await?;
     queue.depth(crate::queue::QueueName::Build).await?;
-    let mut shared = Arc::default();
-    if config.backend.artifacts.is_empty() {
+    let shared = (!config.backend.artifacts.is_empty()).then(|| Arc::new(Artifacts::shared(files)));
+    Ok((store, queue, shared))
+}
+
+/// What [`parts`] makes.
+pub type Parts = (Arc<DynamoStore>, Arc<SqsQueue>, Option<Arc<Artifacts>>);
+
+/// Opens store and queue for a daemon.
+///
+/// # Errors
+/// See [`CloudError`].
+pub async fn open(config: &Config, hub: Arc<EventHub>) -> Result<Opened, CloudError> {
+    let (store, queue, shared) = parts(config, hub).await?;
+    if shared.is_none() {
         tracing::warn!(
             "[backend] artifacts is not set: what is too large for a table, and the files of projects, stay on this \
              machine, so other daemons cannot go on with its builds"
         );
-    } else {
-        shared = Arc::new(Artifacts::shared(files));
     }
     store.follow_others();
-    Ok((store, queue, shared))
+    Ok((store, queue, shared.unwrap_or_default()))
 }

@@ -23,6 +23,8 @@ pub mod store;
 pub mod systemd;
 pub mod telemetry;
 pub mod tools;
+#[cfg(feature = "aws")]
+pub mod transfer;
 
 /// Many small allocations from many threads are what a build is made of; this allocator takes less time
 /// and memory for them than the system's (README, "Figures").

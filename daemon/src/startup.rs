@@ -16,10 +16,10 @@ use crate::{
         control::ControlAction,
         ids::{ProjectId, TaskId},
     },
-    queue::Queue,
+    queue::{Queue, sqlite::SqliteQueue},
     reload::Reloader,
     store::{
-        Store,
+        EventSink, Store,
         sqlite::{OpenError, SqliteOptions, SqliteStore},
     },
 };
@@ -112,6 +112,15 @@ pub async fn open_store(config: &Config, hub: Arc<EventHub>) -> Result<Opened, S
     if config.backend.kind == crate::config::BackendKind::Aws {
         return Ok(crate::cloud::open(config, hub).await?);
     }
+    let (store, queue) = open_file(config, hub).await?;
+    Ok((store, queue, Arc::default()))
+}
+
+/// Opens the embedded file.
+pub async fn open_file(
+    config: &Config,
+    sink: Arc<dyn EventSink>,
+) -> Result<(Arc<SqliteStore>, Arc<SqliteQueue>), StartError> {
     let visibility = config.worker.visibility_timeout_secs.duration();
     let options = SqliteOptions {
         readers: config.store.readers,
@@ -124,8 +133,7 @@ pub async fn open_store(config: &Config, hub: Arc<EventHub>) -> Result<Opened, S
         dead_retention: config.queues.dead_letter_retention_days.duration(),
     };
     let path = config.data.database();
-    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(path, options, hub)).await??;
-    Ok((opened.0, opened.1, Arc::default()))
+    Ok(tokio::task::spawn_blocking(move || SqliteStore::open(path, options, sink)).await??)
 }
 
 /// The actor tree and the reload, as the API asks for them.

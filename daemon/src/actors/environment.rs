@@ -92,7 +92,7 @@ impl Environment {
     /// # Errors
     /// The files cannot be had now.
     pub async fn restore_files(&self, id: &ProjectId) -> Result<(), StoreError> {
-        self.artifacts.restore(id, self.projects_dir.join(id.as_str())).await
+        self.artifacts.restore(id, self.projects_dir.join(id.as_str())).await.map(drop)
     }
 
     /// Saves the project's folder for the next owner, where daemons share files.

@@ -85,14 +85,19 @@ async fn act(config: &Config, command: DlqCommand) -> Result<(), String> {
     };
     let mut count = 0;
     for of in queues(which) {
-        for letter in queue.letters(of).await.map_err(|error| error.to_string())? {
-            if only.as_ref().is_some_and(|only| *only != letter.id) {
-                continue;
-            }
+        let (wanted, others): (Vec<Letter>, Vec<Letter>) = queue
+            .letters(of)
+            .await
+            .map_err(|error| error.to_string())?
+            .into_iter()
+            .partition(|letter| only.as_ref().is_none_or(|only| *only == letter.id));
+        // Even if one of them cannot be sent back, the others are not held any longer than they must.
+        queue.let_go(of, if redrive { &others } else { &wanted }).await.map_err(|error| error.to_string())?;
+        for letter in wanted {
             count += 1;
             let Letter { id, reason, body, .. } = &letter;
             let shown: String = body.chars().take(200).collect();
-            print(&format!("{of} {id}\n  why   {}\n  body  {shown}", reason.trim()));
+            print(&format!("{of} {id}\n  why   {}\n  body  {shown}", reason));
             if redrive {
                 queue.send_back(of, &letter).await.map_err(|error| error.to_string())?;
                 print("  sent back");

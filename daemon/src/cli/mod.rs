@@ -1,5 +1,5 @@
 //! The command line: `nexusd [serve]`, `check-config`, `dump-config`, `plugins list | check`, `resources …`,
-//! `dlq list | redrive`, `version`.
+//! `dlq list | redrive`, `export`, `import`, `version`.
 //!
 //! `main.rs` parses and calls [`run`]. Exit codes: 0 fine, 1 refused or failed, 2 wrong usage.
 
@@ -11,6 +11,8 @@ mod plugins;
 mod resources;
 mod screen;
 mod serve;
+#[cfg(feature = "aws")]
+mod transfer;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -70,6 +72,12 @@ enum Command {
     #[cfg(feature = "aws")]
     #[command(subcommand)]
     Dlq(dlq::DlqCommand),
+    /// Write everything that the backend has as lines of JSON
+    #[cfg(feature = "aws")]
+    Export(transfer::ExportArgs),
+    /// Read such lines into the backend; what is there already stays as it is
+    #[cfg(feature = "aws")]
+    Import(transfer::ImportArgs),
     /// Print the version
     Version,
 }
@@ -111,6 +119,10 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Resources(command)) => resources::run(&inputs(None), command),
         #[cfg(feature = "aws")]
         Some(Command::Dlq(command)) => dlq::run(&inputs(None), command),
+        #[cfg(feature = "aws")]
+        Some(Command::Export(args)) => transfer::export(&inputs(None), args),
+        #[cfg(feature = "aws")]
+        Some(Command::Import(args)) => transfer::import(&inputs(None), args),
         Some(Command::Version) => {
             print(&format!("nexusd {}", env!("CARGO_PKG_VERSION")));
             ExitCode::SUCCESS

@@ -85,6 +85,15 @@ impl TaskId {
     }
 }
 
+impl TaskId {
+    /// The id of the task that a project gets which has none. Derived, so that the same is made every time.
+    #[must_use]
+    pub fn of_project(project: &ProjectId) -> Self {
+        let tail = project.as_str().strip_prefix("proj_").unwrap_or(project.as_str());
+        Self(format!("task_{tail}").into())
+    }
+}
+
 impl AgentId {
     /// A new random id.
     #[must_use]

@@ -1,5 +1,7 @@
 //! The queues of the cloud backend: SQS, shared by any number of daemons and by the original's services.
 
+mod letters;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::{Mutex, PoisonError},
@@ -16,6 +18,8 @@ use aws_sdk_sqs::{
     },
 };
 use tokio::sync::OnceCell;
+
+pub use letters::Letter;
 
 use super::{BuildMessage, DeadLetter, Delivery, Queue, QueueDepth, QueueName, Receipt};
 use crate::{
@@ -36,7 +40,7 @@ const LONGEST_HIDDEN: Duration = Duration::from_secs(43_200);
 const MAX_BYTES: usize = 262_144;
 /// Messages of which more than the receipt is remembered.
 const KEPT: usize = 100_000;
-/// How long a dead letter stays hidden while it is looked at.
+/// Seconds for which a dead letter stays hidden while the daemon looks at it.
 const LOOKED_AT: i32 = 5;
 
 /// Where the queues are and how they behave.
@@ -260,66 +264,6 @@ impl SqsQueue {
             Ok(_) => Ok(()),
             Err(error) if is_stale(&error) => Ok(()),
             Err(error) => Err(failed(error)),
-        }
-    }
-}
-
-/// A dead letter, for people.
-#[derive(Clone, Debug)]
-pub struct Letter {
-    /// The service's id of the message.
-    pub id: String,
-    /// Why it is there.
-    pub reason: String,
-    /// As sent.
-    pub body: String,
-    priority: u8,
-    handle: String,
-}
-
-impl SqsQueue {
-    /// The dead letters of a queue, looked at and let go again.
-    ///
-    /// # Errors
-    /// The service is away.
-    pub async fn letters(&self, of: QueueName) -> Result<Vec<Letter>> {
-        let Some(dead) = of.dead_letters() else { return Ok(Vec::new()) };
-        let (mut letters, mut looked_at) = (Vec::new(), Vec::new());
-        loop {
-            let found = self.receive_some(dead, BATCH, Duration::ZERO, LOOKED_AT).await?;
-            let mut fresh = false;
-            for message in found {
-                let body = message.body.clone().unwrap_or_default();
-                let priority = priority_of(&message, &body);
-                let attributes = message.message_attributes();
-                let reason = attributes.and_then(|all| all.get("reason")?.string_value()).map(str::to_owned);
-                let (Some(id), Some(handle)) = (message.message_id, message.receipt_handle) else { continue };
-                looked_at.push(Receipt { queue: dead, handle: handle.clone(), receive_count: 0 });
-                if letters.iter().any(|letter: &Letter| letter.id == id) {
-                    continue;
-                }
-                fresh = true;
-                let reason = reason.unwrap_or_else(|| "received too often, and never worked to its end".to_owned());
-                letters.push(Letter { id, reason, body, priority, handle });
-            }
-            if !fresh {
-                break;
-            }
-        }
-        let looked_at: Vec<(usize, &Receipt)> = looked_at.iter().enumerate().collect();
-        self.extend_batch(dead, &looked_at, 0).await?;
-        Ok(letters)
-    }
-
-    /// Sends a dead letter back to its queue. An end in between leaves it in both, which does no harm.
-    ///
-    /// # Errors
-    /// The service is away.
-    pub async fn send_back(&self, to: QueueName, letter: &Letter) -> Result<()> {
-        self.send_with(to, &letter.body, letter.priority, Duration::ZERO, None).await?;
-        match to.dead_letters() {
-            Some(dead) => self.remove(dead, &letter.handle).await,
-            None => Ok(()),
         }
     }
 }

@@ -8,10 +8,13 @@ use crate::{
         agent::AgentStatus,
         control::ControlStatus,
         event::{EventType, NewEvent},
+        failure::{ErrorInfo, FailureKind},
         ids::{AgentId, ProjectId, TaskId},
         project::Project,
+        stage::StageStatus,
         time::Timestamp,
         transition::{AgentEvent, ProjectState},
+        workflow::{Workflow, Workflows},
     },
     queue::{BuildMessage, DeployMessage},
 };
@@ -90,4 +93,44 @@ pub(crate) fn name_from(content: &str) -> String {
         return content.to_owned();
     }
     content.chars().take(NAME_CHARS).chain("...".chars()).collect()
+}
+
+/// Whether the stages that are stored are those of the project's workflow.
+pub(crate) enum Fit<'w> {
+    /// They are.
+    Same(&'w Workflow),
+    /// None has begun, and there are none yet or by their old names, as the original's API has them: the workflow's take
+    /// their place.
+    Anew(&'w Workflow),
+}
+
+/// The workflow of a project, when it has the stages that are stored (name, status, attempt).
+pub(crate) fn fitting<'w>(
+    name: &str,
+    stored: &[(&str, StageStatus, u32)],
+    workflows: &'w Workflows,
+) -> std::result::Result<Fit<'w>, ErrorInfo> {
+    let info = |message: String| ErrorInfo {
+        stage: None,
+        kind: FailureKind::InvalidInput,
+        message,
+        details: None,
+        attempt: 0,
+    };
+    let Some(workflow) = workflows.get(name) else {
+        return Err(info(format!("there is no workflow {name:?}: add its file, then restart the project")));
+    };
+    if workflow.stages().iter().map(|stage| stage.name.as_str()).eq(stored.iter().map(|stage| stage.0)) {
+        return Ok(Fit::Same(workflow));
+    }
+    let untouched = |(name, status, attempt): &(&str, StageStatus, u32)| {
+        *status == StageStatus::Pending && *attempt == 0 && workflow.index_of(name).is_some()
+    };
+    if stored.iter().all(untouched) {
+        return Ok(Fit::Anew(workflow));
+    }
+    Err(info(format!(
+        "the stages of workflow {name:?} are no longer those that this project was made with: \
+         put the former workflow back, or post the requirement again"
+    )))
 }

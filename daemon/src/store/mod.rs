@@ -10,6 +10,8 @@ pub(crate) mod error;
 mod figures;
 mod model;
 pub mod sqlite;
+#[cfg(feature = "aws")]
+pub mod transfer;
 
 use std::{sync::Arc, time::Duration};
 

@@ -17,7 +17,10 @@ use crate::{
         transition::{self, ProjectEvent},
         workflow::{Workflow, Workflows},
     },
-    store::{Claim, ClaimBuild, ClaimedBuild, Result, alike},
+    store::{
+        Claim, ClaimBuild, ClaimedBuild, Result,
+        alike::{self, Fit},
+    },
 };
 
 /// Claims without a stage's end after which a build is given up: it ends its daemon.
@@ -142,7 +145,7 @@ impl DynamoStore {
         }
         let workflow = match fitting(&mut plan.after, workflows) {
             Ok(workflow) => workflow,
-            Err(text) => return self.given_up(plan, info(FailureKind::InvalidInput, text)),
+            Err(info) => return self.given_up(plan, info),
         };
         let statuses: Vec<StageStatus> = plan.after.stages.iter().map(|stage| stage.status).collect();
         let begin = match plan::next(workflow, &plan::taken_over(&statuses), claim.parallel) {
@@ -204,27 +207,17 @@ fn answer(claimed: Aggregate, claim: &ClaimBuild, task_begun: Timestamp) -> Clai
     ClaimedBuild { lease, project: stored.project, stages, task_begun }
 }
 
-/// The workflow of the project, when it has the stages that are stored. A project of the original's API may have none
-/// stored yet, or have them by their old names: as long as none has begun, the workflow's take their place.
-fn fitting<'w>(known: &mut Aggregate, workflows: &'w Workflows) -> std::result::Result<&'w Workflow, String> {
-    let name = known.stored.project.workflow.clone();
-    let Some(workflow) = workflows.get(&name) else {
-        return Err(format!("there is no workflow {name:?}: add its file, then restart the project"));
-    };
-    let names = workflow.stages().iter().map(|stage| stage.name.as_str());
-    if names.eq(known.stages.iter().map(|stage| stage.stage_name.as_str())) {
-        return Ok(workflow);
+/// The workflow of the project, when it has the stages that are stored.
+fn fitting<'w>(known: &mut Aggregate, workflows: &'w Workflows) -> std::result::Result<&'w Workflow, ErrorInfo> {
+    let stored: Vec<_> =
+        known.stages.iter().map(|stage| (stage.stage_name.as_str(), stage.status, stage.attempt)).collect();
+    match alike::fitting(&known.stored.project.workflow, &stored, workflows)? {
+        Fit::Same(workflow) => Ok(workflow),
+        Fit::Anew(workflow) => {
+            let id = &known.stored.project.project_id;
+            let specs = workflow.stages().iter().zip(1..);
+            known.stages = specs.map(|(spec, number)| Stage::pending(id.clone(), spec, number)).collect();
+            Ok(workflow)
+        }
     }
-    if known.stages.iter().all(|stage| stage.status == StageStatus::Pending && stage.attempt == 0)
-        && known.stages.iter().all(|stage| workflow.index_of(&stage.stage_name).is_some())
-    {
-        let id = &known.stored.project.project_id;
-        let specs = workflow.stages().iter().zip(1..);
-        known.stages = specs.map(|(spec, number)| Stage::pending(id.clone(), spec, number)).collect();
-        return Ok(workflow);
-    }
-    Err(format!(
-        "the stages of workflow {name:?} are no longer those that this project was made with: \
-         put the former workflow back, or post the requirement again"
-    ))
 }

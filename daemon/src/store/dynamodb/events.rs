@@ -16,6 +16,7 @@ use super::{
     client::Query,
     codec::Reader,
     table::{EXPIRES, Table},
+    transfer::{self, lacks, project_of},
     unit::{Guard, Refused, Unit},
     value::{self, Item},
 };
@@ -25,7 +26,7 @@ use crate::{
         ids::ProjectId,
         time::Timestamp,
     },
-    store::{Result, error::not_found},
+    store::{Result, error::not_found, transfer::Record},
 };
 
 /// Partitions of the feed: one takes about a thousand writes a second.
@@ -122,6 +123,41 @@ fn read(item: &Item) -> Vec<ProjectEvent> {
     let event =
         |(Stored { kind, at, fields }, seq)| ProjectEvent { seq, project_id: project_id.clone(), kind, at, fields };
     stored.into_iter().zip(first..).map(event).collect()
+}
+
+/// The record of an item, for the move to another backend.
+pub(crate) fn told(item: &Item) -> Result<Option<Record>> {
+    let read = Reader(item);
+    let project: ProjectId = read.key("project_id")?;
+    let (Some(seq), Some(text)) = (read.count("seq"), read.text("events")) else { return Err(lacks("events")) };
+    let micros = read.text("feed_at").and_then(|text| text.parse().ok()).unwrap_or(0);
+    let events: Value = serde_json::from_str(&text)?;
+    Ok(Some(Map::from_iter([
+        ("project_id".to_owned(), project.as_str().into()),
+        ("seq".to_owned(), seq.into()),
+        ("at".to_owned(), Timestamp::from_micros(micros).to_string().into()),
+        ("events".to_owned(), events),
+    ])))
+}
+
+/// The item of a record that comes from another backend.
+pub(crate) fn moved(store: &DynamoStore, record: &Record) -> Result<Item> {
+    let id = project_of(record)?;
+    let seq = record.get("seq").and_then(Value::as_u64).ok_or_else(|| lacks("seq"))?;
+    let at = record.get("at").and_then(Value::as_str).and_then(|text| text.parse().ok());
+    let at: Timestamp = at.ok_or_else(|| lacks("at"))?;
+    let events = record.get("events").cloned().unwrap_or_default();
+    let stored: Vec<Stored> = serde_json::from_value(events).map_err(|_| lacks("events"))?;
+    let mut item = Item::from([
+        ("project_id".to_owned(), value::text(id.as_str())),
+        ("seq".to_owned(), value::whole(seq)),
+        ("count".to_owned(), value::whole(stored.len() as u64)),
+        ("events".to_owned(), value::text(serde_json::to_string(&stored)?)),
+        ("feed".to_owned(), value::text(feed_of(&id))),
+        ("feed_at".to_owned(), value::text(feed_at(at))),
+    ]);
+    transfer::expires(&mut item, at.plus(store.retention));
+    Ok(item)
 }
 
 /// What was told of which project.

@@ -8,7 +8,7 @@ mod aggregate;
 mod build;
 mod claim;
 mod client;
-mod codec;
+pub(crate) mod codec;
 mod control;
 mod counts;
 mod delete;
@@ -26,8 +26,9 @@ mod statistics;
 pub mod table;
 mod tasks;
 mod tools;
+pub(crate) mod transfer;
 mod unit;
-mod value;
+pub(crate) mod value;
 
 use std::{sync::Arc, time::Duration};
 

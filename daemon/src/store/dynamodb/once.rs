@@ -6,12 +6,13 @@ use super::{
     DynamoStore,
     codec::Reader,
     table::{EXPIRES, Table},
+    transfer::{expires, lacks},
     unit::{Guard, Refused, Unit},
     value::{self, Item},
 };
 use crate::{
     domain::time::Timestamp,
-    store::{Once, OnceRecord, Result, StoreError, StoreErrorKind},
+    store::{Once, OnceRecord, Result, StoreError, StoreErrorKind, transfer::Record},
 };
 
 const DAY: i64 = 86_400;
@@ -22,7 +23,7 @@ fn seconds() -> i64 {
     Timestamp::now().as_micros() / 1_000_000
 }
 
-fn key(once: &str) -> Item {
+pub(crate) fn key(once: &str) -> Item {
     Table::State.two(&format!("once#{once}"), "-")
 }
 
@@ -35,6 +36,34 @@ fn item(once_key: &str, fingerprint: &str, answer: Option<&Value>) -> Item {
         item.insert("answer".into(), value::text(answer.to_string()));
     }
     item
+}
+
+/// The record of an item, for the move to another backend: those that are answered and not past their time.
+pub(crate) fn told(item: &Item) -> Result<Option<Record>> {
+    let read = Reader(item);
+    let (Some(partition), Some(expires)) = (read.text("pk"), read.count(EXPIRES)) else { return Ok(None) };
+    let (Some(key), Some(answer)) = (partition.strip_prefix("once#"), read.text("answer")) else { return Ok(None) };
+    let expires = i64::try_from(expires).unwrap_or(i64::MAX);
+    if expires <= seconds() {
+        return Ok(None);
+    }
+    let created = Timestamp::from_micros((expires - DAY).saturating_mul(1_000_000));
+    Ok(Some(Record::from_iter([
+        ("key".to_owned(), key.into()),
+        ("fingerprint".to_owned(), read.text("fingerprint").unwrap_or_default().into()),
+        ("answer".to_owned(), serde_json::from_str(&answer)?),
+        ("created_at".to_owned(), created.to_string().into()),
+    ])))
+}
+
+/// The item of a record that comes from another backend.
+pub(crate) fn moved(record: &Record) -> Result<Item> {
+    let text = |name: &str| record.get(name).and_then(Value::as_str).ok_or_else(|| lacks(name));
+    let created: Timestamp = text("created_at")?.parse().map_err(|_| lacks("created_at"))?;
+    let answer = record.get("answer").ok_or_else(|| lacks("answer"))?;
+    let mut item = item(text("key")?, text("fingerprint")?, Some(answer));
+    expires(&mut item, created.plus(std::time::Duration::from_secs(DAY.unsigned_abs())));
+    Ok(item)
 }
 
 /// The refusal of a request that was answered already.

@@ -15,14 +15,17 @@ use super::{
 use crate::{
     domain::{
         failure::{ErrorInfo, FailureKind},
-        ids::TaskId,
+        ids::{ProjectId, TaskId},
         plan::{self, Next},
-        stage::StageStatus,
+        stage::{Stage, StageStatus},
         task::{Lease, TaskStatus, TaskType},
         transition::{self, ProjectEvent, TaskEvent},
         workflow::{Workflow, Workflows},
     },
-    store::{Claim, ClaimBuild, ClaimedBuild, Result},
+    store::{
+        Claim, ClaimBuild, ClaimedBuild, Result,
+        alike::{self, Fit},
+    },
 };
 
 /// `Store::claim_build`.
@@ -52,7 +55,7 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild, workflows: &Workflows) 
         build::settle_pause(tx, id, &fence, &mut briefs, &task_id, &task)?;
         return Ok(Claim::Obsolete("the project is paused"));
     }
-    let workflow = match find_workflow(tx, &fence, &briefs, workflows)? {
+    let workflow = match find_workflow(tx, id, &fence, &mut briefs, workflows)? {
         Ok(workflow) => workflow,
         Err(info) => {
             build::fail(tx, id, &fence, &mut briefs, Some((&task_id, &task)), &info)?;
@@ -122,32 +125,25 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild, workflows: &Workflows) 
 /// The workflow of the project, when it has the stages that are stored.
 fn find_workflow<'w>(
     tx: &Tx<'_>,
+    id: &ProjectId,
     fence: &Fence,
-    stored: &[stages::Brief],
+    briefs: &mut Vec<stages::Brief>,
     workflows: &'w Workflows,
 ) -> Result<std::result::Result<&'w Workflow, ErrorInfo>> {
     let mut find = tx.sql("SELECT workflow FROM nexus_projects WHERE project_key = ?1")?;
     let name: String = find.query_row([fence.key], |row| row.get(0)).optional()?.unwrap_or_default();
-    let info = |message: String| ErrorInfo {
-        stage: None,
-        kind: FailureKind::InvalidInput,
-        message,
-        details: None,
-        attempt: 0,
-    };
-    let Some(workflow) = workflows.get(&name) else {
-        let text = format!("there is no workflow {name:?}: add its file, then restart the project");
-        return Ok(Err(info(text)));
-    };
-    let same = workflow.stages().iter().map(|stage| stage.name.as_str()).eq(stored.iter().map(|s| s.name.as_str()));
-    if !same {
-        let text = format!(
-            "the stages of workflow {name:?} are no longer those that this project was made with: \
-             put the former workflow back, or post the requirement again"
-        );
-        return Ok(Err(info(text)));
+    let stored: Vec<_> = briefs.iter().map(|stage| (stage.name.as_str(), stage.status, stage.attempt)).collect();
+    match alike::fitting(&name, &stored, workflows) {
+        Ok(Fit::Same(workflow)) => Ok(Ok(workflow)),
+        Ok(Fit::Anew(workflow)) => {
+            let specs = workflow.stages().iter().zip(1..);
+            let fresh: Vec<Stage> = specs.map(|(spec, number)| Stage::pending(id.clone(), spec, number)).collect();
+            stages::replace(tx, fence.key, &fresh)?;
+            *briefs = stages::briefs(tx.conn(), fence.key)?;
+            Ok(Ok(workflow))
+        }
+        Err(info) => Ok(Err(info)),
     }
-    Ok(Ok(workflow))
 }
 
 /// `Store::fail_task`.

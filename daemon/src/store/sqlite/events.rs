@@ -51,7 +51,7 @@ pub(crate) const fn seq_of(event_key: i64) -> u64 {
     (event_key & SEQ_MASK).unsigned_abs()
 }
 
-fn event_key(project_key: i64, seq: u64) -> Result<i64> {
+pub(crate) fn event_key(project_key: i64, seq: u64) -> Result<i64> {
     match i64::try_from(seq) {
         Ok(seq) if seq <= SEQ_MASK => Ok((project_key << SEQ_BITS) | seq),
         _ => Err(StoreError::new(StoreErrorKind::Invalid, "the project has more events than can be numbered")),
@@ -75,6 +75,12 @@ pub(crate) fn write(conn: &Connection, hot: Hot, now: Timestamp, new: &[NewEvent
             .execute([low, event_key(hot.key, last - KEPT)?])?;
     }
     Ok(last)
+}
+
+/// Whether these are events as a row has them.
+#[cfg(feature = "aws")]
+pub(crate) fn is_readable(events: &Value) -> bool {
+    Vec::<Stored>::deserialize(events).is_ok()
 }
 
 /// `Store::append_events`.

@@ -31,6 +31,8 @@ pub(crate) mod state;
 mod statistics;
 mod tasks;
 mod tools;
+#[cfg(feature = "aws")]
+pub mod transfer;
 pub(crate) mod tx;
 pub(crate) mod writer;
 

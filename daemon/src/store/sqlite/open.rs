@@ -90,6 +90,16 @@ pub enum OpenError {
         /// The newest known.
         known: i64,
     },
+    /// Written by an earlier version, and only to be read.
+    #[error("{} has schema version {found}, not {known}: start nexusd on it once, which brings it up to date", .path.display())]
+    OlderSchema {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// That of this program.
+        known: i64,
+    },
     /// Not a database, or a damaged one.
     #[error(
         "{} is damaged or no database of nexusd: move it away to start afresh, \
@@ -129,7 +139,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    fn from_sqlite(path: &Path, source: rusqlite::Error) -> Self {
+    pub(crate) fn from_sqlite(path: &Path, source: rusqlite::Error) -> Self {
         let path = path.to_owned();
         match source.sqlite_error_code() {
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Damaged { path, source },
@@ -141,7 +151,7 @@ impl OpenError {
         }
     }
 
-    fn from_io(path: &Path, source: std::io::Error) -> Self {
+    pub(crate) fn from_io(path: &Path, source: std::io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {
             std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {

@@ -101,13 +101,7 @@ pub(crate) fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<()> {
         p.workflow,
     ])?;
     let key = tx.conn().last_insert_rowid();
-    let search = format!("{}\n{}", p.project_name, p.requirement).to_lowercase();
-    tx.sql("INSERT INTO project_texts (project_key, requirement, deployment, search_text) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![key, p.requirement, rows::to_json_opt(p.deployment.as_ref())?, search])?;
-    for tag in &p.tags {
-        tx.sql("INSERT OR IGNORE INTO project_tags (tag, created_at, project_key) VALUES (?1, ?2, ?3)")?
-            .execute(params![tag, created_at, key])?;
-    }
+    insert_texts(tx, key, p)?;
     super::once::keep(tx, new.once.as_ref())?;
     stages::insert(tx, key, &new.stages)?;
     tx.state.set_hot(project_id, Hot { key, seq: 0 });
@@ -122,6 +116,18 @@ pub(crate) fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<()> {
     fields.insert("progress".into(), p.progress.into());
     fields.insert("current_stage".into(), json!(p.current_stage));
     tx.emit(project_id, vec![NewEvent { kind: EventType::Project, at: tx.now(), fields }])
+}
+
+/// Writes what lies beside a new project's row.
+pub(crate) fn insert_texts(tx: &Tx<'_>, key: i64, p: &Project) -> Result<()> {
+    let search = format!("{}\n{}", p.project_name, p.requirement).to_lowercase();
+    tx.sql("INSERT INTO project_texts (project_key, requirement, deployment, search_text) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![key, p.requirement, rows::to_json_opt(p.deployment.as_ref())?, search])?;
+    for tag in &p.tags {
+        tx.sql("INSERT OR IGNORE INTO project_tags (tag, created_at, project_key) VALUES (?1, ?2, ?3)")?
+            .execute(params![tag, p.created_at.to_string(), key])?;
+    }
+    Ok(())
 }
 
 /// The project and its key.

@@ -88,6 +88,13 @@ pub(crate) fn insert(tx: &Tx<'_>, project_key: i64, stages: &[Stage]) -> Result<
     Ok(())
 }
 
+/// Puts others in the place of stages of which none has begun.
+pub(crate) fn replace(tx: &Tx<'_>, project_key: i64, stages: &[Stage]) -> Result<()> {
+    let (low, high) = key_range(project_key);
+    tx.sql("DELETE FROM nexus_stages WHERE stage_key BETWEEN ?1 AND ?2")?.execute([low, high])?;
+    insert(tx, project_key, stages)
+}
+
 /// Begins an attempt; answers its number and the event.
 pub(crate) fn begin(tx: &Tx<'_>, stage: &mut Brief) -> Result<NewEvent> {
     stage.status = transition::stage(stage.status, StageEvent::Begin).map_err(|e| illegal(&e))?;

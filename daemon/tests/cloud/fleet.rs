@@ -1,76 +1,16 @@
-//! Daemons that share a cloud backend, over the emulator: the main job, roles, kills, faults, foreign messages.
-#![cfg(feature = "aws")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-#![allow(clippy::print_stdout)] // figures for the reader of the log
+//! Daemons that share a backend: the main job, roles, kills, faults, foreign messages, the commands.
 
-mod support;
-
-use std::{process::Command, sync::atomic::Ordering, time::Duration};
+use std::{sync::atomic::Ordering, time::Duration};
 
 use serde_json::{Value, json};
-use support::{Daemon, Home, emulator::Account, eventually, faulty, sse::Stream};
 
-const PRICES: &str = "Build an agent that answers questions about this price list: apple 3 EUR, pear 4 EUR.";
+use super::{
+    BOTH, PRICES, account, bucket, check_events, depth, home, nexusd, ready, requests,
+    support::{Daemon, Home, events, eventually, faulty, sse::Stream},
+};
+
 /// Builds of the fleet's test; `NEXUSD_FLEET_BUILDS` asks for more.
 const FEW: usize = 40;
-
-fn settings(url: &str, roles: &str) -> String {
-    format!(
-        "roles = [{roles}]\n[backend]\nkind = \"aws\"\nregion = \"us-east-1\"\nendpoint_url = \"{url}\"\n\
-         [worker]\nlease_secs = 4\nheartbeat_secs = 1\nvisibility_timeout_secs = 6\nreconcile_secs = 1\n"
-    )
-}
-
-const BOTH: &str = "\"api\", \"worker\"";
-
-/// A home whose daemons use this account, by way of `url`.
-fn home(account: &Account, url: &str, roles: &str, delay_ms: u64) -> Home {
-    let mut home = Home::with_noop_workflow(&settings(url, roles), delay_ms);
-    home.set("AWS_ACCESS_KEY_ID", &account.access_key);
-    home.set("AWS_SECRET_ACCESS_KEY", "secret");
-    home
-}
-
-/// Runs `nexusd` with these arguments: exit code, what it printed.
-fn nexusd(home: &Home, account: &Account, arguments: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_nexusd"))
-        .args(arguments)
-        .arg("--config")
-        .arg(home.config())
-        .env("AWS_ACCESS_KEY_ID", &account.access_key)
-        .env("AWS_SECRET_ACCESS_KEY", "secret")
-        .output()
-        .expect("nexusd can be run");
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    (output.status.code(), text)
-}
-
-async fn account() -> Account {
-    tokio::task::spawn_blocking(Account::new).await.unwrap()
-}
-
-/// An account with tables and queues, made by the command that makes them.
-async fn ready(roles: &str, delay_ms: u64) -> (Account, Home) {
-    let account = account().await;
-    let home = home(&account, &account.url, roles, delay_ms);
-    let (code, said) = nexusd(&home, &account, &["resources", "init"]);
-    assert_eq!(code, Some(0), "{said}");
-    (account, home)
-}
-
-async fn depth(account: &Account, queue: &str) -> (u64, u64) {
-    let url = account.sqs.get_queue_url().queue_name(queue).send().await.unwrap().queue_url.unwrap();
-    let all = aws_sdk_sqs::types::QueueAttributeName::All;
-    let answer = account.sqs.get_queue_attributes().queue_url(url).attribute_names(all).send().await.unwrap();
-    let of = |name: &str| {
-        let found = answer.attributes().unwrap().iter().find(|(key, _)| key.as_str() == name);
-        found.map_or(0, |(_, value)| value.parse().unwrap())
-    };
-    (
-        of("ApproximateNumberOfMessages") + of("ApproximateNumberOfMessagesDelayed"),
-        of("ApproximateNumberOfMessagesNotVisible"),
-    )
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_main_job_on_the_cloud_backend() {
@@ -83,7 +23,7 @@ async fn the_main_job_on_the_cloud_backend() {
     let (status, answer) = daemon.post(&format!("/agents/{agent}/invoke"), &json!({"input_text": "3 pears?"})).await;
     assert_eq!(status, 200, "{answer}");
     assert!(answer["data"]["output"].as_str().unwrap().contains("12"), "{answer}");
-    let events = support::events(&daemon, &project).await;
+    let events = events(&daemon, &project).await;
     let numbers: Vec<u64> = events.iter().map(|event| event["seq"].as_u64().unwrap()).collect();
     assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
     let (_, overview) = daemon.get("/statistics/overview").await;
@@ -128,26 +68,6 @@ async fn a_fleet_can_share_out_its_roles() {
     let (status, _) = front.post(&format!("/projects/{project}/control"), &json!({"action": "resume"})).await;
     assert_eq!(status, 200);
     front.wait_for(&project, &["completed"]).await;
-}
-
-/// Requests by service, as `/metrics` tells them.
-async fn requests(daemon: &Daemon) -> (f64, f64) {
-    let text = daemon.text("//metrics").await;
-    let of = |service: &str| {
-        let lines =
-            text.lines().filter(|line| line.starts_with("nexus_cloud_requests_total") && line.contains(service));
-        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
-    };
-    (of("service=\"dynamodb\""), of("service=\"sqs\""))
-}
-
-/// A bucket of the account.
-async fn bucket(account: &Account, name: &str) {
-    let credential = format!("{}/20260101/us-east-1/s3/aws4_request", account.access_key);
-    let signed = format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0");
-    let request = reqwest::Client::new().put(format!("{}/{name}", account.url)).header("authorization", signed);
-    let answer = request.send().await.unwrap();
-    assert!(answer.status().is_success(), "{answer:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -220,17 +140,6 @@ async fn a_build_costs_few_requests() {
     println!("a build of nine stages: {dynamodb:.1} requests to DynamoDB, {sqs:.1} to SQS");
     assert!(dynamodb <= 30.0, "{dynamodb}");
     assert!(sqs <= 4.0, "{sqs}");
-}
-
-/// Every stage of every project is committed once.
-async fn check_events(daemon: &Daemon, project: &str) {
-    let events = support::events(daemon, project).await;
-    let numbers: Vec<u64> = events.iter().map(|event| event["seq"].as_u64().unwrap()).collect();
-    assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>(), "{project}");
-    let completed = |event: &&Value| event["stage_name"].is_string() && event["status"] == "completed";
-    let mut stages: Vec<&str> = events.iter().filter(completed).filter_map(|e| e["stage_name"].as_str()).collect();
-    stages.sort_unstable();
-    assert_eq!(stages, ["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8"], "{project}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

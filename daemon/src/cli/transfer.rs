@@ -1,0 +1,140 @@
+//! `nexusd export [FILE]` and `nexusd import [FILE]`: everything, from one backend to another.
+
+use std::{
+    io::IsTerminal as _,
+    path::PathBuf,
+    process::ExitCode,
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+use clap::Args;
+
+use super::{complain, complain_about};
+use crate::{
+    config::{Config, Inputs, load},
+    startup::StartError,
+    store::transfer::Kind,
+    transfer::{self, Backend, Imported, TransferError},
+};
+
+/// Where an export goes.
+#[derive(Debug, Args)]
+pub(super) struct ExportArgs {
+    /// File that is written [default: standard output]
+    file: Option<PathBuf>,
+    /// Go on with a file that was cut off
+    #[arg(long, requires = "file")]
+    resume: bool,
+    /// Leave out the files of projects and agents
+    #[arg(long)]
+    no_files: bool,
+}
+
+/// Where an import comes from.
+#[derive(Debug, Args)]
+pub(super) struct ImportArgs {
+    /// File that is read [default: standard input]
+    file: Option<PathBuf>,
+}
+
+/// How often it is told how far it is.
+const TELL_EVERY: Duration = Duration::from_secs(2);
+
+/// Why a command ended early.
+enum Failed {
+    Start(StartError),
+    Transfer(TransferError),
+    Store(crate::store::StoreError),
+}
+
+fn named(path: Option<PathBuf>) -> Option<PathBuf> {
+    path.filter(|path| path.as_os_str() != "-")
+}
+
+fn run<F: Future<Output = Result<ExitCode, Failed>>>(inputs: &Inputs, act: impl FnOnce(Config) -> F) -> ExitCode {
+    let config = match load(inputs) {
+        Ok(loaded) => loaded.config,
+        Err(problems) => {
+            complain_about(&problems);
+            return ExitCode::FAILURE;
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("error: no runtime: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let done = runtime.block_on(act(config));
+    // A read of standard input that nobody ends is not waited for.
+    runtime.shutdown_background();
+    let error = match done {
+        Ok(code) => return code,
+        Err(Failed::Start(error)) => error.to_string(),
+        Err(Failed::Transfer(error)) => error.to_string(),
+        Err(Failed::Store(error)) => error.to_string(),
+    };
+    complain(&format!("error: {error}"));
+    ExitCode::FAILURE
+}
+
+/// Says now and then how far it is, to people.
+fn teller() -> impl Fn(u64) + Sync {
+    let last = Mutex::new(Instant::now());
+    move |count| {
+        let Ok(mut last) = last.lock() else { return };
+        if std::io::stderr().is_terminal() && last.elapsed() >= TELL_EVERY {
+            *last = Instant::now();
+            complain(&format!("{count} records …"));
+        }
+    }
+}
+
+pub(super) fn export(inputs: &Inputs, args: ExportArgs) -> ExitCode {
+    run(inputs, async |config| {
+        let from = Backend::source(&config).await.map_err(Failed::Start)?;
+        let (file, tell) = (named(args.file), teller());
+        let progress = |counts: &transfer::Counts| tell(counts.values().sum());
+        let told = transfer::export(&from, file.as_ref(), args.resume, !args.no_files, &progress).await;
+        let told = told.map_err(Failed::Transfer)?;
+        for kind in Kind::ALL {
+            if let Some(count) = told.counts.get(&kind) {
+                complain(&format!("{:<20} {count:>9}", kind.name()));
+            }
+        }
+        if from.in_use {
+            complain(
+                "a daemon runs on this file: what it does from now on is not in the export. Stop it before you move.",
+            );
+        }
+        if told.under_way > 0 {
+            let count = told.under_way;
+            complain(&format!(
+                "{count} tasks are being worked on by daemons: what they do from now on is not in the export. Stop them \
+                 before you move."
+            ));
+        }
+        for text in &told.unreadable {
+            complain(&format!("left out, since it cannot be read: {text}"));
+        }
+        Ok(if told.unreadable.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    })
+}
+
+pub(super) fn import(inputs: &Inputs, args: ImportArgs) -> ExitCode {
+    run(inputs, async |config| {
+        let to = Backend::target(&config).await.map_err(Failed::Start)?;
+        let (file, tell) = (named(args.file), teller());
+        let progress = |told: &Imported| tell(told.values().map(|one| one.written + one.present).sum());
+        let told = transfer::import(file.as_ref(), &to, &progress).await;
+        to.close().await.map_err(Failed::Store)?;
+        let told = told.map_err(Failed::Transfer)?;
+        complain("                       written   present  orphaned");
+        for (kind, one) in told {
+            complain(&format!("{:<20} {:>9} {:>9} {:>9}", kind.name(), one.written, one.present, one.orphaned));
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}

@@ -1,0 +1,232 @@
+//! Writing: every kind in order, some records at a time.
+
+use std::{
+    io::{self, SeekFrom},
+    path::{Path, PathBuf},
+};
+
+use serde_json::{Map, Value, json};
+use tokio::{
+    fs::File,
+    io::{AsyncBufReadExt as _, AsyncRead, AsyncSeekExt as _, AsyncWrite, AsyncWriteExt as _, BufReader, BufWriter},
+};
+
+use super::{Backend, Counts, FORM, LONGEST, Line, TransferError, files::Giver, name_of, read_line};
+use crate::{
+    domain::time::Timestamp,
+    store::{
+        StoreErrorKind,
+        transfer::{Kind, Record, Source},
+    },
+};
+
+/// What was written.
+#[derive(Debug, Default)]
+pub struct Exported {
+    /// Lines by kind, those of before included.
+    pub counts: Counts,
+    /// What could not be read and is left out.
+    pub unreadable: Vec<String>,
+    /// Tasks whose lease was held at that moment.
+    pub under_way: u64,
+}
+
+type Out = BufWriter<Box<dyn AsyncWrite + Send + Unpin>>;
+
+struct Export<'a> {
+    source: &'a dyn Source,
+    out: Out,
+    name: String,
+    told: Exported,
+    progress: &'a (dyn Fn(&Counts) + Sync),
+}
+
+/// Where an export goes on: behind this record.
+struct Last {
+    kind: Kind,
+    record: Record,
+}
+
+/// Writes everything that `from` has, to a file or to standard output. `resume` goes on with a file that was cut off.
+///
+/// # Errors
+/// See [`TransferError`]; what is written by then can be gone on with.
+pub async fn export(
+    from: &Backend,
+    to: Option<&PathBuf>,
+    resume: bool,
+    with_files: bool,
+    progress: &(dyn Fn(&Counts) + Sync),
+) -> Result<Exported, TransferError> {
+    let Some(source) = from.source.as_deref() else { return Err(TransferError::Resume("nothing to read from".into())) };
+    let name = name_of(to, "standard output");
+    let (out, last, counts) = open(to, resume).await?;
+    let told = Exported { counts, ..Exported::default() };
+    let mut export = Export { source, out: BufWriter::new(out), name, told, progress };
+    if last.is_none() {
+        let (at, version) = (Timestamp::now().to_string(), env!("CARGO_PKG_VERSION"));
+        export.line(&json!({ "nexusd_export": FORM, "version": version, "at": at, "backend": from.kind })).await?;
+    }
+    for kind in Kind::ALL.into_iter().filter(|kind| last.as_ref().is_none_or(|last| *kind >= last.kind)) {
+        let last = last.as_ref().filter(|last| last.kind == kind).map(|last| &last.record);
+        if kind != Kind::Files {
+            export.kind(kind, last).await?;
+        } else if with_files {
+            export.files(from, last).await?;
+        }
+    }
+    export.end().await
+}
+
+impl Export<'_> {
+    async fn line(&mut self, line: &Value) -> Result<(), TransferError> {
+        let mut text = line.to_string();
+        text.push('\n');
+        self.out.write_all(text.as_bytes()).await.map_err(TransferError::file(self.name.clone()))
+    }
+
+    async fn record(&mut self, kind: Kind, record: Record) -> Result<(), TransferError> {
+        let held = |until: Timestamp| until > Timestamp::now();
+        let lease = record.get("lease_expires_at").and_then(Value::as_str).and_then(|text| text.parse().ok());
+        self.told.under_way += u64::from(kind == Kind::Tasks && lease.is_some_and(held));
+        *self.told.counts.entry(kind).or_default() += 1;
+        self.line(&json!({ kind.name(): record })).await
+    }
+
+    async fn kind(&mut self, kind: Kind, last: Option<&Record>) -> Result<(), TransferError> {
+        let mut from = match last {
+            Some(last) => match self.source.behind(kind, last).await {
+                Ok(place) => Some(place),
+                Err(error) if error.kind() == StoreErrorKind::NotFound => {
+                    let text =
+                        "the last record of the file is no longer there, so this export cannot go on: begin a new one";
+                    return Err(TransferError::Resume(text.to_owned()));
+                }
+                Err(error) => return Err(TransferError::store(kind.name())(error)),
+            },
+            None => None,
+        };
+        loop {
+            let place = from.filter(|place| !place.is_null());
+            let batch = self.source.batch(kind, place).await.map_err(TransferError::store(kind.name()))?;
+            self.told.unreadable.extend(batch.unreadable);
+            for record in batch.records {
+                self.record(kind, record).await?;
+            }
+            (self.progress)(&self.told.counts);
+            match batch.next {
+                Some(next) => from = Some(next),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn files(&mut self, from: &Backend, last: Option<&Record>) -> Result<(), TransferError> {
+        let failed = || TransferError::store(Kind::Files.name());
+        // Where files are shared, which projects there are is in the tables.
+        let mut projects = Vec::new();
+        let mut place = None;
+        while from.shared.is_some() {
+            let batch = self.source.batch(Kind::Projects, place).await.map_err(failed())?;
+            let id = |record: &Record| Some(record.get("project_id")?.as_str()?.to_owned());
+            projects.extend(batch.records.iter().filter_map(id));
+            place = batch.next;
+            if place.is_none() {
+                break;
+            }
+        }
+        let giver = Giver::new(from.data.clone(), from.shared.clone(), projects).await.map_err(failed())?;
+        // The files of one root once more: which of them are whole in the file nobody knows.
+        let begun = last.and_then(|last| last.get("root")).and_then(Value::as_str);
+        let mut next = giver.next(begun, true);
+        while let Some(root) = next {
+            let mut pieces = giver.pieces(&root).await.map_err(failed())?;
+            loop {
+                let (rest, piece) = pieces.next().await.map_err(failed())?;
+                let Some(piece) = piece else { break };
+                self.record(Kind::Files, piece).await?;
+                pieces = rest;
+            }
+            (self.progress)(&self.told.counts);
+            next = giver.next(Some(&root), false);
+        }
+        Ok(())
+    }
+
+    async fn end(mut self) -> Result<Exported, TransferError> {
+        let counts = self.told.counts.iter().map(|(kind, count)| (kind.name().to_owned(), (*count).into()));
+        let counts: Map<String, Value> = counts.collect();
+        self.line(&json!({ "end": counts })).await?;
+        let failed = TransferError::file(self.name.clone());
+        self.out.shutdown().await.map_err(failed)?;
+        Ok(self.told)
+    }
+}
+
+type Opened = (Box<dyn AsyncWrite + Send + Unpin>, Option<Last>, Counts);
+
+/// Opens what is written to; a file for its owner only, since it holds what people said to agents.
+async fn open(to: Option<&PathBuf>, resume: bool) -> Result<Opened, TransferError> {
+    let Some(path) = to else { return Ok((Box::new(tokio::io::stdout()), None, Counts::new())) };
+    let failed = || TransferError::file(path.display().to_string());
+    let mut options = File::options();
+    options.write(true).mode(0o600);
+    if !resume {
+        let file = options.create_new(true).open(path).await.map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                TransferError::Resume(format!("{} is there already: --resume goes on with it", path.display()))
+            }
+            _ => failed()(error),
+        })?;
+        return Ok((Box::new(file), None, Counts::new()));
+    }
+    let (whole, last, counts) = look_at(path).await?;
+    let mut file = options.create(true).truncate(false).open(path).await.map_err(failed())?;
+    file.set_len(whole).await.map_err(failed())?;
+    file.seek(SeekFrom::End(0)).await.map_err(failed())?;
+    Ok((Box::new(file), last, counts))
+}
+
+/// What an export that was cut off has: how long its whole lines are, the last of them, and how many.
+async fn look_at(path: &Path) -> Result<(u64, Option<Last>, Counts), TransferError> {
+    let failed = || TransferError::file(path.display().to_string());
+    let file = match File::open(path).await {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((0, None, Counts::new())),
+        file => file.map_err(failed())?,
+    };
+    let (mut lines, mut line, mut number) = (BufReader::new(file), Vec::new(), 0);
+    let (mut whole, mut last, mut counts) = (0, None, Counts::new());
+    while next_line(&mut lines, &mut line).await.map_err(failed())? > 0 && line.ends_with(b"\n") {
+        number += 1;
+        match read_line(&line).map_err(|text| TransferError::Line { line: number, text })? {
+            Line::Head => {}
+            Line::Record(kind, record) => {
+                *counts.entry(kind).or_default() += 1;
+                last = Some(Last { kind, record });
+            }
+            Line::End(_) => {
+                return Err(TransferError::Resume(format!(
+                    "{} is whole: there is nothing to go on with",
+                    path.display()
+                )));
+            }
+        }
+        whole += line.len() as u64;
+    }
+    if last.is_none() {
+        // At most a head: from the start.
+        whole = 0;
+    }
+    Ok((whole, last, counts))
+}
+
+/// Reads a line with its end, at most [`LONGEST`] bytes of it; answers how many there are.
+pub(super) async fn next_line<R: AsyncRead + Unpin>(lines: &mut BufReader<R>, line: &mut Vec<u8>) -> io::Result<usize> {
+    use tokio::io::AsyncReadExt as _;
+    line.clear();
+    let read = lines.take(LONGEST as u64).read_until(b'\n', line).await?;
+    if read == LONGEST && !line.ends_with(b"\n") {
+        return Err(io::Error::other(format!("a line has more than {LONGEST} bytes: this is no export of nexusd")));
+    }
+    Ok(read)
+}

@@ -1,0 +1,327 @@
+//! Files below the data folder as records: what stages wrote, what is kept of agents, workflows that were changed.
+//!
+//! `{root, path, size, offset, executable, data}`: a file in pieces of half a megabyte, in order. A root is
+//! `projects/<id>`, `agents/<id>/package` or `workflows`. Where daemons share files (`[backend] artifacts`), those of
+//! projects come from there and go there.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    fs::{self, File},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    path::{Component, Path, PathBuf},
+    sync::Arc,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use serde_json::Value;
+
+use super::corrupt;
+use crate::{
+    artifacts::Artifacts,
+    domain::{
+        ids::{ProjectId, TaskId, WorkerId},
+        task::Lease,
+    },
+    store::{
+        Result, StoreError, StoreErrorKind,
+        dynamodb::transfer::lacks,
+        transfer::{Record, Written},
+    },
+};
+
+/// Bytes of a piece.
+const PIECE: usize = 512 << 10;
+
+fn local(error: io::Error) -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, "the data folder cannot be read or written").because(error)
+}
+
+async fn blocking<T: Send + 'static>(act: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(act).await.map_err(|error| local(io::Error::other(error)))?
+}
+
+/// The roots that are on this machine, in order.
+fn roots(data: &Path) -> io::Result<BTreeSet<String>> {
+    let folders = |name: &str| -> io::Result<Vec<String>> {
+        let entries = match fs::read_dir(data.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            if entry.file_type()?.is_dir()
+                && let Some(name) = entry.file_name().to_str()
+            {
+                found.push(name.to_owned());
+            }
+        }
+        Ok(found)
+    };
+    let mut roots = BTreeSet::new();
+    roots.extend(folders("projects")?.iter().map(|id| format!("projects/{id}")));
+    let packages = folders("agents")?.into_iter().map(|id| format!("agents/{id}/package"));
+    roots.extend(packages.filter(|root| data.join(root).is_dir()));
+    if data.join("workflows").is_dir() {
+        roots.insert("workflows".to_owned());
+    }
+    Ok(roots)
+}
+
+/// A project's root.
+fn project_of(root: &str) -> Option<ProjectId> {
+    root.strip_prefix("projects/")?.parse().ok()
+}
+
+/// What is to be given out.
+pub(super) struct Giver {
+    data: PathBuf,
+    shared: Option<Arc<Artifacts>>,
+    roots: BTreeSet<String>,
+}
+
+impl Giver {
+    /// Of this data folder and these projects.
+    pub(super) async fn new(data: PathBuf, shared: Option<Arc<Artifacts>>, projects: Vec<String>) -> Result<Self> {
+        let folder = data.clone();
+        let mut roots = blocking(move || roots(&folder).map_err(local)).await?;
+        if shared.is_some() {
+            roots.extend(projects.iter().map(|id| format!("projects/{id}")));
+        }
+        Ok(Self { data, shared, roots })
+    }
+
+    /// The next root from there on.
+    pub(super) fn next(&self, from: Option<&str>, inclusive: bool) -> Option<String> {
+        let from = from.unwrap_or_default();
+        self.roots.iter().find(|root| root.as_str() > from || (inclusive && root.as_str() == from)).cloned()
+    }
+
+    /// Gives the pieces of a root's files out, one at a time.
+    pub(super) async fn pieces(&self, root: &str) -> Result<Pieces> {
+        let mut folder = self.data.join(root);
+        let mut kept = None;
+        if let (Some(shared), Some(id)) = (&self.shared, project_of(root)) {
+            // Not over what is here: this machine's folder may be older, and is nobody's business.
+            let there = tempfile_in(&self.data).map_err(local)?;
+            if shared.restore(&id, there.0.clone()).await? {
+                folder.clone_from(&there.0);
+            }
+            kept = Some(there);
+        }
+        let at = folder.clone();
+        let names = blocking(move || crate::artifacts::names(&at).map_err(local)).await?;
+        Ok(Pieces { root: root.to_owned(), folder, names, open: None, _kept: kept })
+    }
+}
+
+/// A folder that goes when it is dropped.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn tempfile_in(data: &Path) -> io::Result<Scratch> {
+    let folder = data.join("run").join(format!("export-{}", rand::random::<u64>()));
+    private(&folder)?;
+    Ok(Scratch(folder))
+}
+
+/// Folders for the daemon's user only.
+fn private(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+struct Open {
+    name: String,
+    file: File,
+    size: u64,
+    offset: u64,
+    executable: bool,
+}
+
+/// The pieces of a root.
+pub(super) struct Pieces {
+    root: String,
+    folder: PathBuf,
+    /// Those that are left, the last first.
+    names: Vec<String>,
+    open: Option<Open>,
+    _kept: Option<Scratch>,
+}
+
+impl Pieces {
+    /// The next one.
+    pub(super) async fn next(mut self) -> Result<(Self, Option<Record>)> {
+        blocking(move || {
+            let piece = self.read().map_err(local)?;
+            Ok((self, piece))
+        })
+        .await
+    }
+
+    fn read(&mut self) -> io::Result<Option<Record>> {
+        use std::os::unix::fs::PermissionsExt as _;
+        if self.open.is_none() {
+            let Some(name) = self.names.pop() else { return Ok(None) };
+            let file = File::open(self.folder.join(&name))?;
+            let known = file.metadata()?;
+            let executable = known.permissions().mode() & 0o111 != 0;
+            self.open = Some(Open { name, file, size: known.len(), offset: 0, executable });
+        }
+        let Some(open) = &mut self.open else { return Ok(None) };
+        let mut piece = Vec::new();
+        let left = (PIECE as u64).min(open.size - open.offset);
+        io::Read::by_ref(&mut open.file).take(left).read_to_end(&mut piece)?;
+        if piece.is_empty() && open.offset < open.size {
+            return Err(io::Error::other(format!("{} became shorter while it was read", open.name)));
+        }
+        let record = Record::from_iter([
+            ("root".to_owned(), self.root.as_str().into()),
+            ("path".to_owned(), open.name.as_str().into()),
+            ("size".to_owned(), open.size.into()),
+            ("offset".to_owned(), open.offset.into()),
+            ("executable".to_owned(), open.executable.into()),
+            ("data".to_owned(), BASE64.encode(&piece).into()),
+        ]);
+        open.offset += piece.len() as u64;
+        if open.offset >= open.size {
+            self.open = None;
+        }
+        Ok(Some(record))
+    }
+}
+
+/// What takes files in.
+pub(super) struct Taker {
+    data: PathBuf,
+    shared: Option<Arc<Artifacts>>,
+    root: Option<String>,
+    /// The file that is being written, beside its place.
+    part: Option<(PathBuf, PathBuf)>,
+    /// The file that is there already.
+    passed: Option<PathBuf>,
+    /// Lease numbers of projects: files belong to one.
+    pub(super) epochs: HashMap<ProjectId, u32>,
+}
+
+impl Taker {
+    pub(super) fn new(data: PathBuf, shared: Option<Arc<Artifacts>>) -> Self {
+        Self { data, shared, root: None, part: None, passed: None, epochs: HashMap::new() }
+    }
+
+    /// Whether files of projects go to where others find them.
+    pub(super) fn is_shared(&self) -> bool {
+        self.shared.is_some()
+    }
+
+    /// Takes a piece.
+    pub(super) async fn take(mut self, record: Record) -> Result<(Self, Written)> {
+        let root = record.get("root").and_then(Value::as_str).ok_or_else(|| lacks("root"))?.to_owned();
+        if self.root.as_ref() != Some(&root) {
+            self.finish().await?;
+            self.root = Some(root);
+        }
+        blocking(move || {
+            let written = self.write(&record)?;
+            Ok((self, written))
+        })
+        .await
+    }
+
+    /// Shares what is whole.
+    pub(super) async fn finish(&mut self) -> Result<()> {
+        let root = self.root.take();
+        if self.part.take().is_some() {
+            return Err(corrupt("a file lacks its last piece"));
+        }
+        let (Some(shared), Some(root)) = (&self.shared, root) else { return Ok(()) };
+        let Some(project_id) = project_of(&root) else { return Ok(()) };
+        let epoch = self.epochs.get(&project_id).copied().unwrap_or(0);
+        // The lease that they were made under: the next owner's are newer.
+        let task_id = TaskId::of_project(&project_id);
+        let worker_id: WorkerId = "import".parse().map_err(|_| lacks("worker_id"))?;
+        let lease = Lease { task_id, project_id, worker_id, epoch };
+        shared.save_first(&lease, self.data.join(&root)).await
+    }
+
+    fn write(&mut self, record: &Record) -> Result<Written> {
+        let text = |name: &str| record.get(name).and_then(Value::as_str).ok_or_else(|| lacks(name));
+        let whole = |name: &str| record.get(name).and_then(Value::as_u64).ok_or_else(|| lacks(name));
+        let (root, path) = (text("root")?, text("path")?);
+        let to = self.place(root, path)?;
+        let (size, offset) = (whole("size")?, whole("offset")?);
+        let piece = BASE64.decode(text("data")?).map_err(|_| lacks("data"))?;
+        if offset == 0 {
+            if self.part.take().is_some() {
+                return Err(corrupt("a file lacks its last piece"));
+            }
+            if to.symlink_metadata().is_ok() {
+                // As it is now: somebody may have changed it since.
+                self.passed = Some(to);
+                return Ok(Written { present: 1, ..Written::default() });
+            }
+            private(to.parent().unwrap_or(&self.data)).map_err(local)?;
+            let mut name = to.as_os_str().to_owned();
+            name.push(".part");
+            let part = PathBuf::from(name);
+            File::create(&part).map_err(local)?;
+            self.part = Some((part, to.clone()));
+        } else if self.passed.as_ref() == Some(&to) {
+            return Ok(Written { present: 1, ..Written::default() });
+        }
+        let Some((part, _)) = self.part.clone().filter(|(_, of)| *of == to) else {
+            return Err(corrupt(format!("a piece of {path} comes without those before it")));
+        };
+        let executable = record.get("executable").and_then(Value::as_bool).unwrap_or(false);
+        let is_whole = append(&part, offset, &piece, size, executable).map_err(local)?;
+        if is_whole {
+            fs::rename(&part, &to).map_err(local)?;
+            self.part = None;
+        }
+        Ok(Written { written: 1, ..Written::default() })
+    }
+
+    /// Where a file goes: below the roots there are, and nowhere else.
+    fn place(&self, root: &str, path: &str) -> Result<PathBuf> {
+        let plain = |text: &str| {
+            let path = Path::new(text);
+            (!text.is_empty() && path.components().all(|part| matches!(part, Component::Normal(_))))
+                .then(|| path.to_owned())
+        };
+        let outside = || corrupt(format!("the file {path:?} of {root:?} does not belong into the data folder"));
+        let (below, file) = (plain(root).ok_or_else(outside)?, plain(path).ok_or_else(outside)?);
+        let parts: Vec<&str> = root.split('/').collect();
+        let known = match parts.as_slice() {
+            ["projects", id] => id.parse::<ProjectId>().is_ok(),
+            ["agents", id, "package"] => id.parse::<crate::domain::ids::AgentId>().is_ok(),
+            ["workflows"] => true,
+            _ => false,
+        };
+        if !known {
+            return Err(outside());
+        }
+        Ok(self.data.join(below).join(file))
+    }
+}
+
+/// Writes a piece; answers whether the file is whole.
+fn append(part: &Path, offset: u64, piece: &[u8], size: u64, executable: bool) -> io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut file = File::options().write(true).open(part)?;
+    if file.metadata()?.len() != offset {
+        return Err(io::Error::other(format!("{} has not the length of the pieces before", part.display())));
+    }
+    file.seek(SeekFrom::End(0))?;
+    file.write_all(piece)?;
+    if offset + (piece.len() as u64) < size {
+        return Ok(false);
+    }
+    file.set_permissions(fs::Permissions::from_mode(if executable { 0o700 } else { 0o600 }))?;
+    file.sync_all()?;
+    Ok(true)
+}

@@ -1,0 +1,203 @@
+//! Reading: lines into records, some of a kind at a time.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde_json::Value;
+use tokio::{
+    fs::File,
+    io::{AsyncRead, BufReader},
+};
+
+use super::{Backend, Counts, Line, TransferError, export::next_line, files::Taker, name_of, read_line, settle};
+use crate::{
+    domain::{
+        ids::TaskId,
+        project::{Project, ProjectStatus},
+        task::{TaskStatus, TaskType},
+        time::Timestamp,
+    },
+    store::{
+        Result, alike,
+        dynamodb::{
+            codec::{Record as _, StoredProject},
+            transfer::{item, record},
+        },
+        transfer::{Kind, Record, Target, Written},
+    },
+};
+
+/// Records that are written together.
+const TOGETHER: usize = 200;
+/// Bytes of the lines that are written together, about.
+const BYTES: usize = 4 << 20;
+
+/// What became of the records, by kind.
+pub type Imported = BTreeMap<Kind, Written>;
+
+struct Import<'a> {
+    target: &'a dyn Target,
+    waiting: Vec<Record>,
+    kind: Kind,
+    bytes: usize,
+    /// The first line of those that wait.
+    line: u64,
+    files: Option<Taker>,
+    /// Tasks for projects that wait for one and have none: the original's API may not have written them.
+    tasks: Vec<Record>,
+    told: Imported,
+    progress: &'a (dyn Fn(&Imported) + Sync),
+}
+
+/// Reads an export, from a file or from standard input, into `to`.
+///
+/// # Errors
+/// See [`TransferError`]; what is written by then stays, and the same file can be read again.
+pub async fn import(
+    from: Option<&PathBuf>,
+    to: &Backend,
+    progress: &(dyn Fn(&Imported) + Sync),
+) -> std::result::Result<Imported, TransferError> {
+    let Some(target) = to.target.as_deref() else { return Err(TransferError::Resume("nothing to write to".into())) };
+    let name = name_of(from, "standard input");
+    let failed = || TransferError::file(name.clone());
+    let input: Box<dyn AsyncRead + Send + Unpin> = match from {
+        Some(path) => Box::new(File::open(path).await.map_err(failed())?),
+        None => Box::new(tokio::io::stdin()),
+    };
+    let files = Some(Taker::new(to.data.clone(), to.shared.clone()));
+    let (waiting, tasks) = (Vec::new(), Vec::new());
+    let told = Imported::new();
+    let mut import = Import { target, waiting, kind: Kind::Projects, bytes: 0, line: 1, files, tasks, told, progress };
+    let (mut lines, mut line, mut number, mut counts) = (BufReader::new(input), Vec::new(), 0, Counts::new());
+    let mut stated = None;
+    while next_line(&mut lines, &mut line).await.map_err(failed())? > 0 {
+        number += 1;
+        let wrong = |text: String| TransferError::Line { line: number, text };
+        if stated.is_some() {
+            return Err(wrong("something comes behind the last line: two exports in one file?".into()));
+        }
+        let cut_off = !line.ends_with(b"\n");
+        match read_line(&line) {
+            Ok(Line::Head) if number == 1 => {}
+            Ok(_) if number == 1 => return Err(wrong("this is not the first line of an export of nexusd".into())),
+            Ok(Line::Head) => return Err(wrong("a second export begins here: import them one by one".into())),
+            Ok(Line::Record(kind, record)) => {
+                *counts.entry(kind).or_default() += 1;
+                import.take(kind, record, number, line.len()).await?;
+            }
+            Ok(Line::End(counts)) => stated = Some(counts),
+            Err(_) if cut_off => break,
+            Err(text) => return Err(wrong(text)),
+        }
+    }
+    import.flush().await?;
+    let wrong = |text: String| TransferError::Line { line: number, text };
+    let Some(stated) = stated else {
+        let text = "the export ends here, without its last line: it was cut off. What is before it was written; go on with \
+                    `nexusd export --resume`, then import all of it again";
+        return Err(wrong(text.into()));
+    };
+    if stated != counts {
+        return Err(wrong("the file lacks lines, or has some twice: export again".into()));
+    }
+    import.adopt().await?;
+    Ok(import.told)
+}
+
+impl Import<'_> {
+    async fn take(
+        &mut self,
+        kind: Kind,
+        mut record: Record,
+        line: u64,
+        bytes: usize,
+    ) -> std::result::Result<(), TransferError> {
+        if kind != self.kind || self.waiting.len() >= TOGETHER || self.bytes >= BYTES {
+            self.flush().await?;
+            (self.kind, self.line) = (kind, line);
+        }
+        settle(kind, &mut record);
+        if kind == Kind::Projects {
+            self.look_at(&mut record).map_err(|error| TransferError::Line { line, text: error.to_string() })?;
+        }
+        self.bytes += bytes;
+        self.waiting.push(record);
+        Ok(())
+    }
+
+    /// A project that waits for a worker needs a task: without one nobody would come for it.
+    fn look_at(&mut self, project: &mut Record) -> Result<()> {
+        let stored = StoredProject::from_item(&item(project))?;
+        if let Some(files) = self.files.as_mut().filter(|files| files.is_shared() && stored.lease_epoch > 0) {
+            files.epochs.insert(stored.project.project_id.clone(), stored.lease_epoch);
+        }
+        let waits =
+            matches!(stored.project.status, ProjectStatus::Pending | ProjectStatus::Queued | ProjectStatus::Building);
+        if waits && stored.project.task_id.is_none() {
+            let task = TaskId::of_project(&stored.project.project_id);
+            project.insert("task_id".into(), task.as_str().into());
+            self.tasks.push(task_of(&stored.project, &task)?);
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> std::result::Result<(), TransferError> {
+        let (records, kind) = (std::mem::take(&mut self.waiting), self.kind);
+        self.bytes = 0;
+        let (line, what) = (self.line, kind.name());
+        let failed = |source| TransferError::Store { what: format!("lines from {line} on ({what})"), source };
+        let mut written = Written::default();
+        if kind == Kind::Files {
+            let Some(mut files) = self.files.take() else { return Ok(()) };
+            for record in records {
+                let (rest, one) = files.take(record).await.map_err(failed)?;
+                written.add(one);
+                files = rest;
+            }
+            self.files = Some(files);
+        } else {
+            if let Some(files) = &mut self.files {
+                files.finish().await.map_err(failed)?;
+            }
+            if records.is_empty() {
+                return Ok(());
+            }
+            written = self.target.put(kind, records).await.map_err(failed)?;
+        }
+        self.told.entry(kind).or_default().add(written);
+        (self.progress)(&self.told);
+        Ok(())
+    }
+
+    async fn adopt(&mut self) -> std::result::Result<(), TransferError> {
+        let tasks = std::mem::take(&mut self.tasks);
+        for chunk in tasks.chunks(TOGETHER) {
+            let written = self.target.put(Kind::Tasks, chunk.to_vec()).await;
+            let written = written.map_err(TransferError::store("tasks of projects that had none"))?;
+            self.told.entry(Kind::Tasks).or_default().add(written);
+        }
+        Ok(())
+    }
+}
+
+fn task_of(project: &Project, id: &TaskId) -> Result<Record> {
+    let payload: Value = serde_json::from_str(&alike::build_payload(project, id))?;
+    let now = Timestamp::now();
+    let task = crate::domain::task::Task {
+        task_id: id.clone(),
+        task_type: TaskType::BuildAgent,
+        project_id: project.project_id.clone(),
+        status: TaskStatus::Pending,
+        priority: project.priority,
+        payload,
+        result: None,
+        error_message: None,
+        retry_count: 0,
+        created_at: now,
+        started_at: None,
+        completed_at: None,
+        worker_id: None,
+        updated_at: now,
+    };
+    Ok(record(&crate::store::dynamodb::codec::fields(&task)?))
+}

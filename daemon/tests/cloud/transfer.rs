@@ -1,0 +1,329 @@
+//! `nexusd export` and `nexusd import`: everything, there and back again.
+
+use std::{collections::BTreeSet, path::PathBuf, process::Stdio};
+
+use serde_json::{Value, json};
+
+use super::{
+    BOTH, PRICES, bucket, command, depth, home, nexusd, ready,
+    support::{Daemon, Home, emulator::Account, events, eventually},
+};
+
+fn embedded() -> Home {
+    Home::with_noop_workflow("", 150)
+}
+
+/// What a daemon tells of projects, an agent, a conversation and everything together.
+async fn told(daemon: &Daemon, projects: &[&str], agent: &str, session: &str) -> Value {
+    let mut all = Vec::new();
+    for project in projects {
+        for path in ["", "/stages", "/files"] {
+            let (status, answer) = daemon.get(&format!("/projects/{project}{path}")).await;
+            assert_eq!(status, 200, "{project}{path}: {answer}");
+            all.push(answer["data"].clone());
+        }
+        all.push(events(daemon, project).await.into());
+        let (_, tasks) = daemon.get(&format!("/tasks?project_id={project}")).await;
+        all.push(tasks["data"].clone());
+    }
+    for path in [
+        format!("/sessions/{session}"),
+        format!("/sessions/{session}/messages"),
+        "/statistics/overview".to_owned(),
+        "/statistics/builds".to_owned(),
+        "/statistics/invocations".to_owned(),
+        "/tools?source=generated".to_owned(),
+        "/projects?status=completed".to_owned(),
+    ] {
+        let (status, answer) = daemon.get(&path).await;
+        assert_eq!(status, 200, "{path}: {answer}");
+        all.push(answer["data"].clone());
+    }
+    let (_, answer) = daemon.get(&format!("/agents/{agent}")).await;
+    let mut agent = answer["data"].clone();
+    // It was started anew, by another daemon.
+    for name in ["deployed_at", "updated_at", "status", "deployment_details", "error_message"] {
+        agent.as_object_mut().unwrap().remove(name);
+    }
+    all.push(agent);
+    all.into()
+}
+
+/// An export into a file of the home.
+fn export(home: &Home, account: &Account, name: &str) -> PathBuf {
+    let file = home.path().join(name);
+    let (code, said) = nexusd(home, account, &["export", file.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{said}");
+    file
+}
+
+fn import(home: &Home, account: &Account, file: &PathBuf) -> String {
+    let (code, said) = nexusd(home, account, &["import", file.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{said}");
+    said
+}
+
+fn lines(file: &PathBuf) -> Vec<Value> {
+    let text = std::fs::read_to_string(file).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+async fn ask(daemon: &Daemon, agent: &str) {
+    let answer = eventually("the agent answers", async || {
+        let (status, answer) =
+            daemon.post(&format!("/agents/{agent}/invoke"), &json!({"input_text": "3 pears?"})).await;
+        (status == 200).then_some(answer)
+    })
+    .await;
+    assert!(answer["data"]["output"].as_str().is_some_and(|text| text.contains("12")), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_moves_there_and_back() {
+    let (account, cloud) = ready(BOTH, 150).await;
+    bucket(&account, "files").await;
+    let settings = std::fs::read_to_string(cloud.config()).unwrap();
+    cloud.configure(&settings.replace("[worker]", "artifacts = \"s3://files/nexus\"\n[worker]"));
+
+    // A life on one machine: an agent, a conversation with it, a build that is cut off.
+    let here = embedded();
+    let daemon = here.start();
+    let project = daemon.create(PRICES, "agent_build").await;
+    daemon.wait_for(&project, &["completed"]).await;
+    let agent = daemon.wait_for_agent(&project).await["agent_id"].as_str().unwrap().to_owned();
+    ask(&daemon, &agent).await;
+    let (_, session) = daemon.post("/sessions", &json!({"agent_id": agent, "user_id": "anna"})).await;
+    let session = session["data"]["session_id"].as_str().unwrap().to_owned();
+    let said = daemon.post(&format!("/sessions/{session}/messages"), &json!({"content": "2 apples?"})).await;
+    assert!(said.0 < 300, "{said:?}");
+    let repeated = || {
+        let request = daemon.http().post(daemon.at("/projects")).header("idempotency-key", "once");
+        request.json(&json!({"requirement": "asked for twice", "workflow": "noop"})).send()
+    };
+    let once: Value = repeated().await.unwrap().json().await.unwrap();
+    let other = once["data"]["project_id"].as_str().unwrap().to_owned();
+    daemon.wait_for(&other, &["completed"]).await;
+    let before = told(&daemon, &[&project, &other], &agent, &session).await;
+    let cut_off = daemon.create("cut off in the middle", "noop").await;
+    eventually("some stages are done", async || {
+        let (_, answer) = daemon.get(&format!("/projects/{cut_off}")).await;
+        let done = answer["data"]["stages"].as_array()?.iter().filter(|stage| stage["status"] == "completed").count();
+        (done >= 2).then_some(())
+    })
+    .await;
+    daemon.kill();
+
+    // To the cloud, where it goes on.
+    let file = export(&here, &account, "there.jsonl");
+    let said = import(&cloud, &account, &file);
+    assert!(said.contains("nexus_projects               3         0         0"), "{said}");
+    let again = import(&cloud, &account, &file);
+    assert!(again.contains("nexus_projects               0         3         0"), "safe to repeat: {again}");
+    std::fs::remove_dir_all(cloud.data().join("projects")).unwrap();
+    let there = cloud.start();
+    let done = there.wait_for(&cut_off, &["completed"]).await;
+    let attempts = done["stages"].as_array().unwrap().iter().filter(|stage| stage["attempt"] == 1).count();
+    assert!((7..=9).contains(&attempts), "what was done is not done again: {done:#}");
+    ask(&there, &agent).await;
+    let (_, asked) = there.get(&format!("/agents/{agent}")).await;
+    assert_eq!(asked["data"]["total_invocations"], 3, "{asked}");
+    there.terminate();
+    eventually("no message is left", async || (depth(&account, "nexus-build-queue").await == (0, 0)).then_some(()))
+        .await;
+
+    // And back, on a third machine: all that was before is as it was.
+    let file = export(&cloud, &account, "back.jsonl");
+    let back = embedded();
+    import(&back, &account, &file);
+    let daemon = back.start();
+    let after = told(&daemon, &[&project, &other], &agent, &session).await;
+    let (before, after) = (before.as_array().unwrap(), after.as_array().unwrap());
+    // The overview and the sums of today have grown by what was done there.
+    for (before, after) in before.iter().zip(after) {
+        let grown = ["total_projects", "data", "date"].iter().any(|name| before.get(*name).is_some())
+            || before.as_array().is_some_and(|all| all.iter().any(|one| one.get("date").is_some()))
+            || before.as_array().is_some_and(|all| {
+                all.iter().any(|one| {
+                    one["project_id"] == project && one.get("stages").is_none() && one.get("requirement").is_none()
+                })
+            })
+            || before.get("total_invocations").is_some();
+        if !grown {
+            assert_eq!(before, after);
+        }
+    }
+    let (_, overview) = daemon.get("/statistics/overview").await;
+    assert_eq!(overview["data"]["completed_projects"], 3, "{overview}");
+    assert_eq!(overview["data"]["total_invocations"], 3, "{overview}");
+    ask(&daemon, &agent).await;
+    // The request that comes again is known.
+    let request = daemon.http().post(daemon.at("/projects")).header("idempotency-key", "once");
+    let request = request.json(&json!({"requirement": "asked for twice", "workflow": "noop"}));
+    let again: Value = request.send().await.unwrap().json().await.unwrap();
+    assert_eq!(again["data"]["project_id"], other.as_str(), "{again}");
+    assert!(nexusd(&back, &account, &["import", file.to_str().unwrap()]).1.contains("in use by another daemon"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_cut_off_is_gone_on_with() {
+    let (account, cloud) = ready(BOTH, 1).await;
+    let here = Home::with_noop_workflow("", 1);
+    let daemon = here.start();
+    let mut projects = BTreeSet::new();
+    for n in 0..30 {
+        projects.insert(daemon.create(&format!("moved under number {n}"), "noop").await);
+    }
+    for project in &projects {
+        daemon.wait_for(project, &["completed"]).await;
+    }
+    daemon.terminate();
+    let whole = export(&here, &account, "whole.jsonl");
+    let text = std::fs::read_to_string(&whole).unwrap();
+    assert_eq!(lines(&whole).iter().filter(|line| line.get("nexus_stages").is_some()).count(), 270);
+
+    // An export that ends anywhere is gone on with, and is the same in the end.
+    let part = here.path().join("part.jsonl");
+    let named = part.to_str().unwrap();
+    for end in [0, 10, text.len() / 7, text.len() / 3, text.len() / 2, text.len() * 9 / 10, text.len() - 2] {
+        std::fs::write(&part, &text[..end]).unwrap();
+        let (code, said) = nexusd(&here, &account, &["export", "--resume", named]);
+        assert_eq!(code, Some(0), "{said}");
+        let (one, other) = (lines(&whole), lines(&part));
+        assert_eq!(one[1..], other[1..], "cut off at {end}");
+    }
+    let (code, said) = nexusd(&here, &account, &["export", named]);
+    assert!(code == Some(1) && said.contains("--resume"), "{said}");
+    let (code, said) = nexusd(&here, &account, &["export", "--resume", named]);
+    assert!(code == Some(1) && said.contains("whole"), "{said}");
+
+    // An import that is killed is begun again.
+    for _ in 0..3 {
+        let mut child =
+            command(&cloud, &account.access_key).arg("import").arg(&whole).stderr(Stdio::null()).spawn().unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(rand::random_range(100..400))).await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    // Half of it says what it is.
+    std::fs::write(&part, &text[..text.len() / 2]).unwrap();
+    let (code, said) = nexusd(&cloud, &account, &["import", named]);
+    assert!(code == Some(1) && said.contains("cut off") && said.contains("line "), "{said}");
+    // Through a pipe, as from one machine to another.
+    let mut from = command(&here, "-").arg("export").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let pipe = from.stdout.take().unwrap();
+    let output = command(&cloud, &account.access_key).arg("import").stdin(pipe).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(from.wait().unwrap().success());
+    let there = cloud.start();
+    for project in &projects {
+        let done = there.wait_for(project, &["completed"]).await;
+        assert_eq!(done["stages"].as_array().unwrap().len(), 9);
+        super::check_events(&there, project).await;
+    }
+    assert_eq!(there.get("/statistics/overview").await.1["data"]["completed_projects"], 30);
+    // The other way: cut off between any two of its lines.
+    let all = export(&cloud, &account, "all.jsonl");
+    let text = std::fs::read_to_string(&all).unwrap();
+    let part = cloud.path().join("part.jsonl");
+    for end in [text.len() / 5, text.len() / 2, text.len() - 2] {
+        std::fs::write(&part, &text[..end]).unwrap();
+        let (code, said) = nexusd(&cloud, &account, &["export", "--resume", part.to_str().unwrap()]);
+        assert_eq!(code, Some(0), "{said}");
+        let sorted = |file| lines(file)[1..].iter().map(Value::to_string).collect::<BTreeSet<_>>();
+        assert_eq!(sorted(&all), sorted(&part), "cut off at {end}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn projects_and_letters_of_the_original_move_too() {
+    use aws_sdk_dynamodb::types::AttributeValue as Text;
+    let (account, cloud) = ready(BOTH, 1).await;
+    let text = |text: &str| Text::S(text.to_owned());
+    let item = [
+        ("project_id", "proj_00000000000a"),
+        ("project_name", "of old"),
+        ("status", "queued"),
+        ("requirement", "do nothing nine times"),
+        ("user_id", "anna"),
+        ("created_at", "2026-01-27T09:14:29.123456"),
+        ("workflow", "noop"),
+        ("an_attribute_of_its_own", "kept"),
+    ];
+    let mut put = account.dynamodb.put_item().table_name("nexus_projects");
+    for (name, value) in item {
+        put = put.item(name, text(value));
+    }
+    put.send().await.unwrap();
+    let orphan = account.dynamodb.put_item().table_name("nexus_stages");
+    let orphan = orphan.item("project_id", text("proj_00000000000b")).item("stage_name", text("lost"));
+    orphan.item("stage_number", Text::N("1".into())).send().await.unwrap();
+    let broken = account.dynamodb.put_item().table_name("nexus_tasks");
+    broken.item("task_id", text("not an id!")).send().await.unwrap();
+    let dlq = account.sqs.get_queue_url().queue_name("nexus-build-dlq").send().await.unwrap().queue_url.unwrap();
+    account.sqs.send_message().queue_url(&dlq).message_body("poison").send().await.unwrap();
+
+    let file = cloud.path().join("old.jsonl");
+    let (code, said) = nexusd(&cloud, &account, &["export", file.to_str().unwrap()]);
+    assert!(code == Some(1) && said.contains("left out") && said.contains("not an id!"), "{said}");
+    let here = Home::with_noop_workflow("", 1);
+    for letters in ["         1         0         0", "         0         1         0"] {
+        let said = import(&here, &account, &file);
+        assert!(said.contains(&format!("dead_letters        {letters}")), "{said}");
+        assert!(said.contains("nexus_stages                 0         0         1"), "{said}");
+    }
+    let daemon = here.start();
+    let done = daemon.wait_for("proj_00000000000a", &["completed"]).await;
+    assert_eq!((done["stages"].as_array().unwrap().len(), done["user_id"].as_str()), (9, Some("anna")), "{done:#}");
+    let metrics = daemon.text("//metrics").await;
+    assert!(metrics.contains("nexus_queue_dead_letters{queue=\"nexus-build-dlq\"} 1"), "{metrics}");
+    daemon.terminate();
+    // Into tables of another name: also the letter, and the attribute that only the original knows.
+    let other = home(&account, &account.url, BOTH, 1);
+    let settings = std::fs::read_to_string(other.config()).unwrap();
+    other.configure(&settings.replace("[worker]", "prefix = \"two-\"\n[worker]"));
+    assert_eq!(nexusd(&other, &account, &["resources", "init"]).0, Some(0));
+    for letters in ["         1         0         0", "         0         1         0"] {
+        let said = import(&other, &account, &file);
+        assert!(said.contains(&format!("dead_letters        {letters}")), "{said}");
+    }
+    let key = text("proj_00000000000a");
+    let item =
+        account.dynamodb.get_item().table_name("two-nexus_projects").key("project_id", key).send().await.unwrap();
+    assert_eq!(item.item.unwrap()["an_attribute_of_its_own"], text("kept"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_export_is_refused_by_its_line() {
+    let account = super::account().await;
+    let here = embedded();
+    let (file, head) = (here.path().join("bad.jsonl"), "{\"nexusd_export\": 1}");
+    let piece = |path: &str| json!({"files": {"root": "projects/proj_1", "path": path, "size": 1, "offset": 0, "executable": false, "data": "eA=="}});
+    let cases = [
+        (String::new(), "line 0: the export ends here"),
+        ("no json".to_owned(), "line 1: this is no JSON object"),
+        ("{\"nexusd_export\": 2}".to_owned(), "line 1: this export has form 2"),
+        ("{\"nexus_projects\": {}}".to_owned(), "line 1: this is not the first line"),
+        (format!("{head}\n{head}"), "line 2: a second export"),
+        (format!("{head}\n{{\"nexus_cats\": {{}}}}"), "line 2: there are no records named \"nexus_cats\""),
+        (format!("{head}\n{{\"nexus_projects\": 3}}"), "line 2: \"nexus_projects\" is no object"),
+        (format!("{head}\n{{\"nexus_projects\": {{}}}}"), "line 2: project_id \"\": not an identifier"),
+        (
+            format!("{head}\n{{\"nexus_agents\": {{\"agent_id\": \"../x\"}}}}"),
+            "lines from 2 on (nexus_agents): agent_id",
+        ),
+        (format!("{head}\n{}", piece("../../x")), "does not belong into the data folder"),
+        (format!("{head}\n{}", piece("/etc/x")), "does not belong into the data folder"),
+        (format!("{head}\n{}", piece("a").to_string().replace("proj_1", "..")), "does not belong into the data folder"),
+        (format!("{head}\n{}", piece("a").to_string().replace("eA==", "?")), "data is missing or not of its form"),
+        (format!("{head}\n{{\"end\": {{\"nexus_tasks\": 1}}}}"), "line 2: the file lacks lines"),
+        (format!("{head}\n{{\"end\": {{}}}}\n{head}"), "line 3: something comes behind the last line"),
+    ];
+    for (text, wanted) in cases {
+        std::fs::write(&file, format!("{text}\n").trim_start_matches('\n')).unwrap();
+        let (code, said) = nexusd(&here, &account, &["import", file.to_str().unwrap()]);
+        assert!(code == Some(1) && said.contains(wanted), "{text}\n→ {said}");
+        assert!(!said.contains("panicked"), "{said}");
+    }
+    let (code, said) = nexusd(&embedded(), &account, &["export"]);
+    assert!(code == Some(1) && said.contains("nexus.db"), "nothing to export: {said}");
+}
