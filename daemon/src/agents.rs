@@ -16,16 +16,19 @@ use nexus_plugin_api::payload::{
 };
 use serde_json::Value;
 
+use self::package::Package;
 use crate::{
     actors::{
         deploy::agent_ref,
         executor::{Executor, Job},
     },
-    config::Config,
+    artifacts::Artifacts,
+    config::{Config, Role},
     domain::{
         agent::Agent,
         failure::{Failure, FailureKind},
         ids::{ProjectId, SessionId},
+        project::ProjectStatus,
     },
     store::{AgentFilter, PageRequest, Store},
 };
@@ -59,6 +62,7 @@ pub struct Question {
 pub struct Agents {
     executor: Arc<dyn Executor>,
     config: Arc<ArcSwap<Config>>,
+    artifacts: Arc<Artifacts>,
 }
 
 /// An answer that is being given. Dropping it cancels it.
@@ -89,8 +93,58 @@ fn understood<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Failure
 impl Agents {
     /// Agents behind this plugin host. Targets and folders are those of the settings of the moment.
     #[must_use]
-    pub fn new(executor: Arc<dyn Executor>, config: Arc<ArcSwap<Config>>) -> Self {
-        Self { executor, config }
+    pub fn new(executor: Arc<dyn Executor>, config: Arc<ArcSwap<Config>>, artifacts: Arc<Artifacts>) -> Self {
+        Self { executor, config, artifacts }
+    }
+
+    fn folder_of(&self, id: &ProjectId) -> PathBuf {
+        self.config.load().data.projects().join(id.as_str())
+    }
+
+    /// Brings a project's files here, where daemons share them and another may have changed them. What a build of our own
+    /// has written is left alone.
+    pub async fn fetch_files(&self, store: &dyn Store, id: &ProjectId) {
+        if !self.artifacts.is_shared() {
+            return;
+        }
+        let Ok(Some(project)) = store.project(id).await else { return };
+        let builds_here = self.config.load().roles.contains(&Role::Worker);
+        if builds_here && project.status == ProjectStatus::Building {
+            return;
+        }
+        if let Err(error) = self.artifacts.refresh(id, self.folder_of(id)).await {
+            tracing::warn!(project_id = %id, %error, "the files of a project could not be brought here");
+        }
+    }
+
+    /// The same of an agent's project. A build of it may be under way: then only what is not here at all is brought.
+    async fn fetch_missing(&self, project: &ProjectId, agent_dir: &std::path::Path) {
+        if tokio::fs::try_exists(agent_dir).await.unwrap_or(false) {
+            return;
+        }
+        if let Err(error) = self.artifacts.refresh(project, self.folder_of(project)).await {
+            tracing::warn!(project_id = %project, %error, "the files of an agent could not be brought here");
+        }
+    }
+
+    /// An agent's files, as they are now.
+    pub async fn package(&self, store: &dyn Store, agent: &Agent) -> Package {
+        if let Some(id) = &agent.project_id {
+            self.fetch_files(store, id).await;
+        }
+        let told = self.agent_ref(agent).await;
+        Package::new(agent, told.agent_dir, told.state_dir)
+    }
+
+    /// Shows others what was changed of an agent's files.
+    ///
+    /// # Errors
+    /// The artifact store is away.
+    pub async fn share_files(&self, agent: &Agent) -> crate::store::Result<()> {
+        match &agent.project_id {
+            Some(id) => self.artifacts.save_again(id, self.folder_of(id)).await,
+            None => Ok(()),
+        }
     }
 
     /// What a deploy handler is told of an agent; its state folder exists afterwards.
@@ -101,6 +155,8 @@ impl Agents {
         // Without a project there is no other folder, and the path of the record leads to nothing of its own.
         if agent.project_id.is_none() || tokio::fs::try_exists(&kept).await.unwrap_or(false) {
             told.agent_dir = kept;
+        } else if let Some(project) = &agent.project_id {
+            self.fetch_missing(project, &told.agent_dir).await;
         }
         if let Err(error) = tokio::fs::create_dir_all(&told.state_dir).await {
             tracing::warn!(agent_id = told.agent_id, %error, "an agent's state folder could not be made");
@@ -186,8 +242,11 @@ impl Agents {
     pub async fn remove_files(&self, agent: &Agent) -> bool {
         let Some(project) = &agent.project_id else { return false };
         let Some(dir) = plain(&agent.agent_dir) else { return false };
-        let path = self.config.load().data.projects().join(project.as_str()).join(dir);
-        remove(path).await
+        let gone = remove(self.folder_of(project).join(dir)).await;
+        if let Err(error) = self.share_files(agent).await {
+            tracing::warn!(agent_id = %agent.agent_id, %error, "other daemons still have the files of an agent");
+        }
+        gone
     }
 
     /// Before a project goes and its agents stay: their folders move out of the project's. Answers

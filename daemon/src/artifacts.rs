@@ -16,7 +16,7 @@ use std::{
 };
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use object_store::{ObjectStore, ObjectStoreExt as _, buffered::BufWriter, path::Path};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _, buffered::BufWriter, path::Path};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt as _;
@@ -56,7 +56,15 @@ struct Manifest {
 #[derive(Default)]
 pub struct Artifacts {
     store: Option<Arc<dyn ObjectStore>>,
-    saved: Mutex<HashMap<ProjectId, Manifest>>,
+    saved: Mutex<HashMap<ProjectId, Known>>,
+}
+
+/// What is known of a project's newest manifest.
+#[derive(Clone, Default)]
+struct Known {
+    manifest: Manifest,
+    /// Where it lies, and in which version.
+    at: Option<(Path, Option<String>)>,
 }
 
 fn away(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
@@ -145,29 +153,19 @@ impl Artifacts {
         Self { store: Some(store), saved: Mutex::default() }
     }
 
+    /// Whether other daemons see what is saved.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.store.is_some()
+    }
+
     /// Saves a project's folder as the lease's owner leaves it.
     ///
     /// # Errors
     /// The store is away, or the folder cannot be read: then the stage must not be committed.
     pub async fn save(&self, lease: &Lease, folder: PathBuf) -> Result<()> {
         let Some(store) = &self.store else { return Ok(()) };
-        let id = &lease.project_id;
-        let root = folder.clone();
-        let manifest = blocking(move || scan(&root)).await?;
-        let before = self.lock().get(id).cloned().unwrap_or_default();
-        if manifest == before {
-            return Ok(());
-        }
-        let known: Vec<&str> = before.files.values().map(|entry| entry.sha256.as_str()).collect();
-        let new = manifest.files.iter().filter(|(_, entry)| !known.contains(&entry.sha256.as_str()));
-        let new: Vec<(PathBuf, String)> =
-            new.map(|(name, entry)| Ok((within(&folder, name)?, entry.sha256.clone()))).collect::<Result<_>>()?;
-        let uploads = new.into_iter().map(|(file, sha256)| upload(store, file, content_path(id, &sha256)));
-        stream::iter(uploads).buffer_unordered(SIDE_BY_SIDE).try_collect::<Vec<()>>().await?;
-        let text = serde_json::to_vec(&manifest)?;
-        store.put(&manifest_path(lease), text.into()).await.map_err(away)?;
-        self.remember(id, manifest);
-        Ok(())
+        self.save_at(store, &lease.project_id, manifest_path(lease), folder).await
     }
 
     /// Saves a folder that comes from elsewhere, unless the project has files here already: those are newer.
@@ -181,12 +179,42 @@ impl Artifacts {
         }
     }
 
+    /// Saves a folder that somebody changed while no build runs: it takes the place of the newest manifest.
+    ///
+    /// # Errors
+    /// As [`Artifacts::save`].
+    pub async fn save_again(&self, id: &ProjectId, folder: PathBuf) -> Result<()> {
+        let Some(store) = &self.store else { return Ok(()) };
+        let newest = self.newest(id).await?.map(|found| found.location);
+        let first = || Path::from(format!("{}/manifests/{:010}.json", folder_of(id.as_str()), 0));
+        self.save_at(store, id, newest.unwrap_or_else(first), folder).await
+    }
+
+    async fn save_at(&self, store: &Arc<dyn ObjectStore>, id: &ProjectId, at: Path, folder: PathBuf) -> Result<()> {
+        let root = folder.clone();
+        let manifest = blocking(move || scan(&root)).await?;
+        let before = self.lock().get(id).cloned().unwrap_or_default();
+        if manifest == before.manifest && before.at.is_some_and(|(known, _)| known == at) {
+            return Ok(());
+        }
+        let known: Vec<&str> = before.manifest.files.values().map(|entry| entry.sha256.as_str()).collect();
+        let new = manifest.files.iter().filter(|(_, entry)| !known.contains(&entry.sha256.as_str()));
+        let new: Vec<(PathBuf, String)> =
+            new.map(|(name, entry)| Ok((within(&folder, name)?, entry.sha256.clone()))).collect::<Result<_>>()?;
+        let uploads = new.into_iter().map(|(file, sha256)| upload(store, file, content_path(id, &sha256)));
+        stream::iter(uploads).buffer_unordered(SIDE_BY_SIDE).try_collect::<Vec<()>>().await?;
+        let text = serde_json::to_vec(&manifest)?;
+        let put = store.put(&at, text.into()).await.map_err(away)?;
+        self.remember(id, Known { manifest, at: Some((at, put.e_tag)) });
+        Ok(())
+    }
+
     /// The newest manifest of a project.
-    async fn newest(&self, id: &ProjectId) -> Result<Option<Path>> {
+    async fn newest(&self, id: &ProjectId) -> Result<Option<ObjectMeta>> {
         let Some(store) = &self.store else { return Ok(None) };
         let prefix = Path::from(format!("{}/manifests", folder_of(id.as_str())));
-        let listed: Vec<_> = store.list(Some(&prefix)).try_collect().await.map_err(away)?;
-        Ok(listed.into_iter().map(|found| found.location).max())
+        let listed: Vec<ObjectMeta> = store.list(Some(&prefix)).try_collect().await.map_err(away)?;
+        Ok(listed.into_iter().max_by(|a, b| a.location.cmp(&b.location)))
     }
 
     /// Makes a folder that of the newest manifest; answers whether there is one. Nothing happens for a project that
@@ -195,8 +223,35 @@ impl Artifacts {
     /// # Errors
     /// The store is away or a file is not what its hash says: then no stage must begin.
     pub async fn restore(&self, id: &ProjectId, folder: PathBuf) -> Result<bool> {
-        let (Some(store), Some(newest)) = (&self.store, self.newest(id).await?) else { return Ok(false) };
-        let bytes = store.get(&newest).await.map_err(away)?.bytes().await.map_err(away)?;
+        match (&self.store, self.newest(id).await?) {
+            (Some(store), Some(newest)) => self.restore_from(store, id, newest, folder).await.map(|()| true),
+            _ => Ok(false),
+        }
+    }
+
+    /// The same, when the folder is not there or others have changed the files since they were last seen here. Not to be
+    /// called while a build of the project runs here: what it has not saved yet would go.
+    ///
+    /// # Errors
+    /// As [`Artifacts::restore`].
+    pub async fn refresh(&self, id: &ProjectId, folder: PathBuf) -> Result<()> {
+        let (Some(store), Some(newest)) = (&self.store, self.newest(id).await?) else { return Ok(()) };
+        let known = self.lock().get(id).and_then(|known| known.at.clone());
+        let same = known.is_some_and(|(at, version)| at == newest.location && version == newest.e_tag);
+        if same && tokio::fs::try_exists(&folder).await.unwrap_or(false) {
+            return Ok(());
+        }
+        self.restore_from(store, id, newest, folder).await
+    }
+
+    async fn restore_from(
+        &self,
+        store: &Arc<dyn ObjectStore>,
+        id: &ProjectId,
+        newest: ObjectMeta,
+        folder: PathBuf,
+    ) -> Result<()> {
+        let bytes = store.get(&newest.location).await.map_err(away)?.bytes().await.map_err(away)?;
         let manifest: Manifest = serde_json::from_slice(&bytes)?;
         let root = folder.clone();
         let here = blocking(move || scan(&root)).await?;
@@ -210,20 +265,20 @@ impl Artifacts {
             // Of an attempt that was cut off here, before another machine went on.
             tokio::fs::remove_file(file).await.map_err(local)?;
         }
-        self.remember(id, manifest);
-        Ok(true)
+        self.remember(id, Known { manifest, at: Some((newest.location, newest.e_tag)) });
+        Ok(())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ProjectId, Manifest>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ProjectId, Known>> {
         self.saved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn remember(&self, id: &ProjectId, manifest: Manifest) {
+    fn remember(&self, id: &ProjectId, known: Known) {
         let mut saved = self.lock();
         if saved.len() >= KEPT {
             saved.clear();
         }
-        saved.insert(id.clone(), manifest);
+        saved.insert(id.clone(), known);
     }
 }
 

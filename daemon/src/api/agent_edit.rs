@@ -16,10 +16,8 @@ use super::{
     reply::{Answer, Reply},
     rules::{MaybeTexts, NeededWord, Text, Word, fields_of},
     service_state,
-    state::AppState,
 };
 use crate::{
-    agents::package::Package,
     domain::{
         agent::{Agent, AgentStatus},
         ids::AgentId,
@@ -148,18 +146,13 @@ describe! {
     }
 }
 
-async fn package(state: &AppState, agent: &Agent) -> Package {
-    let told = state.agents.agent_ref(agent).await;
-    Package::new(agent, told.agent_dir, told.state_dir)
-}
-
 /// `GET /agents/{id}/context`
 ///
 /// Read what is to be known for running an agent.
 #[endpoint(operation_id = "getAgentContext", tags("agents"))]
 pub(super) async fn context(state: State, id: Id<AgentId>) -> Answer<Context> {
     let agent = known(&state, &id.0).await?;
-    let package = package(&state, &agent).await;
+    let package = state.agents.package(state.store.as_ref(), &agent).await;
     let (has_tools, manifest) = blocking(move || (!package.tool_paths().is_empty(), package.manifest())).await?;
     let model = |value: &Option<Value>| {
         let value = value.as_ref()?;
@@ -221,7 +214,7 @@ describe! {
 #[endpoint(operation_id = "getAgentRuntimeHealth", tags("agents"))]
 pub(super) async fn runtime_health(state: State, id: Id<AgentId>) -> Answer<RuntimeHealth> {
     let agent = known(&state, &id.0).await?;
-    let package = package(&state, &agent).await;
+    let package = state.agents.package(state.store.as_ref(), &agent).await;
     let has_entrypoint = blocking(move || package.code_path().is_some_and(|path| package.read(&path).exists)).await?;
     let told = tokio::time::timeout(PATIENCE, state.agents.status(&agent)).await;
     let (answers, message) = match told {

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     agents::{
-        package::{AgentFile, MAX_FILE, Package, WriteError},
+        package::{AgentFile, MAX_FILE, WriteError},
         syntax,
     },
     domain::{
@@ -105,11 +105,6 @@ fields_of! {
     }
 }
 
-async fn package(state: &AppState, agent: &Agent) -> Package {
-    let told = state.agents.agent_ref(agent).await;
-    Package::new(agent, told.agent_dir, told.state_dir)
-}
-
 /// Which of an agent's files.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Which {
@@ -121,7 +116,7 @@ enum Which {
 
 async fn files(state: &AppState, id: &AgentId, which: Which, with_content: bool) -> Answer<Files> {
     let agent = known(state, id).await?;
-    let package = package(state, &agent).await;
+    let package = state.agents.package(state.store.as_ref(), &agent).await;
     let read = blocking(move || {
         let file = |path: String| File::of(package.read(&path), with_content);
         let wants = |one: Which| which == Which::All || which == one;
@@ -205,7 +200,7 @@ describe! {
 #[endpoint(operation_id = "putAgentCode", tags("agent files"), responses((status_code = 409, description = "Not in this state.")))]
 pub(super) async fn put_code(state: State, id: Id<AgentId>, body: Body<FileBody>) -> Answer<Written> {
     let agent = known(&state, &id.0).await?;
-    let path = package(&state, &agent).await.code_path();
+    let path = state.agents.package(state.store.as_ref(), &agent).await.code_path();
     let path = path.ok_or_else(|| ApiError::not_found(Resource::File, "code"))?;
     put(&state, agent, path, body.0).await
 }
@@ -216,7 +211,7 @@ pub(super) async fn put_code(state: State, id: Id<AgentId>, body: Body<FileBody>
 #[endpoint(operation_id = "putAgentPrompt", tags("agent files"), responses((status_code = 409, description = "Not in this state.")))]
 pub(super) async fn put_prompt(state: State, id: Id<AgentId>, body: Body<FileBody>) -> Answer<Written> {
     let agent = known(&state, &id.0).await?;
-    let path = package(&state, &agent).await.prompt_path();
+    let path = state.agents.package(state.store.as_ref(), &agent).await.prompt_path();
     let path = path.ok_or_else(|| ApiError::not_found(Resource::File, "prompt"))?;
     put(&state, agent, path, body.0).await
 }
@@ -253,12 +248,18 @@ async fn put(state: &AppState, agent: Agent, path: String, body: FileBody) -> An
         service_state::check_deploy(state, &agent)?;
     }
     syntax::check(kind_of(Path::new(&path)), &content).await.map_err(broken)?;
-    let package = package(state, &agent).await;
+    let package = state.agents.package(state.store.as_ref(), &agent).await;
     let work = blocking(move || {
         package.write(&path, &content, expected_checksum.as_deref())?;
         Ok::<_, WriteError>((package.read(&path), package.versions(&path)))
     });
     let (file, versions) = work.await?.map_err(refused)?;
+    if let Err(error) = state.agents.share_files(&agent).await {
+        tracing::warn!(agent_id = %agent.agent_id, %error, "a change of an agent's file could not be shared");
+        let message =
+            "the file is changed here, but other daemons cannot see that yet: send the change again".to_owned();
+        return Err(ApiError::Unavailable { code: "NOT_SHARED", message });
+    }
     let redeploy_task_id = if redeploy { service_state::deploy(state, &agent).await? } else { None };
     let message = if redeploy { "file changed, the agent is being deployed again" } else { "file changed" };
     let versions = versions.into_iter().map(Timestamp::from_micros).collect();

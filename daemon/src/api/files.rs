@@ -119,6 +119,7 @@ describe! {
 pub(super) async fn list(state: State, id: Id<ProjectId>) -> Answer<Listing> {
     let Id(id) = id;
     projects::known(&state, &id).await?;
+    state.agents.fetch_files(state.store.as_ref(), &id).await;
     let root = folder(&state.project_root, &id);
     let (files, truncated) = blocking(move || walk(&root)).await?;
     Ok(Reply::new(Listing { files, project_path: format!("projects/{id}"), truncated }))
@@ -148,6 +149,7 @@ pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
 /// A file of the project, or `None` when there is none that may be shown.
 pub(super) async fn read(state: &AppState, id: &ProjectId, path: &str) -> Result<Option<Shown>, ApiError> {
     let Some(relative) = files::plain(path) else { return Ok(None) };
+    state.agents.fetch_files(state.store.as_ref(), id).await;
     let root = folder(&state.project_root, id);
     blocking(move || show(&root, &relative)).await
 }

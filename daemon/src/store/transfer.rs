@@ -138,4 +138,9 @@ pub trait Target: Send + Sync {
     /// # Errors
     /// [`super::StoreErrorKind::Corrupt`] when one is no record of its kind; some before it may be written.
     async fn put(&self, kind: Kind, records: Vec<Record>) -> Result<Written>;
+
+    /// Sets what came in no order right, when all is there.
+    async fn finish(&self) -> Result<()> {
+        Ok(())
+    }
 }

@@ -101,6 +101,7 @@ pub async fn import(
         return Err(wrong("the file lacks lines, or has some twice: export again".into()));
     }
     import.adopt().await?;
+    import.target.finish().await.map_err(TransferError::store("at the end"))?;
     Ok(import.told)
 }
 

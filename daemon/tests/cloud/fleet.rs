@@ -73,11 +73,11 @@ async fn a_fleet_can_share_out_its_roles() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_build_goes_on_on_another_machine() {
     let (account, mut one) = ready(BOTH, 1).await;
-    bucket(&account, "files").await;
+    let shared = bucket(&account).await;
     let mut two = home(&account, &account.url, BOTH, 1);
     for home in [&mut one, &mut two] {
         let settings = std::fs::read_to_string(home.config()).unwrap();
-        let settings = settings.replace("[worker]", "artifacts = \"s3://files/nexus\"\n[worker]");
+        let settings = settings.replace("[worker]", &format!("{shared}\n[worker]"));
         home.configure(&settings);
     }
     let first = one.start();
@@ -101,6 +101,19 @@ async fn a_build_goes_on_on_another_machine() {
     let (status, files) = second.get(&format!("/projects/{project}/files")).await;
     assert_eq!(status, 200);
     assert!(files.to_string().contains("requirements"), "{files}");
+    // What one changes of the agent the other sees, also when it has those files already.
+    let first = one.start();
+    let (status, code) = first.get(&format!("/agents/{agent}/files/prompt")).await;
+    let prompt = code["data"]["prompt_file"]["content"].as_str().unwrap_or_default().to_owned();
+    assert!(status == 200 && !prompt.is_empty(), "{code}");
+    for (writer, reader, mark) in [(&first, &second, "ONE"), (&second, &first, "TWO")] {
+        let body = json!({"content": format!("{prompt}\n# {mark}\n")});
+        let put = writer.http().put(writer.at(&format!("/agents/{agent}/files/prompt"))).json(&body);
+        let put = put.send().await.unwrap();
+        assert_eq!(put.status(), 200, "{:?}", put.text().await);
+        let (_, seen) = reader.get(&format!("/agents/{agent}/files/prompt")).await;
+        assert!(seen["data"]["prompt_file"]["content"].as_str().unwrap().contains(mark), "{seen}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

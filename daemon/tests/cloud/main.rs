@@ -86,13 +86,16 @@ async fn requests(daemon: &Daemon) -> (f64, f64) {
     (of("service=\"dynamodb\""), of("service=\"sqs\""))
 }
 
-/// A bucket of the account.
-async fn bucket(account: &Account, name: &str) {
+/// Makes a bucket of the account; answers the setting that has daemons share files there.
+async fn bucket(account: &Account) -> String {
+    // Names of buckets are everybody's.
+    let name = format!("files-{}", account.access_key);
     let credential = format!("{}/20260101/us-east-1/s3/aws4_request", account.access_key);
     let signed = format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0");
     let request = reqwest::Client::new().put(format!("{}/{name}", account.url)).header("authorization", signed);
     let answer = request.send().await.unwrap();
     assert!(answer.status().is_success(), "{answer:?}");
+    format!("artifacts = \"s3://{name}/nexus\"")
 }
 
 /// Every stage of every project is committed once.

@@ -91,4 +91,8 @@ impl Target for SqliteStore {
     async fn put(&self, kind: Kind, records: Vec<Record>) -> Result<Written> {
         self.inner.writer.call(Mode::Durable, move |tx| write::put(tx, kind, &records)).await
     }
+
+    async fn finish(&self) -> Result<()> {
+        self.inner.writer.call(Mode::Durable, |tx| write::sort_tasks(tx)).await
+    }
 }

@@ -397,3 +397,22 @@ fn task(tx: &Tx<'_>, stored: &StoredTask) -> Result<Became> {
         ])?;
     Ok(Became::of(rows))
 }
+
+/// Lists show tasks in the order of their keys, which is that of their birth.
+pub(super) fn sort_tasks(tx: &Tx<'_>) -> Result<()> {
+    let unsorted = "SELECT EXISTS (SELECT 1 FROM
+        (SELECT created_at, lag(created_at) OVER (ORDER BY task_key) AS before FROM nexus_tasks)
+        WHERE before > created_at)";
+    if !tx.conn().query_row(unsorted, [], |row| row.get::<_, bool>(0))? {
+        return Ok(());
+    }
+    tx.conn().execute_batch(
+        "CREATE TEMP TABLE ranks (old INTEGER PRIMARY KEY, new INTEGER NOT NULL);
+         INSERT INTO ranks SELECT task_key, row_number() OVER (ORDER BY created_at, task_key) FROM nexus_tasks;
+         UPDATE nexus_tasks SET task_key = -(SELECT new FROM ranks WHERE old = task_key);
+         UPDATE nexus_tasks SET task_key = -task_key;
+         UPDATE queue_messages SET task_key = (SELECT new FROM ranks WHERE old = task_key) WHERE task_key IS NOT NULL;
+         DROP TABLE ranks;",
+    )?;
+    Ok(())
+}
