@@ -23,7 +23,7 @@ use crate::{
     plugins::Plugins,
     reload::{Reloader, host_options, unknown_handlers},
     shutdown::{EXIT_OVERRUN, End, Shutdown},
-    startup::{self, StartError},
+    startup::{self, Patience, StartError},
     systemd::Systemd,
     telemetry::Telemetry,
     tools::{ToolTests, catalogue, mcp::McpServers},
@@ -70,6 +70,7 @@ pub async fn run(start: Start) -> ExitCode {
     }
     match up(start, shutdown, reload).await {
         Ok(daemon) => daemon.work().await,
+        Err(StartError::Stopped) => ExitCode::SUCCESS,
         Err(error) => {
             error.report();
             ExitCode::FAILURE
@@ -85,7 +86,8 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     startup::make_folders(&config.data)?;
     startup::raise_file_limit(config.server.max_connections);
     let hub = EventHub::new();
-    let (store, queue, artifacts) = startup::open_store(&config, Arc::clone(&hub)).await?;
+    let patience = Patience { systemd, stop: shutdown.draining().clone() };
+    let (store, queue, artifacts) = startup::open_store(&config, Arc::clone(&hub), &patience).await?;
     let plugins = Plugins::new(host_options(&config));
     let reports = plugins.load().await;
     let unknown = unknown_handlers(&loaded.handlers, &reports);

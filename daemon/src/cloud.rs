@@ -1,20 +1,24 @@
 //! The clients of the cloud backend, from the settings: addresses, time limits, retries.
 
+mod trouble;
+
 use std::{sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use object_store::{ObjectStore, aws::AmazonS3Builder, local::LocalFileSystem, prefix::PrefixStore};
+pub use trouble::TroubleLog;
+use trouble::Witness;
 
 use crate::{
     actors::events::EventHub,
     artifacts::Artifacts,
     config::{BackendConfig, Config},
     queue::{
-        Queue as _,
+        Queue as _, QueueName,
         sqs::{SqsOptions, SqsQueue},
     },
     resources::Plan,
-    startup::Opened,
+    startup::{Opened, Patience},
     store::{
         EventSink, Store as _, StoreError,
         dynamodb::{DynamoOptions, DynamoStore},
@@ -53,6 +57,8 @@ pub struct Cloud {
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// Queues.
     pub sqs: aws_sdk_sqs::Client,
+    /// Of their tries: tables, queues.
+    pub trouble: (Arc<TroubleLog>, Arc<TroubleLog>),
     /// The region in force.
     pub region: String,
 }
@@ -87,17 +93,21 @@ pub async fn connect(backend: &BackendConfig) -> Result<Cloud, CloudError> {
     }
     let shared: SdkConfig = loader.load().await;
     let Some(region) = shared.region().map(ToString::to_string) else { return Err(CloudError::NoRegion) };
+    let trouble = (Arc::new(TroubleLog::new("dynamodb")), Arc::new(TroubleLog::new("sqs")));
     let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared).timeout_config(limits(TRY, REQUEST));
+    dynamodb = dynamodb.interceptor(Witness(Arc::clone(&trouble.0)));
     if let Some(url) = some(&backend.dynamodb_endpoint_url) {
         dynamodb = dynamodb.endpoint_url(url);
     }
     let mut sqs = aws_sdk_sqs::config::Builder::from(&shared).timeout_config(limits(POLL_TRY, POLL));
+    sqs = sqs.interceptor(Witness(Arc::clone(&trouble.1)));
     if let Some(url) = some(&backend.sqs_endpoint_url) {
         sqs = sqs.endpoint_url(url);
     }
     Ok(Cloud {
         dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
         sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
+        trouble,
         region,
     })
 }
@@ -126,6 +136,7 @@ fn artifacts(config: &Config) -> Result<Arc<dyn ObjectStore>, CloudError> {
 #[must_use]
 pub fn queue(cloud: &Cloud, config: &Config) -> SqsQueue {
     let options = SqsOptions {
+        trouble: Arc::clone(&cloud.trouble.1),
         prefix: config.backend.prefix.clone(),
         visibility: config.worker.visibility_timeout_secs.duration(),
         max_receive_count: config.worker.max_receive_count,
@@ -156,22 +167,46 @@ pub fn plan(config: &Config) -> Plan {
 ///
 /// # Errors
 /// See [`CloudError`].
-pub async fn parts(config: &Config, sink: Arc<dyn EventSink>) -> Result<Parts, CloudError> {
+pub async fn parts(
+    config: &Config,
+    sink: Arc<dyn EventSink>,
+    patience: Option<&Patience>,
+) -> Result<Parts, CloudError> {
     let cloud = connect(&config.backend).await?;
     let queue = Arc::new(queue(&cloud, config));
     let files = artifacts(config)?;
     let options = DynamoOptions {
         client: cloud.dynamodb,
+        trouble: Arc::clone(&cloud.trouble.0),
         prefix: config.backend.prefix.clone(),
         queue: queue.clone(),
         artifacts: Arc::clone(&files),
         event_retention: config.store.event_retention_days.duration(),
     };
     let store = DynamoStore::new(options, sink);
-    store.ping().await?;
-    queue.depth(crate::queue::QueueName::Build).await?;
+    ask(&cloud.trouble.0, patience, || store.ping()).await?;
+    ask(&cloud.trouble.1, patience, || queue.depth(QueueName::Build)).await?;
     let shared = (!config.backend.artifacts.is_empty()).then(|| Arc::new(Artifacts::shared(files)));
     Ok((store, queue, shared))
+}
+
+/// Asks, and with patience asks again as long as the service seems to be away. What an operator must change is told at
+/// once.
+async fn ask<T, F: Future<Output = Result<T, StoreError>>>(
+    trouble: &TroubleLog,
+    patience: Option<&Patience>,
+    question: impl Fn() -> F,
+) -> Result<T, StoreError> {
+    loop {
+        let error = match question().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        match patience {
+            Some(patience) if trouble.is_passing() && patience.wait(&error).await => {}
+            _ => return Err(error),
+        }
+    }
 }
 
 /// What [`parts`] makes.
@@ -181,8 +216,8 @@ pub type Parts = (Arc<DynamoStore>, Arc<SqsQueue>, Option<Arc<Artifacts>>);
 ///
 /// # Errors
 /// See [`CloudError`].
-pub async fn open(config: &Config, hub: Arc<EventHub>) -> Result<Opened, CloudError> {
-    let (store, queue, shared) = parts(config, hub).await?;
+pub async fn open(config: &Config, hub: Arc<EventHub>, patience: &Patience) -> Result<Opened, CloudError> {
+    let (store, queue, shared) = parts(config, hub, Some(patience)).await?;
     if shared.is_none() {
         tracing::warn!(
             "[backend] artifacts is not set: what is too large for a table, and the files of projects, stay on this \

@@ -1,10 +1,11 @@
 //! The single steps of start-up: folders, store, handles; and what can go wrong with them.
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use ractor::{ActorRef, SpawnErr, call_t};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     actors::{dispatcher::DispatcherMessage, events::EventHub, root::RootMessage},
@@ -19,9 +20,10 @@ use crate::{
     queue::{Queue, sqlite::SqliteQueue},
     reload::Reloader,
     store::{
-        EventSink, Store,
+        EventSink, Store, StoreError,
         sqlite::{OpenError, SqliteOptions, SqliteStore},
     },
+    systemd::Systemd,
 };
 
 /// Why the daemon did not come up.
@@ -42,6 +44,9 @@ pub enum StartError {
     #[cfg(feature = "aws")]
     #[error(transparent)]
     Cloud(#[from] crate::cloud::CloudError),
+    /// It was stopped while it waited for the store.
+    #[error("stopped before it was up")]
+    Stopped,
     /// Workflows or deploy targets want handlers that no plugin has.
     #[error("workflows or deploy targets want handlers that no loaded plugin has")]
     Settings(Vec<Problem>),
@@ -103,14 +108,36 @@ pub fn raise_file_limit(max_connections: usize) {
     }
 }
 
+/// Waits at a start for services that are away: a daemon that starts with its machine, or in the middle of an outage, need
+/// not be started again by hand.
+pub struct Patience {
+    /// Is told, so that it does not end the start.
+    pub systemd: Systemd,
+    /// Cancelled when the daemon is to stop.
+    pub stop: CancellationToken,
+}
+
+impl Patience {
+    const EVERY: Duration = Duration::from_secs(1);
+    const LONGER: Duration = Duration::from_secs(60);
+
+    /// Waits a little, and says for what; whether to go on.
+    pub async fn wait(&self, error: &StoreError) -> bool {
+        tracing::warn!(%error, "the backend does not answer: the start waits for it");
+        self.systemd.starting(&format!("waiting for the backend: {error}"), Self::LONGER);
+        tokio::time::timeout(Self::EVERY, self.stop.cancelled()).await.is_err()
+    }
+}
+
 /// Metadata, tasks, and files where they are shared.
 pub type Opened = (Arc<dyn Store>, Arc<dyn Queue>, Arc<Artifacts>);
 
 /// Opens store and queue of the backend.
-pub async fn open_store(config: &Config, hub: Arc<EventHub>) -> Result<Opened, StartError> {
+pub async fn open_store(config: &Config, hub: Arc<EventHub>, patience: &Patience) -> Result<Opened, StartError> {
     #[cfg(feature = "aws")]
     if config.backend.kind == crate::config::BackendKind::Aws {
-        return Ok(crate::cloud::open(config, hub).await?);
+        let opened = crate::cloud::open(config, hub, patience).await;
+        return if patience.stop.is_cancelled() { Err(StartError::Stopped) } else { Ok(opened?) };
     }
     let (store, queue) = open_file(config, hub).await?;
     Ok((store, queue, Arc::default()))

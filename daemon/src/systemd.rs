@@ -45,6 +45,12 @@ impl Systemd {
         }
     }
 
+    /// The start takes longer, and why: `systemctl start` waits for so much longer from now on.
+    pub fn starting(&self, status: &str, longer: Duration) {
+        let micros = u32::try_from(longer.as_micros()).unwrap_or(u32::MAX);
+        self.send(&[NotifyState::ExtendTimeoutUsec(micros), NotifyState::Status(status)]);
+    }
+
     /// One line for `systemctl status`.
     pub fn status(&self, status: &str) {
         self.send(&[NotifyState::Status(status)]);

@@ -9,6 +9,7 @@ mod support;
 use std::{sync::Arc, time::Duration};
 
 use nexus_daemon::{
+    cloud::TroubleLog,
     queue::sqs::{SqsOptions, SqsQueue},
     resources::{Action, Plan},
     store::dynamodb::{DynamoOptions, DynamoStore},
@@ -33,12 +34,18 @@ fn plan() -> Plan {
 async fn fixture() -> Fixture {
     let account = tokio::task::spawn_blocking(Account::new).await.unwrap();
     nexus_daemon::resources::run(&plan(), Action::Init, &account.dynamodb, &account.sqs, &|_| {}).await.unwrap();
-    let options = SqsOptions { prefix: String::new(), visibility: VISIBILITY, max_receive_count: 3 };
+    let options = SqsOptions {
+        trouble: Arc::new(TroubleLog::new("sqs")),
+        prefix: String::new(),
+        visibility: VISIBILITY,
+        max_receive_count: 3,
+    };
     let queue = Arc::new(SqsQueue::new(account.sqs.clone(), options));
     let events = Arc::new(Recorder::default());
     let artifacts = Arc::new(object_store::memory::InMemory::new());
     let options = DynamoOptions {
         client: account.dynamodb.clone(),
+        trouble: Arc::new(TroubleLog::new("dynamodb")),
         prefix: String::new(),
         queue: queue.clone(),
         artifacts,

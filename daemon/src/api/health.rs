@@ -24,9 +24,10 @@ use super::{
     state::AppState,
 };
 use crate::{
+    config::BackendKind,
     plugins::{PluginReport, PluginState},
     queue::QueueName,
-    store::StoreError,
+    store::{StoreError, Trouble},
 };
 
 /// The limit of one check.
@@ -59,6 +60,7 @@ struct Health {
     service: &'static str,
     version: &'static str,
     checks: Checks,
+    reasons: Reasons,
 }
 
 #[derive(Serialize)]
@@ -66,11 +68,26 @@ struct Checks {
     store: Condition,
     queue: Condition,
     plugins: Condition,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dynamodb: Option<Condition>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sqs: Option<Condition>,
+}
+
+#[derive(Serialize)]
+struct Reasons {
+    store: Option<String>,
+    queue: Option<String>,
+    plugins: Option<String>,
 }
 
 describe! {
     /// Whether the daemon can do its work: as badly off as its worst part, where plugins degrade it at most.
-    Health as "Health" { status, service, version, checks }
+    Health as "Health" {
+        status, service, version, checks,
+        /// Why a part is not healthy.
+        reasons,
+    }
 }
 
 describe! {
@@ -82,7 +99,16 @@ describe! {
         queue,
         /// `degraded` when one was refused or takes no jobs.
         plugins,
+        /// The store, when it is that of the cloud.
+        (maybe) dynamodb,
+        /// The queue, when it is that of the cloud.
+        (maybe) sqs,
     }
+}
+
+describe! {
+    /// In words, why a part is not healthy; none for one that is.
+    Reasons as "HealthReasons" { store, queue, plugins }
 }
 
 #[derive(Serialize)]
@@ -98,34 +124,49 @@ describe! {
     }
 }
 
-pub(super) async fn check<T>(what: &'static str, call: impl Future<Output = Result<T, StoreError>>) -> Condition {
+/// How a part is, and why it is not healthy. `trouble` is what it has had to contend with lately.
+pub(super) async fn check<T>(
+    what: &'static str,
+    call: impl Future<Output = Result<T, StoreError>>,
+    trouble: impl Fn() -> Option<Trouble>,
+) -> (Condition, Option<String>) {
     let begun = Instant::now();
-    match tokio::time::timeout(LIMIT, call).await {
-        Ok(Ok(_)) if begun.elapsed() > SLOW => Condition::Degraded,
-        Ok(Ok(_)) => Condition::Healthy,
-        Ok(Err(error)) => {
-            tracing::warn!(what, %error, "health check failed");
-            Condition::Unhealthy
+    let answer = tokio::time::timeout(LIMIT, call).await;
+    let trouble = trouble();
+    let found = match (answer, trouble) {
+        (Ok(Ok(_)), Some(trouble)) => (Condition::Degraded, Some(trouble.reason)),
+        (Ok(Ok(_)), None) if begun.elapsed() > SLOW => {
+            (Condition::Degraded, Some(format!("it took {} ms to answer", begun.elapsed().as_millis())))
         }
-        Err(_) => {
-            tracing::warn!(what, "health check took too long");
-            Condition::Unhealthy
-        }
+        (Ok(Ok(_)), None) => (Condition::Healthy, None),
+        (Ok(Err(error)), Some(trouble)) => (Condition::Unhealthy, Some(format!("{error}; {}", trouble.reason))),
+        (Ok(Err(error)), None) => (Condition::Unhealthy, Some(error.to_string())),
+        // Throttled, say: it goes on, with less than it should have.
+        (Err(_), Some(trouble)) if trouble.answering => (Condition::Degraded, Some(trouble.reason)),
+        (Err(_), Some(trouble)) => (Condition::Unhealthy, Some(trouble.reason)),
+        (Err(_), None) => (Condition::Unhealthy, Some(format!("no answer within {} ms", LIMIT.as_millis()))),
+    };
+    if found.0 == Condition::Unhealthy {
+        tracing::warn!(what, reason = found.1, "health check failed");
     }
+    found
 }
 
 async fn examine(state: &AppState) -> Flat<Health> {
-    let store = check("store", state.store.ping());
-    let queue = check("queue", state.queue.depth(QueueName::Build));
-    let (store, queue) = futures::future::join(store, queue).await;
+    let store = check("store", state.store.ping(), || state.store.trouble());
+    let queue = check("queue", state.queue.depth(QueueName::Build), || state.queue.trouble());
+    let ((store, of_store), (queue, of_queue)) = futures::future::join(store, queue).await;
     // A refused plugin file keeps the daemon from nothing else: seen, but not unhealthy.
     let takes_none =
         |r: &PluginReport| matches!(r.state, PluginState::Refused | PluginState::Degraded | PluginState::Broken);
-    let lacking = state.plugins.reports().iter().any(takes_none);
-    let plugins = if lacking { Condition::Degraded } else { Condition::Healthy };
+    let lacking = state.plugins.reports().iter().filter(|report| takes_none(report)).count();
+    let plugins = if lacking > 0 { Condition::Degraded } else { Condition::Healthy };
+    let of_plugins = (lacking > 0).then(|| format!("{lacking} are refused or take no jobs: see /api/v2/plugins"));
     let status = store.max(queue).max(plugins);
-    let checks = Checks { store, queue, plugins };
-    let health = Health { status, service: "nexus-ai-api", version: state.version, checks };
+    let cloud = state.config.load().backend.kind == BackendKind::Aws;
+    let checks = Checks { store, queue, plugins, dynamodb: cloud.then_some(store), sqs: cloud.then_some(queue) };
+    let reasons = Reasons { store: of_store, queue: of_queue, plugins: of_plugins };
+    let health = Health { status, service: "nexus-ai-api", version: state.version, checks, reasons };
     Flat(if status < Condition::Unhealthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, health)
 }
 

@@ -20,7 +20,7 @@ pub(super) fn is_full(pressure: &Pressure, reading: bool) -> bool {
     } else {
         (pressure.waiting_writes, pressure.write_room)
     };
-    let stalled = !reading && pressure.stalled_for.is_some_and(|time| time > STALLED);
+    let stalled = (!reading || pressure.reads_stall) && pressure.stalled_for.is_some_and(|time| time > STALLED);
     // The last quarter is for the daemon's own work: builds go on when clients have to wait.
     stalled || waiting >= room / 4 * 3
 }

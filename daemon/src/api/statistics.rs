@@ -237,9 +237,9 @@ const FEW_SUCCEED: f64 = 50.0;
 pub(super) async fn system_health(state: State) -> Answer<SystemHealth> {
     let now = Timestamp::now();
     let figures = tokio::time::timeout(Duration::from_millis(700), state.store.overview(now));
-    let (database, queue, figures) = futures::join!(
-        check("store", state.store.ping()),
-        check("queue", state.queue.depth(QueueName::Build)),
+    let ((database, _), (queue, _), figures) = futures::join!(
+        check("store", state.store.ping(), || state.store.trouble()),
+        check("queue", state.queue.depth(QueueName::Build), || state.queue.trouble()),
         figures
     );
     let figures = figures.ok().and_then(Result::ok);

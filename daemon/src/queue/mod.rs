@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 pub use message::{BuildMessage, DeployMessage, MessageError};
 
-use crate::store::StoreError;
+use crate::store::{StoreError, Trouble};
 
 /// The queues of the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -130,6 +130,11 @@ pub trait Queue: Send + Sync + 'static {
 
     /// Depth and age, from the backend.
     async fn depth(&self, queue: QueueName) -> Result<QueueDepth, StoreError>;
+
+    /// What it has had to contend with in the last half minute, although it goes on.
+    fn trouble(&self) -> Option<Trouble> {
+        None
+    }
 }
 
 /// A dead letter.

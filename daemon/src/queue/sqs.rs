@@ -4,7 +4,7 @@ mod letters;
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -23,7 +23,8 @@ pub use letters::Letter;
 
 use super::{BuildMessage, DeadLetter, Delivery, Queue, QueueDepth, QueueName, Receipt};
 use crate::{
-    store::{StoreError, StoreErrorKind},
+    cloud::TroubleLog,
+    store::{StoreError, StoreErrorKind, Trouble},
     telemetry::names,
 };
 
@@ -46,6 +47,8 @@ const LOOKED_AT: i32 = 5;
 /// Where the queues are and how they behave.
 #[derive(Clone, Debug)]
 pub struct SqsOptions {
+    /// What the client's tries are noted in.
+    pub trouble: Arc<TroubleLog>,
     /// Before every queue's name.
     pub prefix: String,
     /// How long a received message stays hidden.
@@ -416,5 +419,8 @@ impl Queue for SqsQueue {
             in_flight: of(QueueAttributeName::ApproximateNumberOfMessagesNotVisible),
             oldest: None,
         })
+    }
+    fn trouble(&self) -> Option<Trouble> {
+        self.options.trouble.lately()
     }
 }

@@ -276,6 +276,11 @@ pub trait Store: Send + Sync + 'static {
     /// How much waits for the store now. Cheap: asked before every request.
     fn pressure(&self) -> Pressure;
 
+    /// What it has had to contend with in the last half minute, although it goes on.
+    fn trouble(&self) -> Option<Trouble> {
+        None
+    }
+
     /// For diagnostics at `GET /api/v2/system`: kind, file or region, schema version.
     fn describe(&self) -> Value;
 }

@@ -428,6 +428,17 @@ pub struct Pressure {
     pub read_room: usize,
     /// How long no write was ended although some wait.
     pub stalled_for: Option<std::time::Duration>,
+    /// Whether questions stall with the writes.
+    pub reads_stall: bool,
+}
+
+/// What a backend has had to contend with lately, although it goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// For people.
+    pub reason: String,
+    /// Whether it answered at all in the last seconds.
+    pub answering: bool,
 }
 
 /// Counts for the metrics page.

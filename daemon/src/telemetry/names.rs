@@ -64,6 +64,7 @@ metrics! {
     QUEUE_DEAD = "nexus_queue_dead_letters", Kind::Gauge, Count, "Messages in the dead-letter queue by queue";
 
     CLOUD_REQUESTS = "nexus_cloud_requests_total", Kind::Counter, Count, "Requests to cloud services by service, operation and outcome (ok, error), tries of one request counted once";
+    CLOUD_FAILED_TRIES = "nexus_cloud_failed_tries_total", Kind::Counter, Count, "Single tries of requests to cloud services that failed, by service and reason (throttled, server_error, credentials, clock_skew, timeout, connection)";
     POISON = "nexus_poison_messages_total", Kind::Counter, Count, "Messages that were moved to the dead letters by hand, by queue";
 
     BUILDS = "nexus_builds_total", Kind::Counter, Count, "Builds that ended by outcome (completed, failed, paused, cancelled, handed_back)";

@@ -97,7 +97,7 @@ struct Both {
 }
 
 async fn cloud(config: &Config) -> std::result::Result<(Arc<Both>, Option<Arc<Artifacts>>), StartError> {
-    let (tables, queue, shared) = cloud::parts(config, Arc::new(Nobody)).await?;
+    let (tables, queue, shared) = cloud::parts(config, Arc::new(Nobody), None).await?;
     let both = Both { tables, queue };
     Ok((Arc::new(both), shared))
 }

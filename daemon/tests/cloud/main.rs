@@ -8,6 +8,7 @@ mod support;
 
 mod fleet;
 mod transfer;
+mod trouble;
 
 use std::process::Command;
 

@@ -1,6 +1,10 @@
 //! `nexusd export` and `nexusd import`: everything, there and back again.
 
-use std::{collections::BTreeSet, path::PathBuf, process::Stdio};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 
 use serde_json::{Value, json};
 
@@ -53,13 +57,13 @@ fn export(home: &Home, account: &Account, name: &str) -> PathBuf {
     file
 }
 
-fn import(home: &Home, account: &Account, file: &PathBuf) -> String {
+fn import(home: &Home, account: &Account, file: &Path) -> String {
     let (code, said) = nexusd(home, account, &["import", file.to_str().unwrap()]);
     assert_eq!(code, Some(0), "{said}");
     said
 }
 
-fn lines(file: &PathBuf) -> Vec<Value> {
+fn lines(file: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(file).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -19,6 +19,8 @@ use salvo::{
 pub struct Faults {
     /// Percent of the requests that fail.
     pub percent: AtomicU64,
+    /// How; none: in every way there is.
+    pub only: Mutex<Option<Fault>>,
     /// Requests in all.
     pub requests: AtomicU64,
     /// Those that failed.
@@ -27,14 +29,35 @@ pub struct Faults {
     pub lost: AtomicU64,
 }
 
+/// Ways to fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    Throttled,
+    Server,
+    Expired,
+    Skewed,
+}
+
+impl Fault {
+    /// Status and body.
+    fn answer(self) -> (StatusCode, String) {
+        let (status, name, message) = match self {
+            Self::Throttled => (StatusCode::BAD_REQUEST, "ProvisionedThroughputExceededException", "too fast"),
+            Self::Server => (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "the service has a bad day"),
+            Self::Expired => (StatusCode::BAD_REQUEST, "ExpiredTokenException", "The security token is expired"),
+            Self::Skewed => {
+                (StatusCode::BAD_REQUEST, "InvalidSignatureException", "Signature expired: 1 is now earlier than 2")
+            }
+        };
+        (status, format!("{{\"__type\":\"com.amazonaws.dynamodb.v20120810#{name}\",\"message\":\"{message}\"}}"))
+    }
+}
+
 struct Proxy {
     target: String,
     client: reqwest::Client,
     faults: Arc<Faults>,
 }
-
-const THROTTLED: &str =
-    r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"too fast"}"#;
 
 impl Proxy {
     async fn forward(&self, req: &mut Request) -> reqwest::Result<reqwest::Response> {
@@ -55,6 +78,13 @@ fn fail(res: &mut Response, status: StatusCode) {
     res.status_code(status);
 }
 
+fn refuse(res: &mut Response, fault: Fault) {
+    let (status, body) = fault.answer();
+    res.status_code(status);
+    res.headers_mut().insert("content-type", HeaderValue::from_static("application/x-amz-json-1.0"));
+    let _ = res.write_body(body);
+}
+
 #[async_trait]
 impl Handler for Proxy {
     async fn handle(&self, req: &mut Request, _: &mut Depot, res: &mut Response, _: &mut FlowCtrl) {
@@ -63,14 +93,14 @@ impl Handler for Proxy {
         let mut answer_lost = false;
         if fails {
             self.faults.failed.fetch_add(1, Ordering::Relaxed);
+            let only = *self.faults.only.lock().expect("nobody panics here");
+            if let Some(fault) = only {
+                return refuse(res, fault);
+            }
             match rand::random_range(0..5) {
                 0 => return fail(res, StatusCode::SERVICE_UNAVAILABLE),
                 1 => return fail(res, StatusCode::INTERNAL_SERVER_ERROR),
-                2 => {
-                    res.status_code(StatusCode::BAD_REQUEST);
-                    res.headers_mut().insert("content-type", HeaderValue::from_static("application/x-amz-json-1.0"));
-                    return res.render(THROTTLED);
-                }
+                2 => return refuse(res, Fault::Throttled),
                 3 => tokio::time::sleep(Duration::from_millis(rand::random_range(50..400))).await,
                 _ => answer_lost = true,
             }

@@ -10,6 +10,8 @@ pub mod faulty;
 pub mod sse;
 pub mod tree;
 pub mod venv;
+#[cfg(feature = "aws")]
+pub mod wire;
 
 use std::{
     io::{BufRead, BufReader},

@@ -1,7 +1,10 @@
 //! Requests to DynamoDB: names with the prefix, errors as the store's, and how many are under way.
 
 use std::{
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -14,6 +17,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{table::Table, value::Item};
 use crate::{
+    cloud::TroubleLog,
     store::{Pressure, Result, StoreError, StoreErrorKind},
     telemetry::names,
 };
@@ -29,6 +33,7 @@ const BATCH_WRITE: usize = 25;
 /// The client with what is known of its requests.
 pub(crate) struct Tables {
     pub(crate) client: Client,
+    pub(crate) trouble: Arc<TroubleLog>,
     prefix: String,
     permits: Semaphore,
     waiting: AtomicUsize,
@@ -83,9 +88,10 @@ impl Drop for Waiting<'_> {
 }
 
 impl Tables {
-    pub(crate) fn new(client: Client, prefix: String) -> Self {
+    pub(crate) fn new(client: Client, prefix: String, trouble: Arc<TroubleLog>) -> Self {
         Self {
             client,
+            trouble,
             prefix,
             permits: Semaphore::new(IN_FLIGHT),
             waiting: AtomicUsize::new(0),
@@ -137,6 +143,7 @@ impl Tables {
             waiting_reads: waiting,
             read_room: ROOM,
             stalled_for: stalled,
+            reads_stall: true,
         }
     }
 
@@ -307,7 +314,7 @@ where
             (StoreErrorKind::Unavailable, "the store denies access: see `nexusd resources policy`")
         }
         (Some("ExpiredTokenException" | "UnrecognizedClientException" | "InvalidSignatureException"), _) => {
-            (StoreErrorKind::Unavailable, "the store does not take the daemon's credentials")
+            (StoreErrorKind::Unavailable, "the store does not take the daemon's credentials, or its clock is wrong")
         }
         (None, SdkError::ConstructionFailure(_)) => {
             (StoreErrorKind::Unavailable, "the request to the store could not be signed: are there credentials?")

@@ -26,7 +26,7 @@ use crate::{
         Activity, AgentChange, AgentFilter, BuildProgress, BuildStep, Claim, ClaimBuild, DayFigures, DeletedAgent,
         DeletedProject, DeployClaim, DeployEnd, GivenUp, LeaseState, MessageRange, NewMessage, NewProject, Once,
         OnceRecord, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result, StageRetry, Store,
-        StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent,
+        StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent, Trouble,
     },
 };
 
@@ -254,6 +254,10 @@ impl Store for DynamoStore {
 
     fn pressure(&self) -> Pressure {
         self.tables.pressure()
+    }
+
+    fn trouble(&self) -> Option<Trouble> {
+        self.tables.trouble.lately()
     }
 
     fn describe(&self) -> Value {

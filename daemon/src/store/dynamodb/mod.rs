@@ -36,12 +36,14 @@ use object_store::ObjectStore;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::{aggregate::Slots, client::Tables, counts::Counts, events::ToldUntil, overflow::Overflow};
-use crate::{queue::Queue, store::EventSink};
+use crate::{cloud::TroubleLog, queue::Queue, store::EventSink};
 
 /// What a [`DynamoStore`] is made of.
 pub struct DynamoOptions {
     /// The client, with region, credentials and limits set.
     pub client: aws_sdk_dynamodb::Client,
+    /// What the client's tries are noted in.
+    pub trouble: Arc<TroubleLog>,
     /// Before every table's name.
     pub prefix: String,
     /// Where messages of tasks go.
@@ -83,7 +85,7 @@ impl DynamoStore {
     pub fn new(options: DynamoOptions, sink: Arc<dyn EventSink>) -> Arc<Self> {
         let stop = CancellationToken::new();
         let inner = Inner {
-            tables: Tables::new(options.client, options.prefix),
+            tables: Tables::new(options.client, options.prefix, options.trouble),
             queue: options.queue,
             overflow: Overflow(options.artifacts),
             sink,

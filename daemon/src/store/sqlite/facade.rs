@@ -319,7 +319,7 @@ impl Store for SqliteStore {
     fn pressure(&self) -> Pressure {
         let (waiting_writes, write_room, stalled_for) = self.inner.writer.pressure();
         let (waiting_reads, read_room) = self.inner.readers.pressure();
-        Pressure { waiting_writes, write_room, waiting_reads, read_room, stalled_for }
+        Pressure { waiting_writes, write_room, waiting_reads, read_room, stalled_for, reads_stall: false }
     }
 
     fn describe(&self) -> Value {

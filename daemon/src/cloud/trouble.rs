@@ -1,0 +1,235 @@
+//! What a cloud service made the daemon contend with lately: tries that were throttled, refused, lost or late. The SDK
+//! repeats them, so nobody else would see them: `/health` calls the backend degraded by this, and metrics count them.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use aws_sdk_dynamodb::{
+    config::{ConfigBag, Intercept, RuntimeComponents, interceptors::FinalizerInterceptorContextRef},
+    error::BoxError,
+};
+
+use crate::{store::Trouble, telemetry::names};
+
+/// How far back is looked, in slices.
+const SLICE: Duration = Duration::from_secs(5);
+const SLICES: usize = 6;
+/// From so many failed tries on, and this share of all.
+const WORTH_A_WORD: u64 = 3;
+const SHARE: f64 = 0.05;
+/// An answer that is older says nothing of now.
+const FRESH: Duration = Duration::from_secs(10);
+/// Bytes of an error's body that are looked at.
+const HEAD: usize = 2_048;
+
+/// Why a try failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reason {
+    Throttled,
+    Server,
+    Credentials,
+    Clock,
+    Late,
+    Connection,
+}
+
+impl Reason {
+    const ALL: [Self; 6] =
+        [Self::Throttled, Self::Server, Self::Credentials, Self::Clock, Self::Late, Self::Connection];
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Throttled => "throttled",
+            Self::Server => "server_error",
+            Self::Credentials => "credentials",
+            Self::Clock => "clock_skew",
+            Self::Late => "timeout",
+            Self::Connection => "connection",
+        }
+    }
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Throttled => "were throttled",
+            Self::Server => "met an error of the service",
+            Self::Credentials => "were refused for the daemon's credentials",
+            Self::Clock => "were refused for the time: is this machine's clock right?",
+            Self::Late => "had no answer in time",
+            Self::Connection => "lost their connection",
+        }
+    }
+
+    /// By what the service said.
+    fn of(status: u16, body: &[u8]) -> Option<Self> {
+        let text = String::from_utf8_lossy(body.get(..HEAD).unwrap_or(body));
+        let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+        if says(&["Throttl", "ThroughputExceeded", "RequestLimitExceeded", "TooManyRequests", "SlowDown"]) {
+            Some(Self::Throttled)
+        } else if says(&["RequestTimeTooSkewed", "RequestExpired", "Signature not yet current", "Signature expired"]) {
+            Some(Self::Clock)
+        } else if says(&["ExpiredToken", "UnrecognizedClient", "InvalidSignature", "InvalidClientTokenId"]) {
+            Some(Self::Credentials)
+        } else {
+            (status >= 500).then_some(Self::Server)
+        }
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct Slice {
+    /// Number of the slice since the start.
+    number: u64,
+    tries: u64,
+    failed: [u64; Reason::ALL.len()],
+}
+
+struct Seen {
+    slices: [Slice; SLICES],
+    answered: Option<Instant>,
+    /// Why the last try failed.
+    last: Option<Reason>,
+}
+
+/// See the module; one for each service.
+pub struct TroubleLog {
+    service: &'static str,
+    started: Instant,
+    seen: Mutex<Seen>,
+}
+
+impl std::fmt::Debug for TroubleLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TroubleLog").field("service", &self.service).finish_non_exhaustive()
+    }
+}
+
+impl TroubleLog {
+    /// Of this service (`dynamodb`, `sqs`).
+    #[must_use]
+    pub fn new(service: &'static str) -> Self {
+        let seen = Seen { slices: [Slice::default(); SLICES], answered: None, last: None };
+        Self { service, started: Instant::now(), seen: Mutex::new(seen) }
+    }
+
+    fn note(&self, reason: Option<Reason>, answered: bool) {
+        let slice_now = self.started.elapsed().as_secs() / SLICE.as_secs();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.last = reason;
+        if answered {
+            seen.answered = Some(Instant::now());
+        }
+        #[allow(clippy::cast_possible_truncation)] // below SLICES
+        let Some(slice) = seen.slices.get_mut((slice_now % SLICES as u64) as usize) else { return };
+        if slice.number != slice_now {
+            *slice = Slice { number: slice_now, ..Slice::default() };
+        }
+        slice.tries += 1;
+        let Some(reason) = reason else { return };
+        if let Some(count) = Reason::ALL.iter().position(|one| *one == reason).and_then(|at| slice.failed.get_mut(at)) {
+            *count += 1;
+        }
+        metrics::counter!(names::CLOUD_FAILED_TRIES, "service" => self.service, "reason" => reason.label())
+            .increment(1);
+    }
+
+    /// What there was in the last half minute, if it is worth a word.
+    #[must_use]
+    pub fn lately(&self) -> Option<Trouble> {
+        let slice_now = self.started.elapsed().as_secs() / SLICE.as_secs();
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = seen.slices.iter().filter(|slice| slice.number + SLICES as u64 > slice_now);
+        let (mut tries, mut failed) = (0, [0; Reason::ALL.len()]);
+        for slice in recent {
+            tries += slice.tries;
+            for (sum, count) in failed.iter_mut().zip(slice.failed) {
+                *sum += count;
+            }
+        }
+        let all: u64 = failed.iter().sum();
+        #[allow(clippy::cast_precision_loss)] // counts of half a minute
+        let share = all as f64 / (tries as f64).max(1.0);
+        if all < WORTH_A_WORD || share < SHARE {
+            return None;
+        }
+        let worst = failed.iter().zip(Reason::ALL).max_by_key(|(count, _)| **count).map(|(_, reason)| reason)?;
+        let answering = seen.answered.is_some_and(|at| at.elapsed() < FRESH);
+        let reason = format!("{all} of the last {tries} tries at {} failed; most {}", self.service, worst.words());
+        Some(Trouble { reason, answering })
+    }
+}
+
+impl TroubleLog {
+    /// Whether the last try failed for a reason that passes by itself.
+    pub(super) fn is_passing(&self) -> bool {
+        let last = self.seen.lock().unwrap_or_else(PoisonError::into_inner).last;
+        last.is_some_and(|reason| !matches!(reason, Reason::Credentials | Reason::Clock))
+    }
+}
+
+/// Tells a log of every try of a client.
+#[derive(Clone, Debug)]
+pub(super) struct Witness(pub(super) std::sync::Arc<TroubleLog>);
+
+impl Intercept for Witness {
+    fn name(&self) -> &'static str {
+        "TroubleLog"
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let error = match context.output_or_error() {
+            Some(Err(error)) => error,
+            _ => {
+                self.0.note(None, true);
+                return Ok(());
+            }
+        };
+        let reason = match context.response() {
+            _ if error.is_timeout_error() => Some(Reason::Late),
+            Some(response) => Reason::of(response.status().as_u16(), response.body().bytes().unwrap_or_default()),
+            None if error.as_connector_error().is_some_and(|error| error.is_timeout()) => Some(Reason::Late),
+            None => Some(Reason::Connection),
+        };
+        // A condition that does not hold is an answer.
+        self.0.note(reason, reason.is_none());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_failures_are_not_worth_a_word_and_many_are() {
+        let log = TroubleLog::new("dynamodb");
+        for _ in 0..100 {
+            log.note(None, true);
+        }
+        log.note(Some(Reason::Throttled), false);
+        log.note(Some(Reason::Late), false);
+        assert_eq!(log.lately(), None);
+        for _ in 0..20 {
+            log.note(Some(Reason::Throttled), false);
+        }
+        let told = log.lately().unwrap();
+        assert!(told.answering && told.reason.contains("22 of the last 122") && told.reason.contains("throttled"));
+    }
+
+    #[test]
+    fn a_reason_is_told_from_what_the_service_says() {
+        let of = |status, body: &str| Reason::of(status, body.as_bytes());
+        let named = |name: &str| format!("{{\"__type\":\"com.amazonaws.dynamodb.v20120810#{name}\"}}");
+        assert_eq!(of(400, &named("ProvisionedThroughputExceededException")), Some(Reason::Throttled));
+        assert_eq!(of(400, &named("ExpiredTokenException")), Some(Reason::Credentials));
+        assert_eq!(of(400, &named("ConditionalCheckFailedException")), None);
+        assert_eq!(of(400, "Signature expired: 20260101T000000Z is now earlier than"), Some(Reason::Clock));
+        assert_eq!(of(503, ""), Some(Reason::Server));
+    }
+}
