@@ -2,7 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 mod support;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use nexus_daemon::{
     actors::{deploy::agent_ref, dispatcher::DispatcherMessage, events::EventHub, root::RootMessage},
@@ -14,8 +18,11 @@ use nexus_daemon::{
         project::ProjectStatus,
         stage::StageStatus,
     },
-    queue::{Queue, QueueName},
-    store::sqlite::{SqliteOptions, SqliteStore},
+    queue::{DeadLetter, Delivery, Queue, QueueDepth, QueueName, Receipt},
+    store::{
+        StoreError,
+        sqlite::{SqliteOptions, SqliteStore},
+    },
 };
 use nexus_plugin_api::payload::StageRequest;
 use serde_json::json;
@@ -344,4 +351,85 @@ async fn a_receiver_that_goes_away_takes_no_message_along() {
     }
     let again = queue.receive(QueueName::Build, 1, Duration::from_secs(5)).await.unwrap();
     assert_eq!((again.len(), again[0].receive_count), (1, 1));
+}
+
+/// Delivers everything twice, and not in its order.
+struct Twice {
+    inner: Arc<dyn Queue>,
+    seen: Mutex<HashSet<String>>,
+}
+
+#[async_trait::async_trait]
+impl Queue for Twice {
+    async fn send(&self, queue: QueueName, body: String, priority: u8) -> Result<(), StoreError> {
+        self.inner.send(queue, body, priority).await
+    }
+
+    async fn receive(&self, queue: QueueName, max: usize, wait: Duration) -> Result<Vec<Delivery>, StoreError> {
+        let mut found = self.inner.receive(queue, max, wait).await?;
+        for delivery in &found {
+            if self.seen.lock().unwrap().insert(delivery.body.clone()) {
+                self.inner.send(queue, delivery.body.clone(), 5).await?;
+            }
+        }
+        found.reverse();
+        Ok(found)
+    }
+
+    async fn extend(&self, receipts: &[Receipt], visibility: Duration) -> Result<Vec<bool>, StoreError> {
+        self.inner.extend(receipts, visibility).await
+    }
+
+    async fn delete(&self, receipt: &Receipt) -> Result<(), StoreError> {
+        self.inner.delete(receipt).await
+    }
+
+    async fn release(&self, receipt: &Receipt, delay: Duration, uncounted: bool) -> Result<(), StoreError> {
+        self.inner.release(receipt, delay, uncounted).await
+    }
+
+    async fn dead_letter(&self, receipt: &Receipt, reason: &str) -> Result<(), StoreError> {
+        self.inner.dead_letter(receipt, reason).await
+    }
+
+    async fn unsettled_dead_letters(&self, queue: QueueName, max: usize) -> Result<Vec<DeadLetter>, StoreError> {
+        self.inner.unsettled_dead_letters(queue, max).await
+    }
+
+    async fn settle_dead_letter(&self, id: &str) -> Result<(), StoreError> {
+        self.inner.settle_dead_letter(id).await
+    }
+
+    async fn depth(&self, queue: QueueName) -> Result<QueueDepth, StoreError> {
+        self.inner.depth(queue).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_that_come_twice_change_nothing() {
+    let stages = vec![stage("a", &[]), stage("b", &["a"]), stage("c", &["b"])];
+    let play = |request: &StageRequest| match (request.stage.as_str(), request.attempt) {
+        ("b", 1) => Script::Fail(FailureKind::Transient),
+        ("c", _) => Script::Agent,
+        _ => fine(),
+    };
+    let twice = |inner| -> Arc<dyn Queue> { Arc::new(Twice { inner, seen: Mutex::default() }) };
+    let tree = Tree::over(workflow(stages), play, twice).await;
+    let mut projects = Vec::new();
+    for _ in 0..10 {
+        projects.push(tree.create().await);
+    }
+    for project in &projects {
+        let done = tree.wait_for(project, ProjectStatus::Completed).await;
+        let attempts: Vec<u32> = done.stages.iter().map(|stage| stage.attempt).collect();
+        assert_eq!((attempts, done.agent_count), (vec![1, 2, 1], 1));
+    }
+    eventually("every message is gone", async || {
+        let depth = tree.queue.depth(QueueName::Build).await.unwrap();
+        ((depth.visible, depth.in_flight) == (0, 0)).then_some(())
+    })
+    .await;
+    let attempts = tree.attempts();
+    assert_eq!((attempts["a"], attempts["b"], attempts["c"]), (10, 20, 10), "nothing was done twice");
+    assert_eq!(tree.queue.depth(QueueName::BuildDead).await.unwrap().visible, 0);
 }

@@ -107,7 +107,7 @@ pub struct BuildState {
     /// The message's, then the claimed one.
     task_id: Option<TaskId>,
     ticket: Option<Ticket>,
-    holding: Holding,
+    _holding: Holding,
     work: Option<Work>,
     running: HashMap<usize, ActorRef<StageMessage>>,
     /// Stages between two attempts.
@@ -158,15 +158,16 @@ impl Actor for BuildActor {
             lease_until: Timestamp::now().plus(env.worker.lease_secs.duration()),
             parallel: env.worker.parallel_stages,
         };
-        let claiming = Arc::clone(&env);
+        let (claiming, claimant) = (Arc::clone(&env), holding.claimant());
         tokio::spawn(async move {
             let workflows = claiming.workflows.load_full();
             let mut claimed = claiming.store.claim_build(claim, Arc::clone(&workflows)).await;
             // No stage begins before the files of those before it are here.
-            if let Ok(Claim::Claimed(build)) = &claimed
-                && let Err(error) = claiming.restore_files(&build.lease.project_id).await
-            {
-                claimed = Err(error);
+            if let Ok(Claim::Claimed(build)) = &claimed {
+                claimant.leased(build.lease.clone());
+                if let Err(error) = claiming.restore_files(&build.lease.project_id).await {
+                    claimed = Err(error);
+                }
             }
             let _ = myself.cast(BuildMessage::Claimed(claimed, workflows));
         });
@@ -175,7 +176,7 @@ impl Actor for BuildActor {
             project_id,
             task_id,
             ticket: Some(ticket),
-            holding,
+            _holding: holding,
             work: None,
             running: HashMap::new(),
             resting: HashSet::new(),
@@ -276,7 +277,6 @@ impl BuildState {
                     self.fault(myself);
                     return Ok(());
                 };
-                self.holding.leased(work.lease.clone());
                 self.task_id = Some(work.lease.task_id.clone());
                 self.after(myself, work.time_left(), || BuildMessage::TotalTimeout);
                 let begun = work.running();

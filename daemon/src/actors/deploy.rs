@@ -139,7 +139,7 @@ async fn run(
             return ticket.release(Duration::from_secs(5), error.retryable()).await;
         }
     };
-    holding.leased(lease.clone());
+    holding.claimant().leased(lease.clone());
     if let Err(error) = env.restore_files(&lease.project_id).await {
         tracing::warn!(agent_id = %agent.agent_id, %error, "the files of an agent are not here");
         return give_back(&env, &lease, &agent, ticket).await;

@@ -276,6 +276,11 @@ pub trait Store: Send + Sync + 'static {
     /// How much waits for the store now. Cheap: asked before every request.
     fn pressure(&self) -> Pressure;
 
+    /// Whether other daemons may take over what this one works on.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// What it has had to contend with in the last half minute, although it goes on.
     fn trouble(&self) -> Option<Trouble> {
         None

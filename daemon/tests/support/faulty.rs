@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -21,6 +21,8 @@ pub struct Faults {
     pub percent: AtomicU64,
     /// How; none: in every way there is.
     pub only: Mutex<Option<Fault>>,
+    /// Every message that is sent comes twice, and in another order.
+    pub twice: AtomicBool,
     /// Requests in all.
     pub requests: AtomicU64,
     /// Those that failed.
@@ -60,7 +62,7 @@ struct Proxy {
 }
 
 impl Proxy {
-    async fn forward(&self, req: &mut Request) -> reqwest::Result<reqwest::Response> {
+    async fn request(&self, req: &mut Request) -> reqwest::RequestBuilder {
         let path = req.uri().path_and_query().map_or("/", |path| path.as_str());
         let url = format!("{}{path}", self.target);
         let mut request = self.client.request(req.method().clone(), url);
@@ -70,7 +72,7 @@ impl Proxy {
             }
         }
         let body = req.payload_with_max_size(8 << 20).await.expect("a body").clone();
-        request.body(body).send().await
+        request.body(body)
     }
 }
 
@@ -105,7 +107,16 @@ impl Handler for Proxy {
                 _ => answer_lost = true,
             }
         }
-        let answer = match self.forward(req).await {
+        let target = req.headers().get("x-amz-target").and_then(|name| name.to_str().ok()).unwrap_or_default();
+        if target.ends_with(".SendMessage") && self.faults.twice.load(Ordering::Relaxed) {
+            let again = self.request(req).await;
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(rand::random_range(0..3_000))).await;
+                let _ = again.send().await;
+            });
+            tokio::time::sleep(Duration::from_millis(rand::random_range(0..300))).await;
+        }
+        let answer = match self.request(req).await.send().await {
             Ok(answer) if !answer_lost => answer,
             Ok(_) => {
                 self.faults.lost.fetch_add(1, Ordering::Relaxed);

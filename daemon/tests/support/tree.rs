@@ -178,6 +178,15 @@ pub struct Tree {
 impl Tree {
     /// Over a workflow, with a script for its stages.
     pub async fn start(workflow: WorkflowSpec, play: impl Fn(&StageRequest) -> Script + Send + Sync + 'static) -> Self {
+        Self::over(workflow, play, |queue| queue).await
+    }
+
+    /// The same with another queue before the real one.
+    pub async fn over(
+        workflow: WorkflowSpec,
+        play: impl Fn(&StageRequest) -> Script + Send + Sync + 'static,
+        wrap: impl FnOnce(Arc<dyn Queue>) -> Arc<dyn Queue>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::default();
         config.data.dir = folder.path().to_owned();
@@ -193,7 +202,7 @@ impl Tree {
         let (begun, running) = (Mutex::default(), Mutex::default());
         let (deployments, deployed) = (Mutex::default(), Semaphore::new(0));
         let stages = Arc::new(Stages { play: Box::new(play), begun, running, deployments, deployed });
-        let queue: Arc<dyn Queue> = queue;
+        let queue: Arc<dyn Queue> = wrap(queue);
         let shared = Shared {
             artifacts: std::sync::Arc::default(),
             store,

@@ -256,6 +256,10 @@ impl Store for DynamoStore {
         self.tables.pressure()
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     fn trouble(&self) -> Option<Trouble> {
         self.tables.trouble.lately()
     }

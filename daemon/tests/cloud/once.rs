@@ -1,0 +1,179 @@
+//! Nothing runs twice at once, and nothing is done twice: long builds, owners that are cut off, messages that come twice.
+
+use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
+
+use serde_json::{Value, json};
+
+use super::{
+    BOTH, PRICES, bucket, check_events, depth, home, ready,
+    support::{
+        Daemon, Home,
+        emulator::Account,
+        events, eventually, faulty,
+        wire::{self, State},
+    },
+};
+
+/// A run of a stage, by what its plugin wrote: milliseconds.
+#[derive(Debug)]
+struct Run {
+    stage: String,
+    begins: u128,
+    ends: Option<u128>,
+}
+
+/// Has the stages of a home's workflow `noop` write when they begin and end: one stage that takes `long_ms`, then eight
+/// short ones.
+fn with_journal(homes: &[&Home], long_ms: u64) -> std::path::PathBuf {
+    let journal = homes[0].path().join("journal");
+    for home in homes {
+        let file = home.path().join("workflows").join("noop.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let text = text.replacen("delay_ms = 1 ", &format!("delay_ms = {long_ms}, journal = {journal:?} "), 1);
+        std::fs::write(&file, text.replace("delay_ms = 1 ", &format!("delay_ms = 1, journal = {journal:?} "))).unwrap();
+    }
+    journal
+}
+
+fn runs(journal: &std::path::Path) -> Vec<Run> {
+    let mut runs: Vec<(String, Run)> = Vec::new();
+    for line in std::fs::read_to_string(journal).unwrap_or_default().lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        let (key, at) = (words[..3].join(" "), words[4].parse().unwrap());
+        if words[3] == "begins" {
+            runs.push((key, Run { stage: words[1].to_owned(), begins: at, ends: None }));
+        } else {
+            let run = runs.iter_mut().rev().find(|(of, run)| *of == key && run.ends.is_none());
+            run.expect("it has begun").1.ends = Some(at);
+        }
+    }
+    runs.into_iter().map(|(_, run)| run).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_build_longer_than_the_visibility_runs_once() {
+    // Leases of 4 s, messages hidden for 6 s, and a stage of 14 s.
+    let (account, one) = ready(BOTH, 1).await;
+    let two = home(&account, &account.url, BOTH, 1);
+    let journal = with_journal(&[&one, &two], 14_000);
+    let (one, two) = (one.start(), two.start());
+    let project = one.create("longer than its message is hidden", "noop").await;
+    two.wait_for(&project, &["completed"]).await;
+    let runs = runs(&journal);
+    assert_eq!(runs.len(), 9, "{runs:#?}");
+    let (_, tasks) = two.get(&format!("/tasks?project_id={project}")).await;
+    assert_eq!(tasks["data"][0]["retry_count"], 0, "{tasks}");
+    eventually("no message is left", async || (depth(&account, "nexus-build-queue").await == (0, 0)).then_some(()))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_owner_that_is_cut_off_stops_before_another_begins() {
+    let (account, _) = ready(BOTH, 1).await;
+    let (url, wire) = wire::to(&account.url).await;
+    let (one, two) = (home(&account, &url, BOTH, 1), home(&account, &account.url, BOTH, 1));
+    let journal = with_journal(&[&one, &two], 9_000);
+    let owner = one.start();
+    let project = owner.create("its owner is cut off", "noop").await;
+    eventually("its first stage runs", async || (!runs(&journal).is_empty()).then_some(())).await;
+    let other = two.start();
+    wire.set(State::Cut);
+    other.wait_for(&project, &["completed"]).await;
+    let seen = runs(&journal);
+    let first: Vec<&Run> = seen.iter().filter(|run| run.stage == "s0").collect();
+    assert_eq!(first.len(), 2, "{seen:#?}");
+    let stopped = first[0].ends.expect("the owner stopped it");
+    assert!(stopped < first[1].begins, "never twice at once: {first:#?}");
+    // Back on the net it finds nothing to do.
+    wire.set(State::Whole);
+    check_events(&other, &project).await;
+    eventually("no message is left", async || (depth(&account, "nexus-build-queue").await == (0, 0)).then_some(()))
+        .await;
+    eventually("it is healthy again", async || (owner.get("//health").await.1["status"] == "healthy").then_some(()))
+        .await;
+    assert_eq!(runs(&journal).len(), seen.len());
+}
+
+/// Builds, a pause, a resume, a stop and an agent: what is left of it in the end, without ids and times.
+async fn a_day(account: &Account, url: &str) -> Value {
+    let (one, two) = (home(account, url, BOTH, 150), home(account, url, BOTH, 150));
+    let shared = bucket(account).await;
+    for home in [&one, &two] {
+        let settings = std::fs::read_to_string(home.config()).unwrap();
+        home.configure(&settings.replace("[worker]", &format!("{shared}\n[worker]")));
+    }
+    let (one, two) = (one.start(), two.start());
+    let mut ends = Vec::new();
+    let agent_project = one.create(PRICES, "agent_build").await;
+    let act = async |daemon: &Daemon, project: &str, action: &str| {
+        let (status, answer) = daemon.post(&format!("/projects/{project}/control"), &json!({ "action": action })).await;
+        assert_eq!(status, 200, "{answer}");
+    };
+    let mut projects = Vec::new();
+    for n in 0..12 {
+        projects.push([&one, &two][n % 2].create(&format!("delivered twice, number {n}"), "noop").await);
+        match n {
+            10 => act(&two, &projects[n], "pause").await,
+            11 => act(&one, &projects[n], "cancel").await,
+            _ => {}
+        }
+    }
+    one.wait_for(&projects[10], &["paused"]).await;
+    act(&one, &projects[10], "resume").await;
+    for project in &projects[..11] {
+        one.wait_for(project, &["completed"]).await;
+        check_events(&two, project).await;
+    }
+    one.wait_for(&agent_project, &["completed"]).await;
+    one.wait_for_agent(&agent_project).await;
+    // Also what is on its way still changes nothing any more.
+    eventually("no message is left", async || {
+        let left = (depth(account, "nexus-build-queue").await, depth(account, "nexus-deploy-queue").await);
+        (left == ((0, 0), (0, 0))).then_some(())
+    })
+    .await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(depth(account, "nexus-build-queue").await, (0, 0));
+    for project in projects.iter().chain([&agent_project]) {
+        let (_, answer) = one.get(&format!("/projects/{project}")).await;
+        let detail = &answer["data"];
+        let stage = |stage: &Value| json!([stage["stage_name"], stage["status"], stage["attempt"]]);
+        let stages: Vec<Value> = detail["stages"].as_array().unwrap().iter().map(stage).collect();
+        let mut kinds: HashMap<String, u64> = HashMap::new();
+        for event in events(&two, project).await {
+            *kinds.entry(format!("{} {} {}", event["type"], event["stage_name"], event["status"])).or_default() += 1;
+        }
+        // How far it was when it was stopped is chance.
+        let chance = project == &projects[11] || project == &projects[10];
+        let events = if chance { Value::Null } else { json!(kinds) };
+        let stages = if project == &projects[11] { Value::Null } else { json!(stages) };
+        let (_, tasks) = one.get(&format!("/tasks?project_id={project}")).await;
+        let mut tasks: Vec<String> = tasks["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|task| format!("{} {} {}", task["task_type"], task["status"], task["retry_count"]))
+            .collect();
+        tasks.sort();
+        ends.push(json!([detail["status"], detail["progress"], detail["agent_count"], stages, events, tasks]));
+    }
+    // The cancelled one's progress is chance, too.
+    ends[11][1] = Value::Null;
+    let (_, overview) = two.get("/statistics/overview").await;
+    for name in ["total_projects", "completed_projects", "failed_projects", "total_agents", "running_agents"] {
+        ends.push(overview["data"][name].clone());
+    }
+    ends.into()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_that_come_twice_and_in_another_order_change_nothing() {
+    let (plain, _) = ready(BOTH, 1).await;
+    let (account, _) = ready(BOTH, 1).await;
+    let (url, faults) = faulty::proxy(&account.url).await;
+    faults.twice.store(true, Ordering::Relaxed);
+    let (expected, twice) = tokio::join!(a_day(&plain, &plain.url), a_day(&account, &url));
+    assert_eq!(expected, twice);
+    assert_eq!(depth(&account, "nexus-build-dlq").await, (0, 0), "no dead letter");
+    assert_eq!(depth(&account, "nexus-deploy-dlq").await, (0, 0), "no dead letter");
+}
