@@ -7,6 +7,7 @@
 mod support;
 
 mod fleet;
+mod lists;
 mod once;
 mod transfer;
 mod trouble;

@@ -29,6 +29,9 @@ use crate::{
 /// Items that one page looks at where no index has its order or its filter.
 const MOST: usize = 20_000;
 
+/// Items of one moment that are expected at the edge of a page, at most.
+const EDGE: usize = 8;
+
 /// Where a page ended: the value it was sorted by, and the id.
 type Place = (String, String);
 
@@ -105,40 +108,49 @@ impl Source<'_> {
     /// The items behind `after` (or from the front), `skip` of them passed over.
     async fn merge(&self, store: &DynamoStore, after: Option<&Place>, skip: usize, limit: usize) -> Result<Merged> {
         let wanted = skip.saturating_add(limit).saturating_add(1);
-        let mut all: Vec<(Place, Item)> = Vec::new();
-        for partition in &self.values {
-            let mut query = Query {
-                forward: !self.newest_first,
-                limit: wanted.clamp(1, 1_000),
-                ..Query::by(self.table, self.index, self.key, value::text(*partition))
-            };
-            if let Some((at, _)) = after {
-                let than = if self.newest_first { "<=" } else { ">=" };
-                query.sort = Some(("created_at", than, value::text(at)));
-            }
-            let mut found: Vec<(Place, Item)> = Vec::new();
-            loop {
-                let page = store.tables.query(&query).await?;
-                for item in page.items {
-                    let place = self.place(&item);
-                    let passed = |last: &Place| if self.newest_first { place >= *last } else { place <= *last };
-                    if !after.is_some_and(passed) {
-                        found.push((place, item));
-                    }
-                }
-                // Items of one moment come in no order: those at the edge are read whole.
-                let edge = found.get(wanted.saturating_sub(1)).map(|(place, _)| &place.0);
-                let clear = found.len() > wanted && found.last().map(|(place, _)| &place.0) != edge;
-                match page.next {
-                    Some(next) if !clear => query.from = Some(next),
-                    _ => break,
-                }
-            }
-            all.extend(found);
-        }
+        let fronts = self.values.iter().map(|partition| self.front(store, partition, after, wanted));
+        let mut all: Vec<(Place, Item)> = futures::future::try_join_all(fronts).await?.into_iter().flatten().collect();
         all.sort_by(|a, b| if self.newest_first { b.0.cmp(&a.0) } else { a.0.cmp(&b.0) });
         let more = all.len() > skip.saturating_add(limit);
         Ok(Merged { items: all.into_iter().skip(skip).take(limit).map(|(_, item)| item).collect(), more })
+    }
+
+    /// The first items of a partition behind `after`, at least as many as are wanted if there are so many.
+    async fn front(
+        &self,
+        store: &DynamoStore,
+        partition: &str,
+        after: Option<&Place>,
+        wanted: usize,
+    ) -> Result<Vec<(Place, Item)>> {
+        let mut query = Query {
+            forward: !self.newest_first,
+            // Some more, so that the edge is mostly clear at once.
+            limit: wanted.saturating_add(EDGE).min(1_000),
+            ..Query::by(self.table, self.index, self.key, value::text(partition))
+        };
+        if let Some((at, _)) = after {
+            let than = if self.newest_first { "<=" } else { ">=" };
+            query.sort = Some(("created_at", than, value::text(at)));
+        }
+        let mut found: Vec<(Place, Item)> = Vec::new();
+        loop {
+            let page = store.tables.query(&query).await?;
+            for item in page.items {
+                let place = self.place(&item);
+                let passed = |last: &Place| if self.newest_first { place >= *last } else { place <= *last };
+                if !after.is_some_and(passed) {
+                    found.push((place, item));
+                }
+            }
+            // Items of one moment come in no order: those at the edge are read whole.
+            let edge = found.get(wanted.saturating_sub(1)).map(|(place, _)| &place.0);
+            let clear = found.len() > wanted && found.last().map(|(place, _)| &place.0) != edge;
+            match page.next {
+                Some(next) if !clear => query.from = Some(next),
+                _ => return Ok(found),
+            }
+        }
     }
 
     /// A page whose total is known.
