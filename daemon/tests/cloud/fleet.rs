@@ -5,7 +5,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 use serde_json::{Value, json};
 
 use super::{
-    BOTH, PRICES, account, bucket, check_events, depth, home, nexusd, ready, requests,
+    BOTH, PRICES, account, bucket, check_events, depth, home, main_job, nexusd, ready, requests,
     support::{Daemon, Home, events, eventually, faulty, sse::Stream},
 };
 
@@ -13,7 +13,17 @@ use super::{
 const FEW: usize = 40;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_main_job_on_the_cloud_backend() {
+async fn a_sentence_becomes_an_agent_that_answers() {
+    main_job::one_agent(&ready(BOTH, 1).await.1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_requirements_give_ten_different_agents() {
+    main_job::ten_agents(&ready(BOTH, 1).await.1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_made_is_in_the_tables() {
     let (account, home) = ready(BOTH, 1).await;
     let daemon = home.start();
     let project = daemon.create(PRICES, "agent_build").await;

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(clippy::print_stdout)] // figures for the reader of the log
 
+#[path = "../main_job/mod.rs"]
+mod main_job;
 #[path = "../support/mod.rs"]
 mod support;
 
