@@ -207,6 +207,7 @@ impl Rig {
             worker_id: WorkerId::for_process("bench"),
             lease_until: Timestamp::now().plus(Duration::from_secs(600)),
             parallel: 4,
+            asked: nexus_daemon::store::Continuation::default(),
         };
         let claimed = self.env.store.claim_build(claim, self.env.workflows.load_full()).await.unwrap();
         let Claim::Claimed(claimed) = claimed else { panic!("{claimed:?}") };

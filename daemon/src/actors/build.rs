@@ -35,7 +35,7 @@ use crate::{
         time::Timestamp,
         workflow::Workflows,
     },
-    store::{BuildProgress, BuildStep, Claim, ClaimBuild, StageRetry, StoreError, StoreErrorKind},
+    store::{BuildProgress, BuildStep, Claim, Continuation, StageRetry, StoreError, StoreErrorKind},
 };
 
 /// Tries of one store call before the message goes back.
@@ -98,6 +98,8 @@ pub struct BuildArguments {
     pub task_id: Option<TaskId>,
     /// The message's project.
     pub project_id: ProjectId,
+    /// What the message asks besides.
+    pub asked: Continuation,
 }
 
 /// State of a [`BuildActor`]. Dropping it hands the message back (see [`Ticket`]) and ends the renewal.
@@ -145,19 +147,13 @@ impl Actor for BuildActor {
         myself: ActorRef<Self::Msg>,
         arguments: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
-        let BuildArguments { env, ticket, task_id, project_id } = arguments;
+        let BuildArguments { env, ticket, task_id, project_id, asked } = arguments;
         let listener = myself.clone();
         let listener = Arc::new(move |news| {
             let _ = listener.cast(BuildMessage::Lease(news));
         });
         let holding = env.leases.hold(ticket.receipt().clone(), listener);
-        let claim = ClaimBuild {
-            task_id: task_id.clone(),
-            project_id: project_id.clone(),
-            worker_id: env.worker_id.clone(),
-            lease_until: Timestamp::now().plus(env.worker.lease_secs.duration()),
-            parallel: env.worker.parallel_stages,
-        };
+        let claim = env.claim(task_id.clone(), project_id.clone(), asked);
         let (claiming, claimant) = (Arc::clone(&env), holding.claimant());
         tokio::spawn(async move {
             let workflows = claiming.workflows.load_full();

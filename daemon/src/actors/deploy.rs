@@ -23,7 +23,7 @@ use crate::{
         time::Timestamp,
     },
     queue::DeployMessage,
-    store::{ClaimBuild, DeployClaim, DeployEnd, StoreErrorKind},
+    store::{Continuation, DeployClaim, DeployEnd, StoreErrorKind},
 };
 
 /// Limit of one try; the visibility timeout of the deploy queue (SPEC section 2).
@@ -120,13 +120,7 @@ async fn run(
     holding: Holding,
     mut ended: watch::Receiver<bool>,
 ) {
-    let claim = ClaimBuild {
-        task_id: message.task_id.clone(),
-        project_id: message.project_id.clone(),
-        worker_id: env.worker_id.clone(),
-        lease_until: Timestamp::now().plus(env.worker.lease_secs.duration()),
-        parallel: 1,
-    };
+    let claim = env.claim(message.task_id.clone(), message.project_id.clone(), Continuation::default());
     let (lease, agent) = match env.store.claim_deploy(claim).await {
         Ok(DeployClaim::Claimed { lease, agent }) => (lease, agent),
         Ok(DeployClaim::Obsolete(why)) => {

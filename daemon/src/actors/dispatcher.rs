@@ -157,6 +157,7 @@ impl DispatcherState {
     }
 
     async fn build(&mut self, myself: &ActorCell, ticket: Ticket, message: BuildBody) {
+        let asked = message.asked();
         let project = message.project_id;
         if self.builds.contains_key(&project) {
             // Delivered twice, or restarted while the stopped build still ends.
@@ -164,7 +165,8 @@ impl DispatcherState {
             return;
         }
         let env = Arc::clone(&self.env);
-        let arguments = BuildArguments { env, ticket, task_id: message.task_id, project_id: project.clone() };
+        let (task_id, project_id) = (message.task_id, project.clone());
+        let arguments = BuildArguments { env, ticket, task_id, project_id, asked };
         match BuildActor::spawn_linked(None, BuildActor, arguments, myself.clone()).await {
             Ok((build, _)) => {
                 self.children.insert(build.get_id(), Child::Build(project.clone()));

@@ -10,12 +10,13 @@ use crate::{
     artifacts::Artifacts,
     config::{Config, Role, WorkerConfig},
     domain::{
-        ids::{ProjectId, WorkerId},
+        ids::{ProjectId, TaskId, WorkerId},
         task::Lease,
+        time::Timestamp,
         workflow::Workflows,
     },
     queue::Queue,
-    store::{Store, StoreError},
+    store::{ClaimBuild, Continuation, Store, StoreError},
 };
 
 /// Shared by all actors; cheap to clone behind its `Arc`.
@@ -101,6 +102,14 @@ impl Environment {
     /// The files cannot be saved now: then what made them must not be committed.
     pub async fn save_files(&self, lease: &Lease) -> Result<(), StoreError> {
         self.artifacts.save(lease, self.projects_dir.join(lease.project_id.as_str())).await
+    }
+
+    /// What a build asks the store for.
+    #[must_use]
+    pub fn claim(&self, task_id: Option<TaskId>, project_id: ProjectId, asked: Continuation) -> ClaimBuild {
+        let lease_until = Timestamp::now().plus(self.worker.lease_secs.duration());
+        let (worker_id, parallel) = (self.worker_id.clone(), self.worker.parallel_stages);
+        ClaimBuild { task_id, project_id, worker_id, lease_until, parallel, asked }
     }
 
     /// Puts what a reload may change into force. Builds that run keep their workflow.

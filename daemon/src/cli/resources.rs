@@ -30,6 +30,9 @@ pub(super) enum ResourcesCommand {
         /// Before every name [default: that of the settings]
         #[arg(long)]
         prefix: Option<String>,
+        /// That of `nexusd export` and `import`: they read whole tables
+        #[arg(long)]
+        moving: bool,
     },
 }
 
@@ -66,7 +69,7 @@ pub(super) fn run(inputs: &Inputs, command: ResourcesCommand) -> ExitCode {
         ResourcesCommand::List(which) => (Action::List, which),
         ResourcesCommand::Clean(which) => (Action::Clean, which),
         ResourcesCommand::Delete(which) => (Action::Delete, which),
-        ResourcesCommand::Policy { account, prefix } => return policy(&config, &account, prefix),
+        ResourcesCommand::Policy { account, prefix, moving } => return policy(&config, &account, prefix, moving),
     };
     let removes = matches!(action, Action::Clean | Action::Delete);
     if removes && !which.yes && !agreed(action, &config, &which) {
@@ -82,11 +85,11 @@ pub(super) fn run(inputs: &Inputs, command: ResourcesCommand) -> ExitCode {
     runtime.block_on(act(config, action, which))
 }
 
-fn policy(config: &Config, account: &str, prefix: Option<String>) -> ExitCode {
+fn policy(config: &Config, account: &str, prefix: Option<String>, moving: bool) -> ExitCode {
     let prefix = prefix.unwrap_or_else(|| config.backend.prefix.clone());
     let region = if config.backend.region.is_empty() { "*" } else { &config.backend.region };
     let bucket = config.backend.artifacts.strip_prefix("s3://").and_then(|place| place.split('/').next());
-    let policy = resources::policy(&prefix, region, account, bucket);
+    let policy = resources::policy(&prefix, region, account, bucket, moving);
     print(&serde_json::to_string_pretty(&policy).unwrap_or_default());
     ExitCode::SUCCESS
 }

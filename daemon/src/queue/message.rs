@@ -3,9 +3,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::domain::{
-    ids::{AgentId, ProjectId, TaskId},
-    project::Priority,
+use crate::{
+    domain::{
+        ids::{AgentId, ProjectId, TaskId},
+        project::Priority,
+    },
+    store::Continuation,
 };
 
 /// A body that is no message: it goes to the dead letters with this text.
@@ -86,6 +89,14 @@ impl BuildMessage {
     /// The body is no build message.
     pub fn parse(body: &str) -> Result<Self, MessageError> {
         parse(body)
+    }
+
+    /// What it asks besides the work itself.
+    #[must_use]
+    pub fn asked(&self) -> Continuation {
+        let restart = self.action.as_deref() == Some("restart");
+        let goes_on = restart || self.action.as_deref() == Some("resume");
+        Continuation { restart, from_stage: self.target_stage.clone().filter(|stage| goes_on && !stage.is_empty()) }
     }
 
     /// The body to send.

@@ -1,6 +1,7 @@
 //! The queues of the cloud backend: SQS, shared by any number of daemons and by the original's services.
 
 mod letters;
+mod removal;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -20,6 +21,7 @@ use aws_sdk_sqs::{
 use tokio::sync::OnceCell;
 
 pub use letters::Letter;
+use removal::Removals;
 
 use super::{BuildMessage, DeadLetter, Delivery, Queue, QueueDepth, QueueName, Receipt};
 use crate::{
@@ -72,6 +74,7 @@ pub struct SqsQueue {
     urls: [OnceCell<String>; 4],
     in_flight: Mutex<HashMap<String, InFlight>>,
     settled: Mutex<HashSet<String>>,
+    removals: Removals,
 }
 
 fn failed<E, R>(error: SdkError<E, R>) -> StoreError
@@ -97,7 +100,10 @@ fn unbuilt(error: aws_sdk_sqs::error::BuildError) -> StoreError {
 
 /// Whether a receipt is of no use (any more): not an error of the service.
 fn is_stale<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
-    let code = error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default();
+    is_stale_code(error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default())
+}
+
+fn is_stale_code(code: &str) -> bool {
     ["ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight", "InvalidIdFormat"]
         .iter()
         .any(|known| code.contains(known))
@@ -134,8 +140,8 @@ impl SqsQueue {
     /// Queues by their names; they are looked up when they are first used.
     #[must_use]
     pub fn new(client: Client, options: SqsOptions) -> Self {
-        let (urls, in_flight, settled) = Default::default();
-        Self { client, options, urls, in_flight, settled }
+        let (urls, in_flight, settled, removals) = Default::default();
+        Self { client, options, urls, in_flight, settled, removals }
     }
 
     async fn url(&self, queue: QueueName) -> Result<&str> {
@@ -259,15 +265,6 @@ impl SqsQueue {
             held.extend(answer.successful.iter().filter_map(|entry| entry.id.parse::<usize>().ok()));
         }
         Ok(held)
-    }
-
-    async fn remove(&self, queue: QueueName, handle: &str) -> Result<()> {
-        let request = self.client.delete_message().queue_url(self.url(queue).await?).receipt_handle(handle);
-        match Self::counted("delete_message", request.send().await) {
-            Ok(_) => Ok(()),
-            Err(error) if is_stale(&error) => Ok(()),
-            Err(error) => Err(failed(error)),
-        }
     }
 }
 

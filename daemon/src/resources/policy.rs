@@ -6,9 +6,9 @@ use super::queue_names;
 use crate::store::dynamodb::table::Table;
 
 /// The policy for the resources with `prefix` in `region` of `account`, either of which may be `*`. `bucket` is that of
-/// the artifacts.
+/// the artifacts. Who is `moving` reads whole tables, too.
 #[must_use]
-pub fn policy(prefix: &str, region: &str, account: &str, bucket: Option<&str>) -> Value {
+pub fn policy(prefix: &str, region: &str, account: &str, bucket: Option<&str>, moving: bool) -> Value {
     let table = |table: &Table| format!("arn:aws:dynamodb:{region}:{account}:table/{prefix}{}", table.name());
     let with_indexes = Table::ALL.iter().filter(|table| !table.indexes().is_empty());
     let tables: Vec<String> = Table::ALL.iter().map(table).collect();
@@ -16,16 +16,21 @@ pub fn policy(prefix: &str, region: &str, account: &str, bucket: Option<&str>) -
     // Notifications are sent by nobody yet.
     let queues = queue_names().into_iter().filter(|name| *name != "nexus-notification-queue");
     let queues: Vec<String> = queues.map(|name| format!("arn:aws:sqs:{region}:{account}:{prefix}{name}")).collect();
+    let mut of_items = vec![
+        "dynamodb:GetItem",
+        "dynamodb:BatchGetItem",
+        "dynamodb:Query",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+        "dynamodb:DeleteItem",
+        "dynamodb:BatchWriteItem",
+        "dynamodb:ConditionCheckItem",
+    ];
+    if moving {
+        of_items.push("dynamodb:Scan");
+    }
     let mut statements = vec![
-        json!({
-            "Sid": "Items",
-            "Effect": "Allow",
-            "Action": [
-                "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem",
-                "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem",
-            ],
-            "Resource": tables,
-        }),
+        json!({ "Sid": "Items", "Effect": "Allow", "Action": of_items, "Resource": tables }),
         json!({ "Sid": "Indexes", "Effect": "Allow", "Action": ["dynamodb:Query"], "Resource": indexes }),
         json!({
             "Sid": "Messages",

@@ -168,6 +168,17 @@ pub struct ClaimBuild {
     pub lease_until: Timestamp,
     /// Stages that may run side by side.
     pub parallel: usize,
+    /// What the message asks besides.
+    pub asked: Continuation,
+}
+
+/// What a message of the original's API asks besides the work itself. The daemon's own API has done it when it sends one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Continuation {
+    /// Begin anew, from `from_stage` if there is one.
+    pub restart: bool,
+    /// Go on from there.
+    pub from_stage: Option<String>,
 }
 
 /// The answer to a claim.

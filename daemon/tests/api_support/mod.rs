@@ -34,7 +34,7 @@ use nexus_daemon::{
     plugins::{HostOptions, Plugins},
     queue::Queue,
     store::{
-        BuildEnd, BuildStep, Claim, ClaimBuild, ClaimedBuild, DeployClaim, DeployEnd, Store,
+        BuildEnd, BuildStep, Claim, ClaimBuild, ClaimedBuild, Continuation, DeployClaim, DeployEnd, Store,
         sqlite::{SqliteOptions, SqliteStore},
     },
     tools::{ToolTests, mcp::McpServers},
@@ -235,6 +235,7 @@ impl Api {
             worker_id: WorkerId::for_process("test"),
             lease_until: Timestamp::now().plus(Duration::from_secs(60)),
             parallel: 4,
+            asked: Continuation::default(),
         }
     }
 

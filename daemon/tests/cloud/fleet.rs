@@ -1,7 +1,11 @@
 //! Daemons that share a backend: the main job, roles, kills, faults, foreign messages, the commands.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
+use nexus_daemon::domain::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
@@ -62,7 +66,15 @@ async fn a_fleet_can_share_out_its_roles() {
     assert_eq!(back.http().get(back.at("/projects")).send().await.unwrap().status(), 404);
     let project = front.create("seen from afar", "noop").await;
     let stream = front.http().get(front.at(&format!("/projects/{project}/events"))).send().await.unwrap();
-    let frames = Stream::new(stream).all().await;
+    let (mut stream, mut frames, mut late) = (Stream::new(stream), Vec::new(), Duration::ZERO);
+    while let Some(frame) = stream.next().await {
+        if let Some(at) = frame.data["at"].as_str().and_then(|at| at.parse::<Timestamp>().ok()) {
+            late = late.max(Timestamp::now().since(at));
+        }
+        frames.push(frame);
+    }
+    println!("events of a build that runs elsewhere: the latest came {late:?} after it happened (aim 2 s)");
+    assert!(!late.is_zero(), "events say when they happened: {frames:#?}");
     let told = frames.iter().filter(|frame| frame.event.as_deref() != Some("end"));
     let seqs: Vec<u64> = told.filter_map(|frame| frame.data["seq"].as_u64()).collect();
     assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
@@ -72,9 +84,11 @@ async fn a_fleet_can_share_out_its_roles() {
     // A request reaches the owner with its next heartbeat.
     let project = front.create("paused from afar", "noop").await;
     front.wait_for(&project, &["building"]).await;
+    let asked = Instant::now();
     let (status, answer) = front.post(&format!("/projects/{project}/control"), &json!({"action": "pause"})).await;
     assert_eq!(status, 200, "{answer}");
     front.wait_for(&project, &["paused"]).await;
+    println!("a pause from another daemon took {:?}: a heartbeat of 1 s, a stage of 0.3 s", asked.elapsed());
     let (status, _) = front.post(&format!("/projects/{project}/control"), &json!({"action": "resume"})).await;
     assert_eq!(status, 200);
     front.wait_for(&project, &["completed"]).await;
@@ -256,6 +270,8 @@ async fn resources_are_made_compared_and_removed() {
     let policy: Value = serde_json::from_str(&said).expect("a policy");
     assert_eq!(code, Some(0));
     assert!(said.contains("123456789012:table/nexus_projects") && !said.contains("Scan"), "{policy}");
+    let (_, said) = run(&["resources", "policy", "--moving"]);
+    assert!(said.contains("dynamodb:Scan"), "{said}");
     // Without its tables the daemon says what to do.
     let refused = home.try_start().err().expect("it does not start");
     assert!(refused.contains("nexusd resources init"), "{refused}");
@@ -263,19 +279,19 @@ async fn resources_are_made_compared_and_removed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_of_the_original_and_poison() {
-    use aws_sdk_dynamodb::types::AttributeValue as Value;
+    use aws_sdk_dynamodb::types::AttributeValue;
     let (account, home) = ready(BOTH, 1).await;
     // A project as the original's API writes one: no task named, no stages, nulls.
     let item = [
-        ("project_id", Value::S("proj_0123456789ab".into())),
-        ("project_name", Value::S("of old".into())),
-        ("status", Value::S("queued".into())),
-        ("requirement", Value::S("do nothing nine times".into())),
-        ("user_id", Value::S("anna".into())),
-        ("priority", Value::N("3.0".into())),
-        ("created_at", Value::S("2026-01-27T09:14:29.123456".into())),
-        ("current_stage", Value::Null(true)),
-        ("workflow", Value::S("noop".into())),
+        ("project_id", AttributeValue::S("proj_0123456789ab".into())),
+        ("project_name", AttributeValue::S("of old".into())),
+        ("status", AttributeValue::S("queued".into())),
+        ("requirement", AttributeValue::S("do nothing nine times".into())),
+        ("user_id", AttributeValue::S("anna".into())),
+        ("priority", AttributeValue::N("3.0".into())),
+        ("created_at", AttributeValue::S("2026-01-27T09:14:29.123456".into())),
+        ("current_stage", AttributeValue::Null(true)),
+        ("workflow", AttributeValue::S("noop".into())),
     ];
     let mut put = account.dynamodb.put_item().table_name("nexus_projects");
     for (name, value) in item {
@@ -292,6 +308,50 @@ async fn messages_of_the_original_and_poison() {
     let daemon = home.start();
     let done = daemon.wait_for("proj_0123456789ab", &["completed"]).await;
     assert_eq!(done["stages"].as_array().unwrap().len(), 9, "{done:#}");
+    eventually("the queue is empty", async || (depth(&account, "nexus-build-queue").await == (0, 0)).then_some(()))
+        .await;
+    let attempts = |project: &Value| -> Vec<u64> {
+        project["stages"].as_array().unwrap().iter().map(|stage| stage["attempt"].as_u64().unwrap()).collect()
+    };
+    // The original's API lets it go on: from a stage, without a task; then with one, under a word that we do not have.
+    let again = async |status: &str, message: Value| {
+        let key = AttributeValue::S("proj_0123456789ab".into());
+        let update = account.dynamodb.update_item().table_name("nexus_projects").key("project_id", key);
+        let update = update.update_expression("SET #s = :s").expression_attribute_names("#s", "status");
+        update.expression_attribute_values(":s", AttributeValue::S(status.into())).send().await.unwrap();
+        account.sqs.send_message().queue_url(&queue).message_body(message.to_string()).send().await.unwrap();
+    };
+    again("queued", json!({"project_id": "proj_0123456789ab", "action": "restart", "target_stage": "s7"})).await;
+    let done = eventually("it is built again", async || {
+        let (_, answer) = daemon.get("/projects/proj_0123456789ab").await;
+        (answer["data"]["status"] == "completed" && attempts(&answer["data"])[8] == 2).then(|| answer["data"].clone())
+    })
+    .await;
+    assert_eq!(attempts(&done), [1, 1, 1, 1, 1, 1, 1, 2, 2], "{done:#}");
+    let task =
+        account.dynamodb.put_item().table_name("nexus_tasks").item("task_id", AttributeValue::S("task_x".into()));
+    let task = task
+        .item("task_type", AttributeValue::S("build_agent".into()))
+        .item("status", AttributeValue::S("queued".into()));
+    let task = task.item("created_at", AttributeValue::S("2026-01-28T09:14:29.123456".into()));
+    task.item("project_id", AttributeValue::S("proj_0123456789ab".into())).send().await.unwrap();
+    let message = json!({"project_id": "proj_0123456789ab", "task_id": "task_x", "action": "restart"});
+    again("waiting for a worker", message).await;
+    let done = eventually("it is built once more", async || {
+        let (_, answer) = daemon.get("/projects/proj_0123456789ab").await;
+        (answer["data"]["status"] == "completed" && attempts(&answer["data"])[8] == 3).then(|| answer["data"].clone())
+    })
+    .await;
+    assert_eq!(done["task_id"], "task_x", "{done:#}");
+    assert_eq!(daemon.get("/tasks/task_x").await.1["data"]["status"], "completed");
+    // A stage that there is not.
+    again("queued", json!({"project_id": "proj_0123456789ab", "action": "resume", "target_stage": "s99"})).await;
+    let failed = eventually("it says why not", async || {
+        let (_, answer) = daemon.get("/projects/proj_0123456789ab").await;
+        (answer["data"]["status"] == "failed").then(|| answer["data"].clone())
+    })
+    .await;
+    assert!(failed["error_info"]["message"].as_str().unwrap().contains("s99"), "{failed:#}");
     eventually("the queue is empty", async || (depth(&account, "nexus-build-queue").await == (0, 0)).then_some(()))
         .await;
     let (code, said) = nexusd(&home, &account, &["dlq", "list"]);

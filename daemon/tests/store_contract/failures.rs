@@ -13,7 +13,10 @@ use nexus_daemon::{
         time::Timestamp,
     },
     queue::{DeployMessage, QueueName},
-    store::{AgentFilter, BuildEnd, BuildStep, Claim, ClaimBuild, DeployClaim, DeployEnd, GivenUp, StoreErrorKind},
+    store::{
+        AgentFilter, BuildEnd, BuildStep, Claim, ClaimBuild, Continuation, DeployClaim, DeployEnd, GivenUp,
+        StoreErrorKind,
+    },
 };
 use serde_json::json;
 
@@ -148,6 +151,7 @@ async fn build_with_deployment(f: &Fixture) -> (AgentId, ClaimBuild, nexus_daemo
         worker_id: worker("w1"),
         lease_until: in_one_minute(),
         parallel: 1,
+        asked: Continuation::default(),
     };
     (agent, claim, delivery.receipt)
 }

@@ -20,8 +20,8 @@ use nexus_daemon::{
     },
     queue::{BuildMessage, Delivery, Queue, QueueName},
     store::{
-        BuildEnd, BuildProgress, BuildStep, Claim, ClaimBuild, ClaimedBuild, EventSink, NewProject, PageRequest,
-        Result, Store,
+        BuildEnd, BuildProgress, BuildStep, Claim, ClaimBuild, ClaimedBuild, Continuation, EventSink, NewProject,
+        PageRequest, Result, Store,
     },
 };
 use serde_json::json;
@@ -224,6 +224,7 @@ impl Fixture {
             worker_id: worker(by),
             lease_until: in_one_minute(),
             parallel: 2,
+            asked: Continuation::default(),
         }
     }
 

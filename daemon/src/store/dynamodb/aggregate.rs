@@ -14,7 +14,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::{
     DynamoStore,
     client::Query,
-    codec::{Record as _, StoredProject, StoredTask},
+    codec::{Record as _, Stated, StoredProject, StoredTask},
     table::Table,
     unit::{Change, Guard, Refused, Unit},
     value,
@@ -202,18 +202,19 @@ impl DynamoStore {
         // What is written is not known until it is answered.
         *held.known = None;
         let project = &before.stored.project;
-        let stated = before.stored.control_stated;
+        let stated = before.stored.stated.clone().unwrap_or_else(|| Stated::of(project));
+        after.stored.stated = None;
         let read = [
             ("revision", (before.stored.revision > 0).then(|| value::whole(before.stored.revision))),
-            ("status", Some(value::text(project.status.as_str()))),
-            ("control_status", stated.then(|| value::text(project.control_status.as_str()))),
+            ("status", stated.status),
+            ("control_status", stated.control),
         ];
         let mut change = Change::between(&before.stored.to_item()?, &after.stored.to_item()?);
-        if !stated {
-            let word = value::text(after.stored.project.control_status.as_str());
-            change.set.retain(|(name, _)| name != "control_status");
-            change.set.push(("control_status".to_owned(), word));
-            after.stored.control_stated = true;
+        if before.stored.stated.is_some() {
+            let Stated { status, control } = Stated::of(&after.stored.project);
+            change.set.retain(|(name, _)| name != "status" && name != "control_status");
+            change.set.extend(status.map(|word| ("status".to_owned(), word)));
+            change.set.extend(control.map(|word| ("control_status".to_owned(), word)));
         }
         let key = Table::Projects.one(id.as_str());
         unit.update(&self.tables, Table::Projects, key, change, &Guard::AsRead(&read), Refused::Stale)?;

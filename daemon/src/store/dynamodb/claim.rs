@@ -4,13 +4,15 @@
 use super::{
     DynamoStore,
     aggregate::{Aggregate, Plan, TRIES, contended, pause},
-    stages, tasks,
+    codec::StoredTask,
+    control, stages, tasks,
 };
 use crate::{
     domain::{
         failure::{ErrorInfo, FailureKind},
         ids::TaskId,
         plan::{self, Next},
+        project::ProjectStatus,
         stage::{Stage, StageStatus},
         task::{Lease, TaskStatus, TaskType},
         time::Timestamp,
@@ -18,7 +20,7 @@ use crate::{
         workflow::{Workflow, Workflows},
     },
     store::{
-        Claim, ClaimBuild, ClaimedBuild, Result,
+        Claim, ClaimBuild, ClaimedBuild, Continuation, Result, StoreErrorKind,
         alike::{self, Fit},
     },
 };
@@ -48,10 +50,11 @@ impl DynamoStore {
             let Some(mut plan) = self.plan(&mut held).await? else {
                 return Ok(Claim::Obsolete("the project does not exist"));
             };
-            if plan.after.task.is_none() {
-                self.find_task(&mut plan, claim).await?;
-            }
-            let look = self.look(&mut plan, claim, workflows)?;
+            let (ended, status) =
+                (plan.after.task.as_ref().is_none_or(|task| task.task.status.is_final()), plan.after.state().status);
+            let waits = matches!(status, ProjectStatus::Pending | ProjectStatus::Queued | ProjectStatus::Building);
+            let adopted = ended && waits && self.find_task(&mut plan, claim).await?;
+            let look = self.look(&mut plan, claim, workflows, adopted)?;
             let (claimed, begun) = (
                 plan.after.clone(),
                 match look {
@@ -77,42 +80,38 @@ impl DynamoStore {
         Err(contended())
     }
 
-    /// The original's projects do not name their task, and some have none.
-    async fn find_task(&self, plan: &mut Plan, claim: &ClaimBuild) -> Result<()> {
+    /// The original's API names no task in a project, and may write none: not for a new project, and not when it lets one
+    /// go on that has ended here. Answers whether there is one now that the project did not have.
+    async fn find_task(&self, plan: &mut Plan, claim: &ClaimBuild) -> Result<bool> {
+        let current = plan.after.stored.project.task_id.clone();
         let named = match &claim.task_id {
-            Some(id) => self.stored_task(id).await?.filter(|task| task.task.project_id == claim.project_id),
+            // A message that comes again.
+            Some(id) if current.as_ref() == Some(id) && plan.after.task.is_some() => return Ok(false),
+            Some(id) => self.stored_task(id).await?,
             None => None,
         };
-        let open = |task: &super::codec::StoredTask| {
-            task.task.task_type == TaskType::BuildAgent && !task.task.status.is_final()
-        };
+        let open = |task: &StoredTask| task.task.task_type == TaskType::BuildAgent && !task.task.status.is_final();
         let found = match named {
+            Some(task) if task.task.project_id != claim.project_id || !open(&task) => return Ok(false),
             Some(task) => Some(task),
             None => self.tasks_of(&claim.project_id).await?.into_iter().find(open),
         };
         if let Some(task) = found {
             plan.after.stored.project.task_id = Some(task.task.task_id.clone());
             plan.adopt(task);
-        } else if plan.after.stored.project.task_id.is_none() {
-            let project = &plan.after.stored.project;
-            let id = claim.task_id.clone().unwrap_or_else(TaskId::generate);
-            let payload = alike::build_payload(project, &id);
-            let task = tasks::pending(
-                id.clone(),
-                TaskType::BuildAgent,
-                &project.project_id,
-                None,
-                project.priority,
-                &payload,
-                plan.now,
-            )?;
-            plan.after.stored.project.task_id = Some(id);
-            plan.after.task = Some(task);
+            return Ok(true);
         }
-        Ok(())
+        let project = &plan.after.stored.project;
+        let id = claim.task_id.clone().unwrap_or_else(TaskId::generate);
+        let payload = alike::build_payload(project, &id);
+        let (of, priority) = (&project.project_id, project.priority);
+        let task = tasks::pending(id.clone(), TaskType::BuildAgent, of, None, priority, &payload, plan.now)?;
+        plan.after.stored.project.task_id = Some(id);
+        plan.after.task = Some(task);
+        Ok(true)
     }
 
-    fn look(&self, plan: &mut Plan, claim: &ClaimBuild, workflows: &Workflows) -> Result<Look> {
+    fn look(&self, plan: &mut Plan, claim: &ClaimBuild, workflows: &Workflows, adopted: bool) -> Result<Look> {
         let now = plan.now;
         let Some(task_id) = plan.after.stored.project.task_id.clone() else { return no("the project has no task") };
         if claim.task_id.as_ref().is_some_and(|asked| *asked != task_id) {
@@ -147,6 +146,15 @@ impl DynamoStore {
             Ok(workflow) => workflow,
             Err(info) => return self.given_up(plan, info),
         };
+        if adopted && claim.asked != Continuation::default() {
+            match control::set_back(plan, &claim.asked, workflows) {
+                Ok(()) => {}
+                Err(error) if error.kind() == StoreErrorKind::Invalid => {
+                    return self.given_up(plan, info(FailureKind::InvalidInput, error.to_string()));
+                }
+                Err(error) => return Err(error),
+            }
+        }
         let statuses: Vec<StageStatus> = plan.after.stages.iter().map(|stage| stage.status).collect();
         let begin = match plan::next(workflow, &plan::taken_over(&statuses), claim.parallel) {
             Next::Begin(begin) => begin,

@@ -147,8 +147,23 @@ pub(crate) struct StoredProject {
     pub(crate) lease_epoch: u32,
     /// The step that was written last, so that one that is sent again is known.
     pub(crate) last_step: Option<String>,
-    /// Whether the item has a control word: the original's may lack it.
-    pub(crate) control_stated: bool,
+    /// The words of the item, where they are not those of `project`: the original's may be others, or missing.
+    pub(crate) stated: Option<Stated>,
+}
+
+/// Words as an item has them.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Stated {
+    pub(crate) status: Option<AttributeValue>,
+    pub(crate) control: Option<AttributeValue>,
+}
+
+impl Stated {
+    /// As the daemon writes them.
+    pub(crate) fn of(project: &Project) -> Self {
+        let (status, control) = (project.status.as_str(), project.control_status.as_str());
+        Self { status: Some(value::text(status)), control: Some(value::text(control)) }
+    }
 }
 
 impl Record for StoredProject {
@@ -196,6 +211,8 @@ impl Record for StoredProject {
             deployment: read.document("deployment"),
             task_id: read.word("task_id"),
         };
+        let stated = Stated { status: item.get("status").cloned(), control: item.get("control_status").cloned() };
+        let known = Stated::of(&project);
         Ok(Self {
             project,
             revision: read.count("revision").unwrap_or(0),
@@ -203,7 +220,7 @@ impl Record for StoredProject {
             lease_worker: read.word("lease_worker"),
             lease_epoch: read.whole("lease_epoch"),
             last_step: read.some_text("last_step"),
-            control_stated: read.some_text("control_status").is_some(),
+            stated: (stated != known).then_some(stated),
         })
     }
 }

@@ -21,7 +21,7 @@ use crate::{
         workflow::{Workflow, Workflows},
     },
     store::{
-        Result, StoreError, StoreErrorKind, alike,
+        Continuation, Result, StoreError, StoreErrorKind, alike,
         error::{invalid, not_found},
     },
 };
@@ -111,20 +111,7 @@ fn steer(plan: &mut Plan, request: &ControlRequest, workflows: &Workflows) -> Re
         applied.notify = worked_on;
     }
     if let Some(reset) = &reset {
-        for index in &reset.stages {
-            if let Some(stage) = plan.after.stages.get_mut(*index) {
-                let event = stages::reset(stage, true, now)?;
-                plan.events.push(event);
-            }
-        }
-        let statuses: Vec<StageStatus> = plan.after.stages.iter().map(|stage| stage.status).collect();
-        let sums = sums(&plan.after.stages);
-        let project = &mut plan.after.stored.project;
-        project.progress = plan::progress(&statuses);
-        project.aggregated_metrics = sums;
-        if !reset.stages.is_empty() {
-            project.current_stage = None;
-        }
+        reset.carry_out(plan)?;
         applied.task_id = Some(queue_task(plan, request)?);
     }
     plan.after.stored.lease_worker = None;
@@ -196,6 +183,33 @@ impl Reset {
         let from = from.and_then(|index| all.get(index)).map(|stage| stage.stage_name.clone());
         Ok(Self { from, stages })
     }
+
+    fn carry_out(&self, plan: &mut Plan) -> Result<()> {
+        for index in &self.stages {
+            if let Some(stage) = plan.after.stages.get_mut(*index) {
+                let event = stages::reset(stage, true, plan.now)?;
+                plan.events.push(event);
+            }
+        }
+        let statuses: Vec<StageStatus> = plan.after.stages.iter().map(|stage| stage.status).collect();
+        let sums = sums(&plan.after.stages);
+        let project = &mut plan.after.stored.project;
+        project.progress = plan::progress(&statuses);
+        project.aggregated_metrics = sums;
+        if !self.stages.is_empty() {
+            project.current_stage = None;
+        }
+        Ok(())
+    }
+}
+
+/// What a message of the original's API asks of the stages: its resume or restart, which moved the project only.
+pub(crate) fn set_back(plan: &mut Plan, asked: &Continuation, workflows: &Workflows) -> Result<()> {
+    let action = if asked.restart { ControlAction::Restart } else { ControlAction::Resume };
+    let request = ControlRequest { action, reason: None, from_stage: asked.from_stage.clone(), requested_by: None };
+    let reset = Reset::plan(&plan.after, &request, workflows, asked.restart)?;
+    note(plan, &request, reset.from.clone());
+    reset.carry_out(plan)
 }
 
 fn find_stage(name: &str, workflow: Option<&Workflow>, stages: &[Stage]) -> Result<usize> {

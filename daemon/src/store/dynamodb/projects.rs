@@ -54,7 +54,7 @@ impl DynamoStore {
             lease_worker: None,
             lease_epoch: 0,
             last_step: None,
-            control_stated: true,
+            stated: None,
             project,
         };
         let mut item = stored.to_item()?;

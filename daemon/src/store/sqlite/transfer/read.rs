@@ -154,7 +154,7 @@ fn project(row: &Row<'_>) -> Result<Record> {
         lease_worker: None,
         lease_epoch: row.get(27)?,
         last_step: None,
-        control_stated: true,
+        stated: None,
     };
     Ok(record(&stored.to_item()?))
 }
