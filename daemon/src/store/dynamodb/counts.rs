@@ -12,8 +12,9 @@ use crate::{
     store::{Result, StoreCounts},
 };
 
-/// How long a count holds at least, and how many times the time that it took.
+/// How long a count holds at least and at most, and in between how many times the time that it took.
 const HOLDS: Duration = Duration::from_secs(5);
+const HOLDS_AT_MOST: Duration = Duration::from_secs(60);
 const WORTH: u32 = 100;
 /// Counts of users and categories that are kept.
 const KEPT: usize = 10_000;
@@ -85,17 +86,23 @@ impl Counts {
         if counts.len() >= KEPT {
             counts.clear();
         }
-        let until = Instant::now() + HOLDS.max(took * WORTH);
+        let until = Instant::now() + (took * WORTH).clamp(HOLDS, HOLDS_AT_MOST);
         counts.insert(what.clone(), Count { number, until, moved: 0 });
     }
 }
 
 impl DynamoStore {
-    /// How many items a partition of an index has.
-    pub(crate) async fn count_of(&self, what: &Counted) -> Result<u64> {
-        if let Some(number) = self.counts.known(what) {
-            return Ok(number);
+    /// How many items partitions of an index have, each; counted at one time, so that what moves from one to another
+    /// is in one of them.
+    pub(crate) async fn counts_of(&self, all: &[Counted]) -> Result<Vec<u64>> {
+        let known: Option<Vec<u64>> = all.iter().map(|what| self.counts.known(what)).collect();
+        match known {
+            Some(known) => Ok(known),
+            None => futures::future::try_join_all(all.iter().map(|what| self.count_now(what))).await,
         }
+    }
+
+    async fn count_now(&self, what: &Counted) -> Result<u64> {
         let begun = Instant::now();
         let query = Query::by(what.table, what.index, what.key, value::text(&what.value));
         let number = self.tables.count(&query).await?;
@@ -103,29 +110,23 @@ impl DynamoStore {
         Ok(number)
     }
 
-    pub(crate) async fn projects_in(&self, status: ProjectStatus) -> Result<u64> {
-        self.count_of(&Counted::project(status)).await
+    /// Projects by status.
+    pub(crate) async fn projects_by_status(&self) -> Result<Vec<(ProjectStatus, u64)>> {
+        let all: Vec<Counted> = ProjectStatus::ALL.iter().map(|status| Counted::project(*status)).collect();
+        Ok(ProjectStatus::ALL.iter().copied().zip(self.counts_of(&all).await?).collect())
     }
 
-    pub(crate) async fn agents_in(&self, status: AgentStatus) -> Result<u64> {
-        self.count_of(&Counted::agent(status)).await
+    /// Agents by status.
+    pub(crate) async fn agents_by_status(&self) -> Result<Vec<(AgentStatus, u64)>> {
+        let all: Vec<Counted> = AgentStatus::ALL.iter().map(|status| Counted::agent(*status)).collect();
+        Ok(AgentStatus::ALL.iter().copied().zip(self.counts_of(&all).await?).collect())
     }
 
     /// `Store::counts`.
     pub(crate) async fn all_counts(&self) -> Result<StoreCounts> {
-        let mut counts = StoreCounts::default();
-        for status in ProjectStatus::ALL {
-            let number = self.projects_in(*status).await?;
-            if number > 0 {
-                counts.projects.push((*status, number));
-            }
-        }
-        for status in AgentStatus::ALL {
-            let number = self.agents_in(*status).await?;
-            if number > 0 {
-                counts.agents.push((*status, number));
-            }
-        }
-        Ok(counts)
+        let (mut projects, mut agents) = tokio::try_join!(self.projects_by_status(), self.agents_by_status())?;
+        projects.retain(|(_, number)| *number > 0);
+        agents.retain(|(_, number)| *number > 0);
+        Ok(StoreCounts { projects, agents })
     }
 }

@@ -206,11 +206,9 @@ impl Source<'_> {
     }
 
     async fn total(&self, store: &DynamoStore) -> Result<u64> {
-        let mut total = 0;
-        for partition in &self.values {
-            total += store.count_of(&Counted::new(self.table, self.index, self.key, partition)).await?;
-        }
-        Ok(total)
+        let counted = |partition: &&str| Counted::new(self.table, self.index, self.key, partition);
+        let all: Vec<Counted> = self.values.iter().map(counted).collect();
+        Ok(store.counts_of(&all).await?.into_iter().sum())
     }
 }
 

@@ -106,14 +106,9 @@ impl DynamoStore {
 
     /// `Store::overview`.
     pub(crate) async fn figures_of_all(&self, now: Timestamp) -> Result<Overview> {
-        let mut projects = HashMap::new();
-        for status in ProjectStatus::ALL {
-            projects.insert(*status, self.projects_in(*status).await?);
-        }
-        let mut agents = HashMap::new();
-        for status in AgentStatus::ALL {
-            agents.insert(*status, self.agents_in(*status).await?);
-        }
+        let (projects, agents) = tokio::try_join!(self.projects_by_status(), self.agents_by_status())?;
+        let projects: HashMap<_, _> = projects.into_iter().collect();
+        let agents: HashMap<_, _> = agents.into_iter().collect();
         let today = day_of(now);
         let (builds, invocations, today) = tokio::try_join!(
             self.sums("build", "all"),
