@@ -21,14 +21,14 @@ use crate::{
     actors::{
         deploy::agent_ref,
         executor::{Executor, Job},
+        lease::LeaseBook,
     },
-    artifacts::Artifacts,
-    config::{Config, Role},
+    artifacts::{Artifacts, Edit},
+    config::Config,
     domain::{
         agent::Agent,
         failure::{Failure, FailureKind},
         ids::{ProjectId, SessionId},
-        project::ProjectStatus,
     },
     store::{AgentFilter, PageRequest, Store},
 };
@@ -63,6 +63,7 @@ pub struct Agents {
     executor: Arc<dyn Executor>,
     config: Arc<ArcSwap<Config>>,
     artifacts: Arc<Artifacts>,
+    leases: Arc<LeaseBook>,
 }
 
 /// An answer that is being given. Dropping it cancels it.
@@ -93,8 +94,13 @@ fn understood<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Failure
 impl Agents {
     /// Agents behind this plugin host. Targets and folders are those of the settings of the moment.
     #[must_use]
-    pub fn new(executor: Arc<dyn Executor>, config: Arc<ArcSwap<Config>>, artifacts: Arc<Artifacts>) -> Self {
-        Self { executor, config, artifacts }
+    pub fn new(
+        executor: Arc<dyn Executor>,
+        config: Arc<ArcSwap<Config>>,
+        artifacts: Arc<Artifacts>,
+        leases: Arc<LeaseBook>,
+    ) -> Self {
+        Self { executor, config, artifacts, leases }
     }
 
     fn folder_of(&self, id: &ProjectId) -> PathBuf {
@@ -103,48 +109,47 @@ impl Agents {
 
     /// Brings a project's files here, where daemons share them and another may have changed them. What a build of our own
     /// has written is left alone.
-    pub async fn fetch_files(&self, store: &dyn Store, id: &ProjectId) {
-        if !self.artifacts.is_shared() {
-            return;
+    ///
+    /// # Errors
+    /// The artifact store is away: what is here may be old.
+    pub async fn fetch_files(&self, id: &ProjectId) -> crate::store::Result<()> {
+        if !self.artifacts.is_shared() || self.leases.works_on(id) {
+            return Ok(());
         }
-        let Ok(Some(project)) = store.project(id).await else { return };
-        let builds_here = self.config.load().roles.contains(&Role::Worker);
-        if builds_here && project.status == ProjectStatus::Building {
-            return;
-        }
-        if let Err(error) = self.artifacts.refresh(id, self.folder_of(id)).await {
-            tracing::warn!(project_id = %id, %error, "the files of a project could not be brought here");
-        }
+        self.artifacts.refresh(id, self.folder_of(id)).await
     }
 
-    /// The same of an agent's project. A build of it may be under way: then only what is not here at all is brought.
+    /// The same of an agent's project, for an agent that may run already: only what is not here at all is brought.
     async fn fetch_missing(&self, project: &ProjectId, agent_dir: &std::path::Path) {
         if tokio::fs::try_exists(agent_dir).await.unwrap_or(false) {
             return;
         }
-        if let Err(error) = self.artifacts.refresh(project, self.folder_of(project)).await {
+        if let Err(error) = self.fetch_files(project).await {
             tracing::warn!(project_id = %project, %error, "the files of an agent could not be brought here");
         }
     }
 
     /// An agent's files, as they are now.
-    pub async fn package(&self, store: &dyn Store, agent: &Agent) -> Package {
+    ///
+    /// # Errors
+    /// As [`Agents::fetch_files`].
+    pub async fn package(&self, agent: &Agent) -> crate::store::Result<Package> {
         if let Some(id) = &agent.project_id {
-            self.fetch_files(store, id).await;
+            self.fetch_files(id).await?;
         }
         let told = self.agent_ref(agent).await;
-        Package::new(agent, told.agent_dir, told.state_dir)
+        Ok(Package::new(agent, told.agent_dir, told.state_dir))
     }
 
-    /// Shows others what was changed of an agent's files.
+    /// Shows others a file of an agent that was changed.
     ///
     /// # Errors
     /// The artifact store is away.
-    pub async fn share_files(&self, agent: &Agent) -> crate::store::Result<()> {
-        match &agent.project_id {
-            Some(id) => self.artifacts.save_again(id, self.folder_of(id)).await,
-            None => Ok(()),
-        }
+    pub async fn share_file(&self, agent: &Agent, path: &str) -> crate::store::Result<()> {
+        let (Some(id), Some(dir)) = (&agent.project_id, plain(&agent.agent_dir)) else { return Ok(()) };
+        let told = self.agent_ref(agent).await;
+        let Some(name) = dir.join(path).to_str().map(str::to_owned) else { return Ok(()) };
+        self.artifacts.edit(id, &Edit::Put { name, file: told.agent_dir.join(path) }).await
     }
 
     /// What a deploy handler is told of an agent; its state folder exists afterwards.
@@ -243,7 +248,8 @@ impl Agents {
         let Some(project) = &agent.project_id else { return false };
         let Some(dir) = plain(&agent.agent_dir) else { return false };
         let gone = remove(self.folder_of(project).join(dir)).await;
-        if let Err(error) = self.share_files(agent).await {
+        let edit = Edit::Remove { folder: agent.agent_dir.clone() };
+        if let Err(error) = self.artifacts.edit(project, &edit).await {
             tracing::warn!(agent_id = %agent.agent_id, %error, "other daemons still have the files of an agent");
         }
         gone

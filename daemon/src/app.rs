@@ -113,7 +113,12 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
         queue: Arc::clone(&env.queue),
         hub,
         conductor: Arc::new(startup::Conductor { root: root.clone(), reloader: Arc::clone(&reloader) }),
-        agents: Agents::new(Arc::new(plugins.clone()), Arc::clone(&env.config), Arc::clone(&env.artifacts)),
+        agents: Agents::new(
+            Arc::new(plugins.clone()),
+            Arc::clone(&env.config),
+            Arc::clone(&env.artifacts),
+            Arc::clone(&env.leases),
+        ),
         plugins: plugins.clone(),
         chats: api::Chats::default(),
         tool_tests,

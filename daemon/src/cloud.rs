@@ -20,7 +20,7 @@ use crate::{
     resources::Plan,
     startup::{Opened, Patience},
     store::{
-        EventSink, Store as _, StoreError,
+        EventSink, Store as _, StoreError, StoreErrorKind,
         dynamodb::{DynamoOptions, DynamoStore},
     },
 };
@@ -75,6 +75,11 @@ fn limits(attempt: Duration, whole: Duration) -> TimeoutConfig {
         .build()
 }
 
+/// The limits of a long poll.
+pub(crate) fn poll_limits() -> aws_sdk_sqs::config::Builder {
+    aws_sdk_sqs::config::Builder::new().timeout_config(limits(POLL_TRY, POLL))
+}
+
 /// Makes the clients; sends nothing.
 ///
 /// # Errors
@@ -99,7 +104,7 @@ pub async fn connect(backend: &BackendConfig) -> Result<Cloud, CloudError> {
     if let Some(url) = some(&backend.dynamodb_endpoint_url) {
         dynamodb = dynamodb.endpoint_url(url);
     }
-    let mut sqs = aws_sdk_sqs::config::Builder::from(&shared).timeout_config(limits(POLL_TRY, POLL));
+    let mut sqs = aws_sdk_sqs::config::Builder::from(&shared).timeout_config(limits(TRY, REQUEST));
     sqs = sqs.interceptor(Witness(Arc::clone(&trouble.1)));
     if let Some(url) = some(&backend.sqs_endpoint_url) {
         sqs = sqs.endpoint_url(url);
@@ -197,10 +202,18 @@ async fn ask<T, F: Future<Output = Result<T, StoreError>>>(
     patience: Option<&Patience>,
     question: impl Fn() -> F,
 ) -> Result<T, StoreError> {
+    if let Some(patience) = patience {
+        patience.begin();
+    }
     loop {
-        let error = match question().await {
-            Ok(answer) => return Ok(answer),
-            Err(error) => error,
+        let answer = match patience {
+            Some(patience) => patience.stop.run_until_cancelled(question()).await,
+            None => Some(question().await),
+        };
+        let error = match answer {
+            Some(Ok(answer)) => return Ok(answer),
+            Some(Err(error)) => error,
+            None => return Err(StoreError::new(StoreErrorKind::Unavailable, "stopped before it was up")),
         };
         match patience {
             Some(patience) if trouble.is_passing() && patience.wait(&error).await => {}

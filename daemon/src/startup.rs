@@ -119,7 +119,12 @@ pub struct Patience {
 
 impl Patience {
     const EVERY: Duration = Duration::from_secs(1);
-    const LONGER: Duration = Duration::from_secs(60);
+    const LONGER: Duration = Duration::from_secs(120);
+
+    /// Before the first question, which may take a while by itself.
+    pub fn begin(&self) {
+        self.systemd.starting("asking the backend", Self::LONGER);
+    }
 
     /// Waits a little, and says for what; whether to go on.
     pub async fn wait(&self, error: &StoreError) -> bool {

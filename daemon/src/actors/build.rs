@@ -162,6 +162,8 @@ impl Actor for BuildActor {
             if let Ok(Claim::Claimed(build)) = &claimed {
                 claimant.leased(build.lease.clone());
                 if let Err(error) = claiming.restore_files(&build.lease.project_id).await {
+                    // Nothing was tried, so nothing counts.
+                    let _ = claiming.store.release_lease(&build.lease, None).await;
                     claimed = Err(error);
                 }
             }

@@ -44,7 +44,7 @@ pub struct Environment {
     /// Parent of the agents' state folders.
     pub agents_dir: PathBuf,
     /// Leases and messages that are kept alive.
-    pub leases: LeaseBook,
+    pub leases: Arc<LeaseBook>,
     /// Set when the daemon begins to stop: nothing new begins.
     pub draining: CancellationToken,
     /// Tasks that outlive an actor for a moment (hand-backs), awaited at the end.
@@ -82,7 +82,7 @@ impl Environment {
             worker: config.worker.clone(),
             projects_dir: config.data.projects(),
             agents_dir: config.data.agents(),
-            leases: LeaseBook::default(),
+            leases: Arc::default(),
             draining: shared.draining,
             tasks: TaskTracker::new(),
         }

@@ -17,16 +17,19 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::StreamExt as _;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use super::{environment::Environment, supervise::Finally};
 use crate::{
-    domain::{control::ControlStatus, task::Lease, time::Timestamp},
+    domain::{control::ControlStatus, ids::ProjectId, task::Lease, time::Timestamp},
     queue::Receipt,
 };
 
 /// Leases renewed in one store call.
 const CHUNK: usize = 256;
+/// Leases that are renewed side by side, where each is a request.
+const SIDE_BY_SIDE: usize = 16;
 /// How often it is looked for leases that run out.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -72,6 +75,13 @@ impl LeaseBook {
         let entry = Held { lease: None, receipt, listener, renewed: Instant::now(), given_up: false };
         self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(key, entry);
         Holding { held: Arc::clone(&self.held), key }
+    }
+
+    /// Whether a build or deployment of a project is ours.
+    #[must_use]
+    pub fn works_on(&self, project: &ProjectId) -> bool {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.values().any(|held| held.lease.as_ref().is_some_and(|lease| lease.project_id == *project))
     }
 
     /// Entries now.
@@ -228,27 +238,39 @@ fn limit(env: &Environment) -> Duration {
 }
 
 async fn renew(env: &Environment) {
-    let (begun, until) = (Instant::now(), Timestamp::now().plus(env.worker.lease_secs.duration()));
-    for chunk in env.leases.all().chunks(CHUNK) {
+    let all = env.leases.all();
+    // Neither waits for the other: the message matters less than the lease.
+    futures::future::join(renew_messages(env, &all), renew_leases(env, &all)).await;
+}
+
+async fn renew_messages(env: &Environment, all: &[Due]) {
+    for chunk in all.chunks(CHUNK) {
         let receipts: Vec<Receipt> = chunk.iter().map(|due| due.receipt.clone()).collect();
         if let Err(error) = env.queue.extend(&receipts, env.worker.visibility_timeout_secs.duration()).await {
             tracing::warn!(%error, "messages could not be kept invisible");
         }
-        let leased: Vec<&Due> = chunk.iter().filter(|due| due.lease.is_some()).collect();
-        let leases: Vec<Lease> = leased.iter().filter_map(|due| due.lease.clone()).collect();
-        if leases.is_empty() {
-            continue;
-        }
-        match env.store.extend_leases(&leases, until).await {
-            Ok(states) => {
-                let held = leased.iter().zip(&states).filter(|(_, state)| state.held);
-                env.leases.renewed(&held.map(|(due, _)| due.key).collect::<Vec<u64>>(), begun);
-                for (due, state) in leased.iter().zip(states) {
-                    (due.listener)(if state.held { LeaseNews::Control(state.control) } else { LeaseNews::Lost });
-                }
+    }
+}
+
+async fn renew_leases(env: &Environment, all: &[Due]) {
+    let leased: Vec<&Due> = all.iter().filter(|due| due.lease.is_some()).collect();
+    // Where each lease is a request of its own, the trouble of one is not that of others.
+    let (chunk, beside) = if env.store.is_shared() { (1, SIDE_BY_SIDE) } else { (CHUNK, 1) };
+    futures::stream::iter(leased.chunks(chunk)).for_each_concurrent(beside, |chunk| renew_some(env, chunk)).await;
+}
+
+async fn renew_some(env: &Environment, leased: &[&Due]) {
+    let (begun, until) = (Instant::now(), Timestamp::now().plus(env.worker.lease_secs.duration()));
+    let leases: Vec<Lease> = leased.iter().filter_map(|due| due.lease.clone()).collect();
+    match env.store.extend_leases(&leases, until).await {
+        Ok(states) => {
+            let held = leased.iter().zip(&states).filter(|(_, state)| state.held);
+            env.leases.renewed(&held.map(|(due, _)| due.key).collect::<Vec<u64>>(), begun);
+            for (due, state) in leased.iter().zip(states) {
+                (due.listener)(if state.held { LeaseNews::Control(state.control) } else { LeaseNews::Lost });
             }
-            // The lease runs on for a while; the next beat tries again.
-            Err(error) => tracing::warn!(%error, "leases could not be renewed"),
         }
+        // The lease runs on for a while; the next beat tries again.
+        Err(error) => tracing::warn!(%error, "leases could not be renewed"),
     }
 }

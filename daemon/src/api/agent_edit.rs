@@ -152,7 +152,7 @@ describe! {
 #[endpoint(operation_id = "getAgentContext", tags("agents"))]
 pub(super) async fn context(state: State, id: Id<AgentId>) -> Answer<Context> {
     let agent = known(&state, &id.0).await?;
-    let package = state.agents.package(state.store.as_ref(), &agent).await;
+    let package = state.agents.package(&agent).await?;
     let (has_tools, manifest) = blocking(move || (!package.tool_paths().is_empty(), package.manifest())).await?;
     let model = |value: &Option<Value>| {
         let value = value.as_ref()?;
@@ -214,7 +214,7 @@ describe! {
 #[endpoint(operation_id = "getAgentRuntimeHealth", tags("agents"))]
 pub(super) async fn runtime_health(state: State, id: Id<AgentId>) -> Answer<RuntimeHealth> {
     let agent = known(&state, &id.0).await?;
-    let package = state.agents.package(state.store.as_ref(), &agent).await;
+    let package = state.agents.package(&agent).await?;
     let has_entrypoint = blocking(move || package.code_path().is_some_and(|path| package.read(&path).exists)).await?;
     let told = tokio::time::timeout(PATIENCE, state.agents.status(&agent)).await;
     let (answers, message) = match told {

@@ -116,7 +116,7 @@ enum Which {
 
 async fn files(state: &AppState, id: &AgentId, which: Which, with_content: bool) -> Answer<Files> {
     let agent = known(state, id).await?;
-    let package = state.agents.package(state.store.as_ref(), &agent).await;
+    let package = state.agents.package(&agent).await?;
     let read = blocking(move || {
         let file = |path: String| File::of(package.read(&path), with_content);
         let wants = |one: Which| which == Which::All || which == one;
@@ -200,7 +200,7 @@ describe! {
 #[endpoint(operation_id = "putAgentCode", tags("agent files"), responses((status_code = 409, description = "Not in this state.")))]
 pub(super) async fn put_code(state: State, id: Id<AgentId>, body: Body<FileBody>) -> Answer<Written> {
     let agent = known(&state, &id.0).await?;
-    let path = state.agents.package(state.store.as_ref(), &agent).await.code_path();
+    let path = state.agents.package(&agent).await?.code_path();
     let path = path.ok_or_else(|| ApiError::not_found(Resource::File, "code"))?;
     put(&state, agent, path, body.0).await
 }
@@ -211,7 +211,7 @@ pub(super) async fn put_code(state: State, id: Id<AgentId>, body: Body<FileBody>
 #[endpoint(operation_id = "putAgentPrompt", tags("agent files"), responses((status_code = 409, description = "Not in this state.")))]
 pub(super) async fn put_prompt(state: State, id: Id<AgentId>, body: Body<FileBody>) -> Answer<Written> {
     let agent = known(&state, &id.0).await?;
-    let path = state.agents.package(state.store.as_ref(), &agent).await.prompt_path();
+    let path = state.agents.package(&agent).await?.prompt_path();
     let path = path.ok_or_else(|| ApiError::not_found(Resource::File, "prompt"))?;
     put(&state, agent, path, body.0).await
 }
@@ -248,13 +248,14 @@ async fn put(state: &AppState, agent: Agent, path: String, body: FileBody) -> An
         service_state::check_deploy(state, &agent)?;
     }
     syntax::check(kind_of(Path::new(&path)), &content).await.map_err(broken)?;
-    let package = state.agents.package(state.store.as_ref(), &agent).await;
+    let package = state.agents.package(&agent).await?;
+    let changed = path.clone();
     let work = blocking(move || {
         package.write(&path, &content, expected_checksum.as_deref())?;
         Ok::<_, WriteError>((package.read(&path), package.versions(&path)))
     });
     let (file, versions) = work.await?.map_err(refused)?;
-    if let Err(error) = state.agents.share_files(&agent).await {
+    if let Err(error) = state.agents.share_file(&agent, &changed).await {
         tracing::warn!(agent_id = %agent.agent_id, %error, "a change of an agent's file could not be shared");
         let message =
             "the file is changed here, but other daemons cannot see that yet: send the change again".to_owned();

@@ -119,7 +119,7 @@ describe! {
 pub(super) async fn list(state: State, id: Id<ProjectId>) -> Answer<Listing> {
     let Id(id) = id;
     projects::known(&state, &id).await?;
-    state.agents.fetch_files(state.store.as_ref(), &id).await;
+    fetch(&state, &id).await;
     let root = folder(&state.project_root, &id);
     let (files, truncated) = blocking(move || walk(&root)).await?;
     Ok(Reply::new(Listing { files, project_path: format!("projects/{id}"), truncated }))
@@ -136,6 +136,13 @@ pub(super) async fn show_file(state: State, id: Id<ProjectId>, path: Part<FilePa
     found.map(Reply::new).ok_or_else(|| ApiError::not_found(Resource::File, &path))
 }
 
+/// What is here is shown, also when it cannot be made new.
+async fn fetch(state: &AppState, id: &ProjectId) {
+    if let Err(error) = state.agents.fetch_files(id).await {
+        tracing::warn!(project_id = %id, %error, "the files of a project could not be brought here");
+    }
+}
+
 /// The project's folder; the id is checked, so this is always directly below the root.
 pub(super) fn folder(root: &Path, id: &ProjectId) -> PathBuf {
     root.join(id.as_str())
@@ -149,7 +156,7 @@ pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
 /// A file of the project, or `None` when there is none that may be shown.
 pub(super) async fn read(state: &AppState, id: &ProjectId, path: &str) -> Result<Option<Shown>, ApiError> {
     let Some(relative) = files::plain(path) else { return Ok(None) };
-    state.agents.fetch_files(state.store.as_ref(), id).await;
+    fetch(state, id).await;
     let root = folder(&state.project_root, id);
     blocking(move || show(&root, &relative)).await
 }

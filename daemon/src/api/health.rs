@@ -60,7 +60,8 @@ struct Health {
     service: &'static str,
     version: &'static str,
     checks: Checks,
-    reasons: Reasons,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasons: Option<Reasons>,
 }
 
 #[derive(Serialize)]
@@ -85,8 +86,8 @@ describe! {
     /// Whether the daemon can do its work: as badly off as its worst part, where plugins degrade it at most.
     Health as "Health" {
         status, service, version, checks,
-        /// Why a part is not healthy.
-        reasons,
+        /// Why a part is not healthy, when one is not.
+        (maybe) reasons,
     }
 }
 
@@ -166,6 +167,7 @@ async fn examine(state: &AppState) -> Flat<Health> {
     let cloud = state.config.load().backend.kind == BackendKind::Aws;
     let checks = Checks { store, queue, plugins, dynamodb: cloud.then_some(store), sqs: cloud.then_some(queue) };
     let reasons = Reasons { store: of_store, queue: of_queue, plugins: of_plugins };
+    let reasons = (status != Condition::Healthy).then_some(reasons);
     let health = Health { status, service: "nexus-ai-api", version: state.version, checks, reasons };
     Flat(if status < Condition::Unhealthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, health)
 }

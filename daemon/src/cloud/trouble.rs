@@ -194,7 +194,9 @@ impl Intercept for Witness {
             _ if error.is_timeout_error() => Some(Reason::Late),
             Some(response) => Reason::of(response.status().as_u16(), response.body().bytes().unwrap_or_default()),
             None if error.as_connector_error().is_some_and(|error| error.is_timeout()) => Some(Reason::Late),
-            None => Some(Reason::Connection),
+            None if error.as_connector_error().is_some() => Some(Reason::Connection),
+            // It was never sent: there is nothing to sign it with.
+            None => Some(Reason::Credentials),
         };
         // A condition that does not hold is an answer.
         self.0.note(reason, reason.is_none());

@@ -94,6 +94,15 @@ impl TaskId {
     }
 }
 
+impl TaskId {
+    /// The id of the task that takes the place of another. Derived, likewise.
+    #[must_use]
+    pub fn after(before: &Self) -> Self {
+        let hashed = ToolId::of("task", "", before.as_str());
+        Self(hashed.as_str().replacen("tool_", "task_", 1).into())
+    }
+}
+
 impl AgentId {
     /// A new random id.
     #[must_use]

@@ -94,9 +94,12 @@ impl BuildMessage {
     /// What it asks besides the work itself.
     #[must_use]
     pub fn asked(&self) -> Continuation {
-        let restart = self.action.as_deref() == Some("restart");
-        let goes_on = restart || self.action.as_deref() == Some("resume");
-        Continuation { restart, from_stage: self.target_stage.clone().filter(|stage| goes_on && !stage.is_empty()) }
+        let from = self.target_stage.clone().filter(|stage| !stage.is_empty());
+        match self.action.as_deref() {
+            Some("restart") => Continuation::Restart(from),
+            Some("resume") => Continuation::Resume(from),
+            _ => Continuation::Execute,
+        }
     }
 
     /// The body to send.

@@ -206,7 +206,8 @@ impl SqsQueue {
             .message_system_attribute_names(System::ApproximateReceiveCount)
             .message_system_attribute_names(System::SentTimestamp)
             .message_attribute_names("All");
-        let answer = Self::counted("receive_message", request.send().await).map_err(failed)?;
+        let answer = request.customize().config_override(crate::cloud::poll_limits()).send().await;
+        let answer = Self::counted("receive_message", answer).map_err(failed)?;
         Ok(answer.messages.unwrap_or_default())
     }
 

@@ -174,11 +174,14 @@ pub struct ClaimBuild {
 
 /// What a message of the original's API asks besides the work itself. The daemon's own API has done it when it sends one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Continuation {
-    /// Begin anew, from `from_stage` if there is one.
-    pub restart: bool,
-    /// Go on from there.
-    pub from_stage: Option<String>,
+pub enum Continuation {
+    /// Nothing: go on where it is.
+    #[default]
+    Execute,
+    /// Run unfinished stages again, or all from this one on.
+    Resume(Option<String>),
+    /// Begin anew, from this stage if one is named.
+    Restart(Option<String>),
 }
 
 /// The answer to a claim.

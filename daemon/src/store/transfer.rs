@@ -139,6 +139,11 @@ pub trait Target: Send + Sync {
     /// [`super::StoreErrorKind::Corrupt`] when one is no record of its kind; some before it may be written.
     async fn put(&self, kind: Kind, records: Vec<Record>) -> Result<Written>;
 
+    /// Writes a task for a project that waits for one and has none.
+    async fn adopt(&self, task: Record) -> Result<Written> {
+        self.put(Kind::Tasks, vec![task]).await
+    }
+
     /// Sets what came in no order right, when all is there.
     async fn finish(&self) -> Result<()> {
         Ok(())

@@ -128,7 +128,7 @@ impl Both {
 
     /// The same letter is known by its words: the service gives it a new id.
     async fn bury(&self, records: Vec<Record>) -> Result<Written> {
-        let known: Vec<Record> = self.letters().await?.records;
+        let mut known: Vec<Record> = self.letters().await?.records;
         let mut sum = Written::default();
         for record in records {
             let text = |name: &str| record.get(name).and_then(Value::as_str).ok_or_else(|| lacks(name));
@@ -144,6 +144,7 @@ impl Both {
             let priority = record.get("priority").and_then(Value::as_u64).and_then(|n| u8::try_from(n).ok());
             self.queue.bury(dead, body, priority.unwrap_or(3), reason).await?;
             sum.written += 1;
+            known.push(record);
         }
         Ok(sum)
     }

@@ -11,7 +11,11 @@ use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, AsyncSeekExt as _, AsyncWrite, AsyncWriteExt as _, BufReader, BufWriter},
 };
 
-use super::{Backend, Counts, FORM, LONGEST, Line, TransferError, files::Giver, name_of, read_line};
+use super::{
+    Backend, Counts, FORM, LONGEST, Line, TransferError,
+    files::{Giver, Piece},
+    name_of, read_line,
+};
 use crate::{
     domain::time::Timestamp,
     store::{
@@ -140,12 +144,22 @@ impl Export<'_> {
         let begun = last.and_then(|last| last.get("root")).and_then(Value::as_str);
         let mut next = giver.next(begun, true);
         while let Some(root) = next {
-            let mut pieces = giver.pieces(&root).await.map_err(failed())?;
-            loop {
+            // One project whose files are damaged does not keep the others here.
+            let mut left = match giver.pieces(&root).await {
+                Ok(pieces) => Some(pieces),
+                Err(error) => {
+                    self.told.unreadable.push(format!("files of {root}: {error}"));
+                    None
+                }
+            };
+            while let Some(pieces) = left.take() {
                 let (rest, piece) = pieces.next().await.map_err(failed())?;
-                let Some(piece) = piece else { break };
-                self.record(Kind::Files, piece).await?;
-                pieces = rest;
+                match piece {
+                    Piece::Record(record) => self.record(Kind::Files, record).await?,
+                    Piece::Unreadable(text) => self.told.unreadable.push(text),
+                    Piece::End => break,
+                }
+                left = Some(rest);
             }
             (self.progress)(&self.told.counts);
             next = giver.next(Some(&root), false);

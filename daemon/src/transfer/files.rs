@@ -1,8 +1,9 @@
 //! Files below the data folder as records: what stages wrote, what is kept of agents, workflows that were changed.
 //!
 //! `{root, path, size, offset, executable, data}`: a file in pieces of half a megabyte, in order. A root is
-//! `projects/<id>`, `agents/<id>/package` or `workflows`. Where daemons share files (`[backend] artifacts`), those of
-//! projects come from there and go there.
+//! `projects/<id>`, `agents/<id>/package`, `agents/<id>/versions`, `workflows` or `mcp`. Where daemons share files
+//! (`[backend] artifacts`), those of projects come from there and go there. Links are left out, and what Python makes by
+//! itself.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -17,9 +18,9 @@ use serde_json::Value;
 
 use super::corrupt;
 use crate::{
-    artifacts::Artifacts,
+    artifacts::{Artifacts, folder::walk},
     domain::{
-        ids::{ProjectId, TaskId, WorkerId},
+        ids::{AgentId, ProjectId, TaskId, WorkerId},
         task::Lease,
     },
     store::{
@@ -31,6 +32,10 @@ use crate::{
 
 /// Bytes of a piece.
 const PIECE: usize = 512 << 10;
+/// What is kept of an agent.
+const OF_AGENTS: [&str; 2] = ["package", "versions"];
+/// The root of the one file with the MCP servers.
+const MCP: &str = "mcp";
 
 fn local(error: io::Error) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, "the data folder cannot be read or written").because(error)
@@ -47,25 +52,28 @@ fn roots(data: &Path) -> io::Result<BTreeSet<String>> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries?,
         };
-        let mut found = Vec::new();
-        for entry in entries {
-            let entry = entry?;
-            if entry.file_type()?.is_dir()
-                && let Some(name) = entry.file_name().to_str()
-            {
-                found.push(name.to_owned());
-            }
-        }
-        Ok(found)
+        let names = entries.map(|entry| Ok(entry?.file_name().to_str().map(str::to_owned)));
+        Ok(names.collect::<io::Result<Vec<_>>>()?.into_iter().flatten().collect())
     };
-    let mut roots = BTreeSet::new();
+    let mut roots: BTreeSet<String> = ["workflows".to_owned(), MCP.to_owned()].into();
     roots.extend(folders("projects")?.iter().map(|id| format!("projects/{id}")));
-    let packages = folders("agents")?.into_iter().map(|id| format!("agents/{id}/package"));
-    roots.extend(packages.filter(|root| data.join(root).is_dir()));
-    if data.join("workflows").is_dir() {
-        roots.insert("workflows".to_owned());
+    for id in folders("agents")? {
+        roots.extend(OF_AGENTS.iter().map(|part| format!("agents/{id}/{part}")));
     }
+    // What is no project's and no agent's is nobody's.
+    roots.retain(|root| is_root(root) && data.join(root).is_dir() || root == MCP);
     Ok(roots)
+}
+
+/// Whether files can go there.
+fn is_root(root: &str) -> bool {
+    match root.split('/').collect::<Vec<&str>>().as_slice() {
+        ["projects", id] => id.parse::<ProjectId>().is_ok(),
+        ["agents", id, part] => id.parse::<AgentId>().is_ok() && OF_AGENTS.contains(part),
+        ["workflows"] => true,
+        [MCP] => true,
+        _ => false,
+    }
 }
 
 /// A project's root.
@@ -103,16 +111,36 @@ impl Giver {
         let mut kept = None;
         if let (Some(shared), Some(id)) = (&self.shared, project_of(root)) {
             // Not over what is here: this machine's folder may be older, and is nobody's business.
-            let there = tempfile_in(&self.data).map_err(local)?;
+            let there = scratch(&self.data).map_err(local)?;
             if shared.restore(&id, there.0.clone()).await? {
                 folder.clone_from(&there.0);
             }
             kept = Some(there);
         }
-        let at = folder.clone();
-        let names = blocking(move || crate::artifacts::names(&at).map_err(local)).await?;
-        Ok(Pieces { root: root.to_owned(), folder, names, open: None, _kept: kept })
+        let (at, mcp) = (folder.clone(), root == MCP);
+        let (names, strange) = if mcp {
+            folder.clone_from(&self.data);
+            let file = crate::tools::mcp::FILE;
+            (if folder.join(file).is_file() { vec![file.to_owned()] } else { Vec::new() }, Vec::new())
+        } else {
+            blocking(move || names(&at).map_err(local)).await?
+        };
+        Ok(Pieces { root: root.to_owned(), folder, names, strange, open: None, _kept: kept })
     }
+}
+
+/// The names of the files below a folder, the last first, and of those that have none.
+fn names(root: &Path) -> io::Result<(Vec<String>, Vec<String>)> {
+    let (mut names, mut strange) = (BTreeSet::new(), Vec::new());
+    walk(root, &mut |path| {
+        let below = path.strip_prefix(root).unwrap_or(path);
+        match below.to_str() {
+            Some(name) => drop(names.insert(name.to_owned())),
+            None => strange.push(below.display().to_string()),
+        }
+        Ok(())
+    })?;
+    Ok((names.into_iter().rev().collect(), strange))
 }
 
 /// A folder that goes when it is dropped.
@@ -124,7 +152,7 @@ impl Drop for Scratch {
     }
 }
 
-fn tempfile_in(data: &Path) -> io::Result<Scratch> {
+fn scratch(data: &Path) -> io::Result<Scratch> {
     let folder = data.join("run").join(format!("export-{}", rand::random::<u64>()));
     private(&folder)?;
     Ok(Scratch(folder))
@@ -150,35 +178,57 @@ pub(super) struct Pieces {
     folder: PathBuf,
     /// Those that are left, the last first.
     names: Vec<String>,
+    /// Those whose names are no text.
+    strange: Vec<String>,
     open: Option<Open>,
     _kept: Option<Scratch>,
 }
 
+/// One of them.
+pub(super) enum Piece {
+    /// To be written.
+    Record(Record),
+    /// A file that cannot be read.
+    Unreadable(String),
+    /// There are no more.
+    End,
+}
+
 impl Pieces {
     /// The next one.
-    pub(super) async fn next(mut self) -> Result<(Self, Option<Record>)> {
+    pub(super) async fn next(mut self) -> Result<(Self, Piece)> {
         blocking(move || {
-            let piece = self.read().map_err(local)?;
+            let piece = match self.read() {
+                Ok(piece) => piece,
+                Err(error) => {
+                    let name = self.open.take().map(|open| open.name).unwrap_or_default();
+                    Piece::Unreadable(format!("files of {}: {name}: {error}", self.root))
+                }
+            };
             Ok((self, piece))
         })
         .await
     }
 
-    fn read(&mut self) -> io::Result<Option<Record>> {
+    fn read(&mut self) -> io::Result<Piece> {
         use std::os::unix::fs::PermissionsExt as _;
+        if let Some(name) = self.strange.pop() {
+            return Ok(Piece::Unreadable(format!("files of {}: the name {name:?} is no text", self.root)));
+        }
         if self.open.is_none() {
-            let Some(name) = self.names.pop() else { return Ok(None) };
-            let file = File::open(self.folder.join(&name))?;
-            let known = file.metadata()?;
+            let Some(name) = self.names.pop() else { return Ok(Piece::End) };
+            let named = |error: io::Error| io::Error::new(error.kind(), format!("{name}: {error}"));
+            let file = File::open(self.folder.join(&name)).map_err(named)?;
+            let known = file.metadata().map_err(named)?;
             let executable = known.permissions().mode() & 0o111 != 0;
             self.open = Some(Open { name, file, size: known.len(), offset: 0, executable });
         }
-        let Some(open) = &mut self.open else { return Ok(None) };
+        let Some(open) = &mut self.open else { return Ok(Piece::End) };
         let mut piece = Vec::new();
         let left = (PIECE as u64).min(open.size - open.offset);
         io::Read::by_ref(&mut open.file).take(left).read_to_end(&mut piece)?;
         if piece.is_empty() && open.offset < open.size {
-            return Err(io::Error::other(format!("{} became shorter while it was read", open.name)));
+            return Err(io::Error::other("it became shorter while it was read"));
         }
         let record = Record::from_iter([
             ("root".to_owned(), self.root.as_str().into()),
@@ -192,7 +242,7 @@ impl Pieces {
         if open.offset >= open.size {
             self.open = None;
         }
-        Ok(Some(record))
+        Ok(Piece::Record(record))
     }
 }
 
@@ -201,7 +251,7 @@ pub(super) struct Taker {
     data: PathBuf,
     shared: Option<Arc<Artifacts>>,
     root: Option<String>,
-    /// The file that is being written, beside its place.
+    /// The file that is being written, in a place of its own, and where it goes.
     part: Option<(PathBuf, PathBuf)>,
     /// The file that is there already.
     passed: Option<PathBuf>,
@@ -233,12 +283,16 @@ impl Taker {
         .await
     }
 
+    /// A file without its last piece: its export was gone on with from its root's begin, or it could not be read on.
+    fn drop_part(&mut self) -> bool {
+        let part = self.part.take();
+        part.inspect(|(part, _)| drop(fs::remove_file(part))).is_some()
+    }
+
     /// Shares what is whole.
     pub(super) async fn finish(&mut self) -> Result<()> {
         let root = self.root.take();
-        if self.part.take().is_some() {
-            return Err(corrupt("a file lacks its last piece"));
-        }
+        self.drop_part();
         let (Some(shared), Some(root)) = (&self.shared, root) else { return Ok(()) };
         let Some(project_id) = project_of(&root) else { return Ok(()) };
         let epoch = self.epochs.get(&project_id).copied().unwrap_or(0);
@@ -257,18 +311,16 @@ impl Taker {
         let (size, offset) = (whole("size")?, whole("offset")?);
         let piece = BASE64.decode(text("data")?).map_err(|_| lacks("data"))?;
         if offset == 0 {
-            if self.part.take().is_some() {
-                return Err(corrupt("a file lacks its last piece"));
-            }
+            self.drop_part();
             if to.symlink_metadata().is_ok() {
                 // As it is now: somebody may have changed it since.
                 self.passed = Some(to);
                 return Ok(Written { present: 1, ..Written::default() });
             }
             private(to.parent().unwrap_or(&self.data)).map_err(local)?;
-            let mut name = to.as_os_str().to_owned();
-            name.push(".part");
-            let part = PathBuf::from(name);
+            let run = self.data.join("run");
+            private(&run).map_err(local)?;
+            let part = run.join(format!("import-{}.part", std::process::id()));
             File::create(&part).map_err(local)?;
             self.part = Some((part, to.clone()));
         } else if self.passed.as_ref() == Some(&to) {
@@ -295,17 +347,18 @@ impl Taker {
         };
         let outside = || corrupt(format!("the file {path:?} of {root:?} does not belong into the data folder"));
         let (below, file) = (plain(root).ok_or_else(outside)?, plain(path).ok_or_else(outside)?);
-        let parts: Vec<&str> = root.split('/').collect();
-        let known = match parts.as_slice() {
-            ["projects", id] => id.parse::<ProjectId>().is_ok(),
-            ["agents", id, "package"] => id.parse::<crate::domain::ids::AgentId>().is_ok(),
-            ["workflows"] => true,
-            _ => false,
-        };
-        if !known {
-            return Err(outside());
+        match root {
+            MCP if path == crate::tools::mcp::FILE => Ok(self.data.join(file)),
+            MCP => Err(outside()),
+            root if is_root(root) => Ok(self.data.join(below).join(file)),
+            _ => Err(outside()),
         }
-        Ok(self.data.join(below).join(file))
+    }
+}
+
+impl Drop for Taker {
+    fn drop(&mut self) {
+        self.drop_part();
     }
 }
 

@@ -1,6 +1,9 @@
 //! Reading: lines into records, some of a kind at a time.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+};
 
 use serde_json::Value;
 use tokio::{
@@ -11,13 +14,13 @@ use tokio::{
 use super::{Backend, Counts, Line, TransferError, export::next_line, files::Taker, name_of, read_line, settle};
 use crate::{
     domain::{
-        ids::TaskId,
+        ids::{ProjectId, TaskId},
         project::{Project, ProjectStatus},
         task::{TaskStatus, TaskType},
         time::Timestamp,
     },
     store::{
-        Result, alike,
+        Result, StoreError, alike,
         dynamodb::{
             codec::{Record as _, StoredProject},
             transfer::{item, record},
@@ -42,8 +45,9 @@ struct Import<'a> {
     /// The first line of those that wait.
     line: u64,
     files: Option<Taker>,
-    /// Tasks for projects that wait for one and have none: the original's API may not have written them.
-    tasks: Vec<Record>,
+    /// Projects that wait for a worker, until the task is seen for which one comes: the original's API may have written
+    /// none, and what was exported while somebody worked may not fit together.
+    waits: HashMap<ProjectId, Project>,
     told: Imported,
     progress: &'a (dyn Fn(&Imported) + Sync),
 }
@@ -65,9 +69,9 @@ pub async fn import(
         None => Box::new(tokio::io::stdin()),
     };
     let files = Some(Taker::new(to.data.clone(), to.shared.clone()));
-    let (waiting, tasks) = (Vec::new(), Vec::new());
+    let (waiting, waits) = (Vec::new(), HashMap::new());
     let told = Imported::new();
-    let mut import = Import { target, waiting, kind: Kind::Projects, bytes: 0, line: 1, files, tasks, told, progress };
+    let mut import = Import { target, waiting, kind: Kind::Projects, bytes: 0, line: 1, files, waits, told, progress };
     let (mut lines, mut line, mut number, mut counts) = (BufReader::new(input), Vec::new(), 0, Counts::new());
     let mut stated = None;
     while next_line(&mut lines, &mut line).await.map_err(failed())? > 0 {
@@ -91,6 +95,9 @@ pub async fn import(
         }
     }
     import.flush().await?;
+    if let Some(files) = &mut import.files {
+        files.finish().await.map_err(TransferError::store(Kind::Files.name()))?;
+    }
     let wrong = |text: String| TransferError::Line { line: number, text };
     let Some(stated) = stated else {
         let text = "the export ends here, without its last line: it was cut off. What is before it was written; go on with \
@@ -118,8 +125,12 @@ impl Import<'_> {
             (self.kind, self.line) = (kind, line);
         }
         settle(kind, &mut record);
-        if kind == Kind::Projects {
-            self.look_at(&mut record).map_err(|error| TransferError::Line { line, text: error.to_string() })?;
+        match kind {
+            Kind::Projects => {
+                self.look_at(&record).map_err(|error| TransferError::Line { line, text: error.to_string() })?;
+            }
+            Kind::Tasks => self.found(&record),
+            _ => {}
         }
         self.bytes += bytes;
         self.waiting.push(record);
@@ -127,19 +138,37 @@ impl Import<'_> {
     }
 
     /// A project that waits for a worker needs a task: without one nobody would come for it.
-    fn look_at(&mut self, project: &mut Record) -> Result<()> {
+    fn look_at(&mut self, project: &Record) -> Result<()> {
         let stored = StoredProject::from_item(&item(project))?;
+        let id = &stored.project.project_id;
         if let Some(files) = self.files.as_mut().filter(|files| files.is_shared() && stored.lease_epoch > 0) {
-            files.epochs.insert(stored.project.project_id.clone(), stored.lease_epoch);
+            files.epochs.insert(id.clone(), stored.lease_epoch);
         }
-        let waits =
-            matches!(stored.project.status, ProjectStatus::Pending | ProjectStatus::Queued | ProjectStatus::Building);
-        if waits && stored.project.task_id.is_none() {
-            let task = TaskId::of_project(&stored.project.project_id);
-            project.insert("task_id".into(), task.as_str().into());
-            self.tasks.push(task_of(&stored.project, &task)?);
+        let waits = [ProjectStatus::Pending, ProjectStatus::Queued, ProjectStatus::Building];
+        if waits.contains(&stored.project.status) {
+            self.waits.insert(id.clone(), stored.project);
         }
         Ok(())
+    }
+
+    fn found(&mut self, task: &Record) {
+        let text = |name: &str| task.get(name).and_then(Value::as_str).unwrap_or_default();
+        let Ok(id) = text("project_id").parse::<ProjectId>() else { return };
+        let named = self.waits.get(&id).and_then(|project| project.task_id.as_ref());
+        let open = text("status").parse::<TaskStatus>().is_ok_and(|status| !status.is_final());
+        if open && named.is_some_and(|named| named.as_str() == text("task_id")) {
+            self.waits.remove(&id);
+        }
+    }
+
+    /// Writes records one by one, to find the line of the one that is refused.
+    async fn find_fault(&self, kind: Kind, records: Vec<Record>, all: StoreError) -> TransferError {
+        for (record, line) in records.into_iter().zip(self.line..) {
+            if let Err(error) = self.target.put(kind, vec![record]).await {
+                return TransferError::Line { line, text: format!("{}: {error}", kind.name()) };
+            }
+        }
+        TransferError::store(kind.name())(all)
     }
 
     async fn flush(&mut self) -> std::result::Result<(), TransferError> {
@@ -150,7 +179,11 @@ impl Import<'_> {
         let mut written = Written::default();
         if kind == Kind::Files {
             let Some(mut files) = self.files.take() else { return Ok(()) };
-            for record in records {
+            for (record, line) in records.into_iter().zip(line..) {
+                let failed = |source: StoreError| match source.retryable() {
+                    true => TransferError::Store { what: format!("line {line} ({what})"), source },
+                    false => TransferError::Line { line, text: format!("{what}: {source}") },
+                };
                 let (rest, one) = files.take(record).await.map_err(failed)?;
                 written.add(one);
                 files = rest;
@@ -163,7 +196,11 @@ impl Import<'_> {
             if records.is_empty() {
                 return Ok(());
             }
-            written = self.target.put(kind, records).await.map_err(failed)?;
+            written = match self.target.put(kind, records.clone()).await {
+                Ok(written) => written,
+                Err(error) if error.retryable() => return Err(failed(error)),
+                Err(error) => return Err(self.find_fault(kind, records, error).await),
+            };
         }
         self.told.entry(kind).or_default().add(written);
         (self.progress)(&self.told);
@@ -171,10 +208,15 @@ impl Import<'_> {
     }
 
     async fn adopt(&mut self) -> std::result::Result<(), TransferError> {
-        let tasks = std::mem::take(&mut self.tasks);
-        for chunk in tasks.chunks(TOGETHER) {
-            let written = self.target.put(Kind::Tasks, chunk.to_vec()).await;
-            let written = written.map_err(TransferError::store("tasks of projects that had none"))?;
+        let failed = || TransferError::store("tasks of projects that had none");
+        for project in std::mem::take(&mut self.waits).into_values() {
+            // The same whenever this file is read.
+            let id = match &project.task_id {
+                Some(before) => TaskId::after(before),
+                None => TaskId::of_project(&project.project_id),
+            };
+            let task = task_of(&project, &id).map_err(failed())?;
+            let written = self.target.adopt(task).await.map_err(failed())?;
             self.told.entry(Kind::Tasks).or_default().add(written);
         }
         Ok(())

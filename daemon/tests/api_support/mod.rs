@@ -164,7 +164,7 @@ impl Api {
             hub,
             conductor: recorder.clone(),
             plugins: Plugins::new(HostOptions::default()),
-            agents: Agents::new(agents.clone(), config.clone(), Arc::default()),
+            agents: Agents::new(agents.clone(), config.clone(), Arc::default(), Arc::default()),
             chats: api::Chats::default(),
             tool_tests: ToolTests::new(data.path().join("tool-tests")),
             mcp_servers: McpServers::new(data.path()),

@@ -363,5 +363,6 @@ async fn messages_of_the_original_and_poison() {
         (depth(&account, "nexus-build-dlq").await.0 == 1).then_some(())
     })
     .await;
-    assert_eq!(depth(&account, "nexus-build-queue").await, (0, 0));
+    eventually("the queue is empty", async || (depth(&account, "nexus-build-queue").await == (0, 0)).then_some(()))
+        .await;
 }

@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::{BATCH, LOOKED_AT, Result, SqsQueue, priority_of};
-use crate::queue::{Queue as _, QueueName, Receipt};
+use crate::{
+    queue::{Queue as _, QueueName, Receipt},
+    store::{StoreError, StoreErrorKind},
+};
 
 /// Seconds for which letters stay hidden from others while somebody decides about them.
 const HELD: i32 = 60;
@@ -47,16 +50,24 @@ impl SqsQueue {
                 let letter = Letter { id, reason: reason.trim().to_owned(), body, priority, handle };
                 match letters.iter_mut().find(|known| known.id == letter.id) {
                     Some(known) => *known = letter,
-                    None => letters.push(letter),
+                    None => {
+                        letters.push(letter);
+                        fresh = true;
+                    }
                 }
-                fresh = true;
             }
             if fresh {
                 continue;
             }
             let depth = self.depth(dead).await?;
-            if letters.len() as u64 >= depth.visible + depth.in_flight || Instant::now() >= until {
+            let missing = (depth.visible + depth.in_flight).saturating_sub(letters.len() as u64);
+            if missing == 0 {
                 return Ok(letters);
+            }
+            if Instant::now() >= until {
+                self.let_go(of, &letters).await?;
+                let text = format!("{missing} dead letters are held by another reader just now: try again in a minute");
+                return Err(StoreError::new(StoreErrorKind::Unavailable, text));
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }

@@ -85,8 +85,13 @@ impl DynamoStore {
     async fn find_task(&self, plan: &mut Plan, claim: &ClaimBuild) -> Result<bool> {
         let current = plan.after.stored.project.task_id.clone();
         let named = match &claim.task_id {
-            // A message that comes again.
-            Some(id) if current.as_ref() == Some(id) && plan.after.task.is_some() => return Ok(false),
+            Some(id) if current.as_ref() == Some(id) && plan.after.task.is_some() => {
+                // A message that comes again; or the original's, which lets a project go on under its old task.
+                if claim.asked == Continuation::Execute {
+                    return Ok(false);
+                }
+                None
+            }
             Some(id) => self.stored_task(id).await?,
             None => None,
         };
@@ -102,7 +107,7 @@ impl DynamoStore {
             return Ok(true);
         }
         let project = &plan.after.stored.project;
-        let id = claim.task_id.clone().unwrap_or_else(TaskId::generate);
+        let id = claim.task_id.clone().filter(|id| current.as_ref() != Some(id)).unwrap_or_else(TaskId::generate);
         let payload = alike::build_payload(project, &id);
         let (of, priority) = (&project.project_id, project.priority);
         let task = tasks::pending(id.clone(), TaskType::BuildAgent, of, None, priority, &payload, plan.now)?;
@@ -146,7 +151,7 @@ impl DynamoStore {
             Ok(workflow) => workflow,
             Err(info) => return self.given_up(plan, info),
         };
-        if adopted && claim.asked != Continuation::default() {
+        if adopted {
             match control::set_back(plan, &claim.asked, workflows) {
                 Ok(()) => {}
                 Err(error) if error.kind() == StoreErrorKind::Invalid => {

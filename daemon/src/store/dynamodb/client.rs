@@ -78,7 +78,7 @@ impl<'a> Query<'a> {
 
 struct Waiting<'a> {
     tables: &'a Tables,
-    _permit: SemaphorePermit<'a>,
+    permit: Option<SemaphorePermit<'a>>,
 }
 
 impl Drop for Waiting<'_> {
@@ -119,13 +119,14 @@ impl Tables {
         if self.waiting.fetch_add(1, Ordering::Relaxed) == 0 {
             self.asked.store(self.now(), Ordering::Relaxed);
         }
-        let permit = self.permits.acquire().await;
-        let Ok(permit) = permit else {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
+        // Counted down whenever this goes, also while it waits.
+        let mut waiting = Waiting { tables: self, permit: None };
+        let Ok(permit) = self.permits.acquire().await else {
             return Err(StoreError::new(StoreErrorKind::Unavailable, "the store is closed"));
         };
+        waiting.permit = Some(permit);
         self.requests.fetch_add(1, Ordering::Relaxed);
-        Ok(Waiting { tables: self, _permit: permit })
+        Ok(waiting)
     }
 
     /// Refuses all further requests.

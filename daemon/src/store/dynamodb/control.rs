@@ -205,9 +205,13 @@ impl Reset {
 
 /// What a message of the original's API asks of the stages: its resume or restart, which moved the project only.
 pub(crate) fn set_back(plan: &mut Plan, asked: &Continuation, workflows: &Workflows) -> Result<()> {
-    let action = if asked.restart { ControlAction::Restart } else { ControlAction::Resume };
-    let request = ControlRequest { action, reason: None, from_stage: asked.from_stage.clone(), requested_by: None };
-    let reset = Reset::plan(&plan.after, &request, workflows, asked.restart)?;
+    let (action, from) = match asked {
+        Continuation::Execute => return Ok(()),
+        Continuation::Resume(from) => (ControlAction::Resume, from),
+        Continuation::Restart(from) => (ControlAction::Restart, from),
+    };
+    let request = ControlRequest { action, reason: None, from_stage: from.clone(), requested_by: None };
+    let reset = Reset::plan(&plan.after, &request, workflows, action == ControlAction::Restart)?;
     note(plan, &request, reset.from.clone());
     reset.carry_out(plan)
 }

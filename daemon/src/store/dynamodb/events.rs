@@ -140,24 +140,39 @@ pub(crate) fn told(item: &Item) -> Result<Option<Record>> {
     ])))
 }
 
-/// The item of a record that comes from another backend.
-pub(crate) fn moved(store: &DynamoStore, record: &Record) -> Result<Item> {
+/// The items of a record that comes from another backend: one row there may be more than one item holds.
+pub(crate) fn moved(store: &DynamoStore, record: &Record) -> Result<Vec<Item>> {
     let id = project_of(record)?;
     let seq = record.get("seq").and_then(Value::as_u64).ok_or_else(|| lacks("seq"))?;
     let at = record.get("at").and_then(Value::as_str).and_then(|text| text.parse().ok());
     let at: Timestamp = at.ok_or_else(|| lacks("at"))?;
     let events = record.get("events").cloned().unwrap_or_default();
     let stored: Vec<Stored> = serde_json::from_value(events).map_err(|_| lacks("events"))?;
-    let mut item = Item::from([
-        ("project_id".to_owned(), value::text(id.as_str())),
-        ("seq".to_owned(), value::whole(seq)),
-        ("count".to_owned(), value::whole(stored.len() as u64)),
-        ("events".to_owned(), value::text(serde_json::to_string(&stored)?)),
-        ("feed".to_owned(), value::text(feed_of(&id))),
-        ("feed_at".to_owned(), value::text(feed_at(at))),
-    ]);
-    transfer::expires(&mut item, at.plus(store.retention));
-    Ok(item)
+    let first = (seq + 1).saturating_sub(stored.len() as u64);
+    let (mut rows, mut row, mut bytes): (Vec<(u64, Vec<String>)>, Vec<String>, usize) = (Vec::new(), Vec::new(), 0);
+    for (event, number) in stored.iter().zip(first..) {
+        let text = serde_json::to_string(event)?;
+        if !row.is_empty() && bytes + text.len() > MOST_BYTES {
+            rows.push((number - 1, std::mem::take(&mut row)));
+            bytes = 0;
+        }
+        bytes += text.len();
+        row.push(text);
+    }
+    rows.push((seq, row));
+    let item = |(last, row): (u64, Vec<String>)| {
+        let mut item = Item::from([
+            ("project_id".to_owned(), value::text(id.as_str())),
+            ("seq".to_owned(), value::whole(last)),
+            ("count".to_owned(), value::whole(row.len() as u64)),
+            ("events".to_owned(), value::text(format!("[{}]", row.join(",")))),
+            ("feed".to_owned(), value::text(feed_of(&id))),
+            ("feed_at".to_owned(), value::text(feed_at(at))),
+        ]);
+        transfer::expires(&mut item, at.plus(store.retention));
+        item
+    };
+    Ok(rows.into_iter().map(item).collect())
 }
 
 /// What was told of which project.

@@ -179,15 +179,27 @@ impl DynamoStore {
             *held.known = None;
             let Some(mut plan) = self.plan(&mut held).await? else { return Err(not_found("project")) };
             let now = plan.now;
-            // Whoever held the lease is fenced off.
-            plan.after.stored.lease_worker = None;
-            let Some(task) = plan.after.open_task().filter(|task| task.task.task_id == *id) else { return Ok(()) };
+            let current = plan.after.stored.project.task_id.as_ref() == Some(id);
+            let Some(task) = plan.after.open_task().filter(|task| task.task.task_id == *id) else {
+                if !current && plan.after.task.as_ref().is_some_and(|task| !task.task.status.is_final()) {
+                    // Another has taken its place: nobody would ever come for this one.
+                    let end = |task: &mut StoredTask, now| tasks::finish(task, TaskEvent::Cancel, None, None, now);
+                    return self.change_task(&task, end).await;
+                }
+                return Ok(());
+            };
+            // Another daemon was quicker, and somebody works on it already.
+            if task.lease_until.is_some_and(|until| until > now) {
+                return Ok(());
+            }
             let was_pending = task.task.status == TaskStatus::Pending;
             if !was_pending {
                 tasks::queue_again(task, now)?;
             }
             task.spared += letters;
             let task = task.clone();
+            // Whoever held the lease is fenced off.
+            plan.after.stored.lease_worker = None;
             plan.send(&task, body.clone());
             match self.commit(&mut held, plan).await? {
                 Ok(()) => return Ok(()),

@@ -29,6 +29,8 @@ use crate::{
 /// Items that one page looks at where no index has its order or its filter.
 const MOST: usize = 20_000;
 
+/// Items that are passed over before a page counts as a large list.
+const DEEP: usize = 1_000;
 /// Items of one moment that are expected at the edge of a page, at most.
 const EDGE: usize = 8;
 
@@ -176,6 +178,7 @@ impl Source<'_> {
         if skip > MOST {
             return Err(too_far());
         }
+        let _one_of_few = if skip > DEEP { Some(store.large_lists.acquire().await) } else { None };
         let merged = self.merge(store, after.as_ref(), skip, limit).await?;
         let last = merged.items.last().map(|item| self.place(item));
         let next_cursor = last.filter(|_| merged.more).map(|place| encode(&list, &place));
@@ -189,6 +192,7 @@ impl Source<'_> {
 
     /// Everything, for what is filtered or sorted here.
     async fn everything(&self, store: &DynamoStore) -> Result<Vec<Item>> {
+        let _one_of_few = store.large_lists.acquire().await;
         let mut all = Vec::new();
         for partition in &self.values {
             let query = Query {

@@ -38,6 +38,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use self::{aggregate::Slots, client::Tables, counts::Counts, events::ToldUntil, overflow::Overflow};
 use crate::{cloud::TroubleLog, queue::Queue, store::EventSink};
 
+/// What is sorted or filtered here holds up to some ten thousand items in memory.
+const LARGE_LISTS: usize = 2;
+
 /// What a [`DynamoStore`] is made of.
 pub struct DynamoOptions {
     /// The client, with region, credentials and limits set.
@@ -68,6 +71,8 @@ pub struct Inner {
     counts: Counts,
     told: ToldUntil,
     retention: Duration,
+    /// Lists that read more than a page, at a time.
+    large_lists: tokio::sync::Semaphore,
     stop: CancellationToken,
     _stops: DropGuard,
 }
@@ -93,6 +98,7 @@ impl DynamoStore {
             counts: Counts::default(),
             told: ToldUntil::default(),
             retention: options.event_retention,
+            large_lists: tokio::sync::Semaphore::new(LARGE_LISTS),
             _stops: stop.clone().drop_guard(),
             stop,
         };

@@ -113,7 +113,7 @@ fn whole_of(record: &Record, name: &str) -> u64 {
 fn items(store: &DynamoStore, kind: Kind, record: &Record) -> Result<Vec<(Table, Item)>> {
     let Some(table) = table_of(kind) else { return Ok(Vec::new()) };
     match kind {
-        Kind::Events => Ok(vec![(table, events::moved(store, record)?)]),
+        Kind::Events => Ok(events::moved(store, record)?.into_iter().map(|item| (table, item)).collect()),
         Kind::Answers => Ok(vec![(table, once::moved(record)?)]),
         Kind::Figures => {
             let (of, day) = (text_of(record, "kind")?, text_of(record, "day")?);
@@ -188,8 +188,7 @@ impl DynamoStore {
                 .expression_attribute_values(":p", value::text(prefix));
         }
         let answer = self.tables.ask("scan", request.send()).await?.map_err(failed)?;
-        let mut items = answer.items.unwrap_or_default();
-        self.overflow.restore_all(&mut items).await?;
+        let items = answer.items.unwrap_or_default();
         Ok((items, answer.last_evaluated_key.map(|key| Value::Object(record(&key)))))
     }
 
@@ -270,7 +269,12 @@ impl Source for DynamoStore {
         }
         let (items, next) = self.scan(kind, from).await?;
         let mut batch = Batch { next, ..Batch::default() };
-        for item in items {
+        for mut item in items {
+            // One object that is lost does not keep the others here.
+            if let Err(error) = self.overflow.restore(&mut item).await {
+                batch.unreadable.push(format!("{}: {error}", kind.name()));
+                continue;
+            }
             let told = match kind {
                 Kind::Events => events::told(&item),
                 Kind::Answers => once::told(&item),

@@ -92,6 +92,10 @@ impl Target for SqliteStore {
         self.inner.writer.call(Mode::Durable, move |tx| write::put(tx, kind, &records)).await
     }
 
+    async fn adopt(&self, task: Record) -> Result<Written> {
+        self.inner.writer.call(Mode::Durable, move |tx| write::adopt(tx, &task)).await
+    }
+
     async fn finish(&self) -> Result<()> {
         self.inner.writer.call(Mode::Durable, |tx| write::sort_tasks(tx)).await
     }

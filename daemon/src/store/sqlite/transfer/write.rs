@@ -45,6 +45,15 @@ impl Became {
 pub(super) fn put(tx: &mut Tx<'_>, kind: Kind, records: &[Record]) -> Result<Written> {
     // The figures move by themselves: what moves now is not counted a second time.
     let silenced = if kind == Kind::Invocations { silence(tx)? } else { None };
+    let written = all(tx, kind, records);
+    // Also when a record was refused: what was written before it is committed.
+    if let Some(trigger) = silenced {
+        tx.conn().execute_batch(&trigger)?;
+    }
+    written
+}
+
+fn all(tx: &mut Tx<'_>, kind: Kind, records: &[Record]) -> Result<Written> {
     let mut sum = Written::default();
     for record in records {
         match one(tx, kind, record)? {
@@ -52,9 +61,6 @@ pub(super) fn put(tx: &mut Tx<'_>, kind: Kind, records: &[Record]) -> Result<Wri
             Became::Present => sum.present += 1,
             Became::Orphaned => sum.orphaned += 1,
         }
-    }
-    if let Some(trigger) = silenced {
-        tx.conn().execute_batch(&trigger)?;
     }
     Ok(sum)
 }
@@ -396,6 +402,20 @@ fn task(tx: &Tx<'_>, stored: &StoredTask) -> Result<Became> {
             t.payload.to_string(),
         ])?;
     Ok(Became::of(rows))
+}
+
+/// A task for a project that names one that is over, or none.
+pub(super) fn adopt(tx: &mut Tx<'_>, record: &Record) -> Result<Written> {
+    let stored = StoredTask::from_item(&item(record))?;
+    let written = all(tx, Kind::Tasks, std::slice::from_ref(record))?;
+    if written.written > 0 {
+        tx.sql(
+            "UPDATE nexus_projects SET task_id = ?2
+             WHERE project_id = ?1 AND status IN ('pending', 'queued', 'building')",
+        )?
+        .execute([stored.task.project_id.as_str(), stored.task.task_id.as_str()])?;
+    }
+    Ok(written)
 }
 
 /// Lists show tasks in the order of their keys, which is that of their birth.

@@ -3,24 +3,26 @@
 //! At the end of a stage, before its commit, the folder is saved: each new content once, under its hash, and then the
 //! manifest, which names them all. A manifest belongs to a lease (its number is in its name), so a daemon that has lost
 //! its lease cannot change what the next owner reads. Who takes a build over makes its folder that of the newest
-//! manifest, checked against the hashes, and begins no stage before it is complete.
+//! manifest, checked against the hashes, and begins no stage before it is complete. What people change of an agent
+//! changes that manifest, and nothing else in it.
 //!
 //! The embedded backend is one machine: its folders are all there is, and nothing is saved.
 
+mod content;
+pub(crate) mod folder;
+
 use std::{
-    collections::{BTreeMap, HashMap},
-    fs,
-    io::{self, Read as _},
-    path::{Path as FilePath, PathBuf},
+    collections::HashMap,
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _, buffered::BufWriter, path::Path};
-use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
-use tokio::io::AsyncWriteExt as _;
+use object_store::{
+    Error as ObjectError, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, UpdateVersion, path::Path,
+};
 
+use self::folder::{Entry, Manifest, blocking, scan, within};
 use crate::{
     domain::{ids::ProjectId, task::Lease},
     store::{StoreError, StoreErrorKind},
@@ -30,27 +32,10 @@ type Result<T> = std::result::Result<T, StoreError>;
 
 /// Files that are moved at a time.
 const SIDE_BY_SIDE: usize = 4;
-/// Files of one project; more are refused, by name of the project.
-const MOST_FILES: usize = 20_000;
 /// Projects whose last manifest is kept in memory.
 const KEPT: usize = 1_000;
-
-/// A file of a manifest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Entry {
-    /// SHA-256, hexadecimal.
-    sha256: String,
-    size: u64,
-    /// Whether it can be run.
-    #[serde(default)]
-    executable: bool,
-}
-
-/// What a project's folder holds, by path.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Manifest {
-    files: BTreeMap<String, Entry>,
-}
+/// Tries of a change that meets others.
+const TRIES: usize = 8;
 
 /// See the module.
 #[derive(Default)]
@@ -67,12 +52,25 @@ struct Known {
     at: Option<(Path, Option<String>)>,
 }
 
-fn away(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable, "the artifact store is not available").because(error)
+/// A change of the files of a project that rests.
+#[derive(Clone, Debug)]
+pub enum Edit {
+    /// A file is what lies there now.
+    Put {
+        /// Its path within the project.
+        name: String,
+        /// Where it lies.
+        file: PathBuf,
+    },
+    /// A folder is gone.
+    Remove {
+        /// Its path within the project.
+        folder: String,
+    },
 }
 
-fn local(error: io::Error) -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable, "the project's folder cannot be read or written").because(error)
+fn away(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, "the artifact store is not available").because(error)
 }
 
 /// Everything that is kept of a project.
@@ -86,64 +84,6 @@ fn manifest_path(lease: &Lease) -> Path {
 
 fn content_path(id: &ProjectId, sha256: &str) -> Path {
     Path::from(format!("{}/contents/{sha256}", folder_of(id.as_str())))
-}
-
-fn hash(file: &FilePath) -> io::Result<String> {
-    let (mut file, mut hasher, mut buffer) = (fs::File::open(file)?, Sha256::new(), vec![0; 64 * 1024]);
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            read => hasher.update(buffer.get(..read).unwrap_or_default()),
-        }
-    }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// The files below a folder; links are left out, and what Python makes by itself.
-fn scan(root: &FilePath) -> io::Result<Manifest> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let (mut manifest, mut folders) = (Manifest::default(), vec![root.to_path_buf()]);
-    while let Some(folder) = folders.pop() {
-        let entries = match fs::read_dir(&folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && folder == root => return Ok(manifest),
-            entries => entries?,
-        };
-        for entry in entries {
-            let entry = entry?;
-            let (kind, path) = (entry.file_type()?, entry.path());
-            if kind.is_dir() && entry.file_name() != "__pycache__" {
-                folders.push(path);
-            } else if kind.is_file() {
-                let Some(name) = path.strip_prefix(root).ok().and_then(FilePath::to_str) else { continue };
-                let known = entry.metadata()?;
-                let executable = known.permissions().mode() & 0o111 != 0;
-                let entry = Entry { sha256: hash(&path)?, size: known.len(), executable };
-                manifest.files.insert(name.to_owned(), entry);
-                if manifest.files.len() > MOST_FILES {
-                    return Err(io::Error::other(format!("a project has more than {MOST_FILES} files")));
-                }
-            }
-        }
-    }
-    Ok(manifest)
-}
-
-/// The names of the files below a folder, as [`Artifacts`] sees them, the last first.
-pub(crate) fn names(root: &FilePath) -> io::Result<Vec<String>> {
-    Ok(scan(root)?.files.into_keys().rev().collect())
-}
-
-/// A path of a manifest, if it stays below the folder.
-fn within(root: &FilePath, name: &str) -> Result<PathBuf> {
-    let plain = |part: std::path::Component<'_>| matches!(part, std::path::Component::Normal(_));
-    if FilePath::new(name).components().all(plain) {
-        return Ok(root.join(name));
-    }
-    Err(StoreError::new(StoreErrorKind::Corrupt, "a manifest of artifacts names a file outside of its project"))
-}
-
-async fn blocking<T: Send + 'static>(act: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(act).await.map_err(away)?.map_err(local)
 }
 
 impl Artifacts {
@@ -165,7 +105,33 @@ impl Artifacts {
     /// The store is away, or the folder cannot be read: then the stage must not be committed.
     pub async fn save(&self, lease: &Lease, folder: PathBuf) -> Result<()> {
         let Some(store) = &self.store else { return Ok(()) };
-        self.save_at(store, &lease.project_id, manifest_path(lease), folder).await
+        let (id, at) = (&lease.project_id, manifest_path(lease));
+        let root = folder.clone();
+        let mut manifest = blocking(move || scan(&root)).await?;
+        let before = self.lock().get(id).cloned().unwrap_or_default();
+        if manifest == before.manifest && before.at.is_some_and(|(known, _)| known == at) {
+            return Ok(());
+        }
+        let known: Vec<&str> = before.manifest.files.values().map(|entry| entry.sha256.as_str()).collect();
+        let new = manifest.files.iter().filter(|(_, entry)| !known.contains(&entry.sha256.as_str()));
+        let new: Vec<(String, PathBuf, Entry)> = new
+            .map(|(name, entry)| Ok((name.clone(), within(&folder, name)?, entry.clone())))
+            .collect::<Result<_>>()?;
+        let uploads = new.into_iter().map(|(name, file, entry)| async move {
+            content::upload(store, id, file, entry).await.map(|entry| (name, entry))
+        });
+        let saved: Vec<_> = stream::iter(uploads).buffer_unordered(SIDE_BY_SIDE).try_collect().await?;
+        // A stage that runs beside may have written meanwhile: what counts is what was saved.
+        for (name, entry) in saved {
+            match entry {
+                Some(entry) => manifest.files.insert(name, entry),
+                None => manifest.files.remove(&name),
+            };
+        }
+        let text = serde_json::to_vec(&manifest)?;
+        let put = store.put(&at, text.into()).await.map_err(away)?;
+        self.remember(id, Known { manifest, at: Some((at, put.e_tag)) });
+        Ok(())
     }
 
     /// Saves a folder that comes from elsewhere, unless the project has files here already: those are newer.
@@ -179,34 +145,52 @@ impl Artifacts {
         }
     }
 
-    /// Saves a folder that somebody changed while no build runs: it takes the place of the newest manifest.
+    /// Changes the newest manifest, and nothing else in it: what lies in this machine's folder may be older. Nothing
+    /// happens for a project that has none.
     ///
     /// # Errors
-    /// As [`Artifacts::save`].
-    pub async fn save_again(&self, id: &ProjectId, folder: PathBuf) -> Result<()> {
+    /// The store is away, or others change the same again and again.
+    pub async fn edit(&self, id: &ProjectId, edit: &Edit) -> Result<()> {
         let Some(store) = &self.store else { return Ok(()) };
-        let newest = self.newest(id).await?.map(|found| found.location);
-        let first = || Path::from(format!("{}/manifests/{:010}.json", folder_of(id.as_str()), 0));
-        self.save_at(store, id, newest.unwrap_or_else(first), folder).await
-    }
-
-    async fn save_at(&self, store: &Arc<dyn ObjectStore>, id: &ProjectId, at: Path, folder: PathBuf) -> Result<()> {
-        let root = folder.clone();
-        let manifest = blocking(move || scan(&root)).await?;
-        let before = self.lock().get(id).cloned().unwrap_or_default();
-        if manifest == before.manifest && before.at.is_some_and(|(known, _)| known == at) {
-            return Ok(());
+        for _ in 0..TRIES {
+            let Some(newest) = self.newest(id).await? else { return Ok(()) };
+            let mut manifest = read_manifest(store, &newest).await?;
+            match edit {
+                Edit::Put { name, file } => {
+                    let path = file.clone();
+                    let Some(entry) = blocking(move || folder::entry(&path)).await? else { return Ok(()) };
+                    let Some(entry) = content::upload(store, id, file.clone(), entry).await? else { return Ok(()) };
+                    manifest.files.insert(name.clone(), entry);
+                }
+                Edit::Remove { folder } => {
+                    let below = format!("{}/", folder.trim_end_matches('/'));
+                    manifest.files.retain(|name, _| !name.starts_with(&below));
+                }
+            }
+            let text = serde_json::to_vec(&manifest)?;
+            let version = UpdateVersion { e_tag: newest.e_tag.clone(), version: newest.version.clone() };
+            let only = PutOptions { mode: PutMode::Update(version), ..PutOptions::default() };
+            let put = match store.put_opts(&newest.location, text.clone().into(), only).await {
+                // A folder of this machine cannot do it, and is nobody else's.
+                Err(ObjectError::NotImplemented { .. }) => store.put(&newest.location, text.into()).await,
+                put => put,
+            };
+            match put {
+                Ok(put) => {
+                    let was_here = self.lock().get(id).and_then(|known| known.at.clone());
+                    let current = was_here.is_some_and(|(at, tag)| at == newest.location && tag == newest.e_tag);
+                    if current {
+                        self.remember(id, Known { manifest, at: Some((newest.location, put.e_tag)) });
+                    } else {
+                        self.lock().remove(id);
+                    }
+                    return Ok(());
+                }
+                Err(ObjectError::Precondition { .. } | ObjectError::NotFound { .. }) => {}
+                Err(error) => return Err(away(error)),
+            }
         }
-        let known: Vec<&str> = before.manifest.files.values().map(|entry| entry.sha256.as_str()).collect();
-        let new = manifest.files.iter().filter(|(_, entry)| !known.contains(&entry.sha256.as_str()));
-        let new: Vec<(PathBuf, String)> =
-            new.map(|(name, entry)| Ok((within(&folder, name)?, entry.sha256.clone()))).collect::<Result<_>>()?;
-        let uploads = new.into_iter().map(|(file, sha256)| upload(store, file, content_path(id, &sha256)));
-        stream::iter(uploads).buffer_unordered(SIDE_BY_SIDE).try_collect::<Vec<()>>().await?;
-        let text = serde_json::to_vec(&manifest)?;
-        let put = store.put(&at, text.into()).await.map_err(away)?;
-        self.remember(id, Known { manifest, at: Some((at, put.e_tag)) });
-        Ok(())
+        Err(StoreError::new(StoreErrorKind::Unavailable, "others change the files of this project just now: try again"))
     }
 
     /// The newest manifest of a project.
@@ -251,20 +235,15 @@ impl Artifacts {
         newest: ObjectMeta,
         folder: PathBuf,
     ) -> Result<()> {
-        let bytes = store.get(&newest.location).await.map_err(away)?.bytes().await.map_err(away)?;
-        let manifest: Manifest = serde_json::from_slice(&bytes)?;
-        let root = folder.clone();
-        let here = blocking(move || scan(&root)).await?;
+        let manifest = read_manifest(store, &newest).await?;
+        let (root, wanted) = (folder.clone(), manifest.clone());
+        // First what is left of an attempt that was cut off here: it may stand where something else belongs.
+        let here = blocking(move || folder::clear(&root, &wanted)).await?;
         let missing = manifest.files.iter().filter(|(name, entry)| here.files.get(*name) != Some(entry));
         let missing: Vec<(PathBuf, Entry)> =
             missing.map(|(name, entry)| Ok((within(&folder, name)?, entry.clone()))).collect::<Result<_>>()?;
-        let downloads = missing.into_iter().map(|(file, entry)| download(store, id, file, entry));
+        let downloads = missing.into_iter().map(|(file, entry)| content::download(store, id, file, entry));
         stream::iter(downloads).buffer_unordered(SIDE_BY_SIDE).try_collect::<Vec<()>>().await?;
-        for name in here.files.keys().filter(|name| !manifest.files.contains_key(*name)) {
-            let file = within(&folder, name)?;
-            // Of an attempt that was cut off here, before another machine went on.
-            tokio::fs::remove_file(file).await.map_err(local)?;
-        }
         self.remember(id, Known { manifest, at: Some((newest.location, newest.e_tag)) });
         Ok(())
     }
@@ -282,44 +261,15 @@ impl Artifacts {
     }
 }
 
-async fn upload(store: &Arc<dyn ObjectStore>, file: PathBuf, to: Path) -> Result<()> {
-    let mut from = tokio::fs::File::open(file).await.map_err(local)?;
-    let mut writer = BufWriter::new(Arc::clone(store), to);
-    tokio::io::copy(&mut from, &mut writer).await.map_err(away)?;
-    writer.shutdown().await.map_err(away)
-}
-
-/// Beside its place first: a file that is there is whole.
-async fn download(store: &Arc<dyn ObjectStore>, id: &ProjectId, to: PathBuf, entry: Entry) -> Result<()> {
-    let found = store.get(&content_path(id, &entry.sha256)).await.map_err(away)?;
-    if let Some(parent) = to.parent() {
-        tokio::fs::create_dir_all(parent).await.map_err(local)?;
-    }
-    let beside = to.with_extension(format!("{}.part", rand::random::<u32>()));
-    let mut file = tokio::fs::File::create(&beside).await.map_err(local)?;
-    let mut chunks = found.into_stream();
-    while let Some(chunk) = chunks.next().await {
-        file.write_all(&chunk.map_err(away)?).await.map_err(local)?;
-    }
-    file.sync_all().await.map_err(local)?;
-    drop(file);
-    let checked = beside.clone();
-    let sha256 = blocking(move || hash(&checked)).await?;
-    if sha256 != entry.sha256 {
-        let _ = tokio::fs::remove_file(&beside).await;
-        return Err(StoreError::new(StoreErrorKind::Unavailable, "a file of the artifact store is damaged"));
-    }
-    blocking(move || {
-        use std::os::unix::fs::PermissionsExt as _;
-        let mode = if entry.executable { 0o700 } else { 0o600 };
-        fs::set_permissions(&beside, fs::Permissions::from_mode(mode))?;
-        fs::rename(&beside, &to)
-    })
-    .await
+async fn read_manifest(store: &Arc<dyn ObjectStore>, at: &ObjectMeta) -> Result<Manifest> {
+    let bytes = store.get(&at.location).await.map_err(away)?.bytes().await.map_err(away)?;
+    Ok(serde_json::from_slice(&bytes)?)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use object_store::memory::InMemory;
 
     use super::*;
@@ -366,7 +316,7 @@ mod tests {
         fs::write(here.path().join("a"), "text").unwrap();
         artifacts.save(&lease(1), here.path().into()).await.unwrap();
         let id = lease(1).project_id;
-        let sha256 = hash(&here.path().join("a")).unwrap();
+        let sha256 = folder::hash(&here.path().join("a")).unwrap();
         store.put(&content_path(&id, &sha256), "other".into()).await.unwrap();
         assert!(artifacts.restore(&id, there.path().into()).await.is_err());
         assert_eq!(fs::read_dir(there.path()).unwrap().count(), 0, "nothing is left of it");
@@ -374,5 +324,32 @@ mod tests {
         store.put(&manifest_path(&lease(2)), evil.into()).await.unwrap();
         let refused = artifacts.restore(&id, there.path().into()).await.unwrap_err();
         assert_eq!(refused.kind(), StoreErrorKind::Corrupt);
+    }
+
+    #[tokio::test]
+    async fn an_edit_changes_one_file_whatever_lies_here() {
+        let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (one, two) = (Artifacts::shared(Arc::clone(&store)), Artifacts::shared(Arc::clone(&store)));
+        let id = lease(1).project_id;
+        for (name, text) in [("agent/a.py", "1"), ("agent/b.py", "2"), ("docs/c.md", "3")] {
+            let file = here.path().join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
+        one.save(&lease(1), here.path().into()).await.unwrap();
+        // The other has nothing but the one file.
+        let file = there.path().join("a.py");
+        fs::write(&file, "changed").unwrap();
+        two.edit(&id, &Edit::Put { name: "agent/a.py".into(), file }).await.unwrap();
+        one.refresh(&id, here.path().into()).await.unwrap();
+        assert_eq!(fs::read_to_string(here.path().join("agent/a.py")).unwrap(), "changed");
+        assert_eq!(scan(here.path()).unwrap().files.len(), 3);
+        two.edit(&id, &Edit::Remove { folder: "agent".into() }).await.unwrap();
+        // A folder stands where a file belongs, and the other way.
+        fs::remove_file(here.path().join("docs/c.md")).unwrap();
+        fs::create_dir_all(here.path().join("docs/c.md/d")).unwrap();
+        one.refresh(&id, here.path().into()).await.unwrap();
+        assert_eq!(scan(here.path()).unwrap().files.keys().collect::<Vec<_>>(), ["docs/c.md"]);
     }
 }
