@@ -79,7 +79,7 @@ pub async fn export(
             export.files(from, last).await?;
         }
     }
-    export.end().await
+    export.end(to).await
 }
 
 impl Export<'_> {
@@ -167,12 +167,20 @@ impl Export<'_> {
         Ok(())
     }
 
-    async fn end(mut self) -> Result<Exported, TransferError> {
+    async fn end(mut self, to: Option<&PathBuf>) -> Result<Exported, TransferError> {
         let counts = self.told.counts.iter().map(|(kind, count)| (kind.name().to_owned(), (*count).into()));
         let counts: Map<String, Value> = counts.collect();
         self.line(&json!({ "end": counts })).await?;
-        let failed = TransferError::file(self.name.clone());
-        self.out.shutdown().await.map_err(failed)?;
+        let written = async {
+            // The end of the program waits for nobody.
+            self.out.flush().await?;
+            self.out.shutdown().await?;
+            match to {
+                Some(path) => File::open(path).await?.sync_all().await,
+                None => Ok(()),
+            }
+        };
+        written.await.map_err(TransferError::file(self.name.clone()))?;
         Ok(self.told)
     }
 }

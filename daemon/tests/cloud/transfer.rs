@@ -89,6 +89,12 @@ fn differences(path: &str, one: &Value, other: &Value, found: &mut Vec<String>) 
     }
 }
 
+/// The records of an export without its files: those of the root where it was cut off come once more.
+fn others(file: &Path) -> Vec<Value> {
+    let plain = |line: &&Value| line.get("files").is_none() && line.get("end").is_none();
+    lines(file)[1..].iter().filter(plain).cloned().collect()
+}
+
 async fn ask(daemon: &Daemon, agent: &str) {
     let answer = eventually("the agent answers", async || {
         let (status, answer) =
@@ -190,6 +196,13 @@ async fn what_is_cut_off_is_gone_on_with() {
         daemon.wait_for(project, &["completed"]).await;
     }
     daemon.terminate();
+    // A file of more than one piece, and small ones beside it.
+    let folder = here.data().join("projects").join(projects.first().unwrap());
+    std::fs::create_dir_all(&folder).unwrap();
+    let large: Vec<u8> = (0..1_300_000_u32).flat_map(|n| n.to_le_bytes()).take(1_300_000).collect();
+    for (name, bytes) in [("a", &b"x"[..]), ("large", &large), ("z", b"")] {
+        std::fs::write(folder.join(name), bytes).unwrap();
+    }
     let whole = export(&here, &account, "whole.jsonl");
     let text = std::fs::read_to_string(&whole).unwrap();
     assert_eq!(lines(&whole).iter().filter(|line| line.get("nexus_stages").is_some()).count(), 270);
@@ -201,13 +214,25 @@ async fn what_is_cut_off_is_gone_on_with() {
         std::fs::write(&part, &text[..end]).unwrap();
         let (code, said) = nexusd(&here, &account, &["export", "--resume", named]);
         assert_eq!(code, Some(0), "{said}");
-        let (one, other) = (lines(&whole), lines(&part));
-        assert_eq!(one[1..], other[1..], "cut off at {end}");
+        assert_eq!(others(&whole), others(&part), "cut off at {end}");
     }
     let (code, said) = nexusd(&here, &account, &["export", named]);
     assert!(code == Some(1) && said.contains("--resume"), "{said}");
     let (code, said) = nexusd(&here, &account, &["export", "--resume", named]);
     assert!(code == Some(1) && said.contains("whole"), "{said}");
+
+    // Cut off between two pieces of a file, and gone on with: the pieces come twice, the file once.
+    let second = text.match_indices("\"path\":\"large\"").nth(1).unwrap().0;
+    let end = text[..second].rfind('\n').unwrap() + 1;
+    std::fs::write(&part, &text[..end]).unwrap();
+    assert_eq!(nexusd(&here, &account, &["export", "--resume", named]).0, Some(0));
+    let third = embedded();
+    import(&third, &account, &part);
+    let moved = third.data().join("projects").join(projects.first().unwrap());
+    assert_eq!(std::fs::read(moved.join("large")).unwrap(), large);
+    assert_eq!(std::fs::read(moved.join("z")).unwrap(), b"");
+    assert_eq!(std::fs::read_dir(&moved).unwrap().count(), 3);
+    std::fs::write(&part, &text).unwrap();
 
     // An import that is killed is begun again.
     for _ in 0..3 {
@@ -242,7 +267,7 @@ async fn what_is_cut_off_is_gone_on_with() {
         std::fs::write(&part, &text[..end]).unwrap();
         let (code, said) = nexusd(&cloud, &account, &["export", "--resume", part.to_str().unwrap()]);
         assert_eq!(code, Some(0), "{said}");
-        let sorted = |file| lines(file)[1..].iter().map(Value::to_string).collect::<BTreeSet<_>>();
+        let sorted = |file: &Path| others(file).iter().map(Value::to_string).collect::<BTreeSet<_>>();
         assert_eq!(sorted(&all), sorted(&part), "cut off at {end}");
     }
 }
@@ -272,6 +297,14 @@ async fn projects_and_letters_of_the_original_move_too() {
     orphan.item("stage_number", Text::N("1".into())).send().await.unwrap();
     let broken = account.dynamodb.put_item().table_name("nexus_tasks");
     broken.item("task_id", text("not an id!")).send().await.unwrap();
+    // Exported while somebody worked: its task is over, and it waits.
+    let torn = account.dynamodb.put_item().table_name("nexus_projects").item("status", text("building"));
+    let torn = torn.item("project_id", text("proj_00000000000c")).item("task_id", text("task_over"));
+    let torn = torn.item("requirement", text("do nothing nine times")).item("workflow", text("noop"));
+    torn.item("created_at", text("2026-01-27T09:14:29.123456")).send().await.unwrap();
+    let over = account.dynamodb.put_item().table_name("nexus_tasks").item("task_id", text("task_over"));
+    let over = over.item("project_id", text("proj_00000000000c")).item("status", text("completed"));
+    over.item("task_type", text("build_agent")).send().await.unwrap();
     let dlq = account.sqs.get_queue_url().queue_name("nexus-build-dlq").send().await.unwrap().queue_url.unwrap();
     account.sqs.send_message().queue_url(&dlq).message_body("poison").send().await.unwrap();
 
@@ -287,6 +320,7 @@ async fn projects_and_letters_of_the_original_move_too() {
     let daemon = here.start();
     let done = daemon.wait_for("proj_00000000000a", &["completed"]).await;
     assert_eq!((done["stages"].as_array().unwrap().len(), done["user_id"].as_str()), (9, Some("anna")), "{done:#}");
+    daemon.wait_for("proj_00000000000c", &["completed"]).await;
     let metrics = daemon.text("//metrics").await;
     assert!(metrics.contains("nexus_queue_dead_letters{queue=\"nexus-build-dlq\"} 1"), "{metrics}");
     daemon.terminate();
@@ -320,9 +354,13 @@ async fn what_is_no_export_is_refused_by_its_line() {
         (format!("{head}\n{{\"nexus_cats\": {{}}}}"), "line 2: there are no records named \"nexus_cats\""),
         (format!("{head}\n{{\"nexus_projects\": 3}}"), "line 2: \"nexus_projects\" is no object"),
         (format!("{head}\n{{\"nexus_projects\": {{}}}}"), "line 2: project_id \"\": not an identifier"),
+        (format!("{head}\n{{\"nexus_agents\": {{\"agent_id\": \"../x\"}}}}"), "line 2: nexus_agents: agent_id"),
         (
-            format!("{head}\n{{\"nexus_agents\": {{\"agent_id\": \"../x\"}}}}"),
-            "lines from 2 on (nexus_agents): agent_id",
+            format!(
+                "{head}\n{}\n{{\"nexus_invocations\": {{}}}}",
+                json!({"nexus_invocations": {"invocation_id": "inv_1", "agent_id": "agent_1"}})
+            ),
+            "line 3: nexus_invocations: invocation_id",
         ),
         (format!("{head}\n{}", piece("../../x")), "does not belong into the data folder"),
         (format!("{head}\n{}", piece("/etc/x")), "does not belong into the data folder"),
@@ -337,6 +375,10 @@ async fn what_is_no_export_is_refused_by_its_line() {
         assert!(code == Some(1) && said.contains(wanted), "{text}\n→ {said}");
         assert!(!said.contains("panicked"), "{said}");
     }
+    // What counts invocations is still there, although one was refused.
+    let file = rusqlite::Connection::open(here.data().join("nexus.db")).unwrap();
+    let count = "SELECT count(*) FROM sqlite_schema WHERE name = 'invocation_recorded'";
+    assert_eq!(file.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap(), 1);
     let (code, said) = nexusd(&embedded(), &account, &["export"]);
     assert!(code == Some(1) && said.contains("nexus.db"), "nothing to export: {said}");
 }

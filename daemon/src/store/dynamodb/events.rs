@@ -149,7 +149,8 @@ pub(crate) fn moved(store: &DynamoStore, record: &Record) -> Result<Vec<Item>> {
     let events = record.get("events").cloned().unwrap_or_default();
     let stored: Vec<Stored> = serde_json::from_value(events).map_err(|_| lacks("events"))?;
     let first = (seq + 1).saturating_sub(stored.len() as u64);
-    let (mut rows, mut row, mut bytes): (Vec<(u64, Vec<String>)>, Vec<String>, usize) = (Vec::new(), Vec::new(), 0);
+    let mut rows: Vec<(u64, Vec<String>)> = Vec::new();
+    let (mut row, mut bytes) = (Vec::new(), 0);
     for (event, number) in stored.iter().zip(first..) {
         let text = serde_json::to_string(event)?;
         if !row.is_empty() && bytes + text.len() > MOST_BYTES {
