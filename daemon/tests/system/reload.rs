@@ -1,9 +1,6 @@
 //! Dropping a plugin and a workflow in and reloading is all it takes; what is wrong changes nothing.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-mod support;
-
+use super::support::{Home, noop_workflow, plugin_dir};
 use serde_json::json;
-use support::{Home, noop_workflow, plugin_dir};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dropped_in_plugin_and_workflow_are_there_after_a_reload() {

@@ -1,12 +1,4 @@
 //! The cloud backend over the emulator, with real daemons: their work together, trouble, what they cost, and moving.
-#![cfg(feature = "aws")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-#![allow(clippy::print_stdout)] // figures for the reader of the log
-
-#[path = "../main_job/mod.rs"]
-mod main_job;
-#[path = "../support/mod.rs"]
-mod support;
 
 mod fleet;
 mod lists;
@@ -16,8 +8,11 @@ mod trouble;
 
 use std::process::Command;
 
+use super::{
+    main_job, support,
+    support::{Daemon, Home, emulator::Account},
+};
 use serde_json::Value;
-use support::{Daemon, Home, emulator::Account};
 
 const PRICES: &str = "Build an agent that answers questions about this price list: apple 3 EUR, pear 4 EUR.";
 

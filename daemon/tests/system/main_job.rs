@@ -1,5 +1,4 @@
 //! The main job, on whatever backend a home has.
-#![allow(unreachable_pub)] // a part of two test binaries
 
 use std::time::Instant;
 
@@ -38,7 +37,7 @@ async fn ask(daemon: &Daemon, agent: &str, questions: &[&str]) -> Vec<Answer> {
 }
 
 /// A sentence becomes an agent that answers.
-pub async fn one_agent(home: &Home) {
+pub(crate) async fn one_agent(home: &Home) {
     let daemon = home.start();
     let begun = Instant::now();
     let project = daemon.create(PRICES, "agent_build").await;
@@ -102,7 +101,7 @@ pub async fn one_agent(home: &Home) {
 }
 
 /// Ten requirements become ten different agents.
-pub async fn ten_agents(home: &Home) {
+pub(crate) async fn ten_agents(home: &Home) {
     let requirements = [
         "A helper that computes with dates: days between two dates, weekdays, adding days.",
         "I paste CSV tables and want to filter, sum and average their columns.",
@@ -133,4 +132,14 @@ pub async fn ten_agents(home: &Home) {
     different.sort();
     different.dedup();
     assert_eq!(different.len(), requirements.len(), "{tools:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sentence_becomes_an_agent_that_answers() {
+    one_agent(&Home::new("")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_requirements_give_ten_different_agents() {
+    ten_agents(&Home::new("")).await;
 }

@@ -1,9 +1,6 @@
 //! An agent is edited, redeployed, left in mid-answer and taken out of service: the real binary, real Python.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-mod support;
-
+use super::support::{Daemon, Home, eventually, sse::Stream};
 use serde_json::{Value, json};
-use support::{Daemon, Home, eventually, sse::Stream};
 
 /// Answers without an end, and notes when nobody listens any more.
 const ENDLESS: &str = r#"

@@ -1,5 +1,4 @@
 //! The daemon as systemd sees it: what it says on the notify socket, reload, watchdog, the end.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

@@ -3,15 +3,11 @@
 //! say otherwise; naming them on the command line would overrule the settings.)
 //!
 //! The test command runs a bounded number of cases; `NEXUSD_FUZZ_CASES` asks for more, as `.ci/run` does.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-#![allow(clippy::print_stdout)] // figures for the reader of the log
-
-mod support;
 
 use std::{fmt::Write as _, fs, process::Command};
 
+use super::support::{Daemon, Home, venv};
 use serde_json::{Value, json};
-use support::{Daemon, Home, venv};
 
 /// Cases of a run that asks for nothing else.
 const FEW: usize = 1_000;

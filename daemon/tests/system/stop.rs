@@ -1,11 +1,8 @@
 //! `kill -TERM` under load: a quick and clean end, streams ended, work handed back.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
-mod support;
-
 use std::time::Duration;
 
+use super::support::{Home, sse::Stream};
 use serde_json::json;
-use support::{Home, sse::Stream};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_loaded_daemon_stops_in_time_and_goes_on_after_the_restart() {

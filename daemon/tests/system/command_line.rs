@@ -1,5 +1,4 @@
 //! The command line as people and scripts use it: what it prints where, and its exit codes.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,0 +1,19 @@
+//! The real `nexusd` from outside, as people and machines use it. One binary: most of these tests wait most of the time,
+//! for a daemon or for the fuzzer, and so they do it side by side.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
+#![allow(clippy::print_stdout)] // figures for the reader of the log
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod agents;
+mod api_fuzz;
+#[cfg(feature = "aws")]
+mod cloud;
+mod command_line;
+mod crash;
+
+mod main_job;
+mod reload;
+mod service;
+mod stop;
