@@ -5,7 +5,13 @@ mod trouble;
 use std::{sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use object_store::{ObjectStore, aws::AmazonS3Builder, local::LocalFileSystem, prefix::PrefixStore};
+use aws_sdk_dynamodb::config::{ProvideCredentials as _, SharedCredentialsProvider};
+use object_store::{
+    CredentialProvider, ObjectStore,
+    aws::{AmazonS3Builder, AwsCredential},
+    local::LocalFileSystem,
+    prefix::PrefixStore,
+};
 pub use trouble::TroubleLog;
 use trouble::Witness;
 
@@ -61,6 +67,26 @@ pub struct Cloud {
     pub trouble: (Arc<TroubleLog>, Arc<TroubleLog>),
     /// The region in force.
     pub region: String,
+    credentials: Option<SharedCredentialsProvider>,
+}
+
+/// The bucket's credentials, found as those of the tables are.
+#[derive(Debug)]
+struct OfSdk(SharedCredentialsProvider);
+
+#[async_trait::async_trait]
+impl CredentialProvider for OfSdk {
+    type Credential = AwsCredential;
+
+    async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
+        let found = self.0.provide_credentials().await;
+        let found = found.map_err(|source| object_store::Error::Generic { store: "S3", source: Box::new(source) })?;
+        Ok(Arc::new(AwsCredential {
+            key_id: found.access_key_id().to_owned(),
+            secret_key: found.secret_access_key().to_owned(),
+            token: found.session_token().map(str::to_owned),
+        }))
+    }
 }
 
 fn some(text: &str) -> Option<String> {
@@ -114,11 +140,12 @@ pub async fn connect(backend: &BackendConfig) -> Result<Cloud, CloudError> {
         sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
         trouble,
         region,
+        credentials: shared.credentials_provider(),
     })
 }
 
 /// Where goes what is too large for a table.
-fn artifacts(config: &Config) -> Result<Arc<dyn ObjectStore>, CloudError> {
+fn artifacts(config: &Config, cloud: &Cloud) -> Result<Arc<dyn ObjectStore>, CloudError> {
     let Some(place) = config.backend.artifacts.strip_prefix("s3://") else {
         let folder = config.data.dir.join("artifacts");
         let made = std::fs::create_dir_all(&folder);
@@ -127,8 +154,9 @@ fn artifacts(config: &Config) -> Result<Arc<dyn ObjectStore>, CloudError> {
     };
     let (bucket, folder) = place.split_once('/').unwrap_or((place, ""));
     let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
-    if let Some(region) = some(&config.backend.region) {
-        builder = builder.with_region(region);
+    builder = builder.with_region(cloud.region.clone());
+    if let Some(credentials) = &cloud.credentials {
+        builder = builder.with_credentials(Arc::new(OfSdk(credentials.clone())));
     }
     if let Some(url) = some(&config.backend.endpoint_url) {
         builder = builder.with_allow_http(url.starts_with("http://")).with_endpoint(url);
@@ -164,7 +192,6 @@ pub fn plan(config: &Config) -> Plan {
             days(queues.dead_letter_retention_days),
         ],
         max_receive_count: config.worker.max_receive_count,
-        visibility_secs: config.worker.visibility_timeout_secs.0,
     }
 }
 
@@ -179,7 +206,7 @@ pub async fn parts(
 ) -> Result<Parts, CloudError> {
     let cloud = connect(&config.backend).await?;
     let queue = Arc::new(queue(&cloud, config));
-    let files = artifacts(config)?;
+    let files = artifacts(config, &cloud)?;
     let options = DynamoOptions {
         client: cloud.dynamodb,
         trouble: Arc::clone(&cloud.trouble.0),

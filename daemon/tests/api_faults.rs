@@ -17,7 +17,7 @@ const FAULTS: [(&str, &[(&str, &str)]); 18] = [
         "cancel or pause of a queued project undone by its message",
         &[
             ("store_contract/controls.rs", "a_paused_message_does_nothing"),
-            ("stop.rs", "control_requests_hold_whatever_the_queue_delivers"),
+            ("system/stop.rs", "control_requests_hold_whatever_the_queue_delivers"),
         ],
     ),
     (
@@ -43,14 +43,14 @@ const FAULTS: [(&str, &[(&str, &str)]); 18] = [
     ),
     (
         "SIGTERM waiting for the whole build",
-        &[("stop.rs", "a_loaded_daemon_stops_in_time_and_goes_on_after_the_restart")],
+        &[("system/stop.rs", "a_loaded_daemon_stops_in_time_and_goes_on_after_the_restart")],
     ),
     ("zombie rows after delete", &[("store_sqlite/file.rs", "deleting_leaves_no_row_in_any_table")]),
     (
         "half-written projects after a kill",
         &[
             ("store_contract/builds.rs", "a_create_that_fails_halfway_leaves_nothing"),
-            ("crash.rs", "two_hundred_builds_survive_ten_kills"),
+            ("system/crash.rs", "two_hundred_builds_survive_ten_kills"),
         ],
     ),
     (
@@ -91,7 +91,7 @@ const FAULTS: [(&str, &[(&str, &str)]); 18] = [
         "invoke answering without invoking",
         &[
             ("api_agents.rs", "agents_are_shown_asked_and_deleted_for_good"),
-            ("build_end_to_end.rs", "a_sentence_becomes_an_agent_that_answers"),
+            ("system/main_job.rs", "a_sentence_becomes_an_agent_that_answers"),
         ],
     ),
     ("path traversal by project name", &[("api_contract.rs", "a_name_that_is_a_path_names_no_folder")]),

@@ -6,53 +6,191 @@
 mod store_contract;
 mod support;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use nexus_daemon::{
     cloud::TroubleLog,
-    queue::sqs::{SqsOptions, SqsQueue},
+    domain::{ids::TaskId, time::Timestamp},
+    queue::{
+        DeadLetter, Delivery, Queue, QueueDepth, QueueName, Receipt,
+        sqs::{SqsOptions, SqsQueue},
+    },
     resources::{Action, Plan},
-    store::dynamodb::{DynamoOptions, DynamoStore},
+    store::{
+        BuildStep, Claim, ClaimBuild, Continuation, Result, Store as _, StoreError, StoreErrorKind,
+        dynamodb::{DynamoOptions, DynamoStore},
+    },
 };
-use store_contract::world::{Fixture, Recorder};
+use store_contract::world::{Fixture, Recorder, STAGES, new_project, worker, workflows};
 use support::emulator::Account;
 
 /// SQS counts in whole seconds.
 const VISIBILITY: Duration = Duration::from_secs(2);
 
 fn plan() -> Plan {
-    Plan {
-        prefix: String::new(),
-        tables: true,
-        queues: true,
-        retention_days: [7, 3, 14],
-        max_receive_count: 3,
-        visibility_secs: VISIBILITY.as_secs(),
-    }
+    Plan { prefix: String::new(), tables: true, queues: true, retention_days: [7, 3, 14], max_receive_count: 3 }
 }
 
-async fn fixture() -> Fixture {
-    let account = tokio::task::spawn_blocking(Account::new).await.unwrap();
-    nexus_daemon::resources::run(&plan(), Action::Init, &account.dynamodb, &account.sqs, &|_| {}).await.unwrap();
+fn sqs(account: &Account) -> Arc<SqsQueue> {
     let options = SqsOptions {
         trouble: Arc::new(TroubleLog::new("sqs")),
         prefix: String::new(),
         visibility: VISIBILITY,
         max_receive_count: 3,
     };
-    let queue = Arc::new(SqsQueue::new(account.sqs.clone(), options));
-    let events = Arc::new(Recorder::default());
-    let artifacts = Arc::new(object_store::memory::InMemory::new());
+    Arc::new(SqsQueue::new(account.sqs.clone(), options))
+}
+
+fn dynamodb(account: &Account, queue: Arc<dyn Queue>, events: Arc<Recorder>) -> Arc<DynamoStore> {
     let options = DynamoOptions {
         client: account.dynamodb.clone(),
         trouble: Arc::new(TroubleLog::new("dynamodb")),
         prefix: String::new(),
-        queue: queue.clone(),
-        artifacts,
+        queue,
+        artifacts: Arc::new(object_store::memory::InMemory::new()),
         event_retention: Duration::from_secs(86_400),
     };
-    let store = DynamoStore::new(options, events.clone());
+    DynamoStore::new(options, events)
+}
+
+async fn fixture() -> Fixture {
+    let account = tokio::task::spawn_blocking(Account::new).await.unwrap();
+    nexus_daemon::resources::run(&plan(), Action::Init, &account.dynamodb, &account.sqs, &|_| {}).await.unwrap();
+    let (queue, events) = (sqs(&account), Arc::new(Recorder::default()));
+    let store = dynamodb(&account, queue.clone(), events.clone());
     Fixture { store, queue, events, visibility: VISIBILITY, one_unit: false, crowd: 300, keep: Box::new(account) }
 }
 
 contract!(fixture);
+
+/// Sends nothing while it is closed.
+struct Gate {
+    inner: Arc<SqsQueue>,
+    closed: AtomicBool,
+}
+
+#[async_trait::async_trait]
+impl Queue for Gate {
+    async fn send(&self, queue: QueueName, body: String, priority: u8) -> Result<()> {
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(StoreError::new(StoreErrorKind::Unavailable, "closed"));
+        }
+        self.inner.send(queue, body, priority).await
+    }
+
+    async fn receive(&self, queue: QueueName, max: usize, wait: Duration) -> Result<Vec<Delivery>> {
+        self.inner.receive(queue, max, wait).await
+    }
+
+    async fn extend(&self, receipts: &[Receipt], visibility: Duration) -> Result<Vec<bool>> {
+        self.inner.extend(receipts, visibility).await
+    }
+
+    async fn delete(&self, receipt: &Receipt) -> Result<()> {
+        self.inner.delete(receipt).await
+    }
+
+    async fn release(&self, receipt: &Receipt, delay: Duration, uncounted: bool) -> Result<()> {
+        self.inner.release(receipt, delay, uncounted).await
+    }
+
+    async fn dead_letter(&self, receipt: &Receipt, reason: &str) -> Result<()> {
+        self.inner.dead_letter(receipt, reason).await
+    }
+
+    async fn unsettled_dead_letters(&self, queue: QueueName, max: usize) -> Result<Vec<DeadLetter>> {
+        self.inner.unsettled_dead_letters(queue, max).await
+    }
+
+    async fn settle_dead_letter(&self, id: &str) -> Result<()> {
+        self.inner.settle_dead_letter(id).await
+    }
+
+    async fn depth(&self, queue: QueueName) -> Result<QueueDepth> {
+        self.inner.depth(queue).await
+    }
+}
+
+/// A task whose message does not get through is found until it does, whatever it was before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_is_not_sent_is_sent_later() {
+    let account = tokio::task::spawn_blocking(Account::new).await.unwrap();
+    nexus_daemon::resources::run(&plan(), Action::Init, &account.dynamodb, &account.sqs, &|_| {}).await.unwrap();
+    let gate = Arc::new(Gate { inner: sqs(&account), closed: AtomicBool::new(true) });
+    let store = dynamodb(&account, gate.clone(), Arc::new(Recorder::default()));
+    let later = || Timestamp::now().plus(Duration::from_secs(120));
+    let is_stranded = async |task: &TaskId| {
+        let stranded = store.stranded_tasks(later(), 10).await.unwrap();
+        stranded.iter().any(|one| one.task_id == *task)
+    };
+    let new = new_project("agent_build", 3);
+    let task = new.project.task_id.clone().unwrap();
+    store.create_project(new.clone()).await.unwrap();
+    assert!(is_stranded(&task).await, "it was never sent");
+    store.requeue_task(&task).await.unwrap();
+    assert!(is_stranded(&task).await, "nor this time");
+    gate.closed.store(false, Ordering::Relaxed);
+    store.requeue_task(&task).await.unwrap();
+    assert!(!is_stranded(&task).await, "sent");
+    assert_eq!(gate.depth(QueueName::Build).await.unwrap().visible, 1);
+    // Its owner dies, and the message that is to bring another does not get through either.
+    let claim = ClaimBuild {
+        task_id: Some(task.clone()),
+        project_id: new.project.project_id.clone(),
+        worker_id: worker("w1"),
+        lease_until: Timestamp::now(),
+        parallel: 1,
+        asked: Continuation::default(),
+    };
+    let Claim::Claimed(build) = store.claim_build(claim.clone(), workflows()).await.unwrap() else { panic!("claimed") };
+    gate.closed.store(true, Ordering::Relaxed);
+    store.requeue_task(&task).await.unwrap();
+    assert!(is_stranded(&task).await, "it still waits for its message");
+    let late = BuildStep { begin: vec![STAGES[1].into()], ..BuildStep::default() };
+    assert_eq!(store.advance_build(&build.lease, late).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    gate.closed.store(false, Ordering::Relaxed);
+    store.requeue_task(&task).await.unwrap();
+    assert!(!is_stranded(&task).await);
+    assert_eq!(gate.depth(QueueName::Build).await.unwrap().visible, 2);
+    // Who holds it keeps it, whatever another daemon's list says.
+    let held = ClaimBuild { lease_until: later(), worker_id: worker("w2"), ..claim };
+    let Claim::Claimed(build) = store.claim_build(held, workflows()).await.unwrap() else { panic!("claimed") };
+    store.requeue_task(&task).await.unwrap();
+    assert!(store.extend_leases(std::slice::from_ref(&build.lease), later()).await.unwrap()[0].held);
+}
+
+/// No item comes near the limit of a table; what is moved away is named by it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_items_leave_a_reference() {
+    let account = tokio::task::spawn_blocking(Account::new).await.unwrap();
+    nexus_daemon::resources::run(&plan(), Action::Init, &account.dynamodb, &account.sqs, &|_| {}).await.unwrap();
+    let store = dynamodb(&account, sqs(&account), Arc::new(Recorder::default()));
+    let new = new_project("agent_build", 3);
+    let id = &new.project.project_id;
+    store.create_project(new.clone()).await.unwrap();
+    let claim = ClaimBuild {
+        task_id: new.project.task_id.clone(),
+        project_id: id.clone(),
+        worker_id: worker("w1"),
+        lease_until: Timestamp::now().plus(Duration::from_secs(60)),
+        parallel: 1,
+        asked: Continuation::default(),
+    };
+    let Claim::Claimed(build) = store.claim_build(claim, workflows()).await.unwrap() else { panic!("claimed") };
+    let mut end = store_contract::world::done(STAGES[0], 1);
+    end.logs = (0..100).map(|n| format!("{n} {}", "x".repeat(5_000))).collect();
+    let step = BuildStep { ended: vec![end.clone()], begin: vec![STAGES[1].into()], ..BuildStep::default() };
+    store.advance_build(&build.lease, step).await.unwrap();
+    let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
+    let get = account.dynamodb.get_item().table_name("nexus_stages").key("project_id", text(id.as_str()));
+    let item = get.key("stage_name", text(STAGES[0])).send().await.unwrap().item.unwrap();
+    assert!(item.contains_key("overflow_ref") && !item.contains_key("logs"), "{:?}", item.keys());
+    assert_eq!(item["status"], text("completed"), "what lists and conditions read stays");
+    assert_eq!(store.stages(id).await.unwrap()[0].logs, end.logs);
+}

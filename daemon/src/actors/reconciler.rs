@@ -96,7 +96,7 @@ async fn round(env: &Environment, clean: bool) -> Result<(), StoreError> {
     }
     for queue in [QueueName::BuildDead, QueueName::DeployDead] {
         for letter in env.queue.unsettled_dead_letters(queue, LIMIT).await? {
-            if let Some(task) = task_of(queue, &letter.body) {
+            if let Some((task, project)) = subject_of(queue, &letter.body) {
                 let reason = ErrorInfo {
                     stage: None,
                     kind: FailureKind::Infrastructure,
@@ -104,10 +104,14 @@ async fn round(env: &Environment, clean: bool) -> Result<(), StoreError> {
                     details: None,
                     attempt: 0,
                 };
-                match env.store.fail_task(&task, reason).await {
+                let given_up = match &task {
+                    Some(task) => env.store.fail_task(task, reason).await,
+                    None => env.store.fail_waiting(&project, reason).await,
+                };
+                match given_up {
                     Ok(GivenUp::Ended) => {}
                     Ok(GivenUp::Spared) => {
-                        tracing::warn!(%queue, task_id = %task, "a dead letter's task goes on; the letter is removed");
+                        tracing::warn!(%queue, project_id = %project, "a dead letter's task goes on; the letter is removed");
                         env.queue.discard_dead_letter(&letter).await?;
                         figures::reconciled("dead_letter");
                         continue;
@@ -115,7 +119,7 @@ async fn round(env: &Environment, clean: bool) -> Result<(), StoreError> {
                     // Away: the letter waits. Any other refusal is there the next time too, and a letter of
                     // which nobody can be told must not keep the round from all that comes after it.
                     Err(error) if error.retryable() => return Err(error),
-                    Err(error) => tracing::warn!(task_id = %task, %error, "no task can be told of a dead letter"),
+                    Err(error) => tracing::warn!(project_id = %project, %error, "no task can be told of a dead letter"),
                 }
             }
             tracing::warn!(%queue, reason = letter.reason, "a message became a dead letter");
@@ -137,11 +141,15 @@ async fn round(env: &Environment, clean: bool) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn task_of(queue: QueueName, body: &str) -> Option<TaskId> {
-    match queue {
-        QueueName::BuildDead => BuildMessage::parse(body).ok()?.task_id,
-        _ => DeployMessage::parse(body).ok()?.task_id,
+/// Whom a letter is of: its task, if it names one, and its project.
+fn subject_of(queue: QueueName, body: &str) -> Option<(Option<TaskId>, ProjectId)> {
+    if queue == QueueName::BuildDead {
+        let message = BuildMessage::parse(body).ok()?;
+        return Some((message.task_id, message.project_id));
     }
+    // A deployment is nothing without its task.
+    let message = DeployMessage::parse(body).ok()?;
+    message.task_id.map(|task| (Some(task), message.project_id))
 }
 
 /// Removes folders of projects that were deleted while something else held the files, or by a daemon

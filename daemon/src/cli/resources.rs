@@ -88,7 +88,7 @@ pub(super) fn run(inputs: &Inputs, command: ResourcesCommand) -> ExitCode {
 fn policy(config: &Config, account: &str, prefix: Option<String>, moving: bool) -> ExitCode {
     let prefix = prefix.unwrap_or_else(|| config.backend.prefix.clone());
     let region = if config.backend.region.is_empty() { "*" } else { &config.backend.region };
-    let bucket = config.backend.artifacts.strip_prefix("s3://").and_then(|place| place.split('/').next());
+    let bucket = config.backend.artifacts.strip_prefix("s3://");
     let policy = resources::policy(&prefix, region, account, bucket, moving);
     print(&serde_json::to_string_pretty(&policy).unwrap_or_default());
     ExitCode::SUCCESS

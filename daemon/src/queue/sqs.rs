@@ -240,7 +240,9 @@ impl SqsQueue {
 
     fn delivery(&self, queue: QueueName, message: Message, received: Instant) -> Option<(u8, u64, Delivery)> {
         let (receive_count, sent) = (count_of(&message), sent_at(&message));
-        let body = message.body.clone().unwrap_or_default();
+        let attributes = message.message_attributes();
+        let action = attributes.and_then(|all| all.get("action")?.string_value());
+        let body = super::message::with_action(message.body.clone().unwrap_or_default(), action);
         let priority = priority_of(&message, &body);
         let handle = message.receipt_handle?;
         self.remember(&handle, &body, priority, received + self.options.visibility);

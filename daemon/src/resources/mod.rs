@@ -21,8 +21,6 @@ pub struct Plan {
     pub retention_days: [u32; 3],
     /// Receives after which a message becomes a dead letter.
     pub max_receive_count: u32,
-    /// Seconds that a received message stays hidden without a heartbeat.
-    pub visibility_secs: u64,
 }
 
 /// How a resource was found or left.

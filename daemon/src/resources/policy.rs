@@ -6,7 +6,7 @@ use super::queue_names;
 use crate::store::dynamodb::table::Table;
 
 /// The policy for the resources with `prefix` in `region` of `account`, either of which may be `*`. `bucket` is that of
-/// the artifacts. Who is `moving` reads whole tables, too.
+/// the artifacts, with its folder if there is one. Who is `moving` reads whole tables, too.
 #[must_use]
 pub fn policy(prefix: &str, region: &str, account: &str, bucket: Option<&str>, moving: bool) -> Value {
     let table = |table: &Table| format!("arn:aws:dynamodb:{region}:{account}:table/{prefix}{}", table.name());
@@ -42,19 +42,25 @@ pub fn policy(prefix: &str, region: &str, account: &str, bucket: Option<&str>, m
             "Resource": queues,
         }),
     ];
-    if let Some(bucket) = bucket {
-        statements.push(json!({
-            "Sid": "Artifacts",
-            "Effect": "Allow",
-            "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
-            "Resource": [format!("arn:aws:s3:::{bucket}/*")],
-        }));
-        statements.push(json!({
+    if let Some(place) = bucket {
+        let (bucket, folder) = place.split_once('/').unwrap_or((place, ""));
+        let below = if folder.is_empty() { String::new() } else { format!("{}/", folder.trim_end_matches('/')) };
+        let mut names = json!({
             "Sid": "ArtifactNames",
             "Effect": "Allow",
             "Action": ["s3:ListBucket"],
             "Resource": [format!("arn:aws:s3:::{bucket}")],
+        });
+        if !below.is_empty() {
+            names["Condition"] = json!({ "StringLike": { "s3:prefix": [format!("{below}*")] } });
+        }
+        statements.push(json!({
+            "Sid": "Artifacts",
+            "Effect": "Allow",
+            "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+            "Resource": [format!("arn:aws:s3:::{bucket}/{below}*")],
         }));
+        statements.push(names);
     }
     json!({ "Version": "2012-10-17", "Statement": statements })
 }

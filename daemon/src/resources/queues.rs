@@ -8,7 +8,10 @@ use super::{Action, Plan, Report, ResourceError, State, queue_names, said};
 use crate::queue::QueueName;
 
 const DAY: u64 = 86_400;
-/// Of notifications, as SPEC section 2 has them.
+/// Seconds that messages stay hidden from those who do not say otherwise, as SPEC section 2 has them: the original's
+/// workers, which may not renew. A daemon says it with each receive, and renews.
+const BUILD_HIDDEN: u64 = 3_600;
+const DEPLOY_HIDDEN: u64 = 600;
 const NOTIFIED_HIDDEN: u64 = 30;
 
 type Result<T> = std::result::Result<T, ResourceError>;
@@ -67,9 +70,9 @@ async fn wanted(client: &Client, plan: &Plan, of: &str) -> Result<HashMap<Name, 
     let [build, deploy, dead] = plan.retention_days.map(u64::from);
     let queue = QueueName::ALL.into_iter().find(|queue| queue.as_str() == of);
     let (days, hidden) = match queue {
-        Some(QueueName::Build) => (build, plan.visibility_secs),
-        Some(QueueName::Deploy) => (deploy, plan.visibility_secs),
-        Some(QueueName::BuildDead | QueueName::DeployDead) => (dead, plan.visibility_secs),
+        Some(QueueName::Build) => (build, BUILD_HIDDEN),
+        Some(QueueName::Deploy) => (deploy, DEPLOY_HIDDEN),
+        Some(QueueName::BuildDead | QueueName::DeployDead) => (dead, NOTIFIED_HIDDEN),
         None => (1, NOTIFIED_HIDDEN),
     };
     let mut wanted = HashMap::from([

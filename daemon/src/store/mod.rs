@@ -110,6 +110,10 @@ pub trait Store: Send + Sync + 'static {
     /// counts receives by itself spares a task that is worked on, or that made progress: then it is queued again.
     async fn fail_task(&self, task: &TaskId, reason: crate::domain::failure::ErrorInfo) -> Result<GivenUp>;
 
+    /// Marks a project failed that waits for a worker and whose message became a dead letter without naming a task, as
+    /// the original's messages may. Nothing happens to a project that is worked on, or does not wait.
+    async fn fail_waiting(&self, project: &ProjectId, reason: crate::domain::failure::ErrorInfo) -> Result<GivenUp>;
+
     /// Tasks written but never queued, and leases that ended without a word, oldest first.
     async fn stranded_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>>;
 

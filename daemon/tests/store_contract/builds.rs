@@ -64,7 +64,7 @@ pub async fn an_idle_build_begins_what_is_ready_side_by_side(f: &Fixture) {
     assert!(f.store.advance_build(lease, step).await.unwrap().begun.is_empty());
     // The owner dies: another goes on with what ran, and with nothing that is done.
     f.queue.release(&delivery.receipt, Duration::ZERO, true).await.unwrap();
-    f.store.requeue_task(&lease.task_id).await.unwrap();
+    f.lapse(lease).await;
     let (_, again) = f.take("w2").await;
     let running: Vec<_> = again.stages.iter().filter(|s| s.status == StageStatus::Running).collect();
     assert_eq!(running.iter().map(|s| (s.stage_name.as_str(), s.attempt)).collect::<Vec<_>>(), [("c", 2)]);

@@ -76,7 +76,7 @@ pub async fn a_pause_reached_by_nobody_is_settled_by_the_next_claim(f: &Fixture)
     let id = &build.lease.project_id;
     f.control(id, ControlAction::Pause).await.unwrap();
     // The owner died; its lease is taken over by whom the message reaches.
-    f.store.requeue_task(&build.lease.task_id).await.unwrap();
+    f.lapse(&build.lease).await;
     assert!(matches!(f.claim(&delivery, "w2").await, Claim::Obsolete(_)));
     assert_eq!(f.status(id).await, (ProjectStatus::Paused, ControlStatus::Paused));
     assert_eq!(f.store.stages(id).await.unwrap()[0].status, StageStatus::Pending);

@@ -42,7 +42,7 @@ macro_rules! contract {
                 a_receive_that_waits_sees_what_another_lets_go;
             lists: pages_do_not_shift_under_inserts, filters_apply_before_the_page, sorting_and_searching,
                 tasks_and_agents_have_pages;
-            records: deleting_a_project_takes_all_of_it, deleting_keeps_agents_unless_asked,
+            records: what_is_large_comes_back_whole, deleting_a_project_takes_all_of_it, deleting_keeps_agents_unless_asked,
                 sessions_count_and_name_themselves, messages_by_range, invocations_move_the_figures,
                 an_agent_goes_with_its_conversations, an_agents_state_follows_its_machine, counts_are_true;
             figures: every_page_is_its_slice_of_the_whole, totals_follow_every_change,

@@ -8,10 +8,11 @@ use nexus_daemon::{
         ids::{AgentId, InvocationId, SessionId},
         project::ProjectStatus,
         session::{Role, Session, SessionStatus},
+        stage::{StageOutcome, StageProduct},
         time::Timestamp,
     },
     queue::QueueName,
-    store::{AgentFilter, Claim, MessageRange, NewMessage, StoreErrorKind, TaskFilter},
+    store::{AgentFilter, BuildStep, Claim, MessageRange, NewMessage, StoreErrorKind, TaskFilter},
 };
 use serde_json::json;
 
@@ -43,6 +44,43 @@ async fn a_session(f: &Fixture, agent: &AgentId, name: Option<&str>) -> SessionI
 
 fn message(session: &SessionId, role: Role, content: &str) -> NewMessage {
     NewMessage { session_id: session.clone(), role, content: content.into(), metadata: None, once: None }
+}
+
+/// Longer than an item of any table.
+pub fn large(what: &str) -> String {
+    format!("{what} {}", "ä long text that goes on and on. ".repeat(16_000))
+}
+
+pub async fn what_is_large_comes_back_whole(f: &Fixture) {
+    let (delivery, build) = f.start("agent_build").await;
+    let (lease, id) = (&build.lease, &build.lease.project_id);
+    let mut end = done(STAGES[0], 1);
+    let product = StageProduct {
+        output: json!({"text": large("output")}),
+        doc_path: None,
+        content: Some(large("content")),
+        files: Vec::new(),
+    };
+    end.outcome = StageOutcome::Completed(Box::new(product));
+    end.logs = (0..100).map(|n| format!("{n} {}", "x".repeat(5_000))).collect();
+    let step = BuildStep { ended: vec![end.clone()], begin: vec![STAGES[1].into()], ..BuildStep::default() };
+    f.store.advance_build(lease, step).await.unwrap();
+    let check = async || {
+        let stage = f.store.stages(id).await.unwrap().swap_remove(0);
+        assert_eq!(stage.output_data, Some(json!({"text": large("output")})));
+        assert_eq!(stage.agent_output_content, Some(large("content")));
+        assert_eq!(stage.logs, end.logs);
+    };
+    check().await;
+    f.run_from(&delivery, lease, 1).await;
+    check().await;
+    let agent = AgentId::of_project(id);
+    let session = a_session(f, &agent, None).await;
+    let sent = f.store.append_message(message(&session, Role::User, &large("message"))).await.unwrap();
+    let range = MessageRange { limit: 10, before: None, after: None };
+    assert_eq!(f.store.messages(&session, &range).await.unwrap(), [sent]);
+    let detail = f.store.project_detail(id).await.unwrap().unwrap();
+    assert_eq!(detail.stages[0].output_data, Some(json!({"text": large("output")})));
 }
 
 pub async fn deleting_a_project_takes_all_of_it(f: &Fixture) {

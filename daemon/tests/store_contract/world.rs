@@ -282,6 +282,12 @@ impl Fixture {
         progress
     }
 
+    /// The owner of a lease dies, and the lease ends.
+    pub async fn lapse(&self, lease: &Lease) {
+        self.store.extend_leases(std::slice::from_ref(lease), Timestamp::now()).await.unwrap();
+        self.store.requeue_task(&lease.task_id).await.unwrap();
+    }
+
     /// Deletes a message that did not go with the commit.
     pub async fn settle(&self, delivery: &Delivery, deleted: bool) {
         assert_eq!(deleted, self.one_unit, "a message goes with the commit where it can");

@@ -80,6 +80,10 @@ impl Store for DynamoStore {
         self.fail_one(task, &reason).await
     }
 
+    async fn fail_waiting(&self, project: &ProjectId, reason: ErrorInfo) -> Result<GivenUp> {
+        self.fail_unnamed(project, &reason).await
+    }
+
     async fn stranded_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>> {
         self.stranded(now, limit).await
     }

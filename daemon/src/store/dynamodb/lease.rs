@@ -6,7 +6,7 @@ use futures::{StreamExt as _, stream};
 
 use super::{
     DynamoStore,
-    aggregate::{TRIES, contended, pause},
+    aggregate::{Outgoing, TRIES, contended, pause},
     client::Query,
     codec::{Record as _, StoredProject, StoredTask},
     stages,
@@ -20,6 +20,7 @@ use crate::{
         control::ControlStatus,
         failure::ErrorInfo,
         ids::{ProjectId, TaskId},
+        project::ProjectStatus,
         task::{Lease, TaskStatus, TaskType},
         time::Timestamp,
         transition::{self, ProjectEvent, TaskEvent},
@@ -168,16 +169,25 @@ impl DynamoStore {
         }
         let body = serde_json::to_string(&task.task.payload)?;
         if task.task.task_type != TaskType::BuildAgent {
-            if task.lease_until.is_none_or(|until| until < Timestamp::now()) {
-                self.change_task(&task, tasks::queue_again).await?;
+            // Another daemon was quicker, and somebody works on it already.
+            if task.lease_until.is_some_and(|until| until > Timestamp::now()) {
+                return Ok(());
             }
-            self.queue.send(tasks::queue_of(task.task.task_type), body, task.task.priority.get()).await?;
+            if task.task.status != TaskStatus::Pending {
+                self.change_task(&task, tasks::unsent).await?;
+            }
+            let (queue, priority) = (tasks::queue_of(task.task.task_type), task.task.priority.get());
+            self.deliver(Outgoing { queue, body, priority, task: id.clone() }).await;
             return Ok(());
         }
         let mut held = self.slots.hold(&task.task.project_id).await;
         for round in 0..TRIES {
             *held.known = None;
-            let Some(mut plan) = self.plan(&mut held).await? else { return Err(not_found("project")) };
+            let Some(mut plan) = self.plan(&mut held).await? else {
+                // Its project is gone: nobody would ever come for it.
+                let end = |task: &mut StoredTask, now| tasks::finish(task, TaskEvent::Cancel, None, None, now);
+                return self.change_task(&task, end).await;
+            };
             let now = plan.now;
             let current = plan.after.stored.project.task_id.as_ref() == Some(id);
             let Some(task) = plan.after.open_task().filter(|task| task.task.task_id == *id) else {
@@ -192,10 +202,7 @@ impl DynamoStore {
             if task.lease_until.is_some_and(|until| until > now) {
                 return Ok(());
             }
-            let was_pending = task.task.status == TaskStatus::Pending;
-            if !was_pending {
-                tasks::queue_again(task, now)?;
-            }
+            tasks::unsent(task, now)?;
             task.spared += letters;
             let task = task.clone();
             // Whoever held the lease is fenced off.
@@ -203,6 +210,28 @@ impl DynamoStore {
             plan.send(&task, body.clone());
             match self.commit(&mut held, plan).await? {
                 Ok(()) => return Ok(()),
+                Err(_) => pause(round).await,
+            }
+        }
+        Err(contended())
+    }
+
+    /// `Store::fail_waiting`.
+    pub(crate) async fn fail_unnamed(&self, id: &ProjectId, info: &ErrorInfo) -> Result<GivenUp> {
+        let mut held = self.slots.hold(id).await;
+        for round in 0..TRIES {
+            *held.known = None;
+            let Some(mut plan) = self.plan(&mut held).await? else { return Ok(GivenUp::Ended) };
+            if let Some(task) = plan.after.open_task().map(|task| task.task.task_id.clone()) {
+                drop(held);
+                return self.fail_one(&task, info).await;
+            }
+            if !matches!(plan.after.stored.project.status, ProjectStatus::Pending | ProjectStatus::Queued) {
+                return Ok(GivenUp::Ended);
+            }
+            plan.fail(self, info)?;
+            match self.commit(&mut held, plan).await? {
+                Ok(()) => return Ok(GivenUp::Ended),
                 Err(_) => pause(round).await,
             }
         }

@@ -57,6 +57,10 @@ impl Overflow {
                 moved.insert(name.to_owned(), value::json(&attribute));
             }
         }
+        if sizes(item) > MOST {
+            let text = "this is too large to be stored, even without its longest parts";
+            return Err(StoreError::new(StoreErrorKind::Invalid, text));
+        }
         // With the files of its project, so that it goes with them.
         let owner = match item.get("project_id") {
             Some(AttributeValue::S(id)) => crate::artifacts::folder_of(id),

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+
 use super::{
     DynamoStore,
     aggregate::Plan,
@@ -27,6 +29,8 @@ const MOST_AGENTS: usize = 5_000;
 /// Agents whose last questions are looked at for the activities.
 const LAST_ASKED: usize = 5;
 const DAY: i64 = 86_400_000_000;
+/// Days that are asked for at a time.
+const SIDE_BY_SIDE: usize = 16;
 
 fn day_of(at: Timestamp) -> String {
     at.to_string().chars().take(10).collect()
@@ -133,10 +137,13 @@ impl DynamoStore {
 
     /// `Store::build_days` and `Store::invocation_days`.
     pub(crate) async fn days(&self, kind: &str, days: u32, now: Timestamp) -> Result<Vec<DayFigures>> {
+        let dates: Vec<String> =
+            (0..days).rev().map(|ago| day_of(Timestamp::from_micros(now.as_micros() - i64::from(ago) * DAY))).collect();
+        let each = dates.clone().into_iter().map(|date| async move { self.sums(kind, &date).await });
+        let sums = stream::iter(each).buffered(SIDE_BY_SIDE);
+        let sums: Vec<Sums> = sums.try_collect().await?;
         let mut all = Vec::new();
-        for ago in (0..days).rev() {
-            let date = day_of(Timestamp::from_micros(now.as_micros() - i64::from(ago) * DAY));
-            let sums = self.sums(kind, &date).await?;
+        for (date, sums) in dates.into_iter().zip(sums) {
             let (good, bad) = (sums.good, sums.bad);
             let measured = if kind == "build" { good } else { good + bad };
             let avg_duration_ms = mean(sums.spent(), measured);

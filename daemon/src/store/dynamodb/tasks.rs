@@ -104,6 +104,19 @@ pub(crate) fn queue_again(stored: &mut StoredTask, now: Timestamp) -> Result<()>
     Ok(())
 }
 
+/// Sets a task back to where its message is not sent yet: until it is, the reconciler finds it.
+pub(crate) fn unsent(stored: &mut StoredTask, now: Timestamp) -> Result<()> {
+    if stored.task.status == TaskStatus::Running {
+        stored.task.status = transition::task(stored.task.status, TaskEvent::Release).map_err(|e| illegal(&e))?;
+    }
+    if stored.task.status == TaskStatus::Queued {
+        stored.task.status = TaskStatus::Pending;
+    }
+    stored.task.updated_at = now;
+    stored.lease_until = None;
+    Ok(())
+}
+
 /// The task as it is when another takes its place.
 pub(crate) fn withdrawn(stored: &StoredTask, reason: Option<&str>) -> Result<StoredTask> {
     let mut ended = stored.clone();

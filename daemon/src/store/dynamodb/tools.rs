@@ -127,7 +127,12 @@ impl DynamoStore {
             unit.update(&self.tables, Table::Tools, key, change, &Guard::Open, Refused::Stale)?;
             unit.commit(&self.tables).await?.map_err(|_| contended())?;
         }
-        let gone = known.into_iter().filter(|id| !kept.contains(id)).map(|id| Table::Tools.one(id.as_str()));
+        let mut gone = known.into_iter().filter(|id| !kept.contains(id)).map(|id| Table::Tools.one(id.as_str()));
+        // With the unit, which an owner without its lease does not get through.
+        while plan.unit.room() > SPARED / 2 {
+            let Some(key) = gone.next() else { break };
+            plan.unit.delete(&self.tables, Table::Tools, key, &Guard::Open, Refused::Stale)?;
+        }
         self.tables.delete_many(Table::Tools, gone.collect()).await?;
         let names: Vec<_> = agent.generated_tools.iter().map(|new| new.tool_name.clone()).collect();
         let mut item = Table::State.two(&format!("tools#{}", agent.agent_id), "-");

@@ -110,6 +110,15 @@ impl Store for SqliteStore {
         write!(self, move |tx| claim::fail_task(tx, &task, &reason).map(|()| GivenUp::Ended))
     }
 
+    async fn fail_waiting(&self, project: &ProjectId, reason: ErrorInfo) -> Result<GivenUp> {
+        // Every project that waits here has its task.
+        let task = self.project(project).await?.and_then(|project| project.task_id);
+        match task {
+            Some(task) => self.fail_task(&task, reason).await,
+            None => Ok(GivenUp::Ended),
+        }
+    }
+
     async fn stranded_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>> {
         write!(self, Peek, move |tx| lease::stranded(tx, now, limit))
     }

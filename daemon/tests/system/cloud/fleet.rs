@@ -74,7 +74,8 @@ async fn a_fleet_can_share_out_its_roles() {
         frames.push(frame);
     }
     println!("events of a build that runs elsewhere: the latest came {late:?} after it happened (aim 2 s)");
-    assert!(!late.is_zero(), "events say when they happened: {frames:#?}");
+    // A busy machine is granted twice that.
+    assert!(!late.is_zero() && late < Duration::from_secs(4), "{late:?}: {frames:#?}");
     let told = frames.iter().filter(|frame| frame.event.as_deref() != Some("end"));
     let seqs: Vec<u64> = told.filter_map(|frame| frame.data["seq"].as_u64()).collect();
     assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
@@ -172,6 +173,8 @@ async fn a_build_costs_few_requests() {
     eventually("the messages are gone", async || (depth(&account, "nexus-build-queue").await == (0, 0)).then_some(()))
         .await;
     let after = requests(&daemon).await;
+    let metrics = daemon.text("//metrics").await;
+    assert!(!metrics.contains("operation=\"scan\""), "no table is read through");
     let each = |before: f64, after: f64| (after - before) / BUILDS as f64;
     let (dynamodb, sqs) = (each(before.0, after.0), each(before.1, after.1));
     println!("a build of nine stages: {dynamodb:.1} requests to DynamoDB, {sqs:.1} to SQS");
@@ -243,6 +246,25 @@ async fn resources_are_made_compared_and_removed() {
     let account = account().await;
     let home = home(&account, &account.url, BOTH, 1);
     let run = |arguments: &[&str]| nexusd(&home, &account, arguments);
+    // Tables that somebody made otherwise: said, and left alone.
+    use aws_sdk_dynamodb::types::{
+        AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType::S,
+    };
+    for (table, key) in [("two-nexus_projects", "id"), ("two-nexus_agents", "agent_id")] {
+        let name = AttributeDefinition::builder().attribute_name(key).attribute_type(S).build().unwrap();
+        let schema = KeySchemaElement::builder().attribute_name(key).key_type(KeyType::Hash).build().unwrap();
+        let made = account.dynamodb.create_table().table_name(table).billing_mode(BillingMode::PayPerRequest);
+        made.attribute_definitions(name).key_schema(schema).send().await.unwrap();
+    }
+    let (code, said) = run(&["resources", "init", "--tables-only", "--prefix", "two-"]);
+    assert_eq!((code, said.matches("created").count()), (Some(1), 8), "{said}");
+    let drifted = |table: &str| said.lines().find(|line| line.contains(table)).unwrap().to_owned();
+    assert!(
+        drifted("two-nexus_projects").contains("DRIFTED") && drifted("two-nexus_projects").contains("key"),
+        "{said}"
+    );
+    assert!(drifted("two-nexus_agents").contains("CategoryIndex"), "{said}");
+    assert_eq!(run(&["resources", "delete", "--yes", "--tables-only", "--prefix", "two-"]).0, Some(0));
     let (code, said) = run(&["resources", "list"]);
     assert_eq!((code, said.matches("missing").count()), (Some(1), 15), "{said}");
     let (code, said) = run(&["resources", "init"]);
@@ -250,6 +272,32 @@ async fn resources_are_made_compared_and_removed() {
     let (code, said) = run(&["resources", "init"]);
     assert_eq!((code, said.matches("ready").count()), (Some(0), 15), "safe to repeat: {said}");
     assert_eq!(run(&["resources", "list"]).0, Some(0));
+    // As SPEC has them.
+    for (queue, hidden, kept) in [
+        ("nexus-build-queue", "3600", "604800"),
+        ("nexus-deploy-queue", "600", "259200"),
+        ("nexus-notification-queue", "30", "86400"),
+        ("nexus-build-dlq", "30", "1209600"),
+        ("nexus-deploy-dlq", "30", "1209600"),
+    ] {
+        use aws_sdk_sqs::types::QueueAttributeName as Name;
+        let url = account.sqs.get_queue_url().queue_name(queue).send().await.unwrap().queue_url.unwrap();
+        let has = account.sqs.get_queue_attributes().queue_url(url).attribute_names(Name::All).send().await.unwrap();
+        let of = |name: Name| has.attributes().unwrap().get(&name).cloned().unwrap_or_default();
+        assert_eq!(
+            (of(Name::VisibilityTimeout), of(Name::MessageRetentionPeriod)),
+            (hidden.into(), kept.into()),
+            "{queue}"
+        );
+        let redrive = of(Name::RedrivePolicy);
+        let dead = ["nexus-build-queue", "nexus-deploy-queue"].contains(&queue);
+        assert_eq!(redrive.contains("-dlq") && redrive.contains('3'), dead, "{queue}: {redrive}");
+    }
+    for table in ["nexus_project_events", "nexus_daemon_state"] {
+        let told = account.dynamodb.describe_time_to_live().table_name(table).send().await.unwrap();
+        let told = told.time_to_live_description.unwrap();
+        assert_eq!(told.attribute_name.as_deref(), Some("expires_at"), "{table}");
+    }
     // A second deployment beside it, and a queue that somebody changed.
     let (code, said) = run(&["resources", "init", "--prefix", "test-", "--queues-only"]);
     assert_eq!((code, said.matches("created").count()), (Some(0), 5), "{said}");
@@ -257,7 +305,7 @@ async fn resources_are_made_compared_and_removed() {
     let hidden = aws_sdk_sqs::types::QueueAttributeName::VisibilityTimeout;
     account.sqs.set_queue_attributes().queue_url(url).attributes(hidden, "77").send().await.unwrap();
     let (code, said) = run(&["resources", "list", "--queues-only"]);
-    assert!(code == Some(1) && said.contains("DRIFTED") && said.contains("VisibilityTimeout 6"), "{said}");
+    assert!(code == Some(1) && said.contains("DRIFTED") && said.contains("VisibilityTimeout 3600"), "{said}");
     let (code, said) = run(&["resources", "init", "--queues-only"]);
     assert!(code == Some(0) && said.contains("updated"), "{said}");
     // Data is removed only when asked for.
@@ -354,13 +402,29 @@ async fn messages_of_the_original_and_poison() {
     assert!(failed["error_info"]["message"].as_str().unwrap().contains("s99"), "{failed:#}");
     eventually("the queue is empty", async || (depth(&account, "nexus-build-queue").await == (0, 0)).then_some(()))
         .await;
+    // A letter of the original's that names no task fails the project that waits for it.
+    let waits = account.dynamodb.put_item().table_name("nexus_projects");
+    let waits = waits.item("project_id", AttributeValue::S("proj_dead".into()));
+    let waits = waits.item("status", AttributeValue::S("queued".into()));
+    let waits = waits.item("created_at", AttributeValue::S("2026-01-28T09:14:29.123456".into()));
+    waits.item("requirement", AttributeValue::S("given up".into())).send().await.unwrap();
+    let dead = account.sqs.get_queue_url().queue_name("nexus-build-dlq").send().await.unwrap().queue_url.unwrap();
+    let letter = json!({"project_id": "proj_dead", "requirement": "given up", "action": "execute"});
+    account.sqs.send_message().queue_url(&dead).message_body(letter.to_string()).send().await.unwrap();
+    let failed = daemon.wait_for("proj_dead", &["failed"]).await;
+    let why = failed["error_info"]["message"].as_str().unwrap();
+    assert!(why.contains("nexus-build-dlq") && why.contains("received"), "{failed:#}");
+    let metrics = daemon.text("//metrics").await;
+    assert!(metrics.contains("nexus_poison_messages_total{queue=\"nexus-build-queue\"} 1"), "{metrics}");
     let (code, said) = nexusd(&home, &account, &["dlq", "list"]);
+    let id = said.lines().next().unwrap().split(' ').nth(1).unwrap().to_owned();
+    assert!(said.contains(&id) && code == Some(0), "{said}");
     assert!(code == Some(0) && said.contains("this is no message") && said.contains("not understood"), "{said}");
     let (code, said) = nexusd(&home, &account, &["dlq", "redrive", "--queue", "build"]);
     assert!(code == Some(0) && said.contains("sent back"), "{said}");
     // Poison stays poison, and never loops.
     eventually("it is back among the dead letters", async || {
-        (depth(&account, "nexus-build-dlq").await.0 == 1).then_some(())
+        (depth(&account, "nexus-build-dlq").await == (1, 0)).then_some(())
     })
     .await;
     eventually("the queue is empty", async || (depth(&account, "nexus-build-queue").await == (0, 0)).then_some(()))

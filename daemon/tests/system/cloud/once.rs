@@ -181,3 +181,40 @@ async fn messages_that_come_twice_and_in_another_order_change_nothing() {
     assert_eq!(depth(&account, "nexus-build-dlq").await, (0, 0), "no dead letter");
     assert_eq!(depth(&account, "nexus-deploy-dlq").await, (0, 0), "no dead letter");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_from_another_daemon_ends_the_running_stage() {
+    let (account, front) = ready("\"api\"", 1).await;
+    let back = home(&account, &account.url, "\"worker\"", 1);
+    let journal = with_journal(&[&back, &front], 40_000);
+    let (front, _back) = (front.start(), back.start());
+    let project = front.create("stopped from afar", "noop").await;
+    eventually("its first stage runs", async || (!runs(&journal).is_empty()).then_some(())).await;
+    let asked = std::time::Instant::now();
+    let (status, answer) = front.post(&format!("/projects/{project}/control"), &json!({"action": "stop"})).await;
+    assert_eq!(status, 200, "{answer}");
+    eventually("the stage has ended", async || runs(&journal)[0].ends).await;
+    println!("a stop from another daemon ended the stage after {:?}: a heartbeat is 1 s", asked.elapsed());
+    // Long before the stage would have ended by itself.
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    front.wait_for(&project, &["cancelled"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_is_asked_where_it_was_not_built() {
+    let (account, front) = ready("\"api\"", 1).await;
+    let back = home(&account, &account.url, "\"worker\"", 1);
+    let shared = bucket(&account).await;
+    for home in [&front, &back] {
+        let settings = std::fs::read_to_string(home.config()).unwrap();
+        home.configure(&settings.replace("[worker]", &format!("{shared}\n[worker]")));
+    }
+    let (front, _back) = (front.start(), back.start());
+    let project = front.create(PRICES, "agent_build").await;
+    front.wait_for(&project, &["completed"]).await;
+    let agent = front.wait_for_agent(&project).await["agent_id"].as_str().unwrap().to_owned();
+    let (status, answer) = front.post(&format!("/agents/{agent}/invoke"), &json!({"input_text": "3 pears?"})).await;
+    assert!(status == 200 && answer["data"]["output"].as_str().is_some_and(|text| text.contains("12")), "{answer}");
+    let (status, files) = front.get(&format!("/projects/{project}/files")).await;
+    assert!(status == 200 && files.to_string().contains("agent/agent.py"), "{files}");
+}
