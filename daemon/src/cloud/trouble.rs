@@ -2,7 +2,10 @@
 //! repeats them, so nobody else would see them: `/health` calls the backend degraded by this, and metrics count them.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -11,7 +14,7 @@ use aws_sdk_dynamodb::{
     error::BoxError,
 };
 
-use crate::{store::Trouble, telemetry::names};
+use crate::{domain::time::Timestamp, store::Trouble, telemetry::names};
 
 /// How far back is looked, in slices.
 const SLICE: Duration = Duration::from_secs(5);
@@ -21,6 +24,10 @@ const WORTH_A_WORD: u64 = 3;
 const SHARE: f64 = 0.05;
 /// An answer that is older says nothing of now.
 const FRESH: Duration = Duration::from_secs(10);
+/// Answers say the time in whole seconds, so less than this is none.
+const EXACT: i64 = 2_000_000;
+/// From here on, in microseconds, somebody should look at the clock.
+const SKEWED: i64 = 5_000_000;
 /// Bytes of an error's body that are looked at.
 const HEAD: usize = 2_048;
 
@@ -97,6 +104,8 @@ pub struct TroubleLog {
     service: &'static str,
     started: Instant,
     seen: Mutex<Seen>,
+    /// Microseconds from this machine's clock to the service's.
+    offset: AtomicI64,
 }
 
 impl std::fmt::Debug for TroubleLog {
@@ -110,7 +119,22 @@ impl TroubleLog {
     #[must_use]
     pub fn new(service: &'static str) -> Self {
         let seen = Seen { slices: [Slice::default(); SLICES], answered: None, last: None };
-        Self { service, started: Instant::now(), seen: Mutex::new(seen) }
+        Self { service, started: Instant::now(), seen: Mutex::new(seen), offset: AtomicI64::new(0) }
+    }
+
+    /// What is to be added to this machine's clock for the service's, in microseconds; 0 when they agree as far as can be
+    /// seen. Leases are by the service's clock: it is the one that all daemons share.
+    #[must_use]
+    pub fn offset(&self) -> i64 {
+        self.offset.load(Ordering::Relaxed)
+    }
+
+    /// Takes the time of an answer.
+    fn heard(&self, date: &str) {
+        let Ok(there) = chrono::DateTime::parse_from_rfc2822(date) else { return };
+        // In the middle of its second.
+        let offset = there.timestamp_micros() + 500_000 - Timestamp::now().as_micros();
+        self.offset.store(if offset.abs() < EXACT { 0 } else { offset }, Ordering::Relaxed);
     }
 
     fn note(&self, reason: Option<Reason>, answered: bool) {
@@ -137,6 +161,12 @@ impl TroubleLog {
     /// What there was in the last half minute, if it is worth a word.
     #[must_use]
     pub fn lately(&self) -> Option<Trouble> {
+        let offset = self.offset();
+        if offset.abs() > SKEWED {
+            let (seconds, way) = (offset.abs() / 1_000_000, if offset > 0 { "behind" } else { "ahead of" });
+            let reason = format!("this machine's clock is {seconds} s {way} that of {}", self.service);
+            return Some(Trouble { reason, answering: true });
+        }
         let slice_now = self.started.elapsed().as_secs() / SLICE.as_secs();
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let recent = seen.slices.iter().filter(|slice| slice.number + SLICES as u64 > slice_now);
@@ -183,6 +213,9 @@ impl Intercept for Witness {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        if let Some(date) = context.response().and_then(|response| response.headers().get("date")) {
+            self.0.heard(date);
+        }
         let error = match context.output_or_error() {
             Some(Err(error)) => error,
             _ => {
@@ -222,6 +255,22 @@ mod tests {
         }
         let told = log.lately().unwrap();
         assert!(told.answering && told.reason.contains("22 of the last 122") && told.reason.contains("throttled"));
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_is_named_and_allowed_for() {
+        let log = TroubleLog::new("dynamodb");
+        let date = |seconds: i64| (chrono::Utc::now() + chrono::TimeDelta::seconds(seconds)).to_rfc2822();
+        log.heard(&date(0));
+        assert_eq!((log.offset(), log.lately()), (0, None));
+        log.heard(&date(120));
+        assert!((log.offset() - 120_000_000).abs() <= 1_500_000, "{}", log.offset());
+        assert!(log.lately().unwrap().reason.contains("behind"), "{:?}", log.lately());
+        log.heard(&date(-60));
+        assert!(log.lately().unwrap().reason.contains("ahead"), "{:?}", log.lately());
+        log.heard("no date");
+        log.heard(&date(0));
+        assert_eq!(log.offset(), 0);
     }
 
     #[test]

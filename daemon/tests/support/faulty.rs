@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value;
+
 use salvo::{
     Depot, FlowCtrl, Handler, Listener as _, Request, Response, Router, Server, async_trait,
     conn::TcpListener,
@@ -27,6 +29,8 @@ pub struct Faults {
     pub requests: AtomicU64,
     /// Those that failed.
     pub failed: AtomicU64,
+    /// Batches of which half was left undone.
+    pub undone: AtomicU64,
     /// Of these: carried out, and the answer lost.
     pub lost: AtomicU64,
 }
@@ -38,6 +42,10 @@ pub enum Fault {
     Server,
     Expired,
     Skewed,
+    /// No answer in time.
+    Hang,
+    /// Half of every batch is left undone.
+    Undone,
 }
 
 impl Fault {
@@ -47,6 +55,7 @@ impl Fault {
             Self::Throttled => (StatusCode::BAD_REQUEST, "ProvisionedThroughputExceededException", "too fast"),
             Self::Server => (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "the service has a bad day"),
             Self::Expired => (StatusCode::BAD_REQUEST, "ExpiredTokenException", "The security token is expired"),
+            Self::Hang | Self::Undone => (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "late"),
             Self::Skewed => {
                 (StatusCode::BAD_REQUEST, "InvalidSignatureException", "Signature expired: 1 is now earlier than 2")
             }
@@ -87,6 +96,53 @@ fn refuse(res: &mut Response, fault: Fault) {
     let _ = res.write_body(body);
 }
 
+/// A batch whose second half is left undone, as DynamoDB does when it has too much to do.
+struct Half {
+    sent: Vec<u8>,
+    left: Value,
+    name: &'static str,
+}
+
+async fn half_of(req: &mut Request) -> Option<Half> {
+    let target = req.headers().get("x-amz-target")?.to_str().ok()?.to_owned();
+    let name = match target.rsplit('.').next()? {
+        "BatchGetItem" => "UnprocessedKeys",
+        "BatchWriteItem" => "UnprocessedItems",
+        _ => return None,
+    };
+    let mut body: Value = serde_json::from_slice(req.payload_with_max_size(8 << 20).await.ok()?).ok()?;
+    let mut left = body["RequestItems"].clone();
+    for (table, items) in body["RequestItems"].as_object_mut()? {
+        let (kept, gone) = match items.get_mut("Keys") {
+            Some(keys) => (keys.as_array_mut()?, left[table]["Keys"].as_array_mut()?),
+            None => (items.as_array_mut()?, left[table].as_array_mut()?),
+        };
+        if kept.len() < 2 {
+            return None;
+        }
+        let half = kept.len() / 2;
+        kept.truncate(half);
+        gone.drain(..half);
+    }
+    Some(Half { sent: serde_json::to_vec(&body).ok()?, left, name })
+}
+
+impl Proxy {
+    async fn leave_undone(&self, req: &mut Request, res: &mut Response, half: Half) {
+        let answer = self.request(req).await.body(half.sent).send().await;
+        let Ok(answer) = answer else { return fail(res, StatusCode::BAD_GATEWAY) };
+        let status = StatusCode::from_u16(answer.status().as_u16()).expect("a status");
+        let mut body: Value = answer.json().await.unwrap_or_default();
+        if status.is_success() {
+            body[half.name] = half.left;
+            self.faults.undone.fetch_add(1, Ordering::Relaxed);
+        }
+        res.status_code(status);
+        res.headers_mut().insert("content-type", HeaderValue::from_static("application/x-amz-json-1.0"));
+        let _ = res.write_body(body.to_string());
+    }
+}
+
 #[async_trait]
 impl Handler for Proxy {
     async fn handle(&self, req: &mut Request, _: &mut Depot, res: &mut Response, _: &mut FlowCtrl) {
@@ -96,15 +152,23 @@ impl Handler for Proxy {
         if fails {
             self.faults.failed.fetch_add(1, Ordering::Relaxed);
             let only = *self.faults.only.lock().expect("nobody panics here");
-            if let Some(fault) = only {
+            if only == Some(Fault::Undone) {
+                if let Some(half) = half_of(req).await {
+                    return self.leave_undone(req, res, half).await;
+                }
+            } else if let Some(fault) = only {
+                if fault == Fault::Hang {
+                    tokio::time::sleep(Duration::from_secs(7)).await;
+                }
                 return refuse(res, fault);
             }
-            match rand::random_range(0..5) {
+            match if only.is_some() { 9 } else { rand::random_range(0..5) } {
                 0 => return fail(res, StatusCode::SERVICE_UNAVAILABLE),
                 1 => return fail(res, StatusCode::INTERNAL_SERVER_ERROR),
                 2 => return refuse(res, Fault::Throttled),
                 3 => tokio::time::sleep(Duration::from_millis(rand::random_range(50..400))).await,
-                _ => answer_lost = true,
+                4 => answer_lost = true,
+                _ => {}
             }
         }
         let target = req.headers().get("x-amz-target").and_then(|name| name.to_str().ok()).unwrap_or_default();

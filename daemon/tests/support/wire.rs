@@ -16,6 +16,8 @@ pub enum State {
     Cut,
     /// Every connection is torn within its first answers.
     Tearing,
+    /// One in twenty is.
+    Shaky,
 }
 
 /// Sets the state; the wire lives as long as the test.
@@ -46,7 +48,11 @@ pub async fn to(url: &str) -> (String, Wire) {
 
 async fn carry(mut client: TcpStream, target: String, mut state: watch::Receiver<State>) {
     let Ok(mut server) = TcpStream::connect(&target).await else { return };
-    let tearing = *state.borrow_and_update() == State::Tearing;
+    let tearing = match *state.borrow_and_update() {
+        State::Tearing => true,
+        State::Shaky => rand::random_range(0..20) == 0,
+        State::Whole | State::Cut => false,
+    };
     let carried = async {
         if !tearing {
             let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;

@@ -155,7 +155,7 @@ impl DynamoStore {
                 Some(held) => self.plan(held).await?,
                 None => None,
             };
-            let now = Timestamp::now();
+            let now = self.tables.clock();
             let mut own = AgentPlan { now, plan, tell: None, unit: Unit::default() };
             let mut after = before.clone();
             let answer = change(&mut after, &mut own)?;

@@ -187,7 +187,7 @@ impl DynamoStore {
             *held.known = self.load(&held.id).await?;
         }
         let Some(before) = held.known.clone() else { return Ok(None) };
-        let (after, now) = (before.clone(), Timestamp::now());
+        let (after, now) = (before.clone(), self.tables.clock());
         let (events, unit, send, agents) = (Vec::new(), Unit::default(), Vec::new(), Vec::new());
         Ok(Some(Plan { before, after, events, unit, send, agents, withdrawal: None, now }))
     }

@@ -43,6 +43,7 @@ fn no(why: &'static str) -> Result<Look> {
 impl DynamoStore {
     /// `Store::claim_build`.
     pub(crate) async fn claim(&self, claim: &ClaimBuild, workflows: &Workflows) -> Result<Claim> {
+        let claim = &ClaimBuild { lease_until: self.tables.shared(claim.lease_until), ..claim.clone() };
         let mut held = self.slots.hold(&claim.project_id).await;
         for round in 0..TRIES {
             // Whatever was known: another may have worked on it meanwhile.
@@ -133,7 +134,7 @@ impl DynamoStore {
             && task.task.worker_id.as_ref() != Some(&claim.worker_id)
             && let Some(until) = task.lease_until.filter(|until| *until > now)
         {
-            return Ok(Look::Answer(Claim::HeldUntil(until), false));
+            return Ok(Look::Answer(Claim::HeldUntil(self.tables.local(until)), false));
         }
         if transition::project(plan.after.state(), ProjectEvent::PauseReached).is_ok() {
             // The owner died between the request and the end of its stage.

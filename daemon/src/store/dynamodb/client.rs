@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::{table::Table, value::Item};
 use crate::{
     cloud::TroubleLog,
+    domain::time::Timestamp,
     store::{Pressure, Result, StoreError, StoreErrorKind},
     telemetry::names,
 };
@@ -104,6 +105,21 @@ impl Tables {
 
     pub(crate) fn name(&self, table: Table) -> String {
         format!("{}{}", self.prefix, table.name())
+    }
+
+    /// Now, by the clock that all daemons share.
+    pub(crate) fn clock(&self) -> Timestamp {
+        self.shared(Timestamp::now())
+    }
+
+    /// A time of this machine's clock, by the one that all daemons share.
+    pub(crate) fn shared(&self, local: Timestamp) -> Timestamp {
+        Timestamp::from_micros(local.as_micros().saturating_add(self.trouble.offset()))
+    }
+
+    /// The other way.
+    pub(crate) fn local(&self, shared: Timestamp) -> Timestamp {
+        Timestamp::from_micros(shared.as_micros().saturating_sub(self.trouble.offset()))
     }
 
     /// Requests sent so far, those repeated by the SDK not counted.

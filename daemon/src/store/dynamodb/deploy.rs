@@ -37,18 +37,18 @@ impl DynamoStore {
         if task.task.status.is_final() || task.task.task_type != TaskType::DeployAgent {
             return no("the task has ended");
         }
-        let now = Timestamp::now();
+        let now = self.tables.clock();
         if task.task.status == TaskStatus::Running
             && task.task.worker_id.as_ref() != Some(&claim.worker_id)
             && let Some(until) = task.lease_until.filter(|until| *until > now)
         {
-            return Ok(DeployClaim::HeldUntil(until));
+            return Ok(DeployClaim::HeldUntil(self.tables.local(until)));
         }
         let Some(agent_id) = &task.agent_id else { return no("the task names no agent") };
         let change = |agent: &mut Agent, plan: &mut AgentPlan| {
             let status = transition::agent(agent.status, AgentEvent::Deploy).map_err(|e| illegal(&e))?;
             let mut taken = task.clone();
-            tasks::claim(&mut taken, &claim.worker_id, claim.lease_until, plan.now)?;
+            tasks::claim(&mut taken, &claim.worker_id, self.tables.shared(claim.lease_until), plan.now)?;
             self.update_task(&mut plan.unit, &task, &taken)?;
             if agent.status != status {
                 agent.status = status;

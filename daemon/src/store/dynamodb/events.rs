@@ -271,7 +271,7 @@ impl DynamoStore {
                 seen_until = None;
                 continue;
             }
-            let now = Timestamp::now();
+            let now = self.tables.clock();
             let from = seen_until.unwrap_or(now);
             match self.look_at_feed(from).await {
                 Ok(()) => seen_until = Some(now),

@@ -41,6 +41,7 @@ const SIDE_BY_SIDE: usize = 16;
 impl DynamoStore {
     /// `Store::extend_leases`.
     pub(crate) async fn extend(&self, leases: &[Lease], until: Timestamp) -> Result<Vec<LeaseState>> {
+        let until = self.tables.shared(until);
         let keys = leases.iter().map(|lease| Table::Projects.one(lease.project_id.as_str()));
         let mut keys: Vec<_> = keys.collect();
         keys.sort_by_key(|key| format!("{key:?}"));
@@ -125,7 +126,7 @@ impl DynamoStore {
         change: impl FnOnce(&mut StoredTask, Timestamp) -> Result<()>,
     ) -> Result<()> {
         let mut after = task.clone();
-        change(&mut after, Timestamp::now())?;
+        change(&mut after, self.tables.clock())?;
         let mut unit = Unit::default();
         self.update_task(&mut unit, task, &after)?;
         unit.commit(&self.tables).await?.map_err(|_| contended())
@@ -133,6 +134,7 @@ impl DynamoStore {
 
     /// `Store::stranded_tasks`.
     pub(crate) async fn stranded(&self, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>> {
+        let now = self.tables.shared(now);
         let mut found = Vec::new();
         let old = Timestamp::from_micros(now.as_micros() - i64::try_from(PENDING_FOR.as_micros()).unwrap_or(0));
         for status in [TaskStatus::Pending, TaskStatus::Running] {
@@ -170,7 +172,7 @@ impl DynamoStore {
         let body = serde_json::to_string(&task.task.payload)?;
         if task.task.task_type != TaskType::BuildAgent {
             // Another daemon was quicker, and somebody works on it already.
-            if task.lease_until.is_some_and(|until| until > Timestamp::now()) {
+            if task.lease_until.is_some_and(|until| until > self.tables.clock()) {
                 return Ok(());
             }
             if task.task.status != TaskStatus::Pending {
@@ -248,7 +250,7 @@ impl DynamoStore {
             let failed = task.task.status == TaskStatus::Failed;
             return Ok(if failed { GivenUp::Ended } else { GivenUp::Spared });
         }
-        if task.lease_until.is_some_and(|until| until > Timestamp::now()) {
+        if task.lease_until.is_some_and(|until| until > self.tables.clock()) {
             return Ok(GivenUp::Spared);
         }
         if task.task.task_type == TaskType::DeployAgent {

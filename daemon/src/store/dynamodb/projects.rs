@@ -20,7 +20,6 @@ use crate::{
         project::{Project, ProjectStatus},
         stage::Stage,
         task::TaskType,
-        time::Timestamp,
     },
     queue::QueueName,
     store::{NewProject, ProjectDetail, Result, StoreError, StoreErrorKind, alike, error::invalid},
@@ -36,7 +35,7 @@ impl DynamoStore {
         if new.stages.is_empty() || new.stages.len() > MOST_STAGES {
             return Err(invalid(format!("a project has 1 to {MOST_STAGES} stages on this backend")));
         }
-        let now = Timestamp::now();
+        let now = self.tables.clock();
         let project = Project { status: ProjectStatus::Queued, ..new.project.clone() };
         let id = project.project_id.clone();
         let mut unit = Unit::default();

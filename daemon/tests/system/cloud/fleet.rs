@@ -10,7 +10,12 @@ use serde_json::{Value, json};
 
 use super::{
     BOTH, PRICES, account, bucket, check_events, depth, home, main_job, nexusd, ready, requests,
-    support::{Daemon, Home, events, eventually, faulty, sse::Stream},
+    support::{
+        Daemon, Home, events, eventually,
+        faulty::{self, Fault},
+        sse::Stream,
+        wire::{self, State},
+    },
 };
 
 /// Builds of the fleet's test; `NEXUSD_FLEET_BUILDS` asks for more.
@@ -182,27 +187,47 @@ async fn a_build_costs_few_requests() {
     assert!(sqs <= 4.0, "{sqs}");
 }
 
+/// Two daemons and three: builds under kills and faults. `NEXUSD_FLEET_BUILDS` asks for more of them.
+fn wanted() -> usize {
+    std::env::var("NEXUSD_FLEET_BUILDS").map_or(FEW, |text| text.parse().expect("a number of builds"))
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_fleet_survives_kills_and_faults() {
-    let wanted = std::env::var("NEXUSD_FLEET_BUILDS").map_or(FEW, |text| text.parse().expect("a number of builds"));
+async fn two_daemons_survive_kills_and_faults() {
+    survives(2, wanted() / 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_daemons_survive_kills_and_faults() {
+    survives(3, wanted()).await;
+}
+
+async fn survives(size: usize, wanted: usize) {
     let (account, _) = ready(BOTH, 20).await;
+    let shared = bucket(&account).await;
     let (url, faults) = faulty::proxy(&account.url).await;
-    let homes: Vec<Home> = (0..3).map(|_| home(&account, &url, BOTH, 20)).collect();
+    let (url, wire) = wire::to(&url).await;
+    let homes: Vec<Home> = (0..size).map(|_| home(&account, &url, BOTH, 20)).collect();
+    for home in &homes {
+        let settings = std::fs::read_to_string(home.config()).unwrap();
+        home.configure(&settings.replace("[worker]", &format!("{shared}\n[worker]")));
+    }
     let mut fleet: Vec<Daemon> = homes.iter().map(Home::start).collect();
     faults.percent.store(20, Ordering::Relaxed);
+    wire.set(State::Shaky);
     let mut projects = Vec::new();
     for n in 0..wanted {
         let body = json!({"requirement": format!("survive number {n} of the kills"), "workflow": "noop"});
         // A refusal is an answer, too: then the client asks again.
         let project = eventually("a project is taken", async || {
-            let (status, answer) = fleet[n % 3].post("/projects", &body).await;
+            let (status, answer) = fleet[n % size].post("/projects", &body).await;
             (status == 201).then(|| answer["data"]["project_id"].as_str().unwrap().to_owned())
         });
         projects.push(project.await);
     }
     for kill in 0..6 {
         tokio::time::sleep(Duration::from_millis(rand::random_range(300..1_500))).await;
-        let victim = rand::random_range(0..3);
+        let victim = rand::random_range(0..size);
         let daemon = fleet.remove(victim);
         if kill % 2 == 0 {
             daemon.kill();
@@ -225,7 +250,18 @@ async fn a_fleet_survives_kills_and_faults() {
         })
         .await;
     }
+    // A project goes with all that is its, also in halves.
+    *faults.only.lock().unwrap() = Some(Fault::Undone);
+    faults.percent.store(100, Ordering::Relaxed);
+    let gone = projects.pop().unwrap();
+    eventually("a project is deleted", async || {
+        let (status, _) = fleet[0].delete(&format!("/projects/{gone}")).await;
+        [200, 404].contains(&status).then_some(())
+    })
+    .await;
+    assert!(faults.undone.load(Ordering::Relaxed) > 0, "a project is deleted in batches");
     faults.percent.store(0, Ordering::Relaxed);
+    wire.set(State::Whole);
     for project in &projects {
         check_events(&fleet[1], project).await;
     }
@@ -234,11 +270,21 @@ async fn a_fleet_survives_kills_and_faults() {
     assert_eq!(depth(&account, "nexus-build-dlq").await, (0, 0), "no dead letter");
     let of = |number: &std::sync::atomic::AtomicU64| number.load(Ordering::Relaxed);
     println!(
-        "{wanted} builds; {} requests, {} failed, {} of them with the answer lost",
+        "{size} daemons, {wanted} builds; {} requests, {} failed, {} of them with the answer lost, {} batches left half \
+         undone",
         of(&faults.requests),
         of(&faults.failed),
-        of(&faults.lost)
+        of(&faults.lost),
+        of(&faults.undone)
     );
+    eventually("nothing is left of what was deleted", async || {
+        let key = aws_sdk_dynamodb::types::AttributeValue::S(gone.clone());
+        let query =
+            account.dynamodb.query().table_name("nexus_project_events").key_condition_expression("project_id = :p");
+        let left = query.expression_attribute_values(":p", key).send().await.unwrap();
+        (left.count() == 0).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -76,6 +76,14 @@ async fn outlives(fault: Option<Fault>, percent: u64, label: &str, words: &str) 
     let metrics = daemon.text("//metrics").await;
     let counted = format!("nexus_cloud_failed_tries_total{{service=\"dynamodb\",reason=\"{label}\"}}");
     assert!(metrics.contains(&counted), "{counted}: {metrics}");
+    if fault != Some(Fault::Hang) {
+        // The long poll hangs by itself.
+        eventually("the queue's trouble is counted, too", async || {
+            let counted = format!("nexus_cloud_failed_tries_total{{service=\"sqs\",reason=\"{label}\"}}");
+            daemon.text("//metrics").await.contains(&counted).then_some(())
+        })
+        .await;
+    }
     let body = json!({"requirement": "asked for in the middle of it", "workflow": "noop"});
     let late = async {
         let answer = daemon.http().post(daemon.at("/projects")).json(&body).send().await.unwrap();
@@ -110,6 +118,11 @@ async fn expired_credentials_are_named_and_outlived() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_clock_is_named_and_outlived() {
     outlives(Some(Fault::Skewed), 100, "clock_skew", "clock").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn late_answers_are_outlived() {
+    outlives(Some(Fault::Hang), 100, "timeout", "in time").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
