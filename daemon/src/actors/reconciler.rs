@@ -15,7 +15,7 @@ use crate::{
         time::Timestamp,
     },
     queue::{BuildMessage, DeployMessage, QueueName},
-    store::{GivenUp, StoreError},
+    store::{GivenUp, StoreError, StoreErrorKind},
 };
 
 /// Most things of a kind that one round puts right.
@@ -108,10 +108,15 @@ async fn round(env: &Environment, clean: bool) -> Result<(), StoreError> {
                     Some(task) => env.store.fail_task(task, reason).await,
                     None => env.store.fail_waiting(&project, reason).await,
                 };
+                // Of what was deleted nobody needs to be told.
+                let given_up = match given_up {
+                    Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(GivenUp::Spared),
+                    given_up => given_up,
+                };
                 match given_up {
                     Ok(GivenUp::Ended) => {}
                     Ok(GivenUp::Spared) => {
-                        tracing::warn!(%queue, project_id = %project, "a dead letter's task goes on; the letter is removed");
+                        tracing::warn!(%queue, project_id = %project, "a dead letter's task goes on or is gone; the letter is removed");
                         env.queue.discard_dead_letter(&letter).await?;
                         figures::reconciled("dead_letter");
                         continue;

@@ -45,15 +45,13 @@ pub fn policy(prefix: &str, region: &str, account: &str, bucket: Option<&str>, m
     if let Some(place) = bucket {
         let (bucket, folder) = place.split_once('/').unwrap_or((place, ""));
         let below = if folder.is_empty() { String::new() } else { format!("{}/", folder.trim_end_matches('/')) };
-        let mut names = json!({
+        let names = json!({
             "Sid": "ArtifactNames",
             "Effect": "Allow",
             "Action": ["s3:ListBucket"],
             "Resource": [format!("arn:aws:s3:::{bucket}")],
+            "Condition": { "StringLike": { "s3:prefix": [format!("{below}*")] } },
         });
-        if !below.is_empty() {
-            names["Condition"] = json!({ "StringLike": { "s3:prefix": [format!("{below}*")] } });
-        }
         statements.push(json!({
             "Sid": "Artifacts",
             "Effect": "Allow",

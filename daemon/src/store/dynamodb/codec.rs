@@ -481,3 +481,7 @@ impl Record for Tool {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "codec_tests.rs"]
+mod tests;

@@ -223,7 +223,7 @@ impl DynamoStore {
         let mut held = self.slots.hold(id).await;
         for round in 0..TRIES {
             *held.known = None;
-            let Some(mut plan) = self.plan(&mut held).await? else { return Ok(GivenUp::Ended) };
+            let Some(mut plan) = self.plan(&mut held).await? else { return Err(not_found("project")) };
             if let Some(task) = plan.after.open_task().map(|task| task.task.task_id.clone()) {
                 drop(held);
                 return self.fail_one(&task, info).await;

@@ -267,7 +267,8 @@ async fn survives(size: usize, wanted: usize) {
     }
     eventually("no message is left", async || (depth(&account, "nexus-build-queue").await == (0, 0)).then_some(()))
         .await;
-    assert_eq!(depth(&account, "nexus-build-dlq").await, (0, 0), "no dead letter");
+    // A message that was received too often in the trouble, and whose build went on, leaves a letter for a moment.
+    eventually("no dead letter", async || (depth(&account, "nexus-build-dlq").await == (0, 0)).then_some(())).await;
     let of = |number: &std::sync::atomic::AtomicU64| number.load(Ordering::Relaxed);
     println!(
         "{size} daemons, {wanted} builds; {} requests, {} failed, {} of them with the answer lost, {} batches left half \
