@@ -86,7 +86,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     startup::make_folders(&config.data)?;
     startup::raise_file_limit(config.server.max_connections);
     let hub = EventHub::new();
-    let patience = Patience { systemd, stop: shutdown.draining().clone() };
+    let patience = Patience { systemd, stop: shutdown.draining().clone(), asked: Default::default() };
     let (store, queue, artifacts) = startup::open_store(&config, Arc::clone(&hub), &patience).await?;
     let plugins = Plugins::new(host_options(&config));
     let reports = plugins.load().await;

@@ -53,7 +53,7 @@ pub enum CloudError {
     #[error("the artifact store cannot be used: {0}")]
     Artifacts(#[from] object_store::Error),
     /// A service does not answer as it should.
-    #[error("the cloud backend does not answer: {0}")]
+    #[error("the cloud backend does not answer: {}", crate::store::error::chain(.0))]
     Store(#[from] StoreError),
 }
 

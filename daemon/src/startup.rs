@@ -115,11 +115,15 @@ pub struct Patience {
     pub systemd: Systemd,
     /// Cancelled when the daemon is to stop.
     pub stop: CancellationToken,
+    /// How often it was waited.
+    pub asked: std::sync::atomic::AtomicU32,
 }
 
 impl Patience {
     const EVERY: Duration = Duration::from_secs(1);
     const LONGER: Duration = Duration::from_secs(120);
+    /// Not with every question: the log is to be read.
+    const TOLD_EVERY: u32 = 20;
 
     /// Before the first question, which may take a while by itself.
     pub fn begin(&self) {
@@ -128,7 +132,10 @@ impl Patience {
 
     /// Waits a little, and says for what; whether to go on.
     pub async fn wait(&self, error: &StoreError) -> bool {
-        tracing::warn!(%error, "the backend does not answer: the start waits for it");
+        let error = crate::store::error::chain(error);
+        if self.asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % Self::TOLD_EVERY == 0 {
+            tracing::warn!(error, "the backend does not answer: the start waits for it");
+        }
         self.systemd.starting(&format!("waiting for the backend: {error}"), Self::LONGER);
         tokio::time::timeout(Self::EVERY, self.stop.cancelled()).await.is_err()
     }
@@ -144,6 +151,9 @@ pub async fn open_store(config: &Config, hub: Arc<EventHub>, patience: &Patience
         let opened = crate::cloud::open(config, hub, patience).await;
         return if patience.stop.is_cancelled() { Err(StartError::Stopped) } else { Ok(opened?) };
     }
+    // The file is on this machine: there or not.
+    #[cfg(not(feature = "aws"))]
+    let _ = patience;
     let (store, queue) = open_file(config, hub).await?;
     Ok((store, queue, Arc::default()))
 }

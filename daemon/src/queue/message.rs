@@ -84,6 +84,7 @@ fn parse<T: serde::de::DeserializeOwned>(body: &str) -> Result<T, MessageError> 
 
 /// A body with the action of its message's attributes, which the original's services state there, too. Anything else
 /// stays as it is.
+#[cfg(feature = "aws")]
 pub(crate) fn with_action(body: String, action: Option<&str>) -> String {
     let (Some(action), Ok(Value::Object(mut fields))) = (action, serde_json::from_str(&body)) else { return body };
     if fields.get("action").is_none_or(Value::is_null) {

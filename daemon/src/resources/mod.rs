@@ -103,7 +103,7 @@ pub enum ResourceError {
 /// The error of a service, in its words.
 fn said<E: std::error::Error>(what: impl Into<String>) -> impl FnOnce(E) -> ResourceError {
     let what = what.into();
-    move |error| ResourceError::Service { what, why: aws_sdk_dynamodb::error::DisplayErrorContext(&error).to_string() }
+    move |error| ResourceError::Service { what, why: crate::store::error::chain(&error) }
 }
 
 /// The queues of SPEC section 2, dead letters first: others refer to them.

@@ -94,3 +94,17 @@ pub(crate) fn illegal(error: &crate::domain::transition::IllegalTransition) -> S
 pub(crate) fn invalid(text: impl Into<String>) -> StoreError {
     StoreError::new(StoreErrorKind::Invalid, text)
 }
+
+/// An error with its causes, each in its words.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let (mut text, mut source) = (error.to_string(), error.source());
+    while let Some(cause) = source {
+        let words = cause.to_string();
+        if !text.ends_with(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        source = cause.source();
+    }
+    text
+}
