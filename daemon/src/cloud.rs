@@ -20,7 +20,7 @@ use crate::{
     artifacts::Artifacts,
     config::{BackendConfig, Config},
     queue::{
-        Queue as _, QueueName,
+        Queue as _, QueueName, QueueNames,
         sqs::{SqsOptions, SqsQueue},
     },
     resources::Plan,
@@ -170,7 +170,7 @@ fn artifacts(config: &Config, cloud: &Cloud) -> Result<Arc<dyn ObjectStore>, Clo
 pub fn queue(cloud: &Cloud, config: &Config) -> SqsQueue {
     let options = SqsOptions {
         trouble: Arc::clone(&cloud.trouble.1),
-        prefix: config.backend.prefix.clone(),
+        names: QueueNames::of(config),
         visibility: config.worker.visibility_timeout_secs.duration(),
         max_receive_count: config.worker.max_receive_count,
     };
@@ -184,6 +184,7 @@ pub fn plan(config: &Config) -> Plan {
     let queues = &config.queues;
     Plan {
         prefix: config.backend.prefix.clone(),
+        names: QueueNames::of(config),
         tables: true,
         queues: true,
         retention_days: [

@@ -18,7 +18,7 @@ use nexus_daemon::{
     cloud::TroubleLog,
     domain::{ids::TaskId, time::Timestamp},
     queue::{
-        DeadLetter, Delivery, Queue, QueueDepth, QueueName, Receipt,
+        DeadLetter, Delivery, Queue, QueueDepth, QueueName, QueueNames, Receipt,
         sqs::{SqsOptions, SqsQueue},
     },
     resources::{Action, Plan},
@@ -34,13 +34,20 @@ use support::emulator::Account;
 const VISIBILITY: Duration = Duration::from_secs(2);
 
 fn plan() -> Plan {
-    Plan { prefix: String::new(), tables: true, queues: true, retention_days: [7, 3, 14], max_receive_count: 3 }
+    Plan {
+        prefix: String::new(),
+        names: QueueNames::default(),
+        tables: true,
+        queues: true,
+        retention_days: [7, 3, 14],
+        max_receive_count: 3,
+    }
 }
 
 fn sqs(account: &Account) -> Arc<SqsQueue> {
     let options = SqsOptions {
         trouble: Arc::new(TroubleLog::new("sqs")),
-        prefix: String::new(),
+        names: QueueNames::default(),
         visibility: VISIBILITY,
         max_receive_count: 3,
     };

@@ -8,6 +8,7 @@ use super::{complain, complain_about, print};
 use crate::{
     cloud,
     config::{Config, Inputs, load},
+    queue::QueueNames,
     resources::{self, Action, Report, State},
 };
 
@@ -86,10 +87,14 @@ pub(super) fn run(inputs: &Inputs, command: ResourcesCommand) -> ExitCode {
 }
 
 fn policy(config: &Config, account: &str, prefix: Option<String>, moving: bool) -> ExitCode {
-    let prefix = prefix.unwrap_or_else(|| config.backend.prefix.clone());
+    let mut config = config.clone();
+    if let Some(prefix) = prefix {
+        config.backend.prefix = prefix;
+    }
+    let (prefix, names) = (&config.backend.prefix, QueueNames::of(&config));
     let region = if config.backend.region.is_empty() { "*" } else { &config.backend.region };
     let bucket = config.backend.artifacts.strip_prefix("s3://");
-    let policy = resources::policy(&prefix, region, account, bucket, moving);
+    let policy = resources::policy(prefix, &names, region, account, bucket, moving);
     print(&serde_json::to_string_pretty(&policy).unwrap_or_default());
     ExitCode::SUCCESS
 }

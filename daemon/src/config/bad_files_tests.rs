@@ -80,6 +80,8 @@ fn bad_settings() {
         ("grace beyond the deadline", b"[plugins]\ncancel_grace_secs = 30", &[]),
         ("deploy target that is not there", b"[deploy]\ndefault = \"locale\"", &[]),
         ("handler without plugin", b"[deploy.targets]\nlab = \"local\"", &[]),
+        ("queues of one name", b"[queues.build]\nname = \"nexus-deploy-queue\"", &[]),
+        ("no name of a queue", b"[queues.build]\nname = \"a b\"", &[]),
         ("retention beyond what queues keep", b"[queues.build]\nretention_days = 15", &[]),
         ("list in place of text, text in place of list", b"[plugins]\ndirs = \"/a\"\n[data]\ndir = [\"/b\"]", &[]),
         ("home folder", b"[data]\ndir = \"~/nexus\"", &[]),

@@ -122,6 +122,15 @@ pub(super) fn url(text: &str) -> Result<(), Wrong> {
     wrong("an address that begins with http:// or https://", None)
 }
 
+/// The name of a queue: with the longest prefix what SQS takes.
+pub(super) fn queue_name(text: &str) -> Result<(), Wrong> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    if (1..=40).contains(&text.len()) && text.bytes().all(plain) {
+        return Ok(());
+    }
+    wrong("1 to 40 letters, digits, `-` and `_`", None)
+}
+
 /// What names of tables and queues begin with.
 pub(super) fn prefix(text: &str) -> Result<(), Wrong> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');

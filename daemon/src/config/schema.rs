@@ -2,7 +2,9 @@
 //!
 //! A test compares the two by serialising the model's defaults, so neither can grow a key alone.
 
-use super::forms::{address, bucket, filter, handler, host, model_id, name, origin, prefix, program, role, url};
+use super::forms::{
+    address, bucket, filter, handler, host, model_id, name, origin, prefix, program, queue_name, role, url,
+};
 
 /// What a value must look like.
 #[derive(Debug, Clone, Copy)]
@@ -78,7 +80,11 @@ const fn count(min: i64, max: i64) -> Shape {
     Shape::Integer(min, max, "")
 }
 
-const QUEUE: Shape = Shape::Table(&[key("retention_days", Shape::Integer(1, 14, "days"))]);
+const QUEUE: Shape = Shape::Table(&[
+    key("name", Shape::Text(queue_name)),
+    key("dead_letters", Shape::Text(queue_name)),
+    key("retention_days", Shape::Integer(1, 14, "days")),
+]);
 
 /// The backends that this daemon was built with.
 #[cfg(feature = "aws")]

@@ -78,8 +78,8 @@ impl Default for StoreConfig {
     }
 }
 
-/// `[queues]`: how long messages are kept. (The embedded queues have no names outside; those of another backend
-/// will stand here.)
+/// `[queues]`: what the queues are called in SQS, and how long messages are kept. (The embedded queues have no names
+/// outside.)
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct QueuesConfig {
@@ -93,8 +93,16 @@ pub struct QueuesConfig {
 
 impl Default for QueuesConfig {
     fn default() -> Self {
-        let queue = |days| QueueConfig { retention_days: Days(days) };
-        Self { dead_letter_retention_days: Days(14), build: queue(7), deploy: queue(3) }
+        let queue = |name: &str, dead_letters: &str, days| QueueConfig {
+            name: name.to_owned(),
+            dead_letters: dead_letters.to_owned(),
+            retention_days: Days(days),
+        };
+        Self {
+            dead_letter_retention_days: Days(14),
+            build: queue("nexus-build-queue", "nexus-build-dlq", 7),
+            deploy: queue("nexus-deploy-queue", "nexus-deploy-dlq", 3),
+        }
     }
 }
 
@@ -102,6 +110,10 @@ impl Default for QueuesConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QueueConfig {
+    /// Its name, behind `[backend] prefix`.
+    pub name: String,
+    /// The name of the queue of its dead letters, likewise.
+    pub dead_letters: String,
     /// How long a message waits to be received, in days.
     pub retention_days: Days,
 }

@@ -32,6 +32,19 @@ pub(super) fn validate(config: &Config, tree: &Node, source: &Source) -> Vec<Pro
         let message = "`roles` is empty: a daemon must do something";
         problems.push(Problem::new(place("roles"), message).help("write `roles = [\"api\", \"worker\"]`"));
     }
+    let queues = &config.queues;
+    let named = [
+        ("queues.build.name", &queues.build.name),
+        ("queues.build.dead_letters", &queues.build.dead_letters),
+        ("queues.deploy.name", &queues.deploy.name),
+        ("queues.deploy.dead_letters", &queues.deploy.dead_letters),
+    ];
+    for (at, (key, name)) in named.iter().enumerate() {
+        if let Some((other, _)) = named.iter().take(at).find(|(_, known)| known == name) {
+            let message = format!("`{key}` and `{other}` are both `{name}`: every queue needs a name of its own");
+            problems.push(Problem::new(first_place(&[key, other]), message));
+        }
+    }
     let worker = &config.worker;
     for (key, limit) in [("lease_secs", worker.lease_secs), ("visibility_timeout_secs", worker.visibility_timeout_secs)]
     {

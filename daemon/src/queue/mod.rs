@@ -51,6 +51,50 @@ impl QueueName {
     }
 }
 
+/// What the queues are called outside, prefix included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueNames {
+    names: [String; 4],
+    notifications: String,
+}
+
+impl QueueNames {
+    /// Those of the settings.
+    #[must_use]
+    pub fn of(config: &crate::config::Config) -> Self {
+        let (queues, prefix) = (&config.queues, &config.backend.prefix);
+        let names = QueueName::ALL.map(|queue| match queue {
+            QueueName::Build => &queues.build.name,
+            QueueName::Deploy => &queues.deploy.name,
+            QueueName::BuildDead => &queues.build.dead_letters,
+            QueueName::DeployDead => &queues.deploy.dead_letters,
+        });
+        Self { names: names.map(|name| format!("{prefix}{name}")), notifications: format!("{prefix}{NOTIFICATIONS}") }
+    }
+
+    /// The name of one.
+    #[must_use]
+    pub fn get(&self, queue: QueueName) -> &str {
+        let at = QueueName::ALL.iter().position(|one| *one == queue);
+        at.and_then(|at| self.names.get(at)).map_or(queue.as_str(), String::as_str)
+    }
+
+    /// That of notifications, which nobody sends yet.
+    #[must_use]
+    pub fn notifications(&self) -> &str {
+        &self.notifications
+    }
+}
+
+impl Default for QueueNames {
+    fn default() -> Self {
+        Self { names: QueueName::ALL.map(|queue| queue.as_str().to_owned()), notifications: NOTIFICATIONS.to_owned() }
+    }
+}
+
+/// SPEC section 2's optional queue.
+const NOTIFICATIONS: &str = "nexus-notification-queue";
+
 impl std::fmt::Display for QueueName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())

@@ -23,7 +23,7 @@ use tokio::sync::OnceCell;
 pub use letters::Letter;
 use removal::Removals;
 
-use super::{BuildMessage, DeadLetter, Delivery, Queue, QueueDepth, QueueName, Receipt};
+use super::{BuildMessage, DeadLetter, Delivery, Queue, QueueDepth, QueueName, QueueNames, Receipt};
 use crate::{
     cloud::TroubleLog,
     store::{StoreError, StoreErrorKind, Trouble},
@@ -51,8 +51,8 @@ const LOOKED_AT: i32 = 5;
 pub struct SqsOptions {
     /// What the client's tries are noted in.
     pub trouble: Arc<TroubleLog>,
-    /// Before every queue's name.
-    pub prefix: String,
+    /// What the queues are called.
+    pub names: QueueNames,
     /// How long a received message stays hidden.
     pub visibility: Duration,
     /// As the queues' redrive policy has it; for the words of a reason.
@@ -150,7 +150,7 @@ impl SqsQueue {
         };
         let found = cell
             .get_or_try_init(|| async {
-                let name = format!("{}{queue}", self.options.prefix);
+                let name = self.options.names.get(queue);
                 let answer = self.client.get_queue_url().queue_name(name).send().await.map_err(failed)?;
                 answer.queue_url.ok_or_else(|| StoreError::new(StoreErrorKind::Unavailable, "a queue has no address"))
             })

@@ -6,13 +6,15 @@ mod tables;
 
 pub use policy::policy;
 
-use crate::queue::QueueName;
+use crate::queue::{QueueName, QueueNames};
 
 /// What is to be made, and how it is to behave.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Before every name.
+    /// Before every table's name.
     pub prefix: String,
+    /// What the queues are called.
+    pub names: QueueNames,
     /// Tables.
     pub tables: bool,
     /// Queues.
@@ -106,15 +108,13 @@ fn said<E: std::error::Error>(what: impl Into<String>) -> impl FnOnce(E) -> Reso
     move |error| ResourceError::Service { what, why: crate::store::error::chain(&error) }
 }
 
-/// The queues of SPEC section 2, dead letters first: others refer to them.
-pub(crate) fn queue_names() -> [&'static str; 5] {
-    [
-        QueueName::BuildDead.as_str(),
-        QueueName::DeployDead.as_str(),
-        QueueName::Build.as_str(),
-        QueueName::Deploy.as_str(),
-        "nexus-notification-queue",
-    ]
+/// The queues of SPEC section 2, dead letters first: others refer to them. None is that of notifications.
+pub(crate) const QUEUES: [Option<QueueName>; 5] =
+    [Some(QueueName::BuildDead), Some(QueueName::DeployDead), Some(QueueName::Build), Some(QueueName::Deploy), None];
+
+/// The name of one of them.
+pub(crate) fn name_of(names: &QueueNames, queue: Option<QueueName>) -> &str {
+    queue.map_or(names.notifications(), |queue| names.get(queue))
 }
 
 /// Carries `action` out; `told` hears of every resource as soon as it is done.

@@ -2,20 +2,27 @@
 
 use serde_json::{Value, json};
 
-use super::queue_names;
-use crate::store::dynamodb::table::Table;
+use super::{QUEUES, name_of};
+use crate::{queue::QueueNames, store::dynamodb::table::Table};
 
 /// The policy for the resources with `prefix` in `region` of `account`, either of which may be `*`. `bucket` is that of
 /// the artifacts, with its folder if there is one. Who is `moving` reads whole tables, too.
 #[must_use]
-pub fn policy(prefix: &str, region: &str, account: &str, bucket: Option<&str>, moving: bool) -> Value {
+pub fn policy(
+    prefix: &str,
+    names: &QueueNames,
+    region: &str,
+    account: &str,
+    bucket: Option<&str>,
+    moving: bool,
+) -> Value {
     let table = |table: &Table| format!("arn:aws:dynamodb:{region}:{account}:table/{prefix}{}", table.name());
     let with_indexes = Table::ALL.iter().filter(|table| !table.indexes().is_empty());
     let tables: Vec<String> = Table::ALL.iter().map(table).collect();
     let indexes: Vec<String> = with_indexes.map(|of| format!("{}/index/*", table(of))).collect();
     // Notifications are sent by nobody yet.
-    let queues = queue_names().into_iter().filter(|name| *name != "nexus-notification-queue");
-    let queues: Vec<String> = queues.map(|name| format!("arn:aws:sqs:{region}:{account}:{prefix}{name}")).collect();
+    let queues = QUEUES.into_iter().filter(Option::is_some).map(|queue| name_of(names, queue));
+    let queues: Vec<String> = queues.map(|name| format!("arn:aws:sqs:{region}:{account}:{name}")).collect();
     let mut of_items = vec![
         "dynamodb:GetItem",
         "dynamodb:BatchGetItem",

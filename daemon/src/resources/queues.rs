@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_sqs::{Client, error::ProvideErrorMetadata as _, types::QueueAttributeName as Name};
 
-use super::{Action, Plan, Report, ResourceError, State, queue_names, said};
+use super::{Action, Plan, QUEUES, Report, ResourceError, State, name_of, said};
 use crate::queue::QueueName;
 
 const DAY: u64 = 86_400;
@@ -23,8 +23,8 @@ pub(super) async fn all(
     told: &(dyn Fn(&Report) + Sync),
 ) -> Result<Vec<Report>> {
     let mut reports = Vec::new();
-    for of in queue_names() {
-        let name = format!("{}{of}", plan.prefix);
+    for of in QUEUES {
+        let name = name_of(&plan.names, of).to_owned();
         let url = url(client, &name).await?;
         let (state, detail) = match (action, url) {
             (Action::Init, url) => init(client, plan, of, &name, url).await?,
@@ -66,10 +66,9 @@ async fn attributes(client: &Client, url: &str) -> Result<HashMap<Name, String>>
 }
 
 /// How a queue should behave.
-async fn wanted(client: &Client, plan: &Plan, of: &str) -> Result<HashMap<Name, String>> {
+async fn wanted(client: &Client, plan: &Plan, of: Option<QueueName>) -> Result<HashMap<Name, String>> {
     let [build, deploy, dead] = plan.retention_days.map(u64::from);
-    let queue = QueueName::ALL.into_iter().find(|queue| queue.as_str() == of);
-    let (days, hidden) = match queue {
+    let (days, hidden) = match of {
         Some(QueueName::Build) => (build, BUILD_HIDDEN),
         Some(QueueName::Deploy) => (deploy, DEPLOY_HIDDEN),
         Some(QueueName::BuildDead | QueueName::DeployDead) => (dead, NOTIFIED_HIDDEN),
@@ -79,8 +78,8 @@ async fn wanted(client: &Client, plan: &Plan, of: &str) -> Result<HashMap<Name, 
         (Name::MessageRetentionPeriod, (days * DAY).to_string()),
         (Name::VisibilityTimeout, hidden.to_string()),
     ]);
-    if let Some(dead) = queue.and_then(QueueName::dead_letters)
-        && let Some(url) = url(client, &format!("{}{dead}", plan.prefix)).await?
+    if let Some(dead) = of.and_then(QueueName::dead_letters)
+        && let Some(url) = url(client, plan.names.get(dead)).await?
         && let Some(arn) = attributes(client, &url).await?.remove(&Name::QueueArn)
     {
         let policy = serde_json::json!({"deadLetterTargetArn": arn, "maxReceiveCount": plan.max_receive_count});
@@ -102,14 +101,20 @@ fn same(name: &Name, a: &str, b: &str) -> bool {
     read(a) == read(b)
 }
 
-async fn differing(client: &Client, plan: &Plan, of: &str, url: &str) -> Result<HashMap<Name, String>> {
+async fn differing(client: &Client, plan: &Plan, of: Option<QueueName>, url: &str) -> Result<HashMap<Name, String>> {
     let has = attributes(client, url).await?;
     let mut wanted = wanted(client, plan, of).await?;
     wanted.retain(|name, value| !has.get(name).is_some_and(|has| same(name, has, value)));
     Ok(wanted)
 }
 
-async fn init(client: &Client, plan: &Plan, of: &str, name: &str, url: Option<String>) -> Result<(State, String)> {
+async fn init(
+    client: &Client,
+    plan: &Plan,
+    of: Option<QueueName>,
+    name: &str,
+    url: Option<String>,
+) -> Result<(State, String)> {
     let Some(url) = url else {
         let wanted = wanted(client, plan, of).await?;
         let request = client.create_queue().queue_name(name).set_attributes(Some(wanted));
@@ -132,7 +137,7 @@ fn words(attributes: &HashMap<Name, String>) -> String {
     words.join("; ")
 }
 
-async fn list(client: &Client, plan: &Plan, of: &str, url: &str) -> Result<(State, String)> {
+async fn list(client: &Client, plan: &Plan, of: Option<QueueName>, url: &str) -> Result<(State, String)> {
     let differing = differing(client, plan, of, url).await?;
     if !differing.is_empty() {
         return Ok((State::Drifted, format!("should have {}", words(&differing))));

@@ -355,6 +355,18 @@ async fn resources_are_made_compared_and_removed() {
     assert!(code == Some(1) && said.contains("DRIFTED") && said.contains("VisibilityTimeout 3600"), "{said}");
     let (code, said) = run(&["resources", "init", "--queues-only"]);
     assert!(code == Some(0) && said.contains("updated"), "{said}");
+    // Queues of other names.
+    let settings = std::fs::read_to_string(home.config()).unwrap();
+    let names = "[queues.build]\nname = \"builds\"\ndead_letters = \"builds-dead\"\n";
+    home.configure(&format!("{settings}\n{names}"));
+    let (code, said) = run(&["resources", "init", "--prefix", "three-", "--queues-only"]);
+    assert_eq!((code, said.matches("created").count()), (Some(0), 5), "{said}");
+    for name in ["three-builds ", "three-builds-dead ", "three-nexus-deploy-queue "] {
+        assert!(said.contains(name), "{said}");
+    }
+    let (_, policy) = run(&["resources", "policy", "--prefix", "three-"]);
+    assert!(policy.contains(":three-builds-dead\"") && !policy.contains("nexus-build-queue"), "{policy}");
+    home.configure(&settings);
     // Data is removed only when asked for.
     let (code, said) = run(&["resources", "delete"]);
     assert!(code == Some(1) && said.contains("--yes"), "{said}");

@@ -7,7 +7,10 @@ use nexus_daemon::{
     actors::events::EventHub,
     cloud::TroubleLog,
     domain::workflow::Workflow,
-    queue::sqs::{SqsOptions, SqsQueue},
+    queue::{
+        QueueNames,
+        sqs::{SqsOptions, SqsQueue},
+    },
     store::{
         NewProject, PageRequest, ProjectFilter, ProjectSort, Store,
         dynamodb::{DynamoOptions, DynamoStore},
@@ -27,7 +30,7 @@ const LIMIT: u64 = 50;
 fn store(account: &Account) -> Arc<DynamoStore> {
     let options = SqsOptions {
         trouble: Arc::new(TroubleLog::new("sqs")),
-        prefix: String::new(),
+        names: QueueNames::default(),
         visibility: Duration::from_secs(60),
         max_receive_count: 3,
     };
