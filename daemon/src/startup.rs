@@ -133,7 +133,7 @@ impl Patience {
     /// Waits a little, and says for what; whether to go on.
     pub async fn wait(&self, error: &StoreError) -> bool {
         let error = crate::store::error::chain(error);
-        if self.asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % Self::TOLD_EVERY == 0 {
+        if self.asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed).is_multiple_of(Self::TOLD_EVERY) {
             tracing::warn!(error, "the backend does not answer: the start waits for it");
         }
         self.systemd.starting(&format!("waiting for the backend: {error}"), Self::LONGER);
