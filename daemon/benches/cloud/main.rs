@@ -34,17 +34,6 @@ fn settings(url: &str) -> String {
     format!("[backend]\nkind = \"aws\"\nregion = \"us-east-1\"\nendpoint_url = \"{url}\"\n[worker]\nbuilds = 64\n")
 }
 
-/// Requests so far, as `/metrics` tells them: to DynamoDB, to SQS.
-async fn requests(daemon: &Daemon) -> (f64, f64) {
-    let text = daemon.text("//metrics").await;
-    let of = |service: &str| {
-        let lines =
-            text.lines().filter(|line| line.starts_with("nexus_cloud_requests_total") && line.contains(service));
-        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
-    };
-    (of("service=\"dynamodb\""), of("service=\"sqs\""))
-}
-
 async fn build(daemon: &Daemon, account: &Account, n: usize) {
     let project = daemon.create(&format!("measured build number {n}"), "noop").await;
     loop {
@@ -121,12 +110,12 @@ async fn main() {
     );
 
     for side_by_side in SIDE_BY_SIDE {
-        let before = requests(&daemon).await;
+        let before = daemon.cloud_requests().await;
         let begun = Instant::now();
         let builds = futures::stream::iter((0..BUILDS).map(|n| build(&daemon, &account, n)));
         futures::StreamExt::collect::<Vec<()>>(futures::StreamExt::buffer_unordered(builds, side_by_side)).await;
         let took = begun.elapsed();
-        let after = requests(&daemon).await;
+        let after = daemon.cloud_requests().await;
         let each = |before: f64, after: f64| (after - before) / BUILDS as f64;
         let (dynamodb, sqs) = (each(before.0, after.0), each(before.1, after.1));
         let rate = BUILDS as f64 / took.as_secs_f64();

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
 
-use super::{complain, complain_about, print};
+use super::{complain, complain_about, print, run_to_end};
 use crate::{
     cloud,
     config::{BackendKind, Config, Inputs, load},
@@ -62,18 +62,15 @@ pub(super) fn run(inputs: &Inputs, command: DlqCommand) -> ExitCode {
         );
         return ExitCode::FAILURE;
     }
-    let done = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| error.to_string())
-        .and_then(|runtime| runtime.block_on(act(&config, command)));
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            complain(&format!("error: {error}"));
-            ExitCode::FAILURE
+    run_to_end(async {
+        match act(&config, command).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                complain(&format!("error: {error}"));
+                ExitCode::FAILURE
+            }
         }
-    }
+    })
 }
 
 async fn act(config: &Config, command: DlqCommand) -> Result<(), String> {

@@ -130,6 +130,22 @@ pub fn run(cli: Cli) -> ExitCode {
     }
 }
 
+/// Runs a command to its end, on this thread. What still blocks a thread then (a read of standard input) is not waited for.
+#[cfg(feature = "aws")]
+fn run_to_end(command: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => {
+            let code = runtime.block_on(command);
+            runtime.shutdown_background();
+            code
+        }
+        Err(error) => {
+            complain(&format!("error: no runtime: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// A line on standard output. A closed pipe (`nexusd … | head`) is the reader's choice and no error.
 fn print(text: &str) {
     use std::io::Write;

@@ -4,7 +4,7 @@ use std::{io::IsTerminal as _, process::ExitCode};
 
 use clap::{Args, Subcommand};
 
-use super::{complain, complain_about, print};
+use super::{complain, complain_about, print, run_to_end};
 use crate::{
     cloud,
     config::{Config, Inputs, load},
@@ -76,14 +76,7 @@ pub(super) fn run(inputs: &Inputs, command: ResourcesCommand) -> ExitCode {
     if removes && !which.yes && !agreed(action, &config, &which) {
         return ExitCode::FAILURE;
     }
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            complain(&format!("error: no runtime: {error}"));
-            return ExitCode::FAILURE;
-        }
-    };
-    runtime.block_on(act(config, action, which))
+    run_to_end(act(config, action, which))
 }
 
 fn policy(config: &Config, account: &str, prefix: Option<String>, moving: bool) -> ExitCode {

@@ -10,7 +10,7 @@ use std::{
 
 use clap::Args;
 
-use super::{complain, complain_about};
+use super::{complain, complain_about, run_to_end};
 use crate::{
     config::{Config, Inputs, load},
     startup::StartError,
@@ -60,24 +60,16 @@ fn run<F: Future<Output = Result<ExitCode, Failed>>>(inputs: &Inputs, act: impl 
             return ExitCode::FAILURE;
         }
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            complain(&format!("error: no runtime: {error}"));
-            return ExitCode::FAILURE;
-        }
-    };
-    let done = runtime.block_on(act(config));
-    // A read of standard input that nobody ends is not waited for.
-    runtime.shutdown_background();
-    let error = match done {
-        Ok(code) => return code,
-        Err(Failed::Start(error)) => error.to_string(),
-        Err(Failed::Transfer(error)) => error.to_string(),
-        Err(Failed::Store(error)) => error.to_string(),
-    };
-    complain(&format!("error: {error}"));
-    ExitCode::FAILURE
+    run_to_end(async {
+        let error = match act(config).await {
+            Ok(code) => return code,
+            Err(Failed::Start(error)) => error.to_string(),
+            Err(Failed::Transfer(error)) => error.to_string(),
+            Err(Failed::Store(error)) => error.to_string(),
+        };
+        complain(&format!("error: {error}"));
+        ExitCode::FAILURE
+    })
 }
 
 /// Says now and then how far it is, to people.

@@ -23,6 +23,7 @@ use crate::{
         Result, StoreError, alike,
         dynamodb::{
             codec::{Record as _, StoredProject},
+            tasks,
             transfer::{item, record},
         },
         transfer::{Kind, Record, Target, Written},
@@ -224,23 +225,8 @@ impl Import<'_> {
 }
 
 fn task_of(project: &Project, id: &TaskId) -> Result<Record> {
-    let payload: Value = serde_json::from_str(&alike::build_payload(project, id))?;
-    let now = Timestamp::now();
-    let task = crate::domain::task::Task {
-        task_id: id.clone(),
-        task_type: TaskType::BuildAgent,
-        project_id: project.project_id.clone(),
-        status: TaskStatus::Pending,
-        priority: project.priority,
-        payload,
-        result: None,
-        error_message: None,
-        retry_count: 0,
-        created_at: now,
-        started_at: None,
-        completed_at: None,
-        worker_id: None,
-        updated_at: now,
-    };
-    Ok(record(&crate::store::dynamodb::codec::fields(&task)?))
+    let payload = alike::build_payload(project, id);
+    let (of, priority, now) = (&project.project_id, project.priority, Timestamp::now());
+    let task = tasks::pending(id.clone(), TaskType::BuildAgent, of, None, priority, &payload, now)?;
+    Ok(record(&task.to_item()?))
 }

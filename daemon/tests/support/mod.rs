@@ -215,6 +215,17 @@ impl Daemon {
         }
     }
 
+    /// Requests to DynamoDB and to SQS so far, as `/metrics` tells them.
+    pub async fn cloud_requests(&self) -> (f64, f64) {
+        let text = self.text("//metrics").await;
+        let of = |service: &str| {
+            let lines =
+                text.lines().filter(|line| line.starts_with("nexus_cloud_requests_total") && line.contains(service));
+            lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+        };
+        (of("service=\"dynamodb\""), of("service=\"sqs\""))
+    }
+
     /// The client, for requests of another kind.
     pub fn http(&self) -> &reqwest::Client {
         &self.http

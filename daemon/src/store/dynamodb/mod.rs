@@ -24,7 +24,7 @@ mod sessions;
 mod stages;
 mod statistics;
 pub mod table;
-mod tasks;
+pub(crate) mod tasks;
 mod tools;
 pub(crate) mod transfer;
 mod unit;

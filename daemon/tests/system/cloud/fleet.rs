@@ -9,7 +9,7 @@ use nexus_daemon::domain::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    BOTH, PRICES, account, bucket, check_events, depth, home, main_job, nexusd, ready, requests,
+    BOTH, PRICES, account, bucket, check_events, depth, home, main_job, nexusd, ready,
     support::{
         Daemon, Home, events, eventually,
         faulty::{self, Fault},
@@ -160,7 +160,7 @@ async fn a_build_costs_few_requests() {
     let daemon = home.start();
     let first = daemon.create("the first one warms up", "noop").await;
     daemon.wait_for(&first, &["completed"]).await;
-    let before = requests(&daemon).await;
+    let before = daemon.cloud_requests().await;
     let mut projects = Vec::new();
     for n in 0..BUILDS {
         projects.push(daemon.create(&format!("counted build number {n}"), "noop").await);
@@ -177,7 +177,7 @@ async fn a_build_costs_few_requests() {
     }
     eventually("the messages are gone", async || (depth(&account, "nexus-build-queue").await == (0, 0)).then_some(()))
         .await;
-    let after = requests(&daemon).await;
+    let after = daemon.cloud_requests().await;
     let metrics = daemon.text("//metrics").await;
     assert!(!metrics.contains("operation=\"scan\""), "no table is read through");
     let each = |before: f64, after: f64| (after - before) / BUILDS as f64;

@@ -75,17 +75,6 @@ async fn depth(account: &Account, queue: &str) -> (u64, u64) {
     )
 }
 
-/// Requests by service, as `/metrics` tells them.
-async fn requests(daemon: &Daemon) -> (f64, f64) {
-    let text = daemon.text("//metrics").await;
-    let of = |service: &str| {
-        let lines =
-            text.lines().filter(|line| line.starts_with("nexus_cloud_requests_total") && line.contains(service));
-        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
-    };
-    (of("service=\"dynamodb\""), of("service=\"sqs\""))
-}
-
 /// Makes a bucket of the account; answers the setting that has daemons share files there.
 async fn bucket(account: &Account) -> String {
     // Names of buckets are everybody's.
