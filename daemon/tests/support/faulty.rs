@@ -25,6 +25,8 @@ pub struct Faults {
     pub only: Mutex<Option<Fault>>,
     /// Every message that is sent comes twice, and in another order.
     pub twice: AtomicBool,
+    /// Second copies that are still on their way.
+    pub under_way: AtomicU64,
     /// Requests in all.
     pub requests: AtomicU64,
     /// Those that failed.
@@ -173,10 +175,12 @@ impl Handler for Proxy {
         }
         let target = req.headers().get("x-amz-target").and_then(|name| name.to_str().ok()).unwrap_or_default();
         if target.ends_with(".SendMessage") && self.faults.twice.load(Ordering::Relaxed) {
-            let again = self.request(req).await;
+            let (again, faults) = (self.request(req).await, Arc::clone(&self.faults));
+            faults.under_way.fetch_add(1, Ordering::Relaxed);
             tokio::spawn(async move {
                 tokio::time::sleep(Duration::from_millis(rand::random_range(0..3_000))).await;
                 let _ = again.send().await;
+                faults.under_way.fetch_sub(1, Ordering::Relaxed);
             });
             tokio::time::sleep(Duration::from_millis(rand::random_range(0..300))).await;
         }
