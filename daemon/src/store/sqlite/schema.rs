@@ -9,7 +9,7 @@
 use rusqlite::Connection;
 
 /// Each entry takes the file one version up.
-const MIGRATIONS: &[&str] = &[V1, include_str!("schema_v2.sql")];
+const MIGRATIONS: &[&str] = &[V1, include_str!("schema_v2.sql"), include_str!("schema_v3.sql")];
 
 /// The version this daemon writes.
 pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
