@@ -11,6 +11,7 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
     environment::Environment,
+    figures,
     lease::{Holding, LeaseNews},
     supervise::{Finally, backoff},
     ticket::Ticket,
@@ -147,8 +148,12 @@ async fn run(
     }
     let result = result.map(|done| serde_json::to_value(done).unwrap_or_default());
     let receipt = Some(ticket.receipt().clone());
+    let outcome = if result.is_ok() { "completed" } else { "failed" };
     match env.store.finish_deploy(&lease, DeployEnd { agent_id: agent.agent_id.clone(), result, receipt }).await {
-        Ok(()) => ticket.delete().await,
+        Ok(()) => {
+            figures::deploy_ended(outcome);
+            ticket.delete().await;
+        }
         Err(error) => {
             tracing::warn!(agent_id = %agent.agent_id, %error, "the end of a deployment could not be stored");
             if matches!(error.kind(), StoreErrorKind::Fenced | StoreErrorKind::NotFound) {
@@ -165,6 +170,7 @@ async fn asked_to_end(ended: &mut watch::Receiver<bool>) {
 }
 
 async fn give_back(env: &Environment, lease: &Lease, agent: &Agent, ticket: Ticket) {
+    figures::deploy_ended("handed_back");
     match env.store.release_lease(lease, Some(ticket.receipt())).await {
         Ok(()) => {}
         Err(error) if error.kind() == StoreErrorKind::Fenced => undo_if_deleted(env, agent).await,

@@ -136,6 +136,7 @@ async fn round(env: &Environment, clean: bool) -> Result<(), StoreError> {
         figures::queue(queue, env.queue.depth(queue).await?);
     }
     figures::agents(&env.store.counts().await?.agents);
+    figures::reconciler_looked(Timestamp::now());
     if clean {
         let rows = env.store.clean(env.config.load().store.event_retention_days.duration()).await?;
         let folders = remove_orphaned_folders(env).await?;
