@@ -22,6 +22,7 @@ pub fn stage_ended(end: &StageEnd) {
     };
     // Stage names come from workflow files, a closed set.
     let stage = end.stage_name.clone();
+    counter!(names::STAGE_ATTEMPTS, "stage" => stage.clone(), "outcome" => outcome).increment(1);
     histogram!(names::STAGE_DURATION, "stage" => stage, "outcome" => outcome).record(end.figures.duration_seconds);
     let model = end.model_id.clone().unwrap_or_else(|| "none".to_owned());
     if end.figures.input_tokens > 0 || end.figures.output_tokens > 0 {

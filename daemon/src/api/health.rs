@@ -231,10 +231,8 @@ pub(super) async fn metrics_page(state: State, res: &mut Response) -> Result<(),
 /// What waits for the store is true at the moment of the scrape, and counted by nobody in between.
 #[allow(clippy::cast_precision_loss)] // counts
 fn show_pressure(pressure: &Pressure) {
-    let kinds = [
-        ("read", pressure.waiting_reads, pressure.read_room),
-        ("write", pressure.waiting_writes, pressure.write_room),
-    ];
+    let kinds =
+        [("read", pressure.waiting_reads, pressure.read_room), ("write", pressure.waiting_writes, pressure.write_room)];
     for (kind, waiting, room) in kinds {
         gauge!(names::STORE_WAITING, "kind" => kind).set(waiting as f64);
         gauge!(names::STORE_ROOM, "kind" => kind).set(room as f64);

@@ -22,7 +22,7 @@ use super::{
     report::PluginReport,
     slot::Slot,
 };
-use crate::telemetry::names;
+use crate::telemetry::{names, zeros};
 
 /// What reloads know of each other.
 #[derive(Default)]
@@ -175,6 +175,7 @@ fn admit(known: &mut Known, options: &HostOptions, changes: &mut Changes, newcom
     let (entries, version) = (opened.loaded.entries, opened.description.version.clone());
     opened.loaded.keep(&name, &content, number);
     let handlers = opened.description.handlers.len();
+    zeros::of_plugin(&name, opened.description.handlers.iter().map(|handler| handler.name.as_str()));
     let generation = Generation::register(Parts {
         description: opened.description,
         number,

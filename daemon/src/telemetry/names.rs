@@ -55,7 +55,7 @@ metrics! {
     HTTP_REQUESTS = "nexus_http_requests_total", Kind::Counter, Count, "Answered requests by method, route and status";
     HTTP_DURATION = "nexus_http_request_duration_seconds", Kind::Histogram(REQUEST), Seconds, "Time from the head of a request to its answer by method and route, event streams not counted";
     HTTP_IN_FLIGHT = "nexus_http_requests_in_flight", Kind::Gauge, Count, "Requests being answered, event streams not counted";
-    SSE_CLIENTS = "nexus_sse_clients", Kind::Gauge, Count, "Open event streams by kind (project, chat)";
+    SSE_CLIENTS = "nexus_sse_clients", Kind::Gauge, Count, "Open event streams by kind (all, chat, project, websocket)";
     SSE_LAGGED = "nexus_sse_lagged_total", Kind::Counter, Count, "Event streams that fell behind and read the store again";
 
     QUEUE_DEPTH = "nexus_queue_depth", Kind::Gauge, Count, "Messages in a queue by queue and state (visible, in_flight, delayed)";
@@ -70,6 +70,7 @@ metrics! {
     BUILDS = "nexus_builds_total", Kind::Counter, Count, "Builds that ended by outcome (completed, failed, paused, cancelled, handed_back)";
     BUILDS_RUNNING = "nexus_builds_running", Kind::Gauge, Count, "Builds running in this daemon";
     STAGE_DURATION = "nexus_stage_duration_seconds", Kind::Histogram(WORK), Seconds, "Time of one attempt of a stage by stage and outcome";
+    STAGE_ATTEMPTS = "nexus_stage_attempts_total", Kind::Counter, Count, "Attempts of a stage that ended by stage and outcome (completed, skipped, or the kind of failure)";
     STAGE_RETRIES = "nexus_stage_retries_total", Kind::Counter, Count, "Further attempts of a stage by stage";
     DEPLOYS = "nexus_deploys_total", Kind::Counter, Count, "Deployments that ended by outcome (completed, failed, handed_back)";
     DEPLOYS_RUNNING = "nexus_deploys_running", Kind::Gauge, Count, "Deployments running in this daemon";
