@@ -4,6 +4,7 @@
 //! `main.rs` parses and calls [`run`]. Exit codes: 0 fine, 1 refused or failed, 2 wrong usage.
 
 mod check_config;
+mod client;
 #[cfg(feature = "aws")]
 mod dlq;
 mod plugins;
@@ -11,6 +12,7 @@ mod plugins;
 mod resources;
 mod screen;
 mod serve;
+mod shell;
 #[cfg(feature = "aws")]
 mod transfer;
 
@@ -25,10 +27,12 @@ pub use screen::{PluginLine, Screen, WorkflowLine};
 
 /// Turns a written requirement into a running AI agent.
 #[derive(Debug, Parser)]
-#[command(name = "nexusd", version, about, disable_help_subcommand = true)]
+#[command(name = "nexusd", version, about)]
 pub struct Cli {
     #[command(flatten)]
     settings: Settings,
+    #[command(flatten)]
+    client: client::ClientOptions,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -51,6 +55,8 @@ struct Settings {
 enum Command {
     /// Run the daemon (what happens without a command)
     Serve,
+    #[command(flatten)]
+    Client(client::ClientCommand),
     /// Say everything that is wrong with the settings, the workflows and the handlers they name
     CheckConfig {
         /// File of settings; the same as --config
@@ -78,6 +84,16 @@ enum Command {
     /// Read such lines into the backend; what is there already stays as it is
     #[cfg(feature = "aws")]
     Import(transfer::ImportArgs),
+    /// Print what a shell needs to complete commands: nexusd completions bash > /etc/bash_completion.d/nexusd
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man {
+        /// Write a page for each command into this folder instead
+        folder: Option<PathBuf>,
+    },
     /// Print the version
     Version,
 }
@@ -85,18 +101,11 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum PluginsCommand {
     /// What is found in the plugin folders, and why a file is refused
-    List {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
+    List,
     /// Whether a file would be loaded; exit code 1 when not
     Check {
         /// The shared library
         file: PathBuf,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
     },
 }
 
@@ -111,10 +120,13 @@ pub fn run(cli: Cli) -> ExitCode {
     };
     match cli.command {
         None | Some(Command::Serve) => serve::serve(inputs(None)),
+        Some(Command::Client(command)) => client::run(&inputs(None), cli.client, command),
+        Some(Command::Completions { shell }) => shell::completions(shell),
+        Some(Command::Man { folder }) => shell::manual(folder.as_deref()),
         Some(Command::CheckConfig { file, no_plugins }) => check_config::check(&inputs(file), !no_plugins),
         Some(Command::DumpConfig) => check_config::dump(&inputs(None)),
-        Some(Command::Plugins(PluginsCommand::List { json })) => plugins::list(&inputs(None), json),
-        Some(Command::Plugins(PluginsCommand::Check { file, json })) => plugins::check(&file, json),
+        Some(Command::Plugins(PluginsCommand::List)) => plugins::list(&inputs(None), cli.client.json),
+        Some(Command::Plugins(PluginsCommand::Check { file })) => plugins::check(&file, cli.client.json),
         #[cfg(feature = "aws")]
         Some(Command::Resources(command)) => resources::run(&inputs(None), command),
         #[cfg(feature = "aws")]
@@ -131,7 +143,6 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 /// Runs a command to its end, on this thread. What still blocks a thread then (a read of standard input) is not waited for.
-#[cfg(feature = "aws")]
 fn run_to_end(command: impl Future<Output = ExitCode>) -> ExitCode {
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
