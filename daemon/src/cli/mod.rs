@@ -5,7 +5,6 @@
 
 mod check_config;
 mod client;
-#[cfg(feature = "aws")]
 mod dlq;
 mod plugins;
 #[cfg(feature = "aws")]
@@ -74,8 +73,7 @@ enum Command {
     #[cfg(feature = "aws")]
     #[command(subcommand)]
     Resources(resources::ResourcesCommand),
-    /// Dead letters of the cloud backend
-    #[cfg(feature = "aws")]
+    /// Dead letters: messages that were given up
     #[command(subcommand)]
     Dlq(dlq::DlqCommand),
     /// Write everything that the backend has as lines of JSON
@@ -129,8 +127,11 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Plugins(PluginsCommand::Check { file })) => plugins::check(&file, cli.client.json),
         #[cfg(feature = "aws")]
         Some(Command::Resources(command)) => resources::run(&inputs(None), command),
-        #[cfg(feature = "aws")]
-        Some(Command::Dlq(command)) => dlq::run(&inputs(None), command),
+        Some(Command::Dlq(command)) => {
+            let json = cli.client.json;
+            let inputs = inputs(None);
+            dlq::run(&inputs, &client::Daemon::of(&inputs, cli.client), json, command)
+        }
         #[cfg(feature = "aws")]
         Some(Command::Export(args)) => transfer::export(&inputs(None), args),
         #[cfg(feature = "aws")]

@@ -117,7 +117,10 @@ impl fmt::Display for Screen {
         });
         column(f, "workflows", workflows.collect())?;
         writeln!(f, "  docs       http://{}/docs", self.address)?;
-        writeln!(f, "\nnext, in another terminal: nexusd new \"Build an agent that knows this price list: apple 3 EUR, pear 4 EUR\"")
+        writeln!(
+            f,
+            "\nnext, in another terminal: nexusd new \"Build an agent that knows this price list: apple 3 EUR, pear 4 EUR\""
+        )
     }
 }
 

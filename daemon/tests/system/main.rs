@@ -17,3 +17,4 @@ mod main_job;
 mod reload;
 mod service;
 mod stop;
+mod terminal;

@@ -99,8 +99,34 @@ pub(super) fn run(inputs: &Inputs, options: ClientOptions, command: ClientComman
     })
 }
 
+/// The running daemon, for commands that do most of their work without it.
+pub(super) struct Daemon(String);
+
+impl Daemon {
+    /// The one that is meant.
+    pub(super) fn of(inputs: &Inputs, options: ClientOptions) -> Self {
+        Self(given_url(options.url).unwrap_or_else(|| local_url(inputs)))
+    }
+
+    /// Asks for something to be done; the daemon's word for what became of it.
+    pub(super) async fn ask(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> Result<String, String> {
+        let asked = async { Api::new(&self.0)?.whole(method, path, Some(body)).await };
+        let answer = asked.await.map_err(|error| error.to_string())?;
+        Ok(show::member(answer.get("data").unwrap_or(&serde_json::Value::Null), "status"))
+    }
+}
+
+fn given_url(option: Option<String>) -> Option<String> {
+    option.or_else(|| std::env::var("NEXUSD_URL").ok().filter(|url| !url.is_empty()))
+}
+
 async fn act(inputs: &Inputs, options: ClientOptions, command: ClientCommand) -> Result<(), ClientError> {
-    let given = options.url.or_else(|| std::env::var("NEXUSD_URL").ok().filter(|url| !url.is_empty()));
+    let given = given_url(options.url);
     let api = Api::new(&given.clone().unwrap_or_else(|| local_url(inputs)))?;
     if given.is_none() {
         start::offer(&api, inputs).await?;

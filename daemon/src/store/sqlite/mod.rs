@@ -19,7 +19,7 @@ mod lease;
 mod lists;
 mod lock;
 mod once;
-mod open;
+pub(crate) mod open;
 mod projects;
 mod readers;
 mod recover;
