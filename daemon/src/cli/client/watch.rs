@@ -10,6 +10,8 @@ use crate::cli::print;
 
 /// How long a deployment may take before one is told that it goes on by itself.
 const DEPLOY: Duration = Duration::from_secs(60);
+/// Columns of the longest usual name of a stage.
+const NAMES: usize = 22;
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// What a person sees of the build.
@@ -58,7 +60,8 @@ impl Progress {
                 if let Some(bar) = &self.bar {
                     bar.set_position(self.done.len() as u64);
                 }
-                self.say(&format!("  {status:<9}  {shown}  {}", took.unwrap_or_default()));
+                let pad = " ".repeat(NAMES.saturating_sub(show::columns_of(&shown)));
+                self.say(&format!("  {status:<9}  {shown}{pad}  {}", took.unwrap_or_default()));
             }
             _ => {
                 let error = event.get("error").map(show::text).unwrap_or_default();
