@@ -6,6 +6,7 @@
 mod check_config;
 #[cfg(feature = "aws")]
 mod dlq;
+mod first;
 mod plugins;
 #[cfg(feature = "aws")]
 mod resources;
@@ -110,6 +111,7 @@ pub fn run(cli: Cli) -> ExitCode {
         environment: Environment::read(),
     };
     match cli.command {
+        None | Some(Command::Serve) if first::is_first() => first::reap(),
         None | Some(Command::Serve) => serve::serve(inputs(None)),
         Some(Command::CheckConfig { file, no_plugins }) => check_config::check(&inputs(file), !no_plugins),
         Some(Command::DumpConfig) => check_config::dump(&inputs(None)),
