@@ -9,7 +9,7 @@ pub mod syntax;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-pub use answer::{Answer, Block, BlockKind, ToolUse};
+pub use answer::{Answer, Block, BlockKind, ToolUse, structure};
 use arc_swap::ArcSwap;
 use nexus_plugin_api::payload::{
     AgentRef, AgentStatus as Reported, Event, HandlerKind, HistoryMessage, InvokeRequest, InvokeResult, Operation,

@@ -17,12 +17,12 @@ use tokio::sync::mpsc;
 
 use super::{error::ApiError, invoke::Invoked, once::Key, sse, state::AppState};
 use crate::{
-    agents::{ANSWER_LIMIT, Answer, Question},
+    agents::{ANSWER_LIMIT, Answer, Question, structure},
     domain::{
         agent::{Agent, Invocation, InvocationStatus},
         failure::{Failure, FailureKind},
         ids::{InvocationId, SessionId},
-        text::shorten,
+        text::{shorten, text_of},
         time::Timestamp,
     },
     telemetry::names::{AGENT_DURATION, AGENT_INVOCATIONS},
@@ -183,10 +183,17 @@ fn frame(event: &Event) -> Option<Bytes> {
         Event::ToolInput { id, delta } => {
             json!({ "event": "message", "type": "tool_input", "tool_id": id, "data": delta })
         }
-        Event::ToolEnd { id, name, input, result, .. } => json!({
-            "event": "message", "type": "tool_end",
-            "tool_id": id, "tool_name": name, "tool_input": input, "tool_result": result,
-        }),
+        Event::ToolEnd { id, name, input, result, .. } => {
+            // Clients of the original cut both as text; the structure stands beside it.
+            let structured = match input {
+                Value::String(text) => structure(text),
+                other => Some(other.clone()),
+            };
+            json!({
+                "event": "message", "type": "tool_end", "tool_id": id, "tool_name": name,
+                "tool_input": text_of(input), "tool_result": result, "tool_input_json": structured,
+            })
+        }
         Event::Log { .. } | Event::Progress { .. } | Event::Tokens { .. } | Event::File { .. } => return None,
     };
     Some(sse::data(&data))

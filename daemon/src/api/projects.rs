@@ -14,15 +14,17 @@ use super::{
     once::Idempotency,
     openapi::describe,
     reply::{Answer, Created, CreatedAnswer, PageAnswer, Paged, Reply},
-    rules::{Count, Cursor, Flag, Integer, Needed, Search, Text, Texts, Word, fields_of, rule},
+    rules::{Count, Cursor, Flag, Integer, Needed, Place, Rule as _, Search, Text, Texts, Word, fields_of, rule},
     state::AppState,
 };
 use crate::{
     domain::{
         ids::{AgentId, ProjectId, TaskId},
         project::{Priority, Project, ProjectStatus, ProjectSummary},
+        requirement::without_constraint,
         stage::{Stage, StageStatus},
         task::Task,
+        text::shorten,
         time::Timestamp,
         workflow::Workflow,
     },
@@ -53,7 +55,7 @@ fields_of! {
     /// A requirement that is to become an agent.
     pub(super) NewProjectBody {
         /// What the agent is to do.
-        requirement: Needed<10, 10_000>,
+        requirement: Requirement,
         /// Made from the requirement when absent.
         project_name: Text<0, 200>,
         /// Absent: `anonymous`.
@@ -67,6 +69,27 @@ fields_of! {
         /// The deployment target, or an object with `target` and what the target understands.
         deployment: Deployment,
     }
+}
+
+rule! {
+    /// A requirement, and the name that the original's console wrote before it.
+    pub(super) Requirement -> (Option<String>, String),
+    |fields, name| requirement(fields, name),
+    Needed::<10, 10_000>::schema(Place::Body),
+    required true
+}
+
+fn requirement(fields: &mut Fields, name: &str) -> (Option<String>, String) {
+    let mut constraint = None;
+    if let Some(given) = fields.take(name) {
+        let bare = given.as_str().map(|text| {
+            let (named, rest) = without_constraint(text);
+            constraint = named.map(|named| shorten(named, 200));
+            Value::from(rest)
+        });
+        fields.put(name, bare.unwrap_or(given));
+    }
+    (constraint, fields.required_text(name, 10..=10_000))
 }
 
 rule! {
@@ -93,9 +116,10 @@ pub(super) async fn create(state: State, body: Body<NewProjectBody>, once: Idemp
     let workflow = workflow(body.workflow, &state)?;
     let deployment = known_target(body.deployment, &state)?;
 
-    let mut new = NewProject::queued(&workflow, body.requirement);
+    let (constraint, requirement) = body.requirement;
+    let mut new = NewProject::queued(&workflow, requirement);
     let project = &mut new.project;
-    if let Some(name) = body.project_name {
+    if let Some(name) = body.project_name.or(constraint) {
         project.project_name = name;
     }
     if let Some(user_id) = body.user_id {
@@ -304,8 +328,8 @@ pub(super) async fn list_tasks(state: State, id: Id<ProjectId>, query: Query<Pro
 fields_of! {
     /// What goes along.
     pub(super) DeleteProjectQuery {
-        /// Also the agents that came out of it, with their sessions.
-        delete_agents: Flag<false>,
+        /// Also the agents that came out of it, with their sessions and tools. False: they stay, and keep running.
+        delete_agents: Flag<true>,
     }
 }
 
@@ -331,7 +355,8 @@ describe! {
 
 /// `DELETE /projects/{id}`
 ///
-/// Delete a project. Its running build is cancelled first; stages, tasks, events and files go with it. Runs to
+/// Delete a project. Its running build is cancelled first; stages, tasks, events and files go with it, and so
+/// do the agents that came out of it, unless `delete_agents` is false. Runs to
 /// its end even when the client goes away.
 #[endpoint(operation_id = "deleteProject", tags("projects"), responses((status_code = 409, description = "Not in this state.")))]
 pub(super) async fn delete(state: State, id: Id<ProjectId>, query: Query<DeleteProjectQuery>) -> Answer<Deleted> {

@@ -6,6 +6,7 @@
 mod check_config;
 mod client;
 mod dlq;
+mod first;
 mod plugins;
 #[cfg(feature = "aws")]
 mod resources;
@@ -117,6 +118,7 @@ pub fn run(cli: Cli) -> ExitCode {
         environment: Environment::read(),
     };
     match cli.command {
+        None | Some(Command::Serve) if first::is_first() => first::reap(),
         None | Some(Command::Serve) => serve::serve(inputs(None)),
         Some(Command::Client(command)) => client::run(&inputs(None), cli.client, command),
         Some(Command::Completions { shell }) => shell::completions(shell),

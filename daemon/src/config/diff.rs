@@ -12,7 +12,7 @@ pub struct Change {
 }
 
 /// Keys, and all below them, that a reload applies. Everything else is fixed at start-up.
-const APPLIED: [&str; 8] = [
+const APPLIED: [&str; 9] = [
     "workflows",
     "deploy",
     "tools",
@@ -21,6 +21,7 @@ const APPLIED: [&str; 8] = [
     "plugins",
     "server.allowed_origins",
     "server.allowed_hosts",
+    "server.public_url",
 ];
 
 /// Every key whose value differs, in the order of the alphabet.
@@ -42,6 +43,7 @@ pub fn applicable(old: &Config, new: Config) -> Config {
     merged.log.filter = log.filter;
     merged.server.allowed_origins = server.allowed_origins;
     merged.server.allowed_hosts = server.allowed_hosts;
+    merged.server.public_url = server.public_url;
     merged
 }
 

@@ -87,6 +87,9 @@ pub struct ServerConfig {
     pub allowed_origins: Vec<String>,
     /// Names by which the daemon may be called, beside `localhost` and addresses; `*` allows all. Default empty.
     pub allowed_hosts: Vec<String>,
+    /// Where clients reach the daemon when a proxy stands before it, such as `https://example.org/nexus`: its path
+    /// stands before that of every link, its host is known. Default empty: where it listens.
+    pub public_url: String,
     /// Largest request body, in bytes. Default 1 MiB.
     pub max_body_bytes: Bytes,
     /// Largest multipart upload, in bytes. Default 32 MiB.
@@ -99,6 +102,35 @@ pub struct ServerConfig {
     pub shutdown_deadline_secs: Seconds,
 }
 
+impl ServerConfig {
+    /// `public_url` without the slash at its end.
+    #[must_use]
+    pub fn public_base(&self) -> &str {
+        self.public_url.trim_end_matches('/')
+    }
+
+    /// Host and perhaps port of `public_url`; empty when it is not set.
+    #[must_use]
+    pub fn public_authority(&self) -> &str {
+        let (_, rest) = self.public_base().split_once("://").unwrap_or_default();
+        rest.split('/').next().unwrap_or_default()
+    }
+
+    /// The path of `public_url`, such as `/nexus`; mostly empty.
+    #[must_use]
+    pub fn public_path(&self) -> &str {
+        let (_, rest) = self.public_base().split_once("://").unwrap_or_default();
+        rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default()
+    }
+
+    /// Scheme and authority of `public_url`: the origin of pages that are served beside the daemon there.
+    #[must_use]
+    pub fn public_origin(&self) -> &str {
+        let base = self.public_base();
+        base.get(..base.len() - self.public_path().len()).unwrap_or_default()
+    }
+}
+
 impl Default for ServerConfig {
     fn default() -> Self {
         Self {
@@ -106,6 +138,7 @@ impl Default for ServerConfig {
             allow_remote_without_access_control: false,
             allowed_origins: Vec::new(),
             allowed_hosts: Vec::new(),
+            public_url: String::new(),
             max_body_bytes: Bytes(1024 * 1024),
             max_upload_bytes: Bytes(32 * 1024 * 1024),
             max_connections: 16_384,

@@ -10,6 +10,7 @@ pub mod failure;
 pub mod ids;
 pub mod plan;
 pub mod project;
+pub mod requirement;
 pub mod session;
 pub mod stage;
 pub mod task;

@@ -9,6 +9,15 @@ pub fn shorten(text: &str, max: usize) -> String {
     }
 }
 
+/// A value where readers expect text: a text as it is, all else as JSON.
+#[must_use]
+pub fn text_of(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
 /// A project's name from its requirement: its first sentence or line, shortened.
 #[must_use]
 pub fn project_name_from(requirement: &str) -> String {

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     domain::{
         ids::{AgentId, MessageId, SessionId},
-        session::{Message, Role, Session},
+        session::{Message, Role, Session, is_named_by_first_message},
         time::Timestamp,
     },
     store::{
@@ -87,7 +87,8 @@ impl DynamoStore {
                 return Err(not_found("session"));
             };
             let read = Reader(&session);
-            let (last, named) = (read.text(LAST), read.text("display_name").is_some_and(|name| !name.is_empty()));
+            let (named, count) = (read.text("display_name"), read.count("message_count").unwrap_or(0));
+            let (last, takes_name) = (read.text(LAST), is_named_by_first_message(named.as_deref(), count));
             let fresh = ulid::Ulid::generate();
             let above = last.as_ref().and_then(|text| ulid::Ulid::from_string(text).ok());
             let id = match above {
@@ -117,7 +118,7 @@ impl DynamoStore {
                 ("last_active_at".to_owned(), value::text(message.created_at.to_string())),
             ];
             let name = name_from(&new.content);
-            if new.role == Role::User && !named && !name.is_empty() {
+            if new.role == Role::User && takes_name && !name.is_empty() {
                 set.push(("display_name".to_owned(), value::text(name)));
             }
             let change = Change { set, add: vec![("message_count".to_owned(), value::whole(1))], ..Change::default() };
