@@ -1,11 +1,12 @@
 //! The command line: `nexusd [serve]`, `check-config`, `dump-config`, `plugins list | check`, `resources …`,
-//! `dlq list | redrive`, `export`, `import`, `version`.
+//! `dlq list | redrive`, `export`, `import`, `doctor`, `adopt-folder`, `version`.
 //!
 //! `main.rs` parses and calls [`run`]. Exit codes: 0 fine, 1 refused or failed, 2 wrong usage.
 
 mod check_config;
 #[cfg(feature = "aws")]
 mod dlq;
+mod doctor;
 mod plugins;
 #[cfg(feature = "aws")]
 mod resources;
@@ -78,6 +79,10 @@ enum Command {
     /// Read such lines into the backend; what is there already stays as it is
     #[cfg(feature = "aws")]
     Import(transfer::ImportArgs),
+    /// Say what lies in the data folder: what the store does not know, what is in the trash, whose folder it is
+    Doctor,
+    /// Bind the data folder to the store of these settings, after showing what lies in it; removes nothing
+    AdoptFolder,
     /// Print the version
     Version,
 }
@@ -123,6 +128,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Export(args)) => transfer::export(&inputs(None), args),
         #[cfg(feature = "aws")]
         Some(Command::Import(args)) => transfer::import(&inputs(None), args),
+        Some(Command::Doctor) => doctor::doctor(&inputs(None)),
+        Some(Command::AdoptFolder) => doctor::adopt(&inputs(None)),
         Some(Command::Version) => {
             print(&format!("nexusd {}", env!("CARGO_PKG_VERSION")));
             ExitCode::SUCCESS
@@ -131,7 +138,6 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 /// Runs a command to its end, on this thread. What still blocks a thread then (a read of standard input) is not waited for.
-#[cfg(feature = "aws")]
 fn run_to_end(command: impl Future<Output = ExitCode>) -> ExitCode {
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
