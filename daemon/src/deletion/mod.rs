@@ -136,6 +136,15 @@ impl Deletions {
         self.finish(DeletedKind::Agent, id.as_str()).await;
     }
 
+    /// A build of a project was fenced off: when that is because the project was deleted, what the build saved since goes.
+    pub async fn dropped(&self, id: &ProjectId) {
+        match self.store.knows(DeletedKind::Project, id.as_str()).await {
+            Ok(false) => drop(self.finish(DeletedKind::Project, id.as_str()).await),
+            Ok(true) => {}
+            Err(error) => tracing::warn!(project_id = %id, %error, "whether a project is gone is not known"),
+        }
+    }
+
     /// Deletes a conversation; answers how many messages went. `None` when there is no such session.
     ///
     /// # Errors
