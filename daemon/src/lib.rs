@@ -6,10 +6,12 @@ pub mod agents;
 pub mod api;
 pub mod app;
 pub mod artifacts;
+pub mod binding;
 pub mod cli;
 #[cfg(feature = "aws")]
 pub mod cloud;
 pub mod config;
+pub mod deletion;
 pub mod domain;
 pub mod files;
 pub mod plugins;

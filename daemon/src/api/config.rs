@@ -284,9 +284,11 @@ fn unwritable(error: std::io::Error) -> ApiError {
 
 /// Reads the configuration again; when that is refused, the file goes back.
 async fn taken(state: &AppState, files: ConfigFiles, name: &str) -> Result<(), ApiError> {
-    let Err(reason) = state.conductor.reload().await else { return Ok(()) };
     let of = name.to_owned();
-    blocking(move || files.swap(&of)).await?.map_err(unwritable)?;
+    let Err(reason) = state.conductor.reload().await else {
+        return blocking(move || files.accepted(&of)).await?.map_err(unwritable);
+    };
+    blocking(move || files.refused(&of)).await?.map_err(unwritable)?;
     let reason: Vec<String> = reason.lines().filter(|line| !line.starts_with(' ')).take(3).map(pathless).collect();
     tracing::warn!(file = name, "a changed workflow file was refused");
     let message = format!("the daemon refuses the file, which is as before: {}", reason.join("; "));

@@ -1,11 +1,12 @@
 //! The command line: `nexusd [serve]`, `check-config`, `dump-config`, `plugins list | check`, `resources …`,
-//! `dlq list | redrive`, `export`, `import`, `version`.
+//! `dlq list | redrive`, `export`, `import`, `doctor`, `adopt-folder`, `version`.
 //!
 //! `main.rs` parses and calls [`run`]. Exit codes: 0 fine, 1 refused or failed, 2 wrong usage.
 
 mod check_config;
 mod client;
 mod dlq;
+mod doctor;
 mod first;
 mod plugins;
 #[cfg(feature = "aws")]
@@ -93,6 +94,10 @@ enum Command {
         /// Write a page for each command into this folder instead
         folder: Option<PathBuf>,
     },
+    /// Say what lies in the data folder: what the store does not know, what is in the trash, whose folder it is
+    Doctor,
+    /// Bind the data folder to the store of these settings, after showing what lies in it; removes nothing
+    AdoptFolder,
     /// Print the version
     Version,
 }
@@ -138,6 +143,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Export(args)) => transfer::export(&inputs(None), args),
         #[cfg(feature = "aws")]
         Some(Command::Import(args)) => transfer::import(&inputs(None), args),
+        Some(Command::Doctor) => doctor::doctor(&inputs(None)),
+        Some(Command::AdoptFolder) => doctor::adopt(&inputs(None)),
         Some(Command::Version) => {
             print(&format!("nexusd {}", env!("CARGO_PKG_VERSION")));
             ExitCode::SUCCESS

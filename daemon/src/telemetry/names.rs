@@ -74,6 +74,8 @@ metrics! {
     STAGE_RETRIES = "nexus_stage_retries_total", Kind::Counter, Count, "Further attempts of a stage by stage";
     DEPLOYS = "nexus_deploys_total", Kind::Counter, Count, "Deployments that ended by outcome (completed, failed, handed_back)";
     DEPLOYS_RUNNING = "nexus_deploys_running", Kind::Gauge, Count, "Deployments running in this daemon";
+    UNKNOWN_FOLDERS = "nexus_unknown_folders", Kind::Gauge, Count, "Folders of the data folder that the store does not know and no record says were deleted, by kind (project, agent)";
+    TRASH = "nexus_trash_folders", Kind::Gauge, Count, "Folders of what was deleted that lie in the trash folder";
     RECONCILED = "nexus_reconciled_total", Kind::Counter, Count, "Things the reconciler put right by what they were";
 
     RECONCILER_ROUND = "nexus_reconciler_last_round_timestamp_seconds", Kind::Gauge, Seconds, "When the reconciler last looked everywhere, in seconds since 1970, 0 before the first time";

@@ -12,6 +12,7 @@ mod api_fuzz;
 mod cloud;
 mod command_line;
 mod crash;
+mod files;
 
 mod main_job;
 mod reload;

@@ -74,8 +74,13 @@ pub(super) async fn detail(state: State, name: Part<ToolName>) -> Answer<ToolDet
     let tool = find(&state, &name.text).await?;
     let tool = tool.ok_or_else(|| ApiError::not_found(Resource::Tool, &name.text))?;
     let reader = Arc::clone(&state);
+    let agent = match &tool.agent_id {
+        Some(id) => state.store.agent(id).await?,
+        None => None,
+    };
+    let data = state.config.load().data.clone();
     let read = blocking(move || {
-        let sources = catalogue::sources(&tool, &reader.plugins, &reader.project_root).ok();
+        let sources = catalogue::sources(&tool, &reader.plugins, agent.as_ref().map(|agent| (agent, &data))).ok();
         (sources.and_then(|sources| sources.code()), tool)
     });
     let (code, tool) = read.await?;

@@ -94,7 +94,16 @@ pub(super) async fn test(state: State, name: Part<ToolName>, body: OptionalBody<
     let tasks = state.tasks.clone();
     let tested = tasks.spawn(async move {
         let reader = Arc::clone(&state);
-        let sources = move || catalogue::sources(&tool, &reader.plugins, &reader.project_root);
+        let agent = match &tool.agent_id {
+            Some(id) => state.store.agent(id).await?,
+            None => None,
+        };
+        if let Some(agent) = &agent {
+            // Whatever machine built it.
+            state.agents.package(agent).await?;
+        }
+        let data = config.data.clone();
+        let sources = move || catalogue::sources(&tool, &reader.plugins, agent.as_ref().map(|agent| (agent, &data)));
         let sources = tokio::task::spawn_blocking(sources).await.map_err(ApiError::internal)?;
         let sources =
             sources.map_err(|error| ApiError::plain(StatusCode::CONFLICT, "TOOL_NOT_RUNNABLE", error.to_string()))?;

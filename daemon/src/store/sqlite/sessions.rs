@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     domain::{
+        deletion::Deletion,
         ids::{AgentId, MessageId, SessionId},
         session::{Message, Role, Session, is_named_by_first_message},
         time::Timestamp,
@@ -73,6 +74,10 @@ fn key(tx: &Tx<'_>, id: &SessionId) -> Result<Option<i64>> {
 /// `Store::delete_session`.
 pub(crate) fn delete(tx: &mut Tx<'_>, id: &SessionId) -> Result<Option<u64>> {
     let Some(key) = key(tx, id)? else { return Ok(None) };
+    let name: Option<String> =
+        tx.sql("SELECT display_name FROM nexus_sessions WHERE session_key = ?1")?.query_row([key], |row| row.get(0))?;
+    let record = Deletion::session(id.as_str(), name.as_deref().unwrap_or_default(), tx.now());
+    super::deletions::record(tx, &record)?;
     delete_by_key(tx, key).map(Some)
 }
 
@@ -106,7 +111,7 @@ pub(crate) fn append(tx: &mut Tx<'_>, new: &NewMessage) -> Result<Message> {
     let found = {
         let mut find =
             tx.sql("SELECT session_key, display_name, message_count FROM nexus_sessions WHERE session_id = ?1")?;
-        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?.unsigned_abs()));
         find.query_row([new.session_id.as_str()], read).optional()?
     };
     let Some((session_key, named, count)): Option<(i64, Option<String>, u64)> = found else {
