@@ -6,6 +6,7 @@ pub mod agents;
 pub mod api;
 pub mod app;
 pub mod artifacts;
+pub mod backup;
 pub mod cli;
 #[cfg(feature = "aws")]
 pub mod cloud;

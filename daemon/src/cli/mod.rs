@@ -1,8 +1,9 @@
 //! The command line: `nexusd [serve]`, `check-config`, `dump-config`, `plugins list | check`, `resources …`,
-//! `dlq list | redrive`, `export`, `import`, `version`.
+//! `dlq list | redrive`, `backup`, `restore`, `export`, `import`, `version`.
 //!
 //! `main.rs` parses and calls [`run`]. Exit codes: 0 fine, 1 refused or failed, 2 wrong usage.
 
+mod backup;
 mod check_config;
 #[cfg(feature = "aws")]
 mod dlq;
@@ -72,6 +73,10 @@ enum Command {
     #[cfg(feature = "aws")]
     #[command(subcommand)]
     Dlq(dlq::DlqCommand),
+    /// Write the whole data folder into one file, beside a running daemon if need be
+    Backup(backup::BackupArgs),
+    /// Put such a file back, into an empty data folder
+    Restore(backup::RestoreArgs),
     /// Write everything that the backend has as lines of JSON
     #[cfg(feature = "aws")]
     Export(transfer::ExportArgs),
@@ -119,6 +124,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Resources(command)) => resources::run(&inputs(None), command),
         #[cfg(feature = "aws")]
         Some(Command::Dlq(command)) => dlq::run(&inputs(None), command),
+        Some(Command::Backup(args)) => backup::backup(&inputs(None), args),
+        Some(Command::Restore(args)) => backup::restore(&inputs(None), args),
         #[cfg(feature = "aws")]
         Some(Command::Export(args)) => transfer::export(&inputs(None), args),
         #[cfg(feature = "aws")]
@@ -131,7 +138,6 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 /// Runs a command to its end, on this thread. What still blocks a thread then (a read of standard input) is not waited for.
-#[cfg(feature = "aws")]
 fn run_to_end(command: impl Future<Output = ExitCode>) -> ExitCode {
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {

@@ -70,11 +70,14 @@ pub struct StoreConfig {
     pub max_batch: usize,
     /// How long project events are kept for replay, in days. Default 30.
     pub event_retention_days: Days,
+    /// Copies of the file from before upgrades of its schema that are kept in `backups/` of the data folder; 0 makes
+    /// none. Default 3.
+    pub schema_backups: usize,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { readers: 4, max_batch: 256, event_retention_days: Days(30) }
+        Self { readers: 4, max_batch: 256, event_retention_days: Days(30), schema_backups: 3 }
     }
 }
 

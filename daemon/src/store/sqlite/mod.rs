@@ -5,6 +5,7 @@
 //! and what a start settles; the other modules are the use cases of [`crate::store::Store`].
 
 mod agents;
+pub mod backup;
 mod build;
 mod claim;
 mod control;
