@@ -160,12 +160,11 @@ impl Place {
 
     fn copy(&self, database: &Path, watch: &Watch<'_>) -> Result<(backup::Copied, Timestamp), BackupError> {
         let at = Timestamp::now();
-        let copied = backup::copy(database, &self.copy, &mut |bytes, of| {
-            match watch.go_on("database", bytes, Some(of)) {
+        let copied =
+            backup::copy(database, &self.copy, &mut |bytes, of| match watch.go_on("database", bytes, Some(of)) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(_) => ControlFlow::Break(()),
-            }
-        })?;
+            })?;
         copied.map(|copied| (copied, at)).ok_or(BackupError::Stopped)
     }
 

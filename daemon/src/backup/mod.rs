@@ -24,6 +24,8 @@ use std::{
 
 pub use create::{Created, create};
 pub use manifest::Head;
+#[cfg(feature = "aws")]
+pub(crate) use manifest::hex;
 pub use read::{Verified, verify};
 pub use restore::{restore, unfinished};
 
@@ -69,7 +71,9 @@ pub enum BackupError {
     #[error(transparent)]
     Database(#[from] OpenError),
     /// What was deleted meanwhile cannot be deleted from the copy.
-    #[error("what was deleted while the backup was made could not be deleted from the copy: {0}; make the backup again")]
+    #[error(
+        "what was deleted while the backup was made could not be deleted from the copy: {0}; make the backup again"
+    )]
     Copy(#[from] StoreError),
     /// The file is no whole backup.
     #[error("{}: {text}", .path.display())]

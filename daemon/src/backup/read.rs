@@ -120,7 +120,8 @@ pub(super) fn read(file: &Path, watch: &Watch<'_>, sink: &mut dyn Sink) -> Resul
         let path = entry.path_bytes().into_owned();
         let path = std::str::from_utf8(&path).ok().map(|path| path.trim_end_matches('/').to_owned());
         let path = path.filter(|path| is_plain(path));
-        let path = path.ok_or_else(|| BackupError::bad(file, format!("it has a path that no backup has, behind {last}")))?;
+        let path =
+            path.ok_or_else(|| BackupError::bad(file, format!("it has a path that no backup has, behind {last}")))?;
         let size = entry.size();
         let position = entry.raw_file_position();
         let mut told = |done: u64| watch.go_on("checked", position + done, Some(known.len()));
@@ -195,7 +196,9 @@ fn pass(
 }
 
 fn is_plain(path: &str) -> bool {
-    !path.is_empty() && !path.contains('\0') && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
+    !path.is_empty()
+        && !path.contains('\0')
+        && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
 fn compare(file: &Path, mut passed: Passed) -> Result<(Head, usize), BackupError> {

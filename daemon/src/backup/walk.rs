@@ -45,7 +45,8 @@ pub(super) fn walk(
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let folder = rustix::fs::open(root, flags, Mode::empty()).map_err(failed)?;
     let mut names = names(&folder).map_err(failed)?;
-    let rank = |name: &CString| FIRST.iter().position(|first| first.as_bytes() == name.as_bytes()).unwrap_or(FIRST.len());
+    let rank =
+        |name: &CString| FIRST.iter().position(|first| first.as_bytes() == name.as_bytes()).unwrap_or(FIRST.len());
     names.retain(|name| {
         let of_archive = [manifest::MANIFEST, manifest::SEAL];
         !LEFT_OUT.iter().chain(&of_archive).any(|left| left.as_bytes() == name.as_bytes())

@@ -40,6 +40,8 @@ pub(crate) mod writer;
 use std::{path::PathBuf, sync::Arc};
 
 pub use open::{OpenError, SqliteOptions};
+#[cfg(feature = "aws")]
+pub(crate) use stages::MOST as MOST_STAGES;
 use tokio::sync::Notify;
 
 use crate::queue::QueueName;
