@@ -7,10 +7,12 @@ pub mod api;
 pub mod app;
 pub mod artifacts;
 pub mod backup;
+pub mod binding;
 pub mod cli;
 #[cfg(feature = "aws")]
 pub mod cloud;
 pub mod config;
+pub mod deletion;
 pub mod domain;
 pub mod files;
 pub mod plugins;

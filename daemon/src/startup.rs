@@ -11,7 +11,7 @@ use crate::{
     actors::{dispatcher::DispatcherMessage, events::EventHub, root::RootMessage},
     api,
     artifacts::Artifacts,
-    backup, cli,
+    backup, binding, cli,
     config::{Config, DataConfig, Problem},
     domain::{
         control::ControlAction,
@@ -50,6 +50,9 @@ pub enum StartError {
     #[cfg(feature = "aws")]
     #[error(transparent)]
     Cloud(#[from] crate::cloud::CloudError),
+    /// The data folder is not this store's.
+    #[error(transparent)]
+    NotItsFolder(#[from] crate::binding::BindError),
     /// It was stopped while it waited for the store.
     #[error("stopped before it was up")]
     Stopped,
@@ -158,12 +161,20 @@ pub async fn open_store(config: &Config, hub: Arc<EventHub>, patience: &Patience
     #[cfg(feature = "aws")]
     if config.backend.kind == crate::config::BackendKind::Aws {
         let opened = crate::cloud::open(config, hub, patience).await;
-        return if patience.stop.is_cancelled() { Err(StartError::Stopped) } else { Ok(opened?) };
+        if patience.stop.is_cancelled() {
+            return Err(StartError::Stopped);
+        }
+        let opened = opened?;
+        binding::check(opened.0.as_ref(), &config.data).await?;
+        return Ok(opened);
     }
     // The file is on this machine: there or not.
     #[cfg(not(feature = "aws"))]
     let _ = patience;
+    let data = config.data.clone();
+    tokio::task::spawn_blocking(move || binding::check_file(&data)).await??;
     let (store, queue) = open_file(config, hub).await?;
+    binding::check(store.as_ref(), &config.data).await?;
     Ok((store, queue, Arc::default()))
 }
 

@@ -22,14 +22,11 @@ use crate::{
         agent::{Agent, Invocation, InvocationStatus},
         failure::{Failure, FailureKind},
         ids::{InvocationId, SessionId},
-        text::shorten,
         time::Timestamp,
     },
     telemetry::names::{AGENT_DURATION, AGENT_INVOCATIONS},
 };
 
-/// Longest message of a handler that is passed on.
-const MESSAGE_CHARS: usize = 1_000;
 
 /// Sessions in which an agent is answering. Two answers in one session at once would mix their
 /// histories, so the second is refused.
@@ -247,12 +244,7 @@ async fn record(state: &AppState, call: Call, outcome: &Outcome, created_at: Tim
 /// What the caller is told of a failure. Handlers write their own failures for people; what the host
 /// says of a handler that broke (a panic's text) stays in the log.
 pub(super) fn public_message(failure: &Failure) -> String {
-    match failure.kind {
-        FailureKind::Panic | FailureKind::Plugin | FailureKind::Infrastructure => {
-            "the deploy handler of this agent failed; the daemon's log says more".to_owned()
-        }
-        _ => shorten(&failure.message, MESSAGE_CHARS),
-    }
+    crate::agents::public_message(failure)
 }
 
 /// A failed answer as an HTTP error.

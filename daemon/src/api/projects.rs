@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use salvo::{Writer as _, http::StatusCode, oapi::endpoint};
+use salvo::{Writer as _, oapi::endpoint};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use super::{
     error::{ApiError, Resource},
     extract::{Body, Id, Query, State},
     fields::Fields,
-    files, input,
+    input,
     once::Idempotency,
     openapi::describe,
     reply::{Answer, Created, CreatedAnswer, PageAnswer, Paged, Reply},
@@ -18,6 +18,7 @@ use super::{
     state::AppState,
 };
 use crate::{
+    deletion::ProjectGone,
     domain::{
         ids::{AgentId, ProjectId, TaskId},
         project::{Priority, Project, ProjectStatus, ProjectSummary},
@@ -331,43 +332,20 @@ describe! {
 
 /// `DELETE /projects/{id}`
 ///
-/// Delete a project. Its running build is cancelled first; stages, tasks, events and files go with it. Runs to
-/// its end even when the client goes away.
+/// Delete a project. Its running build is cancelled; stages, tasks, events and files go with it. Runs to its end even
+/// when the client goes away; what cannot be removed now is removed later.
 #[endpoint(operation_id = "deleteProject", tags("projects"), responses((status_code = 409, description = "Not in this state.")))]
 pub(super) async fn delete(state: State, id: Id<ProjectId>, query: Query<DeleteProjectQuery>) -> Answer<Deleted> {
     let (State(state), Id(id), Query(query)) = (state, id, query);
     let tasks = state.tasks.clone();
     // Half a deletion helps nobody.
-    let whole = tasks.spawn(async move { delete_all(&state, id, query.delete_agents).await });
-    let (gone, errors, project_id) = whole.await.map_err(ApiError::internal)??;
-    let deleted_agents = gone.agents.iter().map(|a| a.agent_id.clone()).collect();
+    let whole = tasks.spawn(async move {
+        let told = |_: &DeletedProject| state.conductor.deleted(&id);
+        let gone = state.deletions().project(&id, query.delete_agents, told).await?;
+        let gone = gone.ok_or_else(|| ApiError::not_found(Resource::Project, id.as_str()))?;
+        Ok::<_, ApiError>((gone, id))
+    });
+    let (ProjectGone { deleted, errors }, project_id) = whole.await.map_err(ApiError::internal)??;
+    let deleted_agents = deleted.agents.iter().map(|a| a.agent_id.clone()).collect();
     Ok(Reply::new(Deleted { project_id, status: "deleted", deleted_agents, errors }).message("project deleted"))
-}
-
-async fn delete_all(
-    state: &AppState,
-    id: ProjectId,
-    with_agents: bool,
-) -> Result<(DeletedProject, Vec<String>, ProjectId), ApiError> {
-    let mut errors = Vec::new();
-    if !with_agents {
-        // The folder goes; the agents that stay take theirs along. Without that nothing is deleted.
-        let lost = state.agents.keep_of_project(state.store.as_ref(), &id).await?;
-        if !lost.is_empty() {
-            let message = format!(
-                "nothing was deleted, since the files of the project's agents could not be set aside ({}); \
-                 try again, or delete the agents too with delete_agents=true",
-                lost.join("; ")
-            );
-            return Err(ApiError::plain(StatusCode::CONFLICT, "AGENTS_NOT_KEPT", message));
-        }
-    }
-    let gone = state.store.delete_project(&id, with_agents).await?;
-    let gone = gone.ok_or_else(|| ApiError::not_found(Resource::Project, id.as_str()))?;
-    state.conductor.deleted(&id);
-    errors.extend(state.agents.undeploy_all(&gone.agents).await);
-    if !files::remove_folder(&state.project_root, &id).await {
-        errors.push("the project's folder could not be removed now; it will be later".to_owned());
-    }
-    Ok((gone, errors, id))
 }

@@ -148,7 +148,7 @@ async fn answer(state: Arc<AppState>, call: Call, chat: Option<Chat>, frames: mp
     } else {
         let agent = call.agent.clone();
         let outcome = chat::ask_unrecorded(&state, call, Some(&frames), frames.closed()).await;
-        state.agents.remove_state(&agent).await;
+        state.agents.remove_passing(&agent).await;
         outcome
     };
     // Who reads `done` may send the next message at once.

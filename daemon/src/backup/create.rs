@@ -20,7 +20,7 @@ use super::{
     walk::{Found, walk},
 };
 use crate::{
-    domain::{event::ProjectEvent, time::Timestamp},
+    domain::{deletion::DeleteOrders, event::ProjectEvent, time::Timestamp},
     store::{
         EventSink, Store as _, StoreError, StoreErrorKind,
         sqlite::{
@@ -220,7 +220,7 @@ fn forget(copy: &Path, gone: Gone) -> Result<(), BackupError> {
             store.delete_project(&id.parse().map_err(|_| unknown(id))?, false).await?;
         }
         for id in gone.agents {
-            store.delete_agent(&id.parse().map_err(|_| unknown(id))?).await?;
+            store.delete_agent(&id.parse().map_err(|_| unknown(id))?, DeleteOrders::default()).await?;
         }
         store.close().await
     })?;

@@ -1,5 +1,5 @@
 //! The command line: `nexusd [serve]`, `check-config`, `dump-config`, `plugins list | check`, `resources …`,
-//! `dlq list | redrive`, `backup`, `restore`, `export`, `import`, `version`.
+//! `dlq list | redrive`, `backup`, `restore`, `export`, `import`, `doctor`, `adopt-folder`, `version`.
 //!
 //! `main.rs` parses and calls [`run`]. Exit codes: 0 fine, 1 refused or failed, 2 wrong usage.
 
@@ -7,6 +7,7 @@ mod backup;
 mod check_config;
 #[cfg(feature = "aws")]
 mod dlq;
+mod doctor;
 mod plugins;
 #[cfg(feature = "aws")]
 mod resources;
@@ -83,6 +84,10 @@ enum Command {
     /// Read such lines into the backend; what is there already stays as it is
     #[cfg(feature = "aws")]
     Import(transfer::ImportArgs),
+    /// Say what lies in the data folder: what the store does not know, what is in the trash, whose folder it is
+    Doctor,
+    /// Bind the data folder to the store of these settings, after showing what lies in it; removes nothing
+    AdoptFolder,
     /// Print the version
     Version,
 }
@@ -130,6 +135,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Export(args)) => transfer::export(&inputs(None), args),
         #[cfg(feature = "aws")]
         Some(Command::Import(args)) => transfer::import(&inputs(None), args),
+        Some(Command::Doctor) => doctor::doctor(&inputs(None)),
+        Some(Command::AdoptFolder) => doctor::adopt(&inputs(None)),
         Some(Command::Version) => {
             print(&format!("nexusd {}", env!("CARGO_PKG_VERSION")));
             ExitCode::SUCCESS

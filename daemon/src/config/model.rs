@@ -13,7 +13,7 @@ use super::sections::{
     BackendConfig, DeployConfig, LogConfig, PluginsConfig, Price, QueuesConfig, Role, StoreConfig, ToolsConfig,
     WorkerConfig, WorkflowsConfig,
 };
-use super::units::{Bytes, Seconds};
+use super::units::{Bytes, Days, Seconds};
 
 /// The file format this daemon reads.
 pub const FORMAT_VERSION: u64 = 1;
@@ -116,12 +116,20 @@ impl Default for ServerConfig {
 }
 
 /// `[data]`: where files live.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataConfig {
     /// The data folder. Default empty: `$STATE_DIRECTORY` (systemd sets it), else `$XDG_DATA_HOME/nexusd`, else
     /// `~/.local/share/nexusd`. `config::load` has put the absolute path here.
     pub dir: PathBuf,
+    /// How long files of what was deleted lie in the trash folder. 0: not at all.
+    pub trash_days: Days,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self { dir: PathBuf::new(), trash_days: Days(7) }
+    }
 }
 
 impl DataConfig {
@@ -147,6 +155,12 @@ impl DataConfig {
     #[must_use]
     pub fn agents(&self) -> PathBuf {
         self.dir.join("agents")
+    }
+
+    /// What was deleted, for some days.
+    #[must_use]
+    pub fn trash(&self) -> PathBuf {
+        self.dir.join("trash")
     }
 
     /// Short-lived files: copies of loaded plugins, sockets.

@@ -110,7 +110,7 @@ pub(super) static CONFIG: Shape = Shape::Table(&[
             key("shutdown_deadline_secs", seconds(1, HOUR)),
         ]),
     ),
-    key("data", Shape::Table(&[key("dir", Shape::Path)])),
+    key("data", Shape::Table(&[key("dir", Shape::Path), key("trash_days", Shape::Integer(0, 3650, "days"))])),
     key(
         "backend",
         Shape::Table(&[

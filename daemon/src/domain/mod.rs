@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod control;
+pub mod deletion;
 pub mod event;
 pub mod failure;
 pub mod ids;

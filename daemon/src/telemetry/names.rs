@@ -72,6 +72,8 @@ metrics! {
     STAGE_DURATION = "nexus_stage_duration_seconds", Kind::Histogram(WORK), Seconds, "Time of one attempt of a stage by stage and outcome";
     STAGE_RETRIES = "nexus_stage_retries_total", Kind::Counter, Count, "Further attempts of a stage by stage";
     DEPLOYS_RUNNING = "nexus_deploys_running", Kind::Gauge, Count, "Deployments running in this daemon";
+    UNKNOWN_FOLDERS = "nexus_unknown_folders", Kind::Gauge, Count, "Folders of the data folder that the store does not know and no record says were deleted, by kind (project, agent)";
+    TRASH = "nexus_trash_folders", Kind::Gauge, Count, "Folders of what was deleted that lie in the trash folder";
     RECONCILED = "nexus_reconciled_total", Kind::Counter, Count, "Things the reconciler put right by what they were";
 
     TOKENS = "nexus_tokens_total", Kind::Counter, Count, "Tokens of models by model and direction (input, output)";

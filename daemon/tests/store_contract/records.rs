@@ -3,6 +3,7 @@
 use nexus_daemon::{
     domain::{
         agent::{AgentStatus, Invocation, InvocationStatus},
+        deletion::DeleteOrders,
         control::ControlAction,
         event::EventType,
         ids::{AgentId, InvocationId, SessionId},
@@ -216,9 +217,9 @@ pub async fn an_agent_goes_with_its_conversations(f: &Fixture) {
     let session = a_session(f, &agent, None).await;
     f.store.append_message(message(&session, Role::User, "hi")).await.unwrap();
     f.store.record_invocation(invocation(&agent, InvocationStatus::Success, 1), None).await.unwrap();
-    let gone = f.store.delete_agent(&agent).await.unwrap().unwrap();
+    let gone = f.store.delete_agent(&agent, DeleteOrders::default()).await.unwrap().unwrap();
     assert_eq!((gone.sessions, gone.messages, gone.invocations), (1, 1, 1));
-    assert!(f.store.delete_agent(&agent).await.unwrap().is_none());
+    assert!(f.store.delete_agent(&agent, DeleteOrders::default()).await.unwrap().is_none());
     assert!(f.store.session(&session).await.unwrap().is_none());
     assert_eq!(f.store.list_agents(&AgentFilter::default(), &page(1, 10)).await.unwrap().total, 0);
 }

@@ -10,6 +10,7 @@ use crate::{
     domain::{
         agent::{Agent, AgentStatus, Invocation},
         control::{ControlApplied, ControlRequest},
+        deletion::{DeleteOrders, DeletedKind, Deletion},
         event::{NewEvent, ProjectEvent},
         failure::ErrorInfo,
         ids::{AgentId, ProjectId, SessionId, TaskId, ToolId},
@@ -142,8 +143,8 @@ impl Store for DynamoStore {
         self.put_status(id, status, error.as_deref()).await
     }
 
-    async fn delete_agent(&self, id: &AgentId) -> Result<Option<DeletedAgent>> {
-        self.remove_agent(id).await
+    async fn delete_agent(&self, id: &AgentId, orders: DeleteOrders) -> Result<Option<DeletedAgent>> {
+        self.remove_agent(id, orders).await
     }
 
     async fn update_agent(&self, id: &AgentId, change: AgentChange) -> Result<Option<Agent>> {
@@ -236,6 +237,22 @@ impl Store for DynamoStore {
 
     async fn messages(&self, session: &SessionId, range: &MessageRange) -> Result<Vec<Message>> {
         self.messages_in(session, range).await
+    }
+
+    async fn identity(&self) -> Result<String> {
+        self.store_id().await
+    }
+
+    async fn deletion(&self, kind: DeletedKind, id: &str) -> Result<Option<Deletion>> {
+        self.read_deletion(kind, id).await
+    }
+
+    async fn open_deletions(&self, limit: usize) -> Result<Vec<Deletion>> {
+        self.unsettled_deletions(limit).await
+    }
+
+    async fn settle_deletion(&self, kind: DeletedKind, id: &str) -> Result<()> {
+        self.settle(kind, id).await
     }
 
     async fn ping(&self) -> Result<()> {

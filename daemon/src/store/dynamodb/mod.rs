@@ -12,6 +12,7 @@ pub(crate) mod codec;
 mod control;
 mod counts;
 mod delete;
+mod deletions;
 mod deploy;
 mod events;
 mod facade;

@@ -127,8 +127,9 @@ pub enum OpenError {
     },
     /// Not a database, or a damaged one.
     #[error(
-        "{} is damaged or no database of nexusd: move it away to start afresh, \
-         or recover it with `sqlite3 FILE .recover`",
+        "{} is damaged or no database of nexusd: put a backup in its place, or recover it with `sqlite3 FILE .recover`. To \
+         start afresh move it away, with its -wal and -shm files, and run `nexusd adopt-folder`, which keeps the files of \
+         the projects that the new database will not know",
         .path.display()
     )]
     Damaged {
