@@ -20,6 +20,7 @@ pub mod queue;
 pub mod reload;
 #[cfg(feature = "aws")]
 pub mod resources;
+pub mod retention;
 pub mod shutdown;
 pub mod startup;
 pub mod store;

@@ -1,5 +1,5 @@
 //! The command line: `nexusd [serve]`, `check-config`, `dump-config`, `plugins list | check`, `resources …`,
-//! `dlq list | redrive`, `backup`, `restore`, `export`, `import`, `doctor`, `adopt-folder`, `version`.
+//! `dlq list | redrive`, `backup`, `restore`, `retention`, `export`, `import`, `doctor`, `adopt-folder`, `version`.
 //!
 //! `main.rs` parses and calls [`run`]. Exit codes: 0 fine, 1 refused or failed, 2 wrong usage.
 
@@ -11,6 +11,7 @@ mod doctor;
 mod plugins;
 #[cfg(feature = "aws")]
 mod resources;
+mod retention;
 mod screen;
 mod serve;
 #[cfg(feature = "aws")]
@@ -88,6 +89,12 @@ enum Command {
     Doctor,
     /// Bind the data folder to the store of these settings, after showing what lies in it; removes nothing
     AdoptFolder,
+    /// Say what retention would delete now, by the settings; nothing is deleted
+    Retention {
+        /// The same: this command never deletes
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Print the version
     Version,
 }
@@ -137,6 +144,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Import(args)) => transfer::import(&inputs(None), args),
         Some(Command::Doctor) => doctor::doctor(&inputs(None)),
         Some(Command::AdoptFolder) => doctor::adopt(&inputs(None)),
+        Some(Command::Retention { .. }) => retention::show(&inputs(None)),
         Some(Command::Version) => {
             print(&format!("nexusd {}", env!("CARGO_PKG_VERSION")));
             ExitCode::SUCCESS

@@ -133,6 +133,15 @@ pub(super) static CONFIG: Shape = Shape::Table(&[
         ]),
     ),
     key(
+        "retention",
+        Shape::Table(&[
+            key("projects_days", Shape::Integer(0, 36_500, "days")),
+            key("sessions_days", Shape::Integer(0, 36_500, "days")),
+            key("invocations_days", Shape::Integer(0, 36_500, "days")),
+            key("agent_versions_days", Shape::Integer(0, 36_500, "days")),
+        ]),
+    ),
+    key(
         "queues",
         Shape::Table(&[
             key("dead_letter_retention_days", Shape::Integer(1, 14, "days")),

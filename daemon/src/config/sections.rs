@@ -81,6 +81,20 @@ impl Default for StoreConfig {
     }
 }
 
+/// `[retention]`: what is deleted when it is past its time, in days. Default 0 everywhere: nothing is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetentionConfig {
+    /// Projects that ended that long ago and have no agent, with their files. Default 0: kept.
+    pub projects_days: Days,
+    /// Conversations that were not used for that long, with their messages. Default 0: kept.
+    pub sessions_days: Days,
+    /// Answered questions to agents. Default 0: kept.
+    pub invocations_days: Days,
+    /// Versions of agents' files that were replaced, but for the newest of each. Default 0: kept (at most 20 of each).
+    pub agent_versions_days: Days,
+}
+
 /// `[queues]`: what the queues are called in SQS, and how long messages are kept. (The embedded queues have no names
 /// outside.)
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

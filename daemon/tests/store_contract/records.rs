@@ -3,8 +3,8 @@
 use nexus_daemon::{
     domain::{
         agent::{AgentStatus, Invocation, InvocationStatus},
-        deletion::DeleteOrders,
         control::ControlAction,
+        deletion::DeleteOrders,
         event::EventType,
         ids::{AgentId, InvocationId, SessionId},
         project::ProjectStatus,

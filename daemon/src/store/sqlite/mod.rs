@@ -4,6 +4,7 @@
 //! `writer` runs every change; `readers` run the questions; `open` holds lock, pragmas, migrations
 //! and what a start settles; the other modules are the use cases of [`crate::store::Store`].
 
+mod aged;
 mod agents;
 pub mod backup;
 mod build;
