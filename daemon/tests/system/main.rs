@@ -16,5 +16,8 @@ mod crash;
 
 mod main_job;
 mod reload;
+mod retention;
 mod service;
 mod stop;
+#[cfg(feature = "aws")]
+mod verified;
