@@ -11,7 +11,7 @@ use crate::{
     actors::{dispatcher::DispatcherMessage, events::EventHub, root::RootMessage},
     api,
     artifacts::Artifacts,
-    binding, cli,
+    backup, binding, cli,
     config::{Config, DataConfig, Problem},
     domain::{
         control::ControlAction,
@@ -37,6 +37,12 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// A restore into the data folder did not come to its end.
+    #[error(
+        "a restore into {} was cut off, so not everything is there: empty the folder and run `nexusd restore FILE` again",
+        .0.display()
+    )]
+    Restoring(PathBuf),
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
@@ -83,6 +89,9 @@ impl StartError {
 /// Makes the data folders, for the daemon's user only: agents' files and conversations are private.
 pub fn make_folders(data: &DataConfig) -> Result<(), StartError> {
     use std::os::unix::fs::DirBuilderExt;
+    if backup::unfinished(&data.dir) {
+        return Err(StartError::Restoring(data.dir.clone()));
+    }
     for path in [data.dir.clone(), data.projects(), data.agents(), data.run()] {
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
         made.map_err(|source| StartError::Folder { path, source })?;
@@ -184,6 +193,7 @@ pub async fn open_file(
         build_retention: config.queues.build.retention_days.duration(),
         deploy_retention: config.queues.deploy.retention_days.duration(),
         dead_retention: config.queues.dead_letter_retention_days.duration(),
+        schema_backups: config.store.schema_backups,
     };
     let path = config.data.database();
     Ok(tokio::task::spawn_blocking(move || SqliteStore::open(path, options, sink)).await??)

@@ -16,6 +16,7 @@ use crate::{
         time::Timestamp,
     },
     queue::{BuildMessage, DeployMessage, QueueName},
+    retention::Retention,
     store::{GivenUp, StoreError, StoreErrorKind},
 };
 
@@ -40,6 +41,7 @@ pub struct ReconcilerState {
     env: Arc<Environment>,
     looking: bool,
     round: u32,
+    retention: Arc<Retention>,
 }
 
 impl Actor for Reconciler {
@@ -54,7 +56,7 @@ impl Actor for Reconciler {
     ) -> Result<Self::State, ActorProcessingErr> {
         myself.send_interval(env.worker.reconcile_secs.duration(), || ReconcilerMessage::Round);
         myself.cast(ReconcilerMessage::Round)?;
-        Ok(ReconcilerState { env, looking: false, round: 0 })
+        Ok(ReconcilerState { env, looking: false, round: 0, retention: Arc::default() })
     }
 
     async fn handle(
@@ -69,11 +71,14 @@ impl Actor for Reconciler {
                 state.looking = true;
                 let (clean, first) = (state.round % CLEAN_EVERY == 0, state.round == 0);
                 state.round = state.round.wrapping_add(1);
-                let env = Arc::clone(&state.env);
+                let (env, retention) = (Arc::clone(&state.env), Arc::clone(&state.retention));
                 tokio::spawn(async move {
                     let _done = Finally::new(move || drop(myself.cast(ReconcilerMessage::Done)));
                     if let Err(error) = round(&env, clean, first).await {
                         tracing::warn!(%error, "the reconciler could not look everywhere; it tries again");
+                    }
+                    if clean || retention.is_unfinished() {
+                        retain(&env, &retention).await;
                     }
                 });
             }
@@ -146,6 +151,18 @@ async fn round(env: &Environment, clean: bool, first: bool) -> Result<(), StoreE
         }
     }
     Ok(())
+}
+
+/// Deletes what is past its time, where the settings say so.
+async fn retain(env: &Environment, retention: &Retention) {
+    let config = env.config.load_full();
+    match retention.round(env.store.as_ref(), &Deletions::of(env), &config).await {
+        Ok(0) => {}
+        Ok(deleted) => tracing::info!(deleted, "retention deleted what was past its time"),
+        Err(error) => {
+            tracing::warn!(%error, "retention could not delete everything that is past its time; it tries again")
+        }
+    }
 }
 
 /// Whom a letter is of: its task, if it names one, and its project.

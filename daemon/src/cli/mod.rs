@@ -1,8 +1,9 @@
 //! The command line: `nexusd [serve]`, `check-config`, `dump-config`, `plugins list | check`, `resources …`,
-//! `dlq list | redrive`, `export`, `import`, `doctor`, `adopt-folder`, `version`.
+//! `dlq list | redrive`, `backup`, `restore`, `retention`, `export`, `import`, `doctor`, `adopt-folder`, `version`.
 //!
 //! `main.rs` parses and calls [`run`]. Exit codes: 0 fine, 1 refused or failed, 2 wrong usage.
 
+mod backup;
 mod check_config;
 mod client;
 mod dlq;
@@ -11,6 +12,7 @@ mod first;
 mod plugins;
 #[cfg(feature = "aws")]
 mod resources;
+mod retention;
 mod screen;
 mod serve;
 mod shell;
@@ -78,6 +80,10 @@ enum Command {
     /// Dead letters: messages that were given up
     #[command(subcommand)]
     Dlq(dlq::DlqCommand),
+    /// Write the whole data folder into one file, beside a running daemon if need be
+    Backup(backup::BackupArgs),
+    /// Put such a file back, into an empty data folder
+    Restore(backup::RestoreArgs),
     /// Write everything that the backend has as lines of JSON
     #[cfg(feature = "aws")]
     Export(transfer::ExportArgs),
@@ -98,6 +104,12 @@ enum Command {
     Doctor,
     /// Bind the data folder to the store of these settings, after showing what lies in it; removes nothing
     AdoptFolder,
+    /// Say what retention would delete now, by the settings; nothing is deleted
+    Retention {
+        /// The same: this command never deletes
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Print the version
     Version,
 }
@@ -139,12 +151,15 @@ pub fn run(cli: Cli) -> ExitCode {
             let inputs = inputs(None);
             dlq::run(&inputs, &client::Daemon::of(&inputs, cli.client), json, command)
         }
+        Some(Command::Backup(args)) => backup::backup(&inputs(None), args),
+        Some(Command::Restore(args)) => backup::restore(&inputs(None), args),
         #[cfg(feature = "aws")]
         Some(Command::Export(args)) => transfer::export(&inputs(None), args),
         #[cfg(feature = "aws")]
         Some(Command::Import(args)) => transfer::import(&inputs(None), args),
         Some(Command::Doctor) => doctor::doctor(&inputs(None)),
         Some(Command::AdoptFolder) => doctor::adopt(&inputs(None)),
+        Some(Command::Retention { .. }) => retention::show(&inputs(None)),
         Some(Command::Version) => {
             print(&format!("nexusd {}", env!("CARGO_PKG_VERSION")));
             ExitCode::SUCCESS

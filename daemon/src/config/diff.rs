@@ -19,6 +19,7 @@ const APPLIED: [&str; 9] = [
     "pricing",
     "log.filter",
     "plugins",
+    "retention",
     "server.allowed_origins",
     "server.allowed_hosts",
     "server.public_url",
@@ -38,8 +39,8 @@ pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
 /// others. Half the daemon read those at its start; the rest of it must not see other ones.
 #[must_use]
 pub fn applicable(old: &Config, new: Config) -> Config {
-    let Config { workflows, deploy, tools, pricing, log, plugins, server, .. } = new;
-    let mut merged = Config { workflows, deploy, tools, pricing, plugins, ..old.clone() };
+    let Config { workflows, deploy, tools, pricing, log, plugins, retention, server, .. } = new;
+    let mut merged = Config { workflows, deploy, tools, pricing, plugins, retention, ..old.clone() };
     merged.log.filter = log.filter;
     merged.server.allowed_origins = server.allowed_origins;
     merged.server.allowed_hosts = server.allowed_hosts;

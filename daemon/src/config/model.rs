@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::sections::{
-    BackendConfig, DeployConfig, LogConfig, PluginsConfig, Price, QueuesConfig, Role, StoreConfig, ToolsConfig,
-    WorkerConfig, WorkflowsConfig,
+    BackendConfig, DeployConfig, LogConfig, PluginsConfig, Price, QueuesConfig, RetentionConfig, Role, StoreConfig,
+    ToolsConfig, WorkerConfig, WorkflowsConfig,
 };
 use super::units::{Bytes, Days, Seconds};
 
@@ -34,6 +34,8 @@ pub struct Config {
     pub backend: BackendConfig,
     /// The embedded store.
     pub store: StoreConfig,
+    /// What is deleted when it is past its time.
+    pub retention: RetentionConfig,
     /// Queue names and retention.
     pub queues: QueuesConfig,
     /// How work is taken and kept.
@@ -61,6 +63,7 @@ impl Default for Config {
             data: DataConfig::default(),
             backend: BackendConfig::default(),
             store: StoreConfig::default(),
+            retention: RetentionConfig::default(),
             queues: QueuesConfig::default(),
             worker: WorkerConfig::default(),
             workflows: WorkflowsConfig::default(),

@@ -130,6 +130,16 @@ pub(super) static CONFIG: Shape = Shape::Table(&[
             key("readers", count(1, 64)),
             key("max_batch", count(1, 10_000)),
             key("event_retention_days", Shape::Integer(1, 3650, "days")),
+            key("schema_backups", count(0, 1000)),
+        ]),
+    ),
+    key(
+        "retention",
+        Shape::Table(&[
+            key("projects_days", Shape::Integer(0, 36_500, "days")),
+            key("sessions_days", Shape::Integer(0, 36_500, "days")),
+            key("invocations_days", Shape::Integer(0, 36_500, "days")),
+            key("agent_versions_days", Shape::Integer(0, 36_500, "days")),
         ]),
     ),
     key(

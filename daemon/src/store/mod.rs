@@ -293,6 +293,12 @@ pub trait Store: Send + Sync + 'static {
     /// Removes what is older than its retention (events of ended projects); answers how many rows.
     async fn clean(&self, older_than: Duration) -> Result<u64>;
 
+    /// Some of what ended, or was used last, before a time, from a place on. Reads only.
+    async fn aged(&self, kind: AgedKind, before: Timestamp, from: Option<Value>) -> Result<Aged>;
+
+    /// Removes answered questions by their ids; answers how many. The figures of agents and days stay.
+    async fn delete_invocations(&self, ids: &[String]) -> Result<u64>;
+
     /// Writes what is still deferred and closes. Later calls fail.
     async fn close(&self) -> Result<()>;
 

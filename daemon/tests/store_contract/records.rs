@@ -13,7 +13,7 @@ use nexus_daemon::{
         time::Timestamp,
     },
     queue::QueueName,
-    store::{AgentFilter, BuildStep, Claim, MessageRange, NewMessage, StoreErrorKind, TaskFilter},
+    store::{AgedKind, AgentFilter, BuildStep, Claim, MessageRange, NewMessage, StoreErrorKind, TaskFilter},
 };
 use serde_json::json;
 
@@ -301,4 +301,54 @@ pub async fn deletions_are_recorded_until_they_are_dealt_with(f: &Fixture) {
     // A refused deletion records nothing.
     assert!(f.store.delete_project(&project, true).await.unwrap().is_none());
     assert!(f.store.delete_session(&session).await.unwrap().is_none());
+}
+
+/// Everything that `aged` gives, over all its bites.
+async fn aged(f: &Fixture, kind: AgedKind, before: Timestamp) -> Vec<String> {
+    let (mut found, mut from) = (Vec::new(), None);
+    loop {
+        let bite = f.store.aged(kind, before, from).await.unwrap();
+        assert!(bite.items.iter().all(|(_, at)| *at < before), "{bite:?}");
+        found.extend(bite.items.into_iter().map(|(id, _)| id));
+        from = bite.next;
+        if from.is_none() {
+            return found;
+        }
+    }
+}
+
+pub async fn what_is_past_its_time_is_found_and_nothing_else(f: &Fixture) {
+    let (later, before) = (in_one_minute(), Timestamp::from_micros(Timestamp::now().as_micros() - 60_000_000));
+    let agent = an_agent(f).await;
+    let ended = f.failed().await;
+    f.create().await;
+    // One that runs, one that waits, and one that is its agent's code: none of them is past anything.
+    assert_eq!(aged(f, AgedKind::Projects, later).await, [ended.as_str()]);
+    assert!(aged(f, AgedKind::Projects, before).await.is_empty());
+    let session = a_session(f, &agent, None).await;
+    assert_eq!(aged(f, AgedKind::Sessions, later).await, [session.as_str()]);
+    assert!(aged(f, AgedKind::Sessions, before).await.is_empty());
+    let mut ids = Vec::new();
+    for n in 0..3 {
+        let asked = invocation(&agent, InvocationStatus::Success, 10 + n);
+        ids.push(asked.invocation_id.to_string());
+        f.store.record_invocation(asked, None).await.unwrap();
+    }
+    let mut found = aged(f, AgedKind::Invocations, later).await;
+    found.sort();
+    ids.sort();
+    assert_eq!(found, ids);
+    assert!(aged(f, AgedKind::Invocations, before).await.is_empty());
+    assert_eq!(f.store.delete_invocations(&ids[..2]).await.unwrap(), 2);
+    assert_eq!(f.store.delete_invocations(&ids[..2]).await.unwrap(), 0);
+    assert_eq!(aged(f, AgedKind::Invocations, later).await, ids[2..]);
+    let after = f.store.agent(&agent).await.unwrap().unwrap();
+    assert_eq!(after.total_invocations, 3, "the figures stay");
+    // More than a bite.
+    if f.one_unit {
+        for n in 0..450 {
+            f.store.record_invocation(invocation(&agent, InvocationStatus::Success, n), None).await.unwrap();
+        }
+        assert_eq!(aged(f, AgedKind::Invocations, later).await.len(), 451);
+    }
 }

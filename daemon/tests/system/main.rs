@@ -8,6 +8,7 @@ mod support;
 
 mod agents;
 mod api_fuzz;
+mod backup;
 #[cfg(feature = "aws")]
 mod cloud;
 mod command_line;
@@ -16,6 +17,9 @@ mod files;
 
 mod main_job;
 mod reload;
+mod retention;
 mod service;
 mod stop;
 mod terminal;
+#[cfg(feature = "aws")]
+mod verified;

@@ -24,10 +24,10 @@ use crate::{
     },
     queue::Receipt,
     store::{
-        Activity, AgentChange, AgentFilter, BuildProgress, BuildStep, Claim, ClaimBuild, DayFigures, DeletedAgent,
-        DeletedProject, DeployClaim, DeployEnd, GivenUp, LeaseState, MessageRange, NewMessage, NewProject, Once,
-        OnceRecord, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result, StageRetry, Store,
-        StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent, Trouble,
+        Activity, Aged, AgedKind, AgentChange, AgentFilter, BuildProgress, BuildStep, Claim, ClaimBuild, DayFigures,
+        DeletedAgent, DeletedProject, DeployClaim, DeployEnd, GivenUp, LeaseState, MessageRange, NewMessage,
+        NewProject, Once, OnceRecord, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result,
+        StageRetry, Store, StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent, Trouble,
     },
 };
 
@@ -265,6 +265,14 @@ impl Store for DynamoStore {
 
     async fn clean(&self, _older_than: Duration) -> Result<u64> {
         self.finish_deletions().await
+    }
+
+    async fn aged(&self, kind: AgedKind, before: Timestamp, from: Option<Value>) -> Result<Aged> {
+        self.find_aged(kind, before, from).await
+    }
+
+    async fn delete_invocations(&self, ids: &[String]) -> Result<u64> {
+        self.remove_invocations(ids).await
     }
 
     async fn close(&self) -> Result<()> {

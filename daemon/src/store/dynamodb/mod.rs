@@ -3,6 +3,7 @@
 //! A project, its stages and its task are read together, changed as pure data and written as one transaction
 //! (`aggregate`); messages follow the transaction that made their task, and the reconciler sends what did not get through.
 
+mod aged;
 mod agents;
 mod aggregate;
 mod build;

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{
-    SqliteStore, agents, build, claim, control, delete, deletions, deploy, events, housekeeping, lease, lists, once,
-    projects, schema, sessions, statistics, tasks, tools, writer::Mode,
+    SqliteStore, aged, agents, build, claim, control, delete, deletions, deploy, events, housekeeping, lease, lists,
+    once, projects, schema, sessions, statistics, tasks, tools, writer::Mode,
 };
 use crate::{
     domain::{
@@ -27,10 +27,10 @@ use crate::{
     },
     queue::Receipt,
     store::{
-        Activity, AgentChange, AgentFilter, BuildProgress, BuildStep, Claim, ClaimBuild, DayFigures, DeletedAgent,
-        DeletedProject, DeployClaim, DeployEnd, GivenUp, LeaseState, MessageRange, NewMessage, NewProject, Once,
-        OnceRecord, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result, StageRetry, Store,
-        StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent,
+        Activity, Aged, AgedKind, AgentChange, AgentFilter, BuildProgress, BuildStep, Claim, ClaimBuild, DayFigures,
+        DeletedAgent, DeletedProject, DeployClaim, DeployEnd, GivenUp, LeaseState, MessageRange, NewMessage,
+        NewProject, Once, OnceRecord, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result,
+        StageRetry, Store, StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent,
     },
 };
 
@@ -337,6 +337,15 @@ impl Store for SqliteStore {
                 return Ok(cleaned);
             }
         }
+    }
+
+    async fn aged(&self, kind: AgedKind, before: Timestamp, from: Option<Value>) -> Result<Aged> {
+        ask!(self, move |conn| aged::find(conn, kind, before, from.as_ref()))
+    }
+
+    async fn delete_invocations(&self, ids: &[String]) -> Result<u64> {
+        let ids = ids.to_owned();
+        write!(self, move |tx| aged::delete_invocations(tx, &ids))
     }
 
     async fn close(&self) -> Result<()> {

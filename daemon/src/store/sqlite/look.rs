@@ -7,12 +7,17 @@ use std::{
 
 use async_trait::async_trait;
 use rusqlite::Connection;
+use serde_json::Value;
 
-use super::{OpenError, SqliteStore, deletions, open::connect, schema};
+use super::{OpenError, SqliteStore, aged, deletions, open::connect, schema};
 use crate::{
     deletion::Records,
-    domain::deletion::{DeletedKind, Deletion},
-    store::Result,
+    domain::{
+        deletion::{DeletedKind, Deletion},
+        time::Timestamp,
+    },
+    retention::PastTime,
+    store::{Aged, AgedKind, Result},
 };
 
 /// See the module.
@@ -44,7 +49,7 @@ impl SqliteLook {
         let (found, known) = (schema::version(&conn).map_err(sqlite)?, schema::VERSION);
         let path = path.to_owned();
         match found {
-            found if found > known => Err(OpenError::NewerSchema { path, found, known }),
+            found if found > known => Err(OpenError::newer_schema(&path, found)),
             found if found < known => Err(OpenError::OlderSchema { path, found, known }),
             _ => Ok(Self(Mutex::new(conn))),
         }
@@ -84,5 +89,12 @@ impl Records for SqliteLook {
 
     async fn recorded(&self, kind: DeletedKind, id: &str) -> Result<Option<Deletion>> {
         self.ask(|conn| deletions::read(conn, kind, id))
+    }
+}
+
+#[async_trait]
+impl PastTime for SqliteLook {
+    async fn past(&self, kind: AgedKind, before: Timestamp, from: Option<Value>) -> Result<Aged> {
+        self.ask(|conn| aged::find(conn, kind, before, from.as_ref()))
     }
 }

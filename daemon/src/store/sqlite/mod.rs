@@ -4,7 +4,9 @@
 //! `writer` runs every change; `readers` run the questions; `open` holds lock, pragmas, migrations
 //! and what a start settles; the other modules are the use cases of [`crate::store::Store`].
 
+mod aged;
 mod agents;
+pub mod backup;
 mod build;
 mod claim;
 mod control;
@@ -41,6 +43,8 @@ pub(crate) mod writer;
 use std::{path::PathBuf, sync::Arc};
 
 pub use open::{OpenError, SqliteOptions};
+#[cfg(feature = "aws")]
+pub(crate) use stages::MOST as MOST_STAGES;
 use tokio::sync::Notify;
 
 use crate::queue::QueueName;
