@@ -26,6 +26,7 @@
 pub mod attempt;
 pub mod build;
 pub mod deploy;
+mod culprit;
 pub mod dispatcher;
 pub mod environment;
 pub mod events;

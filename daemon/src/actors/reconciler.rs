@@ -7,10 +7,9 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
-use super::{environment::Environment, figures, supervise::Finally};
+use super::{culprit, environment::Environment, figures, supervise::Finally};
 use crate::{
     domain::{
-        failure::{ErrorInfo, FailureKind},
         ids::{ProjectId, TaskId},
         time::Timestamp,
     },
@@ -97,13 +96,8 @@ async fn round(env: &Environment, clean: bool) -> Result<(), StoreError> {
     for queue in [QueueName::BuildDead, QueueName::DeployDead] {
         for letter in env.queue.unsettled_dead_letters(queue, LIMIT).await? {
             if let Some((task, project)) = subject_of(queue, &letter.body) {
-                let reason = ErrorInfo {
-                    stage: None,
-                    kind: FailureKind::Infrastructure,
-                    message: format!("the task was given up and its message is in {queue}: {}", letter.reason),
-                    details: None,
-                    attempt: 0,
-                };
+                let reason = culprit::reason_of(env, &letter, task.as_ref(), &project).await?;
+                tracing::error!(%queue, project_id = %project, stage = reason.stage, "{}", reason.message);
                 let given_up = match &task {
                     Some(task) => env.store.fail_task(task, reason).await,
                     None => env.store.fail_waiting(&project, reason).await,

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{
-    SqliteStore, agents, build, claim, control, delete, deploy, events, housekeeping, lease, lists, once, projects,
+    SqliteStore, agents, build, claim, clock::Moment, control, delete, deploy, events, housekeeping, lease, lists, once, projects,
     schema, sessions, statistics, tasks, tools, writer::Mode,
 };
 use crate::{
@@ -82,7 +82,8 @@ impl Store for SqliteStore {
     }
 
     async fn claim_build(&self, claim: ClaimBuild, workflows: Arc<Workflows>) -> Result<Claim> {
-        write!(self, move |tx| claim::claim(tx, &claim, &workflows))
+        let until = Moment::meant_by(claim.lease_until);
+        write!(self, move |tx| claim::claim(tx, &claim, until, &workflows))
     }
 
     async fn advance_build(&self, lease: &Lease, step: BuildStep) -> Result<BuildProgress> {
@@ -96,7 +97,7 @@ impl Store for SqliteStore {
     }
 
     async fn extend_leases(&self, leases: &[Lease], until: Timestamp) -> Result<Vec<LeaseState>> {
-        let leases = leases.to_vec();
+        let (leases, until) = (leases.to_vec(), Moment::meant_by(until));
         write!(self, Peek, move |tx| lease::extend(tx, &leases, until))
     }
 
@@ -120,6 +121,7 @@ impl Store for SqliteStore {
     }
 
     async fn stranded_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>> {
+        let now = Moment::meant_by(now);
         write!(self, Peek, move |tx| lease::stranded(tx, now, limit))
     }
 
@@ -159,7 +161,8 @@ impl Store for SqliteStore {
     }
 
     async fn claim_deploy(&self, claim: ClaimBuild) -> Result<DeployClaim> {
-        write!(self, move |tx| deploy::claim(tx, &claim))
+        let until = Moment::meant_by(claim.lease_until);
+        write!(self, move |tx| deploy::claim(tx, &claim, until))
     }
 
     async fn finish_deploy(&self, lease: &Lease, end: DeployEnd) -> Result<()> {

@@ -7,6 +7,7 @@
 mod agents;
 mod build;
 mod claim;
+pub(crate) mod clock;
 mod control;
 mod counts;
 mod delete;
@@ -39,6 +40,7 @@ pub(crate) mod writer;
 use std::{path::PathBuf, sync::Arc};
 
 pub use open::{OpenError, SqliteOptions};
+pub use recover::CRASHES;
 use tokio::sync::Notify;
 
 use crate::queue::QueueName;
@@ -86,6 +88,13 @@ impl Arrivals {
             QueueName::Deploy => deploy,
             QueueName::BuildDead => build_dead,
             QueueName::DeployDead => deploy_dead,
+        }
+    }
+
+    /// Has everybody who waits look again.
+    pub(crate) fn ring_all(&self) {
+        for bell in &self.bells {
+            bell.notify_waiters();
         }
     }
 }

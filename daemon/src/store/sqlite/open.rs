@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags, ffi::ErrorCode};
 
 use super::{
     Arrivals, Inner, SqliteStore,
+    clock::Moment,
     counts::Counts,
     lock::{FileLock, LockError},
     once,
@@ -180,6 +181,7 @@ impl SqliteStore {
             LockError::Held(holder) => OpenError::InUse { path: path.to_owned(), holder },
             LockError::Io(error) => OpenError::from_io(path, error),
         })?;
+        Moment::start().map_err(|error| OpenError::from_io(path, error))?;
         let sqlite = |error| OpenError::from_sqlite(path, error);
         let mut conn = connect(path, false).map_err(sqlite)?;
         let found = schema::version(&conn).map_err(sqlite)?;

@@ -456,6 +456,9 @@ impl Thread {
         for mut job in self.batch.jobs.drain(..) {
             job.answer(None);
         }
+        if self.state.mail.take_trial_over() {
+            ring = [true; 4];
+        }
         for (queue, rung) in crate::queue::QueueName::ALL.into_iter().zip(ring) {
             if rung {
                 self.arrivals.bell(queue).notify_waiters();
