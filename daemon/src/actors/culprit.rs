@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Why the task of a dead letter is given up, as its project is told.
-pub async fn reason_of(
+pub(super) async fn reason_of(
     env: &Environment,
     letter: &DeadLetter,
     task: Option<&TaskId>,

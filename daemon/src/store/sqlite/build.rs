@@ -342,7 +342,7 @@ pub(crate) fn retry(tx: &mut Tx<'_>, lease: &Lease, retry: &StageRetry) -> Resul
     if stage.attempt != retry.failed_attempt || stage.status != StageStatus::Running {
         return Err(fenced());
     }
-    let line = format!("attempt {} failed ({}): {}", stage.attempt, retry.failure.kind, retry.failure.message);
+    let line = crate::store::alike::attempt_line(stage.attempt, &retry.failure);
     let mut event = stages::begin(tx, stage)?;
     let attempt = stage.attempt;
     tx.sql("UPDATE nexus_stages SET logs = json_insert(coalesce(logs, '[]'), '$[#]', ?2) WHERE stage_key = ?1")?

@@ -1,13 +1,16 @@
 //! [`Store`] over the writer and the readers: every method is one request to either.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{
     SqliteStore, agents, build, claim, clock::Moment, control, delete, deploy, events, housekeeping, lease, lists, once, projects,
-    schema, sessions, statistics, tasks, tools, writer::Mode,
+    schema, sessions, statistics, sweep, tasks, tools, writer::Mode,
 };
 use crate::{
     domain::{
@@ -50,6 +53,9 @@ macro_rules! ask {
     };
 }
 
+/// How long a commit speaks for the next.
+const PING_EVERY: Duration = Duration::from_secs(1);
+
 #[async_trait]
 impl Store for SqliteStore {
     async fn create_project(&self, new: NewProject) -> Result<()> {
@@ -78,7 +84,9 @@ impl Store for SqliteStore {
 
     async fn delete_project(&self, id: &ProjectId, with_agents: bool) -> Result<Option<DeletedProject>> {
         let id = id.clone();
-        write!(self, move |tx| delete::project(tx, &id, with_agents))
+        let gone = write!(self, move |tx| delete::project(tx, &id, with_agents))?;
+        sweep::start(&self.inner);
+        Ok(gone)
     }
 
     async fn claim_build(&self, claim: ClaimBuild, workflows: Arc<Workflows>) -> Result<Claim> {
@@ -192,7 +200,15 @@ impl Store for SqliteStore {
 
     async fn delete_agent(&self, id: &AgentId) -> Result<Option<DeletedAgent>> {
         let id = id.clone();
-        write!(self, move |tx| delete::agent(tx, &id))
+        let of = id.clone();
+        let Some(mut gone) = write!(self, move |tx| delete::agent(tx, &id))? else { return Ok(None) };
+        if gone.doomed {
+            // Counted beside the writer, and before the first of them goes.
+            let counted = ask!(self, move |conn| sweep::rows_of(conn, &of));
+            sweep::start(&self.inner);
+            (gone.deleted.sessions, gone.deleted.messages, gone.deleted.invocations) = counted?;
+        }
+        Ok(Some(gone.deleted))
     }
 
     async fn update_agent(&self, id: &AgentId, change: AgentChange) -> Result<Option<Agent>> {
@@ -288,7 +304,11 @@ impl Store for SqliteStore {
 
     async fn delete_session(&self, id: &SessionId) -> Result<Option<u64>> {
         let id = id.clone();
-        write!(self, move |tx| sessions::delete(tx, &id))
+        let gone = write!(self, move |tx| sweep::doom_session(tx, &id))?;
+        if gone.is_some_and(|messages| messages > sweep::FEW) {
+            sweep::start(&self.inner);
+        }
+        Ok(gone)
     }
 
     async fn append_message(&self, message: NewMessage) -> Result<Message> {
@@ -301,7 +321,11 @@ impl Store for SqliteStore {
     }
 
     async fn ping(&self) -> Result<()> {
-        write!(self, Loose, housekeeping::ping)
+        // A commit a moment ago says the same, and costs no further one.
+        if self.inner.writer.wrote_within(PING_EVERY) {
+            return write!(self, Peek, housekeeping::nod);
+        }
+        write!(self, housekeeping::ping)
     }
 
     async fn counts(&self) -> Result<StoreCounts> {
@@ -311,15 +335,29 @@ impl Store for SqliteStore {
     async fn clean(&self, older_than: Duration) -> Result<u64> {
         let options = self.inner.options.clone();
         let expired = write!(self, move |tx| housekeeping::expire_messages(tx, &options))?;
-        let mut cleaned = expired + write!(self, |tx| once::clean(tx))?;
+        sweep::start(&self.inner);
+        let mut cleaned = expired;
+        // In small bites, so that builds go on between them.
         loop {
-            // In small bites, so that builds go on between them.
-            let bite = write!(self, move |tx| housekeeping::clean_events(tx, older_than))?;
-            cleaned += bite;
-            if bite == 0 {
-                return Ok(cleaned);
+            let begun = Instant::now();
+            let gone = write!(self, Loose, |tx| once::clean(tx))?;
+            cleaned += gone;
+            if gone == 0 {
+                break;
             }
+            sweep::rest(begun.elapsed()).await;
         }
+        loop {
+            let begun = Instant::now();
+            let (gone, more) = write!(self, Loose, move |tx| sweep::clean_events(tx, older_than))?;
+            cleaned += gone;
+            if !more {
+                break;
+            }
+            sweep::rest(begun.elapsed()).await;
+        }
+        sweep::start(&self.inner);
+        Ok(cleaned)
     }
 
     async fn close(&self) -> Result<()> {

@@ -7,6 +7,7 @@
 mod agents;
 mod build;
 mod claim;
+mod checkpoint;
 pub(crate) mod clock;
 mod control;
 mod counts;
@@ -30,6 +31,7 @@ mod sessions;
 mod stages;
 pub(crate) mod state;
 mod statistics;
+mod sweep;
 mod tasks;
 mod tools;
 #[cfg(feature = "aws")]
@@ -37,7 +39,10 @@ pub mod transfer;
 pub(crate) mod tx;
 pub(crate) mod writer;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 pub use open::{OpenError, SqliteOptions};
 pub use recover::CRASHES;
@@ -72,6 +77,9 @@ pub(crate) struct Inner {
     pub(crate) arrivals: Arc<Arrivals>,
     pub(crate) options: SqliteOptions,
     pub(crate) path: PathBuf,
+    /// What was deleted is being removed; and there may be more of it.
+    pub(crate) sweeping: AtomicBool,
+    pub(crate) sweep_again: AtomicBool,
 }
 
 /// Rings when a queue has a message to receive: one bell per queue.

@@ -33,5 +33,9 @@ CREATE TABLE doomed_agents (
     last_session INTEGER NOT NULL,
     last_invocation INTEGER NOT NULL
 ) WITHOUT ROWID;
+-- Sessions that are gone, whose messages are still being removed.
+CREATE TABLE doomed_sessions (
+    session_key INTEGER PRIMARY KEY
+);
 
 -- What the original writes beside us.

@@ -4,7 +4,7 @@
 
 use std::{collections::HashMap, time::Instant};
 
-use super::{clock::Moment, projects::Fence, stages::Brief};
+use super::{clock::Moment, projects::Fence, stages::Brief, sweep::Mark};
 use crate::{
     domain::ids::{ProjectId, TaskId},
     queue::QueueName,
@@ -21,6 +21,8 @@ pub(crate) struct State {
     pub(crate) leases: HashMap<TaskId, Moment>,
     /// When tasks were first claimed, of those that this process began and that have not ended.
     pub(crate) begun: HashMap<TaskId, Instant>,
+    /// How far events are cleaned.
+    pub(crate) cleaned: Mark,
     hot: HashMap<ProjectId, Hot>,
     live: HashMap<ProjectId, Live>,
     pub(crate) ulids: ulid::Generator,
@@ -77,6 +79,7 @@ impl State {
             mail,
             leases: HashMap::new(),
             begun: HashMap::new(),
+            cleaned: Mark::default(),
             hot: HashMap::new(),
             live: HashMap::new(),
             ulids: ulid::Generator::new(),
@@ -117,6 +120,7 @@ impl State {
 
     /// After a rollback nothing that was learnt in the transaction holds.
     pub(crate) fn forget_all_hot(&mut self) {
+        self.cleaned = Mark::default();
         self.hot.clear();
         self.live.clear();
     }
