@@ -5,6 +5,8 @@
 mod store_contract;
 #[path = "store_sqlite/crashes.rs"]
 mod crashes;
+#[path = "store_sqlite/operation.rs"]
+mod operation;
 #[path = "store_sqlite/file.rs"]
 mod file;
 

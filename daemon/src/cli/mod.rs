@@ -1,9 +1,10 @@
-//! The command line: `nexusd [serve]`, `check-config`, `dump-config`, `plugins list | check`, `resources …`,
+//! The command line: `nexusd [serve]`, `check-config`, `dump-config`, `compact`, `plugins list | check`, `resources …`,
 //! `dlq list | redrive`, `export`, `import`, `version`.
 //!
 //! `main.rs` parses and calls [`run`]. Exit codes: 0 fine, 1 refused or failed, 2 wrong usage.
 
 mod check_config;
+mod compact;
 #[cfg(feature = "aws")]
 mod dlq;
 mod plugins;
@@ -61,6 +62,8 @@ enum Command {
     },
     /// Print the settings in force, without those of the plugins
     DumpConfig,
+    /// Write the embedded store's file anew, without its free pages; the daemon must not run
+    Compact,
     /// Plugins
     #[command(subcommand)]
     Plugins(PluginsCommand),
@@ -113,6 +116,7 @@ pub fn run(cli: Cli) -> ExitCode {
         None | Some(Command::Serve) => serve::serve(inputs(None)),
         Some(Command::CheckConfig { file, no_plugins }) => check_config::check(&inputs(file), !no_plugins),
         Some(Command::DumpConfig) => check_config::dump(&inputs(None)),
+        Some(Command::Compact) => compact::run(&inputs(None)),
         Some(Command::Plugins(PluginsCommand::List { json })) => plugins::list(&inputs(None), json),
         Some(Command::Plugins(PluginsCommand::Check { file, json })) => plugins::check(&file, json),
         #[cfg(feature = "aws")]

@@ -10,6 +10,7 @@ mod agents;
 mod api_fuzz;
 #[cfg(feature = "aws")]
 mod cloud;
+mod clock;
 mod command_line;
 mod crash;
 
@@ -17,3 +18,4 @@ mod main_job;
 mod reload;
 mod service;
 mod stop;
+mod suspects;

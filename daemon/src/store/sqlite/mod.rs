@@ -44,7 +44,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-pub use open::{OpenError, SqliteOptions};
+pub use open::{OpenError, SqliteOptions, compact};
 pub use recover::CRASHES;
 use tokio::sync::Notify;
 

@@ -263,6 +263,26 @@ fn learn_to_shrink(conn: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// Writes the file at `path`, which must be there and in nobody's use, anew; answers its bytes before and after.
+///
+/// # Errors
+/// [`OpenError`]; the file is then as it was.
+pub fn compact(path: &Path) -> Result<(u64, u64), OpenError> {
+    let io = |error| OpenError::from_io(path, error);
+    let before = std::fs::metadata(path).map_err(io)?.len();
+    let lock = FileLock::take(path).map_err(|error| match error {
+        LockError::Held(holder) => OpenError::InUse { path: path.to_owned(), holder },
+        LockError::Io(error) => OpenError::from_io(path, error),
+    })?;
+    let sqlite = |error| OpenError::from_sqlite(path, error);
+    let conn = connect(path, false).map_err(sqlite)?;
+    conn.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; VACUUM; PRAGMA wal_checkpoint(TRUNCATE);").map_err(sqlite)?;
+    conn.close().map_err(|(_, error)| sqlite(error))?;
+    let after = std::fs::metadata(path).map_err(io)?.len();
+    drop(lock);
+    Ok((before, after))
+}
+
 /// The writer's settings. The log is moved by `checkpoint`.
 fn set_up(conn: &Connection) -> rusqlite::Result<()> {
     learn_to_shrink(conn)?;
