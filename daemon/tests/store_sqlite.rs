@@ -5,10 +5,10 @@
 mod store_contract;
 #[path = "store_sqlite/crashes.rs"]
 mod crashes;
-#[path = "store_sqlite/operation.rs"]
-mod operation;
 #[path = "store_sqlite/file.rs"]
 mod file;
+#[path = "store_sqlite/operation.rs"]
+mod operation;
 
 use std::{path::Path, sync::Arc, time::Duration};
 

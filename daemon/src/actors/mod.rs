@@ -25,8 +25,8 @@
 
 pub mod attempt;
 pub mod build;
-pub mod deploy;
 mod culprit;
+pub mod deploy;
 pub mod dispatcher;
 pub mod environment;
 pub mod events;

@@ -9,7 +9,7 @@ use nexus_daemon::{
         stage::StageStatus,
         time::Timestamp,
     },
-    queue::{Queue, QueueName},
+    queue::QueueName,
     store::{MessageRange, ProjectFilter, Store, StoreErrorKind, sqlite::OpenError},
 };
 use rusqlite::{Connection, params};
@@ -149,7 +149,7 @@ async fn the_log_stays_short_under_readers_that_overlap() {
         .map(|_| {
             let (store, ended) = (Arc::clone(&store), Arc::clone(&ended));
             tokio::spawn(async move {
-                let filter = ProjectFilter { search: Some("nothing has this".into()), ..ProjectFilter::default() };
+                let filter = ProjectFilter { q: Some("nothing has this".into()), ..ProjectFilter::default() };
                 while !ended.load(std::sync::atomic::Ordering::Relaxed) {
                     store.list_projects(&filter, &page(1, 20)).await.unwrap();
                 }
@@ -234,7 +234,7 @@ async fn a_large_agent_is_gone_at_once_and_its_rows_go_in_bites() {
     assert!(f.store.agent(&agent).await.unwrap().is_none());
     assert!(f.store.session(&theirs).await.unwrap().is_none());
     assert!(f.store.list_sessions(&agent, 10).await.unwrap().is_empty());
-    let range = MessageRange { limit: 10, ..MessageRange::default() };
+    let range = MessageRange { limit: 10, before: None, after: None };
     assert!(f.store.messages(&theirs, &range).await.unwrap().is_empty());
     assert!(f.store.delete_agent(&agent).await.unwrap().is_none(), "it is gone");
     // The project builds an agent of the same id while the rows of the first still go: what is the new one's stays.
@@ -249,8 +249,11 @@ async fn a_large_agent_is_gone_at_once_and_its_rows_go_in_bites() {
     let f = fixture_over(&file, Box::new(()));
     f.store.clean(Duration::from_secs(3600)).await.unwrap();
     eventually("the rows are gone", || {
-        count(&file, "SELECT (SELECT count(*) FROM nexus_invocations) + (SELECT count(*) FROM nexus_messages)
-            + (SELECT count(*) FROM doomed_agents)") == 0
+        count(
+            &file,
+            "SELECT (SELECT count(*) FROM nexus_invocations) + (SELECT count(*) FROM nexus_messages)
+            + (SELECT count(*) FROM doomed_agents)",
+        ) == 0
     })
     .await;
     assert_eq!(f.store.list_sessions(&agent, 10).await.unwrap().len(), 1, "the reborn agent's");
@@ -282,7 +285,7 @@ async fn a_long_session_goes_in_bites_and_its_key_is_not_given_again() {
     };
     f.store.append_message(message).await.unwrap();
     eventually("the old messages are gone", || count(&file, "SELECT count(*) FROM nexus_messages") == 1).await;
-    let range = MessageRange { limit: 10, ..MessageRange::default() };
+    let range = MessageRange { limit: 10, before: None, after: None };
     assert_eq!(f.store.messages(&new.session_id, &range).await.unwrap().len(), 1);
     f.end().await;
 }
@@ -300,7 +303,9 @@ async fn cleaning_goes_on_where_it_was_and_misses_nobody() {
     assert!(f.store.clean(Duration::from_millis(1)).await.unwrap() >= 40 * 5);
     assert_eq!(f.store.clean(Duration::from_millis(1)).await.unwrap(), 0);
     let of = |id: &str| {
-        format!("SELECT count(*) FROM project_events e JOIN nexus_projects p ON e.event_key >> 28 = p.project_key WHERE project_id = '{id}'")
+        format!(
+            "SELECT count(*) FROM project_events e JOIN nexus_projects p ON e.event_key >> 28 = p.project_key WHERE project_id = '{id}'"
+        )
     };
     assert!(count(&file, &of(build.lease.project_id.as_str())) > 0, "one that runs keeps its events");
     // One that ends after the mark is cleaned by the next round.

@@ -8,9 +8,9 @@ mod support;
 
 mod agents;
 mod api_fuzz;
+mod clock;
 #[cfg(feature = "aws")]
 mod cloud;
-mod clock;
 mod command_line;
 mod crash;
 

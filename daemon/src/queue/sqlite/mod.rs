@@ -15,11 +15,9 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use super::{DeadLetter, Delivery, Queue, QueueDepth, QueueName, Receipt};
-use crate::{
-    store::{
-        StoreError,
-        sqlite::{Inner, clock::Moment, error::closed, tx::Tx, writer::Mode},
-    },
+use crate::store::{
+    StoreError,
+    sqlite::{Inner, clock::Moment, error::closed, tx::Tx, writer::Mode},
 };
 
 type Result<T> = std::result::Result<T, StoreError>;

@@ -67,11 +67,7 @@ impl Moment {
     /// The moment that a caller means who named a point of the wall clock a moment ago.
     pub(crate) fn meant_by(at: Timestamp) -> Self {
         let (now, wall) = (Self::now(), Timestamp::now());
-        if at >= wall {
-            now.plus(at.since(wall))
-        } else {
-            Self(now.0.saturating_sub(micros(wall.since(at))))
-        }
+        if at >= wall { now.plus(at.since(wall)) } else { Self(now.0.saturating_sub(micros(wall.since(at)))) }
     }
 
     /// The point of the wall clock at which it will be, as far as that can be said now.

@@ -94,8 +94,7 @@ pub(crate) fn agent(tx: &mut Tx<'_>, id: &AgentId) -> Result<Option<Gone>> {
         for key in keys {
             gone.messages += sessions::delete_by_key(tx, key)?;
         }
-        gone.invocations =
-            tx.sql("DELETE FROM nexus_invocations WHERE agent_id = ?1")?.execute([id.as_str()])? as u64;
+        gone.invocations = tx.sql("DELETE FROM nexus_invocations WHERE agent_id = ?1")?.execute([id.as_str()])? as u64;
     }
     super::tools::delete_of(tx, id)?;
     tx.sql("DELETE FROM nexus_agents WHERE agent_id = ?1")?.execute([id.as_str()])?;

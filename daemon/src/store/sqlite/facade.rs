@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{
-    SqliteStore, agents, build, claim, clock::Moment, control, delete, deploy, events, housekeeping, lease, lists, once, projects,
-    schema, sessions, statistics, sweep, tasks, tools, writer::Mode,
+    SqliteStore, agents, build, claim, clock::Moment, control, delete, deploy, events, housekeeping, lease, lists,
+    once, projects, schema, sessions, statistics, sweep, tasks, tools, writer::Mode,
 };
 use crate::{
     domain::{

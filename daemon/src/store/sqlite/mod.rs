@@ -6,8 +6,8 @@
 
 mod agents;
 mod build;
-mod claim;
 mod checkpoint;
+mod claim;
 pub(crate) mod clock;
 mod control;
 mod counts;
@@ -17,12 +17,14 @@ pub(crate) mod error;
 mod events;
 mod facade;
 mod housekeeping;
+mod job;
 mod lease;
 mod lists;
 mod lock;
 mod once;
 mod open;
 mod projects;
+mod pulse;
 mod readers;
 mod recover;
 mod rows;

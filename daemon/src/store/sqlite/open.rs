@@ -208,7 +208,8 @@ impl SqliteStore {
         let readers = Readers::new(path.to_owned(), options.readers);
         let log = Checkpointer::start(path.to_owned(), readers.shared()).map_err(io)?;
         let bells = Arc::clone(&arrivals);
-        let writer = Writer::start(conn, state, options.max_batch, sink, bells, counts.clone(), log, lock).map_err(io)?;
+        let writer =
+            Writer::start(conn, state, options.max_batch, sink, bells, counts.clone(), log, lock).map_err(io)?;
         let (sweeping, sweep_again, path) = (AtomicBool::new(false), AtomicBool::new(false), path.to_owned());
         let inner = Arc::new(Inner { writer, readers, counts, arrivals, options, path, sweeping, sweep_again });
         let queue = SqliteQueue::new(Arc::clone(&inner));

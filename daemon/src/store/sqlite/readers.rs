@@ -54,7 +54,8 @@ struct Desk {
 
 impl Readers {
     pub(crate) fn new(path: PathBuf, limit: usize) -> Self {
-        let shared = Shared { path, limit: limit.max(1), desk: Mutex::default(), bell: Condvar::new(), calm: Condvar::new() };
+        let shared =
+            Shared { path, limit: limit.max(1), desk: Mutex::default(), bell: Condvar::new(), calm: Condvar::new() };
         Self { shared: Arc::new(shared), room: Semaphore::new(ROOM) }
     }
 

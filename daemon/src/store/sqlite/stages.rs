@@ -12,7 +12,10 @@ use crate::{
         time::Timestamp,
         transition::{self, StageEvent},
     },
-    store::{Result, alike::{EndMetrics, log_at_end}},
+    store::{
+        Result,
+        alike::{EndMetrics, log_at_end},
+    },
 };
 
 const NUMBER_BITS: u32 = 10;

@@ -56,7 +56,8 @@ pub(crate) fn doom_agent(tx: &Tx<'_>, agent: &AgentId) -> Result<()> {
 
 /// What a doomed agent had: sessions, messages, invocations.
 pub(crate) fn rows_of(conn: &Connection, agent: &AgentId) -> Result<(u64, u64, u64)> {
-    let sessions = "SELECT count(*), coalesce(sum(message_count), 0) FROM nexus_sessions s JOIN doomed_agents d USING (agent_id)
+    let sessions =
+        "SELECT count(*), coalesce(sum(message_count), 0) FROM nexus_sessions s JOIN doomed_agents d USING (agent_id)
          WHERE agent_id = ?1 AND session_key <= last_session";
     let (sessions, messages): (i64, i64) =
         conn.query_row(sessions, [agent.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -73,8 +74,7 @@ pub(crate) fn doom_session(tx: &Tx<'_>, id: &SessionId) -> Result<Option<u64>> {
          FROM nexus_sessions s WHERE session_id = ?1
              AND NOT EXISTS (SELECT 1 FROM doomed_agents d WHERE d.agent_id = s.agent_id AND s.session_key <= d.last_session)",
     )?;
-    let found: Option<(i64, i64)> =
-        find.query_row([id.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let found: Option<(i64, i64)> = find.query_row([id.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     let Some((key, messages)) = found else { return Ok(None) };
     let messages = messages.unsigned_abs();
     if messages <= FEW {
@@ -111,7 +111,8 @@ fn nibble(tx: &Tx<'_>) -> Result<bool> {
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
     let Some((agent, last_session, last_invocation)) = doomed else { return Ok(false) };
-    let mut find = tx.sql("SELECT session_key FROM nexus_sessions WHERE agent_id = ?1 AND session_key <= ?2 LIMIT 1")?;
+    let mut find =
+        tx.sql("SELECT session_key FROM nexus_sessions WHERE agent_id = ?1 AND session_key <= ?2 LIMIT 1")?;
     let session: Option<i64> = find.query_row(params![agent, last_session], |row| row.get(0)).optional()?;
     if let Some(session) = session {
         if messages(tx, session)? < ROWS as usize {

@@ -20,13 +20,15 @@ use std::{
 };
 
 use rusqlite::Connection;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 
 use super::{
     Arrivals,
     checkpoint::{Checkpointer, MOVE_PAGES},
     counts::Counts,
-    error::{closed, panicked},
+    error::closed,
+    job::{Job, Request},
+    pulse::{Progress, Wrote},
     state::{Effect, State},
     tx::Tx,
 };
@@ -36,6 +38,8 @@ use crate::{
     telemetry::names,
 };
 
+pub(crate) use super::job::Mode;
+
 /// How long a deferred request may wait for a durable one.
 const DEFER: Duration = Duration::from_millis(25);
 /// Requests that may wait; further callers wait before they are let in.
@@ -44,64 +48,6 @@ const ROOM: usize = 4096;
 thread_local! {
     /// Pages in the log after this thread's last commit, as SQLite tells its hook.
     static LOG_PAGES: Cell<u32> = const { Cell::new(0) };
-}
-
-/// When a request is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// After the commit.
-    Durable,
-    /// When it has run; done once more after a rollback.
-    Deferred,
-    /// When it has run; not repeated after a rollback.
-    Loose,
-    /// When it has run; changes nothing in the file.
-    Peek,
-}
-
-trait Job: Send {
-    fn mode(&self) -> Mode;
-    /// Runs the request; `false` when it failed.
-    fn run(&mut self, tx: &mut Tx<'_>) -> bool;
-    /// Answers with the result of `run`, or with `failure`.
-    fn answer(&mut self, failure: Option<StoreError>);
-}
-
-struct Request<T, F> {
-    mode: Mode,
-    act: F,
-    result: Option<Result<T>>,
-    reply: Option<oneshot::Sender<Result<T>>>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl<T: Send, F: FnMut(&mut Tx<'_>) -> Result<T> + Send> Job for Request<T, F> {
-    fn mode(&self) -> Mode {
-        self.mode
-    }
-
-    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
-        self.result = None;
-        let result = (self.act)(tx);
-        let ok = result.is_ok();
-        self.result = Some(result);
-        ok
-    }
-
-    fn answer(&mut self, failure: Option<StoreError>) {
-        let result = self.result.take();
-        if let Some(reply) = self.reply.take() {
-            let answer = match failure {
-                // What the request itself found wrong is true whatever became of the commit.
-                Some(failure) => match result {
-                    Some(Err(own)) => Err(own),
-                    _ => Err(failure),
-                },
-                None => result.unwrap_or_else(|| Err(panicked())),
-            };
-            let _gone = reply.send(answer);
-        }
-    }
 }
 
 enum Work {
@@ -117,49 +63,6 @@ pub(crate) struct Writer {
     commits: Arc<AtomicU64>,
     wrote: Arc<Wrote>,
     closed: AtomicBool,
-}
-
-/// When the thread last wrote, in milliseconds since its start; `u64::MAX` when it never did, or could not since.
-struct Wrote {
-    begun: Instant,
-    at: AtomicU64,
-}
-
-impl Wrote {
-    fn note(&self, well: bool) {
-        let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.at.store(if well { now } else { u64::MAX }, Ordering::Relaxed);
-    }
-
-    fn within(&self, limit: Duration) -> bool {
-        let at = Duration::from_millis(self.at.load(Ordering::Relaxed));
-        self.begun.elapsed() <= at.saturating_add(limit) && at <= self.begun.elapsed()
-    }
-}
-
-/// When the thread last ended something, in milliseconds since its start.
-struct Progress {
-    begun: Instant,
-    at: AtomicU64,
-}
-
-impl Progress {
-    fn note(&self) {
-        self.at.store(self.now(), Ordering::Relaxed);
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    /// Nothing waits: what comes next has waited for nobody.
-    fn rest(&self) {
-        self.at.store(u64::MAX, Ordering::Relaxed);
-    }
-
-    fn age(&self) -> Duration {
-        Duration::from_millis(self.now().saturating_sub(self.at.load(Ordering::Relaxed)))
-    }
 }
 
 impl Writer {
@@ -455,7 +358,8 @@ impl Thread {
         self.wrote.note(false);
         self.rollback();
         for mut job in std::mem::take(&mut self.batch.jobs) {
-            let text = "the store could not write (is its disk full? free some space): nothing of this request was stored";
+            let text =
+                "the store could not write (is its disk full? free some space): nothing of this request was stored";
             job.answer(Some(StoreError::new(StoreErrorKind::Unavailable, text).because(why.to_owned())));
         }
     }
