@@ -219,6 +219,12 @@ fn rest_event(tx: &Tx<'_>, update: &ProjectUpdate<'_>) -> NewEvent {
 /// A step under this claim: what earlier receives of the message and crashes counted is forgotten.
 fn progress_made(tx: &mut Tx<'_>, task: &TaskId) -> Result<()> {
     prove(tx, task)?;
+    if let Some(key) = tx.state.mail.key_of(task)
+        && tx.state.mail.get(key).is_some_and(|letter| letter.count > 1)
+    {
+        // Only the receive that holds it now; a start takes that one back, too.
+        tx.sql("UPDATE queue_messages SET receive_count = 1 WHERE message_key = ?1")?.execute([key])?;
+    }
     tx.at_commit(Effect::Progress(task.clone()));
     Ok(())
 }

@@ -356,6 +356,10 @@ impl Store for SqliteStore {
             }
             sweep::rest(begun.elapsed()).await;
         }
+        if cleaned > 0 {
+            // What is answered is durable.
+            write!(self, housekeeping::nod)?;
+        }
         sweep::start(&self.inner);
         Ok(cleaned)
     }
