@@ -9,6 +9,7 @@ mod support;
 mod agents;
 mod api_fuzz;
 mod backup;
+mod clock;
 #[cfg(feature = "aws")]
 mod cloud;
 mod command_line;
@@ -20,6 +21,7 @@ mod reload;
 mod retention;
 mod service;
 mod stop;
+mod suspects;
 mod terminal;
 #[cfg(feature = "aws")]
 mod verified;

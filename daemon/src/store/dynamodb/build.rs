@@ -234,7 +234,7 @@ impl DynamoStore {
             if stage.attempt != retry.failed_attempt || stage.status != StageStatus::Running {
                 return Err(fenced());
             }
-            let line = format!("attempt {} failed ({}): {}", stage.attempt, retry.failure.kind, retry.failure.message);
+            let line = crate::store::alike::attempt_line(stage.attempt, &retry.failure);
             let mut event = stages::begin(stage, now)?;
             let attempt = stage.attempt;
             stage.logs.push(line);

@@ -1,13 +1,16 @@
 //! [`Store`] over the writer and the readers: every method is one request to either.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{
-    SqliteStore, aged, agents, build, claim, control, delete, deletions, deploy, events, housekeeping, lease, lists,
-    once, projects, schema, sessions, statistics, tasks, tools, writer::Mode,
+    SqliteStore, aged, agents, build, claim, clock::Moment, control, delete, deletions, deploy, events, housekeeping,
+    lease, lists, once, projects, schema, sessions, statistics, sweep, tasks, tools, writer::Mode,
 };
 use crate::{
     domain::{
@@ -51,6 +54,9 @@ macro_rules! ask {
     };
 }
 
+/// How long a commit speaks for the next.
+const PING_EVERY: Duration = Duration::from_secs(1);
+
 #[async_trait]
 impl Store for SqliteStore {
     async fn create_project(&self, new: NewProject) -> Result<()> {
@@ -79,11 +85,14 @@ impl Store for SqliteStore {
 
     async fn delete_project(&self, id: &ProjectId, with_agents: bool) -> Result<Option<DeletedProject>> {
         let id = id.clone();
-        write!(self, move |tx| delete::project(tx, &id, with_agents))
+        let gone = write!(self, move |tx| delete::project(tx, &id, with_agents))?;
+        sweep::start(&self.inner);
+        Ok(gone)
     }
 
     async fn claim_build(&self, claim: ClaimBuild, workflows: Arc<Workflows>) -> Result<Claim> {
-        write!(self, move |tx| claim::claim(tx, &claim, &workflows))
+        let until = Moment::meant_by(claim.lease_until);
+        write!(self, move |tx| claim::claim(tx, &claim, until, &workflows))
     }
 
     async fn advance_build(&self, lease: &Lease, step: BuildStep) -> Result<BuildProgress> {
@@ -97,7 +106,7 @@ impl Store for SqliteStore {
     }
 
     async fn extend_leases(&self, leases: &[Lease], until: Timestamp) -> Result<Vec<LeaseState>> {
-        let leases = leases.to_vec();
+        let (leases, until) = (leases.to_vec(), Moment::meant_by(until));
         write!(self, Peek, move |tx| lease::extend(tx, &leases, until))
     }
 
@@ -121,6 +130,7 @@ impl Store for SqliteStore {
     }
 
     async fn stranded_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>> {
+        let now = Moment::meant_by(now);
         write!(self, Peek, move |tx| lease::stranded(tx, now, limit))
     }
 
@@ -160,7 +170,8 @@ impl Store for SqliteStore {
     }
 
     async fn claim_deploy(&self, claim: ClaimBuild) -> Result<DeployClaim> {
-        write!(self, move |tx| deploy::claim(tx, &claim))
+        let until = Moment::meant_by(claim.lease_until);
+        write!(self, move |tx| deploy::claim(tx, &claim, until))
     }
 
     async fn finish_deploy(&self, lease: &Lease, end: DeployEnd) -> Result<()> {
@@ -190,7 +201,15 @@ impl Store for SqliteStore {
 
     async fn delete_agent(&self, id: &AgentId, orders: DeleteOrders) -> Result<Option<DeletedAgent>> {
         let id = id.clone();
-        write!(self, move |tx| delete::agent(tx, &id, orders))
+        let of = id.clone();
+        let Some(mut gone) = write!(self, move |tx| delete::agent(tx, &id, orders))? else { return Ok(None) };
+        if gone.doomed {
+            // Counted beside the writer, and before the first of them goes.
+            let counted = ask!(self, move |conn| sweep::rows_of(conn, &of));
+            sweep::start(&self.inner);
+            (gone.deleted.sessions, gone.deleted.messages, gone.deleted.invocations) = counted?;
+        }
+        Ok(Some(gone.deleted))
     }
 
     async fn update_agent(&self, id: &AgentId, change: AgentChange) -> Result<Option<Agent>> {
@@ -286,7 +305,11 @@ impl Store for SqliteStore {
 
     async fn delete_session(&self, id: &SessionId) -> Result<Option<u64>> {
         let id = id.clone();
-        write!(self, move |tx| sessions::delete(tx, &id))
+        let gone = write!(self, move |tx| sweep::doom_session(tx, &id))?;
+        if gone.is_some_and(|messages| messages > sweep::FEW) {
+            sweep::start(&self.inner);
+        }
+        Ok(gone)
     }
 
     async fn append_message(&self, message: NewMessage) -> Result<Message> {
@@ -317,7 +340,11 @@ impl Store for SqliteStore {
     }
 
     async fn ping(&self) -> Result<()> {
-        write!(self, Loose, housekeeping::ping)
+        // A commit a moment ago says the same, and costs no further one.
+        if self.inner.writer.wrote_within(PING_EVERY) {
+            return write!(self, Peek, housekeeping::nod);
+        }
+        write!(self, housekeeping::ping)
     }
 
     async fn counts(&self) -> Result<StoreCounts> {
@@ -327,16 +354,33 @@ impl Store for SqliteStore {
     async fn clean(&self, older_than: Duration) -> Result<u64> {
         let options = self.inner.options.clone();
         let expired = write!(self, move |tx| housekeeping::expire_messages(tx, &options))?;
-        let mut cleaned = expired + write!(self, |tx| once::clean(tx))?;
-        cleaned += write!(self, |tx| deletions::clean(tx))?;
+        sweep::start(&self.inner);
+        let mut cleaned = expired + write!(self, Loose, |tx| deletions::clean(tx))?;
+        // In small bites, so that builds go on between them.
         loop {
-            // In small bites, so that builds go on between them.
-            let bite = write!(self, move |tx| housekeeping::clean_events(tx, older_than))?;
-            cleaned += bite;
-            if bite == 0 {
-                return Ok(cleaned);
+            let begun = Instant::now();
+            let gone = write!(self, Loose, |tx| once::clean(tx))?;
+            cleaned += gone;
+            if gone == 0 {
+                break;
             }
+            sweep::rest(begun.elapsed()).await;
         }
+        loop {
+            let begun = Instant::now();
+            let (gone, more) = write!(self, Loose, move |tx| sweep::clean_events(tx, older_than))?;
+            cleaned += gone;
+            if !more {
+                break;
+            }
+            sweep::rest(begun.elapsed()).await;
+        }
+        if cleaned > 0 {
+            // What is answered is durable.
+            write!(self, housekeeping::nod)?;
+        }
+        sweep::start(&self.inner);
+        Ok(cleaned)
     }
 
     async fn aged(&self, kind: AgedKind, before: Timestamp, from: Option<Value>) -> Result<Aged> {

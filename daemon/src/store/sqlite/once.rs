@@ -54,9 +54,14 @@ pub(crate) fn forget_unfinished(conn: &Connection) -> rusqlite::Result<usize> {
     conn.execute("DELETE FROM idempotency_keys WHERE answer IS NULL", [])
 }
 
-/// Removes what is older than a day.
+/// Removes some of what is older than a day; answers how many.
 pub(crate) fn clean(tx: &Tx<'_>) -> Result<u64> {
     let day = 86_400_000_000;
     let cutoff = crate::domain::time::Timestamp::from_micros(tx.now().as_micros().saturating_sub(day)).to_string();
-    Ok(tx.sql("DELETE FROM idempotency_keys WHERE created_at < ?1")?.execute([cutoff])? as u64)
+    Ok(tx
+        .sql(
+            "DELETE FROM idempotency_keys WHERE once_key IN
+             (SELECT once_key FROM idempotency_keys WHERE created_at < ?1 LIMIT 100)",
+        )?
+        .execute([cutoff])? as u64)
 }

@@ -281,9 +281,12 @@ pub(crate) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
 /// Writes an invocation's row.
 pub(crate) fn insert_invocation(tx: &super::tx::Tx<'_>, i: &Invocation) -> Result<()> {
     tx.sql(
-        "INSERT INTO nexus_invocations (invocation_id, agent_id, session_id, user_id, input_text, output_text,
+        // Above every key that a deletion under way has marked.
+        "INSERT INTO nexus_invocations (invocation_key, invocation_id, agent_id, session_id, user_id, input_text, output_text,
              status, duration_ms, input_tokens, output_tokens, error_message, created_at, metadata)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+         VALUES (1 + max((SELECT coalesce(max(invocation_key), 0) FROM nexus_invocations),
+                 (SELECT coalesce(max(last_invocation), 0) FROM doomed_agents)),
+             ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?
     .execute(rusqlite::params![
         i.invocation_id.as_str(),
