@@ -73,11 +73,6 @@ pub(crate) fn list(conn: &Connection, agent: &AgentId, limit: usize) -> Result<V
     Ok(sessions)
 }
 
-fn key(tx: &Tx<'_>, id: &SessionId) -> Result<Option<i64>> {
-    let mut find = tx.sql(&format!("SELECT session_key FROM nexus_sessions s WHERE session_id = ?1{ALIVE}"))?;
-    Ok(find.query_row([id.as_str()], |row| row.get(0)).optional()?)
-}
-
 /// Removes a session and its messages; answers how many those were.
 pub(crate) fn delete_by_key(tx: &Tx<'_>, key: i64) -> Result<u64> {
     let messages = tx.sql("DELETE FROM nexus_messages WHERE session_key = ?1")?.execute([key])?;
@@ -106,8 +101,9 @@ fn next_id(tx: &mut Tx<'_>, session_key: i64) -> Result<MessageId> {
 pub(crate) fn append(tx: &mut Tx<'_>, new: &NewMessage) -> Result<Message> {
     super::once::check(tx, new.once.as_ref())?;
     let found = {
-        let mut find =
-            tx.sql("SELECT session_key, display_name, message_count FROM nexus_sessions WHERE session_id = ?1")?;
+        let mut find = tx.sql(&format!(
+            "SELECT session_key, display_name, message_count FROM nexus_sessions s WHERE session_id = ?1{ALIVE}"
+        ))?;
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?.unsigned_abs()));
         find.query_row([new.session_id.as_str()], read).optional()?
     };
