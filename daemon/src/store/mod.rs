@@ -209,11 +209,21 @@ pub trait Store: Send + Sync + 'static {
     /// What was answered under this key in the last day.
     async fn once(&self, key: &str) -> Result<Option<OnceRecord>>;
 
-    /// Takes a key for work that is no single unit, or answers what is known of it.
-    async fn begin_once(&self, key: &str, fingerprint: &str) -> Result<Option<OnceRecord>>;
+    /// Takes a key for work that is no single unit, or answers what is known of it. The key is the holder's for as long
+    /// as `lasts` says; a holder that is gone does not extend it, and then the key is free.
+    async fn begin_once(
+        &self,
+        key: &str,
+        fingerprint: &str,
+        holder: &str,
+        lasts: Duration,
+    ) -> Result<Option<OnceRecord>>;
 
-    /// Gives an unanswered key back.
-    async fn abandon_once(&self, key: &str) -> Result<()>;
+    /// Extends the holder's right to an unanswered key; whether it is still his.
+    async fn extend_once(&self, key: &str, holder: &str, lasts: Duration) -> Result<bool>;
+
+    /// Gives an unanswered key back, when it is the holder's.
+    async fn abandon_once(&self, key: &str, holder: &str) -> Result<()>;
 
     // --- statistics -----------------------------------------------------------------------------
 
@@ -262,6 +272,25 @@ pub trait Store: Send + Sync + 'static {
 
     /// Messages oldest first; the limit keeps the newest of those between `after` and `before`.
     async fn messages(&self, session: &SessionId, range: &MessageRange) -> Result<Vec<Message>>;
+
+    /// Takes the right to answer in a session, so that never two answer at once, whichever daemons they are of. It ends
+    /// by itself unless it is extended.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::NotFound`] when the session is unknown.
+    async fn lease_session(&self, id: &SessionId, holder: &str, lasts: Duration) -> Result<SessionLease>;
+
+    /// Extends it, and tells what the holder must know.
+    async fn extend_session(&self, id: &SessionId, holder: &str, lasts: Duration) -> Result<SessionLease>;
+
+    /// Gives it back, when it is the holder's.
+    async fn release_session(&self, id: &SessionId, holder: &str) -> Result<()>;
+
+    /// Asks whoever answers in a session to stop; whether anybody does.
+    async fn stop_session(&self, id: &SessionId) -> Result<bool>;
+
+    /// Whether anybody answers in a session.
+    async fn is_answering(&self, id: &SessionId) -> Result<bool>;
 
     // --- housekeeping ---------------------------------------------------------------------------
 

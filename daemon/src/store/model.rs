@@ -397,6 +397,17 @@ pub struct OnceRecord {
     pub answer: Option<Value>,
 }
 
+/// How the right to answer in a session stands for who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionLease {
+    /// It is his.
+    Held,
+    /// It is his, and somebody asked him to stop.
+    StopAsked,
+    /// Another has it.
+    Taken,
+}
+
 /// What is to change of an agent; what is `None` stays.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AgentChange {

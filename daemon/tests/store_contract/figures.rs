@@ -1,5 +1,7 @@
 //! Counts, figures by day, tools, and requests that may come twice.
 
+use std::time::Duration;
+
 use nexus_daemon::{
     domain::{
         agent::{AgentStatus, Invocation, InvocationStatus},
@@ -194,15 +196,18 @@ pub async fn a_request_that_comes_twice_creates_once(f: &Fixture) {
 
     // What is no single unit: begun, then answered or given back.
     let (_, agent) = f.completed().await;
-    assert_eq!(f.store.begin_once("i", "f").await.unwrap(), None);
-    assert_eq!(f.store.begin_once("i", "g").await.unwrap().unwrap().answer, None);
+    let long = Duration::from_secs(60);
+    assert_eq!(f.store.begin_once("i", "f", "one", long).await.unwrap(), None);
+    assert_eq!(f.store.begin_once("i", "g", "two", long).await.unwrap().unwrap().answer, None);
     let answered = Once { key: "i".into(), fingerprint: "f".into(), answer: json!(7) };
     f.store.record_invocation(invocation(&agent, InvocationStatus::Success, &[]), Some(answered)).await.unwrap();
-    assert_eq!(f.store.begin_once("i", "f").await.unwrap().unwrap().answer, Some(json!(7)));
-    f.store.abandon_once("i").await.unwrap();
+    assert_eq!(f.store.begin_once("i", "f", "two", long).await.unwrap().unwrap().answer, Some(json!(7)));
+    f.store.abandon_once("i", "one").await.unwrap();
     assert!(f.store.once("i").await.unwrap().is_some(), "an answer stays");
-    assert_eq!(f.store.begin_once("j", "f").await.unwrap(), None);
-    f.store.abandon_once("j").await.unwrap();
+    assert_eq!(f.store.begin_once("j", "f", "one", long).await.unwrap(), None);
+    f.store.abandon_once("j", "two").await.unwrap();
+    assert!(f.store.once("j").await.unwrap().is_some(), "only its holder gives a key back");
+    f.store.abandon_once("j", "one").await.unwrap();
     assert_eq!(f.store.once("j").await.unwrap(), None);
 
     // Sessions and messages.

@@ -25,8 +25,8 @@ use crate::{
     store::{
         Activity, AgentChange, AgentFilter, BuildProgress, BuildStep, Claim, ClaimBuild, DayFigures, DeletedAgent,
         DeletedProject, DeployClaim, DeployEnd, GivenUp, LeaseState, MessageRange, NewMessage, NewProject, Once,
-        OnceRecord, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result, StageRetry, Store,
-        StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent, Trouble,
+        OnceRecord, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result, SessionLease, StageRetry,
+        Store, StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent, Trouble,
     },
 };
 
@@ -182,12 +182,22 @@ impl Store for DynamoStore {
         self.read_once(key).await
     }
 
-    async fn begin_once(&self, key: &str, fingerprint: &str) -> Result<Option<OnceRecord>> {
-        self.take_once(key, fingerprint).await
+    async fn begin_once(
+        &self,
+        key: &str,
+        fingerprint: &str,
+        holder: &str,
+        lasts: Duration,
+    ) -> Result<Option<OnceRecord>> {
+        self.take_once(key, fingerprint, holder, lasts).await
     }
 
-    async fn abandon_once(&self, key: &str) -> Result<()> {
-        self.give_back_once(key).await
+    async fn extend_once(&self, key: &str, holder: &str, lasts: Duration) -> Result<bool> {
+        self.hold_once(key, holder, lasts).await
+    }
+
+    async fn abandon_once(&self, key: &str, holder: &str) -> Result<()> {
+        self.give_back_once(key, holder).await
     }
 
     async fn overview(&self, now: Timestamp) -> Result<Overview> {
@@ -236,6 +246,26 @@ impl Store for DynamoStore {
 
     async fn messages(&self, session: &SessionId, range: &MessageRange) -> Result<Vec<Message>> {
         self.messages_in(session, range).await
+    }
+
+    async fn lease_session(&self, id: &SessionId, holder: &str, lasts: Duration) -> Result<SessionLease> {
+        self.take_session(id, holder, lasts).await
+    }
+
+    async fn extend_session(&self, id: &SessionId, holder: &str, lasts: Duration) -> Result<SessionLease> {
+        self.hold_session(id, holder, lasts).await
+    }
+
+    async fn release_session(&self, id: &SessionId, holder: &str) -> Result<()> {
+        self.let_session_go(id, holder).await
+    }
+
+    async fn stop_session(&self, id: &SessionId) -> Result<bool> {
+        self.ask_to_stop(id).await
+    }
+
+    async fn is_answering(&self, id: &SessionId) -> Result<bool> {
+        self.answers_now(id).await
     }
 
     async fn ping(&self) -> Result<()> {

@@ -5,6 +5,7 @@
 
 mod agents;
 mod aggregate;
+mod answering;
 mod build;
 mod claim;
 mod client;

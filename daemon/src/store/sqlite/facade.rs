@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{
-    SqliteStore, agents, build, claim, control, delete, deploy, events, housekeeping, lease, lists, once, projects,
+    SqliteStore, agents, build, claim, control, delete, deploy, error::not_found, events, housekeeping, lease, lists, once, projects,
     schema, sessions, statistics, tasks, tools, writer::Mode,
 };
 use crate::{
@@ -28,8 +28,8 @@ use crate::{
     store::{
         Activity, AgentChange, AgentFilter, BuildProgress, BuildStep, Claim, ClaimBuild, DayFigures, DeletedAgent,
         DeletedProject, DeployClaim, DeployEnd, GivenUp, LeaseState, MessageRange, NewMessage, NewProject, Once,
-        OnceRecord, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result, StageRetry, Store,
-        StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent,
+        OnceRecord, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result, SessionLease, StageRetry,
+        Store, StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent,
     },
 };
 
@@ -234,14 +234,29 @@ impl Store for SqliteStore {
         ask!(self, move |conn| once::read(conn, &key))
     }
 
-    async fn begin_once(&self, key: &str, fingerprint: &str) -> Result<Option<OnceRecord>> {
-        let (key, fingerprint) = (key.to_owned(), fingerprint.to_owned());
-        write!(self, move |tx| once::begin(tx, &key, &fingerprint))
+    async fn begin_once(
+        &self,
+        key: &str,
+        fingerprint: &str,
+        holder: &str,
+        lasts: Duration,
+    ) -> Result<Option<OnceRecord>> {
+        let (key, fingerprint, holder) = (key.to_owned(), fingerprint.to_owned(), holder.to_owned());
+        let held = Arc::clone(&self.inner.held);
+        write!(self, move |tx| once::begin(tx, &held, (&key, &fingerprint), (&holder, lasts)))
     }
 
-    async fn abandon_once(&self, key: &str) -> Result<()> {
-        let key = key.to_owned();
-        write!(self, move |tx| once::abandon(tx, &key))
+    async fn extend_once(&self, key: &str, holder: &str, lasts: Duration) -> Result<bool> {
+        Ok(self.inner.held.extend_key(key, holder, lasts))
+    }
+
+    async fn abandon_once(&self, key: &str, holder: &str) -> Result<()> {
+        // Free at once, also when the row cannot be deleted now: nobody holds it, so the next request takes it over.
+        if !self.inner.held.release_key(key, holder) {
+            return Ok(());
+        }
+        let (key, held) = (key.to_owned(), Arc::clone(&self.inner.held));
+        write!(self, move |tx| if held.is_held(&key) { Ok(()) } else { once::abandon(tx, &key) })
     }
 
     async fn overview(&self, now: Timestamp) -> Result<Overview> {
@@ -295,6 +310,30 @@ impl Store for SqliteStore {
     async fn messages(&self, session: &SessionId, range: &MessageRange) -> Result<Vec<Message>> {
         let (session, range) = (session.clone(), range.clone());
         ask!(self, move |conn| sessions::messages(conn, &session, &range))
+    }
+
+    async fn lease_session(&self, id: &SessionId, holder: &str, lasts: Duration) -> Result<SessionLease> {
+        if self.session(id).await?.is_none() {
+            return Err(not_found("session"));
+        }
+        Ok(self.inner.held.take_session(id, holder, lasts))
+    }
+
+    async fn extend_session(&self, id: &SessionId, holder: &str, lasts: Duration) -> Result<SessionLease> {
+        Ok(self.inner.held.extend_session(id, holder, lasts))
+    }
+
+    async fn release_session(&self, id: &SessionId, holder: &str) -> Result<()> {
+        self.inner.held.release_session(id, holder);
+        Ok(())
+    }
+
+    async fn stop_session(&self, id: &SessionId) -> Result<bool> {
+        Ok(self.inner.held.stop_session(id))
+    }
+
+    async fn is_answering(&self, id: &SessionId) -> Result<bool> {
+        Ok(self.inner.held.is_answering(id))
     }
 
     async fn ping(&self) -> Result<()> {

@@ -14,6 +14,7 @@ mod deploy;
 pub(crate) mod error;
 mod events;
 mod facade;
+mod held;
 mod housekeeping;
 mod lease;
 mod lists;
@@ -70,6 +71,7 @@ pub(crate) struct Inner {
     pub(crate) arrivals: Arc<Arrivals>,
     pub(crate) options: SqliteOptions,
     pub(crate) path: PathBuf,
+    pub(crate) held: Arc<held::Held>,
 }
 
 /// Rings when a queue has a message to receive: one bell per queue.
