@@ -103,6 +103,12 @@ impl Agents {
         Self { executor, config, artifacts, leases }
     }
 
+    /// Where files are shared, for its health.
+    #[must_use]
+    pub fn artifacts(&self) -> &Artifacts {
+        &self.artifacts
+    }
+
     fn folder_of(&self, id: &ProjectId) -> PathBuf {
         self.config.load().data.projects().join(id.as_str())
     }

@@ -10,6 +10,7 @@
 
 mod content;
 pub(crate) mod folder;
+mod probe;
 
 use std::{
     collections::HashMap,
@@ -42,6 +43,7 @@ const TRIES: usize = 8;
 pub struct Artifacts {
     store: Option<Arc<dyn ObjectStore>>,
     saved: Mutex<HashMap<ProjectId, Known>>,
+    probe: probe::Probe,
 }
 
 /// What is known of a project's newest manifest.
@@ -70,7 +72,18 @@ pub enum Edit {
 }
 
 fn away(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable, "the artifact store is not available").because(error)
+    let error = match error.into().downcast::<ObjectError>() {
+        Ok(error) => {
+            let judged = probe::judge(*error);
+            // What it is said in stays; in the middle of the work everything passes once somebody has mended it.
+            StoreError::new(StoreErrorKind::Unavailable, judged.to_string()).because(judged)
+        }
+        Err(error) => {
+            StoreError::new(StoreErrorKind::Unavailable, "the artifact store is not available").because(error)
+        }
+    };
+    tracing::debug!(error = crate::store::error::chain(&error), "a request to the artifact store failed");
+    error
 }
 
 /// Everything that is kept of a project.
@@ -90,7 +103,7 @@ impl Artifacts {
     /// Shared by all daemons of the backend.
     #[must_use]
     pub fn shared(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store: Some(store), saved: Mutex::default() }
+        Self { store: Some(store), ..Self::default() }
     }
 
     /// Whether other daemons see what is saved.
