@@ -102,4 +102,12 @@ mod tests {
         assert_eq!((pauses[0], pauses[9]), (FIRST_PAUSE, LONGEST_PAUSE));
         assert_eq!(troubles.untold, 9, "the first was told, the others wait for the next line");
     }
+
+    #[tokio::test]
+    async fn accepted_sockets_do_not_wait_to_fill_a_packet() {
+        let door = Door::open(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let _client = std::net::TcpStream::connect(door.local_addr().unwrap()).unwrap();
+        let (accepted, _) = door.acceptor.inner().accept().await.unwrap();
+        assert!(accepted.nodelay().unwrap());
+    }
 }

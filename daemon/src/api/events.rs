@@ -300,6 +300,8 @@ fn ends(event: &ProjectEvent) -> bool {
     event.kind == EventType::Agent || status_of(event).is_some_and(ProjectStatus::is_final)
 }
 
+/// Whether a build that had ended begins again with it: its stages go back first.
 fn begins_again(event: &ProjectEvent) -> bool {
-    status_of(event) == Some(ProjectStatus::Queued)
+    let stage_back = event.kind == EventType::Stage && event.fields.get("status").is_some_and(|word| word == "pending");
+    stage_back || status_of(event) == Some(ProjectStatus::Queued)
 }

@@ -1,15 +1,13 @@
 //! `POST /agents/{id}/invoke`: one question, one answer, really asked and recorded. It keeps no
 //! conversation: for that there are sessions.
 
-use std::sync::Arc;
+use std::{future::pending, sync::Arc};
 
 use salvo::{Response, Writer as _, oapi::endpoint};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 use super::{
-    answers::Cut,
     chat::{self, Call, Outcome},
     error::ApiError,
     extract::{Body, Id, State},
@@ -92,7 +90,8 @@ fn any_session(fields: &mut Fields, name: &str) -> Option<SessionId> {
 
 /// `POST /agents/{id}/invoke`
 ///
-/// Ask an agent. It is really asked, and the invocation is recorded whatever comes of it.
+/// Ask an agent. It is really asked, and the invocation is recorded whatever comes of it, also when the client leaves
+/// before the answer. One that is being deployed is waited for.
 #[endpoint(operation_id = "invokeAgent", tags("agents"), responses((status_code = 409, description = "Not in this state."), (status_code = 502, description = "The agent failed."), (status_code = 504, description = "The agent did not answer in time.")))]
 pub(super) async fn invoke(
     state: State,
@@ -103,11 +102,9 @@ pub(super) async fn invoke(
 ) -> Answer<Invoked> {
     let (State(state), Id(id), Body(body)) = (state, id, body);
     let with_trace = body.enable_trace;
-    // The connection going drops this future; the task goes on just long enough to record that, and to give the key back.
-    let left = CancellationToken::new();
-    let _guard = left.clone().drop_guard();
+    // Work of the daemon: whatever becomes of the connection, it is recorded, and its key answered or given back.
     let tasks = state.tasks.clone();
-    let asked = tasks.spawn(ask(state, id, body, once.key(), left));
+    let asked = tasks.spawn(ask(state, id, body, once.key()));
     let (mut invoked, again) = asked.await.map_err(ApiError::internal)??;
     if again {
         res.headers_mut().insert(REPLAYED, salvo::http::HeaderValue::from_static("true"));
@@ -122,7 +119,6 @@ async fn ask(
     id: AgentId,
     body: InvokeBody,
     key: Option<Key>,
-    left: CancellationToken,
 ) -> Result<(Invoked, bool), ApiError> {
     let InvokeBody { input_text, session_id, enable_trace, user_id, metadata } = body;
     let once = match key {
@@ -132,8 +128,7 @@ async fn ask(
             Begun::Answered(earlier) => return Ok((serde_json::from_value(earlier).map_err(ApiError::internal)?, true)),
         },
     };
-    let gone = || async { left.cancelled().await };
-    let agent = ready::askable_soon(&state, &id, ready::INVOKE_WAITS, gone()).await?;
+    let agent = ready::askable_soon(&state, &id, ready::INVOKE_WAITS, pending()).await?;
     let metadata = metadata.map(Value::Object);
     let session_id = session_id.unwrap_or_else(SessionId::generate);
     let question = Question {
@@ -144,11 +139,7 @@ async fn ask(
     };
     let user_id = user_id.unwrap_or_else(|| "anonymous".to_owned());
     let call = Call { agent, session: session_id.clone(), user_id, written: input_text, question, metadata, once };
-    let cut = async {
-        gone().await;
-        Cut::Left
-    };
-    let outcome = chat::ask(&state, call, None, cut).await;
+    let outcome = chat::ask(&state, call, None, pending()).await;
     if let Some(failure) = &outcome.failure {
         let details = json!({
             "invocation_id": outcome.id, "session_id": session_id,

@@ -8,11 +8,12 @@ use serde_json::Value;
 use tokio::{
     select,
     sync::{Semaphore, mpsc, oneshot, watch},
+    task::JoinSet,
     time::Instant,
 };
 
 use super::{
-    Command, End, View, Waiter,
+    Code, Command, End, View, Waiter,
     crashes::{CrashHistory, Verdict},
     start::{HOME_NAME, StartFault, Started, describe_exit, start, with_output},
     state::{Happening, Running, Starting, State},
@@ -27,6 +28,8 @@ use crate::{
 
 /// Requests that wait for one start; more are refused.
 const MAX_WAITERS: usize = 1024;
+/// The longest that a process with older code is let answer.
+const LONGEST_ANSWER: Duration = Duration::from_secs(900);
 const BUSY_PING_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What all keepers share.
@@ -49,6 +52,11 @@ pub(crate) struct Keeper {
     crashes: CrashHistory,
     crash_count: u64,
     generation: u64,
+    /// What the code is, as the last command saw it, and what it was when a start failed.
+    code: Code,
+    failed_with: Option<Code>,
+    /// Processes with older code that still answer somebody.
+    retired: JoinSet<()>,
 }
 
 impl Keeper {
@@ -61,7 +69,9 @@ impl Keeper {
         own: mpsc::WeakSender<Command>,
     ) -> Self {
         let crashes = CrashHistory::new(&house.settings);
-        Self { state: State::Idle, house, agent, view, commands, own, crashes, crash_count: 0, generation: 0 }
+        let (code, failed_with, retired) = (Code::default(), None, JoinSet::new());
+        let (state, crash_count, generation) = (State::Idle, 0, 0);
+        Self { state, house, agent, view, commands, own, crashes, crash_count, generation, code, failed_with, retired }
     }
 
     /// Ends after `Remove`, `ShutDown`, or when the fleet is gone.
@@ -98,16 +108,20 @@ impl Keeper {
     /// `false`: the keeper's life is over.
     async fn obey(&mut self, command: Command) -> bool {
         match command {
-            Command::Deploy { agent, waiter } => {
-                self.agent = *agent;
+            Command::Deploy { agent, code, waiter } => {
+                (self.agent, self.code) = (*agent, code);
                 self.crashes.clear();
                 let mut waiters = self.halt("deployed anew").await;
                 waiters.push(waiter);
                 self.begin(waiters, false);
             }
-            Command::Acquire { agent, waiter } => {
-                self.agent = *agent;
-                self.acquire(waiter);
+            Command::Acquire { agent, code, waiter } => {
+                (self.agent, self.code) = (*agent, code);
+                if self.is_outdated() {
+                    self.replace(waiter).await;
+                } else {
+                    self.acquire(waiter);
+                }
             }
             Command::Unresponsive { generation } => self.unresponsive(generation).await,
             Command::Rest { reply } => {
@@ -133,6 +147,54 @@ impl Keeper {
             }
         }
         true
+    }
+
+    /// Whether what runs, or comes up, has read other code than there is now.
+    fn is_outdated(&self) -> bool {
+        match &self.state {
+            State::Running(running) => running.code != self.code,
+            State::Starting(starting) => starting.code != self.code,
+            State::Failed { .. } => self.failed_with.is_some_and(|code| code != self.code),
+            State::Idle | State::Backoff { .. } => false,
+        }
+    }
+
+    /// Starts the agent with the code of now. The process before answers whom it is answering, and then ends.
+    async fn replace(&mut self, waiter: Waiter) {
+        // What crashed was the other code.
+        self.crashes.clear();
+        let mut waiters = match self.take_state() {
+            State::Running(running) => {
+                self.retire_when_done(*running);
+                Vec::new()
+            }
+            state => {
+                self.state = state;
+                self.halt("replaced by code that was saved meanwhile").await
+            }
+        };
+        waiters.push(waiter);
+        self.begin(waiters, false);
+    }
+
+    fn retire_when_done(&mut self, running: Running) {
+        let grace = self.house.settings.stop_grace();
+        let Running { mut started, ended, talk: (share, mut talks), .. } = running;
+        drop(share);
+        while self.retired.try_join_next().is_some() {}
+        self.retired.spawn(async move {
+            select! {
+                // Nobody sends anything: it ends when all who talk have gone.
+                _ = talks.recv() => {}
+                () = tokio::time::sleep(LONGEST_ANSWER) => {}
+                status = started.process.ended() => {
+                    ended.send_replace(Some(End::Crashed(describe_exit(&status))));
+                    return;
+                }
+            }
+            ended.send_replace(Some(End::Stopped("replaced by code that was saved meanwhile")));
+            drop_process(started, grace).await;
+        });
     }
 
     fn acquire(&mut self, waiter: Waiter) {
@@ -161,17 +223,18 @@ impl Keeper {
         let (cancel, cancelled) = oneshot::channel();
         let resident = Resident { usage: Arc::clone(&self.view.usage), keeper: self.own.clone() };
         let task = tokio::spawn(start(Arc::clone(&self.house), self.agent.clone(), resident, cancelled));
-        self.state = State::Starting(Starting { cancel, task, waiters, automatic });
+        self.state = State::Starting(Starting { cancel, task, waiters, code: self.code, automatic });
     }
 
     fn start_over(&mut self, outcome: Result<Started, StartFault>) {
-        let State::Starting(Starting { waiters, automatic, .. }) = self.take_state() else { return };
+        let State::Starting(Starting { waiters, automatic, code, .. }) = self.take_state() else { return };
         match outcome {
             Ok(started) => {
                 self.generation += 1;
                 self.view.usage.touch();
                 let ended = watch::Sender::new(None);
-                let running = Running { started, generation: self.generation, ended, busy_until: Instant::now() };
+                let (generation, talk, busy_until) = (self.generation, mpsc::channel(1), Instant::now());
+                let running = Running { started, generation, ended, code, talk, busy_until };
                 for waiter in waiters {
                     let _ = waiter.send(Ok(running.lease(&self.view.usage)));
                 }
@@ -181,6 +244,7 @@ impl Keeper {
                 for waiter in waiters {
                     let _ = waiter.send(Err(fault.failure.clone()));
                 }
+                self.failed_with = Some(code);
                 self.state = self.after_failed_start(fault, automatic);
             }
         }
@@ -253,6 +317,8 @@ impl Keeper {
 
     async fn retire(&mut self, why: &'static str) {
         let name = self.agent.agent_name.clone();
+        // Dropped with their tasks.
+        self.retired.shutdown().await;
         for waiter in self.halt(why).await {
             let _ = waiter.send(Err(Failure::transient(format!("agent {name} was {why} while it was starting"))));
         }

@@ -5,13 +5,14 @@ use std::{process::ExitStatus, sync::Arc, time::Duration};
 use nexus_plugin_api::payload::Failure;
 use tokio::{
     select,
-    sync::{oneshot, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
     time::{Instant, sleep_until},
 };
 
 use super::{
-    End, Lease, Usage, Waiter,
+    Code, End, Lease, Usage, Waiter,
+    lease::Talk,
     start::{StartFault, Started},
 };
 
@@ -34,6 +35,8 @@ pub(crate) struct Starting {
     pub(crate) cancel: oneshot::Sender<()>,
     pub(crate) task: JoinHandle<Result<Started, StartFault>>,
     pub(crate) waiters: Vec<Waiter>,
+    /// What the code was before.
+    pub(crate) code: Code,
     /// A restart after a crash, which nobody asked for.
     pub(crate) automatic: bool,
 }
@@ -43,6 +46,10 @@ pub(crate) struct Running {
     pub(crate) started: Started,
     pub(crate) generation: u64,
     pub(crate) ended: watch::Sender<Option<End>>,
+    /// What its code was when it was started.
+    pub(crate) code: Code,
+    /// Who talks to it; the other end tells when nobody does.
+    pub(crate) talk: (Talk, mpsc::Receiver<()>),
     /// Not before this is it asked again whether it may be stopped for resting.
     pub(crate) busy_until: Instant,
 }
@@ -102,6 +109,6 @@ impl Running {
     pub(crate) fn lease(&self, usage: &Arc<Usage>) -> Lease {
         let started = &self.started;
         let facts = (started.port, self.generation, started.ready_ms);
-        Lease::new(facts, Arc::clone(&started.output), self.ended.subscribe(), Arc::clone(usage))
+        Lease::new(facts, Arc::clone(&started.output), self.ended.subscribe(), Arc::clone(usage), self.talk.0.clone())
     }
 }

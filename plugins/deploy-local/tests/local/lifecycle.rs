@@ -157,3 +157,42 @@ async fn shutting_down_stops_everything_and_refuses_the_rest() {
     assert!(pids.iter().all(|pid| !is_alive(*pid)));
     assert!(bench.ask(&agents[0], "pid").await.unwrap_err().message.contains("shutting down"));
 }
+
+/// Saves the agent's code as the daemon does: beside it, then in its place.
+fn save(agent: &nexus_plugin_api::payload::AgentRef, code: &str) {
+    let part = agent.agent_dir.join(".part");
+    std::fs::write(&part, code).unwrap();
+    std::fs::rename(part, agent.agent_dir.join("agent.py")).unwrap();
+}
+
+#[tokio::test]
+async fn saved_code_answers_the_next_question_and_the_running_answer_ends_as_it_began() {
+    let bench = bench();
+    let agent = bench.agent("edited", "");
+    let code = std::fs::read_to_string(agent.agent_dir.join("agent.py")).unwrap();
+    let before = bench.pid(&agent).await;
+    assert_eq!(bench.pid(&agent).await, before, "what the agent does by itself changes nothing");
+    let (deployer, request) = (bench.deployer.clone(), question(&agent, "drip"));
+    let running = tokio::spawn(async move { deployer.invoke(request, Recorder::new().1).await });
+    eventually("it answers", async || bench.status(&agent).await.state == AgentState::Running).await;
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    save(&agent, &code.replace("str(os.getpid())", "str(os.getpid()) + ' new'"));
+    let answer = bench.output(&agent, "pid").await;
+    let after: u32 = answer.strip_suffix(" new").expect("the saved code answers").parse().unwrap();
+    assert_ne!(after, before);
+    // The old process was not cut off, and goes when its answer is over.
+    running.await.unwrap().unwrap();
+    eventually("the old process ends", async || !is_alive(before)).await;
+    assert_eq!(bench.output(&agent, "pid").await, answer);
+
+    // Code that does not start is told, and mended by the next save, without any wait.
+    save(&agent, "this is no Python");
+    bench.ask(&agent, "pid").await.unwrap_err();
+    save(&agent, &code);
+    let mended = bench.pid(&agent).await;
+    // A deployment that is taken back takes all of it along.
+    save(&agent, &format!("{code}\n"));
+    bench.undeploy(&agent).await;
+    assert!(!is_alive(after) && !is_alive(mended));
+    assert!(processes_in(&agent.agent_dir).is_empty());
+}
