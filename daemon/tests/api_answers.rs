@@ -154,5 +154,8 @@ async fn another_daemons_answer_keeps_the_session_and_is_told_when_it_is_there()
     api.state.store.release_session(&id, "another daemon").await.unwrap();
     assert_eq!(ask(&api, &session).await.all().await.last().unwrap().data["event"], "done");
     // Who answers here gives the session back before the end is read.
-    assert_eq!(api.state.store.lease_session(&id, "another daemon", lasts).await.unwrap(), nexus_daemon::store::SessionLease::Held);
+    assert_eq!(
+        api.state.store.lease_session(&id, "another daemon", lasts).await.unwrap(),
+        nexus_daemon::store::SessionLease::Held
+    );
 }

@@ -67,14 +67,17 @@ async fn a_client_that_sends_no_more_gets_its_answer() {
 async fn json_may_begin_with_the_mark_of_its_encoding() {
     let api = Api::start().await;
     let agent = api.agent().await;
-    let post = async |path: &str, body: Vec<u8>| api.send(Method::POST, path, &[("content-type", "application/json")], body).await;
+    let post = async |path: &str, body: Vec<u8>| {
+        api.send(Method::POST, path, &[("content-type", "application/json")], body).await
+    };
     let marked = |body: &Value| [b"\xEF\xBB\xBF".as_slice(), body.to_string().as_bytes()].concat();
     let project = json!({ "requirement": "long enough to be one", "project_name": "\u{feff}x" });
     let created = post("/api/v2/projects", marked(&project)).await;
     assert_eq!(created.status, 201, "{}", created.text);
     // No body at all but the mark, a body beyond the size that is parsed elsewhere, and a mark where none belongs.
     let large = json!({ "display_name": "d", "ignored": "y".repeat(1 << 19) });
-    for (body, status) in [(marked(&json!({})), 201), (marked(&large), 201), (b"{\"a\": \xEF\xBB\xBF1}".to_vec(), 422)] {
+    for (body, status) in [(marked(&json!({})), 201), (marked(&large), 201), (b"{\"a\": \xEF\xBB\xBF1}".to_vec(), 422)]
+    {
         let answer = post(&format!("/api/v2/agents/{agent}/sessions"), body).await;
         assert_eq!(answer.status.as_u16(), status, "{}", answer.text);
     }
@@ -122,8 +125,10 @@ async fn an_agent_that_is_being_deployed_is_waited_for() {
     let (project, agent) = undeployed(&api).await;
     let session = api.session(&agent).await;
     let (base, client) = (api.url(&format!("/api/v2/agents/{agent}/invoke")), api.client.clone());
-    let invoked = tokio::spawn(async move { client.post(base).json(&json!({ "input_text": "x" })).send().await.unwrap() });
-    let request = api.client.post(api.url(&format!("/api/v2/sessions/{session}/stream"))).json(&json!({ "content": "x" }));
+    let invoked =
+        tokio::spawn(async move { client.post(base).json(&json!({ "input_text": "x" })).send().await.unwrap() });
+    let request =
+        api.client.post(api.url(&format!("/api/v2/sessions/{session}/stream"))).json(&json!({ "content": "x" }));
     let mut streamed = Frames::of(request.send().await.unwrap());
     assert_eq!(streamed.next().await.unwrap().data["event"], "connected");
     assert_eq!(streamed.next().await.unwrap().comment, "keep-alive", "a sign of life meanwhile");

@@ -24,7 +24,8 @@ async fn send(api: &Api, path: &str, key: &str, body: &Value) -> Answer {
 /// Sends a request and resets the connection a little later.
 fn send_and_reset(api: &Api, path: &str, key: &str, body: &Value, after: Duration) {
     let body = body.to_string();
-    let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nIdempotency-Key: {key}");
+    let head =
+        format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nIdempotency-Key: {key}");
     let mut client = TcpStream::connect(api.address).unwrap();
     write!(client, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
     std::thread::sleep(after);

@@ -111,10 +111,8 @@ impl Chats {
 /// Forgets what ended long ago, and the oldest of what is too much.
 fn forget(answers: &mut HashMap<SessionId, Arc<Running>>) {
     answers.retain(|_, running| running.ended_for().is_none_or(|time| time < ENDED));
-    let mut ended: Vec<_> = answers
-        .iter()
-        .filter_map(|(id, running)| Some((running.ended_for()?, running.bytes(), id.clone())))
-        .collect();
+    let mut ended: Vec<_> =
+        answers.iter().filter_map(|(id, running)| Some((running.ended_for()?, running.bytes(), id.clone()))).collect();
     ended.sort_by_key(|(time, ..)| *time);
     let mut room = ENDED_BYTES;
     for (_, bytes, id) in ended {
@@ -179,7 +177,8 @@ impl Log {
             .ok()
             .and_then(|text| text.split_once("data: "))
             .and_then(|(_, data)| serde_json::from_str(data.trim_end()).ok());
-        if let Some(Value::String(text)) = data.filter(|data| data["type"] == "text").as_mut().map(|d| d["data"].take()) {
+        if let Some(Value::String(text)) = data.filter(|data| data["type"] == "text").as_mut().map(|d| d["data"].take())
+        {
             let room = FOLDED.saturating_sub(self.folded.len());
             self.folded.push_str(shorten_bytes(&text, room));
         }

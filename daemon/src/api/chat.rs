@@ -95,12 +95,7 @@ pub(super) async fn ask_unrecorded(
     run(state, &mut call, told, cut).await
 }
 
-async fn run(
-    state: &AppState,
-    call: &mut Call,
-    told: Option<&Running>,
-    cut: impl Future<Output = Cut>,
-) -> Outcome {
+async fn run(state: &AppState, call: &mut Call, told: Option<&Running>, cut: impl Future<Output = Cut>) -> Outcome {
     let begun = Instant::now();
     let mut answer = Answer::default();
     let question = std::mem::take(&mut call.question);

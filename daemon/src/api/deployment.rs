@@ -36,9 +36,7 @@ impl Deployment {
         let tasks = state.store.list_tasks(&filter, &page).await?.items;
         // A deployment older than a build that has begun since tells nothing of that build.
         let newest = tasks.into_iter().next().filter(|task| task.task_type == TaskType::DeployAgent);
-        let open = |task: &Task| {
-            matches!(task.status, TaskStatus::Pending | TaskStatus::Queued | TaskStatus::Running)
-        };
+        let open = |task: &Task| matches!(task.status, TaskStatus::Pending | TaskStatus::Queued | TaskStatus::Running);
         self.task = newest;
         Ok(self.task.as_ref().is_some_and(open))
     }

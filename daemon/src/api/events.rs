@@ -16,7 +16,10 @@ use salvo::{Depot, Request, Response, http::StatusCode, oapi::endpoint};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{deployment::Deployment, error::ApiError, error::Resource, input, measure::OpenStream, projects, sse, state::AppState};
+use super::{
+    deployment::Deployment, error::ApiError, error::Resource, input, measure::OpenStream, projects, sse,
+    state::AppState,
+};
 use crate::{
     actors::events::Subscription,
     domain::{
@@ -127,7 +130,8 @@ impl Events {
     async fn begin(&mut self, status: ProjectStatus) -> Result<Begin, ApiError> {
         let after = self.last;
         let around = self.store().events_after(&self.project, after.saturating_sub(2), 2).await?;
-        let (named, before) = (around.iter().find(|event| event.seq == after), around.iter().find(|e| e.seq + 1 == after));
+        let (named, before) =
+            (around.iter().find(|event| event.seq == after), around.iter().find(|e| e.seq + 1 == after));
         match (named, before) {
             // What he read under this number was the `end` of the build before: the project began again with it.
             (Some(named), Some(before)) if begins_again(named) && ends(before) => self.last = after - 1,

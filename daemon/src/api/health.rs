@@ -183,7 +183,8 @@ async fn examine(state: &AppState) -> Flat<Health> {
     let of_files = artifacts.map_or(Condition::Healthy, |artifacts| artifacts.min(Condition::Degraded));
     let status = store.max(queue).max(plugins).max(of_files);
     let cloud = state.config.load().backend.kind == BackendKind::Aws;
-    let checks = Checks { store, queue, plugins, dynamodb: cloud.then_some(store), sqs: cloud.then_some(queue), artifacts };
+    let checks =
+        Checks { store, queue, plugins, dynamodb: cloud.then_some(store), sqs: cloud.then_some(queue), artifacts };
     let reasons = Reasons { store: of_store, queue: of_queue, plugins: of_plugins, artifacts: of_artifacts.flatten() };
     let reasons = (status != Condition::Healthy).then_some(reasons);
     let health = Health { status, service: "nexus-ai-api", version: state.version, checks, reasons };

@@ -125,7 +125,9 @@ async fn ask(
         None => None,
         Some(key) => match key.claim(&state).await? {
             Begun::Claimed(claim) => Some(claim),
-            Begun::Answered(earlier) => return Ok((serde_json::from_value(earlier).map_err(ApiError::internal)?, true)),
+            Begun::Answered(earlier) => {
+                return Ok((serde_json::from_value(earlier).map_err(ApiError::internal)?, true));
+            }
         },
     };
     let agent = ready::askable_soon(&state, &id, ready::INVOKE_WAITS, pending()).await?;

@@ -132,12 +132,7 @@ fn send(reader: Reader, res: &mut Response) {
 
 /// The whole of one question: the session taken, the message stored, the agent asked, the answer stored. `told` hears when
 /// the answer can be read, or why there will be none.
-async fn converse(
-    state: Arc<AppState>,
-    session: Session,
-    sent: Sent,
-    told: oneshot::Sender<Result<Reader, ApiError>>,
-) {
+async fn converse(state: Arc<AppState>, session: Session, sent: Sent, told: oneshot::Sender<Result<Reader, ApiError>>) {
     let (chat, held, ready, question) = match prepare(&state, &session, &sent).await {
         Ok(prepared) => prepared,
         Err(error) => return drop(told.send(Err(error))),

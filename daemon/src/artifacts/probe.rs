@@ -39,13 +39,20 @@ pub(super) fn judge(error: ObjectError) -> StoreError {
     // What passes by itself is waited for; all else needs somebody.
     let (kind, told) = if has(&["NoSuchBucket", "bucket does not exist"]) {
         (StoreErrorKind::Invalid, "the bucket of [backend] artifacts does not exist: create it, or correct its name")
-    } else if has(&["PermanentRedirect", "AuthorizationHeaderMalformed", "incorrectly configured region", "IllegalLocation"])
-    {
+    } else if has(&[
+        "PermanentRedirect",
+        "AuthorizationHeaderMalformed",
+        "incorrectly configured region",
+        "IllegalLocation",
+    ]) {
         let told = "the bucket of [backend] artifacts lies in another region: set [backend] region to it, or name a bucket \
                     of this region";
         (StoreErrorKind::Invalid, told)
     } else if has(&["ExpiredToken", "RequestTimeTooSkewed"]) {
-        (StoreErrorKind::Unavailable, "the artifact store does not take the daemon's credentials, or its clock is wrong")
+        (
+            StoreErrorKind::Unavailable,
+            "the artifact store does not take the daemon's credentials, or its clock is wrong",
+        )
     } else if matches!(error, ObjectError::PermissionDenied { .. } | ObjectError::Unauthenticated { .. })
         || has(&["AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AllAccessDisabled"])
     {
@@ -155,9 +162,16 @@ mod tests {
     fn what_must_be_changed_is_told_apart_from_what_passes() {
         for (text, kind, word) in [
             ("<Code>NoSuchBucket</Code>", StoreErrorKind::Invalid, "does not exist"),
-            ("Received redirect without LOCATION, this normally indicates an incorrectly configured region",
-             StoreErrorKind::Invalid, "another region"),
-            ("<Code>AuthorizationHeaderMalformed</Code> expecting 'eu-west-1'", StoreErrorKind::Invalid, "another region"),
+            (
+                "Received redirect without LOCATION, this normally indicates an incorrectly configured region",
+                StoreErrorKind::Invalid,
+                "another region",
+            ),
+            (
+                "<Code>AuthorizationHeaderMalformed</Code> expecting 'eu-west-1'",
+                StoreErrorKind::Invalid,
+                "another region",
+            ),
             ("<Code>AccessDenied</Code>", StoreErrorKind::Invalid, "denies access"),
             ("<Code>InvalidAccessKeyId</Code>", StoreErrorKind::Invalid, "denies access"),
             ("<Code>ExpiredToken</Code>", StoreErrorKind::Unavailable, "credentials"),

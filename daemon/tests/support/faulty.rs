@@ -35,6 +35,23 @@ pub struct Faults {
     pub undone: AtomicU64,
     /// Of these: carried out, and the answer lost.
     pub lost: AtomicU64,
+    /// Receives of messages that are let through; each further one is refused. None: all.
+    pub receives: Mutex<Option<u32>>,
+}
+
+impl Faults {
+    /// Whether this receive is one too many.
+    fn refuses_receive(&self) -> bool {
+        let mut receives = self.receives.lock().expect("nobody panics here");
+        match receives.as_mut() {
+            Some(0) => true,
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+            None => false,
+        }
+    }
 }
 
 /// Ways to fail.
@@ -174,6 +191,9 @@ impl Handler for Proxy {
             }
         }
         let target = req.headers().get("x-amz-target").and_then(|name| name.to_str().ok()).unwrap_or_default();
+        if target.ends_with(".ReceiveMessage") && self.faults.refuses_receive() {
+            return refuse(res, Fault::Expired);
+        }
         if target.ends_with(".SendMessage") && self.faults.twice.load(Ordering::Relaxed) {
             let (again, faults) = (self.request(req).await, Arc::clone(&self.faults));
             faults.under_way.fetch_add(1, Ordering::Relaxed);

@@ -59,18 +59,17 @@ impl DynamoStore {
         }
         match self.tables.ask("update_item", request.send()).await? {
             Ok(answer) => Ok(Some(answer.attributes.unwrap_or_default())),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(None),
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => {
+                Ok(None)
+            }
             Err(error) => Err(failed(error)),
         }
     }
 
     /// `Store::lease_session`.
     pub(crate) async fn take_session(&self, id: &SessionId, holder: &str, lasts: Duration) -> Result<SessionLease> {
-        let values = vec![
-            (":h", value::text(holder)),
-            (":u", self.until(lasts)),
-            (":now", value::whole(self.milliseconds())),
-        ];
+        let values =
+            vec![(":h", value::text(holder)), (":u", self.until(lasts)), (":now", value::whole(self.milliseconds()))];
         let free = "attribute_exists(session_id) AND (attribute_not_exists(#h) OR #h = :h OR #u <= :now)";
         if self.change_session(id, "SET #h = :h, #u = :u REMOVE #s", free, values).await?.is_some() {
             return Ok(SessionLease::Held);

@@ -25,8 +25,8 @@ use crate::{
     store::{
         Activity, AgentChange, AgentFilter, BuildProgress, BuildStep, Claim, ClaimBuild, DayFigures, DeletedAgent,
         DeletedProject, DeployClaim, DeployEnd, GivenUp, LeaseState, MessageRange, NewMessage, NewProject, Once,
-        OnceRecord, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result, SessionLease, StageRetry,
-        Store, StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent, Trouble,
+        OnceRecord, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result, SessionLease,
+        StageRetry, Store, StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent, Trouble,
     },
 };
 

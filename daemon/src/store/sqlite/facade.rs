@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{
-    SqliteStore, agents, build, claim, control, delete, deploy, error::not_found, events, housekeeping, lease, lists, once, projects,
-    schema, sessions, statistics, tasks, tools, writer::Mode,
+    SqliteStore, agents, build, claim, control, delete, deploy, error::not_found, events, housekeeping, lease, lists,
+    once, projects, schema, sessions, statistics, tasks, tools, writer::Mode,
 };
 use crate::{
     domain::{
@@ -28,8 +28,8 @@ use crate::{
     store::{
         Activity, AgentChange, AgentFilter, BuildProgress, BuildStep, Claim, ClaimBuild, DayFigures, DeletedAgent,
         DeletedProject, DeployClaim, DeployEnd, GivenUp, LeaseState, MessageRange, NewMessage, NewProject, Once,
-        OnceRecord, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result, SessionLease, StageRetry,
-        Store, StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent,
+        OnceRecord, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result, SessionLease,
+        StageRetry, Store, StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent,
     },
 };
 

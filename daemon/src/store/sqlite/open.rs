@@ -202,7 +202,8 @@ impl SqliteStore {
         let writer = Writer::start(conn, state, options.max_batch, sink, Arc::clone(&arrivals), counts.clone(), lock)
             .map_err(|error| OpenError::from_io(path, error))?;
         let readers = Readers::new(path.to_owned(), options.readers);
-        let inner = Arc::new(Inner { writer, readers, counts, arrivals, options, path: path.to_owned(), held: Arc::default() });
+        let inner =
+            Arc::new(Inner { writer, readers, counts, arrivals, options, path: path.to_owned(), held: Arc::default() });
         let queue = SqliteQueue::new(Arc::clone(&inner));
         Ok((Arc::new(Self { inner }), Arc::new(queue)))
     }
