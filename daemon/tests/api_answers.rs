@@ -24,7 +24,7 @@ async fn gated(api: &Api) -> (String, Arc<Semaphore>) {
     let gate = Arc::new(Semaphore::new(0));
     let events = WORDS.iter().map(|word| Event::Text { delta: (*word).to_owned() }).collect();
     let outcome = Ok(json!({ "output": WORDS.concat() }));
-    *api.agents.script.lock().unwrap() = Script { events, outcome, gate: Some(gate.clone()), panic: false };
+    *api.agents.script.lock().unwrap() = Script { events, outcome, gate: Some(gate.clone()), ..Script::default() };
     (session, gate)
 }
 

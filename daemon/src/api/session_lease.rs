@@ -26,7 +26,8 @@ pub(super) struct Held {
     state: Arc<AppState>,
     session: SessionId,
     holder: String,
-    keeper: JoinHandle<()>,
+    /// None until it is taken.
+    keeper: Option<JoinHandle<()>>,
     given_back: bool,
 }
 
@@ -45,11 +46,15 @@ impl Held {
     ) -> Result<Self, ApiError> {
         let holder = ulid::Ulid::generate().to_string();
         let asked = Instant::now();
-        let keeper = tokio::spawn(keep(Arc::clone(state), session.clone(), holder.clone(), Arc::clone(running), asked));
         // Given back when it goes, also when only the answer of the store was lost.
-        let mut held = Self { state: Arc::clone(state), session: session.clone(), holder, keeper, given_back: false };
+        let mut held =
+            Self { state: Arc::clone(state), session: session.clone(), holder, keeper: None, given_back: false };
         match state.store.lease_session(session, &held.holder, LEASE).await {
-            Ok(SessionLease::Held | SessionLease::StopAsked) => Ok(held),
+            Ok(SessionLease::Held | SessionLease::StopAsked) => {
+                let (state, session, holder) = (Arc::clone(state), session.clone(), held.holder.clone());
+                held.keeper = Some(tokio::spawn(keep(state, session, holder, Arc::clone(running), asked)));
+                Ok(held)
+            }
             Ok(SessionLease::Taken) => {
                 held.given_back = true;
                 Err(busy())
@@ -71,14 +76,22 @@ impl Held {
 
     /// Gives it back; others may have it when this returns.
     pub(super) async fn release(mut self) {
-        self.keeper.abort();
+        self.end_keeping();
         self.given_back = self.state.store.release_session(&self.session, &self.holder).await.is_ok();
+    }
+}
+
+impl Held {
+    fn end_keeping(&self) {
+        if let Some(keeper) = &self.keeper {
+            keeper.abort();
+        }
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.keeper.abort();
+        self.end_keeping();
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         if self.given_back {
             return;
@@ -95,8 +108,9 @@ impl Drop for Held {
 }
 
 async fn keep(state: Arc<AppState>, session: SessionId, holder: String, running: Arc<Running>, mut held_at: Instant) {
+    let mut next = held_at + EXTEND_EVERY;
     loop {
-        tokio::time::sleep(EXTEND_EVERY).await;
+        tokio::time::sleep_until(next).await;
         let asked = Instant::now();
         let ends = held_at + LEASE - MARGIN;
         let told = tokio::time::timeout_at(ends.max(asked), state.store.extend_session(&session, &holder, LEASE)).await;
@@ -113,6 +127,7 @@ async fn keep(state: Arc<AppState>, session: SessionId, holder: String, running:
             Ok(Err(error)) => tracing::warn!(%session, %error, "a session's lease could not be extended"),
             Err(_) => {}
         }
+        next = if held_at == asked { asked + EXTEND_EVERY } else { Instant::now() + EXTEND_EVERY / 5 };
         if Instant::now() >= held_at + LEASE - MARGIN {
             tracing::warn!(%session, "a session's lease was lost: its answer ends");
             running.cut(Cut::Lost);

@@ -132,6 +132,7 @@ async fn every_endpoint_answers_as_written() {
         "GET /api/v2/ws",
         "GET /api/v2/projects/{id}/events",
         "POST /api/v2/sessions/{id}/stream",
+        "GET /api/v2/sessions/{id}/stream",
         "POST /api/v2/agentcore/stream",
         "POST /api/v2/sessions/{id}/upload",
         "GET /api/v2/tools/{id}",
