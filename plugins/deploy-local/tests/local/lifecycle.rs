@@ -172,7 +172,7 @@ async fn saved_code_answers_the_next_question_and_the_running_answer_ends_as_it_
     let code = std::fs::read_to_string(agent.agent_dir.join("agent.py")).unwrap();
     let before = bench.pid(&agent).await;
     assert_eq!(bench.pid(&agent).await, before, "what the agent does by itself changes nothing");
-    let (deployer, request) = (bench.deployer.clone(), question(&agent, "drip"));
+    let (deployer, request) = (bench.deployer.clone(), question(&agent, "drip 12"));
     let running = tokio::spawn(async move { deployer.invoke(request, Recorder::new().1).await });
     eventually("it answers", async || bench.status(&agent).await.state == AgentState::Running).await;
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
