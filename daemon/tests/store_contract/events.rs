@@ -5,7 +5,7 @@ use nexus_daemon::{
         event::{EventType, NewEvent},
         ids::ProjectId,
     },
-    store::StoreErrorKind,
+    store::{Origin, StoreErrorKind},
 };
 use serde_json::json;
 
@@ -33,7 +33,7 @@ pub async fn events_are_numbered_without_a_gap(f: &Fixture) {
             let (store, id) = (f.store.clone(), id.clone());
             tokio::spawn(async move {
                 for n in 0..10 {
-                    store.append_events(&id, vec![log(n), log(n + 1)]).await.unwrap();
+                    store.append_events(&id, Origin::Daemon, vec![log(n), log(n + 1)]).await.unwrap();
                 }
             })
         })
@@ -65,7 +65,7 @@ pub async fn the_sink_hears_in_the_order_of_the_commits(f: &Fixture) {
     let writers: Vec<_> = (0..50)
         .map(|n: usize| {
             let (store, id) = (f.store.clone(), ids[n % 5].clone());
-            tokio::spawn(async move { store.append_events(&id, vec![log(n)]).await.unwrap() })
+            tokio::spawn(async move { store.append_events(&id, Origin::Daemon, vec![log(n)]).await.unwrap() })
         })
         .collect();
     for writer in writers {
@@ -83,10 +83,10 @@ pub async fn the_sink_hears_in_the_order_of_the_commits(f: &Fixture) {
 
 pub async fn events_of_an_unknown_project_are_refused(f: &Fixture) {
     let unknown = ProjectId::generate();
-    let refused = f.store.append_events(&unknown, vec![log(1)]).await.unwrap_err();
+    let refused = f.store.append_events(&unknown, Origin::Daemon, vec![log(1)]).await.unwrap_err();
     assert_eq!(refused.kind(), StoreErrorKind::NotFound);
     assert!(f.store.events_after(&unknown, 0, 10).await.unwrap().is_empty());
     let new = f.create().await;
-    f.store.append_events(&new.project.project_id, Vec::new()).await.unwrap();
+    f.store.append_events(&new.project.project_id, Origin::Daemon, Vec::new()).await.unwrap();
     assert_eq!(f.store.events_after(&new.project.project_id, 0, 10).await.unwrap().len(), 1);
 }

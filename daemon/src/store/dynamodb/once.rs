@@ -19,19 +19,20 @@ const DAY: i64 = 86_400;
 /// What nobody answers in this time was begun by a daemon that is gone.
 const UNANSWERED: i64 = 900;
 
-fn seconds() -> i64 {
-    Timestamp::now().as_micros() / 1_000_000
+/// Seconds of a time: of the clock that all daemons share, where two of them may look at one key.
+fn seconds(at: Timestamp) -> i64 {
+    at.as_micros() / 1_000_000
 }
 
 pub(crate) fn key(once: &str) -> Item {
     Table::State.two(&format!("once#{once}"), "-")
 }
 
-fn item(once_key: &str, fingerprint: &str, answer: Option<&Value>) -> Item {
+fn item(once_key: &str, fingerprint: &str, answer: Option<&Value>, now: Timestamp) -> Item {
     let mut item = key(once_key);
     item.insert("fingerprint".into(), value::text(fingerprint));
     let lasts = if answer.is_some() { DAY } else { UNANSWERED };
-    item.insert(EXPIRES.into(), value::whole(seconds() + lasts));
+    item.insert(EXPIRES.into(), value::whole(seconds(now) + lasts));
     if let Some(answer) = answer {
         item.insert("answer".into(), value::text(answer.to_string()));
     }
@@ -39,12 +40,12 @@ fn item(once_key: &str, fingerprint: &str, answer: Option<&Value>) -> Item {
 }
 
 /// The record of an item, for the move to another backend: those that are answered and not past their time.
-pub(crate) fn told(item: &Item) -> Result<Option<Record>> {
+pub(crate) fn told(item: &Item, now: Timestamp) -> Result<Option<Record>> {
     let read = Reader(item);
     let (Some(partition), Some(expires)) = (read.text("pk"), read.count(EXPIRES)) else { return Ok(None) };
     let (Some(key), Some(answer)) = (partition.strip_prefix("once#"), read.text("answer")) else { return Ok(None) };
     let expires = i64::try_from(expires).unwrap_or(i64::MAX);
-    if expires <= seconds() {
+    if expires <= seconds(now) {
         return Ok(None);
     }
     let created = Timestamp::from_micros((expires - DAY).saturating_mul(1_000_000));
@@ -61,7 +62,7 @@ pub(crate) fn moved(record: &Record) -> Result<Item> {
     let text = |name: &str| record.get(name).and_then(Value::as_str).ok_or_else(|| lacks(name));
     let created: Timestamp = text("created_at")?.parse().map_err(|_| lacks("created_at"))?;
     let answer = record.get("answer").ok_or_else(|| lacks("answer"))?;
-    let mut item = item(text("key")?, text("fingerprint")?, Some(answer));
+    let mut item = item(text("key")?, text("fingerprint")?, Some(answer), created);
     expires(&mut item, created.plus(std::time::Duration::from_secs(DAY.unsigned_abs())));
     Ok(item)
 }
@@ -72,9 +73,13 @@ pub(crate) fn repeated() -> StoreError {
 }
 
 impl DynamoStore {
+    fn expired(&self) -> Guard<'static> {
+        Guard::AbsentOrExpired(seconds(self.tables.clock()).unsigned_abs())
+    }
+
     /// Keeps the answer of a unit, which fails when the key is taken.
     pub(crate) async fn keep_once(&self, unit: &mut Unit, once: Option<&Once>) -> Result<()> {
-        self.write_once(unit, once, &Guard::AbsentOrExpired(seconds().unsigned_abs())).await
+        self.write_once(unit, once, &self.expired()).await
     }
 
     /// Keeps the answer of what was begun.
@@ -84,7 +89,7 @@ impl DynamoStore {
 
     async fn write_once(&self, unit: &mut Unit, once: Option<&Once>, guard: &Guard<'_>) -> Result<()> {
         let Some(once) = once else { return Ok(()) };
-        let mut item = item(&once.key, &once.fingerprint, Some(&once.answer));
+        let mut item = item(&once.key, &once.fingerprint, Some(&once.answer), self.tables.clock());
         self.overflow.shrink(&mut item).await?;
         unit.put(&self.tables, Table::State, item, guard, Refused::Repeated)
     }
@@ -95,7 +100,7 @@ impl DynamoStore {
         self.overflow.restore(&mut item).await?;
         let read = Reader(&item);
         // DynamoDB deletes what has expired when it finds the time.
-        if read.count(EXPIRES).is_some_and(|at| at <= seconds().unsigned_abs()) {
+        if read.count(EXPIRES).is_some_and(|at| at <= seconds(self.tables.clock()).unsigned_abs()) {
             return Ok(None);
         }
         let fingerprint = read.text("fingerprint").unwrap_or_default();
@@ -110,8 +115,8 @@ impl DynamoStore {
     pub(crate) async fn take_once(&self, once: &str, fingerprint: &str) -> Result<Option<OnceRecord>> {
         for _ in 0..3 {
             let mut unit = Unit::default();
-            let guard = Guard::AbsentOrExpired(seconds().unsigned_abs());
-            unit.put(&self.tables, Table::State, item(once, fingerprint, None), &guard, Refused::Repeated)?;
+            let item = item(once, fingerprint, None, self.tables.clock());
+            unit.put(&self.tables, Table::State, item, &self.expired(), Refused::Repeated)?;
             if unit.commit(&self.tables).await?.is_ok() {
                 return Ok(None);
             }

@@ -34,6 +34,8 @@ pub(crate) struct Starting {
     pub(crate) cancel: oneshot::Sender<()>,
     pub(crate) task: JoinHandle<Result<Started, StartFault>>,
     pub(crate) waiters: Vec<Waiter>,
+    /// Number of the deployment that it is started for.
+    pub(crate) deployment: u64,
     /// A restart after a crash, which nobody asked for.
     pub(crate) automatic: bool,
 }
@@ -42,6 +44,10 @@ pub(crate) struct Starting {
 pub(crate) struct Running {
     pub(crate) started: Started,
     pub(crate) generation: u64,
+    /// Number of the deployment that it was started for.
+    pub(crate) deployment: u64,
+    /// Who wants a later deployment than this one: it is replaced once its last answer is given.
+    pub(crate) replaced_for: Vec<Waiter>,
     pub(crate) ended: watch::Sender<Option<End>>,
     /// Not before this is it asked again whether it may be stopped for resting.
     pub(crate) busy_until: Instant,
@@ -52,6 +58,8 @@ pub(crate) enum Happening {
     StartOver(Box<Result<Started, StartFault>>),
     Ended(std::io::Result<ExitStatus>),
     Rested,
+    /// A process that is to be replaced gave its last answer.
+    Drained,
     BackoffOver,
 }
 
@@ -71,7 +79,8 @@ impl State {
                 let busy_until = running.busy_until;
                 select! {
                     status = running.started.process.ended() => Happening::Ended(status),
-                    () = rested(usage, idle_stop, busy_until) => Happening::Rested,
+                    () = drained(usage), if !running.replaced_for.is_empty() => Happening::Drained,
+                    () = rested(usage, idle_stop, busy_until), if running.replaced_for.is_empty() => Happening::Rested,
                 }
             }
             Self::Backoff { until, .. } => {
@@ -79,6 +88,13 @@ impl State {
                 Happening::BackoffOver
             }
         }
+    }
+}
+
+/// Resolves when no answer is being given.
+async fn drained(usage: &Usage) {
+    while !usage.is_resting() {
+        usage.changed().await;
     }
 }
 
