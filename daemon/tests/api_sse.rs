@@ -10,10 +10,13 @@ use std::{
 };
 
 use api_support::{Api, Frame, Frames, Script};
-use nexus_daemon::domain::{
-    event::{EventType, NewEvent},
-    failure::{Failure, FailureKind},
-    ids::{AgentId, ProjectId},
+use nexus_daemon::{
+    domain::{
+        event::{EventType, NewEvent},
+        failure::{Failure, FailureKind},
+        ids::{AgentId, ProjectId},
+    },
+    store::Origin,
 };
 use nexus_plugin_api::payload::Event;
 use serde_json::{Value, json};

@@ -8,9 +8,12 @@ use std::time::Duration;
 
 use api_support::{Api, Frames, keys};
 use futures::{SinkExt as _, StreamExt as _};
-use nexus_daemon::domain::{
-    event::{EventType, NewEvent},
-    ids::ProjectId,
+use nexus_daemon::{
+    domain::{
+        event::{EventType, NewEvent},
+        ids::ProjectId,
+    },
+    store::Origin,
 };
 use serde_json::{Value, json};
 use tokio::{

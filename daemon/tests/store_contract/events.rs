@@ -4,6 +4,7 @@ use nexus_daemon::{
     domain::{
         event::{EventType, NewEvent},
         ids::ProjectId,
+        project::ProjectStatus,
     },
     store::{Origin, StoreErrorKind},
 };
@@ -89,4 +90,60 @@ pub async fn events_of_an_unknown_project_are_refused(f: &Fixture) {
     let new = f.create().await;
     f.store.append_events(&new.project.project_id, Origin::Daemon, Vec::new()).await.unwrap();
     assert_eq!(f.store.events_after(&new.project.project_id, 0, 10).await.unwrap().len(), 1);
+}
+
+/// What an owner that was overtaken still wanted to say is refused, and so is what comes behind the end of its build.
+pub async fn events_of_an_old_lease_are_refused(f: &Fixture) {
+    let (_, first) = f.start("agent_build").await;
+    let id = &first.lease.project_id;
+    let say = async |lease: &nexus_daemon::domain::task::Lease, n| {
+        f.store.append_events(&lease.project_id, Origin::Lease(lease), vec![log(n)]).await
+    };
+    say(&first.lease, 1).await.unwrap();
+    f.lapse(&first.lease).await;
+    // Nobody holds it, then another does: of both the first has nothing to say any more.
+    assert_eq!(say(&first.lease, 2).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    let (delivery, second) = f.take("w2").await;
+    assert_eq!(say(&first.lease, 3).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    say(&second.lease, 4).await.unwrap();
+    // A lease of another project is none of this one.
+    let other = f.create().await.project.project_id;
+    let refused = f.store.append_events(&other, Origin::Lease(&second.lease), vec![log(5)]).await.unwrap_err();
+    assert_eq!(refused.kind(), StoreErrorKind::Fenced);
+    f.run_from(&delivery, &second.lease, 0).await;
+    assert_eq!(f.status(id).await.0, ProjectStatus::Completed);
+    let end = f.store.events_after(id, 0, 10_000).await.unwrap();
+    for lease in [&first.lease, &second.lease] {
+        assert_eq!(say(lease, 6).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    }
+    assert_eq!(f.store.events_after(id, 0, 10_000).await.unwrap(), end, "nothing stands behind its end");
+    let lines: Vec<_> = end.iter().filter_map(|event| event.fields.get("line")?.as_u64()).collect();
+    assert_eq!(lines, [1, 4]);
+}
+
+/// More than one transaction takes, and one event that is more than one item takes.
+pub async fn large_events_are_all_there(f: &Fixture) {
+    let (_, build) = f.start("agent_build").await;
+    let (id, origin) = (&build.lease.project_id, Origin::Lease(&build.lease));
+    let before = f.store.events_after(id, 0, 10_000).await.unwrap().len();
+    let text = |n: usize| format!("{n} {}", "\"ä".repeat(25_000));
+    let many = (0..60).map(|n| NewEvent::new(EventType::Text, json!({"text": text(n), "stage_name": "a"})));
+    f.store.append_events(id, origin, many.collect()).await.unwrap();
+    let stored = f.store.events_after(id, before as u64, 10_000).await.unwrap();
+    assert_eq!(stored.len(), 60);
+    for (n, event) in stored.iter().enumerate() {
+        assert_eq!(event.fields["text"], text(n));
+        assert_eq!(event.seq, (before + n + 1) as u64);
+    }
+    // Those before and behind it come whole, and it says what it lacks.
+    let long = NewEvent::new(EventType::Tool, json!({"data": "x".repeat(1_000_000), "stage_name": "a"}));
+    f.store.append_events(id, origin, vec![log(1), long, log(2)]).await.unwrap();
+    let stored = f.store.events_after(id, before as u64 + 60, 10).await.unwrap();
+    assert_eq!(stored.len(), 3);
+    assert_eq!((&stored[0].fields["line"], &stored[2].fields["line"]), (&json!(1), &json!(2)));
+    assert_eq!(stored[1].fields["truncated"], json!({"data": 1_000_000}));
+    let kept = stored[1].fields["data"].as_str().unwrap();
+    assert!(kept.starts_with("xxx") && kept.ends_with("bytes left out]") && kept.len() > 50_000, "{}", kept.len());
+    heard(f, id, before + 63).await;
+    assert_eq!(f.events.of(id), f.store.events_after(id, 0, 10_000).await.unwrap(), "told as it is stored");
 }
