@@ -3,6 +3,7 @@
 mod fleet;
 mod lists;
 mod once;
+mod redeploy;
 mod transfer;
 mod trouble;
 
