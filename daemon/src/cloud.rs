@@ -38,7 +38,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 const CONNECT: Duration = Duration::from_secs(3);
 /// One try, and all of them, of a request that is answered at once.
 const TRY: Duration = Duration::from_secs(5);
-const REQUEST: Duration = Duration::from_secs(20);
+pub(crate) const REQUEST: Duration = Duration::from_secs(20);
 /// The same of a long poll, which is answered after twenty seconds.
 const POLL_TRY: Duration = Duration::from_secs(28);
 const POLL: Duration = Duration::from_secs(60);

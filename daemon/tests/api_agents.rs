@@ -100,6 +100,7 @@ async fn agents_are_shown_asked_and_deleted_for_good() {
         "agentcore_runtime_arn",
         "agentcore_runtime_alias",
         "agentcore_region",
+        "generation",
         "total_invocations",
         "successful_invocations",
         "failed_invocations",

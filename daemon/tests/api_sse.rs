@@ -10,10 +10,13 @@ use std::{
 };
 
 use api_support::{Api, Frame, Frames, Script};
-use nexus_daemon::domain::{
-    event::{EventType, NewEvent},
-    failure::{Failure, FailureKind},
-    ids::{AgentId, ProjectId},
+use nexus_daemon::{
+    domain::{
+        event::{EventType, NewEvent},
+        failure::{Failure, FailureKind},
+        ids::{AgentId, ProjectId},
+    },
+    store::Origin,
 };
 use nexus_plugin_api::payload::Event;
 use serde_json::{Value, json};
@@ -26,7 +29,7 @@ use tokio::{
 async fn say(api: &Api, project: &ProjectId, count: usize, text: &str) {
     for _ in 0..count {
         let event = NewEvent::new(EventType::Log, json!({ "message": text }));
-        api.state.store.append_events(project, vec![event]).await.unwrap();
+        api.state.store.append_events(project, Origin::Daemon, vec![event]).await.unwrap();
     }
 }
 
@@ -170,7 +173,7 @@ async fn a_client_that_does_not_read_holds_up_nobody() {
     let begun = Instant::now();
     let events = (0..400).map(|_| NewEvent::new(EventType::Log, json!({ "message": text }))).collect::<Vec<_>>();
     for part in events.chunks(20) {
-        api.state.store.append_events(&id, part.to_vec()).await.unwrap();
+        api.state.store.append_events(&id, Origin::Daemon, part.to_vec()).await.unwrap();
     }
     cancel(&api, &id).await;
     let mut count = 0;

@@ -4,6 +4,8 @@
 
 #[macro_use]
 mod store_contract;
+#[path = "store_aws/fences.rs"]
+mod fences;
 mod support;
 
 use std::{

@@ -329,6 +329,7 @@ impl BuildState {
         let attempt = Attempt {
             env: Arc::clone(&self.env),
             project_id: self.project_id.clone(),
+            lease: work.lease.clone(),
             workflow: Arc::clone(&work.workflow),
             index,
             number: work.attempt(index),

@@ -276,5 +276,6 @@ pub fn agent_ref(agent: &Agent, projects_dir: &Path, agents_dir: &Path) -> Agent
         state_dir: agents_dir.join(agent.agent_id.as_str()),
         config: agent.deployment_config.clone().unwrap_or_default(),
         details: details.cloned().unwrap_or_default(),
+        generation: agent.generation,
     }
 }

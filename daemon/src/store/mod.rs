@@ -47,6 +47,9 @@ pub trait EventSink: Send + Sync + 'static {
     /// Events of one or more projects, each project's in order.
     fn committed(&self, events: &[ProjectEvent]);
 
+    /// Events of other daemons may have been missed: who listens must read the store.
+    fn missed(&self) {}
+
     /// Whether anybody listens just now, so that a backend may leave out looking for what other daemons did.
     fn listening(&self) -> bool {
         true
@@ -135,8 +138,13 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<ControlApplied>;
 
     /// Appends events that belong to no state change (logs, text, tools). May be committed together
-    /// with later writes, within 50 ms; the sink hears of them when they are durable.
-    async fn append_events(&self, project: &ProjectId, events: Vec<NewEvent>) -> Result<()>;
+    /// with later writes, within 50 ms; the sink hears of them when they are durable. Many at once may become more
+    /// than one unit, in order; one that is over-long is cut, and says so (`truncated`).
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Fenced`] when their origin is a lease that is no longer held: nothing of an owner that was
+    /// overtaken stands behind what the next one, or the end of the build, wrote.
+    async fn append_events(&self, project: &ProjectId, origin: Origin<'_>, events: Vec<NewEvent>) -> Result<()>;
 
     /// Committed events behind `after`, in order. The first one's `seq` is above `after + 1` when older
     /// ones were cleaned away.

@@ -474,3 +474,12 @@ pub struct StoreCounts {
     /// Agents by status.
     pub agents: Vec<(AgentStatus, u64)>,
 }
+
+/// By what right events are appended to a project.
+#[derive(Clone, Copy, Debug)]
+pub enum Origin<'a> {
+    /// Of whoever builds it: refused once the lease is another's, or the build is over.
+    Lease(&'a Lease),
+    /// Of the daemon itself, under nobody's lease.
+    Daemon,
+}

@@ -20,7 +20,6 @@ use crate::{
         project::ProjectStatus,
         session::Session,
         task::TaskType,
-        time::Timestamp,
         transition::TaskEvent,
     },
     store::{DeletedAgent, DeletedProject, Result},
@@ -129,7 +128,7 @@ impl DynamoStore {
                 continue;
             }
             let mut ended = task.clone();
-            tasks::finish(&mut ended, TaskEvent::Cancel, Some("the agent was deleted"), None, Timestamp::now())?;
+            tasks::finish(&mut ended, TaskEvent::Cancel, Some("the agent was deleted"), None, self.tables.clock())?;
             let mut unit = Unit::default();
             self.update_task(&mut unit, &task, &ended)?;
             let _it_ended_meanwhile = unit.commit(&self.tables).await?;

@@ -25,7 +25,7 @@ use crate::{
     store::{
         Activity, AgentChange, AgentFilter, BuildProgress, BuildStep, Claim, ClaimBuild, DayFigures, DeletedAgent,
         DeletedProject, DeployClaim, DeployEnd, GivenUp, LeaseState, MessageRange, NewMessage, NewProject, Once,
-        OnceRecord, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result, SessionLease,
+        OnceRecord, Origin, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result, SessionLease,
         StageRetry, Store, StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent, Trouble,
     },
 };
@@ -101,8 +101,8 @@ impl Store for DynamoStore {
         self.apply_control(id, &request, &workflows).await
     }
 
-    async fn append_events(&self, project: &ProjectId, events: Vec<NewEvent>) -> Result<()> {
-        self.append(project, events).await
+    async fn append_events(&self, project: &ProjectId, origin: Origin<'_>, events: Vec<NewEvent>) -> Result<()> {
+        self.append(project, origin, events).await
     }
 
     async fn events_after(&self, project: &ProjectId, after: u64, limit: usize) -> Result<Vec<ProjectEvent>> {

@@ -22,30 +22,30 @@ const DAY: i64 = 86_400;
 /// Who works under a key that has no answer yet.
 const HOLDER: &str = "holder";
 
-/// By this machine's clock, for what lasts a day.
-fn seconds() -> i64 {
-    Timestamp::now().as_micros() / 1_000_000
+/// Seconds of a time: of the clock that all daemons share, where two of them may look at one key.
+fn seconds(at: Timestamp) -> i64 {
+    at.as_micros() / 1_000_000
 }
 
 pub(crate) fn key(once: &str) -> Item {
     Table::State.two(&format!("once#{once}"), "-")
 }
 
-fn item(once_key: &str, fingerprint: &str, answer: &Value) -> Item {
+fn item(once_key: &str, fingerprint: &str, answer: &Value, now: Timestamp) -> Item {
     let mut item = key(once_key);
     item.insert("fingerprint".into(), value::text(fingerprint));
-    item.insert(EXPIRES.into(), value::whole(seconds() + DAY));
+    item.insert(EXPIRES.into(), value::whole(seconds(now) + DAY));
     item.insert("answer".into(), value::text(answer.to_string()));
     item
 }
 
 /// The record of an item, for the move to another backend: those that are answered and not past their time.
-pub(crate) fn told(item: &Item) -> Result<Option<Record>> {
+pub(crate) fn told(item: &Item, now: Timestamp) -> Result<Option<Record>> {
     let read = Reader(item);
     let (Some(partition), Some(expires)) = (read.text("pk"), read.count(EXPIRES)) else { return Ok(None) };
     let (Some(key), Some(answer)) = (partition.strip_prefix("once#"), read.text("answer")) else { return Ok(None) };
     let expires = i64::try_from(expires).unwrap_or(i64::MAX);
-    if expires <= seconds() {
+    if expires <= seconds(now) {
         return Ok(None);
     }
     let created = Timestamp::from_micros((expires - DAY).saturating_mul(1_000_000));
@@ -62,7 +62,7 @@ pub(crate) fn moved(record: &Record) -> Result<Item> {
     let text = |name: &str| record.get(name).and_then(Value::as_str).ok_or_else(|| lacks(name));
     let created: Timestamp = text("created_at")?.parse().map_err(|_| lacks("created_at"))?;
     let answer = record.get("answer").ok_or_else(|| lacks("answer"))?;
-    let mut item = item(text("key")?, text("fingerprint")?, answer);
+    let mut item = item(text("key")?, text("fingerprint")?, answer, created);
     expires(&mut item, created.plus(Duration::from_secs(DAY.unsigned_abs())));
     Ok(item)
 }
@@ -73,9 +73,13 @@ pub(crate) fn repeated() -> StoreError {
 }
 
 impl DynamoStore {
+    fn expired(&self) -> Guard<'static> {
+        Guard::AbsentOrExpired(self.shared_seconds())
+    }
+
     /// Keeps the answer of a unit, which fails when the key is taken.
     pub(crate) async fn keep_once(&self, unit: &mut Unit, once: Option<&Once>) -> Result<()> {
-        self.write_once(unit, once, &Guard::AbsentOrExpired(self.shared_seconds())).await
+        self.write_once(unit, once, &self.expired()).await
     }
 
     /// Keeps the answer of what was begun.
@@ -85,7 +89,7 @@ impl DynamoStore {
 
     async fn write_once(&self, unit: &mut Unit, once: Option<&Once>, guard: &Guard<'_>) -> Result<()> {
         let Some(once) = once else { return Ok(()) };
-        let mut item = item(&once.key, &once.fingerprint, &once.answer);
+        let mut item = item(&once.key, &once.fingerprint, &once.answer, self.tables.clock());
         self.overflow.shrink(&mut item).await?;
         unit.put(&self.tables, Table::State, item, guard, Refused::Repeated)
     }
@@ -109,7 +113,7 @@ impl DynamoStore {
 
     /// Now in seconds, by the clock that all daemons share: what one holds for seconds no other may find ended.
     fn shared_seconds(&self) -> u64 {
-        (self.tables.clock().as_micros() / 1_000_000).unsigned_abs()
+        seconds(self.tables.clock()).unsigned_abs()
     }
 
     fn ends(&self, lasts: Duration) -> AttributeValue {
@@ -131,8 +135,7 @@ impl DynamoStore {
             taken.insert(HOLDER.into(), value::text(holder));
             taken.insert(EXPIRES.into(), self.ends(lasts));
             let mut unit = Unit::default();
-            let guard = Guard::AbsentOrExpired(self.shared_seconds());
-            unit.put(&self.tables, Table::State, taken, &guard, Refused::Repeated)?;
+            unit.put(&self.tables, Table::State, taken, &self.expired(), Refused::Repeated)?;
             if unit.commit(&self.tables).await?.is_ok() {
                 return Ok(None);
             }

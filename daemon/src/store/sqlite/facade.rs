@@ -28,7 +28,7 @@ use crate::{
     store::{
         Activity, AgentChange, AgentFilter, BuildProgress, BuildStep, Claim, ClaimBuild, DayFigures, DeletedAgent,
         DeletedProject, DeployClaim, DeployEnd, GivenUp, LeaseState, MessageRange, NewMessage, NewProject, Once,
-        OnceRecord, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result, SessionLease,
+        OnceRecord, Origin, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result, SessionLease,
         StageRetry, Store, StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent,
     },
 };
@@ -138,9 +138,13 @@ impl Store for SqliteStore {
         write!(self, move |tx| control::apply(tx, &id, &request, &workflows))
     }
 
-    async fn append_events(&self, project: &ProjectId, events: Vec<NewEvent>) -> Result<()> {
+    async fn append_events(&self, project: &ProjectId, origin: Origin<'_>, events: Vec<NewEvent>) -> Result<()> {
         let project = project.clone();
-        write!(self, Deferred, move |tx| events::append(tx, &project, &events))
+        let lease = match origin {
+            Origin::Lease(lease) => Some(lease.clone()),
+            Origin::Daemon => None,
+        };
+        write!(self, Deferred, move |tx| events::append(tx, &project, lease.as_ref(), &events))
     }
 
     async fn events_after(&self, project: &ProjectId, after: u64, limit: usize) -> Result<Vec<ProjectEvent>> {

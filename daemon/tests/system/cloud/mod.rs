@@ -4,6 +4,7 @@ mod artifacts;
 mod fleet;
 mod lists;
 mod once;
+mod redeploy;
 mod transfer;
 mod trouble;
 

@@ -93,9 +93,10 @@ impl Keeper {
                 happening = self.state.happening(&self.view.usage, idle_stop) => happening,
             };
             match happening {
-                Happening::StartOver(outcome) => self.start_over(*outcome),
+                Happening::StartOver(outcome) => self.start_over(*outcome).await,
                 Happening::Ended(how) => self.ended_by_itself(&how),
                 Happening::Rested => self.rest_if_not_busy().await,
+                Happening::Drained => self.replace("replaced by a later deployment").await,
                 Happening::BackoffOver => {
                     if let State::Backoff { waiters, .. } = self.take_state() {
                         self.begin(waiters, true);
@@ -116,9 +117,12 @@ impl Keeper {
                 self.begin(waiters, false);
             }
             Command::Acquire { agent, code, waiter } => {
-                (self.agent, self.code) = (*agent, code);
+                // A request that was on its way while the agent was deployed anew asks for what is gone.
+                if agent.generation >= self.agent.generation {
+                    (self.agent, self.code) = (*agent, code);
+                }
                 if self.is_outdated() {
-                    self.replace(waiter).await;
+                    self.take_up_saved_code(waiter).await;
                 } else {
                     self.acquire(waiter);
                 }
@@ -127,7 +131,7 @@ impl Keeper {
             Command::Rest { reply } => {
                 let gives_up = matches!(self.state, State::Running(_)) && self.view.usage.is_resting();
                 if gives_up {
-                    let _ = self.halt("stopped in favour of another agent").await;
+                    self.replace("stopped in favour of another agent").await;
                 }
                 let _ = reply.send(gives_up);
             }
@@ -160,13 +164,14 @@ impl Keeper {
     }
 
     /// Starts the agent with the code of now. The process before answers whom it is answering, and then ends.
-    async fn replace(&mut self, waiter: Waiter) {
+    async fn take_up_saved_code(&mut self, waiter: Waiter) {
         // What crashed was the other code.
         self.crashes.clear();
         let mut waiters = match self.take_state() {
-            State::Running(running) => {
+            State::Running(mut running) => {
+                let waiters = std::mem::take(&mut running.replaced_for);
                 self.retire_when_done(*running);
-                Vec::new()
+                waiters
             }
             state => {
                 self.state = state;
@@ -198,7 +203,16 @@ impl Keeper {
     }
 
     fn acquire(&mut self, waiter: Waiter) {
+        let wanted = self.agent.generation;
         match &mut self.state {
+            State::Running(running) if running.deployment < wanted => {
+                if running.replaced_for.len() < MAX_WAITERS {
+                    running.replaced_for.push(waiter);
+                } else {
+                    let _ =
+                        waiter.send(Err(Failure::transient("too many requests wait for the agent's new deployment")));
+                }
+            }
             State::Running(running) => {
                 let _ = waiter.send(Ok(running.lease(&self.view.usage)));
             }
@@ -223,18 +237,42 @@ impl Keeper {
         let (cancel, cancelled) = oneshot::channel();
         let resident = Resident { usage: Arc::clone(&self.view.usage), keeper: self.own.clone() };
         let task = tokio::spawn(start(Arc::clone(&self.house), self.agent.clone(), resident, cancelled));
-        self.state = State::Starting(Starting { cancel, task, waiters, code: self.code, automatic });
+        let deployment = self.agent.generation;
+        self.state = State::Starting(Starting { cancel, task, waiters, code: self.code, deployment, automatic });
     }
 
-    fn start_over(&mut self, outcome: Result<Started, StartFault>) {
-        let State::Starting(Starting { waiters, automatic, code, .. }) = self.take_state() else { return };
+    /// Ends what runs; when somebody waits for a later deployment, that is begun.
+    async fn replace(&mut self, why: &'static str) {
+        let waiters = self.halt(why).await;
+        if !waiters.is_empty() {
+            self.begin(waiters, false);
+        }
+    }
+
+    async fn start_over(&mut self, outcome: Result<Started, StartFault>) {
+        let State::Starting(Starting { waiters, automatic, code, deployment, .. }) = self.take_state() else { return };
+        if deployment < self.agent.generation {
+            // Deployed anew elsewhere while it came up: what came of it is of no use, nor is why nothing did.
+            if let Ok(started) = outcome {
+                drop_process(started, self.house.settings.stop_grace()).await;
+            }
+            return self.begin(waiters, automatic);
+        }
         match outcome {
             Ok(started) => {
                 self.generation += 1;
                 self.view.usage.touch();
                 let ended = watch::Sender::new(None);
-                let (generation, talk, busy_until) = (self.generation, mpsc::channel(1), Instant::now());
-                let running = Running { started, generation, ended, code, talk, busy_until };
+                let running = Running {
+                    started,
+                    generation: self.generation,
+                    deployment,
+                    replaced_for: Vec::new(),
+                    ended,
+                    code,
+                    talk: mpsc::channel(1),
+                    busy_until: Instant::now(),
+                };
                 for waiter in waiters {
                     let _ = waiter.send(Ok(running.lease(&self.view.usage)));
                 }
@@ -267,8 +305,10 @@ impl Keeper {
     }
 
     fn ended_by_itself(&mut self, how: &io::Result<ExitStatus>) {
-        if let State::Running(running) = self.take_state() {
+        if let State::Running(mut running) = self.take_state() {
+            let waiters = std::mem::take(&mut running.replaced_for);
             self.crashed(&running, describe_exit(how));
+            self.begin_for(waiters);
         }
     }
 
@@ -277,11 +317,20 @@ impl Keeper {
             return;
         }
         if let State::Running(running) = self.take_state() {
-            let Running { started, ended, .. } = *running;
+            let Running { started, ended, replaced_for, .. } = *running;
             let _ = ended.send_replace(Some(End::Stopped("stopped because it did not answer any more")));
             let output = Arc::clone(&started.output);
             drop_process(started, Duration::ZERO).await;
             self.after_crash("it did not answer any more", &output);
+            self.begin_for(replaced_for);
+        }
+    }
+
+    /// A crash of what is replaced says nothing of what comes.
+    fn begin_for(&mut self, waiters: Vec<Waiter>) {
+        if !waiters.is_empty() {
+            self.crashes.clear();
+            self.begin(waiters, false);
         }
     }
 
@@ -311,7 +360,7 @@ impl Keeper {
             return;
         }
         if self.view.usage.is_resting() {
-            let _ = self.halt("stopped for resting").await;
+            self.replace("stopped for resting").await;
         }
     }
 
@@ -339,10 +388,10 @@ impl Keeper {
                 waiters
             }
             State::Running(running) => {
-                let Running { started, ended, .. } = *running;
+                let Running { started, ended, replaced_for, .. } = *running;
                 ended.send_replace(Some(End::Stopped(why)));
                 drop_process(started, grace).await;
-                Vec::new()
+                replaced_for
             }
         }
     }
@@ -363,6 +412,7 @@ impl Keeper {
         note("crashes", self.crash_count.into());
         note("starts", self.generation.into());
         if let State::Running(running) = &self.state {
+            note("deployment", running.deployment.into());
             note("pid", running.started.process.pid().as_raw_nonzero().get().into());
             note("port", running.started.port.into());
             note("ready_ms", running.started.ready_ms.into());

@@ -37,6 +37,8 @@ pub(crate) struct Starting {
     pub(crate) waiters: Vec<Waiter>,
     /// What the code was before.
     pub(crate) code: Code,
+    /// Number of the deployment that it is started for.
+    pub(crate) deployment: u64,
     /// A restart after a crash, which nobody asked for.
     pub(crate) automatic: bool,
 }
@@ -45,6 +47,10 @@ pub(crate) struct Starting {
 pub(crate) struct Running {
     pub(crate) started: Started,
     pub(crate) generation: u64,
+    /// Number of the deployment that it was started for.
+    pub(crate) deployment: u64,
+    /// Who wants a later deployment than this one: it is replaced once its last answer is given.
+    pub(crate) replaced_for: Vec<Waiter>,
     pub(crate) ended: watch::Sender<Option<End>>,
     /// What its code was when it was started.
     pub(crate) code: Code,
@@ -59,6 +65,8 @@ pub(crate) enum Happening {
     StartOver(Box<Result<Started, StartFault>>),
     Ended(std::io::Result<ExitStatus>),
     Rested,
+    /// A process that is to be replaced gave its last answer.
+    Drained,
     BackoffOver,
 }
 
@@ -78,7 +86,8 @@ impl State {
                 let busy_until = running.busy_until;
                 select! {
                     status = running.started.process.ended() => Happening::Ended(status),
-                    () = rested(usage, idle_stop, busy_until) => Happening::Rested,
+                    () = drained(usage), if !running.replaced_for.is_empty() => Happening::Drained,
+                    () = rested(usage, idle_stop, busy_until), if running.replaced_for.is_empty() => Happening::Rested,
                 }
             }
             Self::Backoff { until, .. } => {
@@ -86,6 +95,13 @@ impl State {
                 Happening::BackoffOver
             }
         }
+    }
+}
+
+/// Resolves when no answer is being given.
+async fn drained(usage: &Usage) {
+    while !usage.is_resting() {
+        usage.changed().await;
     }
 }
 

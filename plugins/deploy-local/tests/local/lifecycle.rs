@@ -196,3 +196,37 @@ async fn saved_code_answers_the_next_question_and_the_running_answer_ends_as_it_
     assert!(!is_alive(after) && !is_alive(mended));
     assert!(processes_in(&agent.agent_dir).is_empty());
 }
+
+/// An agent that was deployed anew elsewhere is begun anew here, once the answers under way are given.
+#[tokio::test]
+async fn a_later_deployment_replaces_the_process_after_its_answers() {
+    let bench = bench();
+    let agent = bench.agent("fleet", "");
+    let first = bench.pid(&agent).await;
+    let (deployer, request) = (bench.deployer.clone(), question(&agent, "pid 1.5"));
+    let long = tokio::spawn(async move { deployer.invoke(request, Recorder::new().1).await });
+    let later = nexus_plugin_api::payload::AgentRef { generation: 2, ..agent.clone() };
+    eventually("the answer is under way", async || bench.status(&agent).await.details.contains_key("pid")).await;
+    let second = bench.pid(&later).await;
+    assert_ne!(second, first);
+    assert_eq!(long.await.unwrap().unwrap().output, first.to_string(), "its answer was given to its end");
+    assert!(!is_alive(first));
+    // The same number, and a request that was on its way before, are answered by what is there.
+    assert_eq!((bench.pid(&later).await, bench.pid(&agent).await), (second, second));
+    assert_eq!(bench.status(&later).await.details["deployment"], 2);
+    assert_eq!(starts(&agent).len(), 2);
+}
+
+/// It also counts for what is only coming up.
+#[tokio::test]
+async fn a_start_of_an_earlier_deployment_is_begun_again() {
+    let bench = bench();
+    let agent = bench.agent("overtaken", "slow");
+    let (deployer, request) = (bench.deployer.clone(), question(&agent, "pid"));
+    let first = tokio::spawn(async move { deployer.invoke(request, Recorder::new().1).await });
+    eventually("a process", async || starts(&agent).len() == 1).await;
+    let later = nexus_plugin_api::payload::AgentRef { generation: 1, ..agent.clone() };
+    let pid = bench.pid(&later).await;
+    assert_eq!(starts(&agent), [starts(&agent)[0], pid]);
+    assert_eq!(first.await.unwrap().unwrap().output, pid.to_string());
+}
