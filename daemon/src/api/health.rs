@@ -87,8 +87,7 @@ struct Reasons {
 }
 
 describe! {
-    /// Whether the daemon can do its work: as badly off as its worst part, where plugins and artifacts degrade it at
-    /// most.
+    /// Whether the daemon can do its work: as badly off as its worst part; plugins and artifacts degrade it at most.
     Health as "Health" {
         status, service, version, checks,
         /// Why a part is not healthy, when one is not.
