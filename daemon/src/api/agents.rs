@@ -2,7 +2,6 @@
 
 use salvo::{Writer as _, oapi::endpoint};
 use serde::Serialize;
-use serde_json::json;
 
 use super::{
     error::{ApiError, Resource},
@@ -108,21 +107,6 @@ pub(super) async fn detail(state: State, id: Id<AgentId>) -> Answer<Agent> {
 pub(super) async fn known(state: &AppState, id: &AgentId) -> Result<Agent, ApiError> {
     let found = state.store.agent(id).await?;
     found.ok_or_else(|| ApiError::not_found(Resource::Agent, id.as_str()))
-}
-
-/// The agent, when it can be asked.
-pub(super) async fn askable(state: &AppState, id: &AgentId) -> Result<Agent, ApiError> {
-    let agent = known(state, id).await?;
-    if agent.status == AgentStatus::Running {
-        return Ok(agent);
-    }
-    let message = match agent.status {
-        AgentStatus::Building | AgentStatus::Deploying => "the agent is not ready yet",
-        AgentStatus::Error => "the agent's deployment failed",
-        AgentStatus::Offline | AgentStatus::Running => "the agent is offline",
-    };
-    let details = Some(json!({ "status": agent.status }));
-    Err(ApiError::Conflict { code: "AGENT_NOT_RUNNING", message: message.to_owned(), details })
 }
 
 fields_of! {

@@ -44,10 +44,11 @@ const TAGS: [(&str, &str); 15] = [
 ];
 
 /// Operations that answer with a stream of events, and the schema of what `data:` holds.
-const STREAMS: [(&str, &str, &str); 4] = [
+const STREAMS: [(&str, &str, &str); 5] = [
     ("streamProjectEvents", "ProjectEvent", "What happened since `Last-Event-ID`, then what happens, to the end."),
     ("streamEvents", "ProjectEvent", "What happens in all projects, until the client leaves."),
     ("streamAnswer", "ChatEvent", "The answer as it comes; `done` is always the last."),
+    ("resumeAnswer", "ChatEvent", "The answer from where the client was; `done` is always the last."),
     ("streamRuntime", "ChatEvent", "The answer as it comes; `done` is always the last."),
 ];
 

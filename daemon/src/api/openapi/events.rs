@@ -83,9 +83,10 @@ pub(super) fn project_event() -> Value {
         kind(
             "type",
             "end",
-            "The project says no more; `status` is its last, or `deleted`.",
-            &json!({ "status": text() }),
-            &["status"],
+            "The project says no more; `status` is its last, or `deleted`. `deployment` is how the deployment that its \
+             build queued ended, or how it was after a minute; none when there is none.",
+            &json!({ "status": text(), "deployment": maybe(), "deploy_task_id": maybe() }),
+            &["status", "deployment", "deploy_task_id"],
         ),
     ];
     json!({
@@ -105,6 +106,7 @@ pub(super) fn project_event() -> Value {
 /// What a chat's stream tells.
 pub(super) fn chat_event() -> Value {
     let text = || json!({ "type": "string" });
+    let maybe = || json!({ "type": ["string", "null"] });
     let message = |word: &str, doc: &str, members: Value| {
         let mut members = members;
         if let Value::Object(members) = &mut members {
@@ -121,9 +123,17 @@ pub(super) fn chat_event() -> Value {
             message("tool_input", "A piece of its arguments.", json!({ "tool_id": text(), "data": text() })),
             message("tool_end", "What it answered.",
                 json!({ "tool_id": text(), "tool_name": text(), "tool_input": {}, "tool_result": text() })),
-            kind("event", "metrics", "Figures of the whole answer.", &json!({ "data": { "type": "object" } }), &[]),
-            kind("event", "error", "Why there is no answer.", &json!({ "error": text() }), &[]),
-            kind("event", "done", "Always the last.", &json!({}), &[]),
+            kind("event", "error", "Why there is no answer; `retry_after` seconds later there may be one.",
+                &json!({ "error": text(), "retry_after": { "type": "integer" } }), &["retry_after"]),
+            kind("event", "done", "Always the last, with the figures of the whole answer.", &json!({ "metrics": {
+                "type": "object",
+                "required": ["input_tokens", "output_tokens", "total_tokens", "duration_ms", "tool_calls", "invocation_id"],
+                "properties": {
+                    "input_tokens": { "type": "integer" }, "output_tokens": { "type": "integer" },
+                    "total_tokens": { "type": "integer" }, "duration_ms": { "type": "integer" },
+                    "tool_calls": { "type": "integer" }, "invocation_id": maybe(),
+                },
+            } }), &[]),
         ],
     })
 }

@@ -6,7 +6,6 @@ use super::{
     DynamoStore,
     aggregate::{Aggregate, Plan, TRIES, contended, pause},
     stages, tasks,
-    unit::Refused,
 };
 use crate::{
     domain::{
@@ -242,7 +241,7 @@ impl DynamoStore {
             plan.events.push(event);
             match self.commit(&mut held, plan).await? {
                 Ok(()) => return Ok(attempt),
-                Err(Refused::Stale | Refused::Exists | Refused::Repeated | Refused::Gone) => pause(round).await,
+                Err(_) => pause(round).await,
             }
         }
         Err(contended())

@@ -195,8 +195,7 @@ impl DynamoStore {
                 continue;
             }
             let mut ended = task.clone();
-            let now = self.tables.clock();
-            tasks::finish(&mut ended, TaskEvent::Cancel, Some("the agent was deleted"), None, now)?;
+            tasks::finish(&mut ended, TaskEvent::Cancel, Some("the agent was deleted"), None, self.tables.clock())?;
             let mut unit = Unit::default();
             self.update_task(&mut unit, &task, &ended)?;
             let _it_ended_meanwhile = unit.commit(&self.tables).await?;

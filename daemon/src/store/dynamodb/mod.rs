@@ -6,6 +6,7 @@
 mod aged;
 mod agents;
 mod aggregate;
+mod answering;
 mod build;
 mod claim;
 mod client;

@@ -98,7 +98,7 @@ impl DynamoStore {
 
     /// An invocation counts on the day it is recorded.
     pub(crate) fn invocation_figures(&self, unit: &mut Unit, good: bool, took: f64) -> Result<()> {
-        self.figures(unit, "invocation", &day_of(Timestamp::now()), good, took)
+        self.figures(unit, "invocation", &day_of(self.tables.clock()), good, took)
     }
 
     async fn sums(&self, kind: &str, day: &str) -> Result<Sums> {

@@ -50,6 +50,10 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild, until: Moment) -> Resul
     let epoch = tasks::claim(tx, &task_id, &task, &claim.worker_id, until)?;
     let changed = agent.status != status;
     agent.status = status;
+    // Its own for each claim: a process that was started before is not taken for it.
+    agent.generation += 1;
+    tx.sql("UPDATE nexus_agents SET generation = generation + 1 WHERE agent_id = ?1")?
+        .execute([agent.agent_id.as_str()])?;
     if changed {
         tx.sql("UPDATE nexus_agents SET status = ?2, updated_at = ?3 WHERE agent_id = ?1")?.execute(params![
             agent.agent_id.as_str(),

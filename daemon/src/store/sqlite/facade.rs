@@ -9,8 +9,9 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{
-    SqliteStore, aged, agents, build, claim, clock::Moment, control, delete, deletions, deploy, events, housekeeping,
-    lease, lists, once, projects, schema, sessions, statistics, sweep, tasks, tools, writer::Mode,
+    SqliteStore, aged, agents, build, claim, clock::Moment, control, delete, deletions, deploy, error::not_found,
+    events, housekeeping, lease, lists, once, projects, schema, sessions, statistics, sweep, tasks, tools,
+    writer::Mode,
 };
 use crate::{
     domain::{
@@ -32,8 +33,8 @@ use crate::{
     store::{
         Activity, Aged, AgedKind, AgentChange, AgentFilter, BuildProgress, BuildStep, Claim, ClaimBuild, DayFigures,
         DeletedAgent, DeletedProject, DeployClaim, DeployEnd, GivenUp, LeaseState, MessageRange, NewMessage,
-        NewProject, Once, OnceRecord, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result,
-        StageRetry, Store, StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent,
+        NewProject, Once, OnceRecord, Origin, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter,
+        Result, SessionLease, StageRetry, Store, StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent,
     },
 };
 
@@ -149,9 +150,13 @@ impl Store for SqliteStore {
         write!(self, move |tx| control::apply(tx, &id, &request, &workflows))
     }
 
-    async fn append_events(&self, project: &ProjectId, events: Vec<NewEvent>) -> Result<()> {
+    async fn append_events(&self, project: &ProjectId, origin: Origin<'_>, events: Vec<NewEvent>) -> Result<()> {
         let project = project.clone();
-        write!(self, Deferred, move |tx| events::append(tx, &project, &events))
+        let lease = match origin {
+            Origin::Lease(lease) => Some(lease.clone()),
+            Origin::Daemon => None,
+        };
+        write!(self, Deferred, move |tx| events::append(tx, &project, lease.as_ref(), &events))
     }
 
     async fn events_after(&self, project: &ProjectId, after: u64, limit: usize) -> Result<Vec<ProjectEvent>> {
@@ -254,14 +259,29 @@ impl Store for SqliteStore {
         ask!(self, move |conn| once::read(conn, &key))
     }
 
-    async fn begin_once(&self, key: &str, fingerprint: &str) -> Result<Option<OnceRecord>> {
-        let (key, fingerprint) = (key.to_owned(), fingerprint.to_owned());
-        write!(self, move |tx| once::begin(tx, &key, &fingerprint))
+    async fn begin_once(
+        &self,
+        key: &str,
+        fingerprint: &str,
+        holder: &str,
+        lasts: Duration,
+    ) -> Result<Option<OnceRecord>> {
+        let (key, fingerprint, holder) = (key.to_owned(), fingerprint.to_owned(), holder.to_owned());
+        let held = Arc::clone(&self.inner.held);
+        write!(self, move |tx| once::begin(tx, &held, (&key, &fingerprint), (&holder, lasts)))
     }
 
-    async fn abandon_once(&self, key: &str) -> Result<()> {
-        let key = key.to_owned();
-        write!(self, move |tx| once::abandon(tx, &key))
+    async fn extend_once(&self, key: &str, holder: &str, lasts: Duration) -> Result<bool> {
+        Ok(self.inner.held.extend_key(key, holder, lasts))
+    }
+
+    async fn abandon_once(&self, key: &str, holder: &str) -> Result<()> {
+        // Free at once, also when the row cannot be deleted now: nobody holds it, so the next request takes it over.
+        if !self.inner.held.release_key(key, holder) {
+            return Ok(());
+        }
+        let (key, held) = (key.to_owned(), Arc::clone(&self.inner.held));
+        write!(self, move |tx| if held.is_held(&key) { Ok(()) } else { once::abandon(tx, &key) })
     }
 
     async fn overview(&self, now: Timestamp) -> Result<Overview> {
@@ -337,6 +357,30 @@ impl Store for SqliteStore {
     async fn settle_deletion(&self, kind: DeletedKind, id: &str) -> Result<()> {
         let id = id.to_owned();
         write!(self, move |tx| deletions::settle(tx, kind, &id))
+    }
+
+    async fn lease_session(&self, id: &SessionId, holder: &str, lasts: Duration) -> Result<SessionLease> {
+        if self.session(id).await?.is_none() {
+            return Err(not_found("session"));
+        }
+        Ok(self.inner.held.take_session(id, holder, lasts))
+    }
+
+    async fn extend_session(&self, id: &SessionId, holder: &str, lasts: Duration) -> Result<SessionLease> {
+        Ok(self.inner.held.extend_session(id, holder, lasts))
+    }
+
+    async fn release_session(&self, id: &SessionId, holder: &str) -> Result<()> {
+        self.inner.held.release_session(id, holder);
+        Ok(())
+    }
+
+    async fn stop_session(&self, id: &SessionId) -> Result<bool> {
+        Ok(self.inner.held.stop_session(id))
+    }
+
+    async fn is_answering(&self, id: &SessionId) -> Result<bool> {
+        Ok(self.inner.held.is_answering(id))
     }
 
     async fn ping(&self) -> Result<()> {

@@ -19,6 +19,7 @@ mod deploy;
 pub(crate) mod error;
 mod events;
 mod facade;
+mod held;
 mod housekeeping;
 mod job;
 mod lease;
@@ -88,6 +89,7 @@ pub(crate) struct Inner {
     /// What was deleted is being removed; and there may be more of it.
     pub(crate) sweeping: AtomicBool,
     pub(crate) sweep_again: AtomicBool,
+    pub(crate) held: Arc<held::Held>,
 }
 
 /// Rings when a queue has a message to receive: one bell per queue.

@@ -261,7 +261,8 @@ impl SqliteStore {
         let writer =
             Writer::start(conn, state, options.max_batch, sink, bells, counts.clone(), log, lock).map_err(io)?;
         let (sweeping, sweep_again, path) = (AtomicBool::new(false), AtomicBool::new(false), path.to_owned());
-        let inner = Arc::new(Inner { writer, readers, counts, arrivals, options, path, sweeping, sweep_again });
+        let held = Arc::default();
+        let inner = Arc::new(Inner { writer, readers, counts, arrivals, options, path, sweeping, sweep_again, held });
         let queue = SqliteQueue::new(Arc::clone(&inner));
         Ok((Arc::new(Self { inner }), Arc::new(queue)))
     }

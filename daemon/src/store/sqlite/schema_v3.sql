@@ -33,6 +33,9 @@ CREATE TABLE retired_tools (
 
 -- Deployments and sessions.
 
+-- Number of an agent's deployment, raised when one is claimed.
+ALTER TABLE nexus_agents ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
+
 -- Operation of the file: retention, backups, crash suspects.
 
 -- What the file remembers of those that had it open.
