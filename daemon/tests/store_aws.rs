@@ -237,7 +237,8 @@ async fn nothing_large_outlives_what_it_belongs_to() {
         crowd: 1,
         keep: Box::new(account.access_key.clone()),
     };
-    let paths = async || -> Vec<String> { objects.list(None).map(|one| one.unwrap().location.to_string()).collect().await };
+    let paths =
+        async || -> Vec<String> { objects.list(None).map(|one| one.unwrap().location.to_string()).collect().await };
     let (_, agent) = f.completed().await;
     let now = Timestamp::now();
     let session = Session {

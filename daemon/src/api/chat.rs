@@ -27,7 +27,6 @@ use crate::{
     telemetry::names::{AGENT_DURATION, AGENT_INVOCATIONS},
 };
 
-
 /// Sessions in which an agent is answering. Two answers in one session at once would mix their
 /// histories, so the second is refused.
 #[derive(Clone, Default)]

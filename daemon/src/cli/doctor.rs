@@ -124,7 +124,10 @@ async fn bind(config: &Config) -> Result<(), String> {
     show(config, &found, &[]);
     closed?;
     let before = before.map_or_else(|| "no store".to_owned(), |before| format!("store {before}"));
-    print(&format!("{} belonged to {before} and belongs to store {id} now; nothing was removed", config.data.dir.display()));
+    print(&format!(
+        "{} belonged to {before} and belongs to store {id} now; nothing was removed",
+        config.data.dir.display()
+    ));
     Ok(())
 }
 

@@ -26,18 +26,23 @@ impl Deletions {
         let mut acted = Acted::default();
         for agent in kept {
             // An agent that was deleted since has no use for them.
-            match self.store.agent(&agent.agent_id).await {
-                Ok(Some(_)) => {}
+            let stays = match self.store.agent(&agent.agent_id).await {
+                Ok(Some(stays)) => stays,
                 Ok(None) => continue,
                 Err(error) => {
                     tracing::warn!(agent_id = %agent.agent_id, %error, "whether an agent stays is not known");
                     return acted.must_wait(format!("{}: its files cannot be set aside now", agent.agent_id));
                 }
-            }
-            if let Err(error) = self.set_aside(id, agent).await {
-                tracing::warn!(agent_id = %agent.agent_id, %error, "an agent's files could not be set aside; it is tried again");
-                // The folder stays as long as it holds them.
-                return acted.must_wait(format!("{}: its files cannot be set aside now", agent.agent_id));
+            };
+            match self.set_aside(id, agent).await {
+                // What runs was started in the other folder, and finds nothing there any more.
+                Ok(true) => self.agents.start_anew(&stays).await,
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(agent_id = %agent.agent_id, %error, "an agent's files could not be set aside; it is tried again");
+                    // The folder stays as long as it holds them.
+                    return acted.must_wait(format!("{}: its files cannot be set aside now", agent.agent_id));
+                }
             }
             if let Err(error) = self.agents.artifacts().keep(id, agent).await {
                 tracing::warn!(agent_id = %agent.agent_id, %error, "an agent's files are not with the shared ones yet");
@@ -56,9 +61,9 @@ impl Deletions {
         acted
     }
 
-    /// Moves an agent's folder out of its project's.
-    async fn set_aside(&self, project: &ProjectId, agent: &KeptAgent) -> io::Result<()> {
-        let Some(dir) = place::plain(&agent.agent_dir) else { return Ok(()) };
+    /// Moves an agent's folder out of its project's; whether there was anything to move.
+    async fn set_aside(&self, project: &ProjectId, agent: &KeptAgent) -> io::Result<bool> {
+        let Some(dir) = place::plain(&agent.agent_dir) else { return Ok(false) };
         let data = self.agents.data();
         let from = data.projects().join(project.as_str()).join(dir);
         let to = place::kept(&data, &agent.agent_id);
@@ -68,12 +73,13 @@ impl Deletions {
                 known => known.map(|_| true),
             };
             if !there(&from)? || there(&to)? {
-                return Ok(());
+                return Ok(false);
             }
-            let Some(parent) = to.parent() else { return Ok(()) };
+            let Some(parent) = to.parent() else { return Ok(false) };
             std::fs::create_dir_all(parent)?;
             std::fs::rename(&from, &to)?;
-            std::fs::File::open(parent)?.sync_all()
+            std::fs::File::open(parent)?.sync_all()?;
+            Ok(true)
         })
         .await
     }

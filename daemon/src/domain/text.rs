@@ -12,7 +12,8 @@ pub fn shorten(text: &str, max: usize) -> String {
 /// A text without the paths of this machine: of a path of more than one folder only its last name is left.
 #[must_use]
 pub fn pathless(text: &str) -> String {
-    let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | ',' | ';' | '(' | ')' | '[' | ']' | '<' | '>');
+    let ends =
+        |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | ',' | ';' | '(' | ')' | '[' | ']' | '<' | '>');
     let (mut told, mut rest, mut before) = (String::with_capacity(text.len()), text, ' ');
     while let Some(at) = rest.find('/') {
         let (head, tail) = rest.split_at(at);
@@ -57,7 +58,10 @@ mod tests {
             ("cannot read \"/var/lib/nexusd/projects/p/agent.py\": gone", "cannot read \".../agent.py\": gone"),
             ("/srv/data/a/b.py: not there", ".../b.py: not there"),
             ("path=/srv/a, and (/srv/b/)", "path=.../a, and (.../b/)"),
-            ("http://127.0.0.1:80/a/b said no to POST /invocations", "http://127.0.0.1:80/a/b said no to POST /invocations"),
+            (
+                "http://127.0.0.1:80/a/b said no to POST /invocations",
+                "http://127.0.0.1:80/a/b said no to POST /invocations",
+            ),
             ("tools/a.py and 1/2", "tools/a.py and 1/2"),
             ("Datei fehlt: /höhle/ä.py", "Datei fehlt: .../ä.py"),
         ] {

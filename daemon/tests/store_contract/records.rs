@@ -3,8 +3,8 @@
 use nexus_daemon::{
     domain::{
         agent::{AgentStatus, Invocation, InvocationStatus},
-        deletion::{DeleteOrders, DeletedKind},
         control::ControlAction,
+        deletion::{DeleteOrders, DeletedKind},
         event::EventType,
         ids::{AgentId, InvocationId, SessionId},
         project::ProjectStatus,
@@ -265,7 +265,9 @@ pub async fn deletions_are_recorded_until_they_are_dealt_with(f: &Fixture) {
     f.store.delete_project(&project, false).await.unwrap().unwrap();
     let deleted = f.store.deletion(DeletedKind::Project, project.as_str()).await.unwrap().unwrap();
     assert_eq!((deleted.id.as_str(), deleted.kind), (project.as_str(), DeletedKind::Project));
-    assert!(!deleted.name.is_empty() && deleted.deleted_at <= Timestamp::now().plus(std::time::Duration::from_secs(60)));
+    assert!(
+        !deleted.name.is_empty() && deleted.deleted_at <= Timestamp::now().plus(std::time::Duration::from_secs(60))
+    );
     let kept = deleted.owned.kept.first().unwrap();
     assert_eq!((&kept.agent_id, &kept.agent_dir), (&agent, &record.agent_dir));
     assert_eq!(f.store.deletion(DeletedKind::Agent, agent.as_str()).await.unwrap(), None, "it stays");

@@ -83,13 +83,7 @@ impl DynamoStore {
         self.write_once(unit, once, owner, &Guard::Open).await
     }
 
-    async fn write_once(
-        &self,
-        unit: &mut Unit,
-        once: Option<&Once>,
-        owner: &Owner,
-        guard: &Guard<'_>,
-    ) -> Result<()> {
+    async fn write_once(&self, unit: &mut Unit, once: Option<&Once>, owner: &Owner, guard: &Guard<'_>) -> Result<()> {
         let Some(once) = once else { return Ok(()) };
         let mut item = item(&once.key, &once.fingerprint, Some(&once.answer));
         // What was answered goes with what it was about.

@@ -26,9 +26,8 @@ pub(crate) fn project(tx: &mut Tx<'_>, id: &ProjectId, with_agents: bool) -> Res
     };
     let agents: Vec<KeptAgent> = {
         let mut find = tx.sql("SELECT agent_id, agent_dir FROM nexus_agents WHERE project_id = ?1")?;
-        let found = find.query_map([id.as_str()], |row| {
-            Ok(KeptAgent { agent_id: rows::word(row, 0)?, agent_dir: row.get(1)? })
-        })?;
+        let found = find
+            .query_map([id.as_str()], |row| Ok(KeptAgent { agent_id: rows::word(row, 0)?, agent_dir: row.get(1)? }))?;
         found.collect::<rusqlite::Result<_>>()?
     };
     let name: String = tx

@@ -61,12 +61,8 @@ pub(crate) fn open(conn: &Connection, limit: usize) -> Result<Vec<Deletion>> {
 /// `Store::settle_deletion`.
 pub(crate) fn settle(tx: &mut Tx<'_>, kind: DeletedKind, id: &str) -> Result<()> {
     let Some(found) = read(tx.conn(), kind, id)? else { return Ok(()) };
-    tx.sql("UPDATE deletions SET settled_at = ?3, owned = ?4 WHERE kind = ?1 AND subject_id = ?2")?.execute(params![
-        kind.as_str(),
-        id,
-        tx.now_text(),
-        rows::to_json::<Owned>(&found.owned.settled())?
-    ])?;
+    tx.sql("UPDATE deletions SET settled_at = ?3, owned = ?4 WHERE kind = ?1 AND subject_id = ?2")?
+        .execute(params![kind.as_str(), id, tx.now_text(), rows::to_json::<Owned>(&found.owned.settled())?])?;
     Ok(())
 }
 

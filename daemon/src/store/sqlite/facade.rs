@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{
-    SqliteStore, agents, build, claim, control, delete, deletions, deploy, events, housekeeping, lease, lists, once, projects,
-    schema, sessions, statistics, tasks, tools, writer::Mode,
+    SqliteStore, agents, build, claim, control, delete, deletions, deploy, events, housekeeping, lease, lists, once,
+    projects, schema, sessions, statistics, tasks, tools, writer::Mode,
 };
 use crate::{
     domain::{

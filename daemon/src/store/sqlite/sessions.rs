@@ -74,9 +74,8 @@ fn key(tx: &Tx<'_>, id: &SessionId) -> Result<Option<i64>> {
 /// `Store::delete_session`.
 pub(crate) fn delete(tx: &mut Tx<'_>, id: &SessionId) -> Result<Option<u64>> {
     let Some(key) = key(tx, id)? else { return Ok(None) };
-    let name: Option<String> = tx
-        .sql("SELECT display_name FROM nexus_sessions WHERE session_key = ?1")?
-        .query_row([key], |row| row.get(0))?;
+    let name: Option<String> =
+        tx.sql("SELECT display_name FROM nexus_sessions WHERE session_key = ?1")?.query_row([key], |row| row.get(0))?;
     let record = Deletion::session(id.as_str(), name.as_deref().unwrap_or_default(), tx.now());
     super::deletions::record(tx, &record)?;
     delete_by_key(tx, key).map(Some)
