@@ -1,22 +1,26 @@
 //! What a recorded deletion asks for outside of the store. Every step may be repeated, and finds done what was done.
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, time::Duration};
 
 use super::{Acted, Deletions, trash};
 use crate::{
     agents::place,
     artifacts::{Edit, Owner},
     domain::{
-        deletion::{DeletedKind, Deletion, GoneAgent, KeptAgent},
+        deletion::{DeletedKind, Deletion, KeptAgent},
         ids::{AgentId, ProjectId},
+        time::Timestamp,
     },
 };
+
+/// How long it is tried to take a deleted agent out of service.
+const TRIED_FOR: Duration = Duration::from_secs(7 * 86_400);
 
 impl Deletions {
     pub(super) async fn act(&self, record: &Deletion) -> Acted {
         match (record.kind, record.id.parse::<ProjectId>(), record.id.parse::<AgentId>()) {
             (DeletedKind::Project, Ok(id), _) => self.act_for_project(&id, &record.owned.kept).await,
-            (DeletedKind::Agent, _, Ok(id)) => self.act_for_agent(&id, &record.name, record.owned.agent.as_ref()).await,
+            (DeletedKind::Agent, _, Ok(id)) => self.act_for_agent(&id, record).await,
             _ => Acted::default(),
         }
     }
@@ -85,17 +89,17 @@ impl Deletions {
     }
 
     /// Out of service first: what runs uses the folder.
-    async fn act_for_agent(&self, id: &AgentId, name: &str, gone: Option<&GoneAgent>) -> Acted {
+    async fn act_for_agent(&self, id: &AgentId, record: &Deletion) -> Acted {
         let mut acted = Acted::default();
-        let Some(gone) = gone else { return acted };
+        let Some(gone) = &record.owned.agent else { return acted };
         if gone.orders.undeploy {
-            match self.agents.undeploy_gone(id, name, gone).await {
+            match self.agents.undeploy_gone(id, &record.name, gone).await {
                 Ok(undeployed) => acted.undeployed = undeployed,
                 Err(failure) => {
                     tracing::warn!(agent_id = %id, %failure, "a deleted agent could not be taken out of service");
                     acted.errors.push(format!("deployment: {}", crate::agents::public_message(&failure)));
                     // What lasts is told, and is nobody's to repeat for ever.
-                    acted.again = failure.kind.retryable();
+                    acted.again = failure.kind.retryable() && Timestamp::now().since(record.deleted_at) < TRIED_FOR;
                 }
             }
         }
@@ -121,6 +125,11 @@ impl Deletions {
             // Its state is what the next try needs.
             return acted;
         }
+        self.remove_state(id, acted).await
+    }
+
+    /// An agent's state folder, and what is shared of it.
+    pub(super) async fn remove_state(&self, id: &AgentId, mut acted: Acted) -> Acted {
         let state = self.agents.data().agents().join(id.as_str());
         if let Err(error) = self.to_trash(DeletedKind::Agent, id.as_str(), state).await {
             tracing::warn!(agent_id = %id, %error, "a deleted agent's state folder could not be moved");

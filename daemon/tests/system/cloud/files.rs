@@ -56,7 +56,7 @@ async fn an_agent_that_stays_answers_everywhere_and_goes_everywhere() {
     let c = three.start();
     assert!(price(&c, &agent).await.contains('3'), "on a new machine");
     let (_, file) = c.get(&format!("/agents/{agent}/files/code")).await;
-    assert!(file.to_string().contains("def "), "{file:#}");
+    assert!(file.to_string().contains("Entry point of the agent"), "{file:#}");
 
     // The daemon that was away finds by the record what was deleted meanwhile.
     let (status, gone) = a.delete(&format!("/agents/{agent}")).await;
