@@ -282,6 +282,17 @@ impl Agents {
         self.run(agent, operation, UNDEPLOY_LIMIT).await.map(|_| ())
     }
 
+    /// Has an agent that runs on this machine start anew with its next question: its files lie elsewhere now.
+    pub(crate) async fn start_anew(&self, agent: &Agent) {
+        // What runs elsewhere has its files with it.
+        if agent.deployment_type != "local" {
+            return;
+        }
+        if let Err(failure) = self.undeploy(agent).await {
+            tracing::warn!(agent_id = %agent.agent_id, %failure, "an agent whose files moved could not be stopped");
+        }
+    }
+
     /// Removes the state folder that was made for asking an agent without a record, whose id nobody else has.
     pub async fn remove_passing(&self, agent: &Agent) {
         let folder = place::state(&self.data(), &agent.agent_id);

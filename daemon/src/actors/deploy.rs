@@ -23,6 +23,7 @@ use crate::{
         agent::Agent,
         failure::{Failure, FailureKind},
         task::Lease,
+        text::pathless,
         time::Timestamp,
     },
     queue::DeployMessage,
@@ -151,6 +152,8 @@ async fn run(
         tracing::warn!(agent_id = %agent.agent_id, error = %failure.message, "an agent could not be deployed");
     }
     let result = result.map(|done| serde_json::to_value(done).unwrap_or_default());
+    // The record is for people elsewhere; the log has the whole of it.
+    let result = result.map_err(|failure| Failure { message: pathless(&failure.message), ..failure });
     let receipt = Some(ticket.receipt().clone());
     let outcome = if result.is_ok() { "completed" } else { "failed" };
     match env.store.finish_deploy(&lease, DeployEnd { agent_id: agent.agent_id.clone(), result, receipt }).await {
@@ -199,7 +202,7 @@ async fn undo_if_deleted(env: &Environment, agent: &Agent) {
     if let Err(failure) = undone.await {
         tracing::warn!(agent_id = %agent.agent_id, error = %failure.message, "the deployment of a deleted agent is left");
     }
-    Deletions::of(env).again(&agent.agent_id).await;
+    Deletions::of(env).taken_back(&agent.agent_id).await;
 }
 
 async fn deploy_with_retries(env: &Environment, agent: &Agent) -> Result<DeployResult, Failure> {

@@ -224,7 +224,11 @@ impl DynamoStore {
                     }
                     self.remove_conversations(&id).await?;
                     self.remove_tools_of(&id).await?;
-                    self.overflow.forget(&Owner::Agent(id)).await?;
+                    self.overflow.forget(&Owner::Agent(id.clone())).await?;
+                    if self.read_deletion(DeletedKind::Agent, id.as_str()).await?.is_none() {
+                        // Its time is up, and nobody can act by it any more.
+                        self.remove_note(DeletedKind::Agent, id.as_str()).await?;
+                    }
                 }
             }
             finished += 1;
