@@ -5,6 +5,7 @@
 
 mod agents;
 mod aggregate;
+mod asked;
 mod build;
 mod claim;
 mod client;
