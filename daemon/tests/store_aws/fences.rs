@@ -77,8 +77,17 @@ async fn to_deploy(account: &Account, store: &DynamoStore) -> (AgentId, ClaimBui
     store.advance_build(lease, step(&["b", "c"], &["d"])).await.unwrap();
     let end = BuildEnd::Completed { agent: Some(Box::new(new_agent(&lease.project_id))), deploy: true };
     store.advance_build(lease, BuildStep { end: Some(end), ..step(&["d"], &[]) }).await.unwrap();
-    let letter = sqs(account).receive(QueueName::Deploy, 1, Duration::from_secs(1)).await.unwrap().pop().unwrap();
-    let message = DeployMessage::parse(&letter.body).unwrap();
+    let queue = sqs(account);
+    // Copies of earlier deployments' messages may lie before it.
+    let message = loop {
+        let letter =
+            queue.receive(QueueName::Deploy, 1, Duration::from_secs(5)).await.unwrap().pop().expect("a message");
+        queue.delete(&letter.receipt).await.unwrap();
+        let message = DeployMessage::parse(&letter.body).unwrap();
+        if message.project_id == lease.project_id {
+            break message;
+        }
+    };
     (message.agent_id, claim_of(&message.project_id, message.task_id, "w1"))
 }
 

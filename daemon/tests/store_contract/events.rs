@@ -129,6 +129,7 @@ pub async fn large_events_are_all_there(f: &Fixture) {
     let text = |n: usize| format!("{n} {}", "\"ä".repeat(25_000));
     let many = (0..60).map(|n| NewEvent::new(EventType::Text, json!({"text": text(n), "stage_name": "a"})));
     f.store.append_events(id, origin, many.collect()).await.unwrap();
+    heard(f, id, before + 60).await;
     let stored = f.store.events_after(id, before as u64, 10_000).await.unwrap();
     assert_eq!(stored.len(), 60);
     for (n, event) in stored.iter().enumerate() {
@@ -138,12 +139,12 @@ pub async fn large_events_are_all_there(f: &Fixture) {
     // Those before and behind it come whole, and it says what it lacks.
     let long = NewEvent::new(EventType::Tool, json!({"data": "x".repeat(1_000_000), "stage_name": "a"}));
     f.store.append_events(id, origin, vec![log(1), long, log(2)]).await.unwrap();
+    heard(f, id, before + 63).await;
     let stored = f.store.events_after(id, before as u64 + 60, 10).await.unwrap();
     assert_eq!(stored.len(), 3);
     assert_eq!((&stored[0].fields["line"], &stored[2].fields["line"]), (&json!(1), &json!(2)));
     assert_eq!(stored[1].fields["truncated"], json!({"data": 1_000_000}));
     let kept = stored[1].fields["data"].as_str().unwrap();
     assert!(kept.starts_with("xxx") && kept.ends_with("bytes left out]") && kept.len() > 50_000, "{}", kept.len());
-    heard(f, id, before + 63).await;
     assert_eq!(f.events.of(id), f.store.events_after(id, 0, 10_000).await.unwrap(), "told as it is stored");
 }

@@ -3,7 +3,8 @@
 use super::{
     DynamoStore,
     aggregate::{Held, Plan, TRIES, contended, pause},
-    codec::{self, Record as _},
+    asked,
+    codec::Record as _,
     table::Table,
     tasks,
     unit::{Change, Guard, Refused, Unit},
@@ -246,7 +247,7 @@ impl DynamoStore {
             let good = invocation.status == InvocationStatus::Success;
             let mut unit = Unit::default();
             unit.put(&self.tables, Table::Invocations, item.clone(), &Guard::Absent, Refused::Exists)?;
-            let (change, read) = codec::asked(&agent, invocation)?;
+            let (change, read) = asked::asked(&agent, invocation)?;
             unit.update(&self.tables, Table::Agents, key.clone(), change, &Guard::AsRead(&read), Refused::Gone)?;
             self.count_uses(&mut unit, &used)?;
             #[allow(clippy::cast_precision_loss)] // milliseconds

@@ -7,6 +7,7 @@ mod aged;
 mod agents;
 mod aggregate;
 mod answering;
+mod asked;
 mod build;
 mod claim;
 mod client;
