@@ -95,9 +95,19 @@ pub async fn import(
         }
     };
     let mut lines = Lines::new(input, name, so_far);
-    while let Some((kind, record)) = lines.next().await? {
-        let (number, bytes) = (lines.number, lines.length());
-        import.take(kind, record, number, bytes).await?;
+    loop {
+        match lines.next_or_cut().await? {
+            Next::Record(kind, record) => {
+                let (number, bytes) = (lines.number, lines.length());
+                import.take(kind, record, number, bytes).await?;
+            }
+            Next::End => break,
+            Next::Cut => {
+                // A record that is refused says more than the missing end.
+                import.flush().await?;
+                return Err(lines.cut_off());
+            }
+        }
     }
     import.flush().await?;
     if let Some(files) = &mut import.files {

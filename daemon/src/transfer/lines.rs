@@ -58,18 +58,6 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         self.line.len()
     }
 
-    /// The next record; none behind the last, when everything was as it was written.
-    ///
-    /// # Errors
-    /// [`TransferError::Line`]; also when the export ends without its last line.
-    pub(super) async fn next(&mut self) -> Result<Option<(Kind, Record)>, TransferError> {
-        match self.next_or_cut().await? {
-            Next::Record(kind, record) => Ok(Some((kind, record))),
-            Next::End => Ok(None),
-            Next::Cut => Err(self.cut_off()),
-        }
-    }
-
     /// The error of an export without its last line.
     pub(super) fn cut_off(&self) -> TransferError {
         self.wrong(
@@ -78,7 +66,10 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         )
     }
 
-    /// As [`Lines::next`], for who goes on with what was cut off.
+    /// What comes next.
+    ///
+    /// # Errors
+    /// [`TransferError::Line`] of what is not as it was written.
     pub(super) async fn next_or_cut(&mut self) -> Result<Next, TransferError> {
         loop {
             if read(&mut self.input, &mut self.line).await.map_err(TransferError::file(self.name.clone()))? == 0 {
