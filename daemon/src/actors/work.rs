@@ -19,6 +19,7 @@ use crate::{
         ids::AgentId,
         plan::{self, Next},
         project::{AggregatedMetrics, Project, StageFigures},
+        requirement::without_constraint,
         stage::{Stage, StageEnd, StageOutcome, StageProduct, StageStatus},
         task::Lease,
         time::Timestamp,

@@ -14,7 +14,7 @@ use super::{
     once::Idempotency,
     openapi::describe,
     reply::{Answer, Created, CreatedAnswer, PageAnswer, Paged, Reply},
-    rules::{Count, Cursor, Flag, Integer, Needed, Place, Rule as _, Search, Text, Texts, Word, fields_of, rule},
+    rules::{Count, Cursor, Flag, Integer, Needed, Place, Search, Text, Texts, Word, fields_of, rule},
     state::AppState,
 };
 use crate::{

@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
 mod agents;
+#[path = "../support/document.rs"]
+pub mod document;
 mod frames;
 
 use std::{

@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub)] // every test binary uses a part of it
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
+pub mod document;
 #[cfg(feature = "aws")]
 pub mod emulator;
 #[cfg(feature = "aws")]
