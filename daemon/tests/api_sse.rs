@@ -244,12 +244,11 @@ async fn an_answer_streams_in_the_contracts_frames_and_is_stored() {
     assert_eq!(
         data[4],
         json!({ "event": "message", "type": "tool_end", "tool_id": "t1", "tool_name": "forecast",
-                "tool_input": { "city": "Graz" }, "tool_result": "sunny\n" })
+                "tool_input": "{\"city\":\"Graz\"}", "tool_input_json": { "city": "Graz" }, "tool_result": "sunny\n" })
     );
-    assert_eq!(data[6]["event"], "metrics");
-    assert_eq!(data[6]["data"]["input_tokens"], 7);
-    assert_eq!(data[7], json!({ "event": "done" }));
-    assert_eq!(data.len(), 8);
+    // Figures come with the last event; one of their own would be taken for text.
+    assert_eq!((&data[6]["event"], &data[6]["metrics"]["input_tokens"]), (&json!("done"), &json!(7)));
+    assert_eq!(data.len(), 7);
 
     let stored = messages(&api, &session).await;
     assert_eq!(stored.iter().map(|m| m["role"].as_str().unwrap()).collect::<Vec<_>>(), ["user", "assistant"]);
@@ -257,7 +256,7 @@ async fn an_answer_streams_in_the_contracts_frames_and_is_stored() {
     let tools = &stored[1]["metadata"]["tool_calls"];
     assert_eq!(
         tools,
-        &json!([{ "name": "forecast", "id": "t1", "input": { "city": "Graz" }, "result": "sunny\n", "status": "success" }])
+        &json!([{ "name": "forecast", "id": "t1", "input": "{\"city\":\"Graz\"}", "input_json": { "city": "Graz" }, "result": "sunny\n", "status": "success" }])
     );
     let blocks = stored[1]["metadata"]["content_blocks"].as_array().unwrap();
     assert_eq!(blocks.iter().map(|b| b["type"].as_str().unwrap()).collect::<Vec<_>>(), ["text", "tool", "text"]);
@@ -315,7 +314,7 @@ async fn a_failed_answer_says_error_then_done() {
         *api.agents.script.lock().unwrap() = Script { outcome, ..Script::default() };
         let frames = ask(&api, &session, json!({ "content": "x" })).await.all().await;
         let last: Vec<&Value> = frames.iter().rev().take(2).map(|f| &f.data).collect();
-        assert_eq!(last[0], &json!({ "event": "done" }));
+        assert_eq!((&last[0]["event"], &last[0]["metrics"]["tool_calls"]), (&json!("done"), &json!(0)));
         assert_eq!(last[1], &json!({ "event": "error", "error": told }));
     }
     let stored = messages(&api, &session).await;
@@ -360,7 +359,7 @@ async fn a_stop_of_the_daemon_ends_answers_in_order() {
     api.state.shutdown.cancel();
     let rest = stream.all().await;
     assert_eq!(rest[0].data["event"], "error");
-    assert_eq!(rest[1].data, json!({ "event": "done" }));
+    assert_eq!(rest[1].data["event"], "done");
     interrupted(&api, &agent, &session).await;
 }
 
