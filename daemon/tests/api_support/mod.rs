@@ -168,6 +168,7 @@ impl Api {
             plugins: Plugins::new(HostOptions::default()),
             agents: Agents::new(agents.clone(), config.clone(), Arc::default(), Arc::default()),
             chats: api::Chats::default(),
+            names: api::Names::default(),
             tool_tests: ToolTests::new(data.path().join("tool-tests")),
             mcp_servers: McpServers::new(data.path()),
             tasks: TaskTracker::new(),
