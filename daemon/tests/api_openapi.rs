@@ -95,7 +95,8 @@ async fn every_body_has_an_example_that_succeeds() {
                 continue;
             }
             let of_project = api.project().await;
-            let control = |action: &str| (format!("/api/v2/projects/{of_project}/control"), json!({ "action": action }));
+            let control =
+                |action: &str| (format!("/api/v2/projects/{of_project}/control"), json!({ "action": action }));
             let before = match id {
                 "resumeWorkflow" => Some(control("pause")),
                 "restartWorkflow" => Some(control("cancel")),
@@ -113,7 +114,8 @@ async fn every_body_has_an_example_that_succeeds() {
             let filled = path.replace("{id}", &of).replace("{name}", name).replace("{file}", "mine.toml");
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
             let kind = [("content-type", "application/json")];
-            let request = api.client.request(method, api.url(&filled)).body(example.to_string()).header(kind[0].0, kind[0].1);
+            let request =
+                api.client.request(method, api.url(&filled)).body(example.to_string()).header(kind[0].0, kind[0].1);
             let answer = request.send().await.unwrap();
             let (status, text) = (answer.status(), answer.text().await.unwrap());
             if !status.is_success() || text.contains("\"event\":\"error\"") || text.contains("\"valid\":false") {

@@ -123,7 +123,8 @@ async fn the_catalogue_is_listed_and_can_be_tried_out() {
     }
     // The document's own example, and a form, which sends texts whatever the type.
     let example = daemon.get("//openapi.json").await.1;
-    let example = example.pointer("/paths/~1api~1v2~1tools~1{name}~1test/post/requestBody/content/application~1json/example");
+    let example =
+        example.pointer("/paths/~1api~1v2~1tools~1{name}~1test/post/requestBody/content/application~1json/example");
     let (status, verdict) = daemon.post("/tools/calculate/test", example.unwrap()).await;
     assert_eq!((status, &verdict["data"]["success"]), (200, &json!(true)), "{verdict}");
     let form = json!({"value": "12", "from_unit": "kg", "to_unit": "lb"});

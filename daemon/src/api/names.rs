@@ -41,7 +41,8 @@ impl Names {
             new.sort_by(|one, other| (one.created_at, &one.agent_id).cmp(&(other.created_at, &other.agent_id)));
             new.iter().for_each(|agent| given.name(agent));
         }
-        let name = |agent: &Agent| given.of.get(&agent.agent_id).map_or_else(|| human(&agent.agent_name), |n| n.1.clone());
+        let name =
+            |agent: &Agent| given.of.get(&agent.agent_id).map_or_else(|| human(&agent.agent_name), |n| n.1.clone());
         Ok(agents.iter().map(name).collect())
     }
 }
@@ -95,7 +96,9 @@ mod tests {
 
     #[test]
     fn identifiers_become_words() {
-        for (name, wanted) in [("price_list_agent", "Price list agent"), ("价格助手", "价格助手"), ("", ""), ("My Bot", "My Bot")] {
+        for (name, wanted) in
+            [("price_list_agent", "Price list agent"), ("价格助手", "价格助手"), ("", ""), ("My Bot", "My Bot")]
+        {
             assert_eq!(human(name), wanted);
         }
     }

@@ -73,7 +73,8 @@ impl Document {
         }
         if let Some(one) = schema["oneOf"].as_array() {
             // Told apart by a word, so that the faults are those of the kind that is meant.
-            let tag = schema["discriminator"]["propertyName"].as_str().unwrap_or_else(|| panic!("{at}: no discriminator"));
+            let tag =
+                schema["discriminator"]["propertyName"].as_str().unwrap_or_else(|| panic!("{at}: no discriminator"));
             let word = value[tag].as_str().unwrap_or_default();
             let Some(kind) = schema["discriminator"]["mapping"][word].as_str() else {
                 return faults.push(format!("{at}: {tag} {word:?} is no kind that is known"));

@@ -8,6 +8,7 @@ mod support;
 
 mod agents;
 mod api_fuzz;
+mod clients;
 #[cfg(feature = "aws")]
 mod cloud;
 mod command_line;

@@ -56,7 +56,10 @@ async fn builds_quickly_and_answers() {
         let text = fs::read_to_string(built.folder.path().join(format!("docs/{path}.json"))).expect(path);
         let structure: serde_json::Value = serde_json::from_str(&text).unwrap();
         let found = structure.pointer(pointer).map(ToString::to_string).unwrap_or_default();
-        assert!(!["", "null", "[]", "\"\""].contains(&found.as_str()) && found.contains(has), "{path} {pointer}: {structure:#}");
+        assert!(
+            !["", "null", "[]", "\"\""].contains(&found.as_str()) && found.contains(has),
+            "{path} {pointer}: {structure:#}"
+        );
     }
     let yaml = fs::read_to_string(built.folder.path().join("agent/prompts/fruit_prices_agent.yaml")).unwrap();
     let prompt = fs::read_to_string(built.folder.path().join("agent/prompts/fruit_prices_agent.md")).unwrap();

@@ -205,7 +205,8 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     });
     let has_body = operation.contains_key("requestBody");
     if let Some(example) = super::examples::of(&id)
-        && let Some(Value::Object(json)) = operation.get_mut("requestBody").and_then(|b| b.pointer_mut("/content/application~1json"))
+        && let Some(Value::Object(json)) =
+            operation.get_mut("requestBody").and_then(|b| b.pointer_mut("/content/application~1json"))
     {
         json.insert("example".to_owned(), example);
     }

@@ -73,39 +73,110 @@ pub(super) fn project_events() -> Map<String, Value> {
         object(doc, members, optional)
     };
     let kinds = [
-        ("project", "ProjectChanged", kind("project", "Status, progress or current stage changed.",
-            json!({ "status": reference("ProjectStatus"), "progress": { "type": "number" }, "current_stage": maybe(),
+        (
+            "project",
+            "ProjectChanged",
+            kind(
+                "project",
+                "Status, progress or current stage changed.",
+                json!({ "status": reference("ProjectStatus"), "progress": { "type": "number" }, "current_stage": maybe(),
                 "control_status": reference("ControlStatus"), "action": reference("ControlAction"), "reason": text(),
                 "error_info": reference("ErrorInfo") }),
-            &["control_status", "action", "reason", "error_info"])),
-        ("stage", "StageChanged", kind("stage", "A stage began or ended, or says how far it is.",
-            json!({ "stage_name": text(), "status": reference("StageStatus"), "attempt": count(),
+                &["control_status", "action", "reason", "error_info"],
+            ),
+        ),
+        (
+            "stage",
+            "StageChanged",
+            kind(
+                "stage",
+                "A stage began or ended, or says how far it is.",
+                json!({ "stage_name": text(), "status": reference("StageStatus"), "attempt": count(),
                 "stage_progress": { "type": "number", "minimum": 0, "maximum": 100, "description": "Of a running stage." },
                 "message": { "type": "string", "description": "What it does now." },
                 "duration_seconds": { "type": ["number", "null"] }, "input_tokens": { "type": ["integer", "null"] },
                 "output_tokens": { "type": ["integer", "null"] }, "tool_calls": { "type": ["integer", "null"] },
                 "error": maybe() }),
-            &["attempt", "stage_progress", "message", "duration_seconds", "input_tokens", "output_tokens", "tool_calls", "error"])),
-        ("log", "LogLine", kind("log", "A line of a stage's log.",
-            json!({ "stage_name": maybe(), "message": text(), "level": { "type": "string", "enum": ["debug", "info", "warn", "error"] } }),
-            &["stage_name", "level"])),
-        ("text", "ModelText", kind("text", "Model output.", json!({ "stage_name": maybe(), "text": text() }), &["stage_name"])),
-        ("tool", "ToolStep", kind("tool", "A tool is used: it begins, its arguments come in pieces, it ends.",
-            json!({ "stage_name": maybe(), "phase": { "type": "string", "enum": ["start", "input", "end"] }, "tool_id": text(),
+                &[
+                    "attempt",
+                    "stage_progress",
+                    "message",
+                    "duration_seconds",
+                    "input_tokens",
+                    "output_tokens",
+                    "tool_calls",
+                    "error",
+                ],
+            ),
+        ),
+        (
+            "log",
+            "LogLine",
+            kind(
+                "log",
+                "A line of a stage's log.",
+                json!({ "stage_name": maybe(), "message": text(), "level": { "type": "string", "enum": ["debug", "info", "warn", "error"] } }),
+                &["stage_name", "level"],
+            ),
+        ),
+        (
+            "text",
+            "ModelText",
+            kind("text", "Model output.", json!({ "stage_name": maybe(), "text": text() }), &["stage_name"]),
+        ),
+        (
+            "tool",
+            "ToolStep",
+            kind(
+                "tool",
+                "A tool is used: it begins, its arguments come in pieces, it ends.",
+                json!({ "stage_name": maybe(), "phase": { "type": "string", "enum": ["start", "input", "end"] }, "tool_id": text(),
                 "tool_name": text(), "data": { "type": "string", "description": "A piece of the arguments." },
                 "tool_input": { "description": "The arguments." }, "tool_result": text(), "failed": { "type": "boolean" } }),
-            &["stage_name", "tool_name", "data", "tool_input", "tool_result", "failed"])),
-        ("file", "FileWritten", kind("file", "A file was written.",
-            json!({ "stage_name": maybe(), "path": { "type": "string", "description": "Relative to the project's folder." } }),
-            &["stage_name"])),
-        ("agent", "AgentChanged", kind("agent", "An agent's state changed.",
-            json!({ "agent_id": reference("AgentId"), "agent_name": text(), "status": reference("AgentStatus"), "error": text() }),
-            &["error"])),
+                &["stage_name", "tool_name", "data", "tool_input", "tool_result", "failed"],
+            ),
+        ),
+        (
+            "file",
+            "FileWritten",
+            kind(
+                "file",
+                "A file was written.",
+                json!({ "stage_name": maybe(), "path": { "type": "string", "description": "Relative to the project's folder." } }),
+                &["stage_name"],
+            ),
+        ),
+        (
+            "agent",
+            "AgentChanged",
+            kind(
+                "agent",
+                "An agent's state changed.",
+                json!({ "agent_id": reference("AgentId"), "agent_name": text(), "status": reference("AgentStatus"), "error": text() }),
+                &["error"],
+            ),
+        ),
         ("approval", "ApprovalAsked", kind("approval", "Somebody is asked for a decision.", json!({}), &[])),
-        ("resync", "EventsMissed", kind("resync", "Events were missed: read the project again.",
-            json!({ "reason": text(), "missed": { "type": ["integer", "null"] } }), &["reason", "missed"])),
-        ("end", "ProjectEnd", kind("end", "The project says no more; `status` is its last, or `deleted`.",
-            json!({ "status": text(), "reason": text() }), &["status", "reason"])),
+        (
+            "resync",
+            "EventsMissed",
+            kind(
+                "resync",
+                "Events were missed: read the project again.",
+                json!({ "reason": text(), "missed": { "type": ["integer", "null"] } }),
+                &["reason", "missed"],
+            ),
+        ),
+        (
+            "end",
+            "ProjectEnd",
+            kind(
+                "end",
+                "The project says no more; `status` is its last, or `deleted`.",
+                json!({ "status": text(), "reason": text() }),
+                &["status", "reason"],
+            ),
+        ),
     ];
     let names: Vec<(&str, &str)> = kinds.iter().map(|(word, name, _)| (*word, *name)).collect();
     let whole = one_of("An event of a project.", "type", &names);
@@ -128,21 +199,68 @@ pub(super) fn chat_events() -> Map<String, Value> {
     let metrics = json!({ "input_tokens": count(), "output_tokens": count(), "total_tokens": count(), "duration_ms": count(),
         "tool_calls": count(), "invocation_id": text() });
     let all = [
-        ("ChatConnected", object("Always the first.", json!({ "event": word("connected"), "session_id": text() }), &[])),
+        (
+            "ChatConnected",
+            object("Always the first.", json!({ "event": word("connected"), "session_id": text() }), &[]),
+        ),
         ("ChatText", piece("text", "A piece of text.", json!({ "data": text() }), &[])),
-        ("ChatToolUse", piece("tool_use", "A tool is being used.", json!({ "tool_name": text(), "tool_id": text() }), &[])),
-        ("ChatToolInput", piece("tool_input", "A piece of its arguments.", json!({ "tool_id": text(), "data": text() }), &[])),
-        ("ChatToolEnd", piece("tool_end", "What it answered.",
-            json!({ "tool_id": text(), "tool_name": text(), "tool_result": text(), "tool_input_json": arguments,
+        (
+            "ChatToolUse",
+            piece("tool_use", "A tool is being used.", json!({ "tool_name": text(), "tool_id": text() }), &[]),
+        ),
+        (
+            "ChatToolInput",
+            piece("tool_input", "A piece of its arguments.", json!({ "tool_id": text(), "data": text() }), &[]),
+        ),
+        (
+            "ChatToolEnd",
+            piece(
+                "tool_end",
+                "What it answered.",
+                json!({ "tool_id": text(), "tool_name": text(), "tool_result": text(), "tool_input_json": arguments,
                 "tool_input": { "type": "string", "description": "The arguments as JSON text." } }),
-            &["tool_input_json"])),
-        ("ChatMessage", one_of("A piece of the answer.", "type", &[("text", "ChatText"), ("tool_use", "ChatToolUse"),
-            ("tool_input", "ChatToolInput"), ("tool_end", "ChatToolEnd")])),
-        ("ChatError", object("Why there is no answer, or none to its end.", json!({ "event": word("error"), "error": text() }), &[])),
+                &["tool_input_json"],
+            ),
+        ),
+        (
+            "ChatMessage",
+            one_of(
+                "A piece of the answer.",
+                "type",
+                &[
+                    ("text", "ChatText"),
+                    ("tool_use", "ChatToolUse"),
+                    ("tool_input", "ChatToolInput"),
+                    ("tool_end", "ChatToolEnd"),
+                ],
+            ),
+        ),
+        (
+            "ChatError",
+            object(
+                "Why there is no answer, or none to its end.",
+                json!({ "event": word("error"), "error": text() }),
+                &[],
+            ),
+        ),
         ("ChatMetrics", object("Figures of the whole answer.", metrics, &[])),
-        ("ChatDone", object("Always the last.", json!({ "event": word("done"), "metrics": reference("ChatMetrics") }), &[])),
-        ("ChatEvent", one_of("A piece of an answer. `done` is always the last.", "event", &[("connected", "ChatConnected"),
-            ("message", "ChatMessage"), ("error", "ChatError"), ("done", "ChatDone")])),
+        (
+            "ChatDone",
+            object("Always the last.", json!({ "event": word("done"), "metrics": reference("ChatMetrics") }), &[]),
+        ),
+        (
+            "ChatEvent",
+            one_of(
+                "A piece of an answer. `done` is always the last.",
+                "event",
+                &[
+                    ("connected", "ChatConnected"),
+                    ("message", "ChatMessage"),
+                    ("error", "ChatError"),
+                    ("done", "ChatDone"),
+                ],
+            ),
+        ),
     ];
     all.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
 }

@@ -1,7 +1,9 @@
 //! A stage's document as a structure, beside the text for people: an object whose only member says the stage. What
 //! clients of the original show as boxes and lists is made from what the stages found out, and from nothing else.
 
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
 
 use crate::stages::StageName;
 
@@ -10,7 +12,7 @@ pub(crate) struct Known<'a> {
     /// The project's name.
     pub(crate) project_name: &'a str,
     /// What earlier stages found out, by their names.
-    pub(crate) inputs: &'a Map<String, Value>,
+    pub(crate) inputs: &'a BTreeMap<String, Value>,
     /// What this one found out.
     pub(crate) output: &'a Value,
 }
@@ -103,8 +105,7 @@ fn choices(design: &Value) -> Value {
 
 fn design(known: &Known<'_>) -> Value {
     let (design, architecture) = (known.output, known.of(StageName::SystemArchitecture));
-    let decision =
-        |made: &Value| json!({ "decision": text(made, "decision"), "rationale": text(made, "reason") });
+    let decision = |made: &Value| json!({ "decision": text(made, "decision"), "rationale": text(made, "reason") });
     json!({
         "design_overview": {
             "project_name": known.project_name,
@@ -140,9 +141,7 @@ fn tools(known: &Known<'_>) -> Value {
 
 fn code(known: &Known<'_>) -> Value {
     let (code, design) = (known.output, known.of(StageName::AgentDesign));
-    let scenario = |example: &Value| {
-        json!({ "name": text(example, "question"), "tool": text(example, "tool"), "expected": text(example, "contains") })
-    };
+    let scenario = |example: &Value| json!({ "name": text(example, "question"), "tool": text(example, "tool"), "expected": text(example, "contains") });
     json!({
         "development_overview": known.overview(),
         "agent_implementation": {
