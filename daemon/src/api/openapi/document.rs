@@ -74,7 +74,7 @@ fn of_today(state: &Arc<AppState>) -> Value {
     if let Some(info) = document.get_mut("info").and_then(Value::as_object_mut) {
         info.insert("version".to_owned(), state.version.into());
     }
-    let public = state.config.load().server.public_base().to_owned();
+    let public = state.config.load().server.public_url.trim_end_matches('/').to_owned();
     if let (false, Some(servers)) = (public.is_empty(), document.get_mut("servers")) {
         *servers = json!([{ "url": public }]);
     }
