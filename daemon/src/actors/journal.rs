@@ -147,7 +147,12 @@ impl Journal {
                 });
                 (EventType::Tool, fields)
             }
-            Event::File { path } => (EventType::File, json!({"path": path})),
+            Event::File { path } if is_inside(&path) => (EventType::File, json!({"path": path})),
+            Event::File { path } => {
+                let message = format!("a file outside of the workspace was named: {}", shorten(&path, 200));
+                self.log_line(LogLevel::Warn, &message);
+                (EventType::Log, json!({"level": LogLevel::Warn, "message": message}))
+            }
         })
     }
 
@@ -163,6 +168,13 @@ impl Journal {
         };
         self.log.push_back(format!("{} {word} {message}", crate::domain::time::Timestamp::now()));
     }
+}
+
+/// A path of plain names, which cannot lead out of the workspace.
+fn is_inside(path: &str) -> bool {
+    let plain = |part| matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir);
+    let mut parts = std::path::Path::new(path).components().peekable();
+    parts.peek().is_some() && parts.all(plain) && !path.contains(['\0', '\n'])
 }
 
 fn bounded(value: Value) -> Value {

@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
 mod agents;
+#[path = "../support/document.rs"]
+pub mod document;
 mod frames;
 
 use std::{
@@ -166,6 +168,7 @@ impl Api {
             plugins: Plugins::new(HostOptions::default()),
             agents: Agents::new(agents.clone(), config.clone(), Arc::default(), Arc::default()),
             chats: api::Chats::default(),
+            names: api::Names::default(),
             tool_tests: ToolTests::new(data.path().join("tool-tests")),
             mcp_servers: McpServers::new(data.path()),
             tasks: TaskTracker::new(),

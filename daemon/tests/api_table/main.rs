@@ -6,7 +6,6 @@
 
 #[path = "../api_support/mod.rs"]
 mod api_support;
-mod document;
 mod rows;
 
 use std::{
@@ -14,8 +13,7 @@ use std::{
     fmt::Write as _,
 };
 
-use api_support::{Answer, Api, error_body};
-use document::Document;
+use api_support::{Answer, Api, document::Document, error_body};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -139,7 +137,7 @@ async fn every_endpoint_answers_as_written() {
         "GET /api/v2/sessions/{id}/stream",
         "POST /api/v2/agentcore/stream",
         "POST /api/v2/sessions/{id}/upload",
-        "GET /api/v2/tools/{id}",
+        "GET /api/v2/tools/{name}",
         "POST /api/v2/tools/{name}/test",
         "GET /api/v2/tools/mcp/servers/{name}",
         "PUT /api/v2/tools/mcp/servers/{name}",

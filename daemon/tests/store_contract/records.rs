@@ -151,6 +151,15 @@ pub async fn sessions_count_and_name_themselves(f: &Fixture) {
     assert_eq!(f.store.session(&second).await.unwrap().unwrap().display_name.as_deref(), Some("mine"));
     assert_eq!(f.store.list_sessions(&agent, 1).await.unwrap()[0].session_id, second);
 
+    // A name that a client gave by default gives way to the first message, and only to that.
+    for default in ["新对话", "New chat", "Session 3"] {
+        let session = a_session(f, &agent, Some(default)).await;
+        f.store.append_message(message(&session, Role::User, "New chat")).await.unwrap();
+        f.store.append_message(message(&session, Role::User, "later")).await.unwrap();
+        assert_eq!(f.store.session(&session).await.unwrap().unwrap().display_name.as_deref(), Some("New chat"));
+        f.store.delete_session(&session).await.unwrap();
+    }
+
     let unknown = SessionId::generate();
     let refused = f.store.append_message(message(&unknown, Role::User, "x")).await.unwrap_err();
     assert_eq!(refused.kind(), StoreErrorKind::NotFound);

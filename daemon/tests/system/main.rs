@@ -10,6 +10,7 @@ mod agents;
 mod api_fuzz;
 mod backup;
 mod clock;
+mod clients;
 #[cfg(feature = "aws")]
 mod cloud;
 mod command_line;
