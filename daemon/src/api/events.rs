@@ -5,6 +5,8 @@
 //! store has already cleaned away is told as `resync`. The stream ends by itself once the project is
 //! final and everything of it was sent.
 
+mod foreign;
+
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -55,6 +57,8 @@ pub(super) async fn stream_events(req: &mut Request, depot: &mut Depot, res: &mu
         ready: VecDeque::from([sse::RETRY]),
         keep_alive: state.config.load().server.sse_keepalive_secs.duration().max(Duration::from_secs(1)),
         alive_until: Instant::now(),
+        told: foreign::Told::default(),
+        look_at: Instant::now() + foreign::LOOK_EVERY,
         state,
         _open: OpenStream::begin("project"),
     };
@@ -103,6 +107,9 @@ struct Events {
     ready: VecDeque<Bytes>,
     keep_alive: Duration,
     alive_until: Instant,
+    told: foreign::Told,
+    /// When the rows are compared with what was told, where others write them, too.
+    look_at: Instant,
     _open: OpenStream,
 }
 
@@ -175,7 +182,10 @@ impl Events {
             Err(error) => return self.broken(&error),
         };
         match self.store().events_after(&self.project, self.last, BATCH).await {
-            Ok(rest) if rest.is_empty() => self.end(status),
+            Ok(rest) if rest.is_empty() => {
+                self.look().await;
+                self.end(status);
+            }
             Ok(rest) => rest.iter().for_each(|event| self.push(event)),
             Err(error) => self.broken(&error),
         }
@@ -192,6 +202,8 @@ impl Events {
                         self.phase = Phase::Check;
                     }
                     self.last = told.event.seq;
+                    self.told.note(&told.event);
+                    self.look_at = Instant::now() + foreign::LOOK_EVERY;
                     self.ready.push_back(told.of_project(frame));
                 }
                 // The hub began in the middle, or this client lags: the store knows.
@@ -201,6 +213,7 @@ impl Events {
                     self.phase = Phase::Replay;
                 }
             },
+            () = tokio::time::sleep_until(self.look_at), if self.store().is_shared() => self.look().await,
             () = tokio::time::sleep_until(self.alive_until) => {
                 self.ready.push_back(sse::KEEP_ALIVE);
                 // A deleted project tells no more; this notices.
@@ -214,7 +227,25 @@ impl Events {
             self.resync(event.seq - 1);
         }
         self.last = event.seq;
+        self.told.note(event);
         self.ready.push_back(frame(event));
+    }
+
+    /// Tells what the rows say of a build that another kind of service works on.
+    async fn look(&mut self) {
+        self.look_at = Instant::now() + foreign::LOOK_EVERY;
+        match self.store().untold(&self.project).await {
+            Ok(Some(rows)) => {
+                let missing = self.told.missing(&self.project, self.last, &rows);
+                if rows.project.status.is_final() && matches!(self.phase, Phase::Live) {
+                    self.phase = Phase::Check;
+                }
+                self.ready.extend(missing.iter().map(frame));
+            }
+            Ok(None) => {}
+            // The stream goes on; who cannot be read now is read in two seconds.
+            Err(error) => tracing::debug!(project = %self.project, %error, "rows were not compared"),
+        }
     }
 
     fn resync(&mut self, seq: u64) {

@@ -7,6 +7,7 @@ pub mod agent;
 pub mod control;
 pub mod event;
 pub mod failure;
+pub mod foreign;
 pub mod ids;
 pub mod plan;
 pub mod project;

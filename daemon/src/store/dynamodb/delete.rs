@@ -43,7 +43,7 @@ impl DynamoStore {
             *held.known = None;
             let stored = &plan.after.stored;
             let mut unit = Unit::default();
-            let read = [("revision", (stored.revision > 0).then(|| value::whole(stored.revision)))];
+            let read = [("revision", stored.read_revision())];
             let key = Table::Projects.one(id.as_str());
             unit.delete(&self.tables, Table::Projects, key, &Guard::AsRead(&read), Refused::Stale)?;
             let mut note = Table::State.two(NOTES, id.as_str());

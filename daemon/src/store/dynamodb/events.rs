@@ -229,6 +229,9 @@ impl DynamoStore {
                 return Ok(());
             }
             plan.events.clone_from(&events);
+            if plan.is_to_stop() {
+                plan.settle_stop()?;
+            }
             match self.commit(&mut held, plan).await? {
                 Ok(()) => return Ok(()),
                 Err(_) => pause(round).await,
