@@ -2,6 +2,8 @@
 #![cfg(feature = "aws")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+#[path = "store_aws/foreign.rs"]
+mod foreign;
 #[macro_use]
 mod store_contract;
 mod support;

@@ -127,22 +127,25 @@ impl DynamoStore {
                 && task.lease_until.is_none()
                 && task.task.worker_id.as_ref() != Some(&claim.worker_id)
         });
-        let unleased: Vec<Unleased> = running
-            .iter()
-            .map(|task| Unleased { begun: task.task.started_at.max(Some(task.task.updated_at)) })
-            .collect();
+        let begun = |task: &StoredTask| task.task.started_at.unwrap_or(task.task.created_at);
+        let unleased: Vec<Unleased> = running.iter().map(|task| Unleased { begun: Some(begun(task)) }).collect();
         let last = foreign::last_change(&plan.after.stages).max(Some(plan.after.stored.project.updated_at));
         if let Some(until) = foreign::busy_until(&unleased, last, now) {
             return Ok(Under::Answer(Claim::HeldUntil(self.tables.local(until))));
+        }
+        // Nothing was heard of these for long: nobody else would end them.
+        let kept = [own.as_ref(), other.as_ref()].map(|task| task.map(|task| task.task.task_id.clone()));
+        for left in running.iter().filter(|task| !kept.contains(&Some(task.task.task_id.clone()))) {
+            if claim.task_id.as_ref() != Some(&left.task.task_id) && own.is_some() {
+                let ended = tasks::withdrawn(left, Some("nothing was heard of its worker"))?;
+                self.update_task(&mut plan.unit, left, &ended)?;
+            }
         }
         let Some(own) = own.filter(open) else {
             let adopted = self.find_task(plan, claim).await?;
             return Ok(Under::Task { adopted });
         };
         let Some(other) = other else { return Ok(Under::Task { adopted: false }) };
-        if own.task.created_at > other.task.created_at {
-            return Ok(Under::Answer(Claim::Obsolete("the project has a newer task")));
-        }
         if let Some(until) = own.lease_until.filter(|until| own.task.status == TaskStatus::Running && *until > now) {
             return Ok(Under::Answer(Claim::HeldUntil(self.tables.local(foreign::look_again(until, now)))));
         }

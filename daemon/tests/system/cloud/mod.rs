@@ -3,6 +3,7 @@
 mod fleet;
 mod lists;
 mod once;
+mod original;
 mod transfer;
 mod trouble;
 
