@@ -4,6 +4,10 @@
 
 #[path = "store_aws/foreign.rs"]
 mod foreign;
+#[path = "store_aws/odd_rows.rs"]
+mod odd_rows;
+#[path = "store_aws/place.rs"]
+mod place;
 #[macro_use]
 mod store_contract;
 mod support;

@@ -453,19 +453,8 @@ impl BuildState {
                 self.step = None;
                 match progress.status {
                     ProjectStatus::Pending | ProjectStatus::Queued | ProjectStatus::Building => {}
-                    // Another's stop was carried out: what still runs ends with it.
-                    ProjectStatus::Cancelled if !self.running.is_empty() => {
-                        figures::build_ended(ProjectStatus::Cancelled);
-                        self.abandon(myself, Abandon::Withdrawn);
-                        return Ok(());
-                    }
                     status => {
-                        figures::build_ended(status);
-                        if progress.message_deleted {
-                            self.forget(myself);
-                        } else {
-                            self.settle(myself);
-                        }
+                        self.ended(myself, status, progress.message_deleted);
                         return Ok(());
                     }
                 }

@@ -1,183 +1,26 @@
 //! Rows and words of the original's services beside ours, put into the tables as they write them.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use nexus_daemon::{
     domain::{
         control::ControlStatus,
         failure::{ErrorInfo, FailureKind},
-        ids::{AgentId, ProjectId, TaskId},
         project::ProjectStatus,
         stage::StageStatus,
         task::TaskStatus,
         time::Timestamp,
     },
-    queue::{BuildMessage, DeployMessage, Queue as _, QueueName, sqs::SqsQueue},
-    store::{
-        AgentFilter, BuildStep, Claim, ClaimBuild, ClaimedBuild, Continuation, GivenUp, PageRequest, ProjectFilter,
-        Store as _, TaskFilter, ToolFilter, dynamodb::DynamoStore,
-    },
+    queue::{BuildMessage, DeployMessage, Queue as _, QueueName},
+    store::{BuildStep, Claim, Continuation, GivenUp, Store as _},
 };
 use serde_json::{Value, json};
 
 use super::{
-    dynamodb, plan, sqs,
-    store_contract::world::{Recorder, STAGES, done, new_project, worker, workflows},
-    support::emulator::Account,
+    place::{Place, ago, id},
+    store_contract::world::{STAGES, done, workflows},
 };
-
-struct Place {
-    account: Account,
-    store: Arc<DynamoStore>,
-    queue: Arc<SqsQueue>,
-}
-
-fn attribute(value: &Value) -> AttributeValue {
-    match value {
-        Value::Null => AttributeValue::Null(true),
-        Value::Bool(flag) => AttributeValue::Bool(*flag),
-        Value::Number(number) => AttributeValue::N(number.to_string()),
-        Value::String(text) => AttributeValue::S(text.clone()),
-        Value::Array(items) => AttributeValue::L(items.iter().map(attribute).collect()),
-        Value::Object(map) => {
-            AttributeValue::M(map.iter().map(|(name, item)| (name.clone(), attribute(item))).collect())
-        }
-    }
-}
-
-fn ago(seconds: u64) -> String {
-    let micros = i64::try_from(seconds * 1_000_000).unwrap();
-    Timestamp::from_micros(Timestamp::now().as_micros() - micros).to_string()
-}
-
-fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
-    text.parse().unwrap()
-}
-
-impl Place {
-    async fn new() -> Self {
-        let account = tokio::task::spawn_blocking(Account::new).await.unwrap();
-        nexus_daemon::resources::run(
-            &plan(),
-            nexus_daemon::resources::Action::Init,
-            &account.dynamodb,
-            &account.sqs,
-            &|_| {},
-        )
-        .await
-        .unwrap();
-        let queue = sqs(&account);
-        let store = dynamodb(&account, queue.clone(), Arc::new(Recorder::default()));
-        Self { account, store, queue }
-    }
-
-    async fn put(&self, table: &str, row: Value) {
-        let item = row.as_object().unwrap().iter().map(|(name, value)| (name.clone(), attribute(value))).collect();
-        self.account.dynamodb.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
-    }
-
-    /// As the original's `update_project` and its siblings write: no condition.
-    async fn set(&self, table: &str, key: (&str, &str), fields: Value) {
-        let mut update = self.account.dynamodb.update_item().table_name(table);
-        update = update.key(key.0, AttributeValue::S(key.1.to_owned()));
-        let mut parts = Vec::new();
-        for (at, (name, value)) in fields.as_object().unwrap().iter().enumerate() {
-            parts.push(format!("#n{at} = :v{at}"));
-            update = update.expression_attribute_names(format!("#n{at}"), name);
-            update = update.expression_attribute_values(format!(":v{at}"), attribute(value));
-        }
-        update.update_expression(format!("SET {}", parts.join(", "))).send().await.unwrap();
-    }
-
-    async fn project(&self, project: &str, status: &str, more: Value) {
-        let mut row = json!({
-            "project_id": project, "project_name": "of old", "status": status, "requirement": "r", "user_id": "anonymous",
-            "user_name": null, "priority": 3, "tags": [], "progress": 0, "current_stage": null, "error_info": null,
-            "created_at": ago(7200), "updated_at": ago(3600), "started_at": null, "completed_at": null, "metrics": {},
-        });
-        row.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        self.put("nexus_projects", row).await;
-    }
-
-    async fn task(&self, task: &str, project: &str, status: &str, age: u64, more: Value) {
-        let mut row = json!({
-            "task_id": task, "task_type": "build_agent", "project_id": project, "status": status, "priority": 3,
-            "payload": {"requirement": "r", "user_id": null, "project_name": "of old", "tags": []}, "result": null,
-            "error_message": null, "retry_count": 0, "created_at": ago(age), "started_at": null, "completed_at": null,
-            "worker_id": null,
-        });
-        row.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        self.put("nexus_tasks", row).await;
-    }
-
-    async fn stages(&self, project: &str, completed: usize, output: Value) {
-        for (at, name) in STAGES.iter().enumerate() {
-            let status = if at < completed { "completed" } else { "pending" };
-            let output = if at < completed { output.clone() } else { Value::Null };
-            let row = json!({"project_id": project, "stage_name": name, "stage_number": at + 1, "display_name": name,
-                "status": status, "output_data": output, "logs": [], "input_tokens": null});
-            self.put("nexus_stages", row).await;
-        }
-    }
-
-    fn message(&self, project: &str, task: Option<&str>, asked: Continuation) -> ClaimBuild {
-        ClaimBuild {
-            task_id: task.map(id),
-            project_id: id(project),
-            worker_id: worker("w1"),
-            lease_until: Timestamp::now().plus(Duration::from_secs(60)),
-            parallel: 1,
-            asked,
-        }
-    }
-
-    async fn claim(&self, project: &str, task: Option<&str>) -> Claim {
-        self.store.claim_build(self.message(project, task, Continuation::Execute), workflows()).await.unwrap()
-    }
-
-    async fn claimed(&self, project: &str, task: Option<&str>) -> ClaimedBuild {
-        match self.claim(project, task).await {
-            Claim::Claimed(build) => *build,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn status(&self, project: &str) -> ProjectStatus {
-        self.store.project(&id(project)).await.unwrap().unwrap().status
-    }
-
-    async fn task_status(&self, task: &str) -> TaskStatus {
-        self.store.task(&id(task)).await.unwrap().unwrap().status
-    }
-
-    /// A project of ours whose first stage runs.
-    async fn started(&self) -> ClaimedBuild {
-        let new = new_project("agent_build", 3);
-        self.store.create_project(new.clone()).await.unwrap();
-        let task = new.project.task_id.unwrap();
-        self.claimed(new.project.project_id.as_str(), Some(task.as_str())).await
-    }
-
-    fn later() -> Timestamp {
-        Timestamp::now().plus(Duration::from_secs(120))
-    }
-
-    /// What the reconciler of a worker does.
-    async fn reconcile(&self) -> usize {
-        let tasks = self.store.stranded_tasks(Timestamp::now(), 256).await.unwrap();
-        for task in &tasks {
-            self.store.requeue_task(&task.task_id).await.unwrap();
-        }
-        self.store.put_right(Timestamp::now(), true).await.unwrap();
-        tasks.len()
-    }
-
-    async fn bodies(&self) -> Vec<String> {
-        let found = self.queue.receive(QueueName::Build, 50, Duration::ZERO).await.unwrap();
-        found.into_iter().map(|delivery| delivery.body).collect()
-    }
-}
 
 fn step(ended: usize) -> BuildStep {
     BuildStep { ended: vec![done(STAGES[ended], 1)], begin: vec![STAGES[ended + 1].into()], ..BuildStep::default() }
@@ -460,125 +303,4 @@ async fn builds_of_others_are_counted_by_day_once() {
     place.reconcile().await;
     let days = place.store.build_days(2, Timestamp::now()).await.unwrap();
     assert_eq!(days.iter().map(|day| day.successful).sum::<u64>(), 2);
-}
-
-/// Rows of every table, each attribute but the keys taken away, nulled and retyped: lists go on, and show them.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_row_is_too_odd_for_a_list() {
-    let place = Place::new().await;
-    let at = ago(60);
-    let rows = [
-        (
-            "nexus_projects",
-            &["project_id", "status", "created_at", "user_id"][..],
-            json!({"project_id": "proj_1",
-            "status": "completed", "created_at": at, "user_id": "u", "project_name": "n", "priority": 3, "tags": ["a"],
-            "progress": 1, "error_info": {"message": "m"}, "metrics": {}, "updated_at": at, "control_status": "running",
-            "aggregated_metrics": {"total_tokens": 1}, "requirement": "r", "revision": 3, "task_id": "t"}),
-        ),
-        (
-            "nexus_agents",
-            &["agent_id", "status", "created_at", "project_id", "category"],
-            json!({"agent_id": "报价 agent",
-            "status": "running", "created_at": at, "project_id": "proj_1", "category": "c", "agent_name": "n",
-            "capabilities": ["x"], "tools": [], "agentcore_config": {}, "total_invocations": 3, "deployed_at": at}),
-        ),
-        (
-            "nexus_tasks",
-            &["task_id", "status", "created_at"],
-            json!({"task_id": "task_1", "status": "queued",
-            "created_at": at, "task_type": "build_agent", "priority": 3, "payload": {}, "result": {}, "retry_count": 0,
-            "worker_id": "w", "lease_epoch": 1}),
-        ),
-        (
-            "nexus_tools",
-            &["tool_id", "category", "source", "usage_count", "created_at"],
-            json!({"tool_id": "tool_1",
-            "category": "c", "source": "system", "usage_count": 1, "created_at": at, "tool_name": "n", "schema": {},
-            "dependencies": ["d"], "version": "1"}),
-        ),
-        (
-            "nexus_sessions",
-            &["session_id", "agent_id", "last_active_at"],
-            json!({"session_id": "sess-1",
-            "agent_id": "报价 agent", "last_active_at": at, "status": "active", "message_count": 1, "metadata": {},
-            "display_name": "d", "created_at": at}),
-        ),
-        (
-            "nexus_messages",
-            &["session_id", "message_id"],
-            json!({"session_id": "sess-1",
-            "message_id": "01JJJJJJJJJJJJJJJJJJJJJJJJ", "role": "user", "content": "c", "created_at": at, "metadata": {}}),
-        ),
-        (
-            "nexus_invocations",
-            &["invocation_id", "agent_id", "created_at", "session_id"],
-            json!({"invocation_id": "inv_1",
-            "agent_id": "报价 agent", "created_at": at, "session_id": "sess-1", "status": "success", "duration_ms": 3,
-            "input_text": "i", "metadata": {}}),
-        ),
-        (
-            "nexus_stages",
-            &["project_id", "stage_name"],
-            json!({"project_id": "proj_1", "stage_name": "s", "status": "completed",
-            "stage_number": 1, "logs": ["l"], "generated_files": [{"path": "p"}], "metrics": {"input_tokens": 1},
-            "output_data": {}, "duration_seconds": 1, "attempt": 1}),
-        ),
-    ];
-    let page = PageRequest { page: 1, limit: 20, cursor: None };
-    let (agent, session): (AgentId, _) = (id("报价 agent"), id("sess-1"));
-    for (table, keys, row) in &rows {
-        for (name, value) in row.as_object().unwrap() {
-            for harm in [
-                None,
-                Some(json!(null)),
-                Some(json!("no such word")),
-                Some(json!(["x", 1])),
-                Some(json!({"a": []})),
-                Some(json!(-2.5)),
-            ] {
-                if keys.contains(&name.as_str()) {
-                    continue;
-                }
-                let mut odd = row.clone();
-                match &harm {
-                    None => drop(odd.as_object_mut().unwrap().remove(name)),
-                    Some(harm) => odd[name] = harm.clone(),
-                }
-                place.put(table, odd).await;
-                let store = &place.store;
-                let seen = match *table {
-                    "nexus_projects" => {
-                        store.list_projects(&ProjectFilter::default(), &page).await.unwrap().items.len()
-                    }
-                    "nexus_agents" => store.list_agents(&AgentFilter::default(), &page).await.unwrap().items.len(),
-                    "nexus_tasks" => {
-                        let one = store.task(&id::<TaskId>("task_1")).await.unwrap();
-                        store
-                            .list_tasks(&TaskFilter::default(), &page)
-                            .await
-                            .unwrap()
-                            .items
-                            .len()
-                            .min(usize::from(one.is_some()))
-                    }
-                    "nexus_tools" => store.list_tools(&ToolFilter::default(), &page).await.unwrap().items.len(),
-                    "nexus_sessions" => store.list_sessions(&agent, 5).await.unwrap().len(),
-                    "nexus_messages" => {
-                        let range = nexus_daemon::store::MessageRange { limit: 5, before: None, after: None };
-                        store.messages(&session, &range).await.unwrap().len()
-                    }
-                    "nexus_stages" => store.stages(&id::<ProjectId>("proj_1")).await.unwrap().len(),
-                    _ => {
-                        let all = store.recent_activities(50).await.unwrap();
-                        usize::from(!all.is_empty())
-                    }
-                };
-                assert_eq!(seen, 1, "{table}.{name} = {harm:?} (of {value})");
-            }
-        }
-        place.put(table, row.clone()).await;
-    }
-    assert_eq!(place.store.overview(Timestamp::now()).await.unwrap().total_agents, 1, "what is listed is counted");
-    assert_eq!(place.store.agent(&agent).await.unwrap().unwrap().agent_name, "n");
 }

@@ -135,11 +135,10 @@ impl DynamoStore {
         }
         // Nothing was heard of these for long: nobody else would end them.
         let kept = [own.as_ref(), other.as_ref()].map(|task| task.map(|task| task.task.task_id.clone()));
-        for left in running.iter().filter(|task| !kept.contains(&Some(task.task.task_id.clone()))) {
-            if claim.task_id.as_ref() != Some(&left.task.task_id) && own.is_some() {
-                let ended = tasks::withdrawn(left, Some("nothing was heard of its worker"))?;
-                self.update_task(&mut plan.unit, left, &ended)?;
-            }
+        let ends = own.is_some() || other.is_some();
+        for left in running.iter().filter(|task| ends && !kept.contains(&Some(task.task.task_id.clone()))) {
+            let ended = tasks::withdrawn(left, Some("nothing was heard of its worker"))?;
+            self.update_task(&mut plan.unit, left, &ended)?;
         }
         let Some(own) = own.filter(open) else {
             let adopted = self.find_task(plan, claim).await?;
