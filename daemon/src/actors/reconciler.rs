@@ -22,6 +22,8 @@ use crate::{
 const LIMIT: usize = 256;
 /// Rounds between two searches for old rows and orphaned folders.
 const CLEAN_EVERY: u32 = 60;
+/// Rounds between two looks at what others left half written.
+const PUT_RIGHT_EVERY: u32 = 4;
 /// A folder younger than this may belong to a project that is being written.
 const FOLDER_AGE: Duration = Duration::from_secs(3600);
 
@@ -69,11 +71,12 @@ impl Actor for Reconciler {
             ReconcilerMessage::Round => {
                 state.looking = true;
                 let clean = state.round % CLEAN_EVERY == 0;
+                let put_right = clean || state.round % PUT_RIGHT_EVERY == 0;
                 state.round = state.round.wrapping_add(1);
                 let env = Arc::clone(&state.env);
                 tokio::spawn(async move {
                     let _done = Finally::new(move || drop(myself.cast(ReconcilerMessage::Done)));
-                    if let Err(error) = round(&env, clean).await {
+                    if let Err(error) = round(&env, clean, put_right).await {
                         tracing::warn!(%error, "the reconciler could not look everywhere; it tries again");
                     }
                 });
@@ -84,7 +87,7 @@ impl Actor for Reconciler {
     }
 }
 
-async fn round(env: &Environment, clean: bool) -> Result<(), StoreError> {
+async fn round(env: &Environment, clean: bool, put_right: bool) -> Result<(), StoreError> {
     // Without workers the daemon answers for its own messages only: what others left is for those who work on it.
     let tasks = match env.works {
         true => env.store.stranded_tasks(Timestamp::now(), LIMIT).await?,
@@ -101,6 +104,8 @@ async fn round(env: &Environment, clean: bool) -> Result<(), StoreError> {
     }
     if env.works {
         settle_letters(env).await?;
+    }
+    if env.works && put_right {
         let rows = env.store.put_right(Timestamp::now(), clean).await?;
         if rows > 0 {
             tracing::info!(rows, "rows that another left half written were put right");
