@@ -73,11 +73,14 @@ fn only_the_task_of_a_waiting_project_is_queued_again() {
     }
 }
 
+/// Status, stages, own task, whether another waits; how it has ended.
+type Case = (ProjectStatus, &'static [StageStatus], Option<TaskStatus>, bool, Option<ProjectStatus>);
+
 #[test]
 fn a_late_queued_over_an_end_is_seen() {
     use ProjectStatus as S;
     use StageStatus::{Completed, Failed, Pending, Skipped};
-    let table: [(S, &[StageStatus], Option<TaskStatus>, bool, Option<S>); 10] = [
+    let table: [Case; 10] = [
         (S::Queued, &[Completed, Skipped], None, false, Some(S::Completed)),
         (S::Queued, &[Completed, Skipped], Some(TaskStatus::Completed), false, Some(S::Completed)),
         (S::Queued, &[Completed, Skipped], None, true, None),
