@@ -2,6 +2,12 @@
 #![cfg(feature = "aws")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+#[path = "store_aws/foreign.rs"]
+mod foreign;
+#[path = "store_aws/odd_rows.rs"]
+mod odd_rows;
+#[path = "store_aws/place.rs"]
+mod place;
 #[macro_use]
 mod store_contract;
 #[path = "store_aws/fences.rs"]

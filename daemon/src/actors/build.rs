@@ -458,12 +458,7 @@ impl BuildState {
                 match progress.status {
                     ProjectStatus::Pending | ProjectStatus::Queued | ProjectStatus::Building => {}
                     status => {
-                        figures::build_ended(status);
-                        if progress.message_deleted {
-                            self.forget(myself);
-                        } else {
-                            self.settle(myself);
-                        }
+                        self.ended(myself, status, progress.message_deleted);
                         return Ok(());
                     }
                 }

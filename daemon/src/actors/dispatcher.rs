@@ -11,7 +11,7 @@ use super::{
     build::{BuildActor, BuildArguments, BuildMessage},
     deploy::{DeployActor, DeployArguments, DeployNews},
     environment::Environment,
-    figures,
+    figures, reconciler,
     ticket::Ticket,
 };
 use crate::{
@@ -195,9 +195,15 @@ impl DispatcherState {
         }
     }
 
+    /// What a message says of itself although it is none: its task or project is told, so that nobody waits for it.
     fn poison(&self, ticket: Ticket, reason: String) {
         tracing::warn!(reason, "a message cannot be read and goes to the dead letters");
-        self.env.tasks.spawn(async move { ticket.dead_letter(&reason).await });
+        let env = Arc::clone(&self.env);
+        self.env.tasks.spawn(async move {
+            let (queue, body) = (ticket.receipt().queue, ticket.body().to_owned());
+            ticket.dead_letter(&reason).await;
+            reconciler::tell_subject(&env, queue, &body, &reason).await;
+        });
     }
 
     fn tell(&self, project: &ProjectId, message: BuildMessage) {

@@ -11,10 +11,10 @@ use super::{culprit, environment::Environment, figures, supervise::Finally};
 use crate::{
     deletion::Deletions,
     domain::{
-        ids::{ProjectId, TaskId},
+        failure::{ErrorInfo, FailureKind},
         time::Timestamp,
     },
-    queue::{BuildMessage, DeployMessage, QueueName},
+    queue::{QueueName, subject},
     retention::Retention,
     store::{GivenUp, StoreError, StoreErrorKind},
 };
@@ -23,6 +23,8 @@ use crate::{
 const LIMIT: usize = 256;
 /// Rounds between two searches for old rows and folders of what was deleted.
 const CLEAN_EVERY: u32 = 60;
+/// Rounds between two looks at what others left half written.
+const PUT_RIGHT_EVERY: u32 = 4;
 
 /// See the module.
 pub struct Reconciler;
@@ -69,11 +71,12 @@ impl Actor for Reconciler {
             ReconcilerMessage::Round => {
                 state.looking = true;
                 let (clean, first) = (state.round % CLEAN_EVERY == 0, state.round == 0);
+                let put_right = clean || state.round % PUT_RIGHT_EVERY == 0;
                 state.round = state.round.wrapping_add(1);
                 let (env, retention) = (Arc::clone(&state.env), Arc::clone(&state.retention));
                 tokio::spawn(async move {
                     let _done = Finally::new(move || drop(myself.cast(ReconcilerMessage::Done)));
-                    if let Err(error) = round(&env, clean, first).await {
+                    if let Err(error) = round(&env, clean, first, put_right).await {
                         tracing::warn!(%error, "the reconciler could not look everywhere; it tries again");
                     }
                     if clean || retention.is_unfinished() {
@@ -87,9 +90,14 @@ impl Actor for Reconciler {
     }
 }
 
-async fn round(env: &Environment, clean: bool, first: bool) -> Result<(), StoreError> {
-    for task in env.store.stranded_tasks(Timestamp::now(), LIMIT).await? {
-        tracing::warn!(task_id = %task.task_id, project_id = %task.project_id, status = %task.status, "a task was left behind; it is queued again");
+async fn round(env: &Environment, clean: bool, first: bool, put_right: bool) -> Result<(), StoreError> {
+    // Without workers the daemon answers for its own messages only: what others left is for those who work on it.
+    let tasks = match env.works {
+        true => env.store.stranded_tasks(Timestamp::now(), LIMIT).await?,
+        false => env.store.unsent_tasks(Timestamp::now(), LIMIT).await?,
+    };
+    for task in tasks {
+        tracing::warn!(task_id = %task.task_id, project_id = %task.project_id, status = %task.status, "a task was left behind; it is queued again if its project waits for it");
         match env.store.requeue_task(&task.task_id).await {
             Ok(()) => figures::reconciled("stranded_task"),
             Err(error) if error.retryable() => return Err(error),
@@ -97,37 +105,13 @@ async fn round(env: &Environment, clean: bool, first: bool) -> Result<(), StoreE
             Err(error) => tracing::warn!(task_id = %task.task_id, %error, "a task could not be queued again"),
         }
     }
-    for queue in [QueueName::BuildDead, QueueName::DeployDead] {
-        for letter in env.queue.unsettled_dead_letters(queue, LIMIT).await? {
-            if let Some((task, project)) = subject_of(queue, &letter.body) {
-                let reason = culprit::reason_of(env, &letter, task.as_ref(), &project).await?;
-                tracing::error!(%queue, project_id = %project, stage = reason.stage, "{}", reason.message);
-                let given_up = match &task {
-                    Some(task) => env.store.fail_task(task, reason).await,
-                    None => env.store.fail_waiting(&project, reason).await,
-                };
-                // Of what was deleted nobody needs to be told.
-                let given_up = match given_up {
-                    Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(GivenUp::Spared),
-                    given_up => given_up,
-                };
-                match given_up {
-                    Ok(GivenUp::Ended) => {}
-                    Ok(GivenUp::Spared) => {
-                        tracing::warn!(%queue, project_id = %project, "a dead letter's task goes on or is gone; the letter is removed");
-                        env.queue.discard_dead_letter(&letter).await?;
-                        figures::reconciled("dead_letter");
-                        continue;
-                    }
-                    // Away: the letter waits. Any other refusal is there the next time too, and a letter of
-                    // which nobody can be told must not keep the round from all that comes after it.
-                    Err(error) if error.retryable() => return Err(error),
-                    Err(error) => tracing::warn!(project_id = %project, %error, "no task can be told of a dead letter"),
-                }
-            }
-            tracing::warn!(%queue, reason = letter.reason, "a message became a dead letter");
-            env.queue.settle_dead_letter(&letter.id).await?;
-            figures::reconciled("dead_letter");
+    if env.works {
+        settle_letters(env).await?;
+    }
+    if env.works && put_right {
+        let rows = env.store.put_right(Timestamp::now(), clean).await?;
+        if rows > 0 {
+            tracing::info!(rows, "rows that another left half written were put right");
         }
     }
     for queue in QueueName::ALL {
@@ -159,13 +143,78 @@ async fn retain(env: &Environment, retention: &Retention) {
     }
 }
 
-/// Whom a letter is of: its task, if it names one, and its project.
-fn subject_of(queue: QueueName, body: &str) -> Option<(Option<TaskId>, ProjectId)> {
-    if queue == QueueName::BuildDead {
-        let message = BuildMessage::parse(body).ok()?;
-        return Some((message.task_id, message.project_id));
+async fn settle_letters(env: &Environment) -> Result<(), StoreError> {
+    for queue in [QueueName::BuildDead, QueueName::DeployDead] {
+        for letter in env.queue.unsettled_dead_letters(queue, LIMIT).await? {
+            let reason = match subject(&letter.body) {
+                (task, Some(project)) => {
+                    let reason = culprit::reason_of(env, &letter, task.as_ref(), &project).await?;
+                    tracing::error!(%queue, project_id = %project, stage = reason.stage, "{}", reason.message);
+                    reason
+                }
+                _ => plain(format!("the task was given up and its message is in {queue}: {}", letter.reason)),
+            };
+            match give_up(env, queue, &letter.body, reason).await {
+                Ok(None | Some(GivenUp::Ended)) => {}
+                Ok(Some(GivenUp::Spared)) => {
+                    tracing::warn!(%queue, body = letter.body, "a dead letter's task goes on or is gone; the letter is removed");
+                    env.queue.discard_dead_letter(&letter).await?;
+                    figures::reconciled("dead_letter");
+                    continue;
+                }
+                // Away: the letter waits. Any other refusal is there the next time too, and a letter of
+                // which nobody can be told must not keep the round from all that comes after it.
+                Err(error) if error.retryable() => return Err(error),
+                Err(error) => tracing::warn!(%queue, %error, "no task can be told of a dead letter"),
+            }
+            tracing::warn!(%queue, reason = letter.reason, "a message became a dead letter");
+            env.queue.settle_dead_letter(&letter.id).await?;
+            figures::reconciled("dead_letter");
+        }
     }
-    // A deployment is nothing without its task.
-    let message = DeployMessage::parse(body).ok()?;
-    message.task_id.map(|task| (Some(task), message.project_id))
+    Ok(())
+}
+
+/// Gives up what a body is about, as far as it names it, whether it is a message or not. None: it names nothing.
+async fn give_up(
+    env: &Environment,
+    queue: QueueName,
+    body: &str,
+    reason: ErrorInfo,
+) -> Result<Option<GivenUp>, StoreError> {
+    let given_up = match subject(body) {
+        (Some(task), project) => match env.store.fail_task(&task, reason.clone()).await {
+            // The original's message may name a task that was never written.
+            Err(error) if error.kind() == StoreErrorKind::NotFound && is_build(queue) => match project {
+                Some(project) => env.store.fail_waiting(&project, reason).await,
+                None => Err(error),
+            },
+            given_up => given_up,
+        },
+        // A deployment is nothing without its task.
+        (None, Some(project)) if is_build(queue) => env.store.fail_waiting(&project, reason).await,
+        (None, _) => return Ok(None),
+    };
+    match given_up {
+        // Of what was deleted nobody needs to be told.
+        Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(Some(GivenUp::Spared)),
+        given_up => given_up.map(Some),
+    }
+}
+
+/// A reason that names no stage.
+const fn plain(message: String) -> ErrorInfo {
+    ErrorInfo { stage: None, kind: FailureKind::Infrastructure, message, details: None, attempt: 0 }
+}
+
+const fn is_build(queue: QueueName) -> bool {
+    matches!(queue, QueueName::Build | QueueName::BuildDead)
+}
+
+/// Tells whom a message names that nobody can read: its build goes on with a message that can be, or says why not.
+pub(super) async fn tell_subject(env: &Environment, queue: QueueName, body: &str, reason: &str) {
+    let reason = plain(format!("a message of the task could not be read: {reason}"));
+    if let Err(error) = give_up(env, queue, body, reason).await {
+        tracing::warn!(%queue, %error, "nobody could be told of a message that cannot be read");
+    }
 }

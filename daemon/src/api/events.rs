@@ -7,6 +7,8 @@
 //!
 //! `end` has the number behind the last event. A client that has read it is told so by `204`, and comes no more.
 
+mod foreign;
+
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -63,6 +65,8 @@ pub(super) async fn stream_events(req: &mut Request, depot: &mut Depot, res: &mu
         keep_alive: state.keep_alive(),
         alive_until: Instant::now(),
         deployment: Deployment::default(),
+        told: foreign::Told::default(),
+        look_at: Instant::now() + foreign::LOOK_EVERY,
         state,
         _open: OpenStream::begin("project"),
     };
@@ -122,6 +126,9 @@ struct Events {
     keep_alive: Duration,
     alive_until: Instant,
     deployment: Deployment,
+    told: foreign::Told,
+    /// When the rows are compared with what was told, where others write them, too.
+    look_at: Instant,
     _open: OpenStream,
 }
 
@@ -212,7 +219,10 @@ impl Events {
         match self.store().events_after(&self.project, self.last, BATCH).await {
             Ok(rest) if rest.is_empty() => match self.deployment.awaited(&self.state, &self.project).await {
                 Ok(true) => self.phase = Phase::Live,
-                Ok(false) => self.end(status),
+                Ok(false) => {
+                    self.look().await;
+                    self.end(status);
+                }
                 Err(error) => self.broken(&error),
             },
             Ok(rest) => rest.iter().for_each(|event| self.push(event)),
@@ -231,6 +241,8 @@ impl Events {
                         self.phase = Phase::Check;
                     }
                     self.last = told.event.seq;
+                    self.told.note(&told.event);
+                    self.look_at = Instant::now() + foreign::LOOK_EVERY;
                     self.ready.push_back(told.of_project(frame));
                 }
                 // The hub began in the middle, or this client lags: the store knows.
@@ -241,6 +253,7 @@ impl Events {
                 }
             },
             () = self.deployment.look_again() => self.phase = Phase::Replay,
+            () = tokio::time::sleep_until(self.look_at), if self.store().is_shared() => self.look().await,
             () = tokio::time::sleep_until(self.alive_until) => {
                 self.ready.push_back(sse::KEEP_ALIVE);
                 // A deleted project tells no more; this notices.
@@ -254,7 +267,25 @@ impl Events {
             self.resync(event.seq - 1);
         }
         self.last = event.seq;
+        self.told.note(event);
         self.ready.push_back(frame(event));
+    }
+
+    /// Tells what the rows say of a build that another kind of service works on.
+    async fn look(&mut self) {
+        self.look_at = Instant::now() + foreign::LOOK_EVERY;
+        match self.store().untold(&self.project).await {
+            Ok(Some(rows)) => {
+                let missing = self.told.missing(&self.project, self.last, &rows);
+                if rows.project.status.is_final() && matches!(self.phase, Phase::Live) {
+                    self.phase = Phase::Check;
+                }
+                self.ready.extend(missing.iter().map(frame));
+            }
+            Ok(None) => {}
+            // The stream goes on; who cannot be read now is read in two seconds.
+            Err(error) => tracing::debug!(project = %self.project, %error, "rows were not compared"),
+        }
     }
 
     fn resync(&mut self, seq: u64) {

@@ -13,7 +13,7 @@ use super::{
     error::{ApiError, Resource},
     input::{self, raw as raw_path},
     once::Fingerprint,
-    openapi::{ID_PATTERN, described as with_description, named, object, raw, shape::Member},
+    openapi::{Pattern, described as with_description, named, object, raw, shape::Member},
     rules::{Described, Input, Place},
     state::AppState,
 };
@@ -53,7 +53,7 @@ impl EndpointArgRegister for State {
 }
 
 /// A thing that a path names by its id.
-pub(super) trait Named: std::str::FromStr + Send {
+pub(super) trait Named: std::str::FromStr + Send + Pattern {
     /// What it is.
     const RESOURCE: Resource;
     /// For the document.
@@ -84,7 +84,7 @@ extracted!([T: Named + 'ex] Id<T>, |req, _depot| std::future::ready(input::id(re
 
 impl<T: Named> EndpointArgRegister for Id<T> {
     fn register(_components: &mut Components, operation: &mut Operation, _arg: &str) {
-        let schema = serde_json::json!({ "type": "string", "pattern": ID_PATTERN, "minLength": 1, "maxLength": 128 });
+        let schema = serde_json::json!({ "type": "string", "pattern": T::PATTERN, "minLength": 1, "maxLength": 128 });
         path_parameter(operation, "id", T::DOC, schema);
     }
 }

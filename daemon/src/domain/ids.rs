@@ -21,8 +21,22 @@ fn check(text: &str) -> Result<(), InvalidId> {
     Ok(())
 }
 
+/// What an agent may be called: the original made such ids of names. Nothing that leads to another folder, and nothing
+/// that writes over a line where it is shown.
+fn check_name(text: &str) -> Result<(), InvalidId> {
+    let steers =
+        |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let refused = |c: char| c.is_control() || matches!(c, '/' | '\\') || steers(c);
+    if text.is_empty() || text.len() > MAX_LEN || text.starts_with('.') || text.trim() != text || text.contains(refused)
+    {
+        return Err(InvalidId);
+    }
+    Ok(())
+}
+
 macro_rules! id {
-    ($(#[$meta:meta])* $name:ident) => {
+    ($(#[$meta:meta])* $name:ident) => { id!($(#[$meta])* $name by check); };
+    ($(#[$meta:meta])* $name:ident by $check:ident) => {
         $(#[$meta])*
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name(Arc<str>);
@@ -40,7 +54,7 @@ macro_rules! id {
         }
         impl FromStr for $name {
             type Err = InvalidId;
-            fn from_str(text: &str) -> Result<Self, InvalidId> { check(text)?; Ok(Self(text.into())) }
+            fn from_str(text: &str) -> Result<Self, InvalidId> { $check(text)?; Ok(Self(text.into())) }
         }
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> { s.serialize_str(&self.0) }
@@ -62,7 +76,7 @@ fn twelve_hex(prefix: &str) -> Arc<str> {
 
 id!(/** `proj_<12 hex>`. */ ProjectId);
 id!(/** `task_<12 hex>`. */ TaskId);
-id!(/** `agent_<12 hex>`. */ AgentId);
+id!(/** `agent_<12 hex>`; the original's may be any name. */ AgentId by check_name);
 id!(/** `inv_<12 hex>`. */ InvocationId);
 id!(/** `tool_<12 hex>`. */ ToolId);
 id!(/** `sess-<uuid>`: long enough for AgentCore, which wants 33 characters. */ SessionId);
@@ -186,6 +200,17 @@ mod tests {
             assert_eq!(bad.parse::<ProjectId>(), Err(InvalidId), "{bad:?}");
         }
         assert!("proj_0123456789ab".parse::<ProjectId>().is_ok());
+    }
+
+    #[test]
+    fn an_agent_may_have_any_name_but_none_that_leads_elsewhere() {
+        for good in ["agent_0123456789ab", "price agent", "报价助手", "Müllers Agent (v2)", "50%", "a.b"] {
+            assert_eq!(good.parse::<AgentId>().unwrap().as_str(), good);
+        }
+        for bad in ["", "..", ".x", "a/b", "a\\b", " a", "a\n", "a\u{7f}", "a\u{202e}b", "a\u{2028}b", &"ü".repeat(65)]
+        {
+            assert_eq!(bad.parse::<AgentId>(), Err(InvalidId), "{bad:?}");
+        }
     }
 
     #[test]

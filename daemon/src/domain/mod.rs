@@ -8,6 +8,7 @@ pub mod control;
 pub mod deletion;
 pub mod event;
 pub mod failure;
+pub mod foreign;
 pub mod ids;
 pub mod plan;
 pub mod project;

@@ -38,6 +38,8 @@ pub enum ProjectEvent {
     Claimed,
     /// No stage runs any more and a pause is asked for.
     PauseReached,
+    /// A stop or cancel stands in its words, and nobody has carried it out: the original's services only ask.
+    StopReached,
     /// Every stage is done.
     Completed,
     /// A stage failed for good.
@@ -52,6 +54,7 @@ impl ProjectEvent {
             Self::Queued => "queueing",
             Self::Claimed => "claiming",
             Self::PauseReached => "pausing",
+            Self::StopReached => "stopping",
             Self::Completed => "completing",
             Self::Failed => "failing",
             Self::Control(action) => action.as_str(),
@@ -89,7 +92,12 @@ pub fn project(state: ProjectState, event: ProjectEvent) -> Result<(ProjectState
     match (state.status, event) {
         (S::Pending, E::Queued) => to(S::Queued, control, &[]),
         (S::Pending | S::Queued | S::Building, E::Claimed) => to(S::Building, control, &[]),
-        (S::Building, E::PauseReached) if control == C::Paused => to(S::Paused, C::Paused, &[]),
+        (S::Pending | S::Queued | S::Building, E::PauseReached) if control == C::Paused => {
+            to(S::Paused, C::Paused, &[])
+        }
+        (S::Pending | S::Queued | S::Building, E::StopReached) if matches!(control, C::Stopped | C::Cancelled) => {
+            to(S::Cancelled, control, &[WithdrawTask, CancelRunningStages])
+        }
         (S::Building, E::Completed) => to(S::Completed, C::Running, &[]),
         (S::Building, E::Failed) => to(S::Failed, C::Running, &[]),
 

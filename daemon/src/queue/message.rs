@@ -1,6 +1,11 @@
 //! Bodies of queue messages (SPEC section 2), also as the original's services write them.
 
-use serde::{Deserialize, Serialize};
+use std::{borrow::Cow, collections::HashMap, fmt, str::FromStr};
+
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
 use serde_json::Value;
 
 use crate::{
@@ -22,72 +27,210 @@ pub enum MessageError {
     TooLong(usize),
 }
 
-/// A message of the build queue. Unknown fields are ignored.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A message of the build queue. Only `project_id` decides: whatever else is null, missing or of another type counts as
+/// missing, as the original's services leave it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct BuildMessage {
     /// The task; the original's messages may lack it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub task_id: Option<TaskId>,
     /// The project.
     pub project_id: ProjectId,
     /// For other readers of the queue; the daemon reads its own table.
-    #[serde(default)]
     pub requirement: String,
     /// Likewise.
-    #[serde(default)]
     pub user_id: String,
     /// 1 to 5.
-    #[serde(default = "default_priority")]
     pub priority: i64,
     /// The original's: execute, resume or restart.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
     /// The original's: where to go on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub target_stage: Option<String>,
 }
 
-/// A message of the deploy queue.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A message of the deploy queue; as lax as the other.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DeployMessage {
     /// The task.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub task_id: Option<TaskId>,
     /// The project.
     pub project_id: ProjectId,
-    /// The agent.
+    /// The agent; when the message names none, that which the project makes. The task knows better.
     pub agent_id: AgentId,
     /// How.
-    #[serde(default)]
     pub deployment_config: Value,
-}
-
-fn default_priority() -> i64 {
-    i64::from(Priority::DEFAULT.get())
 }
 
 /// SQS's own limit on a message.
 const MAX_BYTES: usize = 262_144;
 
-fn parse<T: serde::de::DeserializeOwned>(body: &str) -> Result<T, MessageError> {
-    if body.len() > MAX_BYTES {
-        return Err(MessageError::TooLong(body.len()));
+/// A field as far as it is of use: what has another type is read over, however deep it is.
+enum Lax {
+    Text(String),
+    Number(f64),
+    Unusable,
+}
+
+struct LaxVisitor;
+
+impl<'de> Visitor<'de> for LaxVisitor {
+    type Value = Lax;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
     }
-    let malformed = |e: serde_json::Error| MessageError::Malformed(e.to_string());
-    // Some senders wrap the JSON in a JSON string.
-    let value: Value = serde_json::from_str(body).map_err(malformed)?;
-    match value {
-        Value::String(inner) => serde_json::from_str(&inner).map_err(malformed),
-        value => serde_json::from_value(value).map_err(malformed),
+
+    fn visit_str<E>(self, text: &str) -> Result<Lax, E> {
+        Ok(Lax::Text(text.to_owned()))
     }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Lax, E> {
+        Ok(Lax::Unusable)
+    }
+
+    fn visit_unit<E>(self) -> Result<Lax, E> {
+        Ok(Lax::Unusable)
+    }
+
+    #[allow(clippy::cast_precision_loss)] // a priority
+    fn visit_i64<E>(self, number: i64) -> Result<Lax, E> {
+        Ok(Lax::Number(number as f64))
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    fn visit_u64<E>(self, number: u64) -> Result<Lax, E> {
+        Ok(Lax::Number(number as f64))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Lax, E> {
+        Ok(Lax::Number(number))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Lax, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Lax::Unusable)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Lax, A::Error> {
+        while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Lax::Unusable)
+    }
+}
+
+impl<'de> Deserialize<'de> for Lax {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(LaxVisitor)
+    }
+}
+
+/// The fields that a reader of messages knows, the last of several of one name.
+#[derive(Default)]
+struct Fields(HashMap<String, Lax>);
+
+const KNOWN: [&str; 8] =
+    ["task_id", "project_id", "requirement", "user_id", "priority", "action", "target_stage", "agent_id"];
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut all: A) -> Result<Fields, A::Error> {
+        let mut fields = Fields::default();
+        while let Some(name) = all.next_key::<String>()? {
+            if KNOWN.contains(&name.as_str()) {
+                let field = all.next_value()?;
+                fields.0.insert(name, field);
+            } else {
+                all.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(fields)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+impl Fields {
+    fn of(body: &str) -> Result<Self, MessageError> {
+        if body.len() > MAX_BYTES {
+            return Err(MessageError::TooLong(body.len()));
+        }
+        let malformed = |e: serde_json::Error| MessageError::Malformed(e.to_string());
+        serde_json::from_str(&unwrapped(body)).map_err(malformed)
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        match self.0.get(name)? {
+            Lax::Text(text) => Some(text.clone()),
+            Lax::Number(number) => Some(number.to_string()),
+            Lax::Unusable => None,
+        }
+    }
+
+    fn word<T: FromStr>(&self, name: &str) -> Option<T> {
+        match self.0.get(name)? {
+            Lax::Text(text) => text.trim().parse().ok(),
+            Lax::Number(_) | Lax::Unusable => None,
+        }
+    }
+
+    fn project(&self) -> Result<ProjectId, MessageError> {
+        self.word("project_id").ok_or_else(|| match self.0.get("project_id") {
+            Some(Lax::Text(text)) => MessageError::Malformed(format!("project_id {text:?} is no id")),
+            Some(_) => MessageError::Malformed("project_id is no text".to_owned()),
+            None => MessageError::Malformed("project_id is missing".to_owned()),
+        })
+    }
+
+    fn priority(&self) -> i64 {
+        let number = match self.0.get("priority") {
+            Some(Lax::Number(number)) => Some(*number),
+            Some(Lax::Text(text)) => text.trim().parse().ok(),
+            Some(Lax::Unusable) | None => None,
+        };
+        #[allow(clippy::cast_possible_truncation)] // saturates, and is clamped by its readers
+        let whole = |number: f64| number as i64;
+        number.filter(|number: &f64| number.is_finite()).map_or_else(|| Priority::DEFAULT.get().into(), whole)
+    }
+}
+
+/// The JSON itself, where a sender wrapped it in a JSON string.
+fn unwrapped(body: &str) -> Cow<'_, str> {
+    if body.trim_start().starts_with('"')
+        && let Ok(inner) = serde_json::from_str::<String>(body)
+    {
+        return inner.into();
+    }
+    body.into()
+}
+
+/// Whom a body is about, as far as that can be read of it: for letters that are no message.
+#[must_use]
+pub fn subject(body: &str) -> (Option<TaskId>, Option<ProjectId>) {
+    let fields = Fields::of(body).unwrap_or_default();
+    (fields.word("task_id"), fields.word("project_id"))
 }
 
 /// A body with the action of its message's attributes, which the original's services state there, too. Anything else
 /// stays as it is.
 #[cfg(feature = "aws")]
 pub(crate) fn with_action(body: String, action: Option<&str>) -> String {
-    let (Some(action), Ok(Value::Object(mut fields))) = (action, serde_json::from_str(&body)) else { return body };
-    if fields.get("action").is_none_or(Value::is_null) {
+    let (Some(action), Ok(Value::Object(mut fields))) = (action, serde_json::from_str(&unwrapped(&body))) else {
+        return body;
+    };
+    if !fields.get("action").is_some_and(Value::is_string) {
         fields.insert("action".to_owned(), action.into());
     }
     Value::Object(fields).to_string()
@@ -99,14 +242,23 @@ impl BuildMessage {
     /// # Errors
     /// The body is no build message.
     pub fn parse(body: &str) -> Result<Self, MessageError> {
-        parse(body)
+        let fields = Fields::of(body)?;
+        Ok(Self {
+            task_id: fields.word("task_id"),
+            project_id: fields.project()?,
+            requirement: fields.text("requirement").unwrap_or_default(),
+            user_id: fields.text("user_id").unwrap_or_default(),
+            priority: fields.priority(),
+            action: fields.text("action"),
+            target_stage: fields.text("target_stage"),
+        })
     }
 
     /// What it asks besides the work itself.
     #[must_use]
     pub fn asked(&self) -> Continuation {
-        let from = self.target_stage.clone().filter(|stage| !stage.is_empty());
-        match self.action.as_deref() {
+        let from = self.target_stage.as_deref().map(str::trim).filter(|stage| !stage.is_empty()).map(str::to_owned);
+        match self.action.as_deref().map(str::trim) {
             Some("restart") => Continuation::Restart(from),
             Some("resume") => Continuation::Resume(from),
             _ => Continuation::Execute,
@@ -126,7 +278,20 @@ impl DeployMessage {
     /// # Errors
     /// The body is no deploy message.
     pub fn parse(body: &str) -> Result<Self, MessageError> {
-        parse(body)
+        #[derive(Deserialize)]
+        struct Config {
+            #[serde(default)]
+            deployment_config: Value,
+        }
+        let fields = Fields::of(body)?;
+        let project_id = fields.project()?;
+        let config = serde_json::from_str::<Config>(&unwrapped(body)).map(|config| config.deployment_config);
+        Ok(Self {
+            task_id: fields.word("task_id"),
+            agent_id: fields.word("agent_id").unwrap_or_else(|| AgentId::of_project(&project_id)),
+            project_id,
+            deployment_config: config.unwrap_or_default(),
+        })
     }
 
     /// The body to send.
@@ -137,24 +302,5 @@ impl DeployMessage {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_originals_messages_are_understood() {
-        let plain =
-            r#"{"project_id":"proj_1","metadata":{"x":1},"action":"resume","priority":5,"execute_to_completion":true}"#;
-        let message = BuildMessage::parse(plain).unwrap();
-        assert_eq!(message.task_id, None);
-        assert_eq!(message.action.as_deref(), Some("resume"));
-        let wrapped = serde_json::to_string(plain).unwrap();
-        assert_eq!(BuildMessage::parse(&wrapped).unwrap(), message);
-    }
-
-    #[test]
-    fn poison_is_named() {
-        for bad in ["", "{", "[]", "null", "{}", r#"{"project_id":"../etc"}"#, r#"{"project_id":7}"#] {
-            assert!(matches!(BuildMessage::parse(bad), Err(MessageError::Malformed(_))), "{bad}");
-        }
-    }
-}
+#[path = "message_tests.rs"]
+mod tests;

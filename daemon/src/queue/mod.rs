@@ -8,7 +8,7 @@ pub mod sqs;
 use std::time::Duration;
 
 use async_trait::async_trait;
-pub use message::{BuildMessage, DeployMessage, MessageError};
+pub use message::{BuildMessage, DeployMessage, MessageError, subject};
 
 use crate::store::{StoreError, Trouble};
 

@@ -121,7 +121,9 @@ fn attribute(kind: &str, text: impl Into<String>) -> Result<MessageAttributeValu
 
 fn priority_of(message: &Message, body: &str) -> u8 {
     let attributes = message.message_attributes();
-    let stated = attributes.and_then(|all| all.get("priority")?.string_value()?.parse::<i64>().ok());
+    let number = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+    #[allow(clippy::cast_possible_truncation)] // clamped
+    let stated = attributes.and_then(|all| Some(number(all.get("priority")?.string_value()?)? as i64));
     let stated = stated.or_else(|| BuildMessage::parse(body).ok().map(|message| message.priority));
     crate::domain::project::Priority::clamped(stated.unwrap_or(3)).get()
 }

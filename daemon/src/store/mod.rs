@@ -122,6 +122,25 @@ pub trait Store: Send + Sync + 'static {
     /// Tasks written but never queued, and leases that ended without a word, oldest first.
     async fn stranded_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>>;
 
+    /// Of these, those that a daemon wrote and whose message it could not send: what a daemon without workers answers for.
+    async fn unsent_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>> {
+        let mut tasks = self.stranded_tasks(now, limit).await?;
+        tasks.retain(|task| task.status == crate::domain::task::TaskStatus::Pending);
+        Ok(tasks)
+    }
+
+    /// Puts right what services of another kind left in a shared store: projects that wait although they have ended, and,
+    /// when `all`, builds that no figures have counted. Answers how many rows changed.
+    async fn put_right(&self, _now: Timestamp, _all: bool) -> Result<u64> {
+        Ok(0)
+    }
+
+    /// A project as it stands, when none of our daemons works on it in a store that others write, too: they tell no events
+    /// of what they do.
+    async fn untold(&self, _id: &ProjectId) -> Result<Option<ProjectDetail>> {
+        Ok(None)
+    }
+
     /// Writes the queue message of a stranded task (again).
     async fn requeue_task(&self, task: &TaskId) -> Result<()>;
 

@@ -9,8 +9,8 @@ mod support;
 mod agents;
 mod api_fuzz;
 mod backup;
-mod clock;
 mod clients;
+mod clock;
 #[cfg(feature = "aws")]
 mod cloud;
 mod command_line;

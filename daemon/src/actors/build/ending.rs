@@ -6,7 +6,8 @@ use ractor::ActorRef;
 
 use super::{Abandon, BuildMessage, BuildState};
 use crate::{
-    actors::{attempt::Interrupt, stage::StageMessage},
+    actors::{attempt::Interrupt, figures, stage::StageMessage},
+    domain::project::ProjectStatus,
     store::StoreErrorKind,
 };
 
@@ -42,6 +43,19 @@ impl BuildState {
         let idle = self.running.is_empty() && self.step.is_none() && self.work.is_some();
         if idle && (self.ending.is_some() || self.env.draining.is_cancelled()) {
             self.end_now(myself);
+        }
+    }
+
+    /// The store has the end of the build, or its rest.
+    pub(super) fn ended(&mut self, myself: &ActorRef<BuildMessage>, status: ProjectStatus, message_deleted: bool) {
+        figures::build_ended(status);
+        if status == ProjectStatus::Cancelled && !self.running.is_empty() {
+            // Another's stop was carried out: what still runs ends with it.
+            self.abandon(myself, Abandon::Withdrawn);
+        } else if message_deleted {
+            self.forget(myself);
+        } else {
+            self.settle(myself);
         }
     }
 

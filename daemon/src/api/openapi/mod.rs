@@ -13,4 +13,4 @@ pub(super) mod shape;
 pub use document::openapi;
 pub(super) use document::openapi_json;
 pub(super) use page::{docs, docs_file};
-pub(super) use shape::{ID_PATTERN, Shape, describe, described, named, nullable, object, raw, words};
+pub(super) use shape::{ID_PATTERN, Pattern, Shape, describe, described, named, nullable, object, raw, words};

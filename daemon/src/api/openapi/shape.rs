@@ -217,16 +217,36 @@ plain! {
 /// The characters of an id, which daemon and original agree on.
 pub(in crate::api) const ID_PATTERN: &str = "^[A-Za-z0-9_:-][A-Za-z0-9_.:-]{0,127}$";
 
+/// The same for agents, which the original may have given any name.
+pub(in crate::api) const AGENT_ID_PATTERN: &str = r"^[^./\\\x00-\x20\x7f][^/\\\x00-\x1f\x7f]{0,127}$";
+
 macro_rules! ids {
     ($($type:ty, $name:literal, $doc:literal, $example:literal;)*) => {
         $(impl Shape for $type {
             fn shape(components: &mut Components) -> Value {
                 named(components, $name, |_| json!({
-                    "type": "string", "pattern": ID_PATTERN, "description": $doc, "examples": [$example],
+                    "type": "string", "pattern": <$type as Pattern>::PATTERN, "description": $doc, "examples": [$example],
                 }))
             }
         })*
     };
+}
+
+/// Of which characters an id is.
+pub(in crate::api) trait Pattern {
+    /// As a regular expression of JSON schema.
+    const PATTERN: &'static str = ID_PATTERN;
+}
+
+impl Pattern for ProjectId {}
+impl Pattern for TaskId {}
+impl Pattern for InvocationId {}
+impl Pattern for SessionId {}
+impl Pattern for ToolId {}
+impl Pattern for MessageId {}
+impl Pattern for WorkerId {}
+impl Pattern for AgentId {
+    const PATTERN: &'static str = AGENT_ID_PATTERN;
 }
 
 ids! {

@@ -23,6 +23,7 @@ use crate::{
     domain::{
         agent::AgentStatus,
         event::NewEvent,
+        foreign,
         ids::{ProjectId, TaskId},
         project::ProjectStatus,
         stage::Stage,
@@ -168,7 +169,8 @@ impl DynamoStore {
         let (project, mut items) = tokio::try_join!(project, self.tables.all(stages, usize::MAX))?;
         let Some(mut project) = project else { return Ok(None) };
         self.overflow.restore(&mut project).await?;
-        let stored = StoredProject::from_item(&project)?;
+        let words = Stated { status: project.get("status").cloned(), control: project.get("control_status").cloned() };
+        let mut stored = StoredProject::from_item(&project)?;
         let (mut stages, mut spilled) = (Vec::new(), HashMap::new());
         for item in &mut items {
             let names = self.overflow.restore(item).await?;
@@ -183,6 +185,20 @@ impl DynamoStore {
             Some(task) => self.stored_task(task).await?,
             None => None,
         };
+        let leased = |task: &StoredTask| {
+            task.task.status == TaskStatus::Running
+                && task.epoch == stored.lease_epoch
+                && task.task.worker_id == stored.lease_worker
+                && task.lease_until.is_some_and(|until| until > self.tables.clock())
+        };
+        if task.as_ref().is_some_and(leased) {
+            let project = &mut stored.project;
+            let stated = ProjectState { status: project.status, control: project.control_status };
+            if let Some(state) = foreign::under_lease(stated).filter(|state| *state != stated) {
+                (project.status, project.control_status) = (state.status, state.control);
+                stored.stated = Some(words);
+            }
+        }
         Ok(Some(Aggregate { stored, stages, task, spilled }))
     }
 
@@ -208,9 +224,9 @@ impl DynamoStore {
         *held.known = None;
         let project = &before.stored.project;
         let stated = before.stored.stated.clone().unwrap_or_else(|| Stated::of(project));
-        after.stored.stated = None;
+        (after.stored.stated, after.stored.stated_revision) = (None, None);
         let read = [
-            ("revision", (before.stored.revision > 0).then(|| value::whole(before.stored.revision))),
+            ("revision", before.stored.read_revision()),
             ("status", stated.status),
             ("control_status", stated.control),
         ];
@@ -225,6 +241,11 @@ impl DynamoStore {
         unit.update(&self.tables, Table::Projects, key, change, &Guard::AsRead(&read), Refused::Stale)?;
         self.write_stages(&mut unit, &before, &mut after).await?;
         self.write_task(&mut unit, before.task.as_ref(), after.task.as_ref(), withdrawal.as_deref())?;
+        if before.task != after.task
+            && let Some(task) = &mut after.task
+        {
+            task.stated = None;
+        }
         // The feed has the moment at which the commit begins, not that at which the plan was made.
         let committed = super::events::write(self, &mut unit, &id, first, self.tables.clock(), &events)?;
         match unit.commit(&self.tables).await? {
@@ -315,7 +336,10 @@ impl DynamoStore {
         if before == after {
             return Ok(());
         }
-        let change = Change::between(&before.to_item()?, &after.to_item()?);
+        let mut change = Change::between(&before.to_item()?, &after.to_item()?);
+        if before.stated.is_some() && !change.set.iter().any(|(name, _)| name == "status") {
+            change.set.push(("status".into(), value::text(after.task.status.as_str())));
+        }
         let key = Table::Tasks.one(before.task.task_id.as_str());
         unit.update(&self.tables, Table::Tasks, key, change, &Guard::SameLease(before), Refused::Fenced)
     }

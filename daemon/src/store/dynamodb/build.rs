@@ -23,6 +23,9 @@ use crate::{
     },
 };
 
+/// What a stage says that a stop has cut off.
+const STOPPED: &str = "stopped by its user";
+
 /// Checks a step against what is stored.
 fn check(known: &mut Aggregate, step: &BuildStep) -> Result<()> {
     let all = &mut known.stages;
@@ -103,6 +106,24 @@ impl Plan {
         Ok(state)
     }
 
+    /// Whether its words ask for a stop that nobody has carried out.
+    pub(crate) fn is_to_stop(&self) -> bool {
+        transition::project(self.after.state(), ProjectEvent::StopReached).is_ok()
+    }
+
+    /// A stop that only stands in the words: what runs is cut off, the task ends. The original's API asks so.
+    pub(crate) fn settle_stop(&mut self) -> Result<ProjectState> {
+        let state = transition::project(self.after.state(), ProjectEvent::StopReached).map_err(|e| illegal(&e))?.0;
+        let events = stages::cut_off(&mut self.after.stages, STOPPED, self.now)?;
+        self.events.extend(events);
+        self.rest(state, None);
+        let now = self.now;
+        if let Some(task) = self.after.open_task() {
+            tasks::finish(task, TaskEvent::Cancel, None, None, now)?;
+        }
+        Ok(state)
+    }
+
     /// Ends a build as failed, whoever holds its lease.
     pub(crate) fn fail(&mut self, store: &DynamoStore, info: &ErrorInfo) -> Result<()> {
         // A build that nobody works on yet fails as if it had just been claimed.
@@ -154,8 +175,9 @@ impl DynamoStore {
             plan.events.push(event);
         }
         let pause = transition::project(plan.after.state(), ProjectEvent::PauseReached).ok();
+        let stop = transition::project(plan.after.state(), ProjectEvent::StopReached).ok();
         let mut begun = Vec::new();
-        if pause.is_none() && step.end.is_none() {
+        if pause.is_none() && stop.is_none() && step.end.is_none() {
             for name in &step.begin {
                 let stage = stages::find(&mut plan.after.stages, name)?;
                 let event = stages::begin(stage, now)?;
@@ -178,6 +200,7 @@ impl DynamoStore {
         let at_rest = match (&step.end, pause) {
             (Some(BuildEnd::Completed { .. }), _) => Some(ProjectEvent::Completed),
             (Some(BuildEnd::Failed(_)), _) => Some(ProjectEvent::Failed),
+            (None, None) if stop.is_some() => Some(ProjectEvent::StopReached),
             (None, Some(_)) if step.still_running == 0 => Some(ProjectEvent::PauseReached),
             _ => None,
         };
@@ -189,7 +212,11 @@ impl DynamoStore {
         };
         let state = transition::project(plan.after.state(), how).map_err(|e| illegal(&e))?.0;
         if how != ProjectEvent::Completed {
-            let why = if how == ProjectEvent::Failed { "the build failed" } else { "the build was paused" };
+            let why = match how {
+                ProjectEvent::Failed => "the build failed",
+                ProjectEvent::StopReached => STOPPED,
+                _ => "the build was paused",
+            };
             let events = stages::cut_off(&mut plan.after.stages, why, now)?;
             plan.events.extend(events);
         }
@@ -227,6 +254,14 @@ impl DynamoStore {
             if !plan.after.admits(lease) {
                 *held.known = None;
                 return Err(fenced());
+            }
+            if plan.is_to_stop() {
+                plan.settle_stop()?;
+                match self.commit(&mut held, plan).await? {
+                    Ok(()) => return Err(fenced()),
+                    Err(_) => pause(round).await,
+                }
+                continue;
             }
             let now = plan.now;
             let stage = stages::find(&mut plan.after.stages, &retry.stage_name)?;

@@ -6,17 +6,19 @@ use super::{
     aggregate::{Aggregate, Plan, TRIES, contended, pause},
     codec::StoredTask,
     control, stages, tasks,
+    unit::Unit,
 };
 use crate::{
     domain::{
         failure::{ErrorInfo, FailureKind},
-        ids::TaskId,
+        foreign::{self, Unleased},
+        ids::{ProjectId, TaskId},
         plan::{self, Next},
         project::ProjectStatus,
         stage::{Stage, StageStatus},
         task::{Lease, TaskStatus, TaskType},
         time::Timestamp,
-        transition::{self, ProjectEvent},
+        transition::{self, ProjectEvent, TaskEvent},
         workflow::{Workflow, Workflows},
     },
     store::{
@@ -40,10 +42,26 @@ fn no(why: &'static str) -> Result<Look> {
     Ok(Look::Answer(Claim::Obsolete(why), false))
 }
 
+/// Under which task a claim goes on.
+enum Under {
+    /// Under the project's own, or under one that it did not have yet: then what the message asks is still to be done.
+    Task { adopted: bool },
+    /// Not now.
+    Answer(Claim),
+}
+
 impl DynamoStore {
     /// `Store::claim_build`.
     pub(crate) async fn claim(&self, claim: &ClaimBuild, workflows: &Workflows) -> Result<Claim> {
         let claim = &ClaimBuild { lease_until: self.tables.shared(claim.lease_until), ..claim.clone() };
+        let answer = self.claim_once(claim, workflows).await?;
+        if let (Claim::Obsolete(why), Some(named)) = (&answer, &claim.task_id) {
+            self.end_left(named, &claim.project_id, why).await?;
+        }
+        Ok(answer)
+    }
+
+    async fn claim_once(&self, claim: &ClaimBuild, workflows: &Workflows) -> Result<Claim> {
         let mut held = self.slots.hold(&claim.project_id).await;
         for round in 0..TRIES {
             // Whatever was known: another may have worked on it meanwhile.
@@ -51,10 +69,13 @@ impl DynamoStore {
             let Some(mut plan) = self.plan(&mut held).await? else {
                 return Ok(Claim::Obsolete("the project does not exist"));
             };
-            let (ended, status) =
-                (plan.after.task.as_ref().is_none_or(|task| task.task.status.is_final()), plan.after.state().status);
-            let waits = matches!(status, ProjectStatus::Pending | ProjectStatus::Queued | ProjectStatus::Building);
-            let adopted = ended && waits && self.find_task(&mut plan, claim).await?;
+            let adopted = match self.choose_task(&mut plan, claim).await? {
+                Under::Task { adopted } => adopted,
+                Under::Answer(answer) => {
+                    *held.known = None;
+                    return Ok(answer);
+                }
+            };
             let look = self.look(&mut plan, claim, workflows, adopted)?;
             let (claimed, begun) = (
                 plan.after.clone(),
@@ -79,6 +100,77 @@ impl DynamoStore {
             }
         }
         Err(contended())
+    }
+
+    /// The task to go on under. The original's API names none in a project, lets a project go on under a new one without
+    /// a word to the old, and its worker takes no lease.
+    async fn choose_task(&self, plan: &mut Plan, claim: &ClaimBuild) -> Result<Under> {
+        let now = plan.now;
+        let status = plan.after.state().status;
+        if !matches!(status, ProjectStatus::Pending | ProjectStatus::Queued | ProjectStatus::Building) {
+            return Ok(Under::Task { adopted: false });
+        }
+        let own = plan.after.task.clone();
+        let open = |task: &StoredTask| task.task.task_type == TaskType::BuildAgent && !task.task.status.is_final();
+        let other = match &claim.task_id {
+            Some(id) if own.as_ref().is_none_or(|own| own.task.task_id != *id) => {
+                let named = self.stored_task(id).await?;
+                named.filter(|task| task.task.project_id == claim.project_id && open(task))
+            }
+            _ => None,
+        };
+        let foreign = plan.after.stored.revision == 0 || other.is_some() || claim.asked != Continuation::Execute;
+        let mut running = if foreign { self.tasks_of(&claim.project_id).await? } else { own.iter().cloned().collect() };
+        running.retain(|task| {
+            open(task)
+                && task.task.status == TaskStatus::Running
+                && task.lease_until.is_none()
+                && task.task.worker_id.as_ref() != Some(&claim.worker_id)
+        });
+        let begun = |task: &StoredTask| task.task.started_at.unwrap_or(task.task.created_at);
+        let unleased: Vec<Unleased> = running.iter().map(|task| Unleased { begun: Some(begun(task)) }).collect();
+        let last = foreign::last_change(&plan.after.stages).max(Some(plan.after.stored.project.updated_at));
+        if let Some(until) = foreign::busy_until(&unleased, last, now) {
+            return Ok(Under::Answer(Claim::HeldUntil(self.tables.local(until))));
+        }
+        // Nothing was heard of these for long: nobody else would end them.
+        let kept = [own.as_ref(), other.as_ref()].map(|task| task.map(|task| task.task.task_id.clone()));
+        let ends = own.is_some() || other.is_some();
+        for left in running.iter().filter(|task| ends && !kept.contains(&Some(task.task.task_id.clone()))) {
+            let ended = tasks::withdrawn(left, Some("nothing was heard of its worker"), now)?;
+            self.update_task(&mut plan.unit, left, &ended)?;
+        }
+        let Some(own) = own.filter(open) else {
+            let adopted = self.find_task(plan, claim).await?;
+            return Ok(Under::Task { adopted });
+        };
+        let Some(other) = other else { return Ok(Under::Task { adopted: false }) };
+        if let Some(until) = own.lease_until.filter(|until| own.task.status == TaskStatus::Running && *until > now) {
+            return Ok(Under::Answer(Claim::HeldUntil(self.tables.local(foreign::look_again(until, now)))));
+        }
+        let ended = tasks::withdrawn(&own, Some("another task has taken its place"), now)?;
+        self.update_task(&mut plan.unit, &own, &ended)?;
+        plan.after.stored.project.task_id = Some(other.task.task_id.clone());
+        plan.adopt(other);
+        Ok(Under::Task { adopted: true })
+    }
+
+    /// Ends the task of a message that is of no use any more, if nobody else would: its project is built under another
+    /// one, or not at all.
+    async fn end_left(&self, id: &TaskId, of: &ProjectId, why: &str) -> Result<()> {
+        let Some(task) = self.stored_task(id).await? else { return Ok(()) };
+        let left = task.task.task_type == TaskType::BuildAgent
+            && task.task.project_id == *of
+            && matches!(task.task.status, TaskStatus::Pending | TaskStatus::Queued);
+        if !left {
+            return Ok(());
+        }
+        let mut ended = task.clone();
+        tasks::finish(&mut ended, TaskEvent::Cancel, Some(why), None, self.tables.clock())?;
+        let mut unit = Unit::default();
+        self.update_task(&mut unit, &task, &ended)?;
+        let _another_changed_it = unit.commit(&self.tables).await?;
+        Ok(())
     }
 
     /// The original's API names no task in a project, and may write none: not for a new project, and not when it lets one
@@ -141,6 +233,10 @@ impl DynamoStore {
             plan.settle_pause()?;
             return Ok(Look::Answer(Claim::Obsolete("the project is paused"), true));
         }
+        if plan.is_to_stop() {
+            plan.settle_stop()?;
+            return Ok(Look::Answer(Claim::Obsolete("the project is stopped"), true));
+        }
         let info = |kind, message: String| ErrorInfo { stage: None, kind, message, details: None, attempt: 0 };
         if task.fruitless >= MOST_FRUITLESS {
             let text = format!(
@@ -159,6 +255,16 @@ impl DynamoStore {
                     return self.given_up(plan, info(FailureKind::InvalidInput, error.to_string()));
                 }
                 Err(error) => return Err(error),
+            }
+        }
+        for index in foreign::to_run_again(workflow, &plan.after.stages) {
+            if let Some(stage) = plan.after.stages.get_mut(index) {
+                let (id, name) = (&claim.project_id, &stage.stage_name);
+                tracing::info!(project_id = %id, stage = %name, "a stage that another completed left no output: it runs again");
+                let line = format!("{now} INFO the stage was completed elsewhere and left no output: it runs again");
+                let event = stages::reset(stage, false, now)?;
+                stage.logs.push(line);
+                plan.events.push(event);
             }
         }
         let statuses: Vec<StageStatus> = plan.after.stages.iter().map(|stage| stage.status).collect();
@@ -223,6 +329,9 @@ fn answer(claimed: Aggregate, claim: &ClaimBuild, task_begun: Timestamp) -> Clai
 
 /// The workflow of the project, when it has the stages that are stored.
 fn fitting<'w>(known: &mut Aggregate, workflows: &'w Workflows) -> std::result::Result<&'w Workflow, ErrorInfo> {
+    if let Some(workflow) = workflows.get(&known.stored.project.workflow) {
+        in_order(&mut known.stages, workflow);
+    }
     let stored: Vec<_> =
         known.stages.iter().map(|stage| (stage.stage_name.as_str(), stage.status, stage.attempt)).collect();
     match alike::fitting(&known.stored.project.workflow, &stored, workflows)? {
@@ -233,5 +342,17 @@ fn fitting<'w>(known: &mut Aggregate, workflows: &'w Workflows) -> std::result::
             known.stages = specs.map(|(spec, number)| Stage::pending(id.clone(), spec, number)).collect();
             Ok(workflow)
         }
+    }
+}
+
+/// Puts stages that another has numbered otherwise, or not at all, in the order of their workflow, if they are its stages.
+fn in_order(stages: &mut [Stage], workflow: &Workflow) {
+    let place = |stage: &Stage| workflow.stages().iter().position(|spec| spec.name == stage.stage_name);
+    if stages.len() != workflow.stages().len() || stages.iter().any(|stage| place(stage).is_none()) {
+        return;
+    }
+    stages.sort_by_key(|stage| place(stage));
+    for (stage, number) in stages.iter_mut().zip(1..) {
+        stage.stage_number = number;
     }
 }

@@ -4,14 +4,17 @@
 //! may come as text or decimals, times with or without a zone. What has no sense without its key is an error, and
 //! only that.
 
-use std::{fmt::Display, str::FromStr};
-
 use aws_sdk_dynamodb::types::AttributeValue;
-use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+mod reader;
+
+pub(crate) use reader::{Reader, Word};
 
 use super::{
     asked::Timed,
+    lax,
     value::{self, Item},
 };
 use crate::{
@@ -19,7 +22,7 @@ use crate::{
         agent::{Agent, AgentStatus, Invocation, InvocationStatus},
         control::ControlStatus,
         ids::{AgentId, TaskId, WorkerId},
-        project::{Priority, Project, ProjectStatus, ProjectSummary},
+        project::{Project, ProjectStatus, ProjectSummary},
         session::{Message, Role, Session, SessionStatus},
         stage::{Stage, StageStatus},
         task::{Task, TaskStatus, TaskType},
@@ -49,95 +52,6 @@ pub(crate) fn fields(record: &impl Serialize) -> Result<Item> {
         .collect())
 }
 
-/// Reads an item's attributes.
-pub(crate) struct Reader<'a>(pub(crate) &'a Item);
-
-impl Reader<'_> {
-    fn json(&self, name: &str) -> Option<Value> {
-        self.0.get(name).map(value::json).filter(|value| !value.is_null())
-    }
-
-    /// A text; numbers are taken as one.
-    pub(crate) fn text(&self, name: &str) -> Option<String> {
-        match self.0.get(name)? {
-            AttributeValue::S(text) => Some(text.clone()),
-            AttributeValue::N(text) => Some(text.clone()),
-            _ => None,
-        }
-    }
-
-    /// A text that is not empty.
-    fn some_text(&self, name: &str) -> Option<String> {
-        self.text(name).filter(|text| !text.is_empty())
-    }
-
-    /// An id, a time or a word; one that cannot be read counts as missing.
-    pub(crate) fn word<T: FromStr>(&self, name: &str) -> Option<T> {
-        self.some_text(name)?.parse().ok()
-    }
-
-    /// A key: without it the item is no record.
-    pub(crate) fn key<T: FromStr<Err: Display>>(&self, name: &str) -> Result<T> {
-        let text = self.text(name).unwrap_or_default();
-        text.parse().map_err(|error| StoreError::new(StoreErrorKind::Corrupt, format!("{name} {text:?}: {error}")))
-    }
-
-    pub(crate) fn float(&self, name: &str) -> Option<f64> {
-        self.text(name)?.parse::<f64>().ok().filter(|n| n.is_finite())
-    }
-
-    /// A count: whole and not negative.
-    pub(crate) fn count(&self, name: &str) -> Option<u64> {
-        let text = self.text(name)?;
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // clamped
-        let rounded = |n: f64| n.max(0.0) as u64;
-        text.parse().ok().or_else(|| text.parse().ok().filter(|n: &f64| n.is_finite()).map(rounded))
-    }
-
-    /// A document; text that holds one is unwrapped, as the original wrote some.
-    fn document(&self, name: &str) -> Option<Value> {
-        match self.json(name)? {
-            Value::String(text) if text.starts_with(['{', '[']) => {
-                Some(serde_json::from_str(&text).unwrap_or(Value::String(text)))
-            }
-            value => Some(value),
-        }
-    }
-
-    /// A list of texts.
-    pub(crate) fn texts(&self, name: &str) -> Vec<String> {
-        match self.json(name) {
-            Some(Value::Array(items)) => items
-                .into_iter()
-                .filter_map(|item| match item {
-                    Value::String(text) => Some(text),
-                    Value::Null => None,
-                    other => Some(other.to_string()),
-                })
-                .collect(),
-            Some(Value::String(text)) => serde_json::from_str(&text).unwrap_or_default(),
-            _ => Vec::new(),
-        }
-    }
-
-    fn of<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
-        serde_json::from_value(self.document(name)?).ok()
-    }
-
-    fn created(&self) -> Timestamp {
-        self.word("created_at").unwrap_or(Timestamp::from_micros(0))
-    }
-
-    fn whole(&self, name: &str) -> u32 {
-        self.count(name).and_then(|n| u32::try_from(n).ok()).unwrap_or(0)
-    }
-
-    fn priority(&self) -> Priority {
-        let number = self.count("priority").and_then(|n| i64::try_from(n).ok());
-        number.map_or(Priority::DEFAULT, Priority::clamped)
-    }
-}
-
 /// A project with what the daemon keeps beside it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct StoredProject {
@@ -152,6 +66,20 @@ pub(crate) struct StoredProject {
     pub(crate) last_step: Option<String>,
     /// The words of the item, where they are not those of `project`: the original's may be others, or missing.
     pub(crate) stated: Option<Stated>,
+    /// `revision` as it stands there, where it is not as the daemon writes it.
+    pub(crate) stated_revision: Option<Word>,
+    /// End of the build that the figures by day have counted last.
+    pub(crate) counted: Option<Timestamp>,
+    /// Members of `aggregated_metrics` that only others know.
+    pub(crate) other_sums: Map<String, Value>,
+}
+
+impl StoredProject {
+    /// The revision that a write names as the one it has read.
+    pub(crate) fn read_revision(&self) -> Word {
+        let written = || (self.revision > 0).then(|| value::whole(self.revision));
+        self.stated_revision.clone().unwrap_or_else(written)
+    }
 }
 
 /// Words as an item has them.
@@ -175,6 +103,15 @@ impl Record for StoredProject {
         item.insert("revision".into(), value::whole(self.revision));
         item.insert("event_seq".into(), value::whole(self.event_seq));
         item.insert("lease_epoch".into(), value::whole(self.lease_epoch));
+        if let Some(at) = self.counted {
+            item.insert("counted_build".into(), value::text(at.to_string()));
+        }
+        if let (false, Some(AttributeValue::M(sums))) = (self.other_sums.is_empty(), item.get_mut("aggregated_metrics"))
+        {
+            let others = self.other_sums.iter().filter(|(name, _)| !sums.contains_key(*name));
+            let others: Vec<_> = others.map(|(name, other)| (name.clone(), value::attribute(other))).collect();
+            sums.extend(others);
+        }
         if let Some(worker) = &self.lease_worker {
             item.insert("lease_worker".into(), value::text(worker.as_str()));
         }
@@ -186,6 +123,7 @@ impl Record for StoredProject {
 
     fn from_item(item: &Item) -> Result<Self> {
         let read = Reader(item);
+        let (sums, other_sums) = read.document("aggregated_metrics").map(lax::sums).unzip();
         let project = Project {
             project_id: read.key("project_id")?,
             project_name: read.text("project_name").unwrap_or_default(),
@@ -197,28 +135,32 @@ impl Record for StoredProject {
             tags: read.texts("tags"),
             progress: read.float("progress").unwrap_or(0.0),
             current_stage: read.some_text("current_stage"),
-            error_info: read.of("error_info"),
+            error_info: read.document("error_info").and_then(|info| lax::error_info(&info)),
             created_at: read.created(),
-            updated_at: read.word("updated_at").unwrap_or_else(|| read.created()),
-            started_at: read.word("started_at"),
-            completed_at: read.word("completed_at"),
+            updated_at: read.time("updated_at").unwrap_or_else(|| read.created()),
+            started_at: read.time("started_at"),
+            completed_at: read.time("completed_at"),
             metrics: read.document("metrics"),
             control_status: read.word("control_status").unwrap_or(ControlStatus::Running),
-            pause_requested_at: read.word("pause_requested_at"),
-            stop_requested_at: read.word("stop_requested_at"),
+            pause_requested_at: read.time("pause_requested_at"),
+            stop_requested_at: read.time("stop_requested_at"),
             resume_from_stage: read.some_text("resume_from_stage"),
             last_control_action: read.some_text("last_control_action"),
             control_action_by: read.some_text("control_action_by"),
-            aggregated_metrics: read.of("aggregated_metrics").unwrap_or_default(),
+            aggregated_metrics: sums.unwrap_or_default(),
             workflow: read.some_text("workflow").unwrap_or_else(|| "agent_build".to_owned()),
             deployment: read.document("deployment"),
             task_id: read.word("task_id"),
         };
         let stated = Stated { status: item.get("status").cloned(), control: item.get("control_status").cloned() };
         let known = Stated::of(&project);
+        let revision = read.count("revision").unwrap_or(0);
         Ok(Self {
             project,
-            revision: read.count("revision").unwrap_or(0),
+            stated_revision: read.stated("revision", (revision > 0).then(|| value::whole(revision))),
+            counted: read.time("counted_build"),
+            other_sums: other_sums.unwrap_or_default(),
+            revision,
             event_seq: read.count("event_seq").unwrap_or(0),
             lease_worker: read.word("lease_worker"),
             lease_epoch: read.whole("lease_epoch"),
@@ -241,6 +183,14 @@ impl Record for Stage {
     fn from_item(item: &Item) -> Result<Self> {
         let read = Reader(item);
         let stage_name: String = read.some_text("stage_name").unwrap_or_default();
+        let metrics = read.document("metrics");
+        // The original keeps the figures of a stage there only.
+        let figure = |name: &str, names: &[&str]| read.count(name).or_else(|| lax::count_in(metrics.as_ref(), names));
+        let (input_tokens, output_tokens) =
+            (figure("input_tokens", &["input_tokens"]), figure("output_tokens", &["output_tokens"]));
+        let tool_calls = figure("tool_calls", &["tool_calls_count", "tool_calls"]);
+        let seconds = ["execution_time_seconds", "execution_time", "duration_seconds"];
+        let duration = read.float("duration_seconds").or_else(|| lax::number_in(metrics.as_ref(), &seconds));
         let display_name = read.some_text("display_name").unwrap_or_else(|| stage_name.clone());
         Ok(Self {
             project_id: read.key("project_id")?,
@@ -250,21 +200,21 @@ impl Record for Stage {
             stage_name,
             status: read.word("status").unwrap_or(StageStatus::Pending),
             agent_name: read.some_text("agent_name"),
-            started_at: read.word("started_at"),
-            completed_at: read.word("completed_at"),
-            duration_seconds: read.float("duration_seconds"),
-            input_tokens: read.count("input_tokens"),
-            output_tokens: read.count("output_tokens"),
-            tool_calls: read.count("tool_calls"),
+            started_at: read.time("started_at"),
+            completed_at: read.time("completed_at"),
+            duration_seconds: duration.map(|seconds| seconds.max(0.0)),
+            input_tokens,
+            output_tokens,
+            tool_calls,
             output_data: read.document("output_data"),
             error_message: read.text("error_message"),
             logs: read.texts("logs"),
             doc_path: read.some_text("doc_path"),
             agent_output_content: read.text("agent_output_content"),
             agent_output_s3_ref: read.some_text("agent_output_s3_ref"),
-            generated_files: read.of("generated_files").unwrap_or_default(),
+            generated_files: read.document("generated_files").map(lax::files).unwrap_or_default(),
             design_document: read.document("design_document"),
-            metrics: read.document("metrics"),
+            metrics,
             attempt: read.whole("attempt"),
         })
     }
@@ -283,6 +233,10 @@ pub(crate) struct StoredTask {
     pub(crate) fruitless: u32,
     /// How often its dead letter was overruled since then.
     pub(crate) spared: u32,
+    /// `status` as it stands in the item, where it is not that of `task`.
+    pub(crate) stated: Option<Word>,
+    /// Whether a daemon of ours wrote or claimed it.
+    pub(crate) ours: bool,
 }
 
 impl Record for StoredTask {
@@ -303,29 +257,44 @@ impl Record for StoredTask {
     fn from_item(item: &Item) -> Result<Self> {
         let read = Reader(item);
         let task_id: TaskId = read.key("task_id")?;
+        let lease_until = read.time("lease_expires_at");
+        // The original's API writes `queued` after it has sent the message: perhaps behind the claim, perhaps behind the
+        // end. Of ours a task has a lease exactly while it runs, and a time of its end exactly when it has ended.
+        let status =
+            match read.word("status").unwrap_or(TaskStatus::Pending) {
+                TaskStatus::Pending | TaskStatus::Queued if lease_until.is_some() => TaskStatus::Running,
+                TaskStatus::Queued if read.time("completed_at").is_some() => {
+                    if read.some_text("error_message").is_some() { TaskStatus::Failed } else { TaskStatus::Completed }
+                }
+                status => status,
+            };
+        let payload = read.document("payload");
         let task = Task {
             task_id,
             task_type: read.word("task_type").unwrap_or(TaskType::BuildAgent),
-            project_id: read.key("project_id")?,
-            status: read.word("status").unwrap_or(TaskStatus::Pending),
+            project_id: read.id("project_id")?,
+            status,
             priority: read.priority(),
-            payload: read.document("payload").unwrap_or(Value::Null),
+            payload: payload.clone().unwrap_or(Value::Null),
             result: read.document("result"),
             error_message: read.some_text("error_message"),
             retry_count: read.whole("retry_count"),
             created_at: read.created(),
-            started_at: read.word("started_at"),
-            completed_at: read.word("completed_at"),
+            started_at: read.time("started_at"),
+            completed_at: read.time("completed_at"),
             worker_id: read.word("worker_id"),
-            updated_at: read.word("updated_at").unwrap_or_else(|| read.created()),
+            updated_at: read.time("updated_at").unwrap_or_else(|| read.created()),
         };
         Ok(Self {
             task,
-            agent_id: read.word("agent_id"),
+            // The original's tasks name it in their payload only.
+            agent_id: read.word("agent_id").or_else(|| lax::text_in(payload.as_ref(), "agent_id")?.parse().ok()),
             epoch: read.whole("lease_epoch"),
-            lease_until: read.word("lease_expires_at"),
+            lease_until,
             fruitless: read.whole("fruitless_claims"),
             spared: read.whole("spared"),
+            stated: read.stated("status", Some(value::text(status.as_str()))),
+            ours: item.contains_key("lease_epoch"),
         })
     }
 }
@@ -368,8 +337,8 @@ impl Record for Agent {
             prompt_path: read.some_text("prompt_path"),
             code_path: read.some_text("code_path"),
             created_at: read.created(),
-            updated_at: read.word("updated_at").unwrap_or_else(|| read.created()),
-            deployed_at: read.word("deployed_at"),
+            updated_at: read.time("updated_at").unwrap_or_else(|| read.created()),
+            deployed_at: read.time("deployed_at"),
             agentcore_runtime_arn: read.some_text("agentcore_runtime_arn"),
             agentcore_runtime_alias: read.some_text("agentcore_runtime_alias"),
             agentcore_region: read.some_text("agentcore_region"),
@@ -378,7 +347,7 @@ impl Record for Agent {
             successful_invocations: read.count("successful_invocations").unwrap_or(0),
             failed_invocations: read.count("failed_invocations").unwrap_or(0),
             avg_duration_ms: Timed::of(&read).mean(),
-            last_invoked_at: read.word("last_invoked_at"),
+            last_invoked_at: read.time("last_invoked_at"),
             error_message: read.some_text("error_message"),
             agent_dir: read.text("agent_dir").unwrap_or_default(),
             deployment_config: read.document("deployment_config"),
@@ -396,7 +365,7 @@ impl Record for Invocation {
         let read = Reader(item);
         Ok(Self {
             invocation_id: read.key("invocation_id")?,
-            agent_id: read.key("agent_id")?,
+            agent_id: read.id("agent_id")?,
             session_id: read.word("session_id"),
             user_id: read.text("user_id").unwrap_or_default(),
             input_text: read.text("input_text").unwrap_or_default(),
@@ -428,13 +397,13 @@ impl Record for Session {
         let read = Reader(item);
         Ok(Self {
             session_id: read.key("session_id")?,
-            agent_id: read.key("agent_id")?,
+            agent_id: read.id("agent_id")?,
             user_id: read.some_text("user_id"),
             display_name: read.some_text("display_name"),
             status: read.word("status").unwrap_or(SessionStatus::Active),
             message_count: read.count("message_count").unwrap_or(0),
             created_at: read.created(),
-            last_active_at: read.word("last_active_at").unwrap_or_else(|| read.created()),
+            last_active_at: read.time("last_active_at").unwrap_or_else(|| read.created()),
             metadata: read.document("metadata"),
         })
     }
@@ -483,7 +452,7 @@ impl Record for Tool {
             dependencies: read.texts("dependencies"),
             usage_count: read.count("usage_count").unwrap_or(0),
             created_at: read.created(),
-            updated_at: read.word("updated_at").unwrap_or_else(|| read.created()),
+            updated_at: read.time("updated_at").unwrap_or_else(|| read.created()),
             agent_id: read.word("agent_id"),
             project_id: read.word("project_id"),
         })

@@ -173,11 +173,106 @@ proptest! {
     fn records_survive_their_items(harms in harms()) {
         survives::<StoredProject>(project(), &["project_id"], &harms)?;
         survives::<Stage>(stage(), &["project_id"], &harms)?;
-        survives::<StoredTask>(task(), &["task_id", "project_id"], &harms)?;
+        survives::<StoredTask>(task(), &["task_id"], &harms)?;
         survives::<Agent>(agent(), &["agent_id"], &harms)?;
-        survives::<Invocation>(invocation(), &["invocation_id", "agent_id"], &harms)?;
-        survives::<Session>(session(), &["session_id", "agent_id"], &harms)?;
+        survives::<Invocation>(invocation(), &["invocation_id"], &harms)?;
+        survives::<Session>(session(), &["session_id"], &harms)?;
         survives::<Message>(message(), &["session_id", "message_id"], &harms)?;
         survives::<Tool>(tool(), &["tool_id"], &harms)?;
     }
+}
+
+/// What a change of a record writes to its item, as the store does.
+fn written<R: Record + Clone>(item: &Item, change: impl FnOnce(&mut R)) -> Vec<String> {
+    let before = R::from_item(item).unwrap();
+    let mut after = before.clone();
+    change(&mut after);
+    let change = super::super::unit::Change::between(&before.to_item().unwrap(), &after.to_item().unwrap());
+    let mut names: Vec<String> = change.set.into_iter().map(|(name, _)| name).chain(change.remove).collect();
+    names.sort();
+    names
+}
+
+proptest! {
+    /// A change writes what it changes and nothing else: what was not understood stays as it was.
+    #[test]
+    fn a_change_leaves_alone_what_it_does_not_change(harms in harms()) {
+        let project = harmed(&sample::<StoredProject>(project()).to_item().unwrap(), &["project_id"], &harms);
+        let names = written::<StoredProject>(&project, |stored| stored.last_step = Some("another".into()));
+        prop_assert_eq!(names, ["last_step"]);
+        let stage = harmed(&sample::<Stage>(stage()).to_item().unwrap(), &["project_id", "stage_name"], &harms);
+        let names = written::<Stage>(&stage, |stage| stage.attempt += 1);
+        prop_assert_eq!(names, ["attempt"]);
+        let task = harmed(&sample::<StoredTask>(task()).to_item().unwrap(), &["task_id"], &harms);
+        let names = written::<StoredTask>(&task, |task| task.spared += 1);
+        prop_assert_eq!(names, ["spared"]);
+        let agent = harmed(&sample::<Agent>(agent()).to_item().unwrap(), &["agent_id"], &harms);
+        let names = written::<Agent>(&agent, |agent| agent.agent_dir.push('x'));
+        prop_assert_eq!(names, ["agent_dir"]);
+    }
+}
+
+fn item_of(fields: Value) -> Item {
+    fields.as_object().unwrap().iter().map(|(name, field)| (name.clone(), value::attribute(field))).collect()
+}
+
+#[test]
+fn documents_of_the_original_are_read() {
+    let project = StoredProject::from_item(&item_of(json!({
+        "project_id": "proj_1", "error_info": {"message": "the model said no", "failed_stage": "agent_design", "code": 7},
+        "aggregated_metrics": {"total_input_tokens": "12", "total_cost": "0.5", "total_tool_calls": 3.0, "per_model": {"m": 1}},
+        "revision": "7", "created_at": 1_769_505_269
+    })))
+    .unwrap();
+    let info = project.project.error_info.clone().unwrap();
+    assert_eq!((info.stage.as_deref(), info.message.as_str()), (Some("agent_design"), "the model said no"));
+    assert_eq!(info.details.as_deref(), Some(r#"{"code":7}"#));
+    let sums = project.project.aggregated_metrics;
+    assert_eq!((sums.total_input_tokens, sums.total_cost, sums.total_tool_calls), (12, 0.5, 3));
+    assert_eq!(project.read_revision(), Some(AttributeValue::S("7".into())), "as it stands there");
+    assert_eq!(project.project.created_at.to_string(), "2026-01-27T09:14:29.000000Z");
+    // What others keep among the sums is written back with them.
+    let item = project.to_item().unwrap();
+    assert_eq!(value::json(&item["aggregated_metrics"])["per_model"], json!({"m": 1}));
+    for (info, wanted) in [
+        (json!({"message": "m", "traceback": "Traceback"}), Some(("m", Some("Traceback")))),
+        (json!("a bare text"), Some(("a bare text", None))),
+        (json!("{\"message\": \"wrapped\"}"), Some(("wrapped", None))),
+        (json!({"reason": "odd"}), Some(("{\"reason\":\"odd\"}", Some("{\"reason\":\"odd\"}")))),
+        (json!({}), None),
+        (json!(3), None),
+    ] {
+        let item = item_of(json!({"project_id": "proj_1", "error_info": info}));
+        let read = StoredProject::from_item(&item).unwrap().project.error_info;
+        let read = read.as_ref().map(|info| (info.message.as_str(), info.details.as_deref()));
+        assert_eq!(read, wanted, "{info}");
+    }
+    let stage = Stage::from_item(&item_of(json!({
+        "project_id": "proj_1", "stage_name": "s", "status": "completed", "input_tokens": null,
+        "metrics": {"input_tokens": 5, "output_tokens": "6", "tool_calls_count": 2.0, "execution_time_seconds": 1.5},
+        "generated_files": [{"path": "a"}, "b", {"path": "c", "size": "9", "checksum": "x", "last_modified": 1.7e9}, {"x": 1}, 3]
+    })))
+    .unwrap();
+    assert_eq!((stage.input_tokens, stage.output_tokens, stage.tool_calls), (Some(5), Some(6), Some(2)));
+    assert_eq!(stage.duration_seconds, Some(1.5));
+    let files: Vec<(&str, u64)> = stage.generated_files.iter().map(|file| (file.path.as_str(), file.size)).collect();
+    assert_eq!(files, [("a", 0), ("b", 0), ("c", 9)]);
+}
+
+#[test]
+fn a_late_word_over_a_task_is_seen_through() {
+    let of = |fields: Value| {
+        let mut item = item_of(json!({"task_id": "task_1", "status": "queued"}));
+        item.extend(item_of(fields));
+        StoredTask::from_item(&item).unwrap()
+    };
+    let leased = of(json!({"lease_expires_at": AT, "worker_id": "w1", "lease_epoch": 1}));
+    assert_eq!((leased.task.status, leased.ours), (TaskStatus::Running, true));
+    assert_eq!(leased.stated, Some(Some(value::text("queued"))), "conditions name what stands there");
+    assert_eq!(of(json!({"completed_at": AT})).task.status, TaskStatus::Completed);
+    assert_eq!(of(json!({"completed_at": AT, "error_message": "x"})).task.status, TaskStatus::Failed);
+    let plain = of(json!({"payload": {"agent_id": "an agent"}}));
+    assert_eq!((plain.task.status, plain.ours, plain.stated), (TaskStatus::Queued, false, None));
+    assert_eq!(plain.agent_id.unwrap().as_str(), "an agent");
+    assert_eq!(plain.task.project_id.as_str(), "unknown", "a task without its project is shown all the same");
 }

@@ -203,16 +203,25 @@ impl Reset {
     }
 }
 
-/// What a message of the original's API asks of the stages: its resume or restart, which moved the project only.
+/// What a message of the original's API asks of the stages: its resume or restart, which moved the project only. A
+/// resume names the stage where the project was, whatever that has become: what is completed stays.
 pub(crate) fn set_back(plan: &mut Plan, asked: &Continuation, workflows: &Workflows) -> Result<()> {
-    let (action, from) = match asked {
+    let (action, from, named) = match asked {
         Continuation::Execute => return Ok(()),
-        Continuation::Resume(from) => (ControlAction::Resume, from),
-        Continuation::Restart(from) => (ControlAction::Restart, from),
+        Continuation::Resume(from) => (ControlAction::Resume, from, None),
+        Continuation::Restart(from) => (ControlAction::Restart, from, from.clone()),
     };
-    let request = ControlRequest { action, reason: None, from_stage: from.clone(), requested_by: None };
+    let request = ControlRequest { action, reason: None, from_stage: named, requested_by: None };
     let reset = Reset::plan(&plan.after, &request, workflows, action == ControlAction::Restart)?;
-    note(plan, &request, reset.from.clone());
+    let from = match from {
+        Some(name) => {
+            let all = &plan.after.stages;
+            let workflow = workflows.get(&plan.after.stored.project.workflow).map(|workflow| &**workflow);
+            all.get(find_stage(name, workflow, all)?).map(|stage| stage.stage_name.clone())
+        }
+        None => reset.from.clone(),
+    };
+    note(plan, &request, from);
     reset.carry_out(plan)
 }
 

@@ -45,7 +45,7 @@ impl DynamoStore {
             let stored = &plan.after.stored;
             let kept = if with_agents { Vec::new() } else { kept_of(&self.agents_of(id).await?) };
             let mut unit = Unit::default();
-            let read = [("revision", (stored.revision > 0).then(|| value::whole(stored.revision)))];
+            let read = [("revision", stored.read_revision())];
             let key = Table::Projects.one(id.as_str());
             unit.delete(&self.tables, Table::Projects, key, &Guard::AsRead(&read), Refused::Stale)?;
             let record = Deletion::project(id, &stored.project.project_name, kept, plan.now);

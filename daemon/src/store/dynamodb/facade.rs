@@ -89,6 +89,18 @@ impl Store for DynamoStore {
         self.stranded(now, limit).await
     }
 
+    async fn unsent_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>> {
+        self.outbox(now, limit).await
+    }
+
+    async fn put_right(&self, now: Timestamp, all: bool) -> Result<u64> {
+        self.close_ended(now, all).await
+    }
+
+    async fn untold(&self, id: &ProjectId) -> Result<Option<ProjectDetail>> {
+        self.unwatched(id).await
+    }
+
     async fn requeue_task(&self, task: &TaskId) -> Result<()> {
         self.requeue(task).await
     }

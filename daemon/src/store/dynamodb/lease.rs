@@ -1,13 +1,12 @@
 //! Leases of tasks: extending, giving back, and finding those that ended without a word.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use futures::{StreamExt as _, stream};
 
 use super::{
     DynamoStore,
-    aggregate::{Outgoing, TRIES, contended, pause},
-    client::Query,
+    aggregate::{Aggregate, Outgoing, TRIES, contended, pause},
     codec::{Record as _, StoredProject, StoredTask},
     stages,
     table::Table,
@@ -19,20 +18,20 @@ use crate::{
     domain::{
         control::ControlStatus,
         failure::ErrorInfo,
+        foreign::{self, Fate},
         ids::{ProjectId, TaskId},
         project::ProjectStatus,
         task::{Lease, TaskStatus, TaskType},
         time::Timestamp,
-        transition::{self, ProjectEvent, TaskEvent},
+        transition::{self, ProjectEvent, ProjectState, TaskEvent},
     },
+    queue::QueueName,
     store::{
-        GivenUp, LeaseState, Result, StoreErrorKind, StrandedTask,
+        GivenUp, LeaseState, Result, StoreErrorKind, alike,
         error::{fenced, not_found},
     },
 };
 
-/// A task younger than this may have its message on the way.
-const PENDING_FOR: Duration = Duration::from_secs(20);
 /// Dead letters of a build that are overruled while no stage of it ends.
 const MOST_SPARED: u32 = 5;
 /// Leases that are extended side by side.
@@ -47,20 +46,27 @@ impl DynamoStore {
         keys.sort_by_key(|key| format!("{key:?}"));
         keys.dedup();
         let projects = self.tables.get_many(Table::Projects, keys).await?;
-        let controls: HashMap<ProjectId, ControlStatus> = projects
-            .iter()
-            .filter_map(|item| StoredProject::from_item(item).ok())
-            .map(|stored| (stored.project.project_id.clone(), stored.project.control_status))
-            .collect();
+        // Words that another wrote over ours are wishes, as long as the lease is ours.
+        let wish = |stored: StoredProject| {
+            let project = stored.project;
+            let stated = ProjectState { status: project.status, control: project.control_status };
+            let control = foreign::under_lease(stated).map_or(stated.control, |state| state.control);
+            (project.project_id, control)
+        };
+        let controls: HashMap<ProjectId, ControlStatus> =
+            projects.iter().filter_map(|item| StoredProject::from_item(item).ok()).map(wish).collect();
         let extensions = leases.iter().cloned().map(|lease| async move { self.extend_one(&lease, until).await });
         let held: Vec<Result<bool>> = stream::iter(extensions).buffered(SIDE_BY_SIDE).collect().await;
         let mut states = Vec::with_capacity(leases.len());
         for (lease, held) in leases.iter().zip(held) {
-            let held = held?;
+            let mut held = held?;
+            let control = controls.get(&lease.project_id).copied().unwrap_or(ControlStatus::Cancelled);
+            if held && matches!(control, ControlStatus::Stopped | ControlStatus::Cancelled) {
+                held = !self.stop_leased(lease).await?;
+            }
             if !held {
                 self.slots.forget(&lease.project_id);
             }
-            let control = controls.get(&lease.project_id).copied().unwrap_or(ControlStatus::Cancelled);
             states.push(LeaseState { held, control });
         }
         Ok(states)
@@ -76,8 +82,40 @@ impl DynamoStore {
             ("lease_epoch", Some(value::whole(lease.epoch))),
         ];
         let key = Table::Tasks.one(lease.task_id.as_str());
+        unit.update(&self.tables, Table::Tasks, key.clone(), change.clone(), &Guard::AsRead(&read), Refused::Stale)?;
+        if unit.commit(&self.tables).await?.is_ok() {
+            return Ok(true);
+        }
+        // The original's API writes `queued` when it has sent the message, which may be after the claim.
+        let Some(task) = self.stored_task(&lease.task_id).await?.filter(|task| holds(task, lease)) else {
+            return Ok(false);
+        };
+        let Some(word) = task.stated else { return Ok(false) };
+        let mut change = change;
+        change.set.push(("status".into(), value::text(TaskStatus::Running.as_str())));
+        let [_, worker, epoch] = read;
+        let read = [("status", word), worker, epoch];
+        let mut unit = Unit::default();
         unit.update(&self.tables, Table::Tasks, key, change, &Guard::AsRead(&read), Refused::Stale)?;
         Ok(unit.commit(&self.tables).await?.is_ok())
+    }
+
+    /// Carries out a stop that another wrote over a build of ours. Answers whether there was one.
+    async fn stop_leased(&self, lease: &Lease) -> Result<bool> {
+        let mut held = self.slots.hold(&lease.project_id).await;
+        for round in 0..TRIES {
+            *held.known = None;
+            let Some(mut plan) = self.plan(&mut held).await? else { return Ok(false) };
+            if !plan.after.admits(lease) || !plan.is_to_stop() {
+                return Ok(false);
+            }
+            plan.settle_stop()?;
+            match self.commit(&mut held, plan).await? {
+                Ok(()) => return Ok(true),
+                Err(_) => pause(round).await,
+            }
+        }
+        Err(contended())
     }
 
     /// `Store::release_lease`. The message is the caller's to let go.
@@ -105,6 +143,8 @@ impl DynamoStore {
             if transition::project(plan.after.state(), ProjectEvent::PauseReached).is_ok() {
                 // Nobody would reach the pause any more.
                 plan.settle_pause()?;
+            } else if plan.is_to_stop() {
+                plan.settle_stop()?;
             } else {
                 let events = stages::let_go(&mut plan.after.stages, now)?;
                 plan.events.extend(events);
@@ -137,33 +177,6 @@ impl DynamoStore {
         Ok(unit.commit(&self.tables).await?.is_ok())
     }
 
-    /// `Store::stranded_tasks`.
-    pub(crate) async fn stranded(&self, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>> {
-        let now = self.tables.shared(now);
-        let mut found = Vec::new();
-        let old = Timestamp::from_micros(now.as_micros() - i64::try_from(PENDING_FOR.as_micros()).unwrap_or(0));
-        for status in [TaskStatus::Pending, TaskStatus::Running] {
-            let mut query = Query::by(Table::Tasks, "StatusIndex", "status", value::text(status.as_str()));
-            if status == TaskStatus::Pending {
-                query.sort = Some(("created_at", "<", value::text(old.to_string())));
-            }
-            let items = self.tables.all(query, 10_000).await?;
-            let tasks = items.iter().filter_map(|item| StoredTask::from_item(item).ok());
-            let lapsed = |task: &StoredTask| match status {
-                TaskStatus::Running => task.lease_until.is_some_and(|until| until < now),
-                _ => true,
-            };
-            found.extend(tasks.filter(lapsed).map(|StoredTask { task, .. }| StrandedTask {
-                task_id: task.task_id,
-                project_id: task.project_id,
-                task_type: task.task_type,
-                status,
-            }));
-        }
-        found.truncate(limit);
-        Ok(found)
-    }
-
     /// `Store::requeue_task`: the message is written again, so of two one finds nothing to do.
     pub(crate) async fn requeue(&self, id: &TaskId) -> Result<()> {
         self.requeue_after(id, 0).await
@@ -171,56 +184,91 @@ impl DynamoStore {
 
     async fn requeue_after(&self, id: &TaskId, letters: u32) -> Result<()> {
         let Some(task) = self.stored_task(id).await? else { return Err(not_found("task")) };
-        if task.task.status.is_final() {
+        // Or another daemon was quicker, and somebody works on it already.
+        let held = task.lease_until.is_some_and(|until| until > self.tables.clock());
+        if task.task.status.is_final() || held {
             return Ok(());
         }
-        let body = serde_json::to_string(&task.task.payload)?;
-        if task.task.task_type != TaskType::BuildAgent {
-            // Another daemon was quicker, and somebody works on it already.
-            if task.lease_until.is_some_and(|until| until > self.tables.clock()) {
-                return Ok(());
-            }
-            let again = |task: &mut StoredTask, now| {
-                task.spared += letters;
-                tasks::unsent(task, now)
+        match task.task.task_type {
+            TaskType::BuildAgent => self.requeue_build(&task, letters).await,
+            TaskType::DeployAgent => self.requeue_deploy(&task, letters).await,
+            // The original's: no message is known for it.
+            TaskType::InvokeAgent => Ok(()),
+        }
+    }
+
+    /// The message is made of what the row names: the payload is whatever the writer of the task found useful.
+    async fn requeue_deploy(&self, task: &StoredTask, letters: u32) -> Result<()> {
+        let id = &task.task.task_id;
+        let Some(agent) = &task.agent_id else {
+            let end = |task: &mut StoredTask, now| {
+                tasks::finish(task, TaskEvent::Fail, Some("the task names no agent"), None, now)
             };
-            // Who claimed, ended or queued it in between has seen to it.
-            let changes = task.task.status != TaskStatus::Pending || letters > 0;
-            if changes && !self.change_task(&task, again).await? {
-                return Ok(());
-            }
-            let (queue, priority) = (tasks::queue_of(task.task.task_type), task.task.priority.get());
-            self.deliver(Outgoing { queue, body, priority, task: id.clone() }).await;
+            return self.change_task(task, end).await.map(drop);
+        };
+        let again = |task: &mut StoredTask, now| {
+            task.spared += letters;
+            tasks::unsent(task, now)
+        };
+        // Who claimed, ended or queued it in between has seen to it.
+        let changes = task.task.status != TaskStatus::Pending || letters > 0;
+        if changes && !self.change_task(task, again).await? {
             return Ok(());
         }
+        let config = task.task.payload.get("deployment_config");
+        let body = alike::deploy_payload(&task.task.project_id, agent, config, id);
+        let priority = task.task.priority.get();
+        self.deliver(Outgoing { queue: QueueName::Deploy, body, priority, task: id.clone() }).await;
+        Ok(())
+    }
+
+    async fn requeue_build(&self, task: &StoredTask, letters: u32) -> Result<()> {
+        let id = &task.task.task_id;
         let mut held = self.slots.hold(&task.task.project_id).await;
         for round in 0..TRIES {
             *held.known = None;
-            let Some(mut plan) = self.plan(&mut held).await? else {
-                // Its project is gone: nobody would ever come for it.
-                let end = |task: &mut StoredTask, now| tasks::finish(task, TaskEvent::Cancel, None, None, now);
-                return self.change_task(&task, end).await.map(drop);
+            let mut plan = self.plan(&mut held).await?;
+            let fate = plan.as_ref().map(|plan| (plan.after.state().status, is_current(&plan.after, task)));
+            let Some((mut plan, _)) =
+                plan.take().zip(fate.filter(|(status, current)| foreign::fate(*status, *current) == Fate::Requeue))
+            else {
+                // Its project is gone, rests, has ended or is built under another: nobody would ever come for this one.
+                let why = fate.map_or_else(
+                    || "its project is gone".to_owned(),
+                    |(status, current)| match current {
+                        true => format!("its project is {status}: nothing is left to do"),
+                        false => "another task has taken its place".to_owned(),
+                    },
+                );
+                drop(held);
+                let end = |task: &mut StoredTask, now| tasks::finish(task, TaskEvent::Cancel, Some(&why), None, now);
+                return self.change_task(task, end).await.map(drop);
             };
-            let now = plan.now;
-            let current = plan.after.stored.project.task_id.as_ref() == Some(id);
-            let Some(task) = plan.after.open_task().filter(|task| task.task.task_id == *id) else {
-                if !current && plan.after.task.as_ref().is_some_and(|task| !task.task.status.is_final()) {
-                    // Another has taken its place: nobody would ever come for this one.
-                    let end = |task: &mut StoredTask, now| tasks::finish(task, TaskEvent::Cancel, None, None, now);
-                    return self.change_task(&task, end).await.map(drop);
+            let (now, body) = (plan.now, alike::build_payload(&plan.after.stored.project, id));
+            let Some(open) = plan.after.open_task().filter(|open| open.task.task_id == *id) else {
+                // One that the project does not know yet: whoever claims it takes it over.
+                drop(held);
+                let unsent = |task: &mut StoredTask, now| {
+                    task.spared += letters;
+                    tasks::unsent(task, now)
+                };
+                if !self.change_task(task, unsent).await? {
+                    return Ok(());
                 }
+                let priority = task.task.priority.get();
+                self.deliver(Outgoing { queue: QueueName::Build, body, priority, task: id.clone() }).await;
                 return Ok(());
             };
             // Another daemon was quicker, and somebody works on it already.
-            if task.lease_until.is_some_and(|until| until > now) {
+            if open.lease_until.is_some_and(|until| until > now) {
                 return Ok(());
             }
-            tasks::unsent(task, now)?;
-            task.spared += letters;
-            let task = task.clone();
+            tasks::unsent(open, now)?;
+            open.spared += letters;
+            let open = open.clone();
             // Whoever held the lease is fenced off.
             plan.after.stored.lease_worker = None;
-            plan.send(&task, body.clone());
+            plan.send(&open, body);
             match self.commit(&mut held, plan).await? {
                 Ok(()) => return Ok(()),
                 Err(_) => pause(round).await,
@@ -241,6 +289,12 @@ impl DynamoStore {
             }
             if !matches!(plan.after.stored.project.status, ProjectStatus::Pending | ProjectStatus::Queued) {
                 return Ok(GivenUp::Ended);
+            }
+            // The original's projects name none.
+            let open = |task: &StoredTask| task.task.task_type == TaskType::BuildAgent && !task.task.status.is_final();
+            if let Some(task) = self.tasks_of(id).await?.into_iter().find(open) {
+                drop(held);
+                return self.fail_one(&task.task.task_id, info).await;
             }
             plan.fail(self, info)?;
             match self.commit(&mut held, plan).await? {
@@ -279,7 +333,7 @@ impl DynamoStore {
             *held.known = None;
             let plan = self.plan(&mut held).await?;
             let current = plan.as_ref().is_some_and(|plan| {
-                plan.after.stored.project.task_id.as_ref() == Some(id) && !plan.after.stored.project.status.is_final()
+                foreign::fate(plan.after.state().status, is_current(&plan.after, &task)) == Fate::Requeue
             });
             let Some(mut plan) = plan.filter(|_| current) else {
                 // Stale: only the task itself is left to end.
@@ -288,6 +342,10 @@ impl DynamoStore {
                 let ended = self.change_task(&task, end).await?;
                 return Ok(if ended { GivenUp::Ended } else { GivenUp::Spared });
             };
+            if plan.after.stored.project.task_id.as_ref() != Some(id) {
+                plan.after.stored.project.task_id = Some(id.clone());
+                plan.adopt(task.clone());
+            }
             plan.fail(self, info)?;
             match self.commit(&mut held, plan).await? {
                 Ok(()) => return Ok(GivenUp::Ended),
@@ -295,6 +353,16 @@ impl DynamoStore {
             }
         }
         Err(contended())
+    }
+}
+
+/// Whether a project is to be built under a task: under its own, or under one that came after that, as the original's
+/// API lets a project go on.
+fn is_current(project: &Aggregate, task: &StoredTask) -> bool {
+    match &project.task {
+        Some(own) if own.task.task_id == task.task.task_id => true,
+        Some(own) if !own.task.status.is_final() => own.task.created_at < task.task.created_at,
+        _ => true,
     }
 }
 

@@ -19,6 +19,8 @@ mod deletions;
 mod deploy;
 mod events;
 mod facade;
+mod foreign;
+mod lax;
 mod lease;
 mod lists;
 mod once;
@@ -75,6 +77,8 @@ pub struct Inner {
     counts: Counts,
     told: ToldUntil,
     retention: Duration,
+    /// How far the looks at what others left have come.
+    looks: foreign::Looks,
     /// Lists that read more than a page, at a time.
     large_lists: tokio::sync::Semaphore,
     stop: CancellationToken,
@@ -102,6 +106,7 @@ impl DynamoStore {
             counts: Counts::default(),
             told: ToldUntil::default(),
             retention: options.event_retention,
+            looks: foreign::Looks::default(),
             large_lists: tokio::sync::Semaphore::new(LARGE_LISTS),
             _stops: stop.clone().drop_guard(),
             stop,

@@ -55,6 +55,9 @@ impl DynamoStore {
             lease_epoch: 0,
             last_step: None,
             stated: None,
+            stated_revision: None,
+            counted: None,
+            other_sums: Map::new(),
             project,
         };
         let mut item = stored.to_item()?;

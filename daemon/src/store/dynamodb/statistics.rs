@@ -93,7 +93,30 @@ impl DynamoStore {
         let task = plan.after.task.as_ref().and_then(|task| task.task.started_at);
         let begun = task.or(plan.after.stored.project.started_at).unwrap_or(plan.now);
         let took = if good { plan.now.since(begun).as_secs_f64() * 1_000.0 } else { 0.0 };
+        plan.after.stored.counted = Some(plan.now);
         self.figures(&mut plan.unit, "build", &day_of(plan.now), good, took)
+    }
+
+    /// Counts a build that another's worker ended, on the day it ended, once: the project's row says so.
+    pub(crate) async fn count_build(&self, stored: &StoredProject) -> Result<bool> {
+        let project = &stored.project;
+        let (Some(ended), false) = (project.completed_at, stored.counted == project.completed_at) else {
+            return Ok(false);
+        };
+        let good = project.status == ProjectStatus::Completed;
+        let begun = project.started_at.unwrap_or(ended);
+        let took = if good { ended.since(begun).as_secs_f64() * 1_000.0 } else { 0.0 };
+        let mut unit = Unit::default();
+        self.figures(&mut unit, "build", &day_of(ended), good, took)?;
+        let set = vec![("counted_build".to_owned(), value::text(ended.to_string()))];
+        let change = Change { set, ..Change::default() };
+        let read = [
+            ("revision", stored.read_revision()),
+            ("counted_build", stored.counted.map(|at| value::text(at.to_string()))),
+        ];
+        let key = Table::Projects.one(project.project_id.as_str());
+        unit.update(&self.tables, Table::Projects, key, change, &Guard::AsRead(&read), Refused::Stale)?;
+        Ok(unit.commit(&self.tables).await?.is_ok())
     }
 
     /// An invocation counts on the day it is recorded.

@@ -55,7 +55,16 @@ pub(crate) fn pending(
         worker_id: None,
         updated_at: now,
     };
-    Ok(StoredTask { task, agent_id: agent.cloned(), epoch: 0, lease_until: None, fruitless: 0, spared: 0 })
+    Ok(StoredTask {
+        task,
+        agent_id: agent.cloned(),
+        epoch: 0,
+        lease_until: None,
+        fruitless: 0,
+        spared: 0,
+        stated: None,
+        ours: true,
+    })
 }
 
 /// Gives the lease to a worker.
@@ -84,8 +93,11 @@ pub(crate) fn finish(
     task.status = transition::task(task.status, event).map_err(|e| illegal(&e))?;
     task.completed_at = Some(now);
     task.updated_at = now;
-    task.error_message = error.map(str::to_owned);
-    task.result = result;
+    // What the original left there stays readable where there is nothing new to say.
+    if error.is_some() || task.status == TaskStatus::Completed {
+        task.error_message = error.map(str::to_owned);
+    }
+    task.result = result.or_else(|| task.result.take());
     stored.lease_until = None;
     Ok(())
 }

@@ -35,6 +35,8 @@ use crate::{
 const PAGE: i32 = 200;
 /// Items that are written at a time.
 const SIDE_BY_SIDE: usize = 16;
+/// Stages of a project that the embedded store numbers.
+const MOST_STAGES: u32 = 1_023;
 /// Shard of the figures that came from elsewhere.
 const MOVED: &str = "moved";
 
@@ -54,8 +56,10 @@ pub(crate) fn record(item: &Item) -> Record {
 fn check(kind: Kind, item: &Item) -> Result<()> {
     match kind {
         Kind::Projects => StoredProject::from_item(item).map(drop),
-        Kind::Stages => match Stage::from_item(item)?.stage_name.as_str() {
-            "" => Err(lacks("stage_name")),
+        Kind::Stages => match Stage::from_item(item)? {
+            stage if stage.stage_name.is_empty() => Err(lacks("stage_name")),
+            // As the other backend keeps them: what it would refuse is named here already.
+            stage if !(1..=MOST_STAGES).contains(&stage.stage_number) => Err(lacks("stage_number")),
             _ => Ok(()),
         },
         Kind::Agents => Agent::from_item(item).map(drop),
@@ -66,6 +70,14 @@ fn check(kind: Kind, item: &Item) -> Result<()> {
         Kind::Tasks => StoredTask::from_item(item).map(drop),
         Kind::Events | Kind::Figures | Kind::Answers | Kind::DeadLetters | Kind::Files => Ok(()),
     }
+}
+
+/// How an item is called where it cannot be read: its kind and its key.
+fn called(kind: Kind, item: &Item) -> String {
+    let (partition, sort) = table_of(kind).map_or(("", None), Table::key);
+    let read = Reader(item);
+    let key: Vec<String> = [Some(partition), sort].into_iter().flatten().filter_map(|name| read.text(name)).collect();
+    format!("{} {}", kind.name(), key.join("/"))
 }
 
 /// The error of a record without a field that it needs.
@@ -272,7 +284,7 @@ impl Source for DynamoStore {
         for mut item in items {
             // One object that is lost does not keep the others here.
             if let Err(error) = self.overflow.restore(&mut item).await {
-                batch.unreadable.push(format!("{}: {error}", kind.name()));
+                batch.unreadable.push(format!("{}: {error}", called(kind, &item)));
                 continue;
             }
             let told = match kind {
@@ -283,7 +295,7 @@ impl Source for DynamoStore {
             match told {
                 Ok(Some(record)) => batch.records.push(record),
                 Ok(None) => {}
-                Err(error) => batch.unreadable.push(format!("{}: {error}", kind.name())),
+                Err(error) => batch.unreadable.push(format!("{}: {error}", called(kind, &item))),
             }
         }
         Ok(batch)

@@ -158,9 +158,15 @@ impl Names {
             }
             Guard::SameLease(task) => {
                 let (status, epoch) = (self.name("status"), self.name("lease_epoch"));
-                let word = self.value(super::value::text(task.task.status.as_str()));
+                // The word as it stands in the row: the original's may be none of ours, or missing.
+                let stands = task.stated.clone();
+                let stands = stands.unwrap_or_else(|| Some(super::value::text(task.task.status.as_str())));
+                let as_read = match stands {
+                    Some(word) => format!("{status} = {}", self.value(word)),
+                    None => format!("attribute_not_exists({status})"),
+                };
                 let number = self.value(super::value::whole(task.epoch));
-                let mut text = format!("attribute_exists({}) AND {status} = {word}", self.name(key));
+                let mut text = format!("attribute_exists({}) AND {as_read}", self.name(key));
                 // A task of the original's has no number.
                 let unnumbered =
                     if task.epoch == 0 { format!(" OR attribute_not_exists({epoch})") } else { String::new() };

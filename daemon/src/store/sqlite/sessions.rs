@@ -107,7 +107,7 @@ pub(crate) fn append(tx: &mut Tx<'_>, new: &NewMessage) -> Result<Message> {
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?.unsigned_abs()));
         find.query_row([new.session_id.as_str()], read).optional()?
     };
-    let Some((session_key, named, count)): Option<(i64, Option<String>, i64)> = found else {
+    let Some((session_key, named, count)): Option<(i64, Option<String>, u64)> = found else {
         return Err(not_found("session"));
     };
     let message_id = next_id(tx, session_key)?;
@@ -123,7 +123,7 @@ pub(crate) fn append(tx: &mut Tx<'_>, new: &NewMessage) -> Result<Message> {
         tx.now_text(),
         rows::to_json_opt(new.metadata.as_ref())?
     ])?;
-    let gives_name = new.role == Role::User && is_named_by_first_message(named.as_deref(), count.max(0).unsigned_abs());
+    let gives_name = new.role == Role::User && is_named_by_first_message(named.as_deref(), count);
     let name = gives_name.then(|| name_from(&new.content)).filter(|name| !name.is_empty());
     tx.sql(
         "UPDATE nexus_sessions SET message_count = message_count + 1, last_active_at = ?2,

@@ -5,6 +5,7 @@ mod files;
 mod fleet;
 mod lists;
 mod once;
+mod original;
 mod redeploy;
 mod transfer;
 mod trouble;

@@ -147,14 +147,19 @@ fn key_column(kind: Kind, columns: usize) -> usize {
 
 fn project(row: &Row<'_>) -> Result<Record> {
     let last: Option<i64> = row.get(28)?;
+    let project = rows::project(row)?;
     let stored = StoredProject {
-        project: rows::project(row)?,
+        // The figures by day move, too.
+        counted: project.completed_at,
+        project,
         revision: 1,
         event_seq: last.map_or(0, events::seq_of),
         lease_worker: None,
         lease_epoch: row.get(27)?,
         last_step: None,
         stated: None,
+        stated_revision: None,
+        other_sums: serde_json::Map::new(),
     };
     Ok(record(&stored.to_item()?))
 }
@@ -233,6 +238,8 @@ fn task(row: &Row<'_>) -> Result<Record> {
         lease_until: None,
         fruitless: 0,
         spared: 0,
+        stated: None,
+        ours: true,
     };
     let mut item = stored.to_item()?;
     if let Some(worker) = worker {

@@ -1,0 +1,151 @@
+//! What a stream tells of a build on which services of another kind work: they write rows and no events, so the rows are
+//! compared with what the stream has told, every two seconds while it is quiet.
+
+use std::{collections::HashMap, time::Duration};
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    domain::{
+        event::{EventType, ProjectEvent},
+        ids::ProjectId,
+        stage::{Stage, StageStatus},
+        time::Timestamp,
+    },
+    store::ProjectDetail,
+};
+
+/// Pause between two looks.
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// What the client of a stream knows of its project.
+#[derive(Default)]
+pub(super) struct Told {
+    stages: HashMap<String, String>,
+    project: Option<(String, Value, Value)>,
+}
+
+fn text<'f>(fields: &'f Map<String, Value>, name: &str) -> Option<&'f str> {
+    fields.get(name).and_then(Value::as_str)
+}
+
+fn of_project(fields: &Map<String, Value>) -> Option<(String, Value, Value)> {
+    let of = |name: &str| fields.get(name).cloned().unwrap_or_default();
+    Some((text(fields, "status")?.to_owned(), of("progress"), of("current_stage")))
+}
+
+fn of_stage(stage: &Stage) -> Map<String, Value> {
+    let mut fields = Map::new();
+    fields.insert("stage_name".into(), stage.stage_name.as_str().into());
+    fields.insert("status".into(), stage.status.as_str().into());
+    fields.insert("attempt".into(), stage.attempt.into());
+    if stage.status.is_satisfied() || stage.status == StageStatus::Failed {
+        fields.insert("duration_seconds".into(), json!(stage.duration_seconds));
+        fields.insert("input_tokens".into(), json!(stage.input_tokens));
+        fields.insert("output_tokens".into(), json!(stage.output_tokens));
+        fields.insert("tool_calls".into(), json!(stage.tool_calls));
+        fields.retain(|_, value| !value.is_null());
+        if let Some(error) = &stage.error_message {
+            fields.insert("error".into(), error.as_str().into());
+        }
+    }
+    fields
+}
+
+impl Told {
+    /// Takes note of an event that the client gets.
+    pub(super) fn note(&mut self, event: &ProjectEvent) {
+        match event.kind {
+            EventType::Stage => {
+                let (name, status) = (text(&event.fields, "stage_name"), text(&event.fields, "status"));
+                if let (Some(name), Some(status)) = (name, status) {
+                    self.stages.insert(name.to_owned(), status.to_owned());
+                }
+            }
+            EventType::Project => self.project = of_project(&event.fields).or(self.project.take()),
+            _ => {}
+        }
+    }
+
+    /// What the rows say and no event has told, stages first. The events have no number of their own: `seq` is the last.
+    pub(super) fn missing(&mut self, id: &ProjectId, seq: u64, rows: &ProjectDetail) -> Vec<ProjectEvent> {
+        let mut found: Vec<(EventType, Map<String, Value>)> = Vec::new();
+        for stage in &rows.stages {
+            let known = self.stages.get(&stage.stage_name).map_or(StageStatus::Pending.as_str(), String::as_str);
+            if known != stage.status.as_str() {
+                found.push((EventType::Stage, of_stage(stage)));
+            }
+        }
+        let project = &rows.project;
+        let mut fields = Map::new();
+        fields.insert("status".into(), project.status.as_str().into());
+        fields.insert("progress".into(), project.progress.into());
+        fields.insert("current_stage".into(), json!(project.current_stage));
+        if self.project != of_project(&fields) {
+            found.push((EventType::Project, fields));
+        }
+        let at = Timestamp::now();
+        let event = |(kind, fields)| ProjectEvent { seq, project_id: id.clone(), kind, at, fields };
+        let found: Vec<ProjectEvent> = found.into_iter().map(event).collect();
+        found.iter().for_each(|event| self.note(event));
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{domain::workflow::StageSpec, store::NewProject};
+
+    fn rows(words: [&str; 2]) -> ProjectDetail {
+        let stage = |name: &str| StageSpec {
+            name: name.into(),
+            display_name: String::new(),
+            display_name_en: String::new(),
+            handler: "p/h".into(),
+            prerequisites: Vec::new(),
+            optional: false,
+            timeout: Duration::from_secs(1),
+            max_retries: 0,
+            aliases: Vec::new(),
+            options: Value::Null,
+        };
+        let workflow = crate::domain::workflow::Workflow::build(crate::domain::workflow::WorkflowSpec {
+            name: "w".into(),
+            description: String::new(),
+            stages: vec![stage("a"), stage("b")],
+            retry_base_delay: Duration::ZERO,
+            total_timeout: Duration::ZERO,
+        })
+        .unwrap();
+        let new = NewProject::queued(&workflow, "r");
+        let mut stages = new.stages;
+        for (stage, word) in stages.iter_mut().zip(words) {
+            stage.status = word.parse().unwrap();
+        }
+        ProjectDetail { project: new.project, stages, agent_count: 0 }
+    }
+
+    #[test]
+    fn each_change_of_the_rows_is_told_once() {
+        let (mut told, id) = (Told::default(), ProjectId::generate());
+        let words = |events: Vec<ProjectEvent>| -> Vec<String> {
+            events.iter().map(|event| format!("{} {}", event.kind, event.fields["status"].as_str().unwrap())).collect()
+        };
+        assert_eq!(words(told.missing(&id, 7, &rows(["pending", "pending"]))), ["project queued"]);
+        assert!(told.missing(&id, 7, &rows(["pending", "pending"])).is_empty());
+        assert_eq!(words(told.missing(&id, 7, &rows(["completed", "running"]))), ["stage completed", "stage running"]);
+        // An event that came by itself is not told again.
+        let fields = Map::from_iter([
+            ("stage_name".to_owned(), Value::from("b")),
+            ("status".to_owned(), Value::from("completed")),
+        ]);
+        let (kind, at) = (EventType::Stage, Timestamp::now());
+        told.note(&ProjectEvent { seq: 8, project_id: id.clone(), kind, at, fields });
+        let mut ended = rows(["completed", "completed"]);
+        ended.project.progress = 100.0;
+        let events = told.missing(&id, 8, &ended);
+        assert_eq!((events[0].seq, events[0].fields["progress"].as_f64()), (8, Some(100.0)));
+        assert_eq!(words(events), ["project queued"]);
+    }
+}
