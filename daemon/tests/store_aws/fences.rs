@@ -211,7 +211,8 @@ async fn figures_of_the_original_are_added_to() {
     let account = account().await;
     let store = store_of(&account);
     let (text, number) = (|t: &str| AttributeValue::S(t.into()), |n: &str| AttributeValue::N(n.into()));
-    let cases: [(&[(&str, AttributeValue)], u64, f64); 5] = [
+    type Case<'a> = (&'a [(&'a str, AttributeValue)], u64, f64);
+    let cases: [Case<'_>; 5] = [
         (&[], 0, 0.0),
         (
             &[

@@ -331,7 +331,7 @@ impl DynamoStore {
             };
             let awake = *awake.get_or_insert_with(|| back(now, OVERLAP));
             looks += 1;
-            let overlap = if looks % WIDE_EVERY == 0 { WIDE } else { OVERLAP };
+            let overlap = if looks.is_multiple_of(WIDE_EVERY) { WIDE } else { OVERLAP };
             let from = back(seen_until.unwrap_or(now), overlap).max(awake);
             match self.look_at_feed(from).await {
                 Ok(()) => seen_until = Some(now),
