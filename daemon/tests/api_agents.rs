@@ -53,7 +53,7 @@ async fn a_deleted_project_leaves_nothing() {
     let root = api.state.project_root.join(id.as_str());
     std::fs::create_dir_all(root.join("agent")).unwrap();
     std::fs::write(root.join("agent/main.py"), "x").unwrap();
-    assert_eq!(api.delete(&format!("/api/v2/projects/{id}")).await.status, 200);
+    assert_eq!(api.delete(&format!("/api/v2/projects/{id}?delete_agents=false")).await.status, 200);
     assert!(!root.exists());
     let asked = api.post(&format!("/api/v2/agents/{agent}/invoke"), json!({ "input_text": "still there?" })).await;
     assert_eq!(asked.status, 200, "{}", asked.text);

@@ -244,7 +244,7 @@ async fn statistics_are_counted_and_every_day_is_there() {
     let top = api.get("/api/v2/statistics/top-agents?limit=1").await.body["data"].clone();
     assert_eq!((&top[0]["agent_id"], &top[0]["total_invocations"]), (&json!(agent.as_str()), &json!(3)));
     let recent = api.get("/api/v2/statistics/recent-activities?limit=100").await.body["data"].clone();
-    assert_eq!(keys(&recent[0]), ["action", "id", "name", "status", "timestamp", "type"]);
+    assert_eq!(keys(&recent[0]), ["action", "id", "invocation_id", "name", "status", "timestamp", "type"]);
     assert_eq!(recent[0]["action"], "invoked");
     let health = api.get("/api/v2/statistics/system-health").await.body["data"].clone();
     assert_eq!((&health["status"], &health["active_agents"]), (&json!("healthy"), &json!(1)));

@@ -21,8 +21,14 @@ const VIEWER: [&str; 3] = ["swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui
 
 /// `GET /docs`
 #[handler]
-pub(in crate::api) async fn docs(res: &mut Response) {
-    put(res, "text/html; charset=utf-8", PAGE);
+pub(in crate::api) async fn docs(req: &mut Request, res: &mut Response) {
+    // Links are relative, so that the page works below the path of a proxy; seen from `/docs/` they begin one above.
+    let page = if req.uri().path().ends_with('/') {
+        PAGE.replace("\"docs/", "\"../docs/").replace("\"openapi.json", "\"../openapi.json")
+    } else {
+        PAGE.to_owned()
+    };
+    put(res, "text/html; charset=utf-8", page);
 }
 
 /// `GET /docs/{file}`
@@ -33,9 +39,7 @@ pub(in crate::api) async fn docs_file(
     res: &mut Response,
     ctrl: &mut FlowCtrl,
 ) -> Result<(), ApiError> {
-    // The page's links are relative; seen from `/docs/` they lead one folder deeper.
-    let name = input::raw(req, "file");
-    let name = name.strip_prefix("docs/").unwrap_or(name).to_owned();
+    let name = input::raw(req, "file").to_owned();
     if name == "docs.js" {
         put(res, "text/javascript; charset=utf-8", START);
     } else if VIEWER.contains(&name.as_str()) {
@@ -47,7 +51,8 @@ pub(in crate::api) async fn docs_file(
     Ok(())
 }
 
-fn put(res: &mut Response, kind: &'static str, text: &'static str) {
+fn put(res: &mut Response, kind: &'static str, text: impl Into<bytes::Bytes>) {
     res.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    res.replace_body(bytes::Bytes::from_static(text.as_bytes()).into());
+    let text: bytes::Bytes = text.into();
+    res.replace_body(text.into());
 }
