@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub)] // every test binary uses a part of it
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
+pub mod clock;
 #[cfg(feature = "aws")]
 pub mod emulator;
 #[cfg(feature = "aws")]
@@ -31,6 +32,8 @@ pub struct Home {
     folder: tempfile::TempDir,
     config: PathBuf,
     environment: Vec<(String, String)>,
+    data: PathBuf,
+    launcher: Vec<String>,
 }
 
 impl Home {
@@ -39,7 +42,8 @@ impl Home {
         let folder = tempfile::tempdir().expect("a folder for the test");
         let config = folder.path().join("nexusd.toml");
         std::fs::write(&config, settings).expect("the settings are written");
-        Self { folder, config, environment: Vec::new() }
+        let data = folder.path().join("data");
+        Self { folder, config, environment: Vec::new(), data, launcher: Vec::new() }
     }
 
     /// A daemon whose workflow `noop` has nine stages that take `delay_ms` and do nothing.
@@ -81,7 +85,17 @@ impl Home {
 
     /// The daemon's data folder.
     pub fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.data.clone()
+    }
+
+    /// Puts the data folder elsewhere.
+    pub fn place_data(&mut self, data: PathBuf) {
+        self.data = data;
+    }
+
+    /// Starts its daemons by this program and its arguments, which must become the daemon (`exec`).
+    pub fn launch_by(&mut self, launcher: Vec<String>) {
+        self.launcher = launcher;
     }
 
     /// Starts the daemon and waits until it is up.
@@ -93,7 +107,9 @@ impl Home {
     pub fn try_start(&self) -> Result<Daemon, String> {
         let log = self.folder.path().join("nexusd.log");
         let err = std::fs::OpenOptions::new().create(true).append(true).open(&log).expect("a log file");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_nexusd"))
+        let mut words = self.launcher.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_nexusd")]);
+        let mut child = Command::new(words.next().expect("a program"))
+            .args(words)
             .args(["--listen", "127.0.0.1:0", "--config"])
             .arg(&self.config)
             .arg("--data-dir")
@@ -160,6 +176,11 @@ impl Daemon {
     /// All it wrote to standard error, over all starts of its home.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Whether it has ended by itself, and how.
+    pub fn ended(&mut self) -> Option<std::process::ExitStatus> {
+        self.child.try_wait().expect("it can be waited for")
     }
 
     /// `kill -9`, and waits until it is gone.
