@@ -9,6 +9,8 @@ mod support;
 mod agents;
 mod api_fuzz;
 #[cfg(feature = "aws")]
+mod chaos;
+#[cfg(feature = "aws")]
 mod cloud;
 mod command_line;
 mod crash;
