@@ -220,24 +220,14 @@ async fn end(client: &mut Client, mut mine: Mine) {
         }
         50..70 => {
             client.world.ledger.agent(&id, |agent| agent.fate = Fate::Unknown);
-            client.world.ledger.project(&project, |project| project.fate = Fate::Unknown);
-            let path = format!("/projects/{project}?delete_agents=true");
-            let said = client.insist(delete(&path)).await;
-            if matches!(said.status(), 200 | 404) {
-                client.world.ledger.project(&project, |project| project.fate = Fate::Gone);
-                client.world.ledger.agent(&id, |agent| agent.fate = Fate::Gone);
-            }
+            let gone = projects::remove(client, &project, true).await;
+            client.world.ledger.agent(&id, |agent| agent.fate = if gone { Fate::Gone } else { Fate::Either });
             return;
         }
         _ => {
-            client.world.ledger.project(&project, |project| project.fate = Fate::Unknown);
-            let path = format!("/projects/{project}?delete_agents=false");
-            let said = client.insist(delete(&path)).await;
-            if !matches!(said.status(), 200 | 404) {
-                return;
+            if projects::remove(client, &project, false).await {
+                client.world.ledger.agent(&id, |agent| agent.kept = true);
             }
-            client.world.ledger.project(&project, |project| project.fate = Fate::Gone);
-            client.world.ledger.agent(&id, |agent| agent.kept = true);
             live(client, &mut mine, 2..5).await;
             if choice < 85 {
                 return;

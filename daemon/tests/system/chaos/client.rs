@@ -143,6 +143,15 @@ impl Client {
         (number, answer)
     }
 
+    /// Sends a request once; a client that is told of trouble and thinks better of it.
+    pub(super) async fn try_once(&mut self, ask: Ask<'_>) -> Said {
+        let (number, answer) = self.once(&ask).await;
+        let answer = answer.ok();
+        let said = Said { lost: u64::from(answer.is_none()), answer, refused: Vec::new() };
+        self.say(format!("{} {} once, at daemon{}: {}", ask.method, ask.path, number + 1, said.brief()));
+        said
+    }
+
     /// Sends a request until something definite is answered, or patience ends.
     pub(super) async fn insist(&mut self, ask: Ask<'_>) -> Said {
         let begun = Instant::now();
@@ -153,17 +162,17 @@ impl Client {
                 Err(error) => {
                     said.lost += 1;
                     if ask.method != Method::GET {
-                        self.say(format!("{} {} at daemon{number}: lost: {error}", ask.method, ask.path));
+                        self.say(format!("{} {} at daemon{}: lost: {error}", ask.method, ask.path, number + 1));
                     }
                 }
                 Ok((status, body)) => {
                     let code = body["error"]["code"].as_str().unwrap_or_default().to_owned();
                     let recorded = body["error"]["details"]["invocation_id"].is_string();
                     if ask.method != Method::GET {
-                        self.say(format!("{} {} at daemon{number}: {status} {code}", ask.method, ask.path));
+                        self.say(format!("{} {} at daemon{}: {status} {code}", ask.method, ask.path, number + 1));
                     }
                     if status == 500 {
-                        let what = format!("{} {} at daemon{number} answered 500: {body}", ask.method, ask.path);
+                        let what = format!("{} {} at daemon{} answered 500: {body}", ask.method, ask.path, number + 1);
                         self.world.ledger.violation(what, &[ask.path]);
                     }
                     if recorded {

@@ -15,6 +15,8 @@ pub(super) enum Fate {
     Here,
     /// Its end was asked for, and no answer came.
     Unknown,
+    /// Its end was asked for once and refused or not answered: it is there as a whole, or not at all.
+    Either,
     /// Its end was acknowledged.
     Gone,
 }

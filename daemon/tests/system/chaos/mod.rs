@@ -24,7 +24,7 @@ use std::{
 };
 
 use client::Client;
-use ledger::Ledger;
+use ledger::{Fate, Ledger};
 use tokio_util::sync::CancellationToken;
 use world::{Backend, Slot, World};
 
@@ -115,7 +115,9 @@ async fn run(world: Arc<World>, seed: u64) {
         clients.spawn(agents::work(Client::new(&world, &format!("agents{n}"), seed ^ (n + 101))));
     }
     faults::work(Arc::clone(&world), seed ^ 1001, until).await;
-    calm(&world).await;
+    calm(&world);
+    enough(&world).await;
+    world.over.cancel();
     let resting = Instant::now();
     while let Ok(Some(ended)) = tokio::time::timeout(REST.saturating_sub(resting.elapsed()), clients.join_next()).await
     {
@@ -144,8 +146,28 @@ async fn run(world: Arc<World>, seed: u64) {
     assert_eq!(found, 0, "NEXUSD_CHAOS_SEED={seed}, trace {}\n{report}", world.ledger.trace.path.display());
 }
 
-/// No more faults and no more work.
-async fn calm(world: &World) {
+/// Work goes on until there is something to judge, however slow the machine was under the faults.
+async fn enough(world: &World) {
+    let begun = Instant::now();
+    loop {
+        let (answers, deleted) = {
+            let state = world.ledger.state();
+            let answers: usize = state.agents.values().map(|agent| agent.answers.len()).sum();
+            (answers, state.agents.values().filter(|agent| agent.fate == Fate::Gone || agent.kept).count())
+        };
+        if answers >= 20 && deleted >= 2 {
+            return;
+        }
+        assert!(
+            begun.elapsed() < REST,
+            "{answers} answers in all, {deleted} agents deleted or kept: agents do not work"
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// No more faults.
+fn calm(world: &World) {
     world.say("run", "calm");
     if let Backend::Cloud { faults, .. } = &world.backend {
         faults.percent.store(0, Ordering::Relaxed);
@@ -157,5 +179,4 @@ async fn calm(world: &World) {
         slot.clock.set(0);
         slot.disk.free();
     }
-    world.over.cancel();
 }

@@ -118,13 +118,19 @@ async fn control(client: &mut Client, id: &str, action: &str) {
     client.world.ledger.check(fine || gone, &[id], || format!("{action} was answered {}", said.brief()));
 }
 
-async fn remove(client: &mut Client, id: &str) {
+/// Deletes a project; now and then the client tries only once and leaves it at that. Whether it is gone for certain.
+pub(super) async fn remove(client: &mut Client, id: &str, with_agents: bool) -> bool {
     client.world.ledger.project(id, |project| project.fate = Fate::Unknown);
-    let path = format!("/projects/{id}");
-    let said = client.insist(delete(&path)).await;
-    if matches!(said.status(), 200 | 404) {
-        client.world.ledger.project(id, |project| project.fate = Fate::Gone);
-    }
+    let path = format!("/projects/{id}?delete_agents={with_agents}");
+    let once = client.chance(40);
+    let said = if once { client.try_once(delete(&path)).await } else { client.insist(delete(&path)).await };
+    let gone = matches!(said.status(), 200 | 404);
+    client.world.ledger.project(id, |project| match (gone, once) {
+        (true, _) => project.fate = Fate::Gone,
+        (false, true) => project.fate = Fate::Either,
+        (false, false) => {}
+    });
+    gone
 }
 
 async fn life(client: &mut Client, number: u32) {
@@ -149,14 +155,14 @@ async fn life(client: &mut Client, number: u32) {
             wait(client, &id).await;
             control(client, &id, "restart").await;
         }
-        45..52 => remove(client, &id).await,
+        45..52 => drop(remove(client, &id, true).await),
         _ => {}
     }
     let state = wait(client, &id).await;
     client.say(format!("{id} is {state}"));
     // One that is paused rests until the end of the run.
     if client.chance(15) && state != "paused" {
-        remove(client, &id).await;
+        remove(client, &id, true).await;
     }
     if let Some(watcher) = watcher {
         watcher.abort();

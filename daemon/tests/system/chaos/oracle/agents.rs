@@ -1,7 +1,5 @@
 //! Agents: each that was acknowledged runs, on every daemon, with the code that was deployed last; its invocations add up.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use super::{Client, Fate, get, ledger, list, rows, until};
@@ -17,9 +15,11 @@ pub(super) async fn judge(client: &mut Client) {
     for (id, agent) in &known {
         match agent.fate {
             Fate::Here => there(client, id, agent).await,
-            Fate::Gone | Fate::Unknown => gone(client, id).await,
+            Fate::Gone | Fate::Unknown | Fate::Either => gone(client, id).await,
         }
     }
+    let gone: Vec<&str> = known.iter().filter(|(_, one)| one.fate != Fate::Here).map(|(id, _)| id.as_str()).collect();
+    super::folders_go(client, "agents", &gone).await;
     let rows = list(client, "/agents").await;
     let here = known.values().filter(|agent| agent.fate == Fate::Here).count();
     client
@@ -128,15 +128,4 @@ async fn figures(client: &mut Client, id: &str) {
 async fn gone(client: &mut Client, id: &str) {
     let said = client.insist(get(&format!("/agents/{id}"))).await;
     client.world.ledger.check(said.status() == 404, &[id], || format!("it was deleted and is there: {}", said.brief()));
-    for number in 0..client.world.slots.len() {
-        let folder = client.world.slots[number].data().join("agents").join(id);
-        until(client, Duration::from_secs(20), &[id], async |_| {
-            if folder.exists() {
-                Err(format!("it was deleted and daemon{} keeps its folder", number + 1))
-            } else {
-                Ok(())
-            }
-        })
-        .await;
-    }
 }

@@ -26,6 +26,9 @@ use super::{
 /// How long anything may take to come to rest.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+/// How long folders of what was deleted may stay in peace.
+const FOLDERS: Duration = Duration::from_secs(30);
+
 /// See the module.
 pub(super) async fn judge(world: &Arc<World>, seed: u64) {
     let mut client = Client::new(world, "oracle", seed ^ 5005);
@@ -84,6 +87,10 @@ async fn settle(client: &mut Client) {
         (state.projects.clone(), state.agents.clone())
     };
     for (id, agent) in &agents {
+        if agent.fate == Fate::Either {
+            let fate = whole_or_gone(client, &format!("/agents/{id}")).await;
+            client.world.ledger.agent(id, |agent| agent.fate = fate);
+        }
         if agent.fate == Fate::Unknown {
             let said = client.insist(delete(&format!("/agents/{id}"))).await;
             is_gone(client, id, &said);
@@ -97,8 +104,40 @@ async fn settle(client: &mut Client) {
                 is_gone(client, id, &said);
                 client.world.ledger.project(id, |project| project.fate = Fate::Gone);
             }
+            Fate::Either => {
+                let fate = whole_or_gone(client, &format!("/projects/{id}")).await;
+                client.world.ledger.project(id, |project| project.fate = fate);
+                if fate == Fate::Here {
+                    rest(client, id).await;
+                }
+            }
             Fate::Here => rest(client, id).await,
             Fate::Gone => {}
+        }
+    }
+}
+
+/// What was perhaps deleted is judged by what is there now.
+async fn whole_or_gone(client: &mut Client, path: &str) -> Fate {
+    let said = client.insist(get(path)).await;
+    client.say(format!("{path} was perhaps deleted: {}", said.brief()));
+    if said.status() == 404 { Fate::Gone } else { Fate::Here }
+}
+
+/// Folders of what was deleted are gone everywhere before long.
+async fn folders_go(client: &mut Client, kind: &str, ids: &[&str]) {
+    let begun = Instant::now();
+    for number in 0..client.world.slots.len() {
+        for id in ids {
+            let folder = client.world.slots[number].data().join(kind).join(id);
+            while folder.exists() {
+                if begun.elapsed() > FOLDERS {
+                    let what = format!("it was deleted and daemon{} keeps its folder in {kind}/", number + 1);
+                    client.world.ledger.violation(what, &[id]);
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
         }
     }
 }

@@ -12,9 +12,11 @@ pub(super) async fn judge(client: &mut Client) {
     for (id, project) in &known {
         match project.fate {
             Fate::Here => there(client, id, project).await,
-            Fate::Gone | Fate::Unknown => gone(client, id).await,
+            Fate::Gone | Fate::Unknown | Fate::Either => gone(client, id).await,
         }
     }
+    let gone: Vec<&str> = known.iter().filter(|(_, one)| one.fate != Fate::Here).map(|(id, _)| id.as_str()).collect();
+    super::folders_go(client, "projects", &gone).await;
     once_each(client, &known).await;
     no_open_tasks(client).await;
 }
@@ -105,17 +107,6 @@ async fn files(client: &mut Client, id: &str, project: &ledger::Project, stages:
 async fn gone(client: &mut Client, id: &str) {
     let said = client.insist(get(&format!("/projects/{id}"))).await;
     client.world.ledger.check(said.status() == 404, &[id], || format!("it was deleted and is there: {}", said.brief()));
-    for number in 0..client.world.slots.len() {
-        let folder = client.world.slots[number].data().join("projects").join(id);
-        until(client, std::time::Duration::from_secs(20), &[id], async |_| {
-            if folder.exists() {
-                Err(format!("it was deleted and daemon{} keeps its folder", number + 1))
-            } else {
-                Ok(())
-            }
-        })
-        .await;
-    }
 }
 
 /// The list has what was acknowledged, and nothing that nobody asked for.
