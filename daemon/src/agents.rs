@@ -5,11 +5,12 @@
 
 mod answer;
 pub mod package;
+pub mod place;
 pub mod syntax;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-pub use answer::{Answer, Block, BlockKind, ToolUse};
+pub use answer::{Answer, Block, BlockKind, ToolUse, structure};
 use arc_swap::ArcSwap;
 use nexus_plugin_api::payload::{
     AgentRef, AgentStatus as Reported, Event, HandlerKind, HistoryMessage, InvokeRequest, InvokeResult, Operation,
@@ -19,18 +20,18 @@ use serde_json::Value;
 use self::package::Package;
 use crate::{
     actors::{
-        deploy::agent_ref,
         executor::{Executor, Job},
         lease::LeaseBook,
     },
-    artifacts::{Artifacts, Edit},
-    config::Config,
+    artifacts::{Artifacts, Edit, Owner},
+    config::{Config, DataConfig},
     domain::{
         agent::Agent,
+        deletion::GoneAgent,
         failure::{Failure, FailureKind},
-        ids::{ProjectId, SessionId},
+        ids::{AgentId, ProjectId, SessionId},
+        text::{pathless, shorten},
     },
-    store::{AgentFilter, PageRequest, Store},
 };
 
 /// How long an agent may take for one answer.
@@ -41,8 +42,8 @@ const UNDEPLOY_LIMIT: Duration = Duration::from_secs(20);
 const STATUS_LIMIT: Duration = Duration::from_secs(5);
 /// Shortest session id that every handler takes.
 const SESSION_ID_LEN: usize = 33;
-/// Where an agent's folder goes when its project is deleted and it stays, below its state folder.
-const KEPT: &str = "package";
+/// Longest text of a failure that a client is told, in characters.
+const MESSAGE_CHARS: usize = 1_000;
 
 /// One question.
 #[derive(Clone, Debug, Default)]
@@ -91,6 +92,17 @@ fn understood<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Failure
     })
 }
 
+/// What a client is told of a failure: nothing of this machine.
+#[must_use]
+pub fn public_message(failure: &Failure) -> String {
+    match failure.kind {
+        FailureKind::Panic | FailureKind::Plugin | FailureKind::Infrastructure => {
+            "the deploy handler of this agent failed; the daemon's log says more".to_owned()
+        }
+        _ => shorten(&pathless(&failure.message), MESSAGE_CHARS),
+    }
+}
+
 impl Agents {
     /// Agents behind this plugin host. Targets and folders are those of the settings of the moment.
     #[must_use]
@@ -107,6 +119,16 @@ impl Agents {
         self.config.load().data.projects().join(id.as_str())
     }
 
+    /// The data folder.
+    pub(crate) fn data(&self) -> DataConfig {
+        self.config.load().data.clone()
+    }
+
+    /// Files that daemons share.
+    pub(crate) fn artifacts(&self) -> &Artifacts {
+        &self.artifacts
+    }
+
     /// Brings a project's files here, where daemons share them and another may have changed them. What a build of our own
     /// has written is left alone.
     ///
@@ -116,16 +138,17 @@ impl Agents {
         if !self.artifacts.is_shared() || self.leases.works_on(id) {
             return Ok(());
         }
-        self.artifacts.refresh(id, self.folder_of(id)).await
+        self.artifacts.refresh(&Owner::from(id), self.folder_of(id)).await
     }
 
-    /// The same of an agent's project, for an agent that may run already: only what is not here at all is brought.
-    async fn fetch_missing(&self, project: &ProjectId, agent_dir: &std::path::Path) {
-        if tokio::fs::try_exists(agent_dir).await.unwrap_or(false) {
-            return;
-        }
-        if let Err(error) = self.fetch_files(project).await {
-            tracing::warn!(project_id = %project, %error, "the files of an agent could not be brought here");
+    /// The same of an agent: of its project's files, or of its own when it outlived that.
+    async fn fetch(&self, agent: &Agent) -> crate::store::Result<()> {
+        match &agent.project_id {
+            Some(project) => self.fetch_files(project).await,
+            None => {
+                let folder = place::kept(&self.data(), &agent.agent_id);
+                self.artifacts.refresh(&Owner::from(&agent.agent_id), folder).await
+            }
         }
     }
 
@@ -134,9 +157,7 @@ impl Agents {
     /// # Errors
     /// As [`Agents::fetch_files`].
     pub async fn package(&self, agent: &Agent) -> crate::store::Result<Package> {
-        if let Some(id) = &agent.project_id {
-            self.fetch_files(id).await?;
-        }
+        self.fetch(agent).await?;
         let told = self.agent_ref(agent).await;
         Ok(Package::new(agent, told.agent_dir, told.state_dir))
     }
@@ -146,22 +167,27 @@ impl Agents {
     /// # Errors
     /// The artifact store is away.
     pub async fn share_file(&self, agent: &Agent, path: &str) -> crate::store::Result<()> {
-        let (Some(id), Some(dir)) = (&agent.project_id, plain(&agent.agent_dir)) else { return Ok(()) };
-        let told = self.agent_ref(agent).await;
-        let Some(name) = dir.join(path).to_str().map(str::to_owned) else { return Ok(()) };
-        self.artifacts.edit(id, &Edit::Put { name, file: told.agent_dir.join(path) }).await
+        let file = self.agent_ref(agent).await.agent_dir.join(path);
+        let (owner, name) = match (&agent.project_id, place::plain(&agent.agent_dir)) {
+            (Some(project), Some(dir)) => (Owner::from(project), dir.join(path)),
+            (Some(_), None) => return Ok(()),
+            (None, _) => (Owner::from(&agent.agent_id), PathBuf::from(path)),
+        };
+        let Some(name) = name.to_str().map(str::to_owned) else { return Ok(()) };
+        self.artifacts.edit(&owner, &Edit::Put { name, file }).await
     }
 
-    /// What a deploy handler is told of an agent; its state folder exists afterwards.
+    /// What a deploy handler is told of an agent; its state folder exists afterwards, and its files are here if they can
+    /// be had.
     pub async fn agent_ref(&self, agent: &Agent) -> AgentRef {
-        let data = self.config.load().data.clone();
-        let mut told = agent_ref(agent, &data.projects(), &data.agents());
-        let kept = told.state_dir.join(KEPT);
-        // Without a project there is no other folder, and the path of the record leads to nothing of its own.
-        if agent.project_id.is_none() || tokio::fs::try_exists(&kept).await.unwrap_or(false) {
-            told.agent_dir = kept;
-        } else if let Some(project) = &agent.project_id {
-            self.fetch_missing(project, &told.agent_dir).await;
+        let data = self.data();
+        let mut told = place::agent_ref(agent, &data);
+        // For an agent that may run already: only what is not here at all is brought.
+        if !tokio::fs::try_exists(&told.agent_dir).await.unwrap_or(false) {
+            if let Err(error) = self.fetch(agent).await {
+                tracing::warn!(agent_id = told.agent_id, %error, "the files of an agent could not be brought here");
+            }
+            told.agent_dir = place::code(&data, agent);
         }
         if let Err(error) = tokio::fs::create_dir_all(&told.state_dir).await {
             tracing::warn!(agent_id = told.agent_id, %error, "an agent's state folder could not be made");
@@ -183,8 +209,12 @@ impl Agents {
 
     /// Runs an operation whose events are of no interest.
     async fn run(&self, agent: &Agent, operation: Operation, limit: Duration) -> Result<Value, Failure> {
+        self.run_by(&self.handler(agent)?, operation, limit).await
+    }
+
+    async fn run_by(&self, handler: &str, operation: Operation, limit: Duration) -> Result<Value, Failure> {
         let whole = async {
-            let mut job = self.start(agent, operation).await?;
+            let mut job = self.executor.start(handler, HandlerKind::Deploy, operation).await?;
             while job.next_event().await.is_some() {}
             job.outcome().await
         };
@@ -226,80 +256,25 @@ impl Agents {
         self.run(agent, operation, UNDEPLOY_LIMIT).await.map(|_| ())
     }
 
-    /// Takes agents of a deleted project out of service and removes their state folders; answers what
-    /// went wrong.
-    pub async fn undeploy_all(&self, agents: &[Agent]) -> Vec<String> {
-        let each = agents.iter().map(|agent| async {
-            let undone = self.undeploy(agent).await;
-            self.remove_state(agent).await;
-            undone.err().map(|failure| format!("{}: {}", agent.agent_id, failure.message))
-        });
-        futures::future::join_all(each).await.into_iter().flatten().collect()
-    }
-
-    /// Removes what the daemon keeps of an agent on disk; whether there was anything.
-    pub async fn remove_state(&self, agent: &Agent) -> bool {
-        let path = self.config.load().data.agents().join(agent.agent_id.as_str());
-        remove(path).await
-    }
-
-    /// Removes the agent's own files in its project's folder; whether there were any.
-    pub async fn remove_files(&self, agent: &Agent) -> bool {
-        let Some(project) = &agent.project_id else { return false };
-        let Some(dir) = plain(&agent.agent_dir) else { return false };
-        let gone = remove(self.folder_of(project).join(dir)).await;
-        let edit = Edit::Remove { folder: agent.agent_dir.clone() };
-        if let Err(error) = self.artifacts.edit(project, &edit).await {
-            tracing::warn!(agent_id = %agent.agent_id, %error, "other daemons still have the files of an agent");
+    /// Removes the state folder that was made for asking an agent without a record, whose id nobody else has.
+    pub async fn remove_passing(&self, agent: &Agent) {
+        let folder = place::state(&self.data(), &agent.agent_id);
+        if let Err(error) = tokio::fs::remove_dir_all(folder).await
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "the state folder of an agent without a record could not be removed");
         }
-        gone
     }
 
-    /// Before a project goes and its agents stay: their folders move out of the project's. Answers
-    /// which could not.
+    /// Takes an agent out of service that was deleted, by what its record says; whether there was a way to. Safe to
+    /// repeat.
     ///
     /// # Errors
-    /// The store cannot tell the agents.
-    pub async fn keep_of_project(&self, store: &dyn Store, id: &ProjectId) -> crate::store::Result<Vec<String>> {
-        let filter = AgentFilter { project_id: Some(id.clone()), ..AgentFilter::default() };
-        let page = PageRequest { page: 1, limit: 100, cursor: None };
-        let mut errors = Vec::new();
-        for agent in store.list_agents(&filter, &page).await?.items {
-            if plain(&agent.agent_dir).is_none() {
-                continue;
-            }
-            let told = self.agent_ref(&agent).await;
-            let kept = told.state_dir.join(KEPT);
-            if told.agent_dir == kept {
-                continue;
-            }
-            match tokio::fs::rename(&told.agent_dir, &kept).await {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    tracing::warn!(agent_id = %agent.agent_id, %error, "an agent's folder could not be kept");
-                    errors.push(format!("{}: its folder could not be kept", agent.agent_id));
-                }
-                _ => {}
-            }
-        }
-        Ok(errors)
-    }
-}
-
-/// A relative folder of plain names, and not the project's whole folder.
-fn plain(dir: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(dir);
-    let names = path.components().all(|c| matches!(c, std::path::Component::Normal(_)));
-    (names && !dir.is_empty()).then_some(path)
-}
-
-async fn remove(path: PathBuf) -> bool {
-    match tokio::fs::remove_dir_all(&path).await {
-        Ok(()) => true,
-        Err(error) => {
-            if error.kind() != std::io::ErrorKind::NotFound {
-                tracing::warn!(%error, "a folder of an agent could not be removed");
-            }
-            false
-        }
+    /// The handler failed.
+    pub(crate) async fn undeploy_gone(&self, id: &AgentId, name: &str, gone: &GoneAgent) -> Result<bool, Failure> {
+        let config = self.config.load_full();
+        let Some(handler) = config.deploy.targets.get(&gone.deployment_type) else { return Ok(false) };
+        let operation = Operation::Undeploy(place::gone_ref(id, name, gone, &config.data));
+        self.run_by(handler, operation, UNDEPLOY_LIMIT).await.map(|_| true)
     }
 }

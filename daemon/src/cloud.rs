@@ -219,7 +219,8 @@ pub async fn parts(
     let store = DynamoStore::new(options, sink);
     ask(&cloud.trouble.0, patience, || store.ping()).await?;
     ask(&cloud.trouble.1, patience, || queue.depth(QueueName::Build)).await?;
-    let shared = (!config.backend.artifacts.is_empty()).then(|| Arc::new(Artifacts::shared(files)));
+    let manifests = config.data.dir.join("manifests");
+    let shared = (!config.backend.artifacts.is_empty()).then(|| Arc::new(Artifacts::remembering(files, manifests)));
     Ok((store, queue, shared))
 }
 

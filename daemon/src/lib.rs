@@ -6,10 +6,13 @@ pub mod agents;
 pub mod api;
 pub mod app;
 pub mod artifacts;
+pub mod backup;
+pub mod binding;
 pub mod cli;
 #[cfg(feature = "aws")]
 pub mod cloud;
 pub mod config;
+pub mod deletion;
 pub mod domain;
 pub mod files;
 pub mod plugins;
@@ -17,6 +20,7 @@ pub mod queue;
 pub mod reload;
 #[cfg(feature = "aws")]
 pub mod resources;
+pub mod retention;
 pub mod shutdown;
 pub mod startup;
 pub mod store;

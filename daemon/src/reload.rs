@@ -1,8 +1,7 @@
 //! SIGHUP and `POST /api/v2/plugins/reload`: reads the settings again and applies what can be applied.
 //!
 //! All or nothing: settings or workflows with a problem, or workflows that want a handler which no
-//! plugin has, leave everything as it is. Only plugin *files* are taken as they lie in their folders: a
-//! newer one stays loaded, one that was removed stays gone. Keys that need a restart keep their old value,
+//! plugin has, leave everything as it is, the plugins and the list of their tools included. Keys that need a restart keep their old value,
 //! and are named in the log and in the answer until they get it.
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -40,8 +39,9 @@ impl Reloader {
     /// What is wrong with the new settings; the old ones stay in force.
     pub async fn reload(&self) -> Result<Value, String> {
         let result = self.try_reload().await;
-        // Also after a refusal: files of plugins are taken as they lie in their folders.
-        crate::tools::catalogue::publish(self.env.store.as_ref(), &self.plugins).await;
+        if result.is_ok() {
+            crate::tools::catalogue::publish(self.env.store.as_ref(), &self.plugins).await;
+        }
         let outcome = if result.is_ok() { "applied" } else { "refused" };
         metrics::counter!(names::RELOADS, "outcome" => outcome).increment(1);
         result
@@ -55,13 +55,21 @@ impl Reloader {
         let old = self.env.config.load_full();
         let changes = config::diff(&old, &loaded.config);
         let new = config::applicable(&old, loaded.config);
-        let reports = self.plugins.reload(host_options(&new)).await;
-        let unknown = unknown_handlers(&loaded.handlers, &reports);
-        if !unknown.is_empty() {
-            // Back to the folders, limits and settings of before.
-            self.plugins.reload(host_options(&old)).await;
+        let (wanted, (tell, told)) = (loaded.handlers.clone(), std::sync::mpsc::channel());
+        let accept = move |offered: &[PluginReport]| {
+            let unknown = unknown_handlers(&wanted, offered);
+            let accepted = unknown.is_empty();
+            let _ = tell.send(unknown);
+            accepted
+        };
+        if !self.plugins.reload_if(host_options(&new), accept).await {
+            let unknown = told.try_recv().unwrap_or_default();
+            if unknown.is_empty() {
+                return Err("the plugins could not be loaded again; everything stays as it was".to_owned());
+            }
             return Err(refused(&unknown));
         }
+        let reports = self.plugins.reports();
         if let Err(error) = self.telemetry.set_filter(&new.log.filter) {
             tracing::warn!(%error, "the new log filter is not applied");
         }

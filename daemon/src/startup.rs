@@ -11,7 +11,7 @@ use crate::{
     actors::{dispatcher::DispatcherMessage, events::EventHub, root::RootMessage},
     api,
     artifacts::Artifacts,
-    cli,
+    backup, binding, cli,
     config::{Config, DataConfig, Problem},
     domain::{
         control::ControlAction,
@@ -37,6 +37,12 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// A restore into the data folder did not come to its end.
+    #[error(
+        "a restore into {} was cut off, so not everything is there: empty the folder and run `nexusd restore FILE` again",
+        .0.display()
+    )]
+    Restoring(PathBuf),
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
@@ -44,6 +50,9 @@ pub enum StartError {
     #[cfg(feature = "aws")]
     #[error(transparent)]
     Cloud(#[from] crate::cloud::CloudError),
+    /// The data folder is not this store's.
+    #[error(transparent)]
+    NotItsFolder(#[from] crate::binding::BindError),
     /// It was stopped while it waited for the store.
     #[error("stopped before it was up")]
     Stopped,
@@ -80,6 +89,9 @@ impl StartError {
 /// Makes the data folders, for the daemon's user only: agents' files and conversations are private.
 pub fn make_folders(data: &DataConfig) -> Result<(), StartError> {
     use std::os::unix::fs::DirBuilderExt;
+    if backup::unfinished(&data.dir) {
+        return Err(StartError::Restoring(data.dir.clone()));
+    }
     for path in [data.dir.clone(), data.projects(), data.agents(), data.run()] {
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
         made.map_err(|source| StartError::Folder { path, source })?;
@@ -149,12 +161,20 @@ pub async fn open_store(config: &Config, hub: Arc<EventHub>, patience: &Patience
     #[cfg(feature = "aws")]
     if config.backend.kind == crate::config::BackendKind::Aws {
         let opened = crate::cloud::open(config, hub, patience).await;
-        return if patience.stop.is_cancelled() { Err(StartError::Stopped) } else { Ok(opened?) };
+        if patience.stop.is_cancelled() {
+            return Err(StartError::Stopped);
+        }
+        let opened = opened?;
+        binding::check(opened.0.as_ref(), &config.data).await?;
+        return Ok(opened);
     }
     // The file is on this machine: there or not.
     #[cfg(not(feature = "aws"))]
     let _ = patience;
+    let data = config.data.clone();
+    tokio::task::spawn_blocking(move || binding::check_file(&data)).await??;
     let (store, queue) = open_file(config, hub).await?;
+    binding::check(store.as_ref(), &config.data).await?;
     Ok((store, queue, Arc::default()))
 }
 
@@ -173,6 +193,7 @@ pub async fn open_file(
         build_retention: config.queues.build.retention_days.duration(),
         deploy_retention: config.queues.deploy.retention_days.duration(),
         dead_retention: config.queues.dead_letter_retention_days.duration(),
+        schema_backups: config.store.schema_backups,
     };
     let path = config.data.database();
     Ok(tokio::task::spawn_blocking(move || SqliteStore::open(path, options, sink)).await??)

@@ -2,7 +2,19 @@
 //!
 //! `app.rs` reads [`Systemd::from_environment`] once at start and keeps it to the end; the root actor feeds the watchdog.
 
-use std::time::Duration;
+use std::{
+    ffi::OsStr,
+    fmt::Write as _,
+    io,
+    os::{
+        linux::net::SocketAddrExt as _,
+        unix::{
+            ffi::OsStrExt as _,
+            net::{SocketAddr, UnixDatagram},
+        },
+    },
+    time::Duration,
+};
 
 use sd_notify::NotifyState;
 
@@ -68,9 +80,47 @@ impl Systemd {
 
     fn send(&self, states: &[NotifyState<'_>]) {
         if self.notify
-            && let Err(error) = sd_notify::notify(states)
+            && let Some(socket) = std::env::var_os("NOTIFY_SOCKET")
+            && let Err(error) = send_to(&socket, states)
         {
             tracing::warn!(%error, "systemd could not be told {states:?}");
         }
+    }
+}
+
+/// Sends states to a socket: a path, or behind `@` a name in the abstract namespace, as containers' managers give it.
+fn send_to(socket: &OsStr, states: &[NotifyState<'_>]) -> io::Result<()> {
+    let address = match socket.as_bytes() {
+        [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
+        _ => SocketAddr::from_pathname(socket)?,
+    };
+    let mut message = String::new();
+    for state in states {
+        writeln!(message, "{state}").map_err(io::Error::other)?;
+    }
+    let sent = UnixDatagram::unbound()?.send_to_addr(message.as_bytes(), &address)?;
+    if sent == message.len() { Ok(()) } else { Err(io::Error::new(io::ErrorKind::WriteZero, "only a part was sent")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_kinds_of_sockets_are_told() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("notify.sock");
+        let name = format!("nexusd-test-{}", std::process::id());
+        let abstract_address = SocketAddr::from_abstract_name(&name).unwrap();
+        for (socket, given) in [
+            (UnixDatagram::bind(&path).unwrap(), path.into_os_string()),
+            (UnixDatagram::bind_addr(&abstract_address).unwrap(), format!("@{name}").into()),
+        ] {
+            send_to(&given, &[NotifyState::Ready, NotifyState::Status("up")]).unwrap();
+            let mut told = [0; 100];
+            let length = socket.recv(&mut told).unwrap();
+            assert_eq!(told.get(..length), Some("READY=1\nSTATUS=up\n".as_bytes()), "{given:?}");
+        }
+        assert!(send_to(OsStr::new("@nobody-listens-here"), &[NotifyState::Ready]).is_err());
     }
 }

@@ -201,3 +201,92 @@ async fn large_items_leave_a_reference() {
     assert_eq!(item["status"], text("completed"), "what lists and conditions read stays");
     assert_eq!(store.stages(id).await.unwrap()[0].logs, end.logs);
 }
+
+/// What is too large for a table belongs to something, and goes with it: conversations, invocations, answers that are
+/// kept for a repeated request.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_large_outlives_what_it_belongs_to() {
+    use futures::StreamExt as _;
+    use nexus_daemon::domain::{
+        deletion::DeleteOrders,
+        ids::SessionId,
+        session::{Role, Session, SessionStatus},
+    };
+    use nexus_daemon::store::{NewMessage, Once};
+    use object_store::{ObjectStore as _, ObjectStoreExt as _};
+
+    let account = tokio::task::spawn_blocking(Account::new).await.unwrap();
+    nexus_daemon::resources::run(&plan(), Action::Init, &account.dynamodb, &account.sqs, &|_| {}).await.unwrap();
+    let (queue, events) = (sqs(&account), Arc::new(Recorder::default()));
+    let objects = Arc::new(object_store::memory::InMemory::new());
+    let options = DynamoOptions {
+        client: account.dynamodb.clone(),
+        trouble: Arc::new(TroubleLog::new("dynamodb")),
+        prefix: String::new(),
+        queue: queue.clone(),
+        artifacts: objects.clone(),
+        event_retention: Duration::from_secs(86_400),
+    };
+    let store = DynamoStore::new(options, events.clone());
+    let f = Fixture {
+        store: store.clone(),
+        queue,
+        events,
+        visibility: VISIBILITY,
+        one_unit: false,
+        crowd: 1,
+        keep: Box::new(account.access_key.clone()),
+    };
+    let paths =
+        async || -> Vec<String> { objects.list(None).map(|one| one.unwrap().location.to_string()).collect().await };
+    let (_, agent) = f.completed().await;
+    let now = Timestamp::now();
+    let session = Session {
+        session_id: SessionId::generate(),
+        agent_id: agent.clone(),
+        user_id: None,
+        display_name: None,
+        status: SessionStatus::Active,
+        message_count: 0,
+        created_at: now,
+        last_active_at: now,
+        metadata: None,
+    };
+    store.create_session(session.clone(), None).await.unwrap();
+    let large = store_contract::records::large("an answer");
+    let once = Once { key: "k".into(), fingerprint: "f".into(), answer: serde_json::json!(large) };
+    let message = NewMessage {
+        session_id: session.session_id.clone(),
+        role: Role::User,
+        content: large.clone(),
+        metadata: None,
+        once: Some(once),
+    };
+    store.append_message(message).await.unwrap();
+    let of_session = format!("sessions/{}/overflow/", session.session_id);
+    let found = paths().await;
+    assert!(found.len() == 2 && found.iter().all(|path| path.starts_with(&of_session)), "{found:?}");
+    // As a daemon of before left it: the item refers to it, the place says nothing.
+    let shared = object_store::path::Path::from("shared/overflow/old.json");
+    let items = account.dynamodb.scan().table_name("nexus_messages").send().await.unwrap();
+    let mut item = items.items()[0].clone();
+    let referred = item["overflow_ref"].as_s().unwrap().clone();
+    objects.rename(&object_store::path::Path::from(referred.as_str()), &shared).await.unwrap();
+    item.insert("overflow_ref".into(), aws_sdk_dynamodb::types::AttributeValue::S(shared.to_string()));
+    account.dynamodb.put_item().table_name("nexus_messages").set_item(Some(item)).send().await.unwrap();
+    assert_eq!(store.delete_session(&session.session_id).await.unwrap(), Some(1));
+    assert_eq!(paths().await, Vec::<String>::new());
+    assert_eq!(store.once("k").await.unwrap().unwrap().answer, None, "it went with what it was about");
+
+    let good = nexus_daemon::domain::agent::InvocationStatus::Success;
+    let mut invocation = store_contract::figures::invocation(&agent, good, &[]);
+    invocation.output_text = Some(large.clone());
+    let once = Once { key: "i".into(), fingerprint: "f".into(), answer: serde_json::json!(large) };
+    store.record_invocation(invocation, Some(once)).await.unwrap();
+    let of_agent = format!("agents/{agent}/overflow/");
+    let found = paths().await;
+    assert!(found.len() == 2 && found.iter().all(|path| path.starts_with(&of_agent)), "{found:?}");
+    store.delete_agent(&agent, DeleteOrders::default()).await.unwrap().unwrap();
+    assert_eq!(paths().await, Vec::<String>::new());
+    f.end().await;
+}

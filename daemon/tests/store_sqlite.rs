@@ -3,6 +3,8 @@
 
 #[macro_use]
 mod store_contract;
+#[path = "store_sqlite/backup.rs"]
+mod backup;
 #[path = "store_sqlite/crashes.rs"]
 mod crashes;
 #[path = "store_sqlite/file.rs"]

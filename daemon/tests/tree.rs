@@ -9,7 +9,7 @@ use std::{
 };
 
 use nexus_daemon::{
-    actors::{deploy::agent_ref, dispatcher::DispatcherMessage, events::EventHub, root::RootMessage},
+    actors::{dispatcher::DispatcherMessage, events::EventHub, root::RootMessage},
     domain::{
         agent::AgentStatus,
         control::{ControlAction, ControlRequest},
@@ -320,7 +320,7 @@ async fn what_a_deployment_says_is_kept_and_handed_back() {
     })
     .await;
     assert_eq!(agent.agentcore_runtime_arn.as_deref(), Some("arn:test"));
-    let told = agent_ref(&agent, &tree.env.projects_dir, &tree.env.agents_dir);
+    let told = nexus_daemon::agents::place::agent_ref(&agent, &tree.env.config.load().data);
     assert_eq!(serde_json::Value::Object(told.details), json!({"agentcore_runtime_arn": "arn:test"}));
 }
 
@@ -332,7 +332,7 @@ async fn what_is_deployed_for_a_deleted_agent_is_taken_back() {
     let deployments = || tree.stages.deployments.lock().unwrap().clone();
     eventually("it is being deployed", async || (deployments() == ["deploy"]).then_some(())).await;
     let agent = AgentId::of_project(&project);
-    tree.env.store.delete_agent(&agent).await.unwrap().unwrap();
+    tree.env.store.delete_agent(&agent, Default::default()).await.unwrap().unwrap();
     tree.stages.deployed.add_permits(1);
     eventually("it is taken back", async || (deployments() == ["deploy", "undeploy"]).then_some(())).await;
     eventually("nothing is held", async || tree.env.leases.is_empty().then_some(())).await;

@@ -27,6 +27,7 @@ use super::{
     work::{Verdict, Work},
 };
 use crate::{
+    deletion::Deletions,
     domain::{
         control::ControlAction,
         ids::{ProjectId, TaskId},
@@ -38,11 +39,10 @@ use crate::{
     store::{BuildProgress, BuildStep, Claim, Continuation, StageRetry, StoreError, StoreErrorKind},
 };
 
-/// Tries of one store call before the message goes back.
+/// Tries of one store call before the message goes back, and the first pause between them, which doubles.
 const STORE_TRIES: u32 = 6;
-/// First pause between them; doubles.
 const STORE_PAUSE: Duration = Duration::from_millis(200);
-/// And how long after that until the build is handed back whatever they do.
+/// How long after that until the build is handed back whatever they do.
 const DRAIN_LIMIT: Duration = Duration::from_secs(2);
 
 /// See the module.
@@ -437,13 +437,15 @@ impl BuildState {
             if !pause.is_zero() {
                 tokio::time::sleep(pause).await;
             }
-            let result = async {
-                if !step.ended.is_empty() {
-                    env.save_files(&lease).await?;
-                }
-                env.store.advance_build(&lease, step).await
+            let saved = if step.ended.is_empty() { Ok(()) } else { env.save_files(&lease).await };
+            let result = match saved {
+                Ok(()) => env.store.advance_build(&lease, step).await,
+                Err(error) => Err(error),
             };
-            let _ = myself.cast(BuildMessage::Stepped(result.await));
+            if matches!(&result, Err(error) if error.kind() == StoreErrorKind::Fenced) {
+                Deletions::of(&env).dropped(&lease.project_id).await;
+            }
+            let _ = myself.cast(BuildMessage::Stepped(result));
         });
     }
 

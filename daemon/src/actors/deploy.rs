@@ -3,19 +3,22 @@
 //! Messages in: `Done` (own task). Supervised by `dispatcher`. The work is one straight task; the actor
 //! is there so that the tree shows it and its end ends the job.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use nexus_plugin_api::payload::{AgentRef, DeployResult, HandlerKind, Operation};
+use nexus_plugin_api::payload::{DeployResult, HandlerKind, Operation};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
     environment::Environment,
+    figures,
     lease::{Holding, LeaseNews},
     supervise::{Finally, backoff},
     ticket::Ticket,
 };
 use crate::{
+    agents::place,
+    deletion::Deletions,
     domain::{
         agent::Agent,
         failure::{Failure, FailureKind},
@@ -147,8 +150,12 @@ async fn run(
     }
     let result = result.map(|done| serde_json::to_value(done).unwrap_or_default());
     let receipt = Some(ticket.receipt().clone());
+    let outcome = if result.is_ok() { "completed" } else { "failed" };
     match env.store.finish_deploy(&lease, DeployEnd { agent_id: agent.agent_id.clone(), result, receipt }).await {
-        Ok(()) => ticket.delete().await,
+        Ok(()) => {
+            figures::deploy_ended(outcome);
+            ticket.delete().await;
+        }
         Err(error) => {
             tracing::warn!(agent_id = %agent.agent_id, %error, "the end of a deployment could not be stored");
             if matches!(error.kind(), StoreErrorKind::Fenced | StoreErrorKind::NotFound) {
@@ -165,6 +172,7 @@ async fn asked_to_end(ended: &mut watch::Receiver<bool>) {
 }
 
 async fn give_back(env: &Environment, lease: &Lease, agent: &Agent, ticket: Ticket) {
+    figures::deploy_ended("handed_back");
     match env.store.release_lease(lease, Some(ticket.receipt())).await {
         Ok(()) => {}
         Err(error) if error.kind() == StoreErrorKind::Fenced => undo_if_deleted(env, agent).await,
@@ -184,14 +192,12 @@ async fn undo_if_deleted(env: &Environment, agent: &Agent) {
         }
     }
     tracing::info!(agent_id = %agent.agent_id, "the agent was deleted while it was deployed: the deployment is taken back");
-    let told = agent_ref(agent, &env.projects_dir, &env.agents_dir);
-    let state_dir = told.state_dir.clone();
+    let told = place::agent_ref(agent, &env.config.load().data);
     let undone = async { run_job(env, &handler_of(env, agent)?, Operation::Undeploy(told), UNDO_LIMIT).await };
     if let Err(failure) = undone.await {
         tracing::warn!(agent_id = %agent.agent_id, error = %failure.message, "the deployment of a deleted agent is left");
     }
-    // Gone already, or never made: fine.
-    let _ = tokio::fs::remove_dir_all(state_dir).await;
+    Deletions::of(env).again(&agent.agent_id).await;
 }
 
 async fn deploy_with_retries(env: &Environment, agent: &Agent) -> Result<DeployResult, Failure> {
@@ -209,7 +215,7 @@ async fn deploy_with_retries(env: &Environment, agent: &Agent) -> Result<DeployR
 
 async fn deploy(env: &Environment, agent: &Agent) -> Result<DeployResult, Failure> {
     let handler = handler_of(env, agent)?;
-    let agent_ref = agent_ref(agent, &env.projects_dir, &env.agents_dir);
+    let agent_ref = place::agent_ref(agent, &env.config.load().data);
     tokio::fs::create_dir_all(&agent_ref.state_dir)
         .await
         .map_err(|e| Failure::new(FailureKind::Infrastructure, format!("the agent's state folder: {e}")))?;
@@ -257,22 +263,5 @@ async fn run_job(
     match job.outcome().await {
         Err(_) if cancelled => Err(late()),
         result => result,
-    }
-}
-
-/// What a deploy handler is told of an agent.
-#[must_use]
-pub fn agent_ref(agent: &Agent, projects_dir: &Path, agents_dir: &Path) -> AgentRef {
-    let project_id = agent.project_id.as_ref().map(ToString::to_string).unwrap_or_default();
-    // The record keeps the whole of the last `DeployResult`.
-    let details = agent.deployment_details.as_ref().and_then(|result| result.get("details")?.as_object());
-    AgentRef {
-        agent_id: agent.agent_id.to_string(),
-        agent_name: agent.agent_name.clone(),
-        agent_dir: projects_dir.join(&project_id).join(&agent.agent_dir),
-        project_id,
-        state_dir: agents_dir.join(agent.agent_id.as_str()),
-        config: agent.deployment_config.clone().unwrap_or_default(),
-        details: details.cloned().unwrap_or_default(),
     }
 }

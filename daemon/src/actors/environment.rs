@@ -17,6 +17,7 @@ use crate::{
     },
     queue::Queue,
     store::{ClaimBuild, Continuation, Store, StoreError},
+    telemetry::zeros,
 };
 
 /// Shared by all actors; cheap to clone behind its `Arc`.
@@ -69,6 +70,7 @@ impl Environment {
     /// From the settings at start.
     #[must_use]
     pub fn new(shared: Shared, config: &Config, workflows: &Workflows) -> Self {
+        zeros::of_workflows(workflows);
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         Self {
             worker_id: WorkerId::for_process(host.trim()),
@@ -114,6 +116,7 @@ impl Environment {
 
     /// Puts what a reload may change into force. Builds that run keep their workflow.
     pub fn apply(&self, config: &Config, workflows: &Workflows) {
+        zeros::of_workflows(workflows);
         self.workflows.store(Arc::new(workflows.clone()));
         self.config.store(Arc::new(config.clone()));
     }

@@ -7,6 +7,7 @@ use crate::{
         agent::AgentStatus,
         project::ProjectStatus,
         stage::{StageEnd, StageOutcome},
+        time::Timestamp,
     },
     queue::{QueueDepth, QueueName},
     telemetry::names,
@@ -21,6 +22,7 @@ pub fn stage_ended(end: &StageEnd) {
     };
     // Stage names come from workflow files, a closed set.
     let stage = end.stage_name.clone();
+    counter!(names::STAGE_ATTEMPTS, "stage" => stage.clone(), "outcome" => outcome).increment(1);
     histogram!(names::STAGE_DURATION, "stage" => stage, "outcome" => outcome).record(end.figures.duration_seconds);
     let model = end.model_id.clone().unwrap_or_else(|| "none".to_owned());
     if end.figures.input_tokens > 0 || end.figures.output_tokens > 0 {
@@ -37,6 +39,11 @@ pub fn stage_retried(stage: &str) {
 /// A build ended.
 pub fn build_ended(outcome: ProjectStatus) {
     counter!(names::BUILDS, "outcome" => outcome.as_str()).increment(1);
+}
+
+/// A deployment ended: `completed`, `failed`, or `handed_back` to be done later.
+pub fn deploy_ended(outcome: &'static str) {
+    counter!(names::DEPLOYS, "outcome" => outcome).increment(1);
 }
 
 /// An actor of this kind failed.
@@ -76,6 +83,12 @@ pub fn queue(queue: QueueName, depth: QueueDepth) {
     gauge!(names::QUEUE_DEPTH, "queue" => name, "state" => "visible").set(depth.visible as f64);
     gauge!(names::QUEUE_DEPTH, "queue" => name, "state" => "in_flight").set(depth.in_flight as f64);
     gauge!(names::QUEUE_OLDEST, "queue" => name).set(depth.oldest.unwrap_or_default().as_secs_f64());
+}
+
+/// The reconciler has looked everywhere.
+#[allow(clippy::cast_precision_loss)] // seconds fit for as long as the name of the year has four digits
+pub fn reconciler_looked(at: Timestamp) {
+    gauge!(names::RECONCILER_ROUND).set((at.as_micros() / 1_000_000) as f64);
 }
 
 /// The reconciler put something right.

@@ -1,29 +1,29 @@
 //! Finds what nobody will come for, and puts it right: tasks written but never queued, leases that
-//! ended without a word, dead letters whose projects do not know, rows and folders past their time.
+//! ended without a word, dead letters whose projects do not know, rows past their time, folders of what was deleted.
 //!
 //! Messages in: `Round` (own timer), `Done` (own task). Supervised by `root`.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use super::{environment::Environment, figures, supervise::Finally};
 use crate::{
+    deletion::Deletions,
     domain::{
         failure::{ErrorInfo, FailureKind},
         ids::{ProjectId, TaskId},
         time::Timestamp,
     },
     queue::{BuildMessage, DeployMessage, QueueName},
+    retention::Retention,
     store::{GivenUp, StoreError, StoreErrorKind},
 };
 
 /// Most things of a kind that one round puts right.
 const LIMIT: usize = 256;
-/// Rounds between two searches for old rows and orphaned folders.
+/// Rounds between two searches for old rows and folders of what was deleted.
 const CLEAN_EVERY: u32 = 60;
-/// A folder younger than this may belong to a project that is being written.
-const FOLDER_AGE: Duration = Duration::from_secs(3600);
 
 /// See the module.
 pub struct Reconciler;
@@ -41,6 +41,7 @@ pub struct ReconcilerState {
     env: Arc<Environment>,
     looking: bool,
     round: u32,
+    retention: Arc<Retention>,
 }
 
 impl Actor for Reconciler {
@@ -55,7 +56,7 @@ impl Actor for Reconciler {
     ) -> Result<Self::State, ActorProcessingErr> {
         myself.send_interval(env.worker.reconcile_secs.duration(), || ReconcilerMessage::Round);
         myself.cast(ReconcilerMessage::Round)?;
-        Ok(ReconcilerState { env, looking: false, round: 0 })
+        Ok(ReconcilerState { env, looking: false, round: 0, retention: Arc::default() })
     }
 
     async fn handle(
@@ -68,13 +69,16 @@ impl Actor for Reconciler {
             ReconcilerMessage::Round if state.looking || state.env.draining.is_cancelled() => {}
             ReconcilerMessage::Round => {
                 state.looking = true;
-                let clean = state.round % CLEAN_EVERY == 0;
+                let (clean, first) = (state.round % CLEAN_EVERY == 0, state.round == 0);
                 state.round = state.round.wrapping_add(1);
-                let env = Arc::clone(&state.env);
+                let (env, retention) = (Arc::clone(&state.env), Arc::clone(&state.retention));
                 tokio::spawn(async move {
                     let _done = Finally::new(move || drop(myself.cast(ReconcilerMessage::Done)));
-                    if let Err(error) = round(&env, clean).await {
+                    if let Err(error) = round(&env, clean, first).await {
                         tracing::warn!(%error, "the reconciler could not look everywhere; it tries again");
+                    }
+                    if clean || retention.is_unfinished() {
+                        retain(&env, &retention).await;
                     }
                 });
             }
@@ -84,7 +88,7 @@ impl Actor for Reconciler {
     }
 }
 
-async fn round(env: &Environment, clean: bool) -> Result<(), StoreError> {
+async fn round(env: &Environment, clean: bool, first: bool) -> Result<(), StoreError> {
     for task in env.store.stranded_tasks(Timestamp::now(), LIMIT).await? {
         tracing::warn!(task_id = %task.task_id, project_id = %task.project_id, status = %task.status, "a task was left behind; it is queued again");
         match env.store.requeue_task(&task.task_id).await {
@@ -136,14 +140,29 @@ async fn round(env: &Environment, clean: bool) -> Result<(), StoreError> {
         figures::queue(queue, env.queue.depth(queue).await?);
     }
     figures::agents(&env.store.counts().await?.agents);
+    figures::reconciler_looked(Timestamp::now());
     if clean {
         let rows = env.store.clean(env.config.load().store.event_retention_days.duration()).await?;
-        let folders = remove_orphaned_folders(env).await?;
-        if rows > 0 || folders > 0 {
-            tracing::info!(rows, folders, "cleaned away what was past its time");
+        let deletions = Deletions::of(env);
+        let finished = deletions.replay(first).await?;
+        let folders = deletions.sweep().await?;
+        if rows > 0 || folders > 0 || finished > 0 {
+            tracing::info!(rows, folders, deletions = finished, "cleaned away what was deleted or past its time");
         }
     }
     Ok(())
+}
+
+/// Deletes what is past its time, where the settings say so.
+async fn retain(env: &Environment, retention: &Retention) {
+    let config = env.config.load_full();
+    match retention.round(env.store.as_ref(), &Deletions::of(env), &config).await {
+        Ok(0) => {}
+        Ok(deleted) => tracing::info!(deleted, "retention deleted what was past its time"),
+        Err(error) => {
+            tracing::warn!(%error, "retention could not delete everything that is past its time; it tries again")
+        }
+    }
 }
 
 /// Whom a letter is of: its task, if it names one, and its project.
@@ -155,33 +174,4 @@ fn subject_of(queue: QueueName, body: &str) -> Option<(Option<TaskId>, ProjectId
     // A deployment is nothing without its task.
     let message = DeployMessage::parse(body).ok()?;
     message.task_id.map(|task| (Some(task), message.project_id))
-}
-
-/// Removes folders of projects that were deleted while something else held the files, or by a daemon
-/// that was killed in between.
-async fn remove_orphaned_folders(env: &Environment) -> Result<u64, StoreError> {
-    let projects = env.projects_dir.clone();
-    let candidates = tokio::task::spawn_blocking(move || old_folders(&projects)).await.unwrap_or_default();
-    let mut removed = 0;
-    for project in candidates {
-        if env.store.project(&project).await?.is_some() {
-            continue;
-        }
-        let folder = env.projects_dir.join(project.as_str());
-        match tokio::fs::remove_dir_all(&folder).await {
-            Ok(()) => removed += 1,
-            Err(error) => tracing::warn!(%project, %error, "a folder without a project could not be removed"),
-        }
-    }
-    Ok(removed)
-}
-
-fn old_folders(projects: &std::path::Path) -> HashSet<ProjectId> {
-    let Ok(entries) = std::fs::read_dir(projects) else { return HashSet::new() };
-    let old = |entry: &std::fs::DirEntry| {
-        let age = entry.metadata().and_then(|m| m.modified()).ok().and_then(|at| at.elapsed().ok());
-        age.is_some_and(|age| age > FOLDER_AGE)
-    };
-    let id = |entry: std::fs::DirEntry| entry.file_name().to_str().and_then(|name| name.parse().ok());
-    entries.flatten().filter(old).filter_map(id).collect()
 }

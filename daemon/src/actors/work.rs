@@ -19,6 +19,7 @@ use crate::{
         ids::AgentId,
         plan::{self, Next},
         project::{AggregatedMetrics, Project, StageFigures},
+        requirement::without_constraint,
         stage::{Stage, StageEnd, StageOutcome, StageProduct, StageStatus},
         task::Lease,
         time::Timestamp,
@@ -127,7 +128,8 @@ impl Work {
         Some(StageRequest {
             project_id: self.project.project_id.to_string(),
             project_name: self.project.project_name.clone(),
-            requirement: self.project.requirement.clone(),
+            // One that the original's API stored begins with its console's sentence.
+            requirement: without_constraint(&self.project.requirement).1.to_owned(),
             user_id: self.project.user_id.clone(),
             tags: self.project.tags.clone(),
             stage: spec.name.clone(),

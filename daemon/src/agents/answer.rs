@@ -4,7 +4,7 @@ use nexus_plugin_api::payload::{Event, InvokeResult};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::domain::text::shorten;
+use crate::domain::text::{shorten, text_of};
 
 /// Most bytes kept of an answer's text: the row of a message stays far below 400 KB.
 const MAX_TEXT: usize = 256 * 1024;
@@ -13,6 +13,8 @@ const MAX_TOOLS: usize = 200;
 /// Most characters kept of a tool's arguments and of its result.
 const TOOL_INPUT: usize = 2_000;
 const TOOL_RESULT: usize = 5_000;
+/// A tool that has not answered yet.
+const RUNNING: &str = "running";
 
 /// One use of a tool, as stored.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -21,8 +23,11 @@ pub struct ToolUse {
     pub name: String,
     /// Unique within the answer.
     pub id: String,
-    /// Its arguments, at most 2000 characters; cut ones are a text.
-    pub input: Value,
+    /// Its arguments as JSON text, at most 2000 characters.
+    pub input: String,
+    /// The same as a structure, unless the text was cut or is no JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_json: Option<Value>,
     /// Its result, at most 5000 characters.
     pub result: String,
     /// `running`, `success` or `error`.
@@ -85,10 +90,10 @@ impl Answer {
             Event::ToolStart { id, name } => self.begin_tool(id, name),
             Event::ToolInput { id, delta } => {
                 if let Some(tool) = self.tools.iter_mut().rev().find(|t| t.id == *id)
-                    && let Value::String(text) = &mut tool.input
-                    && text.len() < TOOL_INPUT * 4
+                    && tool.status == RUNNING
+                    && tool.input.len() < TOOL_INPUT * 4
                 {
-                    text.push_str(delta);
+                    tool.input.push_str(delta);
                 }
             }
             Event::ToolEnd { id, name, input, result, failed } => {
@@ -96,7 +101,7 @@ impl Answer {
                     self.begin_tool(id, name);
                 }
                 if let Some(tool) = self.tools.iter_mut().rev().find(|t| t.id == *id) {
-                    tool.input = bounded(input);
+                    tool.take_input(input);
                     tool.result = shorten(result, TOOL_RESULT);
                     tool.status = if *failed { "error" } else { "success" };
                 }
@@ -136,9 +141,10 @@ impl Answer {
         self.tools.push(ToolUse {
             name,
             id,
-            input: Value::String(String::new()),
+            input: String::new(),
+            input_json: None,
             result: String::new(),
-            status: "running",
+            status: RUNNING,
         });
     }
 
@@ -154,8 +160,8 @@ impl Answer {
             if !self.tools.iter().any(|t| t.id == call.id) {
                 self.begin_tool(&call.id, &call.name);
             }
-            if let Some(tool) = self.tools.iter_mut().find(|t| t.id == call.id && t.status == "running") {
-                tool.input = bounded(&call.input);
+            if let Some(tool) = self.tools.iter_mut().find(|t| t.id == call.id && t.status == RUNNING) {
+                tool.take_input(&call.input);
                 tool.result = shorten(&call.result, TOOL_RESULT);
                 tool.status = if call.status == "error" { "error" } else { "success" };
             }
@@ -165,23 +171,33 @@ impl Answer {
     /// Nothing more comes: tools that never ended did not succeed, and arguments keep their limit.
     pub fn close(&mut self) {
         for tool in &mut self.tools {
-            if tool.status == "running" {
+            if tool.status == RUNNING {
                 tool.status = "error";
             }
-            tool.input = bounded(&tool.input);
+            tool.bound_input();
         }
     }
 }
 
-/// Arguments of at most 2000 characters; longer ones become their text, cut.
-fn bounded(input: &Value) -> Value {
-    match input {
-        Value::String(text) => shorten(text, TOOL_INPUT).into(),
-        other => {
-            let text = other.to_string();
-            if text.chars().count() > TOOL_INPUT { shorten(&text, TOOL_INPUT).into() } else { other.clone() }
+impl ToolUse {
+    /// The whole arguments. A tool that tells none at its end keeps the pieces that came before.
+    fn take_input(&mut self, input: &Value) {
+        if !input.is_null() {
+            self.input = text_of(input);
         }
+        self.bound_input();
     }
+
+    fn bound_input(&mut self) {
+        self.input_json = structure(&self.input).filter(|_| self.input.chars().count() <= TOOL_INPUT);
+        self.input = shorten(&self.input, TOOL_INPUT);
+    }
+}
+
+/// The object or list that a JSON text is.
+#[must_use]
+pub fn structure(text: &str) -> Option<Value> {
+    serde_json::from_str(text).ok().filter(|value: &Value| value.is_object() || value.is_array())
 }
 
 #[cfg(test)]
@@ -203,9 +219,47 @@ mod tests {
         });
         answer.add(&Event::Text { delta: "ä".repeat(MAX_TEXT) });
         assert_eq!(answer.blocks.len(), 3);
-        assert_eq!(answer.tools[0].input.as_str().unwrap().chars().count(), 2_000);
+        assert_eq!(answer.tools[0].input.chars().count(), 2_000);
         assert_eq!(answer.tools[0].result.chars().count(), 5_000);
         assert!(answer.cut && answer.text.len() <= MAX_TEXT && answer.text.starts_with("ab"));
+    }
+
+    #[test]
+    fn arguments_are_text_whatever_came_and_however_it_ended() {
+        let started = |id: &str| Event::ToolStart { id: id.into(), name: "calc".into() };
+        let piece = |id: &str, delta: &str| Event::ToolInput { id: id.into(), delta: delta.into() };
+        let ended = |id: &str, input: Value| Event::ToolEnd {
+            id: id.into(),
+            name: "calc".into(),
+            input,
+            result: "4".into(),
+            failed: false,
+        };
+        let mut answer = Answer::default();
+        for event in [
+            started("object"),
+            ended("object", serde_json::json!({ "a": 2 })),
+            ended("text", Value::String("{\"a\": 2}".into())),
+            ended("number", serde_json::json!(2)),
+            started("pieces"),
+            piece("pieces", "{\"a\":"),
+            piece("pieces", " 2}"),
+            ended("pieces", Value::Null),
+            started("interrupted"),
+            piece("interrupted", "{\"a\":"),
+        ] {
+            answer.add(&event);
+        }
+        answer.close();
+        let stored = serde_json::to_value(&answer.tools).unwrap();
+        for (tool, wanted) in
+            stored.as_array().unwrap().iter().zip(["{\"a\":2}", "{\"a\": 2}", "2", "{\"a\": 2}", "{\"a\":"])
+        {
+            assert_eq!(tool["input"], wanted, "{tool}");
+            assert!(tool["result"].is_string(), "{tool}");
+            let structured = ["object", "text", "pieces"].contains(&tool["id"].as_str().unwrap());
+            assert_eq!(tool["input_json"] == serde_json::json!({ "a": 2 }), structured, "{tool}");
+        }
     }
 
     #[test]

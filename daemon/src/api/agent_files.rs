@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     agents::{
-        package::{AgentFile, MAX_FILE, WriteError},
+        package::{AgentFile, MAX_FILE, Package, WriteError},
         syntax,
     },
     domain::{
@@ -33,7 +33,7 @@ use crate::{
 };
 
 #[derive(Clone, Serialize)]
-struct File {
+pub(super) struct File {
     path: String,
     name: String,
     language: &'static str,
@@ -105,60 +105,64 @@ fields_of! {
     }
 }
 
-/// Which of an agent's files.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Which {
-    All,
-    Code,
-    Prompt,
-    Tools,
-}
-
-async fn files(state: &AppState, id: &AgentId, which: Which, with_content: bool) -> Answer<Files> {
-    let agent = known(state, id).await?;
-    let package = state.agents.package(&agent).await?;
-    let read = blocking(move || {
-        let file = |path: String| File::of(package.read(&path), with_content);
-        let wants = |one: Which| which == Which::All || which == one;
-        let code = package.code_path().filter(|_| wants(Which::Code)).map(file);
-        let prompt = package.prompt_path().filter(|_| wants(Which::Prompt)).map(file);
-        let tools = if wants(Which::Tools) { package.tool_paths().into_iter().map(file).collect() } else { Vec::new() };
-        (code, prompt, tools)
-    });
-    let (code_file, prompt_file, tool_files) = read.await?;
-    Ok(Reply::new(Files { agent_id: agent.agent_id, agent_name: agent.agent_name, code_file, prompt_file, tool_files }))
-}
-
 /// `GET /agents/{id}/files`
 ///
 /// Read what an agent is made of.
 #[endpoint(operation_id = "listAgentFiles", tags("agent files"))]
 pub(super) async fn show_list(state: State, id: Id<AgentId>, query: Query<FilesQuery>) -> Answer<Files> {
-    files(&state, &id.0, Which::All, query.0.include_content).await
+    let with_content = query.0.include_content;
+    let (agent, read) = read(&state, &id.0, move |package| {
+        let file = |path: String| File::of(package.read(&path), with_content);
+        let (code, prompt) = (package.code_path().map(file), package.prompt_path().map(file));
+        (code, prompt, package.tool_paths().into_iter().map(file).collect())
+    })
+    .await?;
+    let (code_file, prompt_file, tool_files) = read;
+    Ok(Reply::new(Files { agent_id: agent.agent_id, agent_name: agent.agent_name, code_file, prompt_file, tool_files }))
+}
+
+/// What `look` finds among an agent's files.
+async fn read<T: Send + 'static>(
+    state: &AppState,
+    id: &AgentId,
+    look: impl FnOnce(&Package) -> T + Send + 'static,
+) -> Result<(Agent, T), ApiError> {
+    let agent = known(state, id).await?;
+    let package = state.agents.package(&agent).await?;
+    let found = blocking(move || look(&package)).await?;
+    Ok((agent, found))
 }
 
 /// `GET /agents/{id}/files/code`
 ///
 /// Read an agent's code.
 #[endpoint(operation_id = "getAgentCode", tags("agent files"))]
-pub(super) async fn show_code(state: State, id: Id<AgentId>) -> Answer<Files> {
-    files(&state, &id.0, Which::Code, true).await
+pub(super) async fn show_code(state: State, id: Id<AgentId>) -> Answer<File> {
+    let look = |package: &Package| package.code_path().map(|path| File::of(package.read(&path), true));
+    let (_, file) = read(&state, &id.0, look).await?;
+    file.map(Reply::new).ok_or_else(|| ApiError::not_found(Resource::File, "code"))
 }
 
 /// `GET /agents/{id}/files/prompt`
 ///
 /// Read an agent's prompt.
 #[endpoint(operation_id = "getAgentPrompt", tags("agent files"))]
-pub(super) async fn show_prompt(state: State, id: Id<AgentId>) -> Answer<Files> {
-    files(&state, &id.0, Which::Prompt, true).await
+pub(super) async fn show_prompt(state: State, id: Id<AgentId>) -> Answer<File> {
+    let look = |package: &Package| package.prompt_path().map(|path| File::of(package.read(&path), true));
+    let (_, file) = read(&state, &id.0, look).await?;
+    file.map(Reply::new).ok_or_else(|| ApiError::not_found(Resource::File, "prompt"))
 }
 
 /// `GET /agents/{id}/files/tools`
 ///
 /// Read an agent's tools.
 #[endpoint(operation_id = "getAgentTools", tags("agent files"))]
-pub(super) async fn show_tools(state: State, id: Id<AgentId>, query: Query<FilesQuery>) -> Answer<Files> {
-    files(&state, &id.0, Which::Tools, query.0.include_content).await
+pub(super) async fn show_tools(state: State, id: Id<AgentId>, query: Query<FilesQuery>) -> Answer<Vec<File>> {
+    let with_content = query.0.include_content;
+    let look = move |package: &Package| {
+        package.tool_paths().into_iter().map(|path| File::of(package.read(&path), with_content)).collect()
+    };
+    read(&state, &id.0, look).await.map(|(_, files)| Reply::new(files))
 }
 
 fields_of! {
@@ -177,6 +181,7 @@ fields_of! {
 #[derive(Serialize)]
 struct Written {
     agent_id: AgentId,
+    path: String,
     file: File,
     versions: Vec<Timestamp>,
     redeploy_task_id: Option<TaskId>,
@@ -185,7 +190,10 @@ struct Written {
 describe! {
     /// A file that was changed.
     Written as "AgentFileWritten" {
-        agent_id, file,
+        agent_id,
+        /// Of the file, relative to the agent's folder.
+        path,
+        file,
         /// When the versions before were replaced, the oldest first.
         versions,
         /// The task that deploys the agent again, when that was asked for; none for an agent whose project is gone, which
@@ -264,7 +272,8 @@ async fn put(state: &AppState, agent: Agent, path: String, body: FileBody) -> An
     let redeploy_task_id = if redeploy { service_state::deploy(state, &agent).await? } else { None };
     let message = if redeploy { "file changed, the agent is being deployed again" } else { "file changed" };
     let versions = versions.into_iter().map(Timestamp::from_micros).collect();
-    let written = Written { agent_id: agent.agent_id, file: File::of(file, true), versions, redeploy_task_id };
+    let file = File::of(file, true);
+    let written = Written { agent_id: agent.agent_id, path: file.path.clone(), file, versions, redeploy_task_id };
     Ok(Reply::new(written).message(message))
 }
 

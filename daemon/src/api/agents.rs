@@ -14,8 +14,10 @@ use super::{
     state::AppState,
 };
 use crate::{
+    deletion::AgentGone,
     domain::{
         agent::{Agent, AgentStatus},
+        deletion::DeleteOrders,
         ids::{AgentId, ProjectId},
         time::Timestamp,
     },
@@ -151,8 +153,8 @@ describe! {
 
 /// `DELETE /agents/{id}`
 ///
-/// Delete an agent with its sessions and their messages. It is taken out of service first, unless it runs in the
-/// cloud and `delete_cloud_resources=false`; a failure to do so does not keep the record, it is told in `errors`.
+/// Delete an agent with its sessions and their messages. It is taken out of service, unless it runs in the cloud and
+/// `delete_cloud_resources=false`; a failure to do so is told in `errors` and tried again later.
 #[endpoint(operation_id = "deleteAgent", tags("agents"))]
 pub(super) async fn delete(state: State, id: Id<AgentId>, query: Query<DeleteAgentQuery>) -> Answer<Deleted> {
     let (State(state), Id(id), Query(query)) = (state, id, query);
@@ -165,31 +167,23 @@ pub(super) async fn delete(state: State, id: Id<AgentId>, query: Query<DeleteAge
 
 async fn delete_all(state: &AppState, id: &AgentId, files: bool, cloud: bool) -> Result<Deleted, ApiError> {
     let agent = known(state, id).await?;
-    let (mut gone, mut errors) = (Vec::new(), Vec::new());
-    let local = agent.deployment_type == "local";
-    let deployed = state.config.load().deploy.targets.contains_key(&agent.deployment_type);
-    if deployed && (local || cloud) {
-        match state.agents.undeploy(&agent).await {
-            Ok(()) => gone.push("deployment".to_owned()),
-            Err(failure) => {
-                tracing::warn!(agent_id = %id, %failure, "an agent could not be undeployed");
-                errors.push(format!("deployment: {}", super::chat::public_message(&failure)));
-            }
-        }
+    let undeploy = cloud || agent.deployment_type == "local";
+    let gone = state.deletions().agent(id, DeleteOrders { undeploy, files }).await?;
+    let AgentGone { deleted, acted } = gone.ok_or_else(|| ApiError::not_found(Resource::Agent, id.as_str()))?;
+    let mut resources = Vec::new();
+    if acted.undeployed {
+        resources.push("deployment".to_owned());
     }
-    let deleted = state.store.delete_agent(id).await?;
-    let deleted = deleted.ok_or_else(|| ApiError::not_found(Resource::Agent, id.as_str()))?;
-    gone.push("agent_record".to_owned());
+    resources.push("agent_record".to_owned());
     for (what, count) in
         [("sessions", deleted.sessions), ("messages", deleted.messages), ("invocations", deleted.invocations)]
     {
         if count > 0 {
-            gone.push(format!("{what}:{count}"));
+            resources.push(format!("{what}:{count}"));
         }
     }
-    if files && state.agents.remove_files(&agent).await {
-        gone.push("local_files".to_owned());
+    if acted.files {
+        resources.push("local_files".to_owned());
     }
-    state.agents.remove_state(&agent).await;
-    Ok(Deleted { agent_id: id.clone(), deleted_resources: gone, errors })
+    Ok(Deleted { agent_id: id.clone(), deleted_resources: resources, errors: acted.errors })
 }

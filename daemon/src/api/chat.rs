@@ -17,19 +17,16 @@ use tokio::sync::mpsc;
 
 use super::{error::ApiError, invoke::Invoked, once::Key, sse, state::AppState};
 use crate::{
-    agents::{ANSWER_LIMIT, Answer, Question},
+    agents::{ANSWER_LIMIT, Answer, Question, structure},
     domain::{
         agent::{Agent, Invocation, InvocationStatus},
         failure::{Failure, FailureKind},
         ids::{InvocationId, SessionId},
-        text::shorten,
+        text::text_of,
         time::Timestamp,
     },
     telemetry::names::{AGENT_DURATION, AGENT_INVOCATIONS},
 };
-
-/// Longest message of a handler that is passed on.
-const MESSAGE_CHARS: usize = 1_000;
 
 /// Sessions in which an agent is answering. Two answers in one session at once would mix their
 /// histories, so the second is refused.
@@ -183,10 +180,17 @@ fn frame(event: &Event) -> Option<Bytes> {
         Event::ToolInput { id, delta } => {
             json!({ "event": "message", "type": "tool_input", "tool_id": id, "data": delta })
         }
-        Event::ToolEnd { id, name, input, result, .. } => json!({
-            "event": "message", "type": "tool_end",
-            "tool_id": id, "tool_name": name, "tool_input": input, "tool_result": result,
-        }),
+        Event::ToolEnd { id, name, input, result, .. } => {
+            // Clients of the original cut both as text; the structure stands beside it.
+            let structured = match input {
+                Value::String(text) => structure(text),
+                other => Some(other.clone()),
+            };
+            json!({
+                "event": "message", "type": "tool_end", "tool_id": id, "tool_name": name,
+                "tool_input": text_of(input), "tool_result": result, "tool_input_json": structured,
+            })
+        }
         Event::Log { .. } | Event::Progress { .. } | Event::Tokens { .. } | Event::File { .. } => return None,
     };
     Some(sse::data(&data))
@@ -247,12 +251,7 @@ async fn record(state: &AppState, call: Call, outcome: &Outcome, created_at: Tim
 /// What the caller is told of a failure. Handlers write their own failures for people; what the host
 /// says of a handler that broke (a panic's text) stays in the log.
 pub(super) fn public_message(failure: &Failure) -> String {
-    match failure.kind {
-        FailureKind::Panic | FailureKind::Plugin | FailureKind::Infrastructure => {
-            "the deploy handler of this agent failed; the daemon's log says more".to_owned()
-        }
-        _ => shorten(&failure.message, MESSAGE_CHARS),
-    }
+    crate::agents::public_message(failure)
 }
 
 /// A failed answer as an HTTP error.

@@ -3,7 +3,7 @@
 
 use salvo::{Request, Writer as _, http::StatusCode, oapi::endpoint};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::Mutex;
 
 use super::{
@@ -92,7 +92,8 @@ describe! {
 struct Verdict {
     valid: bool,
     parsed: Option<Value>,
-    error: Option<Value>,
+    error: Option<String>,
+    problems: Vec<Value>,
 }
 
 describe! {
@@ -101,8 +102,10 @@ describe! {
         valid,
         /// What it says.
         parsed,
-        /// `message`, `line`, `column`, `help` of the first problem, and all in `problems`.
+        /// What is wrong, for people: a line for each problem.
         error,
+        /// Each with `message`, and where known `line`, `column` and `help`.
+        problems,
     }
 }
 
@@ -190,19 +193,14 @@ pub(super) async fn validate(
     let known = files_of(&state).find(&name).map(|file| file.kind);
     let kind = known.or_else(|| is_file_name(&name).then_some(FileKind::Workflow)).ok_or_else(|| unknown(&name))?;
     let verdict = match check_text(kind, &name, &body.0.raw_content) {
-        Ok(parsed) => Verdict { valid: true, parsed: Some(parsed), error: None },
-        Err(problems) => Verdict { valid: false, parsed: None, error: Some(faults(&problems)) },
+        Ok(parsed) => Verdict { valid: true, parsed: Some(parsed), error: None, problems: Vec::new() },
+        Err(problems) => {
+            let error = problems.iter().map(sentence).collect::<Vec<_>>().join("\n");
+            let problems = problems.iter().map(told).collect();
+            Verdict { valid: false, parsed: None, error: Some(error), problems }
+        }
     };
     Ok(Reply::new(verdict))
-}
-
-fn faults(problems: &[Problem]) -> Value {
-    let all: Vec<Value> = problems.iter().map(told).collect();
-    let mut first = all.first().cloned().unwrap_or_else(|| json!({}));
-    if let Value::Object(first) = &mut first {
-        first.insert("problems".to_owned(), all.into());
-    }
-    first
 }
 
 /// `PUT /config/{file}`
@@ -286,9 +284,11 @@ fn unwritable(error: std::io::Error) -> ApiError {
 
 /// Reads the configuration again; when that is refused, the file goes back.
 async fn taken(state: &AppState, files: ConfigFiles, name: &str) -> Result<(), ApiError> {
-    let Err(reason) = state.conductor.reload().await else { return Ok(()) };
     let of = name.to_owned();
-    blocking(move || files.swap(&of)).await?.map_err(unwritable)?;
+    let Err(reason) = state.conductor.reload().await else {
+        return blocking(move || files.accepted(&of)).await?.map_err(unwritable);
+    };
+    blocking(move || files.refused(&of)).await?.map_err(unwritable)?;
     let reason: Vec<String> = reason.lines().filter(|line| !line.starts_with(' ')).take(3).map(pathless).collect();
     tracing::warn!(file = name, "a changed workflow file was refused");
     let message = format!("the daemon refuses the file, which is as before: {}", reason.join("; "));
@@ -304,16 +304,19 @@ fn pathless(line: &str) -> String {
 }
 
 fn refused_text(problems: &[Problem]) -> ApiError {
-    let each = problems.iter().take(20).map(|problem| {
-        let told = told(problem);
-        let number = |name: &str| told.get(name).and_then(Value::as_u64);
-        let place = match (number("line"), number("column")) {
-            (Some(line), Some(column)) => format!("line {line}, column {column}: "),
-            _ => String::new(),
-        };
-        let help = problem.help.as_ref().map_or_else(String::new, |help| format!(" ({help})"));
-        let msg = format!("{place}{}{help}", problem.message);
-        super::fields::Fault::new("body", "raw_content", "value_error", msg, Value::Null)
-    });
-    ApiError::Invalid(each.collect())
+    let fault =
+        |problem| super::fields::Fault::new("body", "raw_content", "value_error", sentence(problem), Value::Null);
+    ApiError::Invalid(problems.iter().take(20).map(fault).collect())
+}
+
+/// A problem in a line: where, what, and the remedy.
+fn sentence(problem: &Problem) -> String {
+    let told = told(problem);
+    let number = |name: &str| told.get(name).and_then(Value::as_u64);
+    let place = match (number("line"), number("column")) {
+        (Some(line), Some(column)) => format!("line {line}, column {column}: "),
+        _ => String::new(),
+    };
+    let help = problem.help.as_ref().map_or_else(String::new, |help| format!(" ({help})"));
+    format!("{place}{}{help}", problem.message)
 }

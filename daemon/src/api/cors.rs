@@ -11,6 +11,7 @@ use salvo::{
 };
 
 use super::{edge::RequestId, error::ApiError, host::host_of};
+use crate::config::ServerConfig;
 
 /// What the `Origin` header says.
 pub(super) enum Origin {
@@ -23,10 +24,11 @@ pub(super) enum Origin {
 }
 
 /// Judges the request's origin: pages of this machine, of the daemon itself (its `Host` was checked), and of
-/// the origins in the settings may use the API.
-pub(super) fn judge(req: &Request, allowed: &[String]) -> Origin {
+/// the public address and origins in the settings may use the API.
+pub(super) fn judge(req: &Request, server: &ServerConfig) -> Origin {
     let Some(origin) = req.headers().get(header::ORIGIN) else { return Origin::None };
-    if origin.to_str().is_ok_and(|o| is_allowed(o, req.headers(), allowed)) {
+    let is_public = |origin: &str| !origin.is_empty() && server.public_origin().eq_ignore_ascii_case(origin);
+    if origin.to_str().is_ok_and(|o| is_public(o) || is_allowed(o, req.headers(), &server.allowed_origins)) {
         Origin::Allowed(origin.clone())
     } else {
         Origin::Refused

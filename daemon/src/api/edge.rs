@@ -67,10 +67,8 @@ impl Handler for Edge {
         depot.insert_typed(Arc::clone(&self.state));
 
         let config = self.state.config.load();
-        let origin = cors::judge(req, &config.server.allowed_origins);
-        let refusal = large_head(req)
-            .or_else(|| host::refusal(req, &config.server.allowed_hosts))
-            .or_else(|| origin.refusal(req));
+        let origin = cors::judge(req, &config.server);
+        let refusal = large_head(req).or_else(|| host::refusal(req, &config.server)).or_else(|| origin.refusal(req));
         drop(config);
         let refusal = match refusal {
             Some(refusal) => Some(refusal),

@@ -242,20 +242,6 @@ pub(super) fn timestamp(at: SystemTime) -> Option<Timestamp> {
     i64::try_from(since.as_micros()).ok().map(Timestamp::from_micros)
 }
 
-/// Removes the project's folder. A stage that is just being cancelled may still write, hence twice.
-pub(super) async fn remove_folder(root: &Path, id: &ProjectId) -> bool {
-    let path = folder(root, id);
-    for pause in [0, 200, 1000] {
-        tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
-        match tokio::fs::remove_dir_all(&path).await {
-            Ok(()) => return true,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return true,
-            Err(error) => tracing::warn!(project = %id, %error, "a project's folder could not be removed"),
-        }
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use metrics::gauge;
 use salvo::{
     Response, Writer as _,
     http::{
@@ -27,7 +28,8 @@ use crate::{
     config::BackendKind,
     plugins::{PluginReport, PluginState},
     queue::QueueName,
-    store::{StoreError, Trouble},
+    store::{Pressure, StoreError, Trouble},
+    telemetry::names,
 };
 
 /// The limit of one check.
@@ -218,9 +220,22 @@ pub(super) async fn live() -> FlatAnswer<Live> {
     responses((status_code = 200, description = "All metrics.", body = String, content_type = "text/plain"))
 )]
 pub(super) async fn metrics_page(state: State, res: &mut Response) -> Result<(), ApiError> {
+    show_pressure(&state.store.pressure());
     let page = (state.render_metrics)();
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     res.headers_mut().insert(header::CONTENT_TYPE, kind);
     res.replace_body(page.into());
     Ok(())
+}
+
+/// What waits for the store is true at the moment of the scrape, and counted by nobody in between.
+#[allow(clippy::cast_precision_loss)] // counts
+fn show_pressure(pressure: &Pressure) {
+    let kinds =
+        [("read", pressure.waiting_reads, pressure.read_room), ("write", pressure.waiting_writes, pressure.write_room)];
+    for (kind, waiting, room) in kinds {
+        gauge!(names::STORE_WAITING, "kind" => kind).set(waiting as f64);
+        gauge!(names::STORE_ROOM, "kind" => kind).set(room as f64);
+    }
+    gauge!(names::STORE_STALLED).set(pressure.stalled_for.unwrap_or_default().as_secs_f64());
 }

@@ -7,6 +7,7 @@ use salvo::{
 };
 
 use super::error::ApiError;
+use crate::config::ServerConfig;
 
 /// Names that always mean this machine, or no name at all.
 fn is_address(host: &str) -> bool {
@@ -29,15 +30,24 @@ fn is_known(host: &str, allowed: &[String]) -> bool {
     is_address(&host) || allowed.iter().any(|name| name == "*" || name.eq_ignore_ascii_case(&host))
 }
 
+/// The paths that answer to any name.
+fn is_open(path: &str) -> bool {
+    path == "/health" || path.starts_with("/health/") || path.trim_end_matches('/') == "/metrics"
+}
+
 /// The error for a request under a name that is none of ours. A request without `Host` comes from no browser.
-pub(super) fn refusal(req: &Request, allowed: &[String]) -> Option<ApiError> {
-    // What supervisors ask has nothing to hide, and they come by any name.
-    if req.uri().path().starts_with("/health") {
+pub(super) fn refusal(req: &Request, server: &ServerConfig) -> Option<ApiError> {
+    // What supervisors and Prometheus ask they ask by any name. It can only be read, and it is no secret worth a rebound
+    // name: figures by closed sets of labels, no ids, no texts of users, no settings.
+    if is_open(req.uri().path()) {
         return None;
     }
     let headers = req.headers().get_all(header::HOST).iter();
     let named = headers.map(|value| value.to_str().unwrap_or("?")).chain(req.uri().authority().map(|a| a.as_str()));
-    let strange = named.map(host_of).any(|host| !is_known(host, allowed));
+    let public = host_of(server.public_authority());
+    let known =
+        |host: &str| is_known(host, &server.allowed_hosts) || (!public.is_empty() && host.eq_ignore_ascii_case(public));
+    let strange = named.map(host_of).any(|host| !known(host));
     strange.then(|| {
         let message = "the daemon does not answer to this host name; its operator can add it to `allowed_hosts`";
         ApiError::plain(StatusCode::FORBIDDEN, "HOST_NOT_ALLOWED", message)

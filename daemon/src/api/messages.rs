@@ -179,7 +179,28 @@ pub(super) async fn list(state: State, id: Id<SessionId>, query: Query<MessagesQ
     if messages.is_empty() {
         sessions::known(&state, &id).await?;
     }
-    Ok(Reply::new(messages))
+    Ok(Reply::new(messages.into_iter().map(as_text).collect()))
+}
+
+/// What tools took and gave is text for clients; rows of earlier versions hold structures.
+fn as_text(mut message: Message) -> Message {
+    let calls = match (message.role, &mut message.metadata) {
+        (Role::Assistant, Some(metadata)) => metadata.get_mut("tool_calls").and_then(Value::as_array_mut),
+        _ => None,
+    };
+    for call in calls.into_iter().flatten().filter_map(Value::as_object_mut) {
+        for key in ["input", "result"] {
+            match call.get_mut(key) {
+                None | Some(Value::String(_)) => {}
+                Some(value) => {
+                    let structured = value.take();
+                    *value = crate::domain::text::text_of(&structured).into();
+                    call.insert(format!("{key}_json"), structured);
+                }
+            }
+        }
+    }
+    message
 }
 
 /// A message id or a timestamp. A `+` that nobody encoded has become a space on the way.

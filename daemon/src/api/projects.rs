@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use salvo::{Writer as _, http::StatusCode, oapi::endpoint};
+use salvo::{Writer as _, oapi::endpoint};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -10,19 +10,22 @@ use super::{
     error::{ApiError, Resource},
     extract::{Body, Id, Query, State},
     fields::Fields,
-    files, input,
+    input,
     once::Idempotency,
     openapi::describe,
     reply::{Answer, Created, CreatedAnswer, PageAnswer, Paged, Reply},
-    rules::{Count, Cursor, Flag, Integer, Needed, Search, Text, Texts, Word, fields_of, rule},
+    rules::{Count, Cursor, Flag, Integer, Needed, Place, Search, Text, Texts, Word, fields_of, rule},
     state::AppState,
 };
 use crate::{
+    deletion::ProjectGone,
     domain::{
         ids::{AgentId, ProjectId, TaskId},
         project::{Priority, Project, ProjectStatus, ProjectSummary},
+        requirement::without_constraint,
         stage::{Stage, StageStatus},
         task::Task,
+        text::shorten,
         time::Timestamp,
         workflow::Workflow,
     },
@@ -53,7 +56,7 @@ fields_of! {
     /// A requirement that is to become an agent.
     pub(super) NewProjectBody {
         /// What the agent is to do.
-        requirement: Needed<10, 10_000>,
+        requirement: Requirement,
         /// Made from the requirement when absent.
         project_name: Text<0, 200>,
         /// Absent: `anonymous`.
@@ -67,6 +70,27 @@ fields_of! {
         /// The deployment target, or an object with `target` and what the target understands.
         deployment: Deployment,
     }
+}
+
+rule! {
+    /// A requirement, and the name that the original's console wrote before it.
+    pub(super) Requirement -> (Option<String>, String),
+    |fields, name| requirement(fields, name),
+    Needed::<10, 10_000>::schema(Place::Body),
+    required true
+}
+
+fn requirement(fields: &mut Fields, name: &str) -> (Option<String>, String) {
+    let mut constraint = None;
+    if let Some(given) = fields.take(name) {
+        let bare = given.as_str().map(|text| {
+            let (named, rest) = without_constraint(text);
+            constraint = named.map(|named| shorten(named, 200));
+            Value::from(rest)
+        });
+        fields.put(name, bare.unwrap_or(given));
+    }
+    (constraint, fields.required_text(name, 10..=10_000))
 }
 
 rule! {
@@ -93,9 +117,10 @@ pub(super) async fn create(state: State, body: Body<NewProjectBody>, once: Idemp
     let workflow = workflow(body.workflow, &state)?;
     let deployment = known_target(body.deployment, &state)?;
 
-    let mut new = NewProject::queued(&workflow, body.requirement);
+    let (constraint, requirement) = body.requirement;
+    let mut new = NewProject::queued(&workflow, requirement);
     let project = &mut new.project;
-    if let Some(name) = body.project_name {
+    if let Some(name) = body.project_name.or(constraint) {
         project.project_name = name;
     }
     if let Some(user_id) = body.user_id {
@@ -304,8 +329,8 @@ pub(super) async fn list_tasks(state: State, id: Id<ProjectId>, query: Query<Pro
 fields_of! {
     /// What goes along.
     pub(super) DeleteProjectQuery {
-        /// Also the agents that came out of it, with their sessions.
-        delete_agents: Flag<false>,
+        /// Also the agents that came out of it, with their sessions and tools. False: they stay, and keep running.
+        delete_agents: Flag<true>,
     }
 }
 
@@ -331,43 +356,21 @@ describe! {
 
 /// `DELETE /projects/{id}`
 ///
-/// Delete a project. Its running build is cancelled first; stages, tasks, events and files go with it. Runs to
-/// its end even when the client goes away.
+/// Delete a project. Its running build is cancelled; stages, tasks, events and files go with it, and so do the agents that
+/// came out of it, unless `delete_agents` is false. Runs to its end even when the client goes away; what cannot be
+/// removed now is removed later.
 #[endpoint(operation_id = "deleteProject", tags("projects"), responses((status_code = 409, description = "Not in this state.")))]
 pub(super) async fn delete(state: State, id: Id<ProjectId>, query: Query<DeleteProjectQuery>) -> Answer<Deleted> {
     let (State(state), Id(id), Query(query)) = (state, id, query);
     let tasks = state.tasks.clone();
     // Half a deletion helps nobody.
-    let whole = tasks.spawn(async move { delete_all(&state, id, query.delete_agents).await });
-    let (gone, errors, project_id) = whole.await.map_err(ApiError::internal)??;
-    let deleted_agents = gone.agents.iter().map(|a| a.agent_id.clone()).collect();
+    let whole = tasks.spawn(async move {
+        let told = |_: &DeletedProject| state.conductor.deleted(&id);
+        let gone = state.deletions().project(&id, query.delete_agents, told).await?;
+        let gone = gone.ok_or_else(|| ApiError::not_found(Resource::Project, id.as_str()))?;
+        Ok::<_, ApiError>((gone, id))
+    });
+    let (ProjectGone { deleted, errors }, project_id) = whole.await.map_err(ApiError::internal)??;
+    let deleted_agents = deleted.agents.iter().map(|a| a.agent_id.clone()).collect();
     Ok(Reply::new(Deleted { project_id, status: "deleted", deleted_agents, errors }).message("project deleted"))
-}
-
-async fn delete_all(
-    state: &AppState,
-    id: ProjectId,
-    with_agents: bool,
-) -> Result<(DeletedProject, Vec<String>, ProjectId), ApiError> {
-    let mut errors = Vec::new();
-    if !with_agents {
-        // The folder goes; the agents that stay take theirs along. Without that nothing is deleted.
-        let lost = state.agents.keep_of_project(state.store.as_ref(), &id).await?;
-        if !lost.is_empty() {
-            let message = format!(
-                "nothing was deleted, since the files of the project's agents could not be set aside ({}); \
-                 try again, or delete the agents too with delete_agents=true",
-                lost.join("; ")
-            );
-            return Err(ApiError::plain(StatusCode::CONFLICT, "AGENTS_NOT_KEPT", message));
-        }
-    }
-    let gone = state.store.delete_project(&id, with_agents).await?;
-    let gone = gone.ok_or_else(|| ApiError::not_found(Resource::Project, id.as_str()))?;
-    state.conductor.deleted(&id);
-    errors.extend(state.agents.undeploy_all(&gone.agents).await);
-    if !files::remove_folder(&state.project_root, &id).await {
-        errors.push("the project's folder could not be removed now; it will be later".to_owned());
-    }
-    Ok((gone, errors, id))
 }

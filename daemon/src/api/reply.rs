@@ -18,6 +18,7 @@ use super::{
     edge::RequestId,
     error::ApiError,
     openapi::{Shape, describe, raw},
+    state::AppState,
 };
 use crate::{
     domain::time::Timestamp,
@@ -143,6 +144,11 @@ impl<T> Paged<T> {
     }
 }
 
+/// What a proxy takes off the paths of requests, and links therefore have before theirs.
+fn public_path(depot: &Depot) -> String {
+    AppState::of(depot).map(|state| state.config.load().server.public_path().to_owned()).unwrap_or_default()
+}
+
 /// Puts JSON into the response. A value that cannot be serialised is a fault of ours: 500, logged.
 pub(super) fn put_json<T: Serialize>(res: &mut Response, value: &T) {
     let mut bytes = Vec::with_capacity(512);
@@ -185,7 +191,8 @@ impl<T: Serialize + Send> Writer for Paged<T> {
 impl<T: Serialize + Send> Writer for Created<T> {
     async fn write(self, _req: &mut Request, depot: &mut Depot, res: &mut Response) {
         res.status_code(StatusCode::CREATED);
-        if let Ok(location) = HeaderValue::try_from(format!("/api/v2{}", self.path)) {
+        let prefix = public_path(depot);
+        if let Ok(location) = HeaderValue::try_from(format!("{prefix}/api/v2{}", self.path)) {
             res.headers_mut().insert(header::LOCATION, location);
         }
         match &self.what {

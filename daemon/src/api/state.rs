@@ -13,6 +13,7 @@ use crate::{
     actors::events::EventHub,
     agents::Agents,
     config::Config,
+    deletion::Deletions,
     domain::{
         control::ControlAction,
         ids::{ProjectId, TaskId},
@@ -81,6 +82,11 @@ pub struct AppState {
 }
 
 impl AppState {
+    /// The one way to delete something.
+    pub(super) fn deletions(&self) -> Deletions {
+        Deletions::new(Arc::clone(&self.store), self.agents.clone())
+    }
+
     /// Largest body of a request with files.
     pub(super) fn upload_limit(&self) -> usize {
         self.config.load().server.max_upload_bytes.as_usize()

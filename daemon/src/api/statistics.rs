@@ -43,12 +43,16 @@ describe! {
     Activity as "Activity" {
         /// `project`, `agent` or `invocation`.
         kind as "type",
-        id, name,
+        /// The project's, or the agent's, also of an invocation.
+        id,
+        name,
         /// Its state now.
         status,
         timestamp,
         /// `created`, `completed`, `failed`, `cancelled` or `invoked`.
         action,
+        /// The record of the question, for an `invocation`.
+        invocation_id,
     }
 }
 

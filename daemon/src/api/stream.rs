@@ -148,7 +148,7 @@ async fn answer(state: Arc<AppState>, call: Call, chat: Option<Chat>, frames: mp
     } else {
         let agent = call.agent.clone();
         let outcome = chat::ask_unrecorded(&state, call, Some(&frames), frames.closed()).await;
-        state.agents.remove_state(&agent).await;
+        state.agents.remove_passing(&agent).await;
         outcome
     };
     // Who reads `done` may send the next message at once.
@@ -157,11 +157,11 @@ async fn answer(state: Arc<AppState>, call: Call, chat: Option<Chat>, frames: mp
     if outcome.failure.is_none() && !outcome.answer.streamed && !outcome.answer.text.is_empty() {
         last.push(json!({ "event": "message", "type": "text", "data": outcome.answer.text }));
     }
-    match &outcome.failure {
-        None => last.push(json!({ "event": "metrics", "data": metrics(&outcome) })),
-        Some(failure) => last.push(json!({ "event": "error", "error": chat::public_message(failure) })),
+    if let Some(failure) = &outcome.failure {
+        last.push(json!({ "event": "error", "error": chat::public_message(failure) }));
     }
-    last.push(json!({ "event": "done" }));
+    // Clients of the original take an event of its own for text.
+    last.push(json!({ "event": "done", "metrics": metrics(&outcome) }));
     for frame in &last {
         if frames.send(sse::data(frame)).await.is_err() {
             return;

@@ -46,9 +46,9 @@ describe! {
 struct Root {
     message: &'static str,
     version: &'static str,
-    docs: &'static str,
-    health: &'static str,
-    api_prefix: &'static str,
+    docs: String,
+    health: String,
+    api_prefix: String,
 }
 
 describe! {
@@ -91,11 +91,13 @@ async fn queues(state: &AppState) -> Value {
 /// Where things are.
 #[endpoint(operation_id = "getRoot", tags("system"))]
 pub(super) async fn root(state: State) -> FlatAnswer<Root> {
+    let config = state.config.load();
+    let at = |path: &str| format!("{}{path}", config.server.public_path());
     Ok(Flat::ok(Root {
         message: "Nexus-AI API",
         version: state.version,
-        docs: "/docs",
-        health: "/health",
-        api_prefix: "/api/v2",
+        docs: at("/docs"),
+        health: at("/health"),
+        api_prefix: at("/api/v2"),
     }))
 }

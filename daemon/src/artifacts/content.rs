@@ -13,13 +13,10 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{
-    Result, away, content_path,
+    Owner, Result, away, content_path,
     folder::{Entry, blocking, hash, hex, local},
 };
-use crate::{
-    domain::ids::ProjectId,
-    store::{StoreError, StoreErrorKind},
-};
+use crate::store::{StoreError, StoreErrorKind};
 
 /// Bytes of a file that is read whole before it is sent, so that it is one thing.
 const SMALL: u64 = 8 << 20;
@@ -29,7 +26,7 @@ const TRIES: usize = 3;
 /// Sends a file; answers what was sent, which may be other than what was seen before. None: it is gone.
 pub(super) async fn upload(
     store: &Arc<dyn ObjectStore>,
-    id: &ProjectId,
+    owner: &Owner,
     file: PathBuf,
     mut entry: Entry,
 ) -> Result<Option<Entry>> {
@@ -43,10 +40,10 @@ pub(super) async fn upload(
             from.read_to_end(&mut bytes).await.map_err(local)?;
             let sent =
                 Entry { sha256: hex(&Sha256::digest(&bytes)), size: bytes.len() as u64, executable: entry.executable };
-            store.put(&content_path(id, &sent.sha256), bytes.into()).await.map_err(away)?;
+            store.put(&content_path(owner, &sent.sha256), bytes.into()).await.map_err(away)?;
             return Ok(Some(sent));
         }
-        let mut writer = BufWriter::new(Arc::clone(store), content_path(id, &entry.sha256));
+        let mut writer = BufWriter::new(Arc::clone(store), content_path(owner, &entry.sha256));
         let (mut hasher, mut size, mut buffer) = (Sha256::new(), 0, vec![0; 256 << 10]);
         loop {
             let read = from.read(&mut buffer).await.map_err(local)?;
@@ -71,8 +68,8 @@ pub(super) async fn upload(
 }
 
 /// Beside its place first: a file that is there is whole.
-pub(super) async fn download(store: &Arc<dyn ObjectStore>, id: &ProjectId, to: PathBuf, entry: Entry) -> Result<()> {
-    let found = store.get(&content_path(id, &entry.sha256)).await.map_err(away)?;
+pub(super) async fn download(store: &Arc<dyn ObjectStore>, owner: &Owner, to: PathBuf, entry: Entry) -> Result<()> {
+    let found = store.get(&content_path(owner, &entry.sha256)).await.map_err(away)?;
     let parent = to.parent().map_or_else(PathBuf::new, PathBuf::from);
     tokio::fs::create_dir_all(&parent).await.map_err(local)?;
     let beside = parent.join(format!(".{:08x}.part", rand::random::<u32>()));

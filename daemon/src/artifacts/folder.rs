@@ -1,7 +1,7 @@
 //! What a project's folder holds.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs,
     io::{self, Read as _},
     path::{Component, Path, PathBuf},
@@ -108,24 +108,62 @@ pub(crate) fn walk(root: &Path, file: &mut dyn FnMut(&Path) -> io::Result<()>) -
     Ok(())
 }
 
-/// Removes what is not in the manifest, and what stands in the way of what is; answers what stays.
-pub(super) fn clear(root: &Path, wanted: &Manifest) -> io::Result<Manifest> {
+/// What becomes of a file that is in both manifests and was changed here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Changed {
+    /// It is left: an agent or a person wrote it.
+    Stays,
+    /// It is replaced: an attempt that was cut off wrote it.
+    Goes,
+}
+
+/// Removes what was placed here by the manifest before and is not in the new one, as long as it is what was placed, and
+/// moves aside what stands in the way. Answers what need not be brought. Whatever else lies here stays.
+pub(super) fn clear(root: &Path, before: &Manifest, wanted: &Manifest, changed: Changed) -> io::Result<Manifest> {
     let mut here = scan(root)?;
-    let gone: BTreeSet<String> = here.files.keys().filter(|name| !wanted.files.contains_key(*name)).cloned().collect();
-    for name in &gone {
+    for (name, placed) in before.files.iter().filter(|(name, _)| !wanted.files.contains_key(*name)) {
+        if here.files.get(name) != Some(placed) {
+            continue;
+        }
         here.files.remove(name);
         match fs::remove_file(root.join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
     }
-    for name in wanted.files.keys() {
-        let place = root.join(name);
-        if fs::symlink_metadata(&place).is_ok_and(|known| known.is_dir()) {
-            fs::remove_dir_all(place)?;
+    for (name, entry) in &wanted.files {
+        if make_way(root, name)? {
+            here.files.remove(name);
+        }
+        let own = changed == Changed::Stays && before.files.get(name) == Some(entry);
+        if own && let Some(found) = here.files.get_mut(name) {
+            *found = entry.clone();
         }
     }
     Ok(here)
+}
+
+/// Moves aside what keeps a file from its place: a folder there, or a file where a folder belongs. Answers whether
+/// anything was moved.
+fn make_way(root: &Path, name: &str) -> io::Result<bool> {
+    let (mut place, mut parts) = (root.to_path_buf(), Path::new(name).components().peekable());
+    while let Some(part) = parts.next() {
+        place.push(part);
+        let Ok(known) = fs::symlink_metadata(&place) else { return Ok(false) };
+        let fits = if parts.peek().is_some() { known.is_dir() } else { !known.is_dir() };
+        if fits {
+            continue;
+        }
+        // A folder that is empty holds nothing of anybody.
+        if known.is_dir() && fs::remove_dir(&place).is_ok() {
+            return Ok(false);
+        }
+        let mut aside = place.clone().into_os_string();
+        aside.push(format!(".aside-{:08x}", rand::random::<u32>()));
+        fs::rename(&place, aside)?;
+        return Ok(true);
+    }
+    Ok(false)
 }
 
 /// A path of a manifest, if it stays below the folder.

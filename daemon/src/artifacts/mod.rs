@@ -10,21 +10,26 @@
 
 mod content;
 pub(crate) mod folder;
+pub(crate) mod kept;
+mod memory;
 
-use std::{
-    collections::HashMap,
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{path::PathBuf, sync::Arc};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::{
     Error as ObjectError, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, UpdateVersion, path::Path,
 };
 
-use self::folder::{Entry, Manifest, blocking, scan, within};
+use self::{
+    folder::{Changed, Entry, Manifest, blocking, scan, within},
+    memory::{Known, Memory},
+};
 use crate::{
-    domain::{ids::ProjectId, task::Lease},
+    domain::{
+        deletion::KeptAgent,
+        ids::{AgentId, ProjectId, SessionId},
+        task::Lease,
+    },
     store::{StoreError, StoreErrorKind},
 };
 
@@ -32,27 +37,51 @@ type Result<T> = std::result::Result<T, StoreError>;
 
 /// Files that are moved at a time.
 const SIDE_BY_SIDE: usize = 4;
-/// Projects whose last manifest is kept in memory.
-const KEPT: usize = 1_000;
 /// Tries of a change that meets others.
 const TRIES: usize = 8;
+
+/// Whose files and objects they are; they go with it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Owner {
+    /// A project.
+    Project(ProjectId),
+    /// An agent: what is too large for its rows, and its files once its project is gone.
+    Agent(AgentId),
+    /// A conversation.
+    Session(SessionId),
+}
+
+impl Owner {
+    /// Everything that is kept of it.
+    pub(crate) fn folder(&self) -> String {
+        match self {
+            Self::Project(id) => format!("projects/{id}"),
+            Self::Agent(id) => format!("agents/{id}"),
+            Self::Session(id) => format!("sessions/{id}"),
+        }
+    }
+}
+
+impl From<&ProjectId> for Owner {
+    fn from(id: &ProjectId) -> Self {
+        Self::Project(id.clone())
+    }
+}
+
+impl From<&AgentId> for Owner {
+    fn from(id: &AgentId) -> Self {
+        Self::Agent(id.clone())
+    }
+}
 
 /// See the module.
 #[derive(Default)]
 pub struct Artifacts {
     store: Option<Arc<dyn ObjectStore>>,
-    saved: Mutex<HashMap<ProjectId, Known>>,
+    memory: Memory,
 }
 
-/// What is known of a project's newest manifest.
-#[derive(Clone, Default)]
-struct Known {
-    manifest: Manifest,
-    /// Where it lies, and in which version.
-    at: Option<(Path, Option<String>)>,
-}
-
-/// A change of the files of a project that rests.
+/// A change of the files of an owner that rests.
 #[derive(Clone, Debug)]
 pub enum Edit {
     /// A file is what lies there now.
@@ -73,24 +102,25 @@ fn away(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreErro
     StoreError::new(StoreErrorKind::Unavailable, "the artifact store is not available").because(error)
 }
 
-/// Everything that is kept of a project.
-pub(crate) fn folder_of(id: &str) -> String {
-    format!("projects/{id}")
-}
-
 fn manifest_path(lease: &Lease) -> Path {
-    Path::from(format!("{}/manifests/{:010}.json", folder_of(lease.project_id.as_str()), lease.epoch))
+    Path::from(format!("{}/manifests/{:010}.json", Owner::from(&lease.project_id).folder(), lease.epoch))
 }
 
-fn content_path(id: &ProjectId, sha256: &str) -> Path {
-    Path::from(format!("{}/contents/{sha256}", folder_of(id.as_str())))
+fn content_path(owner: &Owner, sha256: &str) -> Path {
+    Path::from(format!("{}/contents/{sha256}", owner.folder()))
 }
 
 impl Artifacts {
     /// Shared by all daemons of the backend.
     #[must_use]
     pub fn shared(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store: Some(store), saved: Mutex::default() }
+        Self { store: Some(store), memory: Memory::default() }
+    }
+
+    /// The same, with what it placed on this machine kept in a folder, so that a restart knows it.
+    #[must_use]
+    pub fn remembering(store: Arc<dyn ObjectStore>, folder: PathBuf) -> Self {
+        Self { store: Some(store), memory: Memory::in_folder(folder) }
     }
 
     /// Whether other daemons see what is saved.
@@ -105,10 +135,10 @@ impl Artifacts {
     /// The store is away, or the folder cannot be read: then the stage must not be committed.
     pub async fn save(&self, lease: &Lease, folder: PathBuf) -> Result<()> {
         let Some(store) = &self.store else { return Ok(()) };
-        let (id, at) = (&lease.project_id, manifest_path(lease));
+        let (owner, at) = (&Owner::from(&lease.project_id), manifest_path(lease));
         let root = folder.clone();
         let mut manifest = blocking(move || scan(&root)).await?;
-        let before = self.lock().get(id).cloned().unwrap_or_default();
+        let before = self.memory.of(owner).await;
         if manifest == before.manifest && before.at.is_some_and(|(known, _)| known == at) {
             return Ok(());
         }
@@ -118,7 +148,7 @@ impl Artifacts {
             .map(|(name, entry)| Ok((name.clone(), within(&folder, name)?, entry.clone())))
             .collect::<Result<_>>()?;
         let uploads = new.into_iter().map(|(name, file, entry)| async move {
-            content::upload(store, id, file, entry).await.map(|entry| (name, entry))
+            content::upload(store, owner, file, entry).await.map(|entry| (name, entry))
         });
         let saved: Vec<_> = stream::iter(uploads).buffer_unordered(SIDE_BY_SIDE).try_collect().await?;
         // A stage that runs beside may have written meanwhile: what counts is what was saved.
@@ -130,8 +160,30 @@ impl Artifacts {
         }
         let text = serde_json::to_vec(&manifest)?;
         let put = store.put(&at, text.into()).await.map_err(away)?;
-        self.remember(id, Known { manifest, at: Some((at, put.e_tag)) });
-        Ok(())
+        self.memory.keep(owner, Known { manifest, at: Some((at, put.e_tag)) }).await
+    }
+
+    /// Makes the files of an agent that outlives its project the agent's own. Safe to repeat.
+    ///
+    /// # Errors
+    /// The store is away.
+    pub async fn keep(&self, project: &ProjectId, agent: &KeptAgent) -> Result<()> {
+        match &self.store {
+            Some(store) => kept::keep(store, project, agent).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Removes everything that is kept of an owner which is gone: also what was saved when nobody knew that yet.
+    ///
+    /// # Errors
+    /// The store is away.
+    pub async fn forget(&self, owner: &Owner) -> Result<()> {
+        self.memory.forget(owner).await;
+        match &self.store {
+            Some(store) => remove_all(store, owner).await,
+            None => Ok(()),
+        }
     }
 
     /// Saves a folder that comes from elsewhere, unless the project has files here already: those are newer.
@@ -139,7 +191,7 @@ impl Artifacts {
     /// # Errors
     /// As [`Artifacts::save`].
     pub async fn save_first(&self, lease: &Lease, folder: PathBuf) -> Result<()> {
-        match self.newest(&lease.project_id).await? {
+        match self.newest(&Owner::from(&lease.project_id)).await? {
             Some(_) => Ok(()),
             None => self.save(lease, folder).await,
         }
@@ -150,16 +202,16 @@ impl Artifacts {
     ///
     /// # Errors
     /// The store is away, or others change the same again and again.
-    pub async fn edit(&self, id: &ProjectId, edit: &Edit) -> Result<()> {
+    pub async fn edit(&self, owner: &Owner, edit: &Edit) -> Result<()> {
         let Some(store) = &self.store else { return Ok(()) };
         for _ in 0..TRIES {
-            let Some(newest) = self.newest(id).await? else { return Ok(()) };
+            let Some(newest) = self.newest(owner).await? else { return Ok(()) };
             let mut manifest = read_manifest(store, &newest).await?;
             match edit {
                 Edit::Put { name, file } => {
                     let path = file.clone();
                     let Some(entry) = blocking(move || folder::entry(&path)).await? else { return Ok(()) };
-                    let Some(entry) = content::upload(store, id, file.clone(), entry).await? else { return Ok(()) };
+                    let Some(entry) = content::upload(store, owner, file.clone(), entry).await? else { return Ok(()) };
                     manifest.files.insert(name.clone(), entry);
                 }
                 Edit::Remove { folder } => {
@@ -177,88 +229,107 @@ impl Artifacts {
             };
             match put {
                 Ok(put) => {
-                    let was_here = self.lock().get(id).and_then(|known| known.at.clone());
+                    let was_here = self.memory.of(owner).await.at;
                     let current = was_here.is_some_and(|(at, tag)| at == newest.location && tag == newest.e_tag);
-                    if current {
-                        self.remember(id, Known { manifest, at: Some((newest.location, put.e_tag)) });
+                    return if current {
+                        let at = Some((newest.location, put.e_tag));
+                        self.memory.keep(owner, Known { manifest, at }).await
                     } else {
-                        self.lock().remove(id);
-                    }
-                    return Ok(());
+                        self.memory.outdated(owner).await
+                    };
                 }
                 Err(ObjectError::Precondition { .. } | ObjectError::NotFound { .. }) => {}
                 Err(error) => return Err(away(error)),
             }
         }
-        Err(StoreError::new(StoreErrorKind::Unavailable, "others change the files of this project just now: try again"))
+        Err(StoreError::new(StoreErrorKind::Unavailable, "others change these files just now: try again"))
     }
 
-    /// The newest manifest of a project.
-    async fn newest(&self, id: &ProjectId) -> Result<Option<ObjectMeta>> {
-        let Some(store) = &self.store else { return Ok(None) };
-        let prefix = Path::from(format!("{}/manifests", folder_of(id.as_str())));
-        let listed: Vec<ObjectMeta> = store.list(Some(&prefix)).try_collect().await.map_err(away)?;
-        Ok(listed.into_iter().max_by(|a, b| a.location.cmp(&b.location)))
+    /// The newest manifest of an owner.
+    async fn newest(&self, owner: &Owner) -> Result<Option<ObjectMeta>> {
+        match &self.store {
+            Some(store) => newest_of(store, owner).await,
+            None => Ok(None),
+        }
     }
 
-    /// Makes a folder that of the newest manifest; answers whether there is one. Nothing happens for a project that
-    /// has none.
+    /// Makes a folder that of the newest manifest, for who begins to work on it; answers whether there is one. What an
+    /// attempt that was cut off here changed is replaced; what no manifest ever named stays.
     ///
     /// # Errors
     /// The store is away or a file is not what its hash says: then no stage must begin.
     pub async fn restore(&self, id: &ProjectId, folder: PathBuf) -> Result<bool> {
-        match (&self.store, self.newest(id).await?) {
-            (Some(store), Some(newest)) => self.restore_from(store, id, newest, folder).await.map(|()| true),
+        let owner = Owner::from(id);
+        match (&self.store, self.newest(&owner).await?) {
+            (Some(store), Some(newest)) => {
+                self.bring(store, &owner, newest, folder, Changed::Goes).await.map(|()| true)
+            }
             _ => Ok(false),
         }
     }
 
-    /// The same, when the folder is not there or others have changed the files since they were last seen here. Not to be
-    /// called while a build of the project runs here: what it has not saved yet would go.
+    /// Brings what others have changed since the files were last seen here, or all of it when the folder is not there.
+    /// Not to be called while a build of the project runs here.
     ///
     /// # Errors
     /// As [`Artifacts::restore`].
-    pub async fn refresh(&self, id: &ProjectId, folder: PathBuf) -> Result<()> {
-        let (Some(store), Some(newest)) = (&self.store, self.newest(id).await?) else { return Ok(()) };
-        let known = self.lock().get(id).and_then(|known| known.at.clone());
+    pub async fn refresh(&self, owner: &Owner, folder: PathBuf) -> Result<()> {
+        let (Some(store), Some(newest)) = (&self.store, self.newest(owner).await?) else { return Ok(()) };
+        let known = self.memory.of(owner).await.at;
         let same = known.is_some_and(|(at, version)| at == newest.location && version == newest.e_tag);
         if same && tokio::fs::try_exists(&folder).await.unwrap_or(false) {
             return Ok(());
         }
-        self.restore_from(store, id, newest, folder).await
+        self.bring(store, owner, newest, folder, Changed::Stays).await
     }
 
-    async fn restore_from(
+    async fn bring(
         &self,
         store: &Arc<dyn ObjectStore>,
-        id: &ProjectId,
+        owner: &Owner,
         newest: ObjectMeta,
         folder: PathBuf,
+        changed: Changed,
     ) -> Result<()> {
         let manifest = read_manifest(store, &newest).await?;
+        let before = self.memory.of(owner).await.manifest;
         let (root, wanted) = (folder.clone(), manifest.clone());
-        // First what is left of an attempt that was cut off here: it may stand where something else belongs.
-        let here = blocking(move || folder::clear(&root, &wanted)).await?;
+        for name in wanted.files.keys() {
+            within(&folder, name)?;
+        }
+        let here = blocking(move || folder::clear(&root, &before, &wanted, changed)).await?;
         let missing = manifest.files.iter().filter(|(name, entry)| here.files.get(*name) != Some(entry));
         let missing: Vec<(PathBuf, Entry)> =
             missing.map(|(name, entry)| Ok((within(&folder, name)?, entry.clone()))).collect::<Result<_>>()?;
-        let downloads = missing.into_iter().map(|(file, entry)| content::download(store, id, file, entry));
+        let downloads = missing.into_iter().map(|(file, entry)| content::download(store, owner, file, entry));
         stream::iter(downloads).buffer_unordered(SIDE_BY_SIDE).try_collect::<Vec<()>>().await?;
-        self.remember(id, Known { manifest, at: Some((newest.location, newest.e_tag)) });
-        Ok(())
+        self.memory.keep(owner, Known { manifest, at: Some((newest.location, newest.e_tag)) }).await
     }
+}
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ProjectId, Known>> {
-        self.saved.lock().unwrap_or_else(PoisonError::into_inner)
+/// Removes everything that is kept of an owner.
+pub(crate) async fn remove_all(store: &Arc<dyn ObjectStore>, owner: &Owner) -> Result<()> {
+    let folder = Path::from(owner.folder());
+    let found: Vec<ObjectMeta> = store.list(Some(&folder)).try_collect().await.map_err(away)?;
+    let mut removals = Vec::with_capacity(found.len());
+    for object in found {
+        removals.push(async move { remove_object(store, &object.location).await });
     }
+    stream::iter(removals).buffer_unordered(SIDE_BY_SIDE).try_collect().await
+}
 
-    fn remember(&self, id: &ProjectId, known: Known) {
-        let mut saved = self.lock();
-        if saved.len() >= KEPT {
-            saved.clear();
-        }
-        saved.insert(id.clone(), known);
+/// Removes an object; one that is gone is fine.
+pub(crate) async fn remove_object(store: &Arc<dyn ObjectStore>, at: &Path) -> Result<()> {
+    match store.delete(at).await {
+        Ok(()) | Err(ObjectError::NotFound { .. }) => Ok(()),
+        Err(error) => Err(away(error)),
     }
+}
+
+async fn newest_of(store: &Arc<dyn ObjectStore>, owner: &Owner) -> Result<Option<ObjectMeta>> {
+    let prefix = Path::from(format!("{}/manifests", owner.folder()));
+    let listed: Vec<ObjectMeta> = store.list(Some(&prefix)).try_collect().await.map_err(away)?;
+    Ok(listed.into_iter().max_by(|a, b| a.location.cmp(&b.location)))
 }
 
 async fn read_manifest(store: &Arc<dyn ObjectStore>, at: &ObjectMeta) -> Result<Manifest> {
@@ -267,89 +338,4 @@ async fn read_manifest(store: &Arc<dyn ObjectStore>, at: &ObjectMeta) -> Result<
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use object_store::memory::InMemory;
-
-    use super::*;
-
-    fn lease(epoch: u32) -> Lease {
-        let (task_id, project_id) = ("task_1".parse().unwrap(), "proj_1".parse().unwrap());
-        Lease { task_id, project_id, worker_id: "w".parse().unwrap(), epoch }
-    }
-
-    #[tokio::test]
-    async fn another_machine_has_the_same_folder() {
-        let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let (one, two) = (Artifacts::shared(Arc::clone(&store)), Artifacts::shared(Arc::clone(&store)));
-        let write = |name: &str, text: &str| {
-            let file = here.path().join(name);
-            fs::create_dir_all(file.parent().unwrap()).unwrap();
-            fs::write(file, text).unwrap();
-        };
-        write("docs/a.md", "first");
-        write("agent/b.py", "print(1)");
-        one.save(&lease(1), here.path().into()).await.unwrap();
-        write("docs/a.md", "second");
-        write("empty", "");
-        one.save(&lease(1), here.path().into()).await.unwrap();
-        fs::write(there.path().join("left-over"), "x").unwrap();
-        let id = lease(1).project_id;
-        two.restore(&id, there.path().into()).await.unwrap();
-        assert_eq!(scan(here.path()).unwrap(), scan(there.path()).unwrap());
-        // The next owner goes on; the old one, who does not know, changes nothing for anybody.
-        fs::write(there.path().join("c"), "of the second").unwrap();
-        two.save(&lease(2), there.path().into()).await.unwrap();
-        write("c", "of the first");
-        one.save(&lease(1), here.path().into()).await.unwrap();
-        two.restore(&id, there.path().into()).await.unwrap();
-        assert_eq!(fs::read_to_string(there.path().join("c")).unwrap(), "of the second");
-    }
-
-    #[tokio::test]
-    async fn what_is_damaged_or_outside_is_refused() {
-        let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let artifacts = Artifacts::shared(Arc::clone(&store));
-        fs::write(here.path().join("a"), "text").unwrap();
-        artifacts.save(&lease(1), here.path().into()).await.unwrap();
-        let id = lease(1).project_id;
-        let sha256 = folder::hash(&here.path().join("a")).unwrap();
-        store.put(&content_path(&id, &sha256), "other".into()).await.unwrap();
-        assert!(artifacts.restore(&id, there.path().into()).await.is_err());
-        assert_eq!(fs::read_dir(there.path()).unwrap().count(), 0, "nothing is left of it");
-        let evil = r#"{"files": {"../x": {"sha256": "0", "size": 1}}}"#;
-        store.put(&manifest_path(&lease(2)), evil.into()).await.unwrap();
-        let refused = artifacts.restore(&id, there.path().into()).await.unwrap_err();
-        assert_eq!(refused.kind(), StoreErrorKind::Corrupt);
-    }
-
-    #[tokio::test]
-    async fn an_edit_changes_one_file_whatever_lies_here() {
-        let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let (one, two) = (Artifacts::shared(Arc::clone(&store)), Artifacts::shared(Arc::clone(&store)));
-        let id = lease(1).project_id;
-        for (name, text) in [("agent/a.py", "1"), ("agent/b.py", "2"), ("docs/c.md", "3")] {
-            let file = here.path().join(name);
-            fs::create_dir_all(file.parent().unwrap()).unwrap();
-            fs::write(file, text).unwrap();
-        }
-        one.save(&lease(1), here.path().into()).await.unwrap();
-        // The other has nothing but the one file.
-        let file = there.path().join("a.py");
-        fs::write(&file, "changed").unwrap();
-        two.edit(&id, &Edit::Put { name: "agent/a.py".into(), file }).await.unwrap();
-        one.refresh(&id, here.path().into()).await.unwrap();
-        assert_eq!(fs::read_to_string(here.path().join("agent/a.py")).unwrap(), "changed");
-        assert_eq!(scan(here.path()).unwrap().files.len(), 3);
-        two.edit(&id, &Edit::Remove { folder: "agent".into() }).await.unwrap();
-        // A folder stands where a file belongs, and the other way.
-        fs::remove_file(here.path().join("docs/c.md")).unwrap();
-        fs::create_dir_all(here.path().join("docs/c.md/d")).unwrap();
-        one.refresh(&id, here.path().into()).await.unwrap();
-        assert_eq!(scan(here.path()).unwrap().files.keys().collect::<Vec<_>>(), ["docs/c.md"]);
-    }
-}
+mod tests;

@@ -1,14 +1,21 @@
-//! `nexusd dlq list | redrive`: the dead letters of the cloud backend.
+//! `nexusd dlq list | redrive`: dead letters. Those of the cloud backend are in SQS; those of the embedded one are in its
+//! file, which is read beside the daemon that holds it, and worked on again by that daemon.
 
 use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
 
-use super::{complain, complain_about, print, run_to_end};
+use serde_json::{Value, json};
+
+use super::{client::Daemon, complain, complain_about, print, run_to_end};
+#[cfg(feature = "aws")]
+use crate::{cloud, queue::sqs::Letter};
 use crate::{
-    cloud,
     config::{BackendKind, Config, Inputs, load},
-    queue::{QueueName, sqs::Letter},
+    queue::{
+        QueueName,
+        sqlite::{KeptLetter, dead_letters},
+    },
 };
 
 /// What to do with dead letters.
@@ -48,7 +55,7 @@ fn queues(which: Option<Which>) -> Vec<QueueName> {
     }
 }
 
-pub(super) fn run(inputs: &Inputs, command: DlqCommand) -> ExitCode {
+pub(super) fn run(inputs: &Inputs, daemon: &Daemon, json: bool, command: DlqCommand) -> ExitCode {
     let config = match load(inputs) {
         Ok(loaded) => loaded.config,
         Err(problems) => {
@@ -56,14 +63,15 @@ pub(super) fn run(inputs: &Inputs, command: DlqCommand) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    if config.backend.kind != BackendKind::Aws {
-        complain(
-            "error: dead letters of the embedded backend are in its file: this command is for `[backend] kind = \"aws\"`",
-        );
-        return ExitCode::FAILURE;
-    }
     run_to_end(async {
-        match act(&config, command).await {
+        let acted = match config.backend.kind {
+            BackendKind::Embedded => embedded(&config, daemon, json, command).await,
+            #[cfg(feature = "aws")]
+            BackendKind::Aws => act(&config, json, command).await,
+            #[cfg(not(feature = "aws"))]
+            BackendKind::Aws => Err("this nexusd was built without the cloud backend".to_owned()),
+        };
+        match acted {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 complain(&format!("error: {error}"));
@@ -73,7 +81,52 @@ pub(super) fn run(inputs: &Inputs, command: DlqCommand) -> ExitCode {
     })
 }
 
-async fn act(config: &Config, command: DlqCommand) -> Result<(), String> {
+/// The letters of the file. What is worked on again is begun anew by the daemon, since its task has ended as failed.
+async fn embedded(config: &Config, daemon: &Daemon, json: bool, command: DlqCommand) -> Result<(), String> {
+    let (which, redrive, only) = match command {
+        DlqCommand::List { queue } => (queue, false, None),
+        DlqCommand::Redrive { queue, id } => (queue, true, id),
+    };
+    let file = config.data.database();
+    if !file.exists() {
+        return Err(format!("{} does not exist: no daemon has run on this data folder", file.display()));
+    }
+    let read = tokio::task::spawn_blocking(move || dead_letters(&file, &queues(which))).await;
+    let letters = read.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+    let letters: Vec<KeptLetter> =
+        letters.into_iter().filter(|letter| only.as_ref().is_none_or(|only| *only == letter.id)).collect();
+    if let (Some(id), true) = (&only, letters.is_empty()) {
+        return Err(format!("no dead letter has the id {id}: `nexusd dlq list` shows them"));
+    }
+    if json && !redrive {
+        print(&serde_json::to_string_pretty(&letters).map_err(|error| error.to_string())?);
+        return Ok(());
+    }
+    for letter in &letters {
+        let shown: String = letter.body.chars().take(200).collect();
+        print(&format!("{} {}\n  why   {}\n  body  {shown}", letter.queue, letter.id, letter.reason));
+        if redrive {
+            print(&format!("  {}", again(daemon, letter).await?));
+        }
+    }
+    complain(&format!("{} dead letters", letters.len()));
+    Ok(())
+}
+
+/// Has the daemon work on a letter's subject again; says what became of it.
+async fn again(daemon: &Daemon, letter: &KeptLetter) -> Result<String, String> {
+    let (method, path, body): (_, _, Value) = match (&letter.agent_id, &letter.project_id) {
+        (Some(agent), _) => (reqwest::Method::PUT, format!("/agents/{agent}"), json!({ "status": "running" })),
+        (None, Some(project)) => {
+            (reqwest::Method::POST, format!("/projects/{project}/control"), json!({ "action": "restart" }))
+        }
+        (None, None) => return Ok("left: what it speaks of is deleted".to_owned()),
+    };
+    daemon.ask(method, &path, &body).await
+}
+
+#[cfg(feature = "aws")]
+async fn act(config: &Config, json: bool, command: DlqCommand) -> Result<(), String> {
     let cloud = cloud::connect(&config.backend).await.map_err(|error| error.to_string())?;
     let queue = cloud::queue(&cloud, config);
     let (which, redrive, only) = match command {
@@ -93,6 +146,10 @@ async fn act(config: &Config, command: DlqCommand) -> Result<(), String> {
         for letter in wanted {
             count += 1;
             let Letter { id, reason, body, .. } = &letter;
+            if json && !redrive {
+                print(&json!({ "id": id, "queue": of.as_str(), "reason": reason, "body": body }).to_string());
+                continue;
+            }
             let shown: String = body.chars().take(200).collect();
             print(&format!("{of} {id}\n  why   {}\n  body  {shown}", reason));
             if redrive {

@@ -1,16 +1,21 @@
 //! The command line: `nexusd [serve]`, `check-config`, `dump-config`, `plugins list | check`, `resources …`,
-//! `dlq list | redrive`, `export`, `import`, `version`.
+//! `dlq list | redrive`, `backup`, `restore`, `retention`, `export`, `import`, `doctor`, `adopt-folder`, `version`.
 //!
 //! `main.rs` parses and calls [`run`]. Exit codes: 0 fine, 1 refused or failed, 2 wrong usage.
 
+mod backup;
 mod check_config;
-#[cfg(feature = "aws")]
+mod client;
 mod dlq;
+mod doctor;
+mod first;
 mod plugins;
 #[cfg(feature = "aws")]
 mod resources;
+mod retention;
 mod screen;
 mod serve;
+mod shell;
 #[cfg(feature = "aws")]
 mod transfer;
 
@@ -25,10 +30,12 @@ pub use screen::{PluginLine, Screen, WorkflowLine};
 
 /// Turns a written requirement into a running AI agent.
 #[derive(Debug, Parser)]
-#[command(name = "nexusd", version, about, disable_help_subcommand = true)]
+#[command(name = "nexusd", version, about)]
 pub struct Cli {
     #[command(flatten)]
     settings: Settings,
+    #[command(flatten)]
+    client: client::ClientOptions,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -51,6 +58,8 @@ struct Settings {
 enum Command {
     /// Run the daemon (what happens without a command)
     Serve,
+    #[command(flatten)]
+    Client(client::ClientCommand),
     /// Say everything that is wrong with the settings, the workflows and the handlers they name
     CheckConfig {
         /// File of settings; the same as --config
@@ -68,16 +77,39 @@ enum Command {
     #[cfg(feature = "aws")]
     #[command(subcommand)]
     Resources(resources::ResourcesCommand),
-    /// Dead letters of the cloud backend
-    #[cfg(feature = "aws")]
+    /// Dead letters: messages that were given up
     #[command(subcommand)]
     Dlq(dlq::DlqCommand),
+    /// Write the whole data folder into one file, beside a running daemon if need be
+    Backup(backup::BackupArgs),
+    /// Put such a file back, into an empty data folder
+    Restore(backup::RestoreArgs),
     /// Write everything that the backend has as lines of JSON
     #[cfg(feature = "aws")]
     Export(transfer::ExportArgs),
     /// Read such lines into the backend; what is there already stays as it is
     #[cfg(feature = "aws")]
     Import(transfer::ImportArgs),
+    /// Print what a shell needs to complete commands: nexusd completions bash > /etc/bash_completion.d/nexusd
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man {
+        /// Write a page for each command into this folder instead
+        folder: Option<PathBuf>,
+    },
+    /// Say what lies in the data folder: what the store does not know, what is in the trash, whose folder it is
+    Doctor,
+    /// Bind the data folder to the store of these settings, after showing what lies in it; removes nothing
+    AdoptFolder,
+    /// Say what retention would delete now, by the settings; nothing is deleted
+    Retention {
+        /// The same: this command never deletes
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Print the version
     Version,
 }
@@ -85,18 +117,11 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum PluginsCommand {
     /// What is found in the plugin folders, and why a file is refused
-    List {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
+    List,
     /// Whether a file would be loaded; exit code 1 when not
     Check {
         /// The shared library
         file: PathBuf,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
     },
 }
 
@@ -110,19 +135,31 @@ pub fn run(cli: Cli) -> ExitCode {
         environment: Environment::read(),
     };
     match cli.command {
+        None | Some(Command::Serve) if first::is_first() => first::reap(),
         None | Some(Command::Serve) => serve::serve(inputs(None)),
+        Some(Command::Client(command)) => client::run(&inputs(None), cli.client, command),
+        Some(Command::Completions { shell }) => shell::completions(shell),
+        Some(Command::Man { folder }) => shell::manual(folder.as_deref()),
         Some(Command::CheckConfig { file, no_plugins }) => check_config::check(&inputs(file), !no_plugins),
         Some(Command::DumpConfig) => check_config::dump(&inputs(None)),
-        Some(Command::Plugins(PluginsCommand::List { json })) => plugins::list(&inputs(None), json),
-        Some(Command::Plugins(PluginsCommand::Check { file, json })) => plugins::check(&file, json),
+        Some(Command::Plugins(PluginsCommand::List)) => plugins::list(&inputs(None), cli.client.json),
+        Some(Command::Plugins(PluginsCommand::Check { file })) => plugins::check(&file, cli.client.json),
         #[cfg(feature = "aws")]
         Some(Command::Resources(command)) => resources::run(&inputs(None), command),
-        #[cfg(feature = "aws")]
-        Some(Command::Dlq(command)) => dlq::run(&inputs(None), command),
+        Some(Command::Dlq(command)) => {
+            let json = cli.client.json;
+            let inputs = inputs(None);
+            dlq::run(&inputs, &client::Daemon::of(&inputs, cli.client), json, command)
+        }
+        Some(Command::Backup(args)) => backup::backup(&inputs(None), args),
+        Some(Command::Restore(args)) => backup::restore(&inputs(None), args),
         #[cfg(feature = "aws")]
         Some(Command::Export(args)) => transfer::export(&inputs(None), args),
         #[cfg(feature = "aws")]
         Some(Command::Import(args)) => transfer::import(&inputs(None), args),
+        Some(Command::Doctor) => doctor::doctor(&inputs(None)),
+        Some(Command::AdoptFolder) => doctor::adopt(&inputs(None)),
+        Some(Command::Retention { .. }) => retention::show(&inputs(None)),
         Some(Command::Version) => {
             print(&format!("nexusd {}", env!("CARGO_PKG_VERSION")));
             ExitCode::SUCCESS
@@ -131,7 +168,6 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 /// Runs a command to its end, on this thread. What still blocks a thread then (a read of standard input) is not waited for.
-#[cfg(feature = "aws")]
 fn run_to_end(command: impl Future<Output = ExitCode>) -> ExitCode {
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {

@@ -115,7 +115,12 @@ impl fmt::Display for Screen {
             let default = if workflow.default { ", default" } else { "" };
             format!("{} ({} stages{default})", workflow.name, workflow.stages)
         });
-        column(f, "workflows", workflows.collect())
+        column(f, "workflows", workflows.collect())?;
+        writeln!(f, "  docs       http://{}/docs", self.address)?;
+        writeln!(
+            f,
+            "\nnext, in another terminal: nexusd new \"Build an agent that knows this price list: apple 3 EUR, pear 4 EUR\""
+        )
     }
 }
 

@@ -4,12 +4,23 @@ use std::process::ExitCode;
 
 use super::{complain, complain_about};
 use crate::app::{self, Start};
-use crate::config::{Inputs, load};
+use crate::config::{ConfigFiles, Inputs, load};
 use crate::systemd::Systemd;
 use crate::telemetry::Telemetry;
 
 pub(super) fn serve(inputs: Inputs) -> ExitCode {
-    let loaded = match load(&inputs) {
+    let loaded = load(&inputs).and_then(|loaded| {
+        // A change of a workflow file may have been cut off while it was tried.
+        match ConfigFiles::new(&loaded.config, None).settle() {
+            Ok(true) => load(&inputs),
+            Ok(false) => Ok(loaded),
+            Err(error) => {
+                complain(&format!("warning: a workflow file that was being tried cannot be put back: {error}"));
+                Ok(loaded)
+            }
+        }
+    });
+    let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(problems) => {
             complain_about(&problems);

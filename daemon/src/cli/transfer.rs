@@ -123,8 +123,14 @@ pub(super) fn import(inputs: &Inputs, args: ImportArgs) -> ExitCode {
         let told = transfer::import(file.as_ref(), &to, &progress).await;
         to.close().await.map_err(Failed::Store)?;
         let told = told.map_err(Failed::Transfer)?;
+        if !told.verified {
+            complain(
+                "warning: this export was written by an older nexusd and has no checksums, so nobody can say whether it is as \
+                 it was written",
+            );
+        }
         complain("                       written   present  orphaned");
-        for (kind, one) in told {
+        for (kind, one) in told.records {
             complain(&format!("{:<20} {:>9} {:>9} {:>9}", kind.name(), one.written, one.present, one.orphaned));
         }
         Ok(ExitCode::SUCCESS)

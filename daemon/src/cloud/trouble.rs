@@ -118,6 +118,9 @@ impl TroubleLog {
     /// Of this service (`dynamodb`, `sqs`).
     #[must_use]
     pub fn new(service: &'static str) -> Self {
+        for reason in Reason::ALL {
+            metrics::counter!(names::CLOUD_FAILED_TRIES, "service" => service, "reason" => reason.label()).absolute(0);
+        }
         let seen = Seen { slices: [Slice::default(); SLICES], answered: None, last: None };
         Self { service, started: Instant::now(), seen: Mutex::new(seen), offset: AtomicI64::new(0) }
     }

@@ -12,15 +12,17 @@ pub struct Change {
 }
 
 /// Keys, and all below them, that a reload applies. Everything else is fixed at start-up.
-const APPLIED: [&str; 8] = [
+const APPLIED: [&str; 9] = [
     "workflows",
     "deploy",
     "tools",
     "pricing",
     "log.filter",
     "plugins",
+    "retention",
     "server.allowed_origins",
     "server.allowed_hosts",
+    "server.public_url",
 ];
 
 /// Every key whose value differs, in the order of the alphabet.
@@ -37,11 +39,12 @@ pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
 /// others. Half the daemon read those at its start; the rest of it must not see other ones.
 #[must_use]
 pub fn applicable(old: &Config, new: Config) -> Config {
-    let Config { workflows, deploy, tools, pricing, log, plugins, server, .. } = new;
-    let mut merged = Config { workflows, deploy, tools, pricing, plugins, ..old.clone() };
+    let Config { workflows, deploy, tools, pricing, log, plugins, retention, server, .. } = new;
+    let mut merged = Config { workflows, deploy, tools, pricing, plugins, retention, ..old.clone() };
     merged.log.filter = log.filter;
     merged.server.allowed_origins = server.allowed_origins;
     merged.server.allowed_hosts = server.allowed_hosts;
+    merged.server.public_url = server.public_url;
     merged
 }
 

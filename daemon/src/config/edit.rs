@@ -122,39 +122,115 @@ impl ConfigFiles {
         }
     }
 
-    /// Writes a workflow file; what it replaces is kept.
+    /// Puts a text in place of a workflow file, for the daemon to try. What it replaces is set aside, and comes back
+    /// unless [`ConfigFiles::accepted`] follows: the version kept before stays what it is until then.
     ///
     /// # Errors
     /// The folder cannot be written; nothing has changed.
     pub fn write(&self, name: &str, text: &str) -> io::Result<()> {
         self.make_folders()?;
-        let current = self.changed.join(name);
         let new = self.changed.join(format!(".{name}.new"));
         let mut file = fs::File::create(&new)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
-        let kept = self.changed.join(PREVIOUS).join(name);
-        match fs::read(&current) {
-            Ok(old) => fs::write(&kept, old)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => remove(&kept)?,
-            Err(error) => return Err(error),
-        }
-        fs::rename(&new, &current)?;
-        fs::File::open(&self.changed)?.sync_all()
+        self.set_aside(name)?;
+        fs::rename(&new, self.changed.join(name))?;
+        self.sync()
     }
 
-    /// Puts the version before in place of the current one, and keeps that; either may be none. Doing it twice
-    /// changes nothing.
+    /// Puts the version before in place of the current one, for the daemon to try; either may be none.
     ///
     /// # Errors
     /// The folder cannot be written.
     pub fn swap(&self, name: &str) -> io::Result<()> {
         self.make_folders()?;
-        let (current, kept) = (self.changed.join(name), self.changed.join(PREVIOUS).join(name));
-        let aside = self.changed.join(format!(".{name}.aside"));
-        move_if_there(&current, &aside)?;
-        move_if_there(&kept, &current)?;
-        move_if_there(&aside, &kept)?;
+        let (current, kept) = (self.changed.join(name), self.kept(name));
+        self.set_aside(name)?;
+        match fs::read(&kept) {
+            Ok(text) => {
+                let new = self.changed.join(format!(".{name}.new"));
+                fs::write(&new, text)?;
+                fs::rename(&new, &current)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => remove(&current)?,
+            Err(error) => return Err(error),
+        }
+        self.sync()
+    }
+
+    /// The daemon took the file: what it replaced is the version before from now on.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn accepted(&self, name: &str) -> io::Result<()> {
+        let aside = self.aside(name);
+        match fs::metadata(&aside)?.len() {
+            // There was none.
+            0 => {
+                remove(&self.kept(name))?;
+                remove(&aside)?;
+            }
+            _ => fs::rename(&aside, self.kept(name))?,
+        }
+        self.sync()
+    }
+
+    /// The daemon refused the file: what it replaced is back, and the version before is as it was.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn refused(&self, name: &str) -> io::Result<()> {
+        let (aside, current) = (self.aside(name), self.changed.join(name));
+        match fs::metadata(&aside)?.len() {
+            0 => {
+                remove(&current)?;
+                remove(&aside)?;
+            }
+            _ => fs::rename(&aside, &current)?,
+        }
+        self.sync()
+    }
+
+    /// Puts back what was being tried when the daemon ended in between: nobody knows whether it would be taken. Answers
+    /// whether there was anything: then the files are to be read again.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn settle(&self) -> io::Result<bool> {
+        let mut settled = false;
+        for entry in fs::read_dir(&self.changed).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let tried = name.strip_prefix('.').and_then(|name| name.strip_suffix(".aside"));
+            if let Some(name) = tried.filter(|name| is_file_name(name)) {
+                self.refused(name)?;
+                settled = true;
+            }
+        }
+        Ok(settled)
+    }
+
+    fn kept(&self, name: &str) -> PathBuf {
+        self.changed.join(PREVIOUS).join(name)
+    }
+
+    fn aside(&self, name: &str) -> PathBuf {
+        self.changed.join(format!(".{name}.aside"))
+    }
+
+    /// A copy of what is in force; an empty one stands for none: an empty workflow file is never taken.
+    fn set_aside(&self, name: &str) -> io::Result<()> {
+        let text = match fs::read(self.changed.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            read => read?,
+        };
+        let (aside, beside) = (self.aside(name), self.changed.join(format!(".{name}.part")));
+        let mut file = fs::File::create(&beside)?;
+        file.write_all(&text)?;
+        file.sync_all()?;
+        fs::rename(beside, aside)
+    }
+
+    fn sync(&self) -> io::Result<()> {
         fs::File::open(&self.changed)?.sync_all()
     }
 
@@ -167,13 +243,6 @@ impl ConfigFiles {
     fn make_folders(&self) -> io::Result<()> {
         use std::os::unix::fs::DirBuilderExt as _;
         fs::DirBuilder::new().recursive(true).mode(0o700).create(self.changed.join(PREVIOUS))
-    }
-}
-
-fn move_if_there(from: &Path, to: &Path) -> io::Result<()> {
-    match fs::rename(from, to) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
     }
 }
 
@@ -303,14 +372,33 @@ mod tests {
         let files = ConfigFiles::new(&config, None);
         let read = |name: &str| files.find(name).map(|file| files.read(&file).unwrap());
         assert!(!files.can_swap("w.toml"));
-        files.write("w.toml", "one").unwrap();
-        files.swap("w.toml").unwrap();
+        let put = |text: &str| files.write("w.toml", text).and_then(|()| files.accepted("w.toml")).unwrap();
+        let swap = || files.swap("w.toml").and_then(|()| files.accepted("w.toml")).unwrap();
+        put("one");
+        swap();
         assert_eq!(read("w.toml"), None);
-        files.swap("w.toml").unwrap();
+        swap();
         assert_eq!(read("w.toml").as_deref(), Some("one"));
-        files.write("w.toml", "two").unwrap();
-        files.swap("w.toml").unwrap();
+        put("two");
+        swap();
         assert_eq!(read("w.toml").as_deref(), Some("one"));
+        swap();
+        // What is refused is never kept, whether it was new or the version before.
+        files.write("w.toml", "three").unwrap();
+        files.refused("w.toml").unwrap();
+        assert_eq!(read("w.toml").as_deref(), Some("two"));
+        files.swap("w.toml").unwrap();
+        files.refused("w.toml").unwrap();
+        assert_eq!(read("w.toml").as_deref(), Some("two"));
+        // An end in between: what was in force is back, and so is the version before.
+        files.write("w.toml", "four").unwrap();
+        files.settle().unwrap();
+        assert_eq!(read("w.toml").as_deref(), Some("two"));
+        swap();
+        assert_eq!(read("w.toml").as_deref(), Some("one"));
+        files.write("x.toml", "first of its name").unwrap();
+        files.settle().unwrap();
+        assert!(read("x.toml").is_none() && !files.can_swap("x.toml"));
         assert!(read("agent_build.toml").unwrap().contains("orchestrator"));
     }
 }

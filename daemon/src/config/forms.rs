@@ -62,6 +62,19 @@ pub(super) fn origin(text: &str) -> Result<(), Wrong> {
     )
 }
 
+/// `https://example.org/nexus`: where clients reach the daemon; may be empty.
+pub(super) fn public_url(text: &str) -> Result<(), Wrong> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/[]%".contains(c);
+    let fits =
+        |rest: &str| !rest.is_empty() && !rest.starts_with('/') && rest.chars().all(plain) && !rest.contains("//");
+    if text.is_empty() || rest.is_some_and(fits) {
+        return Ok(());
+    }
+    let guess = (rest.is_none() && fits(text)).then(|| format!("write \"https://{text}\""));
+    wrong("an address without query and user, such as https://example.org/nexus", guess)
+}
+
 /// `nexus.example.org`, or `*`: a name without port.
 pub(super) fn host(text: &str) -> Result<(), Wrong> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');

@@ -40,6 +40,6 @@ pub use model::{Config, DataConfig, FORMAT_VERSION, ServerConfig};
 pub use problem::{Place, Problem, Spot};
 pub use sections::{
     BackendConfig, BackendKind, DeployConfig, LogConfig, LogFormat, PluginsConfig, Price, QueueConfig, QueuesConfig,
-    Role, StoreConfig, ToolsConfig, WorkerConfig, WorkflowsConfig,
+    RetentionConfig, Role, StoreConfig, ToolsConfig, WorkerConfig, WorkflowsConfig,
 };
 pub use units::{Bytes, Days, Seconds};

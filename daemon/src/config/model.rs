@@ -10,10 +10,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::sections::{
-    BackendConfig, DeployConfig, LogConfig, PluginsConfig, Price, QueuesConfig, Role, StoreConfig, ToolsConfig,
-    WorkerConfig, WorkflowsConfig,
+    BackendConfig, DeployConfig, LogConfig, PluginsConfig, Price, QueuesConfig, RetentionConfig, Role, StoreConfig,
+    ToolsConfig, WorkerConfig, WorkflowsConfig,
 };
-use super::units::{Bytes, Seconds};
+use super::units::{Bytes, Days, Seconds};
 
 /// The file format this daemon reads.
 pub const FORMAT_VERSION: u64 = 1;
@@ -34,6 +34,8 @@ pub struct Config {
     pub backend: BackendConfig,
     /// The embedded store.
     pub store: StoreConfig,
+    /// What is deleted when it is past its time.
+    pub retention: RetentionConfig,
     /// Queue names and retention.
     pub queues: QueuesConfig,
     /// How work is taken and kept.
@@ -61,6 +63,7 @@ impl Default for Config {
             data: DataConfig::default(),
             backend: BackendConfig::default(),
             store: StoreConfig::default(),
+            retention: RetentionConfig::default(),
             queues: QueuesConfig::default(),
             worker: WorkerConfig::default(),
             workflows: WorkflowsConfig::default(),
@@ -87,6 +90,9 @@ pub struct ServerConfig {
     pub allowed_origins: Vec<String>,
     /// Names by which the daemon may be called, beside `localhost` and addresses; `*` allows all. Default empty.
     pub allowed_hosts: Vec<String>,
+    /// Where clients reach the daemon when a proxy stands before it, such as `https://example.org/nexus`: its path
+    /// stands before that of every link, its host is known. Default empty: where it listens.
+    pub public_url: String,
     /// Largest request body, in bytes. Default 1 MiB.
     pub max_body_bytes: Bytes,
     /// Largest multipart upload, in bytes. Default 32 MiB.
@@ -99,6 +105,35 @@ pub struct ServerConfig {
     pub shutdown_deadline_secs: Seconds,
 }
 
+impl ServerConfig {
+    /// `public_url` without the slash at its end.
+    #[must_use]
+    pub fn public_base(&self) -> &str {
+        self.public_url.trim_end_matches('/')
+    }
+
+    /// Host and perhaps port of `public_url`; empty when it is not set.
+    #[must_use]
+    pub fn public_authority(&self) -> &str {
+        let (_, rest) = self.public_base().split_once("://").unwrap_or_default();
+        rest.split('/').next().unwrap_or_default()
+    }
+
+    /// The path of `public_url`, such as `/nexus`; mostly empty.
+    #[must_use]
+    pub fn public_path(&self) -> &str {
+        let (_, rest) = self.public_base().split_once("://").unwrap_or_default();
+        rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default()
+    }
+
+    /// Scheme and authority of `public_url`: the origin of pages that are served beside the daemon there.
+    #[must_use]
+    pub fn public_origin(&self) -> &str {
+        let base = self.public_base();
+        base.get(..base.len() - self.public_path().len()).unwrap_or_default()
+    }
+}
+
 impl Default for ServerConfig {
     fn default() -> Self {
         Self {
@@ -106,6 +141,7 @@ impl Default for ServerConfig {
             allow_remote_without_access_control: false,
             allowed_origins: Vec::new(),
             allowed_hosts: Vec::new(),
+            public_url: String::new(),
             max_body_bytes: Bytes(1024 * 1024),
             max_upload_bytes: Bytes(32 * 1024 * 1024),
             max_connections: 16_384,
@@ -116,12 +152,20 @@ impl Default for ServerConfig {
 }
 
 /// `[data]`: where files live.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataConfig {
     /// The data folder. Default empty: `$STATE_DIRECTORY` (systemd sets it), else `$XDG_DATA_HOME/nexusd`, else
     /// `~/.local/share/nexusd`. `config::load` has put the absolute path here.
     pub dir: PathBuf,
+    /// How long files of what was deleted lie in the trash folder. 0: not at all.
+    pub trash_days: Days,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self { dir: PathBuf::new(), trash_days: Days(7) }
+    }
 }
 
 impl DataConfig {
@@ -147,6 +191,12 @@ impl DataConfig {
     #[must_use]
     pub fn agents(&self) -> PathBuf {
         self.dir.join("agents")
+    }
+
+    /// What was deleted, for some days.
+    #[must_use]
+    pub fn trash(&self) -> PathBuf {
+        self.dir.join("trash")
     }
 
     /// Short-lived files: copies of loaded plugins, sockets.

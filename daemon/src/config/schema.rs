@@ -3,7 +3,7 @@
 //! A test compares the two by serialising the model's defaults, so neither can grow a key alone.
 
 use super::forms::{
-    address, bucket, filter, handler, host, model_id, name, origin, prefix, program, queue_name, role, url,
+    address, bucket, filter, handler, host, model_id, name, origin, prefix, program, public_url, queue_name, role, url,
 };
 
 /// What a value must look like.
@@ -103,6 +103,7 @@ pub(super) static CONFIG: Shape = Shape::Table(&[
             key("allow_remote_without_access_control", Shape::Bool),
             key("allowed_origins", Shape::Texts(origin)),
             key("allowed_hosts", Shape::Texts(host)),
+            key("public_url", Shape::Text(public_url)),
             key("max_body_bytes", Shape::Integer(1024, 1024 * MIB, "bytes")),
             key("max_upload_bytes", Shape::Integer(1024, 16 * 1024 * MIB, "bytes")),
             key("max_connections", count(1, 1_000_000)),
@@ -110,7 +111,7 @@ pub(super) static CONFIG: Shape = Shape::Table(&[
             key("shutdown_deadline_secs", seconds(1, HOUR)),
         ]),
     ),
-    key("data", Shape::Table(&[key("dir", Shape::Path)])),
+    key("data", Shape::Table(&[key("dir", Shape::Path), key("trash_days", Shape::Integer(0, 3650, "days"))])),
     key(
         "backend",
         Shape::Table(&[
@@ -129,6 +130,16 @@ pub(super) static CONFIG: Shape = Shape::Table(&[
             key("readers", count(1, 64)),
             key("max_batch", count(1, 10_000)),
             key("event_retention_days", Shape::Integer(1, 3650, "days")),
+            key("schema_backups", count(0, 1000)),
+        ]),
+    ),
+    key(
+        "retention",
+        Shape::Table(&[
+            key("projects_days", Shape::Integer(0, 36_500, "days")),
+            key("sessions_days", Shape::Integer(0, 36_500, "days")),
+            key("invocations_days", Shape::Integer(0, 36_500, "days")),
+            key("agent_versions_days", Shape::Integer(0, 36_500, "days")),
         ]),
     ),
     key(

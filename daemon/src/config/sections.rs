@@ -70,12 +70,29 @@ pub struct StoreConfig {
     pub max_batch: usize,
     /// How long project events are kept for replay, in days. Default 30.
     pub event_retention_days: Days,
+    /// Copies of the file from before upgrades of its schema that are kept in `backups/` of the data folder; 0 makes
+    /// none. Default 3.
+    pub schema_backups: usize,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { readers: 4, max_batch: 256, event_retention_days: Days(30) }
+        Self { readers: 4, max_batch: 256, event_retention_days: Days(30), schema_backups: 3 }
     }
+}
+
+/// `[retention]`: what is deleted when it is past its time, in days. Default 0 everywhere: nothing is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetentionConfig {
+    /// Projects that ended that long ago and have no agent, with their files. Default 0: kept.
+    pub projects_days: Days,
+    /// Conversations that were not used for that long, with their messages. Default 0: kept.
+    pub sessions_days: Days,
+    /// Answered questions to agents. Default 0: kept.
+    pub invocations_days: Days,
+    /// Versions of agents' files that were replaced, but for the newest of each. Default 0: kept (at most 20 of each).
+    pub agent_versions_days: Days,
 }
 
 /// `[queues]`: what the queues are called in SQS, and how long messages are kept. (The embedded queues have no names

@@ -5,11 +5,13 @@
 
 pub mod agent;
 pub mod control;
+pub mod deletion;
 pub mod event;
 pub mod failure;
 pub mod ids;
 pub mod plan;
 pub mod project;
+pub mod requirement;
 pub mod session;
 pub mod stage;
 pub mod task;

@@ -9,6 +9,44 @@ pub fn shorten(text: &str, max: usize) -> String {
     }
 }
 
+/// A value where readers expect text: a text as it is, all else as JSON.
+#[must_use]
+pub fn text_of(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A text without the paths of this machine: of a path of more than one folder only its last name is left.
+#[must_use]
+pub fn pathless(text: &str) -> String {
+    let ends =
+        |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | ',' | ';' | '(' | ')' | '[' | ']' | '<' | '>');
+    let (mut told, mut rest, mut before) = (String::with_capacity(text.len()), text, ' ');
+    while let Some(at) = rest.find('/') {
+        let (head, tail) = rest.split_at(at);
+        told.push_str(head);
+        before = head.chars().next_back().unwrap_or(before);
+        let path = tail.split(ends).next().unwrap_or(tail);
+        let whole = path.trim_end_matches([':', '.', '/']);
+        // Not the slashes within an address or a relative path.
+        let absolute = (ends(before) || matches!(before, '=' | ':')) && !path.starts_with("//");
+        match whole.rsplit_once('/') {
+            Some((folder, name)) if absolute && !folder.is_empty() => {
+                told.push_str(".../");
+                told.push_str(name);
+                told.push_str(path.get(whole.len()..).unwrap_or_default());
+            }
+            _ => told.push_str(path),
+        }
+        before = path.chars().next_back().unwrap_or(' ');
+        rest = tail.get(path.len()..).unwrap_or_default();
+    }
+    told.push_str(rest);
+    told
+}
+
 /// A project's name from its requirement: its first sentence or line, shortened.
 #[must_use]
 pub fn project_name_from(requirement: &str) -> String {
@@ -22,6 +60,23 @@ pub fn project_name_from(requirement: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_of_this_machine_are_not_told() {
+        for (text, told) in [
+            ("cannot read \"/var/lib/nexusd/projects/p/agent.py\": gone", "cannot read \".../agent.py\": gone"),
+            ("/srv/data/a/b.py: not there", ".../b.py: not there"),
+            ("path=/srv/a, and (/srv/b/)", "path=.../a, and (.../b/)"),
+            (
+                "http://127.0.0.1:80/a/b said no to POST /invocations",
+                "http://127.0.0.1:80/a/b said no to POST /invocations",
+            ),
+            ("tools/a.py and 1/2", "tools/a.py and 1/2"),
+            ("Datei fehlt: /höhle/ä.py", "Datei fehlt: .../ä.py"),
+        ] {
+            assert_eq!(pathless(text), told);
+        }
+    }
 
     #[test]
     fn names_are_short_and_whole_characters() {

@@ -63,18 +63,35 @@ impl Plugins {
     ///
     /// Cancelling the future does not stop a reload that has begun.
     pub async fn reload(&self, options: HostOptions) -> Vec<PluginReport> {
+        self.reload_if(options, |_| true).await;
+        self.reports()
+    }
+
+    /// The same, unless `accept` refuses what there would be: then nothing is put in place and nothing retired. Answers
+    /// whether it was accepted.
+    pub async fn reload_if(
+        &self,
+        options: HostOptions,
+        accept: impl Fn(&[PluginReport]) -> bool + Send + 'static,
+    ) -> bool {
         let (send, done) = oneshot::channel();
         let inner = Arc::clone(&self.inner);
         let thread = std::thread::Builder::new().name("plugin-reload".into()).spawn(move || {
-            inner.reload(options);
-            let _ = send.send(());
+            let _ = send.send(inner.reload(options, &accept));
         });
         match thread {
-            Ok(_) if done.await.is_ok() => {}
-            Ok(_) => tracing::error!("the plugin reload panicked; the plugins are as before"),
-            Err(error) => tracing::error!(%error, "no thread for the plugin reload"),
+            Ok(_) => match done.await {
+                Ok(accepted) => accepted,
+                Err(_) => {
+                    tracing::error!("the plugin reload panicked; the plugins are as before");
+                    false
+                }
+            },
+            Err(error) => {
+                tracing::error!(%error, "no thread for the plugin reload");
+                false
+            }
         }
-        self.reports()
     }
 
     /// Finds a handler by its name in workflow files, `plugin/handler`.
@@ -138,16 +155,16 @@ impl Inner {
     }
 
     /// Blocks as long as the plugins' `describe` and `configure` take.
-    fn reload(&self, options: HostOptions) {
+    fn reload(&self, options: HostOptions, accept: &reload::Accept) -> bool {
         let mut known = lock(&self.known);
         if self.view().closed {
-            return;
+            return false;
         }
         if !known.cleaned {
             known.cleaned = true;
             library::remove_old_copies(&options.copies());
         }
-        let changes = reload::reload(&mut known, &options);
+        let Some(changes) = reload::reload(&mut known, &options, accept) else { return false };
         {
             let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
             view.slots.clone_from(&known.slots);
@@ -159,5 +176,6 @@ impl Inner {
             view.retired.extend(changes.retired);
         }
         *lock(&self.options) = options;
+        true
     }
 }

@@ -2,7 +2,8 @@
 //! Runs on a thread of its own, one reload at a time.
 //!
 //! A reload never makes things worse: when the new file is refused, or its `configure` fails, the
-//! generation before goes on and the report shows both.
+//! generation before goes on and the report shows both. First everything that is new is loaded and configured; then the
+//! caller sees what there would be, and when that is not enough for it, nothing is put in place and nothing retired.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -22,7 +23,7 @@ use super::{
     report::PluginReport,
     slot::Slot,
 };
-use crate::telemetry::names;
+use crate::telemetry::{names, zeros};
 
 /// What reloads know of each other.
 #[derive(Default)]
@@ -55,16 +56,19 @@ enum Stage {
     Opening(Step<Opened>),
 }
 
-/// A new plugin whose `configure` runs.
-struct Newcomer {
+/// A new plugin whose `configure` runs, or has run.
+struct Newcomer<C> {
     file: PathBuf,
     content: String,
     settings: Value,
     opened: Opened,
-    configured: Result<Step<()>, Refusal>,
+    configured: C,
 }
 
-pub(super) fn reload(known: &mut Known, options: &HostOptions) -> Changes {
+/// Whether what there would be is enough.
+pub(super) type Accept = dyn Fn(&[PluginReport]) -> bool + Send;
+
+pub(super) fn reload(known: &mut Known, options: &HostOptions, accept: &Accept) -> Option<Changes> {
     let mut changes = Changes::default();
     let mut seen = HashSet::new();
     let mut arrivals: Vec<Arrival> = Vec::new();
@@ -87,7 +91,7 @@ pub(super) fn reload(known: &mut Known, options: &HostOptions) -> Changes {
     // In order of precedence: the first file of a name wins.
     let files: Vec<PathBuf> = arrivals.iter().map(|arrival| arrival.file.clone()).collect();
     let mut winners: BTreeMap<String, PathBuf> = BTreeMap::new();
-    let mut newcomers = Vec::new();
+    let mut newcomers: Vec<Newcomer<Result<Step<()>, Refusal>>> = Vec::new();
     for arrival in arrivals {
         let Arrival { file, content, stage } = arrival;
         let opened = match stage {
@@ -111,7 +115,18 @@ pub(super) fn reload(known: &mut Known, options: &HostOptions) -> Changes {
             Err(refusal) => refuse(known, &mut changes, &file, None, content, refusal),
         }
     }
+    let mut ready = Vec::new();
     for newcomer in newcomers {
+        let Newcomer { file, content, settings, opened, configured } = newcomer;
+        match configured.and_then(Step::wait) {
+            Ok(()) => ready.push(Newcomer { file, content, settings, opened, configured: () }),
+            Err(refusal) => refuse(known, &mut changes, &file, Some(&opened.description.name), content, refusal),
+        }
+    }
+    if !accept(&prospect(known, &ready, &winners, &files)) {
+        return None;
+    }
+    for newcomer in ready {
         admit(known, options, &mut changes, newcomer);
     }
     retire_vanished(known, &mut changes, &winners, &files);
@@ -123,7 +138,28 @@ pub(super) fn reload(known: &mut Known, options: &HostOptions) -> Changes {
             generation.set_limits(options.limits());
         }
     }
-    changes
+    Some(changes)
+}
+
+/// What there would be.
+fn prospect(
+    known: &Known,
+    ready: &[Newcomer<()>],
+    winners: &BTreeMap<String, PathBuf>,
+    files: &[PathBuf],
+) -> Vec<PluginReport> {
+    let stays = |generation: &&'static Generation| {
+        is_present(generation, winners, files)
+            && !ready.iter().any(|newcomer| newcomer.opened.description.name == generation.name())
+    };
+    let current = known.slots.values().filter_map(|slot| slot.current()).filter(stays).map(PluginReport::of);
+    let new = |one: &Newcomer<()>| PluginReport::described(&one.file, &one.opened.description, &one.content);
+    current.chain(ready.iter().map(new)).collect()
+}
+
+/// Whether a file stands for a generation still.
+fn is_present(generation: &Generation, winners: &BTreeMap<String, PathBuf>, files: &[PathBuf]) -> bool {
+    winners.contains_key(generation.name()) || files.iter().any(|file| generation.file.starts_with(file))
 }
 
 fn arrive(known: &Known, options: &HostOptions, image: &Image) -> Result<Stage, Refusal> {
@@ -163,18 +199,16 @@ fn refuse(
     }
 }
 
-/// Waits for `configure` and puts the new generation in place.
-fn admit(known: &mut Known, options: &HostOptions, changes: &mut Changes, newcomer: Newcomer) {
-    let Newcomer { file, content, settings, opened, configured } = newcomer;
+/// Puts the new generation in place.
+fn admit(known: &mut Known, options: &HostOptions, changes: &mut Changes, newcomer: Newcomer<()>) {
+    let Newcomer { file, content, settings, opened, configured: () } = newcomer;
     let name = opened.description.name.clone();
-    if let Err(refusal) = configured.and_then(Step::wait) {
-        return refuse(known, changes, &file, Some(&name), content, refusal);
-    }
     let slot = known.slots.entry(name.clone()).or_insert_with(|| Slot::new(&name, options.max_jobs_of(&name)));
     let number = slot.next_number();
     let (entries, version) = (opened.loaded.entries, opened.description.version.clone());
     opened.loaded.keep(&name, &content, number);
     let handlers = opened.description.handlers.len();
+    zeros::of_plugin(&name, opened.description.handlers.iter().map(|handler| handler.name.as_str()));
     let generation = Generation::register(Parts {
         description: opened.description,
         number,
@@ -195,8 +229,7 @@ fn admit(known: &mut Known, options: &HostOptions, changes: &mut Changes, newcom
 fn retire_vanished(known: &Known, changes: &mut Changes, winners: &BTreeMap<String, PathBuf>, files: &[PathBuf]) {
     for (name, slot) in &known.slots {
         let Some(generation) = slot.current() else { continue };
-        let present = winners.contains_key(name) || files.iter().any(|file| generation.file.starts_with(file));
-        if !present {
+        if !is_present(generation, winners, files) {
             tracing::info!(plugin = name, generation = generation.number, "plugin retired: its file is gone");
             metrics::gauge!(names::PLUGIN_GENERATION, "plugin" => name.clone()).set(0.0);
             changes.retired.extend(slot.replace(None));

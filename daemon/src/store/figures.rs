@@ -65,7 +65,7 @@ pub struct Activity {
     /// `project`, `agent` or `invocation`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Of what.
+    /// Of what: the project, or the agent, also that of an invocation.
     pub id: String,
     /// Its name.
     pub name: String,
@@ -75,4 +75,6 @@ pub struct Activity {
     pub timestamp: Timestamp,
     /// `created`, `completed`, `failed`, `cancelled` or `invoked`.
     pub action: String,
+    /// The record of the question, for an `invocation`.
+    pub invocation_id: Option<String>,
 }

@@ -25,6 +25,7 @@ use crate::{
     domain::{
         agent::{Agent, AgentStatus, Invocation},
         control::{ControlApplied, ControlRequest},
+        deletion::{DeleteOrders, DeletedKind, Deletion},
         event::{NewEvent, ProjectEvent},
         ids::{AgentId, ProjectId, SessionId, TaskId, ToolId},
         project::{Project, ProjectSummary},
@@ -75,7 +76,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Removes a project with its stages, tasks, messages in the queue and events, and its agents with
     /// their sessions, messages and invocations when `with_agents`; agents that stay lose their
-    /// `project_id`. `None` when unknown. A running build is fenced off: its next write is refused.
+    /// `project_id`. `None` when unknown. A running build is fenced off: its next write is refused. The same unit
+    /// records the deletion, with the agents that stay, and that of each agent which goes.
     async fn delete_project(&self, id: &ProjectId, with_agents: bool) -> Result<Option<DeletedProject>>;
 
     // --- the build ------------------------------------------------------------------------------
@@ -166,8 +168,9 @@ pub trait Store: Send + Sync + 'static {
     async fn set_agent_status(&self, id: &AgentId, status: AgentStatus, error: Option<String>)
     -> Result<Option<Agent>>;
 
-    /// Removes an agent with its sessions, messages and invocations; answers what went.
-    async fn delete_agent(&self, id: &AgentId) -> Result<Option<DeletedAgent>>;
+    /// Removes an agent with its sessions, messages and invocations; answers what went. The same unit records the
+    /// deletion, with what is to be done outside of the store.
+    async fn delete_agent(&self, id: &AgentId, orders: DeleteOrders) -> Result<Option<DeletedAgent>>;
 
     /// Changes what people may change of an agent, its state by the agent machine, in one unit.
     ///
@@ -189,7 +192,8 @@ pub trait Store: Send + Sync + 'static {
 
     // --- tools ----------------------------------------------------------------------------------
 
-    /// Makes the tools of source `system` those, in one unit. Those that are known keep their use.
+    /// Makes the tools of source `system` those, in one unit. Those that are known keep their use, and so do those that
+    /// were there before and come back.
     async fn put_system_tools(&self, tools: Vec<NewTool>) -> Result<()>;
 
     /// Tools by name.
@@ -249,7 +253,7 @@ pub trait Store: Send + Sync + 'static {
     /// An agent's sessions, newest `last_active_at` first.
     async fn list_sessions(&self, agent: &AgentId, limit: usize) -> Result<Vec<Session>>;
 
-    /// Removes a session with its messages; answers how many those were.
+    /// Removes a session with its messages, and records that; answers how many messages those were.
     async fn delete_session(&self, id: &SessionId) -> Result<Option<u64>>;
 
     /// Appends a message, counts it, moves `last_active_at`, and names an unnamed session after its
@@ -263,6 +267,21 @@ pub trait Store: Send + Sync + 'static {
     /// Messages oldest first; the limit keeps the newest of those between `after` and `before`.
     async fn messages(&self, session: &SessionId, range: &MessageRange) -> Result<Vec<Message>>;
 
+    // --- what was deleted -----------------------------------------------------------------------
+
+    /// The store's id: made once, never changed. A data folder belongs to the store whose id it carries.
+    async fn identity(&self) -> Result<String>;
+
+    /// The record of a deletion. A thing of that id may be there again, so ask for that, too.
+    async fn deletion(&self, kind: DeletedKind, id: &str) -> Result<Option<Deletion>>;
+
+    /// Deletions of which something is still to be done outside of the store, oldest first.
+    async fn open_deletions(&self, limit: usize) -> Result<Vec<Deletion>>;
+
+    /// Notes that nothing is left to be done for a deletion. The record stays for
+    /// [`KEPT_FOR`](crate::domain::deletion::KEPT_FOR).
+    async fn settle_deletion(&self, kind: DeletedKind, id: &str) -> Result<()>;
+
     // --- housekeeping ---------------------------------------------------------------------------
 
     /// Answers when the store can write.
@@ -273,6 +292,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Removes what is older than its retention (events of ended projects); answers how many rows.
     async fn clean(&self, older_than: Duration) -> Result<u64>;
+
+    /// Some of what ended, or was used last, before a time, from a place on. Reads only.
+    async fn aged(&self, kind: AgedKind, before: Timestamp, from: Option<Value>) -> Result<Aged>;
+
+    /// Removes answered questions by their ids; answers how many. The figures of agents and days stay.
+    async fn delete_invocations(&self, ids: &[String]) -> Result<u64>;
 
     /// Writes what is still deferred and closes. Later calls fail.
     async fn close(&self) -> Result<()>;

@@ -57,6 +57,7 @@ impl Telemetry {
         let metrics = recorder()?.install_recorder()?;
         describe_all();
         metrics_process::Collector::default().describe();
+        super::zeros::of_process();
         metrics::gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         Ok(Self { metrics, filter })
     }

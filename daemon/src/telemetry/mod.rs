@@ -1,8 +1,9 @@
 //! What the daemon tells about itself: log lines and metrics.
 //!
-//! `names` lists every metric; whoever counts something takes its name from there. `init` sets both up at start.
+//! `names` lists every metric; whoever counts something takes its name from there, `zeros` makes counters stand at 0. `init` sets both up at start.
 
 mod init;
 pub mod names;
+pub mod zeros;
 
 pub use init::{Telemetry, TelemetryError};

@@ -55,7 +55,7 @@ metrics! {
     HTTP_REQUESTS = "nexus_http_requests_total", Kind::Counter, Count, "Answered requests by method, route and status";
     HTTP_DURATION = "nexus_http_request_duration_seconds", Kind::Histogram(REQUEST), Seconds, "Time from the head of a request to its answer by method and route, event streams not counted";
     HTTP_IN_FLIGHT = "nexus_http_requests_in_flight", Kind::Gauge, Count, "Requests being answered, event streams not counted";
-    SSE_CLIENTS = "nexus_sse_clients", Kind::Gauge, Count, "Open event streams by kind (project, chat)";
+    SSE_CLIENTS = "nexus_sse_clients", Kind::Gauge, Count, "Open event streams by kind (all, chat, project, websocket)";
     SSE_LAGGED = "nexus_sse_lagged_total", Kind::Counter, Count, "Event streams that fell behind and read the store again";
 
     QUEUE_DEPTH = "nexus_queue_depth", Kind::Gauge, Count, "Messages in a queue by queue and state (visible, in_flight, delayed)";
@@ -70,9 +70,15 @@ metrics! {
     BUILDS = "nexus_builds_total", Kind::Counter, Count, "Builds that ended by outcome (completed, failed, paused, cancelled, handed_back)";
     BUILDS_RUNNING = "nexus_builds_running", Kind::Gauge, Count, "Builds running in this daemon";
     STAGE_DURATION = "nexus_stage_duration_seconds", Kind::Histogram(WORK), Seconds, "Time of one attempt of a stage by stage and outcome";
+    STAGE_ATTEMPTS = "nexus_stage_attempts_total", Kind::Counter, Count, "Attempts of a stage that ended by stage and outcome (completed, skipped, or the kind of failure)";
     STAGE_RETRIES = "nexus_stage_retries_total", Kind::Counter, Count, "Further attempts of a stage by stage";
+    DEPLOYS = "nexus_deploys_total", Kind::Counter, Count, "Deployments that ended by outcome (completed, failed, handed_back)";
     DEPLOYS_RUNNING = "nexus_deploys_running", Kind::Gauge, Count, "Deployments running in this daemon";
+    UNKNOWN_FOLDERS = "nexus_unknown_folders", Kind::Gauge, Count, "Folders of the data folder that the store does not know and no record says were deleted, by kind (project, agent)";
+    TRASH = "nexus_trash_folders", Kind::Gauge, Count, "Folders of what was deleted that lie in the trash folder";
     RECONCILED = "nexus_reconciled_total", Kind::Counter, Count, "Things the reconciler put right by what they were";
+
+    RECONCILER_ROUND = "nexus_reconciler_last_round_timestamp_seconds", Kind::Gauge, Seconds, "When the reconciler last looked everywhere, in seconds since 1970, 0 before the first time";
 
     TOKENS = "nexus_tokens_total", Kind::Counter, Count, "Tokens of models by model and direction (input, output)";
 
@@ -89,6 +95,9 @@ metrics! {
     STORE_COMMIT = "nexus_store_commit_seconds", Kind::Histogram(COMMIT), Seconds, "Time of one durable transaction, fsync included";
     STORE_BATCH = "nexus_store_batch_size", Kind::Histogram(BATCH), Count, "Write requests gathered into one transaction";
     STORE_DEFERRED_FLUSHES = "nexus_store_deferred_flushes_total", Kind::Counter, Count, "Commits of deferred writes because their time was up";
+    STORE_WAITING = "nexus_store_waiting_requests", Kind::Gauge, Count, "Requests to the store that are not answered yet by kind (read, write)";
+    STORE_ROOM = "nexus_store_request_room", Kind::Gauge, Count, "Requests to the store that may wait at a time by kind (read, write)";
+    STORE_STALLED = "nexus_store_stalled_seconds", Kind::Gauge, Seconds, "How long the store has ended no request although some wait";
     STORE_UNREADABLE_ROWS = "nexus_store_unreadable_rows_total", Kind::Counter, Count, "Stored rows that could not be understood and were passed over";
 
     AGENTS = "nexus_agents", Kind::Gauge, Count, "Agents by status";

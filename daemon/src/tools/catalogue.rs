@@ -2,13 +2,16 @@
 //! called. The schema of a row is the JSON Schema of its arguments; what the table has no column for stands
 //! there too, as keywords that begin with `x-` and that every reader of a schema passes over.
 
-use std::{collections::HashSet, path::Path};
+use std::collections::HashSet;
 
 use nexus_plugin_api::payload::{AgentManifest, ToolInfo};
 use serde_json::{Map, Value};
 
 use super::{Sources, SourcesError};
 use crate::{
+    agents::place,
+    config::DataConfig,
+    domain::agent::Agent,
     domain::tool::{NewTool, Tool, ToolSource},
     plugins::Plugins,
     store::Store,
@@ -125,7 +128,7 @@ pub fn entry(tool: &Tool) -> &str {
 ///
 /// # Errors
 /// [`Unrunnable`].
-pub fn sources(tool: &Tool, plugins: &Plugins, projects: &Path) -> Result<Sources, Unrunnable> {
+pub fn sources(tool: &Tool, plugins: &Plugins, agent: Option<(&Agent, &DataConfig)>) -> Result<Sources, Unrunnable> {
     if said(tool, LANGUAGE).is_some_and(|language| language != PYTHON) {
         return Err(Unrunnable::OtherLanguage);
     }
@@ -133,6 +136,15 @@ pub fn sources(tool: &Tool, plugins: &Plugins, projects: &Path) -> Result<Source
         let found = plugins.tools().into_iter().find(|of| of.info.name == tool.tool_name);
         return found.map(|found| Sources::of_plugin(&found)).ok_or(Unrunnable::NoPlugin);
     }
-    let (Some(project), Some(path)) = (&tool.project_id, &tool.code_path) else { return Err(Unrunnable::NoFile) };
-    Ok(Sources::of_project(&projects.join(project.as_str()), path)?)
+    let (Some((agent, data)), Some(path)) = (agent, &tool.code_path) else { return Err(Unrunnable::NoFile) };
+    // Paths of records are the project's; the agent's folder may lie elsewhere.
+    let dir = agent.agent_dir.trim_end_matches('/');
+    let below = path.strip_prefix(dir).and_then(|rest| rest.strip_prefix('/'));
+    match below {
+        Some(below) => Ok(Sources::of_project(&place::code(data, agent), below)?),
+        None => {
+            let project = agent.project_id.as_ref().ok_or(Unrunnable::NoFile)?;
+            Ok(Sources::of_project(&data.projects().join(project.as_str()), path)?)
+        }
+    }
 }

@@ -5,6 +5,7 @@
 //! sources    which files a tool is made of: a plugin's texts, or a copy of an agent's folder
 //! sandbox    the process: started bare, in an empty folder, bounded, and ended with all it started
 //! runner.py  in the process: limits, then the kernel's refusals (kernel.py), then the tool
+//! typing     Python's words for types, and values out of texts
 //! mcp        the MCP servers that people have written down
 //! ```
 //!
@@ -18,6 +19,7 @@ pub mod catalogue;
 pub mod mcp;
 mod sandbox;
 mod sources;
+pub mod typing;
 
 use std::{
     path::PathBuf,
@@ -65,6 +67,8 @@ pub struct Verdict {
     pub result: Result<Value, String>,
     /// What it printed, as far as it is kept.
     pub printed: String,
+    /// What held it back: the names of what was in force. Empty when the process never said.
+    pub guards: Vec<String>,
     /// How long it was given, start of the process included.
     pub duration: Duration,
 }

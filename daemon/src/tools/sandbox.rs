@@ -54,11 +54,11 @@ pub(super) async fn run(
     left: &CancellationToken,
 ) -> Verdict {
     let begun = Instant::now();
-    let mut printed = String::new();
+    let (mut printed, mut guards) = (String::new(), Vec::new());
     let place = folder.join(format!("{:032x}", rand::random::<u128>()));
     let result = match prepare(place.clone(), trial).await {
         Ok(()) => tried(python, &place, limit, left).await.and_then(|told| {
-            printed = told.printed;
+            (printed, guards) = (told.printed, told.guards);
             if told.ok { Ok(told.output) } else { Err(told.error.unwrap_or_default()) }
         }),
         Err(error) => {
@@ -71,7 +71,7 @@ pub(super) async fn run(
     {
         tracing::warn!(%error, "the folder of a test of a tool stays");
     }
-    Verdict { result, printed, duration: begun.elapsed() }
+    Verdict { result, printed, guards, duration: begun.elapsed() }
 }
 
 /// Writes `code/`, `work/` and `request.json`.

@@ -70,6 +70,13 @@ impl Sources {
         &self.code_path
     }
 
+    /// The text of the file with the function.
+    #[must_use]
+    pub fn code(&self) -> Option<String> {
+        let (_, bytes) = self.files.iter().find(|(path, _)| *path == self.code_path)?;
+        String::from_utf8(bytes.clone()).ok()
+    }
+
     /// Writes them into a new folder. Blocks.
     pub(super) fn write(&self, folder: &Path) -> io::Result<()> {
         fs::create_dir_all(folder)?;

@@ -6,17 +6,21 @@ use std::{
 };
 
 use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
 use tokio::{
     fs::File,
-    io::{AsyncBufReadExt as _, AsyncRead, AsyncSeekExt as _, AsyncWrite, AsyncWriteExt as _, BufReader, BufWriter},
+    io::{AsyncSeekExt as _, AsyncWrite, AsyncWriteExt as _, BufWriter},
 };
 
 use super::{
-    Backend, Counts, FORM, LONGEST, Line, TransferError,
+    Backend, Counts, FORM, TransferError,
+    acceptable::acceptable,
     files::{Giver, Piece},
-    name_of, read_line,
+    lines::{Lines, Next},
+    name_of, proof,
 };
 use crate::{
+    backup::hex,
     domain::time::Timestamp,
     store::{
         StoreErrorKind,
@@ -42,6 +46,8 @@ struct Export<'a> {
     out: Out,
     name: String,
     told: Exported,
+    /// Over all lines so far.
+    hash: Sha256,
     progress: &'a (dyn Fn(&Counts) + Sync),
 }
 
@@ -64,12 +70,14 @@ pub async fn export(
 ) -> Result<Exported, TransferError> {
     let Some(source) = from.source.as_deref() else { return Err(TransferError::Resume("nothing to read from".into())) };
     let name = name_of(to, "standard output");
-    let (out, last, counts) = open(to, resume).await?;
+    let (out, Begun { last, counts, hash, .. }) = open(to, resume).await?;
     let told = Exported { counts, ..Exported::default() };
-    let mut export = Export { source, out: BufWriter::new(out), name, told, progress };
+    let mut export = Export { source, out: BufWriter::new(out), name, told, hash, progress };
     if last.is_none() {
         let (at, version) = (Timestamp::now().to_string(), env!("CARGO_PKG_VERSION"));
-        export.line(&json!({ "nexusd_export": FORM, "version": version, "at": at, "backend": from.kind })).await?;
+        let (name, sums) = (proof::NAME, proof::FORM);
+        let head = json!({ "nexusd_export": FORM, "version": version, "at": at, "backend": from.kind, name: sums });
+        export.line(head.to_string()).await?;
     }
     for kind in Kind::ALL.into_iter().filter(|kind| last.as_ref().is_none_or(|last| *kind >= last.kind)) {
         let last = last.as_ref().filter(|last| last.kind == kind).map(|last| &last.record);
@@ -83,18 +91,23 @@ pub async fn export(
 }
 
 impl Export<'_> {
-    async fn line(&mut self, line: &Value) -> Result<(), TransferError> {
-        let mut text = line.to_string();
+    async fn line(&mut self, mut text: String) -> Result<(), TransferError> {
         text.push('\n');
+        self.hash.update(&text);
         self.out.write_all(text.as_bytes()).await.map_err(TransferError::file(self.name.clone()))
     }
 
     async fn record(&mut self, kind: Kind, record: Record) -> Result<(), TransferError> {
+        if let Err(text) = acceptable(kind, &record) {
+            // Nobody would take it in; the rest of the export is good.
+            self.told.unreadable.push(text);
+            return Ok(());
+        }
         let held = |until: Timestamp| until > Timestamp::now();
         let lease = record.get("lease_expires_at").and_then(Value::as_str).and_then(|text| text.parse().ok());
         self.told.under_way += u64::from(kind == Kind::Tasks && lease.is_some_and(held));
         *self.told.counts.entry(kind).or_default() += 1;
-        self.line(&json!({ kind.name(): record })).await
+        self.line(proof::seal(&json!({ kind.name(): record }).to_string())).await
     }
 
     async fn kind(&mut self, kind: Kind, last: Option<&Record>) -> Result<(), TransferError> {
@@ -170,7 +183,8 @@ impl Export<'_> {
     async fn end(mut self, to: Option<&PathBuf>) -> Result<Exported, TransferError> {
         let counts = self.told.counts.iter().map(|(kind, count)| (kind.name().to_owned(), (*count).into()));
         let counts: Map<String, Value> = counts.collect();
-        self.line(&json!({ "end": counts })).await?;
+        let sha256 = hex(&self.hash.clone().finalize());
+        self.line(json!({ "end": counts, "sha256": sha256 }).to_string()).await?;
         let written = async {
             // The end of the program waits for nobody.
             self.out.flush().await?;
@@ -185,11 +199,20 @@ impl Export<'_> {
     }
 }
 
-type Opened = (Box<dyn AsyncWrite + Send + Unpin>, Option<Last>, Counts);
+type Opened = (Box<dyn AsyncWrite + Send + Unpin>, Begun);
+
+/// What is there already.
+#[derive(Default)]
+struct Begun {
+    whole: u64,
+    last: Option<Last>,
+    counts: Counts,
+    hash: Sha256,
+}
 
 /// Opens what is written to; a file for its owner only, since it holds what people said to agents.
 async fn open(to: Option<&PathBuf>, resume: bool) -> Result<Opened, TransferError> {
-    let Some(path) = to else { return Ok((Box::new(tokio::io::stdout()), None, Counts::new())) };
+    let Some(path) = to else { return Ok((Box::new(tokio::io::stdout()), Begun::default())) };
     let failed = || TransferError::file(path.display().to_string());
     let mut options = File::options();
     options.write(true).mode(0o600);
@@ -200,55 +223,43 @@ async fn open(to: Option<&PathBuf>, resume: bool) -> Result<Opened, TransferErro
             }
             _ => failed()(error),
         })?;
-        return Ok((Box::new(file), None, Counts::new()));
+        return Ok((Box::new(file), Begun::default()));
     }
-    let (whole, last, counts) = look_at(path).await?;
+    let begun = look_at(path).await?;
     let mut file = options.create(true).truncate(false).open(path).await.map_err(failed())?;
-    file.set_len(whole).await.map_err(failed())?;
+    file.set_len(begun.whole).await.map_err(failed())?;
     file.seek(SeekFrom::End(0)).await.map_err(failed())?;
-    Ok((Box::new(file), last, counts))
+    Ok((Box::new(file), begun))
 }
 
-/// What an export that was cut off has: how long its whole lines are, the last of them, and how many.
-async fn look_at(path: &Path) -> Result<(u64, Option<Last>, Counts), TransferError> {
+/// What an export that was cut off has: how long its whole lines are, the last of them, how many, and their hash.
+async fn look_at(path: &Path) -> Result<Begun, TransferError> {
     let failed = || TransferError::file(path.display().to_string());
     let file = match File::open(path).await {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((0, None, Counts::new())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Begun::default()),
         file => file.map_err(failed())?,
     };
-    let (mut lines, mut line, mut number) = (BufReader::new(file), Vec::new(), 0);
-    let (mut whole, mut last, mut counts) = (0, None, Counts::new());
-    while next_line(&mut lines, &mut line).await.map_err(failed())? > 0 && line.ends_with(b"\n") {
-        number += 1;
-        match read_line(&line).map_err(|text| TransferError::Line { line: number, text })? {
-            Line::Head => {}
-            Line::Record(kind, record) => {
-                *counts.entry(kind).or_default() += 1;
-                last = Some(Last { kind, record });
-            }
-            Line::End(_) => {
+    let mut lines = Lines::new(file, path.display().to_string(), "This export cannot be gone on with: begin a new one");
+    let mut last = None;
+    loop {
+        match lines.next_or_cut().await? {
+            Next::Record(kind, record) => last = Some(Last { kind, record }),
+            Next::Cut => break,
+            Next::End => {
                 return Err(TransferError::Resume(format!(
                     "{} is whole: there is nothing to go on with",
                     path.display()
                 )));
             }
         }
-        whole += line.len() as u64;
     }
     if last.is_none() {
         // At most a head: from the start.
-        whole = 0;
+        return Ok(Begun::default());
     }
-    Ok((whole, last, counts))
-}
-
-/// Reads a line with its end, at most [`LONGEST`] bytes of it; answers how many there are.
-pub(super) async fn next_line<R: AsyncRead + Unpin>(lines: &mut BufReader<R>, line: &mut Vec<u8>) -> io::Result<usize> {
-    use tokio::io::AsyncReadExt as _;
-    line.clear();
-    let read = lines.take(LONGEST as u64).read_until(b'\n', line).await?;
-    if read == LONGEST && !line.ends_with(b"\n") {
-        return Err(io::Error::other(format!("a line has more than {LONGEST} bytes: this is no export of nexusd")));
+    if !lines.sums {
+        let text = "it was begun by an older nexusd, whose exports have no checksums: begin a new one";
+        return Err(TransferError::Resume(format!("{}: {text}", path.display())));
     }
-    Ok(read)
+    Ok(Begun { whole: lines.bytes, last, counts: lines.counts, hash: lines.hash })
 }

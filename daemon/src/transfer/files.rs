@@ -1,6 +1,7 @@
 //! Files below the data folder as records: what stages wrote, what is kept of agents, workflows that were changed.
 //!
-//! `{root, path, size, offset, executable, data}`: a file in pieces of half a megabyte, in order. A root is
+//! `{root, path, size, offset, executable, data}`: a file in pieces of half a megabyte, in order; the last one has the
+//! `sha256` of all of them. A root is
 //! `projects/<id>`, `agents/<id>/package`, `agents/<id>/versions`, `workflows` or `mcp`. Where daemons share files
 //! (`[backend] artifacts`), those of projects come from there and go there. Links are left out, and what Python makes by
 //! itself.
@@ -15,10 +16,12 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::corrupt;
 use crate::{
     artifacts::{Artifacts, folder::walk},
+    backup::hex,
     domain::{
         ids::{AgentId, ProjectId, TaskId, WorkerId},
         task::Lease,
@@ -166,6 +169,7 @@ fn private(folder: &Path) -> io::Result<()> {
 
 struct Open {
     name: String,
+    hash: Sha256,
     file: File,
     size: u64,
     offset: u64,
@@ -221,7 +225,7 @@ impl Pieces {
             let file = File::open(self.folder.join(&name)).map_err(named)?;
             let known = file.metadata().map_err(named)?;
             let executable = known.permissions().mode() & 0o111 != 0;
-            self.open = Some(Open { name, file, size: known.len(), offset: 0, executable });
+            self.open = Some(Open { name, hash: Sha256::new(), file, size: known.len(), offset: 0, executable });
         }
         let Some(open) = &mut self.open else { return Ok(Piece::End) };
         let mut piece = Vec::new();
@@ -230,7 +234,8 @@ impl Pieces {
         if piece.is_empty() && open.offset < open.size {
             return Err(io::Error::other("it became shorter while it was read"));
         }
-        let record = Record::from_iter([
+        open.hash.update(&piece);
+        let mut record = Record::from_iter([
             ("root".to_owned(), self.root.as_str().into()),
             ("path".to_owned(), open.name.as_str().into()),
             ("size".to_owned(), open.size.into()),
@@ -240,6 +245,7 @@ impl Pieces {
         ]);
         open.offset += piece.len() as u64;
         if open.offset >= open.size {
+            record.insert("sha256".to_owned(), hex(&open.hash.clone().finalize()).into());
             self.open = None;
         }
         Ok(Piece::Record(record))
@@ -253,6 +259,8 @@ pub(super) struct Taker {
     root: Option<String>,
     /// The file that is being written, in a place of its own, and where it goes.
     part: Option<(PathBuf, PathBuf)>,
+    /// Over the pieces of that file.
+    hash: Sha256,
     /// The file that is there already.
     passed: Option<PathBuf>,
     /// Lease numbers of projects: files belong to one.
@@ -261,7 +269,7 @@ pub(super) struct Taker {
 
 impl Taker {
     pub(super) fn new(data: PathBuf, shared: Option<Arc<Artifacts>>) -> Self {
-        Self { data, shared, root: None, part: None, passed: None, epochs: HashMap::new() }
+        Self { data, shared, root: None, part: None, hash: Sha256::new(), passed: None, epochs: HashMap::new() }
     }
 
     /// Whether files of projects go to where others find them.
@@ -323,6 +331,7 @@ impl Taker {
             let part = run.join(format!("import-{}.part", std::process::id()));
             File::create(&part).map_err(local)?;
             self.part = Some((part, to.clone()));
+            self.hash = Sha256::new();
         } else if self.passed.as_ref() == Some(&to) {
             return Ok(Written { present: 1, ..Written::default() });
         }
@@ -330,8 +339,16 @@ impl Taker {
             return Err(corrupt(format!("a piece of {path} comes without those before it")));
         };
         let executable = record.get("executable").and_then(Value::as_bool).unwrap_or(false);
+        self.hash.update(&piece);
         let is_whole = append(&part, offset, &piece, size, executable).map_err(local)?;
         if is_whole {
+            let (found, stated) = (hex(&self.hash.finalize_reset()), record.get("sha256").and_then(Value::as_str));
+            if stated.is_some_and(|stated| stated != found) {
+                self.drop_part();
+                return Err(corrupt(format!(
+                    "{path} of {root} is not what was exported: its SHA-256 is {found}; export it again"
+                )));
+            }
             fs::rename(&part, &to).map_err(local)?;
             self.part = None;
         }

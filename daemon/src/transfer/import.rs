@@ -2,16 +2,13 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use serde_json::Value;
-use tokio::{
-    fs::File,
-    io::{AsyncRead, BufReader},
-};
+use tokio::{fs::File, io::AsyncRead};
 
-use super::{Backend, Counts, Line, TransferError, export::next_line, files::Taker, name_of, read_line, settle};
+use super::{Backend, TransferError, files::Taker, lines::Lines, name_of, settle};
 use crate::{
     domain::{
         ids::{ProjectId, TaskId},
@@ -38,6 +35,14 @@ const BYTES: usize = 4 << 20;
 /// What became of the records, by kind.
 pub type Imported = BTreeMap<Kind, Written>;
 
+/// An import that came to its end.
+pub struct Report {
+    /// What became of the records.
+    pub records: Imported,
+    /// Whether the export had checksums. Those of older versions have none.
+    pub verified: bool,
+}
+
 struct Import<'a> {
     target: &'a dyn Target,
     waiting: Vec<Record>,
@@ -61,11 +66,16 @@ pub async fn import(
     from: Option<&PathBuf>,
     to: &Backend,
     progress: &(dyn Fn(&Imported) + Sync),
-) -> std::result::Result<Imported, TransferError> {
+) -> std::result::Result<Report, TransferError> {
     let Some(target) = to.target.as_deref() else { return Err(TransferError::Resume("nothing to write to".into())) };
     let name = name_of(from, "standard input");
     let failed = || TransferError::file(name.clone());
     let input: Box<dyn AsyncRead + Send + Unpin> = match from {
+        // A pipe is read once: what comes through it is verified line by line.
+        Some(path) if path.is_file() => {
+            verify(path).await?;
+            Box::new(File::open(path).await.map_err(failed())?)
+        }
         Some(path) => Box::new(File::open(path).await.map_err(failed())?),
         None => Box::new(tokio::io::stdin()),
     };
@@ -73,44 +83,33 @@ pub async fn import(
     let (waiting, waits) = (Vec::new(), HashMap::new());
     let told = Imported::new();
     let mut import = Import { target, waiting, kind: Kind::Projects, bytes: 0, line: 1, files, waits, told, progress };
-    let (mut lines, mut line, mut number, mut counts) = (BufReader::new(input), Vec::new(), 0, Counts::new());
-    let mut stated = None;
-    while next_line(&mut lines, &mut line).await.map_err(failed())? > 0 {
-        number += 1;
-        let wrong = |text: String| TransferError::Line { line: number, text };
-        if stated.is_some() {
-            return Err(wrong("something comes behind the last line: two exports in one file?".into()));
+    let so_far = match from {
+        Some(_) => "Nothing after the line before it was written",
+        None => {
+            "What came before it through the pipe may be written already: send all of it again, which changes nothing of that"
         }
-        let cut_off = !line.ends_with(b"\n");
-        match read_line(&line) {
-            Ok(Line::Head) if number == 1 => {}
-            Ok(_) if number == 1 => return Err(wrong("this is not the first line of an export of nexusd".into())),
-            Ok(Line::Head) => return Err(wrong("a second export begins here: import them one by one".into())),
-            Ok(Line::Record(kind, record)) => {
-                *counts.entry(kind).or_default() += 1;
-                import.take(kind, record, number, line.len()).await?;
-            }
-            Ok(Line::End(counts)) => stated = Some(counts),
-            Err(_) if cut_off => break,
-            Err(text) => return Err(wrong(text)),
-        }
+    };
+    let mut lines = Lines::new(input, name, so_far);
+    while let Some((kind, record)) = lines.next().await? {
+        let (number, bytes) = (lines.number, lines.length());
+        import.take(kind, record, number, bytes).await?;
     }
     import.flush().await?;
     if let Some(files) = &mut import.files {
         files.finish().await.map_err(TransferError::store(Kind::Files.name()))?;
     }
-    let wrong = |text: String| TransferError::Line { line: number, text };
-    let Some(stated) = stated else {
-        let text = "the export ends here, without its last line: it was cut off. What is before it was written; go on with \
-                    `nexusd export --resume`, then import all of it again";
-        return Err(wrong(text.into()));
-    };
-    if stated != counts {
-        return Err(wrong("the file lacks lines, or has some twice: export again".into()));
-    }
     import.adopt().await?;
     import.target.finish().await.map_err(TransferError::store("at the end"))?;
-    Ok(import.told)
+    Ok(Report { records: import.told, verified: lines.sums })
+}
+
+/// Reads a file to its end before anything of it is written.
+async fn verify(path: &Path) -> std::result::Result<(), TransferError> {
+    let name = path.display().to_string();
+    let file = File::open(path).await.map_err(TransferError::file(name.clone()))?;
+    let mut lines = Lines::new(file, name, "Nothing was written");
+    while lines.next().await?.is_some() {}
+    Ok(())
 }
 
 impl Import<'_> {

@@ -35,7 +35,8 @@ fn tool(name: &str, category: &str) -> NewTool {
     }
 }
 
-fn invocation(agent: &AgentId, status: InvocationStatus, tools: &[&str]) -> Invocation {
+/// An invocation of an agent.
+pub fn invocation(agent: &AgentId, status: InvocationStatus, tools: &[&str]) -> Invocation {
     Invocation {
         invocation_id: InvocationId::generate(),
         agent_id: agent.clone(),
@@ -157,6 +158,15 @@ pub async fn tools_are_kept_counted_and_removed(f: &Fixture) {
     let again = f.store.tool(&calc.tool_id).await.unwrap().unwrap();
     assert_eq!((again.usage_count, again.category.as_str(), again.created_at), (2, "numbers", calc.created_at));
     assert_eq!(f.store.tool_categories().await.unwrap(), [("numbers".to_owned(), 1)]);
+    // Off the list while its plugin is away, and back with its use and its birth.
+    f.store.put_system_tools(Vec::new()).await.unwrap();
+    assert_eq!(f.store.tool(&calc.tool_id).await.unwrap(), None);
+    f.store.put_system_tools(Vec::new()).await.unwrap();
+    f.store.put_system_tools(vec![tool("calc", "numbers")]).await.unwrap();
+    let back = f.store.tool(&calc.tool_id).await.unwrap().unwrap();
+    assert_eq!((back.usage_count, back.created_at), (2, calc.created_at));
+    f.store.put_system_tools(vec![tool("calc", "numbers")]).await.unwrap();
+    assert_eq!(f.store.tool(&calc.tool_id).await.unwrap().unwrap().usage_count, 2, "given back once");
     for (filter, count) in [
         (ToolFilter { q: Some("CALC DOES".into()), ..ToolFilter::default() }, 1),
         (ToolFilter { source: Some(ToolSource::Generated), ..ToolFilter::default() }, 0),

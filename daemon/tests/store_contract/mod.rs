@@ -44,7 +44,9 @@ macro_rules! contract {
                 tasks_and_agents_have_pages;
             records: what_is_large_comes_back_whole, deleting_a_project_takes_all_of_it, deleting_keeps_agents_unless_asked,
                 sessions_count_and_name_themselves, messages_by_range, invocations_move_the_figures,
-                an_agent_goes_with_its_conversations, an_agents_state_follows_its_machine, counts_are_true;
+                an_agent_goes_with_its_conversations, an_agents_state_follows_its_machine, counts_are_true,
+                deletions_are_recorded_until_they_are_dealt_with,
+                what_is_past_its_time_is_found_and_nothing_else;
             figures: every_page_is_its_slice_of_the_whole, totals_follow_every_change,
                 figures_are_real_and_every_day_is_there, tools_are_kept_counted_and_removed,
                 an_agent_is_changed_by_its_machine, a_request_that_comes_twice_creates_once;

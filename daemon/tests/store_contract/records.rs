@@ -4,6 +4,7 @@ use nexus_daemon::{
     domain::{
         agent::{AgentStatus, Invocation, InvocationStatus},
         control::ControlAction,
+        deletion::{DeleteOrders, DeletedKind},
         event::EventType,
         ids::{AgentId, InvocationId, SessionId},
         project::ProjectStatus,
@@ -12,7 +13,7 @@ use nexus_daemon::{
         time::Timestamp,
     },
     queue::QueueName,
-    store::{AgentFilter, BuildStep, Claim, MessageRange, NewMessage, StoreErrorKind, TaskFilter},
+    store::{AgedKind, AgentFilter, BuildStep, Claim, MessageRange, NewMessage, StoreErrorKind, TaskFilter},
 };
 use serde_json::json;
 
@@ -216,9 +217,9 @@ pub async fn an_agent_goes_with_its_conversations(f: &Fixture) {
     let session = a_session(f, &agent, None).await;
     f.store.append_message(message(&session, Role::User, "hi")).await.unwrap();
     f.store.record_invocation(invocation(&agent, InvocationStatus::Success, 1), None).await.unwrap();
-    let gone = f.store.delete_agent(&agent).await.unwrap().unwrap();
+    let gone = f.store.delete_agent(&agent, DeleteOrders::default()).await.unwrap().unwrap();
     assert_eq!((gone.sessions, gone.messages, gone.invocations), (1, 1, 1));
-    assert!(f.store.delete_agent(&agent).await.unwrap().is_none());
+    assert!(f.store.delete_agent(&agent, DeleteOrders::default()).await.unwrap().is_none());
     assert!(f.store.session(&session).await.unwrap().is_none());
     assert_eq!(f.store.list_agents(&AgentFilter::default(), &page(1, 10)).await.unwrap().total, 0);
 }
@@ -249,4 +250,105 @@ pub async fn counts_are_true(f: &Fixture) {
     let of = |status| counts.projects.iter().find(|(s, _)| *s == status).map_or(0, |(_, n)| *n);
     assert_eq!((of(ProjectStatus::Completed), of(ProjectStatus::Cancelled), of(ProjectStatus::Queued)), (1, 1, 0));
     assert_eq!(counts.agents, [(AgentStatus::Offline, 1)]);
+}
+
+pub async fn deletions_are_recorded_until_they_are_dealt_with(f: &Fixture) {
+    let id = f.store.identity().await.unwrap();
+    assert!(id.len() >= 16 && f.store.identity().await.unwrap() == id);
+    let none = f.store.deletion(DeletedKind::Project, "proj_none").await.unwrap();
+    assert_eq!(none, None);
+
+    // A project whose agent stays says where the agent's files lie.
+    let agent = an_agent(f).await;
+    let record = f.store.agent(&agent).await.unwrap().unwrap();
+    let project = record.project_id.unwrap();
+    f.store.delete_project(&project, false).await.unwrap().unwrap();
+    let deleted = f.store.deletion(DeletedKind::Project, project.as_str()).await.unwrap().unwrap();
+    assert_eq!((deleted.id.as_str(), deleted.kind), (project.as_str(), DeletedKind::Project));
+    assert!(
+        !deleted.name.is_empty() && deleted.deleted_at <= Timestamp::now().plus(std::time::Duration::from_secs(60))
+    );
+    let kept = deleted.owned.kept.first().unwrap();
+    assert_eq!((&kept.agent_id, &kept.agent_dir), (&agent, &record.agent_dir));
+    assert_eq!(f.store.deletion(DeletedKind::Agent, agent.as_str()).await.unwrap(), None, "it stays");
+
+    // An agent's record has what ends its deployment, until that is done.
+    let orders = DeleteOrders { undeploy: false, files: true };
+    f.store.delete_agent(&agent, orders).await.unwrap().unwrap();
+    let open = f.store.open_deletions(10).await.unwrap();
+    let open = open.iter().find(|open| open.kind == DeletedKind::Agent).unwrap();
+    assert_eq!((open.id.as_str(), open.name.as_str()), (agent.as_str(), record.agent_name.as_str()));
+    let gone = open.owned.agent.as_ref().unwrap();
+    assert_eq!((gone.orders, &gone.config), (orders, &record.deployment_config));
+    f.store.settle_deletion(DeletedKind::Agent, agent.as_str()).await.unwrap();
+    f.store.settle_deletion(DeletedKind::Project, project.as_str()).await.unwrap();
+    assert_eq!(f.store.open_deletions(10).await.unwrap(), []);
+    let settled = f.store.deletion(DeletedKind::Agent, agent.as_str()).await.unwrap().unwrap();
+    assert_eq!(settled.owned.agent.unwrap().config, None, "what may be secret goes");
+    f.store.settle_deletion(DeletedKind::Agent, "agent_none").await.unwrap();
+
+    // With its project goes an agent, and each has its record; a conversation as well.
+    let agent = an_agent(f).await;
+    let session = a_session(f, &agent, Some("mine")).await;
+    f.store.delete_session(&session).await.unwrap().unwrap();
+    let gone = f.store.deletion(DeletedKind::Session, session.as_str()).await.unwrap().unwrap();
+    assert_eq!(gone.name, "mine");
+    let project = f.store.agent(&agent).await.unwrap().unwrap().project_id.unwrap();
+    f.store.delete_project(&project, true).await.unwrap().unwrap();
+    for (kind, id) in [(DeletedKind::Project, project.as_str()), (DeletedKind::Agent, agent.as_str())] {
+        assert!(f.store.deletion(kind, id).await.unwrap().is_some(), "{kind}");
+    }
+    // A refused deletion records nothing.
+    assert!(f.store.delete_project(&project, true).await.unwrap().is_none());
+    assert!(f.store.delete_session(&session).await.unwrap().is_none());
+}
+
+/// Everything that `aged` gives, over all its bites.
+async fn aged(f: &Fixture, kind: AgedKind, before: Timestamp) -> Vec<String> {
+    let (mut found, mut from) = (Vec::new(), None);
+    loop {
+        let bite = f.store.aged(kind, before, from).await.unwrap();
+        assert!(bite.items.iter().all(|(_, at)| *at < before), "{bite:?}");
+        found.extend(bite.items.into_iter().map(|(id, _)| id));
+        from = bite.next;
+        if from.is_none() {
+            return found;
+        }
+    }
+}
+
+pub async fn what_is_past_its_time_is_found_and_nothing_else(f: &Fixture) {
+    let (later, before) = (in_one_minute(), Timestamp::from_micros(Timestamp::now().as_micros() - 60_000_000));
+    let agent = an_agent(f).await;
+    let ended = f.failed().await;
+    f.create().await;
+    // One that runs, one that waits, and one that is its agent's code: none of them is past anything.
+    assert_eq!(aged(f, AgedKind::Projects, later).await, [ended.as_str()]);
+    assert!(aged(f, AgedKind::Projects, before).await.is_empty());
+    let session = a_session(f, &agent, None).await;
+    assert_eq!(aged(f, AgedKind::Sessions, later).await, [session.as_str()]);
+    assert!(aged(f, AgedKind::Sessions, before).await.is_empty());
+    let mut ids = Vec::new();
+    for n in 0..3 {
+        let asked = invocation(&agent, InvocationStatus::Success, 10 + n);
+        ids.push(asked.invocation_id.to_string());
+        f.store.record_invocation(asked, None).await.unwrap();
+    }
+    let mut found = aged(f, AgedKind::Invocations, later).await;
+    found.sort();
+    ids.sort();
+    assert_eq!(found, ids);
+    assert!(aged(f, AgedKind::Invocations, before).await.is_empty());
+    assert_eq!(f.store.delete_invocations(&ids[..2]).await.unwrap(), 2);
+    assert_eq!(f.store.delete_invocations(&ids[..2]).await.unwrap(), 0);
+    assert_eq!(aged(f, AgedKind::Invocations, later).await, ids[2..]);
+    let after = f.store.agent(&agent).await.unwrap().unwrap();
+    assert_eq!(after.total_invocations, 3, "the figures stay");
+    // More than a bite.
+    if f.one_unit {
+        for n in 0..450 {
+            f.store.record_invocation(invocation(&agent, InvocationStatus::Success, n), None).await.unwrap();
+        }
+        assert_eq!(aged(f, AgedKind::Invocations, later).await.len(), 451);
+    }
 }

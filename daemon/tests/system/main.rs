@@ -8,14 +8,20 @@ mod support;
 
 mod agents;
 mod api_fuzz;
+mod backup;
 #[cfg(feature = "aws")]
 mod chaos;
 #[cfg(feature = "aws")]
 mod cloud;
 mod command_line;
 mod crash;
+mod files;
 
 mod main_job;
 mod reload;
+mod retention;
 mod service;
 mod stop;
+mod terminal;
+#[cfg(feature = "aws")]
+mod verified;

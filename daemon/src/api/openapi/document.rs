@@ -74,6 +74,10 @@ fn of_today(state: &Arc<AppState>) -> Value {
     if let Some(info) = document.get_mut("info").and_then(Value::as_object_mut) {
         info.insert("version".to_owned(), state.version.into());
     }
+    let public = state.config.load().server.public_base().to_owned();
+    if let (false, Some(servers)) = (public.is_empty(), document.get_mut("servers")) {
+        *servers = json!([{ "url": public }]);
+    }
     let workflows: Vec<String> = state.workflows.load().all().into_iter().map(|w| w.name().to_owned()).collect();
     let member = "/components/schemas/NewProjectBody/properties/workflow";
     if let Some(Value::Object(schema)) = document.pointer_mut(member) {

@@ -33,7 +33,9 @@ pub(in crate::api) async fn docs_file(
     res: &mut Response,
     ctrl: &mut FlowCtrl,
 ) -> Result<(), ApiError> {
-    let name = input::raw(req, "file").to_owned();
+    // The page's links are relative; seen from `/docs/` they lead one folder deeper.
+    let name = input::raw(req, "file");
+    let name = name.strip_prefix("docs/").unwrap_or(name).to_owned();
     if name == "docs.js" {
         put(res, "text/javascript; charset=utf-8", START);
     } else if VIEWER.contains(&name.as_str()) {

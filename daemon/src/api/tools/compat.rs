@@ -19,7 +19,7 @@ use crate::{
         words,
     },
     store::{PageRequest, ToolFilter},
-    tools::catalogue,
+    tools::{catalogue, typing},
 };
 
 /// The list has no pages; what is beyond this is only counted.
@@ -76,7 +76,14 @@ struct ToolParameter {
 
 describe! {
     /// An argument of a tool.
-    ToolParameter as "ToolParameter" { name, kind as "type", description, required, default }
+    ToolParameter as "ToolParameter" {
+        name,
+        /// In Python's words: `str`, `int`, `float`, `bool`, `list`, `dict`, `List[str]`, `Optional[int]`.
+        kind as "type",
+        description, required,
+        /// What the tool takes when it is left out.
+        default,
+    }
 }
 
 #[derive(Serialize)]
@@ -110,7 +117,7 @@ describe! {
         enabled,
         /// The server that has it.
         mcp_server,
-        /// In words.
+        /// In Python's words.
         return_type,
         /// For `/tools/{id}`; an MCP server has none.
         tool_id,
@@ -169,7 +176,7 @@ pub(super) async fn list(state: State, query: Query<ToolListQuery>) -> Answer<To
                     ToolFilter { source: Some(source), category: category.clone(), q: search.clone(), name: None };
                 let limit = if wanted { MOST } else { 1 };
                 let page = state.store.list_tools(&filter, &PageRequest { page: 1, limit, cursor: None }).await?;
-                let listed = page.items.iter().map(|tool| listed(tool, of.as_str())).collect();
+                let listed = page.items.iter().map(listed).collect();
                 (listed, page.total)
             }
             None if *of == ToolType::Mcp => servers(&state, category.as_deref(), search.as_deref()).await,
@@ -195,35 +202,84 @@ pub(super) async fn categories(state: State) -> Answer<Categories> {
     Ok(Reply::new(Categories { categories: names, total: counts.len(), counts }))
 }
 
-fn listed(tool: &Tool, kind: &'static str) -> ListedTool {
+/// The original's word for where a tool comes from.
+fn kind_of(source: ToolSource) -> &'static str {
+    let of = <ToolType as crate::domain::Words>::WORDS.iter().find(|of| of.source() == Some(source));
+    of.map_or(source.as_str(), |of| of.as_str())
+}
+
+fn parameters(tool: &Tool) -> Vec<ToolParameter> {
     let (properties, required) = catalogue::arguments(tool);
     let parameter = |(name, schema): (&String, &Value)| ToolParameter {
-        kind: type_of(schema),
+        kind: typing::word_of(schema),
         description: schema.get("description").and_then(Value::as_str).unwrap_or_default().to_owned(),
         required: required.contains(&name.as_str()),
         default: schema.get("default").cloned().unwrap_or_default(),
         name: name.clone(),
     };
+    properties.into_iter().flatten().map(parameter).collect()
+}
+
+fn listed(tool: &Tool) -> ListedTool {
     ListedTool {
         name: tool.tool_name.clone(),
-        kind,
+        kind: kind_of(tool.source),
         category: tool.category.clone(),
         description: tool.description.clone(),
         file_path: tool.code_path.clone(),
-        parameters: properties.into_iter().flatten().map(parameter).collect(),
+        parameters: parameters(tool),
         package: catalogue::package(tool).map(str::to_owned),
         enabled: true,
         mcp_server: None,
-        return_type: catalogue::return_type(tool).map(str::to_owned),
+        return_type: catalogue::return_type(tool).map(typing::word),
         tool_id: Some(tool.tool_id.clone()),
     }
 }
 
-/// A schema's type in words.
-fn type_of(schema: &Value) -> String {
-    match (schema.get("type").and_then(Value::as_str), schema.get("items")) {
-        (Some("array"), Some(items)) => format!("array of {}", type_of(items)),
-        (kind, _) => kind.unwrap_or("any").to_owned(),
+#[derive(Serialize)]
+pub(super) struct ToolDetail {
+    #[serde(flatten)]
+    tool: Tool,
+    name: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    file_path: Option<String>,
+    parameters: Vec<ToolParameter>,
+    package: Option<String>,
+    enabled: bool,
+    mcp_server: Option<String>,
+    return_type: Option<String>,
+    source_code: Option<String>,
+}
+
+describe! {
+    /// A tool: its record, the names that clients of the original read beside it, and its code.
+    ToolDetail as "ToolDetail" {
+        ..tool;
+        /// As `tool_name`.
+        name,
+        /// builtin, generated, system, template or mcp.
+        kind as "type",
+        /// As `code_path`.
+        file_path,
+        parameters,
+        /// What it came with.
+        package,
+        enabled,
+        /// The server that has it.
+        mcp_server,
+        /// In Python's words.
+        return_type,
+        /// The text of its file; none when that is not there.
+        source_code,
+    }
+}
+
+impl ToolDetail {
+    pub(super) fn of(tool: Tool, source_code: Option<String>) -> Self {
+        let ListedTool { name, kind, file_path, parameters, package, enabled, mcp_server, return_type, .. } =
+            listed(&tool);
+        Self { tool, name, kind, file_path, parameters, package, enabled, mcp_server, return_type, source_code }
     }
 }
 

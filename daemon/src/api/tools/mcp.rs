@@ -38,11 +38,26 @@ describe! {
 struct McpServerList {
     servers: Vec<McpServer>,
     total: usize,
+    enabled: usize,
+    disabled: usize,
+}
+
+impl McpServerList {
+    fn of(servers: Vec<McpServer>) -> Self {
+        let disabled = servers.iter().filter(|server| server.disabled).count();
+        Self { total: servers.len(), enabled: servers.len() - disabled, disabled, servers }
+    }
 }
 
 describe! {
     /// MCP servers.
-    McpServerList as "McpServerList" { servers, total }
+    McpServerList as "McpServerList" {
+        servers, total,
+        /// How many may be used.
+        enabled,
+        /// How many may not.
+        disabled,
+    }
 }
 
 fields_of! {
@@ -74,7 +89,7 @@ fn fault(error: McpError) -> ApiError {
 )]
 pub(super) async fn list(state: State) -> Answer<McpServerList> {
     let servers = state.mcp_servers.list().await.map_err(fault)?;
-    Ok(Reply::new(McpServerList { total: servers.len(), servers }))
+    Ok(Reply::new(McpServerList::of(servers)))
 }
 
 /// `GET /tools/mcp/servers/{name}`

@@ -5,22 +5,26 @@ mod compat;
 mod mcp;
 mod trial;
 
+use std::sync::Arc;
+
+use compat::ToolDetail;
 use salvo::{Router, Writer as _, oapi::endpoint};
+use trial::ToolName;
 
 use super::{
     at,
     error::{ApiError, Resource},
-    extract::{Id, Query, State},
+    extract::{Part, Query, State},
+    files::blocking,
     input,
     reply::{Answer, PageAnswer, Paged, Reply},
     rules::{Count, Cursor, Search, Word, fields_of},
+    state::AppState,
 };
 use crate::{
-    domain::{
-        ids::ToolId,
-        tool::{Tool, ToolSource},
-    },
+    domain::tool::{Tool, ToolSource},
     store::{PageRequest, ToolFilter},
+    tools::catalogue,
 };
 
 /// The paths. The fixed names stand before the id, which would take them.
@@ -31,7 +35,7 @@ pub(super) fn paths() -> Router {
         .push(at("categories", || compat::categories))
         .push(Router::with_path("mcp").push(servers))
         .push(Router::with_path("{name}/test").post(trial::test))
-        .push(at("{id}", || detail))
+        .push(at("{name}", || detail))
 }
 
 fields_of! {
@@ -62,12 +66,59 @@ pub(super) async fn list(state: State, query: Query<ToolsQuery>) -> PageAnswer<T
     Ok(Paged::new(found, &page))
 }
 
-/// `GET /tools/{id}`
+/// `GET /tools/{name}`
 ///
-/// Read a tool.
+/// Read a tool with its code, by its id or its name. Of several tools with one name the newest is meant.
 #[endpoint(operation_id = "getTool", tags("tools"))]
-pub(super) async fn detail(state: State, id: Id<ToolId>) -> Answer<Tool> {
-    let Id(id) = id;
-    let tool = state.store.tool(&id).await?;
-    tool.map(Reply::new).ok_or_else(|| ApiError::not_found(Resource::Tool, id.as_str()))
+pub(super) async fn detail(state: State, name: Part<ToolName>) -> Answer<ToolDetail> {
+    let tool = find(&state, &name.text).await?;
+    let tool = tool.ok_or_else(|| ApiError::not_found(Resource::Tool, &name.text))?;
+    let reader = Arc::clone(&state);
+    let agent = match &tool.agent_id {
+        Some(id) => state.store.agent(id).await?,
+        None => None,
+    };
+    let data = state.config.load().data.clone();
+    let read = blocking(move || {
+        let sources = catalogue::sources(&tool, &reader.plugins, agent.as_ref().map(|agent| (agent, &data))).ok();
+        (sources.and_then(|sources| sources.code()), tool)
+    });
+    let (code, tool) = read.await?;
+    Ok(Reply::new(ToolDetail::of(tool, code)))
+}
+
+/// The tool of this id; else the newest of this name; else the first of this package.
+async fn find(state: &AppState, name: &str) -> Result<Option<Tool>, ApiError> {
+    if let Ok(id) = name.parse()
+        && let Some(tool) = state.store.tool(&id).await?
+    {
+        return Ok(Some(tool));
+    }
+    if let Some(tool) = newest(state, name).await? {
+        return Ok(Some(tool));
+    }
+    let package = state.plugins.tools().into_iter().find(|tool| tool.info.package == name);
+    match package.map(|tool| tool.info.name.as_str()) {
+        Some(name) => newest(state, name).await,
+        None => Ok(None),
+    }
+}
+
+/// The newest tool of this name. Lists are by name, so all of them are looked at.
+async fn newest(state: &AppState, name: &str) -> Result<Option<Tool>, ApiError> {
+    let filter = ToolFilter { name: Some(name.to_owned()), ..ToolFilter::default() };
+    let mut newest: Option<Tool> = None;
+    let mut cursor = None;
+    loop {
+        let page = state.store.list_tools(&filter, &PageRequest { page: 1, limit: 100, cursor }).await?;
+        for tool in page.items {
+            if newest.as_ref().is_none_or(|best| best.created_at < tool.created_at) {
+                newest = Some(tool);
+            }
+        }
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return Ok(newest);
+        }
+    }
 }

@@ -13,11 +13,9 @@ use crate::{
         openapi::describe,
         reply::{Answer, Reply},
         rules::{Json, fields_of},
-        state::AppState,
     },
-    domain::tool::{Tool, ToolSource},
-    store::{PageRequest, ToolFilter},
-    tools::{Trial, catalogue},
+    domain::text::text_of,
+    tools::{Trial, Verdict, catalogue, typing},
 };
 
 path_parts! {
@@ -36,10 +34,12 @@ fields_of! {
 #[derive(Serialize)]
 struct Tested {
     success: bool,
-    output: Value,
+    output: Option<String>,
+    output_json: Value,
     error: Option<String>,
     duration_ms: f64,
     printed: String,
+    guards: Vec<String>,
 }
 
 describe! {
@@ -47,20 +47,24 @@ describe! {
     Tested as "ToolTest" {
         /// Whether it gave a result.
         success,
-        /// Its result.
+        /// Its result as text: a text as it is, all else as JSON. None when it failed.
         output,
+        /// Its result as it is.
+        output_json,
         /// Why there is none.
         error,
         /// The start of its process included.
         duration_ms,
         /// What it printed, at most 16 Ki characters.
         printed,
+        /// What held it back beside limits on time, memory and files: the names of what was in force.
+        guards,
     }
 }
 
 /// `POST /tools/{name}/test`
 ///
-/// Call a tool and show what comes of it. It runs in a process of its own with limits on time, memory and files, without network, without other programs, and with no file but its own; a tool that fails or tries more is told as `success: false`. A name that several tools have means the catalogue's; an id means one tool.
+/// Call a tool and show what comes of it. It runs in a process of its own with limits on time, memory and files, without network, without other programs, and with no file but its own; a tool that fails or tries more is told as `success: false`. Arguments that come as text are read as the types that the tool declares. A name that several tools have means the newest; an id means one tool.
 #[endpoint(
     operation_id = "testTool",
     tags("tools"),
@@ -71,7 +75,7 @@ describe! {
 )]
 pub(super) async fn test(state: State, name: Part<ToolName>, body: OptionalBody<TestBody>) -> Answer<Tested> {
     let (State(state), OptionalBody(body)) = (state, body);
-    let tool = find(&state, &name.text).await?;
+    let tool = super::find(&state, &name.text).await?;
     let tool = tool.ok_or_else(|| ApiError::not_found(Resource::Tool, &name.text))?;
     let config = state.config.load_full();
     let turn = state.tool_tests.turn(config.tools.max_tests);
@@ -81,11 +85,25 @@ pub(super) async fn test(state: State, name: Part<ToolName>, body: OptionalBody<
     // The client leaving drops this future; the task goes on just long enough to end the test and clean up.
     let left = state.shutdown.child_token();
     let _guard = left.clone().drop_guard();
-    let (entry, parameters) = (catalogue::entry(&tool).to_owned(), body.parameters.unwrap_or_default());
+    let (properties, required) = catalogue::arguments(&tool);
+    let parameters = match typing::arguments(body.parameters.unwrap_or_default(), properties, &required) {
+        Ok(parameters) => parameters,
+        Err(error) => return Ok(Reply::new(Tested::refused(error))),
+    };
+    let entry = catalogue::entry(&tool).to_owned();
     let tasks = state.tasks.clone();
     let tested = tasks.spawn(async move {
         let reader = Arc::clone(&state);
-        let sources = move || catalogue::sources(&tool, &reader.plugins, &reader.project_root);
+        let agent = match &tool.agent_id {
+            Some(id) => state.store.agent(id).await?,
+            None => None,
+        };
+        if let Some(agent) = &agent {
+            // Whatever machine built it.
+            state.agents.package(agent).await?;
+        }
+        let data = config.data.clone();
+        let sources = move || catalogue::sources(&tool, &reader.plugins, agent.as_ref().map(|agent| (agent, &data)));
         let sources = tokio::task::spawn_blocking(sources).await.map_err(ApiError::internal)?;
         let sources =
             sources.map_err(|error| ApiError::plain(StatusCode::CONFLICT, "TOOL_NOT_RUNNABLE", error.to_string()))?;
@@ -94,32 +112,27 @@ pub(super) async fn test(state: State, name: Part<ToolName>, body: OptionalBody<
         Ok::<_, ApiError>(turn.run(python, limit, trial, &left).await)
     });
     let verdict = tested.await.map_err(ApiError::internal)??;
-    let (output, error) = match verdict.result {
-        Ok(output) => (output, None),
-        Err(error) => (Value::Null, Some(error)),
+    let Verdict { result, printed, guards, duration } = verdict;
+    let duration_ms = (duration.as_secs_f64() * 1e6).round() / 1e3;
+    let (output, output_json, error) = match result {
+        Ok(result) => (Some(text_of(&result)), result, None),
+        Err(error) => (None, Value::Null, Some(error)),
     };
-    let duration_ms = (verdict.duration.as_secs_f64() * 1e6).round() / 1e3;
-    Ok(Reply::new(Tested { success: error.is_none(), output, error, duration_ms, printed: verdict.printed }))
+    Ok(Reply::new(Tested { success: error.is_none(), output, output_json, error, duration_ms, printed, guards }))
 }
 
-/// The tool of this id; else of this name, the catalogue's first; else the first of this package.
-async fn find(state: &AppState, name: &str) -> Result<Option<Tool>, ApiError> {
-    if let Ok(id) = name.parse()
-        && let Some(tool) = state.store.tool(&id).await?
-    {
-        return Ok(Some(tool));
-    }
-    let package = state.plugins.tools().into_iter().find(|tool| tool.info.package == name);
-    let package = package.map(|tool| tool.info.name.as_str());
-    for (source, name) in
-        [(Some(ToolSource::System), Some(name)), (None, Some(name)), (Some(ToolSource::System), package)]
-    {
-        let Some(name) = name else { continue };
-        let filter = ToolFilter { source, name: Some(name.to_owned()), ..ToolFilter::default() };
-        let page = state.store.list_tools(&filter, &PageRequest { page: 1, limit: 1, cursor: None }).await?;
-        if let Some(tool) = page.items.into_iter().next() {
-            return Ok(Some(tool));
+impl Tested {
+    /// It was never called: its arguments are none.
+    fn refused(error: String) -> Self {
+        let (printed, guards) = (String::new(), Vec::new());
+        Self {
+            success: false,
+            output: None,
+            output_json: Value::Null,
+            error: Some(error),
+            duration_ms: 0.0,
+            printed,
+            guards,
         }
     }
-    Ok(None)
 }

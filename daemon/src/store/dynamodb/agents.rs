@@ -10,6 +10,7 @@ use super::{
     value,
 };
 use crate::{
+    artifacts::Owner,
     domain::{
         agent::{Agent, AgentStatus, Invocation, InvocationStatus, NewAgent},
         event::NewEvent,
@@ -262,7 +263,7 @@ impl DynamoStore {
                 )?;
             }
             self.invocation_figures(&mut unit, good, took)?;
-            self.end_once(&mut unit, once).await?;
+            self.end_once(&mut unit, once, &Owner::from(&invocation.agent_id)).await?;
             match unit.commit(&self.tables).await? {
                 Ok(()) => return Ok(()),
                 Err(Refused::Exists) => return Err(StoreError::new(StoreErrorKind::Conflict, "it exists already")),

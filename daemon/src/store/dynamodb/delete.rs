@@ -1,11 +1,14 @@
-//! Removing projects and agents with all that belongs to them. More than a unit holds goes in steps: first what makes
-//! the rest unreachable, with a note of it, and the note last; so an end in between is finished by the next clean-up.
+//! Removing projects, agents and conversations with all that belongs to them. More than a unit holds goes in steps: first,
+//! in one unit, what makes the rest unreachable, with its record and a note; then the rest; the note last. So an end in
+//! between is finished by the next clean-up.
+
+use std::collections::BTreeMap;
 
 use super::{
     DynamoStore,
-    aggregate::{Held, contended, pause},
+    aggregate::{Held, TRIES, contended, pause},
     client::Query,
-    codec::{Reader, Record as _},
+    codec::Record as _,
     counts::Counted,
     table::Table,
     tasks,
@@ -13,21 +16,19 @@ use super::{
     value,
 };
 use crate::{
+    artifacts::{Owner, kept},
     domain::{
         agent::{Agent, AgentStatus},
+        deletion::{DeleteOrders, DeletedKind, Deletion, KeptAgent},
         event::{EventType, ProjectEvent},
-        ids::{AgentId, ProjectId},
+        ids::{AgentId, ProjectId, SessionId},
         project::ProjectStatus,
         session::Session,
         task::TaskType,
-        time::Timestamp,
         transition::TaskEvent,
     },
     store::{DeletedAgent, DeletedProject, Result},
 };
-
-/// Partition of the notes of what is being deleted.
-const NOTES: &str = "deleting";
 
 fn is_open(status: ProjectStatus) -> bool {
     matches!(status, ProjectStatus::Pending | ProjectStatus::Queued | ProjectStatus::Building)
@@ -37,18 +38,18 @@ impl DynamoStore {
     /// `Store::delete_project`.
     pub(crate) async fn remove_project(&self, id: &ProjectId, with_agents: bool) -> Result<Option<DeletedProject>> {
         let mut held = self.slots.hold(id).await;
-        for round in 0..super::aggregate::TRIES {
+        for round in 0..TRIES {
             *held.known = None;
             let Some(plan) = self.plan(&mut held).await? else { return Ok(None) };
             *held.known = None;
             let stored = &plan.after.stored;
+            let kept = if with_agents { Vec::new() } else { kept_of(&self.agents_of(id).await?) };
             let mut unit = Unit::default();
             let read = [("revision", (stored.revision > 0).then(|| value::whole(stored.revision)))];
             let key = Table::Projects.one(id.as_str());
             unit.delete(&self.tables, Table::Projects, key, &Guard::AsRead(&read), Refused::Stale)?;
-            let mut note = Table::State.two(NOTES, id.as_str());
-            note.insert("with_agents".into(), value::whole(u64::from(with_agents)));
-            unit.put(&self.tables, Table::State, note, &Guard::Open, Refused::Stale)?;
+            let record = Deletion::project(id, &stored.project.project_name, kept, plan.now);
+            self.record_deletion(&mut unit, &record, with_agents)?;
             if unit.commit(&self.tables).await?.is_err() {
                 pause(round).await;
                 continue;
@@ -67,6 +68,21 @@ impl DynamoStore {
         Err(contended())
     }
 
+    /// The agents of a project. The index may lag behind, but a build's own agent is known by its name.
+    async fn agents_of(&self, id: &ProjectId) -> Result<Vec<Agent>> {
+        let by = Query::by(Table::Agents, "ProjectIndex", "project_id", value::text(id.as_str()));
+        let found = self.tables.all(by, 1_000).await?;
+        let mut agents: BTreeMap<AgentId, Agent> = BTreeMap::new();
+        for agent in found.iter().filter_map(|item| Agent::from_item(item).ok()) {
+            agents.insert(agent.agent_id.clone(), agent);
+        }
+        let own = self.read_agent(&AgentId::of_project(id)).await?;
+        if let Some(own) = own.filter(|own| own.project_id.as_ref() == Some(id)) {
+            agents.insert(own.agent_id.clone(), own);
+        }
+        Ok(agents.into_values().collect())
+    }
+
     /// What is left of a project that is gone, and the note.
     async fn remove_rest(&self, id: &ProjectId, with_agents: bool) -> Result<Vec<Agent>> {
         let of = |table| Query::of(table, "project_id", value::text(id.as_str()));
@@ -74,13 +90,19 @@ impl DynamoStore {
         self.delete_all(by(Table::Tasks)).await?;
         self.delete_all(of(Table::Stages)).await?;
         self.delete_all(of(Table::Events)).await?;
-        self.overflow.forget(id.as_str()).await?;
         let mut gone = Vec::new();
-        for item in self.tables.all(by(Table::Agents), 1_000).await? {
-            let Ok(agent) = Agent::from_item(&item) else { continue };
+        let agents = self.agents_of(id).await?;
+        let recorded = self.read_deletion(DeletedKind::Project, id.as_str()).await?;
+        let mut stay = recorded.map(|record| record.owned.kept).unwrap_or_default();
+        for agent in agents {
             if with_agents {
-                gone.extend(self.remove_agent(&agent.agent_id).await?.map(|deleted| deleted.agent));
+                let deleted = self.remove_agent(&agent.agent_id, DeleteOrders::default()).await?;
+                gone.extend(deleted.map(|deleted| deleted.agent));
                 continue;
+            }
+            // Registered between the look at them and the deletion.
+            if !stay.iter().any(|known| known.agent_id == agent.agent_id) {
+                stay.extend(kept_of(std::slice::from_ref(&agent)));
             }
             let change = |agent: &mut Agent, plan: &mut super::agents::AgentPlan| {
                 agent.project_id = None;
@@ -94,30 +116,74 @@ impl DynamoStore {
             };
             self.with_agent(&agent.agent_id, change).await?;
         }
-        self.tables.delete_many(Table::State, vec![Table::State.two(NOTES, id.as_str())]).await?;
+        for agent in &stay {
+            // One that was deleted since has no files to keep.
+            if self.read_agent(&agent.agent_id).await?.is_some() {
+                kept::keep(&self.overflow.0, id, agent).await?;
+            }
+        }
+        self.overflow.forget(&Owner::Project(id.clone())).await?;
+        self.remove_note(DeletedKind::Project, id.as_str()).await?;
         Ok(gone)
     }
 
     /// `Store::delete_agent`.
-    pub(crate) async fn remove_agent(&self, id: &AgentId) -> Result<Option<DeletedAgent>> {
+    pub(crate) async fn remove_agent(&self, id: &AgentId, orders: DeleteOrders) -> Result<Option<DeletedAgent>> {
         let Some(agent) = self.read_agent(id).await? else { return Ok(None) };
-        let mut gone = DeletedAgent { agent, sessions: 0, messages: 0, invocations: 0 };
-        let by = |table| Query::by(table, "AgentIndex", "agent_id", value::text(id.as_str()));
-        for item in self.tables.all(by(Table::Sessions), usize::MAX).await? {
-            let Ok(session) = Session::from_item(&item) else { continue };
-            gone.messages += self.remove_session(&session.session_id).await?.unwrap_or(0);
-            gone.sessions += 1;
-        }
-        gone.invocations = self.delete_all(by(Table::Invocations)).await?;
-        self.remove_tools_of(id).await?;
-        self.end_deployments(&gone.agent).await?;
         let mut unit = Unit::default();
         let key = Table::Agents.one(id.as_str());
         unit.delete(&self.tables, Table::Agents, key, &Guard::Present, Refused::Gone)?;
-        if unit.commit(&self.tables).await?.is_ok() {
-            self.counts.agent_moved(Some(gone.agent.status), None);
+        self.record_deletion(&mut unit, &Deletion::agent(&agent, orders, self.tables.clock()), false)?;
+        if unit.commit(&self.tables).await?.is_err() {
+            return Ok(None);
         }
+        self.counts.agent_moved(Some(agent.status), None);
+        self.end_deployments(&agent).await?;
+        let mut gone = DeletedAgent { agent, sessions: 0, messages: 0, invocations: 0 };
+        self.remove_rest_of_agent(id, &mut gone).await?;
         Ok(Some(gone))
+    }
+
+    /// What is left of an agent that is gone. Its note stays until it is out of service.
+    async fn remove_rest_of_agent(&self, id: &AgentId, gone: &mut DeletedAgent) -> Result<()> {
+        let counted = self.remove_conversations(id).await?;
+        (gone.sessions, gone.messages, gone.invocations) = counted;
+        self.remove_tools_of(id).await?;
+        self.overflow.forget(&Owner::Agent(id.clone())).await
+    }
+
+    /// Sessions, messages and invocations of an agent; answers how many those were.
+    async fn remove_conversations(&self, id: &AgentId) -> Result<(u64, u64, u64)> {
+        let by = |table| Query::by(table, "AgentIndex", "agent_id", value::text(id.as_str()));
+        let (mut sessions, mut messages) = (0, 0);
+        for item in self.tables.all(by(Table::Sessions), usize::MAX).await? {
+            let Ok(session) = Session::from_item(&item) else { continue };
+            messages += self.remove_session(&session.session_id).await?.unwrap_or(0);
+            sessions += 1;
+        }
+        Ok((sessions, messages, self.delete_all(by(Table::Invocations)).await?))
+    }
+
+    /// `Store::delete_session`.
+    pub(crate) async fn remove_session(&self, id: &SessionId) -> Result<Option<u64>> {
+        let key = Table::Sessions.one(id.as_str());
+        let Some(item) = self.tables.get(Table::Sessions, key.clone()).await? else { return Ok(None) };
+        let name = super::codec::Reader(&item).text("display_name").unwrap_or_default();
+        let mut unit = Unit::default();
+        unit.delete(&self.tables, Table::Sessions, key, &Guard::Present, Refused::Gone)?;
+        self.record_deletion(&mut unit, &Deletion::session(id.as_str(), &name, self.tables.clock()), false)?;
+        if unit.commit(&self.tables).await?.is_err() {
+            return Ok(None);
+        }
+        self.overflow.forget_of(std::slice::from_ref(&item)).await?;
+        self.remove_rest_of_session(id).await.map(Some)
+    }
+
+    async fn remove_rest_of_session(&self, id: &SessionId) -> Result<u64> {
+        let count = self.delete_all(Query::of(Table::Messages, "session_id", value::text(id.as_str()))).await?;
+        self.overflow.forget(&Owner::Session(id.clone())).await?;
+        self.remove_note(DeletedKind::Session, id.as_str()).await?;
+        Ok(count)
     }
 
     /// Deploy tasks of an agent that is gone have nothing to do.
@@ -129,7 +195,8 @@ impl DynamoStore {
                 continue;
             }
             let mut ended = task.clone();
-            tasks::finish(&mut ended, TaskEvent::Cancel, Some("the agent was deleted"), None, Timestamp::now())?;
+            let now = self.tables.clock();
+            tasks::finish(&mut ended, TaskEvent::Cancel, Some("the agent was deleted"), None, now)?;
             let mut unit = Unit::default();
             self.update_task(&mut unit, &task, &ended)?;
             let _it_ended_meanwhile = unit.commit(&self.tables).await?;
@@ -139,14 +206,35 @@ impl DynamoStore {
 
     /// `Store::clean`: finishes deletions that were cut off. What is past its time DynamoDB removes by itself.
     pub(crate) async fn finish_deletions(&self) -> Result<u64> {
-        let notes = self.tables.all(Query::of(Table::State, "pk", value::text(NOTES)), 1_000).await?;
         let mut finished = 0;
-        for note in notes {
-            let read = Reader(&note);
-            let Some(id) = read.word::<ProjectId>("sk") else { continue };
-            self.remove_rest(&id, read.count("with_agents") == Some(1)).await?;
+        for note in self.notes().await? {
+            match note.kind {
+                DeletedKind::Project => {
+                    let Ok(id) = note.id.parse::<ProjectId>() else { continue };
+                    self.remove_rest(&id, note.with_agents).await?;
+                }
+                DeletedKind::Session => {
+                    let Ok(id) = note.id.parse::<SessionId>() else { continue };
+                    self.remove_rest_of_session(&id).await?;
+                }
+                DeletedKind::Agent => {
+                    let Ok(id) = note.id.parse::<AgentId>() else { continue };
+                    // Made anew by a further build of its project: what there is is the new one's.
+                    if self.read_agent(&id).await?.is_some() {
+                        continue;
+                    }
+                    self.remove_conversations(&id).await?;
+                    self.remove_tools_of(&id).await?;
+                    self.overflow.forget(&Owner::Agent(id)).await?;
+                }
+            }
             finished += 1;
         }
         Ok(finished)
     }
+}
+
+fn kept_of(agents: &[Agent]) -> Vec<KeptAgent> {
+    let kept = |agent: &Agent| KeptAgent { agent_id: agent.agent_id.clone(), agent_dir: agent.agent_dir.clone() };
+    agents.iter().map(kept).collect()
 }

@@ -10,6 +10,7 @@ use crate::{
     domain::{
         agent::{Agent, AgentStatus, Invocation},
         control::{ControlApplied, ControlRequest},
+        deletion::{DeleteOrders, DeletedKind, Deletion},
         event::{NewEvent, ProjectEvent},
         failure::ErrorInfo,
         ids::{AgentId, ProjectId, SessionId, TaskId, ToolId},
@@ -23,10 +24,10 @@ use crate::{
     },
     queue::Receipt,
     store::{
-        Activity, AgentChange, AgentFilter, BuildProgress, BuildStep, Claim, ClaimBuild, DayFigures, DeletedAgent,
-        DeletedProject, DeployClaim, DeployEnd, GivenUp, LeaseState, MessageRange, NewMessage, NewProject, Once,
-        OnceRecord, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result, StageRetry, Store,
-        StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent, Trouble,
+        Activity, Aged, AgedKind, AgentChange, AgentFilter, BuildProgress, BuildStep, Claim, ClaimBuild, DayFigures,
+        DeletedAgent, DeletedProject, DeployClaim, DeployEnd, GivenUp, LeaseState, MessageRange, NewMessage,
+        NewProject, Once, OnceRecord, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result,
+        StageRetry, Store, StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent, Trouble,
     },
 };
 
@@ -142,8 +143,8 @@ impl Store for DynamoStore {
         self.put_status(id, status, error.as_deref()).await
     }
 
-    async fn delete_agent(&self, id: &AgentId) -> Result<Option<DeletedAgent>> {
-        self.remove_agent(id).await
+    async fn delete_agent(&self, id: &AgentId, orders: DeleteOrders) -> Result<Option<DeletedAgent>> {
+        self.remove_agent(id, orders).await
     }
 
     async fn update_agent(&self, id: &AgentId, change: AgentChange) -> Result<Option<Agent>> {
@@ -238,6 +239,22 @@ impl Store for DynamoStore {
         self.messages_in(session, range).await
     }
 
+    async fn identity(&self) -> Result<String> {
+        self.store_id().await
+    }
+
+    async fn deletion(&self, kind: DeletedKind, id: &str) -> Result<Option<Deletion>> {
+        self.read_deletion(kind, id).await
+    }
+
+    async fn open_deletions(&self, limit: usize) -> Result<Vec<Deletion>> {
+        self.unsettled_deletions(limit).await
+    }
+
+    async fn settle_deletion(&self, kind: DeletedKind, id: &str) -> Result<()> {
+        self.settle(kind, id).await
+    }
+
     async fn ping(&self) -> Result<()> {
         self.tables.get(Table::State, Table::State.two("ping", "-")).await.map(drop)
     }
@@ -248,6 +265,14 @@ impl Store for DynamoStore {
 
     async fn clean(&self, _older_than: Duration) -> Result<u64> {
         self.finish_deletions().await
+    }
+
+    async fn aged(&self, kind: AgedKind, before: Timestamp, from: Option<Value>) -> Result<Aged> {
+        self.find_aged(kind, before, from).await
+    }
+
+    async fn delete_invocations(&self, ids: &[String]) -> Result<u64> {
+        self.remove_invocations(ids).await
     }
 
     async fn close(&self) -> Result<()> {

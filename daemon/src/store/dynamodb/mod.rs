@@ -3,6 +3,7 @@
 //! A project, its stages and its task are read together, changed as pure data and written as one transaction
 //! (`aggregate`); messages follow the transaction that made their task, and the reconciler sends what did not get through.
 
+mod aged;
 mod agents;
 mod aggregate;
 mod build;
@@ -12,6 +13,7 @@ pub(crate) mod codec;
 mod control;
 mod counts;
 mod delete;
+mod deletions;
 mod deploy;
 mod events;
 mod facade;

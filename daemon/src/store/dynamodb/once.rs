@@ -11,6 +11,7 @@ use super::{
     value::{self, Item},
 };
 use crate::{
+    artifacts::Owner,
     domain::time::Timestamp,
     store::{Once, OnceRecord, Result, StoreError, StoreErrorKind, transfer::Record},
 };
@@ -73,26 +74,31 @@ pub(crate) fn repeated() -> StoreError {
 
 impl DynamoStore {
     /// Keeps the answer of a unit, which fails when the key is taken.
-    pub(crate) async fn keep_once(&self, unit: &mut Unit, once: Option<&Once>) -> Result<()> {
-        self.write_once(unit, once, &Guard::AbsentOrExpired(seconds().unsigned_abs())).await
+    pub(crate) async fn keep_once(&self, unit: &mut Unit, once: Option<&Once>, owner: &Owner) -> Result<()> {
+        self.write_once(unit, once, owner, &Guard::AbsentOrExpired(seconds().unsigned_abs())).await
     }
 
     /// Keeps the answer of what was begun.
-    pub(crate) async fn end_once(&self, unit: &mut Unit, once: Option<&Once>) -> Result<()> {
-        self.write_once(unit, once, &Guard::Open).await
+    pub(crate) async fn end_once(&self, unit: &mut Unit, once: Option<&Once>, owner: &Owner) -> Result<()> {
+        self.write_once(unit, once, owner, &Guard::Open).await
     }
 
-    async fn write_once(&self, unit: &mut Unit, once: Option<&Once>, guard: &Guard<'_>) -> Result<()> {
+    async fn write_once(&self, unit: &mut Unit, once: Option<&Once>, owner: &Owner, guard: &Guard<'_>) -> Result<()> {
         let Some(once) = once else { return Ok(()) };
         let mut item = item(&once.key, &once.fingerprint, Some(&once.answer));
-        self.overflow.shrink(&mut item).await?;
+        // What was answered goes with what it was about.
+        self.overflow.shrink_for(&mut item, owner).await?;
         unit.put(&self.tables, Table::State, item, guard, Refused::Repeated)
     }
 
     /// `Store::once`.
     pub(crate) async fn read_once(&self, once: &str) -> Result<Option<OnceRecord>> {
         let Some(mut item) = self.tables.get(Table::State, key(once)).await? else { return Ok(None) };
-        self.overflow.restore(&mut item).await?;
+        match self.overflow.restore(&mut item).await {
+            // The answer went with what it was about, which was deleted.
+            Err(error) if error.kind() == StoreErrorKind::Corrupt => {}
+            restored => drop(restored?),
+        }
         let read = Reader(&item);
         // DynamoDB deletes what has expired when it finds the time.
         if read.count(EXPIRES).is_some_and(|at| at <= seconds().unsigned_abs()) {

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use futures::TryStreamExt as _;
 use object_store::{ObjectStore, ObjectStoreExt as _, path::Path};
 use serde_json::{Map, Value};
 
 use super::value::{self, Item};
-use crate::store::{Result, StoreError, StoreErrorKind};
+use crate::{
+    artifacts::{Owner, remove_all, remove_object},
+    store::{Result, StoreError, StoreErrorKind},
+};
 
 /// Bytes above which an item is made smaller.
 const MOST: usize = 350 * 1024;
@@ -37,10 +39,32 @@ fn away(error: object_store::Error) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, "the artifact store is not available").because(error)
 }
 
+/// What an item belongs to.
+fn owner_of(item: &Item) -> Option<Owner> {
+    let id = |name: &str| match item.get(name) {
+        Some(AttributeValue::S(id)) => Some(id.as_str()),
+        _ => None,
+    };
+    let project = id("project_id").and_then(|id| id.parse().ok()).map(Owner::Project);
+    let agent = || id("agent_id").and_then(|id| id.parse().ok()).map(Owner::Agent);
+    let session = || id("session_id").and_then(|id| id.parse().ok()).map(Owner::Session);
+    project.or_else(agent).or_else(session)
+}
+
 impl Overflow {
     /// Makes an item small enough. The object is written before the item that refers to it, so an item never refers
     /// to nothing.
     pub(crate) async fn shrink(&self, item: &mut Item) -> Result<()> {
+        let owner = owner_of(item).map_or_else(|| "shared".to_owned(), |owner| owner.folder());
+        self.shrink_into(item, &owner).await
+    }
+
+    /// The same for an item that does not tell what it belongs to.
+    pub(crate) async fn shrink_for(&self, item: &mut Item, owner: &Owner) -> Result<()> {
+        self.shrink_into(item, &owner.folder()).await
+    }
+
+    async fn shrink_into(&self, item: &mut Item, owner: &str) -> Result<()> {
         let sizes = |item: &Item| item.iter().map(|(name, value)| name.len() + value::size(value)).sum::<usize>();
         if sizes(item) <= MOST {
             return Ok(());
@@ -61,11 +85,7 @@ impl Overflow {
             let text = "this is too large to be stored, even without its longest parts";
             return Err(StoreError::new(StoreErrorKind::Invalid, text));
         }
-        // With the files of its project, so that it goes with them.
-        let owner = match item.get("project_id") {
-            Some(AttributeValue::S(id)) => crate::artifacts::folder_of(id),
-            _ => "shared".to_owned(),
-        };
+        // With whatever it belongs to, so that it goes with it.
         let path = format!("{owner}/overflow/{}.json", ulid::Ulid::generate());
         let text = serde_json::to_vec(&Value::Object(moved))?;
         self.0.put(&Path::from(path.as_str()), text.into()).await.map_err(away)?;
@@ -76,7 +96,13 @@ impl Overflow {
     /// Puts back what was moved away; answers the names.
     pub(crate) async fn restore(&self, item: &mut Item) -> Result<Vec<String>> {
         let Some(AttributeValue::S(path)) = item.remove(REFERENCE) else { return Ok(Vec::new()) };
-        let object = self.0.get(&Path::from(path.as_str())).await.map_err(away)?;
+        let object = match self.0.get(&Path::from(path.as_str())).await {
+            Err(error @ object_store::Error::NotFound { .. }) => {
+                let text = "a part of this record is gone from the artifact store";
+                return Err(StoreError::new(StoreErrorKind::Corrupt, text).because(error));
+            }
+            object => object.map_err(away)?,
+        };
         let bytes = object.bytes().await.map_err(away)?;
         let moved: Map<String, Value> = serde_json::from_slice(&bytes)?;
         let names = moved.keys().cloned().collect();
@@ -84,12 +110,17 @@ impl Overflow {
         Ok(names)
     }
 
-    /// Removes everything of a project: what lies here of its items, and its files.
-    pub(crate) async fn forget(&self, project: &str) -> Result<()> {
-        let folder = Path::from(crate::artifacts::folder_of(project));
-        let found: Vec<_> = self.0.list(Some(&folder)).try_collect().await.map_err(away)?;
-        for object in found {
-            self.0.delete(&object.location).await.map_err(away)?;
+    /// Removes everything of an owner: what lies here of its items, and its files.
+    pub(crate) async fn forget(&self, owner: &Owner) -> Result<()> {
+        remove_all(&self.0, owner).await
+    }
+
+    /// Removes what lies here of items that are about to go.
+    pub(crate) async fn forget_of(&self, items: &[Item]) -> Result<()> {
+        for item in items {
+            if let Some(AttributeValue::S(path)) = item.get(REFERENCE) {
+                remove_object(&self.0, &Path::from(path.as_str())).await?;
+            }
         }
         Ok(())
     }

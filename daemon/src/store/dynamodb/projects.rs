@@ -14,6 +14,7 @@ use super::{
     value,
 };
 use crate::{
+    artifacts::Owner,
     domain::{
         event::{EventType, NewEvent},
         ids::ProjectId,
@@ -39,7 +40,7 @@ impl DynamoStore {
         let project = Project { status: ProjectStatus::Queued, ..new.project.clone() };
         let id = project.project_id.clone();
         let mut unit = Unit::default();
-        self.keep_once(&mut unit, new.once.as_ref()).await?;
+        self.keep_once(&mut unit, new.once.as_ref(), &Owner::from(&id)).await?;
         let body = alike::build_payload(&project, &task_id);
         let task = tasks::pending(task_id.clone(), TaskType::BuildAgent, &id, None, project.priority, &body, now)?;
         let mut fields = Map::new();

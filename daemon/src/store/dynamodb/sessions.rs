@@ -10,9 +10,10 @@ use super::{
     value,
 };
 use crate::{
+    artifacts::Owner,
     domain::{
         ids::{AgentId, MessageId, SessionId},
-        session::{Message, Role, Session},
+        session::{Message, Role, Session, is_named_by_first_message},
         time::Timestamp,
     },
     store::{
@@ -43,7 +44,7 @@ impl DynamoStore {
     /// `Store::create_session`.
     pub(crate) async fn put_session(&self, session: &Session, once: Option<&Once>) -> Result<()> {
         let mut unit = Unit::default();
-        self.keep_once(&mut unit, once).await?;
+        self.keep_once(&mut unit, once, &Owner::from(&session.agent_id)).await?;
         let agent = Table::Agents.one(session.agent_id.as_str());
         unit.check(&self.tables, Table::Agents, agent, &Guard::Present, Refused::Gone)?;
         let mut item = session.to_item()?;
@@ -87,7 +88,8 @@ impl DynamoStore {
                 return Err(not_found("session"));
             };
             let read = Reader(&session);
-            let (last, named) = (read.text(LAST), read.text("display_name").is_some_and(|name| !name.is_empty()));
+            let (named, count) = (read.text("display_name"), read.count("message_count").unwrap_or(0));
+            let (last, takes_name) = (read.text(LAST), is_named_by_first_message(named.as_deref(), count));
             let fresh = ulid::Ulid::generate();
             let above = last.as_ref().and_then(|text| ulid::Ulid::from_string(text).ok());
             let id = match above {
@@ -108,7 +110,7 @@ impl DynamoStore {
                 Some(once) => Some(Once { answer: serde_json::to_value(&message)?, ..once.clone() }),
                 None => None,
             };
-            self.keep_once(&mut unit, once.as_ref()).await?;
+            self.keep_once(&mut unit, once.as_ref(), &Owner::Session(new.session_id.clone())).await?;
             let mut item = message.to_item()?;
             self.overflow.shrink(&mut item).await?;
             unit.put(&self.tables, Table::Messages, item, &Guard::Absent, Refused::Stale)?;
@@ -117,7 +119,7 @@ impl DynamoStore {
                 ("last_active_at".to_owned(), value::text(message.created_at.to_string())),
             ];
             let name = name_from(&new.content);
-            if new.role == Role::User && !named && !name.is_empty() {
+            if new.role == Role::User && takes_name && !name.is_empty() {
                 set.push(("display_name".to_owned(), value::text(name)));
             }
             let change = Change { set, add: vec![("message_count".to_owned(), value::whole(1))], ..Change::default() };
@@ -172,26 +174,13 @@ impl DynamoStore {
         Ok(found)
     }
 
-    /// `Store::delete_session`: its messages first, so that what is left over by an end in between can be deleted again.
-    pub(crate) async fn remove_session(&self, id: &SessionId) -> Result<Option<u64>> {
-        let key = Table::Sessions.one(id.as_str());
-        if self.tables.get(Table::Sessions, key.clone()).await?.is_none() {
-            return Ok(None);
-        }
-        let query = Query::of(Table::Messages, "session_id", value::text(id.as_str()));
-        let mut count = self.delete_all(query.clone()).await?;
-        self.tables.delete_many(Table::Sessions, vec![key]).await?;
-        // One that was appended in between.
-        count += self.delete_all(query).await?;
-        Ok(Some(count))
-    }
-
-    /// Deletes the items that a query finds; answers how many those were.
+    /// Deletes the items that a query finds, with what lies elsewhere of them; answers how many those were.
     pub(crate) async fn delete_all(&self, mut query: Query<'_>) -> Result<u64> {
         let mut count = 0;
         loop {
             let page = self.tables.query(&query).await?;
             count += page.items.len() as u64;
+            self.overflow.forget_of(&page.items).await?;
             let keys = page.items.iter().map(|item| query.table.key_of(item)).collect();
             self.tables.delete_many(query.table, keys).await?;
             match page.next {

@@ -209,6 +209,7 @@ impl DynamoStore {
                     status: project.status.to_string(),
                     timestamp,
                     action: action.into(),
+                    invocation_id: None,
                 };
                 found.push(activity(project.created_at, "created"));
                 found.extend(project.completed_at.map(|at| activity(at, project.status.as_str())));
@@ -222,6 +223,7 @@ impl DynamoStore {
             status: agent.status.to_string(),
             timestamp: agent.created_at,
             action: "created".into(),
+            invocation_id: None,
         }));
         agents.retain(|agent| agent.last_invoked_at.is_some());
         agents.sort_by_key(|agent| std::cmp::Reverse(agent.last_invoked_at));
@@ -235,11 +237,12 @@ impl DynamoStore {
             let asked = items.iter().filter_map(|item| Invocation::from_item(item).ok());
             found.extend(asked.map(|asked| Activity {
                 kind: "invocation".into(),
-                id: asked.invocation_id.to_string(),
+                id: agent.agent_id.to_string(),
                 name: agent.agent_name.clone(),
                 status: asked.status.to_string(),
                 timestamp: asked.created_at,
                 action: "invoked".into(),
+                invocation_id: Some(asked.invocation_id.to_string()),
             }));
         }
         found.sort_by_key(|activity| std::cmp::Reverse(activity.timestamp));

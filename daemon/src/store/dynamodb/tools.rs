@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{
     DynamoStore,
-    aggregate::{Plan, contended},
+    aggregate::{Plan, TRIES, contended, pause},
     client::Query,
     codec::{Reader, Record as _},
     table::Table,
@@ -25,6 +25,13 @@ use crate::{
 const MOST: usize = 20_000;
 /// Writes of a unit that the tools of a build leave to the rest of it.
 const SPARED: usize = 20;
+
+/// What is kept of a tool whose plugin is away.
+const KEPT: [&str; 2] = ["usage_count", "created_at"];
+
+fn retired_key(id: &str) -> Item {
+    Table::State.two(&format!("retired#{id}"), "-")
+}
 
 /// Counts uses.
 pub(crate) fn used(by: u64) -> Change {
@@ -83,6 +90,7 @@ impl DynamoStore {
     }
 
     /// `Store::put_system_tools`. Not one unit: a catalogue may be larger than that, and is written whole at each start.
+    /// A tool whose plugin is away leaves its use and its birth for the plugin's return.
     pub(crate) async fn put_catalogue(&self, tools: &[NewTool]) -> Result<()> {
         let now = Timestamp::now();
         let known: HashMap<String, Item> = self
@@ -102,11 +110,65 @@ impl DynamoStore {
             if same {
                 continue;
             }
-            let mut unit = Unit::default();
-            unit.update(&self.tables, Table::Tools, key, change, &Guard::Open, Refused::Stale)?;
-            unit.commit(&self.tables).await?.map_err(|_| contended())?;
+            if known.contains_key(id.as_str()) {
+                let mut unit = Unit::default();
+                unit.update(&self.tables, Table::Tools, key, change, &Guard::Open, Refused::Stale)?;
+                unit.commit(&self.tables).await?.map_err(|_| contended())?;
+            } else {
+                self.bring_back(&id, key, change).await?;
+            }
         }
-        self.tables.delete_many(Table::Tools, gone.iter().map(|id| Table::Tools.one(id)).collect()).await
+        for id in gone {
+            self.retire(&id).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes a tool off the list; what it was used for is kept.
+    async fn retire(&self, id: &str) -> Result<()> {
+        for round in 0..TRIES {
+            let Some(item) = self.tables.get(Table::Tools, Table::Tools.one(id)).await? else { return Ok(()) };
+            let mut kept = retired_key(id);
+            for name in KEPT {
+                if let Some(value) = item.get(name) {
+                    kept.insert(name.to_owned(), value.clone());
+                }
+            }
+            let mut unit = Unit::default();
+            unit.put(&self.tables, Table::State, kept, &Guard::Open, Refused::Stale)?;
+            let read = [("usage_count", item.get("usage_count").cloned())];
+            unit.delete(&self.tables, Table::Tools, Table::Tools.one(id), &Guard::AsRead(&read), Refused::Stale)?;
+            if unit.commit(&self.tables).await?.is_ok() {
+                return Ok(());
+            }
+            // It was used meanwhile.
+            pause(round).await;
+        }
+        Err(contended())
+    }
+
+    /// Writes a tool that is not on the list, with what it was used for before.
+    async fn bring_back(&self, id: &ToolId, key: Item, change: Change) -> Result<()> {
+        for round in 0..TRIES {
+            let kept = self.tables.get(Table::State, retired_key(id.as_str())).await?;
+            let (mut unit, mut change) = (Unit::default(), change.clone());
+            if let Some(kept) = &kept {
+                if let Some(count) = kept.get("usage_count") {
+                    change.add = vec![("usage_count".to_owned(), count.clone())];
+                }
+                if let Some(born) = kept.get("created_at") {
+                    change.init = vec![("created_at".to_owned(), born.clone())];
+                }
+                unit.delete(&self.tables, Table::State, retired_key(id.as_str()), &Guard::Present, Refused::Stale)?;
+            }
+            unit.update(&self.tables, Table::Tools, key.clone(), change, &Guard::Open, Refused::Stale)?;
+            if unit.commit(&self.tables).await?.is_ok() {
+                return Ok(());
+            }
+            // Another daemon brought it back.
+            pause(round).await;
+        }
+        Err(contended())
     }
 
     /// Adds the tools that a build made for its agent to its last unit; those of an earlier build that are gone go.

@@ -170,7 +170,7 @@ fn figures(items: &[Item]) -> Vec<Record> {
 }
 
 impl DynamoStore {
-    async fn scan(&self, kind: Kind, from: Option<Value>) -> Result<(Vec<Item>, Option<Value>)> {
+    pub(super) async fn scan(&self, kind: Kind, from: Option<Value>) -> Result<(Vec<Item>, Option<Value>)> {
         let Some(table) = table_of(kind) else { return Ok((Vec::new(), None)) };
         let from = from.as_ref().and_then(Value::as_object).map(item);
         let mut request = self

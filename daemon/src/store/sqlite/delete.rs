@@ -2,9 +2,12 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{agents, control, events, projects, rows, sessions, stages, state::Effect, tx::Tx};
+use super::{agents, control, deletions, events, projects, rows, sessions, stages, state::Effect, tx::Tx};
 use crate::{
-    domain::ids::{AgentId, ProjectId, TaskId},
+    domain::{
+        deletion::{DeleteOrders, Deletion, KeptAgent},
+        ids::{AgentId, ProjectId, TaskId},
+    },
     store::{DeletedAgent, DeletedProject, Result},
 };
 
@@ -21,11 +24,17 @@ pub(crate) fn project(tx: &mut Tx<'_>, id: &ProjectId, with_agents: bool) -> Res
         let found = find.query_map([fence.key], |row| rows::word(row, 0))?;
         found.collect::<rusqlite::Result<_>>()?
     };
-    let agents: Vec<AgentId> = {
-        let mut find = tx.sql("SELECT agent_id FROM nexus_agents WHERE project_id = ?1")?;
-        let found = find.query_map([id.as_str()], |row| rows::word(row, 0))?;
+    let agents: Vec<KeptAgent> = {
+        let mut find = tx.sql("SELECT agent_id, agent_dir FROM nexus_agents WHERE project_id = ?1")?;
+        let found = find
+            .query_map([id.as_str()], |row| Ok(KeptAgent { agent_id: rows::word(row, 0)?, agent_dir: row.get(1)? }))?;
         found.collect::<rusqlite::Result<_>>()?
     };
+    let name: String = tx
+        .sql("SELECT project_name FROM nexus_projects WHERE project_key = ?1")?
+        .query_row([fence.key], |row| row.get(0))?;
+    let kept = if with_agents { Vec::new() } else { agents.clone() };
+    deletions::record(tx, &Deletion::project(id, &name, kept, tx.now()))?;
     for task in tasks {
         tx.withdraw_message(&task)?;
         // Its dead letters: they speak of nothing any more.
@@ -50,9 +59,9 @@ pub(crate) fn project(tx: &mut Tx<'_>, id: &ProjectId, with_agents: bool) -> Res
     tx.sql("DELETE FROM nexus_projects WHERE project_key = ?1")?.execute([fence.key])?;
     tx.state.forget_hot(id);
     tx.announce_end(id, hot.seq + 1, "deleted");
-    for agent in agents {
+    for KeptAgent { agent_id: agent, .. } in agents {
         if with_agents {
-            deleted.agents.extend(self::agent(tx, &agent)?.map(|gone| gone.agent));
+            deleted.agents.extend(self::agent(tx, &agent, DeleteOrders::default())?.map(|gone| gone.agent));
         } else {
             // Its deploy task went above, so nobody would end a deployment that is under way.
             tx.sql(
@@ -70,8 +79,9 @@ pub(crate) fn project(tx: &mut Tx<'_>, id: &ProjectId, with_agents: bool) -> Res
 }
 
 /// `Store::delete_agent`.
-pub(crate) fn agent(tx: &mut Tx<'_>, id: &AgentId) -> Result<Option<DeletedAgent>> {
+pub(crate) fn agent(tx: &mut Tx<'_>, id: &AgentId, orders: DeleteOrders) -> Result<Option<DeletedAgent>> {
     let Some(agent) = agents::read(tx.conn(), id)? else { return Ok(None) };
+    deletions::record(tx, &Deletion::agent(&agent, orders, tx.now()))?;
     let keys: Vec<i64> = {
         let mut find = tx.sql("SELECT session_key FROM nexus_sessions WHERE agent_id = ?1")?;
         let found = find.query_map([id.as_str()], |row| row.get(0))?;

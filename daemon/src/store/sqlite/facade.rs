@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{
-    SqliteStore, agents, build, claim, control, delete, deploy, events, housekeeping, lease, lists, once, projects,
-    schema, sessions, statistics, tasks, tools, writer::Mode,
+    SqliteStore, aged, agents, build, claim, control, delete, deletions, deploy, events, housekeeping, lease, lists,
+    once, projects, schema, sessions, statistics, tasks, tools, writer::Mode,
 };
 use crate::{
     domain::{
         agent::{Agent, AgentStatus, Invocation},
         control::{ControlApplied, ControlRequest},
+        deletion::{DeleteOrders, DeletedKind, Deletion},
         event::{NewEvent, ProjectEvent},
         failure::ErrorInfo,
         ids::{AgentId, ProjectId, SessionId, TaskId, ToolId},
@@ -26,10 +27,10 @@ use crate::{
     },
     queue::Receipt,
     store::{
-        Activity, AgentChange, AgentFilter, BuildProgress, BuildStep, Claim, ClaimBuild, DayFigures, DeletedAgent,
-        DeletedProject, DeployClaim, DeployEnd, GivenUp, LeaseState, MessageRange, NewMessage, NewProject, Once,
-        OnceRecord, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result, StageRetry, Store,
-        StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent,
+        Activity, Aged, AgedKind, AgentChange, AgentFilter, BuildProgress, BuildStep, Claim, ClaimBuild, DayFigures,
+        DeletedAgent, DeletedProject, DeployClaim, DeployEnd, GivenUp, LeaseState, MessageRange, NewMessage,
+        NewProject, Once, OnceRecord, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result,
+        StageRetry, Store, StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent,
     },
 };
 
@@ -187,9 +188,9 @@ impl Store for SqliteStore {
         write!(self, move |tx| agents::set_status(tx, &id, status, error.as_deref()))
     }
 
-    async fn delete_agent(&self, id: &AgentId) -> Result<Option<DeletedAgent>> {
+    async fn delete_agent(&self, id: &AgentId, orders: DeleteOrders) -> Result<Option<DeletedAgent>> {
         let id = id.clone();
-        write!(self, move |tx| delete::agent(tx, &id))
+        write!(self, move |tx| delete::agent(tx, &id, orders))
     }
 
     async fn update_agent(&self, id: &AgentId, change: AgentChange) -> Result<Option<Agent>> {
@@ -297,6 +298,24 @@ impl Store for SqliteStore {
         ask!(self, move |conn| sessions::messages(conn, &session, &range))
     }
 
+    async fn identity(&self) -> Result<String> {
+        ask!(self, deletions::store_id)
+    }
+
+    async fn deletion(&self, kind: DeletedKind, id: &str) -> Result<Option<Deletion>> {
+        let id = id.to_owned();
+        ask!(self, move |conn| deletions::read(conn, kind, &id))
+    }
+
+    async fn open_deletions(&self, limit: usize) -> Result<Vec<Deletion>> {
+        ask!(self, move |conn| deletions::open(conn, limit))
+    }
+
+    async fn settle_deletion(&self, kind: DeletedKind, id: &str) -> Result<()> {
+        let id = id.to_owned();
+        write!(self, move |tx| deletions::settle(tx, kind, &id))
+    }
+
     async fn ping(&self) -> Result<()> {
         write!(self, Loose, housekeeping::ping)
     }
@@ -309,6 +328,7 @@ impl Store for SqliteStore {
         let options = self.inner.options.clone();
         let expired = write!(self, move |tx| housekeeping::expire_messages(tx, &options))?;
         let mut cleaned = expired + write!(self, |tx| once::clean(tx))?;
+        cleaned += write!(self, |tx| deletions::clean(tx))?;
         loop {
             // In small bites, so that builds go on between them.
             let bite = write!(self, move |tx| housekeeping::clean_events(tx, older_than))?;
@@ -317,6 +337,15 @@ impl Store for SqliteStore {
                 return Ok(cleaned);
             }
         }
+    }
+
+    async fn aged(&self, kind: AgedKind, before: Timestamp, from: Option<Value>) -> Result<Aged> {
+        ask!(self, move |conn| aged::find(conn, kind, before, from.as_ref()))
+    }
+
+    async fn delete_invocations(&self, ids: &[String]) -> Result<u64> {
+        let ids = ids.to_owned();
+        write!(self, move |tx| aged::delete_invocations(tx, &ids))
     }
 
     async fn close(&self) -> Result<()> {

@@ -4,12 +4,15 @@
 //! `writer` runs every change; `readers` run the questions; `open` holds lock, pragmas, migrations
 //! and what a start settles; the other modules are the use cases of [`crate::store::Store`].
 
+mod aged;
 mod agents;
+pub mod backup;
 mod build;
 mod claim;
 mod control;
 mod counts;
 mod delete;
+mod deletions;
 mod deploy;
 pub(crate) mod error;
 mod events;
@@ -18,8 +21,9 @@ mod housekeeping;
 mod lease;
 mod lists;
 mod lock;
+pub mod look;
 mod once;
-mod open;
+pub(crate) mod open;
 mod projects;
 mod readers;
 mod recover;
@@ -39,6 +43,8 @@ pub(crate) mod writer;
 use std::{path::PathBuf, sync::Arc};
 
 pub use open::{OpenError, SqliteOptions};
+#[cfg(feature = "aws")]
+pub(crate) use stages::MOST as MOST_STAGES;
 use tokio::sync::Notify;
 
 use crate::queue::QueueName;

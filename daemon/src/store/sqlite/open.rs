@@ -9,7 +9,7 @@ use std::{
 use rusqlite::{Connection, OpenFlags, ffi::ErrorCode};
 
 use super::{
-    Arrivals, Inner, SqliteStore,
+    Arrivals, Inner, SqliteStore, backup,
     counts::Counts,
     lock::{FileLock, LockError},
     once,
@@ -43,6 +43,8 @@ pub struct SqliteOptions {
     pub deploy_retention: Duration,
     /// How long dead letters are kept.
     pub dead_retention: Duration,
+    /// Copies of the file from before upgrades of its schema that are kept; none are made when it is 0.
+    pub schema_backups: usize,
 }
 
 impl Default for SqliteOptions {
@@ -57,6 +59,7 @@ impl Default for SqliteOptions {
             build_retention: DAY * 7,
             deploy_retention: DAY * 3,
             dead_retention: DAY * 14,
+            schema_backups: 3,
         }
     }
 }
@@ -79,8 +82,9 @@ pub enum OpenError {
     /// Written by a later version.
     #[error(
         "{} has schema version {found}, and this daemon knows up to {known}: \
-         start a newer nexusd, or restore the backup made before the upgrade",
-        .path.display()
+         start a newer nexusd, or {}",
+        .path.display(),
+        go_back(path, backup.as_deref())
     )]
     NewerSchema {
         /// The file.
@@ -89,6 +93,27 @@ pub enum OpenError {
         found: i64,
         /// The newest known.
         known: i64,
+        /// The newest copy from before an upgrade that can be read.
+        backup: Option<PathBuf>,
+    },
+    /// The copy before an upgrade cannot be made, so there is no upgrade.
+    #[error(
+        "the schema of {} is to go from version {found} to {known}, and the backup before it cannot be made in {}: {source}. \
+         Nothing was changed. Make room there, or set [store] schema_backups = 0 to upgrade without a backup",
+        .path.display(),
+        .folder.display()
+    )]
+    NoBackup {
+        /// The file.
+        path: PathBuf,
+        /// Where the backup goes.
+        folder: PathBuf,
+        /// The version of the file.
+        found: i64,
+        /// The version of this program.
+        known: i64,
+        /// Why not.
+        source: Box<OpenError>,
     },
     /// Written by an earlier version, and only to be read.
     #[error("{} has schema version {found}, not {known}: start nexusd on it once, which brings it up to date", .path.display())]
@@ -102,8 +127,9 @@ pub enum OpenError {
     },
     /// Not a database, or a damaged one.
     #[error(
-        "{} is damaged or no database of nexusd: move it away to start afresh, \
-         or recover it with `sqlite3 FILE .recover`",
+        "{} is damaged or no database of nexusd: put a backup in its place, or recover it with `sqlite3 FILE .recover`. To \
+         start afresh move it away, with its -wal and -shm files, and run `nexusd adopt-folder`, which keeps the files of \
+         the projects that the new database will not know",
         .path.display()
     )]
     Damaged {
@@ -138,7 +164,24 @@ pub enum OpenError {
     },
 }
 
+/// How to go back to before an upgrade.
+fn go_back(path: &Path, backup: Option<&Path>) -> String {
+    match backup {
+        Some(backup) => format!(
+            "go back to before the upgrade, without what was written since: stop nexusd, move {0}, {0}-wal and {0}-shm away, \
+             and copy {1} to {0}",
+            path.display(),
+            backup.display()
+        ),
+        None => "restore a backup from before the upgrade with `nexusd restore FILE`".to_owned(),
+    }
+}
+
 impl OpenError {
+    pub(crate) fn newer_schema(path: &Path, found: i64) -> Self {
+        Self::NewerSchema { path: path.to_owned(), found, known: schema::VERSION, backup: backup::readable(path) }
+    }
+
     pub(crate) fn from_sqlite(path: &Path, source: rusqlite::Error) -> Self {
         let path = path.to_owned();
         match source.sqlite_error_code() {
@@ -184,15 +227,22 @@ impl SqliteStore {
         let mut conn = connect(path, false).map_err(sqlite)?;
         let found = schema::version(&conn).map_err(sqlite)?;
         if found > schema::VERSION {
-            return Err(OpenError::NewerSchema { path: path.to_owned(), found, known: schema::VERSION });
+            return Err(OpenError::newer_schema(path, found));
         }
         if found == 0 && !schema::is_empty(&conn).map_err(sqlite)? {
             // Another program's database: nothing is written into it.
             let source = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(NOT_A_DATABASE), None);
             return Err(OpenError::Damaged { path: path.to_owned(), source });
         }
+        if found > 0 && found < schema::VERSION && options.schema_backups > 0 {
+            let made = backup::before_upgrade(path, found)?;
+            tracing::info!(backup = %made.display(), from = found, to = schema::VERSION, "the store's file was backed up before its upgrade");
+        }
         set_up(&conn).map_err(sqlite)?;
         schema::migrate(&mut conn).map_err(sqlite)?;
+        if found > 0 && found < schema::VERSION && options.schema_backups > 0 {
+            backup::prune(path, options.schema_backups);
+        }
         once::forget_unfinished(&conn).map_err(sqlite)?;
         let counts = Counts::begin(&conn).map_err(sqlite)?;
         let mail = recover::settle(&mut conn, Timestamp::now())

@@ -26,8 +26,13 @@ pub(crate) fn is_empty(conn: &Connection) -> rusqlite::Result<bool> {
 
 /// Runs what is missing, each step in a transaction of its own.
 pub(crate) fn migrate(conn: &mut Connection) -> rusqlite::Result<()> {
+    migrate_to(conn, VERSION)
+}
+
+/// As [`migrate`], and no further than to `version`.
+pub(crate) fn migrate_to(conn: &mut Connection, last: i64) -> rusqlite::Result<()> {
     let from = version(conn)?;
-    for (step, to) in MIGRATIONS.iter().zip(1_i64..).filter(|(_, to)| *to > from) {
+    for (step, to) in MIGRATIONS.iter().zip(1_i64..).filter(|(_, to)| *to > from && *to <= last) {
         let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         tx.execute_batch(step)?;
         tx.pragma_update(None, "user_version", to)?;

@@ -9,8 +9,9 @@ use super::{
 };
 use crate::{
     domain::{
+        deletion::Deletion,
         ids::{AgentId, MessageId, SessionId},
-        session::{Message, Role, Session},
+        session::{Message, Role, Session, is_named_by_first_message},
         time::Timestamp,
     },
     store::{MessageRange, NewMessage, Once, Result, alike::name_from},
@@ -73,6 +74,10 @@ fn key(tx: &Tx<'_>, id: &SessionId) -> Result<Option<i64>> {
 /// `Store::delete_session`.
 pub(crate) fn delete(tx: &mut Tx<'_>, id: &SessionId) -> Result<Option<u64>> {
     let Some(key) = key(tx, id)? else { return Ok(None) };
+    let name: Option<String> =
+        tx.sql("SELECT display_name FROM nexus_sessions WHERE session_key = ?1")?.query_row([key], |row| row.get(0))?;
+    let record = Deletion::session(id.as_str(), name.as_deref().unwrap_or_default(), tx.now());
+    super::deletions::record(tx, &record)?;
     delete_by_key(tx, key).map(Some)
 }
 
@@ -103,7 +108,15 @@ fn next_id(tx: &mut Tx<'_>, session_key: i64) -> Result<MessageId> {
 /// `Store::append_message`.
 pub(crate) fn append(tx: &mut Tx<'_>, new: &NewMessage) -> Result<Message> {
     super::once::check(tx, new.once.as_ref())?;
-    let Some(session_key) = key(tx, &new.session_id)? else { return Err(not_found("session")) };
+    let found = {
+        let mut find =
+            tx.sql("SELECT session_key, display_name, message_count FROM nexus_sessions WHERE session_id = ?1")?;
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?.unsigned_abs()));
+        find.query_row([new.session_id.as_str()], read).optional()?
+    };
+    let Some((session_key, named, count)): Option<(i64, Option<String>, u64)> = found else {
+        return Err(not_found("session"));
+    };
     let message_id = next_id(tx, session_key)?;
     tx.sql(
         "INSERT INTO nexus_messages (session_key, message_id, role, content, created_at, metadata)
@@ -117,11 +130,11 @@ pub(crate) fn append(tx: &mut Tx<'_>, new: &NewMessage) -> Result<Message> {
         tx.now_text(),
         rows::to_json_opt(new.metadata.as_ref())?
     ])?;
-    let name = (new.role == Role::User).then(|| name_from(&new.content));
+    let gives_name = new.role == Role::User && is_named_by_first_message(named.as_deref(), count);
+    let name = gives_name.then(|| name_from(&new.content)).filter(|name| !name.is_empty());
     tx.sql(
         "UPDATE nexus_sessions SET message_count = message_count + 1, last_active_at = ?2,
-             display_name = CASE WHEN coalesce(display_name, '') = '' THEN coalesce(?3, display_name)
-                                 ELSE display_name END
+             display_name = coalesce(?3, display_name)
          WHERE session_key = ?1",
     )?
     .execute(params![session_key, tx.now_text(), name])?;

@@ -103,14 +103,14 @@ pub(crate) fn top_agents(conn: &Connection, limit: usize) -> Result<Vec<TopAgent
 
 /// Each part reads as many as can be shown; together they are sorted.
 const ACTIVITIES: &str = "
-SELECT * FROM (SELECT 'project', project_id, project_name, status, created_at AS at, 'created'
+SELECT * FROM (SELECT 'project', project_id, project_name, status, created_at AS at, 'created', NULL
     FROM nexus_projects ORDER BY created_at DESC LIMIT ?1)
-UNION ALL SELECT * FROM (SELECT 'project', project_id, project_name, status, completed_at AS at, status
+UNION ALL SELECT * FROM (SELECT 'project', project_id, project_name, status, completed_at AS at, status, NULL
     FROM nexus_projects WHERE completed_at IS NOT NULL ORDER BY completed_at DESC LIMIT ?1)
-UNION ALL SELECT * FROM (SELECT 'agent', agent_id, agent_name, status, created_at AS at, 'created'
+UNION ALL SELECT * FROM (SELECT 'agent', agent_id, agent_name, status, created_at AS at, 'created', NULL
     FROM nexus_agents ORDER BY created_at DESC LIMIT ?1)
-UNION ALL SELECT * FROM (SELECT 'invocation', i.invocation_id, coalesce(a.agent_name, i.agent_id), i.status,
-        i.created_at AS at, 'invoked'
+UNION ALL SELECT * FROM (SELECT 'invocation', i.agent_id, coalesce(a.agent_name, i.agent_id), i.status,
+        i.created_at AS at, 'invoked', i.invocation_id
     FROM nexus_invocations i LEFT JOIN nexus_agents a USING (agent_id) ORDER BY i.created_at DESC LIMIT ?1)
 ORDER BY at DESC LIMIT ?1";
 
@@ -125,6 +125,7 @@ pub(crate) fn activities(conn: &Connection, limit: usize) -> Result<Vec<Activity
             status: row.get(3)?,
             timestamp: rows::word(row, 4)?,
             action: row.get(5)?,
+            invocation_id: row.get(6)?,
         })
     })?;
     Ok(found.collect::<rusqlite::Result<_>>()?)

@@ -76,14 +76,27 @@ fn put(tx: &Tx<'_>, owner: &Owner<'_>, new: &NewTool) -> Result<ToolId> {
     Ok(id)
 }
 
-/// `Store::put_system_tools`.
+/// `Store::put_system_tools`. A tool whose plugin is away leaves its use and its birth for the plugin's return.
 pub(crate) fn put_system(tx: &mut Tx<'_>, tools: &[NewTool]) -> Result<()> {
     let owner = Owner { source: ToolSource::System, agent: None, project: None };
     let mut kept = Vec::with_capacity(tools.len());
     for new in tools {
-        kept.push(put(tx, &owner, new)?);
+        let id = put(tx, &owner, new)?;
+        tx.sql(
+            "UPDATE nexus_tools SET usage_count = usage_count + was.usage_count, created_at = was.created_at
+             FROM retired_tools was WHERE nexus_tools.tool_id = ?1 AND was.tool_id = ?1",
+        )?
+        .execute([id.as_str()])?;
+        tx.sql("DELETE FROM retired_tools WHERE tool_id = ?1")?.execute([id.as_str()])?;
+        kept.push(id);
     }
     let kept = rows::to_json(&kept)?;
+    tx.sql(
+        "INSERT OR REPLACE INTO retired_tools (tool_id, usage_count, created_at)
+         SELECT tool_id, usage_count, created_at FROM nexus_tools
+         WHERE source = 'system' AND tool_id NOT IN (SELECT value FROM json_each(?1))",
+    )?
+    .execute([&kept])?;
     tx.sql("DELETE FROM nexus_tools WHERE source = 'system' AND tool_id NOT IN (SELECT value FROM json_each(?1))")?
         .execute([kept])?;
     Ok(())

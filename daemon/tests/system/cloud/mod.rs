@@ -1,5 +1,6 @@
 //! The cloud backend over the emulator, with real daemons: their work together, trouble, what they cost, and moving.
 
+mod files;
 mod fleet;
 mod lists;
 mod once;

@@ -295,6 +295,9 @@ async fn projects_and_letters_of_the_original_move_too() {
     let orphan = account.dynamodb.put_item().table_name("nexus_stages");
     let orphan = orphan.item("project_id", text("proj_00000000000b")).item("stage_name", text("lost"));
     orphan.item("stage_number", Text::N("1".into())).send().await.unwrap();
+    let unnumbered = account.dynamodb.put_item().table_name("nexus_stages");
+    let unnumbered = unnumbered.item("project_id", text("proj_00000000000b")).item("stage_name", text("unnumbered"));
+    unnumbered.send().await.unwrap();
     let broken = account.dynamodb.put_item().table_name("nexus_tasks");
     broken.item("task_id", text("not an id!")).send().await.unwrap();
     // Exported while somebody worked: its task is over, and it waits.
@@ -311,6 +314,7 @@ async fn projects_and_letters_of_the_original_move_too() {
     let file = cloud.path().join("old.jsonl");
     let (code, said) = nexusd(&cloud, &account, &["export", file.to_str().unwrap()]);
     assert!(code == Some(1) && said.contains("left out") && said.contains("not an id!"), "{said}");
+    assert!(said.contains("stage_name \"unnumbered\"") && said.contains("stage_number is missing"), "{said}");
     let here = Home::with_noop_workflow("", 1);
     for letters in ["         1         0         0", "         0         1         0"] {
         let said = import(&here, &account, &file);

@@ -49,7 +49,7 @@ impl SqliteSource {
         let found = schema::version(&conn).map_err(sqlite)?;
         let (path, known) = (path.to_owned(), schema::VERSION);
         match found {
-            found if found > known => return Err(OpenError::NewerSchema { path, found, known }),
+            found if found > known => return Err(OpenError::newer_schema(&path, found)),
             found if found < known => return Err(OpenError::OlderSchema { path, found, known }),
             _ => {}
         }

@@ -1,0 +1,147 @@
+//! `nexusd agents …` and `nexusd invoke`.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::{
+    Client, complain,
+    error::ClientError,
+    find,
+    http::{Result, escaped},
+    show,
+};
+use crate::cli::print;
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum AgentsCommand {
+    /// The newest first
+    List {
+        /// Only in this state: running, deploying, offline, error
+        #[arg(long)]
+        status: Option<String>,
+        /// Most rows
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
+        limit: u32,
+        /// Which page
+        #[arg(long, default_value_t = 1)]
+        page: u32,
+    },
+    /// One agent
+    Show {
+        /// Id or name [default: the newest]
+        agent: Option<String>,
+    },
+    /// Take an agent out of service and delete it with its sessions
+    Delete {
+        /// Id or name
+        agent: String,
+        /// Its files in its project's folder, too
+        #[arg(long)]
+        files: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct InvokeArgs {
+    /// Id or name
+    agent: String,
+    /// The question
+    text: String,
+    /// In this session; else in one of its own
+    #[arg(long)]
+    session: Option<String>,
+}
+
+pub(super) async fn run(client: &Client, command: AgentsCommand) -> Result<()> {
+    match command {
+        AgentsCommand::List { status, limit, page } => {
+            let mut path = format!("/agents?limit={limit}&page={page}");
+            if let Some(status) = status {
+                path.push_str(&format!("&status={}", escaped(&status)));
+            }
+            let listed = client.api.get(&path).await?;
+            if client.json {
+                show::json(&listed);
+            } else {
+                let columns = [
+                    ("AGENT", "agent_id"),
+                    ("STATUS", "status"),
+                    ("ASKED", "total_invocations"),
+                    ("CREATED", "created_at"),
+                    ("NAME", "agent_name"),
+                ];
+                show::table(&find::rows(listed), &columns);
+            }
+            Ok(())
+        }
+        AgentsCommand::Show { agent } => {
+            let found = find::agent(&client.api, agent.as_deref()).await?;
+            let whole = client.api.get(&format!("/agents/{}", show::member(&found, "agent_id"))).await?;
+            if client.json {
+                show::json(&whole);
+            } else {
+                one(&whole);
+            }
+            Ok(())
+        }
+        AgentsCommand::Delete { agent, files } => {
+            let found = find::agent(&client.api, Some(&agent)).await?;
+            let id = show::member(&found, "agent_id");
+            let gone = client.api.delete(&format!("/agents/{id}?delete_local_files={files}")).await?;
+            if client.json {
+                show::json(&gone);
+                return Ok(());
+            }
+            print(&format!("{id} is deleted"));
+            for error in find::rows(gone.get("errors").cloned().unwrap_or_default()) {
+                complain(&format!("warning: {}", show::text(&error)));
+            }
+            Ok(())
+        }
+    }
+}
+
+fn one(agent: &Value) {
+    show::fields(
+        agent,
+        &[
+            ("agent", "agent_id"),
+            ("name", "agent_name"),
+            ("status", "status"),
+            ("error", "error_message"),
+            ("project", "project_id"),
+            ("runs on", "deployment_type"),
+            ("category", "category"),
+            ("version", "version"),
+            ("tools", "tools"),
+            ("asked", "total_invocations"),
+            ("failed", "failed_invocations"),
+            ("mean ms", "avg_duration_ms"),
+            ("created", "created_at"),
+            ("deployed", "deployed_at"),
+            ("last asked", "last_invoked_at"),
+        ],
+    );
+    print(&format!("\n{}", show::member(agent, "description")));
+    for can in find::rows(agent.get("capabilities").cloned().unwrap_or_default()) {
+        print(&format!("  - {}", show::text(&can)));
+    }
+}
+
+pub(super) async fn invoke(client: &Client, args: InvokeArgs) -> Result<()> {
+    let agent = find::agent(&client.api, Some(&args.agent)).await?;
+    let mut body = json!({ "input_text": args.text });
+    if let (Some(session), Some(body)) = (args.session, body.as_object_mut()) {
+        body.insert("session_id".to_owned(), session.into());
+    }
+    let answer = client.api.create(&format!("/agents/{}/invoke", show::member(&agent, "agent_id")), &body).await?;
+    if client.json {
+        show::json(&answer);
+    } else {
+        print(&show::member(&answer, "output"));
+    }
+    match answer.get("status").and_then(Value::as_str) {
+        Some("failed") => Err(ClientError::Failed("the agent failed".to_owned())),
+        _ => Ok(()),
+    }
+}

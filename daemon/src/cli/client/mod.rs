@@ -1,0 +1,163 @@
+//! The terminal client: commands that talk to a running daemon over its public API, and print for people or as JSON.
+//!
+//! Standard output carries what was asked for, standard error what happens meanwhile. Exit codes are in `error.rs`.
+
+mod agents;
+mod chat;
+mod error;
+mod events;
+mod find;
+mod http;
+mod make;
+mod other;
+mod projects;
+mod show;
+mod start;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use self::{error::ClientError, http::Api};
+use super::{complain, run_to_end};
+use crate::config::{Inputs, load};
+
+/// Where the daemon is, and how answers are printed.
+#[derive(Debug, Args)]
+pub(super) struct ClientOptions {
+    /// Address of the daemon [default: $NEXUSD_URL, else the one its settings listen on]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Client")]
+    url: Option<String>,
+    /// Print JSON, a line an event where events are followed
+    #[arg(long, global = true, help_heading = "Client")]
+    pub(super) json: bool,
+}
+
+/// What can be asked of a daemon.
+#[derive(Debug, Subcommand)]
+pub(super) enum ClientCommand {
+    /// Have an agent built from a sentence; follows the build on a terminal
+    New(make::NewArgs),
+    /// Projects: list, show, delete
+    #[command(subcommand)]
+    Projects(projects::ProjectsCommand),
+    /// Agents: list, show, delete
+    #[command(subcommand)]
+    Agents(agents::AgentsCommand),
+    /// Follow a build to its end
+    Watch {
+        /// Id or name of the project [default: the newest]
+        project: Option<String>,
+    },
+    /// Let the running stage end, then rest
+    Pause(projects::ControlArgs),
+    /// Go on where a paused build rests
+    Resume(projects::ControlArgs),
+    /// End a build; what is done is kept
+    Stop(projects::ControlArgs),
+    /// Build again, from a stage on
+    Restart(projects::ControlArgs),
+    /// Talk to an agent
+    Chat(chat::ChatArgs),
+    /// Ask an agent one question
+    Invoke(agents::InvokeArgs),
+    /// What the stages of a build said
+    Logs {
+        /// Id or name of the project [default: the newest]
+        project: Option<String>,
+        /// Go on until the build ends
+        #[arg(long, short)]
+        follow: bool,
+    },
+    /// Tools: list, show, try
+    #[command(subcommand)]
+    Tools(other::ToolsCommand),
+    /// Figures over everything
+    Stats {
+        /// Days that are shown
+        #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=90))]
+        days: u32,
+    },
+}
+
+/// How a command prints, and whom it asks.
+struct Client {
+    api: Api,
+    json: bool,
+}
+
+pub(super) fn run(inputs: &Inputs, options: ClientOptions, command: ClientCommand) -> ExitCode {
+    run_to_end(async {
+        match act(inputs, options, command).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                complain(&format!("error: {error}"));
+                error.exit_code()
+            }
+        }
+    })
+}
+
+/// The running daemon, for commands that do most of their work without it.
+pub(super) struct Daemon(String);
+
+impl Daemon {
+    /// The one that is meant.
+    pub(super) fn of(inputs: &Inputs, options: ClientOptions) -> Self {
+        Self(given_url(options.url).unwrap_or_else(|| local_url(inputs)))
+    }
+
+    /// Asks for something to be done; the daemon's word for what became of it.
+    pub(super) async fn ask(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> Result<String, String> {
+        let asked = async { Api::new(&self.0)?.whole(method, path, Some(body)).await };
+        let answer = asked.await.map_err(|error| error.to_string())?;
+        Ok(show::member(answer.get("data").unwrap_or(&serde_json::Value::Null), "status"))
+    }
+}
+
+fn given_url(option: Option<String>) -> Option<String> {
+    option.or_else(|| std::env::var("NEXUSD_URL").ok().filter(|url| !url.is_empty()))
+}
+
+async fn act(inputs: &Inputs, options: ClientOptions, command: ClientCommand) -> Result<(), ClientError> {
+    let given = given_url(options.url);
+    let api = Api::new(&given.clone().unwrap_or_else(|| local_url(inputs)))?;
+    if given.is_none() {
+        start::offer(&api, inputs).await?;
+    }
+    let client = Client { api, json: options.json };
+    match command {
+        ClientCommand::New(args) => make::new(&client, args).await,
+        ClientCommand::Projects(command) => projects::run(&client, command).await,
+        ClientCommand::Agents(command) => agents::run(&client, command).await,
+        ClientCommand::Watch { project } => {
+            let project = find::project(&client.api, project.as_deref()).await?;
+            watch::to_the_end(&client, &show::member(&project, "project_id")).await
+        }
+        ClientCommand::Pause(args) => projects::control(&client, "pause", args).await,
+        ClientCommand::Resume(args) => projects::control(&client, "resume", args).await,
+        ClientCommand::Stop(args) => projects::control(&client, "stop", args).await,
+        ClientCommand::Restart(args) => projects::control(&client, "restart", args).await,
+        ClientCommand::Chat(args) => chat::run(&client, args).await,
+        ClientCommand::Invoke(args) => agents::invoke(&client, args).await,
+        ClientCommand::Logs { project, follow } => projects::logs(&client, project.as_deref(), follow).await,
+        ClientCommand::Tools(command) => other::tools(&client, command).await,
+        ClientCommand::Stats { days } => other::stats(&client, days).await,
+    }
+}
+
+/// Where a daemon with these settings listens. Settings that cannot be read are the daemon's matter: then the default.
+fn local_url(inputs: &Inputs) -> String {
+    let listen = load(inputs).ok().map(|loaded| loaded.config.server.listen);
+    match listen {
+        Some(address) if address.ip().is_unspecified() => format!("http://127.0.0.1:{}", address.port()),
+        Some(address) => format!("http://{address}"),
+        None => "http://127.0.0.1:8000".to_owned(),
+    }
+}

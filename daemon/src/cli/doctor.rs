@@ -1,0 +1,143 @@
+//! `nexusd doctor` and `nexusd adopt-folder`: what lies in the data folder, seen from the store, and whose it is.
+
+use std::{process::ExitCode, sync::Arc};
+
+use super::{complain, complain_about, print, run_to_end};
+use crate::{
+    binding,
+    config::{BackendKind, Config, Inputs, load},
+    deletion::{Survey, survey},
+    domain::{deletion::Deletion, event::ProjectEvent},
+    startup,
+    store::{EventSink, Store, sqlite::look::SqliteLook},
+};
+
+/// Lines of one kind that are printed.
+const LINES: usize = 50;
+/// Deletions that are looked at.
+const OPEN: usize = 10_000;
+
+struct Nobody;
+
+impl EventSink for Nobody {
+    fn committed(&self, _: &[ProjectEvent]) {}
+}
+
+fn settings(inputs: &Inputs) -> Result<Config, ExitCode> {
+    load(inputs).map(|loaded| loaded.config).map_err(|problems| {
+        complain_about(&problems);
+        ExitCode::FAILURE
+    })
+}
+
+fn told(result: Result<bool, String>) -> ExitCode {
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Says what is there. Exit code 1 when somebody should look. A daemon may run meanwhile.
+pub(super) fn doctor(inputs: &Inputs) -> ExitCode {
+    match settings(inputs) {
+        Ok(config) => run_to_end(async { told(look(&config).await) }),
+        Err(code) => code,
+    }
+}
+
+async fn look(config: &Config) -> Result<bool, String> {
+    let text = |error: &dyn std::error::Error| error.to_string();
+    let bound = binding::bound_to(&config.data).map_err(|e| text(&e))?;
+    print(&format!("data folder  {}", config.data.dir.display()));
+    print(&format!("  belongs to {}", bound.as_deref().unwrap_or("no store yet")));
+    if config.backend.kind == BackendKind::Embedded && !config.data.database().is_file() {
+        let there = binding::there(&config.data).map_err(|e| text(&e))?;
+        print(&format!("store        none: {} is not there; {there}", config.data.database().display()));
+        return Ok(there.is_empty());
+    }
+    let (id, found, open) = if config.backend.kind == BackendKind::Aws {
+        let store = cloud(config).await?;
+        let id = store.identity().await.map_err(|e| text(&e))?;
+        let found = survey(store.as_ref(), &config.data).await.map_err(|e| text(&e))?;
+        (id, found, store.open_deletions(OPEN).await.map_err(|e| text(&e))?)
+    } else {
+        let store = SqliteLook::open(&config.data.database()).map_err(|e| text(&e))?;
+        let found = survey(&store, &config.data).await.map_err(|e| text(&e))?;
+        (store.identity().map_err(|e| text(&e))?, found, store.open_deletions(OPEN).map_err(|e| text(&e))?)
+    };
+    print(&format!("store        {id}"));
+    let own = bound.is_none() || bound.as_deref() == Some(id.as_str());
+    if !own {
+        print("  MISMATCH: the data folder belongs to another store; if this is the right one: nexusd adopt-folder");
+    }
+    show(config, &found, &open);
+    Ok(own && found.unknown.is_empty())
+}
+
+fn show(config: &Config, found: &Survey, open: &[Deletion]) {
+    print(&format!("folders      {} known", found.known));
+    print(&format!("  unknown    {}", found.unknown.len()));
+    for one in found.unknown.iter().take(LINES) {
+        let young = if one.young { " (young: may be in the making)" } else { "" };
+        print(&format!("    {} {}{young}", one.kind, one.id));
+    }
+    if !found.unknown.is_empty() {
+        print("    They are never removed by the daemon: move away or remove by hand what you do not need.");
+    }
+    print(&format!("  deleted    {} that wait for the trash", found.deleted.len()));
+    for record in found.deleted.iter().take(LINES) {
+        print(&format!("    {} {} {:?}, deleted {}", record.kind, record.id, record.name, record.deleted_at));
+    }
+    print(&format!("trash        {} in {}", found.trash.len(), config.data.trash().display()));
+    for one in found.trash.iter().take(LINES) {
+        print(&format!("    {} {} since {}: {}", one.kind, one.id, one.since, one.name));
+    }
+    print(&format!("deletions    {} with something left to be done", open.len()));
+    for record in open.iter().take(LINES) {
+        print(&format!("    {} {} {:?}, deleted {}", record.kind, record.id, record.name, record.deleted_at));
+    }
+}
+
+/// Shows what is there and binds the folder to the store. No daemon may have the embedded file open.
+pub(super) fn adopt(inputs: &Inputs) -> ExitCode {
+    match settings(inputs) {
+        Ok(config) => run_to_end(async { told(bind(&config).await.map(|()| true)) }),
+        Err(code) => code,
+    }
+}
+
+async fn bind(config: &Config) -> Result<(), String> {
+    startup::make_folders(&config.data).map_err(|error| error.to_string())?;
+    let store: Arc<dyn Store> = if config.backend.kind == BackendKind::Aws {
+        cloud(config).await?
+    } else {
+        startup::open_file(config, Arc::new(Nobody)).await.map_err(|error| error.to_string())?.0
+    };
+    let before = binding::bound_to(&config.data).map_err(|error| error.to_string())?;
+    let bound = binding::adopt(store.as_ref(), &config.data).await.map_err(|error| error.to_string());
+    let closed = store.close().await.map_err(|error| error.to_string());
+    let (id, found) = bound?;
+    show(config, &found, &[]);
+    closed?;
+    let before = before.map_or_else(|| "no store".to_owned(), |before| format!("store {before}"));
+    print(&format!(
+        "{} belonged to {before} and belongs to store {id} now; nothing was removed",
+        config.data.dir.display()
+    ));
+    Ok(())
+}
+
+#[cfg(feature = "aws")]
+async fn cloud(config: &Config) -> Result<Arc<dyn Store>, String> {
+    let parts = crate::cloud::parts(config, Arc::new(Nobody), None).await.map_err(|error| error.to_string())?;
+    Ok(parts.0)
+}
+
+#[cfg(not(feature = "aws"))]
+async fn cloud(_: &Config) -> Result<Arc<dyn Store>, String> {
+    Err("this nexusd was built without the cloud backend".to_owned())
+}

@@ -1,0 +1,72 @@
+//! `nexusd retention`: what retention would delete now. Nothing is changed, and a daemon may run meanwhile.
+
+use std::{process::ExitCode, sync::Arc};
+
+use super::{complain, complain_about, print, run_to_end};
+use crate::{
+    config::{BackendKind, Config, Inputs, load},
+    retention::{Planned, plan},
+    store::sqlite::look::SqliteLook,
+};
+
+pub(super) fn show(inputs: &Inputs) -> ExitCode {
+    let config = match load(inputs) {
+        Ok(loaded) => loaded.config,
+        Err(problems) => {
+            complain_about(&problems);
+            return ExitCode::FAILURE;
+        }
+    };
+    run_to_end(async {
+        match planned(&config).await {
+            Ok(planned) => {
+                planned.iter().for_each(line);
+                if planned.iter().all(|one| one.days.is_none()) {
+                    print("Retention is off: [retention] in the settings switches it on, by kind.");
+                } else {
+                    print("Nothing was deleted: a daemon with these settings does that.");
+                }
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                complain(&format!("error: {error}"));
+                ExitCode::FAILURE
+            }
+        }
+    })
+}
+
+fn line(planned: &Planned) {
+    let Some(days) = planned.days else { return print(&format!("{:<15} kept", planned.kind)) };
+    let range = match (planned.oldest, planned.newest) {
+        (Some(oldest), Some(newest)) => format!(", the oldest of {oldest}, the newest of {newest}"),
+        _ => String::new(),
+    };
+    print(&format!("{:<15} {} past {days} days{range}", planned.kind, planned.count));
+}
+
+async fn planned(config: &Config) -> Result<Vec<Planned>, String> {
+    if config.backend.kind == BackendKind::Aws {
+        return cloud(config).await;
+    }
+    let path = config.data.database();
+    let look = tokio::task::spawn_blocking(move || SqliteLook::open(&path)).await.map_err(|error| error.to_string())?;
+    let look = look.map_err(|error| error.to_string())?;
+    plan(&look, config).await.map_err(|error| error.to_string())
+}
+
+#[cfg(feature = "aws")]
+async fn cloud(config: &Config) -> Result<Vec<Planned>, String> {
+    struct Nobody;
+    impl crate::store::EventSink for Nobody {
+        fn committed(&self, _: &[crate::domain::event::ProjectEvent]) {}
+    }
+    let parts = crate::cloud::parts(config, Arc::new(Nobody), None).await.map_err(|error| error.to_string())?;
+    plan(parts.0.as_ref(), config).await.map_err(|error| error.to_string())
+}
+
+#[cfg(not(feature = "aws"))]
+async fn cloud(_: &Config) -> Result<Vec<Planned>, String> {
+    let _: Option<Arc<()>> = None;
+    Err("this nexusd was built without the cloud backend".to_owned())
+}

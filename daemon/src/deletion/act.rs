@@ -1,0 +1,146 @@
+//! What a recorded deletion asks for outside of the store. Every step may be repeated, and finds done what was done.
+
+use std::{io, path::PathBuf};
+
+use super::{Acted, Deletions, trash};
+use crate::{
+    agents::place,
+    artifacts::{Edit, Owner},
+    domain::{
+        deletion::{DeletedKind, Deletion, GoneAgent, KeptAgent},
+        ids::{AgentId, ProjectId},
+    },
+};
+
+impl Deletions {
+    pub(super) async fn act(&self, record: &Deletion) -> Acted {
+        match (record.kind, record.id.parse::<ProjectId>(), record.id.parse::<AgentId>()) {
+            (DeletedKind::Project, Ok(id), _) => self.act_for_project(&id, &record.owned.kept).await,
+            (DeletedKind::Agent, _, Ok(id)) => self.act_for_agent(&id, &record.name, record.owned.agent.as_ref()).await,
+            _ => Acted::default(),
+        }
+    }
+
+    /// Agents that stay take their files along; then the folder goes, and what other daemons see of it.
+    async fn act_for_project(&self, id: &ProjectId, kept: &[KeptAgent]) -> Acted {
+        let mut acted = Acted::default();
+        for agent in kept {
+            // An agent that was deleted since has no use for them.
+            match self.store.agent(&agent.agent_id).await {
+                Ok(Some(_)) => {}
+                Ok(None) => continue,
+                Err(error) => {
+                    tracing::warn!(agent_id = %agent.agent_id, %error, "whether an agent stays is not known");
+                    return acted.must_wait(format!("{}: its files cannot be set aside now", agent.agent_id));
+                }
+            }
+            if let Err(error) = self.set_aside(id, agent).await {
+                tracing::warn!(agent_id = %agent.agent_id, %error, "an agent's files could not be set aside; it is tried again");
+                // The folder stays as long as it holds them.
+                return acted.must_wait(format!("{}: its files cannot be set aside now", agent.agent_id));
+            }
+            if let Err(error) = self.agents.artifacts().keep(id, agent).await {
+                tracing::warn!(agent_id = %agent.agent_id, %error, "an agent's files are not with the shared ones yet");
+                return acted.must_wait(format!("{}: its files cannot be shared now", agent.agent_id));
+            }
+        }
+        let folder = self.agents.data().projects().join(id.as_str());
+        if let Err(error) = self.to_trash(DeletedKind::Project, id.as_str(), folder).await {
+            tracing::warn!(project_id = %id, %error, "a deleted project's folder could not be moved");
+            acted = acted.must_wait("the project's folder could not be removed now; it will be later".to_owned());
+        }
+        if let Err(error) = self.agents.artifacts().forget(&Owner::from(id)).await {
+            tracing::warn!(project_id = %id, %error, "shared files of a deleted project could not be removed");
+            acted = acted.must_wait("the project's shared files could not be removed now".to_owned());
+        }
+        acted
+    }
+
+    /// Moves an agent's folder out of its project's.
+    async fn set_aside(&self, project: &ProjectId, agent: &KeptAgent) -> io::Result<()> {
+        let Some(dir) = place::plain(&agent.agent_dir) else { return Ok(()) };
+        let data = self.agents.data();
+        let from = data.projects().join(project.as_str()).join(dir);
+        let to = place::kept(&data, &agent.agent_id);
+        blocking(move || {
+            let there = |path: &PathBuf| match std::fs::symlink_metadata(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+                known => known.map(|_| true),
+            };
+            if !there(&from)? || there(&to)? {
+                return Ok(());
+            }
+            let Some(parent) = to.parent() else { return Ok(()) };
+            std::fs::create_dir_all(parent)?;
+            std::fs::rename(&from, &to)?;
+            std::fs::File::open(parent)?.sync_all()
+        })
+        .await
+    }
+
+    /// Out of service first: what runs uses the folder.
+    async fn act_for_agent(&self, id: &AgentId, name: &str, gone: Option<&GoneAgent>) -> Acted {
+        let mut acted = Acted::default();
+        let Some(gone) = gone else { return acted };
+        if gone.orders.undeploy {
+            match self.agents.undeploy_gone(id, name, gone).await {
+                Ok(undeployed) => acted.undeployed = undeployed,
+                Err(failure) => {
+                    tracing::warn!(agent_id = %id, %failure, "a deleted agent could not be taken out of service");
+                    acted.errors.push(format!("deployment: {}", crate::agents::public_message(&failure)));
+                    // What lasts is told, and is nobody's to repeat for ever.
+                    acted.again = failure.kind.retryable();
+                }
+            }
+        }
+        if gone.orders.files
+            && let Some(project) = &gone.project_id
+            && let Some(dir) = place::plain(&gone.agent_dir)
+        {
+            let folder = self.agents.data().projects().join(project.as_str()).join(dir);
+            match self.to_trash(DeletedKind::Agent, id.as_str(), folder).await {
+                Ok(moved) => acted.files = moved,
+                Err(error) => {
+                    tracing::warn!(agent_id = %id, %error, "a deleted agent's files could not be moved");
+                    acted = acted.must_wait("local_files: they could not be removed now".to_owned());
+                }
+            }
+            let edit = Edit::Remove { folder: gone.agent_dir.clone() };
+            if let Err(error) = self.agents.artifacts().edit(&Owner::from(project), &edit).await {
+                tracing::warn!(agent_id = %id, %error, "other daemons still have the files of a deleted agent");
+                acted.again = true;
+            }
+        }
+        if acted.again {
+            // Its state is what the next try needs.
+            return acted;
+        }
+        let state = self.agents.data().agents().join(id.as_str());
+        if let Err(error) = self.to_trash(DeletedKind::Agent, id.as_str(), state).await {
+            tracing::warn!(agent_id = %id, %error, "a deleted agent's state folder could not be moved");
+            acted = acted.must_wait("the agent's state folder could not be removed now".to_owned());
+        }
+        if let Err(error) = self.agents.artifacts().forget(&Owner::from(id)).await {
+            tracing::warn!(agent_id = %id, %error, "shared files of a deleted agent could not be removed");
+            acted.again = true;
+        }
+        acted
+    }
+
+    async fn to_trash(&self, kind: DeletedKind, id: &str, folder: PathBuf) -> io::Result<bool> {
+        let (trash, id) = (self.agents.data().trash(), id.to_owned());
+        blocking(move || trash::put(&trash, kind, &id, &folder)).await
+    }
+}
+
+impl Acted {
+    fn must_wait(mut self, error: String) -> Self {
+        self.errors.push(error);
+        self.again = true;
+        self
+    }
+}
+
+async fn blocking<T: Send + 'static>(act: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(act).await.map_err(io::Error::other)?
+}

@@ -1,0 +1,238 @@
+//! Deleting projects, agents and conversations: for the API, for retention, and for whoever finishes what a crash cut
+//! off. The store deletes and records in one unit; then, and only then, files move and deployments end, by that record.
+//! What fails or is cut off is done again from the record ([`Deletions::replay`]), and every daemon looks for folders of
+//! its own that a record names ([`Deletions::sweep`]).
+//!
+//! Folders go through the trash. What no record names is counted and told, and never touched.
+
+mod act;
+mod survey;
+pub mod trash;
+
+use std::{sync::Arc, time::Duration};
+
+pub(crate) use survey::folders;
+pub use survey::{Records, Survey, Unknown, survey};
+
+use crate::{
+    actors::Environment,
+    agents::Agents,
+    domain::{
+        deletion::{DeleteOrders, DeletedKind, Deletion},
+        ids::{AgentId, ProjectId, SessionId},
+        time::Timestamp,
+    },
+    store::{DeletedAgent, DeletedProject, Result, Store},
+};
+
+/// Open deletions that one round looks at.
+const LIMIT: usize = 1_000;
+/// A deletion younger than this is most likely still being worked on by who asked for it.
+const UNDER_WAY: Duration = Duration::from_secs(30);
+
+/// Deletes, and does what belongs to it. Cheap to clone.
+#[derive(Clone)]
+pub struct Deletions {
+    store: Arc<dyn Store>,
+    agents: Agents,
+}
+
+/// What was done outside of the store for a deletion.
+#[derive(Clone, Debug, Default)]
+pub struct Acted {
+    /// A deployment was taken back.
+    pub undeployed: bool,
+    /// An agent's files in its project's folder went.
+    pub files: bool,
+    /// What could not be done, for people. It is tried again, unless it can never succeed.
+    pub errors: Vec<String>,
+    /// Whether something is to be tried again.
+    pub again: bool,
+}
+
+/// A project that was deleted.
+#[derive(Clone, Debug)]
+pub struct ProjectGone {
+    /// What the store says.
+    pub deleted: DeletedProject,
+    /// What could not be done yet.
+    pub errors: Vec<String>,
+}
+
+/// An agent that was deleted.
+#[derive(Clone, Debug)]
+pub struct AgentGone {
+    /// What the store says.
+    pub deleted: DeletedAgent,
+    /// What was done beside.
+    pub acted: Acted,
+}
+
+impl Deletions {
+    /// With what the actors share.
+    #[must_use]
+    pub fn of(env: &Environment) -> Self {
+        let agents = Agents::new(
+            Arc::clone(&env.executor),
+            Arc::clone(&env.config),
+            Arc::clone(&env.artifacts),
+            Arc::clone(&env.leases),
+        );
+        Self::new(Arc::clone(&env.store), agents)
+    }
+
+    /// Over this store, with this way to agents and folders.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, agents: Agents) -> Self {
+        Self { store, agents }
+    }
+
+    /// Deletes a project, and its agents when `with_agents`; those that stay keep their files. `committed` is called
+    /// between the commit and all that follows it. `None` when there is no such project.
+    ///
+    /// # Errors
+    /// The store refuses: nothing has changed, and no file has moved.
+    pub async fn project(
+        &self,
+        id: &ProjectId,
+        with_agents: bool,
+        committed: impl FnOnce(&DeletedProject) + Send,
+    ) -> Result<Option<ProjectGone>> {
+        let Some(deleted) = self.store.delete_project(id, with_agents).await? else { return Ok(None) };
+        committed(&deleted);
+        let mut errors = Vec::new();
+        for agent in &deleted.agents {
+            errors.extend(self.finish(DeletedKind::Agent, agent.agent_id.as_str()).await.errors);
+        }
+        errors.extend(self.finish(DeletedKind::Project, id.as_str()).await.errors);
+        if deleted.open_task.is_some() {
+            self.once_more(id).await;
+        }
+        Ok(Some(ProjectGone { deleted, errors }))
+    }
+
+    /// A stage that is just being cancelled may still write.
+    async fn once_more(&self, id: &ProjectId) {
+        for pause in [200, 1_000] {
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            if tokio::fs::try_exists(self.agents.data().projects().join(id.as_str())).await.unwrap_or(false) {
+                self.finish(DeletedKind::Project, id.as_str()).await;
+            }
+        }
+    }
+
+    /// Deletes an agent with its conversations. `None` when there is no such agent.
+    ///
+    /// # Errors
+    /// The store refuses: nothing has changed.
+    pub async fn agent(&self, id: &AgentId, orders: DeleteOrders) -> Result<Option<AgentGone>> {
+        let Some(deleted) = self.store.delete_agent(id, orders).await? else { return Ok(None) };
+        let acted = self.finish(DeletedKind::Agent, id.as_str()).await;
+        Ok(Some(AgentGone { deleted, acted }))
+    }
+
+    /// Something of an agent came about after its deletion was dealt with: what the record asks for is done once more.
+    pub async fn again(&self, id: &AgentId) {
+        self.finish(DeletedKind::Agent, id.as_str()).await;
+    }
+
+    /// A build of a project was fenced off: when that is because the project was deleted, what the build saved since goes.
+    pub async fn dropped(&self, id: &ProjectId) {
+        match self.store.knows(DeletedKind::Project, id.as_str()).await {
+            Ok(false) => drop(self.finish(DeletedKind::Project, id.as_str()).await),
+            Ok(true) => {}
+            Err(error) => tracing::warn!(project_id = %id, %error, "whether a project is gone is not known"),
+        }
+    }
+
+    /// Deletes a conversation; answers how many messages went. `None` when there is no such session.
+    ///
+    /// # Errors
+    /// The store refuses: nothing has changed.
+    pub async fn session(&self, id: &SessionId) -> Result<Option<u64>> {
+        self.store.delete_session(id).await
+    }
+
+    /// Does what a recorded deletion asks for. What goes wrong is told, and stays to be done.
+    async fn finish(&self, kind: DeletedKind, id: &str) -> Acted {
+        let failed = |error: &crate::store::StoreError| {
+            tracing::warn!(%kind, id, %error, "a deletion is recorded, but what it asks for must wait");
+            let text = format!("{kind} {id}: what is left of it cannot be removed now; it will be later");
+            Acted { errors: vec![text], again: true, ..Acted::default() }
+        };
+        let record = match self.store.deletion(kind, id).await {
+            Ok(Some(record)) => record,
+            Ok(None) => return Acted::default(),
+            Err(error) => return failed(&error),
+        };
+        let mut acted = self.act(&record).await;
+        if !acted.again
+            && let Err(error) = self.store.settle_deletion(kind, id).await
+        {
+            // Done again later, which changes nothing.
+            tracing::warn!(%kind, id, %error, "the end of a deletion could not be noted");
+            acted.again = true;
+        }
+        acted
+    }
+
+    /// Finishes deletions that were cut off, or that something stood in the way of; answers how many. `at_start`: nobody
+    /// is at work on any of them.
+    ///
+    /// # Errors
+    /// The store cannot say.
+    pub async fn replay(&self, at_start: bool) -> Result<u64> {
+        let mut finished = 0;
+        for record in self.store.open_deletions(LIMIT).await? {
+            let young = Timestamp::now().since(record.deleted_at) < UNDER_WAY;
+            if young && !at_start {
+                continue;
+            }
+            if self.is_there(record.kind, &record.id).await? {
+                // A thing of that id was made anew: what lies here is its own.
+                self.store.settle_deletion(record.kind, &record.id).await?;
+                continue;
+            }
+            if !self.finish(record.kind, &record.id).await.again {
+                tracing::info!(kind = %record.kind, id = record.id, "a deletion that was cut off is finished");
+                finished += 1;
+            }
+        }
+        Ok(finished)
+    }
+
+    async fn is_there(&self, kind: DeletedKind, id: &str) -> Result<bool> {
+        self.store.knows(kind, id).await
+    }
+
+    /// Looks at every folder of this daemon that the store does not know, and puts into the trash what a record says was
+    /// deleted, wherever that was done; answers how many. The others are counted and left.
+    ///
+    /// # Errors
+    /// The store cannot say.
+    pub async fn sweep(&self) -> Result<u64> {
+        let data = self.agents.data();
+        let found = survey(self.store.as_ref(), &data).await?;
+        let mut swept = 0;
+        for record in &found.deleted {
+            if self.still_deleted(record).await? && !self.act(record).await.again {
+                swept += 1;
+            }
+        }
+        survey::measure(&found);
+        let (kept, trash) = (data.trash_days.duration(), data.trash());
+        let emptied = tokio::task::spawn_blocking(move || trash::empty(&trash, kept)).await;
+        match emptied {
+            Ok(Ok(0)) => {}
+            Ok(Ok(removed)) => tracing::info!(removed, "the trash was emptied of what was past its time"),
+            Ok(Err(error)) => tracing::warn!(%error, "something in the trash cannot be removed"),
+            Err(error) => tracing::warn!(%error, "the trash could not be emptied"),
+        }
+        Ok(swept)
+    }
+
+    /// The look at all folders takes a while.
+    async fn still_deleted(&self, record: &Deletion) -> Result<bool> {
+        Ok(!self.is_there(record.kind, &record.id).await?)
+    }
+}
