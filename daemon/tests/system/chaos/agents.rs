@@ -172,6 +172,10 @@ async fn deployed(client: &mut Client, id: &str, task: Option<&str>) -> bool {
         loop {
             let said = client.insist(get(&path)).await;
             let state = said.data().map_or_else(String::new, |task| projects::status(task).to_owned());
+            if said.status() == 404 {
+                // It went with the project; the agent says how it is.
+                break;
+            }
             match state.as_str() {
                 "completed" => break,
                 "failed" | "cancelled" => {

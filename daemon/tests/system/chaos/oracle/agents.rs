@@ -80,7 +80,9 @@ async fn there(client: &mut Client, id: &str, agent: &ledger::Agent) {
         let said = client.insist(get(&format!("/tasks/{task}"))).await;
         let status = said.data().map(|task| task["status"].clone()).unwrap_or_default();
         // A task goes with its project.
-        let ended = agent.kept || ["completed", "failed", "cancelled"].iter().any(|word| status == *word);
+        let ended =
+            said.status() == 404 && client.world.ledger.project(&agent.project, |project| project.fate) != Fate::Here;
+        let ended = ended || ["completed", "failed", "cancelled"].iter().any(|word| status == *word);
         client.world.ledger.check(ended, &[id, task], || format!("a deployment has not ended: {}", said.brief()));
     }
     answers(client, id, agent).await;
