@@ -4,6 +4,7 @@
 //! Used by `api/`. It holds no state: whatever an agent is, stands in its record.
 
 mod answer;
+mod brought;
 pub mod package;
 pub mod place;
 pub mod syntax;
@@ -17,7 +18,7 @@ use nexus_plugin_api::payload::{
 };
 use serde_json::Value;
 
-use self::package::Package;
+use self::{brought::Brought, package::Package};
 use crate::{
     actors::{
         executor::{Executor, Job},
@@ -65,6 +66,7 @@ pub struct Agents {
     config: Arc<ArcSwap<Config>>,
     artifacts: Arc<Artifacts>,
     leases: Arc<LeaseBook>,
+    brought: Arc<Brought>,
 }
 
 /// An answer that is being given. Dropping it cancels it.
@@ -112,7 +114,13 @@ impl Agents {
         artifacts: Arc<Artifacts>,
         leases: Arc<LeaseBook>,
     ) -> Self {
-        Self { executor, config, artifacts, leases }
+        Self { executor, config, artifacts, leases, brought: Arc::default() }
+    }
+
+    /// Where files are shared, for its health.
+    #[must_use]
+    pub fn artifacts(&self) -> &Artifacts {
+        &self.artifacts
     }
 
     fn folder_of(&self, id: &ProjectId) -> PathBuf {
@@ -122,11 +130,6 @@ impl Agents {
     /// The data folder.
     pub(crate) fn data(&self) -> DataConfig {
         self.config.load().data.clone()
-    }
-
-    /// Files that daemons share.
-    pub(crate) fn artifacts(&self) -> &Artifacts {
-        &self.artifacts
     }
 
     /// Brings a project's files here, where daemons share them and another may have changed them. What a build of our own
@@ -150,6 +153,28 @@ impl Agents {
                 self.artifacts.refresh(&Owner::from(&agent.agent_id), folder).await
             }
         }
+    }
+
+    /// Brings the files of an agent's latest deployment here, which may have run on another daemon, before a process is
+    /// started from them.
+    ///
+    /// # Errors
+    /// They cannot be brought: a process started now would answer with older code for as long as it lives.
+    async fn fetch_deployed(&self, agent: &Agent) -> Result<(), Failure> {
+        let Some(project) = agent.project_id.as_ref().filter(|_| self.artifacts.is_shared()) else { return Ok(()) };
+        if agent.generation == 0 {
+            return Ok(());
+        }
+        let mut known = self.brought.of(agent).await;
+        if *known >= agent.generation || self.leases.works_on(project) {
+            return Ok(());
+        }
+        self.fetch_files(project).await.map_err(|error| {
+            tracing::warn!(agent_id = %agent.agent_id, %error, "the files of an agent's latest deployment are not here");
+            Failure::new(FailureKind::Infrastructure, "the files of the agent's latest deployment are not here yet: try again")
+        })?;
+        *known = agent.generation;
+        Ok(())
     }
 
     /// An agent's files, as they are now.
@@ -227,6 +252,7 @@ impl Agents {
     /// # Errors
     /// The agent cannot be asked.
     pub async fn invoke(&self, agent: &Agent, session: &SessionId, question: Question) -> Result<Asked, Failure> {
+        self.fetch_deployed(agent).await?;
         let request = InvokeRequest {
             agent: self.agent_ref(agent).await,
             session_id: format!("{:0<SESSION_ID_LEN$}", session.as_str()),
@@ -254,6 +280,17 @@ impl Agents {
     pub async fn undeploy(&self, agent: &Agent) -> Result<(), Failure> {
         let operation = Operation::Undeploy(self.agent_ref(agent).await);
         self.run(agent, operation, UNDEPLOY_LIMIT).await.map(|_| ())
+    }
+
+    /// Has an agent that runs on this machine start anew with its next question: its files lie elsewhere now.
+    pub(crate) async fn start_anew(&self, agent: &Agent) {
+        // What runs elsewhere has its files with it.
+        if agent.deployment_type != "local" {
+            return;
+        }
+        if let Err(failure) = self.undeploy(agent).await {
+            tracing::warn!(agent_id = %agent.agent_id, %failure, "an agent whose files moved could not be stopped");
+        }
     }
 
     /// Removes the state folder that was made for asking an agent without a record, whose id nobody else has.

@@ -38,7 +38,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 const CONNECT: Duration = Duration::from_secs(3);
 /// One try, and all of them, of a request that is answered at once.
 const TRY: Duration = Duration::from_secs(5);
-const REQUEST: Duration = Duration::from_secs(20);
+pub(crate) const REQUEST: Duration = Duration::from_secs(20);
 /// The same of a long poll, which is answered after twenty seconds.
 const POLL_TRY: Duration = Duration::from_secs(28);
 const POLL: Duration = Duration::from_secs(60);
@@ -153,7 +153,8 @@ fn artifacts(config: &Config, cloud: &Cloud) -> Result<Arc<dyn ObjectStore>, Clo
         return Ok(Arc::new(LocalFileSystem::new_with_prefix(folder)?));
     };
     let (bucket, folder) = place.split_once('/').unwrap_or((place, ""));
-    let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
+    let retry = object_store::RetryConfig { max_retries: 5, retry_timeout: REQUEST, ..Default::default() };
+    let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(retry);
     builder = builder.with_region(cloud.region.clone());
     if let Some(credentials) = &cloud.credentials {
         builder = builder.with_credentials(Arc::new(OfSdk(credentials.clone())));
@@ -221,6 +222,9 @@ pub async fn parts(
     ask(&cloud.trouble.1, patience, || queue.depth(QueueName::Build)).await?;
     let manifests = config.data.dir.join("manifests");
     let shared = (!config.backend.artifacts.is_empty()).then(|| Arc::new(Artifacts::remembering(files, manifests)));
+    if let Some(shared) = &shared {
+        reach(shared, patience).await?;
+    }
     Ok((store, queue, shared))
 }
 
@@ -246,6 +250,25 @@ async fn ask<T, F: Future<Output = Result<T, StoreError>>>(
         };
         match patience {
             Some(patience) if trouble.is_passing() && patience.wait(&error).await => {}
+            _ => return Err(error),
+        }
+    }
+}
+
+/// Makes sure that files can be written and read, as [`ask`] does.
+async fn reach(artifacts: &Artifacts, patience: Option<&Patience>) -> Result<(), StoreError> {
+    loop {
+        let answer = match patience {
+            Some(patience) => patience.stop.run_until_cancelled(artifacts.probe()).await,
+            None => Some(artifacts.probe().await),
+        };
+        let error = match answer {
+            Some(Ok(())) => return Ok(()),
+            Some(Err(error)) => error,
+            None => return Err(StoreError::new(StoreErrorKind::Unavailable, "stopped before it was up")),
+        };
+        match patience {
+            Some(patience) if error.retryable() && patience.wait(&error).await => {}
             _ => return Err(error),
         }
     }

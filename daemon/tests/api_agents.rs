@@ -25,7 +25,8 @@ async fn a_deleted_project_leaves_nothing() {
     let root = api.state.project_root.join(id.as_str());
     std::fs::create_dir_all(root.join("agent")).unwrap();
     std::fs::write(root.join("agent/main.py"), "x").unwrap();
-    let gone = api.delete(&format!("/api/v2/projects/{id}?delete_agents=true")).await;
+    // As the dialog promises: without a word the agents go along.
+    let gone = api.delete(&format!("/api/v2/projects/{id}")).await;
     let data = enveloped(&gone, 200);
     assert_eq!(data["deleted_agents"], json!([agent]));
     assert_eq!(data["errors"], json!([]));
@@ -100,6 +101,7 @@ async fn agents_are_shown_asked_and_deleted_for_good() {
         "agentcore_runtime_arn",
         "agentcore_runtime_alias",
         "agentcore_region",
+        "generation",
         "total_invocations",
         "successful_invocations",
         "failed_invocations",
@@ -185,25 +187,19 @@ async fn an_agent_that_cannot_be_asked_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_leaves_cancels_its_invocation() {
+async fn an_invocation_goes_on_without_its_client() {
     let api = Api::start().await;
     let agent = api.agent().await;
-    *api.agents.script.lock().unwrap() = Script { gate: Some(Arc::new(Semaphore::new(0))), ..Script::default() };
+    let gate = Arc::new(Semaphore::new(0));
+    *api.agents.script.lock().unwrap() = Script { gate: Some(gate.clone()), ..Script::default() };
     let call = api.client.post(api.url(&format!("/api/v2/agents/{agent}/invoke"))).json(&json!({ "input_text": "x" }));
     let left = tokio::time::timeout(Duration::from_millis(300), call.send()).await;
     assert!(left.is_err());
-    let mut cancelled = 0;
-    for _ in 0..50 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        cancelled = api.agents.cancelled.load(Ordering::SeqCst);
-        if cancelled > 0 {
-            break;
-        }
-    }
-    assert_eq!(cancelled, 1);
+    gate.add_permits(99);
     api.state.tasks.close();
     api.state.tasks.wait().await;
-    assert_eq!(api.get(&format!("/api/v2/agents/{agent}")).await.body["data"]["failed_invocations"], 1);
+    assert_eq!(api.agents.cancelled.load(Ordering::SeqCst), 0);
+    assert_eq!(api.get(&format!("/api/v2/agents/{agent}")).await.body["data"]["successful_invocations"], 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -317,4 +313,44 @@ async fn health_tells_the_truth_when_the_store_is_away() {
     let refused = api.post("/api/v2/projects", json!({ "requirement": "long enough text" })).await;
     refused.is_error(503, "STORE_UNAVAILABLE");
     assert_eq!(refused.header("retry-after"), "1");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_tell_agents_apart_by_names_for_people() {
+    let api = Api::start().await;
+    let names = async |query: &str| {
+        let list = api.get(&format!("/api/v2/agents{query}")).await.body["data"].clone();
+        let of = |agent: &serde_json::Value| (agent["agent_id"].to_string(), agent["display_name"].to_string());
+        list.as_array().unwrap().iter().map(of).collect::<std::collections::BTreeMap<_, _>>()
+    };
+    for _ in 0..3 {
+        api.agent().await;
+    }
+    let three = names("").await;
+    assert_eq!(three.values().collect::<std::collections::BTreeSet<_>>().len(), 3, "{three:?}");
+    assert!(
+        three.values().any(|name| name.ends_with(" 2\"")) && three.values().all(|name| !name.contains('_')),
+        "{three:?}"
+    );
+    // More come, a page shows a part: who had a name keeps it.
+    api.agent().await;
+    assert!(names("?limit=1").await.values().all(|name| name.ends_with(" 4\"")));
+    let four = names("").await;
+    assert!(three.iter().all(|(id, name)| four[id] == *name), "{three:?} {four:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_consoles_sentence_gives_the_name_and_is_no_part_of_the_requirement() {
+    let api = Api::start().await;
+    let text = "[项目名称约束: Price Bot] 请务必使用 \"Price Bot\" 作为项目名称，不要更改。\n\nBuild an agent that tells prices.";
+    for (name, wanted) in [(None, "Price Bot"), (Some("Mine"), "Mine")] {
+        let made = api.post("/api/v2/projects", json!({ "requirement": text, "project_name": name })).await;
+        let id = enveloped(&made, 201)["project_id"].as_str().unwrap().to_owned();
+        let shown = api.get(&format!("/api/v2/projects/{id}")).await.body["data"].clone();
+        assert_eq!(shown["requirement"], "Build an agent that tells prices.");
+        assert_eq!(shown["project_name"], wanted);
+    }
+    // What is left must be a requirement.
+    let bare = text.split('\n').next().unwrap();
+    api.post("/api/v2/projects", json!({ "requirement": bare })).await.is_error(422, "VALIDATION_ERROR");
 }

@@ -27,8 +27,9 @@ async fn a_name_that_was_bound_to_this_machine_gets_nothing() {
         let headers = [("host", host), ("content-type", JSON)];
         api.send(Method::POST, PROJECTS, &headers, body()).await.is_error(403, "HOST_NOT_ALLOWED");
         api.send(Method::GET, PROJECTS, &headers[..1], Vec::new()).await.is_error(403, "HOST_NOT_ALLOWED");
-        api.send(Method::GET, "/metrics", &headers[..1], Vec::new()).await.is_error(403, "HOST_NOT_ALLOWED");
-        // Supervisors come by any name.
+        api.send(Method::GET, "/metrics/x", &headers[..1], Vec::new()).await.is_error(403, "HOST_NOT_ALLOWED");
+        // Supervisors and Prometheus come by any name.
+        assert_eq!(api.send(Method::GET, "/metrics", &headers[..1], Vec::new()).await.status, 200);
         assert_eq!(api.send(Method::GET, "/health/live", &headers[..1], Vec::new()).await.status, 200);
     }
     assert_eq!(total(&api).await, 0);
@@ -53,6 +54,39 @@ async fn names_and_origins_of_the_settings_are_welcome() {
     // A page of the daemon itself, under the name by which it was called.
     let own = [("host", "nexus.example:8000"), ("origin", "http://nexus.example:8000"), ("content-type", JSON)];
     assert_eq!(api.send(Method::POST, PROJECTS, &own, body()).await.status, 201);
+}
+
+#[tokio::test]
+async fn behind_a_path_prefix_links_carry_it() {
+    let data = Arc::new(tempfile::tempdir().unwrap());
+    let api = Api::start_with(data, |config| {
+        config.server.public_url = "https://example.org:8443/nexus/".to_owned();
+    })
+    .await;
+    // As a proxy passes it on: the name is the public one, the path is without the prefix.
+    let headers = [("host", "example.org:8443"), ("origin", "https://example.org:8443"), ("content-type", JSON)];
+    let created = api.send(Method::POST, PROJECTS, &headers, body()).await;
+    assert_eq!(created.status, 201, "{}", created.text);
+    let id = created.body["data"]["project_id"].as_str().unwrap();
+    assert_eq!(created.header("location"), format!("/nexus/api/v2/projects/{id}"));
+    let document = api.send(Method::GET, "/openapi.json", &headers[..1], Vec::new()).await.body;
+    assert_eq!(document["servers"], serde_json::json!([{ "url": "https://example.org:8443/nexus" }]));
+    let root = api.send(Method::GET, "/", &headers[..1], Vec::new()).await.body;
+    assert_eq!((&root["docs"], &root["api_prefix"]), (&"/nexus/docs".into(), &"/nexus/api/v2".into()));
+    // The page loads what it needs from where it lies, with and without a slash at the end.
+    for page in ["/docs", "/docs/"] {
+        let html = api.get(page).await.text;
+        let links: Vec<&str> = html.split(['"']).filter(|part| part.starts_with("docs/")).collect();
+        assert!(links.len() >= 3 && !html.contains("\"/docs") && !html.contains("\"/openapi"), "{html}");
+        for link in links {
+            let folder = if page.ends_with('/') { "/docs/" } else { "/" };
+            assert_eq!(api.get(&format!("{folder}{link}")).await.status, 200, "{link}");
+        }
+    }
+    for (origin, name) in [("https://example.org", "example.org:8443"), ("https://other.example", "example.org")] {
+        let strange = [("host", name), ("origin", origin), ("content-type", JSON)];
+        assert_eq!(api.send(Method::POST, PROJECTS, &strange, body()).await.status, 403, "{origin}");
+    }
 }
 
 #[tokio::test]

@@ -53,8 +53,14 @@ async fn the_catalogue_is_listed_and_can_be_tried_out() {
     assert_eq!(calculate["schema"]["required"], json!(["expression"]));
     let id = calculate["tool_id"].as_str().unwrap();
     let (status, one) = daemon.get(&format!("/tools/{id}")).await;
-    assert_eq!((status, &one["data"]), (200, calculate));
-    for unknown in ["/tools/tool_000000000000", "/tools/calculate", "/tools/a%2Fb"] {
+    assert_eq!(status, 200, "{one}");
+    for (key, value) in calculate.as_object().unwrap() {
+        assert_eq!(&one["data"][key], value, "{one}");
+    }
+    assert_eq!((&one["data"]["name"], &one["data"]["type"]), (&json!("calculate"), &json!("system")));
+    assert!(one["data"]["source_code"].as_str().unwrap().contains("def calculate("), "{one}");
+    assert_eq!(daemon.get("/tools/calculate").await.1["data"], one["data"], "by its name");
+    for unknown in ["/tools/tool_000000000000", "/tools/no_such_tool", "/tools/a%2Fb"] {
         let (status, answer) = daemon.get(unknown).await;
         assert_eq!((status, answer["error"]["code"].as_str()), (404, Some("TOOL_NOT_FOUND")), "{unknown}: {answer}");
     }
@@ -85,7 +91,7 @@ async fn the_catalogue_is_listed_and_can_be_tried_out() {
     assert_eq!(
         listed["parameters"],
         json!([{
-            "name": "expression", "type": "string", "required": true, "default": null,
+            "name": "expression", "type": "str", "required": true, "default": null,
             "description": "for example \"2 * (3 + 4.5)\" or \"sqrt(2) ** 2\".",
         }])
     );
@@ -96,7 +102,7 @@ async fn the_catalogue_is_listed_and_can_be_tried_out() {
         ("package", json!("calculator")),
         ("enabled", json!(true)),
         ("mcp_server", json!(null)),
-        ("return_type", json!("object")),
+        ("return_type", json!("dict")),
     ] {
         assert_eq!(listed[key], wanted, "{listed:#}");
     }
@@ -111,10 +117,23 @@ async fn the_catalogue_is_listed_and_can_be_tried_out() {
     // By name, by id and by package.
     for name in ["calculate", id, "calculator"] {
         let verdict = test(&daemon, name, json!({"expression": "2 * (3 + 4)"})).await;
-        assert_eq!(verdict["output"]["value"], 14, "{verdict}");
+        assert_eq!(verdict["output_json"]["value"], 14, "{verdict}");
+        assert_eq!(verdict["output"], verdict["output_json"].to_string(), "a text for readers of text");
+        assert!(verdict["guards"].as_array().is_some_and(|guards| !guards.is_empty()), "{verdict}");
     }
+    // The document's own example, and a form, which sends texts whatever the type.
+    let example = daemon.get("//openapi.json").await.1;
+    let example =
+        example.pointer("/paths/~1api~1v2~1tools~1{name}~1test/post/requestBody/content/application~1json/example");
+    let (status, verdict) = daemon.post("/tools/calculate/test", example.unwrap()).await;
+    assert_eq!((status, &verdict["data"]["success"]), (200, &json!(true)), "{verdict}");
+    let form = json!({"value": "12", "from_unit": "kg", "to_unit": "lb"});
+    let verdict = test(&daemon, "convert_units", form).await;
+    assert!(verdict["output"].as_str().unwrap().contains("26.45"), "{verdict}");
+    let verdict = test(&daemon, "convert_units", json!({"value": "twelve", "from_unit": "kg", "to_unit": "lb"})).await;
+    assert!(verdict["error"].as_str().unwrap().contains("`value` should be float"), "{verdict}");
     let verdict = test(&daemon, "convert_units", json!({"value": 12, "from_unit": "kg", "to_unit": "lb"})).await;
-    assert!(verdict["output"].to_string().contains("26.45"), "{verdict}");
+    assert!(verdict["output"].as_str().unwrap().contains("26.45"), "{verdict}");
     let verdict = test(&daemon, "calculate", json!({"expression": "1 / 0"})).await;
     assert_eq!(verdict["error"], "ValueError: division by zero");
     let verdict = test(&daemon, "calculate", json!({"formula": "1"})).await;
@@ -197,7 +216,12 @@ async fn a_build_leaves_its_tools_and_their_use_is_counted() {
     let quote_id = quote["tool_id"].as_str().unwrap();
     let items = json!({"items": [{"name": "pear", "quantity": 3}]});
     let verdict = test(&daemon, quote_id, items).await;
-    assert_eq!(verdict["output"]["totals"]["EUR"], "12", "{verdict}");
+    assert_eq!(verdict["output_json"]["totals"]["EUR"], "12", "{verdict}");
+    // By its name the newest is meant: the agent's, not the catalogue's.
+    let by_name = daemon.get("/tools/quote_items").await.1["data"].clone();
+    assert_eq!((&by_name["tool_id"], &by_name["type"]), (&json!(quote_id), &json!("generated")), "{by_name}");
+    let verdict = test(&daemon, "quote_items", json!({"items": "[{\"name\": \"pear\", \"quantity\": 3}]"})).await;
+    assert_eq!(verdict["output_json"]["totals"]["EUR"], "12", "{verdict}");
 
     // One at a time: who comes while a slow one runs is told when to come again.
     let folder = home.data().join("projects").join(&project).join("agent/tools");
@@ -264,7 +288,7 @@ async fn tools_come_and_go_with_their_plugin() {
     std::fs::copy(plugin_dir().join("libnexus_fixture_noop.so"), plugins.join("libnoop.so")).unwrap();
     assert_eq!(daemon.post("/plugins/reload", &json!({})).await.0, 200);
     assert_eq!(total().await, before + 2);
-    assert_eq!(test(&daemon, "noop_tool", json!({})).await["output"], json!(null));
+    assert_eq!(test(&daemon, "noop_tool", json!({})).await["output_json"], json!(null));
     let (status, answer) = daemon.post("/tools/noop_script/test", &json!({})).await;
     assert_eq!((status, answer["error"]["code"].as_str()), (409, Some("TOOL_NOT_RUNNABLE")), "{answer}");
 
@@ -279,7 +303,7 @@ async fn mcp_servers_are_shown_and_switched() {
     let home = Home::new("");
     let daemon = home.start();
     let (status, none) = daemon.get("/tools/mcp/servers").await;
-    assert_eq!((status, &none["data"]), (200, &json!({"servers": [], "total": 0})));
+    assert_eq!((status, &none["data"]), (200, &json!({"servers": [], "total": 0, "enabled": 0, "disabled": 0})));
     assert_eq!(daemon.get("/tools/mcp/servers/docs").await.0, 404);
     assert_eq!(put(&daemon, "/tools/mcp/servers/docs", &json!({"disabled": true})).await.0, 404);
 
@@ -290,7 +314,8 @@ async fn mcp_servers_are_shown_and_switched() {
     }, "other": 1});
     std::fs::write(&file, written.to_string()).unwrap();
     let (_, all) = daemon.get("/tools/mcp/servers").await;
-    assert_eq!(all["data"]["total"], 2);
+    let counts = ["total", "enabled", "disabled"].map(|key| all["data"][key].clone());
+    assert_eq!(counts, [json!(2), json!(1), json!(1)]);
     assert_eq!(
         all["data"]["servers"][0],
         json!({

@@ -8,9 +8,12 @@ use std::time::Duration;
 
 use api_support::{Api, Frames, keys};
 use futures::{SinkExt as _, StreamExt as _};
-use nexus_daemon::domain::{
-    event::{EventType, NewEvent},
-    ids::ProjectId,
+use nexus_daemon::{
+    domain::{
+        event::{EventType, NewEvent},
+        ids::ProjectId,
+    },
+    store::Origin,
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -26,7 +29,7 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 async fn say(api: &Api, project: &ProjectId, text: &str) {
     let event = NewEvent::new(EventType::Log, json!({ "message": text }));
-    api.state.store.append_events(project, vec![event]).await.unwrap();
+    api.state.store.append_events(project, Origin::Daemon, vec![event]).await.unwrap();
 }
 
 async fn cancel(api: &Api, project: &ProjectId) {
@@ -164,7 +167,7 @@ async fn a_slow_client_is_told_resync() {
     for batch in 0..30 {
         let event = |number| NewEvent::new(EventType::Log, json!({ "message": format!("{number} {text}") }));
         let events = (batch * 100..(batch + 1) * 100).map(event).collect();
-        api.state.store.append_events(&project, events).await.unwrap();
+        api.state.store.append_events(&project, Origin::Daemon, events).await.unwrap();
         for number in batch * 100..(batch + 1) * 100 {
             let (_, _, data) = fast.next().await.unwrap();
             assert!(data["message"].as_str().unwrap().starts_with(&format!("{number} ")));

@@ -4,6 +4,8 @@
 
 #[macro_use]
 mod store_contract;
+#[path = "store_aws/fences.rs"]
+mod fences;
 mod support;
 
 use std::{
@@ -289,4 +291,41 @@ async fn nothing_large_outlives_what_it_belongs_to() {
     store.delete_agent(&agent, DeleteOrders::default()).await.unwrap().unwrap();
     assert_eq!(paths().await, Vec::<String>::new());
     f.end().await;
+}
+
+/// Messages that were received before an error are hidden from everybody else: they are handed out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_received_before_an_error_is_handed_out() {
+    let account = tokio::task::spawn_blocking(Account::new).await.unwrap();
+    nexus_daemon::resources::run(&plan(), Action::Init, &account.dynamodb, &account.sqs, &|_| {}).await.unwrap();
+    let (url, faults) = support::faulty::proxy(&account.url).await;
+    let client = aws_sdk_sqs::Client::from_conf(account.sqs.config().to_builder().endpoint_url(url).build());
+    let options = SqsOptions {
+        trouble: Arc::new(TroubleLog::new("sqs")),
+        names: QueueNames::default(),
+        visibility: Duration::from_secs(60),
+        max_receive_count: 3,
+    };
+    let queue = SqsQueue::new(client, options);
+    let sent: Vec<String> = (0..15).map(|n| format!("{{\"task_id\": \"task_{n}\"}}")).collect();
+    for body in &sent {
+        queue.send(QueueName::Build, body.clone(), 3).await.unwrap();
+    }
+    let letters = async || queue.unsettled_dead_letters(QueueName::BuildDead, 100).await;
+    for n in 0..12 {
+        queue.bury(QueueName::BuildDead, "{}", 3, "").await.unwrap_or_else(|error| panic!("letter {n}: {error}"));
+    }
+    let receives = |left: Option<u32>| *faults.receives.lock().unwrap() = left;
+    receives(Some(1));
+    let first = queue.receive(QueueName::Build, 15, Duration::ZERO).await.unwrap();
+    assert_eq!(first.len(), 10, "the first of two receives");
+    assert!(queue.receive(QueueName::Build, 15, Duration::ZERO).await.is_err(), "with nothing in hand it is told");
+    // The same of dead letters, which are not hidden for long. (Those that were moved by hand have a reason.)
+    assert!(letters().await.is_err());
+    receives(None);
+    let rest = queue.receive(QueueName::Build, 15, Duration::ZERO).await.unwrap();
+    let mut all: Vec<String> = first.iter().chain(&rest).map(|delivery| delivery.body.clone()).collect();
+    let mut sent = sent;
+    (all.sort(), sent.sort());
+    assert_eq!(all, sent);
 }

@@ -9,6 +9,8 @@ mod backup;
 mod crashes;
 #[path = "store_sqlite/file.rs"]
 mod file;
+#[path = "store_sqlite/operation.rs"]
+mod operation;
 
 use std::{path::Path, sync::Arc, time::Duration};
 

@@ -49,6 +49,7 @@ fn agent() -> AgentRef {
         state_dir: "/var/lib/nexusd/agents/agent_01J9ZQ4W3N".into(),
         config: json!({"region": "us-west-2"}),
         details: object(json!({"runtime_arn": "arn:aws:bedrock-agentcore:us-west-2:123456789012:runtime/weather-x"})),
+        generation: 3,
     }
 }
 

@@ -19,6 +19,7 @@ use crate::domain::{
     ids::ProjectId,
     project::StageFigures,
     stage::{GeneratedFile, StageEnd, StageOutcome, StageProduct},
+    task::Lease,
     time::Timestamp,
     workflow::{StageSpec, Workflow},
 };
@@ -47,6 +48,8 @@ pub struct Attempt {
     pub env: Arc<Environment>,
     /// Whose stage.
     pub project_id: ProjectId,
+    /// Under which it is made.
+    pub lease: Lease,
     /// Its workflow.
     pub workflow: Arc<Workflow>,
     /// Which stage of it.
@@ -97,7 +100,7 @@ impl Attempt {
     pub async fn run(mut self) -> AttemptEnd {
         let begun = Instant::now();
         let (stage_name, attempt) = (self.stage_name().to_owned(), self.number);
-        let mut journal = Journal::new(Arc::clone(&self.env), self.project_id.clone(), stage_name.clone());
+        let mut journal = Journal::new(Arc::clone(&self.env), self.lease.clone(), stage_name.clone());
         let outcome = self.work(&mut journal).await;
         journal.flush().await;
 

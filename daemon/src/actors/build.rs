@@ -302,7 +302,8 @@ impl BuildState {
                 self.give_back(myself, until.since(Timestamp::now()), true);
             }
             Err(error) => {
-                tracing::warn!(project_id = %self.project_id, %error, "a build could not be claimed");
+                let error_chain = crate::store::error::chain(&error);
+                tracing::warn!(project_id = %self.project_id, error = error_chain, "a build could not be claimed");
                 self.give_back(myself, Duration::from_secs(5), error.retryable());
             }
         }
@@ -328,6 +329,7 @@ impl BuildState {
         let attempt = Attempt {
             env: Arc::clone(&self.env),
             project_id: self.project_id.clone(),
+            lease: work.lease.clone(),
             workflow: Arc::clone(&work.workflow),
             index,
             number: work.attempt(index),

@@ -23,10 +23,11 @@ use crate::{
         agent::Agent,
         failure::{Failure, FailureKind},
         task::Lease,
+        text::pathless,
         time::Timestamp,
     },
     queue::DeployMessage,
-    store::{Continuation, DeployClaim, DeployEnd, StoreErrorKind},
+    store::{Continuation, DeployClaim, DeployEnd, StoreErrorKind, error::chain},
 };
 
 /// Limit of one try; the visibility timeout of the deploy queue (SPEC section 2).
@@ -35,6 +36,8 @@ const LIMIT: Duration = Duration::from_secs(600);
 const TRIES: u32 = 3;
 /// First pause between them.
 const PAUSE: Duration = Duration::from_secs(2);
+/// Before a deployment comes again whose files could not be had.
+const FILES_AWAY: Duration = Duration::from_secs(5);
 /// Limit of taking back what was deployed for an agent that is gone.
 const UNDO_LIMIT: Duration = Duration::from_secs(20);
 
@@ -138,17 +141,19 @@ async fn run(
     };
     holding.claimant().leased(lease.clone());
     if let Err(error) = env.restore_files(&lease.project_id).await {
-        tracing::warn!(agent_id = %agent.agent_id, %error, "the files of an agent are not here");
-        return give_back(&env, &lease, &agent, ticket).await;
+        tracing::warn!(agent_id = %agent.agent_id, error = chain(&error), "the files of an agent are not here");
+        return give_back(&env, &lease, &agent, ticket, FILES_AWAY).await;
     }
     let result = tokio::select! {
         result = deploy_with_retries(&env, &agent) => result,
-        () = asked_to_end(&mut ended) => return give_back(&env, &lease, &agent, ticket).await,
+        () = asked_to_end(&mut ended) => return give_back(&env, &lease, &agent, ticket, Duration::ZERO).await,
     };
     if let Err(failure) = &result {
         tracing::warn!(agent_id = %agent.agent_id, error = %failure.message, "an agent could not be deployed");
     }
     let result = result.map(|done| serde_json::to_value(done).unwrap_or_default());
+    // The record is for people elsewhere; the log has the whole of it.
+    let result = result.map_err(|failure| Failure { message: pathless(&failure.message), ..failure });
     let receipt = Some(ticket.receipt().clone());
     let outcome = if result.is_ok() { "completed" } else { "failed" };
     match env.store.finish_deploy(&lease, DeployEnd { agent_id: agent.agent_id.clone(), result, receipt }).await {
@@ -171,14 +176,14 @@ async fn asked_to_end(ended: &mut watch::Receiver<bool>) {
     let _ = ended.wait_for(|ended| *ended).await;
 }
 
-async fn give_back(env: &Environment, lease: &Lease, agent: &Agent, ticket: Ticket) {
+async fn give_back(env: &Environment, lease: &Lease, agent: &Agent, ticket: Ticket, delay: Duration) {
     figures::deploy_ended("handed_back");
     match env.store.release_lease(lease, Some(ticket.receipt())).await {
         Ok(()) => {}
         Err(error) if error.kind() == StoreErrorKind::Fenced => undo_if_deleted(env, agent).await,
         Err(error) => tracing::warn!(%error, "a deploy lease could not be given back; it ends by itself"),
     }
-    ticket.release(Duration::ZERO, true).await;
+    ticket.release(delay, true).await;
 }
 
 /// Whoever deleted the agent took it out of service before this deployment brought it up (again). What came
@@ -197,7 +202,7 @@ async fn undo_if_deleted(env: &Environment, agent: &Agent) {
     if let Err(failure) = undone.await {
         tracing::warn!(agent_id = %agent.agent_id, error = %failure.message, "the deployment of a deleted agent is left");
     }
-    Deletions::of(env).again(&agent.agent_id).await;
+    Deletions::of(env).taken_back(&agent.agent_id).await;
 }
 
 async fn deploy_with_retries(env: &Environment, agent: &Agent) -> Result<DeployResult, Failure> {

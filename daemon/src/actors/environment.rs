@@ -95,7 +95,8 @@ impl Environment {
     /// # Errors
     /// The files cannot be had now.
     pub async fn restore_files(&self, id: &ProjectId) -> Result<(), StoreError> {
-        self.artifacts.restore(id, self.projects_dir.join(id.as_str())).await.map(drop)
+        let restored = self.artifacts.restore(id, self.projects_dir.join(id.as_str())).await.map(drop);
+        self.noting(restored)
     }
 
     /// Saves the project's folder for the next owner, where daemons share files.
@@ -103,7 +104,17 @@ impl Environment {
     /// # Errors
     /// The files cannot be saved now: then what made them must not be committed.
     pub async fn save_files(&self, lease: &Lease) -> Result<(), StoreError> {
-        self.artifacts.save(lease, self.projects_dir.join(lease.project_id.as_str())).await
+        let saved = self.artifacts.save(lease, self.projects_dir.join(lease.project_id.as_str())).await;
+        self.noting(saved)
+    }
+
+    fn noting(&self, result: Result<(), StoreError>) -> Result<(), StoreError> {
+        if let Err(error) = &result
+            && error.retryable()
+        {
+            self.artifacts.failed(error);
+        }
+        result
     }
 
     /// What a build asks the store for.

@@ -17,7 +17,7 @@ use std::{
 
 pub use all::{AllSubscription, Position};
 use bytes::Bytes;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 use self::all::All;
 use crate::{
@@ -65,6 +65,8 @@ pub struct EventHub {
     /// Number of channels, and one more while `all` is awake: nothing is done when nobody listens at all.
     listening: AtomicUsize,
     all_awake: AtomicUsize,
+    /// How often events may have been missed by everybody.
+    doubts: watch::Sender<u64>,
 }
 
 /// Why [`Subscription::recv`] gave no event.
@@ -90,6 +92,7 @@ impl From<broadcast::error::RecvError> for Missed {
 /// One listener of one project. Dropping it ends it.
 pub struct Subscription {
     receiver: broadcast::Receiver<Arc<Told>>,
+    doubts: watch::Receiver<u64>,
     project: ProjectId,
     hub: Arc<EventHub>,
 }
@@ -108,13 +111,14 @@ impl EventHub {
         let sender = channels.entry(project.clone()).or_insert_with(|| broadcast::channel(CAPACITY).0);
         let receiver = sender.subscribe();
         self.listening.store(channels.len(), Ordering::Release);
-        Subscription { receiver, project: project.clone(), hub: Arc::clone(self) }
+        let doubts = self.doubts.subscribe();
+        Subscription { receiver, doubts, project: project.clone(), hub: Arc::clone(self) }
     }
 
     /// Listens to all projects, from behind `after` when that is still known, else from now on.
     #[must_use]
     pub fn subscribe_all(self: &Arc<Self>, after: Option<Position>) -> AllSubscription {
-        let subscription = self.lock_all().subscribe(after);
+        let subscription = self.lock_all().subscribe(after, self.doubts.subscribe());
         self.all_awake.store(1, Ordering::Release);
         subscription
     }
@@ -128,7 +132,23 @@ impl EventHub {
     }
 }
 
+/// What comes next, or that nobody knows what came. Cancel-safe.
+async fn next(
+    receiver: &mut broadcast::Receiver<Arc<Told>>,
+    doubts: &mut watch::Receiver<u64>,
+) -> Result<Arc<Told>, Missed> {
+    tokio::select! {
+        biased;
+        Ok(()) = doubts.changed() => Err(Missed::Lagged(0)),
+        told = receiver.recv() => told.map_err(Missed::from),
+    }
+}
+
 impl EventSink for EventHub {
+    fn missed(&self) {
+        self.doubts.send_modify(|doubts| *doubts += 1);
+    }
+
     fn listening(&self) -> bool {
         self.listening.load(Ordering::Acquire) > 0 || self.all_awake.load(Ordering::Acquire) > 0
     }
@@ -169,7 +189,7 @@ impl Subscription {
     /// # Errors
     /// Events were missed, or the hub is gone.
     pub async fn recv(&mut self) -> Result<Arc<Told>, Missed> {
-        self.receiver.recv().await.map_err(Missed::from)
+        next(&mut self.receiver, &mut self.doubts).await
     }
 }
 
@@ -203,6 +223,18 @@ mod tests {
         assert_eq!(subscription.recv().await.unwrap().event.seq, 2);
         drop(subscription);
         assert!(hub.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_doubt_is_told_to_everybody_once() {
+        let (hub, a) = (EventHub::new(), ProjectId::generate());
+        let (mut one, mut all) = (hub.subscribe(&a), hub.subscribe_all(None));
+        hub.missed();
+        hub.committed(&[event(&a, 1)]);
+        assert_eq!(one.recv().await.unwrap_err(), Missed::Lagged(0));
+        assert_eq!(all.recv().await.unwrap_err(), Missed::Lagged(0));
+        assert_eq!(one.recv().await.unwrap().event.seq, 1);
+        assert_eq!(all.recv().await.unwrap().event.seq, 1);
     }
 
     #[tokio::test]

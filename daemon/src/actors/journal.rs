@@ -10,13 +10,18 @@ use tokio::time::Instant;
 use super::environment::Environment;
 use crate::domain::{
     event::{EventType, NewEvent},
-    ids::ProjectId,
     project::StageFigures,
+    task::Lease,
     text::shorten,
 };
+use crate::store::Origin;
 
 /// Events stored together at most.
 const BATCH: usize = 64;
+/// Bytes of events stored together, nearly.
+const BATCH_BYTES: usize = 512 * 1024;
+/// Longest text of one event, in bytes.
+const MAX_DELTA: usize = 64 * 1024;
 /// How long an event waits for others at most.
 const DELAY: Duration = Duration::from_millis(20);
 /// Log lines kept in the stage's row.
@@ -27,9 +32,12 @@ const MAX_TEXT: usize = 4_000;
 /// Collects the events of one job.
 pub struct Journal {
     env: Arc<Environment>,
-    project: ProjectId,
+    /// Under which its events are stored.
+    lease: Lease,
     stage: String,
     waiting: Vec<NewEvent>,
+    /// Of what waits, nearly.
+    bytes: usize,
     /// When the oldest waiting event must be stored.
     due: Option<Instant>,
     log: VecDeque<String>,
@@ -38,20 +46,37 @@ pub struct Journal {
 
 impl Journal {
     /// An empty journal of a stage.
-    pub fn new(env: Arc<Environment>, project: ProjectId, stage: String) -> Self {
+    pub fn new(env: Arc<Environment>, lease: Lease, stage: String) -> Self {
         let log = VecDeque::new();
-        Self { env, project, stage, waiting: Vec::new(), due: None, log, figures: StageFigures::default() }
+        Self { env, lease, stage, waiting: Vec::new(), bytes: 0, due: None, log, figures: StageFigures::default() }
     }
 
     /// Takes an event. Waits for the store when a batch is full: that is the plugin's backpressure.
     pub async fn note(&mut self, event: Event) {
+        match event {
+            // Text may be split anywhere: nothing of a long one is lost.
+            Event::Text { delta } if delta.len() > MAX_DELTA => {
+                let mut rest = delta.as_str();
+                while !rest.is_empty() {
+                    let (part, after) = rest.split_at(rest.floor_char_boundary(MAX_DELTA));
+                    self.note_one(Event::Text { delta: part.to_owned() }).await;
+                    rest = after;
+                }
+            }
+            event => self.note_one(event).await,
+        }
+    }
+
+    async fn note_one(&mut self, event: Event) {
         let Some((kind, mut fields)) = self.translate(event) else { return };
         if let Value::Object(map) = &mut fields {
             map.insert("stage_name".into(), self.stage.clone().into());
         }
-        self.waiting.push(NewEvent::new(kind, fields));
+        let event = NewEvent::new(kind, fields);
+        self.bytes += event.weight();
+        self.waiting.push(event);
         self.due.get_or_insert_with(|| Instant::now() + DELAY);
-        if self.waiting.len() >= BATCH {
+        if self.waiting.len() >= BATCH || self.bytes >= BATCH_BYTES {
             self.flush().await;
         }
     }
@@ -72,8 +97,10 @@ impl Journal {
             return;
         }
         let events = std::mem::take(&mut self.waiting);
-        if let Err(error) = self.env.store.append_events(&self.project, events).await {
-            tracing::warn!(project_id = %self.project, stage = %self.stage, %error, "events of a stage were not stored");
+        self.bytes = 0;
+        let project = &self.lease.project_id;
+        if let Err(error) = self.env.store.append_events(project, Origin::Lease(&self.lease), events).await {
+            tracing::warn!(project_id = %project, stage = %self.stage, %error, "events of a stage were not stored");
         }
     }
 
@@ -120,7 +147,12 @@ impl Journal {
                 });
                 (EventType::Tool, fields)
             }
-            Event::File { path } => (EventType::File, json!({"path": path})),
+            Event::File { path } if is_inside(&path) => (EventType::File, json!({"path": path})),
+            Event::File { path } => {
+                let message = format!("a file outside of the workspace was named: {}", shorten(&path, 200));
+                self.log_line(LogLevel::Warn, &message);
+                (EventType::Log, json!({"level": LogLevel::Warn, "message": message}))
+            }
         })
     }
 
@@ -136,6 +168,13 @@ impl Journal {
         };
         self.log.push_back(format!("{} {word} {message}", crate::domain::time::Timestamp::now()));
     }
+}
+
+/// A path of plain names, which cannot lead out of the workspace.
+fn is_inside(path: &str) -> bool {
+    let plain = |part| matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir);
+    let mut parts = std::path::Path::new(path).components().peekable();
+    parts.peek().is_some() && parts.all(plain) && !path.contains(['\0', '\n'])
 }
 
 fn bounded(value: Value) -> Value {

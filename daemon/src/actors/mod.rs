@@ -25,6 +25,7 @@
 
 pub mod attempt;
 pub mod build;
+mod culprit;
 pub mod deploy;
 pub mod dispatcher;
 pub mod environment;

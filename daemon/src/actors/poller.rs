@@ -104,6 +104,11 @@ async fn receive(arguments: PollerArguments) {
         if let Ok(more) = Arc::clone(&permits).try_acquire_many_owned(u32::try_from(more).unwrap_or(0)) {
             held.merge(more);
         }
+        // What cannot have its files is not taken: it would be claimed and given back again and again.
+        tokio::select! {
+            () = env.artifacts.ready() => {}
+            () = env.draining.cancelled() => return,
+        }
         let received = tokio::select! {
             received = env.queue.receive(queue, held.num_permits(), LONG_POLL) => received,
             () = env.draining.cancelled() => return,

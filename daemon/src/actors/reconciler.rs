@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
-use super::{environment::Environment, figures, supervise::Finally};
+use super::{culprit, environment::Environment, figures, supervise::Finally};
 use crate::{
     deletion::Deletions,
     domain::{
-        failure::{ErrorInfo, FailureKind},
         ids::{ProjectId, TaskId},
         time::Timestamp,
     },
@@ -101,13 +100,8 @@ async fn round(env: &Environment, clean: bool, first: bool) -> Result<(), StoreE
     for queue in [QueueName::BuildDead, QueueName::DeployDead] {
         for letter in env.queue.unsettled_dead_letters(queue, LIMIT).await? {
             if let Some((task, project)) = subject_of(queue, &letter.body) {
-                let reason = ErrorInfo {
-                    stage: None,
-                    kind: FailureKind::Infrastructure,
-                    message: format!("the task was given up and its message is in {queue}: {}", letter.reason),
-                    details: None,
-                    attempt: 0,
-                };
+                let reason = culprit::reason_of(env, &letter, task.as_ref(), &project).await?;
+                tracing::error!(%queue, project_id = %project, stage = reason.stage, "{}", reason.message);
                 let given_up = match &task {
                     Some(task) => env.store.fail_task(task, reason).await,
                     None => env.store.fail_waiting(&project, reason).await,

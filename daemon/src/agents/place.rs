@@ -67,6 +67,7 @@ pub fn agent_ref(agent: &Agent, data: &DataConfig) -> AgentRef {
         state_dir: state(data, &agent.agent_id),
         config: agent.deployment_config.clone().unwrap_or_default(),
         details: details.cloned().unwrap_or_default(),
+        generation: agent.generation,
     }
 }
 
@@ -83,5 +84,7 @@ pub fn gone_ref(id: &AgentId, name: &str, gone: &GoneAgent, data: &DataConfig) -
         state_dir: state(data, id),
         config: gone.config.clone().unwrap_or_default(),
         details: details.cloned().unwrap_or_default(),
+        // It is only taken down.
+        generation: 0,
     }
 }

@@ -2,7 +2,6 @@
 
 use salvo::{Writer as _, oapi::endpoint};
 use serde::Serialize;
-use serde_json::json;
 
 use super::{
     error::{ApiError, Resource},
@@ -29,6 +28,7 @@ use crate::{
 struct Summary {
     agent_id: AgentId,
     agent_name: String,
+    display_name: String,
     status: AgentStatus,
     category: String,
     version: String,
@@ -39,9 +39,10 @@ struct Summary {
     project_id: Option<ProjectId>,
 }
 
-impl From<Agent> for Summary {
-    fn from(agent: Agent) -> Self {
+impl Summary {
+    fn of(agent: Agent, display_name: String) -> Self {
         Self {
+            display_name,
             agent_id: agent.agent_id,
             agent_name: agent.agent_name,
             status: agent.status,
@@ -59,7 +60,12 @@ impl From<Agent> for Summary {
 describe! {
     /// What lists of agents show.
     Summary as "AgentSummary" {
-        agent_id, agent_name, status, category, version,
+        agent_id,
+        /// By which programs know it; several may have one.
+        agent_name,
+        /// For people: no other agent is called so.
+        display_name,
+        status, category, version,
         /// The deployment target, such as `local`.
         deployment_type,
         total_invocations, created_at, description, project_id,
@@ -91,7 +97,8 @@ pub(super) async fn list(state: State, query: Query<AgentsQuery>) -> PageAnswer<
     let page = PageRequest { page: query.page, limit: query.limit, cursor: query.cursor };
     let filter = AgentFilter { status: query.status, category: query.category, project_id: query.project_id };
     let found = state.store.list_agents(&filter, &page).await.map_err(input::cursor_fault)?;
-    let items = found.items.into_iter().map(Summary::from).collect();
+    let names = state.names.of(state.store.as_ref(), &found.items).await?;
+    let items = found.items.into_iter().zip(names).map(|(agent, name)| Summary::of(agent, name)).collect();
     Ok(Paged::new(Page { items, total: found.total, next_cursor: found.next_cursor }, &page))
 }
 
@@ -108,21 +115,6 @@ pub(super) async fn detail(state: State, id: Id<AgentId>) -> Answer<Agent> {
 pub(super) async fn known(state: &AppState, id: &AgentId) -> Result<Agent, ApiError> {
     let found = state.store.agent(id).await?;
     found.ok_or_else(|| ApiError::not_found(Resource::Agent, id.as_str()))
-}
-
-/// The agent, when it can be asked.
-pub(super) async fn askable(state: &AppState, id: &AgentId) -> Result<Agent, ApiError> {
-    let agent = known(state, id).await?;
-    if agent.status == AgentStatus::Running {
-        return Ok(agent);
-    }
-    let message = match agent.status {
-        AgentStatus::Building | AgentStatus::Deploying => "the agent is not ready yet",
-        AgentStatus::Error => "the agent's deployment failed",
-        AgentStatus::Offline | AgentStatus::Running => "the agent is offline",
-    };
-    let details = Some(json!({ "status": agent.status }));
-    Err(ApiError::Conflict { code: "AGENT_NOT_RUNNING", message: message.to_owned(), details })
 }
 
 fields_of! {

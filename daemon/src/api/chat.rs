@@ -2,20 +2,24 @@
 //! for the whole answer, `stream` passes the pieces on while they come.
 
 use std::{
-    collections::HashSet,
     future::Future,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use metrics::{counter, histogram};
 use nexus_plugin_api::payload::{Event, InvokeResult};
 use salvo::http::StatusCode;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 
-use super::{error::ApiError, invoke::Invoked, once::Key, sse, state::AppState};
+use super::{
+    answers::{Cut, Running},
+    error::ApiError,
+    invoke::Invoked,
+    once::Claim,
+    settle,
+    state::AppState,
+};
 use crate::{
     agents::{ANSWER_LIMIT, Answer, Question, structure},
     domain::{
@@ -28,31 +32,6 @@ use crate::{
     telemetry::names::{AGENT_DURATION, AGENT_INVOCATIONS},
 };
 
-/// Sessions in which an agent is answering. Two answers in one session at once would mix their
-/// histories, so the second is refused.
-#[derive(Clone, Default)]
-pub struct Chats(Arc<Mutex<HashSet<SessionId>>>);
-
-/// The right to answer in a session; ends when dropped.
-pub(super) struct Chat {
-    chats: Chats,
-    session: SessionId,
-}
-
-impl Chats {
-    /// Takes the session, unless it is taken.
-    pub(super) fn begin(&self, session: &SessionId) -> Option<Chat> {
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.insert(session.clone()).then(|| Chat { chats: self.clone(), session: session.clone() })
-    }
-}
-
-impl Drop for Chat {
-    fn drop(&mut self) {
-        self.chats.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.session);
-    }
-}
-
 /// A question to an agent.
 pub(super) struct Call {
     pub(super) agent: Agent,
@@ -64,7 +43,7 @@ pub(super) struct Call {
     /// The caller's own data, for the record.
     pub(super) metadata: Option<Value>,
     /// The request's idempotency key, which the record ends.
-    pub(super) once: Option<Key>,
+    pub(super) once: Option<Claim>,
 }
 
 /// What came of it.
@@ -89,23 +68,16 @@ impl Outcome {
     }
 }
 
-/// Why an answer ended early.
-enum Cut {
-    Left,
-    Stopping,
-    Late,
-}
-
-/// Asks, passes pieces on as frames, records. Ends early when `left` is ready: the job is cancelled by
-/// being dropped. Never fails: what went wrong is part of the outcome.
+/// Asks, tells the pieces, records. Ends early when `cut` is ready: the job is cancelled by being dropped. Never fails:
+/// what went wrong is part of the outcome.
 pub(super) async fn ask(
-    state: &AppState,
+    state: &Arc<AppState>,
     mut call: Call,
-    frames: Option<&mpsc::Sender<Bytes>>,
-    left: impl Future<Output = ()>,
+    told: Option<&Running>,
+    cut: impl Future<Output = Cut>,
 ) -> Outcome {
     let created_at = Timestamp::now();
-    let outcome = run(state, &mut call, frames, left).await;
+    let outcome = run(state, &mut call, told, cut).await;
     record(state, call, &outcome, created_at).await;
     outcome
 }
@@ -114,41 +86,44 @@ pub(super) async fn ask(
 pub(super) async fn ask_unrecorded(
     state: &AppState,
     mut call: Call,
-    frames: Option<&mpsc::Sender<Bytes>>,
-    left: impl Future<Output = ()>,
+    told: Option<&Running>,
+    cut: impl Future<Output = Cut>,
 ) -> Outcome {
-    run(state, &mut call, frames, left).await
+    run(state, &mut call, told, cut).await
 }
 
-async fn run(
-    state: &AppState,
-    call: &mut Call,
-    frames: Option<&mpsc::Sender<Bytes>>,
-    left: impl Future<Output = ()>,
-) -> Outcome {
+async fn run(state: &AppState, call: &mut Call, told: Option<&Running>, cut: impl Future<Output = Cut>) -> Outcome {
     let begun = Instant::now();
     let mut answer = Answer::default();
     let question = std::mem::take(&mut call.question);
-    let told = {
-        let whole = pieces(state, call, question, &mut answer, frames);
+    let ended = {
+        let whole = pieces(state, call, question, &mut answer, told);
         tokio::select! {
             result = whole => Ok(result),
-            () = left => Err(Cut::Left),
+            why = cut => Err(why),
             () = state.shutdown.cancelled() => Err(Cut::Stopping),
             () = tokio::time::sleep(ANSWER_LIMIT) => Err(Cut::Late),
         }
     };
-    let interrupted = matches!(told, Err(Cut::Left | Cut::Stopping));
-    let (failure, trace) = match told {
+    let interrupted = ended.as_ref().is_err_and(|why| *why != Cut::Late);
+    let (failure, trace) = match ended {
         Ok(Ok(result)) => {
             answer.finish(&result);
             (None, result.trace)
         }
         Ok(Err(failure)) => (Some(failure), None),
-        Err(cut) => (Some(cut.failure()), None),
+        Err(why) => (Some(why.failure()), None),
     };
     answer.close();
     Outcome { id: InvocationId::generate(), answer, failure, interrupted, trace, took: begun.elapsed() }
+}
+
+impl Outcome {
+    /// Of a question that was never asked.
+    pub(super) fn unasked(failure: Failure, interrupted: bool, took: Duration) -> Self {
+        let (answer, failure) = (Answer::default(), Some(failure));
+        Self { id: InvocationId::generate(), answer, failure, interrupted, trace: None, took }
+    }
 }
 
 async fn pieces(
@@ -156,22 +131,21 @@ async fn pieces(
     call: &Call,
     question: Question,
     answer: &mut Answer,
-    frames: Option<&mpsc::Sender<Bytes>>,
+    told: Option<&Running>,
 ) -> Result<InvokeResult, Failure> {
     let mut asked = state.agents.invoke(&call.agent, &call.session, question).await?;
     while let Some(event) = asked.next_event().await {
         answer.add(&event);
-        if let Some((frames, frame)) = frames.zip(frame(&event)) {
-            // An error means that the client has left, which `left` tells, too.
-            let _ = frames.send(frame).await;
+        if let Some((told, data)) = told.zip(data(&event)) {
+            told.tell(&data).await;
         }
     }
     asked.outcome().await
 }
 
 /// An event as the client reads it.
-fn frame(event: &Event) -> Option<Bytes> {
-    let data = match event {
+fn data(event: &Event) -> Option<Value> {
+    Some(match event {
         Event::Text { delta } if delta.is_empty() => return None,
         Event::Text { delta } => json!({ "event": "message", "type": "text", "data": delta }),
         Event::ToolStart { id, name } => {
@@ -192,14 +166,18 @@ fn frame(event: &Event) -> Option<Bytes> {
             })
         }
         Event::Log { .. } | Event::Progress { .. } | Event::Tokens { .. } | Event::File { .. } => return None,
-    };
-    Some(sse::data(&data))
+    })
 }
 
 impl Cut {
-    fn failure(&self) -> Failure {
+    pub(super) fn failure(self) -> Failure {
         match self {
             Self::Left => Failure::new(FailureKind::Cancelled, "the client left before the answer was complete"),
+            Self::Stopped => Failure::new(FailureKind::Cancelled, "the answer was stopped"),
+            Self::Lost => {
+                let message = "this daemon lost the session: another may answer in it by now; ask again";
+                Failure::new(FailureKind::Transient, message)
+            }
             Self::Stopping => Failure::new(FailureKind::Transient, "the daemon is being stopped; ask again"),
             Self::Late => {
                 let message = format!("the agent did not answer within {} s", ANSWER_LIMIT.as_secs());
@@ -209,7 +187,7 @@ impl Cut {
     }
 }
 
-async fn record(state: &AppState, call: Call, outcome: &Outcome, created_at: Timestamp) {
+async fn record(state: &Arc<AppState>, call: Call, outcome: &Outcome, created_at: Timestamp) {
     let status = if outcome.failure.is_none() { InvocationStatus::Success } else { InvocationStatus::Failed };
     counter!(AGENT_INVOCATIONS, "outcome" => status.as_str()).increment(1);
     histogram!(AGENT_DURATION, "outcome" => status.as_str()).record(outcome.took.as_secs_f64());
@@ -234,18 +212,12 @@ async fn record(state: &AppState, call: Call, outcome: &Outcome, created_at: Tim
         tracing::warn!(%agent_id, invocation_id = %outcome.id, %failure, details = failure.details, "an agent did not answer");
     }
     let kept = match (&call.once, &outcome.failure, &invocation.session_id) {
-        (Some(key), None, Some(session)) => {
-            serde_json::to_value(Invoked::of(session, outcome, true)).ok().map(|answer| key.answered(answer))
+        (Some(claim), None, Some(session)) => {
+            serde_json::to_value(Invoked::of(session, outcome)).ok().map(|answer| claim.answered(answer))
         }
         _ => None,
     };
-    let unanswered = call.once.filter(|_| kept.is_none());
-    if let Err(error) = state.store.record_invocation(invocation, kept).await {
-        tracing::warn!(%agent_id, %error, "an invocation could not be recorded");
-    }
-    if let Some(key) = unanswered {
-        key.abandon(state).await;
-    }
+    settle::invocation(state, invocation, call.once, kept).await;
 }
 
 /// What the caller is told of a failure. Handlers write their own failures for people; what the host

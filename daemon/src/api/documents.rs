@@ -104,6 +104,13 @@ pub(super) async fn stage_document(state: State, id: Id<ProjectId>, stage: Part<
         document.source = Some("file");
     }
     document.exists = document.source.is_some();
+    if document.parsed_content.is_none()
+        && let Some((name, "md")) = document.path.as_deref().and_then(|path| path.rsplit_once('.'))
+        && let Some(beside) = files::read(&state, &id, &format!("{name}.json")).await?
+    {
+        // What the text says, for programs.
+        document.parsed_content = beside.parsed_content;
+    }
     if document.parsed_content.is_none() {
         let kind = document.path.as_deref().map(|path| files::kind_of(std::path::Path::new(path)));
         document.parsed_content = kind.zip(document.content.as_deref()).and_then(|(k, text)| files::parse(k, text));

@@ -208,6 +208,20 @@ impl ApiError {
         }
     }
 
+    /// Seconds after which the same request can succeed.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u16> {
+        let passes = match self {
+            Self::Conflict { code: "SESSION_BUSY", .. } | Self::Plain { code: "IDEMPOTENCY_IN_PROGRESS", .. } => true,
+            Self::Conflict { code: "AGENT_NOT_RUNNING", details, .. } => {
+                let status = details.as_ref().and_then(|details| details.get("status")?.as_str());
+                matches!(status, Some("building" | "deploying"))
+            }
+            _ => matches!(self.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS),
+        };
+        passes.then_some(1)
+    }
+
     const fn details(&self) -> Option<&Value> {
         match self {
             Self::Conflict { details, .. } | Self::Agent { details, .. } => details.as_ref(),
@@ -233,8 +247,8 @@ impl ApiError {
             request_id: request_id.as_str(),
         };
         res.status_code(self.status());
-        if matches!(self.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-            res.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+        if let Some(seconds) = self.retry_after() {
+            res.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         reply::put_json(res, &body);
     }

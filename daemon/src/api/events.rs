@@ -3,18 +3,23 @@
 //! The stream subscribes to the hub first and reads the store second, so nothing falls between. What
 //! the hub tells out of order or not at all (the client lags) is read from the store again; what the
 //! store has already cleaned away is told as `resync`. The stream ends by itself once the project is
-//! final and everything of it was sent.
+//! final, the deployment that its build queued has ended, and everything of it was sent.
+//!
+//! `end` has the number behind the last event. A client that has read it is told so by `204`, and comes no more.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::stream;
 use metrics::counter;
-use salvo::{Depot, Request, Response, oapi::endpoint};
+use salvo::{Depot, Request, Response, http::StatusCode, oapi::endpoint};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{error::ApiError, error::Resource, input, measure::OpenStream, projects, sse, state::AppState};
+use super::{
+    deployment::Deployment, error::ApiError, error::Resource, input, measure::OpenStream, projects, sse,
+    state::AppState,
+};
 use crate::{
     actors::events::Subscription,
     domain::{
@@ -32,10 +37,12 @@ const BATCH: usize = 32;
 
 /// `GET /projects/{id}/events`
 ///
-/// Watch a build. The stream ends by itself after the event `end`; `Last-Event-ID` goes on where a client was.
+/// Watch a build. The stream ends by itself after the event `end`, which comes when the agent was deployed, too;
+/// `Last-Event-ID` goes on where a client was, and `204` tells one that has read `end` that there is no more.
 #[endpoint(
     operation_id = "streamProjectEvents",
     tags("events"),
+    responses((status_code = 204, description = "The client has read everything to the end.")),
     parameters(
         ("id" = String, Path, description = "The project's id."),
         ("last_event_id" = Option<u64>, Query, description = "As the header `Last-Event-ID`, for clients that cannot set it."),
@@ -44,22 +51,24 @@ const BATCH: usize = 32;
 pub(super) async fn stream_events(req: &mut Request, depot: &mut Depot, res: &mut Response) -> Result<(), ApiError> {
     let state = AppState::of(depot)?;
     let id: ProjectId = input::id(req, Resource::Project)?;
-    let after = last_event_id(req)?;
+    let after = last_event_id(req)?.unwrap_or(0);
     let subscription = state.hub.subscribe(&id);
-    projects::known(&state, &id).await?;
+    let project = projects::known(&state, &id).await?;
     let mut events = Events {
         subscription,
         project: id,
         last: after,
         phase: Phase::Replay,
         ready: VecDeque::from([sse::RETRY]),
-        keep_alive: state.config.load().server.sse_keepalive_secs.duration().max(Duration::from_secs(1)),
+        keep_alive: state.keep_alive(),
         alive_until: Instant::now(),
+        deployment: Deployment::default(),
         state,
         _open: OpenStream::begin("project"),
     };
-    if after > 0 {
-        events.check_start().await?;
+    if after > 0 && events.begin(project.status).await? == Begin::AtEnd {
+        res.status_code(StatusCode::NO_CONTENT);
+        return Ok(());
     }
     sse::send(
         res,
@@ -68,8 +77,8 @@ pub(super) async fn stream_events(req: &mut Request, depot: &mut Depot, res: &mu
     Ok(())
 }
 
-/// The header, as browsers send it, or `?last_event_id=`; 0 when there is none.
-fn last_event_id(req: &Request) -> Result<u64, ApiError> {
+/// The header, as browsers send it, or `?last_event_id=`.
+pub(super) fn last_event_id(req: &Request) -> Result<Option<u64>, ApiError> {
     let mut query = input::query(req);
     if let Some(header) = req.headers().get("last-event-id") {
         let text = String::from_utf8_lossy(header.as_bytes());
@@ -79,7 +88,16 @@ fn last_event_id(req: &Request) -> Result<u64, ApiError> {
     }
     let after = query.integer("last_event_id", 0..=i64::MAX);
     query.finish()?;
-    Ok(after.and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
+    Ok(after.and_then(|n| u64::try_from(n).ok()))
+}
+
+/// Where a client that comes again begins.
+#[derive(PartialEq, Eq)]
+enum Begin {
+    /// Somewhere in the stream.
+    Within,
+    /// Behind `end`.
+    AtEnd,
 }
 
 enum Phase {
@@ -103,18 +121,35 @@ struct Events {
     ready: VecDeque<Bytes>,
     keep_alive: Duration,
     alive_until: Instant,
+    deployment: Deployment,
     _open: OpenStream,
 }
 
 impl Events {
-    /// A client that names an event from the future has seen another life of this database.
-    async fn check_start(&mut self) -> Result<(), ApiError> {
-        let found = self.store().events_after(&self.project, self.last - 1, 1).await?;
-        if found.is_empty() {
-            self.last = 0;
-            self.resync(0);
+    /// Finds where the client was. One that names an event from the future has seen another life of this database.
+    async fn begin(&mut self, status: ProjectStatus) -> Result<Begin, ApiError> {
+        let after = self.last;
+        let around = self.store().events_after(&self.project, after.saturating_sub(2), 2).await?;
+        let (named, before) =
+            (around.iter().find(|event| event.seq == after), around.iter().find(|e| e.seq + 1 == after));
+        match (named, before) {
+            // What he read under this number was the `end` of the build before: the project began again with it.
+            (Some(named), Some(before)) if begins_again(named) && ends(before) => self.last = after - 1,
+            (Some(_), _) => {}
+            (None, Some(_)) if status.is_final() && !self.deployment.is_open(&self.state, &self.project).await? => {
+                return Ok(Begin::AtEnd);
+            }
+            (None, Some(_)) => self.last = after - 1,
+            (None, None) => {
+                // Where everything was cleaned away there is nothing to read again.
+                if status.is_final() && self.store().events_after(&self.project, 0, 1).await?.is_empty() {
+                    return Ok(Begin::AtEnd);
+                }
+                self.last = 0;
+                self.resync(0);
+            }
         }
-        Ok(())
+        Ok(Begin::Within)
     }
 
     fn store(&self) -> &dyn Store {
@@ -175,7 +210,11 @@ impl Events {
             Err(error) => return self.broken(&error),
         };
         match self.store().events_after(&self.project, self.last, BATCH).await {
-            Ok(rest) if rest.is_empty() => self.end(status),
+            Ok(rest) if rest.is_empty() => match self.deployment.awaited(&self.state, &self.project).await {
+                Ok(true) => self.phase = Phase::Live,
+                Ok(false) => self.end(status),
+                Err(error) => self.broken(&error),
+            },
             Ok(rest) => rest.iter().for_each(|event| self.push(event)),
             Err(error) => self.broken(&error),
         }
@@ -188,7 +227,7 @@ impl Events {
                 Ok(told) if told.event.kind == EventType::End => self.phase = Phase::Check,
                 Ok(told) if told.event.seq <= self.last => {}
                 Ok(told) if told.event.seq == self.last + 1 => {
-                    if is_final(&told.event) {
+                    if ends(&told.event) {
                         self.phase = Phase::Check;
                     }
                     self.last = told.event.seq;
@@ -201,6 +240,7 @@ impl Events {
                     self.phase = Phase::Replay;
                 }
             },
+            () = self.deployment.look_again() => self.phase = Phase::Replay,
             () = tokio::time::sleep_until(self.alive_until) => {
                 self.ready.push_back(sse::KEEP_ALIVE);
                 // A deleted project tells no more; this notices.
@@ -224,7 +264,9 @@ impl Events {
     }
 
     fn end(&mut self, status: &str) {
-        let frame = self.made_up(EventType::End, self.last, json!({ "status": status }));
+        let mut fields = json!({ "status": status });
+        self.deployment.tell(&mut fields);
+        let frame = self.made_up(EventType::End, self.last + 1, fields);
         self.close(frame);
     }
 
@@ -252,8 +294,18 @@ fn frame(event: &ProjectEvent) -> Bytes {
     sse::frame(event.seq, event.kind.as_str(), event)
 }
 
-fn is_final(event: &ProjectEvent) -> bool {
-    let status = event.fields.get("status").and_then(Value::as_str);
-    let status = status.and_then(|s| s.parse::<ProjectStatus>().ok());
-    event.kind == EventType::Project && status.is_some_and(ProjectStatus::is_final)
+fn status_of(event: &ProjectEvent) -> Option<ProjectStatus> {
+    let status = event.fields.get("status").and_then(Value::as_str)?.parse().ok();
+    status.filter(|_| event.kind == EventType::Project)
+}
+
+/// Whether `end` can come right behind it: the last of a build, or of the deployment behind it.
+fn ends(event: &ProjectEvent) -> bool {
+    event.kind == EventType::Agent || status_of(event).is_some_and(ProjectStatus::is_final)
+}
+
+/// Whether a build that had ended begins again with it: its stages go back first.
+fn begins_again(event: &ProjectEvent) -> bool {
+    let stage_back = event.kind == EventType::Stage && event.fields.get("status").is_some_and(|word| word == "pending");
+    stage_back || status_of(event) == Some(ProjectStatus::Queued)
 }

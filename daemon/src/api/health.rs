@@ -75,6 +75,8 @@ struct Checks {
     dynamodb: Option<Condition>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sqs: Option<Condition>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artifacts: Option<Condition>,
 }
 
 #[derive(Serialize)]
@@ -82,10 +84,12 @@ struct Reasons {
     store: Option<String>,
     queue: Option<String>,
     plugins: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artifacts: Option<String>,
 }
 
 describe! {
-    /// Whether the daemon can do its work: as badly off as its worst part, where plugins degrade it at most.
+    /// Whether the daemon can do its work: as badly off as its worst part; plugins and artifacts degrade it at most.
     Health as "Health" {
         status, service, version, checks,
         /// Why a part is not healthy, when one is not.
@@ -106,12 +110,18 @@ describe! {
         (maybe) dynamodb,
         /// The queue, when it is that of the cloud.
         (maybe) sqs,
+        /// Where daemons share the files of projects. Away: builds and deployments wait.
+        (maybe) artifacts,
     }
 }
 
 describe! {
     /// In words, why a part is not healthy; none for one that is.
-    Reasons as "HealthReasons" { store, queue, plugins }
+    Reasons as "HealthReasons" {
+        store, queue, plugins,
+        /// When daemons share files.
+        (maybe) artifacts,
+    }
 }
 
 #[derive(Serialize)]
@@ -158,17 +168,25 @@ pub(super) async fn check<T>(
 async fn examine(state: &AppState) -> Flat<Health> {
     let store = check("store", state.store.ping(), || state.store.trouble());
     let queue = check("queue", state.queue.depth(QueueName::Build), || state.queue.trouble());
-    let ((store, of_store), (queue, of_queue)) = futures::future::join(store, queue).await;
+    let artifacts = async {
+        let artifacts = state.agents.artifacts();
+        if artifacts.is_shared() { Some(check("artifacts", artifacts.check(), || None).await) } else { None }
+    };
+    let ((store, of_store), (queue, of_queue), artifacts) = futures::future::join3(store, queue, artifacts).await;
+    let (artifacts, of_artifacts) = artifacts.unzip();
     // A refused plugin file keeps the daemon from nothing else: seen, but not unhealthy.
     let takes_none =
         |r: &PluginReport| matches!(r.state, PluginState::Refused | PluginState::Degraded | PluginState::Broken);
     let lacking = state.plugins.reports().iter().filter(|report| takes_none(report)).count();
     let plugins = if lacking > 0 { Condition::Degraded } else { Condition::Healthy };
     let of_plugins = (lacking > 0).then(|| format!("{lacking} are refused or take no jobs: see /api/v2/plugins"));
-    let status = store.max(queue).max(plugins);
+    // Without shared files builds wait, and all else goes on.
+    let of_files = artifacts.map_or(Condition::Healthy, |artifacts| artifacts.min(Condition::Degraded));
+    let status = store.max(queue).max(plugins).max(of_files);
     let cloud = state.config.load().backend.kind == BackendKind::Aws;
-    let checks = Checks { store, queue, plugins, dynamodb: cloud.then_some(store), sqs: cloud.then_some(queue) };
-    let reasons = Reasons { store: of_store, queue: of_queue, plugins: of_plugins };
+    let checks =
+        Checks { store, queue, plugins, dynamodb: cloud.then_some(store), sqs: cloud.then_some(queue), artifacts };
+    let reasons = Reasons { store: of_store, queue: of_queue, plugins: of_plugins, artifacts: of_artifacts.flatten() };
     let reasons = (status != Condition::Healthy).then_some(reasons);
     let health = Health { status, service: "nexus-ai-api", version: state.version, checks, reasons };
     Flat(if status < Condition::Unhealthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, health)

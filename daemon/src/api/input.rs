@@ -93,6 +93,8 @@ async fn parse_anywhere(bytes: Bytes) -> Result<Fields, ApiError> {
 
 /// The parser allows 128 levels of nesting; of a key given twice the last one counts.
 fn parse(bytes: &[u8]) -> Result<Fields, ApiError> {
+    // Some programs begin every file and text with the mark of their encoding.
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     match serde_json::from_slice(bytes) {
         Ok(Value::Object(map)) => Ok(Fields::new("body", map)),
         Ok(Value::Null) => Err(ApiError::Invalid(vec![Fault::bare("body", "missing", "Field required")])),

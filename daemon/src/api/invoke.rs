@@ -1,21 +1,23 @@
 //! `POST /agents/{id}/invoke`: one question, one answer, really asked and recorded. It keeps no
 //! conversation: for that there are sessions.
 
+use std::{future::pending, sync::Arc};
+
 use salvo::{Response, Writer as _, oapi::endpoint};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 use super::{
-    agents,
     chat::{self, Call, Outcome},
     error::ApiError,
     extract::{Body, Id, State},
     fields::Fields,
-    once::Idempotency,
+    once::{Begun, Idempotency, Key},
     openapi::{ID_PATTERN, describe},
+    ready,
     reply::{Answer, REPLAYED, Reply},
     rules::{Flag, Json, Text, Verbatim, fields_of, rule},
+    state::AppState,
 };
 use crate::{
     agents::Question,
@@ -88,7 +90,8 @@ fn any_session(fields: &mut Fields, name: &str) -> Option<SessionId> {
 
 /// `POST /agents/{id}/invoke`
 ///
-/// Ask an agent. It is really asked, and the invocation is recorded whatever comes of it.
+/// Ask an agent. It is really asked, and the invocation is recorded whatever comes of it, also when the client leaves
+/// before the answer. One that is being deployed is waited for.
 #[endpoint(operation_id = "invokeAgent", tags("agents"), responses((status_code = 409, description = "Not in this state."), (status_code = 502, description = "The agent failed."), (status_code = 504, description = "The agent did not answer in time.")))]
 pub(super) async fn invoke(
     state: State,
@@ -98,25 +101,38 @@ pub(super) async fn invoke(
     res: &mut Response,
 ) -> Answer<Invoked> {
     let (State(state), Id(id), Body(body)) = (state, id, body);
+    let with_trace = body.enable_trace;
+    // Work of the daemon: whatever becomes of the connection, it is recorded, and its key answered or given back.
+    let tasks = state.tasks.clone();
+    let asked = tasks.spawn(ask(state, id, body, once.key()));
+    let (mut invoked, again) = asked.await.map_err(ApiError::internal)??;
+    if again {
+        res.headers_mut().insert(REPLAYED, salvo::http::HeaderValue::from_static("true"));
+    }
+    invoked.trace = invoked.trace.filter(|_| with_trace);
+    Ok(Reply::new(invoked))
+}
+
+/// The whole work of one request: the key, the question, the answer, the record. Whether the answer is an earlier one.
+async fn ask(
+    state: Arc<AppState>,
+    id: AgentId,
+    body: InvokeBody,
+    key: Option<Key>,
+) -> Result<(Invoked, bool), ApiError> {
     let InvokeBody { input_text, session_id, enable_trace, user_id, metadata } = body;
+    let once = match key {
+        None => None,
+        Some(key) => match key.claim(&state).await? {
+            Begun::Claimed(claim) => Some(claim),
+            Begun::Answered(earlier) => {
+                return Ok((serde_json::from_value(earlier).map_err(ApiError::internal)?, true));
+            }
+        },
+    };
+    let agent = ready::askable_soon(&state, &id, ready::INVOKE_WAITS, pending()).await?;
     let metadata = metadata.map(Value::Object);
     let session_id = session_id.unwrap_or_else(SessionId::generate);
-    if let Some(earlier) = once.begin(&state).await? {
-        res.headers_mut().insert(REPLAYED, salvo::http::HeaderValue::from_static("true"));
-        let mut earlier: Invoked = serde_json::from_value(earlier).map_err(ApiError::internal)?;
-        earlier.trace = earlier.trace.filter(|_| enable_trace);
-        return Ok(Reply::new(earlier));
-    }
-    let agent = match agents::askable(&state, &id).await {
-        Ok(agent) => agent,
-        Err(error) => {
-            if let Some(key) = once.key() {
-                key.abandon(&state).await;
-            }
-            return Err(error);
-        }
-    };
-
     let question = Question {
         input_text: input_text.clone(),
         history: Vec::new(),
@@ -124,14 +140,8 @@ pub(super) async fn invoke(
         metadata: metadata.clone().unwrap_or_default(),
     };
     let user_id = user_id.unwrap_or_else(|| "anonymous".to_owned());
-    let call =
-        Call { agent, session: session_id.clone(), user_id, written: input_text, question, metadata, once: once.key() };
-    // The client leaving drops this future; the task goes on just long enough to record that.
-    let left = CancellationToken::new();
-    let _guard = left.clone().drop_guard();
-    let tasks = state.tasks.clone();
-    let asked = tasks.spawn(async move { chat::ask(&state, call, None, left.cancelled()).await });
-    let outcome = asked.await.map_err(ApiError::internal)?;
+    let call = Call { agent, session: session_id.clone(), user_id, written: input_text, question, metadata, once };
+    let outcome = chat::ask(&state, call, None, pending()).await;
     if let Some(failure) = &outcome.failure {
         let details = json!({
             "invocation_id": outcome.id, "session_id": session_id,
@@ -139,12 +149,12 @@ pub(super) async fn invoke(
         });
         return Err(chat::error_of(failure, details));
     }
-    Ok(Reply::new(Invoked::of(&session_id, &outcome, enable_trace)))
+    Ok((Invoked::of(&session_id, &outcome), false))
 }
 
 impl Invoked {
-    /// What is told of an answer; the steps only when they were asked for.
-    pub(super) fn of(session_id: &SessionId, outcome: &Outcome, with_trace: bool) -> Self {
+    /// What is told of an answer.
+    pub(super) fn of(session_id: &SessionId, outcome: &Outcome) -> Self {
         Self {
             invocation_id: outcome.id.clone(),
             session_id: session_id.clone(),
@@ -152,7 +162,7 @@ impl Invoked {
             duration_ms: outcome.millis(),
             status: InvocationStatus::Success,
             usage: outcome.usage(),
-            trace: outcome.trace.clone().filter(|_| with_trace),
+            trace: outcome.trace.clone(),
         }
     }
 }

@@ -8,6 +8,7 @@ mod agent_edit;
 mod agent_files;
 mod agents;
 mod all_events;
+mod answers;
 mod attachments;
 mod auth;
 mod build;
@@ -15,8 +16,11 @@ mod chat;
 mod config;
 mod control;
 mod cors;
+mod deployment;
 mod documents;
+mod door;
 mod edge;
+mod elsewhere;
 mod error;
 mod events;
 mod extract;
@@ -24,21 +28,26 @@ mod fields;
 mod files;
 mod headers;
 mod health;
+mod history;
 mod host;
 mod input;
 mod invoke;
 mod measure;
 mod messages;
+mod names;
 mod once;
 mod openapi;
 mod plugins;
 mod projects;
+mod ready;
 mod reply;
 mod rules;
 mod runtime;
 mod serve;
 mod service_state;
+mod session_lease;
 mod sessions;
+mod settle;
 mod shed;
 mod sse;
 mod state;
@@ -54,9 +63,10 @@ mod ws;
 
 use std::sync::Arc;
 
-pub use chat::Chats;
+pub use answers::Chats;
 pub use error::{ApiError, Resource};
 pub use fields::Fault;
+pub use names::Names;
 pub use openapi::openapi;
 pub use salvo::server::ServerHandle;
 use salvo::{Handler, Router, Service, catcher::Catcher};
@@ -194,7 +204,7 @@ fn session() -> Router {
         .delete(sessions::delete)
         .push(at("messages", || messages::list).post(messages::send))
         .push(Router::with_path("upload").post(upload::upload))
-        .push(Router::with_path("stream").post(stream::stream_answer));
+        .push(at("stream", || stream::resume_answer).post(stream::stream_answer).delete(stream::stop_answer));
     Router::with_path("sessions").push(one)
 }
 

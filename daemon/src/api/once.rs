@@ -1,7 +1,12 @@
 //! `Idempotency-Key`: a request that creates something may be sent again, and creates nothing the second time.
 //! The answer of the first is kept for a day beside what it created, written as one unit with it.
 
-use std::future::Future;
+use std::{
+    collections::HashMap,
+    future::Future,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use salvo::{
     Depot, Extractible, Request,
@@ -20,6 +25,9 @@ use crate::store::{Once, OnceRecord, StoreError, StoreErrorKind};
 const MAX_KEY: usize = 255;
 
 const HEADER: &str = "idempotency-key";
+
+/// How long a key that is being worked under outlives a daemon that is gone.
+const LEASE: Duration = Duration::from_secs(15);
 
 /// Tells the body of this request; put into the depot by whoever reads one.
 #[derive(Clone)]
@@ -123,15 +131,6 @@ impl Idempotency {
         Err(error.into())
     }
 
-    /// Takes the key for work that is no single unit; the answer to an earlier request when there was one.
-    pub(super) async fn begin(&self, state: &AppState) -> Result<Option<Value>, ApiError> {
-        let Some(key) = &self.0 else { return Ok(None) };
-        match state.store.begin_once(&key.key, &key.fingerprint).await? {
-            None => Ok(None),
-            Some(record) => key.judge(record).map(Some),
-        }
-    }
-
     /// The key, for work that goes on elsewhere.
     pub(super) fn key(&self) -> Option<Key> {
         self.0.clone()
@@ -150,15 +149,113 @@ impl Key {
         })
     }
 
-    /// What the store keeps as the answer.
-    pub(super) fn answered(&self, answer: Value) -> Once {
-        Once { key: self.key.clone(), fingerprint: self.fingerprint.clone(), answer }
+    /// Takes the key for work that is no single unit, or answers what came of an earlier request. To be called by the
+    /// work itself: a connection may end at any time, and the key must not hang on it.
+    pub(super) async fn claim(self, state: &Arc<AppState>) -> Result<Begun, ApiError> {
+        if let Some(record) = state.chats.unsettled.get(&self.key) {
+            return self.judge(record).map(Begun::Answered);
+        }
+        // Before the store is asked: its answer may get lost although the key is ours.
+        let claim = Claim::new(self, state);
+        let key = &claim.key;
+        match state.store.begin_once(&key.key, &key.fingerprint, &claim.holder, LEASE).await {
+            Ok(None) => Ok(Begun::Claimed(claim)),
+            Ok(Some(record)) => {
+                let key = key.clone();
+                claim.settled();
+                key.judge(record).map(Begun::Answered)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// What came of taking a key.
+pub(super) enum Begun {
+    /// It is ours to answer.
+    Claimed(Claim),
+    /// It was answered before.
+    Answered(Value),
+}
+
+/// A key that is ours as long as the work lasts. Dropped without an answer (a panic, a shutdown, a failure) it is given
+/// back; if even that fails, nobody extends it any more, and it is free within [`LEASE`].
+pub(super) struct Claim {
+    key: Key,
+    holder: String,
+    state: Arc<AppState>,
+    keeper: tokio::task::JoinHandle<()>,
+    settled: bool,
+}
+
+impl Claim {
+    fn new(key: Key, state: &Arc<AppState>) -> Self {
+        let holder = ulid::Ulid::generate().to_string();
+        let keeper = tokio::spawn({
+            let (state, key, holder) = (Arc::clone(state), key.key.clone(), holder.clone());
+            async move {
+                loop {
+                    tokio::time::sleep(LEASE / 3).await;
+                    if let Err(error) = state.store.extend_once(&key, &holder, LEASE).await {
+                        tracing::warn!(%error, "an idempotency key could not be extended");
+                    }
+                }
+            }
+        });
+        Self { key, holder, state: Arc::clone(state), keeper, settled: false }
     }
 
-    /// Gives the key back: nothing came of the request.
-    pub(super) async fn abandon(&self, state: &AppState) {
-        if let Err(error) = state.store.abandon_once(&self.key).await {
-            tracing::warn!(%error, "an idempotency key could not be given back");
+    /// What the store keeps as the answer.
+    pub(super) fn answered(&self, answer: Value) -> Once {
+        Once { key: self.key.key.clone(), fingerprint: self.key.fingerprint.clone(), answer }
+    }
+
+    /// The store has the answer, or the key is not ours.
+    pub(super) fn settled(mut self) {
+        self.settled = true;
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.keeper.abort();
+        // Outside of a runtime the process is ending, and the lease ends by itself.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        if self.settled {
+            return;
         }
+        let (state, key, holder) = (Arc::clone(&self.state), self.key.key.clone(), self.holder.clone());
+        let tasks = state.tasks.clone();
+        let given_back = async move {
+            if let Err(error) = state.store.abandon_once(&key, &holder).await {
+                tracing::warn!(%error, "an idempotency key could not be given back; it is free in {} s", LEASE.as_secs());
+            }
+        };
+        tasks.spawn_on(given_back, &runtime);
+    }
+}
+
+/// Answers that were told but could not be recorded yet: the same request gets them all the same.
+#[derive(Clone, Default)]
+pub(super) struct Unsettled(Arc<Mutex<HashMap<String, OnceRecord>>>);
+
+impl Unsettled {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, OnceRecord>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn get(&self, key: &str) -> Option<OnceRecord> {
+        self.lock().get(key).cloned()
+    }
+
+    /// Notes an answer until it is forgotten.
+    pub(super) fn note(&self, once: &Once) {
+        let record = OnceRecord { fingerprint: once.fingerprint.clone(), answer: Some(once.answer.clone()) };
+        self.lock().insert(once.key.clone(), record);
+    }
+
+    /// The store has it, or it is given up.
+    pub(super) fn forget(&self, key: &str) {
+        self.lock().remove(key);
     }
 }

@@ -226,7 +226,7 @@ impl<T: Serialize + Send> Writer for Flat<T> {
 /// The envelope around a shape.
 fn enveloped(components: &mut Components, data: Value, paged: bool) -> Value {
     let mut properties = json!({
-        "success": { "type": "boolean", "const": true },
+        "success": { "type": "boolean", "description": "True." },
         "data": data,
         "message": { "type": ["string", "null"], "description": "For people." },
         "timestamp": Timestamp::shape(components),

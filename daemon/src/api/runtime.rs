@@ -83,6 +83,7 @@ fn passing(arn: String, alias: String, region: Option<String>) -> Agent {
         agentcore_runtime_arn: Some(arn),
         agentcore_runtime_alias: Some(alias),
         agentcore_region: region,
+        generation: 0,
         total_invocations: 0,
         successful_invocations: 0,
         failed_invocations: 0,

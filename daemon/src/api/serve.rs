@@ -3,14 +3,9 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use salvo::{
-    Listener as _, Server,
-    conn::{TcpListener, tcp::TcpAcceptor},
-    fuse::FuseConfig,
-    server::ServerHandle,
-};
+use salvo::{Server, fuse::FuseConfig, server::ServerHandle};
 
-use super::state::AppState;
+use super::{door::Door, state::AppState};
 
 /// A request's head must arrive within this.
 const HEAD_LIMIT: Duration = Duration::from_secs(15);
@@ -24,7 +19,7 @@ const HEADERS: usize = 100;
 
 /// A bound port.
 pub struct Bound {
-    acceptor: TcpAcceptor,
+    door: Door,
     /// Where it listens, with the port that the system chose.
     pub address: SocketAddr,
 }
@@ -34,9 +29,9 @@ pub struct Bound {
 /// # Errors
 /// The address is taken or not of this machine.
 pub async fn bind(address: SocketAddr) -> io::Result<Bound> {
-    let acceptor = TcpListener::new(address).try_bind().await.map_err(io::Error::other)?;
-    let address = acceptor.local_addr()?;
-    Ok(Bound { acceptor, address })
+    let door = Door::open(address).await?;
+    let address = door.local_addr()?;
+    Ok(Bound { door, address })
 }
 
 impl Bound {
@@ -48,9 +43,11 @@ impl Bound {
             .with_request_body_timeout(BODY_LIMIT)
             .with_write_stall_timeout(WRITE_LIMIT);
         let connections = state.config.load().server.max_connections;
-        let mut server = Server::new(self.acceptor).fuse_config(limits).max_connections(connections);
+        let mut server = Server::new(self.door).fuse_config(limits).max_connections(connections);
         // No pipeline_flush: hyper then never sends its answers to heads that it cannot read.
-        server.http1_mut().max_buf_size(HEAD_BYTES).max_headers(HEADERS);
+        // A client that says it will send no more still wants its answer. One that is gone altogether is noticed when
+        // something is written to it.
+        server.http1_mut().max_buf_size(HEAD_BYTES).max_headers(HEADERS).half_close(true);
         let handle = server.handle();
         (handle, server.try_serve(super::service(state)))
     }

@@ -164,6 +164,7 @@ describe! {
 #[endpoint(operation_id = "deleteSession", tags("sessions"))]
 pub(super) async fn delete(state: State, id: Id<SessionId>) -> Answer<Deleted> {
     let Id(id) = id;
+    state.chats.stop(&id);
     let count = state.deletions().session(&id).await?;
     let count = count.ok_or_else(|| ApiError::not_found(Resource::Session, id.as_str()))?;
     let deleted = Deleted { session_id: id, deleted_messages_count: count, status: "deleted" };

@@ -1,6 +1,10 @@
 //! What every handler may reach: one value, shared, put into the depot of each request by `edge`.
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -8,7 +12,7 @@ use salvo::Depot;
 use serde_json::Value;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{chat::Chats, error::ApiError};
+use super::{answers::Chats, error::ApiError};
 use crate::{
     actors::events::EventHub,
     agents::Agents,
@@ -57,6 +61,8 @@ pub struct AppState {
     pub agents: Agents,
     /// Sessions in which an agent is answering now.
     pub chats: Chats,
+    /// What agents are called in lists.
+    pub names: super::Names,
     /// Tests of tools.
     pub tool_tests: Arc<ToolTests>,
     /// The MCP servers that people have written down.
@@ -90,6 +96,11 @@ impl AppState {
     /// Largest body of a request with files.
     pub(super) fn upload_limit(&self) -> usize {
         self.config.load().server.max_upload_bytes.as_usize()
+    }
+
+    /// After so long without a word a stream gives a sign of life.
+    pub(super) fn keep_alive(&self) -> Duration {
+        self.config.load().server.sse_keepalive_secs.duration().max(Duration::from_secs(1))
     }
 
     /// Largest body of a request without files.

@@ -1,48 +1,49 @@
-//! `POST /sessions/{id}/stream`: the user's message, and the agent's answer as it comes.
+//! `/sessions/{id}/stream`: `POST` takes the user's message and streams the agent's answer, `GET` finds the answer again
+//! after a reload, `DELETE` stops it.
 //!
-//! A task asks the agent and stores what came of it; the connection only reads frames from a short
-//! channel. A client that does not read holds the agent back; one that leaves closes the channel, which
-//! cancels the job, and what was said until then is stored as an interrupted answer.
+//! A task of the daemon asks the agent and stores what came of it; connections only read frames. A client that does not
+//! read holds the agent back; one that leaves changes nothing: the answer goes on to its end.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use bytes::Bytes;
 use futures::stream;
-use nexus_plugin_api::payload::HistoryMessage;
-use salvo::{Response, Writer as _, oapi::endpoint};
+use salvo::{Request, Response, Writer as _, http::StatusCode, oapi::endpoint};
+use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    agents, attachments,
-    chat::{self, Call, Chat, Outcome},
+    answers::{Chat, Cut, NoChat, Reader, Running},
+    attachments,
+    chat::{self, Call, Outcome},
+    elsewhere,
     error::ApiError,
+    events::last_event_id,
     extract::{Id, LargeBody, State},
-    measure::OpenStream,
+    history,
     messages::{self, AnswerMetadata, QuestionBody, Sent},
-    sessions, sse,
+    openapi::describe,
+    ready::{self, Readiness},
+    reply::{Answer, Reply},
+    session_lease::{Held, busy},
+    sessions, settle, sse,
     state::AppState,
 };
 use crate::{
     agents::Question,
     domain::{
         agent::Agent,
+        failure::{Failure, FailureKind},
         ids::SessionId,
-        session::{Message, Role},
+        session::{Role, Session},
     },
     store::{MessageRange, NewMessage},
 };
 
-/// Frames that wait for a slow client.
-const WAITING: usize = 32;
-/// Messages and bytes of the past that the agent is told.
-const HISTORY_MESSAGES: usize = 20;
-const HISTORY_BYTES: usize = 32 * 1024;
-
 /// `POST /sessions/{id}/stream`
 ///
 /// Send a message and read the agent's answer as it comes. The message is stored first; the answer is stored at its
-/// end, also as far as it came when the client leaves.
+/// end, also when the client leaves: `GET` finds it again, `DELETE` stops it.
 #[endpoint(operation_id = "streamAnswer", tags("sessions"), responses((status_code = 409, description = "Not in this state.")))]
 pub(super) async fn stream_answer(
     state: State,
@@ -51,13 +52,143 @@ pub(super) async fn stream_answer(
     res: &mut Response,
 ) -> Result<(), ApiError> {
     let (State(state), Id(id), LargeBody(body)) = (state, id, body);
-    let sent = Sent::from(body);
     let session = sessions::open(&state, &id).await?;
-    let agent = agents::askable(&state, &session.agent_id).await?;
-    let chat = state.chats.begin(&id).ok_or_else(busy)?;
-    let history = history(&state, &id).await?;
-    messages::store(&state, &id, &sent).await?;
+    let (told, begun) = oneshot::channel();
+    let tasks = state.tasks.clone();
+    tasks.spawn(converse(state, session, Sent::from(body), told));
+    send(begun.await.map_err(ApiError::internal)??, res);
+    Ok(())
+}
 
+/// `GET /sessions/{id}/stream`
+///
+/// Read the answer that is being given, or was given a moment ago, behind `Last-Event-ID` or from its begin. `204` when
+/// there is none: then the session's messages have it.
+#[endpoint(
+    operation_id = "resumeAnswer",
+    tags("sessions"),
+    parameters(("last_event_id" = Option<u64>, Query, description = "As the header `Last-Event-ID`, for clients that cannot set it.")),
+    responses((status_code = 204, description = "Nothing is being answered, or all of it was read."))
+)]
+pub(super) async fn resume_answer(
+    state: State,
+    id: Id<SessionId>,
+    req: &mut Request,
+    res: &mut Response,
+) -> Result<(), ApiError> {
+    let (State(state), Id(id)) = (state, id);
+    let after = last_event_id(req)?;
+    sessions::known(&state, &id).await?;
+    let keep_alive = state.keep_alive();
+    match state.chats.of(&id) {
+        Some(running) if !running.is_over() => send(running.reader(after, keep_alive), res),
+        found => {
+            if state.store.is_shared() && state.store.is_answering(&id).await? {
+                elsewhere::follow(state, id, res);
+                return Ok(());
+            }
+            match found.filter(|running| after.is_none_or(|after| !running.was_read(after))) {
+                Some(running) => send(running.reader(after, keep_alive), res),
+                None => {
+                    res.status_code(StatusCode::NO_CONTENT);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Stopped {
+    session_id: SessionId,
+    stopped: bool,
+}
+
+describe! {
+    /// What came of stopping an answer.
+    Stopped as "AnswerStopped" {
+        session_id,
+        /// Whether one was being given. What was said until then is stored, marked as interrupted.
+        stopped,
+    }
+}
+
+/// `DELETE /sessions/{id}/stream`
+///
+/// Stop the answer that is being given in a session. What was said until then is stored.
+#[endpoint(operation_id = "stopAnswer", tags("sessions"))]
+pub(super) async fn stop_answer(state: State, id: Id<SessionId>) -> Answer<Stopped> {
+    let (State(state), Id(id)) = (state, id);
+    sessions::known(&state, &id).await?;
+    let stopped = state.chats.stop(&id) || state.store.stop_session(&id).await?;
+    let message = if stopped { "the answer is stopped" } else { "no answer is being given" };
+    Ok(Reply::new(Stopped { session_id: id, stopped }).message(message))
+}
+
+/// Makes the response the stream of what a reader reads.
+fn send(reader: Reader, res: &mut Response) {
+    sse::send(res, stream::unfold(reader, |mut reader| async move { reader.next().await.map(|f| (f, reader)) }));
+}
+
+/// The whole of one question: the session taken, the message stored, the agent asked, the answer stored. `told` hears when
+/// the answer can be read, or why there will be none.
+async fn converse(state: Arc<AppState>, session: Session, sent: Sent, told: oneshot::Sender<Result<Reader, ApiError>>) {
+    let (chat, held, ready, question) = match prepare(&state, &session, &sent).await {
+        Ok(prepared) => prepared,
+        Err(error) => return drop(told.send(Err(error))),
+    };
+    let running = Arc::clone(chat.running());
+    let reader = running.reader(None, state.keep_alive());
+    running.tell(&connected(&session.session_id)).await;
+    // A client that has left by now reads the answer later.
+    let _ = told.send(Ok(reader));
+    let begun = Instant::now();
+    let agent = match ready {
+        Readiness::Ready(agent) => Ok(*agent),
+        Readiness::Soon(agent) => {
+            let gone = async {
+                running.cancelled().await;
+            };
+            ready::askable_soon(&state, &agent.agent_id, ready::STREAM_WAITS, gone).await
+        }
+    };
+    let outcome = match agent {
+        Ok(agent) => {
+            let user_id = session.user_id.unwrap_or_else(|| "anonymous".to_owned());
+            let Sent { content, metadata, .. } = sent;
+            let metadata = metadata.map(Value::Object);
+            let session = session.session_id.clone();
+            let call = Call { agent, session, user_id, written: content, question, metadata, once: None };
+            chat::ask(&state, call, Some(&running), running.cancelled()).await
+        }
+        Err(error) => {
+            let failure = Failure::new(FailureKind::Transient, error.to_string());
+            Outcome::unasked(failure, running.was_cut(), begun.elapsed())
+        }
+    };
+    store(&state, &session.session_id, &outcome, held.is_held().await).await;
+    // Who reads `done` may send the next message at once, to any daemon.
+    held.release().await;
+    finish(&running, &outcome).await;
+    drop(chat);
+}
+
+type Prepared = (Chat, Held, Readiness, Question);
+
+async fn prepare(state: &Arc<AppState>, session: &Session, sent: &Sent) -> Result<Prepared, ApiError> {
+    let id = &session.session_id;
+    let chat = state.chats.begin(id).map_err(|no| match no {
+        NoChat::Busy => busy(),
+        NoChat::Full => {
+            let message = "more answers are being given than the daemon can hold; try again".to_owned();
+            ApiError::Unavailable { code: "OVERLOADED", message }
+        }
+    })?;
+    let held = Held::take(state, id, chat.running()).await?;
+    let ready = ready::readiness(state, &session.agent_id).await?;
+    let range = MessageRange { limit: history::MESSAGES, before: None, after: None };
+    let history = history::of(state.store.messages(id, &range).await?);
+    messages::store(state, id, sent).await?;
     let mut metadata = sent.metadata.clone().unwrap_or_default();
     if let Some(files) = attachments::for_handler(&sent.files) {
         metadata.insert("files".to_owned(), files);
@@ -68,16 +199,11 @@ pub(super) async fn stream_answer(
         enable_trace: false,
         metadata: Value::Object(metadata),
     };
-    let Sent { content, metadata, .. } = sent;
-    let user_id = session.user_id.unwrap_or_else(|| "anonymous".to_owned());
-    let metadata = metadata.map(Value::Object);
-    let call = Call { agent, session: id.clone(), user_id, written: content, question, metadata, once: None };
-
-    begin(&state, call, Some(chat), res);
-    Ok(())
+    Ok((chat, held, ready, question))
 }
 
-/// Asks an agent that has no record, on behalf of nobody: nothing is stored.
+/// Asks an agent that has no record, on behalf of nobody: nothing is stored, and nobody finds the answer again, so it ends
+/// with its client.
 pub(super) fn pass_on(
     state: &Arc<AppState>,
     agent: Agent,
@@ -86,87 +212,43 @@ pub(super) fn pass_on(
     question: Question,
     res: &mut Response,
 ) {
+    let running = Arc::new(Running::new(0));
+    send(running.reader(None, state.keep_alive()), res);
     let user_id = "anonymous".to_owned();
+    let called = agent.clone();
+    let first = connected(&session);
     let call = Call { agent, session, user_id, written, question, metadata: None, once: None };
-    begin(state, call, None, res);
+    let (tasks, state) = (state.tasks.clone(), Arc::clone(state));
+    tasks.spawn(async move {
+        running.tell(&first).await;
+        let left = async {
+            running.unread().await;
+            Cut::Left
+        };
+        let outcome = chat::ask_unrecorded(&state, call, Some(&running), left).await;
+        state.agents.remove_passing(&called).await;
+        finish(&running, &outcome).await;
+        running.end();
+    });
 }
 
-/// Begins to ask, and makes the response the stream of what comes. Without a chat nothing is stored.
-fn begin(state: &Arc<AppState>, call: Call, chat: Option<Chat>, res: &mut Response) {
-    let (send, frames) = mpsc::channel(WAITING);
-    let first = sse::data(&json!({ "event": "connected", "session_id": call.session }));
-    let keep_alive = state.config.load().server.sse_keepalive_secs.duration().max(Duration::from_secs(1));
-    state.tasks.spawn(answer(Arc::clone(state), call, chat, send));
-    let reader = Reader { frames, first: Some(first), keep_alive, _open: OpenStream::begin("chat") };
-    sse::send(res, stream::unfold(reader, |mut reader| async move { reader.next().await.map(|f| (f, reader)) }));
+fn connected(session: &SessionId) -> Value {
+    json!({ "event": "connected", "session_id": session })
 }
 
-fn busy() -> ApiError {
-    let message = "the agent is still answering in this session".to_owned();
-    ApiError::Conflict { code: "SESSION_BUSY", message, details: None }
-}
-
-/// What the connection reads.
-struct Reader {
-    frames: mpsc::Receiver<Bytes>,
-    first: Option<Bytes>,
-    keep_alive: Duration,
-    _open: OpenStream,
-}
-
-impl Reader {
-    async fn next(&mut self) -> Option<Bytes> {
-        if let Some(first) = self.first.take() {
-            return Some(first);
-        }
-        tokio::time::timeout(self.keep_alive, self.frames.recv()).await.unwrap_or(Some(sse::KEEP_ALIVE))
-    }
-}
-
-/// The last messages, oldest first, as much as fits.
-async fn history(state: &AppState, id: &SessionId) -> Result<Vec<HistoryMessage>, ApiError> {
-    let range = MessageRange { limit: HISTORY_MESSAGES, before: None, after: None };
-    let mut room = HISTORY_BYTES;
-    let fits = |message: &Message| {
-        let fits = message.content.len() <= room;
-        room = room.saturating_sub(message.content.len());
-        fits
-    };
-    let messages = state.store.messages(id, &range).await?;
-    let spoken = messages.into_iter().rev().filter(|m| m.role != Role::System).take_while(fits);
-    let mut history: Vec<_> = spoken.map(|m| HistoryMessage { role: m.role.to_string(), content: m.content }).collect();
-    history.reverse();
-    Ok(history)
-}
-
-async fn answer(state: Arc<AppState>, call: Call, chat: Option<Chat>, frames: mpsc::Sender<Bytes>) {
-    let session = call.session.clone();
-    let outcome = if chat.is_some() {
-        let outcome = chat::ask(&state, call, Some(&frames), frames.closed()).await;
-        store(&state, &session, &outcome).await;
-        outcome
-    } else {
-        let agent = call.agent.clone();
-        let outcome = chat::ask_unrecorded(&state, call, Some(&frames), frames.closed()).await;
-        state.agents.remove_passing(&agent).await;
-        outcome
-    };
-    // Who reads `done` may send the next message at once.
-    drop(chat);
-    let mut last = Vec::with_capacity(4);
+/// The last frames of an answer.
+async fn finish(running: &Running, outcome: &Outcome) {
     if outcome.failure.is_none() && !outcome.answer.streamed && !outcome.answer.text.is_empty() {
-        last.push(json!({ "event": "message", "type": "text", "data": outcome.answer.text }));
+        running.tell(&json!({ "event": "message", "type": "text", "data": outcome.answer.text })).await;
     }
     if let Some(failure) = &outcome.failure {
-        last.push(json!({ "event": "error", "error": chat::public_message(failure) }));
-    }
-    // Clients of the original take an event of its own for text.
-    last.push(json!({ "event": "done", "metrics": metrics(&outcome) }));
-    for frame in &last {
-        if frames.send(sse::data(frame)).await.is_err() {
-            return;
+        let mut error = json!({ "event": "error", "error": chat::public_message(failure) });
+        if failure.kind == FailureKind::Transient {
+            error["retry_after"] = 1.into();
         }
+        running.tell(&error).await;
     }
+    running.tell(&json!({ "event": "done", "metrics": metrics(outcome) })).await;
 }
 
 fn metrics(outcome: &Outcome) -> Value {
@@ -177,8 +259,8 @@ fn metrics(outcome: &Outcome) -> Value {
     })
 }
 
-/// Stores the answer, a partial one too; nothing said is nothing stored.
-async fn store(state: &AppState, session: &SessionId, outcome: &Outcome) {
+/// Stores the answer, a partial one too; nothing said is nothing stored. One whose session was lost meanwhile is marked.
+async fn store(state: &Arc<AppState>, session: &SessionId, outcome: &Outcome, held: bool) {
     let answer = &outcome.answer;
     if answer.text.is_empty() && answer.tools.is_empty() {
         return;
@@ -189,7 +271,7 @@ async fn store(state: &AppState, session: &SessionId, outcome: &Outcome) {
         content_blocks: &answer.blocks,
         usage: outcome.usage(),
         duration_ms: outcome.millis(),
-        interrupted: outcome.interrupted,
+        interrupted: outcome.interrupted || !held,
         truncated: answer.cut,
         error: outcome.failure.as_ref().map(chat::public_message),
     };
@@ -200,7 +282,5 @@ async fn store(state: &AppState, session: &SessionId, outcome: &Outcome) {
         metadata: serde_json::to_value(metadata).ok(),
         once: None,
     };
-    if let Err(error) = state.store.append_message(message).await {
-        tracing::warn!(%session, %error, "an answer could not be stored");
-    }
+    settle::answer(state, message, &outcome.id).await;
 }

@@ -80,7 +80,7 @@ impl Rule for AlwaysTrue {
         }
     }
     fn schema(_place: Place) -> Value {
-        serde_json::json!({ "type": "boolean", "const": true, "default": true })
+        serde_json::json!({ "type": "boolean", "default": true })
     }
 }
 

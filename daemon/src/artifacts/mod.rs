@@ -12,6 +12,7 @@ mod content;
 pub(crate) mod folder;
 pub(crate) mod kept;
 mod memory;
+mod probe;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -79,6 +80,7 @@ impl From<&AgentId> for Owner {
 pub struct Artifacts {
     store: Option<Arc<dyn ObjectStore>>,
     memory: Memory,
+    probe: probe::Probe,
 }
 
 /// A change of the files of an owner that rests.
@@ -99,7 +101,18 @@ pub enum Edit {
 }
 
 fn away(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable, "the artifact store is not available").because(error)
+    let error = match error.into().downcast::<ObjectError>() {
+        Ok(error) => {
+            let judged = probe::judge(*error);
+            // What it is said in stays; in the middle of the work everything passes once somebody has mended it.
+            StoreError::new(StoreErrorKind::Unavailable, judged.to_string()).because(judged)
+        }
+        Err(error) => {
+            StoreError::new(StoreErrorKind::Unavailable, "the artifact store is not available").because(error)
+        }
+    };
+    tracing::debug!(error = crate::store::error::chain(&error), "a request to the artifact store failed");
+    error
 }
 
 fn manifest_path(lease: &Lease) -> Path {
@@ -114,13 +127,13 @@ impl Artifacts {
     /// Shared by all daemons of the backend.
     #[must_use]
     pub fn shared(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store: Some(store), memory: Memory::default() }
+        Self { store: Some(store), ..Self::default() }
     }
 
     /// The same, with what it placed on this machine kept in a folder, so that a restart knows it.
     #[must_use]
     pub fn remembering(store: Arc<dyn ObjectStore>, folder: PathBuf) -> Self {
-        Self { store: Some(store), memory: Memory::in_folder(folder) }
+        Self { store: Some(store), memory: Memory::in_folder(folder), ..Self::default() }
     }
 
     /// Whether other daemons see what is saved.

@@ -1,11 +1,13 @@
-//! The command line: `nexusd [serve]`, `check-config`, `dump-config`, `plugins list | check`, `resources …`,
-//! `dlq list | redrive`, `backup`, `restore`, `retention`, `export`, `import`, `doctor`, `adopt-folder`, `version`.
+//! The command line: `nexusd [serve]`, `check-config`, `dump-config`, `compact`, `plugins list | check`, `resources …`,
+//! `dlq list | redrive`, `backup`, `restore`, `retention`, `export`, `import`, `doctor`, `adopt-folder`, `version`, and the
+//! client's commands.
 //!
 //! `main.rs` parses and calls [`run`]. Exit codes: 0 fine, 1 refused or failed, 2 wrong usage.
 
 mod backup;
 mod check_config;
 mod client;
+mod compact;
 mod dlq;
 mod doctor;
 mod first;
@@ -70,6 +72,8 @@ enum Command {
     },
     /// Print the settings in force, without those of the plugins
     DumpConfig,
+    /// Write the embedded store's file anew, without its free pages; the daemon must not run
+    Compact,
     /// Plugins
     #[command(subcommand)]
     Plugins(PluginsCommand),
@@ -142,6 +146,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Man { folder }) => shell::manual(folder.as_deref()),
         Some(Command::CheckConfig { file, no_plugins }) => check_config::check(&inputs(file), !no_plugins),
         Some(Command::DumpConfig) => check_config::dump(&inputs(None)),
+        Some(Command::Compact) => compact::run(&inputs(None)),
         Some(Command::Plugins(PluginsCommand::List)) => plugins::list(&inputs(None), cli.client.json),
         Some(Command::Plugins(PluginsCommand::Check { file })) => plugins::check(&file, cli.client.json),
         #[cfg(feature = "aws")]

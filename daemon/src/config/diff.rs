@@ -12,7 +12,7 @@ pub struct Change {
 }
 
 /// Keys, and all below them, that a reload applies. Everything else is fixed at start-up.
-const APPLIED: [&str; 9] = [
+const APPLIED: [&str; 10] = [
     "workflows",
     "deploy",
     "tools",

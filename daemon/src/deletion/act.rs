@@ -1,22 +1,26 @@
 //! What a recorded deletion asks for outside of the store. Every step may be repeated, and finds done what was done.
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, time::Duration};
 
 use super::{Acted, Deletions, trash};
 use crate::{
     agents::place,
     artifacts::{Edit, Owner},
     domain::{
-        deletion::{DeletedKind, Deletion, GoneAgent, KeptAgent},
+        deletion::{DeletedKind, Deletion, KeptAgent},
         ids::{AgentId, ProjectId},
+        time::Timestamp,
     },
 };
+
+/// How long it is tried to take a deleted agent out of service.
+const TRIED_FOR: Duration = Duration::from_secs(7 * 86_400);
 
 impl Deletions {
     pub(super) async fn act(&self, record: &Deletion) -> Acted {
         match (record.kind, record.id.parse::<ProjectId>(), record.id.parse::<AgentId>()) {
             (DeletedKind::Project, Ok(id), _) => self.act_for_project(&id, &record.owned.kept).await,
-            (DeletedKind::Agent, _, Ok(id)) => self.act_for_agent(&id, &record.name, record.owned.agent.as_ref()).await,
+            (DeletedKind::Agent, _, Ok(id)) => self.act_for_agent(&id, record).await,
             _ => Acted::default(),
         }
     }
@@ -26,18 +30,23 @@ impl Deletions {
         let mut acted = Acted::default();
         for agent in kept {
             // An agent that was deleted since has no use for them.
-            match self.store.agent(&agent.agent_id).await {
-                Ok(Some(_)) => {}
+            let stays = match self.store.agent(&agent.agent_id).await {
+                Ok(Some(stays)) => stays,
                 Ok(None) => continue,
                 Err(error) => {
                     tracing::warn!(agent_id = %agent.agent_id, %error, "whether an agent stays is not known");
                     return acted.must_wait(format!("{}: its files cannot be set aside now", agent.agent_id));
                 }
-            }
-            if let Err(error) = self.set_aside(id, agent).await {
-                tracing::warn!(agent_id = %agent.agent_id, %error, "an agent's files could not be set aside; it is tried again");
-                // The folder stays as long as it holds them.
-                return acted.must_wait(format!("{}: its files cannot be set aside now", agent.agent_id));
+            };
+            match self.set_aside(id, agent).await {
+                // What runs was started in the other folder, and finds nothing there any more.
+                Ok(true) => self.agents.start_anew(&stays).await,
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(agent_id = %agent.agent_id, %error, "an agent's files could not be set aside; it is tried again");
+                    // The folder stays as long as it holds them.
+                    return acted.must_wait(format!("{}: its files cannot be set aside now", agent.agent_id));
+                }
             }
             if let Err(error) = self.agents.artifacts().keep(id, agent).await {
                 tracing::warn!(agent_id = %agent.agent_id, %error, "an agent's files are not with the shared ones yet");
@@ -56,9 +65,9 @@ impl Deletions {
         acted
     }
 
-    /// Moves an agent's folder out of its project's.
-    async fn set_aside(&self, project: &ProjectId, agent: &KeptAgent) -> io::Result<()> {
-        let Some(dir) = place::plain(&agent.agent_dir) else { return Ok(()) };
+    /// Moves an agent's folder out of its project's; whether there was anything to move.
+    async fn set_aside(&self, project: &ProjectId, agent: &KeptAgent) -> io::Result<bool> {
+        let Some(dir) = place::plain(&agent.agent_dir) else { return Ok(false) };
         let data = self.agents.data();
         let from = data.projects().join(project.as_str()).join(dir);
         let to = place::kept(&data, &agent.agent_id);
@@ -68,28 +77,29 @@ impl Deletions {
                 known => known.map(|_| true),
             };
             if !there(&from)? || there(&to)? {
-                return Ok(());
+                return Ok(false);
             }
-            let Some(parent) = to.parent() else { return Ok(()) };
+            let Some(parent) = to.parent() else { return Ok(false) };
             std::fs::create_dir_all(parent)?;
             std::fs::rename(&from, &to)?;
-            std::fs::File::open(parent)?.sync_all()
+            std::fs::File::open(parent)?.sync_all()?;
+            Ok(true)
         })
         .await
     }
 
     /// Out of service first: what runs uses the folder.
-    async fn act_for_agent(&self, id: &AgentId, name: &str, gone: Option<&GoneAgent>) -> Acted {
+    async fn act_for_agent(&self, id: &AgentId, record: &Deletion) -> Acted {
         let mut acted = Acted::default();
-        let Some(gone) = gone else { return acted };
+        let Some(gone) = &record.owned.agent else { return acted };
         if gone.orders.undeploy {
-            match self.agents.undeploy_gone(id, name, gone).await {
+            match self.agents.undeploy_gone(id, &record.name, gone).await {
                 Ok(undeployed) => acted.undeployed = undeployed,
                 Err(failure) => {
                     tracing::warn!(agent_id = %id, %failure, "a deleted agent could not be taken out of service");
                     acted.errors.push(format!("deployment: {}", crate::agents::public_message(&failure)));
                     // What lasts is told, and is nobody's to repeat for ever.
-                    acted.again = failure.kind.retryable();
+                    acted.again = failure.kind.retryable() && Timestamp::now().since(record.deleted_at) < TRIED_FOR;
                 }
             }
         }
@@ -115,6 +125,11 @@ impl Deletions {
             // Its state is what the next try needs.
             return acted;
         }
+        self.remove_state(id, acted).await
+    }
+
+    /// An agent's state folder, and what is shared of it.
+    pub(super) async fn remove_state(&self, id: &AgentId, mut acted: Acted) -> Acted {
         let state = self.agents.data().agents().join(id.as_str());
         if let Err(error) = self.to_trash(DeletedKind::Agent, id.as_str(), state).await {
             tracing::warn!(agent_id = %id, %error, "a deleted agent's state folder could not be moved");

@@ -131,9 +131,13 @@ impl Deletions {
         Ok(Some(AgentGone { deleted, acted }))
     }
 
-    /// Something of an agent came about after its deletion was dealt with: what the record asks for is done once more.
-    pub async fn again(&self, id: &AgentId) {
-        self.finish(DeletedKind::Agent, id.as_str()).await;
+    /// A deployment of an agent that was deleted meanwhile has been taken back: its state folder goes, by the record.
+    pub async fn taken_back(&self, id: &AgentId) {
+        match self.store.deletion(DeletedKind::Agent, id.as_str()).await {
+            Ok(Some(_)) => drop(self.remove_state(id, Acted::default()).await),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(agent_id = %id, %error, "whether an agent was deleted is not known"),
+        }
     }
 
     /// A build of a project was fenced off: when that is because the project was deleted, what the build saved since goes.

@@ -65,6 +65,9 @@ pub struct Agent {
     pub agentcore_runtime_alias: Option<String>,
     /// AgentCore region.
     pub agentcore_region: Option<String>,
+    /// Number of its deployment, raised when one is claimed: a process of another number does not answer for it (the
+    /// daemon's own attribute).
+    pub generation: u64,
     /// Invocations in all.
     pub total_invocations: u64,
     /// Those that succeeded.

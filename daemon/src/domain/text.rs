@@ -47,6 +47,12 @@ pub fn pathless(text: &str) -> String {
     told
 }
 
+/// The begin of `text`, at most `max` bytes, without splitting a character and without a mark.
+#[must_use]
+pub fn shorten_bytes(text: &str, max: usize) -> &str {
+    text.get(..text.floor_char_boundary(max)).unwrap_or(text)
+}
+
 /// A project's name from its requirement: its first sentence or line, shortened.
 #[must_use]
 pub fn project_name_from(requirement: &str) -> String {

@@ -181,6 +181,9 @@ pub trait Queue: Send + Sync + 'static {
     }
 }
 
+/// How the reason of a dead letter begins whose work ended the daemon.
+pub(crate) const DIED: &str = "the daemon died";
+
 /// A dead letter.
 #[derive(Clone, Debug)]
 pub struct DeadLetter {

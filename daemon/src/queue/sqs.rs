@@ -250,8 +250,14 @@ impl SqsQueue {
         Some((priority, sent, Delivery { receipt, body, receive_count }))
     }
 
-    async fn extend_batch(&self, queue: QueueName, receipts: &[(usize, &Receipt)], hidden: i32) -> Result<Vec<usize>> {
-        let mut held = Vec::new();
+    /// Hides or shows messages; `done` is told of each batch that was taken, also when a later one fails.
+    async fn extend_batch(
+        &self,
+        queue: QueueName,
+        receipts: &[(usize, &Receipt)],
+        hidden: i32,
+        mut done: impl FnMut(usize),
+    ) -> Result<()> {
         for chunk in receipts.chunks(BATCH) {
             let entry = |(at, receipt): &(usize, &Receipt)| {
                 VisibilityEntry::builder()
@@ -265,9 +271,9 @@ impl SqsQueue {
             let request = self.client.change_message_visibility_batch().queue_url(self.url(queue).await?);
             let answer = request.set_entries(Some(entries)).send().await;
             let answer = Self::counted("change_message_visibility_batch", answer).map_err(failed)?;
-            held.extend(answer.successful.iter().filter_map(|entry| entry.id.parse::<usize>().ok()));
+            answer.successful.iter().filter_map(|entry| entry.id.parse().ok()).for_each(&mut done);
         }
-        Ok(held)
+        Ok(())
     }
 }
 
@@ -292,11 +298,15 @@ impl Queue for SqsQueue {
             received = Instant::now();
         }
         while found.len() % BATCH == 0 && !found.is_empty() && found.len() < max {
-            let more = self.receive_some(queue, max - found.len(), Duration::ZERO, hidden).await?;
-            if more.is_empty() {
-                break;
+            match self.receive_some(queue, max - found.len(), Duration::ZERO, hidden).await {
+                Ok(more) if more.is_empty() => break,
+                Ok(more) => found.extend(more),
+                // What is here is hidden from everybody else: it is handed out, and the next receive tells the error.
+                Err(error) => {
+                    tracing::warn!(%error, "a further receive failed; what was received before is worked on");
+                    break;
+                }
             }
-            found.extend(more);
         }
         let mut deliveries: Vec<_> =
             found.into_iter().filter_map(|message| self.delivery(queue, message, received)).collect();
@@ -310,12 +320,13 @@ impl Queue for SqsQueue {
         for queue in QueueName::ALL {
             let ours = |(_, receipt): &(usize, &Receipt)| receipt.queue == queue && self.is_ours(receipt);
             let of: Vec<(usize, &Receipt)> = receipts.iter().enumerate().filter(ours).collect();
-            for at in self.extend_batch(queue, &of, hidden).await? {
+            let done = |at: usize| {
                 if let (Some(slot), Some(receipt)) = (held.get_mut(at), receipts.get(at)) {
                     *slot = true;
                     self.extended(receipt, visibility);
                 }
-            }
+            };
+            self.extend_batch(queue, &of, hidden, done).await?;
         }
         Ok(held)
     }
@@ -363,7 +374,12 @@ impl Queue for SqsQueue {
     async fn unsettled_dead_letters(&self, queue: QueueName, max: usize) -> Result<Vec<DeadLetter>> {
         let (mut letters, mut seen, mut looked_at) = (Vec::new(), HashSet::new(), Vec::new());
         while letters.len() < max {
-            let found = self.receive_some(queue, BATCH, Duration::ZERO, LOOKED_AT).await?;
+            let found = match self.receive_some(queue, BATCH, Duration::ZERO, LOOKED_AT).await {
+                Ok(found) => found,
+                Err(error) if letters.is_empty() => return Err(error),
+                // As of a receive: what is here is looked at now.
+                Err(_) => break,
+            };
             let mut fresh = false;
             for message in found {
                 let (Some(id), Some(handle)) = (message.message_id.clone(), message.receipt_handle.clone()) else {
@@ -384,7 +400,10 @@ impl Queue for SqsQueue {
             }
         }
         let looked_at: Vec<(usize, &Receipt)> = looked_at.iter().enumerate().collect();
-        self.extend_batch(queue, &looked_at, 0).await?;
+        // They show themselves again in a few seconds anyway.
+        if let Err(error) = self.extend_batch(queue, &looked_at, 0, |_| ()).await {
+            tracing::debug!(%error, "dead letters could not be let go at once");
+        }
         letters.truncate(max);
         Ok(letters)
     }

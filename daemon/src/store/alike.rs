@@ -22,6 +22,26 @@ use crate::{
 /// Characters of the first message that name a session.
 const NAME_CHARS: usize = 30;
 
+/// Lines about failed attempts that a stage's log keeps.
+const MOST_ATTEMPTS: usize = 20;
+/// Characters of such a line.
+const ATTEMPT_CHARS: usize = 1_000;
+const ATTEMPT: &str = "attempt ";
+
+/// What a stage's log says of an attempt that failed and is tried again.
+pub(crate) fn attempt_line(attempt: u32, failure: &crate::domain::failure::Failure) -> String {
+    let line = format!("{ATTEMPT}{attempt} failed ({}): {}", failure.kind, failure.message);
+    crate::domain::text::shorten(&line, ATTEMPT_CHARS)
+}
+
+/// A stage's log at the end of an attempt: what earlier attempts left of themselves, then its own lines.
+pub(crate) fn log_at_end(before: &[String], own: &[String]) -> Vec<String> {
+    let about = |line: &&String| line.starts_with(ATTEMPT) && line.contains(" failed (");
+    let kept: Vec<&String> = before.iter().filter(about).collect();
+    let skipped = kept.len().saturating_sub(MOST_ATTEMPTS);
+    kept.into_iter().skip(skipped).chain(own).cloned().collect()
+}
+
 /// The message of a build task.
 pub(crate) fn build_payload(project: &Project, task: &TaskId) -> String {
     BuildMessage {

@@ -48,6 +48,9 @@ pub trait EventSink: Send + Sync + 'static {
     /// Events of one or more projects, each project's in order.
     fn committed(&self, events: &[ProjectEvent]);
 
+    /// Events of other daemons may have been missed: who listens must read the store.
+    fn missed(&self) {}
+
     /// Whether anybody listens just now, so that a backend may leave out looking for what other daemons did.
     fn listening(&self) -> bool {
         true
@@ -137,8 +140,13 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<ControlApplied>;
 
     /// Appends events that belong to no state change (logs, text, tools). May be committed together
-    /// with later writes, within 50 ms; the sink hears of them when they are durable.
-    async fn append_events(&self, project: &ProjectId, events: Vec<NewEvent>) -> Result<()>;
+    /// with later writes, within 50 ms; the sink hears of them when they are durable. Many at once may become more
+    /// than one unit, in order; one that is over-long is cut, and says so (`truncated`).
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Fenced`] when their origin is a lease that is no longer held: nothing of an owner that was
+    /// overtaken stands behind what the next one, or the end of the build, wrote.
+    async fn append_events(&self, project: &ProjectId, origin: Origin<'_>, events: Vec<NewEvent>) -> Result<()>;
 
     /// Committed events behind `after`, in order. The first one's `seq` is above `after + 1` when older
     /// ones were cleaned away.
@@ -213,11 +221,21 @@ pub trait Store: Send + Sync + 'static {
     /// What was answered under this key in the last day.
     async fn once(&self, key: &str) -> Result<Option<OnceRecord>>;
 
-    /// Takes a key for work that is no single unit, or answers what is known of it.
-    async fn begin_once(&self, key: &str, fingerprint: &str) -> Result<Option<OnceRecord>>;
+    /// Takes a key for work that is no single unit, or answers what is known of it. The key is the holder's for as long
+    /// as `lasts` says; a holder that is gone does not extend it, and then the key is free.
+    async fn begin_once(
+        &self,
+        key: &str,
+        fingerprint: &str,
+        holder: &str,
+        lasts: Duration,
+    ) -> Result<Option<OnceRecord>>;
 
-    /// Gives an unanswered key back.
-    async fn abandon_once(&self, key: &str) -> Result<()>;
+    /// Extends the holder's right to an unanswered key; whether it is still his.
+    async fn extend_once(&self, key: &str, holder: &str, lasts: Duration) -> Result<bool>;
+
+    /// Gives an unanswered key back, when it is the holder's.
+    async fn abandon_once(&self, key: &str, holder: &str) -> Result<()>;
 
     // --- statistics -----------------------------------------------------------------------------
 
@@ -281,6 +299,24 @@ pub trait Store: Send + Sync + 'static {
     /// Notes that nothing is left to be done for a deletion. The record stays for
     /// [`KEPT_FOR`](crate::domain::deletion::KEPT_FOR).
     async fn settle_deletion(&self, kind: DeletedKind, id: &str) -> Result<()>;
+    /// Takes the right to answer in a session, so that never two answer at once, whichever daemons they are of. It ends
+    /// by itself unless it is extended.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::NotFound`] when the session is unknown.
+    async fn lease_session(&self, id: &SessionId, holder: &str, lasts: Duration) -> Result<SessionLease>;
+
+    /// Extends it, and tells what the holder must know.
+    async fn extend_session(&self, id: &SessionId, holder: &str, lasts: Duration) -> Result<SessionLease>;
+
+    /// Gives it back, when it is the holder's.
+    async fn release_session(&self, id: &SessionId, holder: &str) -> Result<()>;
+
+    /// Asks whoever answers in a session to stop; whether anybody does.
+    async fn stop_session(&self, id: &SessionId) -> Result<bool>;
+
+    /// Whether anybody answers in a session.
+    async fn is_answering(&self, id: &SessionId) -> Result<bool>;
 
     // --- housekeeping ---------------------------------------------------------------------------
 

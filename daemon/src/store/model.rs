@@ -397,6 +397,17 @@ pub struct OnceRecord {
     pub answer: Option<Value>,
 }
 
+/// How the right to answer in a session stands for who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionLease {
+    /// It is his.
+    Held,
+    /// It is his, and somebody asked him to stop.
+    StopAsked,
+    /// Another has it.
+    Taken,
+}
+
 /// What is to change of an agent; what is `None` stays.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AgentChange {
@@ -482,4 +493,13 @@ pub struct Aged {
     pub items: Vec<(String, Timestamp)>,
     /// Where the next ones begin; none after the last.
     pub next: Option<Value>,
+}
+
+/// By what right events are appended to a project.
+#[derive(Clone, Copy, Debug)]
+pub enum Origin<'a> {
+    /// Of whoever builds it: refused once the lease is another's, or the build is over.
+    Lease(&'a Lease),
+    /// Of the daemon itself, under nobody's lease.
+    Daemon,
 }

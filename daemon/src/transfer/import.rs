@@ -8,7 +8,12 @@ use std::{
 use serde_json::Value;
 use tokio::{fs::File, io::AsyncRead};
 
-use super::{Backend, TransferError, files::Taker, lines::Lines, name_of, settle};
+use super::{
+    Backend, TransferError,
+    files::Taker,
+    lines::{Lines, Next},
+    name_of, settle,
+};
 use crate::{
     domain::{
         ids::{ProjectId, TaskId},
@@ -90,9 +95,19 @@ pub async fn import(
         }
     };
     let mut lines = Lines::new(input, name, so_far);
-    while let Some((kind, record)) = lines.next().await? {
-        let (number, bytes) = (lines.number, lines.length());
-        import.take(kind, record, number, bytes).await?;
+    loop {
+        match lines.next_or_cut().await? {
+            Next::Record(kind, record) => {
+                let (number, bytes) = (lines.number, lines.length());
+                import.take(kind, record, number, bytes).await?;
+            }
+            Next::End => break,
+            Next::Cut => {
+                // A record that is refused says more than the missing end.
+                import.flush().await?;
+                return Err(lines.cut_off());
+            }
+        }
     }
     import.flush().await?;
     if let Some(files) = &mut import.files {
@@ -108,8 +123,15 @@ async fn verify(path: &Path) -> std::result::Result<(), TransferError> {
     let name = path.display().to_string();
     let file = File::open(path).await.map_err(TransferError::file(name.clone()))?;
     let mut lines = Lines::new(file, name, "Nothing was written");
-    while lines.next().await?.is_some() {}
-    Ok(())
+    loop {
+        match lines.next_or_cut().await? {
+            Next::Record(..) => {}
+            Next::End => return Ok(()),
+            // Without sums there is little to verify: what can be read of it is taken, as ever, and its end is told.
+            Next::Cut if !lines.sums => return Ok(()),
+            Next::Cut => return Err(lines.cut_off()),
+        }
+    }
 }
 
 impl Import<'_> {

@@ -14,9 +14,6 @@ use crate::{
 /// Bytes of the longest line that is read.
 const LONGEST: usize = 64 << 20;
 
-/// How an export begins.
-const HEAD: &[u8] = b"{\"nexusd_export\"";
-
 /// See the module.
 pub(super) struct Lines<R> {
     input: BufReader<R>,
@@ -61,22 +58,18 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         self.line.len()
     }
 
-    /// The next record; none behind the last, when everything was as it was written.
-    ///
-    /// # Errors
-    /// [`TransferError::Line`]; also when the export ends without its last line.
-    pub(super) async fn next(&mut self) -> Result<Option<(Kind, Record)>, TransferError> {
-        match self.next_or_cut().await? {
-            Next::Record(kind, record) => Ok(Some((kind, record))),
-            Next::End => Ok(None),
-            Next::Cut => Err(self.wrong(
-                "the export ends here, without its last line: it was cut off. Go on with `nexusd export --resume`, then \
-                 import all of it again",
-            )),
-        }
+    /// The error of an export without its last line.
+    pub(super) fn cut_off(&self) -> TransferError {
+        self.wrong(
+            "the export ends here, without its last line: it was cut off. Go on with `nexusd export --resume`, then import \
+             all of it again",
+        )
     }
 
-    /// As [`Lines::next`], for who goes on with what was cut off.
+    /// What comes next.
+    ///
+    /// # Errors
+    /// [`TransferError::Line`] of what is not as it was written.
     pub(super) async fn next_or_cut(&mut self) -> Result<Next, TransferError> {
         loop {
             if read(&mut self.input, &mut self.line).await.map_err(TransferError::file(self.name.clone()))? == 0 {
@@ -126,7 +119,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
 
     /// A line without its end, but for the last one and for what never was an export.
     fn is_cut(&self) -> bool {
-        let begun = self.number > 0 || self.line.starts_with(HEAD) || HEAD.starts_with(&self.line);
+        let begun = self.number > 0 || self.line.starts_with(b"{");
         begun && !self.line.ends_with(b"\n") && !self.is_end()
     }
 

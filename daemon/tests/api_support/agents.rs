@@ -1,8 +1,11 @@
 //! Agents that answer as a test says.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use async_trait::async_trait;
@@ -25,6 +28,8 @@ pub struct Script {
     pub gate: Option<Arc<Semaphore>>,
     /// Panic instead of starting.
     pub panic: bool,
+    /// When set, events come so far apart, and each text begins with the time at which it is said: `at=<microseconds>=`.
+    pub pace: Option<Duration>,
 }
 
 impl Default for Script {
@@ -35,6 +40,7 @@ impl Default for Script {
             outcome: Ok(json!({ "output": "Hello there", "usage": { "input_tokens": 3, "output_tokens": 2 } })),
             gate: None,
             panic: false,
+            pace: None,
         }
     }
 }
@@ -52,6 +58,7 @@ struct ScriptedJob {
     events: std::vec::IntoIter<Event>,
     outcome: Option<Result<Value, Failure>>,
     gate: Option<Arc<Semaphore>>,
+    pace: Option<tokio::time::Interval>,
     cancelled: Arc<AtomicUsize>,
 }
 
@@ -71,6 +78,7 @@ impl Executor for ScriptedAgents {
             events: script.events.into_iter(),
             outcome: Some(script.outcome),
             gate: script.gate,
+            pace: script.pace.map(tokio::time::interval),
             cancelled: self.cancelled.clone(),
         }))
     }
@@ -85,7 +93,13 @@ impl Job for ScriptedJob {
         if let Some(gate) = &self.gate {
             gate.acquire().await.unwrap().forget();
         }
-        self.events.next()
+        let mut event = self.events.next();
+        if let (Some(pace), Some(Event::Text { delta })) = (&mut self.pace, &mut event) {
+            pace.tick().await;
+            let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
+            *delta = format!("at={at}={delta}");
+        }
+        event
     }
 
     fn cancel(&self) {}

@@ -72,5 +72,8 @@ fn parse(text: &str) -> Frame {
             _ => panic!("{text:?}"),
         }
     }
+    if frame.comment.is_empty() && !frame.data.is_null() {
+        super::document::check_event(&frame.data);
+    }
     frame
 }

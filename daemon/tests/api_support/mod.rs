@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
 mod agents;
+#[path = "../support/document.rs"]
+pub mod document;
 mod frames;
 
 use std::{
@@ -166,6 +168,7 @@ impl Api {
             plugins: Plugins::new(HostOptions::default()),
             agents: Agents::new(agents.clone(), config.clone(), Arc::default(), Arc::default()),
             chats: api::Chats::default(),
+            names: api::Names::default(),
             tool_tests: ToolTests::new(data.path().join("tool-tests")),
             mcp_servers: McpServers::new(data.path()),
             tasks: TaskTracker::new(),
@@ -250,6 +253,19 @@ impl Api {
 
     /// Walks the build to its end; its agent is registered and, when asked for, deployed.
     pub async fn build(&self, project: &ProjectId, deploy: bool) -> AgentId {
+        let agent = self.walk(project, deploy).await;
+        if deploy {
+            self.deploy(project).await;
+        }
+        agent
+    }
+
+    /// The same; the deployment is queued.
+    pub async fn build_undeployed(&self, project: &ProjectId) -> AgentId {
+        self.walk(project, true).await
+    }
+
+    async fn walk(&self, project: &ProjectId, deploy: bool) -> AgentId {
         let claimed = self.claim(project).await;
         let agent_id = AgentId::of_project(project);
         let mut attempt = claimed.stages[0].attempt;
@@ -292,13 +308,11 @@ impl Api {
             let progress = self.state.store.advance_build(&claimed.lease, step).await.unwrap();
             attempt = progress.begun.first().map_or(0, |b| b.1);
         }
-        if deploy {
-            self.deploy(project).await;
-        }
         agent_id
     }
 
-    async fn deploy(&self, project: &ProjectId) {
+    /// Deploys the agent of a build, as a worker does.
+    pub async fn deploy(&self, project: &ProjectId) {
         let tasks = self.get(&format!("/api/v2/projects/{project}/tasks")).await;
         let task = tasks.body["data"].as_array().unwrap().iter().find(|t| t["task_type"] == "deploy_agent").unwrap();
         let mut claim = self.claim_of(project);

@@ -242,7 +242,7 @@ fn wrong_methods() -> Vec<Row> {
         ("GET", "/agents/{a}/invoke"),
         ("POST", "/agents/{a}/files"),
         ("POST", "/sessions/{s}"),
-        ("GET", "/sessions/{s}/stream"),
+        ("PUT", "/sessions/{s}/stream"),
         ("POST", "/tools"),
         ("POST", "/config"),
         ("DELETE", "/config/a.toml"),
@@ -377,6 +377,11 @@ fn changes() -> Vec<Row> {
 fn ends() -> Vec<Row> {
     let v2 = |path: &str, status| delete(&format!("/api/v2{path}"), status);
     vec![
+        v2("/sessions/{s}/stream", 200),
+        v2("/sessions/sess-none/stream", 404),
+        bad("/api/v2/sessions/{s}/stream", 204),
+        bad("/api/v2/sessions/sess-none/stream", 404),
+        bad("/api/v2/sessions/{s}/stream?last_event_id=x", 422),
         v2("/sessions/{s}", 200),
         v2("/sessions/{s}", 404),
         v2("/agents/{a}?delete_local_files=perhaps", 422),

@@ -102,6 +102,7 @@ pub fn agent() -> AgentRef {
         state_dir: "/tmp".into(),
         config: Value::Null,
         details: serde_json::Map::new(),
+        generation: 0,
     }
 }
 

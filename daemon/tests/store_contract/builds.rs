@@ -178,6 +178,15 @@ pub async fn a_retry_is_a_new_attempt(f: &Fixture) {
     assert!(stage.logs[0].contains("took too long"));
     let event = f.events.of(&build.lease.project_id).pop().unwrap();
     assert_eq!((event.fields["attempt"].as_u64(), event.fields["status"].as_str()), (Some(2), Some("running")));
+    // What failed stays in the log of the stage that succeeds in the end, bounded.
+    let long = Failure::new(FailureKind::Timeout, "ö".repeat(100_000));
+    let retry = StageRetry { stage_name: STAGES[0].into(), failed_attempt: 2, failure: long };
+    assert_eq!(f.store.retry_stage(&build.lease, retry).await.unwrap(), 3);
+    f.step(&build.lease, &[STAGES[0]], &[STAGES[1]]).await.unwrap();
+    let logs = &f.store.stages(&build.lease.project_id).await.unwrap()[0].logs;
+    assert_eq!((logs.len(), logs[0].as_str()), (3, "attempt 1 failed (timeout): took too long"), "{logs:?}");
+    assert!(logs[1].starts_with("attempt 2 failed (timeout): ö") && logs[1].chars().count() <= 1_000);
+    assert_eq!(logs[2], "line");
 }
 
 pub async fn a_lease_given_back_goes_on_at_once(f: &Fixture) {

@@ -185,3 +185,80 @@ pub async fn a_failed_deployment_is_told(f: &Fixture) {
     assert_eq!(f.store.task(&lease.task_id).await.unwrap().unwrap().status, TaskStatus::Failed);
     assert_eq!(f.status(&lease.project_id).await.0, ProjectStatus::Completed, "the build stays what it was");
 }
+
+/// Each claim of a deployment has a number of its own, under which a process is known; and an owner that was overtaken
+/// neither ends, gives back nor keeps what the next one claimed.
+pub async fn a_deployment_that_was_overtaken_changes_nothing(f: &Fixture) {
+    let (id, claim, receipt) = build_with_deployment(f).await;
+    let generation = async || f.store.agent(&id).await.unwrap().unwrap().generation;
+    assert_eq!(generation().await, 0);
+    let claimed = async |by: &str| {
+        let claim = ClaimBuild { worker_id: worker(by), ..claim.clone() };
+        match f.store.claim_deploy(claim).await.unwrap() {
+            DeployClaim::Claimed { lease, agent } => (lease, agent.generation),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (first, one) = claimed("w1").await;
+    assert_eq!((one, generation().await), (1, 1));
+    f.lapse(&first).await;
+    let (second, two) = claimed("w2").await;
+    assert_eq!((two, generation().await), (2, 2));
+    let end = |text: &str| DeployEnd { agent_id: id.clone(), result: Ok(json!({"by": text})), receipt: None };
+    assert_eq!(f.store.finish_deploy(&first, end("w1")).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    assert_eq!(f.store.release_lease(&first, None).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    assert!(!f.store.extend_leases(std::slice::from_ref(&first), in_one_minute()).await.unwrap()[0].held);
+    // Nor does the same worker under its earlier claim.
+    f.lapse(&second).await;
+    let (third, _) = claimed("w2").await;
+    assert_eq!(f.store.finish_deploy(&second, end("w2")).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    f.store.finish_deploy(&third, DeployEnd { receipt: Some(receipt), ..end("w2 again") }).await.unwrap();
+    let agent = f.store.agent(&id).await.unwrap().unwrap();
+    assert_eq!((agent.status, agent.generation), (AgentStatus::Running, 3));
+    assert_eq!(agent.deployment_details, Some(json!({"by": "w2 again"})));
+    // A further one has a further number, and what was counted stays.
+    let task = f.store.redeploy_agent(&id).await.unwrap().unwrap();
+    assert_eq!(generation().await, 3, "it is not begun");
+    let again = ClaimBuild { task_id: Some(task), ..claim.clone() };
+    assert!(matches!(f.store.claim_deploy(again).await.unwrap(), DeployClaim::Claimed { .. }));
+    assert_eq!(generation().await, 4);
+}
+
+/// A queue that counts receives by itself says nothing of a deployment: in kills and outages its message is received
+/// again and again.
+pub async fn a_dead_letter_does_not_fail_a_deployment_at_once(f: &Fixture) {
+    let (id, claim, _) = build_with_deployment(f).await;
+    if f.one_unit {
+        // Here receives that a kill or an outage took are given back, so a letter is a verdict.
+        assert_eq!(f.store.fail_task(claim.task_id.as_ref().unwrap(), info("poison")).await.unwrap(), GivenUp::Ended);
+        assert_eq!(f.store.agent(&id).await.unwrap().unwrap().status, AgentStatus::Error);
+        return;
+    }
+    let task = claim.task_id.clone().unwrap();
+    for round in 0..3 {
+        assert_eq!(f.store.fail_task(&task, info("poison")).await.unwrap(), GivenUp::Spared, "{round}");
+        assert_eq!(f.store.agent(&id).await.unwrap().unwrap().status, AgentStatus::Deploying);
+    }
+    let DeployClaim::Claimed { lease, .. } = f.store.claim_deploy(claim.clone()).await.unwrap() else { panic!() };
+    assert_eq!(f.store.fail_task(&task, info("held")).await.unwrap(), GivenUp::Spared);
+    let end = DeployEnd { agent_id: id.clone(), result: Ok(json!({})), receipt: None };
+    f.store.finish_deploy(&lease, end).await.unwrap();
+    assert_eq!(f.store.agent(&id).await.unwrap().unwrap().status, AgentStatus::Running);
+    // It is not spared for ever.
+    let task = f.store.redeploy_agent(&id).await.unwrap().unwrap();
+    fail(f, &task).await;
+    let agent = f.store.agent(&id).await.unwrap().unwrap();
+    assert_eq!((agent.status, agent.error_message.as_deref()), (AgentStatus::Error, Some("poison")));
+    // Nor is one that ends every daemon that claims it.
+    let task = f.store.redeploy_agent(&id).await.unwrap().unwrap();
+    let claim = ClaimBuild { task_id: Some(task.clone()), ..claim };
+    let mut claims = 0;
+    while let DeployClaim::Claimed { lease, .. } = f.store.claim_deploy(claim.clone()).await.unwrap() {
+        f.lapse(&lease).await;
+        claims += 1;
+        assert!(claims < 20, "it is claimed for ever");
+    }
+    assert!(claims > 3, "{claims}");
+    let agent = f.store.agent(&id).await.unwrap().unwrap();
+    assert!(agent.status == AgentStatus::Error && agent.error_message.unwrap().contains("given up"));
+}

@@ -1,5 +1,7 @@
 //! Counts, figures by day, tools, and requests that may come twice.
 
+use std::time::Duration;
+
 use nexus_daemon::{
     domain::{
         agent::{AgentStatus, Invocation, InvocationStatus},
@@ -204,15 +206,18 @@ pub async fn a_request_that_comes_twice_creates_once(f: &Fixture) {
 
     // What is no single unit: begun, then answered or given back.
     let (_, agent) = f.completed().await;
-    assert_eq!(f.store.begin_once("i", "f").await.unwrap(), None);
-    assert_eq!(f.store.begin_once("i", "g").await.unwrap().unwrap().answer, None);
+    let long = Duration::from_secs(60);
+    assert_eq!(f.store.begin_once("i", "f", "one", long).await.unwrap(), None);
+    assert_eq!(f.store.begin_once("i", "g", "two", long).await.unwrap().unwrap().answer, None);
     let answered = Once { key: "i".into(), fingerprint: "f".into(), answer: json!(7) };
     f.store.record_invocation(invocation(&agent, InvocationStatus::Success, &[]), Some(answered)).await.unwrap();
-    assert_eq!(f.store.begin_once("i", "f").await.unwrap().unwrap().answer, Some(json!(7)));
-    f.store.abandon_once("i").await.unwrap();
+    assert_eq!(f.store.begin_once("i", "f", "two", long).await.unwrap().unwrap().answer, Some(json!(7)));
+    f.store.abandon_once("i", "one").await.unwrap();
     assert!(f.store.once("i").await.unwrap().is_some(), "an answer stays");
-    assert_eq!(f.store.begin_once("j", "f").await.unwrap(), None);
-    f.store.abandon_once("j").await.unwrap();
+    assert_eq!(f.store.begin_once("j", "f", "one", long).await.unwrap(), None);
+    f.store.abandon_once("j", "two").await.unwrap();
+    assert!(f.store.once("j").await.unwrap().is_some(), "only its holder gives a key back");
+    f.store.abandon_once("j", "one").await.unwrap();
     assert_eq!(f.store.once("j").await.unwrap(), None);
 
     // Sessions and messages.
@@ -245,4 +250,58 @@ pub async fn a_request_that_comes_twice_creates_once(f: &Fixture) {
     let kept = f.store.once("m").await.unwrap().unwrap().answer.unwrap();
     assert_eq!(kept["message_id"], stored.message_id.as_str());
     assert_eq!(f.store.session(&id).await.unwrap().unwrap().message_count, 1);
+}
+
+/// Who counts at the same moment counts all the same, also where there is nothing yet.
+pub async fn what_is_counted_at_once_is_all_counted(f: &Fixture) {
+    let (_, agent) = f.completed().await;
+    f.store.put_system_tools(vec![tool("adder", "math")]).await.unwrap();
+    let session = Session {
+        session_id: SessionId::generate(),
+        agent_id: agent.clone(),
+        user_id: None,
+        display_name: None,
+        status: SessionStatus::Active,
+        message_count: 0,
+        created_at: Timestamp::now(),
+        last_active_at: Timestamp::now(),
+        metadata: None,
+    };
+    f.store.create_session(session.clone(), None).await.unwrap();
+    let mut all = tokio::task::JoinSet::new();
+    for n in 0..64_u64 {
+        let status = if n % 4 == 0 { InvocationStatus::Failed } else { InvocationStatus::Success };
+        let one = Invocation { duration_ms: n, ..invocation(&agent, status, &["adder", "adder"]) };
+        let (store, agent) = (f.store.clone(), agent.clone());
+        all.spawn(async move { store.record_invocation(one, None).await.map(drop) });
+        if n % 8 == 0 {
+            // And whoever changes the agent meanwhile loses nothing, and takes nothing.
+            let change = AgentChange { description: Some(format!("edit {n}")), ..AgentChange::default() };
+            let store = f.store.clone();
+            all.spawn(async move { store.update_agent(&agent, change).await.map(drop) });
+        }
+        if n % 4 == 0 {
+            let new = NewMessage {
+                session_id: session.session_id.clone(),
+                role: Role::User,
+                content: format!("message {n}"),
+                metadata: None,
+                once: None,
+            };
+            let store = f.store.clone();
+            all.spawn(async move { store.append_message(new).await.map(drop) });
+        }
+    }
+    for ended in all.join_all().await {
+        ended.unwrap();
+    }
+    let record = f.store.agent(&agent).await.unwrap().unwrap();
+    assert_eq!((record.total_invocations, record.successful_invocations, record.failed_invocations), (64, 48, 16));
+    assert!((record.avg_duration_ms - 31.5).abs() < 1e-6, "{}", record.avg_duration_ms);
+    assert!(record.description.starts_with("edit "));
+    let tools = f.store.list_tools(&ToolFilter::default(), &page(1, 10)).await.unwrap();
+    assert_eq!(tools.items[0].usage_count, 128);
+    assert_eq!(f.store.session(&session.session_id).await.unwrap().unwrap().message_count, 16);
+    let overview = f.store.overview(Timestamp::now()).await.unwrap();
+    assert_eq!(overview.total_invocations, 64);
 }

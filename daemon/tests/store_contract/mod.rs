@@ -27,14 +27,16 @@ macro_rules! contract {
                 a_create_that_fails_halfway_leaves_nothing;
             failures: a_failed_stage_fails_the_build, a_dead_letter_fails_its_task,
                 a_build_without_its_workflow_fails_with_a_reason, a_registered_agent_is_kept_by_a_second_build,
-                a_deployment_runs_to_its_end, a_failed_deployment_is_told;
+                a_deployment_runs_to_its_end, a_failed_deployment_is_told,
+                a_deployment_that_was_overtaken_changes_nothing, a_dead_letter_does_not_fail_a_deployment_at_once;
             controls: a_paused_message_does_nothing, a_pause_waits_for_the_running_stage,
                 a_pause_reached_by_nobody_is_settled_by_the_next_claim, a_stopped_build_refuses_its_late_step,
                 what_is_not_allowed_says_what_is, a_restart_resets_what_depends_on_its_stage,
                 a_restart_finds_where_it_failed, a_resume_runs_failed_stages_again,
                 pause_and_steps_race_without_a_stray_stage;
             events: events_are_numbered_without_a_gap, the_sink_hears_in_the_order_of_the_commits,
-                events_of_an_unknown_project_are_refused;
+                events_of_an_unknown_project_are_refused, events_of_an_old_lease_are_refused,
+                large_events_are_all_there;
             queues: higher_priorities_first_and_none_starves, a_waiting_receive_wakes_at_once,
                 a_message_comes_again_after_its_time, an_old_receipt_does_nothing, extending_keeps_it_hidden,
                 too_many_receives_go_to_the_dead_letters, progress_forgets_earlier_receives,
@@ -46,9 +48,11 @@ macro_rules! contract {
                 sessions_count_and_name_themselves, messages_by_range, invocations_move_the_figures,
                 an_agent_goes_with_its_conversations, an_agents_state_follows_its_machine, counts_are_true,
                 deletions_are_recorded_until_they_are_dealt_with,
-                what_is_past_its_time_is_found_and_nothing_else;
+                what_is_past_its_time_is_found_and_nothing_else,
+                a_key_whose_holder_is_gone_is_free_again, only_one_answers_in_a_session;
             figures: every_page_is_its_slice_of_the_whole, totals_follow_every_change,
                 figures_are_real_and_every_day_is_there, tools_are_kept_counted_and_removed,
+                what_is_counted_at_once_is_all_counted,
                 an_agent_is_changed_by_its_machine, a_request_that_comes_twice_creates_once;
         );
     };

@@ -1,5 +1,7 @@
 //! Agents, conversations, and removing things.
 
+use std::time::{Duration, Instant};
+
 use nexus_daemon::{
     domain::{
         agent::{AgentStatus, Invocation, InvocationStatus},
@@ -13,7 +15,9 @@ use nexus_daemon::{
         time::Timestamp,
     },
     queue::QueueName,
-    store::{AgedKind, AgentFilter, BuildStep, Claim, MessageRange, NewMessage, StoreErrorKind, TaskFilter},
+    store::{
+        AgedKind, AgentFilter, BuildStep, Claim, MessageRange, NewMessage, SessionLease, StoreErrorKind, TaskFilter,
+    },
 };
 use serde_json::json;
 
@@ -146,6 +150,15 @@ pub async fn sessions_count_and_name_themselves(f: &Fixture) {
     f.store.append_message(message(&second, Role::User, "x")).await.unwrap();
     assert_eq!(f.store.session(&second).await.unwrap().unwrap().display_name.as_deref(), Some("mine"));
     assert_eq!(f.store.list_sessions(&agent, 1).await.unwrap()[0].session_id, second);
+
+    // A name that a client gave by default gives way to the first message, and only to that.
+    for default in ["新对话", "New chat", "Session 3"] {
+        let session = a_session(f, &agent, Some(default)).await;
+        f.store.append_message(message(&session, Role::User, "New chat")).await.unwrap();
+        f.store.append_message(message(&session, Role::User, "later")).await.unwrap();
+        assert_eq!(f.store.session(&session).await.unwrap().unwrap().display_name.as_deref(), Some("New chat"));
+        f.store.delete_session(&session).await.unwrap();
+    }
 
     let unknown = SessionId::generate();
     let refused = f.store.append_message(message(&unknown, Role::User, "x")).await.unwrap_err();
@@ -351,4 +364,69 @@ pub async fn what_is_past_its_time_is_found_and_nothing_else(f: &Fixture) {
         }
         assert_eq!(aged(f, AgedKind::Invocations, later).await.len(), 451);
     }
+}
+
+/// Long enough that nothing ends between two lines of a test, and short enough to wait for.
+const LEASE: Duration = Duration::from_secs(3);
+
+/// Waits until `what` holds, which it does before long.
+async fn until(mut what: impl AsyncFnMut() -> bool) {
+    let begun = Instant::now();
+    while !what().await {
+        assert!(begun.elapsed() < LEASE * 5, "it does not end by itself");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+pub async fn a_key_whose_holder_is_gone_is_free_again(f: &Fixture) {
+    let begin = async |key: &str, holder: &str| f.store.begin_once(key, "f", holder, LEASE).await.unwrap();
+    assert_eq!(begin("k", "one").await, None);
+    assert!(begin("k", "two").await.is_some_and(|known| known.answer.is_none()));
+    // As long as its holder extends it, nobody else has it.
+    let begun = Instant::now();
+    while begun.elapsed() < LEASE + Duration::from_secs(2) {
+        assert!(f.store.extend_once("k", "one", LEASE).await.unwrap());
+        assert!(begin("k", "two").await.is_some());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    // The holder is gone: nobody gave it back.
+    until(async || begin("k", "two").await.is_none()).await;
+    assert!(!f.store.extend_once("k", "one", LEASE).await.unwrap(), "it is another's by now");
+    f.store.abandon_once("k", "one").await.unwrap();
+    assert!(begin("k", "three").await.is_some(), "who lost a key gives nothing back");
+    f.store.abandon_once("k", "two").await.unwrap();
+    assert_eq!(begin("k", "three").await, None);
+}
+
+pub async fn only_one_answers_in_a_session(f: &Fixture) {
+    let agent = an_agent(f).await;
+    let session = a_session(f, &agent, None).await;
+    let take = async |holder: &str| f.store.lease_session(&session, holder, LEASE).await.unwrap();
+    assert!(!f.store.is_answering(&session).await.unwrap());
+    assert_eq!(take("one").await, SessionLease::Held);
+    assert_eq!(take("two").await, SessionLease::Taken);
+    assert!(f.store.is_answering(&session).await.unwrap());
+    // Another session is another matter.
+    let other = a_session(f, &agent, None).await;
+    assert_eq!(f.store.lease_session(&other, "two", LEASE).await.unwrap(), SessionLease::Held);
+    // The messages of an answer end no lease.
+    f.store.append_message(message(&session, Role::Assistant, "hi")).await.unwrap();
+    assert_eq!(take("two").await, SessionLease::Taken);
+    // Only the holder gives it back.
+    f.store.release_session(&session, "two").await.unwrap();
+    assert_eq!(take("two").await, SessionLease::Taken);
+    assert!(f.store.stop_session(&session).await.unwrap());
+    let extend = async |holder: &str| f.store.extend_session(&session, holder, LEASE).await.unwrap();
+    assert_eq!(extend("one").await, SessionLease::StopAsked);
+    f.store.release_session(&session, "one").await.unwrap();
+    assert!(!f.store.stop_session(&session).await.unwrap(), "nobody answers");
+    // The next one is not asked to stop for the last one's sake.
+    assert_eq!(take("two").await, SessionLease::Held);
+    assert_eq!(extend("two").await, SessionLease::Held);
+    assert_eq!(extend("one").await, SessionLease::Taken);
+    // A holder that is gone.
+    until(async || take("three").await == SessionLease::Held).await;
+    assert_eq!(extend("two").await, SessionLease::Taken);
+    let unknown = f.store.lease_session(&SessionId::generate(), "one", LEASE).await.unwrap_err();
+    assert_eq!(unknown.kind(), StoreErrorKind::NotFound);
 }

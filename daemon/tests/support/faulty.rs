@@ -35,6 +35,29 @@ pub struct Faults {
     pub undone: AtomicU64,
     /// Of these: carried out, and the answer lost.
     pub lost: AtomicU64,
+    /// Receives of messages that are let through; each further one is refused. None: all.
+    pub receives: Mutex<Option<u32>>,
+    /// Requests of this operation stay in the network.
+    pub holds: Mutex<Option<&'static str>>,
+    /// How many do.
+    pub held: AtomicU64,
+    /// Lets them go on.
+    pub let_go: tokio::sync::Notify,
+}
+
+impl Faults {
+    /// Whether this receive is one too many.
+    fn refuses_receive(&self) -> bool {
+        let mut receives = self.receives.lock().expect("nobody panics here");
+        match receives.as_mut() {
+            Some(0) => true,
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+            None => false,
+        }
+    }
 }
 
 /// Ways to fail.
@@ -149,6 +172,26 @@ impl Proxy {
 impl Handler for Proxy {
     async fn handle(&self, req: &mut Request, _: &mut Depot, res: &mut Response, _: &mut FlowCtrl) {
         self.faults.requests.fetch_add(1, Ordering::Relaxed);
+        let holds = *self.faults.holds.lock().expect("nobody panics here");
+        let operation = req.headers().get("x-amz-target").and_then(|name| name.to_str().ok()).unwrap_or_default();
+        if holds.is_some_and(|held| operation.ends_with(held)) {
+            // Read whole: its sender may be gone when it goes on.
+            let late = self.request(req).await;
+            let go_on = self.faults.let_go.notified();
+            self.faults.held.fetch_add(1, Ordering::Relaxed);
+            let faults = Arc::clone(&self.faults);
+            let arrives = async {
+                go_on.await;
+                let answer = late.send().await;
+                faults.held.fetch_sub(1, Ordering::Relaxed);
+                answer
+            };
+            let Ok(answer) = arrives.await else { return fail(res, StatusCode::BAD_GATEWAY) };
+            res.status_code(StatusCode::from_u16(answer.status().as_u16()).expect("a status"));
+            res.headers_mut().insert("content-type", HeaderValue::from_static("application/x-amz-json-1.0"));
+            let _ = res.write_body(answer.bytes().await.unwrap_or_default());
+            return;
+        }
         let fails = rand::random_range(0..100) < self.faults.percent.load(Ordering::Relaxed);
         let mut answer_lost = false;
         if fails {
@@ -174,6 +217,9 @@ impl Handler for Proxy {
             }
         }
         let target = req.headers().get("x-amz-target").and_then(|name| name.to_str().ok()).unwrap_or_default();
+        if target.ends_with(".ReceiveMessage") && self.faults.refuses_receive() {
+            return refuse(res, Fault::Expired);
+        }
         if target.ends_with(".SendMessage") && self.faults.twice.load(Ordering::Relaxed) {
             let (again, faults) = (self.request(req).await, Arc::clone(&self.faults));
             faults.under_way.fetch_add(1, Ordering::Relaxed);

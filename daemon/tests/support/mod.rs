@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
 pub mod clock;
+pub mod document;
 #[cfg(feature = "aws")]
 pub mod emulator;
 #[cfg(feature = "aws")]

@@ -63,5 +63,6 @@ fn parse(block: &str) -> Option<Frame> {
     };
     let data = field("data")?;
     let data = serde_json::from_str(&data).unwrap_or_else(|e| panic!("data is no JSON ({e}): {data}"));
+    super::document::check_event(&data);
     Some(Frame { id: field("id"), event: field("event"), data })
 }

@@ -9,6 +9,8 @@ mod support;
 mod agents;
 mod api_fuzz;
 mod backup;
+mod clock;
+mod clients;
 #[cfg(feature = "aws")]
 mod chaos;
 #[cfg(feature = "aws")]
@@ -22,6 +24,7 @@ mod reload;
 mod retention;
 mod service;
 mod stop;
+mod suspects;
 mod terminal;
 #[cfg(feature = "aws")]
 mod verified;

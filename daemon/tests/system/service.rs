@@ -121,3 +121,44 @@ fn a_taken_port_is_no_start() {
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(told.contains(&address), "{told}");
 }
+
+/// In a container the daemon may be the first process: what loses its parent there becomes its child.
+#[test]
+fn as_the_first_process_it_reaps_what_it_inherits() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("nexusd.toml"), "").unwrap();
+    // In a namespace of its own, where the next process is the first; then an orphan of an orphan that ends at once.
+    let mut daemon = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c"])
+        .arg("(sh -c 'sleep 0.2 & exec true' &) ; exec \"$0\" \"$@\"")
+        .arg(env!("CARGO_BIN_EXE_nexusd"))
+        .args(["--listen", "127.0.0.1:0", "--config"])
+        .arg(home.path().join("nexusd.toml"))
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("STATE_DIRECTORY", home.path().join("state"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .unwrap();
+    let screen = BufReader::new(daemon.stdout.take().unwrap());
+    let up = screen.lines().map_while(Result::ok).any(|line| line.trim().starts_with("address"));
+    assert!(up, "unshare (util-linux) must be able to make a user and a process namespace here");
+    let children = |of: u32| -> Vec<u32> {
+        let text = std::fs::read_to_string(format!("/proc/{of}/task/{of}/children")).unwrap_or_default();
+        text.split_whitespace().filter_map(|id| id.parse().ok()).collect()
+    };
+    let name = |of: u32| std::fs::read_to_string(format!("/proc/{of}/stat")).unwrap_or_default();
+    let first = children(daemon.id())[0];
+    let begun = Instant::now();
+    // The daemon itself stays, and nothing beside it: neither what ran nor what is dead.
+    while children(first).len() != 1 {
+        let left: Vec<String> = children(first).into_iter().map(name).collect();
+        assert!(begun.elapsed() < PATIENCE, "{left:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // A signal to the first process reaches the daemon, and its code comes back.
+    let status = Command::new("kill").args(["-s", "TERM", &first.to_string()]).status();
+    assert!(status.unwrap().success());
+    assert_eq!(daemon.wait().unwrap().code(), Some(0));
+}

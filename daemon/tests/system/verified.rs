@@ -33,7 +33,7 @@ fn projects(home: &Home) -> i64 {
 async fn a_changed_export_is_refused_with_its_line_and_leaves_nothing() {
     let here = Home::with_noop_workflow("", 1);
     let daemon = here.start();
-    let project = daemon.create("export me", "noop").await;
+    let project = daemon.create("export me soon", "noop").await;
     daemon.wait_for(&project, &["completed"]).await;
     daemon.terminate();
     let folder = here.data().join("projects").join(&project);

@@ -26,6 +26,11 @@ pub struct AgentRef {
     /// `details` of the last [`DeployResult`].
     #[serde(default)]
     pub details: Map<String, Value>,
+    /// Number of the agent's deployment, which grows with each, on whatever daemon that ran. A handler that keeps
+    /// something running for the agent begins it anew, from `agent_dir` as it is now, when a request has a higher number
+    /// than the one it was begun with. 0: never deployed, or the daemon is one that does not number them.
+    #[serde(default)]
+    pub generation: u64,
 }
 
 /// A deployment that succeeded.

@@ -34,6 +34,7 @@ async fn builds_quickly_and_answers() {
         "agent/manifest.json",
         "agent/knowledge/prices.json",
         "agent/prompts/fruit_prices_agent.md",
+        "agent/prompts/fruit_prices_agent.yaml",
         "agent/tools/price_list.py",
         "agent/tests/test_price_list.py",
         "agent/requirements.txt",
@@ -42,6 +43,30 @@ async fn builds_quickly_and_answers() {
     }
     let architecture = fs::read_to_string(built.folder.path().join("docs/03_system_architecture.md")).unwrap();
     assert!(architecture.contains("```mermaid\nflowchart"));
+    // The structures that programs read, each with something of this build in it.
+    for (path, pointer, has) in [
+        ("02_requirements_analysis", "/requirements_document/functional_requirements/0/user_story", "price"),
+        ("03_system_architecture", "/system_design/interaction_flows/0/steps/0/action", ""),
+        ("04_agent_design", "/agent_design/agents/0/capabilities/tools_required", "price_list"),
+        ("05_tools_developer", "/tool_development/tools", "quote_items"),
+        ("06_prompt_engineer", "/prompt_engineering/role", ""),
+        ("07_agent_code_developer", "/agent_code_development/testing/test_scenarios/0/tool", ""),
+        ("08_agent_developer_manager", "/agent_developer_manager/quality_assessment/tests_run", ""),
+    ] {
+        let text = fs::read_to_string(built.folder.path().join(format!("docs/{path}.json"))).expect(path);
+        let structure: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let found = structure.pointer(pointer).map(ToString::to_string).unwrap_or_default();
+        assert!(
+            !["", "null", "[]", "\"\""].contains(&found.as_str()) && found.contains(has),
+            "{path} {pointer}: {structure:#}"
+        );
+    }
+    let yaml = fs::read_to_string(built.folder.path().join("agent/prompts/fruit_prices_agent.yaml")).unwrap();
+    let prompt = fs::read_to_string(built.folder.path().join("agent/prompts/fruit_prices_agent.md")).unwrap();
+    assert!(yaml.starts_with("agent:\n  name: \"fruit_prices_agent\"\n") && yaml.contains("production: {"), "{yaml}");
+    for line in prompt.lines().filter(|line| !line.is_empty()) {
+        assert!(yaml.contains(&format!("\n        {line}\n")), "{line}: {yaml}");
+    }
     for result in built.results.values() {
         assert_eq!((result.usage.input_tokens, result.usage.model_id.as_deref()), (0, Some("offline/blueprint")));
         assert!(result.files.iter().all(|file| built.folder.path().join(file).is_file()));

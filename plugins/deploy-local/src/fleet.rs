@@ -13,7 +13,7 @@ use tokio::{
 
 use crate::{
     Settings,
-    agent::{Command, House, Keeper, Lease, View, forget, status},
+    agent::{Code, Command, House, Keeper, Lease, View, forget, status},
     capacity::Capacity,
     process::Spawner,
 };
@@ -54,13 +54,15 @@ impl Fleet {
 
     /// Starts the agent anew and waits until it is ready.
     pub(crate) async fn deploy(&self, agent: &AgentRef) -> Result<Lease, Failure> {
-        let deploy = |waiter| Command::Deploy { agent: Box::new(agent.clone()), waiter };
+        let code = look(agent).await;
+        let deploy = |waiter| Command::Deploy { agent: Box::new(agent.clone()), code, waiter };
         self.ask(agent, deploy).await?
     }
 
     /// A running process of the agent; starts one if need be.
     pub(crate) async fn acquire(&self, agent: &AgentRef) -> Result<Lease, Failure> {
-        let acquire = |waiter| Command::Acquire { agent: Box::new(agent.clone()), waiter };
+        let code = look(agent).await;
+        let acquire = |waiter| Command::Acquire { agent: Box::new(agent.clone()), code, waiter };
         self.ask(agent, acquire).await?
     }
 
@@ -160,6 +162,12 @@ impl Fleet {
     fn lock(&self) -> MutexGuard<'_, Option<HashMap<String, Entry>>> {
         self.keepers.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What the agent's code looks like before it is read by a process: a change after this is seen by the next look.
+async fn look(agent: &AgentRef) -> Code {
+    let folder = agent.agent_dir.clone();
+    tokio::task::spawn_blocking(move || Code::of(&folder)).await.unwrap_or_default()
 }
 
 fn shut_down() -> Failure {

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 use super::{Missed, Told};
 
@@ -98,7 +98,7 @@ impl All {
         let _ = self.sender.send(told);
     }
 
-    pub(super) fn subscribe(&mut self, after: Option<Position>) -> AllSubscription {
+    pub(super) fn subscribe(&mut self, after: Option<Position>, doubts: watch::Receiver<u64>) -> AllSubscription {
         let known = |after: &Position| {
             let first = self.ring.front().map_or(self.last.number + 1, |told| told.position.number);
             after.waking == self.last.waking && after.number + 1 >= first && after.number <= self.last.number
@@ -113,6 +113,7 @@ impl All {
             missed: after.is_some() && known_after.is_none(),
             last: known_after.unwrap_or(self.last),
             receiver: self.sender.subscribe(),
+            doubts,
         }
     }
 }
@@ -125,6 +126,7 @@ pub struct AllSubscription {
     /// Where it is.
     pub last: Position,
     receiver: broadcast::Receiver<Arc<Told>>,
+    doubts: watch::Receiver<u64>,
 }
 
 impl AllSubscription {
@@ -135,7 +137,7 @@ impl AllSubscription {
     pub async fn recv(&mut self) -> Result<Arc<Told>, Missed> {
         let told = match self.backlog.pop_front() {
             Some(told) => told,
-            None => self.receiver.recv().await?,
+            None => super::next(&mut self.receiver, &mut self.doubts).await?,
         };
         self.last = told.position;
         Ok(told)

@@ -44,10 +44,11 @@ const TAGS: [(&str, &str); 15] = [
 ];
 
 /// Operations that answer with a stream of events, and the schema of what `data:` holds.
-const STREAMS: [(&str, &str, &str); 4] = [
+const STREAMS: [(&str, &str, &str); 5] = [
     ("streamProjectEvents", "ProjectEvent", "What happened since `Last-Event-ID`, then what happens, to the end."),
     ("streamEvents", "ProjectEvent", "What happens in all projects, until the client leaves."),
     ("streamAnswer", "ChatEvent", "The answer as it comes; `done` is always the last."),
+    ("resumeAnswer", "ChatEvent", "The answer from where the client was; `done` is always the last."),
     ("streamRuntime", "ChatEvent", "The answer as it comes; `done` is always the last."),
 ];
 
@@ -74,7 +75,7 @@ fn of_today(state: &Arc<AppState>) -> Value {
     if let Some(info) = document.get_mut("info").and_then(Value::as_object_mut) {
         info.insert("version".to_owned(), state.version.into());
     }
-    let public = state.config.load().server.public_base().to_owned();
+    let public = state.config.load().server.public_url.trim_end_matches('/').to_owned();
     if let (false, Some(servers)) = (public.is_empty(), document.get_mut("servers")) {
         *servers = json!([{ "url": public }]);
     }
@@ -134,6 +135,8 @@ fn build() -> Value {
     if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
         schemas.extend(further_schemas());
         schemas.extend(super::events::referred());
+        schemas.extend(super::events::project_events());
+        schemas.extend(super::events::chat_events());
         schemas.extend(answers);
     }
     if let Some(Value::Object(components)) = document.get_mut("components") {
@@ -202,6 +205,12 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         all.iter().any(|parameter| place(parameter).as_deref() == Some("query"))
     });
     let has_body = operation.contains_key("requestBody");
+    if let Some(example) = super::examples::of(&id)
+        && let Some(Value::Object(json)) =
+            operation.get_mut("requestBody").and_then(|b| b.pointer_mut("/content/application~1json"))
+    {
+        json.insert("example".to_owned(), example);
+    }
     let responses = operation.entry("responses").or_insert_with(|| json!({}));
     let Value::Object(responses) = responses else { return };
     if id == "getOpenApi" {
@@ -246,21 +255,10 @@ fn name_answer(operation: &mut Value) -> Option<(String, Value)> {
     Some((name, named))
 }
 
+/// An answer that is a stream: a text, as far as generators go, whose events have a schema of their own.
 fn stream(schema: &str, description: &str) -> Value {
-    let content = json!({
-        "schema": {
-            "type": "object",
-            "description": format!("Each server-sent event; its `data` is a {schema} as JSON in one line."),
-            "properties": {
-                "id": { "type": "string", "description": "For `Last-Event-ID`." },
-                "event": { "type": "string", "description": "The type of a project event." },
-                "data": {
-                    "type": "string", "contentMediaType": "application/json", "contentSchema": reference(schema),
-                },
-            },
-            "required": ["data"],
-        },
-    });
+    let told = format!("Server-sent events; the `data` of each is a {schema} as JSON in one line.");
+    let content = json!({ "schema": { "type": "string", "description": told, "x-event-data": reference(schema) } });
     json!({ "description": description, "content": { "text/event-stream": content } })
 }
 
@@ -275,19 +273,20 @@ fn further_schemas() -> Map<String, Value> {
         },
         "required": ["type", "loc", "msg", "input"],
     });
+    let body = json!({
+        "type": "object",
+        "properties": {
+            "code": { "type": "string", "pattern": "^[A-Z][A-Z0-9_]*$", "description": "Stable." },
+            "message": text(),
+            "details": described(json!({}), "State and what is allowed, where that helps."),
+        },
+        "required": ["code", "message"],
+    });
     let error = json!({
         "type": "object",
         "properties": {
-            "success": { "type": "boolean", "const": false },
-            "error": {
-                "type": "object",
-                "properties": {
-                    "code": { "type": "string", "pattern": "^[A-Z][A-Z0-9_]*$", "description": "Stable." },
-                    "message": text(),
-                    "details": described(json!({}), "State and what is allowed, where that helps."),
-                },
-                "required": ["code", "message"],
-            },
+            "success": { "type": "boolean", "description": "False." },
+            "error": reference("ErrorBody"),
             "message": described(text(), "The same, for old clients."),
             "detail": {
                 "description": "The same for old clients, or the list of faults.",
@@ -303,8 +302,7 @@ fn further_schemas() -> Map<String, Value> {
         ("StageReference".to_owned(), described(text(), "A stage of the project's workflow, also by an old name.")),
         ("DeploymentTarget".to_owned(), described(target, "`none`, or a target of the settings.")),
         ("Fault".to_owned(), described(fault, "One broken rule.")),
+        ("ErrorBody".to_owned(), described(body, "What went wrong.")),
         ("Error".to_owned(), described(error, "Every error, whatever its status.")),
-        ("ProjectEvent".to_owned(), super::events::project_event()),
-        ("ChatEvent".to_owned(), super::events::chat_event()),
     ])
 }

@@ -6,7 +6,12 @@ use serde_json::{Map, Value, json};
 
 use super::shape::{Shape, reference};
 use crate::domain::{
-    agent::AgentStatus, control::ControlStatus, event::EventType, ids::AgentId, project::ProjectStatus,
+    agent::AgentStatus,
+    control::{ControlAction, ControlStatus},
+    event::EventType,
+    failure::ErrorInfo,
+    ids::AgentId,
+    project::ProjectStatus,
     stage::StageStatus,
 };
 
@@ -16,6 +21,8 @@ pub(super) fn referred() -> Map<String, Value> {
     for shape in [
         AgentStatus::shape,
         ControlStatus::shape,
+        ControlAction::shape,
+        ErrorInfo::shape,
         EventType::shape,
         AgentId::shape,
         ProjectStatus::shape,
@@ -27,103 +34,234 @@ pub(super) fn referred() -> Map<String, Value> {
     if let Value::Object(all) = all { all } else { Map::new() }
 }
 
-/// One kind of event: the constant that names it, its own members, and those that may be missing.
-fn kind(tag: &str, word: &str, doc: &str, members: &Value, optional: &[&str]) -> Value {
-    let mut properties = members.as_object().cloned().unwrap_or_default();
-    properties.insert(tag.to_owned(), json!({ "type": "string", "const": word }));
-    let required: Vec<&String> = properties.keys().filter(|name| !optional.contains(&name.as_str())).collect();
-    json!({ "type": "object", "description": doc, "required": required, "properties": properties })
+/// A schema of an object: its own members, and those that may be missing.
+fn object(doc: &str, members: Value, optional: &[&str]) -> Value {
+    let required: Vec<&String> =
+        members.as_object().into_iter().flat_map(Map::keys).filter(|name| !optional.contains(&name.as_str())).collect();
+    json!({ "type": "object", "description": doc, "required": required, "properties": members })
 }
 
-/// What `/projects/{id}/events`, `/events` and `/ws` tell.
-pub(super) fn project_event() -> Value {
+/// A set of one word, which every generator reads, as it does not read `const`.
+fn word(of: &str) -> Value {
+    json!({ "type": "string", "enum": [of] })
+}
+
+/// Named schemas as the alternatives of one, told apart by a member's word.
+fn one_of(doc: &str, tag: &str, kinds: &[(&str, &str)]) -> Value {
+    let alternatives: Vec<Value> = kinds.iter().map(|(_, name)| reference(name)).collect();
+    let mapping: Map<String, Value> =
+        kinds.iter().map(|(word, name)| ((*word).to_owned(), format!("#/components/schemas/{name}").into())).collect();
+    json!({ "description": doc, "oneOf": alternatives, "discriminator": { "propertyName": tag, "mapping": mapping } })
+}
+
+/// The schemas of what `/projects/{id}/events`, `/events` and `/ws` tell, by their names.
+pub(super) fn project_events() -> Map<String, Value> {
     let text = || json!({ "type": "string" });
     let maybe = || json!({ "type": ["string", "null"] });
+    let count = || json!({ "type": "integer", "minimum": 0 });
+    // What all have; a resync of all projects is of none, and then the word differs.
+    let kind = |of: &str, doc: &str, own: Value, optional: &[&str]| {
+        let mut members = json!({
+            "seq": { "type": "integer", "minimum": 0, "description": "Grows by one per project." },
+            "project_id": if of == "resync" { maybe() } else { text() },
+            "type": word(of),
+            "at": { "type": "string", "format": "date-time" },
+        });
+        if let (Value::Object(members), Value::Object(own)) = (&mut members, own) {
+            members.extend(own);
+        }
+        object(doc, members, optional)
+    };
     let kinds = [
-        kind(
-            "type",
+        (
             "project",
-            "Status, progress or current stage changed.",
-            &json!({ "status": reference("ProjectStatus"), "progress": { "type": "number" }, "current_stage": maybe(),
-                "control_status": reference("ControlStatus") }),
-            &["control_status"],
+            "ProjectChanged",
+            kind(
+                "project",
+                "Status, progress or current stage changed.",
+                json!({ "status": reference("ProjectStatus"), "progress": { "type": "number" }, "current_stage": maybe(),
+                "control_status": reference("ControlStatus"), "action": reference("ControlAction"), "reason": text(),
+                "error_info": reference("ErrorInfo") }),
+                &["control_status", "action", "reason", "error_info"],
+            ),
         ),
-        kind(
-            "type",
+        (
             "stage",
-            "A stage began or ended.",
-            &json!({ "stage_name": text(), "status": reference("StageStatus"), "attempt": { "type": "integer" } }),
-            &[],
+            "StageChanged",
+            kind(
+                "stage",
+                "A stage began or ended, or says how far it is.",
+                json!({ "stage_name": text(), "status": reference("StageStatus"), "attempt": count(),
+                "stage_progress": { "type": "number", "minimum": 0, "maximum": 100, "description": "Of a running stage." },
+                "message": { "type": "string", "description": "What it does now." },
+                "duration_seconds": { "type": ["number", "null"] }, "input_tokens": { "type": ["integer", "null"] },
+                "output_tokens": { "type": ["integer", "null"] }, "tool_calls": { "type": ["integer", "null"] },
+                "error": maybe() }),
+                &[
+                    "attempt",
+                    "stage_progress",
+                    "message",
+                    "duration_seconds",
+                    "input_tokens",
+                    "output_tokens",
+                    "tool_calls",
+                    "error",
+                ],
+            ),
         ),
-        kind(
-            "type",
+        (
             "log",
-            "A line of a stage's log.",
-            &json!({ "stage_name": maybe(), "message": text() }),
-            &["stage_name", "message"],
+            "LogLine",
+            kind(
+                "log",
+                "A line of a stage's log.",
+                json!({ "stage_name": maybe(), "message": text(), "level": { "type": "string", "enum": ["debug", "info", "warn", "error"] } }),
+                &["stage_name", "level"],
+            ),
         ),
-        kind("type", "text", "Model output.", &json!({ "stage_name": maybe() }), &["stage_name"]),
-        kind("type", "tool", "A tool was used.", &json!({ "stage_name": maybe() }), &["stage_name"]),
-        kind("type", "file", "A file was written.", &json!({ "stage_name": maybe() }), &["stage_name"]),
-        kind(
-            "type",
+        (
+            "text",
+            "ModelText",
+            kind("text", "Model output.", json!({ "stage_name": maybe(), "text": text() }), &["stage_name"]),
+        ),
+        (
+            "tool",
+            "ToolStep",
+            kind(
+                "tool",
+                "A tool is used: it begins, its arguments come in pieces, it ends.",
+                json!({ "stage_name": maybe(), "phase": { "type": "string", "enum": ["start", "input", "end"] }, "tool_id": text(),
+                "tool_name": text(), "data": { "type": "string", "description": "A piece of the arguments." },
+                "tool_input": { "description": "The arguments." }, "tool_result": text(), "failed": { "type": "boolean" } }),
+                &["stage_name", "tool_name", "data", "tool_input", "tool_result", "failed"],
+            ),
+        ),
+        (
+            "file",
+            "FileWritten",
+            kind(
+                "file",
+                "A file was written.",
+                json!({ "stage_name": maybe(), "path": { "type": "string", "description": "Relative to the project's folder." } }),
+                &["stage_name"],
+            ),
+        ),
+        (
             "agent",
-            "An agent's state changed.",
-            &json!({ "agent_id": reference("AgentId"), "agent_name": text(), "status": reference("AgentStatus") }),
-            &[],
+            "AgentChanged",
+            kind(
+                "agent",
+                "An agent's state changed.",
+                json!({ "agent_id": reference("AgentId"), "agent_name": text(), "status": reference("AgentStatus"), "error": text() }),
+                &["error"],
+            ),
         ),
-        kind("type", "approval", "Somebody is asked for a decision.", &json!({}), &[]),
-        kind(
-            "type",
+        ("approval", "ApprovalAsked", kind("approval", "Somebody is asked for a decision.", json!({}), &[])),
+        (
             "resync",
-            "Events were missed: read the project again.",
-            &json!({ "reason": text() }),
-            &["reason"],
+            "EventsMissed",
+            kind(
+                "resync",
+                "Events were missed: read the project again.",
+                json!({ "reason": text(), "missed": { "type": ["integer", "null"] } }),
+                &["reason", "missed"],
+            ),
         ),
-        kind(
-            "type",
+        (
             "end",
-            "The project says no more; `status` is its last, or `deleted`.",
-            &json!({ "status": text() }),
-            &["status"],
+            "ProjectEnd",
+            kind(
+                "end",
+                "The project says no more; `status` is its last, or `deleted`. `deployment` is how the deployment that its \
+                 build queued ended, or how it was after a minute; none when there is none.",
+                json!({ "status": text(), "reason": text(), "deployment": maybe(), "deploy_task_id": maybe() }),
+                &["status", "reason", "deployment", "deploy_task_id"],
+            ),
         ),
     ];
-    json!({
-        "description": "An event of a project. More members may come with each kind.",
-        "type": "object",
-        "properties": {
-            "seq": { "type": "integer", "minimum": 0, "description": "Grows by one per project." },
-            "project_id": { "type": ["string", "null"] },
-            "type": reference("EventType"),
-            "at": { "type": "string", "format": "date-time" },
-        },
-        "required": ["seq", "project_id", "type", "at"],
-        "oneOf": kinds,
-    })
+    let names: Vec<(&str, &str)> = kinds.iter().map(|(word, name, _)| (*word, *name)).collect();
+    let whole = one_of("An event of a project.", "type", &names);
+    let each = kinds.into_iter().map(|(_, name, schema)| (name.to_owned(), schema));
+    each.chain([("ProjectEvent".to_owned(), whole)]).collect()
 }
 
-/// What a chat's stream tells.
-pub(super) fn chat_event() -> Value {
+/// The schemas of what a chat's stream tells, by their names.
+pub(super) fn chat_events() -> Map<String, Value> {
     let text = || json!({ "type": "string" });
-    let message = |word: &str, doc: &str, members: Value| {
-        let mut members = members;
-        if let Value::Object(members) = &mut members {
-            members.insert("event".to_owned(), json!({ "type": "string", "const": "message" }));
+    let count = || json!({ "type": "integer", "minimum": 0 });
+    let piece = |of: &str, doc: &str, own: Value, optional: &[&str]| {
+        let mut members = json!({ "event": word("message"), "type": word(of) });
+        if let (Value::Object(members), Value::Object(own)) = (&mut members, own) {
+            members.extend(own);
         }
-        kind("type", word, doc, &members, &[])
+        object(doc, members, optional)
     };
-    json!({
-        "description": "A piece of an answer. `done` is always the last.",
-        "oneOf": [
-            kind("event", "connected", "Always the first.", &json!({ "session_id": text() }), &[]),
-            message("text", "A piece of text.", json!({ "data": text() })),
-            message("tool_use", "A tool is being used.", json!({ "tool_name": text(), "tool_id": text() })),
-            message("tool_input", "A piece of its arguments.", json!({ "tool_id": text(), "data": text() })),
-            message("tool_end", "What it answered.",
-                json!({ "tool_id": text(), "tool_name": text(), "tool_input": {}, "tool_result": text() })),
-            kind("event", "metrics", "Figures of the whole answer.", &json!({ "data": { "type": "object" } }), &[]),
-            kind("event", "error", "Why there is no answer.", &json!({ "error": text() }), &[]),
-            kind("event", "done", "Always the last.", &json!({}), &[]),
-        ],
-    })
+    let arguments = json!({ "description": "The arguments as a structure, when they are one." });
+    let metrics = json!({ "input_tokens": count(), "output_tokens": count(), "total_tokens": count(), "duration_ms": count(),
+        "tool_calls": count(), "invocation_id": { "type": ["string", "null"] } });
+    let all = [
+        (
+            "ChatConnected",
+            object("Always the first.", json!({ "event": word("connected"), "session_id": text() }), &[]),
+        ),
+        ("ChatText", piece("text", "A piece of text.", json!({ "data": text() }), &[])),
+        (
+            "ChatToolUse",
+            piece("tool_use", "A tool is being used.", json!({ "tool_name": text(), "tool_id": text() }), &[]),
+        ),
+        (
+            "ChatToolInput",
+            piece("tool_input", "A piece of its arguments.", json!({ "tool_id": text(), "data": text() }), &[]),
+        ),
+        (
+            "ChatToolEnd",
+            piece(
+                "tool_end",
+                "What it answered.",
+                json!({ "tool_id": text(), "tool_name": text(), "tool_result": text(), "tool_input_json": arguments,
+                "tool_input": { "type": "string", "description": "The arguments as JSON text." } }),
+                &["tool_input_json"],
+            ),
+        ),
+        (
+            "ChatMessage",
+            one_of(
+                "A piece of the answer.",
+                "type",
+                &[
+                    ("text", "ChatText"),
+                    ("tool_use", "ChatToolUse"),
+                    ("tool_input", "ChatToolInput"),
+                    ("tool_end", "ChatToolEnd"),
+                ],
+            ),
+        ),
+        (
+            "ChatError",
+            object(
+                "Why there is no answer, or none to its end; `retry_after` seconds later there may be one.",
+                json!({ "event": word("error"), "error": text(), "retry_after": count() }),
+                &["retry_after"],
+            ),
+        ),
+        ("ChatMetrics", object("Figures of the whole answer.", metrics, &[])),
+        (
+            "ChatDone",
+            object("Always the last.", json!({ "event": word("done"), "metrics": reference("ChatMetrics") }), &[]),
+        ),
+        (
+            "ChatEvent",
+            one_of(
+                "A piece of an answer. `done` is always the last.",
+                "event",
+                &[
+                    ("connected", "ChatConnected"),
+                    ("message", "ChatMessage"),
+                    ("error", "ChatError"),
+                    ("done", "ChatDone"),
+                ],
+            ),
+        ),
+    ];
+    all.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
 }

@@ -4,13 +4,12 @@
 use serde_json::{Map, Value, json};
 
 /// Operation and status, where its answer names the thing, and the paths that begin with the thing.
-const LINKS: [(&str, &str, &str, &str); 8] = [
+const LINKS: [(&str, &str, &str, &str); 7] = [
     ("createProject", "201", "/data/project_id", "/api/v2/projects/{id}"),
     ("createProject", "201", "/data/project_id", "/api/v2/workflow/{id}"),
     ("createProject", "201", "/data/task_id", "/api/v2/tasks/{id}"),
     ("createSession", "201", "/data/session_id", "/api/v2/sessions/{id}"),
     ("listAgents", "200", "/data/0/agent_id", "/api/v2/agents/{id}"),
-    ("listTools", "200", "/data/0/tool_id", "/api/v2/tools/{id}"),
     ("listTools", "200", "/data/0/tool_name", "/api/v2/tools/{name}"),
     ("listSessions", "200", "/data/0/session_id", "/api/v2/sessions/{id}"),
 ];

@@ -4,6 +4,7 @@
 
 mod document;
 mod events;
+mod examples;
 mod links;
 mod page;
 mod records;

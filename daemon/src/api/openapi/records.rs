@@ -137,6 +137,8 @@ describe! {
         /// Relative to the project's folder.
         code_path,
         created_at, updated_at, deployed_at, agentcore_runtime_arn, agentcore_runtime_alias, agentcore_region,
+        /// Number of its deployment, raised by each: whichever daemon is asked answers with the code of that one.
+        generation,
         total_invocations, successful_invocations, failed_invocations, avg_duration_ms, last_invoked_at,
         error_message,
         /// Its folder, relative to the project's.

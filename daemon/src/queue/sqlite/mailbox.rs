@@ -2,12 +2,16 @@
 //!
 //! Priorities share by smooth weighted round robin (16:8:4:2:1 for 5 to 1), so that a higher one goes
 //! first and none starves; first in, first out within a priority.
+//!
+//! Suspects (see `store::sqlite::recover`) stand apart: of all queues together one at a time is given out, the least
+//! blamed first.
 
 use std::collections::{BTreeSet, HashMap};
 
 use crate::{
     domain::{ids::TaskId, time::Timestamp},
     queue::{QueueDepth, QueueName, Receipt},
+    store::sqlite::clock::Moment,
 };
 
 /// Shares of the priorities 1 to 5.
@@ -22,17 +26,22 @@ pub(crate) struct Letter {
     pub(crate) task: Option<TaskId>,
     /// Receives that count.
     pub(crate) count: u32,
-    /// See `store::sqlite::recover`.
-    pub(crate) crash_points: u32,
+    /// Daemons that died while they worked on it, since its last step.
+    pub(crate) crashes: u32,
+    /// Those of them that had no other suspect at work.
+    pub(crate) solo: u32,
+    /// It waits apart from others.
+    pub(crate) quarantined: bool,
     pub(crate) sent_at: Timestamp,
     /// Number of the receive that holds it, 0 for none.
     delivery: u64,
-    hidden_until: Option<Timestamp>,
+    hidden_until: Option<Moment>,
 }
 
 impl Letter {
     pub(crate) fn new(queue: QueueName, priority: u8, task: Option<TaskId>, sent_at: Timestamp) -> Self {
-        Self { queue, priority, task, count: 0, crash_points: 0, sent_at, delivery: 0, hidden_until: None }
+        let (count, crashes, solo, quarantined, delivery) = (0, 0, 0, false, 0);
+        Self { queue, priority, task, count, crashes, solo, quarantined, sent_at, delivery, hidden_until: None }
     }
 
     /// Whether somebody received it and still holds it.
@@ -45,7 +54,9 @@ impl Letter {
 struct Bin {
     ready: [BTreeSet<i64>; 5],
     credit: [i64; 5],
-    hidden: BTreeSet<(Timestamp, i64)>,
+    /// Visible suspects, the least blamed first.
+    suspects: BTreeSet<(u32, i64)>,
+    hidden: BTreeSet<(Moment, i64)>,
     held: u64,
 }
 
@@ -86,13 +97,18 @@ pub(crate) struct Mailboxes {
     bins: HashMap<QueueName, Bin>,
     next_key: i64,
     deliveries: u64,
+    /// The suspect that is given out.
+    trial: Option<i64>,
+    /// A trial is over: another may begin, in whatever queue.
+    trial_over: bool,
 }
 
 impl Mailboxes {
     /// `next_key` must be above every stored key.
     pub(crate) fn new(next_key: i64) -> Self {
         let bins = QueueName::ALL.into_iter().map(|queue| (queue, Bin::default())).collect();
-        Self { letters: HashMap::new(), by_task: HashMap::new(), bins, next_key, deliveries: 0 }
+        let (letters, by_task) = (HashMap::new(), HashMap::new());
+        Self { letters, by_task, bins, next_key, deliveries: 0, trial: None, trial_over: false }
     }
 
     /// A key that was never used in this process: first in, first out follows the keys.
@@ -106,11 +122,45 @@ impl Mailboxes {
         self.bins.entry(queue).or_default()
     }
 
-    /// Puts a visible message in.
-    pub(crate) fn insert(&mut self, key: i64, letter: Letter) {
-        if let Some(lane) = self.bin(letter.queue).lane(letter.priority) {
+    /// Puts a visible message where it waits.
+    fn place(bin: &mut Bin, key: i64, letter: &Letter) {
+        if letter.quarantined {
+            bin.suspects.insert((letter.solo, key));
+        } else if let Some(lane) = bin.lane(letter.priority) {
             lane.insert(key);
         }
+    }
+
+    /// Takes a message from where it waits, hidden or not.
+    fn displace(bin: &mut Bin, key: i64, letter: &Letter) {
+        match letter.hidden_until {
+            Some(until) => {
+                bin.hidden.remove(&(until, key));
+            }
+            None => {
+                bin.suspects.remove(&(letter.solo, key));
+                if let Some(lane) = bin.lane(letter.priority) {
+                    lane.remove(&key);
+                }
+            }
+        }
+    }
+
+    fn end_trial(&mut self, key: i64) {
+        if self.trial == Some(key) {
+            self.trial = None;
+            self.trial_over = true;
+        }
+    }
+
+    /// Whether a trial ended since the last question, so that others that wait must be told.
+    pub(crate) const fn take_trial_over(&mut self) -> bool {
+        std::mem::replace(&mut self.trial_over, false)
+    }
+
+    /// Puts a visible message in.
+    pub(crate) fn insert(&mut self, key: i64, letter: Letter) {
+        Self::place(self.bin(letter.queue), key, &letter);
         if letter.queue.dead_letters().is_some()
             && let Some(task) = &letter.task
         {
@@ -121,20 +171,12 @@ impl Mailboxes {
 
     pub(crate) fn remove(&mut self, key: i64) -> Option<Letter> {
         let letter = self.letters.remove(&key)?;
+        self.end_trial(key);
         let bin = self.bin(letter.queue);
-        if letter.delivery != 0 {
+        if letter.delivery != 0 && letter.hidden_until.is_some() {
             bin.held = bin.held.saturating_sub(1);
         }
-        match letter.hidden_until {
-            Some(until) => {
-                bin.hidden.remove(&(until, key));
-            }
-            None => {
-                if let Some(lane) = bin.lane(letter.priority) {
-                    lane.remove(&key);
-                }
-            }
-        }
+        Self::displace(bin, key, &letter);
         if let Some(task) = &letter.task
             && self.by_task.get(task) == Some(&key)
         {
@@ -153,13 +195,22 @@ impl Mailboxes {
     }
 
     /// Takes the next visible message of `queue` and hides it. Its count grows by one.
-    pub(crate) fn take(&mut self, queue: QueueName, now: Timestamp, until: Timestamp) -> Option<i64> {
+    pub(crate) fn take(&mut self, queue: QueueName, now: Moment, until: Moment) -> Option<i64> {
         self.promote(queue, now);
+        let tried = self.trial.is_some();
         let bin = self.bin(queue);
-        let lane = bin.next_lane()?;
-        let key = bin.ready.get_mut(lane)?.pop_first()?;
+        // Suspects first: what waits for the proof of their innocence waits less long.
+        let suspect = if tried { None } else { bin.suspects.pop_first().map(|(_, key)| key) };
+        let key = match suspect {
+            Some(key) => key,
+            None => {
+                let lane = bin.next_lane()?;
+                bin.ready.get_mut(lane)?.pop_first()?
+            }
+        };
         bin.hidden.insert((until, key));
         bin.held += 1;
+        self.trial = suspect.or(self.trial);
         self.deliveries += 1;
         let delivery = self.deliveries;
         let letter = self.letters.get_mut(&key)?;
@@ -170,7 +221,7 @@ impl Mailboxes {
     }
 
     /// Makes visible what was hidden until now.
-    fn promote(&mut self, queue: QueueName, now: Timestamp) {
+    fn promote(&mut self, queue: QueueName, now: Moment) {
         loop {
             let bin = self.bin(queue);
             let Some((until, key)) = bin.hidden.first().copied() else { return };
@@ -181,19 +232,18 @@ impl Mailboxes {
             let Some(letter) = self.letters.get_mut(&key) else { continue };
             letter.hidden_until = None;
             // The receipt goes on holding until somebody else receives the message, as with SQS.
-            let (priority, held) = (letter.priority, letter.delivery != 0);
+            let letter = letter.clone();
+            self.end_trial(key);
             let bin = self.bin(queue);
-            if held {
+            if letter.is_held() {
                 bin.held = bin.held.saturating_sub(1);
             }
-            if let Some(lane) = bin.lane(priority) {
-                lane.insert(key);
-            }
+            Self::place(bin, key, &letter);
         }
     }
 
     /// When the next hidden message becomes visible.
-    pub(crate) fn next_visible(&self, queue: QueueName) -> Option<Timestamp> {
+    pub(crate) fn next_visible(&self, queue: QueueName) -> Option<Moment> {
         self.bins.get(&queue)?.hidden.first().map(|(until, _)| *until)
     }
 
@@ -213,27 +263,17 @@ impl Mailboxes {
     }
 
     fn unplace(&mut self, key: i64) -> Option<&mut Letter> {
-        let letter = self.letters.get(&key)?;
-        let (queue, priority, until, held) = (letter.queue, letter.priority, letter.hidden_until, letter.delivery != 0);
-        let bin = self.bin(queue);
-        match until {
-            Some(until) => {
-                bin.hidden.remove(&(until, key));
-                if held {
-                    bin.held = bin.held.saturating_sub(1);
-                }
-            }
-            None => {
-                if let Some(lane) = bin.lane(priority) {
-                    lane.remove(&key);
-                }
-            }
+        let letter = self.letters.get(&key)?.clone();
+        let bin = self.bin(letter.queue);
+        if letter.is_held() && letter.hidden_until.is_some() {
+            bin.held = bin.held.saturating_sub(1);
         }
+        Self::displace(bin, key, &letter);
         self.letters.get_mut(&key)
     }
 
     /// Keeps a held message hidden until then.
-    pub(crate) fn extend(&mut self, key: i64, until: Timestamp) {
+    pub(crate) fn extend(&mut self, key: i64, until: Moment) {
         if let Some(letter) = self.unplace(key) {
             letter.hidden_until = Some(until);
             let queue = letter.queue;
@@ -244,19 +284,21 @@ impl Mailboxes {
     }
 
     /// Ends the hold; the message is visible at `at`, at once for `None`.
-    pub(crate) fn release(&mut self, key: i64, at: Option<Timestamp>, uncounted: bool) {
+    pub(crate) fn release(&mut self, key: i64, at: Option<Moment>, uncounted: bool) {
+        self.end_trial(key);
         if let Some(letter) = self.unplace(key) {
             letter.delivery = 0;
             letter.hidden_until = at;
             if uncounted {
                 letter.count = letter.count.saturating_sub(1);
             }
-            let (queue, priority) = (letter.queue, letter.priority);
-            let bin = self.bin(queue);
-            if let Some(at) = at {
-                bin.hidden.insert((at, key));
-            } else if let Some(lane) = bin.lane(priority) {
-                lane.insert(key);
+            let letter = letter.clone();
+            let bin = self.bin(letter.queue);
+            match at {
+                Some(at) => {
+                    bin.hidden.insert((at, key));
+                }
+                None => Self::place(bin, key, &letter),
             }
         }
     }
@@ -275,31 +317,48 @@ impl Mailboxes {
             letter.count = 0;
             letter.delivery = 0;
             letter.hidden_until = None;
+            (letter.crashes, letter.solo, letter.quarantined) = (0, 0, false);
             self.insert(key, letter);
         }
     }
 
     /// Earlier receives of the task's message count no more.
     pub(crate) fn progress(&mut self, task: &TaskId) {
-        if let Some(key) = self.by_task.get(task)
-            && let Some(letter) = self.letters.get_mut(key)
-        {
+        if let Some(letter) = self.by_task.get(task).and_then(|key| self.letters.get_mut(key)) {
             letter.count = 0;
-            letter.crash_points = 0;
         }
+        self.prove(task);
     }
 
-    /// Whether the task's message survived a crash without a step since.
+    /// What it was suspected of did not happen.
+    pub(crate) fn prove(&mut self, task: &TaskId) {
+        let Some(key) = self.key_of(task) else { return };
+        self.end_trial(key);
+        let Some(letter) = self.letters.get(&key).filter(|letter| letter.crashes > 0).cloned() else { return };
+        let bin = self.bin(letter.queue);
+        let visible = letter.hidden_until.is_none();
+        if visible {
+            Self::displace(bin, key, &letter);
+        }
+        let proven = Letter { crashes: 0, solo: 0, quarantined: false, ..letter };
+        if visible {
+            Self::place(bin, key, &proven);
+        }
+        self.letters.insert(key, proven);
+    }
+
+    /// Whether a daemon died while it worked on the task, without a step since.
     pub(crate) fn is_suspect(&self, task: &TaskId) -> bool {
-        self.key_of(task).and_then(|key| self.get(key)).is_some_and(|letter| letter.crash_points > 0)
+        self.key_of(task).and_then(|key| self.get(key)).is_some_and(|letter| letter.crashes > 0)
     }
 
     pub(crate) fn depth(&mut self, queue: QueueName, now: Timestamp) -> QueueDepth {
-        self.promote(queue, now);
+        self.promote(queue, Moment::now());
         let bin = self.bin(queue);
-        let (held, first): (u64, Vec<i64>) =
-            (bin.held, bin.ready.iter().filter_map(|lane| lane.first().copied()).collect());
-        let visible: usize = bin.ready.iter().map(BTreeSet::len).sum();
+        let mut first: Vec<i64> = bin.ready.iter().filter_map(|lane| lane.first().copied()).collect();
+        first.extend(bin.suspects.first().map(|(_, key)| *key));
+        let held = bin.held;
+        let visible: usize = bin.ready.iter().map(BTreeSet::len).sum::<usize>() + bin.suspects.len();
         let oldest = first.iter().filter_map(|key| self.get(*key)).map(|letter| letter.sent_at).min();
         QueueDepth { visible: visible as u64, in_flight: held, oldest: oldest.map(|at| now.since(at)) }
     }

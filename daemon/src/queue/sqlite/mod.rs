@@ -17,12 +17,9 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use super::{DeadLetter, Delivery, Queue, QueueDepth, QueueName, Receipt};
-use crate::{
-    domain::time::Timestamp,
-    store::{
-        StoreError,
-        sqlite::{Inner, error::closed, tx::Tx, writer::Mode},
-    },
+use crate::store::{
+    StoreError,
+    sqlite::{Inner, clock::Moment, error::closed, tx::Tx, writer::Mode},
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -44,7 +41,7 @@ impl SqliteQueue {
         queue: QueueName,
         max: usize,
         visibility: Duration,
-    ) -> Result<(Vec<Delivery>, Option<Timestamp>)> {
+    ) -> Result<(Vec<Delivery>, Option<Moment>)> {
         let (answer, answered) = oneshot::channel();
         let inner = Arc::clone(&self.inner);
         tokio::spawn(async move {
@@ -55,7 +52,7 @@ impl SqliteQueue {
                 // An error means that the store is closing; the next start shows them.
                 let _ = inner.writer.call(Mode::Loose, put_back).await;
             }
-            inner.arrivals.bell(queue).notify_waiters();
+            inner.arrivals.ring_all();
         });
         answered.await.unwrap_or_else(|_| Err(closed()))
     }
@@ -92,7 +89,7 @@ impl Queue for SqliteQueue {
             if now >= deadline {
                 return Ok(found);
             }
-            let visible = next.map(|at| now + at.since(Timestamp::now()) + Duration::from_millis(1));
+            let visible = next.map(|at| now + at.since(Moment::now()) + Duration::from_millis(1));
             let until = visible.map_or(deadline, |at| at.min(deadline));
             let _rung = tokio::time::timeout_at(until, bell).await;
         }
@@ -115,9 +112,9 @@ impl Queue for SqliteQueue {
 
     async fn release(&self, receipt: &Receipt, delay: Duration, uncounted: bool) -> Result<()> {
         let receipt = receipt.clone();
-        let queue = receipt.queue;
         self.inner.writer.call(Mode::Loose, move |tx| ops::release(tx, &receipt, delay, uncounted)).await?;
-        self.inner.arrivals.bell(queue).notify_waiters();
+        // It may have kept a suspect of another queue waiting.
+        self.inner.arrivals.ring_all();
         Ok(())
     }
 

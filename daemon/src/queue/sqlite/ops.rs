@@ -10,6 +10,7 @@ use crate::{
     store::{
         StoreError, StoreErrorKind,
         sqlite::{
+            clock::Moment,
             state::Effect,
             tx::{Outgoing, Tx},
         },
@@ -35,11 +36,12 @@ pub(crate) fn receive(
     queue: QueueName,
     max: usize,
     visibility: Duration,
-) -> Result<(Vec<Delivery>, Option<Timestamp>)> {
+) -> Result<(Vec<Delivery>, Option<Moment>)> {
     let mut found = Vec::new();
-    let until = tx.now().plus(visibility);
+    let now = Moment::now();
+    let until = now.plus(visibility);
     while found.len() < max.min(MAX_RECEIVE) {
-        let Some(key) = tx.state.mail.take(queue, tx.now(), until) else { break };
+        let Some(key) = tx.state.mail.take(queue, now, until) else { break };
         let Some(receipt) = tx.state.mail.receipt(key) else { continue };
         let limit = tx.state.max_receive_count;
         if receipt.receive_count > limit
@@ -73,7 +75,7 @@ pub(crate) fn receive(
 fn bury(tx: &mut Tx<'_>, key: i64, dead: QueueName, reason: &str, settled: bool) -> Result<()> {
     tx.sql(
         "UPDATE queue_messages SET queue = ?2, reason = ?3, settled = ?4, in_flight = 0, receive_count = 0,
-             crash_points = 0, sent_at = ?5,
+             crash_points = 0, solo_crashes = 0, quarantine = 0, sent_at = ?5,
              body = coalesce(body, (SELECT payload FROM nexus_tasks t WHERE t.task_key = queue_messages.task_key))
          WHERE message_key = ?1",
     )?
@@ -83,7 +85,7 @@ fn bury(tx: &mut Tx<'_>, key: i64, dead: QueueName, reason: &str, settled: bool)
 }
 
 pub(crate) fn extend(tx: &mut Tx<'_>, receipts: &[Receipt], visibility: Duration) -> Vec<bool> {
-    let until = tx.now().plus(visibility);
+    let until = Moment::now().plus(visibility);
     let extend = |receipt: &Receipt| match tx.state.mail.held_by(receipt) {
         Some(key) => {
             tx.state.mail.extend(key, until);
@@ -103,7 +105,7 @@ pub(crate) fn delete(tx: &mut Tx<'_>, receipt: &Receipt) -> Result<()> {
 
 pub(crate) fn release(tx: &mut Tx<'_>, receipt: &Receipt, delay: Duration, uncounted: bool) -> Result<()> {
     let Some(key) = tx.state.mail.held_by(receipt) else { return Ok(()) };
-    let at = (!delay.is_zero()).then(|| tx.now().plus(delay));
+    let at = (!delay.is_zero()).then(|| Moment::now().plus(delay));
     tx.state.mail.release(key, at, uncounted);
     let count = tx.state.mail.get(key).map_or(0, |letter| letter.count);
     tx.sql("UPDATE queue_messages SET in_flight = 0, receive_count = ?2 WHERE message_key = ?1")?

@@ -40,7 +40,15 @@ impl SqsQueue {
         let until = Instant::now() + PATIENCE;
         loop {
             let mut fresh = false;
-            for message in self.receive_some(dead, BATCH, Duration::ZERO, HELD).await? {
+            let found = match self.receive_some(dead, BATCH, Duration::ZERO, HELD).await {
+                Ok(found) => found,
+                Err(error) => {
+                    // Those that are held already are shown to others again, as far as the service answers at all.
+                    let _ = self.let_go(of, &letters).await;
+                    return Err(error);
+                }
+            };
+            for message in found {
                 let body = message.body.clone().unwrap_or_default();
                 let priority = priority_of(&message, &body);
                 let attributes = message.message_attributes();
@@ -82,7 +90,7 @@ impl SqsQueue {
         let receipt = |letter: &Letter| Receipt { queue, handle: letter.handle.clone(), receive_count: 0 };
         let receipts: Vec<Receipt> = letters.iter().map(receipt).collect();
         let receipts: Vec<(usize, &Receipt)> = receipts.iter().enumerate().collect();
-        self.extend_batch(queue, &receipts, 0).await?;
+        self.extend_batch(queue, &receipts, 0, |_| ()).await?;
         Ok(())
     }
 

@@ -3,9 +3,10 @@
 use super::{
     DynamoStore,
     aggregate::{Held, Plan, TRIES, contended, pause},
+    asked,
     codec::Record as _,
     table::Table,
-    tasks, tools,
+    tasks,
     unit::{Change, Guard, Refused, Unit},
     value,
 };
@@ -22,7 +23,7 @@ use crate::{
     store::{
         AgentChange, Once, Result, StoreError, StoreErrorKind,
         alike::{agent_event, deploy_payload, towards},
-        error::{illegal, not_found},
+        error::{fenced, illegal, not_found},
     },
 };
 
@@ -47,6 +48,7 @@ fn fresh(agent: &NewAgent, now: Timestamp) -> Agent {
         agentcore_runtime_arn: None,
         agentcore_runtime_alias: None,
         agentcore_region: None,
+        generation: 0,
         total_invocations: 0,
         successful_invocations: 0,
         failed_invocations: 0,
@@ -88,14 +90,11 @@ impl DynamoStore {
     /// Writes what became of an agent.
     pub(crate) fn update_agent_in(&self, unit: &mut Unit, before: &Agent, after: &Agent) -> Result<()> {
         let change = Change::between(&before.to_item()?, &after.to_item()?);
-        let read = [
-            ("status", Some(value::text(before.status.as_str()))),
-            ("total_invocations", Some(value::whole(before.total_invocations))),
-        ];
-        // An item of the original's may lack its figures.
-        let read = if before.total_invocations == 0 { &read[..1] } else { &read[..] };
+        // Figures are added by whoever asks the agent, and are no part of this.
+        let generation = (before.generation > 0).then(|| value::whole(before.generation));
+        let read = [("status", Some(value::text(before.status.as_str()))), ("generation", generation)];
         let key = Table::Agents.one(before.agent_id.as_str());
-        unit.update(&self.tables, Table::Agents, key, change, &Guard::AsRead(read), Refused::Gone)
+        unit.update(&self.tables, Table::Agents, key, change, &Guard::AsRead(&read), Refused::Gone)
     }
 
     /// Writes the record of the agent that a build made. A build that runs again finds its own record: what it says is
@@ -181,6 +180,8 @@ impl DynamoStore {
             };
             match committed {
                 Ok(()) => return Ok(Some(answer)),
+                // What goes with it is a task, and that is another's by now.
+                Err(Refused::Fenced) => return Err(fenced()),
                 Err(_) => pause(round).await,
             }
         }
@@ -237,32 +238,20 @@ impl DynamoStore {
     pub(crate) async fn record(&self, invocation: &Invocation, once: Option<&Once>) -> Result<()> {
         let mut item = invocation.to_item()?;
         self.overflow.shrink(&mut item).await?;
-        let used = self.used_tools(&invocation.agent_id, &invocation.tool_names).await?;
+        let key = Table::Agents.one(invocation.agent_id.as_str());
         for round in 0..TRIES {
-            let Some(before) = self.read_agent(&invocation.agent_id).await? else { return Err(not_found("agent")) };
+            let Some(agent) = self.tables.get(Table::Agents, key.clone()).await? else {
+                return Err(not_found("agent"));
+            };
+            let used = self.used_tools(&invocation.agent_id, &invocation.tool_names).await?;
             let good = invocation.status == InvocationStatus::Success;
-            let mut after = before.clone();
-            after.total_invocations += 1;
-            after.successful_invocations += u64::from(good);
-            after.failed_invocations += u64::from(!good);
-            #[allow(clippy::cast_precision_loss)] // milliseconds and counts
-            let (took, count) = (invocation.duration_ms as f64, after.total_invocations as f64);
-            after.avg_duration_ms += (took - after.avg_duration_ms) / count;
-            after.last_invoked_at = after.last_invoked_at.max(Some(invocation.created_at));
             let mut unit = Unit::default();
             unit.put(&self.tables, Table::Invocations, item.clone(), &Guard::Absent, Refused::Exists)?;
-            self.update_agent_in(&mut unit, &before, &after)?;
-            for (tool, by) in &used {
-                unit.update(
-                    &self.tables,
-                    Table::Tools,
-                    Table::Tools.one(tool.as_str()),
-                    tools::used(*by),
-                    &Guard::Open,
-                    Refused::Stale,
-                )?;
-            }
-            self.invocation_figures(&mut unit, good, took)?;
+            let (change, read) = asked::asked(&agent, invocation)?;
+            unit.update(&self.tables, Table::Agents, key.clone(), change, &Guard::AsRead(&read), Refused::Gone)?;
+            self.count_uses(&mut unit, &used)?;
+            #[allow(clippy::cast_precision_loss)] // milliseconds
+            self.invocation_figures(&mut unit, good, invocation.duration_ms as f64)?;
             self.end_once(&mut unit, once, &Owner::from(&invocation.agent_id)).await?;
             match unit.commit(&self.tables).await? {
                 Ok(()) => return Ok(()),

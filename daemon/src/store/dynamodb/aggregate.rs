@@ -37,6 +37,11 @@ use crate::{
 /// Tries of a change that meets other writers.
 pub(crate) const TRIES: u32 = 20;
 
+/// Bytes of a unit above which a stage's long parts go to the artifact store, and what stays of it here. DynamoDB takes
+/// 4 MB at once.
+const ROOMY: usize = 1_500_000;
+const TIGHT: usize = 16 * 1024;
+
 /// See the module.
 #[derive(Clone, Debug)]
 pub(crate) struct Aggregate {
@@ -194,7 +199,7 @@ impl DynamoStore {
 
     /// Writes a change and tells of it. The inner error: read again.
     pub(crate) async fn commit(&self, held: &mut Held<'_>, plan: Plan) -> Result<std::result::Result<(), Refused>> {
-        let Plan { before, mut after, events, mut unit, send, agents, withdrawal, now } = plan;
+        let Plan { before, mut after, events, mut unit, send, agents, withdrawal, .. } = plan;
         let id = held.id.clone();
         let first = before.stored.event_seq + 1;
         after.stored.revision = before.stored.revision + 1;
@@ -220,7 +225,8 @@ impl DynamoStore {
         unit.update(&self.tables, Table::Projects, key, change, &Guard::AsRead(&read), Refused::Stale)?;
         self.write_stages(&mut unit, &before, &mut after).await?;
         self.write_task(&mut unit, before.task.as_ref(), after.task.as_ref(), withdrawal.as_deref())?;
-        let committed = super::events::write(self, &mut unit, &id, first, now, &events)?;
+        // The feed has the moment at which the commit begins, not that at which the plan was made.
+        let committed = super::events::write(self, &mut unit, &id, first, self.tables.clock(), &events)?;
         match unit.commit(&self.tables).await? {
             Ok(()) => {}
             Err(refused) => return Ok(Err(refused)),
@@ -248,7 +254,9 @@ impl DynamoStore {
             }
             let mut new = stage.to_item()?;
             let full = new.clone();
-            self.overflow.shrink(&mut new).await?;
+            // Many large stages at once would be more than one transaction holds.
+            let most = if unit.bytes() > ROOMY { TIGHT } else { super::overflow::MOST };
+            self.overflow.shrink_to(&mut new, most).await?;
             let moved: Vec<String> = full.keys().filter(|name| !new.contains_key(*name)).cloned().collect();
             let key = Table::Stages.two(stage.project_id.as_str(), &stage.stage_name);
             let Some(old) = old else {
@@ -292,7 +300,7 @@ impl DynamoStore {
             (before, Some(after)) => {
                 if let Some(before) = before {
                     // The one that is left ends here.
-                    let ended = super::tasks::withdrawn(before, withdrawal)?;
+                    let ended = super::tasks::withdrawn(before, withdrawal, self.tables.clock())?;
                     self.update_task(unit, before, &ended)?;
                 }
                 unit.put(&self.tables, Table::Tasks, after.to_item()?, &Guard::Absent, Refused::Exists)
@@ -301,15 +309,15 @@ impl DynamoStore {
         }
     }
 
-    /// Changes a task, as it was read.
+    /// Changes a task, as it was read: under the same claim, so that a write that was held up in the network does nothing
+    /// to what another has claimed since.
     pub(crate) fn update_task(&self, unit: &mut Unit, before: &StoredTask, after: &StoredTask) -> Result<()> {
         if before == after {
             return Ok(());
         }
         let change = Change::between(&before.to_item()?, &after.to_item()?);
-        let read = [("status", Some(value::text(before.task.status.as_str())))];
         let key = Table::Tasks.one(before.task.task_id.as_str());
-        unit.update(&self.tables, Table::Tasks, key, change, &Guard::AsRead(&read), Refused::Stale)
+        unit.update(&self.tables, Table::Tasks, key, change, &Guard::SameLease(before), Refused::Fenced)
     }
 
     /// Sends a task's message and says so; what does not get through is sent by the reconciler.

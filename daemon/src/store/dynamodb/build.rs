@@ -6,7 +6,6 @@ use super::{
     DynamoStore,
     aggregate::{Aggregate, Plan, TRIES, contended, pause},
     stages, tasks,
-    unit::Refused,
 };
 use crate::{
     domain::{
@@ -234,7 +233,7 @@ impl DynamoStore {
             if stage.attempt != retry.failed_attempt || stage.status != StageStatus::Running {
                 return Err(fenced());
             }
-            let line = format!("attempt {} failed ({}): {}", stage.attempt, retry.failure.kind, retry.failure.message);
+            let line = crate::store::alike::attempt_line(stage.attempt, &retry.failure);
             let mut event = stages::begin(stage, now)?;
             let attempt = stage.attempt;
             stage.logs.push(line);
@@ -242,7 +241,7 @@ impl DynamoStore {
             plan.events.push(event);
             match self.commit(&mut held, plan).await? {
                 Ok(()) => return Ok(attempt),
-                Err(Refused::Stale | Refused::Exists | Refused::Repeated | Refused::Gone) => pause(round).await,
+                Err(_) => pause(round).await,
             }
         }
         Err(contended())

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Claims without a stage's end after which a build is given up: it ends its daemon.
-const MOST_FRUITLESS: u32 = 8;
+pub(crate) const MOST_FRUITLESS: u32 = 8;
 
 /// What a look at the project leads to.
 enum Look {

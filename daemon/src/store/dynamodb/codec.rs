@@ -10,7 +10,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::value::{self, Item};
+use super::{
+    asked::Timed,
+    value::{self, Item},
+};
 use crate::{
     domain::{
         agent::{Agent, AgentStatus, Invocation, InvocationStatus},
@@ -79,7 +82,7 @@ impl Reader<'_> {
         text.parse().map_err(|error| StoreError::new(StoreErrorKind::Corrupt, format!("{name} {text:?}: {error}")))
     }
 
-    fn float(&self, name: &str) -> Option<f64> {
+    pub(crate) fn float(&self, name: &str) -> Option<f64> {
         self.text(name)?.parse::<f64>().ok().filter(|n| n.is_finite())
     }
 
@@ -337,6 +340,10 @@ impl Record for Agent {
                 item.insert(name.into(), value::attribute(document));
             }
         }
+        // What was never deployed has none, as the original's have.
+        if self.generation == 0 {
+            item.remove("generation");
+        }
         // A key of an index is never empty.
         if self.category.is_empty() {
             item.remove("category");
@@ -366,10 +373,11 @@ impl Record for Agent {
             agentcore_runtime_arn: read.some_text("agentcore_runtime_arn"),
             agentcore_runtime_alias: read.some_text("agentcore_runtime_alias"),
             agentcore_region: read.some_text("agentcore_region"),
+            generation: read.count("generation").unwrap_or(0),
             total_invocations: read.count("total_invocations").unwrap_or(0),
             successful_invocations: read.count("successful_invocations").unwrap_or(0),
             failed_invocations: read.count("failed_invocations").unwrap_or(0),
-            avg_duration_ms: read.float("avg_duration_ms").unwrap_or(0.0),
+            avg_duration_ms: Timed::of(&read).mean(),
             last_invoked_at: read.word("last_invoked_at"),
             error_message: read.some_text("error_message"),
             agent_dir: read.text("agent_dir").unwrap_or_default(),

@@ -195,8 +195,7 @@ impl DynamoStore {
                 continue;
             }
             let mut ended = task.clone();
-            let now = self.tables.clock();
-            tasks::finish(&mut ended, TaskEvent::Cancel, Some("the agent was deleted"), None, now)?;
+            tasks::finish(&mut ended, TaskEvent::Cancel, Some("the agent was deleted"), None, self.tables.clock())?;
             let mut unit = Unit::default();
             self.update_task(&mut unit, &task, &ended)?;
             let _it_ended_meanwhile = unit.commit(&self.tables).await?;
@@ -225,7 +224,11 @@ impl DynamoStore {
                     }
                     self.remove_conversations(&id).await?;
                     self.remove_tools_of(&id).await?;
-                    self.overflow.forget(&Owner::Agent(id)).await?;
+                    self.overflow.forget(&Owner::Agent(id.clone())).await?;
+                    if self.read_deletion(DeletedKind::Agent, id.as_str()).await?.is_none() {
+                        // Its time is up, and nobody can act by it any more.
+                        self.remove_note(DeletedKind::Agent, id.as_str()).await?;
+                    }
                 }
             }
             finished += 1;

@@ -5,6 +5,8 @@ use serde_json::Value;
 use super::{
     DynamoStore,
     agents::AgentPlan,
+    aggregate::{TRIES, contended, pause},
+    claim::MOST_FRUITLESS,
     codec::{Record as _, StoredTask},
     lease::holds,
     table::Table,
@@ -14,7 +16,7 @@ use super::{
 use crate::{
     domain::{
         agent::{Agent, AgentStatus},
-        failure::ErrorInfo,
+        failure::{ErrorInfo, FailureKind},
         ids::{AgentId, TaskId},
         project::Priority,
         task::{Lease, TaskStatus, TaskType},
@@ -33,6 +35,18 @@ impl DynamoStore {
     pub(crate) async fn take_deploy(&self, claim: &ClaimBuild) -> Result<DeployClaim> {
         let no = |why| Ok(DeployClaim::Obsolete(why));
         let Some(task_id) = &claim.task_id else { return no("the message names no task") };
+        for round in 0..TRIES {
+            match self.try_deploy(claim, task_id).await {
+                // Another was quicker: what the task is now says what that means.
+                Err(error) if error.kind() == StoreErrorKind::Fenced => pause(round).await,
+                answer => return answer,
+            }
+        }
+        Err(contended())
+    }
+
+    async fn try_deploy(&self, claim: &ClaimBuild, task_id: &TaskId) -> Result<DeployClaim> {
+        let no = |why| Ok(DeployClaim::Obsolete(why));
         let Some(task) = self.stored_task(task_id).await? else { return no("the task does not exist") };
         if task.task.status.is_final() || task.task.task_type != TaskType::DeployAgent {
             return no("the task has ended");
@@ -45,11 +59,25 @@ impl DynamoStore {
             return Ok(DeployClaim::HeldUntil(self.tables.local(until)));
         }
         let Some(agent_id) = &task.agent_id else { return no("the task names no agent") };
+        if task.fruitless >= MOST_FRUITLESS {
+            let info = ErrorInfo {
+                stage: None,
+                kind: FailureKind::Infrastructure,
+                message: format!(
+                    "given up: {MOST_FRUITLESS} daemons began this deployment and ended before it did; see their logs"
+                ),
+                details: None,
+                attempt: 0,
+            };
+            return self.fail_deploy(&task, &info).await.and_then(|()| no("the deployment was given up"));
+        }
         let change = |agent: &mut Agent, plan: &mut AgentPlan| {
             let status = transition::agent(agent.status, AgentEvent::Deploy).map_err(|e| illegal(&e))?;
             let mut taken = task.clone();
             tasks::claim(&mut taken, &claim.worker_id, self.tables.shared(claim.lease_until), plan.now)?;
             self.update_task(&mut plan.unit, &task, &taken)?;
+            // Its own for each claim: a process that a former owner started, or another daemon before, is not taken for it.
+            agent.generation += 1;
             if agent.status != status {
                 agent.status = status;
                 agent.updated_at = plan.now;
@@ -70,7 +98,7 @@ impl DynamoStore {
         tasks::finish(&mut ended, TaskEvent::Fail, Some("the agent does not exist any more"), None, now)?;
         let mut unit = Unit::default();
         self.update_task(&mut unit, &task, &ended)?;
-        let _another_ended_it = unit.commit(&self.tables).await?;
+        unit.commit(&self.tables).await?.map_err(|_| fenced())?;
         no("the agent does not exist")
     }
 
@@ -101,7 +129,7 @@ impl DynamoStore {
         self.with_agent(&end.agent_id, change).await?.ok_or_else(|| not_found("agent"))
     }
 
-    /// Ends a deploy task as failed, whoever holds its lease.
+    /// Ends a deploy task as failed, whoever held its lease when it was read. [`StoreErrorKind::Fenced`]: another has it now.
     pub(crate) async fn fail_deploy(&self, task: &StoredTask, info: &ErrorInfo) -> Result<()> {
         let ended = |now| {
             let mut ended = task.clone();
@@ -117,9 +145,8 @@ impl DynamoStore {
             }
         }
         let mut unit = Unit::default();
-        self.update_task(&mut unit, task, &ended(Timestamp::now())?)?;
-        let _another_ended_it = unit.commit(&self.tables).await?;
-        Ok(())
+        self.update_task(&mut unit, task, &ended(self.tables.clock())?)?;
+        unit.commit(&self.tables).await?.map_err(|_| fenced())
     }
 
     /// `Store::redeploy_agent`.

@@ -17,7 +17,7 @@ use super::{
     codec::Reader,
     table::{EXPIRES, Table},
     transfer::{self, lacks, project_of},
-    unit::{Guard, Refused, Unit},
+    unit::{Guard, LONGEST_COMMIT, Refused, Unit},
     value::{self, Item},
 };
 use crate::{
@@ -26,15 +26,28 @@ use crate::{
         ids::ProjectId,
         time::Timestamp,
     },
-    store::{Result, error::not_found, transfer::Record},
+    store::{
+        Origin, Result,
+        error::{fenced, not_found},
+        transfer::Record,
+    },
 };
 
 /// Partitions of the feed: one takes about a thousand writes a second.
 const FEEDS: u32 = 4;
 /// Bytes of events in one item.
 const MOST_BYTES: usize = 256 * 1024;
-/// How far the feed is read again: what one daemon wrote first may be seen last.
+/// Bytes of events that one unit takes, nearly.
+const MOST_AT_ONCE: usize = 1_000_000;
+/// How far the feed is read again by each look: what one daemon wrote first may be seen last.
 const OVERLAP: Duration = Duration::from_secs(5);
+/// How far it is read again by a wide look. An event has the time at which its commit began, so it can be seen as late
+/// as the longest commit is long; clocks that differ, the index and the network come on top.
+const WIDE: Duration = LONGEST_COMMIT.saturating_add(Duration::from_secs(30));
+/// Every how many looks one is wide.
+const WIDE_EVERY: u64 = 8;
+/// Items of a feed that one look takes.
+const MOST_SEEN: usize = 20_000;
 /// Pause between two looks at the feed.
 const LOOK_EVERY: Duration = Duration::from_millis(700);
 /// Projects whose last told number is kept.
@@ -67,12 +80,12 @@ pub(crate) fn write(
     now: Timestamp,
     events: &[NewEvent],
 ) -> Result<Vec<ProjectEvent>> {
-    let told = events.iter().zip(first..).map(|(event, seq)| ProjectEvent {
+    let told = events.iter().cloned().map(NewEvent::bounded).zip(first..).map(|(event, seq)| ProjectEvent {
         seq,
         project_id: id.clone(),
         kind: event.kind,
         at: event.at,
-        fields: event.fields.clone(),
+        fields: event.fields,
     });
     let told: Vec<ProjectEvent> = told.collect();
     let (mut row, mut bytes, mut last) = (Vec::new(), 0, first);
@@ -104,6 +117,23 @@ pub(crate) fn write(
         unit.put(&store.tables, Table::Events, item, &Guard::Open, Refused::Stale)?;
     }
     Ok(told)
+}
+
+/// Events in parts of which a unit holds one each.
+fn parts(events: Vec<NewEvent>) -> Vec<Vec<NewEvent>> {
+    let (mut parts, mut part, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for event in events {
+        let event = event.bounded();
+        let text: usize = event.fields.iter().map(|(name, value)| name.len() + value.to_string().len() + 8).sum();
+        if bytes > 0 && bytes + text > MOST_AT_ONCE {
+            parts.push(std::mem::take(&mut part));
+            bytes = 0;
+        }
+        bytes += text;
+        part.push(event);
+    }
+    parts.push(part);
+    parts
 }
 
 /// The events of an item.
@@ -200,7 +230,10 @@ impl DynamoStore {
                     missed.append(&mut events);
                     events = missed;
                 }
-                Err(error) => tracing::debug!(project_id = %id, %error, "events between were not read"),
+                Err(error) => {
+                    tracing::debug!(project_id = %id, %error, "events between were not read");
+                    self.sink.missed();
+                }
             }
         }
         self.tell_in_order(id, events);
@@ -221,20 +254,36 @@ impl DynamoStore {
     }
 
     /// `Store::append_events`.
-    pub(crate) async fn append(&self, id: &ProjectId, events: Vec<NewEvent>) -> Result<()> {
+    pub(crate) async fn append(&self, id: &ProjectId, origin: Origin<'_>, events: Vec<NewEvent>) -> Result<()> {
         let mut held = self.slots.hold(id).await;
-        for round in 0..TRIES {
+        let mut parts = parts(events).into_iter();
+        let mut part = parts.next().unwrap_or_default();
+        let mut round = 0;
+        loop {
             let Some(mut plan) = self.plan(&mut held).await? else { return Err(not_found("project")) };
-            if events.is_empty() {
+            if let Origin::Lease(lease) = origin
+                && (lease.project_id != *id || !plan.after.admits(lease))
+            {
+                *held.known = None;
+                return Err(fenced());
+            }
+            if part.is_empty() {
                 return Ok(());
             }
-            plan.events.clone_from(&events);
+            plan.events.clone_from(&part);
+            // The project's revision is a condition, so a lease that ends meanwhile is seen by the next round.
             match self.commit(&mut held, plan).await? {
-                Ok(()) => return Ok(()),
-                Err(_) => pause(round).await,
+                Ok(()) => match parts.next() {
+                    Some(next) => (part, round) = (next, 0),
+                    None => return Ok(()),
+                },
+                Err(_) if round >= TRIES => return Err(contended()),
+                Err(_) => {
+                    pause(round).await;
+                    round += 1;
+                }
             }
         }
-        Err(contended())
     }
 
     /// `Store::events_after`.
@@ -259,7 +308,9 @@ impl DynamoStore {
 
     /// Tells of what other daemons wrote, as long as somebody listens here.
     pub(crate) async fn follow(self, stop: tokio_util::sync::CancellationToken) {
-        let mut seen_until: Option<Timestamp> = None;
+        // From where the first look of this waking read, and until where the last one did.
+        let (mut awake, mut seen_until): (Option<Timestamp>, Option<Timestamp>) = (None, None);
+        let mut looks = 0_u64;
         let mut every = tokio::time::interval(LOOK_EVERY);
         every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -268,11 +319,17 @@ impl DynamoStore {
                 () = stop.cancelled() => return,
             }
             if !self.sink.listening() {
-                seen_until = None;
+                (awake, seen_until, looks) = (None, None, 0);
                 continue;
             }
             let now = self.tables.clock();
-            let from = seen_until.unwrap_or(now);
+            let back = |from: Timestamp, by: Duration| {
+                Timestamp::from_micros(from.as_micros().saturating_sub(i64::try_from(by.as_micros()).unwrap_or(0)))
+            };
+            let awake = *awake.get_or_insert_with(|| back(now, OVERLAP));
+            looks += 1;
+            let overlap = if looks % WIDE_EVERY == 0 { WIDE } else { OVERLAP };
+            let from = back(seen_until.unwrap_or(now), overlap).max(awake);
             match self.look_at_feed(from).await {
                 Ok(()) => seen_until = Some(now),
                 Err(error) => tracing::debug!(%error, "events of other daemons were not read"),
@@ -281,12 +338,15 @@ impl DynamoStore {
     }
 
     async fn look_at_feed(&self, from: Timestamp) -> Result<()> {
-        let micros = from.as_micros().saturating_sub(i64::try_from(OVERLAP.as_micros()).unwrap_or(0));
-        let after = feed_at(Timestamp::from_micros(micros));
+        let after = feed_at(from);
         for feed in 0..FEEDS {
             let mut query = Query::by(Table::Events, "FeedIndex", "feed", value::text(format!("feed-{feed}")));
             query.sort = Some(("feed_at", ">", value::text(&after)));
-            let items = self.tables.all(query, 20_000).await?;
+            let items = self.tables.all(query, MOST_SEEN).await?;
+            if items.len() >= MOST_SEEN {
+                // What came after these is not read again.
+                self.sink.missed();
+            }
             let mut by_project: HashMap<ProjectId, Vec<ProjectEvent>> = HashMap::new();
             for event in items.iter().flat_map(read) {
                 by_project.entry(event.project_id.clone()).or_default().push(event);

@@ -26,8 +26,8 @@ use crate::{
     store::{
         Activity, Aged, AgedKind, AgentChange, AgentFilter, BuildProgress, BuildStep, Claim, ClaimBuild, DayFigures,
         DeletedAgent, DeletedProject, DeployClaim, DeployEnd, GivenUp, LeaseState, MessageRange, NewMessage,
-        NewProject, Once, OnceRecord, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result,
-        StageRetry, Store, StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent, Trouble,
+        NewProject, Once, OnceRecord, Origin, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter,
+        Result, SessionLease, StageRetry, Store, StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent, Trouble,
     },
 };
 
@@ -102,8 +102,8 @@ impl Store for DynamoStore {
         self.apply_control(id, &request, &workflows).await
     }
 
-    async fn append_events(&self, project: &ProjectId, events: Vec<NewEvent>) -> Result<()> {
-        self.append(project, events).await
+    async fn append_events(&self, project: &ProjectId, origin: Origin<'_>, events: Vec<NewEvent>) -> Result<()> {
+        self.append(project, origin, events).await
     }
 
     async fn events_after(&self, project: &ProjectId, after: u64, limit: usize) -> Result<Vec<ProjectEvent>> {
@@ -183,12 +183,22 @@ impl Store for DynamoStore {
         self.read_once(key).await
     }
 
-    async fn begin_once(&self, key: &str, fingerprint: &str) -> Result<Option<OnceRecord>> {
-        self.take_once(key, fingerprint).await
+    async fn begin_once(
+        &self,
+        key: &str,
+        fingerprint: &str,
+        holder: &str,
+        lasts: Duration,
+    ) -> Result<Option<OnceRecord>> {
+        self.take_once(key, fingerprint, holder, lasts).await
     }
 
-    async fn abandon_once(&self, key: &str) -> Result<()> {
-        self.give_back_once(key).await
+    async fn extend_once(&self, key: &str, holder: &str, lasts: Duration) -> Result<bool> {
+        self.hold_once(key, holder, lasts).await
+    }
+
+    async fn abandon_once(&self, key: &str, holder: &str) -> Result<()> {
+        self.give_back_once(key, holder).await
     }
 
     async fn overview(&self, now: Timestamp) -> Result<Overview> {
@@ -253,6 +263,26 @@ impl Store for DynamoStore {
 
     async fn settle_deletion(&self, kind: DeletedKind, id: &str) -> Result<()> {
         self.settle(kind, id).await
+    }
+
+    async fn lease_session(&self, id: &SessionId, holder: &str, lasts: Duration) -> Result<SessionLease> {
+        self.take_session(id, holder, lasts).await
+    }
+
+    async fn extend_session(&self, id: &SessionId, holder: &str, lasts: Duration) -> Result<SessionLease> {
+        self.hold_session(id, holder, lasts).await
+    }
+
+    async fn release_session(&self, id: &SessionId, holder: &str) -> Result<()> {
+        self.let_session_go(id, holder).await
+    }
+
+    async fn stop_session(&self, id: &SessionId) -> Result<bool> {
+        self.ask_to_stop(id).await
+    }
+
+    async fn is_answering(&self, id: &SessionId) -> Result<bool> {
+        self.answers_now(id).await
     }
 
     async fn ping(&self) -> Result<()> {

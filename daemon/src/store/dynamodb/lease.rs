@@ -26,7 +26,7 @@ use crate::{
         transition::{self, ProjectEvent, TaskEvent},
     },
     store::{
-        GivenUp, LeaseState, Result, StrandedTask,
+        GivenUp, LeaseState, Result, StoreErrorKind, StrandedTask,
         error::{fenced, not_found},
     },
 };
@@ -87,7 +87,12 @@ impl DynamoStore {
             if !holds(&task, lease) {
                 return Err(fenced());
             }
-            return self.change_task(&task, tasks::queue_again).await;
+            let hand_back = |task: &mut StoredTask, now| {
+                // Handed back, not failed.
+                task.fruitless = task.fruitless.saturating_sub(1);
+                tasks::queue_again(task, now)
+            };
+            return if self.change_task(&task, hand_back).await? { Ok(()) } else { Err(fenced()) };
         }
         let mut held = self.slots.hold(&lease.project_id).await;
         for round in 0..TRIES {
@@ -119,17 +124,17 @@ impl DynamoStore {
         Err(contended())
     }
 
-    /// Changes a task that no project stands still for.
+    /// Changes a task that no project stands still for; `false`: it is not as it was read any more.
     async fn change_task(
         &self,
         task: &StoredTask,
         change: impl FnOnce(&mut StoredTask, Timestamp) -> Result<()>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let mut after = task.clone();
         change(&mut after, self.tables.clock())?;
         let mut unit = Unit::default();
         self.update_task(&mut unit, task, &after)?;
-        unit.commit(&self.tables).await?.map_err(|_| contended())
+        Ok(unit.commit(&self.tables).await?.is_ok())
     }
 
     /// `Store::stranded_tasks`.
@@ -175,8 +180,14 @@ impl DynamoStore {
             if task.lease_until.is_some_and(|until| until > self.tables.clock()) {
                 return Ok(());
             }
-            if task.task.status != TaskStatus::Pending {
-                self.change_task(&task, tasks::unsent).await?;
+            let again = |task: &mut StoredTask, now| {
+                task.spared += letters;
+                tasks::unsent(task, now)
+            };
+            // Who claimed, ended or queued it in between has seen to it.
+            let changes = task.task.status != TaskStatus::Pending || letters > 0;
+            if changes && !self.change_task(&task, again).await? {
+                return Ok(());
             }
             let (queue, priority) = (tasks::queue_of(task.task.task_type), task.task.priority.get());
             self.deliver(Outgoing { queue, body, priority, task: id.clone() }).await;
@@ -188,7 +199,7 @@ impl DynamoStore {
             let Some(mut plan) = self.plan(&mut held).await? else {
                 // Its project is gone: nobody would ever come for it.
                 let end = |task: &mut StoredTask, now| tasks::finish(task, TaskEvent::Cancel, None, None, now);
-                return self.change_task(&task, end).await;
+                return self.change_task(&task, end).await.map(drop);
             };
             let now = plan.now;
             let current = plan.after.stored.project.task_id.as_ref() == Some(id);
@@ -196,7 +207,7 @@ impl DynamoStore {
                 if !current && plan.after.task.as_ref().is_some_and(|task| !task.task.status.is_final()) {
                     // Another has taken its place: nobody would ever come for this one.
                     let end = |task: &mut StoredTask, now| tasks::finish(task, TaskEvent::Cancel, None, None, now);
-                    return self.change_task(&task, end).await;
+                    return self.change_task(&task, end).await.map(drop);
                 }
                 return Ok(());
             };
@@ -241,8 +252,8 @@ impl DynamoStore {
     }
 
     /// `Store::fail_task`. SQS counts receives, not what came of them: in a time of trouble a message is received again and
-    /// again before anybody could claim its task. So who works on the task keeps it, and a build is queued again, a few
-    /// times without progress. (What ends its daemon is given up by the claims that it counts.)
+    /// again before anybody could claim its task. So who works on the task keeps it, and a build or deployment is queued
+    /// again, a few times without progress. (What ends its daemon is given up by the claims that it counts.)
     pub(crate) async fn fail_one(&self, id: &TaskId, info: &ErrorInfo) -> Result<GivenUp> {
         let Some(task) = self.stored_task(id).await? else { return Err(not_found("task")) };
         if task.task.status.is_final() {
@@ -253,11 +264,15 @@ impl DynamoStore {
         if task.lease_until.is_some_and(|until| until > self.tables.clock()) {
             return Ok(GivenUp::Spared);
         }
-        if task.task.task_type == TaskType::DeployAgent {
-            return self.fail_deploy(&task, info).await.map(|()| GivenUp::Ended);
-        }
         if task.spared < MOST_SPARED {
             return self.requeue_after(id, 1).await.map(|()| GivenUp::Spared);
+        }
+        if task.task.task_type == TaskType::DeployAgent {
+            return match self.fail_deploy(&task, info).await {
+                // Somebody claimed it meanwhile.
+                Err(error) if error.kind() == StoreErrorKind::Fenced => Ok(GivenUp::Spared),
+                ended => ended.map(|()| GivenUp::Ended),
+            };
         }
         let mut held = self.slots.hold(&task.task.project_id).await;
         for round in 0..TRIES {
@@ -270,7 +285,8 @@ impl DynamoStore {
                 // Stale: only the task itself is left to end.
                 let end =
                     |task: &mut StoredTask, now| tasks::finish(task, TaskEvent::Fail, Some(&info.message), None, now);
-                return self.change_task(&task, end).await.map(|()| GivenUp::Ended);
+                let ended = self.change_task(&task, end).await?;
+                return Ok(if ended { GivenUp::Ended } else { GivenUp::Spared });
             };
             plan.fail(self, info)?;
             match self.commit(&mut held, plan).await? {

@@ -155,7 +155,8 @@ impl Source<'_> {
         }
     }
 
-    /// A page whose total is known.
+    /// A page with its total. The count that is kept may be older than the rows, so it never decides what there is: the
+    /// page is read, and corrects it.
     async fn page<T>(
         &self,
         store: &DynamoStore,
@@ -166,23 +167,39 @@ impl Source<'_> {
         let list = self.list();
         let after = page.cursor.as_deref().map(|cursor| decode(cursor, &list)).transpose()?;
         let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
-        if limit == 0 || total == 0 {
+        if limit == 0 {
             return Ok(Page { items: Vec::new(), total, next_cursor: None });
         }
         let skip = page.page.max(1).saturating_sub(1).saturating_mul(page.limit);
         let skip = if after.is_some() { 0 } else { skip };
-        if skip >= total {
-            return Ok(Page { items: Vec::new(), total, next_cursor: None });
-        }
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);
         if skip > MOST {
-            return Err(too_far());
+            // Too far to look: only a count of this moment can say that there is nothing.
+            let total = self.count(store).await?;
+            let beyond = u64::try_from(skip).is_ok_and(|skip| skip >= total);
+            return if beyond { Ok(Page { items: Vec::new(), total, next_cursor: None }) } else { Err(too_far()) };
         }
         let _one_of_few = if skip > DEEP { Some(store.large_lists.acquire().await) } else { None };
         let merged = self.merge(store, after.as_ref(), skip, limit).await?;
         let last = merged.items.last().map(|item| self.place(item));
         let next_cursor = last.filter(|_| merged.more).map(|place| encode(&list, &place));
+        let seen = skip.saturating_add(merged.items.len()).saturating_add(usize::from(merged.more));
+        let seen = u64::try_from(seen).unwrap_or(u64::MAX);
+        let to_the_end = after.is_none() && !merged.more && !merged.items.is_empty();
+        let whole = to_the_end || (after.is_none() && skip == 0 && !merged.more);
+        let at_least = if merged.items.is_empty() { 0 } else { seen };
+        let total = if whole { seen } else { total.max(at_least) };
         Ok(Page { items: read_all(&merged.items, self.table, read), total, next_cursor })
+    }
+
+    /// How many there are now.
+    async fn count(&self, store: &DynamoStore) -> Result<u64> {
+        let mut total = 0;
+        for partition in &self.values {
+            let query = Query::by(self.table, self.index, self.key, value::text(*partition));
+            total += store.tables.count(&query).await?;
+        }
+        Ok(total)
     }
 
     fn list(&self) -> String {
@@ -306,11 +323,7 @@ impl DynamoStore {
         let read = |item: &Item| Ok(StoredTask::from_item(item)?.task);
         if filter.task_type.is_none() && filter.project_id.is_none() {
             // Tasks move too often for a count that is kept.
-            let mut total = 0;
-            for status in &source.values {
-                let query = Query::by(table, "StatusIndex", "status", value::text(*status));
-                total += self.tables.count(&query).await?;
-            }
+            let total = source.count(self).await?;
             return source.page(self, total, page, read).await;
         }
         let mut tasks: Vec<Task> = read_all(&source.everything(self).await?, table, read);

@@ -6,6 +6,8 @@
 mod aged;
 mod agents;
 mod aggregate;
+mod answering;
+mod asked;
 mod build;
 mod claim;
 mod client;

@@ -1,5 +1,8 @@
 //! Requests that may come twice: what was answered to the first is kept beside what it created, for a day.
 
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::Value;
 
 use super::{
@@ -7,7 +10,7 @@ use super::{
     codec::Reader,
     table::{EXPIRES, Table},
     transfer::{expires, lacks},
-    unit::{Guard, Refused, Unit},
+    unit::{Change, Guard, Refused, Unit},
     value::{self, Item},
 };
 use crate::{
@@ -17,35 +20,33 @@ use crate::{
 };
 
 const DAY: i64 = 86_400;
-/// What nobody answers in this time was begun by a daemon that is gone.
-const UNANSWERED: i64 = 900;
+/// Who works under a key that has no answer yet.
+const HOLDER: &str = "holder";
 
-fn seconds() -> i64 {
-    Timestamp::now().as_micros() / 1_000_000
+/// Seconds of a time: of the clock that all daemons share, where two of them may look at one key.
+fn seconds(at: Timestamp) -> i64 {
+    at.as_micros() / 1_000_000
 }
 
 pub(crate) fn key(once: &str) -> Item {
     Table::State.two(&format!("once#{once}"), "-")
 }
 
-fn item(once_key: &str, fingerprint: &str, answer: Option<&Value>) -> Item {
+fn item(once_key: &str, fingerprint: &str, answer: &Value, now: Timestamp) -> Item {
     let mut item = key(once_key);
     item.insert("fingerprint".into(), value::text(fingerprint));
-    let lasts = if answer.is_some() { DAY } else { UNANSWERED };
-    item.insert(EXPIRES.into(), value::whole(seconds() + lasts));
-    if let Some(answer) = answer {
-        item.insert("answer".into(), value::text(answer.to_string()));
-    }
+    item.insert(EXPIRES.into(), value::whole(seconds(now) + DAY));
+    item.insert("answer".into(), value::text(answer.to_string()));
     item
 }
 
 /// The record of an item, for the move to another backend: those that are answered and not past their time.
-pub(crate) fn told(item: &Item) -> Result<Option<Record>> {
+pub(crate) fn told(item: &Item, now: Timestamp) -> Result<Option<Record>> {
     let read = Reader(item);
     let (Some(partition), Some(expires)) = (read.text("pk"), read.count(EXPIRES)) else { return Ok(None) };
     let (Some(key), Some(answer)) = (partition.strip_prefix("once#"), read.text("answer")) else { return Ok(None) };
     let expires = i64::try_from(expires).unwrap_or(i64::MAX);
-    if expires <= seconds() {
+    if expires <= seconds(now) {
         return Ok(None);
     }
     let created = Timestamp::from_micros((expires - DAY).saturating_mul(1_000_000));
@@ -62,8 +63,8 @@ pub(crate) fn moved(record: &Record) -> Result<Item> {
     let text = |name: &str| record.get(name).and_then(Value::as_str).ok_or_else(|| lacks(name));
     let created: Timestamp = text("created_at")?.parse().map_err(|_| lacks("created_at"))?;
     let answer = record.get("answer").ok_or_else(|| lacks("answer"))?;
-    let mut item = item(text("key")?, text("fingerprint")?, Some(answer));
-    expires(&mut item, created.plus(std::time::Duration::from_secs(DAY.unsigned_abs())));
+    let mut item = item(text("key")?, text("fingerprint")?, answer, created);
+    expires(&mut item, created.plus(Duration::from_secs(DAY.unsigned_abs())));
     Ok(item)
 }
 
@@ -73,9 +74,13 @@ pub(crate) fn repeated() -> StoreError {
 }
 
 impl DynamoStore {
+    fn expired(&self) -> Guard<'static> {
+        Guard::AbsentOrExpired(self.shared_seconds())
+    }
+
     /// Keeps the answer of a unit, which fails when the key is taken.
     pub(crate) async fn keep_once(&self, unit: &mut Unit, once: Option<&Once>, owner: &Owner) -> Result<()> {
-        self.write_once(unit, once, owner, &Guard::AbsentOrExpired(seconds().unsigned_abs())).await
+        self.write_once(unit, once, owner, &self.expired()).await
     }
 
     /// Keeps the answer of what was begun.
@@ -85,7 +90,7 @@ impl DynamoStore {
 
     async fn write_once(&self, unit: &mut Unit, once: Option<&Once>, owner: &Owner, guard: &Guard<'_>) -> Result<()> {
         let Some(once) = once else { return Ok(()) };
-        let mut item = item(&once.key, &once.fingerprint, Some(&once.answer));
+        let mut item = item(&once.key, &once.fingerprint, &once.answer, self.tables.clock());
         // What was answered goes with what it was about.
         self.overflow.shrink_for(&mut item, owner).await?;
         unit.put(&self.tables, Table::State, item, guard, Refused::Repeated)
@@ -101,7 +106,7 @@ impl DynamoStore {
         }
         let read = Reader(&item);
         // DynamoDB deletes what has expired when it finds the time.
-        if read.count(EXPIRES).is_some_and(|at| at <= seconds().unsigned_abs()) {
+        if read.count(EXPIRES).is_some_and(|at| at <= self.shared_seconds()) {
             return Ok(None);
         }
         let fingerprint = read.text("fingerprint").unwrap_or_default();
@@ -112,12 +117,31 @@ impl DynamoStore {
         Ok(Some(OnceRecord { fingerprint, answer }))
     }
 
-    /// `Store::begin_once`.
-    pub(crate) async fn take_once(&self, once: &str, fingerprint: &str) -> Result<Option<OnceRecord>> {
+    /// Now in seconds, by the clock that all daemons share: what one holds for seconds no other may find ended.
+    fn shared_seconds(&self) -> u64 {
+        seconds(self.tables.clock()).unsigned_abs()
+    }
+
+    fn ends(&self, lasts: Duration) -> AttributeValue {
+        // Up to the next whole second.
+        value::whole(self.shared_seconds() + lasts.as_secs() + 1)
+    }
+
+    /// `Store::begin_once`. The item is the key's lease until it has an answer.
+    pub(crate) async fn take_once(
+        &self,
+        once: &str,
+        fingerprint: &str,
+        holder: &str,
+        lasts: Duration,
+    ) -> Result<Option<OnceRecord>> {
         for _ in 0..3 {
+            let mut taken = key(once);
+            taken.insert("fingerprint".into(), value::text(fingerprint));
+            taken.insert(HOLDER.into(), value::text(holder));
+            taken.insert(EXPIRES.into(), self.ends(lasts));
             let mut unit = Unit::default();
-            let guard = Guard::AbsentOrExpired(seconds().unsigned_abs());
-            unit.put(&self.tables, Table::State, item(once, fingerprint, None), &guard, Refused::Repeated)?;
+            unit.put(&self.tables, Table::State, taken, &self.expired(), Refused::Repeated)?;
             if unit.commit(&self.tables).await?.is_ok() {
                 return Ok(None);
             }
@@ -128,12 +152,21 @@ impl DynamoStore {
         Err(super::aggregate::contended())
     }
 
-    /// `Store::abandon_once`.
-    pub(crate) async fn give_back_once(&self, once: &str) -> Result<()> {
+    /// `Store::extend_once`.
+    pub(crate) async fn hold_once(&self, once: &str, holder: &str, lasts: Duration) -> Result<bool> {
+        let change = Change { set: vec![(EXPIRES.to_owned(), self.ends(lasts))], ..Change::default() };
         let mut unit = Unit::default();
-        let read = [("answer", None)];
+        let read = [("answer", None), (HOLDER, Some(value::text(holder)))];
+        unit.update(&self.tables, Table::State, key(once), change, &Guard::AsRead(&read), Refused::Stale)?;
+        Ok(unit.commit(&self.tables).await?.is_ok())
+    }
+
+    /// `Store::abandon_once`.
+    pub(crate) async fn give_back_once(&self, once: &str, holder: &str) -> Result<()> {
+        let mut unit = Unit::default();
+        let read = [("answer", None), (HOLDER, Some(value::text(holder)))];
         unit.delete(&self.tables, Table::State, key(once), &Guard::AsRead(&read), Refused::Stale)?;
-        // An answer stays, and what is gone is gone.
+        // An answer stays, what is another's stays, and what is gone is gone.
         let _refused = unit.commit(&self.tables).await?;
         Ok(())
     }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Bytes above which an item is made smaller.
-const MOST: usize = 350 * 1024;
+pub(crate) const MOST: usize = 350 * 1024;
 /// Where the attributes are that are not in the item.
 const REFERENCE: &str = "overflow_ref";
 /// Attributes that are never moved: keys, and what lists and conditions read.
@@ -55,18 +55,23 @@ impl Overflow {
     /// Makes an item small enough. The object is written before the item that refers to it, so an item never refers
     /// to nothing.
     pub(crate) async fn shrink(&self, item: &mut Item) -> Result<()> {
+        self.shrink_to(item, MOST).await
+    }
+
+    /// The same with a limit of one's own: a unit of many such items must stay below its limit, too.
+    pub(crate) async fn shrink_to(&self, item: &mut Item, most: usize) -> Result<()> {
         let owner = owner_of(item).map_or_else(|| "shared".to_owned(), |owner| owner.folder());
-        self.shrink_into(item, &owner).await
+        self.shrink_into(item, &owner, most).await
     }
 
     /// The same for an item that does not tell what it belongs to.
     pub(crate) async fn shrink_for(&self, item: &mut Item, owner: &Owner) -> Result<()> {
-        self.shrink_into(item, &owner.folder()).await
+        self.shrink_into(item, &owner.folder(), MOST).await
     }
 
-    async fn shrink_into(&self, item: &mut Item, owner: &str) -> Result<()> {
-        let sizes = |item: &Item| item.iter().map(|(name, value)| name.len() + value::size(value)).sum::<usize>();
-        if sizes(item) <= MOST {
+    async fn shrink_into(&self, item: &mut Item, owner: &str, most: usize) -> Result<()> {
+        let sizes = value::item_size;
+        if sizes(item) <= most {
             return Ok(());
         }
         let mut moved = Map::new();
@@ -74,7 +79,7 @@ impl Overflow {
             MOVABLE.iter().filter_map(|name| Some((value::size(item.get(*name)?), *name))).collect();
         by_size.sort_unstable_by(|a, b| b.cmp(a));
         for (_, name) in by_size {
-            if sizes(item) <= MOST {
+            if sizes(item) <= most {
                 break;
             }
             if let Some(attribute) = item.remove(name) {

@@ -90,7 +90,9 @@ impl DynamoStore {
             let read = Reader(&session);
             let (named, count) = (read.text("display_name"), read.count("message_count").unwrap_or(0));
             let (last, takes_name) = (read.text(LAST), is_named_by_first_message(named.as_deref(), count));
-            let fresh = ulid::Ulid::generate();
+            let now = self.tables.clock();
+            let moment = u64::try_from(now.as_micros() / 1_000).unwrap_or(0);
+            let fresh = ulid::Ulid::from_parts(moment, rand::random());
             let above = last.as_ref().and_then(|text| ulid::Ulid::from_string(text).ok());
             let id = match above {
                 Some(last) if last >= fresh => last.increment().unwrap_or(fresh),
@@ -101,7 +103,7 @@ impl DynamoStore {
                 message_id: MessageId::from_ulid(id),
                 role: new.role,
                 content: new.content.clone(),
-                created_at: Timestamp::now(),
+                created_at: now,
                 metadata: new.metadata.clone(),
             };
             let mut unit = Unit::default();
@@ -122,8 +124,9 @@ impl DynamoStore {
             if new.role == Role::User && takes_name && !name.is_empty() {
                 set.push(("display_name".to_owned(), value::text(name)));
             }
-            let change = Change { set, add: vec![("message_count".to_owned(), value::whole(1))], ..Change::default() };
-            let read = [(LAST, last.map(value::text))];
+            let mut change = Change { set, ..Change::default() };
+            let mut read = vec![(LAST, last.map(value::text))];
+            read.extend(change.count(&session, "message_count", 1));
             unit.update(&self.tables, Table::Sessions, key.clone(), change, &Guard::AsRead(&read), Refused::Stale)?;
             match unit.commit(&self.tables).await? {
                 Ok(()) => return Ok(message),

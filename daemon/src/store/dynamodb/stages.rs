@@ -61,7 +61,7 @@ pub(crate) fn end(stage: &mut Stage, end: &StageEnd) -> Result<NewEvent> {
     stage.error_message = failure.map(|failure| failure.message.clone());
     stage.doc_path.clone_from(&product.doc_path);
     stage.metrics = Some(serde_json::to_value(&metrics)?);
-    stage.logs.clone_from(&end.logs);
+    stage.logs = crate::store::alike::log_at_end(&stage.logs, &end.logs);
     stage.generated_files.clone_from(&product.files);
     stage.output_data = Some(&product.output).filter(|output| !output.is_null()).cloned();
     stage.agent_output_content.clone_from(&product.content);

@@ -89,14 +89,16 @@ impl DynamoStore {
     /// A build that ends counts on the day it ends.
     pub(crate) fn build_figures(&self, plan: &mut Plan, status: ProjectStatus) -> Result<()> {
         let good = status == ProjectStatus::Completed;
-        let begun = plan.after.stored.project.started_at.unwrap_or(plan.now);
+        // From the task's own start: an earlier build of the project is none of its time.
+        let task = plan.after.task.as_ref().and_then(|task| task.task.started_at);
+        let begun = task.or(plan.after.stored.project.started_at).unwrap_or(plan.now);
         let took = if good { plan.now.since(begun).as_secs_f64() * 1_000.0 } else { 0.0 };
         self.figures(&mut plan.unit, "build", &day_of(plan.now), good, took)
     }
 
     /// An invocation counts on the day it is recorded.
     pub(crate) fn invocation_figures(&self, unit: &mut Unit, good: bool, took: f64) -> Result<()> {
-        self.figures(unit, "invocation", &day_of(Timestamp::now()), good, took)
+        self.figures(unit, "invocation", &day_of(self.tables.clock()), good, took)
     }
 
     async fn sums(&self, kind: &str, day: &str) -> Result<Sums> {

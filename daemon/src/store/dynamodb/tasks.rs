@@ -118,10 +118,10 @@ pub(crate) fn unsent(stored: &mut StoredTask, now: Timestamp) -> Result<()> {
 }
 
 /// The task as it is when another takes its place.
-pub(crate) fn withdrawn(stored: &StoredTask, reason: Option<&str>) -> Result<StoredTask> {
+pub(crate) fn withdrawn(stored: &StoredTask, reason: Option<&str>, now: Timestamp) -> Result<StoredTask> {
     let mut ended = stored.clone();
     if !ended.task.status.is_final() {
-        finish(&mut ended, TaskEvent::Cancel, reason, None, Timestamp::now())?;
+        finish(&mut ended, TaskEvent::Cancel, reason, None, now)?;
     }
     Ok(ended)
 }

@@ -33,9 +33,13 @@ fn retired_key(id: &str) -> Item {
     Table::State.two(&format!("retired#{id}"), "-")
 }
 
-/// Counts uses.
-pub(crate) fn used(by: u64) -> Change {
-    Change { add: vec![("usage_count".to_owned(), value::whole(by))], ..Change::default() }
+/// Uses that are counted.
+const USES: &str = "usage_count";
+
+/// A tool that calls were of, as it was read.
+pub(crate) struct UsedTool {
+    item: Item,
+    calls: u64,
 }
 
 fn id_of(source: ToolSource, agent: Option<&AgentId>, name: &str) -> ToolId {
@@ -73,13 +77,14 @@ fn change(
     }
     let key = Table::Tools.key_of(&item);
     item.retain(|name, _| !key.contains_key(name));
-    item.remove("usage_count");
+    item.remove(USES);
     let init = item.remove("created_at").map(|at| ("created_at".to_owned(), at));
     let change = Change {
         set: item.into_iter().collect(),
         init: init.into_iter().collect(),
-        add: used(0).add,
-        remove: Vec::new(),
+        // There it is a number from the start.
+        add: vec![(USES.to_owned(), value::whole(0))],
+        ..Change::default()
     };
     Ok((key, change))
 }
@@ -92,7 +97,7 @@ impl DynamoStore {
     /// `Store::put_system_tools`. Not one unit: a catalogue may be larger than that, and is written whole at each start.
     /// A tool whose plugin is away leaves its use and its birth for the plugin's return.
     pub(crate) async fn put_catalogue(&self, tools: &[NewTool]) -> Result<()> {
-        let now = Timestamp::now();
+        let now = self.tables.clock();
         let known: HashMap<String, Item> = self
             .tools_of(ToolSource::System)
             .await?
@@ -180,7 +185,7 @@ impl DynamoStore {
             agent.generated_tools.iter().map(|new| id_of(source, Some(&agent.agent_id), &new.tool_name)).collect();
         for new in &agent.generated_tools {
             let (key, change) = change(new, source, Some(&agent.agent_id), Some(&project), now)?;
-            if plan.unit.room() > SPARED {
+            if plan.unit.room() > SPARED && plan.unit.bytes() < super::unit::MOST_BYTES / 2 {
                 plan.unit.update(&self.tables, Table::Tools, key, change, &Guard::Open, Refused::Stale)?;
                 continue;
             }
@@ -222,7 +227,7 @@ impl DynamoStore {
     }
 
     /// Which tools calls by these names were of, and how many: the agent's own and the catalogue's.
-    pub(crate) async fn used_tools(&self, agent: &AgentId, names: &[String]) -> Result<Vec<(ToolId, u64)>> {
+    pub(crate) async fn used_tools(&self, agent: &AgentId, names: &[String]) -> Result<Vec<UsedTool>> {
         let mut calls: BTreeMap<ToolId, u64> = BTreeMap::new();
         for name in names {
             *calls.entry(id_of(ToolSource::Generated, Some(agent), name)).or_default() += 1;
@@ -233,9 +238,22 @@ impl DynamoStore {
         }
         let keys = calls.keys().map(|id| Table::Tools.one(id.as_str())).collect();
         let known = self.tables.get_many(Table::Tools, keys).await?;
-        let known: Vec<ToolId> = known.iter().filter_map(|item| Reader(item).word("tool_id")).collect();
-        calls.retain(|id, _| known.contains(id));
-        Ok(calls.into_iter().take(super::unit::MOST_WRITES - SPARED).collect())
+        let used = |item: Item| {
+            let id: ToolId = Reader(&item).word("tool_id")?;
+            Some(UsedTool { calls: calls.get(&id).copied()?, item })
+        };
+        Ok(known.into_iter().filter_map(used).take(super::unit::MOST_WRITES - SPARED).collect())
+    }
+
+    /// Counts calls of tools. One that is gone by now is not made anew by its figures: then it is read again.
+    pub(crate) fn count_uses(&self, unit: &mut Unit, used: &[UsedTool]) -> Result<()> {
+        for UsedTool { item, calls } in used {
+            let mut change = Change::default();
+            let read: Vec<_> = change.count(item, USES, *calls).into_iter().collect();
+            let key = Table::Tools.key_of(item);
+            unit.update(&self.tables, Table::Tools, key, change, &Guard::AsRead(&read), Refused::Stale)?;
+        }
+        Ok(())
     }
 
     /// `Store::tool`.

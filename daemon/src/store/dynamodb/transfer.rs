@@ -277,7 +277,7 @@ impl Source for DynamoStore {
             }
             let told = match kind {
                 Kind::Events => events::told(&item),
-                Kind::Answers => once::told(&item),
+                Kind::Answers => once::told(&item, self.tables.clock()),
                 _ => check(kind, &item).map(|()| Some(record(&item))),
             };
             match told {

@@ -1,5 +1,7 @@
 //! One atomic write: what changes, under which conditions, and what it means when one does not hold.
 
+use std::time::{Duration, Instant};
+
 use aws_sdk_dynamodb::{
     operation::transact_write_items::TransactWriteItemsError,
     types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update},
@@ -7,15 +9,25 @@ use aws_sdk_dynamodb::{
 
 use super::{
     client::{Tables, failed, unbuilt},
+    codec::StoredTask,
     table::Table,
     value::Item,
 };
-use crate::store::{Result, StoreError, StoreErrorKind};
+use crate::{
+    cloud::REQUEST,
+    store::{Result, StoreError, StoreErrorKind},
+};
 
 /// Writes of one transaction.
 pub(crate) const MOST_WRITES: usize = 100;
-/// Tries of a transaction that met others on its items.
-const TRIES: u32 = 12;
+/// Bytes of one transaction: DynamoDB takes 4 MB, and this counts only nearly.
+pub(crate) const MOST_BYTES: usize = 3_800_000;
+/// For how long a transaction that met others on its items is tried again.
+const TRIED_FOR: Duration = Duration::from_secs(10);
+/// From the first try of a transaction to the end of the last: what was committed is committed within this time, as far
+/// as this daemon knows.
+pub(crate) const LONGEST_COMMIT: Duration = TRIED_FOR.saturating_add(REQUEST).saturating_add(LONGEST_PAUSE);
+const LONGEST_PAUSE: Duration = Duration::from_millis(1_280);
 
 /// What it means when a condition does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,9 +40,13 @@ pub(crate) enum Refused {
     Repeated,
     /// Another thing that it needs is gone.
     Gone,
+    /// The task is not as its lease has it: another claimed, ended or gave back what this writer held.
+    Fenced,
 }
 
-/// Attributes that must be as they were read; `None`: not there.
+/// An attribute as it was read; `None`: not there.
+pub(crate) type Read = (&'static str, Option<AttributeValue>);
+/// Attributes that must be as they were read.
 pub(crate) type AsRead<'a> = &'a [(&'a str, Option<AttributeValue>)];
 
 /// What must hold of an item.
@@ -41,6 +57,8 @@ pub(crate) enum Guard<'a> {
     Present,
     /// There is one, and these are as they were read.
     AsRead(AsRead<'a>),
+    /// There is one, a task, under the same lease: its state, the number of its last claim and whose that was.
+    SameLease(&'a StoredTask),
     /// None, or one that has expired by now (seconds).
     AbsentOrExpired(u64),
     /// Nothing.
@@ -55,6 +73,8 @@ pub(crate) struct Change {
     pub(crate) add: Vec<(String, AttributeValue)>,
     /// Set where there is nothing yet.
     pub(crate) init: Vec<(String, AttributeValue)>,
+    /// Added to what is there, or to the first value where there is nothing yet.
+    pub(crate) sum: Vec<(String, AttributeValue, AttributeValue)>,
 }
 
 impl Change {
@@ -66,7 +86,34 @@ impl Change {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.set.is_empty() && self.remove.is_empty() && self.add.is_empty() && self.init.is_empty()
+        self.set.is_empty()
+            && self.remove.is_empty()
+            && self.add.is_empty()
+            && self.init.is_empty()
+            && self.sum.is_empty()
+    }
+
+    /// Counts `by` more, whoever else counts meanwhile. The item is as it was read: an attribute of the original's that
+    /// is no number (null, or a number as text) cannot be added to, so it is replaced as long as it is still that; the
+    /// answer is what must hold then.
+    #[must_use]
+    pub(crate) fn count(&mut self, read: &Item, name: &'static str, by: u64) -> Option<Read> {
+        match read.get(name) {
+            None | Some(AttributeValue::N(_)) => {
+                self.add.push((name.to_owned(), super::value::whole(by)));
+                None
+            }
+            Some(odd) => {
+                let known = super::codec::Reader(read).count(name).unwrap_or(0);
+                self.set.push((name.to_owned(), super::value::whole(known.saturating_add(by))));
+                Some((name, Some(odd.clone())))
+            }
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let pairs = self.set.iter().chain(&self.add).chain(&self.init);
+        pairs.map(|(name, value)| name.len() + super::value::size(value)).sum()
     }
 }
 
@@ -75,6 +122,7 @@ impl Change {
 pub(crate) struct Unit {
     writes: Vec<TransactWriteItem>,
     meanings: Vec<Refused>,
+    bytes: usize,
 }
 
 /// Placeholders of an expression.
@@ -108,6 +156,21 @@ impl Names {
                 let now = self.value(super::value::whole(*now));
                 format!("attribute_not_exists({key}) OR {expires} <= {now}")
             }
+            Guard::SameLease(task) => {
+                let (status, epoch) = (self.name("status"), self.name("lease_epoch"));
+                let word = self.value(super::value::text(task.task.status.as_str()));
+                let number = self.value(super::value::whole(task.epoch));
+                let mut text = format!("attribute_exists({}) AND {status} = {word}", self.name(key));
+                // A task of the original's has no number.
+                let unnumbered =
+                    if task.epoch == 0 { format!(" OR attribute_not_exists({epoch})") } else { String::new() };
+                text.push_str(&format!(" AND ({epoch} = {number}{unnumbered})"));
+                if let Some(worker) = &task.task.worker_id {
+                    let (name, worker) = (self.name("worker_id"), self.value(super::value::text(worker.as_str())));
+                    text.push_str(&format!(" AND {name} = {worker}"));
+                }
+                text
+            }
             Guard::AsRead(read) => {
                 let mut text = format!("attribute_exists({})", self.name(key));
                 for (name, value) in *read {
@@ -135,6 +198,11 @@ impl Names {
 }
 
 impl Unit {
+    /// Bytes of what it writes, nearly.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Room for further writes.
     pub(crate) fn room(&self) -> usize {
         MOST_WRITES.saturating_sub(self.writes.len())
@@ -155,6 +223,7 @@ impl Unit {
     ) -> Result<()> {
         let mut names = Names::default();
         let condition = names.condition(table, guard);
+        self.bytes += super::value::item_size(&item);
         let put = Put::builder()
             .table_name(tables.name(table))
             .set_item(Some(item))
@@ -179,6 +248,7 @@ impl Unit {
         if change.is_empty() {
             return self.check(tables, table, key, guard, meaning);
         }
+        self.bytes += change.bytes();
         let mut names = Names::default();
         let (mut set, mut add) = (Vec::new(), Vec::new());
         for (name, value) in change.set {
@@ -187,6 +257,11 @@ impl Unit {
         for (name, value) in change.init {
             let name = names.name(&name);
             set.push(format!("{name} = if_not_exists({name}, {})", names.value(value)));
+        }
+        for (name, first, by) in change.sum {
+            let name = names.name(&name);
+            let (first, by) = (names.value(first), names.value(by));
+            set.push(format!("{name} = if_not_exists({name}, {first}) + {by}"));
         }
         for (name, value) in change.add {
             add.push(format!("{} {}", names.name(&name), names.value(value)));
@@ -263,7 +338,12 @@ impl Unit {
         if self.writes.len() > MOST_WRITES {
             return Err(StoreError::new(StoreErrorKind::Invalid, "this changes more than one unit of the store holds"));
         }
-        for round in 0..TRIES {
+        if self.bytes > MOST_BYTES {
+            return Err(StoreError::new(StoreErrorKind::Invalid, "this writes more than one unit of the store holds"));
+        }
+        let begun = Instant::now();
+        let mut round = 0_u32;
+        loop {
             let token = ulid::Ulid::generate().to_string();
             let request = tables.client.transact_write_items().set_transact_items(Some(self.writes.clone()));
             let answer = tables.ask("transact_write_items", request.client_request_token(token).send()).await?;
@@ -292,9 +372,13 @@ impl Unit {
                 )
                 .because(error));
             }
-            let most = 20_u64 << round.min(6);
-            tokio::time::sleep(std::time::Duration::from_millis(rand::random_range(most / 2..=most))).await;
+            if begun.elapsed() >= TRIED_FOR {
+                let text = "too many write the same thing at once: try again";
+                return Err(StoreError::new(StoreErrorKind::Unavailable, text));
+            }
+            let most = (Duration::from_millis(20) * (1 << round.min(6))).min(LONGEST_PAUSE);
+            tokio::time::sleep(most.mul_f64(rand::random_range(0.5..=1.0))).await;
+            round += 1;
         }
-        Err(StoreError::new(StoreErrorKind::Unavailable, "too many write the same thing at once: try again"))
     }
 }

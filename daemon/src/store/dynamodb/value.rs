@@ -92,6 +92,11 @@ pub(crate) fn whole(value: impl Into<i128>) -> AttributeValue {
     AttributeValue::N(value.into().to_string())
 }
 
+/// Bytes that an item counts against the limits, nearly.
+pub(crate) fn item_size(item: &Item) -> usize {
+    item.iter().map(|(name, value)| name.len() + size(value)).sum()
+}
+
 /// Bytes that an attribute counts against the item's limit, nearly.
 pub(crate) fn size(attribute: &AttributeValue) -> usize {
     match attribute {

@@ -35,6 +35,8 @@ pub(crate) struct ProjectUpdate<'a> {
     pub(crate) current: Option<&'a str>,
     pub(crate) aggregated: Option<&'a AggregatedMetrics>,
     pub(crate) error: Option<&'a ErrorInfo>,
+    /// How long the build took, when it is over.
+    pub(crate) spent: Option<std::time::Duration>,
 }
 
 impl ProjectUpdate<'_> {
@@ -61,7 +63,7 @@ impl ProjectUpdate<'_> {
         tx.sql(
             "UPDATE nexus_projects SET status = ?2, control_status = ?3, progress = ?4, current_stage = ?5,
                  updated_at = ?6, aggregated_metrics = coalesce(?7, aggregated_metrics), completed_at = ?8,
-                 error_info = ?9, lease_worker = NULL
+                 error_info = ?9, lease_worker = NULL, spent_ms = ?10
              WHERE project_key = ?1",
         )?
         .execute(params![
@@ -74,6 +76,7 @@ impl ProjectUpdate<'_> {
             rows::to_json_opt(self.aggregated)?,
             ended,
             self.error.map(super::claim::info_json).transpose()?,
+            self.spent.map(|spent| spent.as_secs_f64() * 1_000.0),
         ])?;
         Ok(())
     }
@@ -173,6 +176,7 @@ pub(crate) fn advance(tx: &mut Tx<'_>, lease: &Lease, step: &BuildStep) -> Resul
         current,
         aggregated: Some(&step.aggregated),
         error: None,
+        spent: None,
     };
     let Some(how) = at_rest else {
         update.write_on_the_way(tx)?;
@@ -191,6 +195,9 @@ pub(crate) fn advance(tx: &mut Tx<'_>, lease: &Lease, step: &BuildStep) -> Resul
     if how != ProjectEvent::Completed {
         let why = if how == ProjectEvent::Failed { "the build failed" } else { "the build was paused" };
         events.extend(stages::cut_off(tx, &mut briefs, why)?);
+    }
+    if let Some(task) = tasks::brief(tx, &lease.task_id)? {
+        update.spent = Some(tasks::age(tx, &lease.task_id, &task));
     }
     update.write_at_rest(tx)?;
     events.push(rest_event(tx, &update));
@@ -211,12 +218,26 @@ fn rest_event(tx: &Tx<'_>, update: &ProjectUpdate<'_>) -> NewEvent {
 
 /// A step under this claim: what earlier receives of the message and crashes counted is forgotten.
 fn progress_made(tx: &mut Tx<'_>, task: &TaskId) -> Result<()> {
+    prove(tx, task)?;
+    if let Some(key) = tx.state.mail.key_of(task)
+        && tx.state.mail.get(key).is_some_and(|letter| letter.count > 1)
+    {
+        // Only the receive that holds it now; a start takes that one back, too.
+        tx.sql("UPDATE queue_messages SET receive_count = 1 WHERE message_key = ?1")?.execute([key])?;
+    }
+    tx.at_commit(Effect::Progress(task.clone()));
+    Ok(())
+}
+
+/// The stage ended and the daemon is alive: the task is no suspect any more.
+fn prove(tx: &mut Tx<'_>, task: &TaskId) -> Result<()> {
     if tx.state.mail.is_suspect(task)
         && let Some(key) = tx.state.mail.key_of(task)
     {
-        tx.sql("UPDATE queue_messages SET crash_points = 0 WHERE message_key = ?1")?.execute([key])?;
+        tx.sql("UPDATE queue_messages SET crash_points = 0, solo_crashes = 0, quarantine = 0 WHERE message_key = ?1")?
+            .execute([key])?;
+        tx.at_commit(Effect::Proven(task.clone()));
     }
-    tx.at_commit(Effect::Progress(task.clone()));
     Ok(())
 }
 
@@ -277,6 +298,7 @@ pub(crate) fn settle_pause(
         current: fence.current_stage.as_deref(),
         aggregated: None,
         error: None,
+        spent: None,
     };
     update.write_at_rest(tx)?;
     events.push(rest_event(tx, &update));
@@ -304,6 +326,7 @@ pub(crate) fn fail(
         current: fence.current_stage.as_deref(),
         aggregated: None,
         error: Some(info),
+        spent: task.map(|(task_id, task)| tasks::age(tx, task_id, task)),
     };
     update.write_at_rest(tx)?;
     events.push(rest_event(tx, &update));
@@ -323,12 +346,13 @@ pub(crate) fn retry(tx: &mut Tx<'_>, lease: &Lease, retry: &StageRetry) -> Resul
     if stage.attempt != retry.failed_attempt || stage.status != StageStatus::Running {
         return Err(fenced());
     }
-    let line = format!("attempt {} failed ({}): {}", stage.attempt, retry.failure.kind, retry.failure.message);
+    let line = crate::store::alike::attempt_line(stage.attempt, &retry.failure);
     let mut event = stages::begin(tx, stage)?;
     let attempt = stage.attempt;
     tx.sql("UPDATE nexus_stages SET logs = json_insert(coalesce(logs, '[]'), '$[#]', ?2) WHERE stage_key = ?1")?
         .execute(params![stage.key, line])?;
     event.fields.insert("error".into(), retry.failure.message.as_str().into());
+    prove(tx, &lease.task_id)?;
     tx.emit(&lease.project_id, vec![event])?;
     Ok(attempt)
 }

@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{
     build::{self, ProjectUpdate},
+    clock::Moment,
     error::illegal,
     projects::{self, Fence},
     rows, stages,
@@ -29,7 +30,7 @@ use crate::{
 };
 
 /// `Store::claim_build`.
-pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild, workflows: &Workflows) -> Result<Claim> {
+pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild, until: Moment, workflows: &Workflows) -> Result<Claim> {
     let id = &claim.project_id;
     let Some(fence) = projects::fence(tx, id)? else { return Ok(Claim::Obsolete("the project does not exist")) };
     let Some(task_id) = fence.task_id.clone() else { return Ok(Claim::Obsolete("the project has no task")) };
@@ -45,8 +46,8 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild, workflows: &Workflows) 
     };
     if task.status == TaskStatus::Running && task.worker.as_ref() != Some(&claim.worker_id) {
         let held = tx.state.leases.get(&task_id).copied();
-        if let Some(until) = held.filter(|until| *until > tx.now()) {
-            return Ok(Claim::HeldUntil(until));
+        if let Some(until) = held.filter(|until| *until > Moment::now()) {
+            return Ok(Claim::HeldUntil(until.on_the_wall()));
         }
     }
     let mut briefs = stages::briefs(tx.conn(), fence.key)?;
@@ -81,7 +82,7 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild, workflows: &Workflows) 
         }
     };
     let task_begun = task.started_at.unwrap_or(tx.now());
-    let epoch = tasks::claim(tx, &task_id, &task, &claim.worker_id, claim.lease_until)?;
+    let epoch = tasks::claim(tx, &task_id, &task, &claim.worker_id, until)?;
     let mut events = Vec::with_capacity(begin.len() + 1);
     let mut current = fence.current_stage.clone();
     for (index, stage) in briefs.iter_mut().enumerate() {

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{agents, control, deletions, events, projects, rows, sessions, stages, state::Effect, tx::Tx};
+use super::{agents, control, deletions, events, projects, rows, sessions, stages, state::Effect, sweep, tx::Tx};
 use crate::{
     domain::{
         deletion::{DeleteOrders, Deletion, KeptAgent},
@@ -61,7 +61,7 @@ pub(crate) fn project(tx: &mut Tx<'_>, id: &ProjectId, with_agents: bool) -> Res
     tx.announce_end(id, hot.seq + 1, "deleted");
     for KeptAgent { agent_id: agent, .. } in agents {
         if with_agents {
-            deleted.agents.extend(self::agent(tx, &agent, DeleteOrders::default())?.map(|gone| gone.agent));
+            deleted.agents.extend(self::agent(tx, &agent, DeleteOrders::default())?.map(|gone| gone.deleted.agent));
         } else {
             // Its deploy task went above, so nobody would end a deployment that is under way.
             tx.sql(
@@ -78,24 +78,38 @@ pub(crate) fn project(tx: &mut Tx<'_>, id: &ProjectId, with_agents: bool) -> Res
     Ok(Some(deleted))
 }
 
+/// An agent that is gone.
+pub(crate) struct Gone {
+    /// What went with it; the counts are still to be taken when it is `doomed`.
+    pub(crate) deleted: DeletedAgent,
+    /// Its rows are only marked: `sweep` removes them.
+    pub(crate) doomed: bool,
+}
+
 /// `Store::delete_agent`.
-pub(crate) fn agent(tx: &mut Tx<'_>, id: &AgentId, orders: DeleteOrders) -> Result<Option<DeletedAgent>> {
+pub(crate) fn agent(tx: &mut Tx<'_>, id: &AgentId, orders: DeleteOrders) -> Result<Option<Gone>> {
     let Some(agent) = agents::read(tx.conn(), id)? else { return Ok(None) };
     deletions::record(tx, &Deletion::agent(&agent, orders, tx.now()))?;
-    let keys: Vec<i64> = {
-        let mut find = tx.sql("SELECT session_key FROM nexus_sessions WHERE agent_id = ?1")?;
-        let found = find.query_map([id.as_str()], |row| row.get(0))?;
-        found.collect::<rusqlite::Result<_>>()?
-    };
-    let mut gone = DeletedAgent { agent, sessions: keys.len() as u64, messages: 0, invocations: 0 };
-    for key in keys {
-        gone.messages += sessions::delete_by_key(tx, key)?;
+    let mut gone = DeletedAgent { agent, sessions: 0, messages: 0, invocations: 0 };
+    let doomed = !sweep::is_small(tx, id)?;
+    if doomed {
+        sweep::doom_agent(tx, id)?;
+    } else {
+        let keys: Vec<i64> = {
+            let mut find = tx.sql("SELECT session_key FROM nexus_sessions WHERE agent_id = ?1")?;
+            let found = find.query_map([id.as_str()], |row| row.get(0))?;
+            found.collect::<rusqlite::Result<_>>()?
+        };
+        gone.sessions = keys.len() as u64;
+        for key in keys {
+            gone.messages += sessions::delete_by_key(tx, key)?;
+        }
+        gone.invocations = tx.sql("DELETE FROM nexus_invocations WHERE agent_id = ?1")?.execute([id.as_str()])? as u64;
     }
-    gone.invocations = tx.sql("DELETE FROM nexus_invocations WHERE agent_id = ?1")?.execute([id.as_str()])? as u64;
     super::tools::delete_of(tx, id)?;
     tx.sql("DELETE FROM nexus_agents WHERE agent_id = ?1")?.execute([id.as_str()])?;
     end_deployments(tx, &gone.agent.project_id, id)?;
-    Ok(Some(gone))
+    Ok(Some(Gone { deleted: gone, doomed }))
 }
 
 /// Deploy tasks of an agent that is gone have nothing to do.

@@ -4,6 +4,7 @@ use rusqlite::params;
 
 use super::{
     agents,
+    clock::Moment,
     error::{fenced, illegal, not_found},
     lease, rows,
     tasks::{self, Brief},
@@ -22,7 +23,7 @@ use crate::{
 };
 
 /// `Store::claim_deploy`.
-pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild) -> Result<DeployClaim> {
+pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild, until: Moment) -> Result<DeployClaim> {
     let Some(task_id) = claim.task_id.clone() else { return Ok(DeployClaim::Obsolete("the message names no task")) };
     let Some(task) = tasks::brief(tx, &task_id)? else {
         return Ok(DeployClaim::Obsolete("the task does not exist"));
@@ -32,8 +33,8 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild) -> Result<DeployClaim> 
     }
     if task.status == TaskStatus::Running && task.worker.as_ref() != Some(&claim.worker_id) {
         let held = tx.state.leases.get(&task_id).copied();
-        if let Some(until) = held.filter(|until| *until > tx.now()) {
-            return Ok(DeployClaim::HeldUntil(until));
+        if let Some(until) = held.filter(|until| *until > Moment::now()) {
+            return Ok(DeployClaim::HeldUntil(until.on_the_wall()));
         }
     }
     let agent = match &task.agent_id {
@@ -46,9 +47,13 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild) -> Result<DeployClaim> 
         return Ok(DeployClaim::Obsolete("the agent does not exist"));
     };
     let status = transition::agent(agent.status, AgentEvent::Deploy).map_err(|e| illegal(&e))?;
-    let epoch = tasks::claim(tx, &task_id, &task, &claim.worker_id, claim.lease_until)?;
+    let epoch = tasks::claim(tx, &task_id, &task, &claim.worker_id, until)?;
     let changed = agent.status != status;
     agent.status = status;
+    // Its own for each claim: a process that was started before is not taken for it.
+    agent.generation += 1;
+    tx.sql("UPDATE nexus_agents SET generation = generation + 1 WHERE agent_id = ?1")?
+        .execute([agent.agent_id.as_str()])?;
     if changed {
         tx.sql("UPDATE nexus_agents SET status = ?2, updated_at = ?3 WHERE agent_id = ?1")?.execute(params![
             agent.agent_id.as_str(),

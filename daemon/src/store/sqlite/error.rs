@@ -12,6 +12,9 @@ impl From<Error> for StoreError {
                 ErrorCode::ReadOnly => (Kind::Unavailable, "the store cannot be written: its file is read-only"),
                 ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => (Kind::Corrupt, "the store's file is damaged"),
                 ErrorCode::ConstraintViolation => (Kind::Conflict, "it exists already"),
+                ErrorCode::OperationInterrupted => {
+                    (Kind::Unavailable, "the question took too long: narrow it down, or try again later")
+                }
                 ErrorCode::TooBig => (Kind::Invalid, "it is too large to be stored"),
                 _ => (Kind::Unavailable, "the store is not available"),
             },

@@ -5,11 +5,16 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{error::not_found, state::Hot, tx::Tx};
+use super::{
+    error::{fenced, not_found},
+    state::Hot,
+    tx::Tx,
+};
 use crate::{
     domain::{
         event::{EventType, NewEvent, ProjectEvent},
         ids::ProjectId,
+        task::Lease,
         time::Timestamp,
     },
     store::{Result, StoreError, StoreErrorKind},
@@ -84,9 +89,14 @@ pub(crate) fn is_readable(events: &Value) -> bool {
 }
 
 /// `Store::append_events`.
-pub(crate) fn append(tx: &mut Tx<'_>, project: &ProjectId, events: &[NewEvent]) -> Result<()> {
+pub(crate) fn append(tx: &mut Tx<'_>, project: &ProjectId, lease: Option<&Lease>, events: &[NewEvent]) -> Result<()> {
     if tx.hot(project)?.is_none() {
         return Err(not_found("project"));
+    }
+    if let Some(lease) = lease
+        && (lease.project_id != *project || !super::projects::holds(tx, lease)?)
+    {
+        return Err(fenced());
     }
     tx.emit(project, events.to_vec())
 }

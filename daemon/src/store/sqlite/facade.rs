@@ -1,13 +1,17 @@
 //! [`Store`] over the writer and the readers: every method is one request to either.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{
-    SqliteStore, aged, agents, build, claim, control, delete, deletions, deploy, events, housekeeping, lease, lists,
-    once, projects, schema, sessions, statistics, tasks, tools, writer::Mode,
+    SqliteStore, aged, agents, build, claim, clock::Moment, control, delete, deletions, deploy, error::not_found,
+    events, housekeeping, lease, lists, once, projects, schema, sessions, statistics, sweep, tasks, tools,
+    writer::Mode,
 };
 use crate::{
     domain::{
@@ -29,8 +33,8 @@ use crate::{
     store::{
         Activity, Aged, AgedKind, AgentChange, AgentFilter, BuildProgress, BuildStep, Claim, ClaimBuild, DayFigures,
         DeletedAgent, DeletedProject, DeployClaim, DeployEnd, GivenUp, LeaseState, MessageRange, NewMessage,
-        NewProject, Once, OnceRecord, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter, Result,
-        StageRetry, Store, StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent,
+        NewProject, Once, OnceRecord, Origin, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter,
+        Result, SessionLease, StageRetry, Store, StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent,
     },
 };
 
@@ -50,6 +54,9 @@ macro_rules! ask {
         $self.inner.readers.ask($ask).await
     };
 }
+
+/// How long a commit speaks for the next.
+const PING_EVERY: Duration = Duration::from_secs(1);
 
 #[async_trait]
 impl Store for SqliteStore {
@@ -79,11 +86,14 @@ impl Store for SqliteStore {
 
     async fn delete_project(&self, id: &ProjectId, with_agents: bool) -> Result<Option<DeletedProject>> {
         let id = id.clone();
-        write!(self, move |tx| delete::project(tx, &id, with_agents))
+        let gone = write!(self, move |tx| delete::project(tx, &id, with_agents))?;
+        sweep::start(&self.inner);
+        Ok(gone)
     }
 
     async fn claim_build(&self, claim: ClaimBuild, workflows: Arc<Workflows>) -> Result<Claim> {
-        write!(self, move |tx| claim::claim(tx, &claim, &workflows))
+        let until = Moment::meant_by(claim.lease_until);
+        write!(self, move |tx| claim::claim(tx, &claim, until, &workflows))
     }
 
     async fn advance_build(&self, lease: &Lease, step: BuildStep) -> Result<BuildProgress> {
@@ -97,7 +107,7 @@ impl Store for SqliteStore {
     }
 
     async fn extend_leases(&self, leases: &[Lease], until: Timestamp) -> Result<Vec<LeaseState>> {
-        let leases = leases.to_vec();
+        let (leases, until) = (leases.to_vec(), Moment::meant_by(until));
         write!(self, Peek, move |tx| lease::extend(tx, &leases, until))
     }
 
@@ -121,6 +131,7 @@ impl Store for SqliteStore {
     }
 
     async fn stranded_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>> {
+        let now = Moment::meant_by(now);
         write!(self, Peek, move |tx| lease::stranded(tx, now, limit))
     }
 
@@ -139,9 +150,13 @@ impl Store for SqliteStore {
         write!(self, move |tx| control::apply(tx, &id, &request, &workflows))
     }
 
-    async fn append_events(&self, project: &ProjectId, events: Vec<NewEvent>) -> Result<()> {
+    async fn append_events(&self, project: &ProjectId, origin: Origin<'_>, events: Vec<NewEvent>) -> Result<()> {
         let project = project.clone();
-        write!(self, Deferred, move |tx| events::append(tx, &project, &events))
+        let lease = match origin {
+            Origin::Lease(lease) => Some(lease.clone()),
+            Origin::Daemon => None,
+        };
+        write!(self, Deferred, move |tx| events::append(tx, &project, lease.as_ref(), &events))
     }
 
     async fn events_after(&self, project: &ProjectId, after: u64, limit: usize) -> Result<Vec<ProjectEvent>> {
@@ -160,7 +175,8 @@ impl Store for SqliteStore {
     }
 
     async fn claim_deploy(&self, claim: ClaimBuild) -> Result<DeployClaim> {
-        write!(self, move |tx| deploy::claim(tx, &claim))
+        let until = Moment::meant_by(claim.lease_until);
+        write!(self, move |tx| deploy::claim(tx, &claim, until))
     }
 
     async fn finish_deploy(&self, lease: &Lease, end: DeployEnd) -> Result<()> {
@@ -190,7 +206,15 @@ impl Store for SqliteStore {
 
     async fn delete_agent(&self, id: &AgentId, orders: DeleteOrders) -> Result<Option<DeletedAgent>> {
         let id = id.clone();
-        write!(self, move |tx| delete::agent(tx, &id, orders))
+        let of = id.clone();
+        let Some(mut gone) = write!(self, move |tx| delete::agent(tx, &id, orders))? else { return Ok(None) };
+        if gone.doomed {
+            // Counted beside the writer, and before the first of them goes.
+            let counted = ask!(self, move |conn| sweep::rows_of(conn, &of));
+            sweep::start(&self.inner);
+            (gone.deleted.sessions, gone.deleted.messages, gone.deleted.invocations) = counted?;
+        }
+        Ok(Some(gone.deleted))
     }
 
     async fn update_agent(&self, id: &AgentId, change: AgentChange) -> Result<Option<Agent>> {
@@ -235,14 +259,29 @@ impl Store for SqliteStore {
         ask!(self, move |conn| once::read(conn, &key))
     }
 
-    async fn begin_once(&self, key: &str, fingerprint: &str) -> Result<Option<OnceRecord>> {
-        let (key, fingerprint) = (key.to_owned(), fingerprint.to_owned());
-        write!(self, move |tx| once::begin(tx, &key, &fingerprint))
+    async fn begin_once(
+        &self,
+        key: &str,
+        fingerprint: &str,
+        holder: &str,
+        lasts: Duration,
+    ) -> Result<Option<OnceRecord>> {
+        let (key, fingerprint, holder) = (key.to_owned(), fingerprint.to_owned(), holder.to_owned());
+        let held = Arc::clone(&self.inner.held);
+        write!(self, move |tx| once::begin(tx, &held, (&key, &fingerprint), (&holder, lasts)))
     }
 
-    async fn abandon_once(&self, key: &str) -> Result<()> {
-        let key = key.to_owned();
-        write!(self, move |tx| once::abandon(tx, &key))
+    async fn extend_once(&self, key: &str, holder: &str, lasts: Duration) -> Result<bool> {
+        Ok(self.inner.held.extend_key(key, holder, lasts))
+    }
+
+    async fn abandon_once(&self, key: &str, holder: &str) -> Result<()> {
+        // Free at once, also when the row cannot be deleted now: nobody holds it, so the next request takes it over.
+        if !self.inner.held.release_key(key, holder) {
+            return Ok(());
+        }
+        let (key, held) = (key.to_owned(), Arc::clone(&self.inner.held));
+        write!(self, move |tx| if held.is_held(&key) { Ok(()) } else { once::abandon(tx, &key) })
     }
 
     async fn overview(&self, now: Timestamp) -> Result<Overview> {
@@ -286,7 +325,11 @@ impl Store for SqliteStore {
 
     async fn delete_session(&self, id: &SessionId) -> Result<Option<u64>> {
         let id = id.clone();
-        write!(self, move |tx| sessions::delete(tx, &id))
+        let gone = write!(self, move |tx| sweep::doom_session(tx, &id))?;
+        if gone.is_some_and(|messages| messages > sweep::FEW) {
+            sweep::start(&self.inner);
+        }
+        Ok(gone)
     }
 
     async fn append_message(&self, message: NewMessage) -> Result<Message> {
@@ -316,8 +359,36 @@ impl Store for SqliteStore {
         write!(self, move |tx| deletions::settle(tx, kind, &id))
     }
 
+    async fn lease_session(&self, id: &SessionId, holder: &str, lasts: Duration) -> Result<SessionLease> {
+        if self.session(id).await?.is_none() {
+            return Err(not_found("session"));
+        }
+        Ok(self.inner.held.take_session(id, holder, lasts))
+    }
+
+    async fn extend_session(&self, id: &SessionId, holder: &str, lasts: Duration) -> Result<SessionLease> {
+        Ok(self.inner.held.extend_session(id, holder, lasts))
+    }
+
+    async fn release_session(&self, id: &SessionId, holder: &str) -> Result<()> {
+        self.inner.held.release_session(id, holder);
+        Ok(())
+    }
+
+    async fn stop_session(&self, id: &SessionId) -> Result<bool> {
+        Ok(self.inner.held.stop_session(id))
+    }
+
+    async fn is_answering(&self, id: &SessionId) -> Result<bool> {
+        Ok(self.inner.held.is_answering(id))
+    }
+
     async fn ping(&self) -> Result<()> {
-        write!(self, Loose, housekeeping::ping)
+        // A commit a moment ago says the same, and costs no further one.
+        if self.inner.writer.wrote_within(PING_EVERY) {
+            return write!(self, Peek, housekeeping::nod);
+        }
+        write!(self, housekeeping::ping)
     }
 
     async fn counts(&self) -> Result<StoreCounts> {
@@ -327,16 +398,33 @@ impl Store for SqliteStore {
     async fn clean(&self, older_than: Duration) -> Result<u64> {
         let options = self.inner.options.clone();
         let expired = write!(self, move |tx| housekeeping::expire_messages(tx, &options))?;
-        let mut cleaned = expired + write!(self, |tx| once::clean(tx))?;
-        cleaned += write!(self, |tx| deletions::clean(tx))?;
+        sweep::start(&self.inner);
+        let mut cleaned = expired + write!(self, Loose, |tx| deletions::clean(tx))?;
+        // In small bites, so that builds go on between them.
         loop {
-            // In small bites, so that builds go on between them.
-            let bite = write!(self, move |tx| housekeeping::clean_events(tx, older_than))?;
-            cleaned += bite;
-            if bite == 0 {
-                return Ok(cleaned);
+            let begun = Instant::now();
+            let gone = write!(self, Loose, |tx| once::clean(tx))?;
+            cleaned += gone;
+            if gone == 0 {
+                break;
             }
+            sweep::rest(begun.elapsed()).await;
         }
+        loop {
+            let begun = Instant::now();
+            let (gone, more) = write!(self, Loose, move |tx| sweep::clean_events(tx, older_than))?;
+            cleaned += gone;
+            if !more {
+                break;
+            }
+            sweep::rest(begun.elapsed()).await;
+        }
+        if cleaned > 0 {
+            // What is answered is durable.
+            write!(self, housekeeping::nod)?;
+        }
+        sweep::start(&self.inner);
+        Ok(cleaned)
     }
 
     async fn aged(&self, kind: AgedKind, before: Timestamp, from: Option<Value>) -> Result<Aged> {

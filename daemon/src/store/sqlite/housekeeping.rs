@@ -1,21 +1,27 @@
 //! Counts, retention, and whether the store can write.
 
-use std::{str::FromStr, time::Duration};
+use std::str::FromStr;
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use super::{SqliteOptions, tx::Tx};
 use crate::{
-    domain::time::Timestamp,
     queue::{QueueName, sqlite::expire},
     store::{Result, StoreCounts},
 };
 
-/// Projects whose events one bite of cleaning takes.
-const BITE: u32 = 200;
+/// Bytes that a ping writes: about what a request for a project does, so that a disk with a last free page is not called
+/// a good one.
+const PING: i64 = 32_768;
 
-/// `Store::ping`: the transaction that this runs in could be begun, so the file can be written.
+/// `Store::ping`: writes, since only that says whether the file can be written.
 pub(crate) fn ping(tx: &mut Tx<'_>) -> Result<()> {
+    tx.sql("INSERT OR REPLACE INTO file_notes (name, value) VALUES ('ping', randomblob(?1))")?.execute([PING])?;
+    Ok(())
+}
+
+/// That the writer answers, when it has just written.
+pub(crate) fn nod(tx: &mut Tx<'_>) -> Result<()> {
     tx.sql("SELECT 1 FROM nexus_projects LIMIT 1")?.exists([])?;
     Ok(())
 }
@@ -52,27 +58,4 @@ pub(crate) fn expire_messages(tx: &mut Tx<'_>, options: &SqliteOptions) -> Resul
         expired += expire(tx, queue, kept)?;
     }
     Ok(expired)
-}
-
-/// One bite of old events of ended projects; 0 when none is left. The last row of a project stays: its
-/// number must not be given again.
-pub(crate) fn clean_events(tx: &mut Tx<'_>, older_than: Duration) -> Result<u64> {
-    let age = i64::try_from(older_than.as_micros()).unwrap_or(i64::MAX);
-    let cutoff = Timestamp::from_micros(tx.now().as_micros().saturating_sub(age)).to_string();
-    let deleted = tx
-        .sql(
-            "DELETE FROM project_events WHERE event_key IN (
-                 SELECT e.event_key
-                 FROM (SELECT project_key, (SELECT max(event_key) FROM project_events
-                               WHERE event_key BETWEEN (project_key << 28) AND (project_key << 28) + 268435455) AS last
-                       FROM nexus_projects
-                       WHERE status IN ('completed', 'failed', 'cancelled') AND completed_at < ?1
-                           AND EXISTS (SELECT 1 FROM project_events WHERE event_key >= (project_key << 28)
-                               AND event_key < (SELECT max(event_key) FROM project_events
-                                   WHERE event_key BETWEEN (project_key << 28) AND (project_key << 28) + 268435455))
-                       LIMIT ?2) p
-                 JOIN project_events e ON e.event_key >= (p.project_key << 28) AND e.event_key < p.last)",
-        )?
-        .execute(params![cutoff, BITE])?;
-    Ok(deleted as u64)
 }

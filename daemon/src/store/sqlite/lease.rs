@@ -4,6 +4,7 @@ use rusqlite::params;
 
 use super::{
     build,
+    clock::Moment,
     error::{fenced, not_found},
     projects, rows, stages,
     state::Effect,
@@ -16,14 +17,13 @@ use crate::{
         ids::TaskId,
         stage::StageStatus,
         task::{Lease, TaskStatus, TaskType},
-        time::Timestamp,
     },
     queue::Receipt,
     store::{LeaseState, Result, StrandedTask},
 };
 
 /// `Store::extend_leases`. Their ends live in memory: no row changes.
-pub(crate) fn extend(tx: &mut Tx<'_>, leases: &[Lease], until: Timestamp) -> Result<Vec<LeaseState>> {
+pub(crate) fn extend(tx: &mut Tx<'_>, leases: &[Lease], until: Moment) -> Result<Vec<LeaseState>> {
     let mut states = Vec::with_capacity(leases.len());
     for lease in leases {
         let fence = projects::fence(tx, &lease.project_id)?;
@@ -89,7 +89,7 @@ pub(crate) fn release(tx: &mut Tx<'_>, lease: &Lease, receipt: Option<&Receipt>)
 }
 
 /// `Store::stranded_tasks`.
-pub(crate) fn stranded(tx: &mut Tx<'_>, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>> {
+pub(crate) fn stranded(tx: &mut Tx<'_>, now: Moment, limit: usize) -> Result<Vec<StrandedTask>> {
     let mut found = Vec::new();
     {
         let mut find = tx.sql(
@@ -105,7 +105,7 @@ pub(crate) fn stranded(tx: &mut Tx<'_>, now: Timestamp, limit: usize) -> Result<
             });
         }
     }
-    let mut ended: Vec<(Timestamp, TaskId)> =
+    let mut ended: Vec<(Moment, TaskId)> =
         tx.state.leases.iter().filter(|(_, until)| **until < now).map(|(task, until)| (*until, task.clone())).collect();
     ended.sort_unstable();
     for (_, task_id) in ended {

@@ -1,5 +1,5 @@
-//! One daemon per file: an OS lock on `<file>.lock`, which the kernel frees when the process ends,
-//! however it ends.
+//! One daemon per database: OS locks on `<file>.lock`, which says who has it, and on the database itself, which is the
+//! same file by whatever path it is reached. The kernel frees them when the process ends, however it ends.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -10,6 +10,8 @@ use std::{
 /// Holds the lock while it lives.
 pub(crate) struct FileLock {
     _file: File,
+    /// The database. Not to be closed while SQLite has it open: with any descriptor of it go SQLite's own locks.
+    database: Option<File>,
 }
 
 /// Why the lock was not to be had.
@@ -40,6 +42,31 @@ impl FileLock {
             file.seek(SeekFrom::Start(0))?;
             writeln!(file, "{}", std::process::id())
         });
-        Ok(Self { _file: file })
+        let mut lock = Self { _file: file, database: None };
+        if database.is_file() {
+            lock.bind(database)?;
+        }
+        Ok(lock)
+    }
+
+    /// Locks the database itself, once it is there.
+    pub(crate) fn bind(&mut self, database: &Path) -> Result<(), LockError> {
+        if self.database.is_some() {
+            return Ok(());
+        }
+        // For reading: a file that may not be written is refused with better words by SQLite.
+        let file = File::open(database).map_err(LockError::Io)?;
+        match file.try_lock() {
+            Ok(()) => {
+                self.database = Some(file);
+                Ok(())
+            }
+            Err(TryLockError::WouldBlock) => {
+                // Should it be this very process that has it open, closing it would cost SQLite its locks.
+                std::mem::forget(file);
+                Err(LockError::Held(String::new()))
+            }
+            Err(TryLockError::Error(error)) => Err(LockError::Io(error)),
+        }
     }
 }

@@ -8,7 +8,9 @@ mod aged;
 mod agents;
 pub mod backup;
 mod build;
+mod checkpoint;
 mod claim;
+pub(crate) mod clock;
 mod control;
 mod counts;
 mod delete;
@@ -17,7 +19,9 @@ mod deploy;
 pub(crate) mod error;
 mod events;
 mod facade;
+mod held;
 mod housekeeping;
+mod job;
 mod lease;
 mod lists;
 mod lock;
@@ -25,6 +29,7 @@ pub mod look;
 mod once;
 pub(crate) mod open;
 mod projects;
+mod pulse;
 mod readers;
 mod recover;
 mod rows;
@@ -33,6 +38,7 @@ mod sessions;
 mod stages;
 pub(crate) mod state;
 mod statistics;
+mod sweep;
 mod tasks;
 mod tools;
 #[cfg(feature = "aws")]
@@ -40,9 +46,13 @@ pub mod transfer;
 pub(crate) mod tx;
 pub(crate) mod writer;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+};
 
-pub use open::{OpenError, SqliteOptions};
+pub use open::{OpenError, SqliteOptions, compact};
+pub use recover::CRASHES;
 #[cfg(feature = "aws")]
 pub(crate) use stages::MOST as MOST_STAGES;
 use tokio::sync::Notify;
@@ -76,6 +86,10 @@ pub(crate) struct Inner {
     pub(crate) arrivals: Arc<Arrivals>,
     pub(crate) options: SqliteOptions,
     pub(crate) path: PathBuf,
+    /// What was deleted is being removed; and there may be more of it.
+    pub(crate) sweeping: AtomicBool,
+    pub(crate) sweep_again: AtomicBool,
+    pub(crate) held: Arc<held::Held>,
 }
 
 /// Rings when a queue has a message to receive: one bell per queue.
@@ -92,6 +106,13 @@ impl Arrivals {
             QueueName::Deploy => deploy,
             QueueName::BuildDead => build_dead,
             QueueName::DeployDead => deploy_dead,
+        }
+    }
+
+    /// Has everybody who waits look again.
+    pub(crate) fn ring_all(&self) {
+        for bell in &self.bells {
+            bell.notify_waiters();
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Requests that may come twice: what was answered to the first is kept beside what it created.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{rows, tx::Tx};
+use super::{held::Held, rows, tx::Tx};
 use crate::store::{Once, OnceRecord, Result, StoreError, StoreErrorKind};
 
 /// `Store::once`.
@@ -33,13 +35,24 @@ pub(crate) fn keep(tx: &Tx<'_>, once: Option<&Once>) -> Result<()> {
     Ok(())
 }
 
-/// `Store::begin_once`.
-pub(crate) fn begin(tx: &Tx<'_>, key: &str, fingerprint: &str) -> Result<Option<OnceRecord>> {
-    if let Some(known) = read(tx.conn(), key)? {
-        return Ok(Some(known));
+/// `Store::begin_once`. Who holds a key that has no answer is known in memory only: the key of a request that ended
+/// without a word, and could not even be given back, is free when its time is over.
+pub(crate) fn begin(
+    tx: &Tx<'_>,
+    held: &Held,
+    (key, fingerprint): (&str, &str),
+    (holder, lasts): (&str, Duration),
+) -> Result<Option<OnceRecord>> {
+    let known = read(tx.conn(), key)?;
+    if known.as_ref().is_some_and(|known| known.answer.is_some()) || !held.take_key(key, holder, lasts) {
+        let worked_on = OnceRecord { fingerprint: fingerprint.to_owned(), answer: None };
+        return Ok(Some(known.unwrap_or(worked_on)));
     }
-    tx.sql("INSERT INTO idempotency_keys (once_key, fingerprint, created_at) VALUES (?1, ?2, ?3)")?
-        .execute(params![key, fingerprint, tx.now_text()])?;
+    tx.sql(
+        "INSERT INTO idempotency_keys (once_key, fingerprint, created_at) VALUES (?1, ?2, ?3)
+         ON CONFLICT (once_key) DO UPDATE SET fingerprint = excluded.fingerprint, created_at = excluded.created_at",
+    )?
+    .execute(params![key, fingerprint, tx.now_text()])?;
     Ok(None)
 }
 
@@ -54,9 +67,14 @@ pub(crate) fn forget_unfinished(conn: &Connection) -> rusqlite::Result<usize> {
     conn.execute("DELETE FROM idempotency_keys WHERE answer IS NULL", [])
 }
 
-/// Removes what is older than a day.
+/// Removes some of what is older than a day; answers how many.
 pub(crate) fn clean(tx: &Tx<'_>) -> Result<u64> {
     let day = 86_400_000_000;
     let cutoff = crate::domain::time::Timestamp::from_micros(tx.now().as_micros().saturating_sub(day)).to_string();
-    Ok(tx.sql("DELETE FROM idempotency_keys WHERE created_at < ?1")?.execute([cutoff])? as u64)
+    Ok(tx
+        .sql(
+            "DELETE FROM idempotency_keys WHERE once_key IN
+             (SELECT once_key FROM idempotency_keys WHERE created_at < ?1 LIMIT 100)",
+        )?
+        .execute([cutoff])? as u64)
 }

@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -10,6 +10,8 @@ use rusqlite::{Connection, OpenFlags, ffi::ErrorCode};
 
 use super::{
     Arrivals, Inner, SqliteStore, backup,
+    checkpoint::Checkpointer,
+    clock::Moment,
     counts::Counts,
     lock::{FileLock, LockError},
     once,
@@ -219,12 +221,15 @@ impl SqliteStore {
         sink: Arc<dyn EventSink>,
     ) -> Result<(Arc<Self>, Arc<SqliteQueue>), OpenError> {
         let path = path.as_ref();
-        let lock = FileLock::take(path).map_err(|error| match error {
+        let refused = |error| match error {
             LockError::Held(holder) => OpenError::InUse { path: path.to_owned(), holder },
             LockError::Io(error) => OpenError::from_io(path, error),
-        })?;
+        };
+        let mut lock = FileLock::take(path).map_err(refused)?;
+        Moment::start().map_err(|error| OpenError::from_io(path, error))?;
         let sqlite = |error| OpenError::from_sqlite(path, error);
         let mut conn = connect(path, false).map_err(sqlite)?;
+        lock.bind(path).map_err(refused)?;
         let found = schema::version(&conn).map_err(sqlite)?;
         if found > schema::VERSION {
             return Err(OpenError::newer_schema(path, found));
@@ -249,10 +254,15 @@ impl SqliteStore {
             .map_err(|error: StoreError| OpenError::Failed { path: path.to_owned(), source: Box::new(error) })?;
         let state = State::new(mail, options.max_receive_count);
         let arrivals = Arc::new(Arrivals::default());
-        let writer = Writer::start(conn, state, options.max_batch, sink, Arc::clone(&arrivals), counts.clone(), lock)
-            .map_err(|error| OpenError::from_io(path, error))?;
+        let io = |error| OpenError::from_io(path, error);
         let readers = Readers::new(path.to_owned(), options.readers);
-        let inner = Arc::new(Inner { writer, readers, counts, arrivals, options, path: path.to_owned() });
+        let log = Checkpointer::start(path.to_owned(), readers.shared()).map_err(io)?;
+        let bells = Arc::clone(&arrivals);
+        let writer =
+            Writer::start(conn, state, options.max_batch, sink, bells, counts.clone(), log, lock).map_err(io)?;
+        let (sweeping, sweep_again, path) = (AtomicBool::new(false), AtomicBool::new(false), path.to_owned());
+        let held = Arc::default();
+        let inner = Arc::new(Inner { writer, readers, counts, arrivals, options, path, sweeping, sweep_again, held });
         let queue = SqliteQueue::new(Arc::clone(&inner));
         Ok((Arc::new(Self { inner }), Arc::new(queue)))
     }
@@ -279,8 +289,55 @@ pub(crate) fn connect(path: &Path, read_only: bool) -> rusqlite::Result<Connecti
     Ok(conn)
 }
 
-/// The writer's settings. `wal_autocheckpoint` is a safety net: the writer moves the log itself.
+/// SQLite's number for files that give free pages back when they are asked to.
+pub(crate) const INCREMENTAL: i64 = 2;
+/// Files of up to so many pages (64 MB) learn to at a start, which writes them anew; larger ones by `nexusd compact`.
+const SMALL_PAGES: i64 = 16_384;
+
+/// Has the file give free pages back. Must come before the first table is made, or write the whole file anew.
+fn learn_to_shrink(conn: &Connection) -> rusqlite::Result<()> {
+    let number = |pragma: &str| conn.query_row(pragma, [], |row| row.get::<_, i64>(0));
+    if number("PRAGMA auto_vacuum")? == INCREMENTAL {
+        return Ok(());
+    }
+    let pages = number("PRAGMA page_count")?;
+    if pages > SMALL_PAGES {
+        tracing::info!("the store's file does not shrink when rows are deleted: `nexusd compact` teaches it to");
+        return Ok(());
+    }
+    conn.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
+    if pages > 0
+        && let Err(error) = conn.execute_batch("VACUUM")
+    {
+        // It needs the room once more; the file is as it was.
+        tracing::warn!(%error, "the store's file could not be written anew and does not shrink");
+    }
+    Ok(())
+}
+
+/// Writes the file at `path`, which must be there and in nobody's use, anew; answers its bytes before and after.
+///
+/// # Errors
+/// [`OpenError`]; the file is then as it was.
+pub fn compact(path: &Path) -> Result<(u64, u64), OpenError> {
+    let io = |error| OpenError::from_io(path, error);
+    let before = std::fs::metadata(path).map_err(io)?.len();
+    let lock = FileLock::take(path).map_err(|error| match error {
+        LockError::Held(holder) => OpenError::InUse { path: path.to_owned(), holder },
+        LockError::Io(error) => OpenError::from_io(path, error),
+    })?;
+    let sqlite = |error| OpenError::from_sqlite(path, error);
+    let conn = connect(path, false).map_err(sqlite)?;
+    conn.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; VACUUM; PRAGMA wal_checkpoint(TRUNCATE);").map_err(sqlite)?;
+    conn.close().map_err(|(_, error)| sqlite(error))?;
+    let after = std::fs::metadata(path).map_err(io)?.len();
+    drop(lock);
+    Ok((before, after))
+}
+
+/// The writer's settings. The log is moved by `checkpoint`.
 fn set_up(conn: &Connection) -> rusqlite::Result<()> {
+    learn_to_shrink(conn)?;
     let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if !mode.eq_ignore_ascii_case("wal") {
         let text = format!("the file system keeps SQLite from writing ahead (journal mode {mode})");
@@ -290,7 +347,7 @@ fn set_up(conn: &Connection) -> rusqlite::Result<()> {
         "PRAGMA synchronous = FULL;
          PRAGMA cache_size = -16000;
          PRAGMA temp_store = MEMORY;
-         PRAGMA wal_autocheckpoint = 16000;
+         PRAGMA wal_autocheckpoint = 0;
          PRAGMA journal_size_limit = 67108864;",
     )
 }

@@ -67,6 +67,17 @@ pub(crate) fn fence(tx: &mut Tx<'_>, id: &ProjectId) -> Result<Option<Fence>> {
     Ok(find.query_row([key], fence_row).optional()?)
 }
 
+/// Whether `lease` is the one that may write. What is known of a build that is under way stays known.
+pub(crate) fn holds(tx: &mut Tx<'_>, lease: &Lease) -> Result<bool> {
+    let id = &lease.project_id;
+    if let Some(live) = tx.state.take_live(id) {
+        let held = live.fence.admits(lease);
+        tx.state.set_live(id, live);
+        return Ok(held);
+    }
+    Ok(fence(tx, id)?.is_some_and(|fence| fence.admits(lease)))
+}
+
 /// `Store::create_project`.
 pub(crate) fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<()> {
     let p = &new.project;

@@ -5,6 +5,7 @@ use std::{
     collections::VecDeque,
     path::PathBuf,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use rusqlite::Connection;
@@ -16,6 +17,11 @@ use crate::store::{Result, StoreError};
 /// Questions that may wait; further callers wait before they are let in.
 const ROOM: usize = 1024;
 
+/// How long one question may take: as long as it reads, the log cannot begin anew.
+const LIMIT: Duration = Duration::from_secs(20);
+/// Steps of SQLite's machine between two looks at the clock.
+const OPERATIONS: i32 = 10_000;
+
 type Question = Box<dyn FnOnce(&mut Connection) + Send>;
 
 /// See the module.
@@ -24,11 +30,14 @@ pub(crate) struct Readers {
     room: Semaphore,
 }
 
-struct Shared {
+/// What the threads share.
+pub(crate) struct Shared {
     path: PathBuf,
     limit: usize,
     desk: Mutex<Desk>,
     bell: Condvar,
+    /// Rung when nobody is asked any more while questions are held.
+    calm: Condvar,
 }
 
 #[derive(Default)]
@@ -36,12 +45,17 @@ struct Desk {
     waiting: VecDeque<Question>,
     threads: usize,
     idle: usize,
+    /// Questions being answered.
+    busy: usize,
+    /// What comes waits: the log is to begin anew.
+    held: bool,
     closed: bool,
 }
 
 impl Readers {
     pub(crate) fn new(path: PathBuf, limit: usize) -> Self {
-        let shared = Shared { path, limit: limit.max(1), desk: Mutex::default(), bell: Condvar::new() };
+        let shared =
+            Shared { path, limit: limit.max(1), desk: Mutex::default(), bell: Condvar::new(), calm: Condvar::new() };
         Self { shared: Arc::new(shared), room: Semaphore::new(ROOM) }
     }
 
@@ -60,6 +74,11 @@ impl Readers {
         });
         self.shared.put(question)?;
         answer.await.map_err(|_| closed())?
+    }
+
+    /// For who must hold them.
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
     }
 
     /// Questions that wait, and how many may.
@@ -90,7 +109,25 @@ fn in_one_moment<T>(conn: &mut Connection, ask: impl FnOnce(&Connection) -> Resu
     answer
 }
 
+/// Holds questions back while it lives.
+pub(crate) struct Hold(Arc<Shared>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.desk().held = false;
+        self.0.bell.notify_all();
+    }
+}
+
 impl Shared {
+    /// Lets no question begin until the answer is dropped, and waits that long at most for those under way.
+    pub(crate) fn hold(self: &Arc<Self>, limit: Duration) -> Hold {
+        let mut desk = self.desk();
+        desk.held = true;
+        let _calm = self.calm.wait_timeout_while(desk, limit, |desk| desk.busy > 0);
+        Hold(Arc::clone(self))
+    }
+
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -124,7 +161,11 @@ impl Shared {
             let question = {
                 let mut desk = self.desk();
                 loop {
-                    if let Some(question) = desk.waiting.pop_front() {
+                    // At the end nobody waits for the log any more.
+                    if (!desk.held || desk.closed)
+                        && let Some(question) = desk.waiting.pop_front()
+                    {
+                        desk.busy += 1;
                         break question;
                     }
                     if desk.closed {
@@ -142,6 +183,8 @@ impl Shared {
             };
             match opened {
                 Ok(mut open) => {
+                    let begun = Instant::now();
+                    open.progress_handler(OPERATIONS, Some(move || begun.elapsed() > LIMIT)).ok();
                     // A question that panics costs its own answer, not the thread.
                     let asked = std::panic::AssertUnwindSafe(|| question(&mut open));
                     if std::panic::catch_unwind(asked).is_ok() {
@@ -149,6 +192,11 @@ impl Shared {
                     }
                 }
                 Err(error) => tracing::error!(%error, "a reader of the store cannot open its file"),
+            }
+            let mut desk = self.desk();
+            desk.busy -= 1;
+            if desk.held && desk.busy == 0 {
+                self.calm.notify_all();
             }
         }
     }

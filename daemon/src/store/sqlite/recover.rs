@@ -1,75 +1,185 @@
 //! What a start settles under the file lock, when nobody else can live.
 //!
-//! Every message becomes visible and every lease free, so that builds go on at once. Messages that the
-//! last process held when it ended get the receive back: it was not the build that failed. But a build
-//! that kills the daemon must not do so for ever. So a message that was held, with no stage ended under
-//! its claim, gets *crash points* at each such start: 8 when it was the only one held, 4 when there
-//! were at most four, else 1. At 24 points it goes to the dead letters: after three starts when it is
-//! alone, six among four, and 24 in a crowd, where it is most likely innocent. The first stage that
-//! ends clears them. A process that closed the store properly handed everything back.
+//! Every message becomes visible and every lease free, so that builds go on at once. Messages that the last process
+//! held when it ended get the receive back: it was not the build that failed. But a plugin can kill the daemon, and
+//! must not do so for ever. What ran is in the file, written with the claim and with each step: tasks `running`, and
+//! their stages. So whoever was worked on when a process ended without a word is a *suspect*:
+//!
+//! - Suspects wait apart and are given out one at a time (`queue::sqlite::mailbox`), the least blamed first. The first
+//!   stage that ends clears one.
+//! - A crash is held against all that were worked on, and *solely* against one that was the only suspect at work.
+//! - [`CRASHES`] of them, [`SOLO`] of these solely, make a culprit: its message goes to the dead letters, and the
+//!   reconciler says which stage of which handler it was.
+//! - A crash in a crowd of more than [`CROWD`] sets nobody apart the first time: most are innocent, and it may have
+//!   been the operator's kill.
+//!
+//! A process that closed the store properly handed everything back, and when the machine was started anew in between
+//! (its boot id differs), nobody is to blame. Should handlers run in processes of their own one day, none of this
+//! happens to them, and nothing here needs to know.
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::{rows, tasks};
 use crate::{
-    domain::{ids::TaskId, task::TaskType, time::Timestamp},
+    domain::{
+        ids::{ProjectId, TaskId},
+        task::{TaskStatus, TaskType},
+        time::Timestamp,
+    },
     queue::{
-        QueueName,
+        DIED, QueueName,
         sqlite::mailbox::{Letter, Mailboxes},
     },
     store::Result,
 };
 
-const DEAD_AT: u32 = 24;
-
-const fn points(held: i64) -> u32 {
-    match held {
-        0 | 1 => 8,
-        2..=4 => 4,
-        _ => 1,
-    }
-}
+/// Ends of the daemon after which a suspect is the culprit. The service's unit must allow more than these
+/// (`StartLimitBurst`), or nobody would be there to judge.
+pub const CRASHES: u32 = 3;
+/// How many of them it must have been the only suspect at work.
+const SOLO: u32 = 2;
+/// The largest crowd of which a single crash makes suspects that wait.
+const CROWD: usize = 16;
+/// Suspects that are named in the log.
+const NAMED: usize = 20;
 
 /// See the module. Answers the queues as they are now.
 pub(crate) fn settle(conn: &mut Connection, now: Timestamp) -> Result<Mailboxes> {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    settle_after(conn, now, boot.trim())
+}
+
+fn settle_after(conn: &mut Connection, now: Timestamp, boot: &str) -> Result<Mailboxes> {
     let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    judge_crash(&tx)?;
+    if is_same_boot(&tx, boot)? {
+        judge_crash(&tx)?;
+    }
+    tx.execute(
+        "UPDATE queue_messages SET in_flight = 0, receive_count = max(receive_count - 1, 0) WHERE in_flight > 0",
+        [],
+    )?;
     free_leases(&tx, now)?;
     let mail = load(&tx)?;
     tx.commit()?;
     Ok(mail)
 }
 
-fn judge_crash(tx: &Transaction<'_>) -> Result<()> {
-    let held: i64 = tx.query_row("SELECT count(*) FROM queue_messages WHERE in_flight = 1", [], |row| row.get(0))?;
-    // 2: a stage ended since the claim.
-    tx.execute(
-        "UPDATE queue_messages SET in_flight = 2
-         WHERE in_flight = 1 AND EXISTS (
-             SELECT 1 FROM nexus_tasks t JOIN nexus_stages s
-                 ON s.stage_key BETWEEN (t.project_key << 10) AND (t.project_key << 10) + 1023
-             WHERE t.task_key = queue_messages.task_key AND t.task_type = 'build_agent' AND t.status = 'running'
-                 AND s.completed_at >= t.claimed_at AND s.status IN ('completed', 'skipped', 'failed'))",
-        [],
-    )?;
-    tx.execute(
-        "UPDATE queue_messages SET
-             crash_points = CASE in_flight WHEN 2 THEN 0 ELSE crash_points + ?1 END,
-             receive_count = CASE in_flight WHEN 2 THEN 0 ELSE max(receive_count - 1, 0) END,
-             in_flight = 0
-         WHERE in_flight > 0",
-        [points(held)],
-    )?;
-    for queue in QueueName::ALL {
-        let Some(dead) = queue.dead_letters() else { continue };
-        tx.execute(
-            "UPDATE queue_messages SET queue = ?2, settled = 0, receive_count = 0,
-                 body = coalesce(body, (SELECT payload FROM nexus_tasks t WHERE t.task_key = queue_messages.task_key)),
-                 reason = 'the daemon died again and again while it worked on this: see its log'
-             WHERE queue = ?1 AND crash_points >= ?3",
-            params![queue.as_str(), dead.as_str(), DEAD_AT],
-        )?;
+/// Whether the machine still runs that ran when the file was last opened; notes the one that runs now.
+fn is_same_boot(tx: &Transaction<'_>, boot: &str) -> Result<bool> {
+    let find = "SELECT value FROM file_notes WHERE name = 'boot_id'";
+    let last: Option<String> = tx.query_row(find, [], |row| row.get(0)).optional()?;
+    if last.as_deref() != Some(boot) {
+        tx.execute("INSERT OR REPLACE INTO file_notes (name, value) VALUES ('boot_id', ?1)", [boot])?;
     }
+    Ok(boot.is_empty() || last.is_none_or(|last| last == boot))
+}
+
+/// A message that was worked on when the process ended.
+struct Suspect {
+    key: i64,
+    queue: QueueName,
+    crashes: u32,
+    solo: u32,
+    /// It waited apart already, and so was the only one of these at work.
+    apart: bool,
+    task: Option<Task>,
+}
+
+struct Task {
+    task_type: TaskType,
+    project: ProjectId,
+    project_key: i64,
+    agent: Option<String>,
+}
+
+fn suspects(tx: &Transaction<'_>) -> Result<Vec<Suspect>> {
+    let mut find = tx.prepare(
+        "SELECT m.message_key, m.queue, m.crash_points, m.solo_crashes, m.quarantine, t.status, t.task_type,
+             t.project_id, t.project_key, t.agent_id
+         FROM queue_messages m LEFT JOIN nexus_tasks t ON t.task_key = m.task_key
+         WHERE m.in_flight > 0 ORDER BY m.message_key",
+    )?;
+    let mut found = find.query([])?;
+    let mut suspects = Vec::new();
+    while let Some(row) = found.next()? {
+        let name: String = row.get(1)?;
+        let Some(queue) = QueueName::ALL.into_iter().find(|queue| queue.as_str() == name) else { continue };
+        let status: Option<TaskStatus> = rows::word_opt(row, 5)?;
+        // Received and not yet claimed: nothing of it has run.
+        if queue.dead_letters().is_none() || status.is_some_and(|status| status != TaskStatus::Running) {
+            continue;
+        }
+        let task = match status {
+            Some(_) => Some(Task {
+                task_type: rows::word(row, 6)?,
+                project: rows::word(row, 7)?,
+                project_key: row.get(8)?,
+                agent: row.get(9)?,
+            }),
+            None => None,
+        };
+        let (key, crashes, solo, apart) = (row.get(0)?, row.get(2)?, row.get(3)?, row.get(4)?);
+        suspects.push(Suspect { key, queue, crashes, solo, apart, task });
+    }
+    Ok(suspects)
+}
+
+fn judge_crash(tx: &Transaction<'_>) -> Result<()> {
+    let suspects = suspects(tx)?;
+    let crowd = suspects.len();
+    for (place, suspect) in suspects.iter().enumerate() {
+        let crashes = suspect.crashes.saturating_add(1);
+        let solo = suspect.solo.saturating_add(u32::from(crowd == 1 || suspect.apart));
+        let apart = suspect.apart || crashes > 1 || crowd <= CROWD;
+        tx.execute(
+            "UPDATE queue_messages SET crash_points = ?2, solo_crashes = ?3, quarantine = ?4 WHERE message_key = ?1",
+            params![suspect.key, crashes, solo, apart],
+        )?;
+        let work = describe(tx, suspect.task.as_ref())?;
+        if crashes >= CRASHES && solo >= SOLO {
+            bury(tx, suspect, &format!("{DIED} {crashes} times while it worked on this ({work})"))?;
+            tracing::error!(crashes, work, "the daemon died again and again while this ran: it is given up");
+        } else if place < NAMED {
+            tracing::warn!(
+                crashes,
+                work,
+                "the last process ended without a word while this ran: it is a suspect and runs apart from others"
+            );
+        }
+    }
+    if crowd > NAMED {
+        tracing::warn!(suspects = crowd, "more suspects than are named here");
+    }
+    Ok(())
+}
+
+/// In words, what a suspect was about.
+fn describe(tx: &Transaction<'_>, task: Option<&Task>) -> Result<String> {
+    let Some(task) = task else { return Ok("a message that names no task".into()) };
+    if task.task_type == TaskType::DeployAgent {
+        let agent = task.agent.as_deref().unwrap_or_default();
+        return Ok(format!("the deployment of agent {agent}"));
+    }
+    let (low, high) = super::stages::key_range(task.project_key);
+    let mut find = tx.prepare_cached(
+        "SELECT stage_name, attempt FROM nexus_stages WHERE stage_key BETWEEN ?1 AND ?2 AND status = 'running'",
+    )?;
+    let running = find.query_map([low, high], |row| {
+        Ok(format!("stage {}, attempt {}", row.get::<_, String>(0)?, row.get::<_, u32>(1)?))
+    })?;
+    let running = running.collect::<rusqlite::Result<Vec<_>>>()?.join("; ");
+    Ok(format!("project {}: {}", task.project, if running.is_empty() { "between two stages" } else { &running }))
+}
+
+fn bury(tx: &Transaction<'_>, suspect: &Suspect, reason: &str) -> Result<()> {
+    let Some(dead) = suspect.queue.dead_letters() else { return Ok(()) };
+    tx.execute(
+        "UPDATE queue_messages SET queue = ?2, settled = 0, receive_count = 0, in_flight = 0, crash_points = 0,
+             solo_crashes = 0, quarantine = 0, reason = ?3,
+             body = coalesce(body, (SELECT payload FROM nexus_tasks t WHERE t.task_key = queue_messages.task_key))
+         WHERE message_key = ?1",
+        params![suspect.key, dead.as_str(), reason],
+    )?;
     Ok(())
 }
 
@@ -106,8 +216,8 @@ fn load(tx: &Transaction<'_>) -> Result<Mailboxes> {
     let last: Option<i64> = tx.query_row("SELECT max(message_key) FROM queue_messages", [], |row| row.get(0))?;
     let mut mail = Mailboxes::new(last.unwrap_or(0) + 1);
     let mut find = tx.prepare(
-        "SELECT message_key, queue, priority, task_id, sent_at, receive_count, crash_points FROM queue_messages
-         ORDER BY message_key",
+        "SELECT message_key, queue, priority, task_id, sent_at, receive_count, crash_points, solo_crashes, quarantine
+         FROM queue_messages ORDER BY message_key",
     )?;
     let mut found = find.query([])?;
     while let Some(row) = found.next()? {
@@ -120,7 +230,7 @@ fn load(tx: &Transaction<'_>) -> Result<Mailboxes> {
         };
         let mut letter = Letter::new(queue, row.get(2)?, task, rows::word(row, 4)?);
         letter.count = row.get(5)?;
-        letter.crash_points = row.get(6)?;
+        (letter.crashes, letter.solo, letter.quarantined) = (row.get(6)?, row.get(7)?, row.get(8)?);
         mail.insert(key, letter);
     }
     Ok(mail)

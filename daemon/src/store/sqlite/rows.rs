@@ -211,7 +211,7 @@ pub(crate) const AGENT: &str = "agent_id, project_id, agent_name, description, c
      deployment_type, agentcore_config, capabilities, tools, prompt_path, code_path, created_at, updated_at, \
      deployed_at, agentcore_runtime_arn, agentcore_runtime_alias, agentcore_region, total_invocations, \
      successful_invocations, failed_invocations, avg_duration_ms, last_invoked_at, error_message, agent_dir, \
-     deployment_config, deployment_details";
+     deployment_config, deployment_details, generation";
 
 pub(crate) fn agent(row: &Row<'_>) -> rusqlite::Result<Agent> {
     Ok(Agent {
@@ -243,6 +243,7 @@ pub(crate) fn agent(row: &Row<'_>) -> rusqlite::Result<Agent> {
         agent_dir: row.get(25)?,
         deployment_config: json_opt(row, 26)?,
         deployment_details: json_opt(row, 27)?,
+        generation: count(row, 28)?,
     })
 }
 
@@ -281,9 +282,12 @@ pub(crate) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
 /// Writes an invocation's row.
 pub(crate) fn insert_invocation(tx: &super::tx::Tx<'_>, i: &Invocation) -> Result<()> {
     tx.sql(
-        "INSERT INTO nexus_invocations (invocation_id, agent_id, session_id, user_id, input_text, output_text,
+        // Above every key that a deletion under way has marked.
+        "INSERT INTO nexus_invocations (invocation_key, invocation_id, agent_id, session_id, user_id, input_text, output_text,
              status, duration_ms, input_tokens, output_tokens, error_message, created_at, metadata)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+         VALUES (1 + max((SELECT coalesce(max(invocation_key), 0) FROM nexus_invocations),
+                 (SELECT coalesce(max(last_invocation), 0) FROM doomed_agents)),
+             ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?
     .execute(rusqlite::params![
         i.invocation_id.as_str(),

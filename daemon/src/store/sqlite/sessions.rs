@@ -9,13 +9,16 @@ use super::{
 };
 use crate::{
     domain::{
-        deletion::Deletion,
         ids::{AgentId, MessageId, SessionId},
         session::{Message, Role, Session, is_named_by_first_message},
         time::Timestamp,
     },
     store::{MessageRange, NewMessage, Once, Result, alike::name_from},
 };
+
+/// Of a session `s`: it is not about to be removed with its agent (see `sweep`).
+const ALIVE: &str = " AND NOT EXISTS
+    (SELECT 1 FROM doomed_agents d WHERE d.agent_id = s.agent_id AND s.session_key <= d.last_session)";
 
 /// `Store::create_session`.
 pub(crate) fn create(tx: &mut Tx<'_>, session: &Session, once: Option<&Once>) -> Result<()> {
@@ -24,9 +27,13 @@ pub(crate) fn create(tx: &mut Tx<'_>, session: &Session, once: Option<&Once>) ->
         return Err(not_found("agent"));
     }
     tx.sql(
-        "INSERT INTO nexus_sessions (session_id, agent_id, user_id, display_name, status, message_count, created_at,
-             last_active_at, metadata)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        // Above every key that a deletion under way has marked.
+        "INSERT INTO nexus_sessions (session_key, session_id, agent_id, user_id, display_name, status, message_count,
+             created_at, last_active_at, metadata)
+         VALUES (1 + max((SELECT coalesce(max(session_key), 0) FROM nexus_sessions),
+                 (SELECT coalesce(max(session_key), 0) FROM doomed_sessions),
+                 (SELECT coalesce(max(last_session), 0) FROM doomed_agents)),
+             ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?
     .execute(params![
         session.session_id.as_str(),
@@ -45,14 +52,14 @@ pub(crate) fn create(tx: &mut Tx<'_>, session: &Session, once: Option<&Once>) ->
 /// `Store::session`.
 pub(crate) fn read(conn: &Connection, id: &SessionId) -> Result<Option<Session>> {
     let mut find =
-        conn.prepare_cached(&format!("SELECT {} FROM nexus_sessions WHERE session_id = ?1", rows::SESSION))?;
+        conn.prepare_cached(&format!("SELECT {} FROM nexus_sessions s WHERE session_id = ?1{ALIVE}", rows::SESSION))?;
     Ok(find.query_row([id.as_str()], rows::session).optional()?)
 }
 
 /// `Store::list_sessions`.
 pub(crate) fn list(conn: &Connection, agent: &AgentId, limit: usize) -> Result<Vec<Session>> {
     let mut find = conn.prepare_cached(&format!(
-        "SELECT {} FROM nexus_sessions WHERE agent_id = ?1 ORDER BY last_active_at DESC, session_key DESC LIMIT ?2",
+        "SELECT {} FROM nexus_sessions s WHERE agent_id = ?1{ALIVE} ORDER BY last_active_at DESC, session_key DESC LIMIT ?2",
         rows::SESSION
     ))?;
     let mut found = find.query(params![agent.as_str(), rows::integer(limit as u64)])?;
@@ -64,21 +71,6 @@ pub(crate) fn list(conn: &Connection, agent: &AgentId, limit: usize) -> Result<V
         }
     }
     Ok(sessions)
-}
-
-fn key(tx: &Tx<'_>, id: &SessionId) -> Result<Option<i64>> {
-    let mut find = tx.sql("SELECT session_key FROM nexus_sessions WHERE session_id = ?1")?;
-    Ok(find.query_row([id.as_str()], |row| row.get(0)).optional()?)
-}
-
-/// `Store::delete_session`.
-pub(crate) fn delete(tx: &mut Tx<'_>, id: &SessionId) -> Result<Option<u64>> {
-    let Some(key) = key(tx, id)? else { return Ok(None) };
-    let name: Option<String> =
-        tx.sql("SELECT display_name FROM nexus_sessions WHERE session_key = ?1")?.query_row([key], |row| row.get(0))?;
-    let record = Deletion::session(id.as_str(), name.as_deref().unwrap_or_default(), tx.now());
-    super::deletions::record(tx, &record)?;
-    delete_by_key(tx, key).map(Some)
 }
 
 /// Removes a session and its messages; answers how many those were.
@@ -109,12 +101,13 @@ fn next_id(tx: &mut Tx<'_>, session_key: i64) -> Result<MessageId> {
 pub(crate) fn append(tx: &mut Tx<'_>, new: &NewMessage) -> Result<Message> {
     super::once::check(tx, new.once.as_ref())?;
     let found = {
-        let mut find =
-            tx.sql("SELECT session_key, display_name, message_count FROM nexus_sessions WHERE session_id = ?1")?;
+        let mut find = tx.sql(&format!(
+            "SELECT session_key, display_name, message_count FROM nexus_sessions s WHERE session_id = ?1{ALIVE}"
+        ))?;
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?.unsigned_abs()));
         find.query_row([new.session_id.as_str()], read).optional()?
     };
-    let Some((session_key, named, count)): Option<(i64, Option<String>, u64)> = found else {
+    let Some((session_key, named, count)): Option<(i64, Option<String>, i64)> = found else {
         return Err(not_found("session"));
     };
     let message_id = next_id(tx, session_key)?;
@@ -130,7 +123,7 @@ pub(crate) fn append(tx: &mut Tx<'_>, new: &NewMessage) -> Result<Message> {
         tx.now_text(),
         rows::to_json_opt(new.metadata.as_ref())?
     ])?;
-    let gives_name = new.role == Role::User && is_named_by_first_message(named.as_deref(), count);
+    let gives_name = new.role == Role::User && is_named_by_first_message(named.as_deref(), count.max(0).unsigned_abs());
     let name = gives_name.then(|| name_from(&new.content)).filter(|name| !name.is_empty());
     tx.sql(
         "UPDATE nexus_sessions SET message_count = message_count + 1, last_active_at = ?2,
@@ -178,7 +171,7 @@ pub(crate) fn messages(conn: &Connection, session: &SessionId, range: &MessageRa
     }
     let mut find = conn.prepare_cached(&format!(
         "SELECT {} FROM nexus_sessions s JOIN nexus_messages m USING (session_key)
-         WHERE s.session_id = ?1{conditions} ORDER BY m.message_id DESC LIMIT ?2",
+         WHERE s.session_id = ?1{ALIVE}{conditions} ORDER BY m.message_id DESC LIMIT ?2",
         rows::MESSAGE
     ))?;
     let mut found = find.query(rusqlite::params_from_iter(values))?;

@@ -12,7 +12,10 @@ use crate::{
         time::Timestamp,
         transition::{self, StageEvent},
     },
-    store::{Result, alike::EndMetrics},
+    store::{
+        Result,
+        alike::{EndMetrics, log_at_end},
+    },
 };
 
 const NUMBER_BITS: u32 = 10;
@@ -122,6 +125,12 @@ pub(crate) fn end(tx: &Tx<'_>, stage: &mut Brief, end: &StageEnd) -> Result<NewE
     let figures = &end.figures;
     let error = failure.map(|f| f.message.as_str());
     let metrics = EndMetrics { model_id: &end.model_id, cost_usd: figures.cost_usd, attempts: stage.attempt };
+    let earlier: Vec<String> = if stage.attempt > 1 {
+        let mut find = tx.sql("SELECT logs FROM nexus_stages WHERE stage_key = ?1")?;
+        find.query_row([stage.key], |row| rows::json(row, 0))?
+    } else {
+        Vec::new()
+    };
     let output = if product.output.is_null() { None } else { Some(rows::to_json(&product.output)?) };
     tx.sql(
         "UPDATE nexus_stages SET status = ?2, completed_at = ?3, duration_seconds = ?4, input_tokens = ?5,
@@ -140,7 +149,7 @@ pub(crate) fn end(tx: &Tx<'_>, stage: &mut Brief, end: &StageEnd) -> Result<NewE
         error,
         product.doc_path,
         rows::to_json(&metrics)?,
-        rows::list_json(&end.logs)?,
+        rows::list_json(&log_at_end(&earlier, &end.logs))?,
         rows::list_json(&product.files)?,
         output,
         product.content,

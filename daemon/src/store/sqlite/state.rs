@@ -2,14 +2,11 @@
 //! messages and ends of leases need no rows: a start after a crash makes everything visible and free
 //! anyway. The rows stay the authority on who holds a lease; this only says until when.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Instant};
 
-use super::{projects::Fence, stages::Brief};
+use super::{clock::Moment, projects::Fence, stages::Brief, sweep::Mark};
 use crate::{
-    domain::{
-        ids::{ProjectId, TaskId},
-        time::Timestamp,
-    },
+    domain::ids::{ProjectId, TaskId},
     queue::QueueName,
     queue::sqlite::mailbox::{Letter, Mailboxes},
 };
@@ -21,7 +18,11 @@ const HOT_LIMIT: usize = 50_000;
 pub(crate) struct State {
     pub(crate) mail: Mailboxes,
     /// Ends of held leases.
-    pub(crate) leases: HashMap<TaskId, Timestamp>,
+    pub(crate) leases: HashMap<TaskId, Moment>,
+    /// When tasks were first claimed, of those that this process began and that have not ended.
+    pub(crate) begun: HashMap<TaskId, Instant>,
+    /// How far events are cleaned.
+    pub(crate) cleaned: Mark,
     hot: HashMap<ProjectId, Hot>,
     live: HashMap<ProjectId, Live>,
     pub(crate) ulids: ulid::Generator,
@@ -59,11 +60,17 @@ pub(crate) enum Effect {
     /// A message went to another queue.
     Moved(i64, QueueName),
     /// A lease was taken.
-    Leased(TaskId, Timestamp),
+    Leased(TaskId, Moment),
+    /// A task was claimed for the first time.
+    Begun(TaskId, Instant),
+    /// A task ended: its lease, too.
+    Ended(TaskId),
     /// A lease ended.
     Unleased(TaskId),
     /// A build made a step: earlier receives of its message count no more.
     Progress(TaskId),
+    /// A suspect outlived what it was suspected of.
+    Proven(TaskId),
 }
 
 impl State {
@@ -71,6 +78,8 @@ impl State {
         Self {
             mail,
             leases: HashMap::new(),
+            begun: HashMap::new(),
+            cleaned: Mark::default(),
             hot: HashMap::new(),
             live: HashMap::new(),
             ulids: ulid::Generator::new(),
@@ -111,6 +120,7 @@ impl State {
 
     /// After a rollback nothing that was learnt in the transaction holds.
     pub(crate) fn forget_all_hot(&mut self) {
+        self.cleaned = Mark::default();
         self.hot.clear();
         self.live.clear();
     }
@@ -138,6 +148,19 @@ impl State {
             }
             Effect::Leased(task, until) => {
                 self.leases.insert(task, until);
+                None
+            }
+            Effect::Begun(task, at) => {
+                self.begun.insert(task, at);
+                None
+            }
+            Effect::Ended(task) => {
+                self.begun.remove(&task);
+                self.leases.remove(&task);
+                None
+            }
+            Effect::Proven(task) => {
+                self.mail.prove(&task);
                 None
             }
             Effect::Unleased(task) => {

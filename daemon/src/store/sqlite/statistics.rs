@@ -111,7 +111,9 @@ UNION ALL SELECT * FROM (SELECT 'agent', agent_id, agent_name, status, created_a
     FROM nexus_agents ORDER BY created_at DESC LIMIT ?1)
 UNION ALL SELECT * FROM (SELECT 'invocation', i.agent_id, coalesce(a.agent_name, i.agent_id), i.status,
         i.created_at AS at, 'invoked', i.invocation_id
-    FROM nexus_invocations i LEFT JOIN nexus_agents a USING (agent_id) ORDER BY i.created_at DESC LIMIT ?1)
+    FROM nexus_invocations i LEFT JOIN nexus_agents a USING (agent_id)
+    WHERE NOT EXISTS (SELECT 1 FROM doomed_agents d
+        WHERE d.agent_id = i.agent_id AND i.invocation_key <= d.last_invocation) ORDER BY i.created_at DESC LIMIT ?1)
 ORDER BY at DESC LIMIT ?1";
 
 /// `Store::recent_activities`.

@@ -1,8 +1,11 @@
 //! Rows of tasks, and the messages that go with them.
 
+use std::time::{Duration, Instant};
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
+    clock::Moment,
     error::illegal,
     rows,
     state::Effect,
@@ -104,7 +107,7 @@ pub(crate) fn brief(tx: &Tx<'_>, id: &TaskId) -> Result<Option<Brief>> {
 }
 
 /// Gives the task's lease to a worker.
-pub(crate) fn claim(tx: &mut Tx<'_>, id: &TaskId, task: &Brief, worker: &WorkerId, until: Timestamp) -> Result<u32> {
+pub(crate) fn claim(tx: &mut Tx<'_>, id: &TaskId, task: &Brief, worker: &WorkerId, until: Moment) -> Result<u32> {
     let status = transition::task(task.status, TaskEvent::Claim).map_err(|e| illegal(&e))?;
     let epoch = task.epoch + 1;
     tx.sql(
@@ -113,8 +116,20 @@ pub(crate) fn claim(tx: &mut Tx<'_>, id: &TaskId, task: &Brief, worker: &WorkerI
          WHERE task_key = ?1",
     )?
     .execute(params![task.key, status.as_str(), worker.as_str(), epoch, tx.now_text()])?;
+    if task.started_at.is_none() {
+        tx.at_commit(Effect::Begun(id.clone(), Instant::now()));
+    }
     tx.at_commit(Effect::Leased(id.clone(), until));
     Ok(epoch)
+}
+
+/// How long a task has been worked on since its first claim: by this process's own clock where it began it, and by the
+/// wall clock, which may have been set, otherwise.
+pub(crate) fn age(tx: &Tx<'_>, id: &TaskId, task: &Brief) -> Duration {
+    match tx.state.begun.get(id) {
+        Some(begun) => begun.elapsed(),
+        None => task.started_at.map_or(Duration::ZERO, |begun| tx.now().since(begun)),
+    }
 }
 
 /// Ends a task; its lease goes with it.
@@ -132,7 +147,7 @@ pub(crate) fn finish(
          WHERE task_key = ?1",
     )?
     .execute(params![task.key, status.as_str(), tx.now_text(), error, result])?;
-    tx.at_commit(Effect::Unleased(id.clone()));
+    tx.at_commit(Effect::Ended(id.clone()));
     Ok(())
 }
 

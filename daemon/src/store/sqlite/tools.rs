@@ -83,7 +83,7 @@ pub(crate) fn put_system(tx: &mut Tx<'_>, tools: &[NewTool]) -> Result<()> {
     for new in tools {
         let id = put(tx, &owner, new)?;
         tx.sql(
-            "UPDATE nexus_tools SET usage_count = usage_count + was.usage_count, created_at = was.created_at
+            "UPDATE nexus_tools SET usage_count = nexus_tools.usage_count + was.usage_count, created_at = was.created_at
              FROM retired_tools was WHERE nexus_tools.tool_id = ?1 AND was.tool_id = ?1",
         )?
         .execute([id.as_str()])?;

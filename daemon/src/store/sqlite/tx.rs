@@ -91,6 +91,7 @@ impl<'a> Tx<'a> {
 
     /// Numbers and writes events of a project; the sink hears of them after the commit.
     pub(crate) fn emit(&mut self, id: &ProjectId, new: Vec<NewEvent>) -> Result<()> {
+        let new: Vec<NewEvent> = new.into_iter().map(NewEvent::bounded).collect();
         if new.is_empty() {
             return Ok(());
         }

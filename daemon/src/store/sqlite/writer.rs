@@ -10,6 +10,7 @@
 //! each behind a savepoint: requests are therefore `FnMut`.
 
 use std::{
+    cell::Cell,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -19,12 +20,15 @@ use std::{
 };
 
 use rusqlite::Connection;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 
 use super::{
     Arrivals,
+    checkpoint::{Checkpointer, MOVE_PAGES},
     counts::Counts,
-    error::{closed, panicked},
+    error::closed,
+    job::{Job, Request},
+    pulse::{Progress, Wrote},
     state::{Effect, State},
     tx::Tx,
 };
@@ -34,69 +38,16 @@ use crate::{
     telemetry::names,
 };
 
+pub(crate) use super::job::Mode;
+
 /// How long a deferred request may wait for a durable one.
 const DEFER: Duration = Duration::from_millis(25);
 /// Requests that may wait; further callers wait before they are let in.
 const ROOM: usize = 4096;
-/// Changed rows after which the log is moved into the database: some 16 MB.
-const CHECKPOINT_ROWS: u64 = 12_000;
 
-/// When a request is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// After the commit.
-    Durable,
-    /// When it has run; done once more after a rollback.
-    Deferred,
-    /// When it has run; not repeated after a rollback.
-    Loose,
-    /// When it has run; changes nothing in the file.
-    Peek,
-}
-
-trait Job: Send {
-    fn mode(&self) -> Mode;
-    /// Runs the request; `false` when it failed.
-    fn run(&mut self, tx: &mut Tx<'_>) -> bool;
-    /// Answers with the result of `run`, or with `failure`.
-    fn answer(&mut self, failure: Option<StoreError>);
-}
-
-struct Request<T, F> {
-    mode: Mode,
-    act: F,
-    result: Option<Result<T>>,
-    reply: Option<oneshot::Sender<Result<T>>>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl<T: Send, F: FnMut(&mut Tx<'_>) -> Result<T> + Send> Job for Request<T, F> {
-    fn mode(&self) -> Mode {
-        self.mode
-    }
-
-    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
-        self.result = None;
-        let result = (self.act)(tx);
-        let ok = result.is_ok();
-        self.result = Some(result);
-        ok
-    }
-
-    fn answer(&mut self, failure: Option<StoreError>) {
-        let result = self.result.take();
-        if let Some(reply) = self.reply.take() {
-            let answer = match failure {
-                // What the request itself found wrong is true whatever became of the commit.
-                Some(failure) => match result {
-                    Some(Err(own)) => Err(own),
-                    _ => Err(failure),
-                },
-                None => result.unwrap_or_else(|| Err(panicked())),
-            };
-            let _gone = reply.send(answer);
-        }
-    }
+thread_local! {
+    /// Pages in the log after this thread's last commit, as SQLite tells its hook.
+    static LOG_PAGES: Cell<u32> = const { Cell::new(0) };
 }
 
 enum Work {
@@ -110,32 +61,8 @@ pub(crate) struct Writer {
     room: Arc<Semaphore>,
     progress: Arc<Progress>,
     commits: Arc<AtomicU64>,
+    wrote: Arc<Wrote>,
     closed: AtomicBool,
-}
-
-/// When the thread last ended something, in milliseconds since its start.
-struct Progress {
-    begun: Instant,
-    at: AtomicU64,
-}
-
-impl Progress {
-    fn note(&self) {
-        self.at.store(self.now(), Ordering::Relaxed);
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    /// Nothing waits: what comes next has waited for nobody.
-    fn rest(&self) {
-        self.at.store(u64::MAX, Ordering::Relaxed);
-    }
-
-    fn age(&self) -> Duration {
-        Duration::from_millis(self.now().saturating_sub(self.at.load(Ordering::Relaxed)))
-    }
 }
 
 impl Writer {
@@ -147,13 +74,18 @@ impl Writer {
         sink: Arc<dyn EventSink>,
         arrivals: Arc<Arrivals>,
         counts: Counts,
+        log: Checkpointer,
         keep: impl Send + 'static,
     ) -> std::io::Result<Self> {
         let (work, inbox) = mpsc::channel();
         let commits = Arc::new(AtomicU64::new(0));
         let progress = Arc::new(Progress { begun: Instant::now(), at: AtomicU64::new(0) });
+        let wrote = Arc::new(Wrote { begun: Instant::now(), at: AtomicU64::new(u64::MAX) });
         let run = Thread {
             counts,
+            log,
+            wrote: Arc::clone(&wrote),
+            log_moved: 0,
             progress: Arc::clone(&progress),
             conn,
             state,
@@ -163,7 +95,6 @@ impl Writer {
             commits: Arc::clone(&commits),
             inbox,
             batch: Batch::default(),
-            changed_rows: 0,
         };
         std::thread::Builder::new().name("store-writer".into()).spawn(move || {
             let done = run.run();
@@ -172,7 +103,8 @@ impl Writer {
                 let _gone = done.send(());
             }
         })?;
-        Ok(Self { work, room: Arc::new(Semaphore::new(ROOM)), progress, commits, closed: AtomicBool::new(false) })
+        let (room, closed) = (Arc::new(Semaphore::new(ROOM)), AtomicBool::new(false));
+        Ok(Self { work, room, progress, commits, wrote, closed })
     }
 
     /// Requests that wait, how many may, and how long nothing was ended although some wait.
@@ -206,6 +138,11 @@ impl Writer {
         }
     }
 
+    /// Whether something was durably written within that time, and nothing failed to be since.
+    pub(crate) fn wrote_within(&self, limit: Duration) -> bool {
+        self.wrote.within(limit)
+    }
+
     pub(crate) fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
     }
@@ -224,6 +161,10 @@ struct Batch {
 
 struct Thread {
     counts: Counts,
+    log: Checkpointer,
+    wrote: Arc<Wrote>,
+    /// Pages of the log when it was last asked to be moved.
+    log_moved: u32,
     progress: Arc<Progress>,
     conn: Connection,
     state: State,
@@ -233,11 +174,14 @@ struct Thread {
     commits: Arc<AtomicU64>,
     inbox: mpsc::Receiver<Work>,
     batch: Batch,
-    changed_rows: u64,
 }
 
 impl Thread {
     fn run(mut self) -> Option<oneshot::Sender<()>> {
+        self.conn.wal_hook(Some(|_, pages| {
+            LOG_PAGES.set(u32::try_from(pages).unwrap_or(0));
+            Ok(())
+        }));
         let mut closing = None;
         while closing.is_none() {
             let first = match self.batch.open_since {
@@ -270,6 +214,7 @@ impl Thread {
         }
         self.commit();
         self.hand_back();
+        self.log.end();
         if let Err(error) = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
             tracing::debug!(%error, "the log stays beside the store's file");
         }
@@ -353,6 +298,7 @@ impl Thread {
 
     fn begin(&mut self) -> Result<()> {
         if self.batch.open_since.is_none() {
+            self.log.give_way();
             self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
             self.batch.open_since = Some(Instant::now());
             self.batch.changes_at_begin = self.conn.total_changes();
@@ -409,9 +355,11 @@ impl Thread {
 
     fn fail_batch(&mut self, why: &str) {
         tracing::error!(requests = self.batch.jobs.len(), "the store could not commit: {why}");
+        self.wrote.note(false);
         self.rollback();
         for mut job in std::mem::take(&mut self.batch.jobs) {
-            let text = "the store could not write: nothing of this request was stored";
+            let text =
+                "the store could not write (is its disk full? free some space): nothing of this request was stored";
             job.answer(Some(StoreError::new(StoreErrorKind::Unavailable, text).because(why.to_owned())));
         }
     }
@@ -456,23 +404,25 @@ impl Thread {
         for mut job in self.batch.jobs.drain(..) {
             job.answer(None);
         }
+        if self.state.mail.take_trial_over() {
+            ring = [true; 4];
+        }
         for (queue, rung) in crate::queue::QueueName::ALL.into_iter().zip(ring) {
             if rung {
                 self.arrivals.bell(queue).notify_waiters();
             }
         }
-        self.changed_rows += written;
-        if self.changed_rows > CHECKPOINT_ROWS {
-            self.changed_rows = 0;
-            self.checkpoint();
+        if written > 0 {
+            self.wrote.note(true);
         }
-    }
-
-    /// After the answers, so that nobody waits for it; passive, so that it waits for no reader.
-    fn checkpoint(&self) {
-        let moved = self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, i64>(1));
-        if let Err(error) = moved {
-            tracing::warn!(%error, "the store's log could not be moved into its file");
+        let pages = LOG_PAGES.get();
+        if pages < self.log_moved {
+            // It has begun anew.
+            self.log_moved = 0;
+        }
+        if pages - self.log_moved >= MOVE_PAGES {
+            self.log_moved = pages;
+            self.log.ring();
         }
     }
 }

@@ -134,7 +134,7 @@ async fn a_build_goes_on_on_another_machine() {
     // What one changes of the agent the other sees, also when it has those files already.
     let first = one.start();
     let (status, code) = first.get(&format!("/agents/{agent}/files/prompt")).await;
-    let prompt = code["data"]["prompt_file"]["content"].as_str().unwrap_or_default().to_owned();
+    let prompt = code["data"]["content"].as_str().unwrap_or_default().to_owned();
     assert!(status == 200 && !prompt.is_empty(), "{code}");
     for (writer, reader, mark) in [(&first, &second, "ONE"), (&second, &first, "TWO")] {
         let body = json!({"content": format!("{prompt}\n# {mark}\n")});
@@ -142,7 +142,7 @@ async fn a_build_goes_on_on_another_machine() {
         let put = put.send().await.unwrap();
         assert_eq!(put.status(), 200, "{:?}", put.text().await);
         let (_, seen) = reader.get(&format!("/agents/{agent}/files/prompt")).await;
-        assert!(seen["data"]["prompt_file"]["content"].as_str().unwrap().contains(mark), "{seen}");
+        assert!(seen["data"]["content"].as_str().unwrap().contains(mark), "{seen}");
     }
 }
 

@@ -1,9 +1,11 @@
 //! The cloud backend over the emulator, with real daemons: their work together, trouble, what they cost, and moving.
 
+mod artifacts;
 mod files;
 mod fleet;
 mod lists;
 mod once;
+mod redeploy;
 mod transfer;
 mod trouble;
 

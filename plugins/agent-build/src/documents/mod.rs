@@ -1,12 +1,16 @@
-//! The stages' documents, as Markdown, in the language of the requirement.
+//! The stages' documents, as Markdown, in the language of the requirement, and as structures for programs.
 
 mod build;
+mod prompt_yaml;
 mod readme;
 mod report;
+mod structured;
 
 pub(crate) use build::{architecture, code, deployment, design, plan, requirements, tools};
+pub(crate) use prompt_yaml::prompt_yaml;
 pub(crate) use readme::readme;
 pub(crate) use report::report;
+pub(crate) use structured::{Known, structured};
 
 use crate::requirement::language::Language;
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Shared, StageError, StageName};
 use crate::{
+    documents::{Known, structured},
     provider::{self, Answer},
     workspace::Workspace,
 };
@@ -82,11 +83,18 @@ impl Job {
             return Err(StageError::Cancelled);
         }
         let output = match serde_json::to_value(output)? {
-            Value::Object(map) => map,
-            other => [("value".to_owned(), other)].into_iter().collect(),
+            output @ Value::Object(_) => output,
+            other => json!({ "value": other }),
         };
         let path = format!("docs/{:02}_{}.md", self.request.stage_number, self.stage.as_str());
         self.files.push((path.clone(), document.clone()));
+        let (project_name, inputs) = (&self.request.project_name, &self.request.inputs);
+        let known = Known { project_name, inputs, output: &output };
+        if let Some(structured) = structured(self.stage, &known) {
+            // Beside the text, by the same name: the daemon shows it as `parsed_content`.
+            self.files.push((path.replace(".md", ".json"), serde_json::to_string_pretty(&structured)? + "\n"));
+        }
+        let output = if let Value::Object(output) = output { output } else { serde_json::Map::new() };
         let names: Vec<String> = self.files.iter().map(|(path, _)| path.clone()).collect();
         let workspace = Workspace::new(self.request.workspace.clone());
         let (files, folders, kept) = (self.files, self.folders, names.clone());

@@ -1,7 +1,7 @@
 use nexus_plugin_api::payload::{AgentRef, Failure};
 use tokio::sync::oneshot;
 
-use super::Lease;
+use super::{Code, Lease};
 
 /// Who waits for a running agent.
 pub(crate) type Waiter = oneshot::Sender<Result<Lease, Failure>>;
@@ -9,9 +9,9 @@ pub(crate) type Waiter = oneshot::Sender<Result<Lease, Failure>>;
 /// What a keeper is told. Each is answered once it is done.
 pub(crate) enum Command {
     /// Start anew, with the folder as it is now; replaces what runs.
-    Deploy { agent: Box<AgentRef>, waiter: Waiter },
-    /// Be running.
-    Acquire { agent: Box<AgentRef>, waiter: Waiter },
+    Deploy { agent: Box<AgentRef>, code: Code, waiter: Waiter },
+    /// Be running, with the code as it is now. Answers that are being given end with the code they began with.
+    Acquire { agent: Box<AgentRef>, code: Code, waiter: Waiter },
     /// The process of this generation does not answer any more: end it.
     Unresponsive { generation: u64 },
     /// Another agent needs the place; says whether it was given up.

@@ -8,11 +8,12 @@ use serde_json::Value;
 use tokio::{
     select,
     sync::{Semaphore, mpsc, oneshot, watch},
+    task::JoinSet,
     time::Instant,
 };
 
 use super::{
-    Command, End, View, Waiter,
+    Code, Command, End, View, Waiter,
     crashes::{CrashHistory, Verdict},
     start::{HOME_NAME, StartFault, Started, describe_exit, start, with_output},
     state::{Happening, Running, Starting, State},
@@ -27,6 +28,8 @@ use crate::{
 
 /// Requests that wait for one start; more are refused.
 const MAX_WAITERS: usize = 1024;
+/// The longest that a process with older code is let answer.
+const LONGEST_ANSWER: Duration = Duration::from_secs(900);
 const BUSY_PING_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What all keepers share.
@@ -49,6 +52,11 @@ pub(crate) struct Keeper {
     crashes: CrashHistory,
     crash_count: u64,
     generation: u64,
+    /// What the code is, as the last command saw it, and what it was when a start failed.
+    code: Code,
+    failed_with: Option<Code>,
+    /// Processes with older code that still answer somebody.
+    retired: JoinSet<()>,
 }
 
 impl Keeper {
@@ -61,7 +69,9 @@ impl Keeper {
         own: mpsc::WeakSender<Command>,
     ) -> Self {
         let crashes = CrashHistory::new(&house.settings);
-        Self { state: State::Idle, house, agent, view, commands, own, crashes, crash_count: 0, generation: 0 }
+        let (code, failed_with, retired) = (Code::default(), None, JoinSet::new());
+        let (state, crash_count, generation) = (State::Idle, 0, 0);
+        Self { state, house, agent, view, commands, own, crashes, crash_count, generation, code, failed_with, retired }
     }
 
     /// Ends after `Remove`, `ShutDown`, or when the fleet is gone.
@@ -83,9 +93,10 @@ impl Keeper {
                 happening = self.state.happening(&self.view.usage, idle_stop) => happening,
             };
             match happening {
-                Happening::StartOver(outcome) => self.start_over(*outcome),
+                Happening::StartOver(outcome) => self.start_over(*outcome).await,
                 Happening::Ended(how) => self.ended_by_itself(&how),
                 Happening::Rested => self.rest_if_not_busy().await,
+                Happening::Drained => self.replace("replaced by a later deployment").await,
                 Happening::BackoffOver => {
                     if let State::Backoff { waiters, .. } = self.take_state() {
                         self.begin(waiters, true);
@@ -98,22 +109,29 @@ impl Keeper {
     /// `false`: the keeper's life is over.
     async fn obey(&mut self, command: Command) -> bool {
         match command {
-            Command::Deploy { agent, waiter } => {
-                self.agent = *agent;
+            Command::Deploy { agent, code, waiter } => {
+                (self.agent, self.code) = (*agent, code);
                 self.crashes.clear();
                 let mut waiters = self.halt("deployed anew").await;
                 waiters.push(waiter);
                 self.begin(waiters, false);
             }
-            Command::Acquire { agent, waiter } => {
-                self.agent = *agent;
-                self.acquire(waiter);
+            Command::Acquire { agent, code, waiter } => {
+                // A request that was on its way while the agent was deployed anew asks for what is gone.
+                if agent.generation >= self.agent.generation {
+                    (self.agent, self.code) = (*agent, code);
+                }
+                if self.is_outdated() {
+                    self.take_up_saved_code(waiter).await;
+                } else {
+                    self.acquire(waiter);
+                }
             }
             Command::Unresponsive { generation } => self.unresponsive(generation).await,
             Command::Rest { reply } => {
                 let gives_up = matches!(self.state, State::Running(_)) && self.view.usage.is_resting();
                 if gives_up {
-                    let _ = self.halt("stopped in favour of another agent").await;
+                    self.replace("stopped in favour of another agent").await;
                 }
                 let _ = reply.send(gives_up);
             }
@@ -135,8 +153,66 @@ impl Keeper {
         true
     }
 
+    /// Whether what runs, or comes up, has read other code than there is now.
+    fn is_outdated(&self) -> bool {
+        match &self.state {
+            State::Running(running) => running.code != self.code,
+            State::Starting(starting) => starting.code != self.code,
+            State::Failed { .. } => self.failed_with.is_some_and(|code| code != self.code),
+            State::Idle | State::Backoff { .. } => false,
+        }
+    }
+
+    /// Starts the agent with the code of now. The process before answers whom it is answering, and then ends.
+    async fn take_up_saved_code(&mut self, waiter: Waiter) {
+        // What crashed was the other code.
+        self.crashes.clear();
+        let mut waiters = match self.take_state() {
+            State::Running(mut running) => {
+                let waiters = std::mem::take(&mut running.replaced_for);
+                self.retire_when_done(*running);
+                waiters
+            }
+            state => {
+                self.state = state;
+                self.halt("replaced by code that was saved meanwhile").await
+            }
+        };
+        waiters.push(waiter);
+        self.begin(waiters, false);
+    }
+
+    fn retire_when_done(&mut self, running: Running) {
+        let grace = self.house.settings.stop_grace();
+        let Running { mut started, ended, talk: (share, mut talks), .. } = running;
+        drop(share);
+        while self.retired.try_join_next().is_some() {}
+        self.retired.spawn(async move {
+            select! {
+                // Nobody sends anything: it ends when all who talk have gone.
+                _ = talks.recv() => {}
+                () = tokio::time::sleep(LONGEST_ANSWER) => {}
+                status = started.process.ended() => {
+                    ended.send_replace(Some(End::Crashed(describe_exit(&status))));
+                    return;
+                }
+            }
+            ended.send_replace(Some(End::Stopped("replaced by code that was saved meanwhile")));
+            drop_process(started, grace).await;
+        });
+    }
+
     fn acquire(&mut self, waiter: Waiter) {
+        let wanted = self.agent.generation;
         match &mut self.state {
+            State::Running(running) if running.deployment < wanted => {
+                if running.replaced_for.len() < MAX_WAITERS {
+                    running.replaced_for.push(waiter);
+                } else {
+                    let _ =
+                        waiter.send(Err(Failure::transient("too many requests wait for the agent's new deployment")));
+                }
+            }
             State::Running(running) => {
                 let _ = waiter.send(Ok(running.lease(&self.view.usage)));
             }
@@ -161,17 +237,42 @@ impl Keeper {
         let (cancel, cancelled) = oneshot::channel();
         let resident = Resident { usage: Arc::clone(&self.view.usage), keeper: self.own.clone() };
         let task = tokio::spawn(start(Arc::clone(&self.house), self.agent.clone(), resident, cancelled));
-        self.state = State::Starting(Starting { cancel, task, waiters, automatic });
+        let deployment = self.agent.generation;
+        self.state = State::Starting(Starting { cancel, task, waiters, code: self.code, deployment, automatic });
     }
 
-    fn start_over(&mut self, outcome: Result<Started, StartFault>) {
-        let State::Starting(Starting { waiters, automatic, .. }) = self.take_state() else { return };
+    /// Ends what runs; when somebody waits for a later deployment, that is begun.
+    async fn replace(&mut self, why: &'static str) {
+        let waiters = self.halt(why).await;
+        if !waiters.is_empty() {
+            self.begin(waiters, false);
+        }
+    }
+
+    async fn start_over(&mut self, outcome: Result<Started, StartFault>) {
+        let State::Starting(Starting { waiters, automatic, code, deployment, .. }) = self.take_state() else { return };
+        if deployment < self.agent.generation {
+            // Deployed anew elsewhere while it came up: what came of it is of no use, nor is why nothing did.
+            if let Ok(started) = outcome {
+                drop_process(started, self.house.settings.stop_grace()).await;
+            }
+            return self.begin(waiters, automatic);
+        }
         match outcome {
             Ok(started) => {
                 self.generation += 1;
                 self.view.usage.touch();
                 let ended = watch::Sender::new(None);
-                let running = Running { started, generation: self.generation, ended, busy_until: Instant::now() };
+                let running = Running {
+                    started,
+                    generation: self.generation,
+                    deployment,
+                    replaced_for: Vec::new(),
+                    ended,
+                    code,
+                    talk: mpsc::channel(1),
+                    busy_until: Instant::now(),
+                };
                 for waiter in waiters {
                     let _ = waiter.send(Ok(running.lease(&self.view.usage)));
                 }
@@ -181,6 +282,7 @@ impl Keeper {
                 for waiter in waiters {
                     let _ = waiter.send(Err(fault.failure.clone()));
                 }
+                self.failed_with = Some(code);
                 self.state = self.after_failed_start(fault, automatic);
             }
         }
@@ -203,8 +305,10 @@ impl Keeper {
     }
 
     fn ended_by_itself(&mut self, how: &io::Result<ExitStatus>) {
-        if let State::Running(running) = self.take_state() {
+        if let State::Running(mut running) = self.take_state() {
+            let waiters = std::mem::take(&mut running.replaced_for);
             self.crashed(&running, describe_exit(how));
+            self.begin_for(waiters);
         }
     }
 
@@ -213,11 +317,20 @@ impl Keeper {
             return;
         }
         if let State::Running(running) = self.take_state() {
-            let Running { started, ended, .. } = *running;
+            let Running { started, ended, replaced_for, .. } = *running;
             let _ = ended.send_replace(Some(End::Stopped("stopped because it did not answer any more")));
             let output = Arc::clone(&started.output);
             drop_process(started, Duration::ZERO).await;
             self.after_crash("it did not answer any more", &output);
+            self.begin_for(replaced_for);
+        }
+    }
+
+    /// A crash of what is replaced says nothing of what comes.
+    fn begin_for(&mut self, waiters: Vec<Waiter>) {
+        if !waiters.is_empty() {
+            self.crashes.clear();
+            self.begin(waiters, false);
         }
     }
 
@@ -247,12 +360,14 @@ impl Keeper {
             return;
         }
         if self.view.usage.is_resting() {
-            let _ = self.halt("stopped for resting").await;
+            self.replace("stopped for resting").await;
         }
     }
 
     async fn retire(&mut self, why: &'static str) {
         let name = self.agent.agent_name.clone();
+        // Dropped with their tasks.
+        self.retired.shutdown().await;
         for waiter in self.halt(why).await {
             let _ = waiter.send(Err(Failure::transient(format!("agent {name} was {why} while it was starting"))));
         }
@@ -273,10 +388,10 @@ impl Keeper {
                 waiters
             }
             State::Running(running) => {
-                let Running { started, ended, .. } = *running;
+                let Running { started, ended, replaced_for, .. } = *running;
                 ended.send_replace(Some(End::Stopped(why)));
                 drop_process(started, grace).await;
-                Vec::new()
+                replaced_for
             }
         }
     }
@@ -297,6 +412,7 @@ impl Keeper {
         note("crashes", self.crash_count.into());
         note("starts", self.generation.into());
         if let State::Running(running) = &self.state {
+            note("deployment", running.deployment.into());
             note("pid", running.started.process.pid().as_raw_nonzero().get().into());
             note("port", running.started.port.into());
             note("ready_ms", running.started.ready_ms.into());

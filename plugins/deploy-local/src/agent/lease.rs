@@ -63,7 +63,12 @@ pub(crate) struct Lease {
     pub(crate) output: Arc<Output>,
     ended: watch::Receiver<Option<End>>,
     usage: Arc<Usage>,
+    /// Held by all who talk to this one process.
+    _talk: Talk,
 }
+
+/// A share in talking to a process; when all are gone nobody talks to it.
+pub(crate) type Talk = tokio::sync::mpsc::Sender<()>;
 
 impl Lease {
     pub(crate) fn new(
@@ -71,10 +76,11 @@ impl Lease {
         output: Arc<Output>,
         ended: watch::Receiver<Option<End>>,
         usage: Arc<Usage>,
+        talk: Talk,
     ) -> Self {
         usage.active.fetch_add(1, Ordering::AcqRel);
         usage.touch();
-        Self { port, generation, ready_ms, output, ended, usage }
+        Self { port, generation, ready_ms, output, ended, usage, _talk: talk }
     }
 
     /// Resolves when the process has ended.

@@ -9,6 +9,7 @@
 //!     └────────────────────────────────────────┘     (the next use after a wait tries again)
 //! ```
 
+mod code;
 mod command;
 mod crashes;
 mod keeper;
@@ -18,6 +19,7 @@ mod start;
 mod state;
 mod view;
 
+pub(crate) use code::Code;
 pub(crate) use command::{Command, Waiter};
 pub(crate) use keeper::{House, Keeper, forget};
 pub(crate) use lease::{End, Lease, Usage};

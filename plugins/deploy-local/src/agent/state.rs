@@ -5,13 +5,14 @@ use std::{process::ExitStatus, sync::Arc, time::Duration};
 use nexus_plugin_api::payload::Failure;
 use tokio::{
     select,
-    sync::{oneshot, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
     time::{Instant, sleep_until},
 };
 
 use super::{
-    End, Lease, Usage, Waiter,
+    Code, End, Lease, Usage, Waiter,
+    lease::Talk,
     start::{StartFault, Started},
 };
 
@@ -34,6 +35,10 @@ pub(crate) struct Starting {
     pub(crate) cancel: oneshot::Sender<()>,
     pub(crate) task: JoinHandle<Result<Started, StartFault>>,
     pub(crate) waiters: Vec<Waiter>,
+    /// What the code was before.
+    pub(crate) code: Code,
+    /// Number of the deployment that it is started for.
+    pub(crate) deployment: u64,
     /// A restart after a crash, which nobody asked for.
     pub(crate) automatic: bool,
 }
@@ -42,7 +47,15 @@ pub(crate) struct Starting {
 pub(crate) struct Running {
     pub(crate) started: Started,
     pub(crate) generation: u64,
+    /// Number of the deployment that it was started for.
+    pub(crate) deployment: u64,
+    /// Who wants a later deployment than this one: it is replaced once its last answer is given.
+    pub(crate) replaced_for: Vec<Waiter>,
     pub(crate) ended: watch::Sender<Option<End>>,
+    /// What its code was when it was started.
+    pub(crate) code: Code,
+    /// Who talks to it; the other end tells when nobody does.
+    pub(crate) talk: (Talk, mpsc::Receiver<()>),
     /// Not before this is it asked again whether it may be stopped for resting.
     pub(crate) busy_until: Instant,
 }
@@ -52,6 +65,8 @@ pub(crate) enum Happening {
     StartOver(Box<Result<Started, StartFault>>),
     Ended(std::io::Result<ExitStatus>),
     Rested,
+    /// A process that is to be replaced gave its last answer.
+    Drained,
     BackoffOver,
 }
 
@@ -71,7 +86,8 @@ impl State {
                 let busy_until = running.busy_until;
                 select! {
                     status = running.started.process.ended() => Happening::Ended(status),
-                    () = rested(usage, idle_stop, busy_until) => Happening::Rested,
+                    () = drained(usage), if !running.replaced_for.is_empty() => Happening::Drained,
+                    () = rested(usage, idle_stop, busy_until), if running.replaced_for.is_empty() => Happening::Rested,
                 }
             }
             Self::Backoff { until, .. } => {
@@ -79,6 +95,13 @@ impl State {
                 Happening::BackoffOver
             }
         }
+    }
+}
+
+/// Resolves when no answer is being given.
+async fn drained(usage: &Usage) {
+    while !usage.is_resting() {
+        usage.changed().await;
     }
 }
 
@@ -102,6 +125,6 @@ impl Running {
     pub(crate) fn lease(&self, usage: &Arc<Usage>) -> Lease {
         let started = &self.started;
         let facts = (started.port, self.generation, started.ready_ms);
-        Lease::new(facts, Arc::clone(&started.output), self.ended.subscribe(), Arc::clone(usage))
+        Lease::new(facts, Arc::clone(&started.output), self.ended.subscribe(), Arc::clone(usage), self.talk.0.clone())
     }
 }

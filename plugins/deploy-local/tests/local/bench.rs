@@ -57,6 +57,7 @@ pub(crate) fn make_agent(root: &Path, id: &str, start: &str) -> AgentRef {
         state_dir,
         config: json!({"env": {"START": start}}),
         details: Map::new(),
+        generation: 0,
     }
 }
 

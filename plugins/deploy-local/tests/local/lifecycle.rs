@@ -157,3 +157,77 @@ async fn shutting_down_stops_everything_and_refuses_the_rest() {
     assert!(pids.iter().all(|pid| !is_alive(*pid)));
     assert!(bench.ask(&agents[0], "pid").await.unwrap_err().message.contains("shutting down"));
 }
+
+/// Saves the agent's code as the daemon does: beside it, then in its place.
+fn save(agent: &nexus_plugin_api::payload::AgentRef, code: &str) {
+    let part = agent.agent_dir.join(".part");
+    std::fs::write(&part, code).unwrap();
+    std::fs::rename(part, agent.agent_dir.join("agent.py")).unwrap();
+}
+
+#[tokio::test]
+async fn saved_code_answers_the_next_question_and_the_running_answer_ends_as_it_began() {
+    let bench = bench();
+    let agent = bench.agent("edited", "");
+    let code = std::fs::read_to_string(agent.agent_dir.join("agent.py")).unwrap();
+    let before = bench.pid(&agent).await;
+    assert_eq!(bench.pid(&agent).await, before, "what the agent does by itself changes nothing");
+    let (deployer, request) = (bench.deployer.clone(), question(&agent, "drip 12"));
+    let running = tokio::spawn(async move { deployer.invoke(request, Recorder::new().1).await });
+    eventually("it answers", async || bench.status(&agent).await.state == AgentState::Running).await;
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    save(&agent, &code.replace("str(os.getpid())", "str(os.getpid()) + ' new'"));
+    let answer = bench.output(&agent, "pid").await;
+    let after: u32 = answer.strip_suffix(" new").expect("the saved code answers").parse().unwrap();
+    assert_ne!(after, before);
+    // The old process was not cut off, and goes when its answer is over.
+    running.await.unwrap().unwrap();
+    eventually("the old process ends", async || !is_alive(before)).await;
+    assert_eq!(bench.output(&agent, "pid").await, answer);
+
+    // Code that does not start is told, and mended by the next save, without any wait.
+    save(&agent, "this is no Python");
+    bench.ask(&agent, "pid").await.unwrap_err();
+    save(&agent, &code);
+    let mended = bench.pid(&agent).await;
+    // A deployment that is taken back takes all of it along.
+    save(&agent, &format!("{code}\n"));
+    bench.undeploy(&agent).await;
+    assert!(!is_alive(after) && !is_alive(mended));
+    assert!(processes_in(&agent.agent_dir).is_empty());
+}
+
+/// An agent that was deployed anew elsewhere is begun anew here, once the answers under way are given.
+#[tokio::test]
+async fn a_later_deployment_replaces_the_process_after_its_answers() {
+    let bench = bench();
+    let agent = bench.agent("fleet", "");
+    let first = bench.pid(&agent).await;
+    let (recorder, cx) = Recorder::new();
+    let (deployer, request) = (bench.deployer.clone(), question(&agent, "drip 5"));
+    let long = tokio::spawn(async move { deployer.invoke(request, cx).await });
+    let later = nexus_plugin_api::payload::AgentRef { generation: 2, ..agent.clone() };
+    eventually("the answer is under way", async || !recorder.events().is_empty()).await;
+    let second = bench.pid(&later).await;
+    assert_ne!(second, first);
+    assert_eq!(long.await.unwrap().unwrap().output, "0 1 2 3 4 ", "its answer was given to its end");
+    assert!(!is_alive(first));
+    // The same number, and a request that was on its way before, are answered by what is there.
+    assert_eq!((bench.pid(&later).await, bench.pid(&agent).await), (second, second));
+    assert_eq!(bench.status(&later).await.details["deployment"], 2);
+    assert_eq!(starts(&agent).len(), 2);
+}
+
+/// It also counts for what is only coming up.
+#[tokio::test]
+async fn a_start_of_an_earlier_deployment_is_begun_again() {
+    let bench = bench();
+    let agent = bench.agent("overtaken", "slow");
+    let (deployer, request) = (bench.deployer.clone(), question(&agent, "pid"));
+    let first = tokio::spawn(async move { deployer.invoke(request, Recorder::new().1).await });
+    eventually("a process", async || starts(&agent).len() == 1).await;
+    let later = nexus_plugin_api::payload::AgentRef { generation: 1, ..agent.clone() };
+    let pid = bench.pid(&later).await;
+    assert_eq!(starts(&agent), [starts(&agent)[0], pid]);
+    assert_eq!(first.await.unwrap().unwrap().output, pid.to_string());
+}

@@ -215,9 +215,9 @@ fn agent(tx: &Tx<'_>, a: &Agent) -> Result<Became> {
                  status, deployment_type, agentcore_config, capabilities, tools, prompt_path, code_path, created_at,
                  updated_at, deployed_at, agentcore_runtime_arn, agentcore_runtime_alias, agentcore_region,
                  total_invocations, successful_invocations, failed_invocations, avg_duration_ms, last_invoked_at,
-                 error_message, agent_dir, deployment_config, deployment_details)
+                 error_message, agent_dir, deployment_config, deployment_details, generation)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-                 ?22, ?23, ?24, ?25, ?26, ?27, ?28)",
+                 ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)",
         )?
         .execute(params![
             a.agent_id.as_str(),
@@ -248,6 +248,7 @@ fn agent(tx: &Tx<'_>, a: &Agent) -> Result<Became> {
             a.agent_dir,
             rows::to_json_opt(a.deployment_config.as_ref())?,
             rows::to_json_opt(a.deployment_details.as_ref())?,
+            rows::integer(a.generation),
         ])?;
     Ok(Became::of(rows))
 }

@@ -1,8 +1,20 @@
-//! Holds answers against the document: the status must be in it, and the body must be what the schema of the
-//! operation says, with every member that is there named.
+//! Holds answers and events against the document: a status must be in it, and a body or an event must be what its
+//! schema says, with every member that is there named.
+#![allow(dead_code, unreachable_pub)] // every test binary uses a part of it
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
 use serde_json::Value;
 
+/// Fails unless an event, a frame's `data`, fits the document. Project events have a number, those of a chat a name.
+pub fn check_event(data: &Value) {
+    static DOCUMENT: std::sync::LazyLock<Document> =
+        std::sync::LazyLock::new(|| Document(nexus_daemon::api::openapi().clone()));
+    let name = if data.get("seq").is_some() { "ProjectEvent" } else { "ChatEvent" };
+    let faults = DOCUMENT.faults_of(name, data);
+    assert!(faults.is_empty(), "an event does not fit {name}: {data}\n{}", faults.join("\n"));
+}
+
+/// The document, or one like it.
 pub struct Document(pub Value);
 
 impl Document {
@@ -20,6 +32,13 @@ impl Document {
         if !schema.is_null() {
             self.check(schema, body, "", &mut faults);
         }
+        faults
+    }
+
+    /// What is wrong with a value of a named schema.
+    pub fn faults_of(&self, name: &str, value: &Value) -> Vec<String> {
+        let mut faults = Vec::new();
+        self.check(&self.0["components"]["schemas"][name], value, "", &mut faults);
         faults
     }
 
@@ -51,6 +70,18 @@ impl Document {
                 faults.push(format!("{at}: {value} fits none of {any:?}"));
             }
             return;
+        }
+        if let Some(one) = schema["oneOf"].as_array() {
+            // Told apart by a word, so that the faults are those of the kind that is meant.
+            let tag =
+                schema["discriminator"]["propertyName"].as_str().unwrap_or_else(|| panic!("{at}: no discriminator"));
+            let word = value[tag].as_str().unwrap_or_default();
+            let Some(kind) = schema["discriminator"]["mapping"][word].as_str() else {
+                return faults.push(format!("{at}: {tag} {word:?} is no kind that is known"));
+            };
+            assert!(one.iter().any(|one| one["$ref"] == kind), "{kind} is no alternative");
+            let kind = self.0.pointer(&kind[1..]).unwrap_or_else(|| panic!("{kind}"));
+            return self.check(kind, value, at, faults);
         }
         if let Some(words) = schema["enum"].as_array()
             && !words.contains(value)

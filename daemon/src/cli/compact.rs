@@ -1,0 +1,33 @@
+//! `nexusd compact`: writes the embedded store's file anew, without its free pages.
+
+use std::process::ExitCode;
+
+use super::{complain, complain_about, print};
+use crate::{
+    config::{BackendKind, Inputs, load},
+    store::{error::chain, sqlite::compact},
+};
+
+pub(super) fn run(inputs: &Inputs) -> ExitCode {
+    let loaded = match load(inputs) {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            complain_about(&problems);
+            return ExitCode::FAILURE;
+        }
+    };
+    if loaded.config.backend.kind == BackendKind::Aws {
+        complain("error: the backend is that of the cloud: there is no file to compact");
+        return ExitCode::FAILURE;
+    }
+    match compact(&loaded.config.data.database()) {
+        Ok((before, after)) => {
+            print(&format!("{before} bytes before, {after} after; the file shrinks by itself from now on"));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            complain(&format!("error: {}", chain(&error)));
+            ExitCode::FAILURE
+        }
+    }
+}

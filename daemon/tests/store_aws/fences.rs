@@ -1,0 +1,311 @@
+//! What two daemons on the same tables do to each other, and what stands in rows that the original wrote.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use nexus_daemon::{
+    domain::{
+        agent::{AgentStatus, Invocation, InvocationStatus},
+        event::{EventType, NewEvent, ProjectEvent},
+        ids::{AgentId, InvocationId, ProjectId},
+    },
+    queue::DeployMessage,
+    store::{
+        AgentFilter, BuildEnd, ClaimedBuild, DeployClaim, DeployEnd, EventSink, Origin, PageRequest, ProjectFilter,
+        Store,
+    },
+};
+use serde_json::json;
+
+use super::{
+    store_contract::world::{done, in_one_minute, new_agent},
+    support::faulty,
+    *,
+};
+
+async fn account() -> Account {
+    let account = tokio::task::spawn_blocking(Account::new).await.unwrap();
+    nexus_daemon::resources::run(&plan(), Action::Init, &account.dynamodb, &account.sqs, &|_| {}).await.unwrap();
+    account
+}
+
+fn store_of(account: &Account) -> Arc<DynamoStore> {
+    dynamodb(account, sqs(account), Arc::new(Recorder::default()))
+}
+
+/// A store whose requests go by way of a proxy. A try waits as long as the request is held there.
+fn by_way_of(account: &Account, url: &str) -> Arc<DynamoStore> {
+    let config = account.dynamodb.config().to_builder().endpoint_url(url).build();
+    let options = DynamoOptions {
+        client: aws_sdk_dynamodb::Client::from_conf(config),
+        trouble: Arc::new(TroubleLog::new("dynamodb")),
+        prefix: String::new(),
+        queue: sqs(account),
+        artifacts: Arc::new(object_store::memory::InMemory::new()),
+        event_retention: Duration::from_secs(86_400),
+    };
+    DynamoStore::new(options, Arc::new(Recorder::default()))
+}
+
+fn claim_of(project: &ProjectId, task: Option<TaskId>, by: &str) -> ClaimBuild {
+    ClaimBuild {
+        task_id: task,
+        project_id: project.clone(),
+        worker_id: worker(by),
+        lease_until: in_one_minute(),
+        parallel: 2,
+        asked: Continuation::default(),
+    }
+}
+
+async fn claimed(store: &DynamoStore, workflow: &str) -> ClaimedBuild {
+    let new = new_project(workflow, 3);
+    store.create_project(new.clone()).await.unwrap();
+    let claim = claim_of(&new.project.project_id, new.project.task_id.clone(), "w1");
+    let Claim::Claimed(build) = store.claim_build(claim, workflows()).await.unwrap() else { panic!("claimed") };
+    *build
+}
+
+/// A build that is complete but for its deployment: the agent, and the claim of its deploy task.
+async fn to_deploy(account: &Account, store: &DynamoStore) -> (AgentId, ClaimBuild) {
+    let build = claimed(store, "diamond").await;
+    let lease = &build.lease;
+    let step = |end: &[&str], begin: &[&str]| BuildStep {
+        ended: end.iter().map(|name| done(name, 1)).collect(),
+        begin: begin.iter().map(|name| (*name).to_owned()).collect(),
+        ..BuildStep::default()
+    };
+    store.advance_build(lease, step(&["a"], &["b", "c"])).await.unwrap();
+    store.advance_build(lease, step(&["b", "c"], &["d"])).await.unwrap();
+    let end = BuildEnd::Completed { agent: Some(Box::new(new_agent(&lease.project_id))), deploy: true };
+    store.advance_build(lease, BuildStep { end: Some(end), ..step(&["d"], &[]) }).await.unwrap();
+    let queue = sqs(account);
+    // Copies of earlier deployments' messages may lie before it.
+    let message = loop {
+        let letter =
+            queue.receive(QueueName::Deploy, 1, Duration::from_secs(5)).await.unwrap().pop().expect("a message");
+        queue.delete(&letter.receipt).await.unwrap();
+        let message = DeployMessage::parse(&letter.body).unwrap();
+        if message.project_id == lease.project_id {
+            break message;
+        }
+    };
+    (message.agent_id, claim_of(&message.project_id, message.task_id, "w1"))
+}
+
+async fn held(faults: &faulty::Faults) {
+    for _ in 0..1_000 {
+        if faults.held.load(Ordering::Relaxed) > 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("no request came to be held");
+}
+
+/// The write of an owner that was overtaken reaches the table late: it changes nothing, whatever it was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_was_held_up_is_refused() {
+    let account = account().await;
+    let (url, faults) = faulty::proxy(&account.url).await;
+    let (slow, quick) = (by_way_of(&account, &url), store_of(&account));
+    for what in ["finish", "fail", "release", "events"] {
+        let (id, claim) = to_deploy(&account, &quick).await;
+        let DeployClaim::Claimed { lease: first, .. } = slow.claim_deploy(claim.clone()).await.unwrap() else {
+            panic!()
+        };
+        let building = claimed(&slow, "agent_build").await;
+        *faults.holds.lock().unwrap() = Some("TransactWriteItems");
+        let (store, agent, lease, build) = (slow.clone(), id.clone(), first.clone(), building.lease.clone());
+        let late = tokio::spawn(async move {
+            let end = |result| DeployEnd { agent_id: agent.clone(), result, receipt: None };
+            let failure = nexus_daemon::domain::failure::Failure::new(
+                nexus_daemon::domain::failure::FailureKind::Permanent,
+                "late",
+            );
+            match what {
+                "finish" => store.finish_deploy(&lease, end(Ok(json!({"by": "the first"})))).await,
+                "fail" => store.finish_deploy(&lease, end(Err(failure))).await,
+                "release" => store.release_lease(&lease, None).await,
+                _ => {
+                    let event = NewEvent::new(EventType::Stage, json!({"status": "running", "stage_progress": 30.0}));
+                    store.append_events(&build.project_id, Origin::Lease(&build), vec![event]).await
+                }
+            }
+        });
+        held(&faults).await;
+        // Its leases lapse, and another takes over.
+        quick.extend_leases(&[first.clone(), building.lease.clone()], Timestamp::now()).await.unwrap();
+        quick.requeue_task(&first.task_id).await.unwrap();
+        quick.requeue_task(&building.lease.task_id).await.unwrap();
+        let other = ClaimBuild { worker_id: worker("w2"), ..claim };
+        let DeployClaim::Claimed { lease: second, .. } = quick.claim_deploy(other).await.unwrap() else { panic!() };
+        let again = claim_of(&building.lease.project_id, Some(building.lease.task_id.clone()), "w2");
+        assert!(matches!(quick.claim_build(again, workflows()).await.unwrap(), Claim::Claimed(_)));
+        let told = quick.events_after(&building.lease.project_id, 0, 1_000).await.unwrap();
+        *faults.holds.lock().unwrap() = None;
+        faults.let_go.notify_waiters();
+        let refused = late.await.unwrap().unwrap_err();
+        assert_eq!(refused.kind(), StoreErrorKind::Fenced, "{what}: {refused}");
+        let task = quick.task(&second.task_id).await.unwrap().unwrap();
+        assert_eq!((task.status.as_str(), task.worker_id), ("running", Some(worker("w2"))), "{what}");
+        assert_eq!(quick.agent(&id).await.unwrap().unwrap().status, AgentStatus::Deploying, "{what}");
+        assert_eq!(quick.events_after(&building.lease.project_id, 0, 1_000).await.unwrap(), told, "{what}");
+        let end = DeployEnd { agent_id: id.clone(), result: Ok(json!({"by": "the second"})), receipt: None };
+        quick.finish_deploy(&second, end).await.unwrap();
+        let agent = quick.agent(&id).await.unwrap().unwrap();
+        assert_eq!(agent.deployment_details, Some(json!({"by": "the second"})), "{what}");
+    }
+}
+
+/// A count that a daemon keeps for a while decides nothing: rows that another wrote are on the page.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kept_count_hides_no_rows_and_no_pages() {
+    let account = account().await;
+    let (one, other) = (store_of(&account), store_of(&account));
+    let page = |page, limit| PageRequest { page, limit, cursor: None };
+    let filter = ProjectFilter::default();
+    assert_eq!(one.list_projects(&filter, &page(1, 10)).await.unwrap().total, 0);
+    assert_eq!(one.list_agents(&AgentFilter::default(), &page(1, 10)).await.unwrap().total, 0);
+    to_deploy(&account, &other).await;
+    for _ in 0..4 {
+        other.create_project(new_project("agent_build", 3)).await.unwrap();
+    }
+    for filter in [filter.clone(), ProjectFilter { user_id: Some("anna".into()), ..filter.clone() }] {
+        let found = one.list_projects(&filter, &page(1, 10)).await.unwrap();
+        assert_eq!((found.items.len(), found.total), (5, 5));
+        let found = one.list_projects(&filter, &page(1, 2)).await.unwrap();
+        assert!(found.items.len() == 2 && found.total > 2 && found.next_cursor.is_some(), "{}", found.total);
+        // The third page is there, too, and so is what the cursor leads to.
+        assert_eq!(one.list_projects(&filter, &page(3, 2)).await.unwrap().items.len(), 1);
+        let rest = PageRequest { cursor: found.next_cursor, ..page(1, 10) };
+        assert_eq!(one.list_projects(&filter, &rest).await.unwrap().items.len(), 3);
+        let none = one.list_projects(&filter, &page(9, 2)).await.unwrap();
+        assert!(none.items.is_empty());
+        assert!(one.list_projects(&filter, &page(1_000_000, 100)).await.unwrap().items.is_empty());
+    }
+    let agents = one.list_agents(&AgentFilter::default(), &page(1, 10)).await.unwrap();
+    assert_eq!((agents.items.len(), agents.total), (1, 1));
+}
+
+fn invocation(agent: &AgentId, took: u64) -> Invocation {
+    Invocation {
+        invocation_id: InvocationId::generate(),
+        agent_id: agent.clone(),
+        session_id: None,
+        user_id: "u".into(),
+        input_text: "q".into(),
+        output_text: None,
+        status: InvocationStatus::Success,
+        duration_ms: took,
+        input_tokens: 1,
+        output_tokens: 2,
+        error_message: None,
+        created_at: Timestamp::now(),
+        metadata: None,
+        tool_names: Vec::new(),
+    }
+}
+
+/// Rows of the original lack figures, or have them as null, as text, as decimals, and a mean without its sum.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn figures_of_the_original_are_added_to() {
+    let account = account().await;
+    let store = store_of(&account);
+    let (text, number) = (|t: &str| AttributeValue::S(t.into()), |n: &str| AttributeValue::N(n.into()));
+    let cases: [(&[(&str, AttributeValue)], u64, f64); 5] = [
+        (&[], 0, 0.0),
+        (
+            &[
+                ("total_invocations", AttributeValue::Null(true)),
+                ("successful_invocations", AttributeValue::Null(true)),
+            ],
+            0,
+            0.0,
+        ),
+        (&[("total_invocations", text("3")), ("avg_duration_ms", text("10"))], 3, 10.0),
+        (&[("total_invocations", number("4")), ("avg_duration_ms", number("25.5"))], 4, 25.5),
+        (
+            &[
+                ("total_invocations", number("2.0")),
+                ("failed_invocations", text("1")),
+                ("avg_duration_ms", number("1")),
+            ],
+            2,
+            1.0,
+        ),
+    ];
+    for (attributes, before, mean) in cases {
+        let id = AgentId::generate();
+        let mut put = account.dynamodb.put_item().table_name("nexus_agents").item("agent_id", text(id.as_str()));
+        put = put.item("status", text("running")).item("created_at", text("2026-01-01T00:00:00"));
+        for (name, value) in attributes {
+            put = put.item(*name, value.clone());
+        }
+        put.send().await.unwrap();
+        let mut all = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            let (store, one) = (store.clone(), invocation(&id, 100));
+            all.spawn(async move { store.record_invocation(one, None).await });
+        }
+        for ended in all.join_all().await {
+            ended.unwrap();
+        }
+        let agent = store.agent(&id).await.unwrap().unwrap();
+        assert_eq!((agent.total_invocations, agent.successful_invocations), (before + 8, 8), "{attributes:?}");
+        let right = (mean * before as f64 + 800.0) / (before + 8) as f64;
+        assert!((agent.avg_duration_ms - right).abs() < 0.1, "{attributes:?}: {} {right}", agent.avg_duration_ms);
+    }
+}
+
+/// Listens, and remembers what it was told.
+#[derive(Default)]
+struct Listener(std::sync::Mutex<Vec<ProjectEvent>>);
+
+impl EventSink for Listener {
+    fn committed(&self, events: &[ProjectEvent]) {
+        self.0.lock().unwrap().extend_from_slice(events);
+    }
+}
+
+/// A commit whose tries hung shows up in the feed with the moment at which it began: it is told all the same, though it is
+/// the last of its project.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_is_seen_late_is_told() {
+    let account = account().await;
+    let (listener, other) = (Arc::new(Listener::default()), store_of(&account));
+    let options = DynamoOptions {
+        client: account.dynamodb.clone(),
+        trouble: Arc::new(TroubleLog::new("dynamodb")),
+        prefix: String::new(),
+        queue: sqs(&account),
+        artifacts: Arc::new(object_store::memory::InMemory::new()),
+        event_retention: Duration::from_secs(86_400),
+    };
+    let here = DynamoStore::new(options, listener.clone());
+    here.follow_others();
+    let new = new_project("agent_build", 3);
+    let id = &new.project.project_id;
+    let said = async |seq: u64| {
+        for _ in 0..400 {
+            if listener.0.lock().unwrap().iter().any(|event| event.project_id == *id && event.seq == seq) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{seq} is never told");
+    };
+    other.create_project(new.clone()).await.unwrap();
+    said(1).await;
+    // So long that the moment is behind what the near looks read again.
+    let begun = Timestamp::now();
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    let get = account.dynamodb.get_item().table_name("nexus_project_events");
+    let get = get.key("project_id", AttributeValue::S(id.to_string())).key("seq", AttributeValue::N("1".into()));
+    let mut item = get.send().await.unwrap().item.unwrap();
+    item.insert("seq".into(), AttributeValue::N("2".into()));
+    item.insert("feed_at".into(), AttributeValue::S(format!("{:020}", begun.as_micros())));
+    account.dynamodb.put_item().table_name("nexus_project_events").set_item(Some(item)).send().await.unwrap();
+    said(2).await;
+    let told = listener.0.lock().unwrap();
+    let seqs: Vec<u64> = told.iter().filter(|event| event.project_id == *id).map(|event| event.seq).collect();
+    assert_eq!(seqs, [1, 2], "once each");
+}
