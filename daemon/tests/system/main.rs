@@ -12,6 +12,8 @@ mod backup;
 mod clients;
 mod clock;
 #[cfg(feature = "aws")]
+mod chaos;
+#[cfg(feature = "aws")]
 mod cloud;
 mod command_line;
 mod crash;

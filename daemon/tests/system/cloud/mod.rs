@@ -20,17 +20,17 @@ use serde_json::Value;
 
 const PRICES: &str = "Build an agent that answers questions about this price list: apple 3 EUR, pear 4 EUR.";
 
-fn settings(url: &str, roles: &str) -> String {
+pub(super) fn settings(url: &str, roles: &str) -> String {
     format!(
         "roles = [{roles}]\n[backend]\nkind = \"aws\"\nregion = \"us-east-1\"\nendpoint_url = \"{url}\"\n\
          [worker]\nlease_secs = 4\nheartbeat_secs = 1\nvisibility_timeout_secs = 6\nreconcile_secs = 1\n"
     )
 }
 
-const BOTH: &str = "\"api\", \"worker\"";
+pub(super) const BOTH: &str = "\"api\", \"worker\"";
 
 /// A home whose daemons use this account, by way of `url`.
-fn home(account: &Account, url: &str, roles: &str, delay_ms: u64) -> Home {
+pub(super) fn home(account: &Account, url: &str, roles: &str, delay_ms: u64) -> Home {
     let mut home = Home::with_noop_workflow(&settings(url, roles), delay_ms);
     home.set("AWS_ACCESS_KEY_ID", &account.access_key);
     home.set("AWS_SECRET_ACCESS_KEY", "secret");
@@ -46,7 +46,7 @@ fn command(home: &Home, access_key: &str) -> Command {
 }
 
 /// Runs `nexusd` with these arguments: exit code, what it printed.
-fn nexusd(home: &Home, account: &Account, arguments: &[&str]) -> (Option<i32>, String) {
+pub(super) fn nexusd(home: &Home, account: &Account, arguments: &[&str]) -> (Option<i32>, String) {
     let output = command(home, &account.access_key).args(arguments).output().expect("nexusd can be run");
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     (output.status.code(), text)
@@ -57,7 +57,7 @@ async fn account() -> Account {
 }
 
 /// An account with tables and queues, made by the command that makes them.
-async fn ready(roles: &str, delay_ms: u64) -> (Account, Home) {
+pub(super) async fn ready(roles: &str, delay_ms: u64) -> (Account, Home) {
     let account = account().await;
     let home = home(&account, &account.url, roles, delay_ms);
     let (code, said) = nexusd(&home, &account, &["resources", "init"]);
@@ -65,7 +65,7 @@ async fn ready(roles: &str, delay_ms: u64) -> (Account, Home) {
     (account, home)
 }
 
-async fn depth(account: &Account, queue: &str) -> (u64, u64) {
+pub(super) async fn depth(account: &Account, queue: &str) -> (u64, u64) {
     let url = account.sqs.get_queue_url().queue_name(queue).send().await.unwrap().queue_url.unwrap();
     let all = aws_sdk_sqs::types::QueueAttributeName::All;
     let answer = account.sqs.get_queue_attributes().queue_url(url).attribute_names(all).send().await.unwrap();
@@ -80,7 +80,7 @@ async fn depth(account: &Account, queue: &str) -> (u64, u64) {
 }
 
 /// Makes a bucket of the account; answers the setting that has daemons share files there.
-async fn bucket(account: &Account) -> String {
+pub(super) async fn bucket(account: &Account) -> String {
     // Names of buckets are everybody's.
     let name = format!("files-{}", account.access_key);
     let credential = format!("{}/20260101/us-east-1/s3/aws4_request", account.access_key);
