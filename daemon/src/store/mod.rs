@@ -3,6 +3,7 @@
 //! A backend answers a write only when it is durable. One contract suite (`tests/store_contract/`)
 //! runs over every backend.
 
+mod aged;
 pub(crate) mod alike;
 #[cfg(feature = "aws")]
 pub mod dynamodb;
@@ -15,6 +16,7 @@ pub mod transfer;
 
 use std::{sync::Arc, time::Duration};
 
+pub use aged::{Aged, AgedKind};
 use async_trait::async_trait;
 pub use error::{StoreError, StoreErrorKind};
 pub use figures::{Activity, DayFigures, Overview, TopAgent};

@@ -475,26 +475,6 @@ pub struct StoreCounts {
     pub agents: Vec<(AgentStatus, u64)>,
 }
 
-/// What the store has that retention may delete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AgedKind {
-    /// Projects that ended and have no agent.
-    Projects,
-    /// Conversations, by their last use.
-    Sessions,
-    /// Answered questions.
-    Invocations,
-}
-
-/// Some things that are past their time.
-#[derive(Clone, Debug, Default)]
-pub struct Aged {
-    /// Their ids, and when they ended or were used last.
-    pub items: Vec<(String, Timestamp)>,
-    /// Where the next ones begin; none after the last.
-    pub next: Option<Value>,
-}
-
 /// By what right events are appended to a project.
 #[derive(Clone, Copy, Debug)]
 pub enum Origin<'a> {

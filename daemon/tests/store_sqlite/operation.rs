@@ -229,14 +229,18 @@ async fn a_large_agent_is_gone_at_once_and_its_rows_go_in_bites() {
     let theirs = f.store.list_sessions(&agent, 1).await.unwrap().remove(0).session_id;
     let pages = count(&file, "PRAGMA page_count");
 
-    let gone = f.store.delete_agent(&agent).await.unwrap().unwrap();
+    let gone =
+        f.store.delete_agent(&agent, nexus_daemon::domain::deletion::DeleteOrders::default()).await.unwrap().unwrap();
     assert_eq!((gone.sessions, gone.messages, gone.invocations), (20, 8_000, 12_000));
     assert!(f.store.agent(&agent).await.unwrap().is_none());
     assert!(f.store.session(&theirs).await.unwrap().is_none());
     assert!(f.store.list_sessions(&agent, 10).await.unwrap().is_empty());
     let range = MessageRange { limit: 10, before: None, after: None };
     assert!(f.store.messages(&theirs, &range).await.unwrap().is_empty());
-    assert!(f.store.delete_agent(&agent).await.unwrap().is_none(), "it is gone");
+    assert!(
+        f.store.delete_agent(&agent, nexus_daemon::domain::deletion::DeleteOrders::default()).await.unwrap().is_none(),
+        "it is gone"
+    );
     // The project builds an agent of the same id while the rows of the first still go: what is the new one's stays.
     f.control_from(&project, nexus_daemon::domain::control::ControlAction::Restart, Some(STAGES[8])).await.unwrap();
     let (delivery, build) = f.take("w1").await;

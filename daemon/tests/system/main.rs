@@ -9,10 +9,10 @@ mod support;
 mod agents;
 mod api_fuzz;
 mod backup;
-mod clients;
-mod clock;
 #[cfg(feature = "aws")]
 mod chaos;
+mod clients;
+mod clock;
 #[cfg(feature = "aws")]
 mod cloud;
 mod command_line;
