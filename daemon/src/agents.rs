@@ -161,15 +161,15 @@ impl Agents {
     /// # Errors
     /// They cannot be brought: a process started now would answer with older code for as long as it lives.
     async fn fetch_deployed(&self, agent: &Agent) -> Result<(), Failure> {
-        let Some(project) = agent.project_id.as_ref().filter(|_| self.artifacts.is_shared()) else { return Ok(()) };
-        if agent.generation == 0 {
+        if !self.artifacts.is_shared() || agent.generation == 0 {
             return Ok(());
         }
         let mut known = self.brought.of(agent).await;
-        if *known >= agent.generation || self.leases.works_on(project) {
+        let being_built = agent.project_id.as_ref().is_some_and(|project| self.leases.works_on(project));
+        if *known >= agent.generation || being_built {
             return Ok(());
         }
-        self.fetch_files(project).await.map_err(|error| {
+        self.fetch(agent).await.map_err(|error| {
             tracing::warn!(agent_id = %agent.agent_id, %error, "the files of an agent's latest deployment are not here");
             Failure::new(FailureKind::Infrastructure, "the files of the agent's latest deployment are not here yet: try again")
         })?;

@@ -138,8 +138,8 @@ pub trait Store: Send + Sync + 'static {
     }
 
     /// A project as it stands, when none of our daemons works on it in a store that others write, too: they tell no events
-    /// of what they do.
-    async fn untold(&self, _id: &ProjectId) -> Result<Option<ProjectDetail>> {
+    /// of what they do. `None` while there are events behind `last`, which tell what the rows say.
+    async fn untold(&self, _id: &ProjectId, _last: u64) -> Result<Option<ProjectDetail>> {
         Ok(None)
     }
 

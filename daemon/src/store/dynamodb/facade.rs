@@ -97,8 +97,8 @@ impl Store for DynamoStore {
         self.close_ended(now, all).await
     }
 
-    async fn untold(&self, id: &ProjectId) -> Result<Option<ProjectDetail>> {
-        self.unwatched(id).await
+    async fn untold(&self, id: &ProjectId, last: u64) -> Result<Option<ProjectDetail>> {
+        self.unwatched(id, last).await
     }
 
     async fn requeue_task(&self, task: &TaskId) -> Result<()> {
