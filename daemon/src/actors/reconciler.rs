@@ -6,10 +6,11 @@
 use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::sync::Mutex;
 
 use super::{culprit, environment::Environment, figures, supervise::Finally};
 use crate::{
-    deletion::Deletions,
+    deletion::{COMMITS_WITHIN, Deletions},
     domain::{
         failure::{ErrorInfo, FailureKind},
         time::Timestamp,
@@ -43,6 +44,8 @@ pub struct ReconcilerState {
     looking: bool,
     round: u32,
     retention: Arc<Retention>,
+    /// From when on deletions by other daemons are followed.
+    followed: Arc<Mutex<Timestamp>>,
 }
 
 impl Actor for Reconciler {
@@ -57,7 +60,9 @@ impl Actor for Reconciler {
     ) -> Result<Self::State, ActorProcessingErr> {
         myself.send_interval(env.worker.reconcile_secs.duration(), || ReconcilerMessage::Round);
         myself.cast(ReconcilerMessage::Round)?;
-        Ok(ReconcilerState { env, looking: false, round: 0, retention: Arc::default() })
+        // What was deleted before is looked for in the first round, folder by folder.
+        let followed = Arc::new(Mutex::new(Timestamp::now().minus(COMMITS_WITHIN)));
+        Ok(ReconcilerState { env, looking: false, round: 0, retention: Arc::default(), followed })
     }
 
     async fn handle(
@@ -74,10 +79,14 @@ impl Actor for Reconciler {
                 let put_right = clean || state.round % PUT_RIGHT_EVERY == 0;
                 state.round = state.round.wrapping_add(1);
                 let (env, retention) = (Arc::clone(&state.env), Arc::clone(&state.retention));
+                let followed = Arc::clone(&state.followed);
                 tokio::spawn(async move {
                     let _done = Finally::new(move || drop(myself.cast(ReconcilerMessage::Done)));
                     if let Err(error) = round(&env, clean, first, put_right).await {
                         tracing::warn!(%error, "the reconciler could not look everywhere; it tries again");
+                    }
+                    if env.store.is_shared() {
+                        follow(&env, &followed).await;
                     }
                     if clean || retention.is_unfinished() {
                         retain(&env, &retention).await;
@@ -129,6 +138,15 @@ async fn round(env: &Environment, clean: bool, first: bool, put_right: bool) -> 
         }
     }
     Ok(())
+}
+
+/// Ends here what other daemons have deleted.
+async fn follow(env: &Environment, since: &Mutex<Timestamp>) {
+    let mut since = since.lock().await;
+    match Deletions::of(env).follow(*since).await {
+        Ok((_, next)) => *since = next,
+        Err(error) => tracing::warn!(%error, "what other daemons deleted is not known now; it is looked for again"),
+    }
 }
 
 /// Deletes what is past its time, where the settings say so.

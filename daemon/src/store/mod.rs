@@ -317,6 +317,12 @@ pub trait Store: Send + Sync + 'static {
     /// Deletions of which something is still to be done outside of the store, oldest first.
     async fn open_deletions(&self, limit: usize) -> Result<Vec<Deletion>>;
 
+    /// Projects and agents that were deleted since then, by whichever daemon, where several share the store. This
+    /// machine's clock; one that lives again is among them.
+    async fn deletions_since(&self, _since: Timestamp) -> Result<Vec<(DeletedKind, String)>> {
+        Ok(Vec::new())
+    }
+
     /// Notes that nothing is left to be done for a deletion. The record stays for
     /// [`KEPT_FOR`](crate::domain::deletion::KEPT_FOR).
     async fn settle_deletion(&self, kind: DeletedKind, id: &str) -> Result<()>;

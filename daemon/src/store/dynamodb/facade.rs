@@ -273,6 +273,10 @@ impl Store for DynamoStore {
         self.unsettled_deletions(limit).await
     }
 
+    async fn deletions_since(&self, since: Timestamp) -> Result<Vec<(DeletedKind, String)>> {
+        self.listed_since(since).await
+    }
+
     async fn settle_deletion(&self, kind: DeletedKind, id: &str) -> Result<()> {
         self.settle(kind, id).await
     }

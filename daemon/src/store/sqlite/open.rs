@@ -18,7 +18,7 @@ use super::{
     readers::Readers,
     recover, schema,
     state::State,
-    writer::Writer,
+    writer::{Listeners, Writer},
 };
 use crate::{
     domain::time::Timestamp,
@@ -257,9 +257,8 @@ impl SqliteStore {
         let io = |error| OpenError::from_io(path, error);
         let readers = Readers::new(path.to_owned(), options.readers);
         let log = Checkpointer::start(path.to_owned(), readers.shared()).map_err(io)?;
-        let bells = Arc::clone(&arrivals);
-        let writer =
-            Writer::start(conn, state, options.max_batch, sink, bells, counts.clone(), log, lock).map_err(io)?;
+        let listeners = Listeners { sink, arrivals: Arc::clone(&arrivals) };
+        let writer = Writer::start(conn, state, options.max_batch, listeners, counts.clone(), log, lock).map_err(io)?;
         let (sweeping, sweep_again, path) = (AtomicBool::new(false), AtomicBool::new(false), path.to_owned());
         let held = Arc::default();
         let inner = Arc::new(Inner { writer, readers, counts, arrivals, options, path, sweeping, sweep_again, held });
