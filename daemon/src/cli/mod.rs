@@ -1,4 +1,4 @@
-//! The command line: `nexusd [serve]`, `check-config`, `dump-config`, `compact`, `plugins list | check`, `resources …`,
+//! The command line: `nexusd [serve]`, `check-config`, `dump-config`, `compact`, `plugins list | check | new`, `resources …`,
 //! `dlq list | redrive`, `backup`, `restore`, `retention`, `export`, `import`, `doctor`, `adopt-folder`, `version`, and the
 //! client's commands.
 //!
@@ -11,6 +11,7 @@ mod compact;
 mod dlq;
 mod doctor;
 mod first;
+mod new_plugin;
 mod plugins;
 #[cfg(feature = "aws")]
 mod resources;
@@ -127,6 +128,8 @@ enum PluginsCommand {
         /// The shared library
         file: PathBuf,
     },
+    /// Write the crate of a plugin that builds, tests and loads as it is, into a folder of its name
+    New(new_plugin::NewPluginArgs),
 }
 
 /// Runs the command.
@@ -149,6 +152,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Compact) => compact::run(&inputs(None)),
         Some(Command::Plugins(PluginsCommand::List)) => plugins::list(&inputs(None), cli.client.json),
         Some(Command::Plugins(PluginsCommand::Check { file })) => plugins::check(&file, cli.client.json),
+        Some(Command::Plugins(PluginsCommand::New(args))) => new_plugin::new(&args),
         #[cfg(feature = "aws")]
         Some(Command::Resources(command)) => resources::run(&inputs(None), command),
         Some(Command::Dlq(command)) => {
