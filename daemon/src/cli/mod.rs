@@ -11,11 +11,11 @@ mod compact;
 mod dlq;
 mod doctor;
 mod first;
-mod new_plugin;
 mod plugins;
 #[cfg(feature = "aws")]
 mod resources;
 mod retention;
+mod scaffold;
 mod screen;
 mod serve;
 mod shell;
@@ -121,6 +121,8 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum PluginsCommand {
+    /// Write the crate of a plugin that builds, tests and loads as it is, into a folder of its name
+    New(scaffold::NewPluginArgs),
     /// What is found in the plugin folders, and why a file is refused
     List,
     /// Whether a file would be loaded; exit code 1 when not
@@ -128,8 +130,6 @@ enum PluginsCommand {
         /// The shared library
         file: PathBuf,
     },
-    /// Write the crate of a plugin that builds, tests and loads as it is, into a folder of its name
-    New(new_plugin::NewPluginArgs),
 }
 
 /// Runs the command.
@@ -150,9 +150,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::CheckConfig { file, no_plugins }) => check_config::check(&inputs(file), !no_plugins),
         Some(Command::DumpConfig) => check_config::dump(&inputs(None)),
         Some(Command::Compact) => compact::run(&inputs(None)),
+        Some(Command::Plugins(PluginsCommand::New(args))) => scaffold::new(&args),
         Some(Command::Plugins(PluginsCommand::List)) => plugins::list(&inputs(None), cli.client.json),
         Some(Command::Plugins(PluginsCommand::Check { file })) => plugins::check(&file, cli.client.json),
-        Some(Command::Plugins(PluginsCommand::New(args))) => new_plugin::new(&args),
         #[cfg(feature = "aws")]
         Some(Command::Resources(command)) => resources::run(&inputs(None), command),
         Some(Command::Dlq(command)) => {

@@ -258,9 +258,9 @@ fn files(name: &str, deploy: bool, dependency: &str) -> Vec<(String, String)> {
     // The end keeps it apart from what the templates name, whatever the plugin is called.
     let kind = name.split('-').filter_map(capitalised).collect::<String>() + "Plugin";
     let (code, test) = if deploy {
-        (include_str!("new_plugin/deploy.rs.template"), include_str!("new_plugin/deploy_test.rs.template"))
+        (include_str!("scaffold/deploy.rs.template"), include_str!("scaffold/deploy_test.rs.template"))
     } else {
-        (include_str!("new_plugin/stage.rs.template"), include_str!("new_plugin/stage_test.rs.template"))
+        (include_str!("scaffold/stage.rs.template"), include_str!("scaffold/stage_test.rs.template"))
     };
     let (settings, usage) = if deploy {
         (
@@ -289,15 +289,15 @@ fn files(name: &str, deploy: bool, dependency: &str) -> Vec<(String, String)> {
         pairs.iter().fold(template.to_owned(), |text, (place, value)| text.replace(place, value))
     };
     let mut files = vec![
-        ("Cargo.toml".to_owned(), filled(include_str!("new_plugin/Cargo.toml.template"))),
-        ("README.md".to_owned(), filled(include_str!("new_plugin/README.md.template"))),
-        ("nexusd.toml".to_owned(), filled(include_str!("new_plugin/nexusd.toml.template"))),
+        ("Cargo.toml".to_owned(), filled(include_str!("scaffold/Cargo.toml.template"))),
+        ("README.md".to_owned(), filled(include_str!("scaffold/README.md.template"))),
+        ("nexusd.toml".to_owned(), filled(include_str!("scaffold/nexusd.toml.template"))),
         ("src/lib.rs".to_owned(), filled(code)),
         (format!("tests/{krate}.rs"), filled(test)),
         (".gitignore".to_owned(), "/target\n/plugins\n".to_owned()),
     ];
     if !deploy {
-        files.push((format!("workflows/{krate}.toml"), filled(include_str!("new_plugin/stage.toml.template"))));
+        files.push((format!("workflows/{krate}.toml"), filled(include_str!("scaffold/stage.toml.template"))));
     }
     files
 }
