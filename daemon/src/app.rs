@@ -21,7 +21,8 @@ use crate::{
     cli::Screen,
     config::{Inputs, Loaded},
     plugins::Plugins,
-    reload::{Reloader, host_options, unknown_handlers},
+    pythons,
+    reload::{Reloader, host_options, unknown_handlers, warn_of_strangers},
     shutdown::{EXIT_OVERRUN, End, Shutdown},
     startup::{self, Patience, StartError},
     systemd::Systemd,
@@ -88,12 +89,13 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let hub = EventHub::new();
     let patience = Patience { systemd, stop: shutdown.draining().clone(), asked: Default::default() };
     let (store, queue, artifacts) = startup::open_store(&config, Arc::clone(&hub), &patience).await?;
-    let plugins = Plugins::new(host_options(&config));
+    let plugins = Plugins::new(host_options(&config, &loaded.tables));
     let reports = plugins.load().await;
     let unknown = unknown_handlers(&loaded.handlers, &reports);
     if !unknown.is_empty() {
         return Err(StartError::Settings(unknown));
     }
+    warn_of_strangers(&loaded.tables, &reports);
     catalogue::publish(store.as_ref(), &plugins).await;
     let bound = api::bind(config.server.listen)
         .await
@@ -102,6 +104,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let (executor, draining) = (Arc::new(plugins.clone()), shutdown.draining().clone());
     let shared = Shared { store, queue, artifacts, executor, draining };
     let env = Arc::new(Environment::new(shared, &config, &loaded.workflows));
+    tokio::spawn(pythons::watch(plugins.clone(), Arc::clone(&env.config), shutdown.stopping().clone()));
     let (root, root_ended) = Root::spawn(None, Root, Arc::clone(&env)).await.map_err(StartError::Tree)?;
     let reloader = Arc::new(Reloader::new(inputs, plugins.clone(), Arc::clone(&env), telemetry.clone()));
 

@@ -16,6 +16,7 @@ pub mod deletion;
 pub mod domain;
 pub mod files;
 pub mod plugins;
+pub mod pythons;
 pub mod queue;
 pub mod reload;
 #[cfg(feature = "aws")]

@@ -11,8 +11,9 @@ use tokio::sync::Mutex;
 
 use crate::{
     actors::Environment,
-    config::{self, Config, HandlerUse, Inputs, Problem, known_handlers},
-    plugins::{HostOptions, PluginReport, Plugins},
+    config::{self, Config, HandlerUse, Inputs, PluginTables, Problem, RefusedPlugin, known_handlers},
+    plugins::{HostOptions, PluginReport, PluginState, Plugins, Prepare},
+    pythons,
     telemetry::{Telemetry, names},
 };
 
@@ -62,7 +63,7 @@ impl Reloader {
             let _ = tell.send(unknown);
             accepted
         };
-        if !self.plugins.reload_if(host_options(&new), accept).await {
+        if !self.plugins.reload_if(host_options(&new, &loaded.tables), accept).await {
             let unknown = told.try_recv().unwrap_or_default();
             if unknown.is_empty() {
                 return Err("the plugins could not be loaded again; everything stays as it was".to_owned());
@@ -74,6 +75,8 @@ impl Reloader {
             tracing::warn!(%error, "the new log filter is not applied");
         }
         self.env.apply(&new, &loaded.workflows);
+        warn_of_strangers(&loaded.tables, &reports);
+        tokio::spawn(pythons::look(self.plugins.clone(), new.tools.python.clone()));
         let keys = |restart: bool| -> Vec<&str> {
             changes.iter().filter(|c| c.needs_restart == restart).map(|c| c.key.as_str()).collect()
         };
@@ -97,16 +100,23 @@ fn refused(problems: &[Problem]) -> String {
 
 /// The plugin host's options from the settings.
 #[must_use]
-pub fn host_options(config: &Config) -> HostOptions {
+pub fn host_options(config: &Config, tables: &PluginTables) -> HostOptions {
     let plugins = &config.plugins;
     let executable = std::env::current_exe().unwrap_or_default();
     let settings: BTreeMap<String, Value> =
         plugins.settings.keys().map(|name| (name.clone(), plugins.settings_json(name))).collect();
     let max_jobs_by_plugin = plugins.settings.keys().map(|name| (name.clone(), plugins.max_jobs_of(name))).collect();
+    let tables = tables.clone();
+    let prepare = Prepare::new(move |plugin, schema, settings| {
+        let problems: Vec<String> = tables.problems(plugin, schema).iter().map(Problem::in_one_line).collect();
+        if problems.is_empty() { Ok(tables.resolve(plugin, schema, settings)) } else { Err(problems.join("; ")) }
+    });
     HostOptions {
-        dirs: plugins.search_dirs(&executable),
+        dirs: plugins.dirs.clone(),
+        shipped_dirs: plugins.shipped_dirs(&executable),
         runtime_dir: config.data.run(),
         settings,
+        prepare,
         max_jobs: plugins.max_jobs,
         max_jobs_by_plugin,
         cancel_grace: plugins.cancel_grace_secs.duration(),
@@ -122,5 +132,20 @@ pub fn host_options(config: &Config) -> HostOptions {
 pub fn unknown_handlers(uses: &[HandlerUse], reports: &[PluginReport]) -> Vec<Problem> {
     let loaded = reports.iter().filter(|report| report.is_loaded());
     let known = known_handlers(loaded.map(|report| (report.name.as_str(), report.handlers.as_slice())));
-    config::unknown_handlers(uses, &known)
+    let refused = reports.iter().filter(|report| report.state == PluginState::Refused);
+    let refused: Vec<RefusedPlugin> = refused
+        .map(|report| RefusedPlugin {
+            name: report.name.clone(),
+            reason: report.reason.clone().unwrap_or_default(),
+            remedy: report.remedy.clone().unwrap_or_default(),
+        })
+        .collect();
+    config::unknown_handlers(uses, &known, &refused)
+}
+
+/// Warns of settings for plugins that there are not: the plugin may come later, so it is no reason not to start.
+pub fn warn_of_strangers(tables: &PluginTables, reports: &[PluginReport]) {
+    for problem in tables.unknown(reports.iter().map(|report| report.name.as_str())) {
+        tracing::warn!("{}", problem.in_one_line());
+    }
 }

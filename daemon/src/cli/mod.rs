@@ -11,7 +11,9 @@ mod compact;
 mod dlq;
 mod doctor;
 mod first;
+mod machine;
 mod plugins;
+mod probe;
 #[cfg(feature = "aws")]
 mod resources;
 mod retention;
@@ -67,11 +69,11 @@ enum Command {
     CheckConfig {
         /// File of settings; the same as --config
         file: Option<PathBuf>,
-        /// Leave out whether the handlers exist: no plugin is loaded
+        /// Check the files only: no plugin is loaded, no Python and no folder looked for
         #[arg(long)]
         no_plugins: bool,
     },
-    /// Print the settings in force, without those of the plugins
+    /// Print the settings in force, those of the plugins too, without what may be secret
     DumpConfig,
     /// Write the embedded store's file anew, without its free pages; the daemon must not run
     Compact,
@@ -130,6 +132,17 @@ enum PluginsCommand {
         /// The shared library
         file: PathBuf,
     },
+    /// What may stand in the plugins' tables of the settings, as a file of settings shows it
+    Settings {
+        /// Of this plugin alone
+        plugin: Option<String>,
+    },
+    /// Load and configure a file in this process, for `check-config`
+    #[command(hide = true)]
+    Try {
+        /// The shared library
+        file: PathBuf,
+    },
 }
 
 /// Runs the command.
@@ -153,6 +166,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Plugins(PluginsCommand::New(args))) => scaffold::new(&args),
         Some(Command::Plugins(PluginsCommand::List)) => plugins::list(&inputs(None), cli.client.json),
         Some(Command::Plugins(PluginsCommand::Check { file })) => plugins::check(&file, cli.client.json),
+        Some(Command::Plugins(PluginsCommand::Settings { plugin })) => plugins::settings(&inputs(None), plugin.as_deref()),
+        Some(Command::Plugins(PluginsCommand::Try { file })) => probe::answer(&inputs(None), &file),
         #[cfg(feature = "aws")]
         Some(Command::Resources(command)) => resources::run(&inputs(None), command),
         Some(Command::Dlq(command)) => {

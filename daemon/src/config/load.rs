@@ -11,6 +11,7 @@ use super::check::check;
 use super::environment::Environment;
 use super::handlers::HandlerUse;
 use super::model::Config;
+use super::plugins::{PluginTables, absolute, program};
 use super::problem::{Place, Problem, Source};
 use super::schema::{CONFIG, Shape};
 use super::tree::{self, Node, Origin, Value};
@@ -49,6 +50,8 @@ pub struct Loaded {
     /// Handlers that workflows and deploy targets want; compare them with the loaded plugins by
     /// [`unknown_handlers`](super::unknown_handlers).
     pub handlers: Vec<HandlerUse>,
+    /// The plugins' own tables with their places.
+    pub tables: PluginTables,
 }
 
 /// Loads the settings, or says everything that is wrong with them.
@@ -112,7 +115,8 @@ pub fn load(inputs: &Inputs) -> Result<Loaded, Vec<Problem>> {
     match load_workflows(&dirs.collect::<Vec<_>>(), default) {
         Ok((workflows, mut handlers)) if problems.is_empty() => {
             handlers.extend(targets);
-            Ok(Loaded { config, file, workflows, handlers })
+            let tables = PluginTables::new(tree, source, base, here);
+            Ok(Loaded { config, file, workflows, handlers, tables })
         }
         Ok(_) => Err(problems),
         Err(more) => {
@@ -177,17 +181,18 @@ fn options(inputs: &Inputs, tree: &mut Node) -> Vec<Problem> {
 
 /// Paths in the file count from the file's folder, all others from the working directory.
 fn make_absolute(node: &mut Node, shape: &Shape, base: &Path, here: &Path) {
-    let absolute = |node: &mut Node| {
+    let resolve = |node: &mut Node, by: fn(&Path, &str) -> String| {
         let from = if matches!(node.origin, Origin::Text(_)) { base } else { here };
         if let Value::Text(text) = &mut node.value
             && !text.is_empty()
         {
-            *text = from.join(&*text).components().collect::<PathBuf>().to_string_lossy().into_owned();
+            *text = by(from, text);
         }
     };
     match (shape, &mut node.value) {
-        (Shape::Path, _) => absolute(node),
-        (Shape::Paths, Value::Array(items)) => items.iter_mut().for_each(absolute),
+        (Shape::Path, _) => resolve(node, absolute),
+        (Shape::Program, _) => resolve(node, program),
+        (Shape::Paths, Value::Array(items)) => items.iter_mut().for_each(|item| resolve(item, absolute)),
         (Shape::Table(fields) | Shape::Open(fields), Value::Table(table)) => {
             for field in *fields {
                 if let Some(entry) = table.get_mut(field.key) {

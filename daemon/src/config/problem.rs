@@ -63,6 +63,20 @@ impl Problem {
         self
     }
 
+    /// The same in one line, for a log and for the reason of a refusal.
+    #[must_use]
+    pub fn in_one_line(&self) -> String {
+        let place = match &self.place {
+            Place::Unset => String::new(),
+            Place::Path(path) => format!(" ({path})"),
+            Place::Variable(name) => format!(" (environment variable {name})"),
+            Place::Option(name) => format!(" (option {name})"),
+            Place::Spot(spot) => format!(" ({}:{}:{})", spot.file, spot.line, spot.column),
+        };
+        let help = self.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+        format!("{}{place}{help}", self.message)
+    }
+
     /// Line and column, for sorting.
     #[must_use]
     pub(super) fn position(&self) -> (usize, usize) {

@@ -91,6 +91,9 @@ pub enum Refusal {
         /// The file that won.
         winner: String,
     },
+    /// The settings are not what the plugin described.
+    #[error("its settings are wrong: {0}")]
+    Settings(String),
     /// `configure` said no.
     #[error("`configure` refused the settings: {0}")]
     Configure(Failure),
@@ -136,7 +139,7 @@ impl Refusal {
             Self::Hung { .. } => "repair the plugin; the thread it holds is lost until nexusd restarts".into(),
             Self::Describe(_) => "repair the description; `nexusd plugins check FILE` tries it".into(),
             Self::Duplicate { .. } => "remove one of the two files".into(),
-            Self::Configure(_) => "correct the plugin's section of the configuration, then reload".into(),
+            Self::Settings(_) | Self::Configure(_) => "correct the plugin's section of the configuration, then reload".into(),
             Self::ConfigurePanicked(_) => "repair the plugin or its section of the configuration, then reload".into(),
             Self::Host(_) => "see the daemon's log".into(),
         }
