@@ -62,6 +62,7 @@ struct Daemon {
 
 /// Runs the daemon to its end.
 pub async fn run(start: Start) -> ExitCode {
+    let readers = start.telemetry.readers();
     let shutdown = Shutdown::new(start.loaded.config.server.shutdown_deadline_secs.duration());
     let reload = Arc::new(Notify::new());
     if let Err(error) = shutdown.listen_to_signals(Arc::clone(&reload)) {
@@ -72,7 +73,7 @@ pub async fn run(start: Start) -> ExitCode {
         Ok(daemon) => daemon.work().await,
         Err(StartError::Stopped) => ExitCode::SUCCESS,
         Err(error) => {
-            error.report();
+            error.report(readers);
             ExitCode::FAILURE
         }
     }
@@ -92,7 +93,8 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let reports = plugins.load().await;
     let unknown = unknown_handlers(&loaded.handlers, &reports);
     if !unknown.is_empty() {
-        return Err(StartError::Settings(unknown));
+        let refused = reports.into_iter().filter(|report| report.reason.is_some()).collect();
+        return Err(StartError::Settings { problems: unknown, refused });
     }
     catalogue::publish(store.as_ref(), &plugins).await;
     let bound = api::bind(config.server.listen)
@@ -142,7 +144,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let api_ended = tokio::spawn(serving);
     tokio::spawn(telemetry.upkeep(shutdown.stopping().clone()));
 
-    Screen::new(address, &config, loaded.file.as_deref(), &reports, &loaded.workflows).print();
+    Screen::new(address, &config, loaded.file.as_deref(), &reports, &loaded.workflows).print(config.log.format);
     systemd.ready(&format!("listening on http://{address}"));
     Ok(Daemon { shutdown, systemd, reload, reloader, env, plugins, root, root_ended, api, api_ended })
 }
@@ -226,10 +228,11 @@ impl Daemon {
 async fn reload(systemd: Systemd, reloader: Arc<Reloader>) {
     systemd.reloading();
     let status = match reloader.reload().await {
-        Ok(_) => "running",
-        Err(_) => "running; the last reload was refused",
+        Ok(done) if done.refused.is_empty() => "running".to_owned(),
+        Ok(done) => format!("running; refused plugins: {}", done.refused.join(", ")),
+        Err(_) => "running; the last reload was refused".to_owned(),
     };
-    systemd.ready(status);
+    systemd.ready(&status);
 }
 
 async fn reload_ended(task: &mut Option<JoinHandle<()>>) {

@@ -32,7 +32,7 @@ pub use screen::{PluginLine, Screen, WorkflowLine};
 
 /// Turns a written requirement into a running AI agent.
 #[derive(Debug, Parser)]
-#[command(name = "nexusd", version, about)]
+#[command(name = "nexusd", version = crate::version::FULL, about)]
 pub struct Cli {
     #[command(flatten)]
     settings: Settings,
@@ -166,7 +166,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::AdoptFolder) => doctor::adopt(&inputs(None)),
         Some(Command::Retention { .. }) => retention::show(&inputs(None)),
         Some(Command::Version) => {
-            print(&format!("nexusd {}", env!("CARGO_PKG_VERSION")));
+            print(&format!("nexusd {}", crate::version::FULL));
             ExitCode::SUCCESS
         }
     }
