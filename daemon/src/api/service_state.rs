@@ -88,6 +88,7 @@ pub(super) async fn deploy(state: &AppState, agent: &Agent) -> Result<Option<Tas
     }
     undeploy(state, agent).await?;
     state.store.set_agent_status(&agent.agent_id, AgentStatus::Running, None).await?;
+    told::agent_put(&agent.agent_id, agent.status, AgentStatus::Running);
     Ok(None)
 }
 

@@ -189,7 +189,7 @@ pub enum OpenError {
         source: rusqlite::Error,
     },
     /// There is something else of its name.
-    #[error("{} is no file: move away what is there, or name another data folder by --data-dir or [data] dir", .path.display())]
+    #[error("{} cannot be opened, it is no file: move away what is there, or name another data folder by --data-dir or [data] dir", .path.display())]
     NotAFile {
         /// What should be the file.
         path: PathBuf,
@@ -415,4 +415,24 @@ fn set_up(conn: &Connection) -> rusqlite::Result<()> {
          PRAGMA wal_autocheckpoint = 0;
          PRAGMA journal_size_limit = 67108864;",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_fault_of_the_disk_has_its_own_remedy() {
+        let path = Path::new("/data/nexus.db");
+        let io = |kind| OpenError::from_io(path, std::io::Error::from(kind)).to_string();
+        let sqlite = |code| {
+            let source = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+            OpenError::from_sqlite(path, source).to_string()
+        };
+        assert!(io(std::io::ErrorKind::StorageFull).contains("free some"));
+        assert!(io(std::io::ErrorKind::QuotaExceeded).contains("free some"));
+        assert!(io(std::io::ErrorKind::ReadOnlyFilesystem).contains("owner and mode"));
+        assert!(sqlite(rusqlite::ffi::SQLITE_FULL).contains("free some"));
+        assert!(sqlite(rusqlite::ffi::SQLITE_IOERR_WRITE).contains("df -h"));
+    }
 }
