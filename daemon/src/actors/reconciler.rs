@@ -18,6 +18,7 @@ use crate::{
     queue::{QueueName, subject},
     retention::Retention,
     store::{GivenUp, StoreError, StoreErrorKind},
+    telemetry::told,
 };
 
 /// Most things of a kind that one round puts right.
@@ -165,14 +166,13 @@ async fn settle_letters(env: &Environment) -> Result<(), StoreError> {
     for queue in [QueueName::BuildDead, QueueName::DeployDead] {
         for letter in env.queue.unsettled_dead_letters(queue, LIMIT).await? {
             let reason = match subject(&letter.body) {
-                (task, Some(project)) => {
-                    let reason = culprit::reason_of(env, &letter, task.as_ref(), &project).await?;
-                    tracing::error!(%queue, project_id = %project, stage = reason.stage, "{}", reason.message);
-                    reason
-                }
-                _ => plain(format!("the task was given up and its message is in {queue}: {}", letter.reason)),
+                (task, Some(project)) => culprit::reason_of(env, &letter, task.as_ref(), &project).await?,
+                _ => plain(format!(
+                    "the task was given up and its message is in {queue} (`nexusd dlq list`): {}",
+                    letter.reason
+                )),
             };
-            match give_up(env, queue, &letter.body, reason).await {
+            match give_up(env, queue, &letter.body, reason.clone()).await {
                 Ok(None | Some(GivenUp::Ended)) => {}
                 Ok(Some(GivenUp::Spared)) => {
                     tracing::warn!(%queue, body = letter.body, "a dead letter's task goes on or is gone; the letter is removed");
@@ -185,7 +185,8 @@ async fn settle_letters(env: &Environment) -> Result<(), StoreError> {
                 Err(error) if error.retryable() => return Err(error),
                 Err(error) => tracing::warn!(%queue, %error, "no task can be told of a dead letter"),
             }
-            tracing::warn!(%queue, reason = letter.reason, "a message became a dead letter");
+            let (task, project) = subject(&letter.body);
+            told::given_up(queue, project.as_ref(), task.as_ref(), &reason);
             env.queue.settle_dead_letter(&letter.id).await?;
             figures::reconciled("dead_letter");
         }

@@ -35,7 +35,7 @@ pub use screen::{PluginLine, Screen, WorkflowLine};
 
 /// Turns a written requirement into a running AI agent.
 #[derive(Debug, Parser)]
-#[command(name = "nexusd", version, about)]
+#[command(name = "nexusd", version = crate::version::FULL, about)]
 pub struct Cli {
     #[command(flatten)]
     settings: Settings,
@@ -166,7 +166,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Plugins(PluginsCommand::New(args))) => scaffold::new(&args),
         Some(Command::Plugins(PluginsCommand::List)) => plugins::list(&inputs(None), cli.client.json),
         Some(Command::Plugins(PluginsCommand::Check { file })) => plugins::check(&file, cli.client.json),
-        Some(Command::Plugins(PluginsCommand::Settings { plugin })) => plugins::settings(&inputs(None), plugin.as_deref()),
+        Some(Command::Plugins(PluginsCommand::Settings { plugin })) => {
+            plugins::settings(&inputs(None), plugin.as_deref())
+        }
         Some(Command::Plugins(PluginsCommand::Try { file })) => probe::answer(&inputs(None), &file),
         #[cfg(feature = "aws")]
         Some(Command::Resources(command)) => resources::run(&inputs(None), command),
@@ -185,7 +187,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::AdoptFolder) => doctor::adopt(&inputs(None)),
         Some(Command::Retention { .. }) => retention::show(&inputs(None)),
         Some(Command::Version) => {
-            print(&format!("nexusd {}", env!("CARGO_PKG_VERSION")));
+            print(&format!("nexusd {}", crate::version::FULL));
             ExitCode::SUCCESS
         }
     }

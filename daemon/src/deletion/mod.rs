@@ -23,6 +23,7 @@ use crate::{
         time::Timestamp,
     },
     store::{DeletedAgent, DeletedProject, Result, Store},
+    telemetry::told,
 };
 
 /// Open deletions that one round looks at.
@@ -102,6 +103,7 @@ impl Deletions {
         committed: impl FnOnce(&DeletedProject) + Send,
     ) -> Result<Option<ProjectGone>> {
         let Some(deleted) = self.store.delete_project(id, with_agents).await? else { return Ok(None) };
+        told::project_deleted(id, deleted.agents.len(), with_agents);
         committed(&deleted);
         let mut errors = Vec::new();
         for agent in &deleted.agents {
@@ -130,6 +132,7 @@ impl Deletions {
     /// The store refuses: nothing has changed.
     pub async fn agent(&self, id: &AgentId, orders: DeleteOrders) -> Result<Option<AgentGone>> {
         let Some(deleted) = self.store.delete_agent(id, orders).await? else { return Ok(None) };
+        told::agent_deleted(id, deleted.sessions);
         let acted = self.finish(DeletedKind::Agent, id.as_str()).await;
         Ok(Some(AgentGone { deleted, acted }))
     }
