@@ -9,6 +9,7 @@ use crate::{
     domain::{
         event::{EventType, ProjectEvent},
         ids::ProjectId,
+        project::Project,
         stage::{Stage, StageStatus},
         time::Timestamp,
     },
@@ -34,6 +35,14 @@ fn of_project(fields: &Map<String, Value>) -> Option<(String, Value, Value)> {
     Some((text(fields, "status")?.to_owned(), of("progress"), of("current_stage")))
 }
 
+fn of_row(project: &Project) -> Map<String, Value> {
+    let mut fields = Map::new();
+    fields.insert("status".into(), project.status.as_str().into());
+    fields.insert("progress".into(), project.progress.into());
+    fields.insert("current_stage".into(), json!(project.current_stage));
+    fields
+}
+
 fn of_stage(stage: &Stage) -> Map<String, Value> {
     let mut fields = Map::new();
     fields.insert("stage_name".into(), stage.stage_name.as_str().into());
@@ -53,6 +62,20 @@ fn of_stage(stage: &Stage) -> Map<String, Value> {
 }
 
 impl Told {
+    /// All that the rows say.
+    pub(super) fn of(rows: &ProjectDetail) -> Self {
+        let stage = |stage: &Stage| (stage.stage_name.clone(), stage.status.as_str().to_owned());
+        Self { stages: rows.stages.iter().map(stage).collect(), project: of_project(&of_row(&rows.project)) }
+    }
+
+    /// Adds what the client knew before, where it has read nothing newer.
+    pub(super) fn behind(&mut self, before: Self) {
+        for (name, status) in before.stages {
+            self.stages.entry(name).or_insert(status);
+        }
+        self.project = self.project.take().or(before.project);
+    }
+
     /// Takes note of an event that the client gets.
     pub(super) fn note(&mut self, event: &ProjectEvent) {
         match event.kind {
@@ -76,11 +99,7 @@ impl Told {
                 found.push((EventType::Stage, of_stage(stage)));
             }
         }
-        let project = &rows.project;
-        let mut fields = Map::new();
-        fields.insert("status".into(), project.status.as_str().into());
-        fields.insert("progress".into(), project.progress.into());
-        fields.insert("current_stage".into(), json!(project.current_stage));
+        let fields = of_row(&rows.project);
         if self.project != of_project(&fields) {
             found.push((EventType::Project, fields));
         }
@@ -147,5 +166,15 @@ mod tests {
         let events = told.missing(&id, 8, &ended);
         assert_eq!((events[0].seq, events[0].fields["progress"].as_f64()), (8, Some(100.0)));
         assert_eq!(words(events), ["project queued"]);
+    }
+
+    #[test]
+    fn what_the_client_read_on_an_earlier_connection_is_not_told_again() {
+        let id = ProjectId::generate();
+        let mut told = Told::default();
+        told.stages.insert("b".into(), "running".into());
+        told.behind(Told::of(&rows(["completed", "pending"])));
+        assert!(told.missing(&id, 7, &rows(["completed", "running"])).is_empty());
+        assert_eq!(told.missing(&id, 7, &rows(["completed", "failed"])).len(), 1);
     }
 }
