@@ -62,7 +62,7 @@ async fn an_agent_is_edited_left_in_mid_answer_and_taken_offline() {
     assert_eq!(status, 200, "{changed:#}");
     daemon.wait_for_agent(&project).await;
 
-    // Who leaves in mid-answer cancels the agent's work; what was said is kept and marked.
+    // Who leaves in mid-answer leaves the agent at work; a stop ends it. What was said is kept and marked.
     let (_, session) = daemon.post(&format!("/agents/{agent}/sessions"), &json!({})).await;
     let session = session["data"]["session_id"].as_str().expect("an id").to_owned();
     let request = daemon.http().post(daemon.at(&format!("/sessions/{session}/stream")));
@@ -71,8 +71,16 @@ async fn an_agent_is_edited_left_in_mid_answer_and_taken_offline() {
         stream.next().await.expect("a frame");
     }
     drop(stream);
+    let mut back =
+        Stream::new(daemon.http().get(daemon.at(&format!("/sessions/{session}/stream"))).send().await.unwrap());
+    for _ in 0..20 {
+        back.next().await.expect("the answer goes on");
+    }
     let folder = home.data().join("projects").join(&project).join("agent");
-    eventually("the agent sees its client leave", async || folder.join("left").exists().then_some(())).await;
+    assert!(!folder.join("left").exists(), "it is still listened to");
+    let (status, stopped) = daemon.delete(&format!("/sessions/{session}/stream")).await;
+    assert_eq!(status, 200, "{stopped:#}");
+    eventually("the agent sees that nobody listens", async || folder.join("left").exists().then_some(())).await;
     let messages = format!("/sessions/{session}/messages");
     let said = eventually("the partial answer is stored", async || {
         let (_, messages) = daemon.get(&messages).await;

@@ -66,6 +66,9 @@ impl BuildState {
     /// Ends the actor, whatever is under way.
     pub(super) fn end_now(&mut self, myself: &ActorRef<BuildMessage>) {
         match (self.ending, self.abandoned) {
+            // Nothing of it runs here any more, so a lease that the store still has as ours goes back at once. A claim
+            // that ended because the store was slow is not one that ended its daemon, and is not counted as such.
+            (Some(Interrupt::Cancelled), Some(Abandon::Lost)) if self.running.is_empty() => self.hand_back(myself),
             (Some(Interrupt::Cancelled), Some(Abandon::Lost)) => self.give_back(myself, Duration::ZERO, true),
             (Some(Interrupt::Cancelled), _) => self.settle(myself),
             _ => self.hand_back(myself),

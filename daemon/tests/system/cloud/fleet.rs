@@ -183,7 +183,7 @@ async fn a_build_costs_few_requests() {
     let each = |before: f64, after: f64| (after - before) / BUILDS as f64;
     let (dynamodb, sqs) = (each(before.0, after.0), each(before.1, after.1));
     println!("a build of nine stages: {dynamodb:.1} requests to DynamoDB, {sqs:.1} to SQS");
-    assert!(dynamodb <= 30.0, "{dynamodb}");
+    assert!(dynamodb <= 17.0, "{dynamodb}");
     assert!(sqs <= 4.0, "{sqs}");
 }
 
