@@ -63,6 +63,7 @@ struct Daemon {
 
 /// Runs the daemon to its end.
 pub async fn run(start: Start) -> ExitCode {
+    let readers = start.telemetry.readers();
     let shutdown = Shutdown::new(start.loaded.config.server.shutdown_deadline_secs.duration());
     let reload = Arc::new(Notify::new());
     if let Err(error) = shutdown.listen_to_signals(Arc::clone(&reload)) {
@@ -73,7 +74,7 @@ pub async fn run(start: Start) -> ExitCode {
         Ok(daemon) => daemon.work().await,
         Err(StartError::Stopped) => ExitCode::SUCCESS,
         Err(error) => {
-            error.report();
+            error.report(readers);
             ExitCode::FAILURE
         }
     }
@@ -93,7 +94,8 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let reports = plugins.load().await;
     let unknown = unknown_handlers(&loaded.handlers, &reports);
     if !unknown.is_empty() {
-        return Err(StartError::Settings(unknown));
+        let refused = reports.into_iter().filter(|report| report.reason.is_some()).collect();
+        return Err(StartError::Settings { problems: unknown, refused });
     }
     warn_of_strangers(&loaded.tables, &reports);
     catalogue::publish(store.as_ref(), &plugins).await;
@@ -145,7 +147,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let api_ended = tokio::spawn(serving);
     tokio::spawn(telemetry.upkeep(shutdown.stopping().clone()));
 
-    Screen::new(address, &config, loaded.file.as_deref(), &reports, &loaded.workflows).print();
+    Screen::new(address, &config, loaded.file.as_deref(), &reports, &loaded.workflows).print(config.log.format);
     systemd.ready(&format!("listening on http://{address}"));
     Ok(Daemon { shutdown, systemd, reload, reloader, env, plugins, root, root_ended, api, api_ended })
 }
@@ -229,10 +231,11 @@ impl Daemon {
 async fn reload(systemd: Systemd, reloader: Arc<Reloader>) {
     systemd.reloading();
     let status = match reloader.reload().await {
-        Ok(_) => "running",
-        Err(_) => "running; the last reload was refused",
+        Ok(done) if done.refused.is_empty() => "running".to_owned(),
+        Ok(done) => format!("running; refused plugins: {}", done.refused.join(", ")),
+        Err(_) => "running; the last reload was refused".to_owned(),
     };
-    systemd.ready(status);
+    systemd.ready(&status);
 }
 
 async fn reload_ended(task: &mut Option<JoinHandle<()>>) {

@@ -30,6 +30,7 @@ pub mod telemetry;
 pub mod tools;
 #[cfg(feature = "aws")]
 pub mod transfer;
+pub mod version;
 
 /// Many small allocations from many threads are what a build is made of; this allocator takes less time
 /// and memory for them than the system's (README, "Figures").

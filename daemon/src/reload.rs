@@ -17,6 +17,19 @@ use crate::{
     telemetry::{Telemetry, names},
 };
 
+/// What a reload did.
+#[derive(Clone, Debug)]
+pub struct Reloaded {
+    /// What changed, for people.
+    pub changed: Value,
+    /// Plugin files that were refused, by name: what was loaded of them before goes on.
+    pub refused: Vec<String>,
+}
+
+fn refused_file(report: &PluginReport) -> String {
+    report.file.file_name().map_or_else(|| report.name.clone(), |name| name.to_string_lossy().into_owned())
+}
+
 /// Applies new settings to the running daemon.
 pub struct Reloader {
     inputs: Inputs,
@@ -38,7 +51,7 @@ impl Reloader {
     ///
     /// # Errors
     /// What is wrong with the new settings; the old ones stay in force.
-    pub async fn reload(&self) -> Result<Value, String> {
+    pub async fn reload(&self) -> Result<Reloaded, String> {
         let result = self.try_reload().await;
         if result.is_ok() {
             crate::tools::catalogue::publish(self.env.store.as_ref(), &self.plugins).await;
@@ -48,7 +61,7 @@ impl Reloader {
         result
     }
 
-    async fn try_reload(&self) -> Result<Value, String> {
+    async fn try_reload(&self) -> Result<Reloaded, String> {
         let _turn = self.turn.lock().await;
         let inputs = self.inputs.clone();
         let loaded = tokio::task::spawn_blocking(move || config::load(&inputs)).await.map_err(|e| e.to_string())?;
@@ -86,8 +99,10 @@ impl Reloader {
             "plugins": reports,
             "workflows": loaded.workflows.all().iter().map(|w| w.name()).collect::<Vec<_>>(),
         });
-        tracing::info!(applied = ?keys(false), needs_restart = ?keys(true), "reloaded");
-        Ok(answer)
+        let refused: Vec<String> = reports.iter().filter(|report| report.reason.is_some()).map(refused_file).collect();
+        // Each refusal has its WARN with the remedy.
+        tracing::info!(applied = ?keys(false), needs_restart = ?keys(true), refused_plugins = refused.len(), "reloaded");
+        Ok(Reloaded { changed: answer, refused })
     }
 }
 

@@ -65,7 +65,7 @@ pub(super) async fn stream_events(req: &mut Request, depot: &mut Depot, res: &mu
         keep_alive: state.keep_alive(),
         alive_until: Instant::now(),
         deployment: Deployment::default(),
-        told: foreign::Told::default(),
+        told: foreign::Told::behind(after),
         look_at: Instant::now() + foreign::LOOK_EVERY,
         state,
         _open: OpenStream::begin("project"),
@@ -274,8 +274,11 @@ impl Events {
     /// Tells what the rows say of a build that another kind of service works on.
     async fn look(&mut self) {
         self.look_at = Instant::now() + foreign::LOOK_EVERY;
-        match self.store().untold(&self.project).await {
+        match self.store().untold(&self.project, self.last).await {
             Ok(Some(rows)) => {
+                if let Err(error) = self.recall().await {
+                    return self.broken(&error);
+                }
                 let missing = self.told.missing(&self.project, self.last, &rows);
                 if rows.project.status.is_final() && matches!(self.phase, Phase::Live) {
                     self.phase = Phase::Check;
@@ -286,6 +289,19 @@ impl Events {
             // The stream goes on; who cannot be read now is read in two seconds.
             Err(error) => tracing::debug!(project = %self.project, %error, "rows were not compared"),
         }
+    }
+
+    /// What a client that comes again was told before, it is not told anew.
+    async fn recall(&mut self) -> crate::store::Result<()> {
+        let (until, mut from) = (self.told.begins_behind(), 0);
+        while from < until {
+            let events = self.store().events_after(&self.project, from, BATCH).await?;
+            let Some(last) = events.last() else { break };
+            from = last.seq;
+            self.told.recall(events.iter().filter(|event| event.seq <= until));
+        }
+        self.told.is_whole();
+        Ok(())
     }
 
     fn resync(&mut self, seq: u64) {

@@ -1,4 +1,4 @@
-//! The command line: `nexusd [serve]`, `check-config`, `dump-config`, `compact`, `plugins list | check`, `resources …`,
+//! The command line: `nexusd [serve]`, `check-config`, `dump-config`, `compact`, `plugins list | check | new`, `resources …`,
 //! `dlq list | redrive`, `backup`, `restore`, `retention`, `export`, `import`, `doctor`, `adopt-folder`, `version`, and the
 //! client's commands.
 //!
@@ -17,6 +17,7 @@ mod probe;
 #[cfg(feature = "aws")]
 mod resources;
 mod retention;
+mod scaffold;
 mod screen;
 mod serve;
 mod shell;
@@ -34,7 +35,7 @@ pub use screen::{PluginLine, Screen, WorkflowLine};
 
 /// Turns a written requirement into a running AI agent.
 #[derive(Debug, Parser)]
-#[command(name = "nexusd", version, about)]
+#[command(name = "nexusd", version = crate::version::FULL, about)]
 pub struct Cli {
     #[command(flatten)]
     settings: Settings,
@@ -122,6 +123,8 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum PluginsCommand {
+    /// Write the crate of a plugin that builds, tests and loads as it is, into a folder of its name
+    New(scaffold::NewPluginArgs),
     /// What is found in the plugin folders, and why a file is refused
     List,
     /// Whether a file would be loaded; exit code 1 when not
@@ -160,9 +163,12 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::CheckConfig { file, no_plugins }) => check_config::check(&inputs(file), !no_plugins),
         Some(Command::DumpConfig) => check_config::dump(&inputs(None)),
         Some(Command::Compact) => compact::run(&inputs(None)),
+        Some(Command::Plugins(PluginsCommand::New(args))) => scaffold::new(&args),
         Some(Command::Plugins(PluginsCommand::List)) => plugins::list(&inputs(None), cli.client.json),
         Some(Command::Plugins(PluginsCommand::Check { file })) => plugins::check(&file, cli.client.json),
-        Some(Command::Plugins(PluginsCommand::Settings { plugin })) => plugins::settings(&inputs(None), plugin.as_deref()),
+        Some(Command::Plugins(PluginsCommand::Settings { plugin })) => {
+            plugins::settings(&inputs(None), plugin.as_deref())
+        }
         Some(Command::Plugins(PluginsCommand::Try { file })) => probe::answer(&inputs(None), &file),
         #[cfg(feature = "aws")]
         Some(Command::Resources(command)) => resources::run(&inputs(None), command),
@@ -181,7 +187,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::AdoptFolder) => doctor::adopt(&inputs(None)),
         Some(Command::Retention { .. }) => retention::show(&inputs(None)),
         Some(Command::Version) => {
-            print(&format!("nexusd {}", env!("CARGO_PKG_VERSION")));
+            print(&format!("nexusd {}", crate::version::FULL));
             ExitCode::SUCCESS
         }
     }

@@ -54,6 +54,26 @@ pub struct Loaded {
     pub tables: PluginTables,
 }
 
+/// Whether the log is to be JSON, as far as that can be told of settings that may be wrong everywhere.
+#[must_use]
+pub fn asks_for_json(inputs: &Inputs) -> bool {
+    if let Some(format) = inputs.environment.get("NEXUSD_LOG__FORMAT") {
+        return format == "json";
+    }
+    let text = file(inputs).and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+    let mut section = "";
+    text.lines().map(str::trim).any(|line| {
+        if line.starts_with('[') {
+            section = line.split(']').next().unwrap_or_default();
+        }
+        let (key, value) = line.split_once('=').unwrap_or_default();
+        let key = key.trim();
+        let named = (section.trim_start_matches('[').trim() == "log" && key == "format")
+            || (section.is_empty() && key == "log.format");
+        named && value.contains("json")
+    })
+}
+
 /// Loads the settings, or says everything that is wrong with them.
 pub fn load(inputs: &Inputs) -> Result<Loaded, Vec<Problem>> {
     let file = file(inputs);

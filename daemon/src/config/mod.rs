@@ -40,9 +40,10 @@ pub use diff::{Change, applicable, diff};
 pub use edit::{ConfigFile, ConfigFiles, FileKind, MASK, check_text, is_file_name, shown, told};
 pub use environment::{Environment, variable_names};
 pub use handlers::{HandlerUse, KnownHandler, RefusedPlugin, known_handlers, unknown_handlers};
-pub use load::{Inputs, Loaded, SYSTEM_FILE, load};
+pub use load::{Inputs, Loaded, SYSTEM_FILE, asks_for_json, load};
 pub use model::{Config, DataConfig, FORMAT_VERSION, ServerConfig};
 pub use plugins::{PluginTables, properties};
+pub(crate) use problem::closest;
 pub use problem::{Place, Problem, Spot};
 pub use sections::{
     BackendConfig, BackendKind, DeployConfig, LogConfig, LogFormat, PluginsConfig, Price, QueueConfig, QueuesConfig,

@@ -186,7 +186,7 @@ fn floor_boundary(text: &str, at: usize) -> usize {
 }
 
 /// The known name that `word` most resembles, when it resembles one.
-pub(super) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     let allowed = word.chars().count().div_ceil(3).clamp(1, 3);
     known

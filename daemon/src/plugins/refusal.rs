@@ -121,10 +121,14 @@ impl Refusal {
                     .into()
             }
             Self::Copy { .. } => {
-                "make the runtime folder writable for nexusd, or name another in the configuration".into()
+                "make the folder `run` in the data folder writable for nexusd and free some space there, or name another data \
+                 folder by [data] dir"
+                    .into()
             }
             Self::Link(text) if text.contains("not permitted") || text.contains("failed to map") => {
-                "the runtime folder is probably mounted noexec: name another in the configuration".into()
+                "the data folder's file system is probably mounted noexec, and plugins run from its folder `run`: mount it with \
+                 exec, or name another data folder by --data-dir or [data] dir"
+                    .into()
             }
             Self::Link(_) => "run `ldd` on the file; install what is missing or link it statically".into(),
             Self::Magic { .. } | Self::Size { .. } | Self::Layout { .. } => format!(

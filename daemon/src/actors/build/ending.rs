@@ -9,6 +9,7 @@ use crate::{
     actors::{attempt::Interrupt, figures, stage::StageMessage},
     domain::project::ProjectStatus,
     store::StoreErrorKind,
+    telemetry::told,
 };
 
 /// How long stages may go on when the daemon stops, before they are cancelled.
@@ -49,6 +50,9 @@ impl BuildState {
     /// The store has the end of the build, or its rest.
     pub(super) fn ended(&mut self, myself: &ActorRef<BuildMessage>, status: ProjectStatus, message_deleted: bool) {
         figures::build_ended(status);
+        if let Some(work) = &self.work {
+            told::build_ended(status, &work.figures());
+        }
         if status == ProjectStatus::Cancelled && !self.running.is_empty() {
             // Another's stop was carried out: what still runs ends with it.
             self.abandon(myself, Abandon::Withdrawn);

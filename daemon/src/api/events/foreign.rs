@@ -21,8 +21,13 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// What the client of a stream knows of its project.
 #[derive(Default)]
 pub(super) struct Told {
+    /// Events up to this number were told on an earlier connection, and are not known here yet.
+    behind: u64,
     stages: HashMap<String, String>,
     project: Option<(String, Value, Value)>,
+    /// The same from before, while it is recalled.
+    before: HashMap<String, String>,
+    before_project: Option<(String, Value, Value)>,
 }
 
 fn text<'f>(fields: &'f Map<String, Value>, name: &str) -> Option<&'f str> {
@@ -53,6 +58,35 @@ fn of_stage(stage: &Stage) -> Map<String, Value> {
 }
 
 impl Told {
+    /// Of a client that has read up to this number.
+    pub(super) fn behind(number: u64) -> Self {
+        Self { behind: number, ..Self::default() }
+    }
+
+    /// Events up to this number are still to be recalled.
+    pub(super) const fn begins_behind(&self) -> u64 {
+        self.behind
+    }
+
+    /// Takes note of events from before what is known.
+    pub(super) fn recall<'e>(&mut self, events: impl Iterator<Item = &'e ProjectEvent>) {
+        let mut earlier = Self::default();
+        events.for_each(|event| earlier.note(event));
+        for (stage, status) in earlier.stages {
+            self.before.insert(stage, status);
+        }
+        self.before_project = earlier.project.or(self.before_project.take());
+    }
+
+    /// Everything from before was recalled.
+    pub(super) fn is_whole(&mut self) {
+        self.behind = 0;
+        for (stage, status) in std::mem::take(&mut self.before) {
+            self.stages.entry(stage).or_insert(status);
+        }
+        self.project = self.project.take().or(self.before_project.take());
+    }
+
     /// Takes note of an event that the client gets.
     pub(super) fn note(&mut self, event: &ProjectEvent) {
         match event.kind {
