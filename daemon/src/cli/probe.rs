@@ -73,7 +73,10 @@ pub(super) fn answer(inputs: &Inputs, file: &Path) -> ExitCode {
 pub(super) fn survey(inputs: &Inputs, plugins: &PluginsConfig) -> Vec<PluginReport> {
     let executable = std::env::current_exe().unwrap_or_default();
     let dirs = plugins.shipped_dirs(&executable);
-    check_dirs(&plugins.dirs, &dirs, |file| attempt(inputs, &executable, file))
+    let mut reports = check_dirs(&plugins.dirs, &dirs, |file| attempt(inputs, &executable, file));
+    // The order of the folders is that of their files' ages.
+    reports.sort_by(|a, b| a.name.cmp(&b.name));
+    reports
 }
 
 fn attempt(inputs: &Inputs, executable: &Path, file: &Path) -> PluginReport {

@@ -125,13 +125,13 @@ fn the_commented_keys_of_the_shipped_file_are_right_too() {
         .lines()
         .map(|line| {
             line.strip_prefix("# ")
-                .filter(|rest| !rest.starts_with(' ') && rest.contains(" = ") || rest.starts_with('['))
+                .filter(|rest| !rest.starts_with(' ') && (rest.contains(" = ") || rest.starts_with('[')))
                 .unwrap_or(line)
         })
         .filter(|line| !line.starts_with("Target name"))
         .collect();
     let config = load_text(&bare.join("\n"), &[]).unwrap().config;
-    assert_eq!((config.pricing.len(), config.plugins.settings.len()), (1, 1));
+    assert_eq!((config.pricing.len(), config.plugins.settings.len()), (1, 2));
 }
 
 #[test]
