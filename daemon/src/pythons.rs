@@ -85,13 +85,13 @@ fn judge(program: &str) -> Result<(), String> {
 fn version(program: &str) -> Result<(u32, u32), String> {
     let mut command = Command::new(program);
     command.args(["-I", "-S", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]);
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(|error| {
-        match error.kind() {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(
+        |error| match error.kind() {
             std::io::ErrorKind::NotFound if program.contains('/') => format!("there is no `{program}`"),
             std::io::ErrorKind::NotFound => format!("there is no `{program}` in PATH"),
             _ => format!("`{program}` cannot be run: {error}"),
-        }
-    })?;
+        },
+    )?;
     let begun = Instant::now();
     let ended = loop {
         match child.try_wait() {
@@ -108,7 +108,8 @@ fn version(program: &str) -> Result<(u32, u32), String> {
     if let Some(stdout) = child.stdout.take() {
         let _ = stdout.take(64).read_to_string(&mut text);
     }
-    let parsed = text.trim().split_once('.').and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
+    let parsed =
+        text.trim().split_once('.').and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
     parsed.filter(|_| ended.success()).ok_or_else(|| format!("`{program}` is no Python: it does not tell a version"))
 }
 

@@ -166,7 +166,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Plugins(PluginsCommand::New(args))) => scaffold::new(&args),
         Some(Command::Plugins(PluginsCommand::List)) => plugins::list(&inputs(None), cli.client.json),
         Some(Command::Plugins(PluginsCommand::Check { file })) => plugins::check(&file, cli.client.json),
-        Some(Command::Plugins(PluginsCommand::Settings { plugin })) => plugins::settings(&inputs(None), plugin.as_deref()),
+        Some(Command::Plugins(PluginsCommand::Settings { plugin })) => {
+            plugins::settings(&inputs(None), plugin.as_deref())
+        }
         Some(Command::Plugins(PluginsCommand::Try { file })) => probe::answer(&inputs(None), &file),
         #[cfg(feature = "aws")]
         Some(Command::Resources(command)) => resources::run(&inputs(None), command),

@@ -6,8 +6,8 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{complain, complain_about, print};
 use super::probe;
+use super::{complain, complain_about, print};
 use crate::config::{Inputs, PluginsConfig, describe_settings, load};
 use crate::plugins::{PluginReport, check_dirs, check_file};
 
@@ -62,8 +62,13 @@ pub(super) fn list(inputs: &Inputs, json: bool) -> ExitCode {
         print(&describe(report));
     }
     let executable = std::env::current_exe().unwrap_or_default();
-    let dirs: Vec<String> =
-        config.plugins.dirs.iter().chain(&config.plugins.shipped_dirs(&executable)).map(|dir| dir.display().to_string()).collect();
+    let dirs: Vec<String> = config
+        .plugins
+        .dirs
+        .iter()
+        .chain(&config.plugins.shipped_dirs(&executable))
+        .map(|dir| dir.display().to_string())
+        .collect();
     complain(&format!("searched: {}", dirs.join(", ")));
     ExitCode::SUCCESS
 }

@@ -62,7 +62,8 @@ pub fn describe_values(tables: &PluginTables, plugin: &str, schema: Option<&Json
     let resolved = tables.resolve(plugin, schema, super::sections::json(toml::Value::Table(given.clone())));
     for (key, value) in given {
         let described = properties(schema).get(&key);
-        let open = key == "max_jobs" || described.is_some_and(|described| described["writeOnly"] != true && !is_secret(&key));
+        let open =
+            key == "max_jobs" || described.is_some_and(|described| described["writeOnly"] != true && !is_secret(&key));
         let value = if open { toml_of(&resolved[&key]).unwrap_or(value) } else { masked(value) };
         shown.insert(key, value);
     }
@@ -76,7 +77,9 @@ fn is_secret(key: &str) -> bool {
 /// The names stay, so that people see what is set.
 fn masked(value: toml::Value) -> toml::Value {
     match value {
-        toml::Value::Table(table) => toml::Value::Table(table.into_iter().map(|(key, value)| (key, masked(value))).collect()),
+        toml::Value::Table(table) => {
+            toml::Value::Table(table.into_iter().map(|(key, value)| (key, masked(value))).collect())
+        }
         _ => toml::Value::String(MASK.to_owned()),
     }
 }

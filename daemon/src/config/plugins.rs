@@ -110,7 +110,11 @@ impl PluginTables {
             let unit = schema["unit"].as_str().map(|unit| format!(" of {unit}")).unwrap_or_default();
             let words: Vec<String> = wanted.iter().map(|wanted| format!("{}{unit}", in_words(wanted))).collect();
             let help = remedy(&wanted, &node.value);
-            report(&node.origin, format!("`{path}` must be {}, but this is {}", words.join(" or "), node.value.kind()), help);
+            report(
+                &node.origin,
+                format!("`{path}` must be {}, but this is {}", words.join(" or "), node.value.kind()),
+                help,
+            );
             return;
         }
         if let Some(message) = out_of_bounds(schema, &node.value) {
@@ -147,7 +151,14 @@ impl PluginTables {
         }
     }
 
-    fn unknown_key(&self, key: &str, entry: &super::tree::Entry, keys: &Map<String, Json>, path: &str, top: bool) -> Problem {
+    fn unknown_key(
+        &self,
+        key: &str,
+        entry: &super::tree::Entry,
+        keys: &Map<String, Json>,
+        path: &str,
+        top: bool,
+    ) -> Problem {
         let known = keys.keys().map(String::as_str).chain(top.then_some(OWN_KEY));
         let help = closest(key, known.clone()).map_or_else(
             || format!("known here: {}", known.map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")),

@@ -68,7 +68,11 @@ pub fn try_file(file: &Path, settings: impl FnOnce(&Description) -> Option<Value
 /// Judges the plugins of the folders, in order: of two files with one plugin name the first wins. `judge` is
 /// [`check_file`], or asks a process of its own.
 #[must_use]
-pub fn check_dirs(dirs: &[PathBuf], shipped_dirs: &[PathBuf], judge: impl Fn(&Path) -> PluginReport) -> Vec<PluginReport> {
+pub fn check_dirs(
+    dirs: &[PathBuf],
+    shipped_dirs: &[PathBuf],
+    judge: impl Fn(&Path) -> PluginReport,
+) -> Vec<PluginReport> {
     let mut winners: BTreeMap<String, PathBuf> = BTreeMap::new();
     let mut seen = HashSet::new();
     let judge_found = |candidate: discover::Candidate| {

@@ -40,7 +40,11 @@ pub(super) fn scan(dirs: &[PathBuf], shipped_dirs: &[PathBuf]) -> Vec<Candidate>
                 continue;
             }
             Err(error) => {
-                all.push(Candidate { file: dir.clone(), verdict: Err(Refusal::Unreadable(error.to_string())), shipped });
+                all.push(Candidate {
+                    file: dir.clone(),
+                    verdict: Err(Refusal::Unreadable(error.to_string())),
+                    shipped,
+                });
                 continue;
             }
         };

@@ -17,7 +17,10 @@ pub struct Prepare(Arc<Judge>);
 impl Prepare {
     /// By this function.
     pub fn new(
-        judge: impl Fn(&str, &serde_json::Value, serde_json::Value) -> Result<serde_json::Value, String> + Send + Sync + 'static,
+        judge: impl Fn(&str, &serde_json::Value, serde_json::Value) -> Result<serde_json::Value, String>
+        + Send
+        + Sync
+        + 'static,
     ) -> Self {
         Self(Arc::new(judge))
     }

@@ -56,8 +56,12 @@ mod tests {
     #[test]
     fn the_described_defaults_are_the_defaults_and_are_accepted() {
         let schema = Settings::schema();
-        let written: serde_json::Map<String, Value> =
-            schema["properties"].as_object().unwrap().iter().map(|(key, one)| (key.clone(), one["default"].clone())).collect();
+        let written: serde_json::Map<String, Value> = schema["properties"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(key, one)| (key.clone(), one["default"].clone()))
+            .collect();
         let read: Settings = serde_json::from_value(Value::Object(written)).unwrap();
         assert_eq!(format!("{read:?}"), format!("{:?}", Settings::default()));
     }
