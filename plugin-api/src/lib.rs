@@ -156,6 +156,9 @@
 //! greeting = "Good morning" # everything else goes to `configure`
 //! ```
 //!
+//! A plugin that describes its settings ([`Description::settings`](payload::Description::settings)) has them checked and
+//! shown by the daemon: `nexusd check-config`, `nexusd plugins settings`.
+//!
 //! Put the file in by a hidden name and `mv`, so that no half of it is ever loaded, and start the daemon:
 //!
 //! ```sh

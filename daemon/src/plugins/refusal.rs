@@ -143,7 +143,9 @@ impl Refusal {
             Self::Hung { .. } => "repair the plugin; the thread it holds is lost until nexusd restarts".into(),
             Self::Describe(_) => "repair the description; `nexusd plugins check FILE` tries it".into(),
             Self::Duplicate { .. } => "remove one of the two files".into(),
-            Self::Settings(_) | Self::Configure(_) => "correct the plugin's section of the configuration, then reload".into(),
+            Self::Settings(_) | Self::Configure(_) => {
+                "correct the plugin's section of the configuration, then reload".into()
+            }
             Self::ConfigurePanicked(_) => "repair the plugin or its section of the configuration, then reload".into(),
             Self::Host(_) => "see the daemon's log".into(),
         }
