@@ -115,7 +115,10 @@ fn of_settings() {
         Case { arguments: &["check-config", "etc"], ..settings("a folder for a file", &[("etc/x", "")]) },
         settings("a key of a plugin, mistyped", &[("nexusd.toml", "[plugins.agent-build]\npyton = \"x\"")]),
         settings("a key that no plugin has", &[("nexusd.toml", "[plugins.agent-build]\nmodel = \"hush\"")]),
-        settings("a plugin's value of the wrong type", &[("nexusd.toml", "[plugins.deploy-local]\nmax_agents = \"hush\"")]),
+        settings(
+            "a plugin's value of the wrong type",
+            &[("nexusd.toml", "[plugins.deploy-local]\nmax_agents = \"hush\"")],
+        ),
         settings("a plugin's value out of range", &[("nexusd.toml", "[plugins.deploy-local]\nlog_files = 0")]),
         settings("a plugin's choice that is none", &[("nexusd.toml", "[plugins.agent-build]\nprovider = \"hush\"")]),
         settings("what only the plugin knows", &[("nexusd.toml", "[plugins.deploy-local]\nmemory_limit_mb = 3")]),
@@ -145,7 +148,10 @@ fn of_settings() {
         settings("without the shipped plugins", &[("nexusd.toml", "[plugins]\nshipped = false")]),
         settings("a data folder that is a file", &[("nexusd.toml", "[data]\ndir = \"data\""), ("data", "")]),
         settings("a data folder below a file", &[("nexusd.toml", "[data]\ndir = \"data/x\""), ("data", "")]),
-        settings("a plugin that is damaged", &[("nexusd.toml", "[plugins]\ndirs = [\"mine\"]"), ("mine/a.so", "\u{7f}ELF")]),
+        settings(
+            "a plugin that is damaged",
+            &[("nexusd.toml", "[plugins]\ndirs = [\"mine\"]"), ("mine/a.so", "\u{7f}ELF")],
+        ),
         settings("a workflow folder that is not there", &[("nexusd.toml", "[workflows]\ndirs = [\"flows\"]")]),
         settings(
             "a workflow that wants what is not there",
@@ -220,7 +226,8 @@ async fn of_requests() {
     command.args(["--listen", "127.0.0.1:0", "--data-dir", "d"]).stderr(Stdio::null());
     let mut child = Running(command.spawn().unwrap());
     let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
-    let url = lines.find_map(|line| line.ok()?.split_whitespace().find(|word| word.starts_with("http://")).map(str::to_owned));
+    let url = lines
+        .find_map(|line| line.ok()?.split_whitespace().find(|word| word.starts_with("http://")).map(str::to_owned));
     let url = url.expect("it comes up");
     let json = Some("application/json");
     let cases = [
@@ -252,7 +259,8 @@ async fn of_requests() {
         assert!(status.is_client_error(), "{method} {path} {body}: {status}");
         let mut value: serde_json::Value = answer.json().await.unwrap();
         value.as_object_mut().unwrap().retain(|key, _| !["request_id", "timestamp"].contains(&key.as_str()));
-        writeln!(told, "=== {method} {path} {body}\n{status}\n{}\n", serde_json::to_string_pretty(&value).unwrap()).unwrap();
+        writeln!(told, "=== {method} {path} {body}\n{status}\n{}\n", serde_json::to_string_pretty(&value).unwrap())
+            .unwrap();
     }
     insta::assert_snapshot!("requests", told);
 }
