@@ -171,6 +171,7 @@ fn of_settings() {
 fn of_arguments_ports_and_folders() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().to_string();
+    let busy = ["--listen", port.as_str(), "--data-dir", "d"];
     let serve = |title, arguments| Case { title, files: &[("data", "a file")], variables: &[], arguments };
     let cases = [
         typed("a command that is none", &["chek-config"]),
@@ -181,7 +182,7 @@ fn of_arguments_ports_and_folders() {
         typed("a name for an address", &["--listen", "localhost:8000"]),
         typed("an address that others reach", &["--listen", "0.0.0.0:8000"]),
         typed("a file of settings that is not there", &["--config", "nowhere.toml"]),
-        serve("a port that is taken", &["--listen", &port, "--data-dir", "d"]),
+        serve("a port that is taken", &busy),
         serve("a data folder that is a file", &["--listen", "127.0.0.1:0", "--data-dir", "data"]),
         serve("a data folder below a file", &["--listen", "127.0.0.1:0", "--data-dir", "data/x"]),
         serve("a data folder that nobody can make", &["--listen", "127.0.0.1:0", "--data-dir", "/proc/nexusd"]),
