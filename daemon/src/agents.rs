@@ -33,6 +33,7 @@ use crate::{
         ids::{AgentId, ProjectId, SessionId},
         text::{pathless, shorten},
     },
+    telemetry::told::HandlerLines,
 };
 
 /// How long an agent may take for one answer.
@@ -70,12 +71,16 @@ pub struct Agents {
 }
 
 /// An answer that is being given. Dropping it cancels it.
-pub struct Asked(Box<dyn Job>);
+pub struct Asked(Box<dyn Job>, HandlerLines);
 
 impl Asked {
     /// The next piece; `None` once the answer is over. Cancel-safe.
     pub async fn next_event(&mut self) -> Option<Event> {
-        self.0.next_event().await
+        let event = self.0.next_event().await;
+        if let Some(Event::Log { level, message }) = &event {
+            self.1.tell(*level, message);
+        }
+        event
     }
 
     /// The answer as a whole, once `next_event` gave `None`.
@@ -161,15 +166,15 @@ impl Agents {
     /// # Errors
     /// They cannot be brought: a process started now would answer with older code for as long as it lives.
     async fn fetch_deployed(&self, agent: &Agent) -> Result<(), Failure> {
-        let Some(project) = agent.project_id.as_ref().filter(|_| self.artifacts.is_shared()) else { return Ok(()) };
-        if agent.generation == 0 {
+        if !self.artifacts.is_shared() || agent.generation == 0 {
             return Ok(());
         }
         let mut known = self.brought.of(agent).await;
-        if *known >= agent.generation || self.leases.works_on(project) {
+        let being_built = agent.project_id.as_ref().is_some_and(|project| self.leases.works_on(project));
+        if *known >= agent.generation || being_built {
             return Ok(());
         }
-        self.fetch_files(project).await.map_err(|error| {
+        self.fetch(agent).await.map_err(|error| {
             tracing::warn!(agent_id = %agent.agent_id, %error, "the files of an agent's latest deployment are not here");
             Failure::new(FailureKind::Infrastructure, "the files of the agent's latest deployment are not here yet: try again")
         })?;
@@ -232,15 +237,27 @@ impl Agents {
         self.executor.start(&self.handler(agent)?, HandlerKind::Deploy, operation).await
     }
 
-    /// Runs an operation whose events are of no interest.
+    /// Runs an operation of whose events only the log lines are of interest.
     async fn run(&self, agent: &Agent, operation: Operation, limit: Duration) -> Result<Value, Failure> {
-        self.run_by(&self.handler(agent)?, operation, limit).await
+        self.run_by(&self.handler(agent)?, &agent.agent_id, operation, limit).await
     }
 
-    async fn run_by(&self, handler: &str, operation: Operation, limit: Duration) -> Result<Value, Failure> {
+    async fn run_by(
+        &self,
+        handler: &str,
+        agent: &AgentId,
+        operation: Operation,
+        limit: Duration,
+    ) -> Result<Value, Failure> {
+        let name = if matches!(operation, Operation::Status(_)) { "status" } else { "undeploy" };
+        let mut lines = HandlerLines::new(agent, name);
         let whole = async {
             let mut job = self.executor.start(handler, HandlerKind::Deploy, operation).await?;
-            while job.next_event().await.is_some() {}
+            while let Some(event) = job.next_event().await {
+                if let Event::Log { level, message } = event {
+                    lines.tell(level, &message);
+                }
+            }
             job.outcome().await
         };
         let late = || Failure::new(FailureKind::Timeout, format!("no answer within {} s", limit.as_secs()));
@@ -261,7 +278,8 @@ impl Agents {
             enable_trace: question.enable_trace,
             metadata: question.metadata,
         };
-        self.start(agent, Operation::Invoke(Box::new(request))).await.map(Asked)
+        let lines = HandlerLines::new(&agent.agent_id, "invoke");
+        self.start(agent, Operation::Invoke(Box::new(request))).await.map(|job| Asked(job, lines))
     }
 
     /// How the handler says the agent is.
@@ -312,6 +330,6 @@ impl Agents {
         let config = self.config.load_full();
         let Some(handler) = config.deploy.targets.get(&gone.deployment_type) else { return Ok(false) };
         let operation = Operation::Undeploy(place::gone_ref(id, name, gone, &config.data));
-        self.run_by(handler, operation, UNDEPLOY_LIMIT).await.map(|_| true)
+        self.run_by(handler, id, operation, UNDEPLOY_LIMIT).await.map(|_| true)
     }
 }

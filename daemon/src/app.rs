@@ -21,7 +21,8 @@ use crate::{
     cli::Screen,
     config::{Inputs, Loaded},
     plugins::Plugins,
-    reload::{Reloader, host_options, unknown_handlers},
+    pythons,
+    reload::{Reloader, host_options, unknown_handlers, warn_of_strangers},
     shutdown::{EXIT_OVERRUN, End, Shutdown},
     startup::{self, Patience, StartError},
     systemd::Systemd,
@@ -62,6 +63,7 @@ struct Daemon {
 
 /// Runs the daemon to its end.
 pub async fn run(start: Start) -> ExitCode {
+    let readers = start.telemetry.readers();
     let shutdown = Shutdown::new(start.loaded.config.server.shutdown_deadline_secs.duration());
     let reload = Arc::new(Notify::new());
     if let Err(error) = shutdown.listen_to_signals(Arc::clone(&reload)) {
@@ -72,7 +74,7 @@ pub async fn run(start: Start) -> ExitCode {
         Ok(daemon) => daemon.work().await,
         Err(StartError::Stopped) => ExitCode::SUCCESS,
         Err(error) => {
-            error.report();
+            error.report(readers);
             ExitCode::FAILURE
         }
     }
@@ -88,12 +90,14 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let hub = EventHub::new();
     let patience = Patience { systemd, stop: shutdown.draining().clone(), asked: Default::default() };
     let (store, queue, artifacts) = startup::open_store(&config, Arc::clone(&hub), &patience).await?;
-    let plugins = Plugins::new(host_options(&config));
+    let plugins = Plugins::new(host_options(&config, &loaded.tables));
     let reports = plugins.load().await;
     let unknown = unknown_handlers(&loaded.handlers, &reports);
     if !unknown.is_empty() {
-        return Err(StartError::Settings(unknown));
+        let refused = reports.into_iter().filter(|report| report.reason.is_some()).collect();
+        return Err(StartError::Settings { problems: unknown, refused });
     }
+    warn_of_strangers(&loaded.tables, &reports);
     catalogue::publish(store.as_ref(), &plugins).await;
     let bound = api::bind(config.server.listen)
         .await
@@ -102,6 +106,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let (executor, draining) = (Arc::new(plugins.clone()), shutdown.draining().clone());
     let shared = Shared { store, queue, artifacts, executor, draining };
     let env = Arc::new(Environment::new(shared, &config, &loaded.workflows));
+    tokio::spawn(pythons::watch(plugins.clone(), Arc::clone(&env.config), shutdown.stopping().clone()));
     let (root, root_ended) = Root::spawn(None, Root, Arc::clone(&env)).await.map_err(StartError::Tree)?;
     let reloader = Arc::new(Reloader::new(inputs, plugins.clone(), Arc::clone(&env), telemetry.clone()));
 
@@ -142,7 +147,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let api_ended = tokio::spawn(serving);
     tokio::spawn(telemetry.upkeep(shutdown.stopping().clone()));
 
-    Screen::new(address, &config, loaded.file.as_deref(), &reports, &loaded.workflows).print();
+    Screen::new(address, &config, loaded.file.as_deref(), &reports, &loaded.workflows).print(config.log.format);
     systemd.ready(&format!("listening on http://{address}"));
     Ok(Daemon { shutdown, systemd, reload, reloader, env, plugins, root, root_ended, api, api_ended })
 }
@@ -226,10 +231,11 @@ impl Daemon {
 async fn reload(systemd: Systemd, reloader: Arc<Reloader>) {
     systemd.reloading();
     let status = match reloader.reload().await {
-        Ok(_) => "running",
-        Err(_) => "running; the last reload was refused",
+        Ok(done) if done.refused.is_empty() => "running".to_owned(),
+        Ok(done) => format!("running; refused plugins: {}", done.refused.join(", ")),
+        Err(_) => "running; the last reload was refused".to_owned(),
     };
-    systemd.ready(status);
+    systemd.ready(&status);
 }
 
 async fn reload_ended(task: &mut Option<JoinHandle<()>>) {

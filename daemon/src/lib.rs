@@ -16,6 +16,7 @@ pub mod deletion;
 pub mod domain;
 pub mod files;
 pub mod plugins;
+pub mod pythons;
 pub mod queue;
 pub mod reload;
 #[cfg(feature = "aws")]
@@ -29,6 +30,7 @@ pub mod telemetry;
 pub mod tools;
 #[cfg(feature = "aws")]
 pub mod transfer;
+pub mod version;
 
 /// Many small allocations from many threads are what a build is made of; this allocator takes less time
 /// and memory for them than the system's (README, "Figures").

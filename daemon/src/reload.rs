@@ -11,10 +11,24 @@ use tokio::sync::Mutex;
 
 use crate::{
     actors::Environment,
-    config::{self, Config, HandlerUse, Inputs, Problem, known_handlers},
-    plugins::{HostOptions, PluginReport, Plugins},
+    config::{self, Config, HandlerUse, Inputs, PluginTables, Problem, RefusedPlugin, known_handlers},
+    plugins::{HostOptions, PluginReport, PluginState, Plugins, Prepare},
+    pythons,
     telemetry::{Telemetry, names},
 };
+
+/// What a reload did.
+#[derive(Clone, Debug)]
+pub struct Reloaded {
+    /// What changed, for people.
+    pub changed: Value,
+    /// Plugin files that were refused, by name: what was loaded of them before goes on.
+    pub refused: Vec<String>,
+}
+
+fn refused_file(report: &PluginReport) -> String {
+    report.file.file_name().map_or_else(|| report.name.clone(), |name| name.to_string_lossy().into_owned())
+}
 
 /// Applies new settings to the running daemon.
 pub struct Reloader {
@@ -37,7 +51,7 @@ impl Reloader {
     ///
     /// # Errors
     /// What is wrong with the new settings; the old ones stay in force.
-    pub async fn reload(&self) -> Result<Value, String> {
+    pub async fn reload(&self) -> Result<Reloaded, String> {
         let result = self.try_reload().await;
         if result.is_ok() {
             crate::tools::catalogue::publish(self.env.store.as_ref(), &self.plugins).await;
@@ -47,7 +61,7 @@ impl Reloader {
         result
     }
 
-    async fn try_reload(&self) -> Result<Value, String> {
+    async fn try_reload(&self) -> Result<Reloaded, String> {
         let _turn = self.turn.lock().await;
         let inputs = self.inputs.clone();
         let loaded = tokio::task::spawn_blocking(move || config::load(&inputs)).await.map_err(|e| e.to_string())?;
@@ -62,7 +76,7 @@ impl Reloader {
             let _ = tell.send(unknown);
             accepted
         };
-        if !self.plugins.reload_if(host_options(&new), accept).await {
+        if !self.plugins.reload_if(host_options(&new, &loaded.tables), accept).await {
             let unknown = told.try_recv().unwrap_or_default();
             if unknown.is_empty() {
                 return Err("the plugins could not be loaded again; everything stays as it was".to_owned());
@@ -74,6 +88,8 @@ impl Reloader {
             tracing::warn!(%error, "the new log filter is not applied");
         }
         self.env.apply(&new, &loaded.workflows);
+        warn_of_strangers(&loaded.tables, &reports);
+        tokio::spawn(pythons::look(self.plugins.clone(), new.tools.python.clone()));
         let keys = |restart: bool| -> Vec<&str> {
             changes.iter().filter(|c| c.needs_restart == restart).map(|c| c.key.as_str()).collect()
         };
@@ -83,8 +99,10 @@ impl Reloader {
             "plugins": reports,
             "workflows": loaded.workflows.all().iter().map(|w| w.name()).collect::<Vec<_>>(),
         });
-        tracing::info!(applied = ?keys(false), needs_restart = ?keys(true), "reloaded");
-        Ok(answer)
+        let refused: Vec<String> = reports.iter().filter(|report| report.reason.is_some()).map(refused_file).collect();
+        // Each refusal has its WARN with the remedy.
+        tracing::info!(applied = ?keys(false), needs_restart = ?keys(true), refused_plugins = refused.len(), "reloaded");
+        Ok(Reloaded { changed: answer, refused })
     }
 }
 
@@ -97,16 +115,23 @@ fn refused(problems: &[Problem]) -> String {
 
 /// The plugin host's options from the settings.
 #[must_use]
-pub fn host_options(config: &Config) -> HostOptions {
+pub fn host_options(config: &Config, tables: &PluginTables) -> HostOptions {
     let plugins = &config.plugins;
     let executable = std::env::current_exe().unwrap_or_default();
     let settings: BTreeMap<String, Value> =
         plugins.settings.keys().map(|name| (name.clone(), plugins.settings_json(name))).collect();
     let max_jobs_by_plugin = plugins.settings.keys().map(|name| (name.clone(), plugins.max_jobs_of(name))).collect();
+    let tables = tables.clone();
+    let prepare = Prepare::new(move |plugin, schema, settings| {
+        let problems: Vec<String> = tables.problems(plugin, schema).iter().map(Problem::in_one_line).collect();
+        if problems.is_empty() { Ok(tables.resolve(plugin, schema, settings)) } else { Err(problems.join("; ")) }
+    });
     HostOptions {
-        dirs: plugins.search_dirs(&executable),
+        dirs: plugins.dirs.clone(),
+        shipped_dirs: plugins.shipped_dirs(&executable),
         runtime_dir: config.data.run(),
         settings,
+        prepare,
         max_jobs: plugins.max_jobs,
         max_jobs_by_plugin,
         cancel_grace: plugins.cancel_grace_secs.duration(),
@@ -122,5 +147,20 @@ pub fn host_options(config: &Config) -> HostOptions {
 pub fn unknown_handlers(uses: &[HandlerUse], reports: &[PluginReport]) -> Vec<Problem> {
     let loaded = reports.iter().filter(|report| report.is_loaded());
     let known = known_handlers(loaded.map(|report| (report.name.as_str(), report.handlers.as_slice())));
-    config::unknown_handlers(uses, &known)
+    let refused = reports.iter().filter(|report| report.state == PluginState::Refused);
+    let refused: Vec<RefusedPlugin> = refused
+        .map(|report| RefusedPlugin {
+            name: report.name.clone(),
+            reason: report.reason.clone().unwrap_or_default(),
+            remedy: report.remedy.clone().unwrap_or_default(),
+        })
+        .collect();
+    config::unknown_handlers(uses, &known, &refused)
+}
+
+/// Warns of settings for plugins that there are not: the plugin may come later, so it is no reason not to start.
+pub fn warn_of_strangers(tables: &PluginTables, reports: &[PluginReport]) {
+    for problem in tables.unknown(reports.iter().map(|report| report.name.as_str())) {
+        tracing::warn!("{}", problem.in_one_line());
+    }
 }

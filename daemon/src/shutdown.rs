@@ -9,7 +9,8 @@
 //! 3. [`Shutdown::finished`] waits until every [`Guard`] is gone, names the rest every five seconds, and gives up at
 //!    the deadline: then the process ends with [`EXIT_OVERRUN`].
 //!
-//! A second SIGTERM or SIGINT ends the process at once with [`EXIT_FORCED`]: nothing durable is lost by that.
+//! A second SIGTERM or SIGINT ends the process at once with [`EXIT_FORCED`]: nothing durable is lost by that. Two of them
+//! within [`ONE_REQUEST`] are one request: GNU `timeout` signals the process and then its whole group.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -24,6 +25,9 @@ use tokio_util::sync::CancellationToken;
 pub const EXIT_OVERRUN: u8 = 75;
 /// Exit code when a second signal cut the end short.
 pub const EXIT_FORCED: u8 = 130;
+
+/// A signal so soon after the first says nothing new. Nobody types a second Ctrl-C so fast.
+const ONE_REQUEST: Duration = Duration::from_millis(300);
 
 /// Pause between two reports of who is still running.
 const REPORT: Duration = Duration::from_secs(5);
@@ -167,6 +171,9 @@ impl Shutdown {
                 match signals.next().await {
                     None => reload.notify_one(),
                     Some(name) if shutdown.begin(name) => {}
+                    Some(name) if shutdown.has_just_begun() => {
+                        tracing::debug!(signal = name, "the same request to end, said twice");
+                    }
                     Some(name) => {
                         let names = shutdown.still_running().join(", ");
                         tracing::error!(signal = name, still_running = names, "second signal: exiting at once");
@@ -176,6 +183,11 @@ impl Shutdown {
             }
         });
         Ok(())
+    }
+
+    /// Whether a signal of now belongs to what began the end.
+    fn has_just_begun(&self) -> bool {
+        self.inner.begun.get().is_some_and(|begun| begun.elapsed() < ONE_REQUEST)
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -17,20 +17,22 @@ use crate::{
         control::ControlAction,
         ids::{ProjectId, TaskId},
     },
+    plugins::PluginReport,
     queue::{Queue, sqlite::SqliteQueue},
-    reload::Reloader,
+    reload::{Reloaded, Reloader},
     store::{
         EventSink, Store, StoreError,
         sqlite::{OpenError, SqliteOptions, SqliteStore},
     },
     systemd::Systemd,
+    telemetry::Readers,
 };
 
 /// Why the daemon did not come up.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A data folder cannot be made.
-    #[error("cannot make the folder {}: {source}", .path.display())]
+    #[error("cannot make the folder {}: {source}: {}", .path.display(), folder_remedy(path, source))]
     Folder {
         /// Which.
         path: PathBuf,
@@ -58,7 +60,12 @@ pub enum StartError {
     Stopped,
     /// Workflows or deploy targets want handlers that no plugin has.
     #[error("workflows or deploy targets want handlers that no loaded plugin has")]
-    Settings(Vec<Problem>),
+    Settings {
+        /// Which.
+        problems: Vec<Problem>,
+        /// Plugin files that were refused: most likely they have the handlers.
+        refused: Vec<PluginReport>,
+    },
     /// The port cannot be had.
     #[error("cannot listen on {address}: {source}; is another nexusd running? choose another address with --listen")]
     Port {
@@ -76,13 +83,66 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// Says it to the operator: on the terminal and in the log.
-    pub fn report(&self) {
-        tracing::error!(error = %self, "nexusd did not start");
-        match self {
-            Self::Settings(problems) => cli::complain_about(problems),
-            error => cli::complain(&format!("error: {error}")),
+    /// Says it to the operator, once: as lines of the log where that is read by programs, else for people.
+    pub fn report(&self, readers: Readers) {
+        let refused = |one: &PluginReport| {
+            let (reason, remedy) =
+                (one.reason.as_deref().unwrap_or_default(), one.remedy.as_deref().unwrap_or_default());
+            format!("the plugin {} was refused: {reason}; {remedy}", one.file.display())
+        };
+        match (self, readers) {
+            (Self::Settings { problems, refused: files }, Readers::People) => {
+                // First the cause, which the log has told already, in one line.
+                files.iter().for_each(|one| cli::complain(&format!("error: {}", refused(one))));
+                cli::complain_about(problems);
+            }
+            (Self::Settings { problems, refused: files }, Readers::Programs) => {
+                let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                let refused: Vec<String> = files.iter().map(refused).collect();
+                let (problems, refused) = (problems.join("\n"), refused.join("\n"));
+                tracing::error!(error = %self, problems, refused, "nexusd did not start");
+            }
+            (error, Readers::People) => cli::complain(&format!("error: {}", with_causes(error))),
+            (error, Readers::Programs) => tracing::error!(error = with_causes(error), "nexusd did not start"),
         }
+    }
+}
+
+/// An error and what lies below it, each once.
+fn with_causes(error: &StartError) -> String {
+    let mut text = error.to_string();
+    let mut below = std::error::Error::source(error);
+    while let Some(cause) = below {
+        let words = cause.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        below = cause.source();
+    }
+    text
+}
+
+/// What to do about a folder that cannot be made.
+fn folder_remedy(path: &std::path::Path, source: &io::Error) -> String {
+    let file = path.ancestors().find(|above| above.exists() && !above.is_dir());
+    match (source.kind(), file) {
+        (_, Some(file)) => format!(
+            "{} is a file and no folder: move it away, or name another data folder by --data-dir or [data] dir",
+            file.display()
+        ),
+        (io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded, _) => {
+            "no space is left there: free some (`df -h`, `df -i`), or name a data folder on another disk by --data-dir or \
+             [data] dir"
+                .to_owned()
+        }
+        (io::ErrorKind::PermissionDenied, _) => "nexusd may not write there: give the folder above to its user, or name \
+             another data folder by --data-dir or [data] dir"
+            .to_owned(),
+        (io::ErrorKind::ReadOnlyFilesystem, _) => {
+            "the file system is mounted read-only: name another data folder by --data-dir or [data] dir".to_owned()
+        }
+        _ => "name another data folder by --data-dir or [data] dir".to_owned(),
     }
 }
 
@@ -224,7 +284,7 @@ impl api::Conductor for Conductor {
         call_t!(self.root, RootMessage::Tree, 1_000).unwrap_or_else(|error| json!({"error": error.to_string()}))
     }
 
-    async fn reload(&self) -> Result<Value, String> {
+    async fn reload(&self) -> Result<Reloaded, String> {
         self.reloader.reload().await
     }
 }

@@ -437,6 +437,8 @@ async fn pages_of_strangers_cannot_use_a_visitors_daemon() {
     let near = [("origin", "http://localhost:3000")];
     let untyped = api.send(Method::POST, "/api/v2/projects", &near, body.clone()).await;
     untyped.is_error(415, "UNSUPPORTED_MEDIA_TYPE");
+    let words = untyped.body["error"]["message"].as_str().unwrap_or_default();
+    assert!(words.contains("`Content-Type: application/json`"), "it names the header: {words}");
     let near = [("origin", "http://localhost:3000"), ("content-type", JSON)];
     let allowed = api.send(Method::POST, "/api/v2/projects", &near, body).await;
     assert_eq!(allowed.status, 201);

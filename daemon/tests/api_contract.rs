@@ -64,6 +64,7 @@ async fn projects_have_their_shape_from_birth_to_end() {
         keys(enveloped(&detail, 200)),
         [
             "agent_count",
+            "agent_id",
             "aggregated_metrics",
             "completed_at",
             "control_action_by",
@@ -150,12 +151,15 @@ async fn the_dashboard_has_real_figures_while_it_runs_and_after() {
     assert_eq!(
         keys(enveloped(&waiting, 200)),
         [
+            "alerts",
             "completed_stages",
             "config_summary",
             "error_info",
+            "latest_task",
             "local_project_dir",
             "metrics",
             "progress",
+            "progress_percentage",
             "project_id",
             "project_name",
             "requirement",
@@ -163,6 +167,8 @@ async fn the_dashboard_has_real_figures_while_it_runs_and_after() {
             "status",
             "total_stages",
             "updated_at",
+            "workflow_graph_edges",
+            "workflow_graph_nodes",
         ]
     );
     assert_eq!(waiting.body["data"]["local_project_dir"], format!("projects/{id}"));
@@ -203,6 +209,15 @@ async fn the_dashboard_has_real_figures_while_it_runs_and_after() {
         ]
     );
 
+    let data = &waiting.body["data"];
+    assert_eq!((&data["metrics"]["input_tokens"], &data["stages"][0]["output_tokens"]), (&json!(null), &json!(null)));
+    let nodes = data["workflow_graph_nodes"].as_array().unwrap();
+    assert_eq!(nodes.len(), 3);
+    for edge in data["workflow_graph_edges"].as_array().unwrap() {
+        let known = |end: &str| nodes.iter().any(|node| node["id"] == edge[end]);
+        assert!(known("source") && known("target"), "{edge}");
+    }
+
     // Running stages are shown as running, with the time they have taken.
     let running = api.project().await;
     api.claim(&running).await;
@@ -230,6 +245,8 @@ async fn the_dashboard_has_real_figures_while_it_runs_and_after() {
     assert!(data["stages"][2]["duration_seconds"].is_f64(), "{}", done.text);
     let detail = api.get(&format!("/api/v2/projects/{id}")).await;
     assert_eq!(detail.body["data"]["agent_count"], 1);
+    let agents = api.get(&format!("/api/v2/agents?project_id={id}")).await;
+    assert_eq!(detail.body["data"]["agent_id"], agents.body["data"][0]["agent_id"], "{}", agents.text);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

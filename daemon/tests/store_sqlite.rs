@@ -9,6 +9,9 @@ mod backup;
 mod crashes;
 #[path = "store_sqlite/file.rs"]
 mod file;
+#[cfg(feature = "aws")]
+#[path = "store_sqlite/moves.rs"]
+mod moves;
 #[path = "store_sqlite/operation.rs"]
 mod operation;
 
@@ -26,17 +29,27 @@ const VISIBILITY: Duration = Duration::from_millis(400);
 type Opened = (Arc<SqliteStore>, Arc<SqliteQueue>, Arc<Recorder>);
 
 fn open(file: &Path) -> Result<Opened, OpenError> {
+    open_hiding(file, VISIBILITY)
+}
+
+/// Opens `file`; what is received stays hidden for `visibility`.
+fn open_hiding(file: &Path, visibility: Duration) -> Result<Opened, OpenError> {
     let events = Arc::new(Recorder::default());
     let options =
-        SqliteOptions { build_visibility: VISIBILITY, deploy_visibility: VISIBILITY, ..SqliteOptions::default() };
+        SqliteOptions { build_visibility: visibility, deploy_visibility: visibility, ..SqliteOptions::default() };
     let (store, queue) = SqliteStore::open(file, options, events.clone())?;
     Ok((store, queue, events))
 }
 
 /// A fixture over `file`.
 fn fixture_over(file: &Path, keep: Box<dyn std::any::Any + Send + Sync>) -> Fixture {
-    let (store, queue, events) = open(file).unwrap();
-    Fixture { store, queue, events, visibility: VISIBILITY, one_unit: true, crowd: 10_000, keep }
+    fixture_hiding(file, VISIBILITY, keep)
+}
+
+/// A fixture over `file` whose messages stay hidden for `visibility` when they are received.
+fn fixture_hiding(file: &Path, visibility: Duration, keep: Box<dyn std::any::Any + Send + Sync>) -> Fixture {
+    let (store, queue, events) = open_hiding(file, visibility).unwrap();
+    Fixture { store, queue, events, visibility, one_unit: true, crowd: 10_000, keep }
 }
 
 async fn fixture() -> Fixture {

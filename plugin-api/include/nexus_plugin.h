@@ -88,6 +88,8 @@ typedef struct {
   // Zero.
   uint8_t reserved[7];
   // Answers a `Description` as JSON. Callable at any time.
+  // Its optional field `settings` is a JSON schema of what `configure`
+  // takes: with it the daemon checks settings, shows them, and resolves their paths.
   NexusOwnedBytes (*describe)(void);
   // Takes the settings (a JSON object), once, before the first `start`. Returns 0, or another
   // value with a `Failure` in `error`.

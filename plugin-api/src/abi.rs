@@ -95,6 +95,8 @@ pub struct PluginV1 {
     /// Zero.
     pub reserved: [u8; 7],
     /// Answers a [`Description`](crate::payload::Description) as JSON. Callable at any time.
+    /// Its optional field `settings` is a JSON schema of what `configure`
+    /// takes: with it the daemon checks settings, shows them, and resolves their paths.
     pub describe: Option<unsafe extern "C" fn() -> OwnedBytes>,
     /// Takes the settings (a JSON object), once, before the first `start`. Returns 0, or another
     /// value with a [`Failure`](crate::payload::Failure) in `error`.

@@ -6,7 +6,8 @@
 //!
 //! # A complete plugin
 //!
-//! A crate with this `Cargo.toml`:
+//! `nexusd plugins new NAME` writes a crate like this one, and `daemon/docs/PLUGINS.md` walks from there. By hand it is, beside a
+//! checkout of nexusd, a `greeter/Cargo.toml`:
 //!
 //! ```toml
 //! [package]
@@ -15,16 +16,18 @@
 //! edition = "2024"
 //!
 //! [lib]
-//! crate-type = ["cdylib"]
+//! crate-type = ["cdylib"] # and "rlib", when tests lie in `tests/`
 //!
 //! [dependencies]
-//! nexus-plugin-api = { path = "…/plugin-api" }
+//! nexus-plugin-api = { path = "../nexusd/plugin-api" }
 //! serde = { version = "1", features = ["derive"] }
+//! tokio = { version = "1", features = ["macros", "rt", "time"] }
+//!
+//! [dev-dependencies]
 //! serde_json = "1"
-//! tokio = { version = "1", features = ["time"] }
 //! ```
 //!
-//! and this `src/lib.rs` is all of it:
+//! and a `greeter/src/lib.rs`:
 //!
 //! ```
 //! use std::time::Duration;
@@ -81,7 +84,7 @@
 //!             () = cx.cancelled() => return Err(Failure::cancelled()),
 //!         }
 //!
-//!         // Writing the whole file makes a repeated attempt harmless.
+//!         // Writing the whole file makes a repeated attempt harmless. The daemon has made the folder.
 //!         std::fs::write(request.workspace.join("greeting.txt"), &text)
 //!             .map_err(|e| Failure::transient(format!("greeting.txt cannot be written: {e}")))?;
 //!         cx.file("greeting.txt");
@@ -95,40 +98,83 @@
 //!
 //! export_plugin!(Greeter);
 //!
-//! // And its test, in `tests/` or `#[cfg(test)]`: no daemon, no shared library.
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() {
-//! use nexus_plugin_api::{payload::Event, sdk::testing::Recorder};
+//! // Its test: no daemon, no shared library.
+//! #[cfg(test)]
+//! mod tests {
+//!     use nexus_plugin_api::{payload::Event, sdk::testing::Recorder};
 //!
-//! let (recorder, cx) = Recorder::new();
-//! let request: StageRequest = serde_json::from_value(serde_json::json!({
-//!     "project_id": "proj_1", "project_name": "World", "requirement": "", "user_id": "u",
-//!     "stage": "greet", "stage_number": 1, "attempt": 1, "workspace": std::env::temp_dir(),
-//! })).unwrap();
-//! let result = Greet { greeting: "Hello".into() }.run(request, cx).await.unwrap();
-//! assert_eq!(result.output["greeting"], "Hello, World!");
-//! assert!(recorder.events().contains(&Event::File { path: "greeting.txt".into() }));
-//! # }
+//!     use super::*;
+//!
+//!     #[tokio::test]
+//!     async fn it_greets() {
+//!         // The daemon makes the workspace; here it is the test's.
+//!         let workspace = std::env::temp_dir().join(format!("greeter-{}", std::process::id()));
+//!         std::fs::create_dir_all(&workspace).unwrap();
+//!         let request: StageRequest = serde_json::from_value(serde_json::json!({
+//!             "project_id": "proj_1", "project_name": "World", "requirement": "", "user_id": "u",
+//!             "stage": "greet", "stage_number": 1, "attempt": 1, "workspace": workspace,
+//!         }))
+//!         .unwrap();
+//!         let (recorder, cx) = Recorder::new();
+//!         let result = Greet { greeting: "Hello".into() }.run(request, cx).await.unwrap();
+//!         assert_eq!(result.output["greeting"], "Hello, World!");
+//!         assert!(recorder.events().contains(&Event::File { path: "greeting.txt".into() }));
+//!     }
+//! }
 //! ```
 //!
 //! # Build, check, install, use
 //!
-//! ```text
-//! cargo build --release
-//! nexusd plugins check target/release/libgreeter.so     # name, version, handlers; or why not, and what to do
-//! cp target/release/libgreeter.so /usr/lib/nexusd/plugins/.greeter.tmp
-//! mv /usr/lib/nexusd/plugins/.greeter.tmp /usr/lib/nexusd/plugins/libgreeter.so
-//! systemctl reload nexusd                               # or POST /api/v2/plugins/reload
+//! ```sh
+//! cargo test --manifest-path greeter/Cargo.toml
+//! cargo build --manifest-path greeter/Cargo.toml            # for daily use: --release, and release/ below
+//! nexusd plugins check greeter/target/debug/libgreeter.so    # name, version, handlers; or why not, and what to do
 //! ```
 //!
-//! A workflow file binds a stage to it by `plugin/handler`, here `handler = "greeter/greet"`; the
-//! stage's `options` come in [`StageRequest::options`](payload::StageRequest::options). Settings of
-//! the whole plugin come from `nexusd.toml`:
+//! A workflow binds a stage to it by `plugin/handler`; the stage's `options` come in
+//! [`StageRequest::options`](payload::StageRequest::options). Here it is `workflows/greeter.toml`:
 //!
 //! ```toml
+//! name = "greeter"
+//!
+//! [[stages]]
+//! name = "greet"
+//! handler = "greeter/greet"
+//! ```
+//!
+//! Folders and settings of the plugin stand in `nexusd.toml`:
+//!
+//! ```toml
+//! [plugins]
+//! dirs = ["plugins"]        # on top of the shipped ones; paths count from this file's folder
+//!
+//! [workflows]
+//! dirs = ["workflows"]
+//!
 //! [plugins.greeter]
 //! max_jobs = 4              # the daemon's own key: how many jobs run at once
 //! greeting = "Good morning" # everything else goes to `configure`
+//! ```
+//!
+//! Put the file in by a hidden name and `mv`, so that no half of it is ever loaded, and start the daemon:
+//!
+//! ```sh
+//! mkdir -p plugins
+//! cp greeter/target/debug/libgreeter.so plugins/.new && mv plugins/.new plugins/libgreeter.so
+//! nexusd check-config nexusd.toml
+//! nexusd --config nexusd.toml
+//! ```
+//!
+//! and in another terminal:
+//!
+//! ```sh
+//! nexusd new "Greet whoever reads this." --workflow greeter --wait
+//! ```
+//!
+//! A daemon that runs takes a new file when it is told to look again:
+//!
+//! ```sh
+//! curl -s -X POST localhost:8000/api/v2/plugins/reload     # or: systemctl reload nexusd
 //! ```
 //!
 //! A reload loads changed files, and unchanged files with changed settings, as a new *generation*.
@@ -143,6 +189,44 @@
 //! [`Context::tool_end`]; the [`InvokeResult`](payload::InvokeResult) at the end repeats the whole.
 //! Keep what later requests need in [`DeployResult::details`](payload::DeployResult::details): the
 //! daemon hands it back, also after a restart. End child processes in [`Handlers::on_shutdown`].
+//!
+//! `nexusd plugins new parrot --deploy` writes a whole crate, with its test and with settings that make a target of it:
+//!
+//! ```sh
+//! nexusd plugins new parrot --deploy
+//! cargo test --manifest-path parrot/Cargo.toml
+//! ```
+//!
+//! The handler is in `parrot/src/lib.rs`:
+//!
+//! ```
+//! # use nexus_plugin_api::{Context, DeployHandler, payload::*};
+//! # pub struct Target { pub prefix: String }
+//! impl DeployHandler for Target {
+//!     async fn deploy(&self, agent: AgentRef, _: Context) -> Result<DeployResult, Failure> {
+//!         let mut result =
+//!             DeployResult { endpoint: Some(format!("parrot://{}", agent.agent_id)), ..DeployResult::default() };
+//!         result.details.insert("generation".into(), agent.generation.into());
+//!         Ok(result)
+//!     }
+//!
+//!     async fn undeploy(&self, _: AgentRef, _: Context) -> Result<(), Failure> {
+//!         Ok(())
+//!     }
+//!
+//!     async fn status(&self, agent: AgentRef, _: Context) -> Result<AgentStatus, Failure> {
+//!         Ok(AgentStatus { state: AgentState::Running, message: String::new(), details: agent.details })
+//!     }
+//!
+//!     async fn invoke(&self, request: InvokeRequest, cx: Context) -> Result<InvokeResult, Failure> {
+//!         let output = format!("{}{}", self.prefix, request.input_text);
+//!         for piece in output.split_inclusive(' ') {
+//!             cx.text(piece);
+//!         }
+//!         Ok(InvokeResult { output, ..InvokeResult::default() })
+//!     }
+//! }
+//! ```
 //!
 //! # Tools
 //!

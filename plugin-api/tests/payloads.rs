@@ -69,6 +69,18 @@ fn description() {
         .tool_file("tools/weather.py", "def get_weather(city, unit=\"celsius\"):\n    return {\"city\": city}\n")
         .tool_file("runtime/units.py", "UNITS = (\"celsius\", \"kelvin\")\n");
     golden("description-tools", &with_tools);
+    let with_settings = Description::new("greeter", "1.3.0", "greets in the language of the settings")
+        .stage("greet", "greets the project")
+        .settings(json!({
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+                "words": {"type": "string", "format": "path", "default": "words.txt", "description": "File of greetings."},
+                "limit_secs": {"type": "integer", "minimum": 1, "unit": "seconds", "default": 5, "description": "Longest greeting."},
+                "api_key": {"type": "string", "writeOnly": true, "default": "", "description": "Of the translator."},
+            },
+        }));
+    golden("description-settings", &with_settings);
 }
 
 fn tool(code_path: &str) -> ToolInfo {

@@ -37,6 +37,7 @@ use crate::{
         workflow::Workflows,
     },
     store::{BuildProgress, BuildStep, Claim, Continuation, StageRetry, StoreError, StoreErrorKind},
+    telemetry::told,
 };
 
 /// Tries of one store call before the message goes back, and the first pause between them, which doubles.
@@ -295,7 +296,7 @@ impl BuildState {
                 self.settle(myself);
             }
             Ok(Claim::Failed(error)) => {
-                tracing::warn!(project_id = %self.project_id, error = %error.message, "a build cannot be worked on");
+                told::build_refused(&self.project_id, &error);
                 self.settle(myself);
             }
             Ok(Claim::HeldUntil(until)) => {
@@ -363,6 +364,7 @@ impl BuildState {
         }
         let no_retry = end.interrupted == Interrupt::TotalTimeout;
         figures::stage_ended(&end.end);
+        told::stage_ended(&self.project_id, &end.end);
         match work.note(index, end, no_retry) {
             Verdict::Noted => self.advance(myself),
             // The next owner tries again: the end of the daemon is no reason to give the build up.
@@ -370,7 +372,7 @@ impl BuildState {
             Verdict::Retry { retry, failure } => {
                 let Some(spec) = work.spec(index) else { return };
                 let pause = backoff(work.workflow.spec().retry_base_delay, retry, rand::random());
-                tracing::warn!(project_id = %self.project_id, stage = %spec.name, retry, error = %failure.message, "a stage failed and is tried again");
+                told::stage_retried(&self.project_id, &spec.name, retry, pause, &failure);
                 figures::stage_retried(&spec.name);
                 let retry = StageRetry { stage_name: spec.name.clone(), failed_attempt: work.attempt(index), failure };
                 let (env, lease, myself) = (Arc::clone(&self.env), work.lease.clone(), myself.clone());

@@ -23,7 +23,7 @@ pub(super) async fn reason_of(
     let mut reason = ErrorInfo {
         stage: None,
         kind: if letter.reason.starts_with(DIED) { FailureKind::Plugin } else { FailureKind::Infrastructure },
-        message: format!("the task was given up and its message is in {queue}: {}", letter.reason),
+        message: format!("the task was given up and its message is in {queue} (`nexusd dlq list`): {}", letter.reason),
         details: None,
         attempt: 0,
     };

@@ -3,10 +3,14 @@
 //! Messages in: `Done` (own task). Supervised by `dispatcher`. The work is one straight task; the actor
 //! is there so that the tree shows it and its end ends the job.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use nexus_plugin_api::payload::{DeployResult, HandlerKind, Operation};
+use nexus_plugin_api::payload::{DeployResult, Event, HandlerKind, Operation};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
+use serde_json::Value;
 use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
@@ -28,6 +32,7 @@ use crate::{
     },
     queue::DeployMessage,
     store::{Continuation, DeployClaim, DeployEnd, StoreErrorKind, error::chain},
+    telemetry::told::{self, HandlerLines},
 };
 
 /// Limit of one try; the visibility timeout of the deploy queue (SPEC section 2).
@@ -144,14 +149,21 @@ async fn run(
         tracing::warn!(agent_id = %agent.agent_id, error = chain(&error), "the files of an agent are not here");
         return give_back(&env, &lease, &agent, ticket, FILES_AWAY).await;
     }
-    let result = tokio::select! {
-        result = deploy_with_retries(&env, &agent) => result,
+    let begun = Instant::now();
+    let mut lines = HandlerLines::new(&agent.agent_id, "deploy");
+    let (result, tries) = tokio::select! {
+        result = deploy_with_retries(&env, &agent, &mut lines) => result,
         () = asked_to_end(&mut ended) => return give_back(&env, &lease, &agent, ticket, Duration::ZERO).await,
     };
-    if let Err(failure) = &result {
-        tracing::warn!(agent_id = %agent.agent_id, error = %failure.message, "an agent could not be deployed");
-    }
-    let result = result.map(|done| serde_json::to_value(done).unwrap_or_default());
+    let told = result.clone();
+    let lines: Vec<String> = lines.into_last().iter().map(|line| pathless(line)).collect();
+    let result = result.map(|done| {
+        let mut record = serde_json::to_value(done).unwrap_or_default();
+        if let (Value::Object(record), false) = (&mut record, lines.is_empty()) {
+            record.insert("log".to_owned(), lines.into());
+        }
+        record
+    });
     // The record is for people elsewhere; the log has the whole of it.
     let result = result.map_err(|failure| Failure { message: pathless(&failure.message), ..failure });
     let receipt = Some(ticket.receipt().clone());
@@ -159,6 +171,11 @@ async fn run(
     match env.store.finish_deploy(&lease, DeployEnd { agent_id: agent.agent_id.clone(), result, receipt }).await {
         Ok(()) => {
             figures::deploy_ended(outcome);
+            let seconds = begun.elapsed().as_secs_f64();
+            match &told {
+                Ok(done) => told::agent_deployed(&agent, done.endpoint.as_deref(), seconds, tries),
+                Err(failure) => told::deploy_failed(&agent, failure, seconds),
+            }
             ticket.delete().await;
         }
         Err(error) => {
@@ -198,33 +215,41 @@ async fn undo_if_deleted(env: &Environment, agent: &Agent) {
     }
     tracing::info!(agent_id = %agent.agent_id, "the agent was deleted while it was deployed: the deployment is taken back");
     let told = place::agent_ref(agent, &env.config.load().data);
-    let undone = async { run_job(env, &handler_of(env, agent)?, Operation::Undeploy(told), UNDO_LIMIT).await };
+    let mut lines = HandlerLines::new(&agent.agent_id, "undeploy");
+    let undone =
+        async { run_job(env, &handler_of(env, agent)?, Operation::Undeploy(told), UNDO_LIMIT, &mut lines).await };
     if let Err(failure) = undone.await {
         tracing::warn!(agent_id = %agent.agent_id, error = %failure.message, "the deployment of a deleted agent is left");
     }
     Deletions::of(env).taken_back(&agent.agent_id).await;
 }
 
-async fn deploy_with_retries(env: &Environment, agent: &Agent) -> Result<DeployResult, Failure> {
+/// The outcome of the last try, and its number.
+async fn deploy_with_retries(
+    env: &Environment,
+    agent: &Agent,
+    lines: &mut HandlerLines,
+) -> (Result<DeployResult, Failure>, u32) {
     let mut tries = 1;
     loop {
-        match deploy(env, agent).await {
+        match deploy(env, agent, lines).await {
             Err(failure) if failure.kind.retryable() && tries < TRIES => {
+                told::deploy_retried(agent, tries, &failure);
                 tokio::time::sleep(backoff(PAUSE, tries, rand::random())).await;
                 tries += 1;
             }
-            result => return result,
+            result => return (result, tries),
         }
     }
 }
 
-async fn deploy(env: &Environment, agent: &Agent) -> Result<DeployResult, Failure> {
+async fn deploy(env: &Environment, agent: &Agent, lines: &mut HandlerLines) -> Result<DeployResult, Failure> {
     let handler = handler_of(env, agent)?;
     let agent_ref = place::agent_ref(agent, &env.config.load().data);
     tokio::fs::create_dir_all(&agent_ref.state_dir)
         .await
         .map_err(|e| Failure::new(FailureKind::Infrastructure, format!("the agent's state folder: {e}")))?;
-    let value = run_job(env, &handler, Operation::Deploy(agent_ref), LIMIT).await?;
+    let value = run_job(env, &handler, Operation::Deploy(agent_ref), LIMIT, lines).await?;
     serde_json::from_value(value)
         .map_err(|e| Failure::new(FailureKind::Plugin, format!("the plugin's deploy result is not understood: {e}")))
 }
@@ -247,7 +272,8 @@ async fn run_job(
     handler: &str,
     operation: Operation,
     limit: Duration,
-) -> Result<serde_json::Value, Failure> {
+    lines: &mut HandlerLines,
+) -> Result<Value, Failure> {
     let late = || Failure::new(FailureKind::Timeout, format!("it took over {} s", limit.as_secs()));
     let deadline = tokio::time::sleep(limit);
     tokio::pin!(deadline);
@@ -258,7 +284,11 @@ async fn run_job(
     let mut cancelled = false;
     loop {
         tokio::select! {
-            event = job.next_event() => if event.is_none() { break },
+            event = job.next_event() => match event {
+                Some(Event::Log { level, message }) => lines.tell(level, &message),
+                Some(_) => {}
+                None => break,
+            },
             () = &mut deadline, if !cancelled => {
                 cancelled = true;
                 job.cancel();

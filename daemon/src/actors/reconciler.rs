@@ -6,10 +6,11 @@
 use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::sync::Mutex;
 
 use super::{culprit, environment::Environment, figures, supervise::Finally};
 use crate::{
-    deletion::Deletions,
+    deletion::{COMMITS_WITHIN, Deletions},
     domain::{
         failure::{ErrorInfo, FailureKind},
         time::Timestamp,
@@ -17,6 +18,7 @@ use crate::{
     queue::{QueueName, subject},
     retention::Retention,
     store::{GivenUp, StoreError, StoreErrorKind},
+    telemetry::told,
 };
 
 /// Most things of a kind that one round puts right.
@@ -43,6 +45,8 @@ pub struct ReconcilerState {
     looking: bool,
     round: u32,
     retention: Arc<Retention>,
+    /// From when on deletions by other daemons are followed.
+    followed: Arc<Mutex<Timestamp>>,
 }
 
 impl Actor for Reconciler {
@@ -57,7 +61,9 @@ impl Actor for Reconciler {
     ) -> Result<Self::State, ActorProcessingErr> {
         myself.send_interval(env.worker.reconcile_secs.duration(), || ReconcilerMessage::Round);
         myself.cast(ReconcilerMessage::Round)?;
-        Ok(ReconcilerState { env, looking: false, round: 0, retention: Arc::default() })
+        // What was deleted before is looked for in the first round, folder by folder.
+        let followed = Arc::new(Mutex::new(Timestamp::now().minus(COMMITS_WITHIN)));
+        Ok(ReconcilerState { env, looking: false, round: 0, retention: Arc::default(), followed })
     }
 
     async fn handle(
@@ -74,10 +80,14 @@ impl Actor for Reconciler {
                 let put_right = clean || state.round % PUT_RIGHT_EVERY == 0;
                 state.round = state.round.wrapping_add(1);
                 let (env, retention) = (Arc::clone(&state.env), Arc::clone(&state.retention));
+                let followed = Arc::clone(&state.followed);
                 tokio::spawn(async move {
                     let _done = Finally::new(move || drop(myself.cast(ReconcilerMessage::Done)));
                     if let Err(error) = round(&env, clean, first, put_right).await {
                         tracing::warn!(%error, "the reconciler could not look everywhere; it tries again");
+                    }
+                    if env.store.is_shared() {
+                        follow(&env, &followed).await;
                     }
                     if clean || retention.is_unfinished() {
                         retain(&env, &retention).await;
@@ -131,6 +141,15 @@ async fn round(env: &Environment, clean: bool, first: bool, put_right: bool) -> 
     Ok(())
 }
 
+/// Ends here what other daemons have deleted.
+async fn follow(env: &Environment, since: &Mutex<Timestamp>) {
+    let mut since = since.lock().await;
+    match Deletions::of(env).follow(*since).await {
+        Ok((_, next)) => *since = next,
+        Err(error) => tracing::warn!(%error, "what other daemons deleted is not known now; it is looked for again"),
+    }
+}
+
 /// Deletes what is past its time, where the settings say so.
 async fn retain(env: &Environment, retention: &Retention) {
     let config = env.config.load_full();
@@ -147,14 +166,13 @@ async fn settle_letters(env: &Environment) -> Result<(), StoreError> {
     for queue in [QueueName::BuildDead, QueueName::DeployDead] {
         for letter in env.queue.unsettled_dead_letters(queue, LIMIT).await? {
             let reason = match subject(&letter.body) {
-                (task, Some(project)) => {
-                    let reason = culprit::reason_of(env, &letter, task.as_ref(), &project).await?;
-                    tracing::error!(%queue, project_id = %project, stage = reason.stage, "{}", reason.message);
-                    reason
-                }
-                _ => plain(format!("the task was given up and its message is in {queue}: {}", letter.reason)),
+                (task, Some(project)) => culprit::reason_of(env, &letter, task.as_ref(), &project).await?,
+                _ => plain(format!(
+                    "the task was given up and its message is in {queue} (`nexusd dlq list`): {}",
+                    letter.reason
+                )),
             };
-            match give_up(env, queue, &letter.body, reason).await {
+            match give_up(env, queue, &letter.body, reason.clone()).await {
                 Ok(None | Some(GivenUp::Ended)) => {}
                 Ok(Some(GivenUp::Spared)) => {
                     tracing::warn!(%queue, body = letter.body, "a dead letter's task goes on or is gone; the letter is removed");
@@ -167,7 +185,8 @@ async fn settle_letters(env: &Environment) -> Result<(), StoreError> {
                 Err(error) if error.retryable() => return Err(error),
                 Err(error) => tracing::warn!(%queue, %error, "no task can be told of a dead letter"),
             }
-            tracing::warn!(%queue, reason = letter.reason, "a message became a dead letter");
+            let (task, project) = subject(&letter.body);
+            told::given_up(queue, project.as_ref(), task.as_ref(), &reason);
             env.queue.settle_dead_letter(&letter.id).await?;
             figures::reconciled("dead_letter");
         }

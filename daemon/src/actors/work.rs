@@ -26,6 +26,7 @@ use crate::{
         workflow::{StageSpec, Workflow},
     },
     store::{BuildEnd, BuildStep, ClaimedBuild},
+    telemetry::told::BuildFigures,
 };
 
 /// Where a stage keeps the agent's manifest in its output, so that a build which goes on after a crash
@@ -50,6 +51,8 @@ pub struct Work {
     manifest: Option<AgentManifest>,
     failure: Option<ErrorInfo>,
     ended: Vec<StageEnd>,
+    /// When the task was first begun.
+    begun: Timestamp,
 }
 
 /// What is to be done about a stage that ended.
@@ -100,6 +103,7 @@ impl Work {
             manifest,
             failure,
             ended,
+            begun: task_begun,
         })
     }
 
@@ -223,6 +227,19 @@ impl Work {
         }
     }
 
+    /// How it went so far, for the operator.
+    pub fn figures(&self) -> BuildFigures<'_> {
+        BuildFigures {
+            project: &self.project,
+            task: &self.lease.task_id,
+            stages: self.statuses.iter().filter(|status| status.is_satisfied()).count(),
+            seconds: Timestamp::now().since(self.begun).as_secs_f64(),
+            sums: self.aggregated,
+            failure: self.failure.as_ref(),
+            agent: self.manifest.is_some().then(|| AgentId::of_project(&self.project.project_id)),
+        }
+    }
+
     /// Whether something ended that the store does not know yet.
     pub fn has_news(&self) -> bool {
         !self.ended.is_empty()
@@ -241,13 +258,15 @@ impl Work {
             Next::Finished => end = Some(self.completed(deploy)),
             Next::Failed(index) => {
                 let stage = self.spec(index).map(|s| s.name.clone());
-                end = Some(BuildEnd::Failed(self.failure.clone().unwrap_or_else(|| ErrorInfo {
+                let attempt = self.attempt(index);
+                let failure = self.failure.get_or_insert_with(|| ErrorInfo {
                     stage,
                     kind: FailureKind::Permanent,
                     message: "a stage failed earlier; restart the project from it".to_owned(),
                     details: None,
-                    attempt: self.attempt(index),
-                })));
+                    attempt,
+                });
+                end = Some(BuildEnd::Failed(failure.clone()));
             }
         }
         if self.ended.is_empty() && begin.is_empty() && end.is_none() {

@@ -183,9 +183,11 @@ struct RuntimeHealth {
     status: AgentStatus,
     has_agentcore_arn: bool,
     has_entrypoint: bool,
-    runtime_type: &'static str,
+    runtime_type: String,
     agentcore_arn: Option<String>,
     entrypoint: Option<String>,
+    endpoint: Option<String>,
+    deploy_log: Vec<String>,
     is_ready: bool,
     message: Option<String>,
 }
@@ -196,11 +198,15 @@ describe! {
         agent_id, agent_name, status, has_agentcore_arn,
         /// Its entry file is there.
         has_entrypoint,
-        /// `agentcore` or `local_http`.
+        /// `agentcore`, `local_http`, or the name of another deployment target.
         runtime_type,
         agentcore_arn,
         /// Relative to the project's folder.
         entrypoint,
+        /// Where it answers, as its deploy handler said when it deployed it.
+        endpoint,
+        /// What its deploy handler wrote while it deployed it, last.
+        deploy_log,
         /// It answers, or would start on first use.
         is_ready,
         /// What its deploy handler says.
@@ -222,13 +228,25 @@ pub(super) async fn runtime_health(state: State, id: Id<AgentId>) -> Answer<Runt
         Ok(Err(failure)) => (false, super::chat::public_message(&failure)),
         Err(_) => (false, "the deploy handler does not say in time".to_owned()),
     };
-    let is_agentcore = agent.agentcore_runtime_arn.is_some() || agent.deployment_type == "agentcore";
+    let runtime_type = match agent.deployment_type.as_str() {
+        _ if agent.agentcore_runtime_arn.is_some() => "agentcore".to_owned(),
+        "local" => "local_http".to_owned(),
+        // What has no target cannot be asked; the original calls it so.
+        "" => "local_http".to_owned(),
+        target => target.to_owned(),
+    };
+    let said = agent.deployment_details.as_ref();
+    let endpoint = said.and_then(|said| said.get("endpoint")).and_then(Value::as_str).map(str::to_owned);
+    let lines = said.and_then(|said| said.get("log")).and_then(Value::as_array);
+    let deploy_log = lines.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
     Ok(Reply::new(RuntimeHealth {
         is_ready: agent.status == AgentStatus::Running && answers,
         message: Some(message).filter(|message| !message.is_empty()),
         has_agentcore_arn: agent.agentcore_runtime_arn.is_some(),
         has_entrypoint,
-        runtime_type: if is_agentcore { "agentcore" } else { "local_http" },
+        runtime_type,
+        endpoint,
+        deploy_log,
         agentcore_arn: agent.agentcore_runtime_arn,
         entrypoint: agent.code_path,
         agent_id: agent.agent_id,

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
+    build_graph::{Alert, Graph, GraphEdge, GraphNode, alerts},
     error::{ApiError, Resource},
     extract::{Id, State},
     openapi::describe,
@@ -21,9 +22,10 @@ use crate::{
         ids::ProjectId,
         project::{Project, ProjectStatus},
         stage::{Stage, StageStatus},
+        task::Task,
         time::Timestamp,
     },
-    store::{AgentFilter, PageRequest},
+    store::{AgentFilter, PageRequest, TaskFilter},
 };
 
 #[derive(Serialize)]
@@ -33,6 +35,7 @@ struct Dashboard {
     local_project_dir: String,
     status: ProjectStatus,
     progress: f64,
+    progress_percentage: f64,
     requirement: String,
     stages: Vec<StageLine>,
     total_stages: usize,
@@ -41,6 +44,10 @@ struct Dashboard {
     metrics: Metrics,
     config_summary: Value,
     error_info: Option<ErrorInfo>,
+    latest_task: Option<Task>,
+    alerts: Vec<Alert>,
+    workflow_graph_nodes: Vec<GraphNode>,
+    workflow_graph_edges: Vec<GraphEdge>,
 }
 
 #[derive(Serialize)]
@@ -54,8 +61,8 @@ struct StageLine {
     completed_at: Option<Timestamp>,
     duration_seconds: Option<f64>,
     error: Option<String>,
-    input_tokens: u64,
-    output_tokens: u64,
+    input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
     tool_calls: u64,
     /// There is no rule yet by which one stage is more efficient than another.
     efficiency_rating: Option<String>,
@@ -66,8 +73,8 @@ struct StageLine {
 #[derive(Default, Serialize)]
 struct Metrics {
     total_duration_seconds: f64,
-    input_tokens: u64,
-    output_tokens: u64,
+    input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
     tool_calls: u64,
     total_tools: usize,
     cost_input_usd: f64,
@@ -87,6 +94,8 @@ describe! {
         status,
         /// 0 to 100.
         progress,
+        /// The same, by the name that the original's dashboard has.
+        progress_percentage,
         requirement,
         /// In order.
         stages,
@@ -97,6 +106,13 @@ describe! {
         /// Workflow, deployment, priority and tags.
         config_summary,
         error_info,
+        /// The newest task of the project: its build, or the deployment after it.
+        latest_task,
+        /// What a reader should see at once: failures, stages that were skipped, a pause.
+        alerts,
+        /// The workflow's stages as a graph, as they are now.
+        workflow_graph_nodes,
+        workflow_graph_edges,
     }
 }
 
@@ -113,7 +129,9 @@ describe! {
         status, started_at, completed_at,
         /// So far, for a stage that runs.
         duration_seconds,
-        error, input_tokens, output_tokens, tool_calls,
+        error,
+        /// Null when nobody counted them, as `output_tokens`.
+        input_tokens, output_tokens, tool_calls,
         /// None in this version.
         efficiency_rating,
         doc_path, artifact_paths,
@@ -123,7 +141,9 @@ describe! {
 describe! {
     /// Sums over the stages.
     Metrics as "BuildMetrics" {
-        total_duration_seconds, input_tokens, output_tokens, tool_calls,
+        total_duration_seconds,
+        /// Null when no stage counted them, as `output_tokens`.
+        input_tokens, output_tokens, tool_calls,
         /// Tools that the project's agents were given.
         total_tools,
         cost_input_usd, cost_output_usd, cost_total_usd,
@@ -142,8 +162,13 @@ pub(super) async fn dashboard(state: State, id: Id<ProjectId>) -> Answer<Dashboa
     let found = state.store.project_detail(&id).await?;
     let found = found.ok_or_else(|| ApiError::not_found(Resource::Project, id.as_str()))?;
     let tools = if found.agent_count > 0 { tools_of(&state, &id).await? } else { 0 };
+    let filter = TaskFilter { project_id: Some(id), ..TaskFilter::default() };
+    let tasks = state.store.list_tasks(&filter, &PageRequest { page: 1, limit: 1, cursor: None }).await?;
     let stages = projects::running_times(found.stages);
-    Ok(Reply::new(assemble(found.project, stages, tools, &state.config.load().pricing)))
+    let workflow = state.workflows.load().get(&found.project.workflow).cloned();
+    let graph = Graph::of(workflow.as_deref(), &stages);
+    let latest = tasks.items.into_iter().next();
+    Ok(Reply::new(assemble(found.project, stages, tools, latest, graph, &state.config.load().pricing)))
 }
 
 /// Tools that the project's agents were given.
@@ -154,7 +179,15 @@ async fn tools_of(state: &AppState, id: &ProjectId) -> Result<usize, ApiError> {
     Ok(agents.items.iter().map(|agent| agent.tools.len()).sum())
 }
 
-fn assemble(project: Project, stages: Vec<Stage>, tools: usize, pricing: &BTreeMap<String, Price>) -> Dashboard {
+fn assemble(
+    project: Project,
+    stages: Vec<Stage>,
+    tools: usize,
+    latest_task: Option<Task>,
+    graph: Graph,
+    pricing: &BTreeMap<String, Price>,
+) -> Dashboard {
+    let alerts = alerts(&project, &stages, latest_task.as_ref());
     let metrics = sum(&stages, tools, pricing);
     let completed = stages.iter().filter(|s| s.status.is_satisfied()).count();
     Dashboard {
@@ -173,13 +206,19 @@ fn assemble(project: Project, stages: Vec<Stage>, tools: usize, pricing: &BTreeM
         project_name: project.project_name,
         status: project.status,
         progress: project.progress,
+        progress_percentage: project.progress,
         requirement: project.requirement,
         updated_at: project.updated_at,
         error_info: project.error_info,
+        latest_task,
+        alerts,
+        workflow_graph_nodes: graph.nodes,
+        workflow_graph_edges: graph.edges,
     }
 }
 
 fn line(stage: Stage) -> StageLine {
+    let counted = tokens(&stage);
     StageLine {
         name: stage.stage_name,
         display_name: stage.display_name,
@@ -190,8 +229,8 @@ fn line(stage: Stage) -> StageLine {
         completed_at: stage.completed_at,
         duration_seconds: stage.duration_seconds,
         error: stage.error_message,
-        input_tokens: stage.input_tokens.unwrap_or(0),
-        output_tokens: stage.output_tokens.unwrap_or(0),
+        input_tokens: counted.map(|(input, _)| input),
+        output_tokens: counted.map(|(_, output)| output),
         tool_calls: stage.tool_calls.unwrap_or(0),
         efficiency_rating: None,
         doc_path: stage.doc_path,
@@ -199,18 +238,30 @@ fn line(stage: Stage) -> StageLine {
     }
 }
 
+/// Read and written tokens of a stage that counted them. A stage without a model leaves zeros in its row.
+fn tokens(stage: &Stage) -> Option<(u64, u64)> {
+    let (input, output) = (stage.input_tokens.unwrap_or(0), stage.output_tokens.unwrap_or(0));
+    (input > 0 || output > 0 || model(stage).is_some()).then_some((input, output))
+}
+
+fn model(stage: &Stage) -> Option<&str> {
+    stage.metrics.as_ref()?.get("model_id")?.as_str()
+}
+
 fn sum(stages: &[Stage], tools: usize, pricing: &BTreeMap<String, Price>) -> Metrics {
     let mut sums = Metrics { total_tools: tools, ..Metrics::default() };
     for stage in stages {
-        let (input, output) = (stage.input_tokens.unwrap_or(0), stage.output_tokens.unwrap_or(0));
+        let counted = tokens(stage);
+        let (input, output) = counted.unwrap_or_default();
         sums.total_duration_seconds += stage.duration_seconds.unwrap_or(0.0);
-        sums.input_tokens += input;
-        sums.output_tokens += output;
+        if counted.is_some() {
+            sums.input_tokens = Some(sums.input_tokens.unwrap_or(0).saturating_add(input));
+            sums.output_tokens = Some(sums.output_tokens.unwrap_or(0).saturating_add(output));
+        }
         sums.tool_calls += stage.tool_calls.unwrap_or(0);
         sums.successful_stages += usize::from(stage.status == StageStatus::Completed);
         sums.failed_stages += usize::from(stage.status == StageStatus::Failed);
-        let model = stage.metrics.as_ref().and_then(|m| m.get("model_id")).and_then(Value::as_str);
-        if let Some((model, price)) = model.and_then(|m| pricing.get_key_value(m)) {
+        if let Some((model, price)) = model(stage).and_then(|m| pricing.get_key_value(m)) {
             sums.cost_input_usd += dollars(input, price.input_usd_per_million);
             sums.cost_output_usd += dollars(output, price.output_usd_per_million);
             sums.pricing_model.get_or_insert_with(|| model.clone());

@@ -19,6 +19,7 @@ use crate::{
         project::ProjectStatus,
     },
     store::StoreErrorKind,
+    telemetry,
 };
 
 #[derive(Serialize)]
@@ -82,6 +83,7 @@ pub(super) async fn apply(
         _ => error.into(),
     })?;
     state.conductor.controlled(id, applied.notify.as_ref(), action);
+    telemetry::told::controlled(id, action, applied.status, told(action, &applied));
     Ok(applied)
 }
 

@@ -94,18 +94,18 @@ impl Waiting {
             (Some(_), None) => {}
         }
         frames.push(json!({ "event": "done", "metrics": metrics(answer.as_ref()) }));
-        Ok(frames.iter().flat_map(|frame| sse::data(frame)).collect())
+        Ok(frames.iter().flat_map(sse::data).collect())
     }
 }
 
 /// As the daemon that gave it told them.
 fn metrics(answer: Option<&Message>) -> Value {
     let metadata = answer.and_then(|answer| answer.metadata.clone()).unwrap_or_default();
-    let number = |value: &Value| value.as_u64().unwrap_or(0);
-    let usage = &metadata["usage"];
+    let number = |at: &str| metadata.pointer(at).and_then(Value::as_u64).unwrap_or(0);
     json!({
-        "input_tokens": number(&usage["input_tokens"]), "output_tokens": number(&usage["output_tokens"]),
-        "total_tokens": number(&usage["total_tokens"]), "duration_ms": number(&metadata["duration_ms"]),
-        "tool_calls": metadata["tool_calls"].as_array().map_or(0, Vec::len), "invocation_id": metadata["invocation_id"],
+        "input_tokens": number("/usage/input_tokens"), "output_tokens": number("/usage/output_tokens"),
+        "total_tokens": number("/usage/total_tokens"), "duration_ms": number("/duration_ms"),
+        "tool_calls": metadata.get("tool_calls").and_then(Value::as_array).map_or(0, Vec::len),
+        "invocation_id": metadata.get("invocation_id"),
     })
 }

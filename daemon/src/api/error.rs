@@ -172,7 +172,9 @@ impl ApiError {
             StatusCode::METHOD_NOT_ALLOWED => ("METHOD_NOT_ALLOWED", "this path does not know the method"),
             StatusCode::REQUEST_TIMEOUT => ("REQUEST_TIMEOUT", "the request took too long to arrive"),
             StatusCode::PAYLOAD_TOO_LARGE => ("PAYLOAD_TOO_LARGE", "the body is too large"),
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => ("UNSUPPORTED_MEDIA_TYPE", "the body must be JSON"),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                ("UNSUPPORTED_MEDIA_TYPE", "the body must be JSON: send the header `Content-Type: application/json`")
+            }
             StatusCode::UPGRADE_REQUIRED => ("UPGRADE_REQUIRED", "this path speaks WebSocket"),
             StatusCode::SERVICE_UNAVAILABLE => ("SERVICE_UNAVAILABLE", "try again later"),
             _ if status.is_client_error() => ("BAD_REQUEST", "the request cannot be answered"),

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::error::ApiError;
+use crate::config::closest;
 
 /// Largest input that a fault echoes, in characters of a text or entries of anything else.
 const ECHO_LIMIT: usize = 200;
@@ -112,6 +113,32 @@ impl Fields {
     /// Puts a value back.
     pub(super) fn put(&mut self, field: &str, value: Value) {
         self.object.insert(field.to_owned(), value);
+    }
+
+    /// A field that is missing beside one that nobody knows was most likely misspelt.
+    fn name_slips(&mut self) {
+        let left = self.object.iter().filter(|(_, value)| !value.is_null());
+        let mut unknown: Vec<String> =
+            left.map(|(name, _)| name.clone()).filter(|name| self.faults.iter().all(|f| f.field() != *name)).collect();
+        let mut lacking: Vec<(&mut Fault, String)> = self
+            .faults
+            .iter_mut()
+            .filter(|fault| fault.kind == "missing")
+            .map(|f| {
+                let field = f.field();
+                (f, field)
+            })
+            .collect();
+        let alone = lacking.len() == 1;
+        for (fault, field) in &mut lacking {
+            let known = unknown.iter().position(|name| closest(name, [field.as_str()]).is_some());
+            // The only unknown field is a hint even when it is called quite differently.
+            let found = known.or((alone && unknown.len() == 1).then_some(0));
+            if let Some(position) = found {
+                let given = crate::domain::text::shorten(&unknown.remove(position), 100);
+                fault.msg.push_str(&format!("; there is an unknown field {given:?}: did you mean {field:?}?"));
+            }
+        }
     }
 
     fn missing(&mut self, field: &str) {
@@ -299,7 +326,8 @@ impl Fields {
     }
 
     /// The verdict.
-    pub(super) fn finish(self) -> Result<(), ApiError> {
+    pub(super) fn finish(mut self) -> Result<(), ApiError> {
+        self.name_slips();
         if self.faults.is_empty() { Ok(()) } else { Err(ApiError::Invalid(self.faults)) }
     }
 }
@@ -384,6 +412,24 @@ mod tests {
         let Err(ApiError::Invalid(faults)) = f.finish() else { unreachable!() };
         let kinds: Vec<_> = faults.iter().map(|f| f.kind).collect();
         assert_eq!(kinds, ["string_too_long", "string_type", "missing"]);
+    }
+
+    #[test]
+    fn a_misspelt_field_is_named_beside_the_missing_one() {
+        let message = |value: Value| {
+            let mut f = fields(value);
+            f.required_text("requirement", 1..=9);
+            let _ = f.text("name", 0..=9);
+            let Err(ApiError::Invalid(faults)) = f.finish() else { unreachable!() };
+            faults.iter().map(|fault| fault.msg.clone()).collect::<Vec<_>>().join("|")
+        };
+        let slip = message(json!({"requirment": "x", "other": 1}));
+        assert!(slip.contains("\"requirment\": did you mean \"requirement\"?"), "{slip}");
+        let only = message(json!({"prompt": "x", "name": "y"}));
+        assert!(only.contains("\"prompt\": did you mean \"requirement\"?"), "{only}");
+        // Nothing to go by.
+        assert_eq!(message(json!({"a": 1, "b": 2})), "Field required");
+        assert_eq!(message(json!({"requirement": null})), "Field required");
     }
 
     #[test]

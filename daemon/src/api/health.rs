@@ -104,7 +104,7 @@ describe! {
         store,
         /// Read from within the time limit.
         queue,
-        /// `degraded` when one was refused or takes no jobs.
+        /// `degraded` when one was refused, takes no jobs, or lacks the Python it runs.
         plugins,
         /// The store, when it is that of the cloud.
         (maybe) dynamodb,
@@ -178,8 +178,11 @@ async fn examine(state: &AppState) -> Flat<Health> {
     let takes_none =
         |r: &PluginReport| matches!(r.state, PluginState::Refused | PluginState::Degraded | PluginState::Broken);
     let lacking = state.plugins.reports().iter().filter(|report| takes_none(report)).count();
-    let plugins = if lacking > 0 { Condition::Degraded } else { Condition::Healthy };
-    let of_plugins = (lacking > 0).then(|| format!("{lacking} are refused or take no jobs: see /api/v2/plugins"));
+    let wanting = state.plugins.lacking();
+    let plugins = if lacking > 0 || !wanting.is_empty() { Condition::Degraded } else { Condition::Healthy };
+    let refused = (lacking > 0).then(|| format!("{lacking} are refused or take no jobs: see /api/v2/plugins"));
+    let of_plugins: Vec<String> = refused.into_iter().chain(wanting).collect();
+    let of_plugins = (!of_plugins.is_empty()).then(|| of_plugins.join("; "));
     // Without shared files builds wait, and all else goes on.
     let of_files = artifacts.map_or(Condition::Healthy, |artifacts| artifacts.min(Condition::Degraded));
     let status = store.max(queue).max(plugins).max(of_files);

@@ -169,7 +169,11 @@ fn refuse_type(req: &Request) -> Option<ApiError> {
             kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
         }),
     };
-    (!json || encoded).then(|| ApiError::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE))
+    if json && encoded {
+        let message = "the body must not be compressed: leave the header `Content-Encoding` away";
+        return Some(ApiError::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message));
+    }
+    (!json).then(|| ApiError::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE))
 }
 
 fn too_large(limit: usize) -> ApiError {

@@ -12,6 +12,7 @@ mod answers;
 mod attachments;
 mod auth;
 mod build;
+mod build_graph;
 mod chat;
 mod config;
 mod control;
@@ -59,6 +60,7 @@ mod tools;
 mod upload;
 mod watch;
 mod workflow;
+mod workflows;
 mod ws;
 
 use std::sync::Arc;
@@ -121,6 +123,7 @@ fn resources() -> Router {
         .push(tools::paths())
         .push(Router::with_path("agentcore/stream").post(runtime::ask_runtime))
         .push(workflow())
+        .push(at("workflows", || workflows::list))
         .push(auth())
         .push(config())
         .push(statistics())

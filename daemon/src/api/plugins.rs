@@ -48,12 +48,18 @@ fields_of! {
 #[derive(Serialize)]
 struct Reloaded {
     changed: Value,
+    refused: Vec<String>,
     plugins: Vec<PluginReport>,
 }
 
 describe! {
     /// What a reload changed.
-    Reloaded as "Reloaded" { changed, plugins }
+    Reloaded as "Reloaded" {
+        changed,
+        /// Plugin files that were refused; `plugins` says why and what to do.
+        refused,
+        plugins,
+    }
 }
 
 /// `GET /plugins`
@@ -70,11 +76,20 @@ pub(super) async fn list(state: State) -> Answer<Vec<PluginReport>> {
 #[endpoint(operation_id = "reloadPlugins", tags("plugins"), responses((status_code = 409, description = "Not in this state.")))]
 pub(super) async fn reload(state: State, body: OptionalBody<NoFields>) -> Answer<Reloaded> {
     let (State(state), OptionalBody(NoFields {})) = (state, body);
-    let work = tokio::spawn(async move { state.conductor.reload().await.map(|changed| (changed, state)) });
+    let work = tokio::spawn(async move { state.conductor.reload().await.map(|done| (done, state)) });
     match work.await.map_err(ApiError::internal)? {
-        Ok((changed, state)) => {
-            let data = Reloaded { changed, plugins: state.plugins.reports() };
-            Ok(Reply::new(data).message("reloaded"))
+        Ok((done, state)) => {
+            let message = match done.refused.as_slice() {
+                [] => "reloaded".to_owned(),
+                [one] => format!("reloaded, but the plugin file {one} was refused: see `plugins`"),
+                many => format!(
+                    "reloaded, but {} plugin files were refused ({}): see `plugins`",
+                    many.len(),
+                    many.join(", ")
+                ),
+            };
+            let data = Reloaded { changed: done.changed, refused: done.refused, plugins: state.plugins.reports() };
+            Ok(Reply::new(data).message(message))
         }
         Err(reason) => Err(ApiError::plain(StatusCode::CONFLICT, "RELOAD_REFUSED", reason)),
     }

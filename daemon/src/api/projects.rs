@@ -29,7 +29,8 @@ use crate::{
         time::Timestamp,
         workflow::Workflow,
     },
-    store::{DeletedProject, NewProject, PageRequest, ProjectFilter, ProjectSort, TaskFilter},
+    store::{AgentFilter, DeletedProject, NewProject, PageRequest, ProjectFilter, ProjectSort, TaskFilter},
+    telemetry::told,
 };
 
 /// Most bytes of `deployment`.
@@ -137,7 +138,11 @@ pub(super) async fn create(state: State, body: Body<NewProjectBody>, once: Idemp
     let created = NewlyQueued { project_id, task_id, project_name, status: ProjectStatus::Queued, message };
     new.once = once.keep(&location, message, &created);
     match state.store.create_project(new).await {
-        Ok(()) => Ok(Reply::new(created).message(message).created(location)),
+        Ok(()) => {
+            let NewlyQueued { project_id, task_id, project_name, .. } = &created;
+            told::project_created(project_id, project_name, workflow.name(), task_id.as_ref());
+            Ok(Reply::new(created).message(message).created(location))
+        }
         Err(error) => once.or_earlier(&state, error).await,
     }
 }
@@ -250,6 +255,7 @@ struct Detail {
     project: Project,
     stages: Vec<Stage>,
     agent_count: u64,
+    agent_id: Option<AgentId>,
 }
 
 describe! {
@@ -260,6 +266,8 @@ describe! {
         stages,
         /// Agents that came out of it.
         agent_count,
+        /// The agent that came out of it, once there is one; the newest of several.
+        agent_id,
     }
 }
 
@@ -272,7 +280,14 @@ pub(super) async fn detail(state: State, id: Id<ProjectId>) -> Answer<Detail> {
     let found = state.store.project_detail(&id).await?;
     let found = found.ok_or_else(|| ApiError::not_found(Resource::Project, id.as_str()))?;
     let stages = running_times(found.stages);
-    Ok(Reply::new(Detail { project: found.project, stages, agent_count: found.agent_count }))
+    let agent_id = if found.agent_count > 0 { newest_agent(&state, &id).await? } else { None };
+    Ok(Reply::new(Detail { project: found.project, stages, agent_count: found.agent_count, agent_id }))
+}
+
+async fn newest_agent(state: &AppState, id: &ProjectId) -> Result<Option<AgentId>, ApiError> {
+    let filter = AgentFilter { project_id: Some(id.clone()), ..AgentFilter::default() };
+    let found = state.store.list_agents(&filter, &PageRequest { page: 1, limit: 1, cursor: None }).await?;
+    Ok(found.items.into_iter().next().map(|agent| agent.agent_id))
 }
 
 /// `GET /projects/{id}/stages`

@@ -9,10 +9,13 @@ use super::{
     error::{ApiError, Resource},
     state::AppState,
 };
-use crate::domain::{
-    agent::{Agent, AgentStatus},
-    ids::TaskId,
-    transition::{self, AgentEvent},
+use crate::{
+    domain::{
+        agent::{Agent, AgentStatus},
+        ids::TaskId,
+        transition::{self, AgentEvent},
+    },
+    telemetry::told,
 };
 
 /// States that people may put an agent into.
@@ -85,6 +88,7 @@ pub(super) async fn deploy(state: &AppState, agent: &Agent) -> Result<Option<Tas
     }
     undeploy(state, agent).await?;
     state.store.set_agent_status(&agent.agent_id, AgentStatus::Running, None).await?;
+    told::agent_put(&agent.agent_id, agent.status, AgentStatus::Running);
     Ok(None)
 }
 
@@ -113,6 +117,7 @@ pub(super) async fn put_into(
     }
     // First the record, so that nobody asks it any more.
     let changed = state.store.set_agent_status(&id, wanted, error).await?.ok_or_else(gone)?;
+    told::agent_put(&id, agent.status, changed.status);
     if wanted == AgentStatus::Offline && has_target(state, &agent) {
         undeploy(state, &agent).await?;
     }

@@ -39,7 +39,7 @@ pub trait Conductor: Send + Sync {
     /// The tree's state for `GET /system`.
     async fn tree(&self) -> Value;
     /// Reloads configuration, plugins and workflows, as SIGHUP does; reports what changed.
-    async fn reload(&self) -> Result<Value, String>;
+    async fn reload(&self) -> Result<crate::reload::Reloaded, String>;
 }
 
 /// Makes the text of `/metrics`.

@@ -242,10 +242,11 @@ async fn finish(running: &Running, outcome: &Outcome) {
         running.tell(&json!({ "event": "message", "type": "text", "data": outcome.answer.text })).await;
     }
     if let Some(failure) = &outcome.failure {
-        let mut error = json!({ "event": "error", "error": chat::public_message(failure) });
-        if failure.kind == FailureKind::Transient {
-            error["retry_after"] = 1.into();
-        }
+        let error = chat::public_message(failure);
+        let error = match failure.kind {
+            FailureKind::Transient => json!({ "event": "error", "error": error, "retry_after": 1 }),
+            _ => json!({ "event": "error", "error": error }),
+        };
         running.tell(&error).await;
     }
     running.tell(&json!({ "event": "done", "metrics": metrics(outcome) })).await;

@@ -104,7 +104,8 @@ async fn read(req: &mut Request, limit: usize) -> Result<Vec<Uploaded>, ApiError
     let kind = req.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let Ok(boundary) = multra::parse_boundary(kind) else {
         input::read_away(req).await;
-        let message = "the body must be multipart/form-data with a boundary";
+        let message =
+            "the body must be a form with files: send the header `Content-Type: multipart/form-data; boundary=…`";
         return Err(ApiError::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message));
     };
     let announced = req.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());

@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use super::plugins::survey;
-use super::{complain, complain_about, print};
-use crate::config::{Inputs, Loaded, known_handlers, load, unknown_handlers};
+use super::{complain, complain_about, machine, print, probe};
+use crate::config::{Inputs, Loaded, Place, Problem, describe_values, load};
+use crate::plugins::{PluginReport, PluginState};
+use crate::reload::unknown_handlers;
 
 pub(super) fn check(inputs: &Inputs, with_plugins: bool) -> ExitCode {
     let loaded = match load(inputs) {
@@ -15,10 +16,9 @@ pub(super) fn check(inputs: &Inputs, with_plugins: bool) -> ExitCode {
         }
     };
     if with_plugins {
-        let reports = survey(&loaded.config.plugins);
-        let loadable = reports.iter().filter(|report| report.is_loaded());
-        let known = known_handlers(loadable.map(|report| (report.name.as_str(), report.handlers.as_slice())));
-        let problems = unknown_handlers(&loaded.handlers, &known);
+        let reports = probe::survey(inputs, &loaded.config.plugins);
+        let mut problems = of_plugins(&loaded, &reports);
+        problems.extend(machine::problems(&loaded, &reports));
         if !problems.is_empty() {
             complain_about(&problems);
             return ExitCode::FAILURE;
@@ -26,6 +26,31 @@ pub(super) fn check(inputs: &Inputs, with_plugins: bool) -> ExitCode {
     }
     print(&summary(&loaded));
     ExitCode::SUCCESS
+}
+
+/// What is wrong with the plugins' tables, with the plugins, and with those who want their handlers.
+fn of_plugins(loaded: &Loaded, reports: &[PluginReport]) -> Vec<Problem> {
+    let told = reports.iter().filter(|report| !report.version.is_empty());
+    let mut problems: Vec<Problem> = told
+        .filter_map(|report| Some(loaded.tables.problems(&report.name, report.settings.as_ref()?)))
+        .flatten()
+        .collect();
+    problems.extend(loaded.tables.unknown(reports.iter().map(|report| report.name.as_str())));
+    for report in reports.iter().filter(|report| report.state == PluginState::Refused) {
+        let reason = report.reason.as_deref().unwrap_or_default();
+        let table = loaded.tables.place(&["plugins", &report.name]);
+        let place = if table == Place::Unset { Place::Path(report.file.display().to_string()) } else { table };
+        let problem = Problem::new(place, format!("the plugin `{}` is refused: {reason}", report.name));
+        problems.push(problem.help(report.remedy.as_deref().unwrap_or_default()));
+    }
+    // A plugin that is refused is told already.
+    let refused = |handler: &str| {
+        let plugin = handler.split('/').next().unwrap_or_default();
+        reports.iter().any(|report| report.name == plugin && report.state == PluginState::Refused)
+    };
+    let wanted: Vec<_> = loaded.handlers.iter().filter(|wish| !refused(&wish.handler)).cloned().collect();
+    problems.extend(unknown_handlers(&wanted, reports));
+    problems
 }
 
 fn summary(loaded: &Loaded) -> String {
@@ -47,8 +72,19 @@ pub(super) fn dump(inputs: &Inputs) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    // Keys and tokens live there.
-    loaded.config.plugins.settings.clear();
+    let reports = probe::survey(inputs, &loaded.config.plugins);
+    let given = std::mem::take(&mut loaded.config.plugins.settings);
+    let mut known: Vec<String> = Vec::new();
+    for report in reports.iter().filter(|report| !report.version.is_empty()) {
+        known.push(report.name.clone());
+        let table = given.get(&report.name).cloned().unwrap_or_default();
+        let shown = describe_values(&loaded.tables, &report.name, report.settings.as_ref(), table);
+        loaded.config.plugins.settings.insert(report.name.clone(), shown);
+    }
+    // Of a plugin that is not there nobody knows what is secret.
+    for (name, table) in given.into_iter().filter(|(name, _)| !known.contains(name)) {
+        loaded.config.plugins.settings.insert(name.clone(), describe_values(&loaded.tables, &name, None, table));
+    }
     match toml::to_string(&loaded.config) {
         Ok(text) => {
             print(text.trim_end());

@@ -1,4 +1,4 @@
-//! The command line: `nexusd [serve]`, `check-config`, `dump-config`, `compact`, `plugins list | check`, `resources …`,
+//! The command line: `nexusd [serve]`, `check-config`, `dump-config`, `compact`, `plugins list | check | new`, `resources …`,
 //! `dlq list | redrive`, `backup`, `restore`, `retention`, `export`, `import`, `doctor`, `adopt-folder`, `version`, and the
 //! client's commands.
 //!
@@ -11,10 +11,13 @@ mod compact;
 mod dlq;
 mod doctor;
 mod first;
+mod machine;
 mod plugins;
+mod probe;
 #[cfg(feature = "aws")]
 mod resources;
 mod retention;
+mod scaffold;
 mod screen;
 mod serve;
 mod shell;
@@ -32,7 +35,7 @@ pub use screen::{PluginLine, Screen, WorkflowLine};
 
 /// Turns a written requirement into a running AI agent.
 #[derive(Debug, Parser)]
-#[command(name = "nexusd", version, about)]
+#[command(name = "nexusd", version = crate::version::FULL, about)]
 pub struct Cli {
     #[command(flatten)]
     settings: Settings,
@@ -66,11 +69,11 @@ enum Command {
     CheckConfig {
         /// File of settings; the same as --config
         file: Option<PathBuf>,
-        /// Leave out whether the handlers exist: no plugin is loaded
+        /// Check the files only: no plugin is loaded, no Python and no folder looked for
         #[arg(long)]
         no_plugins: bool,
     },
-    /// Print the settings in force, without those of the plugins
+    /// Print the settings in force, those of the plugins too, without what may be secret
     DumpConfig,
     /// Write the embedded store's file anew, without its free pages; the daemon must not run
     Compact,
@@ -120,10 +123,23 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum PluginsCommand {
+    /// Write the crate of a plugin that builds, tests and loads as it is, into a folder of its name
+    New(scaffold::NewPluginArgs),
     /// What is found in the plugin folders, and why a file is refused
     List,
     /// Whether a file would be loaded; exit code 1 when not
     Check {
+        /// The shared library
+        file: PathBuf,
+    },
+    /// What may stand in the plugins' tables of the settings, as a file of settings shows it
+    Settings {
+        /// Of this plugin alone
+        plugin: Option<String>,
+    },
+    /// Load and configure a file in this process, for `check-config`
+    #[command(hide = true)]
+    Try {
         /// The shared library
         file: PathBuf,
     },
@@ -147,8 +163,13 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::CheckConfig { file, no_plugins }) => check_config::check(&inputs(file), !no_plugins),
         Some(Command::DumpConfig) => check_config::dump(&inputs(None)),
         Some(Command::Compact) => compact::run(&inputs(None)),
+        Some(Command::Plugins(PluginsCommand::New(args))) => scaffold::new(&args),
         Some(Command::Plugins(PluginsCommand::List)) => plugins::list(&inputs(None), cli.client.json),
         Some(Command::Plugins(PluginsCommand::Check { file })) => plugins::check(&file, cli.client.json),
+        Some(Command::Plugins(PluginsCommand::Settings { plugin })) => {
+            plugins::settings(&inputs(None), plugin.as_deref())
+        }
+        Some(Command::Plugins(PluginsCommand::Try { file })) => probe::answer(&inputs(None), &file),
         #[cfg(feature = "aws")]
         Some(Command::Resources(command)) => resources::run(&inputs(None), command),
         Some(Command::Dlq(command)) => {
@@ -166,7 +187,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::AdoptFolder) => doctor::adopt(&inputs(None)),
         Some(Command::Retention { .. }) => retention::show(&inputs(None)),
         Some(Command::Version) => {
-            print(&format!("nexusd {}", env!("CARGO_PKG_VERSION")));
+            print(&format!("nexusd {}", crate::version::FULL));
             ExitCode::SUCCESS
         }
     }

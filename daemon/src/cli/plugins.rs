@@ -6,14 +6,41 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::probe;
 use super::{complain, complain_about, print};
-use crate::config::{Inputs, PluginsConfig, load};
+use crate::config::{Inputs, PluginsConfig, describe_settings, load};
 use crate::plugins::{PluginReport, check_dirs, check_file};
 
 /// Everything in the folders that `serve` would search.
-pub(super) fn survey(plugins: &PluginsConfig) -> Vec<PluginReport> {
+fn survey(plugins: &PluginsConfig) -> Vec<PluginReport> {
     let executable = std::env::current_exe().unwrap_or_default();
-    check_dirs(&plugins.search_dirs(&executable))
+    check_dirs(&plugins.dirs, &plugins.shipped_dirs(&executable), check_file)
+}
+
+/// Prints the tables of the plugins with each key, its default and its meaning.
+pub(super) fn settings(inputs: &Inputs, plugin: Option<&str>) -> ExitCode {
+    let config = match load(inputs) {
+        Ok(loaded) => loaded.config,
+        Err(problems) => {
+            complain_about(&problems);
+            return ExitCode::FAILURE;
+        }
+    };
+    let reports = probe::survey(inputs, &config.plugins);
+    let wanted: Vec<&PluginReport> = reports
+        .iter()
+        .filter(|report| !report.version.is_empty() && plugin.is_none_or(|plugin| plugin == report.name))
+        .collect();
+    if let (Some(plugin), []) = (plugin, wanted.as_slice()) {
+        complain(&format!("error: there is no plugin `{plugin}`; `nexusd plugins list` shows what there is"));
+        return ExitCode::FAILURE;
+    }
+    let tables = wanted.into_iter().map(|report| match &report.settings {
+        Some(schema) => describe_settings(&report.name, schema),
+        None => format!("# [plugins.{}]\n# The plugin does not describe its settings.\n", report.name),
+    });
+    print(tables.collect::<Vec<_>>().join("\n").trim_end());
+    ExitCode::SUCCESS
 }
 
 pub(super) fn list(inputs: &Inputs, json: bool) -> ExitCode {
@@ -35,8 +62,13 @@ pub(super) fn list(inputs: &Inputs, json: bool) -> ExitCode {
         print(&describe(report));
     }
     let executable = std::env::current_exe().unwrap_or_default();
-    let dirs: Vec<String> =
-        config.plugins.search_dirs(&executable).iter().map(|dir| dir.display().to_string()).collect();
+    let dirs: Vec<String> = config
+        .plugins
+        .dirs
+        .iter()
+        .chain(&config.plugins.shipped_dirs(&executable))
+        .map(|dir| dir.display().to_string())
+        .collect();
     complain(&format!("searched: {}", dirs.join(", ")));
     ExitCode::SUCCESS
 }

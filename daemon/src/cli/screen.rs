@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::Config;
+use serde_json::{Value, json};
+
+use crate::config::{Config, LogFormat};
+use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Workflow, Workflows};
 use crate::plugins::PluginReport;
 
@@ -81,15 +84,31 @@ impl Screen {
         }
     }
 
-    /// Prints it. Nobody reading standard output (a service) is no error.
-    pub fn print(&self) {
-        super::print(&self.to_string());
+    /// Prints it, as one line where everything is to be JSON. Nobody reading standard output (a service) is no error.
+    pub fn print(&self, format: LogFormat) {
+        super::print(&match format {
+            LogFormat::Json => self.line().to_string(),
+            LogFormat::Auto | LogFormat::Pretty | LogFormat::Journald => self.to_string(),
+        });
+    }
+
+    fn line(&self) -> Value {
+        let loaded = self.plugins.iter().filter(|plugin| plugin.refused.is_none());
+        let plugins: Vec<String> = loaded.map(|plugin| format!("{} {}", plugin.name, plugin.version)).collect();
+        let refused =
+            self.plugins.iter().filter_map(|p| Some(json!({ "plugin": p.name, "reason": p.refused.as_ref()? })));
+        let workflows: Vec<&str> = self.workflows.iter().map(|workflow| workflow.name.as_str()).collect();
+        json!({
+            "timestamp": Timestamp::now(), "level": "INFO", "message": "nexusd is up", "version": crate::version::FULL,
+            "address": format!("http://{}", self.address), "backend": self.backend, "data": self.data_dir,
+            "settings": self.config, "plugins": plugins, "refused": refused.collect::<Vec<_>>(), "workflows": workflows,
+        })
     }
 }
 
 impl fmt::Display for Screen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "nexusd {}", env!("CARGO_PKG_VERSION"))?;
+        writeln!(f, "nexusd {}", crate::version::FULL)?;
         writeln!(f, "  address    http://{}", self.address)?;
         writeln!(f, "  backend    {}", self.backend)?;
         writeln!(f, "  data       {}", self.data_dir.display())?;
@@ -159,6 +178,6 @@ mod tests {
             ],
             workflows: vec![WorkflowLine { name: "agent_build".into(), stages: 9, default: true }],
         };
-        insta::assert_snapshot!(screen.to_string().replace(env!("CARGO_PKG_VERSION"), "VERSION"));
+        insta::assert_snapshot!(screen.to_string().replace(crate::version::FULL, "VERSION"));
     }
 }

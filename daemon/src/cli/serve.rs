@@ -4,9 +4,25 @@ use std::process::ExitCode;
 
 use super::{complain, complain_about};
 use crate::app::{self, Start};
-use crate::config::{ConfigFiles, Inputs, load};
+use serde_json::json;
+
+use crate::config::{ConfigFiles, Inputs, Problem, asks_for_json, load};
+use crate::domain::time::Timestamp;
 use crate::systemd::Systemd;
 use crate::telemetry::Telemetry;
+
+/// Says what is wrong with the settings. A log of JSON is one from its first line on, even if the settings that ask for it
+/// are themselves at fault.
+fn refuse(inputs: &Inputs, problems: &[Problem]) {
+    if !asks_for_json(inputs) {
+        return complain_about(problems);
+    }
+    for problem in problems {
+        let (now, error) = (Timestamp::now(), problem.to_string());
+        let line = json!({ "timestamp": now, "level": "ERROR", "message": "nexusd did not start", "error": error });
+        complain(&line.to_string());
+    }
+}
 
 pub(super) fn serve(inputs: Inputs) -> ExitCode {
     let loaded = load(&inputs).and_then(|loaded| {
@@ -23,7 +39,7 @@ pub(super) fn serve(inputs: Inputs) -> ExitCode {
     let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(problems) => {
-            complain_about(&problems);
+            refuse(&inputs, &problems);
             return ExitCode::FAILURE;
         }
     };

@@ -156,7 +156,7 @@ fn two_workflows_of_one_name_and_unknown_handlers() {
         known.push(KnownHandler { name: stage.handler.clone(), kind: HandlerKind::Stage });
     }
     let mut text = String::new();
-    for problem in unknown_handlers(&loaded.handlers, &known) {
+    for problem in unknown_handlers(&loaded.handlers, &known, &[]) {
         writeln!(text, "error: {problem}").unwrap();
     }
     std::fs::copy(dir.path().join("w/one.toml"), dir.path().join("w/two.toml")).unwrap();

@@ -42,6 +42,7 @@ impl Checker<'_> {
             }
             (Shape::Text(form), Value::Text(text)) => self.form(node, *form, text, path),
             (Shape::Path, Value::Text(text)) => self.form(node, forms::path, text, path),
+            (Shape::Program, Value::Text(text)) => self.form(node, forms::program, text, path),
             (Shape::Choice(words), Value::Text(word)) => {
                 if !words.contains(&word.as_str()) {
                     self.unknown_word(node, words, word, path);
@@ -148,7 +149,7 @@ impl Checker<'_> {
             Shape::Integer(_, _, "") => "a whole number".to_owned(),
             Shape::Integer(_, _, unit) => format!("a whole number of {unit}"),
             Shape::Dollars => "a number of US dollars".to_owned(),
-            Shape::Text(_) | Shape::Choice(_) | Shape::Path => "a text in quotes".to_owned(),
+            Shape::Text(_) | Shape::Choice(_) | Shape::Path | Shape::Program => "a text in quotes".to_owned(),
             Shape::Paths | Shape::Texts(_) => "a list of texts in brackets".to_owned(),
             Shape::Table(_) | Shape::Open(_) | Shape::Map(..) | Shape::Free => "a table".to_owned(),
             Shape::Tables(_) => format!("a list of tables, each begun by [[{}]]", dotted(path)),

@@ -1,7 +1,7 @@
 //! Settings from environment variables: `NEXUSD_<SECTION>__<KEY>`, two underscores between the parts of the path.
 //!
-//! `NEXUSD_WORKER__BUILDS=4` is `[worker] builds = 4`; `NEXUSD_PLUGINS__AGENT_BUILD__MODEL=x` is `[plugins.agent-build]
-//! model = "x"`. Short names: `NEXUSD_CONFIG`, `NEXUSD_DATA_DIR`, `NEXUSD_LISTEN`, and `RUST_LOG` for `[log] filter`.
+//! `NEXUSD_WORKER__BUILDS=4` is `[worker] builds = 4`; `NEXUSD_PLUGINS__AGENT_BUILD__PYTHON=x` is `[plugins.agent-build]
+//! python = "x"`. Short names: `NEXUSD_CONFIG`, `NEXUSD_DATA_DIR`, `NEXUSD_LISTEN`, and `RUST_LOG` for `[log] filter`.
 //! An empty variable counts as unset. A variable with the double underscore that names no key is refused; others that
 //! merely begin with `NEXUSD_` are left alone, because container platforms make such names up.
 
@@ -89,7 +89,7 @@ impl Environment {
         let origin = Origin::Variable(name.to_owned());
         let as_text = || Node { value: Value::Text(text.to_owned()), origin: origin.clone() };
         let node = match shape {
-            Shape::Text(_) | Shape::Choice(_) | Shape::Path => as_text(),
+            Shape::Text(_) | Shape::Choice(_) | Shape::Path | Shape::Program => as_text(),
             // What is no TOML value stays a text, which the check then refuses with the right words.
             _ => parse_value(text, &origin).unwrap_or_else(as_text),
         };

@@ -38,9 +38,20 @@ pub fn known_handlers<'a>(plugins: impl IntoIterator<Item = (&'a str, &'a [Handl
     plugins.into_iter().flat_map(of).collect()
 }
 
+/// A plugin that was found and not loaded.
+#[derive(Debug, Clone)]
+pub struct RefusedPlugin {
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
 /// A problem for every wish that no loaded plugin fulfils; one for all that want the same missing plugin.
 #[must_use]
-pub fn unknown_handlers(uses: &[HandlerUse], known: &[KnownHandler]) -> Vec<Problem> {
+pub fn unknown_handlers(uses: &[HandlerUse], known: &[KnownHandler], refused: &[RefusedPlugin]) -> Vec<Problem> {
     let has = |wish: &&HandlerUse| known.iter().any(|one| one.name == wish.handler && one.kind == wish.kind);
     let has_plugin = |plugin: &str| known.iter().any(|one| plugin_of(&one.name) == plugin);
     let (mut problems, mut absent) = (Vec::new(), Vec::<&str>::new());
@@ -51,7 +62,8 @@ pub fn unknown_handlers(uses: &[HandlerUse], known: &[KnownHandler]) -> Vec<Prob
         } else if !absent.contains(&plugin) {
             absent.push(plugin);
             let others = uses.iter().filter(|other| plugin_of(&other.handler) == plugin).count() - 1;
-            problems.push(describe_absent(wish, others, known));
+            let refused = refused.iter().find(|one| one.name == plugin);
+            problems.push(describe_absent(wish, others, known, refused));
         }
     }
     problems
@@ -61,13 +73,23 @@ fn plugin_of(handler: &str) -> &str {
     handler.split('/').next().unwrap_or_default()
 }
 
-fn describe_absent(wish: &HandlerUse, others: usize, known: &[KnownHandler]) -> Problem {
+fn describe_absent(
+    wish: &HandlerUse,
+    others: usize,
+    known: &[KnownHandler],
+    refused: Option<&RefusedPlugin>,
+) -> Problem {
     let plugin = plugin_of(&wish.handler);
     let more = match others {
         0 => String::new(),
         1 => " (and one more wants this plugin)".to_owned(),
         many => format!(" (and {many} more want this plugin)"),
     };
+    if let Some(RefusedPlugin { reason, remedy, .. }) = refused {
+        let message =
+            format!("{} wants `{}`, but the plugin `{plugin}` is refused{more}: {reason}", wish.user, wish.handler);
+        return Problem::new(wish.place.clone(), message).help(remedy);
+    }
     let message = format!("{} wants `{}`, but no plugin `{plugin}` is loaded{more}", wish.user, wish.handler);
     let help = match closest(plugin, known.iter().map(|one| plugin_of(&one.name))) {
         Some(close) => format!("did you mean the plugin `{close}`?"),

@@ -11,6 +11,7 @@ use super::check::check;
 use super::environment::Environment;
 use super::handlers::HandlerUse;
 use super::model::Config;
+use super::plugins::{PluginTables, absolute, program};
 use super::problem::{Place, Problem, Source};
 use super::schema::{CONFIG, Shape};
 use super::tree::{self, Node, Origin, Value};
@@ -49,6 +50,28 @@ pub struct Loaded {
     /// Handlers that workflows and deploy targets want; compare them with the loaded plugins by
     /// [`unknown_handlers`](super::unknown_handlers).
     pub handlers: Vec<HandlerUse>,
+    /// The plugins' own tables with their places.
+    pub tables: PluginTables,
+}
+
+/// Whether the log is to be JSON, as far as that can be told of settings that may be wrong everywhere.
+#[must_use]
+pub fn asks_for_json(inputs: &Inputs) -> bool {
+    if let Some(format) = inputs.environment.get("NEXUSD_LOG__FORMAT") {
+        return format == "json";
+    }
+    let text = file(inputs).and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+    let mut section = "";
+    text.lines().map(str::trim).any(|line| {
+        if line.starts_with('[') {
+            section = line.split(']').next().unwrap_or_default();
+        }
+        let (key, value) = line.split_once('=').unwrap_or_default();
+        let key = key.trim();
+        let named = (section.trim_start_matches('[').trim() == "log" && key == "format")
+            || (section.is_empty() && key == "log.format");
+        named && value.contains("json")
+    })
 }
 
 /// Loads the settings, or says everything that is wrong with them.
@@ -112,7 +135,8 @@ pub fn load(inputs: &Inputs) -> Result<Loaded, Vec<Problem>> {
     match load_workflows(&dirs.collect::<Vec<_>>(), default) {
         Ok((workflows, mut handlers)) if problems.is_empty() => {
             handlers.extend(targets);
-            Ok(Loaded { config, file, workflows, handlers })
+            let tables = PluginTables::new(tree, source, base, here);
+            Ok(Loaded { config, file, workflows, handlers, tables })
         }
         Ok(_) => Err(problems),
         Err(more) => {
@@ -177,17 +201,18 @@ fn options(inputs: &Inputs, tree: &mut Node) -> Vec<Problem> {
 
 /// Paths in the file count from the file's folder, all others from the working directory.
 fn make_absolute(node: &mut Node, shape: &Shape, base: &Path, here: &Path) {
-    let absolute = |node: &mut Node| {
+    let resolve = |node: &mut Node, by: fn(&Path, &str) -> String| {
         let from = if matches!(node.origin, Origin::Text(_)) { base } else { here };
         if let Value::Text(text) = &mut node.value
             && !text.is_empty()
         {
-            *text = from.join(&*text).components().collect::<PathBuf>().to_string_lossy().into_owned();
+            *text = by(from, text);
         }
     };
     match (shape, &mut node.value) {
-        (Shape::Path, _) => absolute(node),
-        (Shape::Paths, Value::Array(items)) => items.iter_mut().for_each(absolute),
+        (Shape::Path, _) => resolve(node, absolute),
+        (Shape::Program, _) => resolve(node, program),
+        (Shape::Paths, Value::Array(items)) => items.iter_mut().for_each(|item| resolve(item, absolute)),
         (Shape::Table(fields) | Shape::Open(fields), Value::Table(table)) => {
             for field in *fields {
                 if let Some(entry) = table.get_mut(field.key) {

@@ -6,7 +6,9 @@
 //! | `schema`, `forms` | what each key accepts |
 //! | `load` | defaults → file → environment → command line |
 //! | `tree`, `check`, `validate`, `problem` | every problem at once, each with file, line, caret and remedy |
+//! | `plugins` | the plugins' own tables, by the schemas that plugins tell |
 //! | `workflow`, `handlers` | workflow files, and the plugin handlers they want |
+//! | `describe` | the plugins' settings as people are shown them |
 //! | `diff` | which changed keys a reload cannot apply |
 //! | `edit` | files as they are shown and changed through the API |
 //! | `environment` | `NEXUSD_<SECTION>__<KEY>` |
@@ -14,6 +16,7 @@
 #[cfg(test)]
 mod bad_files_tests;
 mod check;
+mod describe;
 mod diff;
 mod edit;
 mod environment;
@@ -21,6 +24,7 @@ mod forms;
 mod handlers;
 mod load;
 mod model;
+mod plugins;
 mod problem;
 mod schema;
 mod sections;
@@ -31,12 +35,15 @@ mod units;
 mod validate;
 mod workflow;
 
+pub use describe::{describe_settings, describe_values};
 pub use diff::{Change, applicable, diff};
 pub use edit::{ConfigFile, ConfigFiles, FileKind, MASK, check_text, is_file_name, shown, told};
 pub use environment::{Environment, variable_names};
-pub use handlers::{HandlerUse, KnownHandler, known_handlers, unknown_handlers};
-pub use load::{Inputs, Loaded, SYSTEM_FILE, load};
+pub use handlers::{HandlerUse, KnownHandler, RefusedPlugin, known_handlers, unknown_handlers};
+pub use load::{Inputs, Loaded, SYSTEM_FILE, asks_for_json, load};
 pub use model::{Config, DataConfig, FORMAT_VERSION, ServerConfig};
+pub use plugins::{PluginTables, properties};
+pub(crate) use problem::closest;
 pub use problem::{Place, Problem, Spot};
 pub use sections::{
     BackendConfig, BackendKind, DeployConfig, LogConfig, LogFormat, PluginsConfig, Price, QueueConfig, QueuesConfig,

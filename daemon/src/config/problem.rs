@@ -63,6 +63,20 @@ impl Problem {
         self
     }
 
+    /// The same in one line, for a log and for the reason of a refusal.
+    #[must_use]
+    pub fn in_one_line(&self) -> String {
+        let place = match &self.place {
+            Place::Unset => String::new(),
+            Place::Path(path) => format!(" ({path})"),
+            Place::Variable(name) => format!(" (environment variable {name})"),
+            Place::Option(name) => format!(" (option {name})"),
+            Place::Spot(spot) => format!(" ({}:{}:{})", spot.file, spot.line, spot.column),
+        };
+        let help = self.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+        format!("{}{place}{help}", self.message)
+    }
+
     /// Line and column, for sorting.
     #[must_use]
     pub(super) fn position(&self) -> (usize, usize) {
@@ -172,7 +186,7 @@ fn floor_boundary(text: &str, at: usize) -> usize {
 }
 
 /// The known name that `word` most resembles, when it resembles one.
-pub(super) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     let allowed = word.chars().count().div_ceil(3).clamp(1, 3);
     known

@@ -3,7 +3,7 @@
 //! A test compares the two by serialising the model's defaults, so neither can grow a key alone.
 
 use super::forms::{
-    address, bucket, filter, handler, host, model_id, name, origin, prefix, program, public_url, queue_name, role, url,
+    address, bucket, filter, handler, host, model_id, name, origin, prefix, public_url, queue_name, role, url,
 };
 
 /// What a value must look like.
@@ -21,6 +21,8 @@ pub(super) enum Shape {
     Choice(&'static [&'static str]),
     /// A path; relative ones are taken from the folder of the file that names them.
     Path,
+    /// A program: a name that is looked up in `PATH`, or a path as above.
+    Program,
     /// A list of paths.
     Paths,
     /// A list of texts of a certain form.
@@ -172,6 +174,7 @@ pub(super) static CONFIG: Shape = Shape::Table(&[
         "plugins",
         Shape::Open(&[
             key("dirs", Shape::Paths),
+            key("shipped", Shape::Bool),
             key("max_jobs", count(1, 10_000)),
             key("cancel_grace_secs", seconds(0, HOUR)),
             key("max_stuck", count(1, 10_000)),
@@ -182,7 +185,7 @@ pub(super) static CONFIG: Shape = Shape::Table(&[
     key(
         "tools",
         Shape::Table(&[
-            key("python", Shape::Text(program)),
+            key("python", Shape::Program),
             key("test_timeout_secs", seconds(1, 300)),
             key("max_tests", count(1, 64)),
         ]),

@@ -213,9 +213,11 @@ impl Default for DeployConfig {
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PluginsConfig {
-    /// Folders searched for plugins. Default none, which means [`PluginsConfig::search_dirs`].
+    /// Folders searched for plugins, before those of the shipped ones. Default none.
     /// `config::load` has made the paths absolute.
     pub dirs: Vec<PathBuf>,
+    /// Whether the shipped plugins are searched for too ([`PluginsConfig::shipped_dirs`]). Default true.
+    pub shipped: bool,
     /// Jobs one plugin runs at a time; `[plugins.<name>] max_jobs` sets it for one. Default 256: each question to an agent is a job.
     pub max_jobs: usize,
     /// From cancel to counting a job as stuck, in seconds. Default 5.
@@ -235,6 +237,7 @@ impl Default for PluginsConfig {
     fn default() -> Self {
         Self {
             dirs: Vec::new(),
+            shipped: true,
             max_jobs: 256,
             cancel_grace_secs: Seconds(5),
             max_stuck: 8,
@@ -246,19 +249,21 @@ impl Default for PluginsConfig {
 }
 
 impl PluginsConfig {
-    /// The folders to search: the configured ones, else `deps/` beside the executable (a cargo checkout) or, without
-    /// that, the executable's own folder, and `/usr/lib/nexusd/plugins`. Folders that do not exist are left in: the caller reports them.
+    /// Where the shipped plugins lie: `deps/` beside the executable (a cargo checkout) or, without that, the executable's
+    /// own folder, and `/usr/lib/nexusd/plugins`; none where `shipped` is false. A folder of `dirs` is left out: it comes
+    /// first anyway. Folders that do not exist are left in: the caller passes them over.
     #[must_use]
-    pub fn search_dirs(&self, executable: &Path) -> Vec<PathBuf> {
-        if !self.dirs.is_empty() {
-            return self.dirs.clone();
+    pub fn shipped_dirs(&self, executable: &Path) -> Vec<PathBuf> {
+        if !self.shipped {
+            return Vec::new();
         }
         // In a checkout `deps/` is what cargo keeps up to date; beside the executable lie copies of it, some stale.
         let beside = executable.parent().map(|dir| {
             let deps = dir.join("deps");
             if deps.is_dir() { deps } else { dir.to_path_buf() }
         });
-        beside.into_iter().chain([PathBuf::from("/usr/lib/nexusd/plugins")]).collect()
+        let known = |dir: &PathBuf| !self.dirs.contains(dir);
+        beside.into_iter().chain([PathBuf::from("/usr/lib/nexusd/plugins")]).filter(known).collect()
     }
 
     /// Jobs the plugin `name` runs at a time.
@@ -294,6 +299,7 @@ impl std::fmt::Debug for PluginsConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PluginsConfig")
             .field("dirs", &self.dirs)
+            .field("shipped", &self.shipped)
             .field("max_jobs", &self.max_jobs)
             .field("cancel_grace_secs", &self.cancel_grace_secs)
             .field("max_stuck", &self.max_stuck)

@@ -190,8 +190,8 @@ fn the_shipped_workflow_is_the_contract() {
     }
     let known: Vec<KnownHandler> =
         loaded.handlers.iter().map(|wish| KnownHandler { name: wish.handler.clone(), kind: wish.kind }).collect();
-    assert!(unknown_handlers(&loaded.handlers, &known).is_empty());
-    let problems = unknown_handlers(&loaded.handlers, &[]);
+    assert!(unknown_handlers(&loaded.handlers, &known, &[]).is_empty());
+    let problems = unknown_handlers(&loaded.handlers, &[], &[]);
     assert_eq!(problems.len(), 2, "one for each missing plugin: {problems:?}");
 }
 

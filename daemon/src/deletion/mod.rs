@@ -23,12 +23,16 @@ use crate::{
         time::Timestamp,
     },
     store::{DeletedAgent, DeletedProject, Result, Store},
+    telemetry::told,
 };
 
 /// Open deletions that one round looks at.
 const LIMIT: usize = 1_000;
 /// A deletion younger than this is most likely still being worked on by who asked for it.
 const UNDER_WAY: Duration = Duration::from_secs(30);
+
+/// A deletion is committed within this time after the moment that it is recorded with.
+pub(crate) const COMMITS_WITHIN: Duration = Duration::from_secs(180);
 
 /// Deletes, and does what belongs to it. Cheap to clone.
 #[derive(Clone)]
@@ -99,6 +103,7 @@ impl Deletions {
         committed: impl FnOnce(&DeletedProject) + Send,
     ) -> Result<Option<ProjectGone>> {
         let Some(deleted) = self.store.delete_project(id, with_agents).await? else { return Ok(None) };
+        told::project_deleted(id, deleted.agents.len(), with_agents);
         committed(&deleted);
         let mut errors = Vec::new();
         for agent in &deleted.agents {
@@ -127,6 +132,7 @@ impl Deletions {
     /// The store refuses: nothing has changed.
     pub async fn agent(&self, id: &AgentId, orders: DeleteOrders) -> Result<Option<AgentGone>> {
         let Some(deleted) = self.store.delete_agent(id, orders).await? else { return Ok(None) };
+        told::agent_deleted(id, deleted.sessions);
         let acted = self.finish(DeletedKind::Agent, id.as_str()).await;
         Ok(Some(AgentGone { deleted, acted }))
     }
@@ -203,6 +209,33 @@ impl Deletions {
             }
         }
         Ok(finished)
+    }
+
+    /// Does for what other daemons deleted lately what is to be done on this machine, where there is anything of it: agents
+    /// that run here end, folders go. Answers how many, and the moment from which the next look begins.
+    ///
+    /// # Errors
+    /// The store cannot say: the next look begins where this one did.
+    pub async fn follow(&self, since: Timestamp) -> Result<(u64, Timestamp)> {
+        let (begun, data, mut followed) = (Timestamp::now(), self.agents.data(), 0);
+        for (kind, id) in self.store.deletions_since(since).await? {
+            let folder = match kind {
+                DeletedKind::Project => data.projects().join(&id),
+                DeletedKind::Agent => data.agents().join(&id),
+                DeletedKind::Session => continue,
+            };
+            if !tokio::fs::try_exists(&folder).await.unwrap_or(true) || self.is_there(kind, &id).await? {
+                continue;
+            }
+            if let Some(record) = self.store.deletion(kind, &id).await?
+                && !self.act(&record).await.again
+            {
+                tracing::info!(%kind, id, "what was here of something that another daemon deleted is gone");
+                followed += 1;
+            }
+        }
+        // A commit that is still under way has a time before it.
+        Ok((followed, begun.minus(COMMITS_WITHIN)))
     }
 
     async fn is_there(&self, kind: DeletedKind, id: &str) -> Result<bool> {

@@ -46,7 +46,7 @@ fn is_default_name(name: &str) -> bool {
     let adds_nothing = |word: &str| {
         let word = word.trim_matches(|c: char| !c.is_alphanumeric());
         let is_id = word.len() >= 4 && word.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
-        word.is_empty() || is_id || ["am", "pm", "上午", "下午"].iter().any(|part| word == *part) || {
+        word.is_empty() || is_id || ["am", "pm", "上午", "下午"].contains(&word) || {
             word.starts_with(|c: char| c.is_ascii_digit())
                 && word.chars().all(|c| c.is_ascii_digit() || "/-:.,年月日时分秒tz".contains(c))
         }

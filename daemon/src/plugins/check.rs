@@ -8,16 +8,18 @@ use std::{
 };
 
 use nexus_plugin_api::payload::Description;
+use serde_json::Value;
 
 use super::{
     discover,
     library::{self, Image},
-    load::Step,
+    load::{self, Step},
     refusal::Refusal,
     report::PluginReport,
 };
 
 const LIMIT: Duration = Duration::from_secs(5);
+const CONFIGURE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Judges one file, as the daemon would before `configure`. Also a file whose name a folder scan
 /// passes over, and one that is no plugin at all.
@@ -26,9 +28,51 @@ pub fn check_file(file: &Path) -> PluginReport {
     judge(file).0
 }
 
-/// Judges the plugins of the folders, in order: of two files with one plugin name the first wins.
+/// How far a trial came.
+#[derive(Debug)]
+pub enum Trial {
+    /// It told what it is; now it is configured.
+    Described(Box<Description>, String),
+    /// The end.
+    Over(Box<PluginReport>),
+}
+
+/// Judges one file as [`check_file`] does, and configures it with what `settings` gives for its description: for a process
+/// that was made for it, because the plugin may crash it. Each step is told.
+pub fn try_file(file: &Path, settings: impl FnOnce(&Description) -> Option<Value>, tell: impl Fn(Trial)) {
+    let image = match Image::read(file) {
+        Ok(image) => image,
+        Err(refusal) => return tell(Trial::Over(Box::new(PluginReport::refused(file, None, "", &refusal)))),
+    };
+    let (content, path) = (image.content.clone(), file.to_owned());
+    let opened = Step::begin("describe", LIMIT, move || {
+        let entries = library::link(&path, image.entry_size)?;
+        Ok((entries, entries.describe()?))
+    });
+    let (entries, description) = match opened.and_then(Step::wait) {
+        Ok(opened) => opened,
+        Err(refusal) => return tell(Trial::Over(Box::new(PluginReport::refused(file, None, &content, &refusal)))),
+    };
+    tell(Trial::Described(Box::new(description.clone()), content.clone()));
+    let report = PluginReport::described(file, &description, &content);
+    let configured = match settings(&description) {
+        Some(settings) => load::configure(entries, &settings, CONFIGURE_LIMIT).and_then(Step::wait),
+        None => Ok(()),
+    };
+    tell(Trial::Over(Box::new(match configured {
+        Ok(()) => report,
+        Err(refusal) => report.refused_by(&refusal.to_string(), &refusal.remedy()),
+    })));
+}
+
+/// Judges the plugins of the folders, in order: of two files with one plugin name the first wins. `judge` is
+/// [`check_file`], or asks a process of its own.
 #[must_use]
-pub fn check_dirs(dirs: &[PathBuf]) -> Vec<PluginReport> {
+pub fn check_dirs(
+    dirs: &[PathBuf],
+    shipped_dirs: &[PathBuf],
+    judge: impl Fn(&Path) -> PluginReport,
+) -> Vec<PluginReport> {
     let mut winners: BTreeMap<String, PathBuf> = BTreeMap::new();
     let mut seen = HashSet::new();
     let judge_found = |candidate: discover::Candidate| {
@@ -36,21 +80,26 @@ pub fn check_dirs(dirs: &[PathBuf]) -> Vec<PluginReport> {
         if let Err(refusal) = candidate.verdict {
             return Some(PluginReport::refused(&file, None, "", &refusal));
         }
-        let (report, described) = judge(&file);
+        let report = judge(&file);
         // As in a reload: the same content once more is no second plugin.
         if !report.content.is_empty() && !seen.insert(report.content.clone()) {
             return None;
         }
-        let Some(description) = described else { return Some(report) };
-        if let Some(winner) = winners.get(&description.name) {
-            let winner = winner.display().to_string();
-            let refusal = Refusal::Duplicate { name: description.name.clone(), winner };
-            return Some(PluginReport::refused(&file, Some(&description.name), &report.content, &refusal));
+        if report.version.is_empty() {
+            return Some(report);
         }
-        winners.insert(description.name, file);
+        if let Some(winner) = winners.get(&report.name) {
+            if candidate.shipped {
+                return None;
+            }
+            let winner = winner.display().to_string();
+            let refusal = Refusal::Duplicate { name: report.name.clone(), winner };
+            return Some(PluginReport::refused(&file, Some(&report.name), &report.content, &refusal));
+        }
+        winners.insert(report.name.clone(), file);
         Some(report)
     };
-    discover::scan(dirs).into_iter().filter_map(judge_found).collect()
+    discover::scan(dirs, shipped_dirs).into_iter().filter_map(judge_found).collect()
 }
 
 fn judge(file: &Path) -> (PluginReport, Option<Description>) {

@@ -43,11 +43,11 @@ mod stats;
 mod tools;
 mod watch;
 
-pub use check::{check_dirs, check_file};
+pub use check::{Trial, check_dirs, check_file, try_file};
 pub use error::{JobError, ResolveError};
 pub use job::{Canceller, Handler, Job};
 
-pub use options::HostOptions;
+pub use options::{HostOptions, Prepare};
 pub use refusal::Refusal;
 pub use registry::Plugins;
 pub use report::{PluginReport, PluginState};

@@ -1,17 +1,57 @@
 //! What the host needs to know: folders, limits, settings. Built from the configuration by `app.rs`
 //! at start-up and again for every reload.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
+
+use nexus_plugin_api::payload::Description;
+
+use super::refusal::Refusal;
+
+type Judge = dyn Fn(&str, &serde_json::Value, serde_json::Value) -> Result<serde_json::Value, String> + Send + Sync;
+
+/// What is done with settings before a plugin that described them gets them: they are checked, and their paths resolved.
+/// It takes the plugin's name, its schema and its settings; an error says what is wrong with them.
+#[derive(Clone)]
+pub struct Prepare(Arc<Judge>);
+
+impl Prepare {
+    /// By this function.
+    pub fn new(
+        judge: impl Fn(&str, &serde_json::Value, serde_json::Value) -> Result<serde_json::Value, String>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        Self(Arc::new(judge))
+    }
+}
+
+/// Settings go on as they are.
+impl Default for Prepare {
+    fn default() -> Self {
+        Self::new(|_, _, settings| Ok(settings))
+    }
+}
+
+impl fmt::Debug for Prepare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Prepare")
+    }
+}
 
 /// Folders, limits and settings of the plugin host. Build it with `..HostOptions::default()`.
 #[derive(Clone, Debug)]
 pub struct HostOptions {
     /// Where to look for `.so` files; an earlier folder wins over a later one.
     pub dirs: Vec<PathBuf>,
+    /// Folders of the shipped plugins, searched last; what has a namesake in `dirs` is passed over there.
+    pub shipped_dirs: Vec<PathBuf>,
     /// Copies go to `<runtime_dir>/plugins`. Must not be mounted `noexec` (`/run` often is).
     pub runtime_dir: PathBuf,
     /// The `[plugins.<name>]` sections without the host's own keys, handed to `configure` as JSON.
     pub settings: BTreeMap<String, serde_json::Value>,
+    /// What is done with them before.
+    pub prepare: Prepare,
     /// How many jobs of one plugin run at once, when not said otherwise.
     pub max_jobs: usize,
     /// The same for single plugins.
@@ -34,8 +74,10 @@ impl Default for HostOptions {
     fn default() -> Self {
         Self {
             dirs: Vec::new(),
+            shipped_dirs: Vec::new(),
             runtime_dir: std::env::temp_dir().join("nexusd"),
             settings: BTreeMap::new(),
+            prepare: Prepare::default(),
             max_jobs: 64,
             max_jobs_by_plugin: BTreeMap::new(),
             cancel_grace: Duration::from_secs(10),
@@ -62,6 +104,15 @@ impl HostOptions {
     /// The settings of `plugin` as a JSON object.
     pub(super) fn settings_of(&self, plugin: &str) -> serde_json::Value {
         self.settings.get(plugin).cloned().unwrap_or_else(|| serde_json::Value::Object(serde_json::Map::new()))
+    }
+
+    /// The same, as the plugin gets them.
+    pub(super) fn prepared(&self, described: &Description) -> Result<serde_json::Value, Refusal> {
+        let settings = self.settings_of(&described.name);
+        match &described.settings {
+            Some(schema) => (self.prepare.0)(&described.name, schema, settings).map_err(Refusal::Settings),
+            None => Ok(settings),
+        }
     }
 
     pub(super) fn limits(&self) -> Limits {

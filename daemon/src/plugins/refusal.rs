@@ -91,6 +91,9 @@ pub enum Refusal {
         /// The file that won.
         winner: String,
     },
+    /// The settings are not what the plugin described.
+    #[error("its settings are wrong: {0}")]
+    Settings(String),
     /// `configure` said no.
     #[error("`configure` refused the settings: {0}")]
     Configure(Failure),
@@ -118,10 +121,14 @@ impl Refusal {
                     .into()
             }
             Self::Copy { .. } => {
-                "make the runtime folder writable for nexusd, or name another in the configuration".into()
+                "make the folder `run` in the data folder writable for nexusd and free some space there, or name another data \
+                 folder by [data] dir"
+                    .into()
             }
             Self::Link(text) if text.contains("not permitted") || text.contains("failed to map") => {
-                "the runtime folder is probably mounted noexec: name another in the configuration".into()
+                "the data folder's file system is probably mounted noexec, and plugins run from its folder `run`: mount it with \
+                 exec, or name another data folder by --data-dir or [data] dir"
+                    .into()
             }
             Self::Link(_) => "run `ldd` on the file; install what is missing or link it statically".into(),
             Self::Magic { .. } | Self::Size { .. } | Self::Layout { .. } => format!(
@@ -136,7 +143,7 @@ impl Refusal {
             Self::Hung { .. } => "repair the plugin; the thread it holds is lost until nexusd restarts".into(),
             Self::Describe(_) => "repair the description; `nexusd plugins check FILE` tries it".into(),
             Self::Duplicate { .. } => "remove one of the two files".into(),
-            Self::Configure(_) => "correct the plugin's section of the configuration, then reload".into(),
+            Self::Settings(_) | Self::Configure(_) => "correct the plugin's section of the configuration, then reload".into(),
             Self::ConfigurePanicked(_) => "repair the plugin or its section of the configuration, then reload".into(),
             Self::Host(_) => "see the daemon's log".into(),
         }

@@ -42,6 +42,8 @@ struct View {
     refused: Vec<PluginReport>,
     retired: Vec<&'static Generation>,
     closed: bool,
+    /// What plugins need of this machine and do not find, in words.
+    lacking: Vec<String>,
 }
 
 impl Plugins {
@@ -126,6 +128,31 @@ impl Plugins {
         reports.sort_by(|a, b| (&a.name, b.generation).cmp(&(&b.name, a.generation)));
         reports.extend(view.refused.iter().cloned());
         reports
+    }
+
+    /// Every loaded plugin that described its settings: its name, the schema, and the settings as it got them.
+    #[must_use]
+    pub fn settings(&self) -> Vec<(String, serde_json::Value, serde_json::Value)> {
+        let options = lock(&self.inner.options).clone();
+        let view = self.inner.view();
+        let current = view.slots.values().filter_map(|slot| slot.current());
+        current
+            .filter_map(|generation| {
+                let schema = generation.description.settings.clone()?;
+                Some((generation.name().to_owned(), schema, options.prepared(&generation.description).ok()?))
+            })
+            .collect()
+    }
+
+    /// What plugins need of this machine and do not find, in words; `/health` tells it.
+    #[must_use]
+    pub fn lacking(&self) -> Vec<String> {
+        self.inner.view().lacking.clone()
+    }
+
+    /// Sets it.
+    pub fn set_lacking(&self, lacking: Vec<String>) {
+        self.inner.view.write().unwrap_or_else(PoisonError::into_inner).lacking = lacking;
     }
 
     /// The tools that loaded plugins bring along.

@@ -46,6 +46,7 @@ pub(super) struct Changes {
 struct Arrival {
     file: PathBuf,
     content: String,
+    shipped: bool,
     stage: Stage,
 }
 
@@ -72,7 +73,7 @@ pub(super) fn reload(known: &mut Known, options: &HostOptions, accept: &Accept) 
     let mut changes = Changes::default();
     let mut seen = HashSet::new();
     let mut arrivals: Vec<Arrival> = Vec::new();
-    for candidate in discover::scan(&options.dirs) {
+    for candidate in discover::scan(&options.dirs, &options.shipped_dirs) {
         let (content, stage) = match candidate.verdict.and_then(|()| Image::read(&candidate.file)) {
             Ok(image) => {
                 let content = image.content.clone();
@@ -85,7 +86,7 @@ pub(super) fn reload(known: &mut Known, options: &HostOptions, accept: &Accept) 
             }
             Err(refusal) => (String::new(), Stage::Refused(refusal)),
         };
-        arrivals.push(Arrival { file: candidate.file, content, stage });
+        arrivals.push(Arrival { file: candidate.file, content, shipped: candidate.shipped, stage });
     }
 
     // In order of precedence: the first file of a name wins.
@@ -93,7 +94,7 @@ pub(super) fn reload(known: &mut Known, options: &HostOptions, accept: &Accept) 
     let mut winners: BTreeMap<String, PathBuf> = BTreeMap::new();
     let mut newcomers: Vec<Newcomer<Result<Step<()>, Refusal>>> = Vec::new();
     for arrival in arrivals {
-        let Arrival { file, content, stage } = arrival;
+        let Arrival { file, content, shipped, stage } = arrival;
         let opened = match stage {
             Stage::Refused(refusal) => Err(refusal),
             Stage::Unchanged(generation) => match first(&mut winners, generation.name(), &file) {
@@ -109,8 +110,13 @@ pub(super) fn reload(known: &mut Known, options: &HostOptions, accept: &Accept) 
         match opened {
             Ok(opened) => {
                 let settings = options.settings_of(&opened.description.name);
-                let configured = load::configure(opened.loaded.entries, &settings, options.configure_limit);
+                let configured = options
+                    .prepared(&opened.description)
+                    .and_then(|prepared| load::configure(opened.loaded.entries, &prepared, options.configure_limit));
                 newcomers.push(Newcomer { file, content, settings, opened, configured });
+            }
+            Err(Refusal::Duplicate { name, winner }) if shipped => {
+                tracing::info!(plugin = name, by = winner, "the shipped plugin is replaced");
             }
             Err(refusal) => refuse(known, &mut changes, &file, None, content, refusal),
         }

@@ -41,6 +41,9 @@ pub struct PluginReport {
     pub abi: u32,
     /// What it handles.
     pub handlers: Vec<HandlerInfo>,
+    /// The JSON schema of its settings.
+    #[serde(skip)]
+    pub settings: Option<serde_json::Value>,
     /// How many tools it brings along; they are listed at `GET /api/v2/tools`.
     pub tools: usize,
     /// Counts the loads of this plugin name, from 1; 0 when refused.
@@ -77,6 +80,7 @@ impl PluginReport {
             summary: String::new(),
             abi: if let Refusal::Major { found } = refusal { *found } else { ABI_MAJOR },
             handlers: Vec::new(),
+            settings: None,
             tools: 0,
             generation: 0,
             content: content.to_owned(),
@@ -91,8 +95,14 @@ impl PluginReport {
         }
     }
 
+    /// A file that did not come to tell what it is.
+    #[must_use]
+    pub fn unknown(file: &Path) -> Self {
+        Self::refused(file, None, "", &Refusal::NoEntry)
+    }
+
     /// A file that could be loaded, for all that `describe` tells.
-    pub(super) fn described(file: &Path, description: &Description, content: &str) -> Self {
+    pub fn described(file: &Path, description: &Description, content: &str) -> Self {
         Self {
             name: description.name.clone(),
             file: file.to_owned(),
@@ -100,6 +110,7 @@ impl PluginReport {
             summary: description.summary.clone(),
             abi: ABI_MAJOR,
             handlers: description.handlers.clone(),
+            settings: description.settings.clone(),
             tools: description.tools.len(),
             generation: 0,
             content: content.to_owned(),
@@ -129,6 +140,13 @@ impl PluginReport {
             violations: counts.violations,
             ..Self::described(&generation.file, &generation.description, &generation.content)
         }
+    }
+
+    /// The same plugin, which told what it is and then was refused.
+    #[must_use]
+    pub fn refused_by(mut self, reason: &str, remedy: &str) -> Self {
+        (self.state, self.reason, self.remedy) = (PluginState::Refused, Some(reason.into()), Some(remedy.into()));
+        self
     }
 
     /// Whether it takes jobs.

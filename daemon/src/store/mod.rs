@@ -138,8 +138,8 @@ pub trait Store: Send + Sync + 'static {
     }
 
     /// A project as it stands, when none of our daemons works on it in a store that others write, too: they tell no events
-    /// of what they do.
-    async fn untold(&self, _id: &ProjectId) -> Result<Option<ProjectDetail>> {
+    /// of what they do. `None` while there are events behind `last`, which tell what the rows say.
+    async fn untold(&self, _id: &ProjectId, _last: u64) -> Result<Option<ProjectDetail>> {
         Ok(None)
     }
 
@@ -316,6 +316,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Deletions of which something is still to be done outside of the store, oldest first.
     async fn open_deletions(&self, limit: usize) -> Result<Vec<Deletion>>;
+
+    /// Projects and agents that were deleted since then, by whichever daemon, where several share the store. This
+    /// machine's clock; one that lives again is among them.
+    async fn deletions_since(&self, _since: Timestamp) -> Result<Vec<(DeletedKind, String)>> {
+        Ok(Vec::new())
+    }
 
     /// Notes that nothing is left to be done for a deletion. The record stays for
     /// [`KEPT_FOR`](crate::domain::deletion::KEPT_FOR).

@@ -39,11 +39,21 @@ pub enum TelemetryError {
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
 }
 
+/// Who reads the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// On a terminal, or in a file of text.
+    People,
+    /// JSON, or the journal's fields.
+    Programs,
+}
+
 /// Log output and metrics of this process. Cheap to clone.
 #[derive(Clone)]
 pub struct Telemetry {
     metrics: PrometheusHandle,
     filter: reload::Handle<EnvFilter, Registry>,
+    readers: Readers,
 }
 
 impl Telemetry {
@@ -59,7 +69,17 @@ impl Telemetry {
         metrics_process::Collector::default().describe();
         super::zeros::of_process();
         metrics::gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-        Ok(Self { metrics, filter })
+        let readers = match chosen(log.format, std::io::stderr().is_terminal(), is_journal()) {
+            LogFormat::Json | LogFormat::Journald => Readers::Programs,
+            LogFormat::Pretty | LogFormat::Auto => Readers::People,
+        };
+        Ok(Self { metrics, filter, readers })
+    }
+
+    /// Who reads the log.
+    #[must_use]
+    pub const fn readers(&self) -> Readers {
+        self.readers
     }
 
     /// The text for `GET /metrics`.
@@ -110,7 +130,8 @@ fn init_log(log: &LogConfig) -> Result<reload::Handle<EnvFilter, Registry>, Tele
         LogFormat::Journald => Box::new(tracing_journald::layer().map_err(TelemetryError::Journal)?),
         LogFormat::Json => Box::new(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr)),
         LogFormat::Pretty | LogFormat::Auto => {
-            Box::new(fmt::layer().compact().with_ansi(terminal).with_writer(std::io::stderr))
+            let colours = terminal && colours_wanted(std::env::var_os("NO_COLOR").as_deref());
+            Box::new(fmt::layer().compact().with_ansi(colours).with_writer(std::io::stderr))
         }
     };
     let registry = tracing_subscriber::registry().with(filter).with(output);
@@ -130,6 +151,11 @@ fn log_panics() {
         let backtrace = std::backtrace::Backtrace::capture();
         tracing::error!(place, thread, %backtrace, "panic: {text}");
     }));
+}
+
+/// By the convention of no-color.org: any value but the empty one means no.
+fn colours_wanted(no_color: Option<&std::ffi::OsStr>) -> bool {
+    no_color.is_none_or(std::ffi::OsStr::is_empty)
 }
 
 const fn chosen(wanted: LogFormat, terminal: bool, journal: bool) -> LogFormat {
@@ -181,6 +207,12 @@ mod tests {
         promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
         let output = promtool.wait_with_output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    #[test]
+    fn no_color_means_no_colours() {
+        assert!(colours_wanted(None) && colours_wanted(Some("".as_ref())));
+        assert!(!colours_wanted(Some("1".as_ref())));
     }
 
     #[test]

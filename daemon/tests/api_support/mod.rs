@@ -35,6 +35,7 @@ use nexus_daemon::{
     },
     plugins::{HostOptions, Plugins},
     queue::Queue,
+    reload::Reloaded,
     store::{
         BuildEnd, BuildStep, Claim, ClaimBuild, ClaimedBuild, Continuation, DeployClaim, DeployEnd, Store,
         sqlite::{SqliteOptions, SqliteStore},
@@ -65,10 +66,10 @@ impl Conductor for Recorder {
     async fn tree(&self) -> Value {
         json!({ "root": "stub" })
     }
-    async fn reload(&self) -> Result<Value, String> {
+    async fn reload(&self) -> Result<Reloaded, String> {
         match self.refuses.lock().unwrap().clone() {
             Some(reason) => Err(reason),
-            None => Ok(json!({ "settings": [] })),
+            None => Ok(Reloaded { changed: json!({ "settings": [] }), refused: Vec::new() }),
         }
     }
 }

@@ -126,6 +126,7 @@ fn reads() -> Vec<Row> {
         "/statistics/top-agents",
         "/statistics/recent-activities?limit=5",
         "/statistics/system-health",
+        "/workflows",
         "/plugins",
         "/system",
         "/health",

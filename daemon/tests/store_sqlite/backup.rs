@@ -14,7 +14,7 @@ use nexus_daemon::{
 
 use super::{fixture_over, open};
 
-const NEVER: AtomicBool = AtomicBool::new(false);
+static NEVER: AtomicBool = AtomicBool::new(false);
 
 fn create(data: &Path, file: &Path) -> Result<backup::Created, BackupError> {
     backup::create(data, file, &Watch { tell: &|_| {}, stop: &NEVER })

@@ -15,7 +15,7 @@ use nexus_daemon::{
 };
 use rusqlite::Connection;
 
-use super::{fixture_over, open};
+use super::{fixture_hiding, fixture_over, open};
 use crate::store_contract::world::*;
 
 const FILE: &str = "NEXUS_TEST_CRASH_FILE";
@@ -25,26 +25,35 @@ const MODE: &str = "NEXUS_TEST_CRASH_MODE";
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn child() {
     let (Ok(file), Ok(mode)) = (std::env::var(FILE), std::env::var(MODE)) else { return };
-    let f = Arc::new(fixture_over(Path::new(&file), Box::new(())));
+    // Longer than this process lives, however slow the machine is: no message of a writer comes to another one.
+    let f = Arc::new(fixture_hiding(Path::new(&file), Duration::from_secs(60), Box::new(())));
     if mode == "poison" {
         let (_, build) = f.take("poisoned").await;
         say(build.lease.project_id.as_str());
         std::future::pending::<()>().await;
     }
     let writers: Vec<_> = (0..8)
-        .map(|_| {
+        .map(|number| {
             let f = f.clone();
+            let name = format!("child-{number}");
             tokio::spawn(async move {
                 loop {
                     let new = f.create().await;
                     say(&format!("C {}", new.project.project_id));
                     let Some(delivery) = f.receive_one(QueueName::Build).await else { continue };
-                    let Claim::Claimed(build) = f.claim(&delivery, "child").await else { continue };
+                    let Claim::Claimed(build) = f.claim(&delivery, &name).await else { continue };
                     // One that an earlier process began goes on where that one died.
                     let at = build.stages.iter().position(|s| s.status == StageStatus::Running).unwrap();
                     for i in at..(at + 4).min(8) {
                         f.step(&build.lease, &[STAGES[i]], &[STAGES[i + 1]]).await.unwrap();
                         say(&format!("S {} {i}", build.lease.project_id));
+                    }
+                    // Whoever took it and does nothing with it would be at work in every crash, and in the end blamed.
+                    if at + 4 < 8 {
+                        f.store.release_lease(&build.lease, Some(&delivery.receipt)).await.unwrap();
+                    } else {
+                        f.run_from(&delivery, &build.lease, 8).await;
+                        say(&format!("S {} 8", build.lease.project_id));
                     }
                 }
             })

@@ -58,6 +58,29 @@ fn what_is_no_database_is_named() {
     assert!(refused.to_string().contains("cannot be opened"), "{refused:?}");
 }
 
+#[tokio::test]
+async fn a_step_of_the_schema_that_fails_says_so_and_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("nexus.db");
+    open(&file).unwrap().0.close().await.unwrap();
+    let version = |file: &std::path::Path| -> i64 {
+        Connection::open(file).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
+    };
+    let newest = version(&file);
+    // Its tables are those of the newest version already: the last step meets what is there.
+    Connection::open(&file).unwrap().pragma_update(None, "user_version", newest - 1).unwrap();
+    let refused = open(&file).err().unwrap();
+    assert!(matches!(refused, OpenError::Step { .. }), "{refused:?}");
+    let said = refused.to_string();
+    for part in ["cannot be brought from version", "already exists", "nexusd restore"] {
+        assert!(
+            said.contains(part) || (part == "already exists" && said.contains("duplicate column")),
+            "{part}: {said}"
+        );
+    }
+    assert_eq!(version(&file), newest - 1, "the step was rolled back");
+}
+
 /// Rows of every table.
 fn rows(file: &std::path::Path) -> Vec<(String, i64)> {
     let conn = Connection::open(file).unwrap();

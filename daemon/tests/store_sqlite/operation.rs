@@ -18,7 +18,7 @@ use super::{fixture_over, open};
 use crate::store_contract::world::*;
 
 /// Waits for what a thread of the store does by itself.
-async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = std::time::Instant::now();
     while !holds() {
         assert!(begun.elapsed() < Duration::from_secs(60), "never: {what}");
@@ -26,11 +26,11 @@ async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn count(file: &Path, sql: &str) -> i64 {
+pub(crate) fn count(file: &Path, sql: &str) -> i64 {
     Connection::open(file).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
-fn session_of(agent: &AgentId) -> Session {
+pub(crate) fn session_of(agent: &AgentId) -> Session {
     let now = Timestamp::now();
     Session {
         session_id: SessionId::generate(),

@@ -126,7 +126,9 @@ impl Home {
         let (send, address) = mpsc::channel();
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if let Some(url) = line.split_whitespace().find(|word| word.starts_with("http://")) {
+                // A screen, or a line of JSON.
+                let words = line.split(|c: char| c.is_whitespace() || c == '"');
+                if let Some(url) = words.into_iter().find(|word| word.starts_with("http://")) {
                     let _ = send.send(url.to_owned());
                 }
             }

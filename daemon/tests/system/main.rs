@@ -26,5 +26,6 @@ mod service;
 mod stop;
 mod suspects;
 mod terminal;
+mod told;
 #[cfg(feature = "aws")]
 mod verified;

@@ -85,6 +85,10 @@ pub(crate) async fn one_agent(home: &Home) {
     // What was made can be read.
     let (_, report) = daemon.get(&format!("/projects/{project}/workflow-report")).await;
     assert_eq!(report["data"]["exists"], true, "{report}");
+    assert!(
+        report["data"]["content"].as_str().is_some_and(|text| text.contains(PRICES)),
+        "the whole requirement: {report}"
+    );
     let (_, document) = daemon.get(&format!("/projects/{project}/stage-docs/system_architecture")).await;
     assert!(document["data"]["content"].as_str().is_some_and(|c| c.contains("mermaid")), "{document}");
     let (_, files) = daemon.get(&format!("/projects/{project}/files")).await;

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::ToolInfo;
 
@@ -23,6 +24,14 @@ pub struct Description {
     /// Source texts of the tools, by relative path. A tool runs with its own files only.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tool_files: BTreeMap<String, String>,
+    /// What may stand in the plugin's table of the daemon's settings, as a JSON schema: an object whose `properties` have
+    /// `type`, `default`, `description`, and where they fit `minimum`, `maximum`, `enum`, `items`. `"unit"` names what a
+    /// number counts. Of the formats the daemon knows `"path"`, which counts from the folder of the file of settings;
+    /// `"program"`, a name that is looked up in `PATH`, or a path; and `"python"`, a program that must be Python 3.9 or
+    /// newer. What is `"writeOnly"` is shown to nobody. Only with `"additionalProperties": false` are other keys mistakes.
+    /// The daemon checks settings against it before `configure`, and shows it; without it, it hands the table over as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<Value>,
 }
 
 /// One handler of a plugin.
@@ -58,6 +67,7 @@ impl Description {
             handlers: Vec::new(),
             tools: Vec::new(),
             tool_files: BTreeMap::new(),
+            settings: None,
         }
     }
 
@@ -84,6 +94,13 @@ impl Description {
     #[must_use]
     pub fn tool_file(mut self, path: &str, text: &str) -> Self {
         self.tool_files.insert(path.into(), text.into());
+        self
+    }
+
+    /// Says by a JSON schema what may stand in the plugin's settings.
+    #[must_use]
+    pub fn settings(mut self, schema: Value) -> Self {
+        self.settings = Some(schema);
         self
     }
 

@@ -1,11 +1,7 @@
 //! The exported functions behind [`export_plugin!`](crate::export_plugin). No panic leaves them.
 #![allow(unsafe_code)] // this module is the boundary
 
-use std::{
-    ffi::c_void,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::{ffi::c_void, panic::AssertUnwindSafe, sync::Arc};
 
 use serde_json::Value;
 use tokio::sync::watch;
@@ -16,6 +12,7 @@ use super::{
     context::EventSink,
     handlers::AnyHandler,
     instance::{CatchUnwind, panic_message},
+    panics::contained as catch_unwind,
 };
 use crate::{
     abi::{self, Bytes, HostV1, OwnedBytes, PluginV1},

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use super::Handlers;
+use super::{Handlers, panics::contained};
 use crate::payload::Failure;
 
 /// State behind the exported functions. Public for the macro only.
@@ -76,7 +76,7 @@ pub(crate) fn panic_message(payload: Box<dyn Any + Send>) -> String {
         .map(ToString::to_string)
         .or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "panicked with a value that is no text".to_owned());
-    if let Err(again) = std::panic::catch_unwind(AssertUnwindSafe(move || drop(payload))) {
+    if let Err(again) = contained(AssertUnwindSafe(move || drop(payload))) {
         std::mem::forget(again);
     }
     text
@@ -90,7 +90,7 @@ impl<F: Future> Future for CatchUnwind<F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let inner = &mut self.0;
-        match std::panic::catch_unwind(AssertUnwindSafe(|| inner.as_mut().poll(cx))) {
+        match contained(AssertUnwindSafe(|| inner.as_mut().poll(cx))) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
             Err(payload) => Poll::Ready(Err(panic_message(payload))),

@@ -8,6 +8,7 @@ mod context;
 pub mod entry;
 mod handlers;
 mod instance;
+mod panics;
 pub mod testing;
 
 pub use context::Context;

@@ -50,6 +50,7 @@ impl Plugin for AgentBuild {
             ),
             |description, stage| description.stage(stage.as_str(), stage.summary()),
         );
+        let description = description.settings(Settings::schema());
         // A broken catalogue is told by `configure`.
         match Catalogue::embedded() {
             Ok(catalogue) => catalogue::describe(description, catalogue),

@@ -38,6 +38,7 @@ impl Plugin for DeployLocal {
             "Runs agents as supervised processes on this machine",
         )
         .deploy("local", "A child process per agent, started on first use")
+        .settings(Settings::schema())
     }
 
     fn configure(settings: Settings) -> Result<Handlers, Failure> {

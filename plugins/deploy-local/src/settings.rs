@@ -3,59 +3,80 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use nexus_plugin_api::payload::Failure;
+use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
-/// How agents are run. Every key has a default, a misspelt one is refused.
-#[derive(Clone, Debug, Deserialize)]
+/// How agents are run. Every key has a default, a misspelt one is refused. The comments are what the daemon shows.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// The Python interpreter: a path, or a name looked up in the daemon's `PATH`. Default `python3`.
+    /// The Python interpreter: a path, or a name looked up in the daemon's `PATH`.
+    #[schemars(extend("format" = "python"), length(min = 1))]
     pub python: String,
-    /// How long an agent may take from its start to a healthy `/ping`, in seconds. Default 20.
+    /// How long an agent may take from its start to a healthy `/ping`.
+    #[schemars(extend("unit" = "seconds"), range(min = 1))]
     pub ready_timeout_secs: u64,
-    /// How long one answer may take in all, in seconds. Default 300.
+    /// How long one answer may take in all.
+    #[schemars(extend("unit" = "seconds"), range(min = 1))]
     pub invoke_timeout_secs: u64,
-    /// How long an agent may be silent within an answer, and before its first byte, in seconds. Default 120.
+    /// How long an agent may be silent within an answer, and before its first byte.
+    #[schemars(extend("unit" = "seconds"), range(min = 1))]
     pub idle_timeout_secs: u64,
-    /// An agent without requests for so long is stopped; its next request starts it again. In seconds; 0: never. Default 900.
+    /// An agent without requests for so long is stopped; its next request starts it again. 0: never.
+    #[schemars(extend("unit" = "seconds"))]
     pub idle_stop_secs: u64,
-    /// From SIGTERM to SIGKILL when an agent is stopped, in seconds. Default 3.
+    /// From SIGTERM to SIGKILL when an agent is stopped.
+    #[schemars(extend("unit" = "seconds"))]
     pub stop_grace_secs: u64,
-    /// Agents that run at once. One more stops the one that rested longest. Default 64.
+    /// Agents that run at once. One more stops the one that rested longest.
+    #[schemars(range(min = 1, max = 10000))]
     pub max_agents: usize,
-    /// Agents that start at once; more wait for their turn, and their `ready_timeout_secs` with them. Default 8.
+    /// Agents that start at once; more wait for their turn, and their `ready_timeout_secs` with them.
+    #[schemars(range(min = 1, max = 10000))]
     pub max_starts: usize,
-    /// Memory of one agent process in MiB: `RLIMIT_DATA`, what it can write to. (`RLIMIT_AS` would count
-    /// mapped libraries and address space that is only reserved.) A child of the agent has the same again. 0: no limit. Default 1024.
+    /// Memory of one agent process: `RLIMIT_DATA`, what it can write to. (`RLIMIT_AS` would count
+    /// mapped libraries and address space that is only reserved.) A child of the agent has the same again. 0: no limit.
+    #[schemars(extend("unit" = "MiB"))]
     pub memory_limit_mb: u64,
-    /// CPU time of one agent process in seconds, summed over its life (`RLIMIT_CPU`); beyond it the
-    /// process is killed and started again on demand. 0: no limit. Default 0.
+    /// CPU time of one agent process, summed over its life (`RLIMIT_CPU`); beyond it the
+    /// process is killed and started again on demand. 0: no limit.
+    #[schemars(extend("unit" = "seconds"))]
     pub cpu_limit_secs: u64,
-    /// Open files of one agent process. 0: as the daemon. Default 1024.
+    /// Open files of one agent process. 0: as the daemon.
     pub max_open_files: u64,
     /// Processes and threads (`RLIMIT_NPROC`). The kernel counts all of the daemon's user, and does not
-    /// hold root to it: it ends fork bombs, it is no share per agent. 0: as the daemon. Default 4096.
+    /// hold root to it: it ends fork bombs, it is no share per agent. 0: as the daemon.
     pub max_processes: u64,
-    /// Size at which an agent's log is rotated, in bytes. Default 5242880 (5 MiB).
+    /// Size at which an agent's log is rotated.
+    #[schemars(extend("unit" = "bytes"), range(min = 4096))]
     pub log_max_bytes: u64,
-    /// Log files kept per agent, the current one included. Default 3.
+    /// Log files kept per agent, the current one included.
+    #[schemars(range(min = 1, max = 100))]
     pub log_files: u32,
-    /// Size of one answer in bytes, as sent over HTTP. Default 8388608 (8 MiB).
+    /// Size of one answer, as sent over HTTP.
+    #[schemars(extend("unit" = "bytes"), range(min = 1024))]
     pub max_answer_bytes: usize,
     /// Variables of the daemon's environment that agents get; nothing else of it reaches them.
-    /// Default `["PATH", "LANG", "LC_ALL", "TZ"]`. `HOME` is a folder of the agent's own unless listed.
+    /// `HOME` is a folder of the agent's own unless listed.
     pub env_allow: Vec<String>,
-    /// Further variables for every agent. Default none.
+    /// Further variables for every agent.
+    #[schemars(extend("writeOnly" = true))]
     pub env: BTreeMap<String, String>,
-    /// Wait before the first restart after a crash, in milliseconds; doubles with each crash. Default 500.
+    /// Wait before the first restart after a crash; it doubles with each crash.
+    #[schemars(extend("unit" = "milliseconds"), range(min = 1))]
     pub restart_base_ms: u64,
-    /// Longest wait before a restart, in seconds. Default 30.
+    /// Longest wait before a restart.
+    #[schemars(extend("unit" = "seconds"))]
     pub restart_max_secs: u64,
-    /// Crashes within `crash_window_secs` after which an agent is left in state `error`. Default 5.
+    /// Crashes within `crash_window_secs` after which an agent is left in state `error`.
+    #[schemars(range(min = 1))]
     pub crash_budget: u32,
-    /// See `crash_budget`, in seconds. Default 300.
+    /// The time within which `crash_budget` counts.
+    #[schemars(extend("unit" = "seconds"))]
     pub crash_window_secs: u64,
-    /// After that, how long requests are refused before one may try again, in seconds. Default 60.
+    /// After that, how long requests are refused before one may try again.
+    #[schemars(extend("unit" = "seconds"))]
     pub cool_down_secs: u64,
 }
 
@@ -89,6 +110,12 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// What may stand in the section, for the daemon and for people.
+    #[must_use]
+    pub fn schema() -> Value {
+        schemars::schema_for!(Settings).to_value()
+    }
+
     /// Refuses values that cannot work, naming the key.
     ///
     /// # Errors
@@ -139,4 +166,49 @@ impl Settings {
 /// Whether a name can stand in an environment: no `=`, no NUL, not empty.
 pub(crate) fn is_variable_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic() && b != b'=')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_described_with_its_default() {
+        let schema = Settings::schema();
+        assert_eq!(schema["additionalProperties"], false);
+        let properties = schema["properties"].as_object().unwrap();
+        assert_eq!(properties.len(), 22, "{properties:#?}");
+        for (key, described) in properties {
+            assert!(described["type"].is_string() && !described["default"].is_null(), "{key}: {described}");
+            let text = described["description"].as_str().unwrap();
+            assert!(text.len() > 10 && !text.contains("Default"), "{key}: {described}");
+            let counts = ["_secs", "_ms", "_mb", "_bytes"].iter().any(|end| key.ends_with(end));
+            assert_eq!(counts, described["unit"].is_string(), "{key}: {described}");
+        }
+    }
+
+    #[test]
+    fn the_described_defaults_are_the_defaults_and_are_accepted() {
+        let schema = Settings::schema();
+        let written: serde_json::Map<String, Value> = schema["properties"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(key, one)| (key.clone(), one["default"].clone()))
+            .collect();
+        let read: Settings = serde_json::from_value(Value::Object(written)).unwrap();
+        assert_eq!(format!("{read:?}"), format!("{:?}", Settings::default()));
+        read.validate().unwrap();
+    }
+
+    #[test]
+    fn what_the_schema_forbids_the_plugin_refuses_too() {
+        for (key, described) in Settings::schema()["properties"].as_object().unwrap() {
+            let Some(least) = described["minimum"].as_u64().filter(|least| *least > 0) else { continue };
+            let settings: Settings = serde_json::from_value(serde_json::json!({key: least - 1})).unwrap();
+            assert!(settings.validate().is_err(), "{key} = {}", least - 1);
+            let settings: Settings = serde_json::from_value(serde_json::json!({key: least})).unwrap();
+            settings.validate().unwrap();
+        }
+    }
 }

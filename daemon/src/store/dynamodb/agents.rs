@@ -199,6 +199,8 @@ impl DynamoStore {
             agent.status = allowed(agent, status)?;
             agent.error_message = error.filter(|_| status == AgentStatus::Error).map(str::to_owned);
             agent.updated_at = plan.now;
+            // Put into service anew: whichever daemon is asked begins with the code of now.
+            agent.generation += u64::from(status == AgentStatus::Running);
             plan.tell = Some(agent.error_message.clone());
             Ok(agent.clone())
         };

@@ -3,6 +3,8 @@
 //! Record and note are written in the unit that deletes. A note is the work list: whoever finds one does the rest. The
 //! record stays, so that every daemon can see for a folder of its own that what it was of was deleted.
 
+use std::time::Duration;
+
 use super::{
     DynamoStore,
     client::Query,
@@ -12,12 +14,23 @@ use super::{
     value::{self, Item},
 };
 use crate::{
-    domain::deletion::{DeletedKind, Deletion, KEPT_FOR, Owned},
+    domain::{
+        deletion::{DeletedKind, Deletion, KEPT_FOR, Owned},
+        time::Timestamp,
+    },
     store::{Result, StoreError, StoreErrorKind},
 };
 
 /// Partition of the notes of what is being deleted.
 const NOTES: &str = "deleting";
+
+/// Begin of the partitions that list what was deleted, one a day: other daemons have folders and processes of it, too.
+const LISTED: &str = "deleted-on#";
+/// How long a line of such a list is kept. A daemon that was away for longer looks at all its folders when it starts.
+const LISTED_FOR: Duration = Duration::from_secs(2 * 86_400);
+
+/// Lines that are read at a time; a daemon that fell further behind looks at all its folders once a while.
+const MOST_LISTED: usize = 10_000;
 
 /// A note: something is left to be done for a deletion.
 pub(crate) struct Note {
@@ -36,6 +49,16 @@ fn note_key(kind: DeletedKind, id: &str) -> Item {
         DeletedKind::Project => Table::State.two(NOTES, id),
         DeletedKind::Agent | DeletedKind::Session => Table::State.two(NOTES, &format!("{kind}#{id}")),
     }
+}
+
+/// The partition of a day.
+fn listed_on(at: Timestamp) -> String {
+    let day: String = at.to_string().chars().take(10).collect();
+    format!("{LISTED}{day}")
+}
+
+fn line_of(deletion: &Deletion) -> String {
+    format!("{}#{}#{}", deletion.deleted_at, deletion.kind, deletion.id)
 }
 
 fn parse(item: &Item) -> Option<Deletion> {
@@ -65,6 +88,11 @@ impl DynamoStore {
         let expires = deletion.deleted_at.plus(KEPT_FOR).as_micros() / 1_000_000;
         item.insert(EXPIRES.into(), value::whole(expires));
         unit.put(&self.tables, Table::State, item, &Guard::Open, Refused::Stale)?;
+        if deletion.kind != DeletedKind::Session {
+            let mut line = Table::State.two(&listed_on(deletion.deleted_at), &line_of(deletion));
+            line.insert(EXPIRES.into(), value::whole(deletion.deleted_at.plus(LISTED_FOR).as_micros() / 1_000_000));
+            unit.put(&self.tables, Table::State, line, &Guard::Open, Refused::Stale)?;
+        }
         let mut note = note_key(deletion.kind, &deletion.id);
         note.insert("with_agents".into(), value::whole(u64::from(with_agents)));
         unit.put(&self.tables, Table::State, note, &Guard::Open, Refused::Stale)
@@ -73,6 +101,25 @@ impl DynamoStore {
     /// `Store::deletion`.
     pub(crate) async fn read_deletion(&self, kind: DeletedKind, id: &str) -> Result<Option<Deletion>> {
         Ok(self.tables.get(Table::State, record_key(kind, id)).await?.as_ref().and_then(parse))
+    }
+
+    /// `Store::deletions_since`.
+    pub(crate) async fn listed_since(&self, since: Timestamp) -> Result<Vec<(DeletedKind, String)>> {
+        let since = self.tables.shared(since);
+        let mut days = vec![listed_on(since), listed_on(self.tables.clock())];
+        days.dedup();
+        let mut found = Vec::new();
+        for day in days {
+            let mut query = Query::of(Table::State, "pk", value::text(day));
+            query.sort = Some(("sk", ">=", value::text(since.to_string())));
+            let lines = self.tables.all(query, MOST_LISTED).await?;
+            found.extend(lines.iter().filter_map(|line| {
+                let line = Reader(line).text("sk")?;
+                let (kind, id) = line.split_once('#')?.1.split_once('#')?;
+                Some((kind.parse().ok()?, id.to_owned()))
+            }));
+        }
+        Ok(found)
     }
 
     /// What is left to be done.

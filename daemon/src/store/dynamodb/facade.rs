@@ -97,8 +97,8 @@ impl Store for DynamoStore {
         self.close_ended(now, all).await
     }
 
-    async fn untold(&self, id: &ProjectId) -> Result<Option<ProjectDetail>> {
-        self.unwatched(id).await
+    async fn untold(&self, id: &ProjectId, last: u64) -> Result<Option<ProjectDetail>> {
+        self.unwatched(id, last).await
     }
 
     async fn requeue_task(&self, task: &TaskId) -> Result<()> {
@@ -271,6 +271,10 @@ impl Store for DynamoStore {
 
     async fn open_deletions(&self, limit: usize) -> Result<Vec<Deletion>> {
         self.unsettled_deletions(limit).await
+    }
+
+    async fn deletions_since(&self, since: Timestamp) -> Result<Vec<(DeletedKind, String)>> {
+        self.listed_since(since).await
     }
 
     async fn settle_deletion(&self, kind: DeletedKind, id: &str) -> Result<()> {

@@ -9,7 +9,7 @@ use std::sync::{
 use super::{
     DynamoStore,
     client::Query,
-    codec::{Record as _, StoredProject, StoredTask},
+    codec::{Reader, Record as _, StoredProject, StoredTask},
     table::Table,
     value::{self, Item},
 };
@@ -192,11 +192,15 @@ impl DynamoStore {
     }
 
     /// `Store::untold`.
-    pub(crate) async fn unwatched(&self, id: &ProjectId) -> Result<Option<ProjectDetail>> {
+    pub(crate) async fn unwatched(&self, id: &ProjectId, last: u64) -> Result<Option<ProjectDetail>> {
         let Some(item) = self.tables.get(Table::Projects, Table::Projects.one(id.as_str())).await? else {
             return Ok(None);
         };
         let stored = StoredProject::from_item(&item)?;
+        // What changed with these events is told by them.
+        if stored.event_seq > last {
+            return Ok(None);
+        }
         if stored.project.status == ProjectStatus::Building
             && stored.lease_worker.is_some()
             && let Some(task) = &stored.project.task_id
@@ -208,6 +212,11 @@ impl DynamoStore {
             }
         }
         let stages = self.read_stages(id).await?;
+        // A commit of ours in between is told by its events; what others write moves no number.
+        let after = self.tables.get(Table::Projects, Table::Projects.one(id.as_str())).await?;
+        if after.as_ref().and_then(|item| Reader(item).count("event_seq")) != Reader(&item).count("event_seq") {
+            return Ok(None);
+        }
         Ok(Some(ProjectDetail { project: stored.project, stages, agent_count: 0 }))
     }
 

@@ -12,7 +12,7 @@ use crate::{
 /// Things of one bite.
 const BITE: usize = 200;
 
-/// `Store::aged`.
+/// `Store::aged`. What is marked to be removed (see `sweep`) is gone already.
 pub(crate) fn find(conn: &Connection, kind: AgedKind, before: Timestamp, from: Option<&Value>) -> Result<Aged> {
     // An id, its time, and the place behind it; in the order of a key or an index.
     let sql = match kind {
@@ -25,12 +25,17 @@ pub(crate) fn find(conn: &Connection, kind: AgedKind, before: Timestamp, from: O
              ORDER BY project_key LIMIT ?4"
         }
         AgedKind::Sessions => {
-            "SELECT session_id, last_active_at, session_key, '' FROM nexus_sessions
-             WHERE session_key > ?2 AND last_active_at < ?1 ORDER BY session_key LIMIT ?4"
+            "SELECT session_id, last_active_at, session_key, '' FROM nexus_sessions s
+             WHERE session_key > ?2 AND last_active_at < ?1
+                 AND NOT EXISTS (SELECT 1 FROM doomed_agents d
+                     WHERE d.agent_id = s.agent_id AND s.session_key <= d.last_session)
+             ORDER BY session_key LIMIT ?4"
         }
         AgedKind::Invocations => {
-            "SELECT invocation_id, created_at, invocation_key, created_at FROM nexus_invocations
+            "SELECT invocation_id, created_at, invocation_key, created_at FROM nexus_invocations i
              WHERE created_at < ?1 AND (created_at, invocation_key) > (?3, ?2)
+                 AND NOT EXISTS (SELECT 1 FROM doomed_agents d
+                     WHERE d.agent_id = i.agent_id AND i.invocation_key <= d.last_invocation)
              ORDER BY created_at, invocation_key LIMIT ?4"
         }
     };

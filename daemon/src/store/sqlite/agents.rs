@@ -135,8 +135,14 @@ pub(crate) fn set_status(
         return Err(illegal(&transition::IllegalTransition { machine: "agent", state, event }));
     }
     let error = error.filter(|_| next == AgentStatus::Error);
-    tx.sql("UPDATE nexus_agents SET status = ?2, error_message = ?3, updated_at = ?4 WHERE agent_id = ?1")?
-        .execute(params![id.as_str(), next.as_str(), error, tx.now_text()])?;
+    // Put into service anew: what runs was begun with the code of before.
+    let anew = next == AgentStatus::Running;
+    tx.sql(
+        "UPDATE nexus_agents SET status = ?2, error_message = ?3, updated_at = ?4, generation = generation + ?5
+         WHERE agent_id = ?1",
+    )?
+    .execute(params![id.as_str(), next.as_str(), error, tx.now_text(), anew])?;
+    agent.generation += u64::from(anew);
     agent.status = next;
     agent.error_message = error.map(str::to_owned);
     agent.updated_at = tx.now();

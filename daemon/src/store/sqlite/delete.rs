@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{agents, control, deletions, events, projects, rows, sessions, stages, state::Effect, sweep, tx::Tx};
+use super::{agents, control, deletions, projects, rows, sessions, stages, state::Effect, sweep, tx::Tx};
 use crate::{
     domain::{
         deletion::{DeleteOrders, Deletion, KeptAgent},
@@ -46,8 +46,7 @@ pub(crate) fn project(tx: &mut Tx<'_>, id: &ProjectId, with_agents: bool) -> Res
     tx.sql("DELETE FROM nexus_tasks WHERE project_key = ?1")?.execute([fence.key])?;
     let (low, high) = stages::key_range(fence.key);
     tx.sql("DELETE FROM nexus_stages WHERE stage_key BETWEEN ?1 AND ?2")?.execute([low, high])?;
-    let (low, high) = events::key_range(fence.key);
-    tx.sql("DELETE FROM project_events WHERE event_key BETWEEN ?1 AND ?2")?.execute([low, high])?;
+    sweep::doom_events(tx, fence.key)?;
     tx.sql(
         "DELETE FROM project_tags WHERE project_key = ?1 AND tag IN
              (SELECT value FROM nexus_projects p, json_each(CASE WHEN json_valid(p.tags) THEN p.tags ELSE '[]' END)

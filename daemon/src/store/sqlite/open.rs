@@ -18,7 +18,7 @@ use super::{
     readers::Readers,
     recover, schema,
     state::State,
-    writer::Writer,
+    writer::{Listeners, Writer},
 };
 use crate::{
     domain::time::Timestamp,
@@ -153,8 +153,48 @@ pub enum OpenError {
     DiskFull {
         /// The file.
         path: PathBuf,
+        /// What was tried.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A step to a newer schema was refused; it was rolled back.
+    #[error(
+        "the schema of {} cannot be brought from version {found} to {known}: {source}. The file is as it was before the step \
+         that failed. Another program has probably changed its tables: restore a backup with `nexusd restore FILE`{}, or go on \
+         with the nexusd that wrote the file",
+        .path.display(),
+        backup.as_ref().map(|made| format!(", or copy {} over it (and move {1}-wal and {1}-shm away)", made.display(), path.display())).unwrap_or_default()
+    )]
+    Step {
+        /// The file.
+        path: PathBuf,
+        /// Its version now.
+        found: i64,
+        /// The version of this program.
+        known: i64,
+        /// The copy from before, if one was made.
+        backup: Option<PathBuf>,
         /// What SQLite said.
         source: rusqlite::Error,
+    },
+    /// The disk below it does not do its work.
+    #[error(
+        "{} cannot be read or written: the disk fails, is full, or a limit of the file system is reached; `df -h`, `df -i` and \
+         the kernel's log (`dmesg`) say which",
+        .path.display()
+    )]
+    Disk {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// There is something else of its name.
+    #[error("{} cannot be opened, it is no file: move away what is there, or name another data folder by --data-dir or [data] dir", .path.display())]
+    NotAFile {
+        /// What should be the file.
+        path: PathBuf,
+        /// What was tried.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Anything else.
     #[error("{} cannot be opened: check that its folder exists and may be written", .path.display())]
@@ -191,7 +231,9 @@ impl OpenError {
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
                 Self::ReadOnly { path, source: Box::new(source) }
             }
-            Some(ErrorCode::DiskFull) => Self::DiskFull { path, source },
+            Some(ErrorCode::DiskFull) => Self::DiskFull { path, source: Box::new(source) },
+            Some(ErrorCode::SystemIoFailure) => Self::Disk { path, source },
+            Some(ErrorCode::CannotOpen) if path.is_dir() => Self::NotAFile { path, source: Box::new(source) },
             _ => Self::Failed { path, source: Box::new(source) },
         }
     }
@@ -202,7 +244,28 @@ impl OpenError {
             std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
                 Self::ReadOnly { path, source: Box::new(source) }
             }
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                Self::DiskFull { path, source: Box::new(source) }
+            }
+            std::io::ErrorKind::IsADirectory => Self::NotAFile { path, source: Box::new(source) },
             _ => Self::Failed { path, source: Box::new(source) },
+        }
+    }
+
+    /// A step of the schema failed. A full or failing disk says so by itself.
+    fn of_step(path: &Path, conn: &Connection, source: rusqlite::Error) -> Self {
+        match source.sqlite_error_code() {
+            Some(ErrorCode::Unknown) | None => {
+                let found = schema::version(conn).unwrap_or_default();
+                Self::Step {
+                    path: path.to_owned(),
+                    found,
+                    known: schema::VERSION,
+                    backup: backup::readable(path),
+                    source,
+                }
+            }
+            Some(_) => Self::from_sqlite(path, source),
         }
     }
 }
@@ -244,7 +307,9 @@ impl SqliteStore {
             tracing::info!(backup = %made.display(), from = found, to = schema::VERSION, "the store's file was backed up before its upgrade");
         }
         set_up(&conn).map_err(sqlite)?;
-        schema::migrate(&mut conn).map_err(sqlite)?;
+        if let Err(error) = schema::migrate(&mut conn) {
+            return Err(OpenError::of_step(path, &conn, error));
+        }
         if found > 0 && found < schema::VERSION && options.schema_backups > 0 {
             backup::prune(path, options.schema_backups);
         }
@@ -257,9 +322,8 @@ impl SqliteStore {
         let io = |error| OpenError::from_io(path, error);
         let readers = Readers::new(path.to_owned(), options.readers);
         let log = Checkpointer::start(path.to_owned(), readers.shared()).map_err(io)?;
-        let bells = Arc::clone(&arrivals);
-        let writer =
-            Writer::start(conn, state, options.max_batch, sink, bells, counts.clone(), log, lock).map_err(io)?;
+        let listeners = Listeners { sink, arrivals: Arc::clone(&arrivals) };
+        let writer = Writer::start(conn, state, options.max_batch, listeners, counts.clone(), log, lock).map_err(io)?;
         let (sweeping, sweep_again, path) = (AtomicBool::new(false), AtomicBool::new(false), path.to_owned());
         let held = Arc::default();
         let inner = Arc::new(Inner { writer, readers, counts, arrivals, options, path, sweeping, sweep_again, held });
@@ -350,4 +414,24 @@ fn set_up(conn: &Connection) -> rusqlite::Result<()> {
          PRAGMA wal_autocheckpoint = 0;
          PRAGMA journal_size_limit = 67108864;",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_fault_of_the_disk_has_its_own_remedy() {
+        let path = Path::new("/data/nexus.db");
+        let io = |kind| OpenError::from_io(path, std::io::Error::from(kind)).to_string();
+        let sqlite = |code| {
+            let source = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+            OpenError::from_sqlite(path, source).to_string()
+        };
+        assert!(io(std::io::ErrorKind::StorageFull).contains("free some"));
+        assert!(io(std::io::ErrorKind::QuotaExceeded).contains("free some"));
+        assert!(io(std::io::ErrorKind::ReadOnlyFilesystem).contains("owner and mode"));
+        assert!(sqlite(rusqlite::ffi::SQLITE_FULL).contains("free some"));
+        assert!(sqlite(rusqlite::ffi::SQLITE_IOERR_WRITE).contains("df -h"));
+    }
 }

@@ -78,6 +78,10 @@ pub(crate) fn holds(tx: &mut Tx<'_>, lease: &Lease) -> Result<bool> {
     Ok(fence(tx, id)?.is_some_and(|fence| fence.admits(lease)))
 }
 
+/// Key of a new project: above every key whose rows a deletion under way still removes.
+pub(crate) const NEXT_KEY: &str = "1 + max((SELECT coalesce(max(project_key), 0) FROM nexus_projects),
+    (SELECT coalesce(max(project_key), 0) FROM doomed_projects))";
+
 /// `Store::create_project`.
 pub(crate) fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<()> {
     let p = &new.project;
@@ -87,12 +91,12 @@ pub(crate) fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<()> {
     }
     super::once::check(tx, new.once.as_ref())?;
     let (project_id, created_at) = (&p.project_id, p.created_at.to_string());
-    tx.sql(
-        "INSERT INTO nexus_projects (project_id, status, control_status, task_id, progress, current_stage,
+    tx.sql(&format!(
+        "INSERT INTO nexus_projects (project_key, project_id, status, control_status, task_id, progress, current_stage,
              updated_at, aggregated_metrics, project_name, user_id, user_name, priority, tags, created_at, metrics,
              workflow)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
-    )?
+         VALUES ({NEXT_KEY}, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
+    ))?
     .execute(params![
         project_id.as_str(),
         ProjectStatus::Queued.as_str(),

@@ -70,4 +70,9 @@ CREATE TABLE doomed_sessions (
     session_key INTEGER PRIMARY KEY
 );
 
+-- Projects that are gone, whose events are still being removed.
+CREATE TABLE doomed_projects (
+    project_key INTEGER PRIMARY KEY
+);
+
 -- What the original writes beside us.

@@ -17,8 +17,13 @@ use crate::{
 };
 
 /// Of a session `s`: it is not about to be removed with its agent (see `sweep`).
-const ALIVE: &str = " AND NOT EXISTS
+pub(crate) const ALIVE: &str = " AND NOT EXISTS
     (SELECT 1 FROM doomed_agents d WHERE d.agent_id = s.agent_id AND s.session_key <= d.last_session)";
+
+/// Key of a new session: above every key that a deletion under way has marked.
+pub(crate) const NEXT_KEY: &str = "1 + max((SELECT coalesce(max(session_key), 0) FROM nexus_sessions),
+    (SELECT coalesce(max(session_key), 0) FROM doomed_sessions),
+    (SELECT coalesce(max(last_session), 0) FROM doomed_agents))";
 
 /// `Store::create_session`.
 pub(crate) fn create(tx: &mut Tx<'_>, session: &Session, once: Option<&Once>) -> Result<()> {
@@ -26,15 +31,11 @@ pub(crate) fn create(tx: &mut Tx<'_>, session: &Session, once: Option<&Once>) ->
     if !tx.sql("SELECT 1 FROM nexus_agents WHERE agent_id = ?1")?.exists([session.agent_id.as_str()])? {
         return Err(not_found("agent"));
     }
-    tx.sql(
-        // Above every key that a deletion under way has marked.
+    tx.sql(&format!(
         "INSERT INTO nexus_sessions (session_key, session_id, agent_id, user_id, display_name, status, message_count,
              created_at, last_active_at, metadata)
-         VALUES (1 + max((SELECT coalesce(max(session_key), 0) FROM nexus_sessions),
-                 (SELECT coalesce(max(session_key), 0) FROM doomed_sessions),
-                 (SELECT coalesce(max(last_session), 0) FROM doomed_agents)),
-             ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    )?
+         VALUES ({NEXT_KEY}, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+    ))?
     .execute(params![
         session.session_id.as_str(),
         session.agent_id.as_str(),

@@ -90,6 +90,20 @@ pub(crate) fn doom_session(tx: &mut Tx<'_>, id: &SessionId) -> Result<Option<u64
     Ok(Some(messages))
 }
 
+/// Removes the events of a project that is gone: at once when they are few, else in bites.
+pub(crate) fn doom_events(tx: &Tx<'_>, project_key: i64) -> Result<()> {
+    let (low, high) = super::events::key_range(project_key);
+    let mut count =
+        tx.sql("SELECT count(*) FROM (SELECT 1 FROM project_events WHERE event_key BETWEEN ?1 AND ?2 LIMIT ?3)")?;
+    let found: i64 = count.query_row(params![low, high, super::rows::integer(FEW + 1)], |row| row.get(0))?;
+    if found.unsigned_abs() <= FEW {
+        tx.sql("DELETE FROM project_events WHERE event_key BETWEEN ?1 AND ?2")?.execute([low, high])?;
+    } else {
+        tx.sql("INSERT OR IGNORE INTO doomed_projects (project_key) VALUES (?1)")?.execute([project_key])?;
+    }
+    Ok(())
+}
+
 /// One bite of what is doomed; whether there is more.
 fn bite(tx: &mut Tx<'_>) -> Result<bool> {
     let begun = Instant::now();
@@ -108,6 +122,21 @@ fn nibble(tx: &Tx<'_>) -> Result<bool> {
     if let Some(session) = session {
         if messages(tx, session)? == 0 {
             tx.sql("DELETE FROM doomed_sessions WHERE session_key = ?1")?.execute([session])?;
+        }
+        return Ok(true);
+    }
+    let project: Option<i64> =
+        tx.sql("SELECT project_key FROM doomed_projects LIMIT 1")?.query_row([], |row| row.get(0)).optional()?;
+    if let Some(project) = project {
+        let (low, high) = super::events::key_range(project);
+        let gone = tx
+            .sql(
+                "DELETE FROM project_events WHERE event_key IN
+                     (SELECT event_key FROM project_events WHERE event_key BETWEEN ?1 AND ?2 LIMIT ?3)",
+            )?
+            .execute(params![low, high, ROWS])?;
+        if gone == 0 {
+            tx.sql("DELETE FROM doomed_projects WHERE project_key = ?1")?.execute([project])?;
         }
         return Ok(true);
     }
@@ -239,6 +268,13 @@ pub(crate) fn start(inner: &Arc<Inner>) {
             return;
         }
     });
+}
+
+/// Removes all that is doomed, without a rest: for whoever has the file alone.
+#[cfg(feature = "aws")]
+pub(crate) async fn finish(inner: &Inner) -> Result<()> {
+    while inner.writer.call(Mode::Loose, bite).await? {}
+    Ok(())
 }
 
 async fn sweep(inner: &Weak<Inner>) -> Result<()> {

@@ -65,14 +65,19 @@ pub(crate) struct Writer {
     closed: AtomicBool,
 }
 
+/// Who is told of a commit.
+pub(crate) struct Listeners {
+    pub(crate) sink: Arc<dyn EventSink>,
+    pub(crate) arrivals: Arc<Arrivals>,
+}
+
 impl Writer {
     /// Starts the thread. `keep` lives as long as it: the file lock.
     pub(crate) fn start(
         conn: Connection,
         state: State,
         max_batch: usize,
-        sink: Arc<dyn EventSink>,
-        arrivals: Arc<Arrivals>,
+        listeners: Listeners,
         counts: Counts,
         log: Checkpointer,
         keep: impl Send + 'static,
@@ -90,8 +95,8 @@ impl Writer {
             conn,
             state,
             max_batch: max_batch.max(1),
-            sink,
-            arrivals,
+            sink: listeners.sink,
+            arrivals: listeners.arrivals,
             commits: Arc::clone(&commits),
             inbox,
             batch: Batch::default(),

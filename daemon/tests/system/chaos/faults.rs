@@ -151,7 +151,10 @@ async fn health(prober: &mut Client, number: usize) -> Option<Value> {
     let mut ask = get("//health");
     ask.at = Some(number);
     let (_, answer) = prober.once(&ask).await;
-    answer.ok().map(|(_, body)| body)
+    let health = answer.ok().map(|(_, body)| body);
+    let (status, why) = health.as_ref().map_or((&Value::Null, &Value::Null), |of| (&of["status"], &of["reasons"]));
+    prober.say(format!("daemon{} is {status}: {why}", number + 1));
+    health
 }
 
 /// Whether a daemon takes a project; what it takes is everybody's.

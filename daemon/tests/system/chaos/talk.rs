@@ -67,11 +67,11 @@ async fn stream(client: &mut Client, mine: &mut Mine, session: &str) {
     let answer = frames.iter().map(|frame| &frame.data).filter(text).filter_map(|data| data["data"].as_str());
     let answer: String = answer.collect();
     if of("done").is_some() && of("error").is_none() {
-        let ids = frames.iter().filter_map(|frame| {
+        let mut ids = frames.iter().filter_map(|frame| {
             let found = ["/invocation_id", "/data/invocation_id", "/metrics/invocation_id"];
             found.into_iter().find_map(|at| frame.data.pointer(at)).cloned()
         });
-        let invocation = ids.last().unwrap_or_default();
+        let invocation = ids.next_back().unwrap_or_default();
         heard(client, mine, &answer.clone().into(), &invocation, &content);
         client.world.ledger.session(session, |noted| noted.said.extend([content, answer]));
         return;

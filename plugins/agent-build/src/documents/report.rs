@@ -3,14 +3,10 @@
 use serde_json::Value;
 
 use super::{Doc, cell_text, quoted};
-use crate::{
-    provider::answers::{AgentDesign, RequirementsSpec},
-    stages::records::ToolRecord,
-    verify::Verified,
-};
+use crate::{provider::answers::AgentDesign, stages::records::ToolRecord, verify::Verified};
 
 pub(crate) fn report(
-    spec: &RequirementsSpec,
+    requirement: &str,
     design: &AgentDesign,
     tools: &[ToolRecord],
     verified: &Verified,
@@ -24,7 +20,7 @@ pub(crate) fn report(
         &format!("\n内容由 `{model_id}` 生成：离线，0 token。"),
     ));
     doc.heading("Requirement", "需求");
-    doc.line(quoted(&spec.summary));
+    doc.line(quoted(requirement.trim()));
     doc.heading("Verification", "验证结果");
     let header = if language.code() == "zh" { ["检查", "结果"] } else { ["Check", "Result"] };
     let check = &verified.check;

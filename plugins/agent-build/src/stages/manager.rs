@@ -8,12 +8,11 @@ use serde_json::json;
 use super::{Job, StageError, StageName, code::CodeRecord, deployer, prompt::PromptRecord, tools::ToolRecords};
 use crate::{
     documents,
-    provider::answers::{AgentDesign, RequirementsSpec},
+    provider::answers::AgentDesign,
     verify::{self, Limits},
 };
 
 pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
-    let spec: RequirementsSpec = job.input(StageName::RequirementsAnalysis)?;
     let design: AgentDesign = job.input(StageName::AgentDesign)?;
     let tools: ToolRecords = job.input(StageName::ToolsDeveloper)?;
     let prompt: PromptRecord = job.input(StageName::PromptEngineer)?;
@@ -44,7 +43,8 @@ pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
             false,
         );
     }
-    let report = documents::report(&spec, &design, &tools.tools, &verified, job.shared.provider.model_id());
+    let report =
+        documents::report(&job.request.requirement, &design, &tools.tools, &verified, job.shared.provider.model_id());
     job.file("workflow_summary_report.md", report.clone());
     let output = json!({
         "python": verified.check.python,

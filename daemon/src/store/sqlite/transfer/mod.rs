@@ -20,7 +20,7 @@ use super::{
     OpenError, SqliteStore,
     lock::{FileLock, LockError},
     open::connect,
-    schema,
+    schema, sweep,
     writer::Mode,
 };
 use crate::store::{
@@ -89,6 +89,8 @@ impl Source for SqliteSource {
 #[async_trait]
 impl Target for SqliteStore {
     async fn put(&self, kind: Kind, records: Vec<Record>) -> Result<Written> {
+        // What comes back under the id of a row that is only marked would be taken for that row, and go with it.
+        sweep::finish(&self.inner).await?;
         self.inner.writer.call(Mode::Durable, move |tx| write::put(tx, kind, &records)).await
     }
 

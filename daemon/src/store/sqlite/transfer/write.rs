@@ -20,7 +20,7 @@ use crate::{
             transfer::{item, lacks, project_of},
         },
         sqlite::{
-            events, rows, stages,
+            events, projects, rows, sessions, stages,
             tx::{Outgoing, Tx},
         },
         transfer::{Kind, Record, Written},
@@ -108,14 +108,15 @@ fn project(tx: &Tx<'_>, stored: &StoredProject) -> Result<Became> {
     if key_of(tx, &p.project_id)?.is_some() {
         return Ok(Became::Present);
     }
-    tx.sql(
-        "INSERT INTO nexus_projects (project_id, status, control_status, task_id, lease_epoch, progress, current_stage,
-             updated_at, aggregated_metrics, started_at, completed_at, error_info, pause_requested_at,
+    tx.sql(&format!(
+        "INSERT INTO nexus_projects (project_key, project_id, status, control_status, task_id, lease_epoch, progress,
+             current_stage, updated_at, aggregated_metrics, started_at, completed_at, error_info, pause_requested_at,
              stop_requested_at, resume_from_stage, last_control_action, control_action_by, project_name, user_id,
              user_name, priority, tags, created_at, metrics, workflow)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-             ?23, ?24, ?25)",
-    )?
+         VALUES ({}, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
+             ?22, ?23, ?24, ?25)",
+        projects::NEXT_KEY
+    ))?
     .execute(params![
         p.project_id.as_str(),
         p.status.as_str(),
@@ -144,7 +145,7 @@ fn project(tx: &Tx<'_>, stored: &StoredProject) -> Result<Became> {
         p.workflow,
     ])?;
     let key = tx.conn().last_insert_rowid();
-    crate::store::sqlite::projects::insert_texts(tx, key, p)?;
+    projects::insert_texts(tx, key, p)?;
     Ok(Became::Written)
 }
 
@@ -284,11 +285,12 @@ fn tool(tx: &Tx<'_>, t: &Tool, code: Option<&str>) -> Result<Became> {
 
 fn session(tx: &Tx<'_>, s: &Session) -> Result<Became> {
     let rows = tx
-        .sql(
-            "INSERT OR IGNORE INTO nexus_sessions (session_id, agent_id, user_id, display_name, status, message_count,
-                 created_at, last_active_at, metadata)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        )?
+        .sql(&format!(
+            "INSERT OR IGNORE INTO nexus_sessions (session_key, session_id, agent_id, user_id, display_name, status,
+                 message_count, created_at, last_active_at, metadata)
+             VALUES ({}, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            sessions::NEXT_KEY
+        ))?
         .execute(params![
             s.session_id.as_str(),
             s.agent_id.as_str(),

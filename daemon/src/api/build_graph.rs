@@ -1,0 +1,145 @@
+//! What the dashboard of a build shows beside its figures: the workflow as a graph, and what needs a look.
+
+use serde::Serialize;
+
+use super::openapi::describe;
+use crate::domain::{
+    project::{Project, ProjectStatus},
+    stage::{Stage, StageStatus},
+    task::{Task, TaskStatus, TaskType},
+    time::Timestamp,
+    workflow::Workflow,
+};
+
+#[derive(Serialize)]
+pub(super) struct Alert {
+    id: String,
+    level: &'static str,
+    message: String,
+    timestamp: Timestamp,
+}
+
+#[derive(Serialize)]
+pub(super) struct GraphNode {
+    id: String,
+    label: String,
+    r#type: &'static str,
+    status: StageStatus,
+}
+
+#[derive(Serialize)]
+pub(super) struct GraphEdge {
+    source: String,
+    target: String,
+    kind: &'static str,
+}
+
+describe! {
+    /// Something about a build that a reader should see at once.
+    Alert as "BuildAlert" {
+        /// The same for the same thing, so that a reader can hide it.
+        id,
+        /// `error`, `warning` or `info`.
+        level,
+        message, timestamp,
+    }
+}
+
+describe! {
+    /// A stage as a node of the workflow's graph.
+    GraphNode as "WorkflowNode" {
+        /// The stage's name.
+        id,
+        /// English.
+        label,
+        /// `stage`, or `optional` for one that a build can do without.
+        r#type as "type",
+        status,
+    }
+}
+
+describe! {
+    /// A stage that another waits for.
+    GraphEdge as "WorkflowEdge" {
+        /// The stage that comes first.
+        source,
+        target,
+        /// `requires`.
+        kind,
+    }
+}
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Graph {
+    pub(super) nodes: Vec<GraphNode>,
+    pub(super) edges: Vec<GraphEdge>,
+}
+
+impl Graph {
+    /// The stages as they are; what they wait for is known while their workflow is in force.
+    pub(super) fn of(workflow: Option<&Workflow>, stages: &[Stage]) -> Self {
+        let spec = |name: &str| workflow?.stages().iter().find(|spec| spec.name == name);
+        let node = |stage: &Stage| GraphNode {
+            id: stage.stage_name.clone(),
+            label: stage.display_name_en.clone(),
+            r#type: if spec(&stage.stage_name).is_some_and(|spec| spec.optional) { "optional" } else { "stage" },
+            status: stage.status,
+        };
+        let edge = |source: &String, target: &String| GraphEdge {
+            source: source.clone(),
+            target: target.clone(),
+            kind: "requires",
+        };
+        let known = |name: &String| stages.iter().any(|stage| stage.stage_name == *name);
+        let specs = stages.iter().filter_map(|stage| spec(&stage.stage_name));
+        let edges = specs.flat_map(|spec| {
+            spec.prerequisites.iter().filter(|name| known(name)).map(move |name| edge(name, &spec.name))
+        });
+        Self { edges: edges.collect(), nodes: stages.iter().map(node).collect() }
+    }
+}
+
+/// What needs a look, the worst first.
+pub(super) fn alerts(project: &Project, stages: &[Stage], task: Option<&Task>) -> Vec<Alert> {
+    let mut alerts = Vec::new();
+    if let (ProjectStatus::Failed, Some(error)) = (project.status, &project.error_info) {
+        let place = error.stage.as_deref().map_or_else(String::new, |stage| format!(" in stage {stage}"));
+        alerts.push(Alert {
+            id: "build_failed".to_owned(),
+            level: "error",
+            message: format!("the build failed{place}: {}", error.message),
+            timestamp: project.completed_at.unwrap_or(project.updated_at),
+        });
+    }
+    if let Some(task) = task.filter(|task| task.task_type == TaskType::DeployAgent && task.status == TaskStatus::Failed)
+    {
+        let why = task.error_message.as_deref().unwrap_or("its task says no reason");
+        alerts.push(Alert {
+            id: format!("deployment_failed:{}", task.task_id),
+            level: "error",
+            message: format!("the agent could not be deployed: {why}"),
+            timestamp: task.completed_at.unwrap_or(task.updated_at),
+        });
+    }
+    for stage in stages.iter().filter(|stage| stage.status == StageStatus::Skipped) {
+        let reason = stage.output_data.as_ref().and_then(|output| output.get("reason")?.as_str());
+        // Without one it was no failure.
+        let Some(reason) = reason else { continue };
+        alerts.push(Alert {
+            id: format!("stage_skipped:{}", stage.stage_name),
+            level: "warning",
+            message: format!("stage {} was skipped: {reason}", stage.stage_name),
+            timestamp: stage.completed_at.unwrap_or(project.updated_at),
+        });
+    }
+    if project.status == ProjectStatus::Paused {
+        alerts.push(Alert {
+            id: "paused".to_owned(),
+            level: "info",
+            message: "the build is paused: resume it to go on".to_owned(),
+            timestamp: project.updated_at,
+        });
+    }
+    alerts
+}

@@ -1,0 +1,81 @@
+//! What `check-config` looks for on this machine beside the files: Python, and folders with the rights they need.
+
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
+
+use crate::config::{Loaded, Place, Problem};
+use crate::plugins::PluginReport;
+use crate::pythons;
+
+/// Everything that this machine lacks.
+pub(super) fn problems(loaded: &Loaded, reports: &[PluginReport]) -> Vec<Problem> {
+    let mut problems = folders(loaded);
+    problems.extend(python(loaded, reports));
+    problems
+}
+
+fn python(loaded: &Loaded, reports: &[PluginReport]) -> Vec<Problem> {
+    let mut wanted = vec![("tools.python".to_owned(), loaded.config.tools.python.clone())];
+    for report in reports.iter().filter(|report| report.is_loaded()) {
+        let Some(schema) = &report.settings else { continue };
+        let settings = loaded.config.plugins.settings_json(&report.name);
+        let settings = loaded.tables.resolve(&report.name, schema, settings);
+        wanted.extend(pythons::of_plugin(&report.name, schema, &settings));
+    }
+    let problem = |missing: pythons::Missing| {
+        let place = |key: &String| loaded.tables.place(&key.split('.').collect::<Vec<_>>());
+        let place = missing.keys.iter().map(place).find(|place| *place != Place::Unset).unwrap_or(Place::Unset);
+        Problem::new(place, format!("`{}`: {}", missing.keys.join("`, `"), missing.reason)).help(missing.remedy)
+    };
+    pythons::missing(&wanted).into_iter().map(problem).collect()
+}
+
+fn folders(loaded: &Loaded) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let data = &loaded.config.data.dir;
+    let place = |path: &[&str]| loaded.tables.place(path);
+    match writable(data) {
+        Ok(there) => {
+            if statvfs(&there).is_ok_and(|stat| stat.f_flag.contains(StatVfsMountFlags::NOEXEC)) {
+                let message = format!("the data folder {} is on a file system that is mounted noexec", data.display());
+                let help = "plugins are loaded from run/ in it: mount it with exec, or choose another with [data] dir";
+                problems.push(Problem::new(place(&["data", "dir"]), message).help(help));
+            }
+        }
+        Err((what, help)) => {
+            let message = format!("the data folder {} cannot be used: {what}", data.display());
+            problems.push(Problem::new(place(&["data", "dir"]), message).help(help));
+        }
+    }
+    for dir in &loaded.config.plugins.dirs {
+        if !dir.is_dir() {
+            let what = if dir.exists() { "is no folder" } else { "does not exist" };
+            let message = format!("the plugin folder {} {what}", dir.display());
+            let help = "make it, or take it out of [plugins] dirs";
+            problems.push(Problem::new(place(&["plugins", "dirs"]), message).help(help));
+        }
+    }
+    problems
+}
+
+/// The nearest folder that is there, when this user may make what lacks in it.
+fn writable(dir: &Path) -> Result<PathBuf, (String, &'static str)> {
+    const OTHER: &str = "choose another with [data] dir or --data-dir";
+    let mut there = dir;
+    while let Err(error) = std::fs::metadata(there) {
+        match (error.kind(), there.parent()) {
+            (std::io::ErrorKind::NotFound, Some(parent)) => there = parent,
+            (std::io::ErrorKind::NotADirectory, Some(parent)) => there = parent,
+            _ => return Err((format!("{}: {error}", there.display()), OTHER)),
+        }
+    }
+    if !there.is_dir() {
+        return Err((format!("{} is a file", there.display()), "choose a folder with [data] dir or --data-dir"));
+    }
+    if access(there, Access::WRITE_OK | Access::EXEC_OK).is_err() {
+        let help = "let the user that nexusd runs as write there, or choose another with [data] dir or --data-dir";
+        return Err((format!("{} is not writable for this user", there.display()), help));
+    }
+    Ok(there.to_owned())
+}

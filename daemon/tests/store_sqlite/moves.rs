@@ -1,0 +1,165 @@
+//! Moving a file to another place while rows of it are still being removed.
+
+use std::path::Path;
+
+use nexus_daemon::{
+    domain::{
+        agent::InvocationStatus,
+        deletion::DeleteOrders,
+        ids::{AgentId, ProjectId},
+        session::Role,
+    },
+    store::{
+        NewMessage, Store,
+        sqlite::transfer::SqliteSource,
+        transfer::{Kind, Record, Source, Target},
+    },
+};
+use rusqlite::{Connection, params};
+
+use super::{
+    fixture_over, open,
+    operation::{count, eventually, session_of},
+};
+use crate::store_contract::{figures, world::*};
+
+/// More than goes before the store is closed.
+const MANY: i64 = 12_000;
+
+/// All that a closed file gives out.
+async fn exported(file: &Path) -> Vec<(Kind, Vec<Record>)> {
+    let source = SqliteSource::open(file).unwrap();
+    let mut all = Vec::new();
+    for kind in Kind::ALL {
+        let (mut records, mut from) = (Vec::new(), None);
+        loop {
+            let batch = source.batch(kind, from).await.unwrap();
+            assert_eq!(batch.unreadable, Vec::<String>::new());
+            records.extend(batch.records);
+            from = batch.next;
+            if from.is_none() {
+                break;
+            }
+        }
+        all.push((kind, records));
+    }
+    all
+}
+
+fn of(all: &[(Kind, Vec<Record>)], kind: Kind) -> &[Record] {
+    all.iter().find(|(found, _)| *found == kind).map(|(_, records)| records.as_slice()).unwrap()
+}
+
+/// A conversation and a question, answered.
+async fn talk(f: &Fixture, agent: &AgentId) {
+    let session = session_of(agent);
+    f.store.create_session(session.clone(), None).await.unwrap();
+    let session_id = session.session_id;
+    let new = NewMessage { session_id, role: Role::User, content: "hello".into(), metadata: None, once: None };
+    f.store.append_message(new).await.unwrap();
+    f.store.record_invocation(figures::invocation(agent, InvocationStatus::Success, &[]), None).await.unwrap();
+}
+
+/// Puts events of a project and questions to an agent into a closed file.
+fn fill(file: &Path, project: &ProjectId, agent: &AgentId) {
+    let mut conn = Connection::open(file).unwrap();
+    let tx = conn.transaction().unwrap();
+    let last = "SELECT max(event_key) FROM project_events WHERE event_key >> 28 =
+        (SELECT project_key FROM nexus_projects WHERE project_id = ?1)";
+    let last: i64 = tx.query_row(last, [project.as_str()], |row| row.get(0)).unwrap();
+    for n in 1..=MANY {
+        tx.execute(
+            "INSERT INTO project_events (event_key, at, events) VALUES (?1, 1, ?2)",
+            params![
+                last + n,
+                r#"[{"type":"log","at":"2026-01-01T00:00:00.000000Z","fields":{"message":"one of many"}}]"#
+            ],
+        )
+        .unwrap();
+        tx.execute(
+            "INSERT INTO nexus_invocations (invocation_id, agent_id, user_id, input_text, status, duration_ms,
+                 input_tokens, output_tokens, created_at)
+             VALUES (?1, ?2, 'anna', 'one of many', 'success', 5, 1, 1, '2026-01-01T00:00:00.000000Z')",
+            params![format!("inv_{n:012x}"), agent.as_str()],
+        )
+        .unwrap();
+    }
+    tx.commit().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_about_to_go_does_not_move_and_what_comes_back_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("nexus.db");
+    let f = fixture_over(&file, Box::new(()));
+    let (stays, its_agent) = f.completed().await;
+    talk(&f, &its_agent).await;
+    let (goes, agent) = f.completed().await;
+    talk(&f, &agent).await;
+    f.end().await;
+    fill(&file, &goes, &agent);
+    let before = exported(&file).await;
+    let events = of(&before, Kind::Events).iter().filter(|event| event["project_id"] == goes.as_str()).count();
+    assert!(events as i64 > MANY && of(&before, Kind::Invocations).len() as i64 == MANY + 2);
+
+    // The daemon ends in the middle of the removal.
+    let f = fixture_over(&file, Box::new(()));
+    let gone = f.store.delete_project(&goes, true).await.unwrap().unwrap();
+    assert_eq!(gone.agents.len(), 1);
+    f.end().await;
+    let marks = "SELECT (SELECT count(*) FROM doomed_projects) + (SELECT count(*) FROM doomed_agents)";
+    assert_eq!(count(&file, marks), 2, "it was not all one transaction");
+    assert!(count(&file, "SELECT count(*) FROM project_events") > MANY / 2);
+
+    let after = exported(&file).await;
+    for (kind, records) in &after {
+        let told = serde_json::to_string(records).unwrap();
+        assert!(!told.contains(agent.as_str()) && !told.contains(goes.as_str()), "{kind:?}: {told}");
+    }
+    for kind in [Kind::Projects, Kind::Agents, Kind::Sessions, Kind::Messages, Kind::Invocations] {
+        assert_eq!(of(&after, kind).len(), 1, "{kind:?}");
+    }
+    assert!(of(&after, Kind::Events).iter().all(|event| event["project_id"] == stays.as_str()));
+
+    // The same records come back while the rows of the first ones are still there.
+    let (store, _, _) = open(&file).unwrap();
+    for (kind, records) in before {
+        for part in records.chunks(500) {
+            store.put(kind, part.to_vec()).await.unwrap();
+        }
+    }
+    store.finish().await.unwrap();
+    assert_eq!(store.list_sessions(&agent, 10).await.unwrap().len(), 1);
+    store.close().await.unwrap();
+    assert_eq!(count(&file, marks), 0);
+    let again = exported(&file).await;
+    assert_eq!(of(&again, Kind::Invocations).len() as i64, MANY + 2);
+    assert_eq!(of(&again, Kind::Events).iter().filter(|event| event["project_id"] == goes.as_str()).count(), events);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_events_of_a_large_project_go_in_bites_and_its_key_is_not_given_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("nexus.db");
+    let f = fixture_over(&file, Box::new(()));
+    let (project, agent) = f.completed().await;
+    f.end().await;
+    fill(&file, &project, &agent);
+    let f = fixture_over(&file, Box::new(()));
+    f.store.delete_project(&project, false).await.unwrap().unwrap();
+    assert!(f.store.project(&project).await.unwrap().is_none());
+    assert!(f.store.events_after(&project, 0, 10).await.map_or(true, |events| events.is_empty()));
+    let new = f.create().await.project.project_id;
+    f.end().await;
+    assert!(count(&file, "SELECT count(*) FROM project_events") > MANY / 2, "it was not all one transaction");
+
+    let f = fixture_over(&file, Box::new(()));
+    f.store.clean(std::time::Duration::from_secs(3600)).await.unwrap();
+    eventually("the events are gone", || count(&file, "SELECT count(*) FROM doomed_projects") == 0).await;
+    let events = f.store.events_after(&new, 0, 10).await.unwrap();
+    assert_eq!(events.first().map(|event| event.seq), Some(1));
+    assert_eq!(count(&file, "SELECT count(DISTINCT event_key >> 28) FROM project_events"), 1);
+    assert!(f.store.agent(&agent).await.unwrap().is_some());
+    f.store.delete_agent(&agent, DeleteOrders::default()).await.unwrap().unwrap();
+    f.end().await;
+}
