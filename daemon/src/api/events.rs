@@ -30,14 +30,12 @@ use crate::{
         project::ProjectStatus,
         time::Timestamp,
     },
-    store::{ProjectDetail, Store},
+    store::Store,
     telemetry::names::SSE_LAGGED,
 };
 
 /// Events read from the store at a time: what a client that does not read may hold in memory.
 const BATCH: usize = 32;
-/// Of what a client read on an earlier connection, this many events are read again where rows are compared.
-const RECALLED: u64 = 1_024;
 
 /// `GET /projects/{id}/events`
 ///
@@ -67,8 +65,7 @@ pub(super) async fn stream_events(req: &mut Request, depot: &mut Depot, res: &mu
         keep_alive: state.keep_alive(),
         alive_until: Instant::now(),
         deployment: Deployment::default(),
-        told: foreign::Told::default(),
-        unread: 0,
+        told: foreign::Told::behind(after),
         look_at: Instant::now() + foreign::LOOK_EVERY,
         state,
         _open: OpenStream::begin("project"),
@@ -77,7 +74,6 @@ pub(super) async fn stream_events(req: &mut Request, depot: &mut Depot, res: &mu
         res.status_code(StatusCode::NO_CONTENT);
         return Ok(());
     }
-    events.unread = events.last;
     sse::send(
         res,
         stream::unfold(events, |mut events| async move { events.next().await.map(|frame| (frame, events)) }),
@@ -131,8 +127,6 @@ struct Events {
     alive_until: Instant,
     deployment: Deployment,
     told: foreign::Told,
-    /// The client has read the events up to this number elsewhere: `told` does not know them.
-    unread: u64,
     /// When the rows are compared with what was told, where others write them, too.
     look_at: Instant,
     _open: OpenStream,
@@ -225,8 +219,10 @@ impl Events {
         match self.store().events_after(&self.project, self.last, BATCH).await {
             Ok(rest) if rest.is_empty() => match self.deployment.awaited(&self.state, &self.project).await {
                 Ok(true) => self.phase = Phase::Live,
-                Ok(false) if self.look().await => self.end(status),
-                Ok(false) => {}
+                Ok(false) => {
+                    self.look().await;
+                    self.end(status);
+                }
                 Err(error) => self.broken(&error),
             },
             Ok(rest) => rest.iter().for_each(|event| self.push(event)),
@@ -257,9 +253,7 @@ impl Events {
                 }
             },
             () = self.deployment.look_again() => self.phase = Phase::Replay,
-            () = tokio::time::sleep_until(self.look_at), if self.store().is_shared() => {
-                self.look().await;
-            }
+            () = tokio::time::sleep_until(self.look_at), if self.store().is_shared() => self.look().await,
             () = tokio::time::sleep_until(self.alive_until) => {
                 self.ready.push_back(sse::KEEP_ALIVE);
                 // A deleted project tells no more; this notices.
@@ -271,63 +265,42 @@ impl Events {
     fn push(&mut self, event: &ProjectEvent) {
         if event.seq > self.last + 1 {
             self.resync(event.seq - 1);
-            self.unread = event.seq - 1;
         }
         self.last = event.seq;
         self.told.note(event);
         self.ready.push_back(frame(event));
     }
 
-    /// Tells what the rows say of a build that another kind of service works on. Answers `false` when events have come
-    /// meanwhile: they are told first.
-    async fn look(&mut self) -> bool {
+    /// Tells what the rows say of a build that another kind of service works on.
+    async fn look(&mut self) {
         self.look_at = Instant::now() + foreign::LOOK_EVERY;
-        match self.rows().await {
+        match self.store().untold(&self.project, self.last).await {
             Ok(Some(rows)) => {
+                if let Err(error) = self.recall().await {
+                    return self.broken(&error);
+                }
                 let missing = self.told.missing(&self.project, self.last, &rows);
                 if rows.project.status.is_final() && matches!(self.phase, Phase::Live) {
                     self.phase = Phase::Check;
                 }
                 self.ready.extend(missing.iter().map(frame));
             }
-            Ok(None) => return !matches!(self.phase, Phase::Replay),
+            Ok(None) => {}
             // The stream goes on; who cannot be read now is read in two seconds.
             Err(error) => tracing::debug!(project = %self.project, %error, "rows were not compared"),
         }
-        true
     }
 
-    /// The rows, when they are to be compared with what the client knows.
-    async fn rows(&mut self) -> crate::store::Result<Option<ProjectDetail>> {
-        let Some(rows) = self.store().untold(&self.project, self.last).await? else { return Ok(None) };
-        // What daemons write comes with its events, which are read after the rows: none is missing then.
-        if !self.store().events_after(&self.project, self.last, 1).await?.is_empty() {
-            self.phase = Phase::Replay;
-            return Ok(None);
+    /// What a client that comes again was told before, it is not told anew.
+    async fn recall(&mut self) -> crate::store::Result<()> {
+        let (until, mut from) = (self.told.begins_behind(), 0);
+        while from < until {
+            let events = self.store().events_after(&self.project, from, BATCH).await?;
+            let Some(last) = events.last() else { break };
+            from = last.seq;
+            self.told.recall(events.iter().filter(|event| event.seq <= until));
         }
-        if self.unread > 0 {
-            self.recall(&rows).await?;
-        }
-        Ok(Some(rows))
-    }
-
-    /// Learns what the client has read before it came here, as far as it matters: what the last events do not mention
-    /// is taken as the rows have it.
-    async fn recall(&mut self, rows: &ProjectDetail) -> crate::store::Result<()> {
-        let begin = self.unread.saturating_sub(RECALLED);
-        let mut events = self.store().events_after(&self.project, begin, BATCH).await?;
-        // Numbers begin with 1: otherwise there was more, and it is not read again or is gone.
-        let whole = events.first().is_some_and(|first| first.seq == 1);
-        let mut before = if whole { foreign::Told::default() } else { foreign::Told::of(rows) };
-        while let Some(last) = events.last().map(|event| event.seq) {
-            events.iter().filter(|event| event.seq <= self.unread).for_each(|event| before.note(event));
-            if last >= self.unread {
-                break;
-            }
-            events = self.store().events_after(&self.project, last, BATCH).await?;
-        }
-        self.unread = 0;
-        self.told.behind(before);
+        self.told.is_whole();
         Ok(())
     }
 

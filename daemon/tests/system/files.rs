@@ -227,7 +227,7 @@ async fn an_agent_that_stays_keeps_its_code_and_newer_code_wins() {
     let aside = home.path().join("state");
     std::fs::rename(&state, &aside).expect("it moves");
     std::fs::write(&state, "in the way").expect("a file");
-    let (status, gone) = daemon.delete(&format!("/projects/{project}")).await;
+    let (status, gone) = daemon.delete(&format!("/projects/{project}?delete_agents=false")).await;
     assert_eq!(status, 200, "{gone}");
     assert!(gone["data"]["errors"][0].as_str().is_some_and(|error| !error.contains("/")), "{gone}");
     assert_eq!(files(&own).len(), tools, "nothing is lost");
@@ -298,14 +298,14 @@ async fn a_full_disk_refuses_a_deletion_whole() {
         assert_eq!(status, 201, "{answer}");
     }
     assert_eq!(refused, 1, "the store is full");
-    let (status, answer) = daemon.delete(&format!("/projects/{project}")).await;
+    let (status, answer) = daemon.delete(&format!("/projects/{project}?delete_agents=false")).await;
     assert_eq!(status, 503, "{answer}");
     assert_eq!(files(&own), before, "nothing has moved");
     std::fs::remove_file(&filling).expect("there is room again");
     let (status, _) = ask(&daemon, &agent).await;
     assert_eq!(status, 200);
     eventually("the deletion is taken", async || {
-        (daemon.delete(&format!("/projects/{project}")).await.0 == 200).then_some(())
+        (daemon.delete(&format!("/projects/{project}?delete_agents=false")).await.0 == 200).then_some(())
     })
     .await;
     let kept = home.data().join("agents").join(&agent).join("package");

@@ -26,7 +26,10 @@ async fn a_loaded_daemon_stops_in_time_and_goes_on_after_the_restart() {
     assert!(took <= Duration::from_secs(10), "{took:?}");
     for stream in streams {
         let events = stream.all().await;
-        assert!(events.iter().all(|e| e.event.as_deref() != Some("end")), "an unfinished project has no end event");
+        // On a slow machine a build may have been quicker than the order to stop.
+        let finished = events.iter().any(|e| e.data["type"] == "project" && e.data["status"] == "completed");
+        let ended = events.iter().any(|e| e.event.as_deref() == Some("end"));
+        assert!(finished || !ended, "an unfinished project has no end event: {events:#?}");
     }
 
     let daemon = home.start();

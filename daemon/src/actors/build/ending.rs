@@ -68,7 +68,9 @@ impl BuildState {
         match (self.ending, self.abandoned) {
             // Nothing of it runs here any more, so a lease that the store still has as ours goes back at once. A claim
             // that ended because the store was slow is not one that ended its daemon, and is not counted as such.
-            (Some(Interrupt::Cancelled), Some(Abandon::Lost)) if self.running.is_empty() => self.hand_back(myself),
+            (Some(Interrupt::Cancelled), Some(Abandon::Lost)) if self.running.is_empty() => {
+                self.hand_back_after(myself, AFTER_FAULT);
+            }
             (Some(Interrupt::Cancelled), Some(Abandon::Lost)) => self.give_back(myself, Duration::ZERO, true),
             (Some(Interrupt::Cancelled), _) => self.settle(myself),
             _ => self.hand_back(myself),
@@ -88,18 +90,22 @@ impl BuildState {
 
     /// Gives lease and message back at once, so that another daemon, or this one after its restart, goes on.
     pub(super) fn hand_back(&mut self, myself: &ActorRef<BuildMessage>) {
+        self.hand_back_after(myself, Duration::ZERO);
+    }
+
+    fn hand_back_after(&mut self, myself: &ActorRef<BuildMessage>, delay: Duration) {
         let Some(ticket) = self.ticket.take() else { return };
         let Some(work) = &self.work else {
             // Not claimed yet.
             self.ticket = Some(ticket);
-            return self.give_back(myself, Duration::ZERO, true);
+            return self.give_back(myself, delay, true);
         };
         let (env, lease, myself) = (Arc::clone(&self.env), work.lease.clone(), myself.clone());
         self.env.tasks.spawn(async move {
             match env.store.release_lease(&lease, Some(ticket.receipt())).await {
-                Ok(()) => ticket.release(Duration::ZERO, true).await,
+                Ok(()) => ticket.release(delay, true).await,
                 // It was taken or withdrawn meanwhile.
-                Err(error) if error.kind() == StoreErrorKind::Fenced => ticket.release(Duration::ZERO, true).await,
+                Err(error) if error.kind() == StoreErrorKind::Fenced => ticket.release(delay, true).await,
                 Err(error) => {
                     tracing::warn!(%error, "a lease could not be given back; it ends by itself");
                     ticket.release(Duration::from_secs(1), true).await;

@@ -9,7 +9,6 @@ use crate::{
     domain::{
         event::{EventType, ProjectEvent},
         ids::ProjectId,
-        project::Project,
         stage::{Stage, StageStatus},
         time::Timestamp,
     },
@@ -22,8 +21,13 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// What the client of a stream knows of its project.
 #[derive(Default)]
 pub(super) struct Told {
+    /// Events up to this number were told on an earlier connection, and are not known here yet.
+    behind: u64,
     stages: HashMap<String, String>,
     project: Option<(String, Value, Value)>,
+    /// The same from before, while it is recalled.
+    before: HashMap<String, String>,
+    before_project: Option<(String, Value, Value)>,
 }
 
 fn text<'f>(fields: &'f Map<String, Value>, name: &str) -> Option<&'f str> {
@@ -33,14 +37,6 @@ fn text<'f>(fields: &'f Map<String, Value>, name: &str) -> Option<&'f str> {
 fn of_project(fields: &Map<String, Value>) -> Option<(String, Value, Value)> {
     let of = |name: &str| fields.get(name).cloned().unwrap_or_default();
     Some((text(fields, "status")?.to_owned(), of("progress"), of("current_stage")))
-}
-
-fn of_row(project: &Project) -> Map<String, Value> {
-    let mut fields = Map::new();
-    fields.insert("status".into(), project.status.as_str().into());
-    fields.insert("progress".into(), project.progress.into());
-    fields.insert("current_stage".into(), json!(project.current_stage));
-    fields
 }
 
 fn of_stage(stage: &Stage) -> Map<String, Value> {
@@ -62,18 +58,33 @@ fn of_stage(stage: &Stage) -> Map<String, Value> {
 }
 
 impl Told {
-    /// All that the rows say.
-    pub(super) fn of(rows: &ProjectDetail) -> Self {
-        let stage = |stage: &Stage| (stage.stage_name.clone(), stage.status.as_str().to_owned());
-        Self { stages: rows.stages.iter().map(stage).collect(), project: of_project(&of_row(&rows.project)) }
+    /// Of a client that has read up to this number.
+    pub(super) fn behind(number: u64) -> Self {
+        Self { behind: number, ..Self::default() }
     }
 
-    /// Adds what the client knew before, where it has read nothing newer.
-    pub(super) fn behind(&mut self, before: Self) {
-        for (name, status) in before.stages {
-            self.stages.entry(name).or_insert(status);
+    /// Events up to this number are still to be recalled.
+    pub(super) const fn begins_behind(&self) -> u64 {
+        self.behind
+    }
+
+    /// Takes note of events from before what is known.
+    pub(super) fn recall<'e>(&mut self, events: impl Iterator<Item = &'e ProjectEvent>) {
+        let mut earlier = Self::default();
+        events.for_each(|event| earlier.note(event));
+        for (stage, status) in earlier.stages {
+            self.before.insert(stage, status);
         }
-        self.project = self.project.take().or(before.project);
+        self.before_project = earlier.project.or(self.before_project.take());
+    }
+
+    /// Everything from before was recalled.
+    pub(super) fn is_whole(&mut self) {
+        self.behind = 0;
+        for (stage, status) in std::mem::take(&mut self.before) {
+            self.stages.entry(stage).or_insert(status);
+        }
+        self.project = self.project.take().or(self.before_project.take());
     }
 
     /// Takes note of an event that the client gets.
@@ -99,7 +110,11 @@ impl Told {
                 found.push((EventType::Stage, of_stage(stage)));
             }
         }
-        let fields = of_row(&rows.project);
+        let project = &rows.project;
+        let mut fields = Map::new();
+        fields.insert("status".into(), project.status.as_str().into());
+        fields.insert("progress".into(), project.progress.into());
+        fields.insert("current_stage".into(), json!(project.current_stage));
         if self.project != of_project(&fields) {
             found.push((EventType::Project, fields));
         }
@@ -166,15 +181,5 @@ mod tests {
         let events = told.missing(&id, 8, &ended);
         assert_eq!((events[0].seq, events[0].fields["progress"].as_f64()), (8, Some(100.0)));
         assert_eq!(words(events), ["project queued"]);
-    }
-
-    #[test]
-    fn what_the_client_read_on_an_earlier_connection_is_not_told_again() {
-        let id = ProjectId::generate();
-        let mut told = Told::default();
-        told.stages.insert("b".into(), "running".into());
-        told.behind(Told::of(&rows(["completed", "pending"])));
-        assert!(told.missing(&id, 7, &rows(["completed", "running"])).is_empty());
-        assert_eq!(told.missing(&id, 7, &rows(["completed", "failed"])).len(), 1);
     }
 }
