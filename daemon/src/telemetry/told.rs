@@ -183,7 +183,7 @@ pub fn deploy_retried(agent: &Agent, tries: u32, failure: &Failure) {
     let (agent_id, deploy_target) = (agent.agent_id.as_str(), agent.deployment_type.as_str());
     tracing::info!(
         agent_id,
-        target,
+        deploy_target,
         tries,
         kind = failure.kind.as_str(),
         error = failure.message,
@@ -196,7 +196,8 @@ pub fn deploy_failed(agent: &Agent, failure: &Failure, seconds: f64) {
     let (agent_id, name, deploy_target) =
         (agent.agent_id.as_str(), agent.agent_name.as_str(), agent.deployment_type.as_str());
     let project_id = agent.project_id.as_ref().map(ProjectId::as_str);
-    let again = format!("POST /api/v2/agents/{agent_id}/redeploy");
+    let again =
+        format!("PUT /api/v2/agents/{agent_id}/status with {{\"status\": \"running\"}} (or restart its project)");
     let remedy = match failure.kind {
         FailureKind::Transient | FailureKind::Timeout | FailureKind::Infrastructure => {
             format!("mend what the error names, then {again}")
@@ -218,7 +219,7 @@ pub fn deploy_failed(agent: &Agent, failure: &Failure, seconds: f64) {
         agent_id,
         name,
         project_id,
-        target,
+        deploy_target,
         kind,
         error = failure.message,
         details = failure.details,

@@ -200,7 +200,7 @@ async fn a_failure_is_one_warning_that_says_what_to_do() {
     assert_eq!((&failed["level"], &failed["deploy_target"]), (&json!("WARN"), &json!("noop")));
     assert!(failed["error"].as_str().is_some_and(|text| text.contains("the target refuses it")), "{failed}");
     assert!(
-        failed["remedy"].as_str().is_some_and(|text| text.contains(&format!("/agents/{agent}/redeploy"))),
+        failed["remedy"].as_str().is_some_and(|text| text.contains(&format!("/agents/{agent}/status"))),
         "{failed}"
     );
     assert_eq!(complaints(&daemon, &agent).len(), 1, "{:#?}", complaints(&daemon, &agent));
