@@ -196,8 +196,7 @@ pub fn deploy_failed(agent: &Agent, failure: &Failure, seconds: f64) {
     let (agent_id, name, deploy_target) =
         (agent.agent_id.as_str(), agent.agent_name.as_str(), agent.deployment_type.as_str());
     let project_id = agent.project_id.as_ref().map(ProjectId::as_str);
-    let again =
-        format!("PUT /api/v2/agents/{agent_id}/status with {{\"status\": \"running\"}} (or restart its project)");
+    let again = format!("PUT /api/v2/agents/{agent_id}/status?status=running (or restart its project)");
     let remedy = match failure.kind {
         FailureKind::Transient | FailureKind::Timeout | FailureKind::Infrastructure => {
             format!("mend what the error names, then {again}")

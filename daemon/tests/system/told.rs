@@ -200,12 +200,18 @@ async fn a_failure_is_one_warning_that_says_what_to_do() {
     assert_eq!((&failed["level"], &failed["deploy_target"]), (&json!("WARN"), &json!("noop")));
     assert!(failed["error"].as_str().is_some_and(|text| text.contains("the target refuses it")), "{failed}");
     assert!(
-        failed["remedy"].as_str().is_some_and(|text| text.contains(&format!("/agents/{agent}/status"))),
+        failed["remedy"]
+            .as_str()
+            .is_some_and(|text| text.contains(&format!("/api/v2/agents/{agent}/status?status=running"))),
         "{failed}"
     );
     assert_eq!(complaints(&daemon, &agent).len(), 1, "{:#?}", complaints(&daemon, &agent));
     let (_, board) = daemon.get(&format!("/projects/{project}/build")).await;
     assert!(board["data"]["alerts"].to_string().contains("the target refuses it"), "{board:#}");
+
+    // What the remedy names is there.
+    let again = daemon.http().put(daemon.at(&format!("/agents/{agent}/status?status=running"))).send().await.unwrap();
+    assert_eq!(again.status(), 200);
 
     // Control, by whoever asks.
     let (status, _) = daemon.post(&format!("/projects/{}/control", seen[0].0), &json!({"action": "restart"})).await;
