@@ -224,7 +224,13 @@ impl Generation {
     pub(super) fn panicked(&self, handler: &str, message: &str) {
         self.stats.panicked();
         metrics::counter!(names::PLUGIN_PANICS, "plugin" => self.name().to_owned()).increment(1);
-        tracing::error!(plugin = self.name(), handler, generation = self.number, message, "plugin code panicked");
+        tracing::error!(
+            plugin = self.name(),
+            handler,
+            generation = self.number,
+            error = message,
+            "plugin code panicked"
+        );
     }
 
     /// A broken rule. Logged at the first, second, fourth, eighth … time: a plugin may break it in a loop.

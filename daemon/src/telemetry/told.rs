@@ -1,6 +1,8 @@
 //! What the operator is told: one line of the log for each thing that happened to a project or an agent, with its ids, its
 //! duration and its reason. A failure is one WARN that says what to do; what leads to it (retries, stages) is DEBUG.
 //!
+//! No field is called `target`, `level` or `message`: JSON has these already, and of two members of one name readers see one.
+//!
 //! Called by whoever did it, after it is durable, and so on one daemon only: what another did is in that one's log.
 
 use std::collections::VecDeque;
@@ -161,17 +163,27 @@ fn build_remedy(project: &str, stage: Option<&str>, kind: FailureKind) -> String
 
 /// An agent was brought into service.
 pub fn agent_deployed(agent: &Agent, endpoint: Option<&str>, seconds: f64, tries: u32) {
-    let (agent_id, name, target) = (agent.agent_id.as_str(), agent.agent_name.as_str(), agent.deployment_type.as_str());
+    let (agent_id, name, deploy_target) =
+        (agent.agent_id.as_str(), agent.agent_name.as_str(), agent.deployment_type.as_str());
     let project_id = agent.project_id.as_ref().map(ProjectId::as_str);
-    tracing::info!(agent_id, name, project_id, target, endpoint, seconds = rounded(seconds), tries, "agent deployed");
+    tracing::info!(
+        agent_id,
+        name,
+        project_id,
+        deploy_target,
+        endpoint,
+        seconds = rounded(seconds),
+        tries,
+        "agent deployed"
+    );
 }
 
 /// A try of a deployment failed and there will be another.
 pub fn deploy_retried(agent: &Agent, tries: u32, failure: &Failure) {
-    let (agent_id, target) = (agent.agent_id.as_str(), agent.deployment_type.as_str());
+    let (agent_id, deploy_target) = (agent.agent_id.as_str(), agent.deployment_type.as_str());
     tracing::info!(
         agent_id,
-        target,
+        deploy_target,
         tries,
         kind = failure.kind.as_str(),
         error = failure.message,
@@ -181,16 +193,17 @@ pub fn deploy_retried(agent: &Agent, tries: u32, failure: &Failure) {
 
 /// An agent could not be brought into service.
 pub fn deploy_failed(agent: &Agent, failure: &Failure, seconds: f64) {
-    let (agent_id, name, target) = (agent.agent_id.as_str(), agent.agent_name.as_str(), agent.deployment_type.as_str());
+    let (agent_id, name, deploy_target) =
+        (agent.agent_id.as_str(), agent.agent_name.as_str(), agent.deployment_type.as_str());
     let project_id = agent.project_id.as_ref().map(ProjectId::as_str);
-    let again = format!("POST /api/v2/agents/{agent_id}/redeploy");
+    let again = format!("PUT /api/v2/agents/{agent_id}/status?status=running (or restart its project)");
     let remedy = match failure.kind {
         FailureKind::Transient | FailureKind::Timeout | FailureKind::Infrastructure => {
             format!("mend what the error names, then {again}")
         }
         FailureKind::Panic | FailureKind::Plugin => {
             format!(
-                "a fault of the plugin behind the target `{target}` ([deploy.targets]): mend it, reload, then {again}"
+                "a fault of the plugin behind the target `{deploy_target}` ([deploy.targets]): mend it, reload, then {again}"
             )
         }
         FailureKind::Cancelled => format!("it was cancelled: {again}"),
@@ -205,7 +218,7 @@ pub fn deploy_failed(agent: &Agent, failure: &Failure, seconds: f64) {
         agent_id,
         name,
         project_id,
-        target,
+        deploy_target,
         kind,
         error = failure.message,
         details = failure.details,

@@ -42,10 +42,38 @@ fn home(format: &str) -> Home {
     home
 }
 
-/// The lines of a log of JSON; every one must be.
+/// The members of an object as they stand, those of one name too.
+struct Members(Vec<String>);
+
+impl<'de> serde::Deserialize<'de> for Members {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> serde::de::Visitor<'de> for Reader {
+            type Value = Members;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut names = Vec::new();
+                while let Some((name, _)) = map.next_entry::<String, serde::de::IgnoredAny>()? {
+                    names.push(name);
+                }
+                Ok(Members(names))
+            }
+        }
+        from.deserialize_map(Reader)
+    }
+}
+
+/// The lines of a log of JSON; every one must be, and say nothing twice.
 fn lines(log: &str) -> Vec<Value> {
     log.lines()
         .map(|line| {
+            let Ok(Members(mut names)) = serde_json::from_str(line) else { panic!("no JSON: {line}\nin\n{log}") };
+            let count = names.len();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), count, "a member stands twice: {line}");
             let parsed = serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}\nin\n{log}"));
             assert!(matches!(parsed, Value::Object(_)), "{line}");
             parsed
@@ -98,7 +126,7 @@ async fn what_goes_well_is_one_line_each_with_its_figures() {
 
     let deployed = told(&daemon, "agent deployed", &agent).await;
     assert_eq!(deployed["endpoint"], json!(format!("noop://{agent}")), "{deployed}");
-    assert_eq!((&deployed["target"], &deployed["project_id"]), (&json!("noop"), &json!(project)));
+    assert_eq!((&deployed["deploy_target"], &deployed["project_id"]), (&json!("noop"), &json!(project)));
     assert!(deployed["seconds"].is_f64() && deployed["tries"] == 1, "{deployed}");
     let (_, health) = daemon.get(&format!("/agents/{agent}/runtime/health")).await;
     let health = &health["data"];
@@ -169,15 +197,21 @@ async fn a_failure_is_one_warning_that_says_what_to_do() {
     daemon.wait_for(&project, &["completed"]).await;
     let agent = told(&daemon, "build completed", &project).await["agent_id"].as_str().unwrap().to_owned();
     let failed = told(&daemon, "deployment failed", &agent).await;
-    assert_eq!((&failed["level"], &failed["target"]), (&json!("WARN"), &json!("noop")));
+    assert_eq!((&failed["level"], &failed["deploy_target"]), (&json!("WARN"), &json!("noop")));
     assert!(failed["error"].as_str().is_some_and(|text| text.contains("the target refuses it")), "{failed}");
     assert!(
-        failed["remedy"].as_str().is_some_and(|text| text.contains(&format!("/agents/{agent}/redeploy"))),
+        failed["remedy"]
+            .as_str()
+            .is_some_and(|text| text.contains(&format!("/api/v2/agents/{agent}/status?status=running"))),
         "{failed}"
     );
     assert_eq!(complaints(&daemon, &agent).len(), 1, "{:#?}", complaints(&daemon, &agent));
     let (_, board) = daemon.get(&format!("/projects/{project}/build")).await;
     assert!(board["data"]["alerts"].to_string().contains("the target refuses it"), "{board:#}");
+
+    // What the remedy names is there.
+    let again = daemon.http().put(daemon.at(&format!("/agents/{agent}/status?status=running"))).send().await.unwrap();
+    assert_eq!(again.status(), 200);
 
     // Control, by whoever asks.
     let (status, _) = daemon.post(&format!("/projects/{}/control", seen[0].0), &json!({"action": "restart"})).await;
@@ -257,7 +291,7 @@ async fn a_reload_says_which_plugins_were_refused() {
     assert!(refused[0]["remedy"].is_string(), "{refused:#?}");
 
     // The documentation's first reader sees no warning of the framework's.
-    let document = daemon.text("/openapi.json").await;
+    let document = daemon.text("//openapi.json").await;
     assert!(document.contains("listWorkflows"));
     assert!(!daemon.log().contains("not exist parameters"), "{}", daemon.log());
 }
@@ -351,4 +385,25 @@ fn the_banner_of_a_json_log_is_json() {
     );
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+/// What a daemon says that does not start on a data folder with these mount options.
+fn on_a_mount(options: &str) -> String {
+    let mut home = Home::new("");
+    std::fs::create_dir(home.data()).unwrap();
+    let mount = format!("mount -t tmpfs -o {options} tmpfs {:?} && exec \"$@\"", home.data());
+    let launcher = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", &mount, "sh"];
+    home.launch_by(launcher.map(str::to_owned).to_vec());
+    let said = home.try_start().err().expect("it does not start");
+    assert!(said.contains("did not start"), "unshare and mount must work here: {said}");
+    said
+}
+
+#[test]
+fn a_data_folder_without_room_or_right_to_run_has_its_own_remedy() {
+    let full = on_a_mount("size=8k");
+    assert!(full.contains("no space is left") || full.contains("is full"), "{full}");
+    assert!(full.contains("free some") || full.contains("df -h"), "{full}");
+    let noexec = on_a_mount("noexec,size=1g");
+    assert!(noexec.contains("mounted noexec") && noexec.contains("[data] dir"), "{noexec}");
 }
