@@ -2,6 +2,8 @@
 //! Each message says what is wrong, where it stands, and what to do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
+mod plugins;
+
 use std::{
     fmt::Write as _,
     io::{BufRead, BufReader, Read},
@@ -65,10 +67,14 @@ fn said(mut command: Command, title: &str) -> (i32, String) {
     (status.code().unwrap_or(-1), reader.join().unwrap() + &watcher.join().unwrap())
 }
 
+/// Where cargo puts the shared objects.
+fn deps() -> std::path::PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_nexusd")).parent().unwrap().join("deps")
+}
+
 /// Without what differs between two runs and two machines.
 fn settled(text: &str, home: &Path) -> String {
-    let deps = Path::new(env!("CARGO_BIN_EXE_nexusd")).parent().unwrap().join("deps");
-    let text = text.replace(home.to_str().unwrap(), "<home>").replace(deps.to_str().unwrap(), "<plugins>");
+    let text = text.replace(home.to_str().unwrap(), "<home>").replace(deps().to_str().unwrap(), "<plugins>");
     let lines = text.lines().map(|line| {
         // Lines of the log begin with the time.
         let line = line.split_once("Z ").filter(|(time, _)| time.starts_with("20")).map_or(line, |(_, rest)| rest);
@@ -115,7 +121,10 @@ fn of_settings() {
         Case { arguments: &["check-config", "etc"], ..settings("a folder for a file", &[("etc/x", "")]) },
         settings("a key of a plugin, mistyped", &[("nexusd.toml", "[plugins.agent-build]\npyton = \"x\"")]),
         settings("a key that no plugin has", &[("nexusd.toml", "[plugins.agent-build]\nmodel = \"hush\"")]),
-        settings("a plugin's value of the wrong type", &[("nexusd.toml", "[plugins.deploy-local]\nmax_agents = \"hush\"")]),
+        settings(
+            "a plugin's value of the wrong type",
+            &[("nexusd.toml", "[plugins.deploy-local]\nmax_agents = \"hush\"")],
+        ),
         settings("a plugin's value out of range", &[("nexusd.toml", "[plugins.deploy-local]\nlog_files = 0")]),
         settings("a plugin's choice that is none", &[("nexusd.toml", "[plugins.agent-build]\nprovider = \"hush\"")]),
         settings("what only the plugin knows", &[("nexusd.toml", "[plugins.deploy-local]\nmemory_limit_mb = 3")]),
@@ -145,7 +154,10 @@ fn of_settings() {
         settings("without the shipped plugins", &[("nexusd.toml", "[plugins]\nshipped = false")]),
         settings("a data folder that is a file", &[("nexusd.toml", "[data]\ndir = \"data\""), ("data", "")]),
         settings("a data folder below a file", &[("nexusd.toml", "[data]\ndir = \"data/x\""), ("data", "")]),
-        settings("a plugin that is damaged", &[("nexusd.toml", "[plugins]\ndirs = [\"mine\"]"), ("mine/a.so", "\u{7f}ELF")]),
+        settings(
+            "a plugin that is damaged",
+            &[("nexusd.toml", "[plugins]\ndirs = [\"mine\"]"), ("mine/a.so", "\u{7f}ELF")],
+        ),
         settings("a workflow folder that is not there", &[("nexusd.toml", "[workflows]\ndirs = [\"flows\"]")]),
         settings(
             "a workflow that wants what is not there",
@@ -165,7 +177,10 @@ fn of_settings() {
 fn of_arguments_ports_and_folders() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().to_string();
-    let serve = |title, arguments| Case { title, files: &[("data", "a file")], variables: &[], arguments };
+    const PLAIN: (&str, &str) = ("NEXUSD_LOG__FORMAT", "pretty");
+    const QUIET: (&str, &str) = ("RUST_LOG", "error");
+    let serve = |title, arguments| Case { title, files: &[("data", "a file")], variables: &[PLAIN, QUIET], arguments };
+    let at_port = ["--listen", port.as_str(), "--data-dir", "d"];
     let cases = [
         typed("a command that is none", &["chek-config"]),
         typed("half a command", &["plugins"]),
@@ -175,16 +190,20 @@ fn of_arguments_ports_and_folders() {
         typed("a name for an address", &["--listen", "localhost:8000"]),
         typed("an address that others reach", &["--listen", "0.0.0.0:8000"]),
         typed("a file of settings that is not there", &["--config", "nowhere.toml"]),
-        serve("a port that is taken", &["--listen", &port, "--data-dir", "d"]),
+        serve("a port that is taken", &at_port),
+        Case {
+            variables: &[PLAIN, QUIET, ("NEXUSD_SERVER__ALLOW_REMOTE_WITHOUT_ACCESS_CONTROL", "true")],
+            ..serve("an address of another machine", &["--listen", "192.0.2.1:8000", "--data-dir", "d"])
+        },
         serve("a data folder that is a file", &["--listen", "127.0.0.1:0", "--data-dir", "data"]),
         serve("a data folder below a file", &["--listen", "127.0.0.1:0", "--data-dir", "data/x"]),
         serve("a data folder that nobody can make", &["--listen", "127.0.0.1:0", "--data-dir", "/proc/nexusd"]),
         Case {
-            variables: &[("NEXUSD_PLUGINS__AGENT_BUILD__PYTON", "x")],
+            variables: &[PLAIN, QUIET, ("NEXUSD_PLUGINS__AGENT_BUILD__PYTON", "x")],
             ..serve("a start with a plugin's key mistyped", &["--listen", "127.0.0.1:0", "--data-dir", "d"])
         },
         Case {
-            variables: &[("NEXUSD_PLUGINS__SHIPPED", "false")],
+            variables: &[PLAIN, QUIET, ("NEXUSD_PLUGINS__SHIPPED", "false")],
             ..serve("a start without plugins", &["--listen", "127.0.0.1:0", "--data-dir", "d"])
         },
         typed("a plugin file that is not there", &["plugins", "check", "nowhere.so"]),
@@ -196,7 +215,6 @@ fn of_arguments_ports_and_folders() {
         typed("dead letters without a daemon and a store", &["--data-dir", "nowhere", "dlq", "list"]),
         typed("a backup without a store", &["--data-dir", "nowhere", "backup", "b.tar"]),
         typed("a restore from nothing", &["--data-dir", "d", "restore", "b.tar"]),
-        typed("a doctor without a folder", &["--data-dir", "nowhere", "doctor"]),
         typed("a shell that is none", &["completions", "tcsh9"]),
     ];
     let told: String = cases.iter().map(run).collect();
@@ -220,7 +238,8 @@ async fn of_requests() {
     command.args(["--listen", "127.0.0.1:0", "--data-dir", "d"]).stderr(Stdio::null());
     let mut child = Running(command.spawn().unwrap());
     let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
-    let url = lines.find_map(|line| line.ok()?.split_whitespace().find(|word| word.starts_with("http://")).map(str::to_owned));
+    let url = lines
+        .find_map(|line| line.ok()?.split_whitespace().find(|word| word.starts_with("http://")).map(str::to_owned));
     let url = url.expect("it comes up");
     let json = Some("application/json");
     let cases = [
@@ -252,7 +271,8 @@ async fn of_requests() {
         assert!(status.is_client_error(), "{method} {path} {body}: {status}");
         let mut value: serde_json::Value = answer.json().await.unwrap();
         value.as_object_mut().unwrap().retain(|key, _| !["request_id", "timestamp"].contains(&key.as_str()));
-        writeln!(told, "=== {method} {path} {body}\n{status}\n{}\n", serde_json::to_string_pretty(&value).unwrap()).unwrap();
+        writeln!(told, "=== {method} {path} {body}\n{status}\n{}\n", serde_json::to_string_pretty(&value).unwrap())
+            .unwrap();
     }
     insta::assert_snapshot!("requests", told);
 }
