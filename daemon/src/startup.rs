@@ -67,7 +67,7 @@ pub enum StartError {
         refused: Vec<PluginReport>,
     },
     /// The port cannot be had.
-    #[error("cannot listen on {address}: {source}; is another nexusd running? choose another address with --listen")]
+    #[error("cannot listen on {address}: {source}; {}", port_remedy(source))]
     Port {
         /// Where.
         address: SocketAddr,
@@ -80,6 +80,19 @@ pub enum StartError {
     /// The runtime refused a thread.
     #[error("a thread could not be started: {0}")]
     Thread(#[from] tokio::task::JoinError),
+}
+
+fn port_remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "is another nexusd running? choose another address with --listen",
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need CAP_NET_BIND_SERVICE (AmbientCapabilities in the unit): grant it, or choose another with --listen"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "no interface of this machine has this address (`ip addr` shows them): choose another with --listen"
+        }
+        _ => "choose another address with --listen",
+    }
 }
 
 impl StartError {

@@ -89,7 +89,10 @@ async fn embedded(config: &Config, daemon: &Daemon, json: bool, command: DlqComm
     };
     let file = config.data.database();
     if !file.exists() {
-        return Err(format!("{} does not exist: no daemon has run on this data folder", file.display()));
+        return Err(format!(
+            "{} does not exist: no daemon has run on this data folder. Is --data-dir right?",
+            file.display()
+        ));
     }
     let read = tokio::task::spawn_blocking(move || dead_letters(&file, &queues(which))).await;
     let letters = read.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;

@@ -110,6 +110,7 @@ impl Refusal {
     #[must_use]
     pub fn remedy(&self) -> String {
         match self {
+            Self::Unreadable(text) if text.contains("No such file") => "name a file that is there".into(),
             Self::Unreadable(_) => "make the file readable for the user that nexusd runs as".into(),
             Self::NotALibrary(_) | Self::Damaged(_) => {
                 "copy the file again, to a temporary name first, and rename it into place".into()
@@ -143,9 +144,7 @@ impl Refusal {
             Self::Hung { .. } => "repair the plugin; the thread it holds is lost until nexusd restarts".into(),
             Self::Describe(_) => "repair the description; `nexusd plugins check FILE` tries it".into(),
             Self::Duplicate { .. } => "remove one of the two files".into(),
-            Self::Settings(_) | Self::Configure(_) => {
-                "correct the plugin's section of the configuration, then reload".into()
-            }
+            Self::Settings(_) | Self::Configure(_) => "correct the plugin's table of the settings; `nexusd check-config` shows where it is wrong".into(),
             Self::ConfigurePanicked(_) => "repair the plugin or its section of the configuration, then reload".into(),
             Self::Host(_) => "see the daemon's log".into(),
         }

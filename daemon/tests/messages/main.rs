@@ -2,6 +2,8 @@
 //! Each message says what is wrong, where it stands, and what to do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
+mod plugins;
+
 use std::{
     fmt::Write as _,
     io::{BufRead, BufReader, Read},
@@ -65,10 +67,14 @@ fn said(mut command: Command, title: &str) -> (i32, String) {
     (status.code().unwrap_or(-1), reader.join().unwrap() + &watcher.join().unwrap())
 }
 
+/// Where cargo puts the shared objects.
+fn deps() -> std::path::PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_nexusd")).parent().unwrap().join("deps")
+}
+
 /// Without what differs between two runs and two machines.
 fn settled(text: &str, home: &Path) -> String {
-    let deps = Path::new(env!("CARGO_BIN_EXE_nexusd")).parent().unwrap().join("deps");
-    let text = text.replace(home.to_str().unwrap(), "<home>").replace(deps.to_str().unwrap(), "<plugins>");
+    let text = text.replace(home.to_str().unwrap(), "<home>").replace(deps().to_str().unwrap(), "<plugins>");
     let lines = text.lines().map(|line| {
         // Lines of the log begin with the time.
         let line = line.split_once("Z ").filter(|(time, _)| time.starts_with("20")).map_or(line, |(_, rest)| rest);
@@ -171,8 +177,10 @@ fn of_settings() {
 fn of_arguments_ports_and_folders() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().to_string();
-    let busy = ["--listen", port.as_str(), "--data-dir", "d"];
-    let serve = |title, arguments| Case { title, files: &[("data", "a file")], variables: &[], arguments };
+    const PLAIN: (&str, &str) = ("NEXUSD_LOG__FORMAT", "pretty");
+    const QUIET: (&str, &str) = ("RUST_LOG", "error");
+    let serve = |title, arguments| Case { title, files: &[("data", "a file")], variables: &[PLAIN, QUIET], arguments };
+    let at_port = ["--listen", port.as_str(), "--data-dir", "d"];
     let cases = [
         typed("a command that is none", &["chek-config"]),
         typed("half a command", &["plugins"]),
@@ -182,16 +190,20 @@ fn of_arguments_ports_and_folders() {
         typed("a name for an address", &["--listen", "localhost:8000"]),
         typed("an address that others reach", &["--listen", "0.0.0.0:8000"]),
         typed("a file of settings that is not there", &["--config", "nowhere.toml"]),
-        serve("a port that is taken", &busy),
+        serve("a port that is taken", &at_port),
+        Case {
+            variables: &[PLAIN, QUIET, ("NEXUSD_SERVER__ALLOW_REMOTE_WITHOUT_ACCESS_CONTROL", "true")],
+            ..serve("an address of another machine", &["--listen", "192.0.2.1:8000", "--data-dir", "d"])
+        },
         serve("a data folder that is a file", &["--listen", "127.0.0.1:0", "--data-dir", "data"]),
         serve("a data folder below a file", &["--listen", "127.0.0.1:0", "--data-dir", "data/x"]),
         serve("a data folder that nobody can make", &["--listen", "127.0.0.1:0", "--data-dir", "/proc/nexusd"]),
         Case {
-            variables: &[("NEXUSD_PLUGINS__AGENT_BUILD__PYTON", "x")],
+            variables: &[PLAIN, QUIET, ("NEXUSD_PLUGINS__AGENT_BUILD__PYTON", "x")],
             ..serve("a start with a plugin's key mistyped", &["--listen", "127.0.0.1:0", "--data-dir", "d"])
         },
         Case {
-            variables: &[("NEXUSD_PLUGINS__SHIPPED", "false")],
+            variables: &[PLAIN, QUIET, ("NEXUSD_PLUGINS__SHIPPED", "false")],
             ..serve("a start without plugins", &["--listen", "127.0.0.1:0", "--data-dir", "d"])
         },
         typed("a plugin file that is not there", &["plugins", "check", "nowhere.so"]),
@@ -203,7 +215,6 @@ fn of_arguments_ports_and_folders() {
         typed("dead letters without a daemon and a store", &["--data-dir", "nowhere", "dlq", "list"]),
         typed("a backup without a store", &["--data-dir", "nowhere", "backup", "b.tar"]),
         typed("a restore from nothing", &["--data-dir", "d", "restore", "b.tar"]),
-        typed("a doctor without a folder", &["--data-dir", "nowhere", "doctor"]),
         typed("a shell that is none", &["completions", "tcsh9"]),
     ];
     let told: String = cases.iter().map(run).collect();
