@@ -11,7 +11,7 @@ use std::{
 use nexus_plugin_api::payload::{AgentManifest, HandlerKind, Operation, StageRequest, StageResult};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 
 use super::{environment::Environment, executor::Job, journal::Journal};
 use crate::domain::{
@@ -58,6 +58,8 @@ pub struct Attempt {
     pub number: u32,
     /// The project's folder.
     pub workspace: PathBuf,
+    /// Set once that folder is there, for all stages of the build.
+    pub folder: Arc<OnceCell<()>>,
     /// Handed to the plugin, and with it gone from here: thousands of attempts may wait for theirs.
     pub request: Option<Box<StageRequest>>,
     /// When it is to end early.
@@ -145,6 +147,7 @@ impl Attempt {
         let (Some(request), Some(spec)) = (request, self.spec()) else {
             return Err(Failure::new(FailureKind::Infrastructure, "an attempt of a stage that its workflow lacks"));
         };
+        self.make_folder().await?;
         let limit = spec.timeout;
         let operation = Operation::Run(request);
         let mut interrupt = self.interrupt.clone();
@@ -182,6 +185,18 @@ impl Attempt {
             Some(failure) => Err(failure),
             None => result,
         }
+    }
+
+    /// The interface promises that the folder exists. Once a build is enough; an attempt that is made again looks again,
+    /// since what went wrong may be that somebody removed it.
+    async fn make_folder(&self) -> Result<(), Failure> {
+        let make = || async {
+            tokio::fs::create_dir_all(&self.workspace).await.map_err(|error| Failure {
+                details: Some(self.workspace.display().to_string()),
+                ..Failure::new(FailureKind::Infrastructure, format!("the project's folder cannot be made: {error}"))
+            })
+        };
+        if self.number > 1 { make().await } else { self.folder.get_or_try_init(make).await.map(|_| ()) }
     }
 
     async fn product(&self, result: StageResult) -> Result<StageProduct, Failure> {

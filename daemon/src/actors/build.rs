@@ -335,6 +335,7 @@ impl BuildState {
             index,
             number: work.attempt(index),
             workspace,
+            folder: Arc::clone(&work.folder),
             request: Some(Box::new(request)),
             interrupt: interrupted,
         };

@@ -9,6 +9,7 @@ use std::{
 
 use nexus_plugin_api::payload::{AgentManifest, StageRequest};
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use super::attempt::AttemptEnd;
 use crate::{
@@ -41,6 +42,8 @@ pub struct Work {
     pub project: Project,
     /// How it is to be built.
     pub workflow: Arc<Workflow>,
+    /// Set once the project's folder is there.
+    pub folder: Arc<OnceCell<()>>,
     statuses: Vec<StageStatus>,
     attempts: Vec<u32>,
     retries: Vec<u32>,
@@ -94,6 +97,7 @@ impl Work {
             lease,
             project,
             workflow,
+            folder: Arc::default(),
             statuses,
             attempts,
             retries,

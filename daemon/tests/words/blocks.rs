@@ -9,24 +9,24 @@ const ENDLESS: &str = "<!-- runs until stopped -->";
 
 /// A block between fences.
 #[derive(Debug, Clone)]
-pub struct Block {
+pub(crate) struct Block {
     /// `file:line`, for whoever has to mend it.
-    pub place: String,
+    pub(crate) place: String,
     /// The word behind the fence.
-    pub language: String,
+    pub(crate) language: String,
     /// What is in it.
-    pub text: String,
+    pub(crate) text: String,
     /// The paragraph before it, in one line.
-    pub before: String,
+    pub(crate) before: String,
     /// Why it is not run.
-    pub not_run: Option<String>,
+    pub(crate) not_run: Option<String>,
     /// It shows what goes on until it is stopped.
-    pub endless: bool,
+    pub(crate) endless: bool,
 }
 
 impl Block {
     /// The file that the paragraph before it says it is: the last one in backquotes, in a sentence that ends with a colon.
-    pub fn file(&self) -> Option<&str> {
+    pub(crate) fn file(&self) -> Option<&str> {
         let before = self.before.strip_suffix(':')?;
         let quoted: Vec<&str> = before.split('`').skip(1).step_by(2).collect();
         quoted.into_iter().rev().find(|word| is_file(word))
@@ -39,7 +39,7 @@ fn is_file(word: &str) -> bool {
 }
 
 /// All blocks of a page. Fences inside lists and quotes are none.
-pub fn read(page: &Path) -> Vec<Block> {
+pub(crate) fn read(page: &Path) -> Vec<Block> {
     let name = page.file_name().unwrap().to_string_lossy().into_owned();
     let text = std::fs::read_to_string(page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
     let source = page.extension().is_some_and(|end| end == "rs");

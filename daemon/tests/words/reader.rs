@@ -26,11 +26,11 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const IDS: [&str; 3] = ["proj_", "agent_", "sess-"];
 
 /// The repository.
-pub fn checkout() -> PathBuf {
+pub(crate) fn checkout() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-pub struct Reader {
+pub(crate) struct Reader {
     root: PathBuf,
     /// Where all of them build.
     shared: PathBuf,
@@ -48,7 +48,7 @@ pub struct Reader {
 impl Reader {
     /// In an empty folder beside a checkout, which is called `nexusd`. The folder is the same each time, so that cargo finds
     /// again what it has built, and outside of the repository, whose workspace no crate of a reader belongs to.
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let shared = plugin_dir().ancestors().nth(2).unwrap().join("words");
         fs::create_dir_all(&shared).unwrap();
         let alone = fs::File::create(shared.join(format!("{name}.lock"))).unwrap();
@@ -81,32 +81,32 @@ impl Reader {
     }
 
     /// Goes into a folder.
-    pub fn goes_to(&mut self, folder: &str) {
+    pub(crate) fn goes_to(&mut self, folder: &str) {
         self.here = self.here.join(folder);
     }
 
     /// Where it is.
-    pub fn here(&self) -> &Path {
+    pub(crate) fn here(&self) -> &Path {
         &self.here
     }
 
     /// What the last command printed.
-    pub fn last(&self) -> &str {
+    pub(crate) fn last(&self) -> &str {
         &self.last
     }
 
     /// What all commands printed.
-    pub fn said(&self) -> &str {
+    pub(crate) fn said(&self) -> &str {
         &self.said
     }
 
     /// Reads a page and does what every block says; answers how many it was told not to run.
-    pub fn follows(&mut self, page: &str) -> usize {
+    pub(crate) fn follows(&mut self, page: &str) -> usize {
         self.follows_some(page, |_| true)
     }
 
     /// Of a page the blocks that are wanted.
-    pub fn follows_some(&mut self, page: &str, wanted: impl Fn(&Block) -> bool) -> usize {
+    pub(crate) fn follows_some(&mut self, page: &str, wanted: impl Fn(&Block) -> bool) -> usize {
         self.not_run = 0;
         let blocks = blocks::read(&checkout().join(page));
         assert!(!blocks.is_empty(), "{page} has no blocks");
@@ -204,7 +204,7 @@ impl Reader {
     }
 
     /// Runs a command to its end, which must be a good one.
-    pub fn run(&mut self, command: &str, place: &str) {
+    pub(crate) fn run(&mut self, command: &str, place: &str) {
         let filled = self.filled(command);
         let after = self.root.join("pwd");
         let output = self.shell(&format!("{filled}\npwd > {after:?}")).output().expect("bash and timeout can be run");
