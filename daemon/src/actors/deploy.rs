@@ -21,6 +21,7 @@ use crate::{
     deletion::Deletions,
     domain::{
         agent::Agent,
+        bounds,
         failure::{Failure, FailureKind},
         task::Lease,
         text::pathless,
@@ -151,7 +152,11 @@ async fn run(
     if let Err(failure) = &result {
         tracing::warn!(agent_id = %agent.agent_id, error = %failure.message, "an agent could not be deployed");
     }
-    let result = result.map(|done| serde_json::to_value(done).unwrap_or_default());
+    let result = result.map(|done| serde_json::to_value(done).unwrap_or_default()).and_then(|done| {
+        // The record could not be written, now or ever.
+        let text = "the deploy handler's result is too large: what it wants back may have 64 KB";
+        if bounds::is_too_large(&done) { Err(Failure::new(FailureKind::Plugin, text)) } else { Ok(done) }
+    });
     // The record is for people elsewhere; the log has the whole of it.
     let result = result.map_err(|failure| Failure { message: pathless(&failure.message), ..failure });
     let receipt = Some(ticket.receipt().clone());

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Of a session `s`: it is not about to be removed with its agent (see `sweep`).
-const ALIVE: &str = " AND NOT EXISTS
+pub(crate) const ALIVE: &str = " AND NOT EXISTS
     (SELECT 1 FROM doomed_agents d WHERE d.agent_id = s.agent_id AND s.session_key <= d.last_session)";
 
 /// `Store::create_session`.

@@ -9,7 +9,11 @@ use std::{
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Inner, tx::Tx, writer::Mode};
+use super::{
+    Inner,
+    tx::Tx,
+    writer::{Mode, Writer},
+};
 use crate::{
     domain::{
         deletion::Deletion,
@@ -239,6 +243,12 @@ pub(crate) fn start(inner: &Arc<Inner>) {
             return;
         }
     });
+}
+
+/// Removes all that is doomed before it answers.
+pub(crate) async fn finish(writer: &Writer) -> Result<()> {
+    while writer.call(Mode::Loose, bite).await? {}
+    Ok(())
 }
 
 async fn sweep(inner: &Weak<Inner>) -> Result<()> {

@@ -20,7 +20,7 @@ use super::{
     OpenError, SqliteStore,
     lock::{FileLock, LockError},
     open::connect,
-    schema,
+    schema, sweep,
     writer::Mode,
 };
 use crate::store::{
@@ -89,6 +89,10 @@ impl Source for SqliteSource {
 #[async_trait]
 impl Target for SqliteStore {
     async fn put(&self, kind: Kind, records: Vec<Record>) -> Result<Written> {
+        if matches!(kind, Kind::Agents | Kind::Sessions | Kind::Messages | Kind::Invocations) {
+            // What is brought back would else be taken for what is still being removed, and go with it.
+            sweep::finish(&self.inner.writer).await?;
+        }
         self.inner.writer.call(Mode::Durable, move |tx| write::put(tx, kind, &records)).await
     }
 

@@ -17,7 +17,7 @@ use crate::{
             value,
         },
         error::not_found,
-        sqlite::{events, rows, tools},
+        sqlite::{events, rows, sessions::ALIVE, tools},
         transfer::{Batch, Kind, Record},
     },
 };
@@ -74,7 +74,7 @@ fn query(kind: Kind) -> Option<(String, Read)> {
         Kind::Sessions => (
             format!(
                 "SELECT {}, (SELECT max(message_id) FROM nexus_messages m WHERE m.session_key = s.session_key), session_key
-                 FROM nexus_sessions s WHERE session_key > ?1 ORDER BY session_key LIMIT ?2",
+                 FROM nexus_sessions s WHERE session_key > ?1{ALIVE} ORDER BY session_key LIMIT ?2",
                 rows::SESSION
             ),
             |row| {
@@ -88,7 +88,7 @@ fn query(kind: Kind) -> Option<(String, Read)> {
         Kind::Messages => (
             format!(
                 "SELECT {}, m.message_key FROM nexus_messages m JOIN nexus_sessions s USING (session_key)
-                 WHERE m.message_key > ?1 ORDER BY m.message_key LIMIT ?2",
+                 WHERE m.message_key > ?1{ALIVE} ORDER BY m.message_key LIMIT ?2",
                 rows::MESSAGE
             ),
             |row| Ok(record(&rows::message(row)?.to_item()?)),
@@ -96,7 +96,9 @@ fn query(kind: Kind) -> Option<(String, Read)> {
         Kind::Invocations => (
             "SELECT invocation_id, agent_id, session_id, user_id, input_text, output_text, status, duration_ms,
                  input_tokens, output_tokens, error_message, created_at, metadata, invocation_key
-             FROM nexus_invocations WHERE invocation_key > ?1 ORDER BY invocation_key LIMIT ?2"
+             FROM nexus_invocations i WHERE invocation_key > ?1 AND NOT EXISTS
+                 (SELECT 1 FROM doomed_agents d WHERE d.agent_id = i.agent_id AND i.invocation_key <= d.last_invocation)
+             ORDER BY invocation_key LIMIT ?2"
                 .to_owned(),
             |row| Ok(record(&invocation(row)?.to_item()?)),
         ),
