@@ -25,6 +25,7 @@ use crate::{
     deletion::Deletions,
     domain::{
         agent::Agent,
+        bounds,
         failure::{Failure, FailureKind},
         task::Lease,
         text::pathless,
@@ -155,6 +156,14 @@ async fn run(
         result = deploy_with_retries(&env, &agent, &mut lines) => result,
         () = asked_to_end(&mut ended) => return give_back(&env, &lease, &agent, ticket, Duration::ZERO).await,
     };
+    let result = result.and_then(|done| {
+        // The record could not be written, now or ever.
+        let text = "the deploy handler's result is too large: what it wants back may have 64 KB";
+        match bounds::is_too_large(&serde_json::to_value(&done).unwrap_or_default()) {
+            true => Err(Failure::new(FailureKind::Plugin, text)),
+            false => Ok(done),
+        }
+    });
     let told = result.clone();
     let lines: Vec<String> = lines.into_last().iter().map(|line| pathless(line)).collect();
     let result = result.map(|done| {

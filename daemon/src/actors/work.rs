@@ -16,6 +16,7 @@ use crate::{
     config::DeployConfig,
     domain::{
         agent::NewAgent,
+        bounds,
         failure::{ErrorInfo, Failure, FailureKind},
         ids::AgentId,
         plan::{self, Next},
@@ -308,7 +309,7 @@ impl Work {
             deployment_config: self.project.deployment.clone(),
             generated_tools,
         };
-        BuildEnd::Completed { agent: Some(Box::new(agent)), deploy: target != "none" }
+        BuildEnd::Completed { agent: Some(Box::new(bounds::agent(agent))), deploy: target != "none" }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
-use super::{Acted, Deletions, trash};
+use super::{Acted, Deletions, moving, trash};
 use crate::{
     agents::place,
     artifacts::{Edit, Owner},
@@ -81,9 +81,9 @@ impl Deletions {
             }
             let Some(parent) = to.parent() else { return Ok(false) };
             std::fs::create_dir_all(parent)?;
-            std::fs::rename(&from, &to)?;
+            let moved = moving::relocate(&from, &to)?;
             std::fs::File::open(parent)?.sync_all()?;
-            Ok(true)
+            Ok(moved)
         })
         .await
     }
@@ -103,7 +103,18 @@ impl Deletions {
                 }
             }
         }
+        let built_since = match &gone.project_id {
+            Some(project) if gone.orders.files => match self.built_since(project, record.deleted_at).await {
+                Ok(built) => built,
+                Err(error) => {
+                    tracing::warn!(agent_id = %id, %error, "whose files those of a deleted agent are is not known");
+                    return acted.must_wait("local_files: they could not be removed now".to_owned());
+                }
+            },
+            _ => false,
+        };
         if gone.orders.files
+            && !built_since
             && let Some(project) = &gone.project_id
             && let Some(dir) = place::plain(&gone.agent_dir)
         {
@@ -126,6 +137,13 @@ impl Deletions {
             return acted;
         }
         self.remove_state(id, acted).await
+    }
+
+    /// Whether the agent's project builds, or has built, one anew: what lies in its folder is of that. A deletion may be
+    /// done again for days, as long as a deployment cannot be taken back.
+    async fn built_since(&self, project: &ProjectId, at: Timestamp) -> crate::store::Result<bool> {
+        let stages = self.store.stages(project).await?;
+        Ok(stages.iter().any(|stage| stage.started_at.is_some_and(|started| started > at)))
     }
 
     /// An agent's state folder, and what is shared of it.

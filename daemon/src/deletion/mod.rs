@@ -6,6 +6,7 @@
 //! Folders go through the trash. What no record names is counted and told, and never touched.
 
 mod act;
+pub(crate) mod moving;
 mod survey;
 pub mod trash;
 

@@ -1,12 +1,9 @@
 //! The trash folder: what a recorded deletion takes away lies there for some days before it is removed, under a name that
 //! says when it came, what it was and of whom. Everything in here blocks.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs, io, path::Path, time::Duration};
 
+use super::moving;
 use crate::domain::{deletion::DeletedKind, time::Timestamp};
 
 /// Something in the trash.
@@ -33,10 +30,7 @@ pub fn put(trash: &Path, kind: DeletedKind, id: &str, folder: &Path) -> io::Resu
     make(trash)?;
     // Two of one moment and owner would meet without the last part.
     let name = format!("{}.{kind}.{id}.{:08x}", Timestamp::now().as_micros(), rand::random::<u32>());
-    match fs::rename(folder, trash.join(name)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        moved => moved.map(|()| true),
-    }
+    moving::relocate(folder, &trash.join(name))
 }
 
 fn make(trash: &Path) -> io::Result<()> {
@@ -78,18 +72,12 @@ pub fn list(trash: &Path) -> io::Result<Vec<Trashed>> {
 pub fn empty(trash: &Path, kept: Duration) -> io::Result<u64> {
     let (now, mut removed, mut failed) = (Timestamp::now(), 0, None);
     for one in list(trash)?.into_iter().filter(|one| now.since(one.since) >= kept) {
-        match remove(&trash.join(&one.name)) {
+        match moving::remove(&trash.join(&one.name)) {
             Ok(()) => removed += 1,
             Err(error) => failed = Some(error),
         }
     }
     failed.map_or(Ok(removed), Err)
-}
-
-fn remove(path: &PathBuf) -> io::Result<()> {
-    let known = fs::symlink_metadata(path)?;
-    // A link goes, and never what it leads to.
-    if known.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
 }
 
 #[cfg(test)]

@@ -64,8 +64,8 @@ pub struct DeployMessage {
     pub deployment_config: Value,
 }
 
-/// SQS's own limit on a message.
-const MAX_BYTES: usize = 262_144;
+/// What a queue of SQS may hold at most in a message, when it is set up so. (What the daemon sends stays below 256 KB.)
+const MAX_BYTES: usize = 1 << 20;
 
 /// A field as far as it is of use: what has another type is read over, however deep it is.
 enum Lax {
@@ -132,8 +132,11 @@ struct Fields(HashMap<String, Lax>);
 
 const KNOWN: [&str; 8] =
     ["task_id", "project_id", "requirement", "user_id", "priority", "action", "target_stage", "agent_id"];
+/// Those that decide.
+const IDS: [&str; 3] = ["task_id", "project_id", "agent_id"];
 
-struct FieldsVisitor;
+/// Reads these fields, and reads over the others.
+struct FieldsVisitor(&'static [&'static str]);
 
 impl<'de> Visitor<'de> for FieldsVisitor {
     type Value = Fields;
@@ -145,7 +148,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut all: A) -> Result<Fields, A::Error> {
         let mut fields = Fields::default();
         while let Some(name) = all.next_key::<String>()? {
-            if KNOWN.contains(&name.as_str()) {
+            if self.0.contains(&name.as_str()) {
                 let field = all.next_value()?;
                 fields.0.insert(name, field);
             } else {
@@ -156,19 +159,21 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     }
 }
 
-impl<'de> Deserialize<'de> for Fields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FieldsVisitor)
-    }
-}
-
 impl Fields {
     fn of(body: &str) -> Result<Self, MessageError> {
         if body.len() > MAX_BYTES {
             return Err(MessageError::TooLong(body.len()));
         }
         let malformed = |e: serde_json::Error| MessageError::Malformed(e.to_string());
-        serde_json::from_str(&unwrapped(body)).map_err(malformed)
+        let body = unwrapped(body);
+        // A text with half a character in it, or a number out of all range, is no reason to lose a build: it is missing.
+        Self::some(&body, &KNOWN).or_else(|error| Self::some(&body, &IDS).map_err(|_| error)).map_err(malformed)
+    }
+
+    fn some(body: &str, known: &'static [&'static str]) -> serde_json::Result<Self> {
+        let mut reader = serde_json::Deserializer::from_str(body);
+        let fields = reader.deserialize_map(FieldsVisitor(known))?;
+        reader.end().map(|()| fields)
     }
 
     fn text(&self, name: &str) -> Option<String> {
@@ -206,8 +211,9 @@ impl Fields {
     }
 }
 
-/// The JSON itself, where a sender wrapped it in a JSON string.
+/// The JSON itself, where a sender wrapped it in a JSON string, or began it with a byte order mark.
 fn unwrapped(body: &str) -> Cow<'_, str> {
+    let body = body.trim_start_matches('\u{feff}');
     if body.trim_start().starts_with('"')
         && let Ok(inner) = serde_json::from_str::<String>(body)
     {

@@ -52,6 +52,28 @@ fn depth_and_repeated_names_are_no_poison() {
     assert_eq!(DeployMessage::parse(&body).unwrap().project_id.as_str(), "proj_1");
 }
 
+#[test]
+fn what_cannot_be_read_beside_the_project_is_missing() {
+    let odd = [
+        "\u{feff}{\"project_id\": \"proj_1\"}".to_owned(),
+        r#"{"requirement": "cut \ud83d", "project_id": "proj_1"}"#.to_owned(),
+        r#"{"priority": 1e999, "user_id": -1e999, "project_id": "proj_1", "metadata": {"x": 1e999}}"#.to_owned(),
+        r#"{"priority": 99999999999999999999999999, "project_id": " proj_1 "}"#.to_owned(),
+        // A queue may be set up for messages of 1 MB.
+        format!(r#"{{"requirement": "{}", "project_id": "proj_1"}}"#, "x".repeat(900_000)),
+    ];
+    for body in &odd {
+        let begin: String = body.chars().take(60).collect();
+        let message = BuildMessage::parse(body).unwrap_or_else(|error| panic!("{begin}: {error}"));
+        assert_eq!(message.project_id.as_str(), "proj_1", "{begin}");
+        assert_eq!(DeployMessage::parse(body).unwrap().project_id.as_str(), "proj_1", "{begin}");
+        assert_eq!(subject(body).1.unwrap().as_str(), "proj_1", "{begin}");
+        assert_eq!(BuildMessage::parse(&serde_json::to_string(body).unwrap()).unwrap().project_id.as_str(), "proj_1");
+    }
+    let half = r#"{"requirement": "cut \ud83d", "priority": 4, "task_id": "task_1", "project_id": "proj_1"}"#;
+    assert_eq!(BuildMessage::parse(half).unwrap().task_id.unwrap().as_str(), "task_1");
+}
+
 #[cfg(feature = "aws")]
 #[test]
 fn the_action_of_the_attributes_counts_where_the_body_has_none() {

@@ -42,9 +42,14 @@ pub(crate) fn log_at_end(before: &[String], own: &[String]) -> Vec<String> {
     kept.into_iter().skip(skipped).chain(own).cloned().collect()
 }
 
+/// Bytes above which a message's body is made smaller: a queue takes 256 KB, and would refuse more for ever.
+const BODY: usize = 200_000;
+/// Characters of a requirement that such a message has; the whole one stands in the project.
+const SHOWN: usize = 20_000;
+
 /// The message of a build task.
 pub(crate) fn build_payload(project: &Project, task: &TaskId) -> String {
-    BuildMessage {
+    let mut message = BuildMessage {
         task_id: Some(task.clone()),
         project_id: project.project_id.clone(),
         requirement: project.requirement.clone(),
@@ -52,19 +57,31 @@ pub(crate) fn build_payload(project: &Project, task: &TaskId) -> String {
         priority: project.priority.get().into(),
         action: None,
         target_stage: None,
+    };
+    let body = message.to_body();
+    if body.len() <= BODY {
+        return body;
     }
-    .to_body()
+    for text in [&mut message.requirement, &mut message.user_id] {
+        *text = crate::domain::text::shorten(text, SHOWN);
+    }
+    message.to_body()
 }
 
 /// The message of a deploy task.
 pub(crate) fn deploy_payload(project: &ProjectId, agent: &AgentId, config: Option<&Value>, task: &TaskId) -> String {
-    DeployMessage {
+    let message = DeployMessage {
         task_id: Some(task.clone()),
         project_id: project.clone(),
         agent_id: agent.clone(),
         deployment_config: config.cloned().unwrap_or(Value::Null),
+    };
+    let body = message.to_body();
+    if body.len() <= BODY {
+        return body;
     }
-    .to_body()
+    // The agent's own record has it, too.
+    DeployMessage { deployment_config: Value::Null, ..message }.to_body()
 }
 
 /// The `project` event of a step.

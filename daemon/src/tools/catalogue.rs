@@ -12,6 +12,7 @@ use crate::{
     agents::place,
     config::DataConfig,
     domain::agent::Agent,
+    domain::bounds,
     domain::tool::{NewTool, Tool, ToolSource},
     plugins::Plugins,
     store::Store,
@@ -51,7 +52,9 @@ pub async fn publish(store: &dyn Store, plugins: &Plugins) {
     let rows: Vec<NewTool> = tools
         .iter()
         .filter(|tool| seen.insert(&tool.info.name))
-        .map(|tool| NewTool { code: tool.code().map(str::to_owned), ..row(tool.info, tool.plugin_version) })
+        .map(|tool| {
+            bounds::tool(NewTool { code: tool.code().map(str::to_owned), ..row(tool.info, tool.plugin_version) })
+        })
         .collect();
     let count = rows.len();
     match store.put_system_tools(rows).await {
@@ -80,7 +83,7 @@ fn row(info: &ToolInfo, version: &str) -> NewTool {
     say(LANGUAGE, &info.language);
     say(PACKAGE, &info.package);
     say(RETURNS, info.return_type.as_deref().unwrap_or_default());
-    NewTool {
+    bounds::tool(NewTool {
         tool_name: info.name.clone(),
         display_name: or(&info.display_name, &info.name),
         description: info.description.clone(),
@@ -90,7 +93,7 @@ fn row(info: &ToolInfo, version: &str) -> NewTool {
         schema: Some(schema.into()),
         dependencies: info.dependencies.clone(),
         code: None,
-    }
+    })
 }
 
 fn said<'a>(tool: &'a Tool, key: &str) -> Option<&'a str> {

@@ -349,7 +349,7 @@ impl Taker {
                     "{path} of {root} is not what was exported: its SHA-256 is {found}; export it again"
                 )));
             }
-            fs::rename(&part, &to).map_err(local)?;
+            crate::deletion::moving::relocate(&part, &to).map_err(local)?;
             self.part = None;
         }
         Ok(Written { written: 1, ..Written::default() })

@@ -304,3 +304,16 @@ async fn builds_of_others_are_counted_by_day_once() {
     let days = place.store.build_days(2, Timestamp::now()).await.unwrap();
     assert_eq!(days.iter().map(|day| day.successful).sum::<u64>(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_requirement_larger_than_a_message_is_queued_all_the_same() {
+    let place = Place::new().await;
+    // Each is six bytes in a message.
+    place.project("proj_a", "queued", json!({"requirement": "\u{1}".repeat(300_000)})).await;
+    place.task("task_a", "proj_a", "pending", 60, json!({})).await;
+    assert_eq!(place.reconcile().await, 1);
+    let bodies = place.bodies().await;
+    assert_eq!(bodies.len(), 1, "its message was not sent");
+    assert_eq!(BuildMessage::parse(&bodies[0]).unwrap().task_id.unwrap().as_str(), "task_a");
+    assert!(matches!(place.claim("proj_a", Some("task_a")).await, Claim::Claimed(_)));
+}

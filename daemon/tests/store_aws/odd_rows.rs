@@ -2,12 +2,16 @@
 
 use nexus_daemon::{
     domain::{
-        ids::{AgentId, ProjectId, TaskId},
+        agent::{AgentStatus, Invocation, InvocationStatus},
+        ids::{AgentId, InvocationId, ProjectId, TaskId},
         time::Timestamp,
     },
-    store::{AgentFilter, PageRequest, ProjectFilter, Store as _, TaskFilter, ToolFilter},
+    store::{
+        AgentChange, AgentFilter, ClaimBuild, Continuation, DeployClaim, DeployEnd, PageRequest, ProjectFilter,
+        Store as _, TaskFilter, ToolFilter,
+    },
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::place::{Place, ago, id};
 
@@ -130,4 +134,156 @@ async fn no_row_is_too_odd_for_a_list() {
     }
     assert_eq!(place.store.overview(Timestamp::now()).await.unwrap().total_agents, 1, "what is listed is counted");
     assert_eq!(place.store.agent(&agent).await.unwrap().unwrap().agent_name, "n");
+}
+
+/// An agent's row whose words and figures are none of ours: it is edited, deployed again, asked and deleted all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_row_of_an_agent_refuses_a_change() {
+    let place = Place::new().await;
+    let (at, agent): (_, AgentId) = (ago(60), id("agent_1"));
+    place.project("proj_1", "completed", json!({})).await;
+    let whole = json!({"agent_id": "agent_1", "status": "running", "created_at": at, "project_id": "proj_1",
+        "category": "c", "agent_name": "n", "generation": 3, "total_invocations": 3, "successful_invocations": 2,
+        "failed_invocations": 1, "avg_duration_ms": 5, "last_invoked_at": at, "deployment_type": "local"});
+    let harms = [
+        json!({"status": "deployed"}),
+        json!({"status": null, "generation": null}),
+        json!({"status": 7, "generation": "3"}),
+        json!({"status": ["x"], "generation": "x", "total_invocations": "3", "last_invoked_at": 5}),
+        json!({"total_invocations": null, "successful_invocations": "2", "failed_invocations": [], "avg_duration_ms": "x"}),
+        json!({"status": "", "category": null, "created_at": "yesterday"}),
+    ];
+    for harm in harms {
+        // An index takes a key that is text, or none.
+        let mut odd = whole.clone();
+        for (name, value) in harm.as_object().unwrap() {
+            match value {
+                Value::String(text) if !text.is_empty() => odd[name] = value.clone(),
+                _ if ["status", "category", "created_at"].contains(&name.as_str()) => {
+                    odd.as_object_mut().unwrap().remove(name);
+                }
+                _ => odd[name] = value.clone(),
+            }
+        }
+        place.put("nexus_agents", odd).await;
+        let store = &place.store;
+        let change = AgentChange { description: Some("edited".into()), ..AgentChange::default() };
+        let edited = store.update_agent(&agent, change).await.unwrap_or_else(|e| panic!("{harm}: {e}")).unwrap();
+        assert_eq!(edited.description, "edited", "{harm}");
+        let asked = Invocation {
+            invocation_id: InvocationId::generate(),
+            agent_id: agent.clone(),
+            session_id: None,
+            user_id: "anna".into(),
+            input_text: "?".into(),
+            output_text: None,
+            status: InvocationStatus::Success,
+            duration_ms: 5,
+            input_tokens: 1,
+            output_tokens: 1,
+            error_message: None,
+            created_at: Timestamp::now(),
+            metadata: None,
+            tool_names: Vec::new(),
+        };
+        let before = store.agent(&agent).await.unwrap().unwrap().total_invocations;
+        store.record_invocation(asked, None).await.unwrap_or_else(|e| panic!("{harm}: {e}"));
+        assert_eq!(store.agent(&agent).await.unwrap().unwrap().total_invocations, before + 1, "{harm}");
+        let task = store.redeploy_agent(&agent).await.unwrap_or_else(|e| panic!("{harm}: {e}")).unwrap();
+        let claim = ClaimBuild { task_id: Some(task), ..place.message("proj_1", None, Continuation::Execute) };
+        match store.claim_deploy(claim).await.unwrap_or_else(|e| panic!("{harm}: {e}")) {
+            DeployClaim::Claimed { lease, agent } => {
+                assert!(agent.generation > 0, "{harm}");
+                let end = DeployEnd { agent_id: agent.agent_id.clone(), result: Ok(json!({})), receipt: None };
+                store.finish_deploy(&lease, end).await.unwrap_or_else(|e| panic!("{harm}: {e}"));
+            }
+            other => panic!("{harm}: {other:?}"),
+        }
+        assert_eq!(store.agent(&agent).await.unwrap().unwrap().status, AgentStatus::Running, "{harm}");
+    }
+}
+
+/// The object of a part of a record is gone: what is left of it is shown, and what stands beside it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_part_that_is_gone_hides_neither_the_rest_nor_the_others() {
+    let place = Place::new().await;
+    let (at, agent, session) = (ago(60), id::<AgentId>("agent_1"), id("sess-1"));
+    let gone = "sessions/sess-1/overflow/gone.json";
+    for (name, more) in [("sess-1", json!({})), ("sess-2", json!({"overflow_ref": gone}))] {
+        let mut row = json!({"session_id": name, "agent_id": "agent_1", "last_active_at": at, "created_at": at,
+            "status": "active", "message_count": 2});
+        row.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        place.put("nexus_sessions", row).await;
+    }
+    for (name, more) in [
+        ("01JJJJJJJJJJJJJJJJJJJJJJJJ", json!({"content": "hello"})),
+        ("01JJJJJJJJJJJJJJJJJJJJJJJK", json!({"overflow_ref": gone})),
+    ] {
+        let mut row = json!({"session_id": "sess-1", "message_id": name, "role": "user", "created_at": at});
+        row.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        place.put("nexus_messages", row).await;
+    }
+    let store = &place.store;
+    assert_eq!(store.list_sessions(&agent, 5).await.unwrap().len(), 2);
+    assert!(store.session(&id("sess-2")).await.unwrap().is_some());
+    let range = nexus_daemon::store::MessageRange { limit: 5, before: None, after: None };
+    let messages = store.messages(&session, &range).await.unwrap();
+    assert_eq!(messages.iter().map(|m| m.content.as_str()).collect::<Vec<_>>(), ["hello", ""]);
+    // The same of a stage: the project can be read, and deleted.
+    place.project("proj_1", "completed", json!({})).await;
+    place
+        .put(
+            "nexus_stages",
+            json!({"project_id": "proj_1", "stage_name": "s", "status": "completed",
+        "stage_number": 1, "overflow_ref": gone}),
+        )
+        .await;
+    let project: ProjectId = id("proj_1");
+    assert_eq!(store.stages(&project).await.unwrap().len(), 1);
+    assert!(store.project_detail(&project).await.unwrap().is_some());
+    assert!(store.delete_project(&project, true).await.unwrap().is_some());
+}
+
+/// A deletion that is finished late meets what has come since: an agent of the same id, a project that was imported again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_lives_again_is_not_taken_along_by_an_old_deletion() {
+    let place = Place::new().await;
+    let agent: AgentId = id("agent_1");
+    let row = json!({"agent_id": "agent_1", "status": "running", "created_at": ago(900), "project_id": "proj_1"});
+    place.put("nexus_agents", row.clone()).await;
+    let orders = nexus_daemon::domain::deletion::DeleteOrders::default();
+    place.store.delete_agent(&agent, orders).await.unwrap().unwrap();
+    // Cut off: the note is there still, and so is what the first agent had. Its project has built another since.
+    place.put("nexus_agents", row).await;
+    for (name, at) in [("of the first", ago(600)), ("of the second", Timestamp::now().to_string())] {
+        place
+            .put(
+                "nexus_sessions",
+                json!({"session_id": format!("s-{}", name.len()), "agent_id": "agent_1", "display_name": name,
+                    "last_active_at": at, "created_at": at, "status": "active"}),
+            )
+            .await;
+        place
+            .put(
+                "nexus_invocations",
+                json!({"invocation_id": format!("i-{}", name.len()), "agent_id": "agent_1", "created_at": at,
+                    "input_text": name, "status": "success"}),
+            )
+            .await;
+    }
+    let project: ProjectId = id("proj_2");
+    place.project("proj_2", "completed", json!({})).await;
+    place.store.delete_project(&project, true).await.unwrap().unwrap();
+    place.project("proj_2", "completed", json!({})).await;
+    place.stages("proj_2", 9, json!({"a": 1})).await;
+    let note = json!({"pk": "deleting", "sk": "proj_2", "with_agents": 1});
+    place.put("nexus_daemon_state", note).await;
+
+    place.store.clean(std::time::Duration::from_secs(3600)).await.unwrap();
+    let sessions = place.store.list_sessions(&agent, 5).await.unwrap();
+    let names: Vec<_> = sessions.iter().filter_map(|session| session.display_name.as_deref()).collect();
+    assert_eq!(names, ["of the second"]);
+    let left = place.count("nexus_invocations").await;
+    assert_eq!(left, 1, "one invocation is the new agent's");
+    assert_eq!(place.store.stages(&project).await.unwrap().len(), 9, "they were imported again");
 }

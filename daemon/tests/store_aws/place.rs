@@ -68,6 +68,11 @@ impl Place {
         self.account.dynamodb.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
     }
 
+    /// Rows of a table.
+    pub async fn count(&self, table: &str) -> i32 {
+        self.account.dynamodb.scan().table_name(table).consistent_read(true).send().await.unwrap().count()
+    }
+
     /// As the original's `update_project` and its siblings write: no condition.
     pub async fn set(&self, table: &str, key: (&str, &str), fields: Value) {
         let mut update = self.account.dynamodb.update_item().table_name(table);

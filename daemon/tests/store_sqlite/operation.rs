@@ -10,7 +10,11 @@ use nexus_daemon::{
         time::Timestamp,
     },
     queue::QueueName,
-    store::{MessageRange, ProjectFilter, Store, StoreErrorKind, sqlite::OpenError},
+    store::{
+        MessageRange, ProjectFilter, Store, StoreErrorKind,
+        sqlite::{OpenError, transfer::SqliteSource},
+        transfer::{Kind, Record, Source as _, Target as _},
+    },
 };
 use rusqlite::{Connection, params};
 
@@ -410,4 +414,54 @@ async fn a_machine_that_was_started_anew_blames_nobody() {
     let f = fixture_over(&copy, Box::new(()));
     assert_eq!(f.queue.receive(QueueName::Build, 10, Duration::ZERO).await.unwrap().len(), 3);
     f.end().await;
+}
+
+/// Every record of a kind that an export would give out.
+async fn exported(file: &Path, kind: Kind) -> Vec<Record> {
+    let source = SqliteSource::open(file).unwrap();
+    let (mut all, mut from) = (Vec::new(), None);
+    loop {
+        let batch = source.batch(kind, from).await.unwrap();
+        assert!(batch.unreadable.is_empty(), "{:?}", batch.unreadable);
+        all.extend(batch.records);
+        let Some(next) = batch.next else { return all };
+        from = Some(next);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_being_removed_is_not_exported_and_does_not_take_along_what_is_brought_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("nexus.db");
+    let f = fixture_over(&file, Box::new(()));
+    let (_, agent) = f.completed().await;
+    f.end().await;
+    fill(&file, &agent, 5, 100, 5_000);
+    let kinds = [Kind::Agents, Kind::Sessions, Kind::Messages, Kind::Invocations];
+    let mut before = Vec::new();
+    for kind in kinds {
+        before.push((kind, exported(&file, kind).await));
+    }
+    let f = fixture_over(&file, Box::new(()));
+    let orders = nexus_daemon::domain::deletion::DeleteOrders::default();
+    f.store.delete_agent(&agent, orders).await.unwrap().unwrap();
+    f.end().await;
+    assert!(count(&file, "SELECT count(*) FROM nexus_invocations") > 0, "it is all removed already");
+    for kind in kinds {
+        let left = exported(&file, kind).await;
+        assert_eq!(left.len(), 0, "{kind:?} of a deleted agent are exported");
+    }
+    // The export of before is imported.
+    let store = open(&file).unwrap().0;
+    for (kind, records) in &before {
+        let written = store.put(*kind, records.clone()).await.unwrap();
+        assert_eq!((written.written, written.present), (records.len() as u64, 0), "{kind:?}");
+    }
+    store.clean(Duration::from_secs(3600)).await.unwrap();
+    eventually("nothing is left to remove", || count(&file, "SELECT count(*) FROM doomed_agents") == 0).await;
+    store.close().await.unwrap();
+    drop(store);
+    for (kind, records) in &before {
+        assert_eq!(exported(&file, *kind).await.len(), records.len(), "{kind:?}");
+    }
 }

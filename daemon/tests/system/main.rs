@@ -18,6 +18,7 @@ mod cloud;
 mod command_line;
 mod crash;
 mod files;
+mod folders;
 
 mod main_job;
 mod reload;

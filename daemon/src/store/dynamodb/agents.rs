@@ -4,11 +4,11 @@ use super::{
     DynamoStore,
     aggregate::{Held, Plan, TRIES, contended, pause},
     asked,
-    codec::Record as _,
+    codec::{Record as _, Word},
     table::Table,
     tasks,
     unit::{Change, Guard, Refused, Unit},
-    value,
+    value::Item,
 };
 use crate::{
     artifacts::Owner,
@@ -80,20 +80,39 @@ pub(crate) fn told(agent: &Agent, now: Timestamp, error: Option<&str>) -> NewEve
     event
 }
 
+/// An agent, and what its conditions name as it stands in the row: a row of the original's may have a status that is no
+/// word of ours, or a number as text, and a condition on what is understood of it would never hold.
+struct AsReadAgent {
+    agent: Agent,
+    status: Word,
+    generation: Word,
+}
+
+impl AsReadAgent {
+    fn from_item(item: &Item) -> Result<Self> {
+        let stands = |name: &str| item.get(name).cloned();
+        Ok(Self { agent: Agent::from_item(item)?, status: stands("status"), generation: stands("generation") })
+    }
+}
+
 impl DynamoStore {
     /// `Store::agent`.
     pub(crate) async fn read_agent(&self, id: &AgentId) -> Result<Option<Agent>> {
+        Ok(self.agent_as_read(id).await?.map(|read| read.agent))
+    }
+
+    /// An agent that is to be changed.
+    async fn agent_as_read(&self, id: &AgentId) -> Result<Option<AsReadAgent>> {
         let item = self.tables.get(Table::Agents, Table::Agents.one(id.as_str())).await?;
-        item.as_ref().map(Agent::from_item).transpose()
+        item.as_ref().map(AsReadAgent::from_item).transpose()
     }
 
     /// Writes what became of an agent.
-    pub(crate) fn update_agent_in(&self, unit: &mut Unit, before: &Agent, after: &Agent) -> Result<()> {
-        let change = Change::between(&before.to_item()?, &after.to_item()?);
+    fn update_agent_in(&self, unit: &mut Unit, before: &AsReadAgent, after: &Agent) -> Result<()> {
+        let change = Change::between(&before.agent.to_item()?, &after.to_item()?);
         // Figures are added by whoever asks the agent, and are no part of this.
-        let generation = (before.generation > 0).then(|| value::whole(before.generation));
-        let read = [("status", Some(value::text(before.status.as_str()))), ("generation", generation)];
-        let key = Table::Agents.one(before.agent_id.as_str());
+        let read = [("status", before.status.clone()), ("generation", before.generation.clone())];
+        let key = Table::Agents.one(before.agent.agent_id.as_str());
         unit.update(&self.tables, Table::Agents, key, change, &Guard::AsRead(&read), Refused::Gone)
     }
 
@@ -101,7 +120,7 @@ impl DynamoStore {
     /// updated, when it came and how it was used stays.
     pub(crate) async fn register(&self, plan: &mut Plan, new: &NewAgent, deploy: bool) -> Result<NewEvent> {
         let (now, project) = (plan.now, plan.after.stored.project.clone());
-        let known = self.read_agent(&new.agent_id).await?;
+        let known = self.agent_as_read(&new.agent_id).await?;
         let status = if deploy { AgentStatus::Deploying } else { AgentStatus::Offline };
         let agent = Agent {
             project_id: Some(project.project_id.clone()),
@@ -119,13 +138,13 @@ impl DynamoStore {
             agent_dir: new.agent_dir.clone(),
             deployment_config: new.deployment_config.clone(),
             error_message: None,
-            ..known.clone().unwrap_or_else(|| fresh(new, now))
+            ..known.as_ref().map_or_else(|| fresh(new, now), |known| known.agent.clone())
         };
         match &known {
             Some(known) => self.update_agent_in(&mut plan.unit, known, &agent)?,
             None => plan.unit.put(&self.tables, Table::Agents, agent.to_item()?, &Guard::Absent, Refused::Gone)?,
         }
-        plan.agents.push((known.map(|known| known.status), Some(status)));
+        plan.agents.push((known.map(|known| known.agent.status), Some(status)));
         self.put_generated(plan, new).await?;
         if deploy {
             let id = TaskId::generate();
@@ -146,7 +165,8 @@ impl DynamoStore {
         mut change: impl FnMut(&mut Agent, &mut AgentPlan) -> Result<T>,
     ) -> Result<Option<T>> {
         for round in 0..TRIES {
-            let Some(before) = self.read_agent(id).await? else { return Ok(None) };
+            let Some(read) = self.agent_as_read(id).await? else { return Ok(None) };
+            let before = &read.agent;
             let mut held: Option<Held<'_>> = match &before.project_id {
                 Some(project) => Some(self.slots.hold(project).await),
                 None => None,
@@ -163,14 +183,14 @@ impl DynamoStore {
             let moved = (Some(before.status), Some(after.status));
             let committed = match (plan, &mut held, tell) {
                 (Some(mut plan), Some(held), Some(error)) => {
-                    self.update_agent_in(&mut unit, &before, &after)?;
+                    self.update_agent_in(&mut unit, &read, &after)?;
                     plan.unit = unit;
                     plan.events.push(told(&after, now, error.as_deref()));
                     plan.agents.push(moved);
                     self.commit(held, plan).await?
                 }
                 _ => {
-                    self.update_agent_in(&mut unit, &before, &after)?;
+                    self.update_agent_in(&mut unit, &read, &after)?;
                     let committed = unit.commit(&self.tables).await?;
                     if committed.is_ok() {
                         self.counts.agent_moved(moved.0, moved.1);

@@ -8,12 +8,12 @@ use super::{
     DynamoStore,
     aggregate::{Held, TRIES, contended, pause},
     client::Query,
-    codec::Record as _,
+    codec::{Reader, Record as _},
     counts::Counted,
     table::Table,
     tasks,
     unit::{Guard, Refused, Unit},
-    value,
+    value::{self, Item},
 };
 use crate::{
     artifacts::{Owner, kept},
@@ -25,6 +25,7 @@ use crate::{
         project::ProjectStatus,
         session::Session,
         task::TaskType,
+        time::Timestamp,
         transition::TaskEvent,
     },
     store::{DeletedAgent, DeletedProject, Result},
@@ -133,35 +134,62 @@ impl DynamoStore {
         let mut unit = Unit::default();
         let key = Table::Agents.one(id.as_str());
         unit.delete(&self.tables, Table::Agents, key, &Guard::Present, Refused::Gone)?;
-        self.record_deletion(&mut unit, &Deletion::agent(&agent, orders, self.tables.clock()), false)?;
+        let at = self.tables.clock();
+        self.record_deletion(&mut unit, &Deletion::agent(&agent, orders, at), false)?;
         if unit.commit(&self.tables).await?.is_err() {
             return Ok(None);
         }
         self.counts.agent_moved(Some(agent.status), None);
         self.end_deployments(&agent).await?;
         let mut gone = DeletedAgent { agent, sessions: 0, messages: 0, invocations: 0 };
-        self.remove_rest_of_agent(id, &mut gone).await?;
+        (gone.sessions, gone.messages, gone.invocations) = self.remove_rest_of_agent(id, at).await?;
         Ok(Some(gone))
     }
 
     /// What is left of an agent that is gone. Its note stays until it is out of service.
-    async fn remove_rest_of_agent(&self, id: &AgentId, gone: &mut DeletedAgent) -> Result<()> {
-        let counted = self.remove_conversations(id).await?;
-        (gone.sessions, gone.messages, gone.invocations) = counted;
-        self.remove_tools_of(id).await?;
-        self.overflow.forget(&Owner::Agent(id.clone())).await
+    ///
+    /// A further build of its project may make an agent of the same id meanwhile: what that has stays.
+    async fn remove_rest_of_agent(&self, id: &AgentId, deleted_at: Timestamp) -> Result<(u64, u64, u64)> {
+        if !self.lives_again(Table::Agents, id.as_str()).await? {
+            self.remove_tools_of(id).await?;
+        }
+        let counted = self.remove_conversations(id, deleted_at).await?;
+        if !self.lives_again(Table::Agents, id.as_str()).await? {
+            self.overflow.forget(&Owner::Agent(id.clone())).await?;
+        }
+        Ok(counted)
     }
 
-    /// Sessions, messages and invocations of an agent; answers how many those were.
-    async fn remove_conversations(&self, id: &AgentId) -> Result<(u64, u64, u64)> {
+    /// Sessions, messages and invocations that an agent had when it was deleted; answers how many those were.
+    async fn remove_conversations(&self, id: &AgentId, deleted_at: Timestamp) -> Result<(u64, u64, u64)> {
         let by = |table| Query::by(table, "AgentIndex", "agent_id", value::text(id.as_str()));
-        let (mut sessions, mut messages) = (0, 0);
-        for item in self.tables.all(by(Table::Sessions), usize::MAX).await? {
+        let (mut sessions, mut messages, mut invocations) = (0, 0, 0);
+        for item in self.left_of(id, deleted_at, self.tables.all(by(Table::Sessions), usize::MAX).await?).await? {
             let Ok(session) = Session::from_item(&item) else { continue };
             messages += self.remove_session(&session.session_id).await?.unwrap_or(0);
             sessions += 1;
         }
-        Ok((sessions, messages, self.delete_all(by(Table::Invocations)).await?))
+        let mut query = by(Table::Invocations);
+        loop {
+            let page = self.tables.query(&query).await?;
+            let items = self.left_of(id, deleted_at, page.items).await?;
+            invocations += items.len() as u64;
+            self.overflow.forget_of(&items).await?;
+            self.tables.delete_many(query.table, items.iter().map(|item| query.table.key_of(item)).collect()).await?;
+            match page.next {
+                Some(next) => query.from = Some(next),
+                None => return Ok((sessions, messages, invocations)),
+            }
+        }
+    }
+
+    /// Of an agent's items those that it had when it was deleted: all, unless there is one of its id again. (Clocks are
+    /// only trusted where they must be.)
+    async fn left_of(&self, id: &AgentId, deleted_at: Timestamp, mut items: Vec<Item>) -> Result<Vec<Item>> {
+        if !items.is_empty() && self.lives_again(Table::Agents, id.as_str()).await? {
+            items.retain(|item| Reader(item).time("created_at").is_none_or(|at| at <= deleted_at));
+        }
+        Ok(items)
     }
 
     /// `Store::delete_session`.
@@ -203,6 +231,12 @@ impl DynamoStore {
         Ok(())
     }
 
+    /// Whether what a note is about is there: row and note change in one unit, so an import has brought it back since, and
+    /// what there is of it is the new one's.
+    async fn lives_again(&self, table: Table, id: &str) -> Result<bool> {
+        Ok(self.tables.get(table, table.one(id)).await?.is_some())
+    }
+
     /// `Store::clean`: finishes deletions that were cut off. What is past its time DynamoDB removes by itself.
     pub(crate) async fn finish_deletions(&self) -> Result<u64> {
         let mut finished = 0;
@@ -210,25 +244,28 @@ impl DynamoStore {
             match note.kind {
                 DeletedKind::Project => {
                     let Ok(id) = note.id.parse::<ProjectId>() else { continue };
+                    if self.lives_again(Table::Projects, id.as_str()).await? {
+                        self.remove_note(note.kind, &note.id).await?;
+                        continue;
+                    }
                     self.remove_rest(&id, note.with_agents).await?;
                 }
                 DeletedKind::Session => {
                     let Ok(id) = note.id.parse::<SessionId>() else { continue };
+                    if self.lives_again(Table::Sessions, id.as_str()).await? {
+                        self.remove_note(note.kind, &note.id).await?;
+                        continue;
+                    }
                     self.remove_rest_of_session(&id).await?;
                 }
                 DeletedKind::Agent => {
                     let Ok(id) = note.id.parse::<AgentId>() else { continue };
-                    // Made anew by a further build of its project: what there is is the new one's.
-                    if self.read_agent(&id).await?.is_some() {
-                        continue;
-                    }
-                    self.remove_conversations(&id).await?;
-                    self.remove_tools_of(&id).await?;
-                    self.overflow.forget(&Owner::Agent(id.clone())).await?;
-                    if self.read_deletion(DeletedKind::Agent, id.as_str()).await?.is_none() {
+                    let Some(record) = self.read_deletion(DeletedKind::Agent, id.as_str()).await? else {
                         // Its time is up, and nobody can act by it any more.
                         self.remove_note(DeletedKind::Agent, id.as_str()).await?;
-                    }
+                        continue;
+                    };
+                    self.remove_rest_of_agent(&id, record.deleted_at).await?;
                 }
             }
             finished += 1;

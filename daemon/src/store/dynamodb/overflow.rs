@@ -130,10 +130,16 @@ impl Overflow {
         Ok(())
     }
 
-    /// The same for many.
+    /// The same for many that are only shown: one whose part is gone does not hide the others, nor what is left of it.
+    /// (A deletion removes objects before their rows, and may be cut off in between.)
     pub(crate) async fn restore_all(&self, items: &mut [Item]) -> Result<()> {
         for item in items.iter_mut().filter(|item| item.contains_key(REFERENCE)) {
-            self.restore(item).await?;
+            match self.restore(item).await {
+                Err(error) if error.kind() == StoreErrorKind::Corrupt => {
+                    tracing::warn!(%error, "a record is shown without what is gone of it");
+                }
+                restored => drop(restored?),
+            }
         }
         Ok(())
     }

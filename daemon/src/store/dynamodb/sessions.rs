@@ -63,7 +63,7 @@ impl DynamoStore {
         let Some(mut item) = self.tables.get(Table::Sessions, Table::Sessions.one(id.as_str())).await? else {
             return Ok(None);
         };
-        self.overflow.restore(&mut item).await?;
+        self.overflow.restore_all(std::slice::from_mut(&mut item)).await?;
         Session::from_item(&item).map(Some)
     }
 
@@ -125,7 +125,7 @@ impl DynamoStore {
                 set.push(("display_name".to_owned(), value::text(name)));
             }
             let mut change = Change { set, ..Change::default() };
-            let mut read = vec![(LAST, last.map(value::text))];
+            let mut read = vec![(LAST, session.get(LAST).cloned())];
             read.extend(change.count(&session, "message_count", 1));
             unit.update(&self.tables, Table::Sessions, key.clone(), change, &Guard::AsRead(&read), Refused::Stale)?;
             match unit.commit(&self.tables).await? {
