@@ -51,7 +51,7 @@ describe! {
 
 describe! {
     /// A stage of a workflow.
-    WorkflowStage as "WorkflowStage" {
+    WorkflowStage as "WorkflowStageInfo" {
         name,
         /// Chinese.
         display_name,

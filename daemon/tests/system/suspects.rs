@@ -101,8 +101,23 @@ async fn one_bad_apple_is_found_among_innocent_builds() {
     let message = error["message"].as_str().unwrap_or_default();
     assert!(message.contains("faulty/do") && message.contains("died"), "{message}");
     let log = daemon.log();
-    let named = log.lines().any(|line| line.contains("ERROR") && line.contains("breaks") && line.contains("faulty/do"));
-    assert!(named, "{log}");
+    let about = |line: &&str| line.contains("its message is a dead letter") && line.contains(bad.as_str());
+    let told: Vec<&str> = log.lines().filter(about).collect();
+    assert_eq!(told.len(), 1, "one line for one failure: {log}");
+    for part in ["WARN", "breaks", "faulty/do", "nexusd dlq list"] {
+        assert!(told[0].contains(part), "{part}: {}", told[0]);
+    }
+    // What both the project and the log name can be listed, beside the daemon.
+    assert!(message.contains("nexusd dlq list"), "{message}");
+    let listed = std::process::Command::new(env!("CARGO_BIN_EXE_nexusd"))
+        .args(["dlq", "list", "--config"])
+        .arg(home.config())
+        .arg("--data-dir")
+        .arg(home.data())
+        .output()
+        .expect("nexusd can be run");
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(listed.contains(bad.as_str()) && listed.contains("why"), "{listed}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
