@@ -106,7 +106,13 @@ impl StartError {
         match (self, readers) {
             (Self::Settings { problems, refused: files }, Readers::People) => {
                 // First the cause, which the log has told already, in one line.
-                files.iter().for_each(|one| cli::complain(&format!("error: {}", refused(one))));
+                let told = |one: &&PluginReport| {
+                    problems
+                        .iter()
+                        .any(|problem| problem.message.contains(&format!("plugin `{}` is refused", one.name)))
+                };
+                let untold = files.iter().filter(|one| !told(one));
+                untold.for_each(|one| cli::complain(&format!("error: {}", refused(one))));
                 cli::complain_about(problems);
             }
             (Self::Settings { problems, refused: files }, Readers::Programs) => {

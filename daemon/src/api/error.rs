@@ -168,8 +168,10 @@ impl ApiError {
         let (code, message) = match status {
             StatusCode::BAD_REQUEST => ("BAD_REQUEST", "the request could not be read"),
             StatusCode::FORBIDDEN => ("FORBIDDEN", "not allowed"),
-            StatusCode::NOT_FOUND => ("NOT_FOUND", "there is nothing at this path"),
-            StatusCode::METHOD_NOT_ALLOWED => ("METHOD_NOT_ALLOWED", "this path does not know the method"),
+            StatusCode::NOT_FOUND => ("NOT_FOUND", "there is nothing at this path; /docs shows all paths"),
+            StatusCode::METHOD_NOT_ALLOWED => {
+                ("METHOD_NOT_ALLOWED", "this path does not know the method; /docs shows those of each path")
+            }
             StatusCode::REQUEST_TIMEOUT => ("REQUEST_TIMEOUT", "the request took too long to arrive"),
             StatusCode::PAYLOAD_TOO_LARGE => ("PAYLOAD_TOO_LARGE", "the body is too large"),
             StatusCode::UNSUPPORTED_MEDIA_TYPE => {

@@ -153,6 +153,10 @@ pub(super) fn restore(inputs: &Inputs, RestoreArgs { file }: RestoreArgs) -> Exi
             return ExitCode::FAILURE;
         }
     };
+    if !file.exists() {
+        complain(&format!("error: there is no file {}: name one that `nexusd backup` wrote", file.display()));
+        return ExitCode::FAILURE;
+    }
     let data = config.data.dir.clone();
     run(move |watch| {
         let told = backup::restore(&file, &data, watch)?;

@@ -36,7 +36,9 @@ fn of_plugins(loaded: &Loaded, reports: &[PluginReport]) -> Vec<Problem> {
         .flatten()
         .collect();
     problems.extend(loaded.tables.unknown(reports.iter().map(|report| report.name.as_str())));
-    for report in reports.iter().filter(|report| report.state == PluginState::Refused) {
+    // A folder that cannot be read is told as a folder.
+    let is_file = |report: &&PluginReport| !loaded.config.plugins.dirs.contains(&report.file);
+    for report in reports.iter().filter(|report| report.state == PluginState::Refused).filter(is_file) {
         let reason = report.reason.as_deref().unwrap_or_default();
         let table = loaded.tables.place(&["plugins", &report.name]);
         let place = if table == Place::Unset { Place::Path(report.file.display().to_string()) } else { table };

@@ -24,7 +24,11 @@ pub(super) fn address(text: &str) -> Result<(), Wrong> {
         other => (other, port),
     };
     let guess = format!("{host}:{port}").parse::<SocketAddr>().ok();
-    wrong("an IP address and a port, such as 127.0.0.1:8000", guess.map(|guess| format!("write \"{guess}\"")))
+    let too_large = port.parse::<u64>().is_ok_and(|port| port > u64::from(u16::MAX));
+    let help = guess
+        .map(|guess| format!("write \"{guess}\""))
+        .or_else(|| too_large.then(|| "the largest port is 65535".to_owned()));
+    wrong("an IP address and a port, such as 127.0.0.1:8000", help)
 }
 
 /// A path; `~` is not expanded, and a folder of that name is never what was meant.

@@ -156,11 +156,19 @@ pub(super) fn read(path: &Path) -> Result<Source, Problem> {
     let name = path.display().to_string();
     let fail = |message: String| Problem::new(Place::Path(name.clone()), message);
     if path.is_dir() {
-        return Err(fail("this is a folder, but a file is wanted".to_owned()));
+        return Err(fail("this is a folder, but a file is wanted".to_owned()).help("name the file in it"));
     }
     let mut bytes = Vec::new();
     let opened = std::fs::File::open(path).and_then(|file| file.take(LONGEST_FILE + 1).read_to_end(&mut bytes));
-    opened.map_err(|error| fail(format!("the file cannot be read: {error}")))?;
+    opened.map_err(|error| {
+        let help = match error.kind() {
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
+                "name a file that is there; without one all defaults hold"
+            }
+            _ => "let the user that nexusd runs as read it",
+        };
+        fail(format!("the file cannot be read: {error}")).help(help)
+    })?;
     if bytes.len() as u64 > LONGEST_FILE {
         return Err(fail(format!("the file is longer than {LONGEST_FILE} bytes")));
     }

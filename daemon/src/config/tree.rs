@@ -170,6 +170,9 @@ fn syntax_problem(error: &toml::de::Error, source: &Source) -> Problem {
         return Problem::new(place, format!("`{key}` is set twice"));
     }
     let problem = Problem::new(place, format!("this is not TOML: {}", said.trim_end_matches(", expected nothing")));
+    if source.text.trim_start().starts_with('{') {
+        return problem.help("this looks like JSON; TOML has a line `[section]` and below it lines `key = value`");
+    }
     let line = source.text.get(..span.start).and_then(|before| before.lines().last()).unwrap_or_default();
     let value = line.split_once('=').map_or("", |(_, value)| value.trim_start());
     // Whatever the parser takes it for, a value that begins like no TOML value was meant as a text.

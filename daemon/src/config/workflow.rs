@@ -61,7 +61,7 @@ pub(super) fn load_workflows(
             }
             Err(error) => {
                 let message = format!("the workflow folder {} cannot be read: {error}", dir.display());
-                problems.push(Problem::new(place.clone(), message));
+                problems.push(Problem::new(place.clone(), message).help("make it, or take it out of [workflows] dirs"));
             }
         }
     }

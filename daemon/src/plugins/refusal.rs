@@ -144,7 +144,7 @@ impl Refusal {
             Self::Hung { .. } => "repair the plugin; the thread it holds is lost until nexusd restarts".into(),
             Self::Describe(_) => "repair the description; `nexusd plugins check FILE` tries it".into(),
             Self::Duplicate { .. } => "remove one of the two files".into(),
-            Self::Settings(_) | Self::Configure(_) => "correct the plugin's table of the settings; `nexusd check-config` shows where it is wrong".into(),
+            Self::Settings(_) | Self::Configure(_) => "correct the plugin's table of the settings; `nexusd plugins settings` shows what may stand there".into(),
             Self::ConfigurePanicked(_) => "repair the plugin or its section of the configuration, then reload".into(),
             Self::Host(_) => "see the daemon's log".into(),
         }

@@ -11,6 +11,7 @@ use crate::cli::print;
 #[derive(Debug, Args)]
 pub(in crate::cli) struct NewArgs {
     /// What the agent should do, in your own words; `-` reads it from standard input
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     sentence: String,
     /// Name of the project [default: made from the sentence]
     #[arg(long)]
