@@ -320,6 +320,11 @@ impl Reader {
         for folder in [&self.root.join("desk"), &self.here] {
             for entry in fs::read_dir(folder).unwrap().flatten() {
                 let krate = entry.path();
+                // What is only linked here belongs to the checkout, and stays as it is.
+                let linked = fs::symlink_metadata(&krate).is_ok_and(|known| known.is_symlink());
+                if linked {
+                    continue;
+                }
                 if krate.ends_with("nexusd") || !krate.join("Cargo.toml").is_file() || krate.join("target").exists() {
                     continue;
                 }
