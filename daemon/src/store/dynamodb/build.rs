@@ -192,6 +192,7 @@ impl DynamoStore {
             && let Some(task) = &mut plan.after.task
         {
             (task.fruitless, task.spared) = (0, 0);
+            task.tried_by.clear();
         }
         let project = &mut plan.after.stored.project;
         project.progress = step.progress;

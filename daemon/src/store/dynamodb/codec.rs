@@ -231,6 +231,9 @@ pub(crate) struct StoredTask {
     pub(crate) lease_until: Option<Timestamp>,
     /// Claims since a stage ended last: a build that ends its daemon must not do so for ever.
     pub(crate) fruitless: u32,
+    /// Whose claims these were. A worker that claims again is alive: a slow store took its lease, and its build did not
+    /// end it, so it counts once.
+    pub(crate) tried_by: Vec<WorkerId>,
     /// How often its dead letter was overruled since then.
     pub(crate) spared: u32,
     /// `status` as it stands in the item, where it is not that of `task`.
@@ -245,6 +248,10 @@ impl Record for StoredTask {
         item.insert("lease_epoch".into(), value::whole(self.epoch));
         item.insert("fruitless_claims".into(), value::whole(self.fruitless));
         item.insert("spared".into(), value::whole(self.spared));
+        if !self.tried_by.is_empty() {
+            let workers: Vec<&str> = self.tried_by.iter().map(WorkerId::as_str).collect();
+            item.insert("tried_by".into(), value::text(workers.join(" ")));
+        }
         if let Some(until) = self.lease_until {
             item.insert("lease_expires_at".into(), value::text(until.to_string()));
         }
@@ -292,6 +299,9 @@ impl Record for StoredTask {
             epoch: read.whole("lease_epoch"),
             lease_until,
             fruitless: read.whole("fruitless_claims"),
+            tried_by: read
+                .some_text("tried_by")
+                .map_or_else(Vec::new, |text| text.split(' ').filter_map(|word| word.parse().ok()).collect()),
             spared: read.whole("spared"),
             stated: read.stated("status", Some(value::text(status.as_str()))),
             ours: item.contains_key("lease_epoch"),

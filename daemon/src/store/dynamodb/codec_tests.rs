@@ -46,7 +46,7 @@ fn task() -> Value {
         "task_id": "task_1", "task_type": "deploy_agent", "project_id": "proj_1", "status": "running", "priority": 5,
         "payload": {"a": 1}, "result": {"b": 2}, "error_message": "e", "retry_count": 2, "created_at": AT,
         "started_at": AT, "completed_at": AT, "worker_id": "w1", "updated_at": AT, "agent_id": "agent_1",
-        "lease_epoch": 3, "lease_expires_at": AT, "fruitless_claims": 1, "spared": 2
+        "lease_epoch": 3, "lease_expires_at": AT, "fruitless_claims": 1, "tried_by": "w1", "spared": 2
     })
 }
 

@@ -127,7 +127,7 @@ impl DynamoStore {
             }
             let hand_back = |task: &mut StoredTask, now| {
                 // Handed back, not failed.
-                task.fruitless = task.fruitless.saturating_sub(1);
+                tasks::uncount(task, &lease.worker_id);
                 tasks::queue_again(task, now)
             };
             return if self.change_task(&task, hand_back).await? { Ok(()) } else { Err(fenced()) };
@@ -153,7 +153,7 @@ impl DynamoStore {
                 if let Some(task) = plan.after.open_task() {
                     tasks::queue_again(task, now)?;
                     // Handed back, not failed.
-                    task.fruitless = task.fruitless.saturating_sub(1);
+                    tasks::uncount(task, &lease.worker_id);
                 }
             }
             match self.commit(&mut held, plan).await? {

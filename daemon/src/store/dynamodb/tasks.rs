@@ -61,6 +61,7 @@ pub(crate) fn pending(
         epoch: 0,
         lease_until: None,
         fruitless: 0,
+        tried_by: Vec::new(),
         spared: 0,
         stated: None,
         ours: true,
@@ -72,13 +73,22 @@ pub(crate) fn claim(stored: &mut StoredTask, worker: &WorkerId, until: Timestamp
     let task = &mut stored.task;
     task.status = transition::task(task.status, TaskEvent::Claim).map_err(|e| illegal(&e))?;
     stored.epoch += 1;
-    stored.fruitless += 1;
+    if !stored.tried_by.contains(worker) {
+        stored.fruitless += 1;
+        stored.tried_by.push(worker.clone());
+    }
     task.retry_count = stored.epoch - 1;
     task.worker_id = Some(worker.clone());
     stored.lease_until = Some(until);
     task.started_at = task.started_at.or(Some(now));
     task.updated_at = now;
     Ok(())
+}
+
+/// Takes a worker's claim back from those that led to nothing.
+pub(crate) fn uncount(stored: &mut StoredTask, worker: &WorkerId) {
+    stored.tried_by.retain(|tried| tried != worker);
+    stored.fruitless = stored.fruitless.saturating_sub(1);
 }
 
 /// Ends a task; its lease goes with it.

@@ -244,6 +244,7 @@ fn task(row: &Row<'_>) -> Result<Record> {
         epoch: row.get(15)?,
         lease_until: None,
         fruitless: 0,
+        tried_by: Vec::new(),
         spared: 0,
         stated: None,
         ours: true,
