@@ -171,7 +171,7 @@ async fn the_first_folder_wins_and_the_loser_is_told() {
     let again = plugins.reload(place.options.clone()).await;
     assert_eq!(again.iter().filter(|r| r.state == PluginState::Loaded && r.generation == 1).count(), 1, "{again:#?}");
     assert_eq!(again.iter().filter(|r| r.state == PluginState::Refused).count(), 1, "{again:#?}");
-    let checked = check_dirs(&place.options.dirs);
+    let checked = check_dirs(&place.options.dirs, &[], check_file);
     let states: Vec<_> = checked.iter().map(|r| r.state).collect();
     assert_eq!(states, [PluginState::Loaded, PluginState::Refused], "{checked:#?}");
 }
