@@ -54,10 +54,10 @@ pub fn tool(mut tool: NewTool) -> NewTool {
     }
     cut(&mut tool.description, TEXT);
     cut_all(&mut tool.dependencies, NAMES);
-    if let Some(schema) = tool.schema.as_mut().filter(|schema| is_too_large(schema)) {
-        if let Value::Object(map) = schema {
-            map.retain(|key, value| key.starts_with("x-") && !is_too_large(value));
-        }
+    if let Some(schema) = tool.schema.as_mut().filter(|schema| is_too_large(schema))
+        && let Value::Object(map) = schema
+    {
+        map.retain(|key, value| key.starts_with("x-") && !is_too_large(value));
     }
     tool.code = tool.code.filter(|code| code.len() <= SOURCE);
     tool
