@@ -14,7 +14,8 @@ use std::{
 pub(crate) fn relocate(from: &Path, to: &Path) -> io::Result<bool> {
     match fs::rename(from, to) {
         Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && gone(from) => Ok(false),
+        // Of two file systems the kernel says only that, whether there is anything to move or not.
+        Err(_) if gone(from) => Ok(false),
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => copy_over(from, to).map(|()| true),
         Err(error) => Err(error),
     }

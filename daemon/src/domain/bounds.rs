@@ -54,10 +54,10 @@ pub fn tool(mut tool: NewTool) -> NewTool {
     }
     cut(&mut tool.description, TEXT);
     cut_all(&mut tool.dependencies, NAMES);
-    if let Some(schema) = tool.schema.as_mut().filter(|schema| is_too_large(schema)) {
-        if let Value::Object(map) = schema {
-            map.retain(|key, value| key.starts_with("x-") && !is_too_large(value));
-        }
+    if let Some(schema) = tool.schema.as_mut().filter(|schema| is_too_large(schema))
+        && let Value::Object(map) = schema
+    {
+        map.retain(|key, value| key.starts_with("x-") && !is_too_large(value));
     }
     tool.code = tool.code.filter(|code| code.len() <= SOURCE);
     tool
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn whatever_a_plugin_says_fits_into_a_record() {
-        let huge = "值".repeat(1_000_000);
+        let huge = "值".repeat(70_000);
         let made = tool(NewTool {
             tool_name: huge.clone(),
             display_name: huge.clone(),
@@ -80,7 +80,7 @@ mod tests {
             version: huge.clone(),
             code_path: None,
             schema: Some(json!({"type": "object", "x-entry": "run", "properties": {"a": {"description": huge}}})),
-            dependencies: vec![huge.clone(); 1_000],
+            dependencies: vec![huge.clone(); 600],
             code: Some(huge.clone()),
         });
         assert_eq!(made.schema, Some(json!({"x-entry": "run"})));
@@ -93,8 +93,8 @@ mod tests {
             category: huge.clone(),
             version: huge.clone(),
             deployment_type: "local".into(),
-            capabilities: vec![huge.clone(); 1_000],
-            tools: vec![huge; 1_000],
+            capabilities: vec![huge.clone(); 600],
+            tools: vec![huge; 600],
             prompt_path: None,
             code_path: None,
             agent_dir: "agent".into(),

@@ -217,7 +217,7 @@ fn unwrapped(body: &str) -> Cow<'_, str> {
     if body.trim_start().starts_with('"')
         && let Ok(inner) = serde_json::from_str::<String>(body)
     {
-        return inner.into();
+        return inner.trim_start_matches('\u{feff}').to_owned().into();
     }
     body.into()
 }

@@ -20,7 +20,7 @@ fn nexusd(home: &Home, arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 /// The files below a folder.
-pub fn files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let (mut found, mut open) = (Vec::new(), vec![folder.to_owned()]);
     while let Some(next) = open.pop() {
         for entry in std::fs::read_dir(next).into_iter().flatten().flatten() {
@@ -35,7 +35,7 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// A project with files, on disk and in the store.
-pub async fn project_with_files(home: &Home, daemon: &Daemon) -> String {
+pub(crate) async fn project_with_files(home: &Home, daemon: &Daemon) -> String {
     let project = daemon.create("something with files", "noop").await;
     daemon.wait_for(&project, &["completed"]).await;
     let folder = home.data().join("projects").join(&project).join("docs");
