@@ -64,7 +64,7 @@ pub fn describe_values(tables: &PluginTables, plugin: &str, schema: Option<&Json
         let described = properties(schema).get(&key);
         let open =
             key == "max_jobs" || described.is_some_and(|described| described["writeOnly"] != true && !is_secret(&key));
-        let value = if open { toml_of(&resolved[&key]).unwrap_or(value) } else { masked(value) };
+        let value = if open { resolved.get(&key).and_then(toml_of).unwrap_or(value) } else { masked(value) };
         shown.insert(key, value);
     }
     shown

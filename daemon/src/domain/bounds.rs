@@ -54,9 +54,7 @@ pub fn tool(mut tool: NewTool) -> NewTool {
     }
     cut(&mut tool.description, TEXT);
     cut_all(&mut tool.dependencies, NAMES);
-    if let Some(schema) = tool.schema.as_mut().filter(|schema| is_too_large(schema))
-        && let Value::Object(map) = schema
-    {
+    if let Some(Value::Object(map)) = tool.schema.as_mut().filter(|schema| is_too_large(schema)) {
         map.retain(|key, value| key.starts_with("x-") && !is_too_large(value));
     }
     tool.code = tool.code.filter(|code| code.len() <= SOURCE);

@@ -174,7 +174,7 @@ pub enum OpenError {
         /// The copy from before, if one was made.
         backup: Option<PathBuf>,
         /// What SQLite said.
-        source: rusqlite::Error,
+        source: Box<rusqlite::Error>,
     },
     /// The disk below it does not do its work.
     #[error(
@@ -262,7 +262,7 @@ impl OpenError {
                     found,
                     known: schema::VERSION,
                     backup: backup::readable(path),
-                    source,
+                    source: Box::new(source),
                 }
             }
             Some(_) => Self::from_sqlite(path, source),
