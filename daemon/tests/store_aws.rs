@@ -332,6 +332,7 @@ async fn what_was_received_before_an_error_is_handed_out() {
     let rest = queue.receive(QueueName::Build, 15, Duration::ZERO).await.unwrap();
     let mut all: Vec<String> = first.iter().chain(&rest).map(|delivery| delivery.body.clone()).collect();
     let mut sent = sent;
-    (all.sort(), sent.sort());
+    all.sort();
+    sent.sort();
     assert_eq!(all, sent);
 }
