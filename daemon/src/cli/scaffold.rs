@@ -191,12 +191,20 @@ fn fill(root: &Path, files: &[(String, String)]) -> Result<(), Refused> {
 }
 
 /// The daemon's rule for names of plugins, and that cargo takes it, too.
-fn check_name(name: &str) -> Result<(), Refused> {
+fn has_form(name: &str) -> bool {
     let letters = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    if !letters || !name.starts_with(|first: char| first.is_ascii_lowercase()) || name.len() > LONGEST {
+    letters && name.starts_with(|first: char| first.is_ascii_lowercase()) && name.len() <= LONGEST
+}
+
+fn is_taken(name: &str) -> bool {
+    TAKEN.contains(&name) || OURS.contains(&name)
+}
+
+fn check_name(name: &str) -> Result<(), Refused> {
+    if !has_form(name) {
         return Err(Refused::Form(name.to_owned(), resembling(name)));
     }
-    if TAKEN.contains(&name) || OURS.contains(&name) {
+    if is_taken(name) {
         return Err(Refused::Taken(name.to_owned()));
     }
     Ok(())
@@ -209,7 +217,7 @@ fn resembling(name: &str) -> String {
     let joined = words.join("-");
     let name = joined.trim_start_matches(|c: char| !c.is_ascii_lowercase());
     let name: String = name.chars().take(LONGEST).collect();
-    if check_name(&name).is_ok() { name } else { "my-plugin".to_owned() }
+    if has_form(&name) && !is_taken(&name) { name } else { "my-plugin".to_owned() }
 }
 
 /// How Cargo.toml names nexus-plugin-api; whether by a version that nobody asked for.
