@@ -314,7 +314,7 @@ async fn projects_and_letters_of_the_original_move_too() {
     let file = cloud.path().join("old.jsonl");
     let (code, said) = nexusd(&cloud, &account, &["export", file.to_str().unwrap()]);
     assert!(code == Some(1) && said.contains("left out") && said.contains("not an id!"), "{said}");
-    assert!(said.contains("stage_name \"unnumbered\"") && said.contains("stage_number is missing"), "{said}");
+    assert!(said.contains("proj_00000000000b/unnumbered: stage_number is missing"), "{said}");
     let here = Home::with_noop_workflow("", 1);
     for letters in ["         1         0         0", "         0         1         0"] {
         let said = import(&here, &account, &file);
