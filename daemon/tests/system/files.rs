@@ -324,7 +324,7 @@ async fn a_refused_reload_changes_nothing_and_tools_keep_their_use() {
         std::fs::copy(plugin_dir().join(from), plugins.join(to)).expect("the plugin is built");
     }
     std::fs::write(workflows.join("noop.toml"), noop_workflow(2, 0)).expect("a workflow");
-    home.configure(&format!("[workflows]\ndirs = [{workflows:?}]\n[plugins]\ndirs = [{plugins:?}]\n"));
+    home.configure(&format!("[workflows]\ndirs = [{workflows:?}]\n[plugins]\nshipped = false\ndirs = [{plugins:?}]\n"));
     let daemon = home.start();
     let tools =
         async || daemon.get("/tools?source=system&limit=100").await.1["data"].as_array().expect("tools").clone();
