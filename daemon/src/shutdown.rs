@@ -10,7 +10,7 @@
 //!    the deadline: then the process ends with [`EXIT_OVERRUN`].
 //!
 //! A second SIGTERM or SIGINT ends the process at once with [`EXIT_FORCED`]: nothing durable is lost by that. Two of them
-//! within [`ONE_REQUEST`] are one request: GNU `timeout` signals the process and then its whole group.
+//! within `ONE_REQUEST` are one request: GNU `timeout` signals the process and then its whole group.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
