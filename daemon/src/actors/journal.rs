@@ -99,7 +99,13 @@ impl Journal {
         let events = std::mem::take(&mut self.waiting);
         self.bytes = 0;
         let project = &self.lease.project_id;
-        if let Err(error) = self.env.store.append_events(project, Origin::Lease(&self.lease), events).await {
+        let Err(error) = self.env.store.append_events(project, Origin::Lease(&self.lease), events).await else {
+            return;
+        };
+        // Cancelled, or taken over: whoever did that has told of it.
+        if error.kind() == crate::store::StoreErrorKind::Fenced {
+            tracing::debug!(project_id = %project, stage = %self.stage, "events of a build that is ours no more were dropped");
+        } else {
             tracing::warn!(project_id = %project, stage = %self.stage, %error, "events of a stage were not stored");
         }
     }
