@@ -165,6 +165,19 @@ pub(super) async fn check<T>(
     found
 }
 
+/// Bytes below which the data folder counts as full.
+const ROOM: u64 = 1 << 20;
+
+/// Why nothing more can be written beside the store: agents, logs and files of projects need the data folder on every
+/// backend.
+async fn without_room(state: &AppState) -> Option<String> {
+    let folder = state.config.load().data.dir.clone();
+    let look = tokio::task::spawn_blocking(move || rustix::fs::statvfs(&folder));
+    let found = tokio::time::timeout(LIMIT, look).await.ok()?.ok()?.ok()?;
+    let free = found.f_bavail.saturating_mul(found.f_frsize);
+    (free < ROOM).then(|| "no space is left for the data folder: free some".to_owned())
+}
+
 async fn examine(state: &AppState) -> Flat<Health> {
     let store = check("store", state.store.ping(), || state.store.trouble());
     let queue = check("queue", state.queue.depth(QueueName::Build), || state.queue.trouble());
@@ -173,6 +186,10 @@ async fn examine(state: &AppState) -> Flat<Health> {
         if artifacts.is_shared() { Some(check("artifacts", artifacts.check(), || None).await) } else { None }
     };
     let ((store, of_store), (queue, of_queue), artifacts) = futures::future::join3(store, queue, artifacts).await;
+    let (store, of_store) = match without_room(state).await {
+        Some(reason) if store < Condition::Degraded => (Condition::Degraded, Some(reason)),
+        _ => (store, of_store),
+    };
     let (artifacts, of_artifacts) = artifacts.unzip();
     // A refused plugin file keeps the daemon from nothing else: seen, but not unhealthy.
     let takes_none =
