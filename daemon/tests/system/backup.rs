@@ -142,27 +142,17 @@ async fn there_and_on(files: usize, bytes: usize, settings: &str) -> (f64, Vec<D
     (seconds, took, said)
 }
 
+/// A gigabyte, with what it costs: `NEXUSD_BACKUP_GIB=1 cargo test -p nexus-daemon --test system under_load -- --nocapture`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_under_load_is_restored_elsewhere_and_builds_go_on() {
-    let (_, took, said) = there_and_on(20, 300_000, "").await;
+    let gib = std::env::var("NEXUSD_BACKUP_GIB").map(|text| text.parse::<usize>().expect("a number of gigabytes"));
+    let (files, bytes) = gib.map_or((20, 300_000), |gib| (2048 * gib, 512 << 10));
+    let (seconds, mut took, said) = there_and_on(files, bytes, "").await;
     assert!(!took.is_empty(), "{said}");
-}
-
-/// A gigabyte, measured: `NEXUSD_BACKUP_GIB=1 cargo test -p nexus-daemon --test system a_gigabyte -- --ignored --nocapture`.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes minutes and gigabytes; see above"]
-async fn a_gigabyte_under_load() {
-    let gib: usize = std::env::var("NEXUSD_BACKUP_GIB").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
-    let (seconds, mut took, said) = there_and_on(2048 * gib, 512 << 10, "").await;
     took.sort();
     let at = |part: usize| took.get(took.len() * part / 100).copied().unwrap_or_default();
-    println!(
-        "{said}in {seconds:.1} s; {} POST meanwhile: p50 {:?}, p99 {:?}, longest {:?}",
-        took.len(),
-        at(50),
-        at(99),
-        took.last()
-    );
+    let longest = took.last();
+    println!("{said}in {seconds:.1} s; {} POST: p50 {:?}, p99 {:?}, longest {longest:?}", took.len(), at(50), at(99));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
