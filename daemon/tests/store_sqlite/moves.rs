@@ -5,12 +5,12 @@ use std::path::Path;
 use nexus_daemon::{
     domain::{
         agent::InvocationStatus,
-        deletion::DeleteOrders,
+        deletion::{DeleteOrders, DeletedKind},
         ids::{AgentId, ProjectId},
         session::Role,
     },
     store::{
-        NewMessage, Store,
+        NewMessage, Store, StoreErrorKind,
         sqlite::transfer::SqliteSource,
         transfer::{Kind, Record, Source, Target},
     },
@@ -55,7 +55,8 @@ async fn talk(f: &Fixture, agent: &AgentId) {
     let session = session_of(agent);
     f.store.create_session(session.clone(), None).await.unwrap();
     let session_id = session.session_id;
-    let new = NewMessage { session_id, role: Role::User, content: "hello".into(), metadata: None, once: None };
+    let new =
+        NewMessage { session_id, role: Role::User, content: "hello".into(), metadata: None, once: None, holder: None };
     f.store.append_message(new).await.unwrap();
     f.store.record_invocation(figures::invocation(agent, InvocationStatus::Success, &[]), None).await.unwrap();
 }
@@ -123,6 +124,16 @@ async fn what_is_about_to_go_does_not_move_and_what_comes_back_stays() {
 
     // The same records come back while the rows of the first ones are still there.
     let (store, _, _) = open(&file).unwrap();
+    // Nobody has removed yet what lies outside of the store: first that, then what comes back.
+    for (kind, of, id) in
+        [(Kind::Projects, DeletedKind::Project, goes.as_str()), (Kind::Agents, DeletedKind::Agent, agent.as_str())]
+    {
+        let records = before.iter().find(|(found, _)| *found == kind).unwrap().1.clone();
+        let refused = store.put(kind, records.clone()).await.unwrap_err();
+        assert!(refused.kind() == StoreErrorKind::Conflict && refused.to_string().contains(id), "{refused}");
+        assert!(refused.to_string().contains("nexusd doctor"), "{refused}");
+        store.settle_deletion(of, id).await.unwrap();
+    }
     for (kind, records) in before {
         for part in records.chunks(500) {
             store.put(kind, part.to_vec()).await.unwrap();

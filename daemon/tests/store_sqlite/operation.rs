@@ -290,6 +290,7 @@ async fn a_long_session_goes_in_bites_and_its_key_is_not_given_again() {
         content: "still here".into(),
         metadata: None,
         once: None,
+        holder: None,
     };
     f.store.append_message(message).await.unwrap();
     eventually("the old messages are gone", || count(&file, "SELECT count(*) FROM nexus_messages") == 1).await;

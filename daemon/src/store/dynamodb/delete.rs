@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 
 use super::{
     DynamoStore,
+    aged::is_past,
     aggregate::{Held, TRIES, contended, pause},
+    answering,
     client::Query,
-    codec::{Reader, Record as _},
+    codec::{Reader, Record as _, Stated},
     counts::Counted,
     table::Table,
     tasks,
@@ -38,15 +40,33 @@ fn is_open(status: ProjectStatus) -> bool {
 impl DynamoStore {
     /// `Store::delete_project`.
     pub(crate) async fn remove_project(&self, id: &ProjectId, with_agents: bool) -> Result<Option<DeletedProject>> {
+        self.remove_project_if(id, with_agents, None).await
+    }
+
+    /// The same, and `Store::expire_project`: only when it has ended before then, and has no agent.
+    pub(crate) async fn remove_project_if(
+        &self,
+        id: &ProjectId,
+        with_agents: bool,
+        ended_before: Option<Timestamp>,
+    ) -> Result<Option<DeletedProject>> {
         let mut held = self.slots.hold(id).await;
         for round in 0..TRIES {
             *held.known = None;
             let Some(plan) = self.plan(&mut held).await? else { return Ok(None) };
             *held.known = None;
             let stored = &plan.after.stored;
+            let mut read = vec![("revision", stored.read_revision())];
+            if let Some(before) = ended_before {
+                if !is_past(&stored.project, before) || self.has_agents(id).await? {
+                    return Ok(None);
+                }
+                // Others move no revision when they begin it anew, but its words.
+                let stated = stored.stated.clone().unwrap_or_else(|| Stated::of(&stored.project));
+                read.extend([("status", stated.status), ("control_status", stated.control)]);
+            }
             let kept = if with_agents { Vec::new() } else { kept_of(&self.agents_of(id).await?) };
             let mut unit = Unit::default();
-            let read = [("revision", stored.read_revision())];
             let key = Table::Projects.one(id.as_str());
             unit.delete(&self.tables, Table::Projects, key, &Guard::AsRead(&read), Refused::Stale)?;
             let record = Deletion::project(id, &stored.project.project_name, kept, plan.now);
@@ -194,11 +214,32 @@ impl DynamoStore {
 
     /// `Store::delete_session`.
     pub(crate) async fn remove_session(&self, id: &SessionId) -> Result<Option<u64>> {
+        self.remove_session_if(id, None).await
+    }
+
+    /// The same, and `Store::expire_session`: only when it was used last before then.
+    pub(crate) async fn remove_session_if(
+        &self,
+        id: &SessionId,
+        used_before: Option<Timestamp>,
+    ) -> Result<Option<u64>> {
         let key = Table::Sessions.one(id.as_str());
         let Some(item) = self.tables.get(Table::Sessions, key.clone()).await? else { return Ok(None) };
-        let name = super::codec::Reader(&item).text("display_name").unwrap_or_default();
+        let name = Reader(&item).text("display_name").unwrap_or_default();
+        let read = ["last_active_at", answering::HOLDER, answering::UNTIL].map(|name| (name, item.get(name).cloned()));
+        let guard = match used_before {
+            None => Guard::Present,
+            Some(before) => {
+                let used = Reader(&item).word::<Timestamp>("last_active_at");
+                let used = used.or_else(|| Reader(&item).word("created_at"));
+                if used.is_none_or(|at| at >= before) || self.is_answered_now(&item) {
+                    return Ok(None);
+                }
+                Guard::AsRead(&read)
+            }
+        };
         let mut unit = Unit::default();
-        unit.delete(&self.tables, Table::Sessions, key, &Guard::Present, Refused::Gone)?;
+        unit.delete(&self.tables, Table::Sessions, key, &guard, Refused::Gone)?;
         self.record_deletion(&mut unit, &Deletion::session(id.as_str(), &name, self.tables.clock()), false)?;
         if unit.commit(&self.tables).await?.is_err() {
             return Ok(None);
@@ -233,7 +274,7 @@ impl DynamoStore {
 
     /// Whether what a note is about is there: row and note change in one unit, so an import has brought it back since, and
     /// what there is of it is the new one's.
-    async fn lives_again(&self, table: Table, id: &str) -> Result<bool> {
+    pub(super) async fn lives_again(&self, table: Table, id: &str) -> Result<bool> {
         Ok(self.tables.get(table, table.one(id)).await?.is_some())
     }
 

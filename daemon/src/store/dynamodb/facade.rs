@@ -57,6 +57,10 @@ impl Store for DynamoStore {
         self.remove_project(id, with_agents).await
     }
 
+    async fn expire_project(&self, id: &ProjectId, before: Timestamp) -> Result<Option<DeletedProject>> {
+        self.remove_project_if(id, false, Some(before)).await
+    }
+
     async fn claim_build(&self, claim: ClaimBuild, workflows: Arc<Workflows>) -> Result<Claim> {
         self.claim(&claim, &workflows).await
     }
@@ -251,6 +255,10 @@ impl Store for DynamoStore {
 
     async fn delete_session(&self, id: &SessionId) -> Result<Option<u64>> {
         self.remove_session(id).await
+    }
+
+    async fn expire_session(&self, id: &SessionId, before: Timestamp) -> Result<Option<u64>> {
+        self.remove_session_if(id, Some(before)).await
     }
 
     async fn append_message(&self, message: NewMessage) -> Result<Message> {

@@ -6,6 +6,7 @@
 mod aged;
 mod agents;
 mod aggregate;
+mod ahead;
 mod answering;
 mod asked;
 mod build;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::{
     DynamoStore,
     aggregate::{Plan, TRIES, contended, pause},
+    ahead::Ahead,
     client::Query,
     codec::{Reader, Record as _},
     table::Table,
@@ -78,14 +79,10 @@ fn change(
     let key = Table::Tools.key_of(&item);
     item.retain(|name, _| !key.contains_key(name));
     item.remove(USES);
-    let init = item.remove("created_at").map(|at| ("created_at".to_owned(), at));
-    let change = Change {
-        set: item.into_iter().collect(),
-        init: init.into_iter().collect(),
-        // There it is a number from the start.
-        add: vec![(USES.to_owned(), value::whole(0))],
-        ..Change::default()
-    };
+    let born = item.remove("created_at").map(|at| ("created_at".to_owned(), at));
+    // Not added to: what stands in a row of the original's may be no number.
+    let init = born.into_iter().chain([(USES.to_owned(), value::whole(0))]).collect();
+    let change = Change { set: item.into_iter().collect(), init, ..Change::default() };
     Ok((key, change))
 }
 
@@ -156,17 +153,22 @@ impl DynamoStore {
     async fn bring_back(&self, id: &ToolId, key: Item, change: Change) -> Result<()> {
         for round in 0..TRIES {
             let kept = self.tables.get(Table::State, retired_key(id.as_str())).await?;
-            let (mut unit, mut change) = (Unit::default(), change.clone());
+            let (mut unit, mut change, mut read) = (Unit::default(), change.clone(), None);
             if let Some(kept) = &kept {
-                if let Some(count) = kept.get("usage_count") {
-                    change.add = vec![("usage_count".to_owned(), count.clone())];
-                }
-                if let Some(born) = kept.get("created_at") {
-                    change.init = vec![("created_at".to_owned(), born.clone())];
+                // Another daemon may have written it, and the index not know it yet.
+                let there = self.tables.get(Table::Tools, key.clone()).await?.unwrap_or_default();
+                change.init.retain(|(name, _)| name != USES);
+                read = change.count(&there, USES, Reader(kept).count(USES).unwrap_or(0));
+                if let (Some(born), Some(init)) =
+                    (kept.get("created_at"), change.init.iter_mut().find(|(name, _)| name == "created_at"))
+                {
+                    init.1 = born.clone();
                 }
                 unit.delete(&self.tables, Table::State, retired_key(id.as_str()), &Guard::Present, Refused::Stale)?;
             }
-            unit.update(&self.tables, Table::Tools, key.clone(), change, &Guard::Open, Refused::Stale)?;
+            let read: Vec<_> = read.into_iter().collect();
+            let guard = if read.is_empty() { Guard::Open } else { Guard::AsRead(&read) };
+            unit.update(&self.tables, Table::Tools, key.clone(), change, &guard, Refused::Stale)?;
             if unit.commit(&self.tables).await?.is_ok() {
                 return Ok(());
             }
@@ -180,42 +182,54 @@ impl DynamoStore {
     pub(crate) async fn put_generated(&self, plan: &mut Plan, agent: &NewAgent) -> Result<()> {
         let (now, project) = (plan.now, plan.after.stored.project.project_id.clone());
         let source = ToolSource::Generated;
-        let known = self.generated_for(&agent.agent_id).await?;
-        let kept: Vec<ToolId> =
-            agent.generated_tools.iter().map(|new| id_of(source, Some(&agent.agent_id), &new.tool_name)).collect();
+        let known = self.generated_names(&agent.agent_id).await?;
+        let names: Vec<String> = agent.generated_tools.iter().map(|new| new.tool_name.clone()).collect();
+        let mut ahead = Vec::new();
         for new in &agent.generated_tools {
             let (key, change) = change(new, source, Some(&agent.agent_id), Some(&project), now)?;
             if plan.unit.room() > SPARED && plan.unit.bytes() < super::unit::MOST_BYTES / 2 {
                 plan.unit.update(&self.tables, Table::Tools, key, change, &Guard::Open, Refused::Stale)?;
-                continue;
+            } else {
+                // More than a unit holds: ahead of it. Should the unit fail, they are written again with it.
+                ahead.push(Ahead::Update(Table::Tools, key, change));
             }
-            // More than a unit holds: ahead of it. Should the unit fail, they are written again with it.
-            let mut unit = Unit::default();
-            unit.update(&self.tables, Table::Tools, key, change, &Guard::Open, Refused::Stale)?;
-            unit.commit(&self.tables).await?.map_err(|_| contended())?;
         }
-        let mut gone = known.into_iter().filter(|id| !kept.contains(id)).map(|id| Table::Tools.one(id.as_str()));
-        // With the unit, which an owner without its lease does not get through.
-        while plan.unit.room() > SPARED / 2 {
-            let Some(key) = gone.next() else { break };
-            plan.unit.delete(&self.tables, Table::Tools, key, &Guard::Open, Refused::Stale)?;
+        for name in known.iter().filter(|name| !names.contains(name)) {
+            let key = Table::Tools.one(id_of(source, Some(&agent.agent_id), name).as_str());
+            if plan.unit.room() > SPARED / 2 {
+                plan.unit.delete(&self.tables, Table::Tools, key, &Guard::Open, Refused::Stale)?;
+            } else {
+                ahead.push(Ahead::Delete(Table::Tools, key));
+            }
         }
-        self.tables.delete_many(Table::Tools, gone.collect()).await?;
-        let names: Vec<_> = agent.generated_tools.iter().map(|new| new.tool_name.clone()).collect();
-        let mut item = Table::State.two(&format!("tools#{}", agent.agent_id), "-");
-        item.insert("names".into(), value::attribute(&serde_json::json!(names)));
+        let list = Table::State.two(&format!("tools#{}", agent.agent_id), "-");
+        let listed = |names: Vec<&String>| value::attribute(&serde_json::json!(names));
+        if !ahead.is_empty() {
+            // First of all, so that whoever comes after an end in between knows of what was written.
+            let both = known.iter().filter(|name| !names.contains(name)).chain(&names).collect();
+            let change = Change { set: vec![("names".to_owned(), listed(both))], ..Change::default() };
+            plan.ahead.push(Ahead::Update(Table::State, list.clone(), change));
+            plan.ahead.extend(ahead);
+        }
         if !names.is_empty() {
+            let mut item = list;
+            item.insert("names".into(), listed(names.iter().collect()));
             plan.unit.put(&self.tables, Table::State, item, &Guard::Open, Refused::Stale)?;
         }
         Ok(())
     }
 
-    /// The tools that builds made for an agent.
-    pub(crate) async fn generated_for(&self, agent: &AgentId) -> Result<Vec<ToolId>> {
+    /// The names of the tools that builds made for an agent.
+    async fn generated_names(&self, agent: &AgentId) -> Result<Vec<String>> {
         let key = Table::State.two(&format!("tools#{agent}"), "-");
         let names = self.tables.get(Table::State, key).await?.map(|item| Reader(&item).texts("names"));
+        Ok(names.unwrap_or_default())
+    }
+
+    /// Those tools.
+    pub(crate) async fn generated_for(&self, agent: &AgentId) -> Result<Vec<ToolId>> {
         let id = |name: &String| id_of(ToolSource::Generated, Some(agent), name);
-        Ok(names.unwrap_or_default().iter().map(id).collect())
+        Ok(self.generated_names(agent).await?.iter().map(id).collect())
     }
 
     /// The tools of an agent go with it.
