@@ -297,6 +297,16 @@ async fn nothing_large_outlives_what_it_belongs_to() {
     let of_agent = format!("agents/{agent}/overflow/");
     let found = paths().await;
     assert!(found.len() == 2 && found.iter().all(|path| path.starts_with(&of_agent)), "{found:?}");
+    // What a daemon wrote and then ended before it wrote the item.
+    let lost = format!("{of_agent}lost.json");
+    let path = object_store::path::Path::from(lost.as_str());
+    objects.put_opts(&path, "{}".into(), object_store::PutOptions::default()).await.unwrap();
+    let orphans = store.orphans_older_than(Duration::ZERO).await.unwrap();
+    assert_eq!(
+        orphans.iter().map(|orphan| (orphan.path.as_str(), orphan.bytes)).collect::<Vec<_>>(),
+        [(lost.as_str(), 2)]
+    );
+    assert!(store.orphans().await.unwrap().is_empty(), "its item may be on its way");
     store.delete_agent(&agent, DeleteOrders::default()).await.unwrap().unwrap();
     assert_eq!(paths().await, Vec::<String>::new());
     f.end().await;

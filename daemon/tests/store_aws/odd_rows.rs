@@ -286,6 +286,14 @@ async fn what_lives_again_is_not_taken_along_by_an_old_deletion() {
     assert_eq!(names, ["of the second"]);
     let left = place.count("nexus_invocations").await;
     assert_eq!(left, 1, "one invocation is the new agent's");
+    // What is left of the first one is nothing that the second had.
+    let old = json!({"agent_id": "agent_1", "created_at": ago(600), "last_active_at": ago(600), "status": "active",
+        "session_id": "s-old", "invocation_id": "i-old", "input_text": "?"});
+    place.put("nexus_sessions", old.clone()).await;
+    place.put("nexus_invocations", old).await;
+    let gone = place.store.delete_agent(&agent, orders).await.unwrap().unwrap();
+    assert_eq!((gone.sessions, gone.messages, gone.invocations), (1, 0, 1));
+    assert_eq!((place.count("nexus_sessions").await, place.count("nexus_invocations").await), (0, 0));
     assert_eq!(place.store.stages(&project).await.unwrap().len(), 9, "they were imported again");
 }
 

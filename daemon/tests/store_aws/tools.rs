@@ -154,3 +154,65 @@ async fn counts_of_tools_may_be_of_any_type() {
         store.put_system_tools(Vec::new()).await.unwrap();
     }
 }
+
+/// Daemons of a fleet need not have the same plugins: a tool is on the list as long as any of them offers it, and what the
+/// original wrote is no daemon's to take away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tool_is_listed_as_long_as_any_daemon_offers_it() {
+    let place = Place::new().await;
+    let daemon = |name: &str| {
+        let store = store_of(&place.account);
+        store.offer_as(name.to_owned());
+        store
+    };
+    let names = async || {
+        let listed = place.store.list_tools(&ToolFilter::default(), &first_page()).await.unwrap();
+        listed.items.into_iter().map(|tool| tool.tool_name).collect::<Vec<_>>()
+    };
+    let (calc, clock) = (|| tool("calc", "math"), || tool("clock", "time"));
+    let row = json!({"tool_id": "tool_of_the_original", "tool_name": "original", "source": "system", "category": "c",
+        "created_at": super::place::ago(60), "usage_count": 3});
+    place.put("nexus_tools", row).await;
+    let (one, two) = (daemon("one"), daemon("two"));
+    one.put_system_tools(vec![calc(), clock()]).await.unwrap();
+    assert_eq!(names().await, ["calc", "clock", "original"]);
+    // A daemon with one of the two, then one without any plugin.
+    two.put_system_tools(vec![clock()]).await.unwrap();
+    two.put_system_tools(Vec::new()).await.unwrap();
+    assert_eq!(names().await, ["calc", "clock", "original"]);
+    two.put_system_tools(vec![clock()]).await.unwrap();
+    // The first is started anew without its plugins.
+    let id = nexus_daemon::domain::ids::ToolId::of("system", "", "calc");
+    let build = place.started().await;
+    let agent = AgentId::of_project(&build.lease.project_id);
+    place
+        .put(
+            "nexus_agents",
+            json!({"agent_id": agent.as_str(), "status": "running", "created_at": super::place::ago(9)}),
+        )
+        .await;
+    one.record_invocation(invocation(&agent, InvocationStatus::Success, &["calc"]), None).await.unwrap();
+    daemon("one").put_system_tools(Vec::new()).await.unwrap();
+    assert_eq!(names().await, ["clock", "original"]);
+    // Whoever brings it back finds what it was used for.
+    two.put_system_tools(vec![calc(), clock()]).await.unwrap();
+    assert_eq!(
+        (names().await, two.tool(&id).await.unwrap().unwrap().usage_count),
+        (["calc", "clock", "original"].map(str::to_owned).to_vec(), 1)
+    );
+    // What a daemon says of its offers is nobody's elsewhere.
+    let told = nexus_daemon::store::transfer::Source::batch(
+        place.store.as_ref(),
+        nexus_daemon::store::transfer::Kind::Tools,
+        None,
+    )
+    .await
+    .unwrap()
+    .records;
+    assert!(told.len() == 3 && told.iter().all(|tool| tool.keys().all(|name| !name.contains("offer"))), "{told:#?}");
+    // One that never comes back offers nothing for ever.
+    daemon("gone").put_system_tools(vec![calc()]).await.unwrap();
+    place.set("nexus_tools", ("tool_id", id.as_str()), json!({"offer#gone": 1_000})).await;
+    two.put_system_tools(Vec::new()).await.unwrap();
+    assert_eq!(names().await, ["original"]);
+}

@@ -174,3 +174,33 @@ async fn the_events_of_a_large_project_go_in_bites_and_its_key_is_not_given_agai
     f.store.delete_agent(&agent, DeleteOrders::default()).await.unwrap().unwrap();
     f.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_deletion_of_an_agent_counts_nothing_of_an_earlier_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("nexus.db");
+    let f = fixture_over(&file, Box::new(()));
+    let (project, agent) = f.completed().await;
+    talk(&f, &agent).await;
+    f.end().await;
+    fill(&file, &project, &agent);
+    Connection::open(&file).unwrap().execute_batch("CREATE TABLE kept AS SELECT * FROM nexus_agents").unwrap();
+    // The daemon ends in the middle of the removal.
+    let f = fixture_over(&file, Box::new(()));
+    let gone = f.store.delete_agent(&agent, DeleteOrders::default()).await.unwrap().unwrap();
+    assert_eq!((gone.sessions, gone.messages, gone.invocations as i64), (1, 1, MANY + 1));
+    f.end().await;
+    assert_eq!(count(&file, "SELECT count(*) FROM doomed_agents"), 1, "it was not all one transaction");
+    assert!(count(&file, "SELECT count(*) FROM nexus_invocations") > MANY / 2);
+    // One of its id again, with a conversation of its own, and then that one goes, too.
+    let conn = Connection::open(&file).unwrap();
+    conn.execute_batch("INSERT INTO nexus_agents SELECT * FROM kept; DROP TABLE kept").unwrap();
+    drop(conn);
+    let f = fixture_over(&file, Box::new(()));
+    talk(&f, &agent).await;
+    let gone = f.store.delete_agent(&agent, DeleteOrders::default()).await.unwrap().unwrap();
+    assert_eq!((gone.sessions, gone.messages, gone.invocations), (1, 1, 1));
+    f.store.clean(std::time::Duration::from_secs(3600)).await.unwrap();
+    eventually("all of it is gone", || count(&file, "SELECT count(*) FROM nexus_invocations") == 0).await;
+    f.end().await;
+}

@@ -151,6 +151,11 @@ impl DynamoStore {
     /// `Store::delete_agent`.
     pub(crate) async fn remove_agent(&self, id: &AgentId, orders: DeleteOrders) -> Result<Option<DeletedAgent>> {
         let Some(agent) = self.read_agent(id).await? else { return Ok(None) };
+        // What an earlier one of this id had, and is still being removed, is not counted as this one's.
+        let earlier = match self.has_note(DeletedKind::Agent, id.as_str()).await? {
+            true => self.read_deletion(DeletedKind::Agent, id.as_str()).await?.map(|record| record.deleted_at),
+            false => None,
+        };
         let mut unit = Unit::default();
         let key = Table::Agents.one(id.as_str());
         unit.delete(&self.tables, Table::Agents, key, &Guard::Present, Refused::Gone)?;
@@ -162,38 +167,54 @@ impl DynamoStore {
         self.counts.agent_moved(Some(agent.status), None);
         self.end_deployments(&agent).await?;
         let mut gone = DeletedAgent { agent, sessions: 0, messages: 0, invocations: 0 };
-        (gone.sessions, gone.messages, gone.invocations) = self.remove_rest_of_agent(id, at).await?;
+        (gone.sessions, gone.messages, gone.invocations) = self.remove_rest_of_agent(id, at, earlier).await?;
         Ok(Some(gone))
     }
 
     /// What is left of an agent that is gone. Its note stays until it is out of service.
     ///
     /// A further build of its project may make an agent of the same id meanwhile: what that has stays.
-    async fn remove_rest_of_agent(&self, id: &AgentId, deleted_at: Timestamp) -> Result<(u64, u64, u64)> {
+    async fn remove_rest_of_agent(
+        &self,
+        id: &AgentId,
+        deleted_at: Timestamp,
+        earlier: Option<Timestamp>,
+    ) -> Result<(u64, u64, u64)> {
         if !self.lives_again(Table::Agents, id.as_str()).await? {
             self.remove_tools_of(id).await?;
         }
-        let counted = self.remove_conversations(id, deleted_at).await?;
+        let counted = self.remove_conversations(id, deleted_at, earlier).await?;
         if !self.lives_again(Table::Agents, id.as_str()).await? {
             self.overflow.forget(&Owner::Agent(id.clone())).await?;
         }
         Ok(counted)
     }
 
-    /// Sessions, messages and invocations that an agent had when it was deleted; answers how many those were.
-    async fn remove_conversations(&self, id: &AgentId, deleted_at: Timestamp) -> Result<(u64, u64, u64)> {
+    /// Sessions, messages and invocations that an agent had when it was deleted; answers how many those were, without what
+    /// is as old as the deletion of an earlier one.
+    async fn remove_conversations(
+        &self,
+        id: &AgentId,
+        deleted_at: Timestamp,
+        earlier: Option<Timestamp>,
+    ) -> Result<(u64, u64, u64)> {
+        let is_its_own =
+            |item: &Item| earlier.is_none_or(|earlier| Reader(item).time("created_at").is_none_or(|at| at > earlier));
         let by = |table| Query::by(table, "AgentIndex", "agent_id", value::text(id.as_str()));
         let (mut sessions, mut messages, mut invocations) = (0, 0, 0);
         for item in self.left_of(id, deleted_at, self.tables.all(by(Table::Sessions), usize::MAX).await?).await? {
             let Ok(session) = Session::from_item(&item) else { continue };
-            messages += self.remove_session(&session.session_id).await?.unwrap_or(0);
-            sessions += 1;
+            let removed = self.remove_session(&session.session_id).await?.unwrap_or(0);
+            if is_its_own(&item) {
+                messages += removed;
+                sessions += 1;
+            }
         }
         let mut query = by(Table::Invocations);
         loop {
             let page = self.tables.query(&query).await?;
             let items = self.left_of(id, deleted_at, page.items).await?;
-            invocations += items.len() as u64;
+            invocations += items.iter().filter(|item| is_its_own(item)).count() as u64;
             self.overflow.forget_of(&items).await?;
             self.tables.delete_many(query.table, items.iter().map(|item| query.table.key_of(item)).collect()).await?;
             match page.next {
@@ -306,7 +327,7 @@ impl DynamoStore {
                         self.remove_note(DeletedKind::Agent, id.as_str()).await?;
                         continue;
                     };
-                    self.remove_rest_of_agent(&id, record.deleted_at).await?;
+                    self.remove_rest_of_agent(&id, record.deleted_at, None).await?;
                 }
             }
             finished += 1;

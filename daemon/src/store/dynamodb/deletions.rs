@@ -137,6 +137,11 @@ impl DynamoStore {
         Ok(items.iter().filter_map(note).collect())
     }
 
+    /// Whether something is left to be done for a deletion.
+    pub(crate) async fn has_note(&self, kind: DeletedKind, id: &str) -> Result<bool> {
+        Ok(self.tables.get(Table::State, note_key(kind, id)).await?.is_some())
+    }
+
     /// Something is left to be done again, for a deletion that is recorded.
     pub(crate) async fn write_note(&self, kind: DeletedKind, id: &str) -> Result<()> {
         let mut note = note_key(kind, id);

@@ -318,6 +318,7 @@ impl Store for DynamoStore {
     }
 
     async fn clean(&self, _older_than: Duration) -> Result<u64> {
+        self.offer_anew().await?;
         self.finish_deletions().await
     }
 

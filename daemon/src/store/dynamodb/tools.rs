@@ -1,10 +1,10 @@
-//! Tools: the catalogue of the plugins, and what builds made for their agents.
+//! Tools: what builds made for their agents, and all of them as they are listed and used. Those of plugins: `catalogue`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::{
     DynamoStore,
-    aggregate::{Plan, TRIES, contended, pause},
+    aggregate::Plan,
     ahead::Ahead,
     client::Query,
     codec::{Reader, Record as _},
@@ -27,15 +27,8 @@ const MOST: usize = 20_000;
 /// Writes of a unit that the tools of a build leave to the rest of it.
 const SPARED: usize = 20;
 
-/// What is kept of a tool whose plugin is away.
-const KEPT: [&str; 2] = ["usage_count", "created_at"];
-
-fn retired_key(id: &str) -> Item {
-    Table::State.two(&format!("retired#{id}"), "-")
-}
-
 /// Uses that are counted.
-const USES: &str = "usage_count";
+pub(super) const USES: &str = "usage_count";
 
 /// A tool that calls were of, as it was read.
 pub(crate) struct UsedTool {
@@ -43,12 +36,12 @@ pub(crate) struct UsedTool {
     calls: u64,
 }
 
-fn id_of(source: ToolSource, agent: Option<&AgentId>, name: &str) -> ToolId {
+pub(super) fn id_of(source: ToolSource, agent: Option<&AgentId>, name: &str) -> ToolId {
     ToolId::of(source.as_str(), agent.map_or("", AgentId::as_str), name)
 }
 
 /// Writes a tool; one that is known keeps its use and its birth.
-fn change(
+pub(super) fn change(
     new: &NewTool,
     source: ToolSource,
     agent: Option<&AgentId>,
@@ -87,95 +80,8 @@ fn change(
 }
 
 impl DynamoStore {
-    async fn tools_of(&self, source: ToolSource) -> Result<Vec<Item>> {
+    pub(super) async fn tools_of(&self, source: ToolSource) -> Result<Vec<Item>> {
         self.tables.all(Query::by(Table::Tools, "SourceIndex", "source", value::text(source.as_str())), MOST).await
-    }
-
-    /// `Store::put_system_tools`. Not one unit: a catalogue may be larger than that, and is written whole at each start.
-    /// A tool whose plugin is away leaves its use and its birth for the plugin's return.
-    pub(crate) async fn put_catalogue(&self, tools: &[NewTool]) -> Result<()> {
-        let now = self.tables.clock();
-        let known: HashMap<String, Item> = self
-            .tools_of(ToolSource::System)
-            .await?
-            .into_iter()
-            .filter_map(|item| Some((Reader(&item).text("tool_id")?, item)))
-            .collect();
-        let mut gone: Vec<String> = known.keys().cloned().collect();
-        for new in tools {
-            let id = id_of(ToolSource::System, None, &new.tool_name);
-            gone.retain(|known| known != id.as_str());
-            let (key, change) = change(new, ToolSource::System, None, None, now)?;
-            let same = known.get(id.as_str()).is_some_and(|item| {
-                change.set.iter().all(|(name, value)| name == "updated_at" || item.get(name) == Some(value))
-            });
-            if same {
-                continue;
-            }
-            if known.contains_key(id.as_str()) {
-                let mut unit = Unit::default();
-                unit.update(&self.tables, Table::Tools, key, change, &Guard::Open, Refused::Stale)?;
-                unit.commit(&self.tables).await?.map_err(|_| contended())?;
-            } else {
-                self.bring_back(&id, key, change).await?;
-            }
-        }
-        for id in gone {
-            self.retire(&id).await?;
-        }
-        Ok(())
-    }
-
-    /// Takes a tool off the list; what it was used for is kept.
-    async fn retire(&self, id: &str) -> Result<()> {
-        for round in 0..TRIES {
-            let Some(item) = self.tables.get(Table::Tools, Table::Tools.one(id)).await? else { return Ok(()) };
-            let mut kept = retired_key(id);
-            for name in KEPT {
-                if let Some(value) = item.get(name) {
-                    kept.insert(name.to_owned(), value.clone());
-                }
-            }
-            let mut unit = Unit::default();
-            unit.put(&self.tables, Table::State, kept, &Guard::Open, Refused::Stale)?;
-            let read = [("usage_count", item.get("usage_count").cloned())];
-            unit.delete(&self.tables, Table::Tools, Table::Tools.one(id), &Guard::AsRead(&read), Refused::Stale)?;
-            if unit.commit(&self.tables).await?.is_ok() {
-                return Ok(());
-            }
-            // It was used meanwhile.
-            pause(round).await;
-        }
-        Err(contended())
-    }
-
-    /// Writes a tool that is not on the list, with what it was used for before.
-    async fn bring_back(&self, id: &ToolId, key: Item, change: Change) -> Result<()> {
-        for round in 0..TRIES {
-            let kept = self.tables.get(Table::State, retired_key(id.as_str())).await?;
-            let (mut unit, mut change, mut read) = (Unit::default(), change.clone(), None);
-            if let Some(kept) = &kept {
-                // Another daemon may have written it, and the index not know it yet.
-                let there = self.tables.get(Table::Tools, key.clone()).await?.unwrap_or_default();
-                change.init.retain(|(name, _)| name != USES);
-                read = change.count(&there, USES, Reader(kept).count(USES).unwrap_or(0));
-                if let (Some(born), Some(init)) =
-                    (kept.get("created_at"), change.init.iter_mut().find(|(name, _)| name == "created_at"))
-                {
-                    init.1 = born.clone();
-                }
-                unit.delete(&self.tables, Table::State, retired_key(id.as_str()), &Guard::Present, Refused::Stale)?;
-            }
-            let read: Vec<_> = read.into_iter().collect();
-            let guard = if read.is_empty() { Guard::Open } else { Guard::AsRead(&read) };
-            unit.update(&self.tables, Table::Tools, key.clone(), change, &guard, Refused::Stale)?;
-            if unit.commit(&self.tables).await?.is_ok() {
-                return Ok(());
-            }
-            // Another daemon brought it back.
-            pause(round).await;
-        }
-        Err(contended())
     }
 
     /// Adds the tools that a build made for its agent to its last unit; those of an earlier build that are gone go.

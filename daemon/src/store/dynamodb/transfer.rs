@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     DynamoStore,
+    catalogue::without_offers,
     client::failed,
     codec::{Reader, Record as _, StoredProject, StoredTask},
     events, once,
@@ -364,7 +365,12 @@ impl Source for DynamoStore {
             let told = match kind {
                 Kind::Events => events::told(&item),
                 Kind::Answers => once::told(&item, self.tables.clock()),
-                _ => check(kind, &item).map(|()| Some(record(&item))),
+                _ => {
+                    if kind == Kind::Tools {
+                        without_offers(&mut item);
+                    }
+                    check(kind, &item).map(|()| Some(record(&item)))
+                }
             };
             match told {
                 Ok(Some(record)) => batch.records.push(record),

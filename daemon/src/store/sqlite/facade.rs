@@ -219,7 +219,8 @@ impl Store for SqliteStore {
         let Some(mut gone) = write!(self, move |tx| delete::agent(tx, &id, orders))? else { return Ok(None) };
         if gone.doomed {
             // Counted beside the writer, and before the first of them goes.
-            let counted = ask!(self, move |conn| sweep::rows_of(conn, &of));
+            let mark = gone.mark;
+            let counted = ask!(self, move |conn| sweep::rows_of(conn, &of, mark));
             sweep::start(&self.inner);
             (gone.deleted.sessions, gone.deleted.messages, gone.deleted.invocations) = counted?;
         }
