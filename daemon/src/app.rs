@@ -20,6 +20,7 @@ use crate::{
     api,
     cli::Screen,
     config::{Inputs, Loaded},
+    data_lock::DataLock,
     plugins::{self, Plugins},
     pythons,
     reload::{Reloader, host_options, unknown_handlers, warn_of_strangers},
@@ -59,6 +60,8 @@ struct Daemon {
     root_ended: JoinHandle<()>,
     api: api::ServerHandle,
     api_ended: JoinHandle<std::io::Result<()>>,
+    /// Its data folder is no other daemon's to the end.
+    _folder: DataLock,
 }
 
 /// Runs the daemon to its end.
@@ -86,6 +89,8 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let started_at = std::time::Instant::now();
 
     startup::make_folders(&config.data)?;
+    let folder = config.data.dir.clone();
+    let folder = tokio::task::spawn_blocking(move || DataLock::take(&folder)).await??;
     startup::raise_file_limit(config.server.max_connections);
     let hub = EventHub::new();
     let patience = Patience { systemd, stop: shutdown.draining().clone(), asked: Default::default() };
@@ -149,7 +154,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
 
     Screen::new(address, &config, loaded.file.as_deref(), &reports, &loaded.workflows).print(config.log.format);
     systemd.ready(&format!("listening on http://{address}"));
-    Ok(Daemon { shutdown, systemd, reload, reloader, env, plugins, root, root_ended, api, api_ended })
+    Ok(Daemon { shutdown, systemd, reload, reloader, env, plugins, root, root_ended, api, api_ended, _folder: folder })
 }
 
 impl Daemon {
@@ -191,7 +196,8 @@ impl Daemon {
     }
 
     async fn down(self) -> End {
-        let Self { shutdown, systemd, env, plugins, root, root_ended, api, api_ended, .. } = self;
+        // The lock of the data folder goes last.
+        let Self { shutdown, systemd, env, plugins, root, root_ended, api, api_ended, _folder, .. } = self;
         systemd.stopping("stopping");
         shutdown.begin("the daemon ends");
         api.stop_graceful(Some(API_GRACE));

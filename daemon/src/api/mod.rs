@@ -40,6 +40,7 @@ mod once;
 mod openapi;
 mod plugins;
 mod projects;
+mod quiet;
 mod ready;
 mod reply;
 mod rules;

@@ -117,6 +117,7 @@ async fn deleting_leaves_no_row_in_any_table() {
         content: "x".into(),
         metadata: None,
         once: None,
+        holder: None,
     };
     f.store.append_message(message).await.unwrap();
     // One that is worked on, and one whose message is among the dead.

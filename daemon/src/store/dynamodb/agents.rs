@@ -22,7 +22,7 @@ use crate::{
     },
     store::{
         AgentChange, Once, Result, StoreError, StoreErrorKind,
-        alike::{agent_event, deploy_payload, towards},
+        alike::{agent_event, deploy_payload, key_was_lost, towards},
         error::{fenced, illegal, not_found},
     },
 };
@@ -257,7 +257,7 @@ impl DynamoStore {
     }
 
     /// `Store::record_invocation`.
-    pub(crate) async fn record(&self, invocation: &Invocation, once: Option<&Once>) -> Result<()> {
+    pub(crate) async fn record(&self, invocation: &Invocation, mut once: Option<&Once>) -> Result<()> {
         let mut item = invocation.to_item()?;
         self.overflow.shrink(&mut item).await?;
         let key = Table::Agents.one(invocation.agent_id.as_str());
@@ -278,6 +278,12 @@ impl DynamoStore {
             match unit.commit(&self.tables).await? {
                 Ok(()) => return Ok(()),
                 Err(Refused::Exists) => return Err(StoreError::new(StoreErrorKind::Conflict, "it exists already")),
+                // The agent was asked all the same: what is another's by now is the key.
+                Err(Refused::Repeated) if once.is_some_and(|once| once.holder.is_some()) => {
+                    key_was_lost();
+                    once = None;
+                }
+                Err(Refused::Repeated) => return Err(super::once::repeated()),
                 Err(_) => pause(round).await,
             }
         }

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::{
     error::{illegal, not_found},
+    held::Held,
     rows,
     tasks::{self, NewTask},
     tx::Tx,
@@ -190,7 +191,12 @@ pub(crate) fn update(tx: &mut Tx<'_>, id: &AgentId, change: &AgentChange) -> Res
 }
 
 /// `Store::record_invocation`.
-pub(crate) fn record_invocation(tx: &mut Tx<'_>, invocation: &Invocation, once: Option<&Once>) -> Result<()> {
+pub(crate) fn record_invocation(
+    tx: &mut Tx<'_>,
+    held: &Held,
+    invocation: &Invocation,
+    once: Option<&Once>,
+) -> Result<()> {
     let mut known = tx.sql("SELECT 1 FROM nexus_agents WHERE agent_id = ?1")?;
     if !known.exists([invocation.agent_id.as_str()])? {
         return Err(not_found("agent"));
@@ -214,5 +220,5 @@ pub(crate) fn record_invocation(tx: &mut Tx<'_>, invocation: &Invocation, once: 
         invocation.created_at.to_string()
     ])?;
     super::tools::count_use(tx, &invocation.agent_id, &invocation.tool_names)?;
-    super::once::keep(tx, once)
+    super::once::end(tx, held, once)
 }

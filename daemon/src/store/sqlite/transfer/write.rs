@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::{
     domain::{
         agent::{Agent, Invocation},
+        deletion::DeletedKind,
         ids::{AgentId, ProjectId, TaskId, WorkerId},
         session::{Message, Session},
         stage::Stage,
@@ -15,6 +16,7 @@ use crate::{
     queue::QueueName,
     store::{
         Result,
+        alike::being_deleted,
         dynamodb::{
             codec::{Reader, Record as _, StoredProject, StoredTask},
             transfer::{item, lacks, project_of},
@@ -99,6 +101,12 @@ fn key_of(tx: &Tx<'_>, id: &ProjectId) -> Result<Option<i64>> {
     Ok(find.query_row([id.as_str()], |row| row.get(0)).optional()?)
 }
 
+/// Refuses a thing of the id of one that was deleted and of which something still lies on this machine.
+fn check_deleted(tx: &Tx<'_>, kind: DeletedKind, id: &str) -> Result<()> {
+    let mut find = tx.sql("SELECT 1 FROM deletions WHERE kind = ?1 AND subject_id = ?2 AND settled_at IS NULL")?;
+    if find.exists([kind.as_str(), id])? { Err(being_deleted(kind, id)) } else { Ok(()) }
+}
+
 fn at(time: Option<Timestamp>) -> Option<String> {
     time.map(|time| time.to_string())
 }
@@ -108,6 +116,7 @@ fn project(tx: &Tx<'_>, stored: &StoredProject) -> Result<Became> {
     if key_of(tx, &p.project_id)?.is_some() {
         return Ok(Became::Present);
     }
+    check_deleted(tx, DeletedKind::Project, p.project_id.as_str())?;
     tx.sql(&format!(
         "INSERT INTO nexus_projects (project_key, project_id, status, control_status, task_id, lease_epoch, progress,
              current_stage, updated_at, aggregated_metrics, started_at, completed_at, error_info, pause_requested_at,
@@ -210,6 +219,11 @@ fn event(tx: &Tx<'_>, record: &Record) -> Result<Became> {
 }
 
 fn agent(tx: &Tx<'_>, a: &Agent) -> Result<Became> {
+    let mut find = tx.sql("SELECT 1 FROM nexus_agents WHERE agent_id = ?1")?;
+    if find.exists([a.agent_id.as_str()])? {
+        return Ok(Became::Present);
+    }
+    check_deleted(tx, DeletedKind::Agent, a.agent_id.as_str())?;
     let rows = tx
         .sql(
             "INSERT OR IGNORE INTO nexus_agents (agent_id, project_id, agent_name, description, category, version,
