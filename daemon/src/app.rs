@@ -126,7 +126,6 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
         ),
         plugins: plugins.clone(),
         chats: api::Chats::default(),
-        names: api::Names::default(),
         tool_tests,
         mcp_servers: McpServers::new(&config.data.dir),
         tasks: env.tasks.clone(),

@@ -23,6 +23,7 @@ mod foreign;
 mod lax;
 mod lease;
 mod lists;
+mod names;
 mod once;
 mod overflow;
 mod projects;
