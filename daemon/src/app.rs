@@ -20,7 +20,7 @@ use crate::{
     api,
     cli::Screen,
     config::{Inputs, Loaded},
-    plugins::Plugins,
+    plugins::{self, Plugins},
     pythons,
     reload::{Reloader, host_options, unknown_handlers, warn_of_strangers},
     shutdown::{EXIT_OVERRUN, End, Shutdown},
@@ -180,6 +180,8 @@ impl Daemon {
             }
         };
         let end = self.down().await;
+        // What did not end in time is known by its name already; it did not break the process.
+        plugins::end_is_meant();
         match end {
             _ if failed => ExitCode::FAILURE,
             End::Clean => ExitCode::SUCCESS,

@@ -17,7 +17,7 @@ use crate::{
         control::ControlAction,
         ids::{ProjectId, TaskId},
     },
-    plugins::PluginReport,
+    plugins::{PluginReport, note_in},
     queue::{Queue, sqlite::SqliteQueue},
     reload::{Reloaded, Reloader},
     store::{
@@ -253,6 +253,13 @@ pub async fn open_store(config: &Config, hub: Arc<EventHub>, patience: &Patience
     let data = config.data.clone();
     tokio::task::spawn_blocking(move || binding::check_file(&data)).await??;
     let (store, queue) = open_file(config, hub).await?;
+    let noted = tokio::task::spawn_blocking({
+        let store = Arc::clone(&store);
+        move || store.note_of_the_end().and_then(note_in)
+    });
+    if let Err(error) = noted.await? {
+        tracing::warn!(%error, "should a plugin end this process, the next one will take it for a kill from outside");
+    }
     binding::check(store.as_ref(), &config.data).await?;
     Ok((store, queue, Arc::default()))
 }

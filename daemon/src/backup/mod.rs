@@ -32,12 +32,13 @@ use crate::store::{StoreError, sqlite::OpenError};
 
 /// Names that are not of a data folder, or not for a backup: what a running daemon has there for itself, copies from before
 /// upgrades, what was deleted, a restore that was cut off, and what an archive has of its own.
-const LEFT_OUT: [&str; 10] = [
+const LEFT_OUT: [&str; 11] = [
     "nexus.db",
     "nexus.db-wal",
     "nexus.db-shm",
     "nexus.db-journal",
     "nexus.db.lock",
+    "nexus.db.ending",
     "run",
     "backups",
     "trash",

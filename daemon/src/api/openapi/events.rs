@@ -247,7 +247,15 @@ pub(super) fn chat_events() -> Map<String, Value> {
         ("ChatMetrics", object("Figures of the whole answer.", metrics, &[])),
         (
             "ChatDone",
-            object("Always the last.", json!({ "event": word("done"), "metrics": reference("ChatMetrics") }), &[]),
+            object(
+                "Always the last. `recorded` is only ever `false`: the store cannot take the answer now, and it would be \
+                 lost with this daemon. It is written as soon as that can be.",
+                json!({
+                    "event": word("done"), "metrics": reference("ChatMetrics"),
+                    "recorded": { "type": "boolean" },
+                }),
+                &["recorded"],
+            ),
         ),
         (
             "ChatEvent",

@@ -16,6 +16,7 @@ mod counts;
 mod delete;
 mod deletions;
 mod deploy;
+mod ending;
 pub(crate) mod error;
 mod events;
 mod facade;
@@ -53,7 +54,7 @@ use std::{
 };
 
 pub use open::{OpenError, SqliteOptions, compact};
-pub use recover::CRASHES;
+pub use recover::{FAULTS, KILLS};
 #[cfg(feature = "aws")]
 pub(crate) use stages::MOST as MOST_STAGES;
 use tokio::sync::Notify;
