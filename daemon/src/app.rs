@@ -20,7 +20,7 @@ use crate::{
     api,
     cli::Screen,
     config::{Inputs, Loaded},
-    plugins::{self, Plugins},
+    plugins::{self, PluginReport, Plugins},
     pythons,
     reload::{Reloader, host_options, unknown_handlers, warn_of_strangers},
     shutdown::{EXIT_OVERRUN, End, Shutdown},
@@ -97,6 +97,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
         let refused = reports.into_iter().filter(|report| report.reason.is_some()).collect();
         return Err(StartError::Settings { problems: unknown, refused });
     }
+    reports.iter().for_each(PluginReport::tell);
     warn_of_strangers(&loaded.tables, &reports);
     catalogue::publish(store.as_ref(), &plugins).await;
     let bound = api::bind(config.server.listen)

@@ -8,6 +8,17 @@ use serde_json::Value;
 /// Fails unless an event, a frame's `data`, fits the document. Project events have a number, those of a chat a name.
 pub fn check_event(data: &Value) {
     check_named(if data.get("seq").is_some() { "ProjectEvent" } else { "ChatEvent" }, data);
+    if data["event"] == "message" {
+        // The kinds of a piece are schemas of their own, which say more.
+        let kind = match data["type"].as_str() {
+            Some("text") => "ChatText",
+            Some("tool_use") => "ChatToolUse",
+            Some("tool_input") => "ChatToolInput",
+            Some("tool_end") => "ChatToolEnd",
+            other => panic!("no kind of a piece: {other:?}"),
+        };
+        check_named(kind, data);
+    }
 }
 
 /// Fails unless a message of a WebSocket fits the document.

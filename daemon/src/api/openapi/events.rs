@@ -264,22 +264,24 @@ pub(super) fn chat_events() -> Map<String, Value> {
             piece(
                 "tool_end",
                 "What it answered.",
-                json!({ "tool_id": text(), "tool_name": text(), "tool_result": text(), "tool_input_json": arguments,
+                json!({ "tool_id": text(), "tool_name": text(), "tool_result": text(), "tool_input_json": arguments.clone(),
                 "tool_input": { "type": "string", "description": "The arguments as JSON text." } }),
                 &["tool_input_json"],
             ),
         ),
         (
             "ChatMessage",
-            one_of(
-                "A piece of the answer.",
-                "type",
-                &[
-                    ("text", "ChatText"),
-                    ("tool_use", "ChatToolUse"),
-                    ("tool_input", "ChatToolInput"),
-                    ("tool_end", "ChatToolEnd"),
-                ],
+            // No alternatives of its own: generators do not read those of one that is an alternative itself.
+            object(
+                "A piece of the answer; which members it has is told by `ChatText`, `ChatToolUse`, `ChatToolInput` and \
+                 `ChatToolEnd`.",
+                json!({
+                    "event": word("message"),
+                    "type": { "type": "string", "enum": ["text", "tool_use", "tool_input", "tool_end"] },
+                    "data": text(), "tool_id": text(), "tool_name": text(), "tool_input": text(),
+                    "tool_input_json": arguments, "tool_result": text(),
+                }),
+                &["data", "tool_id", "tool_name", "tool_input", "tool_input_json", "tool_result"],
             ),
         ),
         (
