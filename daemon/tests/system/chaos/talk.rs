@@ -74,12 +74,9 @@ async fn stream(client: &mut Client, mine: &mut Mine, session: &str) {
         let invocation = ids.next_back().unwrap_or_default();
         let durable = of("done").is_none_or(|done| done["recorded"] != json!(false));
         heard(client, mine, &answer.clone().into(), if durable { &invocation } else { &Value::Null }, &content);
-        client.world.ledger.session(session, |noted| match durable {
-            true => noted.said.extend([content, answer]),
-            false => {
-                drop(noted.said.insert(content));
-                noted.perhaps.insert(answer);
-            }
+        client.world.ledger.session(session, |noted| {
+            noted.said.insert(content);
+            if durable { &mut noted.said } else { &mut noted.perhaps }.insert(answer);
         });
         return;
     }
