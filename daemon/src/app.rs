@@ -21,7 +21,7 @@ use crate::{
     cli::Screen,
     config::{Inputs, Loaded},
     data_lock::DataLock,
-    plugins::{self, Plugins},
+    plugins::{self, PluginReport, Plugins},
     pythons,
     reload::{Reloader, host_options, unknown_handlers, warn_of_strangers},
     shutdown::{EXIT_OVERRUN, End, Shutdown},
@@ -102,6 +102,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
         let refused = reports.into_iter().filter(|report| report.reason.is_some()).collect();
         return Err(StartError::Settings { problems: unknown, refused });
     }
+    reports.iter().for_each(PluginReport::tell);
     warn_of_strangers(&loaded.tables, &reports);
     catalogue::publish(store.as_ref(), &plugins).await;
     let bound = api::bind(config.server.listen)
@@ -131,7 +132,6 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
         ),
         plugins: plugins.clone(),
         chats: api::Chats::default(),
-        names: api::Names::default(),
         tool_tests,
         mcp_servers: McpServers::new(&config.data.dir),
         tasks: env.tasks.clone(),

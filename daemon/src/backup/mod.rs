@@ -24,7 +24,6 @@ use std::{
 
 pub use create::{Created, create};
 pub use manifest::Head;
-#[cfg(feature = "aws")]
 pub(crate) use manifest::hex;
 pub use read::{Verified, verify};
 pub use restore::{restore, unfinished};

@@ -10,6 +10,7 @@ pub mod dynamodb;
 pub(crate) mod error;
 mod figures;
 mod model;
+pub(crate) mod naming;
 pub mod sqlite;
 #[cfg(feature = "aws")]
 pub mod transfer;

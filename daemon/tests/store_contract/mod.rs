@@ -28,6 +28,7 @@ macro_rules! contract {
                 a_create_that_fails_halfway_leaves_nothing;
             failures: a_failed_stage_fails_the_build, a_dead_letter_fails_its_task,
                 a_build_without_its_workflow_fails_with_a_reason, a_registered_agent_is_kept_by_a_second_build,
+                agents_of_one_name_are_numbered_once_and_for_all,
                 a_deployment_runs_to_its_end, a_failed_deployment_is_told,
                 a_deployment_that_was_overtaken_changes_nothing, a_dead_letter_does_not_fail_a_deployment_at_once;
             controls: a_paused_message_does_nothing, a_pause_waits_for_the_running_stage,

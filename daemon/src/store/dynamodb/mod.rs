@@ -25,6 +25,7 @@ mod foreign;
 mod lax;
 mod lease;
 mod lists;
+mod names;
 mod once;
 mod orphans;
 mod overflow;

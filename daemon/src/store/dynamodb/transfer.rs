@@ -300,6 +300,11 @@ impl DynamoStore {
                 _ => self.put_new(table, item).await?,
             };
         }
+        if kind == Kind::Agents
+            && let Some(name) = record.get("display_name").and_then(Value::as_str)
+        {
+            self.keep_name(name).await?;
+        }
         if new {
             written.written = 1;
         } else {

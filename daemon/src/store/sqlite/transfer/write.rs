@@ -22,7 +22,7 @@ use crate::{
             transfer::{item, lacks, project_of},
         },
         sqlite::{
-            events, projects, rows, sessions, stages,
+            events, names, projects, rows, sessions, stages,
             tx::{Outgoing, Tx},
         },
         transfer::{Kind, Record, Written},
@@ -83,7 +83,7 @@ fn one(tx: &mut Tx<'_>, kind: Kind, record: &Record) -> Result<Became> {
         Kind::Projects => project(tx, &StoredProject::from_item(&item)?),
         Kind::Stages => stage(tx, &Stage::from_item(&item)?),
         Kind::Events => event(tx, record),
-        Kind::Agents => agent(tx, &Agent::from_item(&item)?),
+        Kind::Agents => agent(tx, &Agent::from_item(&item)?, item.contains_key("display_name")),
         Kind::Tools => tool(tx, &Tool::from_item(&item)?, Reader(&item).text("code").as_deref()),
         Kind::Sessions => session(tx, &Session::from_item(&item)?),
         Kind::Messages => message(tx, &Message::from_item(&item)?),
@@ -218,7 +218,7 @@ fn event(tx: &Tx<'_>, record: &Record) -> Result<Became> {
     Ok(Became::of(rows))
 }
 
-fn agent(tx: &Tx<'_>, a: &Agent) -> Result<Became> {
+fn agent(tx: &Tx<'_>, a: &Agent, named: bool) -> Result<Became> {
     let mut find = tx.sql("SELECT 1 FROM nexus_agents WHERE agent_id = ?1")?;
     if find.exists([a.agent_id.as_str()])? {
         return Ok(Became::Present);
@@ -230,9 +230,9 @@ fn agent(tx: &Tx<'_>, a: &Agent) -> Result<Became> {
                  status, deployment_type, agentcore_config, capabilities, tools, prompt_path, code_path, created_at,
                  updated_at, deployed_at, agentcore_runtime_arn, agentcore_runtime_alias, agentcore_region,
                  total_invocations, successful_invocations, failed_invocations, avg_duration_ms, last_invoked_at,
-                 error_message, agent_dir, deployment_config, deployment_details, generation)
+                 error_message, agent_dir, deployment_config, deployment_details, generation, display_name)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-                 ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)",
+                 ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)",
         )?
         .execute(params![
             a.agent_id.as_str(),
@@ -264,7 +264,11 @@ fn agent(tx: &Tx<'_>, a: &Agent) -> Result<Became> {
             rows::to_json_opt(a.deployment_config.as_ref())?,
             rows::to_json_opt(a.deployment_details.as_ref())?,
             rows::integer(a.generation),
+            a.display_name,
         ])?;
+    if named {
+        names::keep(tx.conn(), &a.display_name)?;
+    }
     Ok(Became::of(rows))
 }
 
