@@ -7,7 +7,7 @@ use super::{
     Client, complain,
     error::ClientError,
     find,
-    http::{Result, escaped},
+    http::Result,
     show,
 };
 use crate::cli::print;
@@ -55,24 +55,14 @@ pub(in crate::cli) struct InvokeArgs {
 pub(super) async fn run(client: &Client, command: AgentsCommand) -> Result<()> {
     match command {
         AgentsCommand::List { status, limit, page } => {
-            let mut path = format!("/agents?limit={limit}&page={page}");
-            if let Some(status) = status {
-                path.push_str(&format!("&status={}", escaped(&status)));
-            }
-            let listed = client.api.get(&path).await?;
-            if client.json {
-                show::json(&listed);
-            } else {
-                let columns = [
-                    ("AGENT", "agent_id"),
-                    ("STATUS", "status"),
-                    ("ASKED", "total_invocations"),
-                    ("CREATED", "created_at"),
-                    ("NAME", "agent_name"),
-                ];
-                show::table(&find::rows(listed), &columns);
-            }
-            Ok(())
+            let columns = [
+                ("AGENT", "agent_id"),
+                ("STATUS", "status"),
+                ("ASKED", "total_invocations"),
+                ("CREATED", "created_at"),
+                ("NAME", "agent_name"),
+            ];
+            client.list(&format!("/agents?limit={limit}&page={page}"), &[("status", status)], &columns).await
         }
         AgentsCommand::Show { agent } => {
             let found = find::agent(&client.api, agent.as_deref()).await?;

@@ -9,7 +9,7 @@ use super::{
     Client, complain,
     events::Follow,
     find,
-    http::{Result, escaped},
+    http::Result,
     show,
 };
 use crate::cli::print;
@@ -64,26 +64,14 @@ pub(in crate::cli) struct ControlArgs {
 pub(super) async fn run(client: &Client, command: ProjectsCommand) -> Result<()> {
     match command {
         ProjectsCommand::List { status, search, limit, page } => {
-            let mut path = format!("/projects?limit={limit}&page={page}");
-            for (name, value) in [("status", status), ("q", search)] {
-                if let Some(value) = value {
-                    path.push_str(&format!("&{name}={}", escaped(&value)));
-                }
-            }
-            let listed = client.api.get(&path).await?;
-            if client.json {
-                show::json(&listed);
-            } else {
-                let columns = [
-                    ("PROJECT", "project_id"),
-                    ("STATUS", "status"),
-                    ("%", "progress"),
-                    ("CREATED", "created_at"),
-                    ("NAME", "project_name"),
-                ];
-                show::table(&find::rows(listed), &columns);
-            }
-            Ok(())
+            let columns = [
+                ("PROJECT", "project_id"),
+                ("STATUS", "status"),
+                ("%", "progress"),
+                ("CREATED", "created_at"),
+                ("NAME", "project_name"),
+            ];
+            client.list(&format!("/projects?limit={limit}&page={page}"), &[("status", status), ("q", search)], &columns).await
         }
         ProjectsCommand::Show { project } => {
             let found = find::project(&client.api, project.as_deref()).await?;

@@ -1,4 +1,4 @@
-//! `nexusd tools …` and `nexusd stats`.
+//! `nexusd tools …`.
 
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -41,29 +41,17 @@ pub(in crate::cli) enum ToolsCommand {
     },
 }
 
-pub(super) async fn tools(client: &Client, command: ToolsCommand) -> Result<()> {
+pub(super) async fn run(client: &Client, command: ToolsCommand) -> Result<()> {
     match command {
         ToolsCommand::List { search, source, limit } => {
-            let mut path = format!("/tools?limit={limit}");
-            for (name, value) in [("q", search), ("source", source)] {
-                if let Some(value) = value {
-                    path.push_str(&format!("&{name}={}", escaped(&value)));
-                }
-            }
-            let listed = client.api.get(&path).await?;
-            if client.json {
-                show::json(&listed);
-            } else {
-                let columns = [
-                    ("TOOL", "tool_name"),
-                    ("CATEGORY", "category"),
-                    ("SOURCE", "source"),
-                    ("USED", "usage_count"),
-                    ("WHAT", "description"),
-                ];
-                show::table(&find::rows(listed), &columns);
-            }
-            Ok(())
+            let columns = [
+                ("TOOL", "tool_name"),
+                ("CATEGORY", "category"),
+                ("SOURCE", "source"),
+                ("USED", "usage_count"),
+                ("WHAT", "description"),
+            ];
+            client.list(&format!("/tools?limit={limit}"), &[("q", search), ("source", source)], &columns).await
         }
         ToolsCommand::Show { tool } => {
             let found = one(client, &tool).await?;
@@ -117,49 +105,4 @@ async fn one(client: &Client, given: &str) -> Result<Value> {
         .filter(|tool| show::member(tool, "tool_name") == given)
         .max_by_key(|tool| show::member(tool, "created_at"));
     newest.ok_or_else(|| ClientError::Missing(format!("no tool is called {given:?}: `nexusd tools list` shows them")))
-}
-
-pub(super) async fn stats(client: &Client, days: u32) -> Result<()> {
-    let overview = client.api.get("/statistics/overview").await?;
-    let builds = client.api.get(&format!("/statistics/builds?days={days}")).await?;
-    let invocations = client.api.get(&format!("/statistics/invocations?days={days}")).await?;
-    if client.json {
-        show::json(&json!({ "overview": overview, "builds": builds, "invocations": invocations }));
-        return Ok(());
-    }
-    show::fields(
-        &overview,
-        &[
-            ("projects", "total_projects"),
-            ("building", "building_projects"),
-            ("completed", "completed_projects"),
-            ("failed", "failed_projects"),
-            ("success %", "success_rate"),
-            ("mean build, minutes", "avg_build_time_minutes"),
-            ("agents", "total_agents"),
-            ("running agents", "running_agents"),
-            ("questions", "total_invocations"),
-            ("questions today", "today_invocations"),
-        ],
-    );
-    print("");
-    show::table(
-        &find::rows(builds),
-        &[
-            ("BUILDS ON", "date"),
-            ("ALL", "total_builds"),
-            ("COMPLETED", "successful_builds"),
-            ("FAILED", "failed_builds"),
-        ],
-    );
-    print("");
-    let columns = [
-        ("QUESTIONS ON", "date"),
-        ("ALL", "total_invocations"),
-        ("ANSWERED", "successful_invocations"),
-        ("FAILED", "failed_invocations"),
-        ("MEAN MS", "avg_duration_ms"),
-    ];
-    show::table(&find::rows(invocations), &columns);
-    Ok(())
 }
