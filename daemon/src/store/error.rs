@@ -41,6 +41,12 @@ impl StoreError {
         Self { kind, message: message.into(), details: None, source: None }
     }
 
+    /// Files that belong to what is stored cannot be had now.
+    #[must_use]
+    pub fn data_folder(error: std::io::Error) -> Self {
+        Self::new(StoreErrorKind::Unavailable, "the data folder cannot be read or written").because(error)
+    }
+
     /// Adds the cause, for the log.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
