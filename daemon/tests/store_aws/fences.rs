@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use nexus_daemon::{
     domain::{
         agent::{AgentStatus, Invocation, InvocationStatus},
+        control::{ControlAction, ControlRequest},
         event::{EventType, NewEvent, ProjectEvent},
         ids::{AgentId, InvocationId, ProjectId},
     },
@@ -154,6 +155,43 @@ async fn a_write_that_was_held_up_is_refused() {
         let agent = quick.agent(&id).await.unwrap().unwrap();
         assert_eq!(agent.deployment_details, Some(json!({"by": "the second"})), "{what}");
     }
+}
+
+/// Of what a change names, nothing is older than the revision that it names: between the read of a project and of its
+/// stages another daemon may begin one, which a stop must not leave running for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_ends_a_stage_that_began_while_it_was_read() {
+    let account = account().await;
+    let (url, faults) = faulty::proxy(&account.url).await;
+    let (slow, quick) = (by_way_of(&account, &url), store_of(&account));
+    let new = new_project("agent_build", 3);
+    let id = new.project.project_id.clone();
+    quick.create_project(new.clone()).await.unwrap();
+    let before = faults.requests.load(Ordering::Relaxed);
+    *faults.holds.lock().unwrap() = Some("GetItem");
+    let (store, project) = (slow.clone(), id.clone());
+    let stop = tokio::spawn(async move {
+        let action = ControlAction::Stop;
+        let request = ControlRequest { action, reason: None, from_stage: None, requested_by: None };
+        store.control(&project, request, workflows()).await
+    });
+    held(&faults).await;
+    // A reader of stages beside the project would have them now.
+    let beside = async {
+        while faults.requests.load(Ordering::Relaxed) < before + 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let _none_reads_them = tokio::time::timeout(Duration::from_millis(300), beside).await;
+    let claim = claim_of(&id, new.project.task_id.clone(), "w1");
+    assert!(matches!(quick.claim_build(claim, workflows()).await.unwrap(), Claim::Claimed(_)));
+    *faults.holds.lock().unwrap() = None;
+    faults.let_go.notify_waiters();
+    stop.await.unwrap().unwrap();
+    let detail = quick.project_detail(&id).await.unwrap().unwrap();
+    assert_eq!(detail.project.status.as_str(), "cancelled");
+    let running: Vec<_> = detail.stages.iter().filter(|stage| stage.status.as_str() == "running").collect();
+    assert!(running.is_empty(), "{running:#?}");
 }
 
 /// A count that a daemon keeps for a while decides nothing: rows that another wrote are on the page.

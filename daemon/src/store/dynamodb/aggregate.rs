@@ -164,13 +164,21 @@ impl Plan {
 impl DynamoStore {
     /// Reads a project with what belongs to it.
     pub(crate) async fn load(&self, id: &ProjectId) -> Result<Option<Aggregate>> {
-        let project = self.tables.get(Table::Projects, Table::Projects.one(id.as_str()));
-        let stages = Query::of(Table::Stages, "project_id", value::text(id.as_str()));
-        let (project, mut items) = tokio::try_join!(project, self.tables.all(stages, usize::MAX))?;
+        // First the project: a change names the revision that is read here, so what comes after it is seen or refused.
+        // Read side by side, stages of before a commit could come with the revision of after it.
+        let project = self.tables.get(Table::Projects, Table::Projects.one(id.as_str())).await?;
         let Some(mut project) = project else { return Ok(None) };
         self.overflow.restore(&mut project).await?;
         let words = Stated { status: project.get("status").cloned(), control: project.get("control_status").cloned() };
         let mut stored = StoredProject::from_item(&project)?;
+        let stages = Query::of(Table::Stages, "project_id", value::text(id.as_str()));
+        let task = async {
+            match &stored.project.task_id {
+                Some(task) => self.stored_task(task).await,
+                None => Ok(None),
+            }
+        };
+        let (mut items, task) = tokio::try_join!(self.tables.all(stages, usize::MAX), task)?;
         let (mut stages, mut spilled) = (Vec::new(), HashMap::new());
         for item in &mut items {
             // A stage whose output is gone runs again where that is needed; a project must not be lost with it.
@@ -188,10 +196,6 @@ impl DynamoStore {
             stages.push(stage);
         }
         stages.sort_by_key(|stage| stage.stage_number);
-        let task = match &stored.project.task_id {
-            Some(task) => self.stored_task(task).await?,
-            None => None,
-        };
         let leased = |task: &StoredTask| {
             task.task.status == TaskStatus::Running
                 && task.epoch == stored.lease_epoch
