@@ -69,7 +69,7 @@ pub use answers::Chats;
 pub use error::{ApiError, Resource};
 pub use fields::Fault;
 pub use names::Names;
-pub use openapi::openapi;
+pub use openapi::{openapi, openapi_conflicts};
 pub use salvo::server::ServerHandle;
 use salvo::{Handler, Router, Service, catcher::Catcher};
 pub use serve::{Bound, bind};
