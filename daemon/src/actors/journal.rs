@@ -169,13 +169,7 @@ impl Journal {
         if self.log.len() == MAX_LOG_LINES {
             self.log.pop_front();
         }
-        let word = match level {
-            LogLevel::Debug => "DEBUG",
-            LogLevel::Info => "INFO",
-            LogLevel::Warn => "WARN",
-            LogLevel::Error => "ERROR",
-        };
-        self.log.push_back(format!("{} {word} {message}", crate::domain::time::Timestamp::now()));
+        self.log.push_back(format!("{} {} {message}", crate::domain::time::Timestamp::now(), level.word()));
     }
 }
 

@@ -63,9 +63,7 @@ fn run(act: impl FnOnce(&Watch<'_>) -> Result<ExitCode, BackupError> + Send + 's
         };
         match ended {
             Ok(Ok(code)) => code,
-            Ok(Err(error)) => {
-                failed(&error)
-            }
+            Ok(Err(error)) => failed(&error),
             Err(error) => failed(&error),
         }
     })

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{complain, failed, loaded, print};
+use super::{complain, loaded, print};
 use crate::{
     config::{BackendKind, Inputs},
     store::{error::chain, sqlite::compact},

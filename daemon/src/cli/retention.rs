@@ -49,4 +49,3 @@ async fn planned(config: &Config) -> Result<Vec<Planned>, String> {
     let look = look.map_err(|error| error.to_string())?;
     plan(&look, config).await.map_err(|error| error.to_string())
 }
-

@@ -101,12 +101,12 @@ pub(crate) fn invalid(text: impl Into<String>) -> StoreError {
     StoreError::new(StoreErrorKind::Invalid, text)
 }
 
-/// An error with its causes, each in its words.
+/// An error with its causes, each in its words and once: many repeat what lies below them.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let (mut text, mut source) = (error.to_string(), error.source());
     while let Some(cause) = source {
         let words = cause.to_string();
-        if !text.ends_with(&words) {
+        if !text.contains(&words) {
             text.push_str(": ");
             text.push_str(&words);
         }

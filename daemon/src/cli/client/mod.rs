@@ -19,6 +19,7 @@ mod watch;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use serde_json::Value;
 
 use self::{
     error::ClientError,
@@ -106,12 +107,17 @@ impl Client {
             }
         }
         let listed = self.api.get(&path).await?;
-        if self.json {
-            show::json(&listed);
-        } else {
-            show::table(&find::rows(listed), columns);
-        }
+        self.show(&listed, |listed| show::table(listed.as_array().map_or(&[], Vec::as_slice), columns));
         Ok(())
+    }
+
+    /// Prints an answer as JSON, or as people read it.
+    fn show(&self, answer: &Value, for_people: impl FnOnce(&Value)) {
+        if self.json {
+            show::json(answer);
+        } else {
+            for_people(answer);
+        }
     }
 }
 

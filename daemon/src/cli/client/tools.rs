@@ -55,22 +55,7 @@ pub(super) async fn run(client: &Client, command: ToolsCommand) -> Result<()> {
         }
         ToolsCommand::Show { tool } => {
             let found = one(client, &tool).await?;
-            if client.json {
-                show::json(&found);
-                return Ok(());
-            }
-            show::fields(
-                &found,
-                &[
-                    ("tool", "tool_id"),
-                    ("name", "tool_name"),
-                    ("category", "category"),
-                    ("source", "source"),
-                    ("used", "usage_count"),
-                ],
-            );
-            print(&format!("\n{}\n", show::member(&found, "description")));
-            print(&serde_json::to_string_pretty(found.get("schema").unwrap_or(&Value::Null)).unwrap_or_default());
+            client.show(&found, described);
             Ok(())
         }
         ToolsCommand::Test { tool, parameters } => {
@@ -81,17 +66,30 @@ pub(super) async fn run(client: &Client, command: ToolsCommand) -> Result<()> {
                 .api
                 .post(&format!("/tools/{}/test", escaped(&tool)), &json!({ "parameters": parameters }))
                 .await?;
-            if client.json {
-                show::json(&tested);
-            } else if tested.get("success").and_then(Value::as_bool) == Some(true) {
-                print(&show::member(&tested, "output"));
-            }
-            match tested.get("success").and_then(Value::as_bool) {
-                Some(true) => Ok(()),
-                _ => Err(ClientError::Failed(show::member(&tested, "error"))),
-            }
+            let good = tested.get("success").and_then(Value::as_bool) == Some(true);
+            client.show(&tested, |tested| {
+                if good {
+                    print(&show::member(tested, "output"));
+                }
+            });
+            if good { Ok(()) } else { Err(ClientError::Failed(show::member(&tested, "error"))) }
         }
     }
+}
+
+fn described(tool: &Value) {
+    show::fields(
+        tool,
+        &[
+            ("tool", "tool_id"),
+            ("name", "tool_name"),
+            ("category", "category"),
+            ("source", "source"),
+            ("used", "usage_count"),
+        ],
+    );
+    print(&format!("\n{}\n", show::member(tool, "description")));
+    print(&serde_json::to_string_pretty(tool.get("schema").unwrap_or(&Value::Null)).unwrap_or_default());
 }
 
 /// A tool by id, or the newest of a name.

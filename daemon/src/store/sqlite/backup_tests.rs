@@ -1,11 +1,9 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, sync::Arc};
 
 use super::*;
-use crate::{
-    store::{
-        Nobody, Store as _,
-        sqlite::{SqliteOptions, SqliteStore},
-    },
+use crate::store::{
+    Nobody, Store as _,
+    sqlite::{SqliteOptions, SqliteStore},
 };
 
 fn open(path: &Path, schema_backups: usize) -> Result<(), OpenError> {
