@@ -18,8 +18,9 @@ use nexus_daemon::{
 use serde_json::{Value, json};
 
 use super::{
-    place::{Place, ago, id},
+    place::{Place, id},
     store_contract::world::{STAGES, done, workflows},
+    support::account::ago,
 };
 
 fn step(ended: usize) -> BuildStep {
