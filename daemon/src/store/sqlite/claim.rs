@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     domain::{
-        failure::{ErrorInfo, FailureKind},
+        failure::ErrorInfo,
         ids::{ProjectId, TaskId},
         plan::{self, Next},
         stage::{Stage, StageStatus},
