@@ -21,6 +21,8 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use crate::plugins;
+
 /// Exit code when something was still running at the deadline.
 pub const EXIT_OVERRUN: u8 = 75;
 /// Exit code when a second signal cut the end short.
@@ -177,6 +179,7 @@ impl Shutdown {
                     Some(name) => {
                         let names = shutdown.still_running().join(", ");
                         tracing::error!(signal = name, still_running = names, "second signal: exiting at once");
+                        plugins::end_is_meant();
                         std::process::exit(EXIT_FORCED.into());
                     }
                 }

@@ -17,7 +17,7 @@ use crate::{
         control::ControlAction,
         ids::{ProjectId, TaskId},
     },
-    plugins::PluginReport,
+    plugins::{PluginReport, note_in},
     queue::{Queue, sqlite::SqliteQueue},
     reload::{Reloaded, Reloader},
     store::{
@@ -36,6 +36,27 @@ pub enum StartError {
     #[error("cannot make the folder {}: {source}: {}", .path.display(), folder_remedy(path, source))]
     Folder {
         /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another daemon works in it.
+    #[error(
+        "the data folder {} is in use by another daemon{}: stop that one, or give this one a folder of its own \
+         ([data] dir in the settings, or --data-dir)",
+        .path.display(),
+        if .holder.is_empty() { String::new() } else { format!(" (process {})", .holder) }
+    )]
+    FolderInUse {
+        /// The folder.
+        path: PathBuf,
+        /// The other's process id, when known.
+        holder: String,
+    },
+    /// It cannot be locked.
+    #[error("the data folder cannot be locked by {}: {source}: {}", .path.display(), folder_remedy(path, source))]
+    FolderLock {
+        /// The file in it.
         path: PathBuf,
         /// Why.
         source: io::Error,
@@ -239,6 +260,13 @@ pub async fn open_store(config: &Config, hub: Arc<EventHub>, patience: &Patience
     let data = config.data.clone();
     tokio::task::spawn_blocking(move || binding::check_file(&data)).await??;
     let (store, queue) = open_file(config, hub).await?;
+    let noted = tokio::task::spawn_blocking({
+        let store = Arc::clone(&store);
+        move || store.note_of_the_end().and_then(note_in)
+    });
+    if let Err(error) = noted.await? {
+        tracing::warn!(%error, "should a plugin end this process, the next one will take it for a kill from outside");
+    }
     binding::check(store.as_ref(), &config.data).await?;
     Ok((store, queue, Arc::default()))
 }

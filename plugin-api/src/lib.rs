@@ -271,7 +271,8 @@
 //! - Every attempt may be **cut off** anywhere, by a crash or a power loss. Make attempts repeatable:
 //!   write whole files, ask before creating what may exist.
 //! - A **crash** (a segmentation fault in unsafe code) takes the daemon along; systemd restarts it and
-//!   the build goes on with the stage that ran.
+//!   the build goes on with the stage that ran. What ran then is tried apart from others; at the third
+//!   crash it is given up, and the project's error names stage and handler.
 //!
 //! # In C
 //!

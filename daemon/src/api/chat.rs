@@ -55,6 +55,8 @@ pub(super) struct Outcome {
     pub(super) interrupted: bool,
     pub(super) trace: Option<Value>,
     pub(super) took: Duration,
+    /// What is kept of it is durable. Nothing is kept of an agent without a record.
+    pub(super) recorded: bool,
 }
 
 impl Outcome {
@@ -77,8 +79,8 @@ pub(super) async fn ask(
     cut: impl Future<Output = Cut>,
 ) -> Outcome {
     let created_at = Timestamp::now();
-    let outcome = run(state, &mut call, told, cut).await;
-    record(state, call, &outcome, created_at).await;
+    let mut outcome = run(state, &mut call, told, cut).await;
+    outcome.recorded = record(state, call, &outcome, created_at).await;
     outcome
 }
 
@@ -115,14 +117,14 @@ async fn run(state: &AppState, call: &mut Call, told: Option<&Running>, cut: imp
         Err(why) => (Some(why.failure()), None),
     };
     answer.close();
-    Outcome { id: InvocationId::generate(), answer, failure, interrupted, trace, took: begun.elapsed() }
+    Outcome { id: InvocationId::generate(), answer, failure, interrupted, trace, took: begun.elapsed(), recorded: true }
 }
 
 impl Outcome {
     /// Of a question that was never asked.
     pub(super) fn unasked(failure: Failure, interrupted: bool, took: Duration) -> Self {
         let (answer, failure) = (Answer::default(), Some(failure));
-        Self { id: InvocationId::generate(), answer, failure, interrupted, trace: None, took }
+        Self { id: InvocationId::generate(), answer, failure, interrupted, trace: None, took, recorded: true }
     }
 }
 
@@ -187,7 +189,7 @@ impl Cut {
     }
 }
 
-async fn record(state: &Arc<AppState>, call: Call, outcome: &Outcome, created_at: Timestamp) {
+async fn record(state: &Arc<AppState>, call: Call, outcome: &Outcome, created_at: Timestamp) -> bool {
     let status = if outcome.failure.is_none() { InvocationStatus::Success } else { InvocationStatus::Failed };
     counter!(AGENT_INVOCATIONS, "outcome" => status.as_str()).increment(1);
     histogram!(AGENT_DURATION, "outcome" => status.as_str()).record(outcome.took.as_secs_f64());
@@ -213,11 +215,11 @@ async fn record(state: &Arc<AppState>, call: Call, outcome: &Outcome, created_at
     }
     let kept = match (&call.once, &outcome.failure, &invocation.session_id) {
         (Some(claim), None, Some(session)) => {
-            serde_json::to_value(Invoked::of(session, outcome)).ok().map(|answer| claim.answered(answer))
+            serde_json::to_value(Invoked::of(session, outcome, true)).ok().map(|answer| claim.answered(answer))
         }
         _ => None,
     };
-    settle::invocation(state, invocation, call.once, kept).await;
+    settle::invocation(state, invocation, call.once, kept).await
 }
 
 /// What the caller is told of a failure. Handlers write their own failures for people; what the host

@@ -39,6 +39,8 @@ pub(super) struct Invoked {
     status: InvocationStatus,
     usage: Value,
     trace: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recorded: Option<bool>,
 }
 
 describe! {
@@ -52,6 +54,9 @@ describe! {
         usage,
         /// The steps, when they were asked for and the agent tells them.
         trace,
+        /// Only ever `false`: the store cannot take the record now, and it would be lost with this daemon. It is written
+        /// as soon as that can be.
+        (maybe) recorded,
     }
 }
 
@@ -149,12 +154,12 @@ async fn ask(
         });
         return Err(chat::error_of(failure, details));
     }
-    Ok((Invoked::of(&session_id, &outcome), false))
+    Ok((Invoked::of(&session_id, &outcome, outcome.recorded), false))
 }
 
 impl Invoked {
     /// What is told of an answer.
-    pub(super) fn of(session_id: &SessionId, outcome: &Outcome) -> Self {
+    pub(super) fn of(session_id: &SessionId, outcome: &Outcome, recorded: bool) -> Self {
         Self {
             invocation_id: outcome.id.clone(),
             session_id: session_id.clone(),
@@ -163,6 +168,7 @@ impl Invoked {
             status: InvocationStatus::Success,
             usage: outcome.usage(),
             trace: outcome.trace.clone(),
+            recorded: (!recorded).then_some(false),
         }
     }
 }

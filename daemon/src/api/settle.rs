@@ -1,5 +1,6 @@
 //! Records of answers that were told already. Told means promised: when the store cannot take a record now (its disk is
-//! full, it is away), it is tried again until it can, and until then the daemon answers from memory.
+//! full, it is away), it is tried again until it can, and until then the daemon answers from memory. Who asked is told
+//! that it is not durable yet: with this process it would be lost.
 
 use std::{
     future::Future,
@@ -12,7 +13,7 @@ use std::{
 
 use tokio::sync::Semaphore;
 
-use super::{once::Claim, state::AppState};
+use super::{once::Claim, session_lease, state::AppState};
 use crate::{
     actors::supervise::backoff,
     domain::{
@@ -30,13 +31,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 /// Records that wait at a time: they hold their texts in memory.
 static WAITING: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(512)));
 
-/// Records an invocation and ends its key: at once, or as soon as the store can.
+/// Records an invocation and ends its key: at once, or as soon as the store can. Whether it is durable.
 pub(super) async fn invocation(
     state: &Arc<AppState>,
     invocation: Invocation,
     claim: Option<Claim>,
     kept: Option<Once>,
-) {
+) -> bool {
     let store = Arc::clone(&state.store);
     // A failed answer leaves no key: it is given back when `claim` goes.
     let (unanswered, claim) = if kept.is_some() { (None, claim) } else { (claim, None) };
@@ -50,11 +51,16 @@ pub(super) async fn invocation(
     };
     let unsettled = state.chats.unsettled.clone();
     let noted = unsettled.clone();
-    until_stored(
+    let durable = until_stored(
         state,
         "an invocation",
         write,
-        move || kept.iter().for_each(|once| noted.note(once)),
+        move || {
+            if let Some(mut once) = kept {
+                once.answer.as_object_mut().map(|answer| answer.insert("recorded".to_owned(), false.into()));
+                noted.note(&once);
+            }
+        },
         move |stored| {
             if let Some(key) = &key {
                 unsettled.forget(key);
@@ -67,10 +73,11 @@ pub(super) async fn invocation(
     )
     .await;
     drop(unanswered);
+    durable
 }
 
-/// Stores the answer in a session, at once or as soon as the store can; never twice.
-pub(super) async fn answer(state: &Arc<AppState>, message: NewMessage, invocation: &InvocationId) {
+/// Stores the answer in a session, at once or as soon as the store can; never twice. Whether it is durable.
+pub(super) async fn answer(state: &Arc<AppState>, message: NewMessage, invocation: &InvocationId) -> bool {
     let (store, invocation, tried) = (Arc::clone(&state.store), invocation.clone(), AtomicBool::new(false));
     let write = move || {
         let (store, message, again) = (Arc::clone(&store), message.clone(), tried.swap(true, Ordering::Relaxed));
@@ -80,10 +87,10 @@ pub(super) async fn answer(state: &Arc<AppState>, message: NewMessage, invocatio
             if again && is_stored(store.as_ref(), &message.session_id, &invocation).await? {
                 return Ok(());
             }
-            store.append_message(message).await.map(drop)
+            session_lease::append_answer(store.as_ref(), message).await
         }
     };
-    until_stored(state, "an answer", write, || (), |_| ()).await;
+    until_stored(state, "an answer", write, || (), |_| ()).await
 }
 
 async fn is_stored(store: &dyn Store, session: &SessionId, invocation: &InvocationId) -> Result<bool> {
@@ -94,21 +101,26 @@ async fn is_stored(store: &dyn Store, session: &SessionId, invocation: &Invocati
 }
 
 /// Writes; when that cannot be now, `late` is called and a task goes on trying. `done` learns whether it was written.
+/// Answers whether it is written already.
 async fn until_stored<F: Future<Output = Result<()>> + Send + 'static>(
     state: &Arc<AppState>,
     what: &'static str,
     write: impl Fn() -> F + Send + 'static,
     late: impl FnOnce(),
     done: impl FnOnce(bool) + Send + 'static,
-) {
+) -> bool {
     let error = match write().await {
-        Ok(()) => return done(true),
+        Ok(()) => {
+            done(true);
+            return true;
+        }
         Err(error) => error,
     };
     let waits = if error.retryable() { Arc::clone(&WAITING).try_acquire_owned().ok() } else { None };
     let Some(permit) = waits else {
         tracing::warn!(error = chain(&error), "{what} could not be stored");
-        return done(false);
+        done(false);
+        return false;
     };
     tracing::warn!(error = chain(&error), "{what} cannot be stored now; it is tried again");
     late();
@@ -133,4 +145,5 @@ async fn until_stored<F: Future<Output = Result<()>> + Send + 'static>(
         };
         done(stored);
     });
+    false
 }

@@ -152,7 +152,7 @@ async fn converse(state: Arc<AppState>, session: Session, sent: Sent, told: ones
             ready::askable_soon(&state, &agent.agent_id, ready::STREAM_WAITS, gone).await
         }
     };
-    let outcome = match agent {
+    let mut outcome = match agent {
         Ok(agent) => {
             let user_id = session.user_id.unwrap_or_else(|| "anonymous".to_owned());
             let Sent { content, metadata, .. } = sent;
@@ -166,7 +166,7 @@ async fn converse(state: Arc<AppState>, session: Session, sent: Sent, told: ones
             Outcome::unasked(failure, running.was_cut(), begun.elapsed())
         }
     };
-    store(&state, &session.session_id, &outcome, held.is_held().await).await;
+    outcome.recorded &= store(&state, &session.session_id, &outcome, &held).await;
     // Who reads `done` may send the next message at once, to any daemon.
     held.release().await;
     finish(&running, &outcome).await;
@@ -249,7 +249,11 @@ async fn finish(running: &Running, outcome: &Outcome) {
         };
         running.tell(&error).await;
     }
-    running.tell(&json!({ "event": "done", "metrics": metrics(outcome) })).await;
+    let mut done = json!({ "event": "done", "metrics": metrics(outcome) });
+    if let (false, Value::Object(done)) = (outcome.recorded, &mut done) {
+        done.insert("recorded".to_owned(), false.into());
+    }
+    running.tell(&done).await;
 }
 
 fn metrics(outcome: &Outcome) -> Value {
@@ -260,11 +264,12 @@ fn metrics(outcome: &Outcome) -> Value {
     })
 }
 
-/// Stores the answer, a partial one too; nothing said is nothing stored. One whose session was lost meanwhile is marked.
-async fn store(state: &Arc<AppState>, session: &SessionId, outcome: &Outcome, held: bool) {
+/// Stores the answer, a partial one too; nothing said is nothing stored. Whether it is durable. One whose session was lost
+/// meanwhile is marked.
+async fn store(state: &Arc<AppState>, session: &SessionId, outcome: &Outcome, held: &Held) -> bool {
     let answer = &outcome.answer;
     if answer.text.is_empty() && answer.tools.is_empty() {
-        return;
+        return true;
     }
     let metadata = AnswerMetadata {
         invocation_id: &outcome.id,
@@ -272,7 +277,7 @@ async fn store(state: &Arc<AppState>, session: &SessionId, outcome: &Outcome, he
         content_blocks: &answer.blocks,
         usage: outcome.usage(),
         duration_ms: outcome.millis(),
-        interrupted: outcome.interrupted || !held,
+        interrupted: outcome.interrupted,
         truncated: answer.cut,
         error: outcome.failure.as_ref().map(chat::public_message),
     };
@@ -282,6 +287,7 @@ async fn store(state: &Arc<AppState>, session: &SessionId, outcome: &Outcome, he
         content: answer.text.clone(),
         metadata: serde_json::to_value(metadata).ok(),
         once: None,
+        holder: Some(held.holder().to_owned()),
     };
-    settle::answer(state, message, &outcome.id).await;
+    settle::answer(state, message, &outcome.id).await
 }

@@ -10,6 +10,7 @@
 //! host                    the functions that plugins call
 //! tools                   the tools that plugins bring along
 //! watch                   notices what does not happen
+//! fault                   notes that a plugin ends the process
 //! ```
 //!
 //! A job: [`Plugins::resolve`] → [`Handler::start`] (permit) → lane calls `start` → the plugin's
@@ -23,6 +24,7 @@ mod check;
 mod discover;
 mod elf;
 mod error;
+mod fault;
 mod generation;
 mod handshake;
 mod host;
@@ -45,6 +47,7 @@ mod watch;
 
 pub use check::{Trial, check_dirs, check_file, try_file};
 pub use error::{JobError, ResolveError};
+pub use fault::{end_is_meant, note_in};
 pub use job::{Canceller, Handler, Job};
 
 pub use options::{HostOptions, Prepare};

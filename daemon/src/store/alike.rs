@@ -7,6 +7,7 @@ use crate::{
     domain::{
         agent::AgentStatus,
         control::ControlStatus,
+        deletion::DeletedKind,
         event::{EventType, NewEvent},
         failure::{ErrorInfo, FailureKind},
         ids::{AgentId, ProjectId, TaskId},
@@ -17,6 +18,7 @@ use crate::{
         workflow::{Workflow, Workflows},
     },
     queue::{BuildMessage, DeployMessage},
+    store::{StoreError, StoreErrorKind},
 };
 
 /// Characters of the first message that name a session.
@@ -164,4 +166,19 @@ pub(crate) fn fitting<'w>(
         "the stages of workflow {name:?} are no longer those that this project was made with: \
          put the former workflow back, or post the requirement again"
     )))
+}
+
+/// Why a thing is not written under the id of one that was deleted and is not all gone: what is still to be removed of
+/// that one, and what comes, would be taken for each other.
+pub(crate) fn being_deleted(kind: DeletedKind, id: &str) -> StoreError {
+    let text = format!(
+        "the {kind} {id} was deleted, and not all that belonged to it is removed yet: let a daemon run until that is done \
+         (`nexusd doctor` lists what is left), then import again"
+    );
+    StoreError::new(StoreErrorKind::Conflict, text)
+}
+
+/// Whoever began a request was stopped for longer than its key lasted.
+pub(crate) fn key_was_lost() {
+    tracing::warn!("an idempotency key was another's by the time of this answer: the other's answer stays");
 }

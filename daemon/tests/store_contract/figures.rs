@@ -16,7 +16,8 @@ use serde_json::json;
 
 use super::{talk::*, world::*};
 
-fn tool(name: &str, category: &str) -> NewTool {
+/// A tool of a plugin, or of a build.
+pub fn tool(name: &str, category: &str) -> NewTool {
     NewTool {
         tool_name: name.into(),
         display_name: format!("The {name}"),
@@ -168,8 +169,13 @@ pub async fn an_agent_is_changed_by_its_machine(f: &Fixture) {
     assert!(f.store.update_agent(&"agent_none".parse().unwrap(), AgentChange::default()).await.unwrap().is_none());
 }
 
+/// What a request leaves that takes its key in one unit.
+pub fn kept(key: &str, answer: serde_json::Value) -> Once {
+    Once { key: key.into(), fingerprint: "f".into(), answer, holder: None }
+}
+
 pub async fn a_request_that_comes_twice_creates_once(f: &Fixture) {
-    let once = |answer: &str| Once { key: "k".into(), fingerprint: "f".into(), answer: json!({ "is": answer }) };
+    let once = |answer: &str| kept("k", json!({ "is": answer }));
     let mut first = new_project("agent_build", 3);
     first.once = Some(once("first"));
     f.store.create_project(first.clone()).await.unwrap();
@@ -185,7 +191,7 @@ pub async fn a_request_that_comes_twice_creates_once(f: &Fixture) {
     let long = Duration::from_secs(60);
     assert_eq!(f.store.begin_once("i", "f", "one", long).await.unwrap(), None);
     assert_eq!(f.store.begin_once("i", "g", "two", long).await.unwrap().unwrap().answer, None);
-    let answered = Once { key: "i".into(), fingerprint: "f".into(), answer: json!(7) };
+    let answered = Once { holder: Some("one".into()), ..kept("i", json!(7)) };
     f.store.record_invocation(invocation(&agent, InvocationStatus::Success, 100), Some(answered)).await.unwrap();
     assert_eq!(f.store.begin_once("i", "f", "two", long).await.unwrap().unwrap().answer, Some(json!(7)));
     f.store.abandon_once("i", "one").await.unwrap();
@@ -199,12 +205,11 @@ pub async fn a_request_that_comes_twice_creates_once(f: &Fixture) {
     // Sessions and messages.
     let session = session_of(&agent);
     let id = session.session_id.clone();
-    let made = Once { key: "s".into(), fingerprint: "f".into(), answer: json!(1) };
+    let made = kept("s", json!(1));
     f.store.create_session(session, Some(made.clone())).await.unwrap();
     let again = f.store.create_session(session_of(&agent), Some(made)).await.unwrap_err();
     assert_eq!(again.kind(), StoreErrorKind::Repeated);
-    let once = Once { key: "m".into(), fingerprint: "f".into(), answer: json!(null) };
-    let message = NewMessage { once: Some(once), ..message(&id, Role::User, "hello") };
+    let message = NewMessage { once: Some(kept("m", json!(null))), ..message(&id, Role::User, "hello") };
     let stored = f.store.append_message(message.clone()).await.unwrap();
     assert_eq!(f.store.append_message(message).await.unwrap_err().kind(), StoreErrorKind::Repeated);
     let kept = f.store.once("m").await.unwrap().unwrap().answer.unwrap();

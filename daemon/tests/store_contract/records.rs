@@ -21,11 +21,11 @@ use serde_json::json;
 
 use super::{talk::*, world::*};
 
-async fn an_agent(f: &Fixture) -> AgentId {
+pub async fn an_agent(f: &Fixture) -> AgentId {
     f.completed().await.1
 }
 
-async fn a_session(f: &Fixture, agent: &AgentId, name: Option<&str>) -> SessionId {
+pub async fn a_session(f: &Fixture, agent: &AgentId, name: Option<&str>) -> SessionId {
     let session = Session {
         user_id: Some("anna".into()),
         display_name: name.map(str::to_owned),
@@ -334,10 +334,10 @@ pub async fn what_is_past_its_time_is_found_and_nothing_else(f: &Fixture) {
 }
 
 /// Long enough that nothing ends between two lines of a test, and short enough to wait for.
-const LEASE: Duration = Duration::from_secs(3);
+pub const LEASE: Duration = Duration::from_secs(3);
 
 /// Waits until `what` holds, which it does before long.
-async fn until(mut what: impl AsyncFnMut() -> bool) {
+pub async fn until(mut what: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();
     while !what().await {
         assert!(begun.elapsed() < LEASE * 5, "it does not end by itself");

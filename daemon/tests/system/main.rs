@@ -20,6 +20,8 @@ mod crash;
 mod files;
 mod folders;
 mod main_job;
+mod no_more_files;
+mod products;
 mod reload;
 mod retention;
 mod service;

@@ -1,11 +1,14 @@
 //! A plugin that takes the daemon with it: innocent builds complete, the culprit is named, and the service's unit lets
 //! the daemon live to tell.
 
-use std::time::{Duration, Instant};
+use std::{
+    os::unix::process::ExitStatusExt as _,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 
-use super::support::{Daemon, Home, plugin_dir};
+use super::support::{Daemon, Home, eventually, plugin_dir};
 
 const WORKFLOWS: &str = r#"name = "bad"
 [[stages]]
@@ -68,8 +71,10 @@ fn allowed() -> u32 {
 #[test]
 fn the_unit_allows_more_deaths_than_it_takes_to_find_a_culprit() {
     // And a second culprit at the same time, which costs two more, with starts to spare for what is not a plugin.
-    let needed = nexus_daemon::store::sqlite::CRASHES + 2;
+    let needed = nexus_daemon::store::sqlite::FAULTS + 2;
     assert!(allowed() >= needed + 2, "{} starts are allowed, {needed} may be needed", allowed());
+    let kills = nexus_daemon::store::sqlite::KILLS;
+    assert!(allowed() > kills, "{} starts are allowed, {kills} may be needed", allowed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -134,4 +139,67 @@ async fn a_deployment_that_ends_the_daemon_is_found_and_named() {
     let agent = peek(&daemon, &format!("/agents/{id}")).await;
     let message = agent["data"]["error_message"].as_str().unwrap_or_default();
     assert!(message.contains("faulty/deploy") && message.contains("died"), "{agent:#}");
+}
+
+/// What the last process noted of its end.
+fn ending(home: &Home) -> String {
+    let noted = std::fs::read_to_string(home.data().join("nexus.db.ending")).expect("a note of the end");
+    noted.lines().next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_way_to_break_leaves_its_word_and_a_kill_leaves_none() {
+    let ways = [
+        ("fault", "SIGSEGV", 11),
+        ("abort", "SIGABRT", 6),
+        ("SEGV", "SIGSEGV", 11),
+        ("exit", "exit", 0),
+        ("KILL", "at work, or killed from outside", 9),
+    ];
+    for (how, word, signal) in ways {
+        let home = home(50, "");
+        let workflow = WORKFLOWS.replace("do = \"crash\"", &format!("do = \"crash\", how = \"{how}\""));
+        std::fs::write(home.path().join("workflows/bad.toml"), workflow).expect("the workflow is written");
+        let mut daemon = home.start();
+        daemon.create("this one ends the daemon", "bad").await;
+        let status = eventually("the end of the daemon", async || daemon.ended()).await;
+        assert_eq!(status.signal().unwrap_or(0), signal, "{how} still ends it as it would without the note");
+        assert_eq!(ending(&home), word, "{how}");
+    }
+    let home = home(50, "");
+    let (_took, code) = home.start().terminate();
+    assert_eq!((code, ending(&home).as_str()), (Some(0), "at work, or killed from outside"), "its own end is no fault");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_kills_the_daemon_again_and_again_blames_no_build() {
+    let home = home(1_500, "");
+    let mut daemon = home.start();
+    let project = daemon.create("a build that takes its time", "noop").await;
+    for kills in 1..=5 {
+        daemon.wait_for(&project, &["building"]).await;
+        eventually("a stage at work", async || {
+            let stages = peek(&daemon, &format!("/projects/{project}/stages")).await;
+            stages["data"].as_array()?.iter().find(|stage| stage["status"] == "running").map(drop)
+        })
+        .await;
+        daemon.kill();
+        daemon = home.start();
+        let log = daemon.log();
+        assert!(log.contains("killed from outside") || kills == 1, "{log}");
+    }
+    daemon.wait_for(&project, &["completed"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_the_daemon_killed_from_outside_each_time_is_found_too() {
+    let home = home(50, "");
+    let workflow = WORKFLOWS.replace("do = \"crash\", ms = 300", "do = \"crash\", how = \"KILL\", ms = 20");
+    std::fs::write(home.path().join("workflows/bad.toml"), workflow).expect("the workflow is written");
+    let daemon = home.start();
+    let bad = daemon.create("this one eats all memory", "bad").await;
+    let (daemon, deaths) = keep_running(&home, daemon, async |daemon| status(daemon, &bad).await == "failed").await;
+    assert_eq!(deaths, nexus_daemon::store::sqlite::KILLS);
+    let error = peek(&daemon, &format!("/projects/{bad}")).await["data"]["error_info"].clone();
+    assert_eq!(error["stage"], "breaks", "{error:#}");
 }

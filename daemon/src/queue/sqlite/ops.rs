@@ -75,7 +75,7 @@ pub(crate) fn receive(
 fn bury(tx: &mut Tx<'_>, key: i64, dead: QueueName, reason: &str, settled: bool) -> Result<()> {
     tx.sql(
         "UPDATE queue_messages SET queue = ?2, reason = ?3, settled = ?4, in_flight = 0, receive_count = 0,
-             crash_points = 0, solo_crashes = 0, quarantine = 0, sent_at = ?5,
+             crash_points = 0, faults = 0, solo_crashes = 0, quarantine = 0, sent_at = ?5,
              body = coalesce(body, (SELECT payload FROM nexus_tasks t WHERE t.task_key = queue_messages.task_key))
          WHERE message_key = ?1",
     )?

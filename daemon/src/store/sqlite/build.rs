@@ -234,8 +234,11 @@ fn prove(tx: &mut Tx<'_>, task: &TaskId) -> Result<()> {
     if tx.state.mail.is_suspect(task)
         && let Some(key) = tx.state.mail.key_of(task)
     {
-        tx.sql("UPDATE queue_messages SET crash_points = 0, solo_crashes = 0, quarantine = 0 WHERE message_key = ?1")?
-            .execute([key])?;
+        tx.sql(
+            "UPDATE queue_messages SET crash_points = 0, faults = 0, solo_crashes = 0, quarantine = 0
+             WHERE message_key = ?1",
+        )?
+        .execute([key])?;
         tx.at_commit(Effect::Proven(task.clone()));
     }
     Ok(())

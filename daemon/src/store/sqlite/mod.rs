@@ -16,6 +16,7 @@ mod counts;
 mod delete;
 mod deletions;
 mod deploy;
+mod ending;
 pub(crate) mod error;
 mod events;
 mod facade;
@@ -26,6 +27,7 @@ mod lease;
 mod lists;
 mod lock;
 pub mod look;
+mod names;
 mod once;
 pub(crate) mod open;
 mod projects;
@@ -52,7 +54,7 @@ use std::{
 };
 
 pub use open::{OpenError, SqliteOptions, compact};
-pub use recover::CRASHES;
+pub use recover::{FAULTS, KILLS};
 #[cfg(feature = "aws")]
 pub(crate) use stages::MOST as MOST_STAGES;
 use tokio::sync::Notify;

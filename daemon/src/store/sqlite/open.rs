@@ -13,6 +13,7 @@ use super::{
     checkpoint::Checkpointer,
     clock::Moment,
     counts::Counts,
+    ending,
     lock::{FileLock, LockError},
     once,
     readers::Readers,
@@ -315,7 +316,8 @@ impl SqliteStore {
         }
         once::forget_unfinished(&conn).map_err(sqlite)?;
         let counts = Counts::begin(&conn).map_err(sqlite)?;
-        let mail = recover::settle(&mut conn, Timestamp::now())
+        let fault = ending::last_fault(path);
+        let mail = recover::settle(&mut conn, Timestamp::now(), fault.as_deref())
             .map_err(|error: StoreError| OpenError::Failed { path: path.to_owned(), source: Box::new(error) })?;
         let state = State::new(mail, options.max_receive_count);
         let arrivals = Arc::new(Arrivals::default());
@@ -329,6 +331,14 @@ impl SqliteStore {
         let inner = Arc::new(Inner { writer, readers, counts, arrivals, options, path, sweeping, sweep_again, held });
         let queue = SqliteQueue::new(Arc::clone(&inner));
         Ok((Arc::new(Self { inner }), Arc::new(queue)))
+    }
+
+    /// Begins the note of how this process ends, beside the file; see `ending`. Blocking.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn note_of_the_end(&self) -> std::io::Result<std::fs::File> {
+        ending::begin(&self.inner.path)
     }
 }
 

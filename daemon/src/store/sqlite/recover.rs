@@ -8,8 +8,9 @@
 //! - Suspects wait apart and are given out one at a time (`queue::sqlite::mailbox`), the least blamed first. The first
 //!   stage that ends clears one.
 //! - A crash is held against all that were worked on, and *solely* against one that was the only suspect at work.
-//! - [`CRASHES`] of them, [`SOLO`] of these solely, make a culprit: its message goes to the dead letters, and the
-//!   reconciler says which stage of which handler it was.
+//! - A process that broke says so ([`ending`](super::ending)); one that was killed from outside, by an operator or for
+//!   want of memory, cannot. [`FAULTS`] of the former or [`KILLS`] ends in all, [`SOLO`] of these solely, make a
+//!   culprit: its message goes to the dead letters, and the reconciler says which stage of which handler it was.
 //! - A crash in a crowd of more than [`CROWD`] sets nobody apart the first time: most are innocent, and it may have
 //!   been the operator's kill.
 //!
@@ -33,9 +34,12 @@ use crate::{
     store::Result,
 };
 
-/// Ends of the daemon after which a suspect is the culprit. The service's unit must allow more than these
-/// (`StartLimitBurst`), or nobody would be there to judge.
-pub const CRASHES: u32 = 3;
+/// Faults of the daemon after which a suspect is the culprit. The service's unit must allow more ends than these and
+/// [`KILLS`] (`StartLimitBurst`), or nobody would be there to judge.
+pub const FAULTS: u32 = 3;
+/// Ends of the daemon after which a suspect is the culprit although nothing says that the daemon broke: whoever kills
+/// it comes to an end with that, but a plugin that eats the machine's memory does not.
+pub const KILLS: u32 = 8;
 /// How many of them it must have been the only suspect at work.
 const SOLO: u32 = 2;
 /// The largest crowd of which a single crash makes suspects that wait.
@@ -44,15 +48,11 @@ const CROWD: usize = 16;
 const NAMED: usize = 20;
 
 /// See the module. Answers the queues as they are now.
-pub(crate) fn settle(conn: &mut Connection, now: Timestamp) -> Result<Mailboxes> {
+pub(crate) fn settle(conn: &mut Connection, now: Timestamp, fault: Option<&str>) -> Result<Mailboxes> {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    settle_after(conn, now, boot.trim())
-}
-
-fn settle_after(conn: &mut Connection, now: Timestamp, boot: &str) -> Result<Mailboxes> {
     let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    if is_same_boot(&tx, boot)? {
-        judge_crash(&tx)?;
+    if is_same_boot(&tx, boot.trim())? {
+        judge_crash(&tx, fault)?;
     }
     tx.execute(
         "UPDATE queue_messages SET in_flight = 0, receive_count = max(receive_count - 1, 0) WHERE in_flight > 0",
@@ -79,6 +79,7 @@ struct Suspect {
     key: i64,
     queue: QueueName,
     crashes: u32,
+    faults: u32,
     solo: u32,
     /// It waited apart already, and so was the only one of these at work.
     apart: bool,
@@ -95,7 +96,7 @@ struct Task {
 fn suspects(tx: &Transaction<'_>) -> Result<Vec<Suspect>> {
     let mut find = tx.prepare(
         "SELECT m.message_key, m.queue, m.crash_points, m.solo_crashes, m.quarantine, t.status, t.task_type,
-             t.project_id, t.project_key, t.agent_id
+             t.project_id, t.project_key, t.agent_id, m.faults
          FROM queue_messages m LEFT JOIN nexus_tasks t ON t.task_key = m.task_key
          WHERE m.in_flight > 0 ORDER BY m.message_key",
     )?;
@@ -119,29 +120,32 @@ fn suspects(tx: &Transaction<'_>) -> Result<Vec<Suspect>> {
             None => None,
         };
         let (key, crashes, solo, apart) = (row.get(0)?, row.get(2)?, row.get(3)?, row.get(4)?);
-        suspects.push(Suspect { key, queue, crashes, solo, apart, task });
+        suspects.push(Suspect { key, queue, crashes, faults: row.get(10)?, solo, apart, task });
     }
     Ok(suspects)
 }
 
-fn judge_crash(tx: &Transaction<'_>) -> Result<()> {
+fn judge_crash(tx: &Transaction<'_>, fault: Option<&str>) -> Result<()> {
     let suspects = suspects(tx)?;
-    let crowd = suspects.len();
+    let (crowd, how) = (suspects.len(), fault.unwrap_or("killed from outside, or for want of memory"));
     for (place, suspect) in suspects.iter().enumerate() {
         let crashes = suspect.crashes.saturating_add(1);
+        let faults = suspect.faults.saturating_add(u32::from(fault.is_some()));
         let solo = suspect.solo.saturating_add(u32::from(crowd == 1 || suspect.apart));
         let apart = suspect.apart || crashes > 1 || crowd <= CROWD;
         tx.execute(
-            "UPDATE queue_messages SET crash_points = ?2, solo_crashes = ?3, quarantine = ?4 WHERE message_key = ?1",
-            params![suspect.key, crashes, solo, apart],
+            "UPDATE queue_messages SET crash_points = ?2, solo_crashes = ?3, quarantine = ?4, faults = ?5
+             WHERE message_key = ?1",
+            params![suspect.key, crashes, solo, apart, faults],
         )?;
         let work = describe(tx, suspect.task.as_ref())?;
-        if crashes >= CRASHES && solo >= SOLO {
+        if (faults >= FAULTS || crashes >= KILLS) && solo >= SOLO {
             bury(tx, suspect, &format!("{DIED} {crashes} times while it worked on this ({work})"))?;
-            tracing::error!(crashes, work, "the daemon died again and again while this ran: it is given up");
+            tracing::error!(crashes, how, work, "the daemon died again and again while this ran: it is given up");
         } else if place < NAMED {
             tracing::warn!(
                 crashes,
+                how,
                 work,
                 "the last process ended without a word while this ran: it is a suspect and runs apart from others"
             );
@@ -174,7 +178,7 @@ fn describe(tx: &Transaction<'_>, task: Option<&Task>) -> Result<String> {
 fn bury(tx: &Transaction<'_>, suspect: &Suspect, reason: &str) -> Result<()> {
     let Some(dead) = suspect.queue.dead_letters() else { return Ok(()) };
     tx.execute(
-        "UPDATE queue_messages SET queue = ?2, settled = 0, receive_count = 0, in_flight = 0, crash_points = 0,
+        "UPDATE queue_messages SET queue = ?2, settled = 0, receive_count = 0, in_flight = 0, crash_points = 0, faults = 0,
              solo_crashes = 0, quarantine = 0, reason = ?3,
              body = coalesce(body, (SELECT payload FROM nexus_tasks t WHERE t.task_key = queue_messages.task_key))
          WHERE message_key = ?1",

@@ -43,8 +43,10 @@ CREATE TABLE file_notes (
     name TEXT PRIMARY KEY,
     value NOT NULL
 ) WITHOUT ROWID;
--- crash_points counts daemons that died while they worked on the message; of these, those with no other suspect.
+-- crash_points counts daemons that died while they worked on the message; of these, those that broke by their own
+-- word, and those with no other suspect.
 UPDATE queue_messages SET crash_points = min(crash_points, 1);
+ALTER TABLE queue_messages ADD COLUMN faults INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE queue_messages ADD COLUMN solo_crashes INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE queue_messages ADD COLUMN quarantine INTEGER NOT NULL DEFAULT 0;
 -- Milliseconds that the last build took, from the first claim of its task.

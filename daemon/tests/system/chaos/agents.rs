@@ -100,8 +100,11 @@ pub(super) async fn ask(client: &mut Client, mine: &mut Mine, at: Option<usize>)
             .check(gone || said.status() != 404, &[&mine.id], || "an acknowledged agent is not there".into());
         return;
     };
-    let invocation = heard(client, mine, &data["output"], &data["invocation_id"], &text);
-    if client.chance(25) {
+    // Of an answer that is not durable yet, a kill may take the record and the key along.
+    let durable = data["recorded"] != json!(false);
+    let kept = if durable { &data["invocation_id"] } else { &Value::Null };
+    let invocation = heard(client, mine, &data["output"], kept, &text);
+    if durable && client.chance(25) {
         let again = client.insist(question).await;
         if let Some(second) = again.data() {
             let ids = [&mine.id, invocation.as_str()];

@@ -72,8 +72,12 @@ async fn stream(client: &mut Client, mine: &mut Mine, session: &str) {
             found.into_iter().find_map(|at| frame.data.pointer(at)).cloned()
         });
         let invocation = ids.next_back().unwrap_or_default();
-        heard(client, mine, &answer.clone().into(), &invocation, &content);
-        client.world.ledger.session(session, |noted| noted.said.extend([content, answer]));
+        let durable = of("done").is_none_or(|done| done["recorded"] != json!(false));
+        heard(client, mine, &answer.clone().into(), if durable { &invocation } else { &Value::Null }, &content);
+        client.world.ledger.session(session, |noted| {
+            noted.said.insert(content);
+            if durable { &mut noted.said } else { &mut noted.perhaps }.insert(answer);
+        });
         return;
     }
     if refused(status) {
