@@ -149,13 +149,7 @@ pub(crate) fn fitting<'w>(
     stored: &[(&str, StageStatus, u32)],
     workflows: &'w Workflows,
 ) -> std::result::Result<Fit<'w>, ErrorInfo> {
-    let info = |message: String| ErrorInfo {
-        stage: None,
-        kind: FailureKind::InvalidInput,
-        message,
-        details: None,
-        attempt: 0,
-    };
+    let info = |message: String| ErrorInfo::outside(FailureKind::InvalidInput, message);
     let Some(workflow) = workflows.get(name) else {
         return Err(info(format!("there is no workflow {name:?}: add its file, then restart the project")));
     };

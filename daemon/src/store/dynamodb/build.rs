@@ -93,16 +93,22 @@ impl Plan {
         self.events.push(event);
     }
 
+    /// Ends the task of the build, if one is open.
+    fn finish_task(&mut self, event: TaskEvent, error: Option<&str>) -> Result<()> {
+        let now = self.now;
+        match self.after.open_task() {
+            Some(task) => tasks::finish(task, event, error, None, now),
+            None => Ok(()),
+        }
+    }
+
     /// A pause that nobody is left to reach: what ran goes back to pending, the task ends.
     pub(crate) fn settle_pause(&mut self) -> Result<ProjectState> {
         let state = transition::project(self.after.state(), ProjectEvent::PauseReached).map_err(|e| illegal(&e))?.0;
         let events = stages::let_go(&mut self.after.stages, self.now)?;
         self.events.extend(events);
         self.rest(state, None);
-        let now = self.now;
-        if let Some(task) = self.after.open_task() {
-            tasks::finish(task, TaskEvent::Cancel, None, None, now)?;
-        }
+        self.finish_task(TaskEvent::Cancel, None)?;
         Ok(state)
     }
 
@@ -117,10 +123,7 @@ impl Plan {
         let events = stages::cut_off(&mut self.after.stages, STOPPED, self.now)?;
         self.events.extend(events);
         self.rest(state, None);
-        let now = self.now;
-        if let Some(task) = self.after.open_task() {
-            tasks::finish(task, TaskEvent::Cancel, None, None, now)?;
-        }
+        self.finish_task(TaskEvent::Cancel, None)?;
         Ok(state)
     }
 
@@ -132,10 +135,7 @@ impl Plan {
         let events = stages::cut_off(&mut self.after.stages, &info.message, self.now)?;
         self.events.extend(events);
         self.rest(state, Some(info));
-        let now = self.now;
-        if let Some(task) = self.after.open_task() {
-            tasks::finish(task, TaskEvent::Fail, Some(&info.message), None, now)?;
-        }
+        self.finish_task(TaskEvent::Fail, Some(&info.message))?;
         store.build_figures(self, ProjectStatus::Failed)
     }
 }

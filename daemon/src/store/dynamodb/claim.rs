@@ -237,12 +237,11 @@ impl DynamoStore {
             plan.settle_stop()?;
             return Ok(Look::Answer(Claim::Obsolete("the project is stopped"), true));
         }
-        let info = |kind, message: String| ErrorInfo { stage: None, kind, message, details: None, attempt: 0 };
         if task.fruitless >= MOST_FRUITLESS {
             let text = format!(
                 "given up: {MOST_FRUITLESS} daemons took this build and ended before a stage of it did; see their logs"
             );
-            return self.given_up(plan, info(FailureKind::Infrastructure, text));
+            return self.given_up(plan, ErrorInfo::outside(FailureKind::Infrastructure, text));
         }
         let workflow = match fitting(&mut plan.after, workflows) {
             Ok(workflow) => workflow,
@@ -252,7 +251,7 @@ impl DynamoStore {
             match control::set_back(plan, &claim.asked, workflows) {
                 Ok(()) => {}
                 Err(error) if error.kind() == StoreErrorKind::Invalid => {
-                    return self.given_up(plan, info(FailureKind::InvalidInput, error.to_string()));
+                    return self.given_up(plan, ErrorInfo::outside(FailureKind::InvalidInput, error.to_string()));
                 }
                 Err(error) => return Err(error),
             }
@@ -272,13 +271,8 @@ impl DynamoStore {
             Next::Begin(begin) => begin,
             Next::Wait | Next::Finished => Vec::new(),
             Next::Failed(index) => {
-                let stage = plan.after.stages.get(index);
-                let mut info = info(
-                    FailureKind::Permanent,
-                    "the stage failed in an earlier build: restart the project from it".to_owned(),
-                );
-                info.stage = stage.map(|stage| stage.stage_name.clone());
-                info.attempt = stage.map_or(0, |stage| stage.attempt);
+                let failed = plan.after.stages.get(index);
+                let info = ErrorInfo::failed_earlier(failed.map(|s| s.stage_name.clone()), failed.map(|s| s.attempt));
                 return self.given_up(plan, info);
             }
         };

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     domain::{
-        failure::{ErrorInfo, FailureKind},
+        failure::ErrorInfo,
         ids::{ProjectId, TaskId},
         plan::{self, Next},
         stage::{Stage, StageStatus},
@@ -69,14 +69,8 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild, until: Moment, workflow
         Next::Begin(begin) => begin,
         Next::Wait | Next::Finished => Vec::new(),
         Next::Failed(stage) => {
-            let name = briefs.get(stage).map(|stage| stage.name.clone());
-            let info = ErrorInfo {
-                stage: name,
-                kind: FailureKind::Permanent,
-                message: "the stage failed in an earlier build: restart the project from it".into(),
-                details: None,
-                attempt: briefs.get(stage).map_or(0, |stage| stage.attempt),
-            };
+            let failed = briefs.get(stage);
+            let info = ErrorInfo::failed_earlier(failed.map(|s| s.name.clone()), failed.map(|s| s.attempt));
             build::fail(tx, id, &fence, &mut briefs, Some((&task_id, &task)), &info)?;
             return Ok(Claim::Failed(info));
         }
