@@ -14,7 +14,7 @@ pub use selection::{Choice, Selection, Uncovered, select};
 pub(crate) use tools::{Module, describe, infos};
 
 mod embedded {
-    include!(concat!(env!("OUT_DIR"), "/catalogue_files.rs"));
+    include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 }
 
 /// A text in English and Chinese.
@@ -134,13 +134,11 @@ impl Catalogue {
     }
 
     fn load() -> Result<Self, CatalogueError> {
-        let files: BTreeMap<_, _> = embedded::FILES.iter().copied().collect();
-        let blueprints = files
+        let blueprints = embedded::DESCRIPTIONS
             .iter()
-            .filter(|(path, _)| path.starts_with("blueprints/"))
-            .map(|(path, text)| serde_json::from_str(text).map_err(|e| CatalogueError(format!("{path}: {e}"))))
+            .map(|(id, text)| serde_json::from_str(text).map_err(|e| CatalogueError(format!("{id}/tool.json: {e}"))))
             .collect::<Result<Vec<Blueprint>, _>>()?;
-        Ok(Self { blueprints, files })
+        Ok(Self { blueprints, files: embedded::TEMPLATE.iter().chain(embedded::TOOLS).copied().collect() })
     }
 
     /// All blueprints, by id.
@@ -155,20 +153,15 @@ impl Catalogue {
         self.blueprints.iter().find(|blueprint| blueprint.id == id)
     }
 
-    /// A file of the agent template, by its path inside the agent's folder.
+    /// A file of the template or of a tool, by its path inside the agent's folder.
     #[must_use]
     pub fn agent_file(&self, path: &str) -> Option<&'static str> {
-        self.files.get(format!("agent/{path}").as_str()).copied()
+        self.files.get(path).copied()
     }
 
     /// The files every agent has, with their paths inside the agent's folder: server, runtime, package markers.
     pub fn common_files(&self) -> impl Iterator<Item = (&'static str, &'static str)> + '_ {
-        self.files.iter().filter_map(|(path, text)| path.strip_prefix("agent/").map(|path| (path, *text))).filter(
-            |(path, _)| {
-                let of_tool = ["tools/", "intents/", "tests/"].iter().any(|folder| path.starts_with(folder));
-                !of_tool || path.ends_with("__init__.py") || *path == "tests/test_agent.py"
-            },
-        )
+        embedded::TEMPLATE.iter().copied()
     }
 }
 
