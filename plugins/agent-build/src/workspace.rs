@@ -5,20 +5,13 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-/// Why a file could not be written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WorkspaceError {
     /// A path that leads out of the folder.
     #[error("`{0}` is not a path inside the project's folder")]
     Outside(String),
-    /// The file system refused.
     #[error("cannot read or write {path}: {source}")]
-    Io {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Io { path: PathBuf, source: io::Error },
 }
 
 /// A project's folder.
@@ -29,15 +22,11 @@ pub(crate) struct Workspace {
 
 impl Workspace {
     /// The folder at this path; it must exist.
-    #[must_use]
     pub(crate) fn new(root: PathBuf) -> Self {
         Self { root }
     }
 
     /// A file or folder inside, by its relative path.
-    ///
-    /// # Errors
-    /// When the path is absolute, empty or has `..` in it.
     pub(crate) fn path(&self, relative: &str) -> Result<PathBuf, WorkspaceError> {
         let path = Path::new(relative);
         let inside = !relative.is_empty() && path.components().all(|part| matches!(part, Component::Normal(_)));
@@ -51,9 +40,6 @@ impl Workspace {
     }
 
     /// Writes a file beside its place and moves it there. A file that has this content already is left alone.
-    ///
-    /// # Errors
-    /// When the path leads outside, or the file system refuses.
     pub(crate) fn write(&self, relative: &str, content: &str) -> Result<(), WorkspaceError> {
         let target = self.path(relative)?;
         let io = |source| WorkspaceError::Io { path: target.clone(), source };
@@ -69,9 +55,6 @@ impl Workspace {
     }
 
     /// Removes the files of a folder that an earlier attempt left and that do not belong there any more.
-    ///
-    /// # Errors
-    /// When the path leads outside, or the file system refuses.
     pub(crate) fn keep_only(&self, folder: &str, keep: &[String]) -> Result<(), WorkspaceError> {
         let path = self.path(folder)?;
         let Ok(entries) = fs::read_dir(&path) else { return Ok(()) };

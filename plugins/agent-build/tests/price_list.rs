@@ -9,6 +9,7 @@ use common::{build, converse, request, shared, stage, try_build};
 use nexus_agent_build::{
     Settings,
     stages::{BuildStage, STAGES},
+    verify::Check,
 };
 use nexus_plugin_api::{
     payload::{Event, FailureKind},
@@ -160,10 +161,21 @@ async fn what_does_not_work_fails_the_stage_with_its_output() {
         failure.message
     );
 
+    assert!(
+        failure.message.contains("tools/price_list.py: expected a file that compiles, got SyntaxError"),
+        "{}",
+        failure.message
+    );
+
     let wrong =
         "import unittest\n\nclass T(unittest.TestCase):\n    def test_it(self):\n        self.assertEqual(1, 2)\n";
     let failure = manager_failure("agent/tests/test_wrong.py", wrong, Settings::default()).await;
-    assert!(failure.details.is_some_and(|d| d.contains("1 != 2")), "{}", failure.message);
+    assert!(
+        failure.details.is_some_and(|d| d.contains("1 != 2") && d.contains(Check::UnitTest.hint())),
+        "{}",
+        failure.message
+    );
+    assert!(failure.message.contains("got AssertionError: 1 != 2"), "{}", failure.message);
 
     let failure = manager_failure("agent/agent.py", "raise SystemExit('no such luck')\n", Settings::default()).await;
     assert!(failure.details.is_some_and(|d| d.contains("no such luck")), "{}", failure.message);

@@ -2,8 +2,10 @@
 
 pub(crate) mod offline;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use nexus_plugin_api::payload::Usage;
+use nexus_plugin_api::payload::{Failure, Usage};
 
 use crate::{
     spec::{AgentDesign, AgentPrompt, Architecture, Introduction, Plan, Requirements, StageOutline, WrittenTool},
@@ -12,16 +14,15 @@ use crate::{
 
 /// Writes the content of a build: one typed object for each stage that asks.
 ///
-/// [`offline`] is the one author now. What a language model will need of this trait, and where it finds it:
+/// [`offline`] is the one author now. An author that asks a language model will keep to this:
 ///
-/// - It streams every answer, also one that becomes a typed object. A stage that is cancelled drops the method's
-///   future, and with it the request: only a streamed request frees the server at once. So a method must hold its
-///   request itself, and spawn no task that outlives it.
-/// - It makes one object per method, from a JSON schema (the types of `spec` derive it) and the prompt of the stage
-///   (`stages::STAGES`), reads the answer leniently, validates it, and asks once more with the exact errors.
-/// - [`Authored::usage`] is the sum of all requests that the object took, repairs included. What a failed method
-///   cost is lost today; an author that costs tokens adds it to [`AuthorError`], with an error that may pass by itself.
-/// - A brief with a sink for progress, and with a budget, are fields of [`Brief`] to come.
+/// - A cancelled stage drops the method's future. The request must end with it, so the author streams every answer,
+///   also one that becomes a typed object, and spawns no task that outlives the method.
+/// - The prompt of a method stands in the table of stages, the JSON schema of its object is derived in `spec`. The
+///   author reads an answer leniently, validates it strictly, and asks once more with the exact errors.
+/// - [`Authored::usage`] sums every request that the object took. A method that fails reports no usage yet:
+///   [`AuthorError`] will carry it, and tell what may pass by itself (a busy server) from what will not.
+/// - Progress and budget will reach it as further fields of [`Brief`].
 #[async_trait]
 pub(crate) trait Author: Send + Sync {
     /// Shown with every stage, for example `offline/blueprint`.
@@ -56,6 +57,17 @@ pub(crate) trait Author: Send + Sync {
     /// Mends files of the agent's tools in which verification found something. Returns the files that it changed, of
     /// those that it got; none when it cannot help, as for an author that only takes what is vetted.
     async fn repair(&self, brief: &Brief, files: &[AgentFile], findings: &[Finding]) -> Answer<Vec<AgentFile>>;
+}
+
+/// The author that the setting `provider` names.
+pub(crate) fn named(provider: &str) -> Result<Arc<dyn Author>, Failure> {
+    match provider {
+        "blueprint" => {
+            let offline = offline::OfflineAuthor::new().map_err(|e| Failure::permanent(e.to_string()))?;
+            Ok(Arc::new(offline))
+        }
+        other => Err(Failure::permanent(format!("there is no model provider `{other}`; this version has `blueprint`"))),
+    }
 }
 
 pub(crate) type Answer<T> = Result<Authored<T>, AuthorError>;

@@ -1,4 +1,7 @@
 //! The catalogue of vetted tools, embedded from `catalogue/<tool>/`. Any author may take a tool from it.
+//!
+//! A new tool is a new folder with its four files and nothing else: `catalogue/describe.py` writes the functions of
+//! its `tool.json`, `python3 -m unittest discover -s catalogue/tests` judges it.
 
 mod describe;
 

@@ -12,6 +12,8 @@ mod job;
 mod plan;
 mod prompt;
 mod repair;
+#[cfg(test)]
+mod repair_tests;
 mod requirements;
 mod table;
 mod tools;
@@ -29,7 +31,7 @@ use job::Job;
 pub use table::{STAGES, Stage};
 
 use crate::{
-    author::{Author, offline::OfflineAuthor},
+    author::{self, Author},
     settings::Settings,
 };
 
@@ -45,14 +47,7 @@ impl Shared {
     /// # Errors
     /// When there is no such author, or its catalogue is broken.
     pub fn new(settings: Settings) -> Result<Self, Failure> {
-        if settings.provider != "blueprint" {
-            return Err(Failure::permanent(format!(
-                "there is no model provider `{}`; this version has `blueprint`",
-                settings.provider
-            )));
-        }
-        let author = OfflineAuthor::new().map_err(|e| Failure::permanent(e.to_string()))?;
-        Ok(Self { author: Arc::new(author), settings })
+        Ok(Self { author: author::named(&settings.provider)?, settings })
     }
 }
 

@@ -21,7 +21,7 @@ pub struct Stage {
     pub name: &'static str,
     /// One line for people.
     pub summary: &'static str,
-    /// What the plan says of its goal, in English and in Chinese.
+    /// What the plan says of its goal, in English and in Chinese. The plan does not speak of its own stage.
     goal: [&'static str; 2],
     /// What the plan says it leaves behind.
     deliverable: [&'static str; 2],
@@ -149,3 +149,19 @@ pub static STAGES: [Stage; 9] = [
         run: |job| Box::pin(deployer::run(job)),
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stage_reads_from_earlier_ones_and_asks_what_an_author_answers() {
+        let seam = include_str!("../author/mod.rs");
+        for (number, stage) in STAGES.iter().enumerate() {
+            let earlier = |name: &&str| STAGES[..number].iter().any(|before| before.name == *name);
+            assert!(stage.reads.iter().all(earlier) && !earlier(&stage.name), "{}", stage.name);
+            assert!(stage.asks.is_none_or(|method| seam.contains(&format!("async fn {method}("))), "{}", stage.name);
+            assert!(stage.prompt.is_none_or(|text| text.len() > 40), "{}", stage.name);
+        }
+    }
+}

@@ -61,12 +61,6 @@ impl RunningAgent {
         Ok(Self { group, port, limit, stderr, started })
     }
 
-    /// Where it listens.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
     /// Asks for its health.
     ///
     /// # Errors

@@ -52,8 +52,12 @@ struct CheckError {
 
 impl From<CheckError> for Finding {
     fn from(error: CheckError) -> Self {
-        let got = error.output.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("nothing").trim();
-        let finding = Self::new(error.check, &error.place, &error.expected, got).with_output(&error.output);
+        // A traceback ends with its frames, each indented; what was raised follows.
+        let raised = error.output.rsplit("\n  File \"").next().unwrap_or_default();
+        let frame = raised.len() < error.output.len();
+        let got = raised.lines().skip(usize::from(frame)).find(|line| !line.is_empty() && !line.starts_with(' '));
+        let finding =
+            Self::new(error.check, &error.place, &error.expected, got.unwrap_or("nothing")).with_output(&error.output);
         Self { tool: error.tool, ..finding }
     }
 }
@@ -179,4 +183,23 @@ async fn ask(
     let answer = agent.invoke(question, "verification-of-the-build-0000001").await?;
     agent.stop().await?;
     Ok((start_ms, ping, answer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_tells_what_was_raised() {
+        let got = |output: &str| {
+            let (place, expected) = ("place".to_owned(), "a test that passes".to_owned());
+            let error = CheckError { check: Check::UnitTest, place, tool: None, expected, output: output.to_owned() };
+            Finding::from(error).got
+        };
+        let trace = "Traceback (most recent call last):\n  File \"t.py\", line 9, in f\n    self.assertEqual(a, b)\n";
+        assert_eq!(got("SyntaxError: invalid syntax (x.py, line 1)"), "SyntaxError: invalid syntax (x.py, line 1)");
+        assert_eq!(got(&format!("{trace}AssertionError: 'x' != 'y'\n- x\n+ y\n")), "AssertionError: 'x' != 'y'");
+        assert_eq!(got(&format!("{trace}         ^^^\nx.Oops\n\nStdout:\nhello\n")), "x.Oops");
+        assert_eq!(got(""), "nothing");
+    }
 }

@@ -91,7 +91,7 @@ class HttpTest(unittest.TestCase):
             answer = json.load(response)
         self.assertEqual(answer["session_id"], "s" * 36)
         self.assertEqual(answer["usage"], {"input_tokens": 0, "output_tokens": 0})
-        self.assertEqual(answer["model_id"], "offline/blueprint")
+        self.assertEqual(answer["model_id"], AGENT.manifest["model_id"])
 
     def test_stream(self):
         with self.post({"prompt": "help"}, Accept="text/event-stream") as response:

@@ -7,6 +7,7 @@ mod grid;
 mod pairs;
 mod prices;
 mod rates;
+mod table;
 
 use super::{sentences, subject::subject};
 use crate::spec::DataSet;
