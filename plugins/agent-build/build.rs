@@ -1,36 +1,56 @@
-//! Lists every file of `catalogue/` that belongs into the plugin, as `(path, content)` pairs.
+//! Embeds `template/` and `catalogue/` in the plugin, under the paths that the files have in an agent's folder.
 
-use std::{env, fmt::Write as _, fs, io, path::Path};
+use std::{
+    collections::BTreeMap,
+    env,
+    fmt::Write as _,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// A path in an agent's folder (of a description: the tool's id), and the file that holds its content.
+type Files = BTreeMap<String, PathBuf>;
 
 fn main() -> io::Result<()> {
-    let root = Path::new(&env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?).join("catalogue");
+    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?);
+    println!("cargo:rerun-if-changed=template");
     println!("cargo:rerun-if-changed=catalogue");
-    let mut files = Vec::new();
-    for part in ["agent", "blueprints"] {
-        walk(&root, &root.join(part), &mut files)?;
+    let (mut template, mut tools, mut descriptions) = (Files::new(), Files::new(), Files::new());
+    walk(&root.join("template"), "", &mut template)?;
+    for entry in fs::read_dir(root.join("catalogue"))? {
+        let folder = entry?.path();
+        if !folder.join("tool.json").is_file() {
+            continue;
+        }
+        let id = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        tools.insert(format!("tools/{id}.py"), folder.join("tool.py"));
+        tools.insert(format!("intents/{id}.py"), folder.join("intent.py"));
+        tools.insert(format!("tests/test_{id}.py"), folder.join("test.py"));
+        descriptions.insert(id, folder.join("tool.json"));
     }
-    files.sort();
-    let mut code = String::from("pub(super) static FILES: &[(&str, &str)] = &[\n");
-    for path in &files {
-        let full = root.join(path);
-        writeln!(code, "    ({path:?}, include_str!({full:?})),").map_err(io::Error::other)?;
+    let mut code = String::new();
+    for (name, files) in [("TEMPLATE", template), ("TOOLS", tools), ("DESCRIPTIONS", descriptions)] {
+        writeln!(code, "pub(super) static {name}: &[(&str, &str)] = &[").map_err(io::Error::other)?;
+        for (path, file) in files {
+            writeln!(code, "    ({path:?}, include_str!({file:?})),").map_err(io::Error::other)?;
+        }
+        code.push_str("];\n");
     }
-    code.push_str("];\n");
     let out = env::var("OUT_DIR").map_err(io::Error::other)?;
-    fs::write(Path::new(&out).join("catalogue_files.rs"), code)
+    fs::write(Path::new(&out).join("embedded.rs"), code)
 }
 
-fn walk(root: &Path, folder: &Path, files: &mut Vec<String>) -> io::Result<()> {
+fn walk(folder: &Path, at: &str, files: &mut Files) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if path.is_dir() {
-            if name != "__pycache__" {
-                walk(root, &path, files)?;
+        let name = format!("{at}{}", path.file_name().unwrap_or_default().to_string_lossy());
+        if !path.is_dir() {
+            // Python leaves compiled files behind when the tests run here.
+            if name.ends_with(".py") || name.ends_with(".txt") {
+                files.insert(name, path);
             }
-        } else if [".py", ".json", ".txt"].iter().any(|ending| name.ends_with(ending)) {
-            let relative = path.strip_prefix(root).map_err(io::Error::other)?;
-            files.push(relative.to_string_lossy().replace('\\', "/"));
+        } else if !name.ends_with("__pycache__") {
+            walk(&path, &format!("{name}/"), files)?;
         }
     }
     Ok(())

@@ -1,18 +1,15 @@
-"""Writes the `functions` part of every blueprint from the tool's own signatures and docstrings.
+"""Writes the `functions` part of every `tool.json` from the tool's own signatures and docstrings.
 
 Run it after changing a tool: `python3 catalogue/describe.py`. The catalogue's tests
-fail when a blueprint and its tool have drifted apart.
+fail when a `tool.json` and its tool have drifted apart.
 """
 import importlib
 import inspect
 import json
 import re
-import sys
 import typing
-from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE / "agent"))
+from agent_folder import CATALOGUE, TOOLS
 
 _NAMES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
@@ -63,9 +60,9 @@ def functions_of(tool_id):
     return described
 
 
-def dump(blueprint):
-    """The one way a blueprint is written."""
-    text = json.dumps(blueprint, ensure_ascii=False, indent=2)
+def dump(description):
+    """The one way a `tool.json` is written."""
+    text = json.dumps(description, ensure_ascii=False, indent=2)
     # Lists of words and flat objects stand on one line each.
     text = re.sub(r"\[\s+(\"[^\[\]{}]*?\")\s+\]", lambda m: "[" + re.sub(r"\",\s+\"", '", "', m.group(1)) + "]", text)
     text = re.sub(r"\{\s+(\"(?:name|language)\": [^{}\[\]]*?)\s+\}", lambda m: "{" + re.sub(r",\n\s+", ", ", m.group(1)) + "}", text)
@@ -73,7 +70,8 @@ def dump(blueprint):
 
 
 if __name__ == "__main__":
-    for path in sorted((HERE / "blueprints").glob("*.json")):
-        blueprint = json.loads(path.read_text(encoding="utf-8"))
-        blueprint["functions"] = functions_of(blueprint["id"])
-        path.write_text(dump(blueprint), encoding="utf-8")
+    for tool in TOOLS:
+        path = CATALOGUE / tool / "tool.json"
+        description = json.loads(path.read_text(encoding="utf-8"))
+        description["functions"] = functions_of(tool)
+        path.write_text(dump(description), encoding="utf-8")

@@ -1,23 +1,28 @@
 //! The nine build stages: from a written requirement to the folder of a running agent.
 //!
-//! - [`requirement`] reads the requirement: language, tasks, data.
-//! - [`catalogue`] holds the vetted tools and chooses among them.
-//! - [`provider`] is the seam to language models; the one provider now works offline.
-//! - [`stages`] are the handlers: each asks the provider, writes files, hands its output on.
+//! - [`stages`] are the handlers, in one table: each asks the author, writes files, hands its output on.
+//! - `spec` holds the typed objects that they hand on, the same whoever wrote them.
+//! - `author` is the seam to whoever writes the content. The one author now works offline.
+//! - `catalogue` holds the vetted tools; `documents` writes what people read of a stage.
 //! - [`verify`] runs the finished agent's tests and the agent itself.
 //!
-//! The Python content is in `catalogue/`: `agent/` is an agent folder with every tool in it,
-//! `blueprints/` says what each tool is found by.
+//! Beside `src/`: `prompts/` tells language models what each stage wants, `catalogue/` has a folder for each tool,
+//! `template/` is what every agent has.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
-pub mod catalogue;
+mod author;
+mod catalogue;
 mod documents;
-pub mod provider;
-pub mod requirement;
 mod settings;
+mod spec;
 pub mod stages;
 pub mod verify;
-pub mod workspace;
+mod workspace;
+
+/// `template/` and `catalogue/`, as `build.rs` puts them together.
+mod embedded {
+    include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+}
 
 use std::sync::Arc;
 
@@ -31,8 +36,7 @@ pub use settings::Settings;
 
 use crate::{
     catalogue::Catalogue,
-    provider::blueprint::BlueprintProvider,
-    stages::{BuildStage, Shared, StageName},
+    stages::{BuildStage, STAGES, Shared},
 };
 
 /// The plugin.
@@ -42,14 +46,12 @@ impl Plugin for AgentBuild {
     type Settings = Settings;
 
     fn describe() -> Description {
-        let description = StageName::ALL.iter().fold(
-            Description::new(
-                "agent-build",
-                env!("CARGO_PKG_VERSION"),
-                "Builds agents from written requirements, offline",
-            ),
-            |description, stage| description.stage(stage.as_str(), stage.summary()),
+        let description = Description::new(
+            "agent-build",
+            env!("CARGO_PKG_VERSION"),
+            "Builds agents from written requirements, offline",
         );
+        let description = STAGES.iter().fold(description, |all, stage| all.stage(stage.name, stage.summary));
         let description = description.settings(Settings::schema());
         // A broken catalogue is told by `configure`.
         match Catalogue::embedded() {
@@ -59,16 +61,9 @@ impl Plugin for AgentBuild {
     }
 
     fn configure(settings: Settings) -> Result<Handlers, Failure> {
-        if settings.provider != "blueprint" {
-            return Err(Failure::permanent(format!(
-                "there is no model provider `{}`; this version has `blueprint`",
-                settings.provider
-            )));
-        }
-        let provider = BlueprintProvider::new().map_err(|e| Failure::permanent(e.to_string()))?;
-        let shared = Arc::new(Shared { provider: Arc::new(provider), settings });
-        Ok(StageName::ALL.iter().fold(Handlers::new(), |handlers, stage| {
-            handlers.stage(stage.as_str(), BuildStage::new(*stage, Arc::clone(&shared)))
+        let shared = Arc::new(Shared::new(settings)?);
+        Ok(STAGES.iter().fold(Handlers::new(), |handlers, stage| {
+            handlers.stage(stage.name, BuildStage::new(stage, Arc::clone(&shared)))
         }))
     }
 }

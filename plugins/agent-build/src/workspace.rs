@@ -5,50 +5,42 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-/// Why a file could not be written.
 #[derive(Debug, thiserror::Error)]
-pub enum WorkspaceError {
+pub(crate) enum WorkspaceError {
     /// A path that leads out of the folder.
     #[error("`{0}` is not a path inside the project's folder")]
     Outside(String),
-    /// The file system refused.
-    #[error("cannot write {path}: {source}")]
-    Io {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    #[error("cannot read or write {path}: {source}")]
+    Io { path: PathBuf, source: io::Error },
 }
 
 /// A project's folder.
 #[derive(Clone, Debug)]
-pub struct Workspace {
+pub(crate) struct Workspace {
     root: PathBuf,
 }
 
 impl Workspace {
     /// The folder at this path; it must exist.
-    #[must_use]
-    pub fn new(root: PathBuf) -> Self {
+    pub(crate) fn new(root: PathBuf) -> Self {
         Self { root }
     }
 
     /// A file or folder inside, by its relative path.
-    ///
-    /// # Errors
-    /// When the path is absolute, empty or has `..` in it.
-    pub fn path(&self, relative: &str) -> Result<PathBuf, WorkspaceError> {
+    pub(crate) fn path(&self, relative: &str) -> Result<PathBuf, WorkspaceError> {
         let path = Path::new(relative);
         let inside = !relative.is_empty() && path.components().all(|part| matches!(part, Component::Normal(_)));
         if inside { Ok(self.root.join(path)) } else { Err(WorkspaceError::Outside(relative.to_owned())) }
     }
 
+    /// The text of a file.
+    pub(crate) fn read(&self, relative: &str) -> Result<String, WorkspaceError> {
+        let path = self.path(relative)?;
+        fs::read_to_string(&path).map_err(|source| WorkspaceError::Io { path, source })
+    }
+
     /// Writes a file beside its place and moves it there. A file that has this content already is left alone.
-    ///
-    /// # Errors
-    /// When the path leads outside, or the file system refuses.
-    pub fn write(&self, relative: &str, content: &str) -> Result<(), WorkspaceError> {
+    pub(crate) fn write(&self, relative: &str, content: &str) -> Result<(), WorkspaceError> {
         let target = self.path(relative)?;
         let io = |source| WorkspaceError::Io { path: target.clone(), source };
         if fs::read(&target).is_ok_and(|old| old == content.as_bytes()) {
@@ -63,10 +55,7 @@ impl Workspace {
     }
 
     /// Removes the files of a folder that an earlier attempt left and that do not belong there any more.
-    ///
-    /// # Errors
-    /// When the path leads outside, or the file system refuses.
-    pub fn keep_only(&self, folder: &str, keep: &[String]) -> Result<(), WorkspaceError> {
+    pub(crate) fn keep_only(&self, folder: &str, keep: &[String]) -> Result<(), WorkspaceError> {
         let path = self.path(folder)?;
         let Ok(entries) = fs::read_dir(&path) else { return Ok(()) };
         for entry in entries.flatten() {

@@ -5,10 +5,11 @@ mod common;
 
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Instant};
 
-use common::{build, converse, request, shared, try_build};
+use common::{build, converse, request, shared, stage, try_build};
 use nexus_agent_build::{
     Settings,
-    stages::{BuildStage, StageName},
+    stages::{BuildStage, STAGES},
+    verify::Check,
 };
 use nexus_plugin_api::{
     payload::{Event, FailureKind},
@@ -67,7 +68,11 @@ async fn builds_quickly_and_answers() {
     for line in prompt.lines().filter(|line| !line.is_empty()) {
         assert!(yaml.contains(&format!("\n        {line}\n")), "{line}: {yaml}");
     }
-    for result in built.results.values() {
+    for stage in &STAGES {
+        let result = &built.results[stage.name];
+        let said =
+            |file: &String| file.starts_with("docs/") || stage.writes.iter().any(|place| file.starts_with(place));
+        assert!(result.files.iter().all(said), "{}: {:?}", stage.name, result.files);
         assert_eq!((result.usage.input_tokens, result.usage.model_id.as_deref()), (0, Some("offline/blueprint")));
         assert!(result.files.iter().all(|file| built.folder.path().join(file).is_file()));
         assert!(result.document.as_ref().is_some_and(|d| built.folder.path().join(&d.path).is_file()));
@@ -104,7 +109,7 @@ async fn a_repeated_attempt_leaves_the_same_files() {
     let before = snapshot(built.folder.path());
     fs::write(built.folder.path().join("agent/tools/leftover.py"), "syntax error here").unwrap();
     fs::write(built.folder.path().join("agent/tools/price_list.py"), "cut o").unwrap();
-    for stage in [StageName::ToolsDeveloper, StageName::AgentCodeDeveloper] {
+    for stage in ["tools_developer", "agent_code_developer"].map(stage) {
         let (_recorder, cx) = Recorder::new();
         BuildStage::new(stage, shared(Settings::default()))
             .run(request("Fruit prices", REQUIREMENT, stage, &built.folder, &built.inputs), cx)
@@ -139,7 +144,7 @@ async fn manager_failure(file: &str, content: &str, settings: Settings) -> nexus
         fs::write(built.folder.path().join(file), content).unwrap();
     }
     let (_recorder, cx) = Recorder::new();
-    let stage = StageName::AgentDeveloperManager;
+    let stage = stage("agent_developer_manager");
     BuildStage::new(stage, shared(settings))
         .run(request("Broken", REQUIREMENT, stage, &built.folder, &built.inputs), cx)
         .await
@@ -156,10 +161,21 @@ async fn what_does_not_work_fails_the_stage_with_its_output() {
         failure.message
     );
 
+    assert!(
+        failure.message.contains("tools/price_list.py: expected a file that compiles, got SyntaxError"),
+        "{}",
+        failure.message
+    );
+
     let wrong =
         "import unittest\n\nclass T(unittest.TestCase):\n    def test_it(self):\n        self.assertEqual(1, 2)\n";
     let failure = manager_failure("agent/tests/test_wrong.py", wrong, Settings::default()).await;
-    assert!(failure.details.is_some_and(|d| d.contains("1 != 2")), "{}", failure.message);
+    assert!(
+        failure.details.is_some_and(|d| d.contains("1 != 2") && d.contains(Check::UnitTest.hint())),
+        "{}",
+        failure.message
+    );
+    assert!(failure.message.contains("got AssertionError: 1 != 2"), "{}", failure.message);
 
     let failure = manager_failure("agent/agent.py", "raise SystemExit('no such luck')\n", Settings::default()).await;
     assert!(failure.details.is_some_and(|d| d.contains("no such luck")), "{}", failure.message);
@@ -187,7 +203,7 @@ async fn a_hanging_agent_is_cut_off_and_cancelling_ends_its_process() {
     let built = build("Cancelled", REQUIREMENT).await;
     fs::write(built.folder.path().join("agent/tests/test_slow.py"), "import time\ntime.sleep(60)\n").unwrap();
     let (recorder, cx) = Recorder::new();
-    let stage = StageName::AgentDeveloperManager;
+    let stage = stage("agent_developer_manager");
     let handler = BuildStage::new(stage, shared(Settings::default()));
     let run = tokio::spawn(async move {
         let result = handler.run(request("Cancelled", REQUIREMENT, stage, &built.folder, &built.inputs), cx).await;
@@ -206,7 +222,7 @@ async fn a_hanging_agent_is_cut_off_and_cancelling_ends_its_process() {
 async fn odd_requirements_either_build_or_are_refused_with_a_reason() {
     for empty in ["", "   \n", "🙂🙂", "...!?"] {
         let (stage, failure) = try_build("x", empty).await.err().expect("refused");
-        assert_eq!((stage, failure.kind), (StageName::Orchestrator, FailureKind::InvalidInput), "{empty:?}");
+        assert_eq!((stage, failure.kind), ("orchestrator", FailureKind::InvalidInput), "{empty:?}");
     }
     let long = format!(
         "Convert kg to lb. {}",
@@ -240,7 +256,7 @@ async fn odd_requirements_either_build_or_are_refused_with_a_reason() {
 async fn stages_need_their_inputs() {
     let folder = tempfile::tempdir().unwrap();
     let (_recorder, cx) = Recorder::new();
-    let stage = StageName::ToolsDeveloper;
+    let stage = stage("tools_developer");
     let failure = BuildStage::new(stage, Arc::clone(&shared(Settings::default())))
         .run(request("x", REQUIREMENT, stage, &folder, &BTreeMap::new()), cx)
         .await

@@ -1,4 +1,4 @@
-"""Tests of the catalogue as a whole: every blueprint is complete, and every example reaches its tool.
+"""Tests of the catalogue as a whole: every tool is complete, and every example reaches its tool.
 
 All tools are loaded at once here, which is harder than in any one agent: no tool
 may take another's questions. Run: `python3 -m unittest discover -s catalogue/tests`.
@@ -9,18 +9,17 @@ import sys
 import unittest
 from pathlib import Path
 
-CATALOGUE = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(CATALOGUE / "agent"))
-sys.path.insert(0, str(CATALOGUE))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import describe  # noqa: E402
+from agent_folder import CATALOGUE, TEMPLATE, TOOLS  # noqa: E402
 from runtime import knowledge  # noqa: E402
 from runtime.question import Call  # noqa: E402
 from runtime.registry import Tool  # noqa: E402
 from runtime.router import routes  # noqa: E402
 
-BLUEPRINTS = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((CATALOGUE / "blueprints").glob("*.json"))]
-TOOLS = [Tool(dict(blueprint)) for blueprint in BLUEPRINTS]
+DESCRIPTIONS = [json.loads((CATALOGUE / tool / "tool.json").read_text(encoding="utf-8")) for tool in TOOLS]
+LOADED = [Tool(dict(description)) for description in DESCRIPTIONS]
 KNOWLEDGE = [
     {"kind": "prices", "id": "prices", "title": "Prices", "items": [
         {"name": "apple", "amount": "3", "currency": "EUR", "per": ""},
@@ -45,7 +44,7 @@ KNOWLEDGE = [
 def ask(question, calls=None):
     """Route a question, call the tools: [(tool id, function, answer)]."""
     answers = []
-    for route in routes(question, list(calls or []), TOOLS):
+    for route in routes(question, list(calls or []), LOADED):
         function, arguments = route.proposal.function, route.proposal.arguments
         result = route.tool.call(function, arguments)
         if calls is not None:
@@ -55,24 +54,25 @@ def ask(question, calls=None):
     return answers
 
 
-class BlueprintTest(unittest.TestCase):
+class DescriptionTest(unittest.TestCase):
     def test_complete_and_in_step_with_its_tool(self):
-        for blueprint in BLUEPRINTS:
-            with self.subTest(blueprint["id"]):
-                self.assertEqual(blueprint["functions"], describe.functions_of(blueprint["id"]), "run catalogue/describe.py")
-                for texts in (blueprint["name"], blueprint["summary"], blueprint["keywords"]):
+        for tool, description in zip(TOOLS, DESCRIPTIONS):
+            with self.subTest(tool):
+                self.assertEqual(description["id"], tool)
+                self.assertEqual(description["functions"], describe.functions_of(tool), "run catalogue/describe.py")
+                for texts in (description["name"], description["summary"], description["keywords"]):
                     self.assertTrue(texts["en"] and texts["zh"])
-                for part in ("tools/%s.py", "intents/%s.py", "tests/test_%s.py"):
-                    self.assertTrue((CATALOGUE / "agent" / (part % blueprint["id"])).is_file())
-                self.assertTrue(blueprint.get("needs") or blueprint["examples"] or blueprint.get("permissions"))
+                self.assertTrue(description.get("needs") or description["examples"] or description.get("permissions"))
 
-    def test_every_tool_file_has_a_blueprint(self):
-        modules = {path.stem for path in (CATALOGUE / "agent" / "tools").glob("[a-z]*.py")}
-        self.assertEqual(modules, {blueprint["id"] for blueprint in BLUEPRINTS})
+    def test_every_folder_is_a_whole_tool(self):
+        whole = {"tool.py", "intent.py", "test.py", "tool.json"}
+        for folder in CATALOGUE.iterdir():
+            if folder.is_dir() and folder.name not in ("tests", "__pycache__"):
+                self.assertEqual({path.name for path in folder.iterdir() if path.is_file()}, whole, folder.name)
 
     def test_tools_are_typed_and_documented(self):
-        for blueprint in BLUEPRINTS:
-            module = importlib.import_module("tools." + blueprint["id"])
+        for tool in TOOLS:
+            module = importlib.import_module("tools." + tool)
             for name in module.__all__:
                 function = getattr(module, name)
                 self.assertTrue(function.__doc__ and "Returns:" in function.__doc__, name)
@@ -81,7 +81,7 @@ class BlueprintTest(unittest.TestCase):
 
 class RuntimeTest(unittest.TestCase):
     def test_every_module_can_be_imported(self):
-        for path in sorted((CATALOGUE / "agent" / "runtime").glob("[a-z]*.py")):
+        for path in sorted((TEMPLATE / "runtime").glob("[a-z]*.py")):
             importlib.import_module("runtime." + path.stem)
 
 
@@ -92,11 +92,11 @@ class RoutingTest(unittest.TestCase):
         self.addCleanup(replaced.__exit__, None, None, None)
 
     def test_every_example_reaches_its_tool(self):
-        for blueprint in BLUEPRINTS:
-            for example in blueprint["examples"]:
+        for description in DESCRIPTIONS:
+            for example in description["examples"]:
                 with self.subTest(example["question"]):
                     answers = ask(example["question"])
-                    self.assertEqual([answer[0] for answer in answers], [blueprint["id"]])
+                    self.assertEqual([answer[0] for answer in answers], [description["id"]])
                     self.assertIn(example["contains"], answers[0][2])
 
     def check(self, *steps):

@@ -1,174 +1,102 @@
-//! The catalogue of vetted tools, embedded in the plugin, and the template of the agent's runtime.
+//! The catalogue of vetted tools, embedded from `catalogue/<tool>/`. Any author may take a tool from it.
+//!
+//! A new tool is a new folder with its four files and nothing else: `catalogue/describe.py` writes the functions of
+//! its `tool.json`, `python3 -m unittest discover -s catalogue/tests` judges it.
 
-mod selection;
-mod tokenizer;
-mod tools;
+mod describe;
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Deserialize;
 
-pub use selection::{Choice, Selection, Uncovered, select};
-pub(crate) use tools::{Module, describe, infos};
+pub(crate) use describe::describe;
 
-mod embedded {
-    include!(concat!(env!("OUT_DIR"), "/catalogue_files.rs"));
-}
+use crate::{
+    embedded,
+    spec::{Localized, Tool},
+};
 
-/// A text in English and Chinese.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Localized {
-    /// English.
-    pub en: String,
-    /// Chinese.
-    pub zh: String,
-}
-
-impl Localized {
-    /// The text in a language.
-    #[must_use]
-    pub fn of(&self, language: crate::requirement::language::Language) -> &str {
-        language.pick(&self.en, &self.zh)
-    }
-}
-
-/// Search words of a tool.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Keywords {
-    /// English words and phrases.
-    pub en: Vec<String>,
-    /// Chinese words.
-    pub zh: Vec<String>,
-}
-
-/// A question a tool answers.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct BlueprintExample {
-    /// `en` or `zh`.
-    pub language: String,
-    /// The question.
-    pub question: String,
-    /// What the answer contains.
-    pub contains: String,
-}
-
-/// A function of a tool.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Function {
-    /// Its Python name.
-    pub name: String,
-    /// First line of its documentation.
-    pub summary: String,
-    /// Its parameters.
-    pub parameters: Vec<Parameter>,
-    /// What it gives back, in words.
-    #[serde(default)]
-    pub returns: String,
-}
-
-/// A parameter of a function.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Parameter {
-    /// Its name.
-    pub name: String,
-    /// Its type in words.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Whether it must be given.
-    pub required: bool,
-    /// What it means.
-    #[serde(default)]
-    pub description: String,
-    /// What it is when it is not given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub default: Option<Value>,
-}
-
-/// What the catalogue says of a tool: `blueprints/<id>.json`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Blueprint {
-    /// Also the name of its Python modules.
-    pub id: String,
-    /// For grouping.
-    pub category: String,
-    /// For people.
-    pub name: Localized,
-    /// One line.
-    pub summary: Localized,
+/// A tool as its `tool.json` describes it.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct CatalogueTool {
+    #[serde(flatten)]
+    pub(crate) about: Tool,
     /// What it is found by.
-    pub keywords: Keywords,
-    /// Questions it answers.
-    pub examples: Vec<BlueprintExample>,
+    pub(crate) keywords: Keywords,
+    pub(crate) examples: Vec<CatalogueExample>,
     /// The kind of data it works on; it is used only when the requirement brings such data.
     #[serde(default)]
-    pub needs: Option<String>,
-    /// What it reaches beyond its arguments: `network`, `files`.
-    #[serde(default)]
-    pub permissions: Vec<String>,
-    /// Its functions.
-    pub functions: Vec<Function>,
+    pub(crate) needs: Option<String>,
+}
+
+/// Words and phrases, in English and in Chinese.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Keywords {
+    pub(crate) en: Vec<String>,
+    pub(crate) zh: Vec<String>,
+}
+
+/// A question the tool answers.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct CatalogueExample {
+    /// `en` or `zh`.
+    pub(crate) language: String,
+    pub(crate) question: String,
+    /// What the answer contains.
+    pub(crate) contains: String,
+}
+
+impl CatalogueTool {
+    pub(crate) fn id(&self) -> &str {
+        &self.about.id
+    }
+
+    pub(crate) fn name(&self) -> &Localized {
+        &self.about.name
+    }
+
+    pub(crate) fn summary(&self) -> &Localized {
+        &self.about.summary
+    }
 }
 
 /// The catalogue could not be read: a defect of the plugin's build.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the embedded catalogue is broken: {0}")]
-pub struct CatalogueError(String);
+pub(crate) struct CatalogueError(String);
 
-/// All blueprints and template files.
 #[derive(Debug)]
-pub struct Catalogue {
-    blueprints: Vec<Blueprint>,
+pub(crate) struct Catalogue {
+    tools: Vec<CatalogueTool>,
     files: BTreeMap<&'static str, &'static str>,
 }
 
 impl Catalogue {
-    /// The embedded catalogue.
-    ///
-    /// # Errors
-    /// When a blueprint is not valid JSON of the right shape.
-    pub fn embedded() -> Result<&'static Self, CatalogueError> {
+    pub(crate) fn embedded() -> Result<&'static Self, CatalogueError> {
         static CATALOGUE: LazyLock<Result<Catalogue, CatalogueError>> = LazyLock::new(Catalogue::load);
         CATALOGUE.as_ref().map_err(Clone::clone)
     }
 
     fn load() -> Result<Self, CatalogueError> {
-        let files: BTreeMap<_, _> = embedded::FILES.iter().copied().collect();
-        let blueprints = files
+        let tools = embedded::DESCRIPTIONS
             .iter()
-            .filter(|(path, _)| path.starts_with("blueprints/"))
-            .map(|(path, text)| serde_json::from_str(text).map_err(|e| CatalogueError(format!("{path}: {e}"))))
-            .collect::<Result<Vec<Blueprint>, _>>()?;
-        Ok(Self { blueprints, files })
+            .map(|(id, text)| serde_json::from_str(text).map_err(|e| CatalogueError(format!("{id}/tool.json: {e}"))))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { tools, files: embedded::TEMPLATE.iter().chain(embedded::TOOLS).copied().collect() })
     }
 
-    /// All blueprints, by id.
-    #[must_use]
-    pub fn blueprints(&self) -> &[Blueprint] {
-        &self.blueprints
+    /// All tools, by id.
+    pub(crate) fn tools(&self) -> &[CatalogueTool] {
+        &self.tools
     }
 
-    /// A blueprint.
-    #[must_use]
-    pub fn blueprint(&self, id: &str) -> Option<&Blueprint> {
-        self.blueprints.iter().find(|blueprint| blueprint.id == id)
+    pub(crate) fn tool(&self, id: &str) -> Option<&CatalogueTool> {
+        self.tools.iter().find(|tool| tool.id() == id)
     }
 
-    /// A file of the agent template, by its path inside the agent's folder.
-    #[must_use]
-    pub fn agent_file(&self, path: &str) -> Option<&'static str> {
-        self.files.get(format!("agent/{path}").as_str()).copied()
-    }
-
-    /// The files every agent has, with their paths inside the agent's folder: server, runtime, package markers.
-    pub fn common_files(&self) -> impl Iterator<Item = (&'static str, &'static str)> + '_ {
-        self.files.iter().filter_map(|(path, text)| path.strip_prefix("agent/").map(|path| (path, *text))).filter(
-            |(path, _)| {
-                let of_tool = ["tools/", "intents/", "tests/"].iter().any(|folder| path.starts_with(folder));
-                !of_tool || path.ends_with("__init__.py") || *path == "tests/test_agent.py"
-            },
-        )
+    /// A file of the template or of a tool, by its path inside the agent's folder.
+    pub(crate) fn file(&self, path: &str) -> Option<&'static str> {
+        self.files.get(path).copied()
     }
 }
 
@@ -177,19 +105,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_blueprint_has_its_three_modules() {
+    fn every_tool_has_its_three_modules_and_none_is_in_the_template() {
         let catalogue = Catalogue::embedded().unwrap();
-        assert!(catalogue.blueprints().len() >= 15);
-        for blueprint in catalogue.blueprints() {
-            for path in [
-                format!("tools/{}.py", blueprint.id),
-                format!("intents/{}.py", blueprint.id),
-                format!("tests/test_{}.py", blueprint.id),
-            ] {
-                assert!(catalogue.agent_file(&path).is_some(), "{path}");
+        assert!(catalogue.tools().len() >= 15);
+        for id in catalogue.tools().iter().map(CatalogueTool::id) {
+            for path in [format!("tools/{id}.py"), format!("intents/{id}.py"), format!("tests/test_{id}.py")] {
+                assert!(catalogue.file(&path).is_some(), "{path}");
+                assert!(embedded::TEMPLATE.iter().all(|(common, _)| *common != path), "{path}");
             }
         }
-        assert!(catalogue.common_files().any(|(path, _)| path == "agent.py"));
-        assert!(catalogue.common_files().all(|(path, _)| !path.contains("calculator")));
+        assert!(embedded::TEMPLATE.iter().any(|(path, _)| *path == "agent.py"));
     }
 }

@@ -4,15 +4,11 @@ use nexus_plugin_api::payload::AgentManifest;
 use serde_json::Value;
 
 use super::{Doc, quoted};
-use crate::{
-    provider::answers::{AgentDesign, Architecture, RequirementsSpec, WorkflowPlan},
-    requirement::{data::DataSet, language::Language},
-    stages::records::{CodeRecord, ToolRecord},
-};
+use crate::spec::{AgentDesign, AgentFolder, Architecture, DataSet, Language, Plan, Requirements, ToolRecord};
 
 const SAMPLE: usize = 20;
 
-pub(crate) fn plan(plan: &WorkflowPlan, model_id: &str) -> String {
+pub(crate) fn plan(plan: &Plan, model_id: &str) -> String {
     let mut doc = Doc::new(plan.language, "Build plan", "构建计划");
     doc.line(format!("\n{}\n", plan.summary));
     doc.line(plan.language.pick(&format!("Content comes from `{model_id}`."), &format!("内容由 `{model_id}` 生成。")));
@@ -28,7 +24,7 @@ pub(crate) fn plan(plan: &WorkflowPlan, model_id: &str) -> String {
     doc.text
 }
 
-pub(crate) fn requirements(spec: &RequirementsSpec) -> String {
+pub(crate) fn requirements(spec: &Requirements) -> String {
     let mut doc = Doc::new(spec.language, "Requirements", "需求分析");
     doc.line(format!("\n**{}**\n\n{}", super::cell_text(&spec.title), quoted(&spec.summary)));
     doc.heading("Tasks", "任务");
@@ -149,8 +145,9 @@ pub(crate) fn design(design: &AgentDesign) -> String {
 pub(crate) fn tools(tools: &[ToolRecord], language: Language) -> String {
     let mut doc = Doc::new(language, "Tools", "工具开发");
     for tool in tools {
-        doc.line(format!("\n## {} (`{}`)\n\n{}\n", tool.name.of(language), tool.id, tool.summary.of(language)));
-        for function in &tool.functions {
+        let about = &tool.about;
+        doc.line(format!("\n## {} (`{}`)\n\n{}\n", about.name.of(language), about.id, about.summary.of(language)));
+        for function in &about.functions {
             let parameters: Vec<String> = function
                 .parameters
                 .iter()
@@ -160,19 +157,19 @@ pub(crate) fn tools(tools: &[ToolRecord], language: Language) -> String {
         }
         doc.line(format!(
             "\n`{}`, `agent/intents/{}.py`, `agent/tests/test_{}.py`; {}",
-            tool.code_path, tool.id, tool.id, tool.source
+            tool.code_path, about.id, about.id, tool.source
         ));
     }
     doc.text
 }
 
-pub(crate) fn code(record: &CodeRecord, language: Language) -> String {
+pub(crate) fn agent_folder(folder: &AgentFolder, language: Language) -> String {
     let mut doc = Doc::new(language, "Code", "代码开发");
     doc.line(language.pick(
         "\nThe agent's folder runs by itself: `python3 agent.py`.\n",
         "\n智能体文件夹可独立运行：`python3 agent.py`。\n",
     ));
-    doc.bullets(record.files.iter().map(|file| format!("`{}/{file}`", record.agent_dir)));
+    doc.bullets(folder.files.iter().map(|file| format!("`{}/{file}`", folder.agent_dir)));
     doc.text
 }
 

@@ -4,15 +4,14 @@ mod build;
 mod prompt_yaml;
 mod readme;
 mod report;
-mod structured;
+pub(crate) mod structured;
 
-pub(crate) use build::{architecture, code, deployment, design, plan, requirements, tools};
+pub(crate) use build::{agent_folder, architecture, deployment, design, plan, requirements, tools};
 pub(crate) use prompt_yaml::prompt_yaml;
 pub(crate) use readme::readme;
 pub(crate) use report::report;
-pub(crate) use structured::{Known, structured};
 
-use crate::requirement::language::Language;
+use crate::spec::Language;
 
 /// A Markdown document under construction.
 struct Doc {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::provider::answers::AgentDesign;
+use crate::spec::AgentDesign;
 
 /// The file's text. The runtime sets no temperature, so there is none to tell. All but the prompt is written as JSON, which is YAML, too.
 pub(crate) fn prompt_yaml(design: &AgentDesign, version: &str, model_id: &str, date: &str, prompt: &str) -> String {

@@ -1,38 +1,41 @@
 //! The README in the agent's folder.
 
 use super::{Doc, cell_text};
-use crate::{
-    provider::answers::{AgentDesign, AgentGuide, RequirementsSpec},
-    stages::records::ToolRecord,
-};
+use crate::spec::{AgentDesign, Introduction, Requirements, ToolRecord};
 
 pub(crate) fn readme(
     design: &AgentDesign,
-    guide: &AgentGuide,
+    introduction: &Introduction,
     tools: &[ToolRecord],
-    spec: &RequirementsSpec,
+    requirements: &Requirements,
 ) -> String {
     let language = design.language;
     let title = cell_text(&design.display_name);
     let mut doc = Doc::new(language, &title, &title);
-    doc.line(format!("\n{}", guide.introduction));
+    doc.line(format!("\n{}", introduction.introduction));
     doc.heading("Run", "运行");
     doc.line("```sh\nPORT=8080 python3 agent.py            # Python 3.9 or newer, nothing to install\ncurl -s localhost:8080/ping\ncurl -s localhost:8080/invocations -H 'Content-Type: application/json' -d '{\"prompt\": \"help\", \"session_id\": \"1\"}'\npython3 -m unittest                   # the agent's own tests\n```");
     doc.heading("Try", "试试看");
     doc.bullets(design.examples.iter().filter(|e| !e.question.contains('\n')).map(|e| cell_text(&e.question)));
     doc.heading("Tools", "工具");
     doc.bullets(
-        tools.iter().map(|t| format!("**{}** (`tools/{}.py`): {}", t.name.of(language), t.id, t.summary.of(language))),
+        tools
+            .iter()
+            .map(|tool| &tool.about)
+            .map(|t| format!("**{}** (`tools/{}.py`): {}", t.name.of(language), t.id, t.summary.of(language))),
     );
-    if !spec.data.is_empty() {
+    if !requirements.data.is_empty() {
         doc.heading("Knowledge", "知识");
         doc.bullets(
-            spec.data.iter().map(|d| format!("`knowledge/{}.json`: {} ({})", d.id(), cell_text(d.title()), d.len())),
+            requirements
+                .data
+                .iter()
+                .map(|d| format!("`knowledge/{}.json`: {} ({})", d.id(), cell_text(d.title()), d.len())),
         );
     }
-    if !guide.notes.is_empty() {
+    if !introduction.notes.is_empty() {
         doc.heading("To know", "须知");
-        doc.bullets(guide.notes.iter().map(|note| cell_text(note)));
+        doc.bullets(introduction.notes.iter().map(|note| cell_text(note)));
     }
     doc.heading("How it answers", "如何回答");
     doc.line(language.pick(

@@ -3,7 +3,10 @@
 use serde_json::Value;
 
 use super::{Doc, cell_text, quoted};
-use crate::{provider::answers::AgentDesign, stages::records::ToolRecord, verify::Verified};
+use crate::{
+    spec::{AgentDesign, ToolRecord},
+    verify::Verified,
+};
 
 pub(crate) fn report(
     requirement: &str,
@@ -23,21 +26,21 @@ pub(crate) fn report(
     doc.line(quoted(requirement.trim()));
     doc.heading("Verification", "验证结果");
     let header = if language.code() == "zh" { ["检查", "结果"] } else { ["Check", "Result"] };
-    let check = &verified.check;
+    let report = &verified.report;
     doc.table(
         &header,
         [
-            vec![language.pick("Python", "Python 版本").to_owned(), check.python.clone()],
+            vec![language.pick("Python", "Python 版本").to_owned(), report.python.clone()],
             vec![
                 language.pick("compiled", "编译").to_owned(),
-                format!("{} {}", check.compiled, language.pick("files", "个文件")),
+                format!("{} {}", report.compiled, language.pick("files", "个文件")),
             ],
             vec![
                 language.pick("unit tests", "单元测试").to_owned(),
                 language
                     .pick(
-                        &format!("{} run, 0 failed, {} s", check.tests, check.seconds),
-                        &format!("运行 {} 个，失败 0 个，{} 秒", check.tests, check.seconds),
+                        &format!("{} run, 0 failed, {} s", report.tests, report.seconds),
+                        &format!("运行 {} 个，失败 0 个，{} 秒", report.tests, report.seconds),
                     )
                     .to_owned(),
             ],
@@ -64,7 +67,7 @@ pub(crate) fn report(
     doc.line("");
     doc.line(quoted(verified.answer.get("output").and_then(Value::as_str).unwrap_or_default()));
     doc.heading("Tools", "工具");
-    doc.bullets(tools.iter().map(|t| format!("`{}`: {}", t.id, t.summary.of(language))));
+    doc.bullets(tools.iter().map(|t| format!("`{}`: {}", t.about.id, t.about.summary.of(language))));
     if !design.uncovered.is_empty() {
         doc.heading("Not served", "未覆盖的需求");
         doc.bullets(design.uncovered.iter().map(|u| format!("{}: {}", cell_text(&u.text), u.reason)));

@@ -1,58 +1,39 @@
 //! Describes what there is to deploy. The deployment itself is a deploy handler's work, which the daemon
 //! starts after the build when the project asks for it.
 
-use nexus_plugin_api::payload::{AgentManifest, StageResult, ToolInfo};
+use nexus_plugin_api::payload::{AgentManifest, StageResult};
 use serde_json::json;
 
-use super::{
-    Job, StageError, StageName,
-    code::{CodeRecord, VERSION},
-    prompt::PromptRecord,
-    tools::{ToolRecord, ToolRecords},
-};
+use super::{Job, StageError};
 use crate::{
-    catalogue::{Module, infos},
     documents,
-    provider::answers::AgentDesign,
+    spec::{AgentDesign, AgentFolder, PromptRecord, ToolRecords, VERSION},
 };
 
-pub(super) async fn run(job: Job) -> Result<StageResult, StageError> {
-    let design: AgentDesign = job.input(StageName::AgentDesign)?;
-    let tools: ToolRecords = job.input(StageName::ToolsDeveloper)?;
-    let prompt: PromptRecord = job.input(StageName::PromptEngineer)?;
-    let code: CodeRecord = job.input(StageName::AgentCodeDeveloper)?;
-    let agent = manifest(&design, &tools, &prompt, &code);
+pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
+    let design: AgentDesign = job.input()?;
+    let folder: AgentFolder = job.input()?;
+    let agent = manifest(&design, &job.input()?, &job.input()?, &folder);
     let output = json!({
         "agent_name": agent.agent_name,
         "version": agent.version,
         "agent_dir": agent.agent_dir,
-        "entry_point": code.entry_point,
+        "entry_point": folder.entry_point,
         "contract": "AgentCore HTTP: POST /invocations, GET /ping",
         "python": ">=3.9",
         "requested_deployment": job.request.deployment,
     });
     let document = documents::deployment(&agent, &job.request.deployment, design.language);
-    job.finish_with(output, document, Some(agent)).await
+    job.agent(agent);
+    job.finish(output, document).await
 }
 
-fn tool_infos(tool: &ToolRecord) -> Vec<ToolInfo> {
-    let module = Module {
-        id: &tool.id,
-        name: &tool.name,
-        summary: &tool.summary,
-        category: &tool.category,
-        version: VERSION,
-        code_path: &tool.code_path,
-    };
-    infos(&module, &tool.functions)
-}
-
-/// The agent as the daemon registers it.
+/// The agent as the daemon registers it, from the outputs of the stages that made it.
 pub(super) fn manifest(
     design: &AgentDesign,
     tools: &ToolRecords,
     prompt: &PromptRecord,
-    code: &CodeRecord,
+    folder: &AgentFolder,
 ) -> AgentManifest {
     AgentManifest {
         agent_name: design.agent_name.clone(),
@@ -61,10 +42,10 @@ pub(super) fn manifest(
         category: design.category.clone(),
         version: VERSION.into(),
         capabilities: design.capabilities.clone(),
-        tools: tools.tools.iter().map(|tool| tool.id.clone()).collect(),
-        tool_infos: tools.tools.iter().flat_map(tool_infos).collect(),
-        agent_dir: code.agent_dir.clone(),
-        prompt_path: format!("{}/{}", code.agent_dir, prompt.prompt_path),
-        code_path: code.entry_point.clone(),
+        tools: tools.tools.iter().map(|tool| tool.about.id.clone()).collect(),
+        tool_infos: tools.tools.iter().flat_map(|tool| tool.about.infos(VERSION, &tool.code_path)).collect(),
+        agent_dir: folder.agent_dir.clone(),
+        prompt_path: format!("{}/{}", folder.agent_dir, prompt.prompt_path),
+        code_path: folder.entry_point.clone(),
     }
 }

@@ -4,33 +4,35 @@ use nexus_plugin_api::payload::StageResult;
 
 use super::{Job, StageError};
 use crate::{
-    documents,
-    provider::{ProviderError, answers::AgentDesign},
+    author::AuthorError,
+    documents::{self, structured},
+    spec::{AgentDesign, Architecture, Requirements, is_identifier},
 };
 
 pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
-    let design: AgentDesign = job.ask().await?;
-    // The name becomes a file name and a cloud resource's name: whoever proposed it, it is checked here.
-    if !is_identifier(&design.agent_name) || !design.tools.iter().all(|choice| is_identifier(&choice.id)) {
-        return Err(ProviderError::Invalid {
-            answer: "AgentDesign",
-            error: format!("`{}` or a tool's id is no identifier", design.agent_name),
-        }
-        .into());
-    }
+    let requirements: Requirements = job.input()?;
+    let architecture: Architecture = job.optional_input()?.unwrap_or_default();
+    let (author, brief) = job.author();
+    let design = job.answer(author.design(&brief, &requirements)).await?;
+    check(&design)?;
     for choice in &design.tools {
         job.cx.info(format!("tool {} (score {}): {}", choice.id, choice.score, choice.matched.join(", ")));
     }
     for left in &design.uncovered {
         job.cx.warn(format!("not served: {} ({})", left.text, left.reason));
     }
+    job.structure(structured::design(&brief.project_name, &design, &architecture));
     let document = documents::design(&design);
     job.finish(design, document).await
 }
 
-/// `[a-zA-Z][a-zA-Z0-9_]{0,47}`.
-pub(super) fn is_identifier(name: &str) -> bool {
-    name.len() <= 48
-        && name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+/// Names become names of files and of cloud resources: whoever proposed them, they are checked here.
+fn check(design: &AgentDesign) -> Result<(), AuthorError> {
+    let names = design.tools.iter().map(|choice| &choice.id).chain([&design.agent_name]);
+    let problem = match names.into_iter().find(|name| !is_identifier(name)) {
+        Some(name) => format!("`{name}` is no identifier"),
+        None if design.tools.is_empty() => "the agent has no tool".to_owned(),
+        None => return Ok(()),
+    };
+    Err(AuthorError::Unusable { object: "design", problem })
 }

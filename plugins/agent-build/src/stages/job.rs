@@ -1,4 +1,4 @@
-//! One attempt of a stage: its inputs, its questions to the provider, the files it leaves.
+//! One attempt of a stage: its inputs, its questions to the author, the files it leaves.
 
 use std::sync::Arc;
 
@@ -6,99 +6,115 @@ use nexus_plugin_api::{
     payload::{AgentManifest, Document, StageRequest, StageResult, Usage},
     sdk::Context,
 };
-use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
-use super::{Shared, StageError, StageName};
+use super::{Shared, Stage, StageError};
 use crate::{
-    documents::{Known, structured},
-    provider::{self, Answer},
+    author::{Answer, Author, Brief},
+    settings::Settings,
+    spec::StageOutput,
     workspace::Workspace,
 };
 
-pub(crate) struct Job {
-    pub(crate) request: StageRequest,
-    pub(crate) cx: Context,
-    pub(crate) shared: Arc<Shared>,
-    stage: StageName,
+pub(super) struct Job {
+    pub(super) request: StageRequest,
+    pub(super) cx: Context,
+    shared: Arc<Shared>,
+    stage: &'static Stage,
     files: Vec<(String, String)>,
-    folders: Vec<String>,
+    structure: Option<Value>,
+    agent: Option<AgentManifest>,
     usage: Usage,
 }
 
 impl Job {
-    pub(crate) fn new(stage: StageName, request: StageRequest, cx: Context, shared: Arc<Shared>) -> Self {
-        let usage = Usage { model_id: Some(shared.provider.model_id().to_owned()), ..Usage::default() };
-        Self { request, cx, shared, stage, files: Vec::new(), folders: Vec::new(), usage }
+    pub(super) fn new(stage: &'static Stage, request: StageRequest, cx: Context, shared: Arc<Shared>) -> Self {
+        let usage = Usage { model_id: Some(shared.author.model_id().to_owned()), ..Usage::default() };
+        Self { request, cx, shared, stage, files: Vec::new(), structure: None, agent: None, usage }
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    pub(super) fn model_id(&self) -> &str {
+        self.shared.author.model_id()
     }
 
     /// What an earlier stage found out.
-    pub(crate) fn input<T: DeserializeOwned>(&self, stage: StageName) -> Result<T, StageError> {
-        let missing = |problem: String| StageError::Input { stage: stage.as_str(), problem };
-        let value = self.request.inputs.get(stage.as_str()).ok_or_else(|| missing("it has not run".into()))?;
-        T::deserialize(value).map_err(|e| missing(e.to_string()))
+    pub(super) fn input<T: StageOutput>(&self) -> Result<T, StageError> {
+        self.optional_input()?.ok_or_else(|| missing::<T>("it has not run"))
     }
 
-    /// Asks the provider for an object.
-    pub(crate) async fn ask<T: Answer>(&mut self) -> Result<T, StageError> {
-        let context = json!({
-            "project_name": self.request.project_name,
-            "requirement": self.request.requirement,
-            "inputs": self.request.inputs,
-        });
-        let question = provider::ask::<T>(self.shared.provider.as_ref(), self.stage.as_str(), context);
-        let generated = tokio::select! {
+    /// What an earlier stage found out, if the workflow has it.
+    pub(super) fn optional_input<T: StageOutput>(&self) -> Result<Option<T>, StageError> {
+        if !self.stage.reads.contains(&T::STAGE) {
+            return Err(missing::<T>("the table of stages does not say that it is read here"));
+        }
+        let input = self.request.inputs.get(T::STAGE).map(T::deserialize);
+        input.transpose().map_err(|e| missing::<T>(&e.to_string()))
+    }
+
+    /// The author, and what it is told from the start.
+    pub(super) fn author(&self) -> (Arc<dyn Author>, Brief) {
+        let brief =
+            Brief { project_name: self.request.project_name.clone(), requirement: self.request.requirement.clone() };
+        (Arc::clone(&self.shared.author), brief)
+    }
+
+    /// The author's answer, with its usage counted. A cancelled job drops the question.
+    pub(super) async fn answer<T>(&mut self, question: impl Future<Output = Answer<T>>) -> Result<T, StageError> {
+        let authored = tokio::select! {
             answer = question => answer?,
             () = self.cx.cancelled() => return Err(StageError::Cancelled),
         };
-        self.usage.input_tokens += generated.usage.input_tokens;
-        self.usage.output_tokens += generated.usage.output_tokens;
-        self.usage.model_id = generated.usage.model_id;
-        Ok(generated.value)
+        self.usage.input_tokens += authored.usage.input_tokens;
+        self.usage.output_tokens += authored.usage.output_tokens;
+        self.usage.model_id = authored.usage.model_id.or(self.usage.model_id.take());
+        Ok(authored.object)
     }
 
     /// A file to write when the stage finishes.
-    pub(crate) fn file(&mut self, path: impl Into<String>, content: impl Into<String>) {
+    pub(super) fn file(&mut self, path: impl Into<String>, content: impl Into<String>) {
         self.files.push((path.into(), content.into()));
     }
 
-    /// A folder that shall hold nothing but this attempt's files.
-    pub(crate) fn own_folder(&mut self, folder: &str) {
-        self.folders.push(folder.to_owned());
+    /// The stage's document for programs.
+    pub(super) fn structure(&mut self, structure: Value) {
+        self.structure = Some(structure);
+    }
+
+    /// The agent that came out.
+    pub(super) fn agent(&mut self, agent: AgentManifest) {
+        self.agent = Some(agent);
     }
 
     /// Writes the files and the document, and makes the result.
-    pub(crate) async fn finish(self, output: impl Serialize, document: String) -> Result<StageResult, StageError> {
-        self.finish_with(output, document, None).await
-    }
-
-    /// As [`Job::finish`], with the agent that came out.
-    pub(crate) async fn finish_with(
-        mut self,
-        output: impl Serialize,
-        document: String,
-        agent: Option<AgentManifest>,
-    ) -> Result<StageResult, StageError> {
+    pub(super) async fn finish(mut self, output: impl Serialize, document: String) -> Result<StageResult, StageError> {
         if self.cx.is_cancelled() {
             return Err(StageError::Cancelled);
         }
         let output = match serde_json::to_value(output)? {
-            output @ Value::Object(_) => output,
-            other => json!({ "value": other }),
+            Value::Object(output) => output,
+            other => Map::from_iter([("value".to_owned(), other)]),
         };
-        let path = format!("docs/{:02}_{}.md", self.request.stage_number, self.stage.as_str());
-        self.files.push((path.clone(), document.clone()));
-        let (project_name, inputs) = (&self.request.project_name, &self.request.inputs);
-        let known = Known { project_name, inputs, output: &output };
+        let path = format!("docs/{:02}_{}.md", self.request.stage_number, self.stage.name);
+        self.file(path.clone(), document.clone());
         // Beside the text, by the same name: the daemon shows it as `parsed_content`.
-        let structured = serde_json::to_string_pretty(&structured(self.stage, &known))?;
-        self.files.push((path.replace(".md", ".json"), structured + "\n"));
-        let output = if let Value::Object(output) = output { output } else { serde_json::Map::new() };
+        let structure = self.structure.take().unwrap_or_else(|| {
+            // What it found out is what its text says.
+            let mut all = Map::from_iter([("project_name".to_owned(), self.request.project_name.clone().into())]);
+            all.extend(output.clone());
+            json!({ self.stage.name: all })
+        });
+        self.file(path.replace(".md", ".json"), serde_json::to_string_pretty(&structure)? + "\n");
         let names: Vec<String> = self.files.iter().map(|(path, _)| path.clone()).collect();
         let workspace = Workspace::new(self.request.workspace.clone());
-        let (files, folders, kept) = (self.files, self.folders, names.clone());
+        let (files, kept) = (self.files, names.clone());
+        let own = self.stage.writes.iter().filter_map(|place| place.strip_suffix('/'));
         tokio::task::spawn_blocking(move || {
-            folders.iter().try_for_each(|folder| workspace.keep_only(folder, &kept))?;
+            own.into_iter().try_for_each(|folder| workspace.keep_only(folder, &kept))?;
             files.iter().try_for_each(|(path, content)| workspace.write(path, content))
         })
         .await??;
@@ -110,8 +126,12 @@ impl Job {
             document: Some(Document { path, content: document }),
             files: names,
             usage: self.usage,
-            agent,
+            agent: self.agent,
             ..StageResult::default()
         })
     }
+}
+
+fn missing<T: StageOutput>(problem: &str) -> StageError {
+    StageError::Input { stage: T::STAGE, problem: problem.to_owned() }
 }

@@ -1,32 +1,24 @@
 //! Writes the system prompt, used when a model is configured.
 
 use nexus_plugin_api::payload::StageResult;
-use serde::{Deserialize, Serialize};
 
-use super::{Job, StageError, StageName, code::VERSION};
+use super::{Job, StageError};
 use crate::{
-    documents,
-    provider::answers::{AgentDesign, PromptFile},
+    documents::{self, structured},
+    spec::{AgentDesign, PromptRecord, Requirements, VERSION},
 };
 
-/// What later stages need of the prompt.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct PromptRecord {
-    pub(crate) role: String,
-    pub(crate) rules: Vec<String>,
-    /// Inside the agent's folder.
-    pub(crate) prompt_path: String,
-}
-
 pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
-    let design: AgentDesign = job.input(StageName::AgentDesign)?;
-    let prompt: PromptFile = job.ask().await?;
+    let requirements: Requirements = job.input()?;
+    let design: AgentDesign = job.input()?;
+    let (author, brief) = job.author();
+    let prompt = job.answer(author.write_prompt(&brief, &requirements, &design)).await?;
     let prompt_path = format!("prompts/{}.md", design.agent_name);
-    job.own_folder("agent/prompts");
     job.file(format!("agent/{prompt_path}"), prompt.text.clone());
-    let yaml = documents::prompt_yaml(&design, VERSION, job.shared.provider.model_id(), &today(), &prompt.text);
+    let yaml = documents::prompt_yaml(&design, VERSION, job.model_id(), &today(), &prompt.text);
     job.file(format!("agent/prompts/{}.yaml", design.agent_name), yaml);
     let record = PromptRecord { role: prompt.role, rules: prompt.rules, prompt_path };
+    job.structure(structured::prompt(&brief.project_name, &record, &design));
     job.finish(record, prompt.text).await
 }
 

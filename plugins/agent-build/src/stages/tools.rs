@@ -1,70 +1,36 @@
 //! Writes the tools: module, intent and unit tests of each.
 
 use nexus_plugin_api::payload::StageResult;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use super::{Job, StageError, StageName, design::is_identifier};
+use super::{Job, StageError};
 use crate::{
-    catalogue::{Function, Localized},
-    documents,
-    provider::{
-        ProviderError,
-        answers::{AgentDesign, ToolSet},
-    },
+    author::AuthorError,
+    documents::{self, structured},
+    spec::{AgentDesign, ToolRecord, ToolRecords, is_identifier},
 };
 
-/// What later stages need of the tools; the code is in the files.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct ToolRecords {
-    pub(crate) tools: Vec<ToolRecord>,
-}
-
-/// A tool without its code.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct ToolRecord {
-    pub(crate) id: String,
-    pub(crate) name: Localized,
-    pub(crate) summary: Localized,
-    pub(crate) example: Localized,
-    pub(crate) category: String,
-    pub(crate) permissions: Vec<String>,
-    pub(crate) functions: Vec<Function>,
-    pub(crate) source: String,
-    pub(crate) code_path: String,
-}
-
 pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
-    let design: AgentDesign = job.input(StageName::AgentDesign)?;
-    let set: ToolSet = job.ask().await?;
-    let mut records = Vec::new();
-    for folder in ["agent/tools", "agent/intents", "agent/tests"] {
-        job.own_folder(folder);
-    }
-    for module in set.modules {
-        if !is_identifier(&module.id) {
-            return Err(ProviderError::Invalid {
-                answer: "ToolSet",
-                error: format!("`{}` is no module name", module.id),
-            }
-            .into());
+    let design: AgentDesign = job.input()?;
+    let (author, brief) = job.author();
+    let mut tools = Vec::new();
+    for tool in job.answer(author.write_tools(&brief, &design)).await? {
+        let id = &tool.about.id;
+        if !is_identifier(id) {
+            let problem = format!("`{id}` is no module name");
+            return Err(AuthorError::Unusable { object: "tool", problem }.into());
         }
-        let code_path = format!("agent/tools/{}.py", module.id);
-        job.file(code_path.clone(), module.code);
-        job.file(format!("agent/intents/{}.py", module.id), module.intent);
-        job.file(format!("agent/tests/test_{}.py", module.id), module.tests);
-        records.push(ToolRecord {
-            id: module.id,
-            name: module.name,
-            summary: module.summary,
-            example: module.example,
-            category: module.category,
-            permissions: module.permissions,
-            functions: module.functions,
-            source: module.source,
-            code_path,
-        });
+        let [code_path, intent_path, tests_path] = paths(id);
+        job.file(code_path.clone(), tool.code);
+        job.file(intent_path, tool.intent);
+        job.file(tests_path, tool.tests);
+        tools.push(ToolRecord { about: tool.about, example: tool.example, source: tool.source, code_path });
     }
-    let document = documents::tools(&records, design.language);
-    job.finish(ToolRecords { tools: records }, document).await
+    job.structure(structured::tools(&brief.project_name, &tools));
+    let document = documents::tools(&tools, design.language);
+    job.finish(ToolRecords { tools }, document).await
+}
+
+/// Where a tool's module, its intent and its tests are.
+pub(super) fn paths(id: &str) -> [String; 3] {
+    [format!("agent/tools/{id}.py"), format!("agent/intents/{id}.py"), format!("agent/tests/test_{id}.py")]
 }

@@ -14,9 +14,8 @@ use tokio::{
 };
 
 use super::{
-    VerifyError, http,
+    Check, Finding, VerifyError, http,
     process::{self, Group},
-    shortened,
 };
 
 /// The contract gives an agent two seconds to finish its answers; the rest is Python ending.
@@ -44,12 +43,8 @@ impl RunningAgent {
         let mut group = Group::spawn(command, python)?;
         let stderr = tokio::spawn(process::read_all(group.child.stderr.take()));
         let stdout = group.child.stdout.take();
-        let mut lines =
-            BufReader::new(stdout.ok_or_else(|| VerifyError::Process {
-                what: "the agent has no output".into(),
-                output: String::new(),
-            })?)
-            .lines();
+        let failed = |got: &str| Finding::new(Check::Start, "agent.py", "a line of JSON with the port", got);
+        let mut lines = BufReader::new(stdout.ok_or_else(|| failed("no standard output"))?).lines();
         let first = timeout(limit, lines.next_line()).await.map_err(|_| VerifyError::Timeout("starting the agent"))?;
         let port = first
             .ok()
@@ -59,20 +54,11 @@ impl RunningAgent {
         let Some(port) = port else {
             group.signal(Signal::KILL);
             let output = timeout(STOP, stderr).await.ok().and_then(Result::ok).unwrap_or_default();
-            return Err(VerifyError::Process {
-                what: "the agent ended before it listened".into(),
-                output: shortened(&output),
-            });
+            return Err(failed("none before it ended").with_output(&output).into());
         };
         // Further output must not fill the pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Ok(Self { group, port, limit, stderr, started })
-    }
-
-    /// Where it listens.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.port
     }
 
     /// Asks for its health.
@@ -80,10 +66,10 @@ impl RunningAgent {
     /// # Errors
     /// When the answer is not what the contract says.
     pub async fn ping(&self) -> Result<Value, VerifyError> {
-        let ping = self.request("GET /ping", "").await?;
+        let ping = self.request(Check::Ping, "GET /ping", "").await?;
         match ping.get("status").and_then(Value::as_str) {
             Some("Healthy" | "HealthyBusy") => Ok(ping),
-            _ => Err(contract(format!("/ping answered {ping}"))),
+            _ => Err(broken(Check::Ping, "GET /ping", ping)),
         }
     }
 
@@ -92,12 +78,12 @@ impl RunningAgent {
     /// # Errors
     /// When the answer is not what the contract says.
     pub async fn invoke(&self, prompt: &str, session: &str) -> Result<Value, VerifyError> {
-        let answer =
-            self.request("POST /invocations", &json!({"prompt": prompt, "session_id": session}).to_string()).await?;
+        let (head, body) = ("POST /invocations", json!({"prompt": prompt, "session_id": session}).to_string());
+        let answer = self.request(Check::Invoke, head, &body).await?;
         let complete = answer.get("output").is_some_and(Value::is_string)
             && answer.get("tool_calls").is_some_and(Value::is_array)
             && answer.get("session_id").and_then(Value::as_str) == Some(session);
-        if complete { Ok(answer) } else { Err(contract(format!("/invocations answered {answer}"))) }
+        if complete { Ok(answer) } else { Err(broken(Check::Invoke, head, answer)) }
     }
 
     /// Tells it to stop and waits for its end.
@@ -113,21 +99,21 @@ impl RunningAgent {
             Ok(status) if status.success() => Ok(()),
             status => {
                 let output = timeout(STOP, &mut self.stderr).await.ok().and_then(Result::ok).unwrap_or_default();
-                Err(VerifyError::Contract {
-                    what: format!("SIGTERM ended it with {status:?} instead of exit code 0"),
-                    output: shortened(&output),
-                })
+                let finding = Finding::new(Check::Stop, "SIGTERM", "exit code 0", format!("{status:?}"));
+                Err(finding.with_output(&output).into())
             }
         }
     }
 
-    async fn request(&self, head: &str, body: &str) -> Result<Value, VerifyError> {
-        let (status, answer) =
-            http::request(self.port, head, body, self.limit).await.map_err(|e| contract(format!("{head}: {e}")))?;
-        if status == 200 { Ok(answer) } else { Err(contract(format!("{head} answered {status}: {answer}"))) }
+    async fn request(&self, check: Check, head: &str, body: &str) -> Result<Value, VerifyError> {
+        match http::request(self.port, head, body, self.limit).await {
+            Ok((200, answer)) => Ok(answer),
+            Ok((status, answer)) => Err(broken(check, head, format!("{status}: {answer}"))),
+            Err(error) => Err(broken(check, head, error)),
+        }
     }
 }
 
-fn contract(what: String) -> VerifyError {
-    VerifyError::Contract { what, output: String::new() }
+fn broken(check: Check, head: &str, got: impl ToString) -> VerifyError {
+    Finding::new(check, head, "an answer as the contract says", got.to_string()).into()
 }

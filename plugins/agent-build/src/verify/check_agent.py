@@ -7,17 +7,25 @@ import io
 import json
 import pathlib
 import platform
+import re
 import sys
 import time
 import unittest
 
+TOOL = re.compile(r"\b(?:tools[./]|intents[./]|tests[./]test_)(?!agent\b|__init__)(\w+)")
 root = pathlib.Path.cwd()
 sys.path.insert(0, str(root))
 started = time.monotonic()
-report = {"python": platform.python_version(), "compiled": 0, "tests": 0, "errors": []}
+report = {"python": platform.python_version(), "unusable": None, "compiled": 0, "tests": 0, "errors": []}
+
+
+def failed(check, place, expected, output, named=None):
+    tool = TOOL.search(named or place)
+    report["errors"].append({"check": check, "place": place, "tool": tool and tool.group(1), "expected": expected, "output": output})
+
 
 if sys.version_info < (3, 9):
-    report["errors"].append({"where": "python", "output": "Python 3.9 or newer is needed, this is " + platform.python_version()})
+    report["unusable"] = "Python 3.9 or newer is needed, this is " + platform.python_version()
 else:
     for path in sorted(root.rglob("*.py")):
         name = path.relative_to(root).as_posix()
@@ -25,7 +33,7 @@ else:
             compile(path.read_bytes(), name, "exec", dont_inherit=True)
             report["compiled"] += 1
         except (SyntaxError, ValueError) as error:
-            report["errors"].append({"where": name, "output": "%s: %s" % (type(error).__name__, error)})
+            failed("compile", name, "a file that compiles", "%s: %s" % (type(error).__name__, error))
     if not report["errors"]:
         captured, real = io.StringIO(), sys.stdout
         sys.stdout = sys.stderr = captured  # nothing a test prints may mix with the report
@@ -34,13 +42,13 @@ else:
         sys.stdout = real
         report["tests"] = result.testsRun
         for test, output in result.failures + result.errors:
-            report["errors"].append({"where": str(test), "output": output})
+            failed("unit_test", str(test), "a test that passes", output, test.id())
         for test in result.unexpectedSuccesses:
-            report["errors"].append({"where": str(test), "output": "succeeded unexpectedly"})
+            failed("unit_test", str(test), "a test that fails", "succeeded unexpectedly", test.id())
         if not result.testsRun:
-            report["errors"].append({"where": "tests", "output": "no tests were found"})
+            failed("unit_test", "tests", "at least one test", "no tests were found")
 
 report["seconds"] = round(time.monotonic() - started, 3)
 sys.__stdout__.write(json.dumps(report, ensure_ascii=True) + "\n")
 sys.__stdout__.flush()
-sys.exit(1 if report["errors"] else 0)
+sys.exit(1 if report["unusable"] or report["errors"] else 0)

@@ -2,90 +2,95 @@
 //! agent itself, which is asked `/ping` and one `/invocations`, and told to stop.
 
 mod agent;
+mod finding;
 mod http;
 mod process;
 
 use std::{io, path::Path, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
 pub use agent::RunningAgent;
+pub use finding::{Check, Finding};
 
 const CHECK: &str = include_str!("check_agent.py");
-/// Longest piece of a process's output that goes into an error.
-const MAX_OUTPUT: usize = 16 * 1024;
 
 /// How long things may take.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Compiling and all tests together.
-    pub tests: Duration,
+    pub(crate) tests: Duration,
     /// Starting, and each answer.
-    pub start: Duration,
+    pub(crate) start: Duration,
 }
 
 /// What `check_agent.py` reports.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Check {
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Report {
     /// Version of the Python that ran it.
-    pub python: String,
+    pub(crate) python: String,
+    /// Why this Python is of no use.
+    unusable: Option<String>,
     /// Files that compile.
-    pub compiled: u64,
+    pub(crate) compiled: u64,
     /// Tests that ran.
-    pub tests: u64,
-    /// What failed.
-    pub errors: Vec<CheckError>,
-    /// How long it took.
-    pub seconds: f64,
+    pub(crate) tests: u64,
+    errors: Vec<CheckError>,
+    pub(crate) seconds: f64,
 }
 
-/// A failed file or test.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct CheckError {
+#[derive(Clone, Debug, Deserialize)]
+struct CheckError {
+    check: Check,
     /// The file or test.
-    pub r#where: String,
-    /// What Python says.
-    pub output: String,
+    place: String,
+    tool: Option<String>,
+    expected: String,
+    output: String,
+}
+
+impl From<CheckError> for Finding {
+    fn from(error: CheckError) -> Self {
+        // A traceback ends with its frames, each indented; what was raised follows.
+        let raised = error.output.rsplit("\n  File \"").next().unwrap_or_default();
+        let frame = raised.len() < error.output.len();
+        let got = raised.lines().skip(usize::from(frame)).find(|line| !line.is_empty() && !line.starts_with(' '));
+        let finding =
+            Self::new(error.check, &error.place, &error.expected, got.unwrap_or("nothing")).with_output(&error.output);
+        Self { tool: error.tool, ..finding }
+    }
 }
 
 /// An agent that passed.
 #[derive(Clone, Debug)]
-pub struct Verified {
+pub(crate) struct Verified {
     /// Compilation and tests.
-    pub check: Check,
+    pub(crate) report: Report,
     /// From the start of the process to its first answer.
-    pub start_ms: u128,
+    pub(crate) start_ms: u128,
     /// Answer of `/ping`.
-    pub ping: Value,
+    pub(crate) ping: Value,
     /// What it was asked.
-    pub question: String,
+    pub(crate) question: String,
     /// Answer of `/invocations`.
-    pub answer: Value,
+    pub(crate) answer: Value,
 }
 
 impl Verified {
     /// The steps with their results, for the log.
-    #[must_use]
-    pub fn steps(&self) -> [(&'static str, String); 4] {
-        let output = self.answer.get("output").and_then(Value::as_str).unwrap_or_default();
+    pub(crate) fn steps(&self) -> [(&'static str, String); 4] {
+        let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         [
-            ("compile", format!("{} files", self.check.compiled)),
-            ("unit_tests", format!("{} tests passed in {} s", self.check.tests, self.check.seconds)),
-            (
-                "start_and_ping",
-                format!(
-                    "{} after {} ms",
-                    self.ping.get("status").and_then(Value::as_str).unwrap_or_default(),
-                    self.start_ms
-                ),
-            ),
-            ("invoke", format!("{}\n{output}", self.question)),
+            ("compile", format!("{} files", self.report.compiled)),
+            ("unit_tests", format!("{} tests passed in {} s", self.report.tests, self.report.seconds)),
+            ("start_and_ping", format!("{} after {} ms", text(&self.ping, "status"), self.start_ms)),
+            ("invoke", format!("{}\n{}", self.question, text(&self.answer, "output"))),
         ]
     }
 }
 
-/// Why an agent did not pass.
+/// Why an agent did not pass, or could not be verified.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
     /// Python cannot be started.
@@ -96,87 +101,73 @@ pub enum VerifyError {
         /// Why.
         source: io::Error,
     },
-    /// Files do not compile or tests fail.
-    #[error("{failed} check(s) of the agent failed, first: {first}")]
-    Failed {
-        /// How many.
-        failed: usize,
-        /// The first one's place.
-        first: String,
-        /// Everything Python said.
-        output: String,
-    },
-    /// A process ended without doing what it should.
-    #[error("{what}")]
-    Process {
-        /// What was expected.
-        what: String,
-        /// What it wrote.
-        output: String,
-    },
-    /// The agent does not answer as the contract says.
-    #[error("the agent breaks its contract: {what}")]
-    Contract {
-        /// What is wrong.
-        what: String,
-        /// What it wrote on stderr.
-        output: String,
-    },
-    /// Something took too long.
+    /// Something of the agent does not hold.
+    #[error("{}", finding::summary(.0))]
+    Failed(Vec<Finding>),
+    /// Something took too long; trying again can help.
     #[error("{0} took too long")]
     Timeout(&'static str),
-    /// The build was cancelled.
-    #[error("cancelled")]
-    Cancelled,
+}
+
+impl From<Finding> for VerifyError {
+    fn from(finding: Finding) -> Self {
+        Self::Failed(vec![finding])
+    }
 }
 
 impl VerifyError {
-    /// Whether trying again can help.
-    #[must_use]
-    pub fn may_pass(&self) -> bool {
-        matches!(self, Self::Timeout(_))
-    }
-
-    /// What the processes wrote.
-    #[must_use]
-    pub fn output(&self) -> Option<&str> {
-        match self {
-            Self::Failed { output, .. } | Self::Process { output, .. } | Self::Contract { output, .. } => Some(output),
-            _ => None,
-        }
+    /// More for the operator: every finding, and what the processes wrote.
+    pub(crate) fn details(&self) -> Option<String> {
+        if let Self::Failed(findings) = self { Some(finding::details(findings)) } else { None }
     }
 }
 
 /// Compiles, tests, starts, asks and stops the agent in a folder.
 ///
-/// # Errors
-/// The first thing that does not hold. Whatever was started is ended then, also when the future is dropped.
-pub async fn verify(python: &str, folder: &Path, question: &str, limits: Limits) -> Result<Verified, VerifyError> {
+/// Whatever was started is ended when something cannot be verified, also when the future is dropped.
+pub(crate) async fn verify(
+    python: &str,
+    folder: &Path,
+    question: &str,
+    limits: Limits,
+) -> Result<Verified, VerifyError> {
     // Both at once: they need nothing of each other, and starting Python is most of the time.
-    let (check, asked) =
-        tokio::try_join!(check(python, folder, limits.tests), ask(python, folder, question, limits.start))?;
-    let (start_ms, ping, answer) = asked;
-    Ok(Verified { check, start_ms, ping, question: question.to_owned(), answer })
+    let checked = findings(check(python, folder, limits.tests));
+    let asked = findings(ask(python, folder, question, limits.start));
+    match tokio::try_join!(checked, asked)? {
+        (Ok(report), Ok((start_ms, ping, answer))) => {
+            Ok(Verified { report, start_ms, ping, question: question.to_owned(), answer })
+        }
+        (checked, asked) => Err(VerifyError::Failed(checked.err().into_iter().chain(asked.err()).flatten().collect())),
+    }
 }
 
-async fn check(python: &str, folder: &Path, limit: Duration) -> Result<Check, VerifyError> {
+/// Findings apart from what stops verification: one check's do not hide the other's.
+async fn findings<T>(
+    check: impl Future<Output = Result<T, VerifyError>>,
+) -> Result<Result<T, Vec<Finding>>, VerifyError> {
+    match check.await {
+        Ok(passed) => Ok(Ok(passed)),
+        Err(VerifyError::Failed(findings)) => Ok(Err(findings)),
+        Err(error) => Err(error),
+    }
+}
+
+async fn check(python: &str, folder: &Path, limit: Duration) -> Result<Report, VerifyError> {
     let mut command = process::python(python, folder);
     command.args(["-B", "-c", CHECK]);
     let finished = process::finish(command, python, limit).await?;
-    let report: Check =
-        serde_json::from_str(finished.stdout.lines().last().unwrap_or_default()).map_err(|e| VerifyError::Process {
-            what: format!("the agent's tests ended without a report ({}; {e})", finished.status),
-            output: shortened(&format!("{}\n{}", finished.stdout, finished.stderr)),
-        })?;
-    match report.errors.first() {
-        None => Ok(report),
-        Some(first) => Err(VerifyError::Failed {
-            failed: report.errors.len(),
-            first: first.r#where.clone(),
-            output: shortened(
-                &report.errors.iter().map(|e| format!("{}\n{}", e.r#where, e.output)).collect::<Vec<_>>().join("\n\n"),
-            ),
-        }),
+    let report: Report = serde_json::from_str(finished.stdout.lines().last().unwrap_or_default()).map_err(|e| {
+        Finding::new(Check::UnitTest, "tests", "a report of the tests", format!("none ({}; {e})", finished.status))
+            .with_output(&format!("{}\n{}", finished.stdout, finished.stderr))
+    })?;
+    if let Some(reason) = report.unusable {
+        return Err(VerifyError::Python { python: python.to_owned(), source: io::Error::other(reason) });
+    }
+    if report.errors.is_empty() {
+        Ok(report)
+    } else {
+        Err(VerifyError::Failed(report.errors.into_iter().map(Finding::from).collect()))
     }
 }
 
@@ -194,6 +185,21 @@ async fn ask(
     Ok((start_ms, ping, answer))
 }
 
-fn shortened(text: &str) -> String {
-    text.get(..text.floor_char_boundary(MAX_OUTPUT)).unwrap_or_default().to_owned()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_tells_what_was_raised() {
+        let got = |output: &str| {
+            let (place, expected) = ("place".to_owned(), "a test that passes".to_owned());
+            let error = CheckError { check: Check::UnitTest, place, tool: None, expected, output: output.to_owned() };
+            Finding::from(error).got
+        };
+        let trace = "Traceback (most recent call last):\n  File \"t.py\", line 9, in f\n    self.assertEqual(a, b)\n";
+        assert_eq!(got("SyntaxError: invalid syntax (x.py, line 1)"), "SyntaxError: invalid syntax (x.py, line 1)");
+        assert_eq!(got(&format!("{trace}AssertionError: 'x' != 'y'\n- x\n+ y\n")), "AssertionError: 'x' != 'y'");
+        assert_eq!(got(&format!("{trace}         ^^^\nx.Oops\n\nStdout:\nhello\n")), "x.Oops");
+        assert_eq!(got(""), "nothing");
+    }
 }

@@ -5,8 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use nexus_agent_build::{
     Settings,
-    provider::blueprint::BlueprintProvider,
-    stages::{BuildStage, Shared, StageName},
+    stages::{BuildStage, STAGES, Shared, Stage},
     verify::RunningAgent,
 };
 use nexus_plugin_api::{
@@ -37,24 +36,29 @@ impl Built {
 }
 
 pub fn shared(settings: Settings) -> Arc<Shared> {
-    Arc::new(Shared { provider: Arc::new(BlueprintProvider::new().expect("the catalogue")), settings })
+    Arc::new(Shared::new(settings).expect("the author"))
+}
+
+/// A stage by its name in the workflow.
+pub fn stage(name: &str) -> &'static Stage {
+    STAGES.iter().find(|stage| stage.name == name).expect(name)
 }
 
 pub fn request(
     project: &str,
     requirement: &str,
-    stage: StageName,
+    stage: &Stage,
     folder: &TempDir,
     inputs: &BTreeMap<String, Value>,
 ) -> StageRequest {
-    let number = StageName::ALL.iter().position(|s| *s == stage).map_or(0, |at| at + 1);
+    let number = STAGES.iter().position(|one| one.name == stage.name).map_or(0, |at| at + 1);
     StageRequest {
         project_id: "proj_test".into(),
         project_name: project.into(),
         requirement: requirement.into(),
         user_id: "tester".into(),
         tags: Vec::new(),
-        stage: stage.as_str().into(),
+        stage: stage.name.into(),
         stage_number: u32::try_from(number).unwrap_or_default(),
         attempt: 1,
         workspace: folder.path().to_owned(),
@@ -64,24 +68,26 @@ pub fn request(
     }
 }
 
-pub async fn try_build(project: &str, requirement: &str) -> Result<Built, (StageName, Failure)> {
+pub async fn try_build(project: &str, requirement: &str) -> Result<Built, (&'static str, Failure)> {
     let folder = tempfile::tempdir().expect("a folder");
     let shared = shared(Settings::default());
     let mut built = Built { folder, results: BTreeMap::new(), inputs: BTreeMap::new() };
-    for stage in StageName::ALL {
+    for stage in &STAGES {
         let (_recorder, cx) = Recorder::new();
         let request = request(project, requirement, stage, &built.folder, &built.inputs);
-        let result =
-            BuildStage::new(stage, Arc::clone(&shared)).run(request, cx).await.map_err(|failure| (stage, failure))?;
-        built.inputs.insert(stage.as_str().into(), Value::Object(result.output.clone()));
-        built.results.insert(stage.as_str(), result);
+        let result = BuildStage::new(stage, Arc::clone(&shared))
+            .run(request, cx)
+            .await
+            .map_err(|failure| (stage.name, failure))?;
+        built.inputs.insert(stage.name.into(), Value::Object(result.output.clone()));
+        built.results.insert(stage.name, result);
     }
     Ok(built)
 }
 
 pub async fn build(project: &str, requirement: &str) -> Built {
     try_build(project, requirement).await.unwrap_or_else(|(stage, failure)| {
-        panic!("{requirement}\n{}: {}\n{}", stage.as_str(), failure.message, failure.details.unwrap_or_default())
+        panic!("{requirement}\n{stage}: {}\n{}", failure.message, failure.details.unwrap_or_default())
     })
 }
 

@@ -1,0 +1,58 @@
+//! The design: which tools, what name, what the agent will not be able to do.
+
+use super::{analysis::shortened, architecture::requirement_of, examples, naming, selection::select};
+use crate::{
+    catalogue::{Catalogue, CatalogueTool},
+    spec::{AgentDesign, DataSet, Requirements},
+};
+
+pub(super) fn design(catalogue: &Catalogue, project_name: &str, requirements: &Requirements) -> AgentDesign {
+    let language = requirements.language;
+    let selection = select(catalogue, &requirement_of(requirements));
+    let ids: Vec<String> = selection.tools.iter().map(|choice| choice.id.clone()).collect();
+    let chosen: Vec<&CatalogueTool> = ids.iter().filter_map(|id| catalogue.tool(id)).collect();
+    let agent_name = naming::agent_name(project_name, &ids.iter().map(String::as_str).collect::<Vec<_>>());
+    let names: Vec<&str> = chosen.iter().map(|tool| tool.name().of(language)).collect();
+    let data: Vec<String> = requirements.data.iter().map(|set| describe(set, language.pick("entries", "条"))).collect();
+    let mut description = language
+        .pick(
+            &format!("An offline agent with {} tool(s): {}.", names.len(), names.join(", ")),
+            &format!("离线智能体，有 {} 个工具：{}。", names.len(), names.join("、")),
+        )
+        .to_owned();
+    if !data.is_empty() {
+        let known = language.pick(" It knows: ", "掌握的数据：").to_owned() + &data.join(language.pick("; ", "；"));
+        description.push_str(&(known + language.pick(".", "。")));
+    }
+    AgentDesign {
+        agent_name,
+        display_name: shortened(&requirements.title, 60),
+        description: shortened(&description, 500),
+        category: category(&requirements.data, &chosen),
+        language,
+        capabilities: chosen.iter().map(|tool| tool.summary().of(language).to_owned()).collect(),
+        examples: examples::examples(catalogue, &ids, &requirements.data, language),
+        tools: selection.tools,
+        uncovered: selection.uncovered,
+        general: selection.general,
+    }
+}
+
+fn describe(set: &DataSet, entries: &str) -> String {
+    format!("{} ({} {entries})", shortened(set.title(), 60), set.len())
+}
+
+fn category(data: &[DataSet], chosen: &[&CatalogueTool]) -> String {
+    let has = |kind: &str| data.iter().any(|set| set.kind() == kind);
+    if has("prices") {
+        "commerce".into()
+    } else if has("faq") || has("categories") {
+        "support".into()
+    } else if has("table") || has("rates") {
+        "data".into()
+    } else if has("notes") {
+        "knowledge".into()
+    } else {
+        chosen.first().map_or_else(|| "utility".into(), |tool| tool.about.category.clone())
+    }
+}

@@ -1,0 +1,101 @@
+//! The offline author: composes an agent from the catalogue's tools and the requirement's data.
+//!
+//! - [`requirement`] reads the requirement: language, tasks, data.
+//! - [`selection`] chooses among the tools of the catalogue.
+//!
+//! No model and no network: the same requirement always gives the same agent. Token counts are 0.
+
+mod analysis;
+mod architecture;
+mod design;
+mod examples;
+mod keywords;
+mod naming;
+mod plan;
+mod prompt;
+mod requirement;
+mod selection;
+mod tokenizer;
+mod tools;
+
+use async_trait::async_trait;
+use nexus_plugin_api::payload::Usage;
+
+use super::{AgentFile, Answer, Author, AuthorError, Authored, Brief};
+use crate::{
+    catalogue::{Catalogue, CatalogueError},
+    spec::{AgentDesign, AgentPrompt, Architecture, Introduction, Plan, Requirements, StageOutline, WrittenTool},
+    verify::Finding,
+};
+use requirement::Requirement;
+
+/// How this author names itself.
+const MODEL_ID: &str = "offline/blueprint";
+
+pub(crate) struct OfflineAuthor {
+    catalogue: &'static Catalogue,
+}
+
+impl OfflineAuthor {
+    pub(crate) fn new() -> Result<Self, CatalogueError> {
+        Ok(Self { catalogue: Catalogue::embedded()? })
+    }
+}
+
+fn read(brief: &Brief) -> Result<Requirement, AuthorError> {
+    Requirement::read(&brief.requirement).map_err(|e| AuthorError::Unanswerable(e.to_string()))
+}
+
+fn free<T>(object: T) -> Answer<T> {
+    Ok(Authored { object, usage: Usage { model_id: Some(MODEL_ID.into()), ..Usage::default() } })
+}
+
+#[async_trait]
+impl Author for OfflineAuthor {
+    fn model_id(&self) -> &str {
+        MODEL_ID
+    }
+
+    async fn plan(&self, brief: &Brief, stages: &[StageOutline]) -> Answer<Plan> {
+        free(plan::plan(&read(brief)?, stages))
+    }
+
+    async fn analyse(&self, brief: &Brief) -> Answer<Requirements> {
+        free(analysis::analyse(&brief.project_name, read(brief)?))
+    }
+
+    async fn draw_architecture(&self, _brief: &Brief, requirements: &Requirements) -> Answer<Architecture> {
+        free(architecture::draw(self.catalogue, requirements))
+    }
+
+    async fn design(&self, brief: &Brief, requirements: &Requirements) -> Answer<AgentDesign> {
+        free(design::design(self.catalogue, &brief.project_name, requirements))
+    }
+
+    async fn write_tools(&self, _brief: &Brief, design: &AgentDesign) -> Answer<Vec<WrittenTool>> {
+        free(tools::tools(self.catalogue, design)?)
+    }
+
+    async fn write_prompt(
+        &self,
+        _brief: &Brief,
+        requirements: &Requirements,
+        design: &AgentDesign,
+    ) -> Answer<AgentPrompt> {
+        free(prompt::prompt(self.catalogue, requirements, design))
+    }
+
+    async fn introduce(
+        &self,
+        _brief: &Brief,
+        requirements: &Requirements,
+        design: &AgentDesign,
+    ) -> Answer<Introduction> {
+        free(prompt::introduction(requirements, design))
+    }
+
+    /// The catalogue's tools are vetted: what is wrong with one is mended there.
+    async fn repair(&self, _brief: &Brief, _files: &[AgentFile], _findings: &[Finding]) -> Answer<Vec<AgentFile>> {
+        free(Vec::new())
+    }
+}

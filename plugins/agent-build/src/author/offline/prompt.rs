@@ -1,0 +1,75 @@
+//! The system prompt and the introduction of the README.
+
+use std::fmt::Write as _;
+
+use crate::{
+    catalogue::Catalogue,
+    spec::{AgentDesign, AgentPrompt, Introduction, Requirements},
+};
+
+const RULES: &str = include_str!("../../../prompts/agent/rules.en.md");
+const ZH_RULES: &str = include_str!("../../../prompts/agent/rules.zh.md");
+
+pub(super) fn prompt(catalogue: &Catalogue, requirements: &Requirements, design: &AgentDesign) -> AgentPrompt {
+    let language = design.language;
+    let say = |en: &str, zh: &str| language.pick(en, zh).to_owned();
+    let role = say(
+        &format!("You are {}. {}", design.display_name, design.description),
+        &format!("你是{}。{}", design.display_name, design.description),
+    );
+    let rules = language.pick(RULES, ZH_RULES).trim_end();
+    let mut text = format!("# {}\n\n{role}\n\n## {}\n\n", design.display_name, say("Task", "任务"));
+    for task in &requirements.tasks {
+        let _ = writeln!(text, "- {}", task.text);
+    }
+    let _ = write!(text, "\n## {}\n\n{rules}\n", say("Rules", "规则"));
+    let _ = write!(text, "\n## {}\n\n", say("Tools", "工具"));
+    for tool in design.tools.iter().filter_map(|choice| catalogue.tool(&choice.id)) {
+        let functions: Vec<String> = tool.about.functions.iter().map(|f| format!("`{}`", f.name)).collect();
+        let _ = writeln!(
+            text,
+            "- {}: {} ({})",
+            tool.name().of(language),
+            tool.summary().of(language),
+            functions.join(", ")
+        );
+    }
+    if !requirements.data.is_empty() {
+        let _ = write!(text, "\n## {}\n\n", say("Data", "数据"));
+        for data in &requirements.data {
+            let _ = writeln!(text, "- {} ({}, {})", data.title(), data.kind(), data.len());
+        }
+    }
+    let rules = rules.lines().map(|rule| rule.trim_start_matches("- ").to_owned()).collect();
+    AgentPrompt { role, rules, text }
+}
+
+pub(super) fn introduction(requirements: &Requirements, design: &AgentDesign) -> Introduction {
+    let language = design.language;
+    let say = |en: &str, zh: &str| language.pick(en, zh).to_owned();
+    let mut notes = Vec::new();
+    if design.general {
+        notes.push(say(
+            "The requirement named nothing that the offline catalogue knows, so the agent got a general set of tools.",
+            "需求中没有离线目录认识的能力，因此配备了一组通用工具。",
+        ));
+    }
+    for left in &design.uncovered {
+        notes.push(format!("{}“{}”: {}", say("Not served: ", "未覆盖："), left.text, left.reason));
+    }
+    for choice in &design.tools {
+        if choice.id == "http_fetch" {
+            notes.push(say(
+                "It fetches public addresses only; AGENT_FETCH_ALLOW_PRIVATE=1 lifts that.",
+                "只抓取公网地址；设置 AGENT_FETCH_ALLOW_PRIVATE=1 可解除限制。",
+            ));
+        } else if choice.id == "file_search" {
+            notes.push(say(
+                "Put the files it shall search into the folder `files/`.",
+                "把要搜索的文件放入 `files/` 文件夹。",
+            ));
+        }
+    }
+    let introduction = format!("{}\n\n> {}", design.description, requirements.summary.replace('\n', " "));
+    Introduction { introduction, notes }
+}

@@ -1,0 +1,69 @@
+//! The design of the agent.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Language, StageOutput};
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct AgentDesign {
+    /// `[a-zA-Z][a-zA-Z0-9_]*`, at most 48 characters.
+    #[schemars(length(min = 1, max = 48))]
+    pub(crate) agent_name: String,
+    /// The name that people read.
+    pub(crate) display_name: String,
+    /// One or two sentences.
+    pub(crate) description: String,
+    pub(crate) category: String,
+    /// The language it answers in when the question tells none.
+    pub(crate) language: Language,
+    /// What it can do, a phrase each.
+    pub(crate) capabilities: Vec<String>,
+    /// Its tools, most important first.
+    #[schemars(length(min = 1))]
+    pub(crate) tools: Vec<ToolChoice>,
+    /// Questions it answers; its own tests ask them.
+    pub(crate) examples: Vec<Example>,
+    /// What it will not be able to do.
+    pub(crate) uncovered: Vec<Uncovered>,
+    /// Whether the requirement named nothing in particular.
+    pub(crate) general: bool,
+}
+
+impl StageOutput for AgentDesign {
+    const STAGE: &'static str = "agent_design";
+}
+
+/// A tool that was chosen, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct ToolChoice {
+    pub(crate) id: String,
+    /// How well it fits, by the author's own measure; 0 when data alone decided.
+    pub(crate) score: f32,
+    /// The words of the requirement that decided.
+    pub(crate) matched: Vec<String>,
+    /// The data set it serves.
+    pub(crate) data: Option<String>,
+}
+
+/// A question, the tool that answers it, and what the answer contains.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Example {
+    pub(crate) question: String,
+    pub(crate) tool: String,
+    pub(crate) contains: String,
+}
+
+/// A part of the requirement that no tool serves, in its words, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Uncovered {
+    pub(crate) text: String,
+    pub(crate) reason: String,
+}
+
+/// `[a-zA-Z][a-zA-Z0-9_]{0,47}`: such a name becomes a file name and a cloud resource's name.
+pub(crate) fn is_identifier(name: &str) -> bool {
+    name.len() <= 48
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}

@@ -1,0 +1,89 @@
+//! Puts the agent's folder together: server and runtime from the template, knowledge, manifest, README.
+
+use nexus_plugin_api::payload::StageResult;
+use serde::Serialize;
+use serde_json::json;
+
+use super::{Job, StageError};
+use crate::{
+    documents::{self, structured},
+    embedded,
+    spec::{AgentDesign, AgentFolder, PromptRecord, Requirements, ToolRecords, VERSION},
+};
+
+pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
+    let requirements: Requirements = job.input()?;
+    let design: AgentDesign = job.input()?;
+    let tools: ToolRecords = job.input()?;
+    let prompt: PromptRecord = job.input()?;
+    let (author, brief) = job.author();
+    let introduction = job.answer(author.introduce(&brief, &requirements, &design)).await?;
+
+    let mut files = Vec::new();
+    let mut add = |job: &mut Job, path: String, content: String| {
+        job.file(format!("agent/{path}"), content);
+        files.push(path);
+    };
+    for (path, content) in embedded::TEMPLATE {
+        add(&mut job, (*path).to_owned(), (*content).to_owned());
+    }
+    let mut knowledge = Vec::new();
+    for data in &requirements.data {
+        let path = format!("knowledge/{}.json", data.id());
+        add(&mut job, path.clone(), pretty(data)?);
+        knowledge.push(path);
+    }
+    if tools.tools.iter().any(|tool| tool.about.permissions.iter().any(|p| p == "files")) {
+        add(
+            &mut job,
+            "files/README.txt".into(),
+            "Files in this folder can be listed, searched and read by the agent.\n".into(),
+        );
+    }
+    let entries: Vec<_> = tools
+        .tools
+        .iter()
+        .map(|tool| {
+            let about = &tool.about;
+            let functions: Vec<&str> = about.functions.iter().map(|f| f.name.as_str()).collect();
+            json!({
+                "id": about.id, "name": about.name, "summary": about.summary, "example": tool.example,
+                "category": about.category, "functions": functions, "permissions": about.permissions,
+            })
+        })
+        .collect();
+    let manifest = json!({
+        "schema_version": 1,
+        "agent_name": design.agent_name,
+        "display_name": design.display_name,
+        "description": design.description,
+        "category": design.category,
+        "version": VERSION,
+        "language": design.language,
+        "model_id": job.model_id(),
+        "entry_point": "agent.py",
+        "python": ">=3.9",
+        "prompt_path": prompt.prompt_path,
+        "capabilities": design.capabilities,
+        "tools": entries,
+        "knowledge": knowledge,
+        "examples": design.examples,
+        "uncovered": design.uncovered,
+    });
+    add(&mut job, "manifest.json".into(), pretty(&manifest)?);
+    add(&mut job, "README.md".into(), documents::readme(&design, &introduction, &tools.tools, &requirements));
+    let folder = AgentFolder {
+        agent_dir: "agent".into(),
+        entry_point: "agent/agent.py".into(),
+        manifest_path: "agent/manifest.json".into(),
+        knowledge,
+        files,
+    };
+    job.structure(structured::agent_folder(&brief.project_name, &folder, &design));
+    let document = documents::agent_folder(&folder, design.language);
+    job.finish(folder, document).await
+}
+
+fn pretty(value: &impl Serialize) -> Result<String, StageError> {
+    Ok(serde_json::to_string_pretty(value)? + "\n")
+}
