@@ -146,8 +146,13 @@ async fn a_build_that_kills_the_daemon_ends_among_the_dead() {
     let f = fixture_over(&file, Box::new(()));
     let poison = f.create().await;
     f.end().await;
+    // Three kills from outside give nobody up; three processes that broke by their own word do.
     for _ in 0..3 {
         kill_after(start(&file, "poison"), 1);
+    }
+    for _ in 0..3 {
+        kill_after(start(&file, "poison"), 1);
+        std::fs::write(dir.path().join("nexus.db.ending"), "SIGSEGV\n").unwrap();
     }
     let (store, queue, _) = open(&file).unwrap();
     assert!(queue.receive(QueueName::Build, 1, Duration::ZERO).await.unwrap().is_empty());
