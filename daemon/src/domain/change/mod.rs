@@ -22,6 +22,8 @@ pub mod event;
 pub mod rest;
 pub mod retry;
 pub mod step;
+#[cfg(test)]
+mod tests;
 
 use super::{
     event::NewEvent,
