@@ -20,7 +20,8 @@ use crate::{
     api,
     cli::Screen,
     config::{Inputs, Loaded},
-    plugins::{self, Plugins},
+    data_lock::DataLock,
+    plugins::{self, PluginReport, Plugins},
     pythons,
     reload::{Reloader, host_options, unknown_handlers, warn_of_strangers},
     shutdown::{EXIT_OVERRUN, End, Shutdown},
@@ -59,6 +60,8 @@ struct Daemon {
     root_ended: JoinHandle<()>,
     api: api::ServerHandle,
     api_ended: JoinHandle<std::io::Result<()>>,
+    /// Its data folder is no other daemon's to the end.
+    _folder: DataLock,
 }
 
 /// Runs the daemon to its end.
@@ -86,6 +89,8 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let started_at = std::time::Instant::now();
 
     startup::make_folders(&config.data)?;
+    let folder = config.data.dir.clone();
+    let folder = tokio::task::spawn_blocking(move || DataLock::take(&folder)).await??;
     startup::raise_file_limit(config.server.max_connections);
     let hub = EventHub::new();
     let patience = Patience { systemd, stop: shutdown.draining().clone(), asked: Default::default() };
@@ -97,6 +102,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
         let refused = reports.into_iter().filter(|report| report.reason.is_some()).collect();
         return Err(StartError::Settings { problems: unknown, refused });
     }
+    reports.iter().for_each(PluginReport::tell);
     warn_of_strangers(&loaded.tables, &reports);
     catalogue::publish(store.as_ref(), &plugins).await;
     let bound = api::bind(config.server.listen)
@@ -126,7 +132,6 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
         ),
         plugins: plugins.clone(),
         chats: api::Chats::default(),
-        names: api::Names::default(),
         tool_tests,
         mcp_servers: McpServers::new(&config.data.dir),
         tasks: env.tasks.clone(),
@@ -149,7 +154,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
 
     Screen::new(address, &config, loaded.file.as_deref(), &reports, &loaded.workflows).print(config.log.format);
     systemd.ready(&format!("listening on http://{address}"));
-    Ok(Daemon { shutdown, systemd, reload, reloader, env, plugins, root, root_ended, api, api_ended })
+    Ok(Daemon { shutdown, systemd, reload, reloader, env, plugins, root, root_ended, api, api_ended, _folder: folder })
 }
 
 impl Daemon {
@@ -191,7 +196,8 @@ impl Daemon {
     }
 
     async fn down(self) -> End {
-        let Self { shutdown, systemd, env, plugins, root, root_ended, api, api_ended, .. } = self;
+        // The lock of the data folder goes last.
+        let Self { shutdown, systemd, env, plugins, root, root_ended, api, api_ended, _folder, .. } = self;
         systemd.stopping("stopping");
         shutdown.begin("the daemon ends");
         api.stop_graceful(Some(API_GRACE));

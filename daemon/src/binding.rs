@@ -17,6 +17,8 @@ use crate::{
 
 /// The file with the id.
 const FILE: &str = "store-id";
+/// The file with the daemon's name. Not for a backup: a copy of the folder elsewhere is another daemon.
+pub(crate) const DAEMON: &str = "daemon-name";
 /// Folders that are named in a refusal.
 const NAMED: usize = 5;
 
@@ -138,15 +140,35 @@ pub fn bound_to(data: &DataConfig) -> Result<Option<String>, BindError> {
     }
 }
 
+/// The name of the daemon of a data folder among those that share its store; made when there is none yet. Blocks.
+///
+/// # Errors
+/// It cannot be read or written.
+pub fn daemon_name(data: &DataConfig) -> Result<String, BindError> {
+    let file = data.dir.join(DAEMON);
+    match fs::read_to_string(&file) {
+        Ok(name) if !name.trim().is_empty() => return Ok(name.trim().to_owned()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(&file)(error)),
+        _ => {}
+    }
+    let name = format!("{:032x}", rand::random::<u128>());
+    write(data, DAEMON, &name)?;
+    Ok(name)
+}
+
 /// Has a data folder carry this id, durably. Blocks.
 ///
 /// # Errors
 /// It cannot be written.
 pub fn bind(data: &DataConfig, id: &str) -> Result<(), BindError> {
-    let (file, beside) = (data.dir.join(FILE), data.dir.join(format!(".{FILE}.new")));
+    write(data, FILE, id)
+}
+
+fn write(data: &DataConfig, name: &str, line: &str) -> Result<(), BindError> {
+    let (file, beside) = (data.dir.join(name), data.dir.join(format!(".{name}.new")));
     let write = || {
         let mut new = fs::File::create(&beside)?;
-        io::Write::write_all(&mut new, format!("{id}\n").as_bytes())?;
+        io::Write::write_all(&mut new, format!("{line}\n").as_bytes())?;
         new.sync_all()?;
         fs::rename(&beside, &file)?;
         fs::File::open(&data.dir)?.sync_all()

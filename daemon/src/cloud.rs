@@ -289,6 +289,12 @@ pub async fn open(config: &Config, hub: Arc<EventHub>, patience: &Patience) -> R
              machine, so other daemons cannot go on with its builds"
         );
     }
+    let data = config.data.clone();
+    match tokio::task::spawn_blocking(move || crate::binding::daemon_name(&data)).await {
+        Ok(Ok(name)) => store.offer_as(name),
+        Ok(Err(error)) => tracing::warn!(%error, "the daemon goes by a new name among others this time"),
+        Err(error) => tracing::warn!(%error, "the daemon goes by a new name among others this time"),
+    }
     store.follow_others();
     Ok((store, queue, shared.unwrap_or_default()))
 }

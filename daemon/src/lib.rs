@@ -12,6 +12,7 @@ pub mod cli;
 #[cfg(feature = "aws")]
 pub mod cloud;
 pub mod config;
+pub mod data_lock;
 pub mod deletion;
 pub mod domain;
 pub mod files;

@@ -258,8 +258,8 @@ async fn delete(
     }
     let each = items.into_iter().map(|(id, _)| async move {
         match kind {
-            AgedKind::Projects => project(store, deletions, &id, before).await,
-            _ => session(store, deletions, &id, before).await,
+            AgedKind::Projects => project(deletions, &id, before).await,
+            _ => session(deletions, &id, before).await,
         }
     });
     let mut each = stream::iter(each).buffer_unordered(SIDE_BY_SIDE);
@@ -273,23 +273,14 @@ async fn delete(
     failed.map_or(Ok(deleted), Err)
 }
 
-/// Looks once more: somebody may have restarted it since it was found.
-async fn project(store: &dyn Store, deletions: &Deletions, id: &str, before: Timestamp) -> Result<bool> {
+/// Somebody may have restarted it since it was found: the unit that deletes it looks once more.
+async fn project(deletions: &Deletions, id: &str, before: Timestamp) -> Result<bool> {
     let Ok(id) = id.parse() else { return Ok(false) };
-    let Some(found) = store.project(&id).await? else { return Ok(false) };
-    if !found.status.is_final() || found.completed_at.unwrap_or(found.updated_at) >= before {
-        return Ok(false);
-    }
-    let gone = deletions.project(&id, false, |_| {}).await?;
-    Ok(gone.is_some())
+    Ok(deletions.aged_project(&id, before).await?.is_some())
 }
 
 /// The same: somebody may have gone on with the conversation.
-async fn session(store: &dyn Store, deletions: &Deletions, id: &str, before: Timestamp) -> Result<bool> {
+async fn session(deletions: &Deletions, id: &str, before: Timestamp) -> Result<bool> {
     let Ok(id) = id.parse() else { return Ok(false) };
-    let Some(found) = store.session(&id).await? else { return Ok(false) };
-    if found.last_active_at >= before {
-        return Ok(false);
-    }
-    Ok(deletions.session(&id).await?.is_some())
+    Ok(deletions.aged_session(&id, before).await?.is_some())
 }

@@ -39,6 +39,27 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// Another daemon works in it.
+    #[error(
+        "the data folder {} is in use by another daemon{}: stop that one, or give this one a folder of its own \
+         ([data] dir in the settings, or --data-dir)",
+        .path.display(),
+        if .holder.is_empty() { String::new() } else { format!(" (process {})", .holder) }
+    )]
+    FolderInUse {
+        /// The folder.
+        path: PathBuf,
+        /// The other's process id, when known.
+        holder: String,
+    },
+    /// It cannot be locked.
+    #[error("the data folder cannot be locked by {}: {source}: {}", .path.display(), folder_remedy(path, source))]
+    FolderLock {
+        /// The file in it.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// A restore into the data folder did not come to its end.
     #[error(
         "a restore into {} was cut off, so not everything is there: empty the folder and run `nexusd restore FILE` again",

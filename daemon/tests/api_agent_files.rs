@@ -141,7 +141,7 @@ async fn an_agent_whose_project_is_gone_is_edited_and_starts_anew() {
     assert_eq!(api.delete(&format!("/api/v2/projects/{project}?delete_agents=false")).await.status, 200);
     assert!(!folder.exists());
     let context = api.get(&format!("{path}/context")).await.body["data"].clone();
-    assert_eq!((&context["display_name"], &context["runtime_model_id"]), (&json!("Weather!"), &json!("m1")));
+    assert_eq!((&context["display_name"], &context["runtime_model_id"]), (&json!("Weather of the day"), &json!("m1")));
     let changed = put(&api, &format!("{path}/files/code"), json!({ "content": "x = 9\n", "redeploy": true })).await;
     assert_eq!(enveloped(&changed, 200)["redeploy_task_id"], Value::Null);
     assert_eq!(api.agents.asked.lock().unwrap().last().unwrap()["op"], "undeploy");

@@ -63,6 +63,53 @@ async fn a_client_that_sends_no_more_gets_its_answer() {
     assert!(streamed.contains("\"done\""), "{streamed}");
 }
 
+/// Asks on a connection that stays open, and reads the answer to its end.
+async fn asked(client: &mut TcpStream) -> String {
+    client.write_all(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    loop {
+        let mut part = [0; 4096];
+        let read = tokio::time::timeout(Duration::from_secs(10), client.read(&mut part)).await.unwrap().unwrap();
+        assert_ne!(read, 0, "it was closed after {:?}", String::from_utf8_lossy(&answer));
+        answer.extend_from_slice(&part[..read]);
+        let text = String::from_utf8(answer.clone()).unwrap();
+        let length = |head: &str| {
+            let line = head.lines().find(|line| line.to_ascii_lowercase().starts_with("content-length:"))?;
+            line.split_once(':')?.1.trim().parse::<usize>().ok()
+        };
+        if let Some((head, body)) = text.split_once("\r\n\r\n")
+            && length(head).is_none_or(|length| body.len() >= length)
+        {
+            return text;
+        }
+    }
+}
+
+/// Clients keep connections for their next request, also such as were opened long before the first one: closed under it,
+/// they could not know whether it was heard. Only one on which nothing was ever said goes soon.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_connection_is_kept_and_a_silent_one_is_not() {
+    let api = Api::start().await;
+    let kept = async {
+        let mut client = TcpStream::connect(api.address).await.unwrap();
+        // A pool that opened it in advance.
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        for pause in [0, 7, 17] {
+            tokio::time::sleep(Duration::from_secs(pause)).await;
+            let answer = asked(&mut client).await;
+            assert!(answer.starts_with("HTTP/1.1 200 "), "after {pause} s: {answer}");
+        }
+    };
+    let silent = async {
+        let client = TcpStream::connect(api.address).await.unwrap();
+        let begun = std::time::Instant::now();
+        tokio::time::sleep(Duration::from_secs(12)).await;
+        assert_eq!(to_the_end(client).await, "");
+        assert!(begun.elapsed() > Duration::from_secs(14), "{:?}", begun.elapsed());
+    };
+    tokio::join!(kept, silent);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn json_may_begin_with_the_mark_of_its_encoding() {
     let api = Api::start().await;

@@ -163,6 +163,7 @@ async fn the_dashboard_has_real_figures_while_it_runs_and_after() {
             "project_id",
             "project_name",
             "requirement",
+            "resources",
             "stages",
             "status",
             "total_stages",

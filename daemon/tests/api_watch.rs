@@ -6,7 +6,7 @@ mod api_support;
 
 use std::time::Duration;
 
-use api_support::{Api, Frames, keys};
+use api_support::{Api, Frames, document, keys};
 use futures::{SinkExt as _, StreamExt as _};
 use nexus_daemon::{
     domain::{
@@ -62,11 +62,9 @@ impl All {
                 let text: String = self.rest.drain(..end + 2).collect();
                 let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
                 if let Some(data) = field("data: ") {
-                    return Some((
-                        field("id: ").unwrap(),
-                        field("event: ").unwrap(),
-                        serde_json::from_str(&data).unwrap(),
-                    ));
+                    let data = serde_json::from_str(&data).unwrap();
+                    document::check_event(&data);
+                    return Some((field("id: ").unwrap(), field("event: ").unwrap(), data));
                 }
                 continue;
             }
@@ -203,7 +201,11 @@ async fn read(socket: &mut Socket) -> Value {
     loop {
         let message = tokio::time::timeout(Duration::from_secs(10), socket.next()).await.expect("a message");
         match message.unwrap().unwrap() {
-            Message::Text(text) => return serde_json::from_str(text.as_str()).unwrap(),
+            Message::Text(text) => {
+                let said = serde_json::from_str(text.as_str()).unwrap();
+                document::check_message(&said);
+                return said;
+            }
             Message::Ping(_) | Message::Pong(_) => {}
             other => panic!("{other:?}"),
         }
@@ -212,7 +214,47 @@ async fn read(socket: &mut Socket) -> Value {
 
 async fn ask(socket: &mut Socket, message: &Value) -> Value {
     socket.send(Message::text(message.to_string())).await.unwrap();
-    read(socket).await
+    let answer = read(socket).await;
+    if answer["type"] != "error" {
+        document::check_named("WebSocketRequest", message);
+    }
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_websocket_says_nothing_that_the_document_does_not_know() {
+    let api = Api::start().await;
+    let project = api.project().await;
+    let mut socket = open(&api, "").await;
+    // One event of each type, with what it must have.
+    let events = [
+        (EventType::Stage, json!({ "stage_name": "s", "status": "running", "attempt": 1 })),
+        (EventType::Log, json!({ "message": "m", "level": "info", "stage_name": null })),
+        (EventType::Text, json!({ "text": "t" })),
+        (EventType::Tool, json!({ "phase": "start", "tool_id": "t", "tool_name": "n" })),
+        (EventType::File, json!({ "path": "a.md" })),
+        (EventType::Approval, json!({})),
+    ];
+    let kinds: Vec<EventType> = events.iter().map(|(kind, _)| *kind).collect();
+    let events = events.into_iter().map(|(kind, fields)| NewEvent::new(kind, fields)).collect();
+    api.state.store.append_events(&project, Origin::Daemon, events).await.unwrap();
+    for kind in kinds {
+        assert_eq!(read(&mut socket).await["type"], kind.as_str());
+    }
+    // The project's own changes, its end, its agent's, and what one hears that was away for too long.
+    cancel(&api, &project).await;
+    let ended = api.post(&format!("/api/v2/projects/{project}/control"), json!({ "action": "restart" })).await;
+    assert_eq!(ended.status, 200, "{}", ended.text);
+    assert_eq!(api.delete(&format!("/api/v2/projects/{project}")).await.status, 200);
+    api.agent().await;
+    let mut heard = std::collections::BTreeSet::new();
+    while !(heard.contains("end") && heard.contains("agent") && heard.contains("project")) {
+        heard.insert(read(&mut socket).await["type"].as_str().unwrap().to_owned());
+    }
+    let mut away = open(&api, "?last_event_id=00000000-1").await;
+    assert_eq!(read(&mut away).await["type"], "resync");
+    let again = json!({ "action": "subscribe", "last_event_id": "00000000-1" });
+    assert_eq!(ask(&mut away, &again).await["resync"], true);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

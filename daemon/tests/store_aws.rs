@@ -13,6 +13,8 @@ mod store_contract;
 #[path = "store_aws/fences.rs"]
 mod fences;
 mod support;
+#[path = "store_aws/tools.rs"]
+mod tools;
 
 use std::{
     sync::{
@@ -220,7 +222,7 @@ async fn nothing_large_outlives_what_it_belongs_to() {
         ids::SessionId,
         session::{Role, Session, SessionStatus},
     };
-    use nexus_daemon::store::{NewMessage, Once};
+    use nexus_daemon::store::NewMessage;
     use object_store::{ObjectStore as _, ObjectStoreExt as _};
 
     let account = tokio::task::spawn_blocking(Account::new).await.unwrap();
@@ -262,13 +264,14 @@ async fn nothing_large_outlives_what_it_belongs_to() {
     };
     store.create_session(session.clone(), None).await.unwrap();
     let large = store_contract::records::large("an answer");
-    let once = Once { key: "k".into(), fingerprint: "f".into(), answer: serde_json::json!(large) };
+    let once = store_contract::figures::kept("k", serde_json::json!(large));
     let message = NewMessage {
         session_id: session.session_id.clone(),
         role: Role::User,
         content: large.clone(),
         metadata: None,
         once: Some(once),
+        holder: None,
     };
     store.append_message(message).await.unwrap();
     let of_session = format!("sessions/{}/overflow/", session.session_id);
@@ -289,11 +292,21 @@ async fn nothing_large_outlives_what_it_belongs_to() {
     let good = nexus_daemon::domain::agent::InvocationStatus::Success;
     let mut invocation = store_contract::figures::invocation(&agent, good, &[]);
     invocation.output_text = Some(large.clone());
-    let once = Once { key: "i".into(), fingerprint: "f".into(), answer: serde_json::json!(large) };
+    let once = store_contract::figures::kept("i", serde_json::json!(large));
     store.record_invocation(invocation, Some(once)).await.unwrap();
     let of_agent = format!("agents/{agent}/overflow/");
     let found = paths().await;
     assert!(found.len() == 2 && found.iter().all(|path| path.starts_with(&of_agent)), "{found:?}");
+    // What a daemon wrote and then ended before it wrote the item.
+    let lost = format!("{of_agent}lost.json");
+    let path = object_store::path::Path::from(lost.as_str());
+    objects.put_opts(&path, "{}".into(), object_store::PutOptions::default()).await.unwrap();
+    let orphans = store.orphans_older_than(Duration::ZERO).await.unwrap();
+    assert_eq!(
+        orphans.iter().map(|orphan| (orphan.path.as_str(), orphan.bytes)).collect::<Vec<_>>(),
+        [(lost.as_str(), 2)]
+    );
+    assert!(store.orphans().await.unwrap().is_empty(), "its item may be on its way");
     store.delete_agent(&agent, DeleteOrders::default()).await.unwrap().unwrap();
     assert_eq!(paths().await, Vec::<String>::new());
     f.end().await;

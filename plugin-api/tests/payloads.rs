@@ -150,6 +150,7 @@ fn results() {
         skipped: false,
         agent: Some(AgentManifest {
             agent_name: "weather".into(),
+            display_name: "Weather of a city".into(),
             description: "Tells the weather of a city.".into(),
             category: "information".into(),
             version: "1.0.0".into(),

@@ -85,7 +85,7 @@ async fn first_text() {
     let session = api.session(&agent).await;
     *api.agents.script.lock().unwrap() = Script { pace: Some(Duration::from_micros(1)), ..Script::default() };
     let mut client = connect(api.address).await;
-    let (mut from_head, mut from_event, mut whole) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut from_request, mut from_head, mut from_event, mut whole) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..QUESTIONS {
         let begun = Instant::now();
         let (mut head, mut first) = (None, None);
@@ -98,10 +98,12 @@ async fn first_text() {
         })
         .await;
         let (head, (first, delay)) = (head.unwrap(), first.expect("a text"));
+        from_request.push(first - begun);
         from_head.push(first - head);
         from_event.push(delay);
         whole.push(begun.elapsed());
     }
+    told("first text after the request, kept connection", from_request);
     told("first text after the head, kept connection", from_head);
     told("first text after the agent said it", from_event);
     told("whole answer", whole);

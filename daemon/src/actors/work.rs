@@ -297,6 +297,7 @@ impl Work {
         let agent = NewAgent {
             agent_id: AgentId::of_project(&self.project.project_id),
             agent_name: manifest.agent_name,
+            display_name: manifest.display_name,
             description: manifest.description,
             category: manifest.category,
             version: manifest.version,

@@ -52,9 +52,6 @@ pub struct AgentFile {
 /// What an agent's `manifest.json` tells beside its record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 pub struct Manifest {
-    /// Its name for people.
-    #[serde(default)]
-    pub display_name: Option<String>,
     /// The model that it was built for.
     #[serde(default)]
     pub model_id: Option<String>,

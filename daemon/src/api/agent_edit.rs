@@ -129,7 +129,7 @@ describe! {
     /// What is to be known for running an agent.
     Context as "AgentContext" {
         agent_id,
-        /// Of its manifest, or its name.
+        /// For people: no other agent is called so.
         display_name,
         /// Relative to the project's folder.
         system_prompt_path,
@@ -166,7 +166,7 @@ pub(super) async fn context(state: State, id: Id<AgentId>) -> Answer<Context> {
         tools_path: has_tools.then(|| format!("{}/tools", agent.agent_dir.trim_end_matches('/'))),
         tags: std::iter::once(agent.category).chain(agent.capabilities).collect(),
         agent_id: agent.agent_id,
-        display_name: manifest.display_name.unwrap_or(agent.agent_name),
+        display_name: agent.display_name,
         system_prompt_path: agent.prompt_path,
         code_path: agent.code_path,
         description: agent.description,

@@ -40,9 +40,9 @@ struct Summary {
 }
 
 impl Summary {
-    fn of(agent: Agent, display_name: String) -> Self {
+    fn of(agent: Agent) -> Self {
         Self {
-            display_name,
+            display_name: agent.display_name,
             agent_id: agent.agent_id,
             agent_name: agent.agent_name,
             status: agent.status,
@@ -97,8 +97,7 @@ pub(super) async fn list(state: State, query: Query<AgentsQuery>) -> PageAnswer<
     let page = PageRequest { page: query.page, limit: query.limit, cursor: query.cursor };
     let filter = AgentFilter { status: query.status, category: query.category, project_id: query.project_id };
     let found = state.store.list_agents(&filter, &page).await.map_err(input::cursor_fault)?;
-    let names = state.names.of(state.store.as_ref(), &found.items).await?;
-    let items = found.items.into_iter().zip(names).map(|(agent, name)| Summary::of(agent, name)).collect();
+    let items = found.items.into_iter().map(Summary::of).collect();
     Ok(Paged::new(Page { items, total: found.total, next_cursor: found.next_cursor }, &page))
 }
 

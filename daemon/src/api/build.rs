@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    build_graph::{Alert, Graph, GraphEdge, GraphNode, alerts},
+    build_graph::{Alert, Graph, GraphEdge, GraphNode, Made, alerts, made},
     error::{ApiError, Resource},
     extract::{Id, State},
     openapi::describe,
@@ -18,6 +18,7 @@ use super::{
 use crate::{
     config::Price,
     domain::{
+        agent::Agent,
         failure::ErrorInfo,
         ids::ProjectId,
         project::{Project, ProjectStatus},
@@ -45,6 +46,7 @@ struct Dashboard {
     config_summary: Value,
     error_info: Option<ErrorInfo>,
     latest_task: Option<Task>,
+    resources: Vec<Made>,
     alerts: Vec<Alert>,
     workflow_graph_nodes: Vec<GraphNode>,
     workflow_graph_edges: Vec<GraphEdge>,
@@ -108,6 +110,8 @@ describe! {
         error_info,
         /// The newest task of the project: its build, or the deployment after it.
         latest_task,
+        /// What the build made: its agents, each followed by its tools.
+        resources,
         /// What a reader should see at once: failures, stages that were skipped, a pause.
         alerts,
         /// The workflow's stages as a graph, as they are now.
@@ -161,34 +165,33 @@ pub(super) async fn dashboard(state: State, id: Id<ProjectId>) -> Answer<Dashboa
     let Id(id) = id;
     let found = state.store.project_detail(&id).await?;
     let found = found.ok_or_else(|| ApiError::not_found(Resource::Project, id.as_str()))?;
-    let tools = if found.agent_count > 0 { tools_of(&state, &id).await? } else { 0 };
+    let agents = if found.agent_count > 0 { agents_of(&state, &id).await? } else { Vec::new() };
     let filter = TaskFilter { project_id: Some(id), ..TaskFilter::default() };
     let tasks = state.store.list_tasks(&filter, &PageRequest { page: 1, limit: 1, cursor: None }).await?;
     let stages = projects::running_times(found.stages);
     let workflow = state.workflows.load().get(&found.project.workflow).cloned();
     let graph = Graph::of(workflow.as_deref(), &stages);
     let latest = tasks.items.into_iter().next();
-    Ok(Reply::new(assemble(found.project, stages, tools, latest, graph, &state.config.load().pricing)))
+    Ok(Reply::new(assemble(found.project, stages, &agents, latest, graph, &state.config.load().pricing)))
 }
 
-/// Tools that the project's agents were given.
-async fn tools_of(state: &AppState, id: &ProjectId) -> Result<usize, ApiError> {
+/// The project's agents.
+async fn agents_of(state: &AppState, id: &ProjectId) -> Result<Vec<Agent>, ApiError> {
     let filter = AgentFilter { project_id: Some(id.clone()), ..AgentFilter::default() };
     let page = PageRequest { page: 1, limit: 20, cursor: None };
-    let agents = state.store.list_agents(&filter, &page).await?;
-    Ok(agents.items.iter().map(|agent| agent.tools.len()).sum())
+    Ok(state.store.list_agents(&filter, &page).await?.items)
 }
 
 fn assemble(
     project: Project,
     stages: Vec<Stage>,
-    tools: usize,
+    agents: &[Agent],
     latest_task: Option<Task>,
     graph: Graph,
     pricing: &BTreeMap<String, Price>,
 ) -> Dashboard {
     let alerts = alerts(&project, &stages, latest_task.as_ref());
-    let metrics = sum(&stages, tools, pricing);
+    let metrics = sum(&stages, agents.iter().map(|agent| agent.tools.len()).sum(), pricing);
     let completed = stages.iter().filter(|s| s.status.is_satisfied()).count();
     Dashboard {
         local_project_dir: format!("projects/{}", project.project_id),
@@ -211,6 +214,7 @@ fn assemble(
         updated_at: project.updated_at,
         error_info: project.error_info,
         latest_task,
+        resources: made(agents),
         alerts,
         workflow_graph_nodes: graph.nodes,
         workflow_graph_edges: graph.edges,

@@ -1,9 +1,11 @@
-//! What the dashboard of a build shows beside its figures: the workflow as a graph, and what needs a look.
+//! What the dashboard of a build shows beside its figures: the workflow as a graph, what the build made, and what needs a
+//! look.
 
 use serde::Serialize;
 
 use super::openapi::describe;
 use crate::domain::{
+    agent::{Agent, AgentStatus},
     project::{Project, ProjectStatus},
     stage::{Stage, StageStatus},
     task::{Task, TaskStatus, TaskType},
@@ -17,6 +19,16 @@ pub(super) struct Alert {
     level: &'static str,
     message: String,
     timestamp: Timestamp,
+    created_at: Timestamp,
+}
+
+#[derive(Serialize)]
+pub(super) struct Made {
+    id: String,
+    label: String,
+    owner: String,
+    status: AgentStatus,
+    r#type: &'static str,
 }
 
 #[derive(Serialize)]
@@ -42,6 +54,24 @@ describe! {
         /// `error`, `warning` or `info`.
         level,
         message, timestamp,
+        /// The same as `timestamp`: the original's older console reads no other.
+        created_at,
+    }
+}
+
+describe! {
+    /// Something that a build made: an agent, or a tool of one.
+    Made as "BuildResource" {
+        /// The agent's id; of a tool with its name behind it.
+        id,
+        /// For people.
+        label,
+        /// Where an agent runs (the deployment target), or whose tool it is.
+        owner,
+        /// The agent's.
+        status,
+        /// `agent` or `tool`.
+        r#type as "type",
     }
 }
 
@@ -100,6 +130,26 @@ impl Graph {
     }
 }
 
+/// What the build made: the agents, each followed by its tools.
+pub(super) fn made(agents: &[Agent]) -> Vec<Made> {
+    let of = |agent: &Agent| {
+        let (status, owner) = (agent.status, agent.display_name.clone());
+        let tool =
+            move |(id, name): (String, String)| Made { id, label: name, owner: owner.clone(), status, r#type: "tool" };
+        let tools: Vec<_> =
+            agent.tools.iter().map(|name| (format!("{}/{name}", agent.agent_id), name.clone())).collect();
+        let itself = Made {
+            id: agent.agent_id.to_string(),
+            label: agent.display_name.clone(),
+            owner: agent.deployment_type.clone(),
+            status,
+            r#type: "agent",
+        };
+        std::iter::once(itself).chain(tools.into_iter().map(tool))
+    };
+    agents.iter().flat_map(of).collect()
+}
+
 /// What needs a look, the worst first.
 pub(super) fn alerts(project: &Project, stages: &[Stage], task: Option<&Task>) -> Vec<Alert> {
     let mut alerts = Vec::new();
@@ -110,6 +160,7 @@ pub(super) fn alerts(project: &Project, stages: &[Stage], task: Option<&Task>) -
             level: "error",
             message: format!("the build failed{place}: {}", error.message),
             timestamp: project.completed_at.unwrap_or(project.updated_at),
+            created_at: project.completed_at.unwrap_or(project.updated_at),
         });
     }
     if let Some(task) = task.filter(|task| task.task_type == TaskType::DeployAgent && task.status == TaskStatus::Failed)
@@ -120,6 +171,7 @@ pub(super) fn alerts(project: &Project, stages: &[Stage], task: Option<&Task>) -
             level: "error",
             message: format!("the agent could not be deployed: {why}"),
             timestamp: task.completed_at.unwrap_or(task.updated_at),
+            created_at: task.completed_at.unwrap_or(task.updated_at),
         });
     }
     for stage in stages.iter().filter(|stage| stage.status == StageStatus::Skipped) {
@@ -131,6 +183,7 @@ pub(super) fn alerts(project: &Project, stages: &[Stage], task: Option<&Task>) -
             level: "warning",
             message: format!("stage {} was skipped: {reason}", stage.stage_name),
             timestamp: stage.completed_at.unwrap_or(project.updated_at),
+            created_at: stage.completed_at.unwrap_or(project.updated_at),
         });
     }
     if project.status == ProjectStatus::Paused {
@@ -139,6 +192,7 @@ pub(super) fn alerts(project: &Project, stages: &[Stage], task: Option<&Task>) -
             level: "info",
             message: "the build is paused: resume it to go on".to_owned(),
             timestamp: project.updated_at,
+            created_at: project.updated_at,
         });
     }
     alerts

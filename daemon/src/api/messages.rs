@@ -94,7 +94,14 @@ pub(super) fn new_message(id: &SessionId, sent: &Sent) -> NewMessage {
         metadata.insert("files".to_owned(), sent.files.iter().map(Attachment::described).collect());
     }
     let metadata = (sent.metadata.is_some() || !metadata.is_empty()).then_some(Value::Object(metadata));
-    NewMessage { session_id: id.clone(), role: sent.role, content: sent.content.clone(), metadata, once: None }
+    NewMessage {
+        session_id: id.clone(),
+        role: sent.role,
+        content: sent.content.clone(),
+        metadata,
+        once: None,
+        holder: None,
+    }
 }
 
 /// Stores a message.

@@ -118,7 +118,7 @@ impl Idempotency {
     pub(super) fn keep<T: Serialize>(&self, path: &str, message: &str, data: &T) -> Option<Once> {
         let Key { key, fingerprint } = self.0.clone()?;
         let answer = serde_json::to_value(Kept { path, message, data }).ok()?;
-        Some(Once { key, fingerprint, answer })
+        Some(Once { key, fingerprint, answer, holder: None })
     }
 
     /// After a write that was refused: when it was because the same request came at the same time, its answer.
@@ -207,7 +207,8 @@ impl Claim {
 
     /// What the store keeps as the answer.
     pub(super) fn answered(&self, answer: Value) -> Once {
-        Once { key: self.key.key.clone(), fingerprint: self.key.fingerprint.clone(), answer }
+        let Key { key, fingerprint } = self.key.clone();
+        Once { key, fingerprint, answer, holder: Some(self.holder.clone()) }
     }
 
     /// The store has the answer, or the key is not ours.

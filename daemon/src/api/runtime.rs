@@ -67,6 +67,7 @@ fn passing(arn: String, alias: String, region: Option<String>) -> Agent {
         agent_id: AgentId::generate(),
         project_id: None,
         agent_name: "runtime".to_owned(),
+        display_name: "Runtime".to_owned(),
         description: String::new(),
         category: String::new(),
         version: String::new(),

@@ -1,18 +1,16 @@
 //! The server: bound early, so that a taken port is an error at start and not later; served until it
 //! is told to stop.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc};
 
-use salvo::{Server, fuse::FuseConfig, server::ServerHandle};
+use salvo::{Server, server::ServerHandle};
 
-use super::{door::Door, state::AppState};
+use super::{
+    door::Door,
+    quiet::{HEAD_LIMIT, Limits},
+    state::AppState,
+};
 
-/// A request's head must arrive within this.
-const HEAD_LIMIT: Duration = Duration::from_secs(15);
-/// Longest pause between two pieces of a body.
-const BODY_LIMIT: Duration = Duration::from_secs(20);
-/// A client that does not read for this long loses its connection.
-const WRITE_LIMIT: Duration = Duration::from_secs(60);
 /// Largest head of a request, in bytes, and most headers.
 pub(super) const HEAD_BYTES: usize = 64 * 1024;
 const HEADERS: usize = 100;
@@ -38,16 +36,13 @@ impl Bound {
     /// Serves. The future ends when the server was stopped by the handle; streams end when
     /// `state.shutdown` fires, so fire it first.
     pub fn serve(self, state: Arc<AppState>) -> (ServerHandle, impl Future<Output = io::Result<()>> + Send) {
-        let limits = FuseConfig::default()
-            .with_http1_header_timeout(HEAD_LIMIT)
-            .with_request_body_timeout(BODY_LIMIT)
-            .with_write_stall_timeout(WRITE_LIMIT);
         let connections = state.config.load().server.max_connections;
-        let mut server = Server::new(self.door).fuse_config(limits).max_connections(connections);
+        let mut server = Server::new(self.door).fuse_policy(Limits).max_connections(connections);
         // No pipeline_flush: hyper then never sends its answers to heads that it cannot read.
         // A client that says it will send no more still wants its answer. One that is gone altogether is noticed when
         // something is written to it.
         server.http1_mut().max_buf_size(HEAD_BYTES).max_headers(HEADERS).half_close(true);
+        server.http1_mut().header_read_timeout(HEAD_LIMIT);
         let handle = server.handle();
         (handle, server.try_serve(super::service(state)))
     }

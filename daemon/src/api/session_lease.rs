@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use serde_json::{Map, Value};
 use tokio::{task::JoinHandle, time::Instant};
 
 use super::{
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::ids::SessionId,
-    store::{SessionLease, StoreErrorKind},
+    store::{NewMessage, Result as Stored, SessionLease, Store, StoreErrorKind},
 };
 
 /// How long a session stays taken after its daemon is gone.
@@ -67,11 +68,9 @@ impl Held {
         }
     }
 
-    /// Whether it is still ours, just before the answer is written.
-    pub(super) async fn is_held(&self) -> bool {
-        let state = self.state.store.extend_session(&self.session, &self.holder, LEASE).await;
-        // A store that does not answer has given it to nobody.
-        !matches!(state, Ok(SessionLease::Taken))
+    /// Whose it is, for the store.
+    pub(super) fn holder(&self) -> &str {
+        &self.holder
     }
 
     /// Gives it back; others may have it when this returns.
@@ -134,4 +133,19 @@ async fn keep(state: Arc<AppState>, session: SessionId, holder: String, running:
             return;
         }
     }
+}
+
+/// Stores an answer under the lease of its session. When another took the session meanwhile it is kept all the same, as
+/// what it is: marked as interrupted, beside the other's answer.
+pub(super) async fn append_answer(store: &dyn Store, message: NewMessage) -> Stored<()> {
+    let refused = match store.append_message(message.clone()).await {
+        Err(error) if error.kind() == StoreErrorKind::Fenced => error,
+        stored => return stored.map(drop),
+    };
+    tracing::warn!(session = %message.session_id, error = %refused, "the session was another's by the time of this answer");
+    let mut metadata = message.metadata.unwrap_or_else(|| Value::Object(Map::new()));
+    if let Some(fields) = metadata.as_object_mut() {
+        fields.insert("interrupted".to_owned(), true.into());
+    }
+    store.append_message(NewMessage { metadata: Some(metadata), holder: None, ..message }).await.map(drop)
 }

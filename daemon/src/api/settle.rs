@@ -13,7 +13,7 @@ use std::{
 
 use tokio::sync::Semaphore;
 
-use super::{once::Claim, state::AppState};
+use super::{once::Claim, session_lease, state::AppState};
 use crate::{
     actors::supervise::backoff,
     domain::{
@@ -87,7 +87,7 @@ pub(super) async fn answer(state: &Arc<AppState>, message: NewMessage, invocatio
             if again && is_stored(store.as_ref(), &message.session_id, &invocation).await? {
                 return Ok(());
             }
-            store.append_message(message).await.map(drop)
+            session_lease::append_answer(store.as_ref(), message).await
         }
     };
     until_stored(state, "an answer", write, || (), |_| ()).await

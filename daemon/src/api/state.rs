@@ -61,8 +61,6 @@ pub struct AppState {
     pub agents: Agents,
     /// Sessions in which an agent is answering now.
     pub chats: Chats,
-    /// What agents are called in lists.
-    pub names: super::Names,
     /// Tests of tools.
     pub tool_tests: Arc<ToolTests>,
     /// The MCP servers that people have written down.

@@ -166,7 +166,7 @@ async fn converse(state: Arc<AppState>, session: Session, sent: Sent, told: ones
             Outcome::unasked(failure, running.was_cut(), begun.elapsed())
         }
     };
-    outcome.recorded &= store(&state, &session.session_id, &outcome, held.is_held().await).await;
+    outcome.recorded &= store(&state, &session.session_id, &outcome, &held).await;
     // Who reads `done` may send the next message at once, to any daemon.
     held.release().await;
     finish(&running, &outcome).await;
@@ -264,8 +264,9 @@ fn metrics(outcome: &Outcome) -> Value {
     })
 }
 
-/// Stores the answer, a partial one too; nothing said is nothing stored. Whether it is durable. One whose session was lost meanwhile is marked.
-async fn store(state: &Arc<AppState>, session: &SessionId, outcome: &Outcome, held: bool) -> bool {
+/// Stores the answer, a partial one too; nothing said is nothing stored. Whether it is durable. One whose session was lost
+/// meanwhile is marked.
+async fn store(state: &Arc<AppState>, session: &SessionId, outcome: &Outcome, held: &Held) -> bool {
     let answer = &outcome.answer;
     if answer.text.is_empty() && answer.tools.is_empty() {
         return true;
@@ -276,7 +277,7 @@ async fn store(state: &Arc<AppState>, session: &SessionId, outcome: &Outcome, he
         content_blocks: &answer.blocks,
         usage: outcome.usage(),
         duration_ms: outcome.millis(),
-        interrupted: outcome.interrupted || !held,
+        interrupted: outcome.interrupted,
         truncated: answer.cut,
         error: outcome.failure.as_ref().map(chat::public_message),
     };
@@ -286,6 +287,7 @@ async fn store(state: &Arc<AppState>, session: &SessionId, outcome: &Outcome, he
         content: answer.text.clone(),
         metadata: serde_json::to_value(metadata).ok(),
         once: None,
+        holder: Some(held.holder().to_owned()),
     };
     settle::answer(state, message, &outcome.id).await
 }

@@ -45,7 +45,8 @@ const GOING_AWAY: u16 = 1001;
 /// `GET /ws`
 ///
 /// Watch all projects over a WebSocket. Each message is an event as in `/events`, with its `id`. The client may send
-/// `{"action": "subscribe"}` with other filters, and `{"action": "ping"}`.
+/// `{"action": "subscribe"}` with other filters, and `{"action": "ping"}`. Messages fit `WebSocketMessage`, those of the
+/// client `WebSocketRequest`.
 #[endpoint(
     operation_id = "openWebSocket",
     tags("events"),

@@ -24,7 +24,6 @@ use std::{
 
 pub use create::{Created, create};
 pub use manifest::Head;
-#[cfg(feature = "aws")]
 pub(crate) use manifest::hex;
 pub use read::{Verified, verify};
 pub use restore::{restore, unfinished};
@@ -33,13 +32,15 @@ use crate::store::{StoreError, sqlite::OpenError};
 
 /// Names that are not of a data folder, or not for a backup: what a running daemon has there for itself, copies from before
 /// upgrades, what was deleted, a restore that was cut off, and what an archive has of its own.
-const LEFT_OUT: [&str; 11] = [
+const LEFT_OUT: [&str; 13] = [
     "nexus.db",
     "nexus.db-wal",
     "nexus.db-shm",
     "nexus.db-journal",
     "nexus.db.lock",
     "nexus.db.ending",
+    "nexusd.lock",
+    crate::binding::DAEMON,
     "run",
     "backups",
     "trash",

@@ -75,7 +75,37 @@ async fn look(config: &Config) -> Result<bool, String> {
         print("  MISMATCH: the data folder belongs to another store; if this is the right one: nexusd adopt-folder");
     }
     show(config, &found, &open);
-    Ok(own && found.unknown.is_empty())
+    let orphans = if config.backend.kind == BackendKind::Aws { orphans(config).await? } else { Vec::new() };
+    if config.backend.kind == BackendKind::Aws {
+        show_orphans(&orphans);
+    }
+    Ok(own && found.unknown.is_empty() && orphans.is_empty())
+}
+
+/// Parts of records that lie in the artifact store without their record: path and bytes.
+fn show_orphans(orphans: &[(String, u64)]) {
+    let bytes: u64 = orphans.iter().map(|(_, bytes)| bytes).sum();
+    print(&format!("objects      {} parts of records that no record refers to, {bytes} bytes", orphans.len()));
+    for (path, bytes) in orphans.iter().take(LINES) {
+        print(&format!("    {path} ({bytes} bytes)"));
+    }
+    if !orphans.is_empty() {
+        print(
+            "    A daemon ended, or was refused, after it had written them. The daemon never removes them: remove by hand.",
+        );
+    }
+}
+
+#[cfg(feature = "aws")]
+async fn orphans(config: &Config) -> Result<Vec<(String, u64)>, String> {
+    let parts = crate::cloud::parts(config, Arc::new(Nobody), None).await.map_err(|error| error.to_string())?;
+    let found = parts.0.orphans().await.map_err(|error| error.to_string())?;
+    Ok(found.into_iter().map(|orphan| (orphan.path, orphan.bytes)).collect())
+}
+
+#[cfg(not(feature = "aws"))]
+async fn orphans(_: &Config) -> Result<Vec<(String, u64)>, String> {
+    Ok(Vec::new())
 }
 
 fn show(config: &Config, found: &Survey, open: &[Deletion]) {

@@ -104,8 +104,22 @@ impl Deletions {
         committed: impl FnOnce(&DeletedProject) + Send,
     ) -> Result<Option<ProjectGone>> {
         let Some(deleted) = self.store.delete_project(id, with_agents).await? else { return Ok(None) };
-        told::project_deleted(id, deleted.agents.len(), with_agents);
         committed(&deleted);
+        Ok(Some(self.project_gone(id, with_agents, deleted).await))
+    }
+
+    /// Deletes a project that is past its time, unless it was touched since. `None` when it was, or is gone.
+    ///
+    /// # Errors
+    /// The store refuses: nothing has changed.
+    pub async fn aged_project(&self, id: &ProjectId, before: Timestamp) -> Result<Option<ProjectGone>> {
+        let Some(deleted) = self.store.expire_project(id, before).await? else { return Ok(None) };
+        Ok(Some(self.project_gone(id, false, deleted).await))
+    }
+
+    /// What follows the commit.
+    async fn project_gone(&self, id: &ProjectId, with_agents: bool, deleted: DeletedProject) -> ProjectGone {
+        told::project_deleted(id, deleted.agents.len(), with_agents);
         let mut errors = Vec::new();
         for agent in &deleted.agents {
             errors.extend(self.finish(DeletedKind::Agent, agent.agent_id.as_str()).await.errors);
@@ -114,7 +128,7 @@ impl Deletions {
         if deleted.open_task.is_some() {
             self.once_more(id).await;
         }
-        Ok(Some(ProjectGone { deleted, errors }))
+        ProjectGone { deleted, errors }
     }
 
     /// A stage that is just being cancelled may still write.
@@ -162,6 +176,14 @@ impl Deletions {
     /// The store refuses: nothing has changed.
     pub async fn session(&self, id: &SessionId) -> Result<Option<u64>> {
         self.store.delete_session(id).await
+    }
+
+    /// Deletes a conversation that is past its time, unless somebody went on with it.
+    ///
+    /// # Errors
+    /// The store refuses: nothing has changed.
+    pub async fn aged_session(&self, id: &SessionId, before: Timestamp) -> Result<Option<u64>> {
+        self.store.expire_session(id, before).await
     }
 
     /// Does what a recorded deletion asks for. What goes wrong is told, and stays to be done.

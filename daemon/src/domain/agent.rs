@@ -33,6 +33,8 @@ pub struct Agent {
     pub project_id: Option<ProjectId>,
     /// Short name.
     pub agent_name: String,
+    /// What people call it, and no other (the daemon's own attribute).
+    pub display_name: String,
     /// One or two sentences.
     pub description: String,
     /// For grouping.
@@ -97,6 +99,8 @@ pub struct NewAgent {
     pub agent_id: AgentId,
     /// Short name.
     pub agent_name: String,
+    /// What people call it; empty: the short name in words. Of several with one name all but the first get a number.
+    pub display_name: String,
     /// One or two sentences.
     pub description: String,
     /// For grouping.

@@ -37,7 +37,7 @@ pub fn is_too_large(document: &Value) -> bool {
 /// An agent as it fits.
 #[must_use]
 pub fn agent(mut agent: NewAgent) -> NewAgent {
-    for word in [&mut agent.agent_name, &mut agent.category, &mut agent.version] {
+    for word in [&mut agent.agent_name, &mut agent.display_name, &mut agent.category, &mut agent.version] {
         cut(word, WORD);
     }
     cut(&mut agent.description, TEXT);
@@ -87,6 +87,7 @@ mod tests {
         let of = agent(NewAgent {
             agent_id: "agent_1".parse().unwrap(),
             agent_name: huge.clone(),
+            display_name: huge.clone(),
             description: huge.clone(),
             category: huge.clone(),
             version: huge.clone(),

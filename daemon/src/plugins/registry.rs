@@ -192,6 +192,7 @@ impl Inner {
             library::remove_old_copies(&options.copies());
         }
         let Some(changes) = reload::reload(&mut known, &options, accept) else { return false };
+        known.loaded = true;
         {
             let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
             view.slots.clone_from(&known.slots);

@@ -19,7 +19,7 @@ use super::{
     library::Image,
     load::{self, Opened, Step},
     options::HostOptions,
-    refusal::{Refusal, short},
+    refusal::Refusal,
     report::PluginReport,
     slot::Slot,
 };
@@ -30,6 +30,8 @@ use crate::telemetry::{names, zeros};
 pub(super) struct Known {
     /// The copies of earlier processes are removed.
     pub(super) cleaned: bool,
+    /// There was a load before. What the first one refuses is told by who starts the daemon: it may be why there is none.
+    pub(super) loaded: bool,
     pub(super) slots: BTreeMap<String, Arc<Slot>>,
     /// Refused contents that need not be tried again, with the plugin's name if it came to that.
     hopeless: HashMap<String, Refusal>,
@@ -198,8 +200,11 @@ fn refuse(
     content: String,
     refusal: Refusal,
 ) {
-    tracing::warn!(file = %file.display(), remedy = refusal.remedy(), "plugin refused: {} {refusal}", short(file));
-    changes.refused.push(PluginReport::refused(file, name, &content, &refusal));
+    let report = PluginReport::refused(file, name, &content, &refusal);
+    if known.loaded {
+        report.tell();
+    }
+    changes.refused.push(report);
     if refusal.lies_in_the_file() {
         known.hopeless.insert(content, refusal);
     }

@@ -8,7 +8,10 @@ use nexus_plugin_api::{
 };
 use serde::Serialize;
 
-use super::{generation::Generation, refusal::Refusal};
+use super::{
+    generation::Generation,
+    refusal::{Refusal, short},
+};
 
 /// State of a plugin file or generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -140,6 +143,13 @@ impl PluginReport {
             violations: counts.violations,
             ..Self::described(&generation.file, &generation.description, &generation.content)
         }
+    }
+
+    /// Says in the log that it was refused, if it was.
+    pub fn tell(&self) {
+        let Some(reason) = &self.reason else { return };
+        let remedy = self.remedy.as_deref().unwrap_or_default();
+        tracing::warn!(file = %self.file.display(), remedy, "plugin refused: {} {reason}", short(&self.file));
     }
 
     /// The same plugin, which told what it is and then was refused.

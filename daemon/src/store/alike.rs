@@ -6,11 +6,13 @@ pub(crate) use crate::domain::change::event::{agent as agent_event, project as p
 use crate::{
     domain::{
         agent::AgentStatus,
+        deletion::DeletedKind,
         ids::{AgentId, ProjectId, TaskId},
         project::Project,
         transition::AgentEvent,
     },
     queue::{BuildMessage, DeployMessage},
+    store::{StoreError, StoreErrorKind},
 };
 
 /// Characters of the first message that name a session.
@@ -75,4 +77,19 @@ pub(crate) fn name_from(content: &str) -> String {
         return content.to_owned();
     }
     content.chars().take(NAME_CHARS).chain("...".chars()).collect()
+}
+
+/// Why a thing is not written under the id of one that was deleted and is not all gone: what is still to be removed of
+/// that one, and what comes, would be taken for each other.
+pub(crate) fn being_deleted(kind: DeletedKind, id: &str) -> StoreError {
+    let text = format!(
+        "the {kind} {id} was deleted, and not all that belonged to it is removed yet: let a daemon run until that is done \
+         (`nexusd doctor` lists what is left), then import again"
+    );
+    StoreError::new(StoreErrorKind::Conflict, text)
+}
+
+/// Whoever began a request was stopped for longer than its key lasted.
+pub(crate) fn key_was_lost() {
+    tracing::warn!("an idempotency key was another's by the time of this answer: the other's answer stays");
 }

@@ -10,6 +10,7 @@ pub mod dynamodb;
 pub(crate) mod error;
 mod figures;
 mod model;
+pub(crate) mod naming;
 pub mod sqlite;
 #[cfg(feature = "aws")]
 pub mod transfer;
@@ -84,6 +85,10 @@ pub trait Store: Send + Sync + 'static {
     /// `project_id`. `None` when unknown. A running build is fenced off: its next write is refused. The same unit
     /// records the deletion, with the agents that stay, and that of each agent which goes.
     async fn delete_project(&self, id: &ProjectId, with_agents: bool) -> Result<Option<DeletedProject>>;
+
+    /// The same for a project that is past its time, in one unit with the look at it: `None` when it has not ended before
+    /// then (somebody restarted it since), or has an agent, or is gone.
+    async fn expire_project(&self, id: &ProjectId, before: Timestamp) -> Result<Option<DeletedProject>>;
 
     // --- the build ------------------------------------------------------------------------------
 
@@ -216,7 +221,8 @@ pub trait Store: Send + Sync + 'static {
     async fn redeploy_agent(&self, id: &AgentId) -> Result<Option<TaskId>>;
 
     /// Writes an invocation, moves the agent's figures and those of the tools it called, and ends what
-    /// [`Store::begin_once`] began, in one unit.
+    /// [`Store::begin_once`] began, in one unit. When the key is another's by now, or answered, that stays, and only the
+    /// invocation is written.
     async fn record_invocation(&self, invocation: Invocation, once: Option<Once>) -> Result<()>;
 
     // --- tools ----------------------------------------------------------------------------------
@@ -295,12 +301,18 @@ pub trait Store: Send + Sync + 'static {
     /// Removes a session with its messages, and records that; answers how many messages those were.
     async fn delete_session(&self, id: &SessionId) -> Result<Option<u64>>;
 
+    /// The same for a session that is past its time, in one unit with the look at it: `None` when it was used since then,
+    /// or somebody answers in it, or it is gone.
+    async fn expire_session(&self, id: &SessionId, before: Timestamp) -> Result<Option<u64>>;
+
     /// Appends a message, counts it, moves `last_active_at`, and names an unnamed session after its
     /// first user message (30 characters and `...`), in one unit. The store makes the message's id, so
     /// that ids sort in the order of the commits.
     ///
     /// # Errors
-    /// [`StoreErrorKind::NotFound`] when the session is unknown.
+    /// [`StoreErrorKind::NotFound`] when the session is unknown; [`StoreErrorKind::Fenced`] when it names a holder and
+    /// another took the session since: what was said under a lost lease never stands among the other's messages as if
+    /// nothing had happened.
     async fn append_message(&self, message: NewMessage) -> Result<Message>;
 
     /// Messages oldest first; the limit keeps the newest of those between `after` and `before`.

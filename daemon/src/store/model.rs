@@ -385,6 +385,8 @@ pub struct NewMessage {
     pub metadata: Option<Value>,
     /// When the request may come twice; its answer is the stored message.
     pub once: Option<Once>,
+    /// Of an answer: who took the session for it by `Store::lease_session`.
+    pub holder: Option<String>,
 }
 
 /// Which messages of a session.
@@ -408,6 +410,8 @@ pub struct Once {
     pub fingerprint: String,
     /// What is answered.
     pub answer: Value,
+    /// Who began it by `Store::begin_once`; none when the unit that creates takes the key itself.
+    pub holder: Option<String>,
 }
 
 /// What is known of a request that came before.

@@ -9,7 +9,7 @@ use crate::{
     artifacts::Artifacts,
     cloud,
     config::{BackendKind, Config},
-    domain::event::ProjectEvent,
+    domain::{event::ProjectEvent, time::Timestamp},
     queue::{QueueName, sqs::SqsQueue},
     startup::{self, StartError},
     store::{
@@ -94,11 +94,12 @@ impl Backend {
 struct Both {
     tables: Arc<DynamoStore>,
     queue: Arc<SqsQueue>,
+    begun: Timestamp,
 }
 
 async fn cloud(config: &Config) -> std::result::Result<(Arc<Both>, Option<Arc<Artifacts>>), StartError> {
     let (tables, queue, shared) = cloud::parts(config, Arc::new(Nobody), None).await?;
-    let both = Both { tables, queue };
+    let both = Both { tables, queue, begun: Timestamp::now() };
     Ok((Arc::new(both), shared))
 }
 
@@ -171,5 +172,9 @@ impl Target for Both {
             Kind::DeadLetters => self.bury(records).await,
             _ => self.tables.put(kind, records).await,
         }
+    }
+
+    async fn finish(&self) -> Result<()> {
+        self.tables.finish_import(self.begun).await
     }
 }

@@ -169,7 +169,6 @@ impl Api {
             plugins: Plugins::new(HostOptions::default()),
             agents: Agents::new(agents.clone(), config.clone(), Arc::default(), Arc::default()),
             chats: api::Chats::default(),
-            names: api::Names::default(),
             tool_tests: ToolTests::new(data.path().join("tool-tests")),
             mcp_servers: McpServers::new(data.path()),
             tasks: TaskTracker::new(),
@@ -352,6 +351,7 @@ fn new_agent(id: &AgentId) -> NewAgent {
     NewAgent {
         agent_id: id.clone(),
         agent_name: "weather".to_owned(),
+        display_name: "Weather of the day".to_owned(),
         description: "Tells the weather.".to_owned(),
         category: "general".to_owned(),
         version: "1.0.0".to_owned(),

@@ -1,12 +1,13 @@
 """Makes clients from a daemon's own document and uses them: generated.py ADDRESS FOLDER
 
-Each generator must take the document without a complaint about it, and what the Python clients read must be what the
-daemon answers.
+Each generator must take the document without a complaint about it. What the clients in Python and TypeScript read must be
+what the daemon answers; those in Rust and Java are held against rules.
 """
 import compileall
 import importlib
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import sysconfig
@@ -33,9 +34,70 @@ def generate(language, *more):
     return folder / language
 
 
-for language in ["rust", "typescript-fetch", "java"]:
-    produced = generate(language)
-    assert any(produced.rglob("*roject*")), language
+def texts(produced, pattern):
+    found = {path: path.read_text() for path in produced.rglob(pattern)}
+    assert any("roject" in path.name for path in found) or any("project" in path.name for path in found), pattern
+    return found
+
+
+def java(produced):
+    """What javac would stumble over, without a JDK: a class that is named and not there, or a member that is there twice."""
+    sources = texts(produced / "src/main", "*.java")
+    classes = {path.stem for path in sources}
+    for path, text in sources.items():
+        named = set(re.findall(r"import org\.openapitools\.client\.(?:model|api)\.(\w+);", text))
+        assert named <= classes, (path, named - classes)
+        members = re.findall(r"^  (?:private|protected) (?:static )?[\w<>., ]+? (\w+)(?: =.*)?;$", text, re.M)
+        assert len(members) == len(set(members)), (path, sorted(members))
+
+
+def rust(produced):
+    """What rustc would stumble over. Its libraries take minutes to build, so they are not: every file parses, and every
+    model that is named is there once, with each member once."""
+    sources = texts(produced / "src", "*.rs")
+    defined = [name for text in sources.values() for name in re.findall(r"^pub (?:struct|enum) (\w+)", text, re.M)]
+    for path, text in sources.items():
+        named = set(re.findall(r"\bmodels::(?:\w+::)?([A-Z]\w*)", text))
+        assert named <= set(defined), (path, named - set(defined))
+        for body in re.findall(r"^pub struct \w+ \{\n(.*?)^\}", text, re.M | re.S):
+            members = re.findall(r"^    pub (?:r#)?(\w+):", body, re.M)
+            assert len(members) == len(set(members)), (path, members)
+    models = [path.stem for path in sources if path.parent.name == "models"]
+    assert len(models) == len(set(models))
+    parsed = subprocess.run(["rustfmt", "--edition", "2021", produced / "src/lib.rs"], capture_output=True, text=True)
+    assert parsed.returncode == 0, parsed.stderr[-3000:]
+
+
+def typescript(produced):
+    """The compiler checks the client, and then it asks the daemon."""
+    # npm and node come from the package index, as the generators do.
+    run(programs / "npm", "install", "--silent", "--no-save", "--no-audit", "--no-fund", "--prefix", folder, "typescript@5.9.3")
+    (produced / "ask.ts").write_text("""
+import { Configuration, ProjectsApi, ToolsApi, ResponseError } from "./index";
+
+declare const process: { argv: string[] };
+const configuration = new Configuration({ basePath: process.argv[2] });
+
+async function ask() {
+    const projects = new ProjectsApi(configuration);
+    const listed = await projects.listProjects();
+    const first = listed.data[0];
+    const build = await projects.getBuild({ id: first.projectId });
+    const tools = await new ToolsApi(configuration).listTools({ limit: 5 });
+    let status = 0;
+    try { await projects.getProject({ id: "proj_none" }); } catch (error) { status = (error as ResponseError).response.status; }
+    console.log(JSON.stringify([listed.success, first.status.length > 0, build.data.totalStages, tools.data.length > 0, status]));
+}
+ask();
+""")
+    compiled = folder / "compiled"
+    run(programs / "node", folder / "node_modules/typescript/bin/tsc", "--strict", "--target", "es2022", "--lib", "es2022,dom",
+        "--module", "commonjs", "--skipLibCheck", "--outDir", compiled, produced / "ask.ts", produced / "index.ts")
+    assert json.loads(run(programs / "node", compiled / "ask.js", address)) == [True, True, 9, True, 404]
+
+
+java(generate("java"))
+rust(generate("rust"))
 python = generate("python", "--package-name", "nexus_generated")
 assert compileall.compile_dir(python / "nexus_generated", quiet=1)
 sys.path.insert(0, str(python))
@@ -63,4 +125,5 @@ second = importlib.import_module("second")
 listing = importlib.import_module("second.api.projects.list_projects")
 answer = listing.sync(client=second.Client(base_url=address))
 assert answer.success is True and len(answer.data) == 1, answer
+typescript(generate("typescript-fetch"))
 print("clients work with Python", sysconfig.get_python_version())

@@ -1,4 +1,5 @@
 //! What two daemons on the same tables do to each other, and what stands in rows that the original wrote.
+#![allow(unreachable_pub)]
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use nexus_daemon::{
@@ -22,18 +23,18 @@ use super::{
     *,
 };
 
-async fn account() -> Account {
+pub async fn account() -> Account {
     let account = tokio::task::spawn_blocking(Account::new).await.unwrap();
     nexus_daemon::resources::run(&plan(), Action::Init, &account.dynamodb, &account.sqs, &|_| {}).await.unwrap();
     account
 }
 
-fn store_of(account: &Account) -> Arc<DynamoStore> {
+pub fn store_of(account: &Account) -> Arc<DynamoStore> {
     dynamodb(account, sqs(account), Arc::new(Recorder::default()))
 }
 
 /// A store whose requests go by way of a proxy. A try waits as long as the request is held there.
-fn by_way_of(account: &Account, url: &str) -> Arc<DynamoStore> {
+pub fn by_way_of(account: &Account, url: &str) -> Arc<DynamoStore> {
     let config = account.dynamodb.config().to_builder().endpoint_url(url).build();
     let options = DynamoOptions {
         client: aws_sdk_dynamodb::Client::from_conf(config),
@@ -46,7 +47,7 @@ fn by_way_of(account: &Account, url: &str) -> Arc<DynamoStore> {
     DynamoStore::new(options, Arc::new(Recorder::default()))
 }
 
-fn claim_of(project: &ProjectId, task: Option<TaskId>, by: &str) -> ClaimBuild {
+pub fn claim_of(project: &ProjectId, task: Option<TaskId>, by: &str) -> ClaimBuild {
     ClaimBuild {
         task_id: task,
         project_id: project.clone(),
@@ -57,7 +58,7 @@ fn claim_of(project: &ProjectId, task: Option<TaskId>, by: &str) -> ClaimBuild {
     }
 }
 
-async fn claimed(store: &DynamoStore, workflow: &str) -> ClaimedBuild {
+pub async fn claimed(store: &DynamoStore, workflow: &str) -> ClaimedBuild {
     let new = new_project(workflow, 3);
     store.create_project(new.clone()).await.unwrap();
     let claim = claim_of(&new.project.project_id, new.project.task_id.clone(), "w1");
@@ -92,7 +93,7 @@ async fn to_deploy(account: &Account, store: &DynamoStore) -> (AgentId, ClaimBui
     (message.agent_id, claim_of(&message.project_id, message.task_id, "w1"))
 }
 
-async fn held(faults: &faulty::Faults) {
+pub async fn held(faults: &faulty::Faults) {
     for _ in 0..1_000 {
         if faults.held.load(Ordering::Relaxed) > 0 {
             return;

@@ -8,7 +8,8 @@ use nexus_daemon::{
     },
     store::{
         AgentChange, AgentFilter, ClaimBuild, Continuation, DeployClaim, DeployEnd, PageRequest, ProjectFilter,
-        Store as _, TaskFilter, ToolFilter,
+        Store as _, StoreErrorKind, TaskFilter, ToolFilter,
+        transfer::{Kind, Record, Source as _, Target as _},
     },
 };
 use serde_json::{Value, json};
@@ -285,5 +286,65 @@ async fn what_lives_again_is_not_taken_along_by_an_old_deletion() {
     assert_eq!(names, ["of the second"]);
     let left = place.count("nexus_invocations").await;
     assert_eq!(left, 1, "one invocation is the new agent's");
+    // What is left of the first one is nothing that the second had.
+    let old = json!({"agent_id": "agent_1", "created_at": ago(600), "last_active_at": ago(600), "status": "active",
+        "session_id": "s-old", "invocation_id": "i-old", "input_text": "?"});
+    place.put("nexus_sessions", old.clone()).await;
+    place.put("nexus_invocations", old).await;
+    let gone = place.store.delete_agent(&agent, orders).await.unwrap().unwrap();
+    assert_eq!((gone.sessions, gone.messages, gone.invocations), (1, 0, 1));
+    assert_eq!((place.count("nexus_sessions").await, place.count("nexus_invocations").await), (0, 0));
     assert_eq!(place.store.stages(&project).await.unwrap().len(), 9, "they were imported again");
+}
+
+async fn told(place: &Place, kind: Kind) -> Vec<Record> {
+    place.store.batch(kind, None).await.unwrap().records
+}
+
+/// What is being deleted does not move, what comes under its id waits, and what is deleted while it comes goes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_and_an_export_meet_deletions_that_are_under_way() {
+    let place = Place::new().await;
+    let (store, begun) = (&place.store, Timestamp::now());
+    let at = ago(900);
+    let agent: AgentId = id("agent_1");
+    place
+        .put("nexus_agents", json!({"agent_id": "agent_1", "status": "running", "created_at": at, "agent_name": "n"}))
+        .await;
+    let agents = told(&place, Kind::Agents).await;
+    let orders = nexus_daemon::domain::deletion::DeleteOrders::default();
+    store.delete_agent(&agent, orders).await.unwrap().unwrap();
+    // It is not out of service yet, and some of what it had is still there.
+    let session = json!({"session_id": "s", "agent_id": "agent_1", "last_active_at": at, "created_at": at,
+        "status": "active"});
+    place.put("nexus_sessions", session).await;
+    place.project("proj_2", "completed", json!({})).await;
+    place.stages("proj_2", 9, json!({"a": 1})).await;
+    let projects = told(&place, Kind::Projects).await;
+    let stages = told(&place, Kind::Stages).await;
+    assert_eq!((agents.len(), projects.len(), stages.len()), (1, 1, 9));
+    let project: ProjectId = id("proj_2");
+    store.delete_project(&project, false).await.unwrap().unwrap();
+    place.stages("proj_2", 9, json!({"a": 1})).await;
+    place.put("nexus_daemon_state", json!({"pk": "deleting", "sk": "proj_2", "with_agents": 0})).await;
+
+    assert!(told(&place, Kind::Sessions).await.is_empty() && told(&place, Kind::Stages).await.is_empty());
+    for (kind, records, name) in [(Kind::Agents, &agents, "agent_1"), (Kind::Projects, &projects, "proj_2")] {
+        let refused = store.put(kind, records.clone()).await.unwrap_err();
+        assert!(refused.kind() == StoreErrorKind::Conflict && refused.to_string().contains(name), "{refused}");
+    }
+    // When all of it is done they come, once.
+    store.settle_deletion(nexus_daemon::domain::deletion::DeletedKind::Agent, "agent_1").await.unwrap();
+    store.clean(std::time::Duration::from_secs(3600)).await.unwrap();
+    for (kind, records) in [(Kind::Agents, &agents), (Kind::Projects, &projects), (Kind::Stages, &stages)] {
+        let (first, again) = (store.put(kind, records.clone()).await.unwrap(), store.put(kind, records.clone()).await);
+        assert_eq!((first.written, again.unwrap().present), (records.len() as u64, records.len() as u64), "{kind:?}");
+    }
+    assert_eq!((store.stages(&project).await.unwrap().len(), store.agent(&agent).await.unwrap().is_some()), (9, true));
+    // Somebody deletes it between its row and its stages.
+    store.delete_project(&project, false).await.unwrap().unwrap();
+    store.put(Kind::Stages, stages.clone()).await.unwrap();
+    store.finish_import(begun).await.unwrap();
+    assert_eq!(place.count("nexus_stages").await, 0, "nothing is left of it");
+    assert!(store.agent(&agent).await.unwrap().is_some(), "what lives again stays");
 }

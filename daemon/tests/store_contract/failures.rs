@@ -1,9 +1,12 @@
 //! Builds that fail, and what comes after a build that does not: the agent and its deployment.
 
+use std::collections::BTreeMap;
+
 use nexus_daemon::{
     domain::{
         agent::AgentStatus,
         control::ControlAction,
+        deletion::DeleteOrders,
         event::EventType,
         failure::{ErrorInfo, Failure, FailureKind},
         ids::{AgentId, TaskId},
@@ -14,8 +17,8 @@ use nexus_daemon::{
     },
     queue::{DeployMessage, QueueName},
     store::{
-        AgentFilter, BuildEnd, BuildStep, Claim, ClaimBuild, Continuation, DeployClaim, DeployEnd, GivenUp,
-        StoreErrorKind,
+        AgentChange, AgentFilter, BuildEnd, BuildStep, Claim, ClaimBuild, Continuation, DeployClaim, DeployEnd,
+        GivenUp, StoreErrorKind,
     },
 };
 use serde_json::json;
@@ -125,6 +128,44 @@ pub async fn a_registered_agent_is_kept_by_a_second_build(f: &Fixture) {
     let agents = f.store.list_agents(&AgentFilter::default(), &page(1, 10)).await.unwrap();
     assert_eq!(agents.total, 1);
     assert_eq!(agents.items[0].created_at, first.created_at);
+}
+
+pub async fn agents_of_one_name_are_numbered_once_and_for_all(f: &Fixture) {
+    let names = async || {
+        let agents = f.store.list_agents(&AgentFilter::default(), &page(1, 50)).await.unwrap().items;
+        agents.into_iter().map(|agent| (agent.agent_id, agent.display_name)).collect::<BTreeMap<_, _>>()
+    };
+    let (project, first) = f.completed().await;
+    let ((_, second), (_, third)) = (f.completed().await, f.completed().await);
+    let three = names().await;
+    let shown = |agent: &AgentId| three[agent].as_str();
+    assert_eq!(
+        [shown(&first), shown(&second), shown(&third)],
+        ["Prices of fruit", "Prices of fruit 2", "Prices of fruit 3"]
+    );
+    // One is gone: the others are called as before, and nobody gets its name.
+    f.store.delete_agent(&second, DeleteOrders::default()).await.unwrap().unwrap();
+    let (_, fourth) = f.completed().await;
+    let now = names().await;
+    assert_eq!((now.len(), &now[&third], now[&fourth].as_str()), (3, &three[&third], "Prices of fruit 4"));
+    // A further build of a project leaves its agent the name.
+    f.control_from(&project, ControlAction::Restart, Some(STAGES[8])).await.unwrap();
+    let (delivery, build) = f.take("w1").await;
+    f.run_from(&delivery, &build.lease, 8).await;
+    assert_eq!(names().await, now);
+    // Who is given another name by a person is shown by it, unless another has it.
+    let called = async |agent: &AgentId, name: &str| {
+        let change = AgentChange { agent_name: Some(name.into()), ..AgentChange::default() };
+        f.store.update_agent(agent, change).await.unwrap().unwrap().display_name
+    };
+    assert_eq!(called(&third, "fruit_man").await, "Fruit man");
+    assert_eq!(called(&third, "fruit_man").await, "Fruit man");
+    assert_eq!(called(&fourth, "FRUIT_MAN").await, "FRUIT MAN 2");
+    // The numbered form of a name that was given is no other agent's name.
+    assert_eq!(called(&first, "Prices of fruit 3").await, "Prices of fruit 3 2");
+    assert_eq!(called(&first, "Prices of fruit 9").await, "Prices of fruit 9");
+    let (_, fifth) = f.completed().await;
+    assert_eq!(names().await[&fifth], "Prices of fruit 10");
 }
 
 async fn build_with_deployment(f: &Fixture) -> (AgentId, ClaimBuild, nexus_daemon::queue::Receipt) {

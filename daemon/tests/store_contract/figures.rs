@@ -23,7 +23,8 @@ fn page(page: u64, limit: u64) -> PageRequest {
     PageRequest { page, limit, cursor: None }
 }
 
-fn tool(name: &str, category: &str) -> NewTool {
+/// A tool of a plugin, or of a build.
+pub fn tool(name: &str, category: &str) -> NewTool {
     NewTool {
         tool_name: name.into(),
         display_name: format!("The {name}"),
@@ -192,8 +193,13 @@ pub async fn an_agent_is_changed_by_its_machine(f: &Fixture) {
     assert!(f.store.update_agent(&"agent_none".parse().unwrap(), AgentChange::default()).await.unwrap().is_none());
 }
 
+/// What a request leaves that takes its key in one unit.
+pub fn kept(key: &str, answer: serde_json::Value) -> Once {
+    Once { key: key.into(), fingerprint: "f".into(), answer, holder: None }
+}
+
 pub async fn a_request_that_comes_twice_creates_once(f: &Fixture) {
-    let once = |answer: &str| Once { key: "k".into(), fingerprint: "f".into(), answer: json!({ "is": answer }) };
+    let once = |answer: &str| kept("k", json!({ "is": answer }));
     let mut first = new_project("agent_build", 3);
     first.once = Some(once("first"));
     f.store.create_project(first.clone()).await.unwrap();
@@ -209,7 +215,7 @@ pub async fn a_request_that_comes_twice_creates_once(f: &Fixture) {
     let long = Duration::from_secs(60);
     assert_eq!(f.store.begin_once("i", "f", "one", long).await.unwrap(), None);
     assert_eq!(f.store.begin_once("i", "g", "two", long).await.unwrap().unwrap().answer, None);
-    let answered = Once { key: "i".into(), fingerprint: "f".into(), answer: json!(7) };
+    let answered = Once { holder: Some("one".into()), ..kept("i", json!(7)) };
     f.store.record_invocation(invocation(&agent, InvocationStatus::Success, &[]), Some(answered)).await.unwrap();
     assert_eq!(f.store.begin_once("i", "f", "two", long).await.unwrap().unwrap().answer, Some(json!(7)));
     f.store.abandon_once("i", "one").await.unwrap();
@@ -234,7 +240,7 @@ pub async fn a_request_that_comes_twice_creates_once(f: &Fixture) {
         metadata: None,
     };
     let id = SessionId::generate();
-    let made = Once { key: "s".into(), fingerprint: "f".into(), answer: json!(1) };
+    let made = kept("s", json!(1));
     f.store.create_session(session(id.clone()), Some(made.clone())).await.unwrap();
     let again = f.store.create_session(session(SessionId::generate()), Some(made)).await.unwrap_err();
     assert_eq!(again.kind(), StoreErrorKind::Repeated);
@@ -243,7 +249,8 @@ pub async fn a_request_that_comes_twice_creates_once(f: &Fixture) {
         role: Role::User,
         content: "hello".into(),
         metadata: None,
-        once: Some(Once { key: "m".into(), fingerprint: "f".into(), answer: json!(null) }),
+        once: Some(kept("m", json!(null))),
+        holder: None,
     };
     let stored = f.store.append_message(message.clone()).await.unwrap();
     assert_eq!(f.store.append_message(message).await.unwrap_err().kind(), StoreErrorKind::Repeated);
@@ -287,6 +294,7 @@ pub async fn what_is_counted_at_once_is_all_counted(f: &Fixture) {
                 content: format!("message {n}"),
                 metadata: None,
                 once: None,
+                holder: None,
             };
             let store = f.store.clone();
             all.spawn(async move { store.append_message(new).await.map(drop) });

@@ -9,6 +9,7 @@ pub mod controls;
 pub mod events;
 pub mod failures;
 pub mod figures;
+pub mod late;
 pub mod lists;
 pub mod queues;
 pub mod records;
@@ -27,6 +28,7 @@ macro_rules! contract {
                 a_create_that_fails_halfway_leaves_nothing;
             failures: a_failed_stage_fails_the_build, a_dead_letter_fails_its_task,
                 a_build_without_its_workflow_fails_with_a_reason, a_registered_agent_is_kept_by_a_second_build,
+                agents_of_one_name_are_numbered_once_and_for_all,
                 a_deployment_runs_to_its_end, a_failed_deployment_is_told,
                 a_deployment_that_was_overtaken_changes_nothing, a_dead_letter_does_not_fail_a_deployment_at_once;
             controls: a_paused_message_does_nothing, a_pause_waits_for_the_running_stage,
@@ -44,6 +46,8 @@ macro_rules! contract {
                 a_receive_that_waits_sees_what_another_lets_go;
             lists: pages_do_not_shift_under_inserts, filters_apply_before_the_page, sorting_and_searching,
                 tasks_and_agents_have_pages;
+            late: an_answer_under_a_lost_key_changes_nothing, an_answer_of_a_lost_session_is_refused,
+                what_was_touched_since_is_not_past_its_time;
             records: what_is_large_comes_back_whole, deleting_a_project_takes_all_of_it, deleting_keeps_agents_unless_asked,
                 sessions_count_and_name_themselves, messages_by_range, invocations_move_the_figures,
                 an_agent_goes_with_its_conversations, an_agents_state_follows_its_machine, counts_are_true,

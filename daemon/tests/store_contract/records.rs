@@ -23,13 +23,13 @@ use serde_json::json;
 
 use super::world::*;
 
-async fn an_agent(f: &Fixture) -> AgentId {
+pub async fn an_agent(f: &Fixture) -> AgentId {
     let (delivery, build) = f.start("agent_build").await;
     f.run_from(&delivery, &build.lease, 0).await;
     AgentId::of_project(&build.lease.project_id)
 }
 
-async fn a_session(f: &Fixture, agent: &AgentId, name: Option<&str>) -> SessionId {
+pub async fn a_session(f: &Fixture, agent: &AgentId, name: Option<&str>) -> SessionId {
     let now = Timestamp::now();
     let session = Session {
         session_id: SessionId::generate(),
@@ -47,8 +47,8 @@ async fn a_session(f: &Fixture, agent: &AgentId, name: Option<&str>) -> SessionI
     session.session_id
 }
 
-fn message(session: &SessionId, role: Role, content: &str) -> NewMessage {
-    NewMessage { session_id: session.clone(), role, content: content.into(), metadata: None, once: None }
+pub fn message(session: &SessionId, role: Role, content: &str) -> NewMessage {
+    NewMessage { session_id: session.clone(), role, content: content.into(), metadata: None, once: None, holder: None }
 }
 
 /// Longer than an item of any table.
@@ -367,10 +367,10 @@ pub async fn what_is_past_its_time_is_found_and_nothing_else(f: &Fixture) {
 }
 
 /// Long enough that nothing ends between two lines of a test, and short enough to wait for.
-const LEASE: Duration = Duration::from_secs(3);
+pub const LEASE: Duration = Duration::from_secs(3);
 
 /// Waits until `what` holds, which it does before long.
-async fn until(mut what: impl AsyncFnMut() -> bool) {
+pub async fn until(mut what: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();
     while !what().await {
         assert!(begun.elapsed() < LEASE * 5, "it does not end by itself");

@@ -359,6 +359,7 @@ pub fn new_agent(project: &ProjectId) -> nexus_daemon::domain::agent::NewAgent {
     nexus_daemon::domain::agent::NewAgent {
         agent_id: AgentId::of_project(project),
         agent_name: "price_agent".into(),
+        display_name: "Prices of fruit".into(),
         description: "Answers questions about prices.".into(),
         category: "shop".into(),
         version: "1.0.0".into(),

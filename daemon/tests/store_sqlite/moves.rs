@@ -5,12 +5,12 @@ use std::path::Path;
 use nexus_daemon::{
     domain::{
         agent::InvocationStatus,
-        deletion::DeleteOrders,
+        deletion::{DeleteOrders, DeletedKind},
         ids::{AgentId, ProjectId},
         session::Role,
     },
     store::{
-        NewMessage, Store,
+        NewMessage, Store, StoreErrorKind,
         sqlite::transfer::SqliteSource,
         transfer::{Kind, Record, Source, Target},
     },
@@ -55,7 +55,8 @@ async fn talk(f: &Fixture, agent: &AgentId) {
     let session = session_of(agent);
     f.store.create_session(session.clone(), None).await.unwrap();
     let session_id = session.session_id;
-    let new = NewMessage { session_id, role: Role::User, content: "hello".into(), metadata: None, once: None };
+    let new =
+        NewMessage { session_id, role: Role::User, content: "hello".into(), metadata: None, once: None, holder: None };
     f.store.append_message(new).await.unwrap();
     f.store.record_invocation(figures::invocation(agent, InvocationStatus::Success, &[]), None).await.unwrap();
 }
@@ -123,6 +124,16 @@ async fn what_is_about_to_go_does_not_move_and_what_comes_back_stays() {
 
     // The same records come back while the rows of the first ones are still there.
     let (store, _, _) = open(&file).unwrap();
+    // Nobody has removed yet what lies outside of the store: first that, then what comes back.
+    for (kind, of, id) in
+        [(Kind::Projects, DeletedKind::Project, goes.as_str()), (Kind::Agents, DeletedKind::Agent, agent.as_str())]
+    {
+        let records = before.iter().find(|(found, _)| *found == kind).unwrap().1.clone();
+        let refused = store.put(kind, records.clone()).await.unwrap_err();
+        assert!(refused.kind() == StoreErrorKind::Conflict && refused.to_string().contains(id), "{refused}");
+        assert!(refused.to_string().contains("nexusd doctor"), "{refused}");
+        store.settle_deletion(of, id).await.unwrap();
+    }
     for (kind, records) in before {
         for part in records.chunks(500) {
             store.put(kind, part.to_vec()).await.unwrap();
@@ -161,5 +172,35 @@ async fn the_events_of_a_large_project_go_in_bites_and_its_key_is_not_given_agai
     assert_eq!(count(&file, "SELECT count(DISTINCT event_key >> 28) FROM project_events"), 1);
     assert!(f.store.agent(&agent).await.unwrap().is_some());
     f.store.delete_agent(&agent, DeleteOrders::default()).await.unwrap().unwrap();
+    f.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_deletion_of_an_agent_counts_nothing_of_an_earlier_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("nexus.db");
+    let f = fixture_over(&file, Box::new(()));
+    let (project, agent) = f.completed().await;
+    talk(&f, &agent).await;
+    f.end().await;
+    fill(&file, &project, &agent);
+    Connection::open(&file).unwrap().execute_batch("CREATE TABLE kept AS SELECT * FROM nexus_agents").unwrap();
+    // The daemon ends in the middle of the removal.
+    let f = fixture_over(&file, Box::new(()));
+    let gone = f.store.delete_agent(&agent, DeleteOrders::default()).await.unwrap().unwrap();
+    assert_eq!((gone.sessions, gone.messages, gone.invocations as i64), (1, 1, MANY + 1));
+    f.end().await;
+    assert_eq!(count(&file, "SELECT count(*) FROM doomed_agents"), 1, "it was not all one transaction");
+    assert!(count(&file, "SELECT count(*) FROM nexus_invocations") > MANY / 2);
+    // One of its id again, with a conversation of its own, and then that one goes, too.
+    let conn = Connection::open(&file).unwrap();
+    conn.execute_batch("INSERT INTO nexus_agents SELECT * FROM kept; DROP TABLE kept").unwrap();
+    drop(conn);
+    let f = fixture_over(&file, Box::new(()));
+    talk(&f, &agent).await;
+    let gone = f.store.delete_agent(&agent, DeleteOrders::default()).await.unwrap().unwrap();
+    assert_eq!((gone.sessions, gone.messages, gone.invocations), (1, 1, 1));
+    f.store.clean(std::time::Duration::from_secs(3600)).await.unwrap();
+    eventually("all of it is gone", || count(&file, "SELECT count(*) FROM nexus_invocations") == 0).await;
     f.end().await;
 }

@@ -7,11 +7,33 @@ use serde_json::Value;
 
 /// Fails unless an event, a frame's `data`, fits the document. Project events have a number, those of a chat a name.
 pub fn check_event(data: &Value) {
+    check_named(if data.get("seq").is_some() { "ProjectEvent" } else { "ChatEvent" }, data);
+    if data["event"] == "message" {
+        // The kinds of a piece are schemas of their own, which say more.
+        let kind = match data["type"].as_str() {
+            Some("text") => "ChatText",
+            Some("tool_use") => "ChatToolUse",
+            Some("tool_input") => "ChatToolInput",
+            Some("tool_end") => "ChatToolEnd",
+            other => panic!("no kind of a piece: {other:?}"),
+        };
+        check_named(kind, data);
+    }
+}
+
+/// Fails unless a message of a WebSocket fits the document.
+pub fn check_message(data: &Value) {
+    check_named("WebSocketMessage", data);
+    // One that carries an event says its place, too.
+    assert_eq!(data.get("seq").is_some(), data["id"].is_string(), "{data}");
+}
+
+/// Fails unless a value fits a schema of the document.
+pub fn check_named(name: &str, data: &Value) {
     static DOCUMENT: std::sync::LazyLock<Document> =
         std::sync::LazyLock::new(|| Document(nexus_daemon::api::openapi().clone()));
-    let name = if data.get("seq").is_some() { "ProjectEvent" } else { "ChatEvent" };
     let faults = DOCUMENT.faults_of(name, data);
-    assert!(faults.is_empty(), "an event does not fit {name}: {data}\n{}", faults.join("\n"));
+    assert!(faults.is_empty(), "it does not fit {name}: {data}\n{}", faults.join("\n"));
 }
 
 /// The document, or one like it.

@@ -21,6 +21,8 @@ mod files;
 mod folders;
 
 mod main_job;
+mod no_more_files;
+mod products;
 mod reload;
 mod retention;
 mod service;

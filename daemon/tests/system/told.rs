@@ -139,6 +139,8 @@ async fn what_goes_well_is_one_line_each_with_its_figures() {
     assert_eq!((&board["stages"][0]["input_tokens"], &board["metrics"]["output_tokens"]), (&Value::Null, &Value::Null));
     assert_eq!((&board["progress_percentage"], &board["alerts"]), (&json!(100.0), &json!([])), "{board:#}");
     assert_eq!(board["latest_task"]["task_type"], "deploy_agent", "{board:#}");
+    let made = json!({"id": agent, "label": "Small agent", "owner": "noop", "status": "running", "type": "agent"});
+    assert_eq!(board["resources"], json!([made]), "{board:#}");
     assert_eq!(
         (&board["workflow_graph_nodes"], &board["workflow_graph_edges"]),
         (&json!([{"id": "only", "label": "only", "type": "stage", "status": "completed"}]), &json!([])),
@@ -309,8 +311,12 @@ async fn two_signals_at_once_are_one_request() {
 
 /// What a start that fails says, on both outputs.
 fn refused(home: &Path, format: &str, arguments: &[&str]) -> String {
+    refused_with(home, &format!("[log]\nformat = \"{format}\"\n"), arguments)
+}
+
+fn refused_with(home: &Path, text: &str, arguments: &[&str]) -> String {
     let settings = home.join("nexusd.toml");
-    std::fs::write(&settings, format!("[log]\nformat = \"{format}\"\n")).unwrap();
+    std::fs::write(&settings, text).unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_nexusd"))
         .args(["--listen", "127.0.0.1:0", "--config"])
         .arg(&settings)
@@ -343,6 +349,33 @@ fn a_start_that_fails_says_why_once_and_what_to_do() {
         assert!(said.contains("is a file and no folder") && said.contains("--data-dir"), "{said}");
     }
     assert_eq!(text.matches("is a file and no folder").count(), 1, "{text}");
+
+    // A plugin that is refused and missed is one failure: one line with what it is, and what to do.
+    let plugins = home.path().join("plugins");
+    std::fs::create_dir_all(home.path().join("workflows")).unwrap();
+    std::fs::create_dir_all(&plugins).unwrap();
+    std::fs::write(plugins.join("libbroken.so"), "no library").unwrap();
+    let workflow = "name = \"w\"\n[[stages]]\nname = \"only\"\nhandler = \"broken/x\"\n";
+    std::fs::write(home.path().join("workflows/w.toml"), workflow).unwrap();
+    let settings = |format: &str| {
+        format!("[log]\nformat = \"{format}\"\n[plugins]\ndirs = [\"plugins\"]\n[workflows]\ndirs = [\"workflows\"]\n")
+    };
+    let told = lines(&refused_with(home.path(), &settings("json"), &["--data-dir", "good"]));
+    let of: Vec<&Value> = told.iter().filter(|line| line.to_string().contains("libbroken")).collect();
+    assert_eq!(
+        (of.len(), &of[0]["level"], &of[0]["message"]),
+        (1, &json!("ERROR"), &json!("nexusd did not start")),
+        "{told:#?}"
+    );
+    let said = of[0].to_string();
+    assert!(said.contains("broken/x") && said.matches("libbroken.so").count() == 1, "{said}");
+    let text = refused_with(home.path(), &settings("pretty"), &["--data-dir", "good"]);
+    assert_eq!(
+        (text.matches("plugin `broken` is refused").count(), text.matches("plugin refused").count()),
+        (1, 0),
+        "{text}"
+    );
+    assert!(text.contains("help: copy the file again"), "{text}");
 
     // Wrong settings, before there is a log.
     std::fs::write(home.path().join("bad.toml"), "[log]\nformat = \"json\"\n[worker]\nbuilds = 0\nx = 1\n").unwrap();

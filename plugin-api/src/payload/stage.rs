@@ -89,6 +89,9 @@ pub struct Usage {
 pub struct AgentManifest {
     /// Short name.
     pub agent_name: String,
+    /// What people call it; empty: the short name in words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub display_name: String,
     /// One or two sentences.
     pub description: String,
     /// For grouping.

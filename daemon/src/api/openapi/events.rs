@@ -69,8 +69,11 @@ pub(super) fn project_events() -> Map<String, Value> {
         });
         if let (Value::Object(members), Value::Object(own)) = (&mut members, own) {
             members.extend(own);
+            let doc =
+                "Its place in the stream of all projects: what `id:` says there, as a WebSocket has no such line.";
+            members.insert("id".to_owned(), json!({ "type": "string", "description": doc }));
         }
-        object(doc, members, optional)
+        object(doc, members, &[optional, &["id"]].concat())
     };
     let kinds = [
         (
@@ -179,10 +182,53 @@ pub(super) fn project_events() -> Map<String, Value> {
             ),
         ),
     ];
-    let names: Vec<(&str, &str)> = kinds.iter().map(|(word, name, _)| (*word, *name)).collect();
+    let mut names: Vec<(&str, &str)> = kinds.iter().map(|(word, name, _)| (*word, *name)).collect();
     let whole = one_of("An event of a project.", "type", &names);
-    let each = kinds.into_iter().map(|(_, name, schema)| (name.to_owned(), schema));
-    each.chain([("ProjectEvent".to_owned(), whole)]).collect()
+    let answers = socket_answers();
+    names.extend(answers.iter().map(|(word, name, _)| (*word, *name)));
+    let message = one_of("What `/ws` says: an event, or the answer to what the client said.", "type", &names);
+    let each = kinds.into_iter().chain(answers).map(|(_, name, schema)| (name.to_owned(), schema));
+    let wholes = [("ProjectEvent".to_owned(), whole), ("WebSocketMessage".to_owned(), message)];
+    each.chain(wholes).chain(socket_requests()).collect()
+}
+
+/// What `/ws` answers.
+fn socket_answers() -> [(&'static str, &'static str, Value); 3] {
+    let resync =
+        "Events between the place that was asked for and the first that comes are gone: read again what you show.";
+    let filter = "What was asked for.";
+    let said = json!({ "type": word("subscribed"), "filter": { "type": "object", "description": filter },
+        "resync": { "type": "boolean", "description": resync } });
+    let error = json!({ "type": word("error"), "error": { "type": "string" } });
+    [
+        ("pong", "WebSocketPong", object("Answers `ping`.", json!({ "type": word("pong") }), &[])),
+        ("subscribed", "WebSocketSubscribed", object("Answers `subscribe`.", said, &[])),
+        ("error", "WebSocketError", object("What the client said is not understood, and changes nothing.", error, &[])),
+    ]
+}
+
+/// What a client says to `/ws`.
+fn socket_requests() -> [(String, Value); 3] {
+    let some = |doc: &str| {
+        let (text, list) = (json!({ "type": "string" }), json!({ "type": "array", "items": { "type": "string" } }));
+        json!({ "description": format!("{doc} A list, or a text with commas."), "anyOf": [text, list] })
+    };
+    let filters = json!({
+        "action": word("subscribe"),
+        "project_id": some("Only of these projects."),
+        "type": some("Only events of these types."),
+        "status": some("Of a project's changes only those into these states."),
+        "last_event_id": { "type": "string", "description": "Begin behind this one." },
+    });
+    let optional = ["project_id", "type", "status", "last_event_id"];
+    let subscribe = object("Filters in place of those so far: the same as the query's.", filters, &optional);
+    let ping = object("Asks for a `pong`.", json!({ "action": word("ping") }), &[]);
+    let kinds = [("subscribe", "WebSocketSubscribe"), ("ping", "WebSocketPing")];
+    [
+        ("WebSocketSubscribe".to_owned(), subscribe),
+        ("WebSocketPing".to_owned(), ping),
+        ("WebSocketRequest".to_owned(), one_of("What a client may say to `/ws`.", "action", &kinds)),
+    ]
 }
 
 /// The schemas of what a chat's stream tells, by their names.
@@ -218,22 +264,24 @@ pub(super) fn chat_events() -> Map<String, Value> {
             piece(
                 "tool_end",
                 "What it answered.",
-                json!({ "tool_id": text(), "tool_name": text(), "tool_result": text(), "tool_input_json": arguments,
+                json!({ "tool_id": text(), "tool_name": text(), "tool_result": text(), "tool_input_json": arguments.clone(),
                 "tool_input": { "type": "string", "description": "The arguments as JSON text." } }),
                 &["tool_input_json"],
             ),
         ),
         (
             "ChatMessage",
-            one_of(
-                "A piece of the answer.",
-                "type",
-                &[
-                    ("text", "ChatText"),
-                    ("tool_use", "ChatToolUse"),
-                    ("tool_input", "ChatToolInput"),
-                    ("tool_end", "ChatToolEnd"),
-                ],
+            // No alternatives of its own: generators do not read those of one that is an alternative itself.
+            object(
+                "A piece of the answer; which members it has is told by `ChatText`, `ChatToolUse`, `ChatToolInput` and \
+                 `ChatToolEnd`.",
+                json!({
+                    "event": word("message"),
+                    "type": { "type": "string", "enum": ["text", "tool_use", "tool_input", "tool_end"] },
+                    "data": text(), "tool_id": text(), "tool_name": text(), "tool_input": text(),
+                    "tool_input_json": arguments, "tool_result": text(),
+                }),
+                &["data", "tool_id", "tool_name", "tool_input", "tool_input_json", "tool_result"],
             ),
         ),
         (

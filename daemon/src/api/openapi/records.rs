@@ -126,7 +126,12 @@ describe! {
 describe! {
     /// An agent that came out of a build.
     Agent as "Agent" {
-        agent_id, project_id, agent_name, description, category, version, status,
+        agent_id, project_id,
+        /// By which programs know it; several may have one.
+        agent_name,
+        /// For people: no other agent is called so.
+        display_name,
+        description, category, version, status,
         /// The deployment target, such as `local`.
         deployment_type,
         agentcore_config, capabilities,

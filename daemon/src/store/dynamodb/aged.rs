@@ -10,7 +10,11 @@ use super::{
     value::{self, Item},
 };
 use crate::{
-    domain::time::Timestamp,
+    domain::{
+        ids::{AgentId, ProjectId},
+        project::Project,
+        time::Timestamp,
+    },
     store::{Aged, AgedKind, Result, transfer::Kind},
 };
 
@@ -32,7 +36,7 @@ impl DynamoStore {
                 _ => read.word::<Timestamp>(time).or_else(|| read.word("created_at")),
             };
             let (Some(id), Some(at)) = (read.text(id), at.filter(|at| *at < before)) else { continue };
-            if kind == AgedKind::Projects && self.has_agents(&id).await? {
+            if kind == AgedKind::Projects && self.has_agents_of(&id).await? {
                 continue;
             }
             items.push((id, at));
@@ -41,14 +45,20 @@ impl DynamoStore {
     }
 
     /// A project that has an agent is its agent's code.
-    async fn has_agents(&self, project: &str) -> Result<bool> {
-        let by = Query::by(Table::Agents, "ProjectIndex", "project_id", value::text(project));
+    async fn has_agents_of(&self, project: &str) -> Result<bool> {
+        match project.parse() {
+            Ok(id) => self.has_agents(&id).await,
+            Err(_) => Ok(true),
+        }
+    }
+
+    pub(super) async fn has_agents(&self, project: &ProjectId) -> Result<bool> {
+        let by = Query::by(Table::Agents, "ProjectIndex", "project_id", value::text(project.as_str()));
         if !self.tables.all(by, 1).await?.is_empty() {
             return Ok(true);
         }
         // The index may lag behind: a build's own agent is known by its name.
-        let Ok(id) = project.parse() else { return Ok(true) };
-        Ok(self.read_agent(&crate::domain::ids::AgentId::of_project(&id)).await?.is_some())
+        Ok(self.read_agent(&AgentId::of_project(project)).await?.is_some())
     }
 
     /// `Store::delete_invocations`.
@@ -65,6 +75,14 @@ impl DynamoStore {
 
 /// When a project ended; none while it has not, and when it cannot be read.
 fn ended(item: &Item) -> Option<Timestamp> {
-    let project = StoredProject::from_item(item).ok()?.project;
+    ended_at(&StoredProject::from_item(item).ok()?.project)
+}
+
+fn ended_at(project: &Project) -> Option<Timestamp> {
     project.status.is_final().then(|| project.completed_at.unwrap_or(project.updated_at))
+}
+
+/// Whether a project has ended, and before then.
+pub(super) fn is_past(project: &Project, before: Timestamp) -> bool {
+    ended_at(project).is_some_and(|at| at < before)
 }

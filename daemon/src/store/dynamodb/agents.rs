@@ -22,8 +22,9 @@ use crate::{
     },
     store::{
         AgentChange, Once, Result, StoreError, StoreErrorKind,
-        alike::{agent_event, deploy_payload, towards},
+        alike::{agent_event, deploy_payload, key_was_lost, towards},
         error::{fenced, illegal, not_found},
+        naming,
     },
 };
 
@@ -32,6 +33,7 @@ fn fresh(agent: &NewAgent, now: Timestamp) -> Agent {
         agent_id: agent.agent_id.clone(),
         project_id: None,
         agent_name: String::new(),
+        display_name: String::new(),
         description: String::new(),
         category: String::new(),
         version: String::new(),
@@ -122,9 +124,14 @@ impl DynamoStore {
         let (now, project) = (plan.now, plan.after.stored.project.clone());
         let known = self.agent_as_read(&new.agent_id).await?;
         let status = if deploy { AgentStatus::Deploying } else { AgentStatus::Offline };
+        let name = match &known {
+            Some(known) => known.agent.display_name.clone(),
+            None => self.give_name(&naming::wanted(new), &new.agent_id).await?,
+        };
         let agent = Agent {
             project_id: Some(project.project_id.clone()),
             agent_name: new.agent_name.clone(),
+            display_name: name,
             description: new.description.clone(),
             category: new.category.clone(),
             version: new.version.clone(),
@@ -229,6 +236,13 @@ impl DynamoStore {
 
     /// `Store::update_agent`.
     pub(crate) async fn edit_agent(&self, id: &AgentId, wanted: &AgentChange) -> Result<Option<Agent>> {
+        // Who gives it another name means the one that is shown.
+        let renamed = match &wanted.agent_name {
+            Some(name) if self.read_agent(id).await?.is_some_and(|agent| agent.agent_name != *name) => {
+                Some(self.give_name(&naming::human(name), id).await?)
+            }
+            _ => None,
+        };
         let change = |agent: &mut Agent, plan: &mut AgentPlan| {
             if let Some(status) = wanted.status.filter(|status| *status != agent.status) {
                 agent.status = allowed(agent, status)?;
@@ -240,6 +254,11 @@ impl DynamoStore {
                     to.clone_from(from);
                 }
             };
+            if let (Some(name), Some(shown)) = (&wanted.agent_name, &renamed)
+                && agent.agent_name != *name
+            {
+                agent.display_name.clone_from(shown);
+            }
             text(&mut agent.agent_name, &wanted.agent_name);
             text(&mut agent.description, &wanted.description);
             text(&mut agent.category, &wanted.category);
@@ -257,7 +276,7 @@ impl DynamoStore {
     }
 
     /// `Store::record_invocation`.
-    pub(crate) async fn record(&self, invocation: &Invocation, once: Option<&Once>) -> Result<()> {
+    pub(crate) async fn record(&self, invocation: &Invocation, mut once: Option<&Once>) -> Result<()> {
         let mut item = invocation.to_item()?;
         self.overflow.shrink(&mut item).await?;
         let key = Table::Agents.one(invocation.agent_id.as_str());
@@ -278,6 +297,12 @@ impl DynamoStore {
             match unit.commit(&self.tables).await? {
                 Ok(()) => return Ok(()),
                 Err(Refused::Exists) => return Err(StoreError::new(StoreErrorKind::Conflict, "it exists already")),
+                // The agent was asked all the same: what is another's by now is the key.
+                Err(Refused::Repeated) if once.is_some_and(|once| once.holder.is_some()) => {
+                    key_was_lost();
+                    once = None;
+                }
+                Err(Refused::Repeated) => return Err(super::once::repeated()),
                 Err(_) => pause(round).await,
             }
         }

@@ -13,6 +13,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::{
     DynamoStore,
+    ahead::Ahead,
     client::Query,
     codec::{Record as _, Stated, StoredProject, StoredTask},
     table::Table,
@@ -69,6 +70,8 @@ pub(crate) struct Plan {
     pub(crate) after: Aggregate,
     pub(crate) events: Vec<NewEvent>,
     pub(crate) unit: Unit,
+    /// What is more than the unit holds.
+    pub(crate) ahead: Vec<Ahead>,
     pub(crate) send: Vec<Outgoing>,
     /// Agents that came, went or changed their state.
     pub(crate) agents: Vec<(Option<AgentStatus>, Option<AgentStatus>)>,
@@ -220,13 +223,14 @@ impl DynamoStore {
         }
         let Some(before) = held.known.clone() else { return Ok(None) };
         let (after, now) = (before.clone(), self.tables.clock());
-        let (events, unit, send, agents) = (Vec::new(), Unit::default(), Vec::new(), Vec::new());
-        Ok(Some(Plan { before, after, events, unit, send, agents, withdrawal: None, now }))
+        let (events, unit, ahead) = (Vec::new(), Unit::default(), Vec::new());
+        let (send, agents) = (Vec::new(), Vec::new());
+        Ok(Some(Plan { before, after, events, unit, ahead, send, agents, withdrawal: None, now }))
     }
 
     /// Writes a change and tells of it. The inner error: read again.
     pub(crate) async fn commit(&self, held: &mut Held<'_>, plan: Plan) -> Result<std::result::Result<(), Refused>> {
-        let Plan { before, mut after, events, mut unit, send, agents, withdrawal, .. } = plan;
+        let Plan { before, mut after, events, mut unit, ahead, send, agents, withdrawal, .. } = plan;
         let id = held.id.clone();
         let first = before.stored.event_seq + 1;
         after.stored.revision = before.stored.revision + 1;
@@ -249,6 +253,9 @@ impl DynamoStore {
             change.set.extend(control.map(|word| ("control_status".to_owned(), word)));
         }
         let key = Table::Projects.one(id.as_str());
+        if let Err(refused) = self.write_ahead(ahead, &key, &read).await? {
+            return Ok(Err(refused));
+        }
         unit.update(&self.tables, Table::Projects, key, change, &Guard::AsRead(&read), Refused::Stale)?;
         self.write_stages(&mut unit, &before, &mut after).await?;
         self.write_task(&mut unit, before.task.as_ref(), after.task.as_ref(), withdrawal.as_deref())?;

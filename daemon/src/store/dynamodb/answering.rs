@@ -18,9 +18,11 @@ use crate::{
 };
 
 /// Who answers, until when (milliseconds), and who asked him to stop.
-const HOLDER: &str = "answering_by";
-const UNTIL: &str = "answering_until";
+pub(crate) const HOLDER: &str = "answering_by";
+pub(crate) const UNTIL: &str = "answering_until";
 const STOP: &str = "answering_stop";
+/// Who took it last: stays when it is given back, for an answer of his that comes late.
+pub(crate) const LAST_HOLDER: &str = "answering_last";
 
 impl DynamoStore {
     fn milliseconds(&self) -> i64 {
@@ -49,7 +51,7 @@ impl DynamoStore {
             .update_expression(change)
             .condition_expression(condition)
             .return_values(ReturnValue::AllNew);
-        for (holder, name) in [("#h", HOLDER), ("#u", UNTIL), ("#s", STOP)] {
+        for (holder, name) in [("#h", HOLDER), ("#u", UNTIL), ("#s", STOP), ("#l", LAST_HOLDER)] {
             if change.contains(holder) || condition.contains(holder) {
                 request = request.expression_attribute_names(holder, name);
             }
@@ -71,7 +73,7 @@ impl DynamoStore {
         let values =
             vec![(":h", value::text(holder)), (":u", self.until(lasts)), (":now", value::whole(self.milliseconds()))];
         let free = "attribute_exists(session_id) AND (attribute_not_exists(#h) OR #h = :h OR #u <= :now)";
-        if self.change_session(id, "SET #h = :h, #u = :u REMOVE #s", free, values).await?.is_some() {
+        if self.change_session(id, "SET #h = :h, #l = :h, #u = :u REMOVE #s", free, values).await?.is_some() {
             return Ok(SessionLease::Held);
         }
         match self.tables.get(Table::Sessions, Table::Sessions.one(id.as_str())).await? {
@@ -105,7 +107,11 @@ impl DynamoStore {
     /// `Store::is_answering`.
     pub(crate) async fn answers_now(&self, id: &SessionId) -> Result<bool> {
         let item = self.tables.get(Table::Sessions, Table::Sessions.one(id.as_str())).await?;
+        Ok(item.is_some_and(|item| self.is_answered_now(&item)))
+    }
+
+    pub(crate) fn is_answered_now(&self, item: &Item) -> bool {
         let now = self.milliseconds().unsigned_abs();
-        Ok(item.is_some_and(|item| item.contains_key(HOLDER) && Reader(&item).count(UNTIL).is_some_and(|at| at > now)))
+        item.contains_key(HOLDER) && Reader(item).count(UNTIL).is_some_and(|at| at > now)
     }
 }

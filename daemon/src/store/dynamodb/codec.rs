@@ -29,7 +29,7 @@ use crate::{
         time::Timestamp,
         tool::{Tool, ToolSource},
     },
-    store::{Result, StoreError, StoreErrorKind},
+    store::{Result, StoreError, StoreErrorKind, naming},
 };
 
 /// A record of a table.
@@ -332,10 +332,13 @@ impl Record for Agent {
 
     fn from_item(item: &Item) -> Result<Self> {
         let read = Reader(item);
+        let id: AgentId = read.key("agent_id")?;
+        let name = read.text("agent_name").unwrap_or_default();
         Ok(Self {
-            agent_id: read.key("agent_id")?,
             project_id: read.word("project_id"),
-            agent_name: read.text("agent_name").unwrap_or_default(),
+            display_name: read.some_text("display_name").unwrap_or_else(|| naming::unnamed(&name, &id)),
+            agent_id: id,
+            agent_name: name,
             description: read.text("description").unwrap_or_default(),
             category: read.text("category").unwrap_or_default(),
             version: read.some_text("version").unwrap_or_else(|| "1.0.0".to_owned()),

@@ -52,7 +52,8 @@ fn task() -> Value {
 
 fn agent() -> Value {
     json!({
-        "agent_id": "agent_1", "project_id": "proj_1", "agent_name": "n", "description": "d", "category": "c",
+        "agent_id": "agent_1", "project_id": "proj_1", "agent_name": "n", "display_name": "N", "description": "d",
+        "category": "c",
         "version": "2.0.0", "status": "running", "deployment_type": "agentcore",
         "agentcore_config": {"agent_arn": "arn"}, "capabilities": ["a"], "tools": ["t"], "prompt_path": "p",
         "code_path": "c", "created_at": AT, "updated_at": AT, "deployed_at": AT, "agentcore_runtime_arn": "arn",

@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 
 use super::{
     DynamoStore,
+    aged::is_past,
     aggregate::{Held, TRIES, contended, pause},
+    answering,
     client::Query,
-    codec::{Reader, Record as _},
+    codec::{Reader, Record as _, Stated},
     counts::Counted,
     table::Table,
     tasks,
@@ -38,15 +40,33 @@ fn is_open(status: ProjectStatus) -> bool {
 impl DynamoStore {
     /// `Store::delete_project`.
     pub(crate) async fn remove_project(&self, id: &ProjectId, with_agents: bool) -> Result<Option<DeletedProject>> {
+        self.remove_project_if(id, with_agents, None).await
+    }
+
+    /// The same, and `Store::expire_project`: only when it has ended before then, and has no agent.
+    pub(crate) async fn remove_project_if(
+        &self,
+        id: &ProjectId,
+        with_agents: bool,
+        ended_before: Option<Timestamp>,
+    ) -> Result<Option<DeletedProject>> {
         let mut held = self.slots.hold(id).await;
         for round in 0..TRIES {
             *held.known = None;
             let Some(plan) = self.plan(&mut held).await? else { return Ok(None) };
             *held.known = None;
             let stored = &plan.after.stored;
+            let mut read = vec![("revision", stored.read_revision())];
+            if let Some(before) = ended_before {
+                if !is_past(&stored.project, before) || self.has_agents(id).await? {
+                    return Ok(None);
+                }
+                // Others move no revision when they begin it anew, but its words.
+                let stated = stored.stated.clone().unwrap_or_else(|| Stated::of(&stored.project));
+                read.extend([("status", stated.status), ("control_status", stated.control)]);
+            }
             let kept = if with_agents { Vec::new() } else { kept_of(&self.agents_of(id).await?) };
             let mut unit = Unit::default();
-            let read = [("revision", stored.read_revision())];
             let key = Table::Projects.one(id.as_str());
             unit.delete(&self.tables, Table::Projects, key, &Guard::AsRead(&read), Refused::Stale)?;
             let record = Deletion::project(id, &stored.project.project_name, kept, plan.now);
@@ -131,6 +151,11 @@ impl DynamoStore {
     /// `Store::delete_agent`.
     pub(crate) async fn remove_agent(&self, id: &AgentId, orders: DeleteOrders) -> Result<Option<DeletedAgent>> {
         let Some(agent) = self.read_agent(id).await? else { return Ok(None) };
+        // What an earlier one of this id had, and is still being removed, is not counted as this one's.
+        let earlier = match self.has_note(DeletedKind::Agent, id.as_str()).await? {
+            true => self.read_deletion(DeletedKind::Agent, id.as_str()).await?.map(|record| record.deleted_at),
+            false => None,
+        };
         let mut unit = Unit::default();
         let key = Table::Agents.one(id.as_str());
         unit.delete(&self.tables, Table::Agents, key, &Guard::Present, Refused::Gone)?;
@@ -142,38 +167,54 @@ impl DynamoStore {
         self.counts.agent_moved(Some(agent.status), None);
         self.end_deployments(&agent).await?;
         let mut gone = DeletedAgent { agent, sessions: 0, messages: 0, invocations: 0 };
-        (gone.sessions, gone.messages, gone.invocations) = self.remove_rest_of_agent(id, at).await?;
+        (gone.sessions, gone.messages, gone.invocations) = self.remove_rest_of_agent(id, at, earlier).await?;
         Ok(Some(gone))
     }
 
     /// What is left of an agent that is gone. Its note stays until it is out of service.
     ///
     /// A further build of its project may make an agent of the same id meanwhile: what that has stays.
-    async fn remove_rest_of_agent(&self, id: &AgentId, deleted_at: Timestamp) -> Result<(u64, u64, u64)> {
+    async fn remove_rest_of_agent(
+        &self,
+        id: &AgentId,
+        deleted_at: Timestamp,
+        earlier: Option<Timestamp>,
+    ) -> Result<(u64, u64, u64)> {
         if !self.lives_again(Table::Agents, id.as_str()).await? {
             self.remove_tools_of(id).await?;
         }
-        let counted = self.remove_conversations(id, deleted_at).await?;
+        let counted = self.remove_conversations(id, deleted_at, earlier).await?;
         if !self.lives_again(Table::Agents, id.as_str()).await? {
             self.overflow.forget(&Owner::Agent(id.clone())).await?;
         }
         Ok(counted)
     }
 
-    /// Sessions, messages and invocations that an agent had when it was deleted; answers how many those were.
-    async fn remove_conversations(&self, id: &AgentId, deleted_at: Timestamp) -> Result<(u64, u64, u64)> {
+    /// Sessions, messages and invocations that an agent had when it was deleted; answers how many those were, without what
+    /// is as old as the deletion of an earlier one.
+    async fn remove_conversations(
+        &self,
+        id: &AgentId,
+        deleted_at: Timestamp,
+        earlier: Option<Timestamp>,
+    ) -> Result<(u64, u64, u64)> {
+        let is_its_own =
+            |item: &Item| earlier.is_none_or(|earlier| Reader(item).time("created_at").is_none_or(|at| at > earlier));
         let by = |table| Query::by(table, "AgentIndex", "agent_id", value::text(id.as_str()));
         let (mut sessions, mut messages, mut invocations) = (0, 0, 0);
         for item in self.left_of(id, deleted_at, self.tables.all(by(Table::Sessions), usize::MAX).await?).await? {
             let Ok(session) = Session::from_item(&item) else { continue };
-            messages += self.remove_session(&session.session_id).await?.unwrap_or(0);
-            sessions += 1;
+            let removed = self.remove_session(&session.session_id).await?.unwrap_or(0);
+            if is_its_own(&item) {
+                messages += removed;
+                sessions += 1;
+            }
         }
         let mut query = by(Table::Invocations);
         loop {
             let page = self.tables.query(&query).await?;
             let items = self.left_of(id, deleted_at, page.items).await?;
-            invocations += items.len() as u64;
+            invocations += items.iter().filter(|item| is_its_own(item)).count() as u64;
             self.overflow.forget_of(&items).await?;
             self.tables.delete_many(query.table, items.iter().map(|item| query.table.key_of(item)).collect()).await?;
             match page.next {
@@ -194,11 +235,32 @@ impl DynamoStore {
 
     /// `Store::delete_session`.
     pub(crate) async fn remove_session(&self, id: &SessionId) -> Result<Option<u64>> {
+        self.remove_session_if(id, None).await
+    }
+
+    /// The same, and `Store::expire_session`: only when it was used last before then.
+    pub(crate) async fn remove_session_if(
+        &self,
+        id: &SessionId,
+        used_before: Option<Timestamp>,
+    ) -> Result<Option<u64>> {
         let key = Table::Sessions.one(id.as_str());
         let Some(item) = self.tables.get(Table::Sessions, key.clone()).await? else { return Ok(None) };
-        let name = super::codec::Reader(&item).text("display_name").unwrap_or_default();
+        let name = Reader(&item).text("display_name").unwrap_or_default();
+        let read = ["last_active_at", answering::HOLDER, answering::UNTIL].map(|name| (name, item.get(name).cloned()));
+        let guard = match used_before {
+            None => Guard::Present,
+            Some(before) => {
+                let used = Reader(&item).word::<Timestamp>("last_active_at");
+                let used = used.or_else(|| Reader(&item).word("created_at"));
+                if used.is_none_or(|at| at >= before) || self.is_answered_now(&item) {
+                    return Ok(None);
+                }
+                Guard::AsRead(&read)
+            }
+        };
         let mut unit = Unit::default();
-        unit.delete(&self.tables, Table::Sessions, key, &Guard::Present, Refused::Gone)?;
+        unit.delete(&self.tables, Table::Sessions, key, &guard, Refused::Gone)?;
         self.record_deletion(&mut unit, &Deletion::session(id.as_str(), &name, self.tables.clock()), false)?;
         if unit.commit(&self.tables).await?.is_err() {
             return Ok(None);
@@ -233,7 +295,7 @@ impl DynamoStore {
 
     /// Whether what a note is about is there: row and note change in one unit, so an import has brought it back since, and
     /// what there is of it is the new one's.
-    async fn lives_again(&self, table: Table, id: &str) -> Result<bool> {
+    pub(super) async fn lives_again(&self, table: Table, id: &str) -> Result<bool> {
         Ok(self.tables.get(table, table.one(id)).await?.is_some())
     }
 
@@ -265,7 +327,7 @@ impl DynamoStore {
                         self.remove_note(DeletedKind::Agent, id.as_str()).await?;
                         continue;
                     };
-                    self.remove_rest_of_agent(&id, record.deleted_at).await?;
+                    self.remove_rest_of_agent(&id, record.deleted_at, None).await?;
                 }
             }
             finished += 1;

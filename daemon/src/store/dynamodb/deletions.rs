@@ -44,7 +44,7 @@ fn record_key(kind: DeletedKind, id: &str) -> Item {
 }
 
 /// A project's note is named by its id alone, as daemons before this one wrote it.
-fn note_key(kind: DeletedKind, id: &str) -> Item {
+pub(super) fn note_key(kind: DeletedKind, id: &str) -> Item {
     match kind {
         DeletedKind::Project => Table::State.two(NOTES, id),
         DeletedKind::Agent | DeletedKind::Session => Table::State.two(NOTES, &format!("{kind}#{id}")),
@@ -135,6 +135,22 @@ impl DynamoStore {
             Some(Note { kind, id, with_agents: read.count("with_agents") == Some(1) })
         };
         Ok(items.iter().filter_map(note).collect())
+    }
+
+    /// Whether something is left to be done for a deletion.
+    pub(crate) async fn has_note(&self, kind: DeletedKind, id: &str) -> Result<bool> {
+        Ok(self.tables.get(Table::State, note_key(kind, id)).await?.is_some())
+    }
+
+    /// Something is left to be done again, for a deletion that is recorded.
+    pub(crate) async fn write_note(&self, kind: DeletedKind, id: &str) -> Result<()> {
+        let mut note = note_key(kind, id);
+        note.insert("with_agents".into(), value::whole(0));
+        let mut unit = Unit::default();
+        unit.put(&self.tables, Table::State, note, &Guard::Absent, Refused::Exists)?;
+        // There already: nobody has come to it yet.
+        let _there = unit.commit(&self.tables).await?;
+        Ok(())
     }
 
     /// Nothing is left to be done.

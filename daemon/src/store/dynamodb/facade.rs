@@ -57,6 +57,10 @@ impl Store for DynamoStore {
         self.remove_project(id, with_agents).await
     }
 
+    async fn expire_project(&self, id: &ProjectId, before: Timestamp) -> Result<Option<DeletedProject>> {
+        self.remove_project_if(id, false, Some(before)).await
+    }
+
     async fn claim_build(&self, claim: ClaimBuild, workflows: Arc<Workflows>) -> Result<Claim> {
         self.claim(&claim, &workflows).await
     }
@@ -253,6 +257,10 @@ impl Store for DynamoStore {
         self.remove_session(id).await
     }
 
+    async fn expire_session(&self, id: &SessionId, before: Timestamp) -> Result<Option<u64>> {
+        self.remove_session_if(id, Some(before)).await
+    }
+
     async fn append_message(&self, message: NewMessage) -> Result<Message> {
         self.add_message(&message).await
     }
@@ -310,6 +318,7 @@ impl Store for DynamoStore {
     }
 
     async fn clean(&self, _older_than: Duration) -> Result<u64> {
+        self.offer_anew().await?;
         self.finish_deletions().await
     }
 

@@ -6,9 +6,11 @@
 mod aged;
 mod agents;
 mod aggregate;
+mod ahead;
 mod answering;
 mod asked;
 mod build;
+mod catalogue;
 mod change;
 mod claim;
 mod client;
@@ -24,7 +26,9 @@ mod foreign;
 mod lax;
 mod lease;
 mod lists;
+mod names;
 mod once;
+mod orphans;
 mod overflow;
 mod projects;
 mod sessions;
@@ -41,6 +45,7 @@ use std::{sync::Arc, time::Duration};
 use object_store::ObjectStore;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+pub use self::orphans::Orphan;
 use self::{aggregate::Slots, client::Tables, counts::Counts, events::ToldUntil, overflow::Overflow};
 use crate::{cloud::TroubleLog, queue::Queue, store::EventSink};
 
@@ -77,6 +82,7 @@ pub struct Inner {
     counts: Counts,
     told: ToldUntil,
     retention: Duration,
+    offers: catalogue::Offers,
     /// How far the looks at what others left have come.
     looks: foreign::Looks,
     /// Lists that read more than a page, at a time.
@@ -106,6 +112,7 @@ impl DynamoStore {
             counts: Counts::default(),
             told: ToldUntil::default(),
             retention: options.event_retention,
+            offers: catalogue::Offers::default(),
             looks: foreign::Looks::default(),
             large_lists: tokio::sync::Semaphore::new(LARGE_LISTS),
             _stops: stop.clone().drop_guard(),

@@ -20,8 +20,8 @@ use crate::{
 };
 
 const DAY: i64 = 86_400;
-/// Who works under a key that has no answer yet.
-const HOLDER: &str = "holder";
+/// Who works under a key that has no answer yet; one that has an answer names nobody.
+pub(crate) const HOLDER: &str = "holder";
 
 /// Seconds of a time: of the clock that all daemons share, where two of them may look at one key.
 fn seconds(at: Timestamp) -> i64 {
@@ -83,9 +83,13 @@ impl DynamoStore {
         self.write_once(unit, once, owner, &self.expired()).await
     }
 
-    /// Keeps the answer of what was begun.
+    /// Keeps the answer of what was begun, on condition that the key is its holder's still.
     pub(crate) async fn end_once(&self, unit: &mut Unit, once: Option<&Once>, owner: &Owner) -> Result<()> {
-        self.write_once(unit, once, owner, &Guard::Open).await
+        let guard = match once.and_then(|once| once.holder.as_deref()) {
+            Some(holder) => Guard::FreeOrHeldBy(holder, self.shared_seconds()),
+            None => self.expired(),
+        };
+        self.write_once(unit, once, owner, &guard).await
     }
 
     async fn write_once(&self, unit: &mut Unit, once: Option<&Once>, owner: &Owner, guard: &Guard<'_>) -> Result<()> {

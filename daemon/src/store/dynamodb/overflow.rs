@@ -15,7 +15,9 @@ use crate::{
 /// Bytes above which an item is made smaller.
 pub(crate) const MOST: usize = 350 * 1024;
 /// Where the attributes are that are not in the item.
-const REFERENCE: &str = "overflow_ref";
+pub(super) const REFERENCE: &str = "overflow_ref";
+/// The folder of such parts in that of what they belong to.
+pub(super) const FOLDER: &str = "overflow";
 /// Attributes that are never moved: keys, and what lists and conditions read.
 const MOVABLE: [&str; 11] = [
     "output_data",
@@ -91,7 +93,7 @@ impl Overflow {
             return Err(StoreError::new(StoreErrorKind::Invalid, text));
         }
         // With whatever it belongs to, so that it goes with it.
-        let path = format!("{owner}/overflow/{}.json", ulid::Ulid::generate());
+        let path = format!("{owner}/{FOLDER}/{}.json", ulid::Ulid::generate());
         let text = serde_json::to_vec(&Value::Object(moved))?;
         self.0.put(&Path::from(path.as_str()), text.into()).await.map_err(away)?;
         item.insert(REFERENCE.to_owned(), value::text(path));

@@ -3,6 +3,7 @@
 use super::{
     DynamoStore,
     aggregate::{TRIES, contended, pause},
+    answering::LAST_HOLDER,
     client::Query,
     codec::{Reader, Record as _},
     table::Table,
@@ -19,7 +20,7 @@ use crate::{
     store::{
         MessageRange, NewMessage, Once, Result,
         alike::name_from,
-        error::{invalid, not_found},
+        error::{fenced, invalid, not_found},
     },
 };
 
@@ -88,6 +89,11 @@ impl DynamoStore {
                 return Err(not_found("session"));
             };
             let read = Reader(&session);
+            if let (Some(holder), Some(last)) = (&new.holder, read.text(LAST_HOLDER))
+                && *holder != last
+            {
+                return Err(fenced());
+            }
             let (named, count) = (read.text("display_name"), read.count("message_count").unwrap_or(0));
             let (last, takes_name) = (read.text(LAST), is_named_by_first_message(named.as_deref(), count));
             let now = self.tables.clock();
@@ -126,6 +132,9 @@ impl DynamoStore {
             }
             let mut change = Change { set, ..Change::default() };
             let mut read = vec![(LAST, session.get(LAST).cloned())];
+            if new.holder.is_some() {
+                read.push((LAST_HOLDER, session.get(LAST_HOLDER).cloned()));
+            }
             read.extend(change.count(&session, "message_count", 1));
             unit.update(&self.tables, Table::Sessions, key.clone(), change, &Guard::AsRead(&read), Refused::Stale)?;
             match unit.commit(&self.tables).await? {

@@ -1,10 +1,11 @@
-//! Tools: the catalogue of the plugins, and what builds made for their agents.
+//! Tools: what builds made for their agents, and all of them as they are listed and used. Those of plugins: `catalogue`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::{
     DynamoStore,
-    aggregate::{Plan, TRIES, contended, pause},
+    aggregate::Plan,
+    ahead::Ahead,
     client::Query,
     codec::{Reader, Record as _},
     table::Table,
@@ -26,15 +27,8 @@ const MOST: usize = 20_000;
 /// Writes of a unit that the tools of a build leave to the rest of it.
 const SPARED: usize = 20;
 
-/// What is kept of a tool whose plugin is away.
-const KEPT: [&str; 2] = ["usage_count", "created_at"];
-
-fn retired_key(id: &str) -> Item {
-    Table::State.two(&format!("retired#{id}"), "-")
-}
-
 /// Uses that are counted.
-const USES: &str = "usage_count";
+pub(super) const USES: &str = "usage_count";
 
 /// A tool that calls were of, as it was read.
 pub(crate) struct UsedTool {
@@ -42,12 +36,12 @@ pub(crate) struct UsedTool {
     calls: u64,
 }
 
-fn id_of(source: ToolSource, agent: Option<&AgentId>, name: &str) -> ToolId {
+pub(super) fn id_of(source: ToolSource, agent: Option<&AgentId>, name: &str) -> ToolId {
     ToolId::of(source.as_str(), agent.map_or("", AgentId::as_str), name)
 }
 
 /// Writes a tool; one that is known keeps its use and its birth.
-fn change(
+pub(super) fn change(
     new: &NewTool,
     source: ToolSource,
     agent: Option<&AgentId>,
@@ -78,144 +72,70 @@ fn change(
     let key = Table::Tools.key_of(&item);
     item.retain(|name, _| !key.contains_key(name));
     item.remove(USES);
-    let init = item.remove("created_at").map(|at| ("created_at".to_owned(), at));
-    let change = Change {
-        set: item.into_iter().collect(),
-        init: init.into_iter().collect(),
-        // There it is a number from the start.
-        add: vec![(USES.to_owned(), value::whole(0))],
-        ..Change::default()
-    };
+    let born = item.remove("created_at").map(|at| ("created_at".to_owned(), at));
+    // Not added to: what stands in a row of the original's may be no number.
+    let init = born.into_iter().chain([(USES.to_owned(), value::whole(0))]).collect();
+    let change = Change { set: item.into_iter().collect(), init, ..Change::default() };
     Ok((key, change))
 }
 
 impl DynamoStore {
-    async fn tools_of(&self, source: ToolSource) -> Result<Vec<Item>> {
+    pub(super) async fn tools_of(&self, source: ToolSource) -> Result<Vec<Item>> {
         self.tables.all(Query::by(Table::Tools, "SourceIndex", "source", value::text(source.as_str())), MOST).await
-    }
-
-    /// `Store::put_system_tools`. Not one unit: a catalogue may be larger than that, and is written whole at each start.
-    /// A tool whose plugin is away leaves its use and its birth for the plugin's return.
-    pub(crate) async fn put_catalogue(&self, tools: &[NewTool]) -> Result<()> {
-        let now = self.tables.clock();
-        let known: HashMap<String, Item> = self
-            .tools_of(ToolSource::System)
-            .await?
-            .into_iter()
-            .filter_map(|item| Some((Reader(&item).text("tool_id")?, item)))
-            .collect();
-        let mut gone: Vec<String> = known.keys().cloned().collect();
-        for new in tools {
-            let id = id_of(ToolSource::System, None, &new.tool_name);
-            gone.retain(|known| known != id.as_str());
-            let (key, change) = change(new, ToolSource::System, None, None, now)?;
-            let same = known.get(id.as_str()).is_some_and(|item| {
-                change.set.iter().all(|(name, value)| name == "updated_at" || item.get(name) == Some(value))
-            });
-            if same {
-                continue;
-            }
-            if known.contains_key(id.as_str()) {
-                let mut unit = Unit::default();
-                unit.update(&self.tables, Table::Tools, key, change, &Guard::Open, Refused::Stale)?;
-                unit.commit(&self.tables).await?.map_err(|_| contended())?;
-            } else {
-                self.bring_back(&id, key, change).await?;
-            }
-        }
-        for id in gone {
-            self.retire(&id).await?;
-        }
-        Ok(())
-    }
-
-    /// Takes a tool off the list; what it was used for is kept.
-    async fn retire(&self, id: &str) -> Result<()> {
-        for round in 0..TRIES {
-            let Some(item) = self.tables.get(Table::Tools, Table::Tools.one(id)).await? else { return Ok(()) };
-            let mut kept = retired_key(id);
-            for name in KEPT {
-                if let Some(value) = item.get(name) {
-                    kept.insert(name.to_owned(), value.clone());
-                }
-            }
-            let mut unit = Unit::default();
-            unit.put(&self.tables, Table::State, kept, &Guard::Open, Refused::Stale)?;
-            let read = [("usage_count", item.get("usage_count").cloned())];
-            unit.delete(&self.tables, Table::Tools, Table::Tools.one(id), &Guard::AsRead(&read), Refused::Stale)?;
-            if unit.commit(&self.tables).await?.is_ok() {
-                return Ok(());
-            }
-            // It was used meanwhile.
-            pause(round).await;
-        }
-        Err(contended())
-    }
-
-    /// Writes a tool that is not on the list, with what it was used for before.
-    async fn bring_back(&self, id: &ToolId, key: Item, change: Change) -> Result<()> {
-        for round in 0..TRIES {
-            let kept = self.tables.get(Table::State, retired_key(id.as_str())).await?;
-            let (mut unit, mut change) = (Unit::default(), change.clone());
-            if let Some(kept) = &kept {
-                if let Some(count) = kept.get("usage_count") {
-                    change.add = vec![("usage_count".to_owned(), count.clone())];
-                }
-                if let Some(born) = kept.get("created_at") {
-                    change.init = vec![("created_at".to_owned(), born.clone())];
-                }
-                unit.delete(&self.tables, Table::State, retired_key(id.as_str()), &Guard::Present, Refused::Stale)?;
-            }
-            unit.update(&self.tables, Table::Tools, key.clone(), change, &Guard::Open, Refused::Stale)?;
-            if unit.commit(&self.tables).await?.is_ok() {
-                return Ok(());
-            }
-            // Another daemon brought it back.
-            pause(round).await;
-        }
-        Err(contended())
     }
 
     /// Adds the tools that a build made for its agent to its last unit; those of an earlier build that are gone go.
     pub(crate) async fn put_generated(&self, plan: &mut Plan, agent: &NewAgent) -> Result<()> {
         let (now, project) = (plan.now, plan.after.stored.project.project_id.clone());
         let source = ToolSource::Generated;
-        let known = self.generated_for(&agent.agent_id).await?;
-        let kept: Vec<ToolId> =
-            agent.generated_tools.iter().map(|new| id_of(source, Some(&agent.agent_id), &new.tool_name)).collect();
+        let known = self.generated_names(&agent.agent_id).await?;
+        let names: Vec<String> = agent.generated_tools.iter().map(|new| new.tool_name.clone()).collect();
+        let mut ahead = Vec::new();
         for new in &agent.generated_tools {
             let (key, change) = change(new, source, Some(&agent.agent_id), Some(&project), now)?;
             if plan.unit.room() > SPARED && plan.unit.bytes() < super::unit::MOST_BYTES / 2 {
                 plan.unit.update(&self.tables, Table::Tools, key, change, &Guard::Open, Refused::Stale)?;
-                continue;
+            } else {
+                // More than a unit holds: ahead of it. Should the unit fail, they are written again with it.
+                ahead.push(Ahead::Update(Table::Tools, key, change));
             }
-            // More than a unit holds: ahead of it. Should the unit fail, they are written again with it.
-            let mut unit = Unit::default();
-            unit.update(&self.tables, Table::Tools, key, change, &Guard::Open, Refused::Stale)?;
-            unit.commit(&self.tables).await?.map_err(|_| contended())?;
         }
-        let mut gone = known.into_iter().filter(|id| !kept.contains(id)).map(|id| Table::Tools.one(id.as_str()));
-        // With the unit, which an owner without its lease does not get through.
-        while plan.unit.room() > SPARED / 2 {
-            let Some(key) = gone.next() else { break };
-            plan.unit.delete(&self.tables, Table::Tools, key, &Guard::Open, Refused::Stale)?;
+        for name in known.iter().filter(|name| !names.contains(name)) {
+            let key = Table::Tools.one(id_of(source, Some(&agent.agent_id), name).as_str());
+            if plan.unit.room() > SPARED / 2 {
+                plan.unit.delete(&self.tables, Table::Tools, key, &Guard::Open, Refused::Stale)?;
+            } else {
+                ahead.push(Ahead::Delete(Table::Tools, key));
+            }
         }
-        self.tables.delete_many(Table::Tools, gone.collect()).await?;
-        let names: Vec<_> = agent.generated_tools.iter().map(|new| new.tool_name.clone()).collect();
-        let mut item = Table::State.two(&format!("tools#{}", agent.agent_id), "-");
-        item.insert("names".into(), value::attribute(&serde_json::json!(names)));
+        let list = Table::State.two(&format!("tools#{}", agent.agent_id), "-");
+        let listed = |names: Vec<&String>| value::attribute(&serde_json::json!(names));
+        if !ahead.is_empty() {
+            // First of all, so that whoever comes after an end in between knows of what was written.
+            let both = known.iter().filter(|name| !names.contains(name)).chain(&names).collect();
+            let change = Change { set: vec![("names".to_owned(), listed(both))], ..Change::default() };
+            plan.ahead.push(Ahead::Update(Table::State, list.clone(), change));
+            plan.ahead.extend(ahead);
+        }
         if !names.is_empty() {
+            let mut item = list;
+            item.insert("names".into(), listed(names.iter().collect()));
             plan.unit.put(&self.tables, Table::State, item, &Guard::Open, Refused::Stale)?;
         }
         Ok(())
     }
 
-    /// The tools that builds made for an agent.
-    pub(crate) async fn generated_for(&self, agent: &AgentId) -> Result<Vec<ToolId>> {
+    /// The names of the tools that builds made for an agent.
+    async fn generated_names(&self, agent: &AgentId) -> Result<Vec<String>> {
         let key = Table::State.two(&format!("tools#{agent}"), "-");
         let names = self.tables.get(Table::State, key).await?.map(|item| Reader(&item).texts("names"));
+        Ok(names.unwrap_or_default())
+    }
+
+    /// Those tools.
+    pub(crate) async fn generated_for(&self, agent: &AgentId) -> Result<Vec<ToolId>> {
         let id = |name: &String| id_of(ToolSource::Generated, Some(agent), name);
-        Ok(names.unwrap_or_default().iter().map(id).collect())
+        Ok(self.generated_names(agent).await?.iter().map(id).collect())
     }
 
     /// The tools of an agent go with it.

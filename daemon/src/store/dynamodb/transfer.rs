@@ -1,6 +1,6 @@
 //! The tables given out by scans, and taken in item by item, each on condition that it is not there yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::{operation::put_item::PutItemError, types::AttributeValue};
@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     DynamoStore,
+    catalogue::without_offers,
     client::failed,
     codec::{Reader, Record as _, StoredProject, StoredTask},
     events, once,
@@ -17,8 +18,10 @@ use super::{
     value::{self, Item},
 };
 use crate::{
+    deletion::COMMITS_WITHIN,
     domain::{
         agent::{Agent, Invocation},
+        deletion::DeletedKind,
         ids::{AgentId, ProjectId},
         session::{Message, Session},
         stage::Stage,
@@ -27,6 +30,7 @@ use crate::{
     },
     store::{
         Result, StoreError, StoreErrorKind,
+        alike::being_deleted,
         transfer::{Batch, Kind, Record, Source, Target, Written},
     },
 };
@@ -98,6 +102,16 @@ const fn table_of(kind: Kind) -> Option<Table> {
         Kind::Events => Table::Events,
         Kind::Figures | Kind::Answers => Table::State,
         Kind::DeadLetters | Kind::Files => return None,
+    })
+}
+
+/// What rows of a kind go with, and where they name it.
+const fn parent_of(kind: Kind) -> Option<(DeletedKind, &'static str)> {
+    Some(match kind {
+        Kind::Stages | Kind::Events | Kind::Tasks => (DeletedKind::Project, "project_id"),
+        Kind::Tools | Kind::Sessions | Kind::Invocations => (DeletedKind::Agent, "agent_id"),
+        Kind::Messages => (DeletedKind::Session, "session_id"),
+        _ => return None,
     })
 }
 
@@ -224,11 +238,72 @@ impl DynamoStore {
         }
     }
 
+    /// The same of what may have been deleted before: while something of that is still to be removed, it is refused.
+    async fn put_undeleted(&self, kind: DeletedKind, table: Table, mut item: Item) -> Result<bool> {
+        self.overflow.shrink(&mut item).await?;
+        let id = Reader(&item).text(table.key().0).unwrap_or_default();
+        let mut unit = Unit::default();
+        unit.put(&self.tables, table, item, &Guard::Absent, Refused::Exists)?;
+        let note = super::deletions::note_key(kind, &id);
+        unit.check(&self.tables, Table::State, note, &Guard::Absent, Refused::Gone)?;
+        match unit.commit(&self.tables).await? {
+            Ok(()) => Ok(true),
+            Err(Refused::Exists) => Ok(false),
+            Err(_) => Err(being_deleted(kind, &id)),
+        }
+    }
+
+    /// What was deleted while an import went on may have come after its deletion looked for it: it is looked for again.
+    ///
+    /// # Errors
+    /// The tables cannot be read or written.
+    pub async fn finish_import(&self, begun: Timestamp) -> Result<()> {
+        // It may have been recorded with a moment of before, and committed after.
+        let since = begun.as_micros().saturating_sub(i64::try_from(COMMITS_WITHIN.as_micros()).unwrap_or(i64::MAX));
+        for (kind, id) in self.listed_since(Timestamp::from_micros(since)).await? {
+            if !self.is_there(kind, &id).await? {
+                self.write_note(kind, &id).await?;
+            }
+        }
+        self.finish_deletions().await.map(drop)
+    }
+
+    async fn is_there(&self, kind: DeletedKind, id: &str) -> Result<bool> {
+        let table = match kind {
+            DeletedKind::Project => Table::Projects,
+            DeletedKind::Agent => Table::Agents,
+            DeletedKind::Session => Table::Sessions,
+        };
+        self.lives_again(table, id).await
+    }
+
+    /// What is being removed now, of things that were deleted: to whoever reads it is gone already.
+    async fn doomed(&self, kind: Kind) -> Result<HashSet<String>> {
+        let Some((of, _)) = parent_of(kind) else { return Ok(HashSet::new()) };
+        let mut doomed = HashSet::new();
+        for note in self.notes().await?.into_iter().filter(|note| note.kind == of) {
+            if !self.is_there(of, &note.id).await? {
+                doomed.insert(note.id);
+            }
+        }
+        Ok(doomed)
+    }
+
     async fn put_record(&self, kind: Kind, record: Record) -> Result<Written> {
         let mut written = Written::default();
         let mut new = false;
         for (table, item) in items(self, kind, &record)? {
-            new |= self.put_new(table, item).await?;
+            new |= match kind {
+                Kind::Projects => self.put_undeleted(DeletedKind::Project, table, item).await?,
+                Kind::Agents => self.put_undeleted(DeletedKind::Agent, table, item).await?,
+                Kind::Sessions => self.put_undeleted(DeletedKind::Session, table, item).await?,
+                _ => self.put_new(table, item).await?,
+            };
+        }
+        if kind == Kind::Agents
+            && let Some(name) = record.get("display_name").and_then(Value::as_str)
+        {
+            self.keep_name(name).await?;
         }
         if new {
             written.written = 1;
@@ -281,7 +356,12 @@ impl Source for DynamoStore {
         }
         let (items, next) = self.scan(kind, from).await?;
         let mut batch = Batch { next, ..Batch::default() };
+        let doomed = if items.is_empty() { HashSet::new() } else { self.doomed(kind).await? };
+        let parent = parent_of(kind).map_or("", |(_, name)| name);
         for mut item in items {
+            if !doomed.is_empty() && Reader(&item).text(parent).is_some_and(|id| doomed.contains(&id)) {
+                continue;
+            }
             // One object that is lost does not keep the others here.
             if let Err(error) = self.overflow.restore(&mut item).await {
                 batch.unreadable.push(format!("{}: {error}", called(kind, &item)));
@@ -290,7 +370,12 @@ impl Source for DynamoStore {
             let told = match kind {
                 Kind::Events => events::told(&item),
                 Kind::Answers => once::told(&item, self.tables.clock()),
-                _ => check(kind, &item).map(|()| Some(record(&item))),
+                _ => {
+                    if kind == Kind::Tools {
+                        without_offers(&mut item);
+                    }
+                    check(kind, &item).map(|()| Some(record(&item)))
+                }
             };
             match told {
                 Ok(Some(record)) => batch.records.push(record),

@@ -61,6 +61,8 @@ pub(crate) enum Guard<'a> {
     SameLease(&'a StoredTask),
     /// None, or one that has expired by now (seconds).
     AbsentOrExpired(u64),
+    /// None, or one that is this holder's, or that its holder has let expire by now (seconds).
+    FreeOrHeldBy(&'a str, u64),
     /// Nothing.
     Open,
 }
@@ -155,6 +157,14 @@ impl Names {
                 let (key, expires) = (self.name(key), self.name(super::table::EXPIRES));
                 let now = self.value(super::value::whole(*now));
                 format!("attribute_not_exists({key}) OR {expires} <= {now}")
+            }
+            Guard::FreeOrHeldBy(holder, now) => {
+                let (key, held) = (self.name(key), self.name(super::once::HOLDER));
+                let expires = self.name(super::table::EXPIRES);
+                let (holder, now) = (self.value(super::value::text(*holder)), self.value(super::value::whole(*now)));
+                format!(
+                    "attribute_not_exists({key}) OR {held} = {holder} OR (attribute_exists({held}) AND {expires} <= {now})"
+                )
             }
             Guard::SameLease(task) => {
                 let (status, epoch) = (self.name("status"), self.name("lease_epoch"));

@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 
 use super::{rows, tx::Tx};
 use crate::{
-    domain::time::Timestamp,
+    domain::{
+        ids::{ProjectId, SessionId},
+        time::Timestamp,
+    },
     store::{Aged, AgedKind, Result},
 };
 
@@ -56,6 +59,22 @@ pub(crate) fn find(conn: &Connection, kind: AgedKind, before: Timestamp, from: O
     }
     let next = (items.len() == BITE).then_some(last);
     Ok(Aged { items, next })
+}
+
+/// Whether a project has ended before then, and has no agent.
+pub(crate) fn is_past(conn: &Connection, id: &ProjectId, before: Timestamp) -> Result<bool> {
+    let mut find = conn.prepare_cached(
+        "SELECT 1 FROM nexus_projects p WHERE project_id = ?1 AND status IN ('completed', 'failed', 'cancelled')
+             AND coalesce(completed_at, updated_at) < ?2
+             AND NOT EXISTS (SELECT 1 FROM nexus_agents a WHERE a.project_id = p.project_id)",
+    )?;
+    Ok(find.exists(params![id.as_str(), before.to_string()])?)
+}
+
+/// Whether a session was used last before then.
+pub(crate) fn is_unused(conn: &Connection, id: &SessionId, before: Timestamp) -> Result<bool> {
+    let mut find = conn.prepare_cached("SELECT 1 FROM nexus_sessions WHERE session_id = ?1 AND last_active_at < ?2")?;
+    Ok(find.exists(params![id.as_str(), before.to_string()])?)
 }
 
 /// `Store::delete_invocations`.

@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::{
     error::{illegal, not_found},
-    rows,
+    held::Held,
+    names, rows,
     tasks::{self, NewTask},
     tx::Tx,
 };
@@ -21,6 +22,7 @@ use crate::{
     store::{
         AgentChange, Once, Result,
         alike::{agent_event as event, deploy_payload, towards},
+        naming,
     },
 };
 
@@ -34,14 +36,19 @@ pub(crate) fn register(
     deploy: bool,
 ) -> Result<NewEvent> {
     let status = if deploy { AgentStatus::Deploying } else { AgentStatus::Offline };
+    let name = match read(tx.conn(), &agent.agent_id)? {
+        Some(known) => known.display_name,
+        None => names::give(tx.conn(), &naming::wanted(agent))?,
+    };
     tx.sql(
         "INSERT INTO nexus_agents (agent_id, project_id, agent_name, description, category, version, status,
              deployment_type, capabilities, tools, prompt_path, code_path, created_at, updated_at, agent_dir,
-             deployment_config)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15)
+             deployment_config, display_name)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15, ?16)
          ON CONFLICT (agent_id) DO UPDATE SET project_id = ?2, agent_name = ?3, description = ?4, category = ?5,
              version = ?6, status = ?7, deployment_type = ?8, capabilities = ?9, tools = ?10, prompt_path = ?11,
-             code_path = ?12, updated_at = ?13, agent_dir = ?14, deployment_config = ?15, error_message = NULL",
+             code_path = ?12, updated_at = ?13, agent_dir = ?14, deployment_config = ?15, error_message = NULL,
+             display_name = ?16",
     )?
     .execute(params![
         agent.agent_id.as_str(),
@@ -59,6 +66,7 @@ pub(crate) fn register(
         tx.now_text(),
         agent.agent_dir,
         rows::to_json_opt(agent.deployment_config.as_ref())?,
+        name,
     ])?;
     super::tools::put_generated(tx, &agent.agent_id, project, &agent.generated_tools)?;
     if deploy {
@@ -188,11 +196,15 @@ pub(crate) fn update(tx: &mut Tx<'_>, id: &AgentId, change: &AgentChange) -> Res
         }
         _ => None,
     };
+    // Who gives it another name means the one that is shown.
+    let renamed = change.agent_name.as_ref().filter(|name| **name != agent.agent_name);
+    let display_name = renamed.map(|name| names::give(tx.conn(), &naming::human(name))).transpose()?;
     tx.sql(
         "UPDATE nexus_agents SET agent_name = coalesce(?2, agent_name), description = coalesce(?3, description),
              category = coalesce(?4, category), version = coalesce(?5, version),
              capabilities = coalesce(?6, capabilities), tools = coalesce(?7, tools), status = coalesce(?8, status),
-             error_message = CASE WHEN ?8 IS NULL THEN error_message END, updated_at = ?9
+             error_message = CASE WHEN ?8 IS NULL THEN error_message END, updated_at = ?9,
+             display_name = coalesce(?10, display_name)
          WHERE agent_id = ?1",
     )?
     .execute(params![
@@ -205,6 +217,7 @@ pub(crate) fn update(tx: &mut Tx<'_>, id: &AgentId, change: &AgentChange) -> Res
         rows::to_json_opt(change.tools.as_ref())?,
         status.map(AgentStatus::as_str),
         tx.now_text(),
+        display_name,
     ])?;
     let changed = read(tx.conn(), id)?;
     if let (Some(agent), true) = (&changed, status.is_some()) {
@@ -214,7 +227,12 @@ pub(crate) fn update(tx: &mut Tx<'_>, id: &AgentId, change: &AgentChange) -> Res
 }
 
 /// `Store::record_invocation`.
-pub(crate) fn record_invocation(tx: &mut Tx<'_>, invocation: &Invocation, once: Option<&Once>) -> Result<()> {
+pub(crate) fn record_invocation(
+    tx: &mut Tx<'_>,
+    held: &Held,
+    invocation: &Invocation,
+    once: Option<&Once>,
+) -> Result<()> {
     let mut known = tx.sql("SELECT 1 FROM nexus_agents WHERE agent_id = ?1")?;
     if !known.exists([invocation.agent_id.as_str()])? {
         return Err(not_found("agent"));
@@ -238,5 +256,5 @@ pub(crate) fn record_invocation(tx: &mut Tx<'_>, invocation: &Invocation, once: 
         invocation.created_at.to_string()
     ])?;
     super::tools::count_use(tx, &invocation.agent_id, &invocation.tool_names)?;
-    super::once::keep(tx, once)
+    super::once::end(tx, held, once)
 }

@@ -83,6 +83,8 @@ pub(crate) struct Gone {
     pub(crate) deleted: DeletedAgent,
     /// Its rows are only marked: `sweep` removes them.
     pub(crate) doomed: bool,
+    /// See `sweep::mark_of`.
+    pub(crate) mark: (i64, i64),
 }
 
 /// `Store::delete_agent`.
@@ -90,7 +92,7 @@ pub(crate) fn agent(tx: &mut Tx<'_>, id: &AgentId, orders: DeleteOrders) -> Resu
     let Some(agent) = agents::read(tx.conn(), id)? else { return Ok(None) };
     deletions::record(tx, &Deletion::agent(&agent, orders, tx.now()))?;
     let mut gone = DeletedAgent { agent, sessions: 0, messages: 0, invocations: 0 };
-    let doomed = !sweep::is_small(tx, id)?;
+    let (doomed, mark) = (!sweep::is_small(tx, id)?, sweep::mark_of(tx, id)?);
     if doomed {
         sweep::doom_agent(tx, id)?;
     } else {
@@ -99,16 +101,21 @@ pub(crate) fn agent(tx: &mut Tx<'_>, id: &AgentId, orders: DeleteOrders) -> Resu
             let found = find.query_map([id.as_str()], |row| row.get(0))?;
             found.collect::<rusqlite::Result<_>>()?
         };
-        gone.sessions = keys.len() as u64;
         for key in keys {
-            gone.messages += sessions::delete_by_key(tx, key)?;
+            let messages = sessions::delete_by_key(tx, key)?;
+            if key > mark.0 {
+                gone.sessions += 1;
+                gone.messages += messages;
+            }
         }
+        tx.sql("DELETE FROM nexus_invocations WHERE agent_id = ?1 AND invocation_key <= ?2")?
+            .execute(params![id.as_str(), mark.1])?;
         gone.invocations = tx.sql("DELETE FROM nexus_invocations WHERE agent_id = ?1")?.execute([id.as_str()])? as u64;
     }
     super::tools::delete_of(tx, id)?;
     tx.sql("DELETE FROM nexus_agents WHERE agent_id = ?1")?.execute([id.as_str()])?;
     end_deployments(tx, &gone.agent.project_id, id)?;
-    Ok(Some(Gone { deleted: gone, doomed }))
+    Ok(Some(Gone { deleted: gone, doomed, mark }))
 }
 
 /// Deploy tasks of an agent that is gone have nothing to do.

@@ -91,6 +91,15 @@ impl Store for SqliteStore {
         Ok(gone)
     }
 
+    async fn expire_project(&self, id: &ProjectId, before: Timestamp) -> Result<Option<DeletedProject>> {
+        let id = id.clone();
+        let gone = write!(self, move |tx| {
+            if aged::is_past(tx.conn(), &id, before)? { delete::project(tx, &id, false) } else { Ok(None) }
+        })?;
+        sweep::start(&self.inner);
+        Ok(gone)
+    }
+
     async fn claim_build(&self, claim: ClaimBuild, workflows: Arc<Workflows>) -> Result<Claim> {
         let until = Moment::meant_by(claim.lease_until);
         write!(self, move |tx| claim::claim(tx, &claim, until, &workflows))
@@ -210,7 +219,8 @@ impl Store for SqliteStore {
         let Some(mut gone) = write!(self, move |tx| delete::agent(tx, &id, orders))? else { return Ok(None) };
         if gone.doomed {
             // Counted beside the writer, and before the first of them goes.
-            let counted = ask!(self, move |conn| sweep::rows_of(conn, &of));
+            let mark = gone.mark;
+            let counted = ask!(self, move |conn| sweep::rows_of(conn, &of, mark));
             sweep::start(&self.inner);
             (gone.deleted.sessions, gone.deleted.messages, gone.deleted.invocations) = counted?;
         }
@@ -228,7 +238,8 @@ impl Store for SqliteStore {
     }
 
     async fn record_invocation(&self, invocation: Invocation, once: Option<Once>) -> Result<()> {
-        write!(self, move |tx| agents::record_invocation(tx, &invocation, once.as_ref()))
+        let held = Arc::clone(&self.inner.held);
+        write!(self, move |tx| agents::record_invocation(tx, &held, &invocation, once.as_ref()))
     }
 
     async fn put_system_tools(&self, new: Vec<NewTool>) -> Result<()> {
@@ -332,8 +343,23 @@ impl Store for SqliteStore {
         Ok(gone)
     }
 
+    async fn expire_session(&self, id: &SessionId, before: Timestamp) -> Result<Option<u64>> {
+        let (id, held) = (id.clone(), Arc::clone(&self.inner.held));
+        let gone = write!(self, move |tx| {
+            if held.is_answering(&id) || !aged::is_unused(tx.conn(), &id, before)? {
+                return Ok(None);
+            }
+            sweep::doom_session(tx, &id)
+        })?;
+        if gone.is_some_and(|messages| messages > sweep::FEW) {
+            sweep::start(&self.inner);
+        }
+        Ok(gone)
+    }
+
     async fn append_message(&self, message: NewMessage) -> Result<Message> {
-        write!(self, move |tx| sessions::append(tx, &message))
+        let held = Arc::clone(&self.inner.held);
+        write!(self, move |tx| sessions::append(tx, &held, &message))
     }
 
     async fn messages(&self, session: &SessionId, range: &MessageRange) -> Result<Vec<Message>> {

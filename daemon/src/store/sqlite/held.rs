@@ -23,13 +23,19 @@ pub(crate) struct Held {
 
 struct Right {
     holder: String,
-    until: Instant,
+    /// None when it was given back. Who had it last stays known for a while: his answer may come late.
+    until: Option<Instant>,
     stop: bool,
 }
 
 impl Right {
     fn is_live(&self) -> bool {
-        self.until > Instant::now()
+        self.until.is_some_and(|until| until > Instant::now())
+    }
+
+    /// Whether it is this holder's, as far as nobody took it since.
+    fn is_of(&self, holder: &str) -> bool {
+        self.holder == holder && self.until.is_some()
     }
 }
 
@@ -45,15 +51,8 @@ fn take<K: Eq + Hash + Clone>(all: &Mutex<HashMap<K, Right>>, what: &K, holder: 
     if all.len() >= MANY {
         all.retain(|_, right| right.is_live());
     }
-    all.insert(what.clone(), Right { holder: holder.to_owned(), until: Instant::now() + lasts, stop: false });
+    all.insert(what.clone(), Right { holder: holder.to_owned(), until: Some(Instant::now() + lasts), stop: false });
     true
-}
-
-fn release<K: Eq + Hash>(all: &Mutex<HashMap<K, Right>>, what: &K, holder: &str) {
-    let mut all = lock(all);
-    if all.get(what).is_some_and(|right| right.holder == holder) {
-        all.remove(what);
-    }
 }
 
 impl Held {
@@ -63,8 +62,8 @@ impl Held {
 
     pub(crate) fn extend_session(&self, id: &SessionId, holder: &str, lasts: Duration) -> SessionLease {
         match lock(&self.sessions).get_mut(id) {
-            Some(right) if right.holder == holder => {
-                right.until = Instant::now() + lasts;
+            Some(right) if right.is_of(holder) => {
+                right.until = Some(Instant::now() + lasts);
                 if right.stop { SessionLease::StopAsked } else { SessionLease::Held }
             }
             _ => SessionLease::Taken,
@@ -72,7 +71,14 @@ impl Held {
     }
 
     pub(crate) fn release_session(&self, id: &SessionId, holder: &str) {
-        release(&self.sessions, id, holder);
+        if let Some(right) = lock(&self.sessions).get_mut(id).filter(|right| right.holder == holder) {
+            (right.until, right.stop) = (None, false);
+        }
+    }
+
+    /// Whether somebody took the session after this holder.
+    pub(crate) fn was_taken_from(&self, id: &SessionId, holder: &str) -> bool {
+        lock(&self.sessions).get(id).is_some_and(|right| right.holder != holder)
     }
 
     pub(crate) fn stop_session(&self, id: &SessionId) -> bool {
@@ -96,12 +102,17 @@ impl Held {
 
     pub(crate) fn extend_key(&self, key: &str, holder: &str, lasts: Duration) -> bool {
         match lock(&self.keys).get_mut(key) {
-            Some(right) if right.holder == holder => {
-                right.until = Instant::now() + lasts;
+            Some(right) if right.is_of(holder) => {
+                right.until = Some(Instant::now() + lasts);
                 true
             }
             _ => false,
         }
+    }
+
+    /// Whether somebody else holds the key now.
+    pub(crate) fn is_anothers_key(&self, key: &str, holder: &str) -> bool {
+        lock(&self.keys).get(key).is_some_and(|right| right.holder != holder && right.is_live())
     }
 
     pub(crate) fn is_held(&self, key: &str) -> bool {

@@ -28,6 +28,7 @@ mod lease;
 mod lists;
 mod lock;
 pub mod look;
+mod names;
 mod once;
 pub(crate) mod open;
 mod projects;

@@ -29,10 +29,25 @@ pub(crate) fn keep(tx: &Tx<'_>, once: Option<&Once>) -> Result<()> {
     let Some(once) = once else { return Ok(()) };
     tx.sql(
         "INSERT INTO idempotency_keys (once_key, fingerprint, answer, created_at) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (once_key) DO UPDATE SET answer = excluded.answer",
+         ON CONFLICT (once_key) DO UPDATE SET answer = excluded.answer, fingerprint = excluded.fingerprint",
     )?
     .execute(params![once.key, once.fingerprint, rows::to_json(&once.answer)?, tx.now_text()])?;
     Ok(())
+}
+
+/// Keeps the answer of what was begun. A holder that was stopped for longer than his key lasted may find it another's, or
+/// answered: then that stays.
+pub(crate) fn end(tx: &Tx<'_>, held: &Held, once: Option<&Once>) -> Result<()> {
+    let Some((once, holder)) = once.and_then(|once| Some((once, once.holder.as_ref()?))) else {
+        check(tx, once)?;
+        return keep(tx, once);
+    };
+    let answered = read(tx.conn(), &once.key)?.is_some_and(|known| known.answer.is_some());
+    if answered || held.is_anothers_key(&once.key, holder) {
+        crate::store::alike::key_was_lost();
+        return Ok(());
+    }
+    keep(tx, Some(once))
 }
 
 /// `Store::begin_once`. Who holds a key that has no answer is known in memory only: the key of a request that ended

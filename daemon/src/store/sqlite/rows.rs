@@ -211,7 +211,7 @@ pub(crate) const AGENT: &str = "agent_id, project_id, agent_name, description, c
      deployment_type, agentcore_config, capabilities, tools, prompt_path, code_path, created_at, updated_at, \
      deployed_at, agentcore_runtime_arn, agentcore_runtime_alias, agentcore_region, total_invocations, \
      successful_invocations, failed_invocations, avg_duration_ms, last_invoked_at, error_message, agent_dir, \
-     deployment_config, deployment_details, generation";
+     deployment_config, deployment_details, generation, display_name";
 
 pub(crate) fn agent(row: &Row<'_>) -> rusqlite::Result<Agent> {
     Ok(Agent {
@@ -244,6 +244,7 @@ pub(crate) fn agent(row: &Row<'_>) -> rusqlite::Result<Agent> {
         deployment_config: json_opt(row, 26)?,
         deployment_details: json_opt(row, 27)?,
         generation: count(row, 28)?,
+        display_name: row.get(29)?,
     })
 }
 

@@ -9,7 +9,11 @@
 use rusqlite::Connection;
 
 /// Each entry takes the file one version up.
-const MIGRATIONS: &[&str] = &[V1, include_str!("schema_v2.sql"), include_str!("schema_v3.sql")];
+const MIGRATIONS: &[&str] =
+    &[V1, include_str!("schema_v2.sql"), include_str!("schema_v3.sql"), include_str!("schema_v4.sql")];
+
+/// The version that gave agents names.
+const NAMES: i64 = 4;
 
 /// The version this daemon writes.
 pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -35,6 +39,9 @@ pub(crate) fn migrate_to(conn: &mut Connection, last: i64) -> rusqlite::Result<(
     for (step, to) in MIGRATIONS.iter().zip(1_i64..).filter(|(_, to)| *to > from && *to <= last) {
         let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         tx.execute_batch(step)?;
+        if to == NAMES {
+            super::names::name_old(&tx)?;
+        }
         tx.pragma_update(None, "user_version", to)?;
         tx.commit()?;
         tracing::info!(version = to, "the store's file has a new schema version");

@@ -3,7 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, params, types::Value as Sql};
 
 use super::{
-    error::{invalid, not_found},
+    error::{fenced, invalid, not_found},
+    held::Held,
     rows,
     tx::Tx,
 };
@@ -99,8 +100,11 @@ fn next_id(tx: &mut Tx<'_>, session_key: i64) -> Result<MessageId> {
 }
 
 /// `Store::append_message`.
-pub(crate) fn append(tx: &mut Tx<'_>, new: &NewMessage) -> Result<Message> {
+pub(crate) fn append(tx: &mut Tx<'_>, held: &Held, new: &NewMessage) -> Result<Message> {
     super::once::check(tx, new.once.as_ref())?;
+    if new.holder.as_ref().is_some_and(|holder| held.was_taken_from(&new.session_id, holder)) {
+        return Err(fenced());
+    }
     let found = {
         let mut find = tx.sql(&format!(
             "SELECT session_key, display_name, message_count FROM nexus_sessions s WHERE session_id = ?1{ALIVE}"

@@ -55,16 +55,24 @@ pub(crate) fn doom_agent(tx: &Tx<'_>, agent: &AgentId) -> Result<()> {
     Ok(())
 }
 
-/// What a doomed agent had: sessions, messages, invocations.
-pub(crate) fn rows_of(conn: &Connection, agent: &AgentId) -> Result<(u64, u64, u64)> {
+/// Up to where the rows of an agent are of an earlier one of its id, which was deleted and is being removed: session and
+/// invocation.
+pub(crate) fn mark_of(tx: &Tx<'_>, agent: &AgentId) -> Result<(i64, i64)> {
+    let mut find = tx.sql("SELECT last_session, last_invocation FROM doomed_agents WHERE agent_id = ?1")?;
+    let mark = find.query_row([agent.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    Ok(mark.unwrap_or_default())
+}
+
+/// What a doomed agent had: sessions, messages, invocations. Those up to the mark were an earlier one's.
+pub(crate) fn rows_of(conn: &Connection, agent: &AgentId, mark: (i64, i64)) -> Result<(u64, u64, u64)> {
     let sessions =
         "SELECT count(*), coalesce(sum(message_count), 0) FROM nexus_sessions s JOIN doomed_agents d USING (agent_id)
-         WHERE agent_id = ?1 AND session_key <= last_session";
+         WHERE agent_id = ?1 AND session_key <= last_session AND session_key > ?2";
     let (sessions, messages): (i64, i64) =
-        conn.query_row(sessions, [agent.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        conn.query_row(sessions, params![agent.as_str(), mark.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let invocations = "SELECT count(*) FROM nexus_invocations i JOIN doomed_agents d USING (agent_id)
-         WHERE agent_id = ?1 AND invocation_key <= last_invocation";
-    let invocations: i64 = conn.query_row(invocations, [agent.as_str()], |row| row.get(0))?;
+         WHERE agent_id = ?1 AND invocation_key <= last_invocation AND invocation_key > ?2";
+    let invocations: i64 = conn.query_row(invocations, params![agent.as_str(), mark.1], |row| row.get(0))?;
     Ok((sessions.unsigned_abs(), messages.unsigned_abs(), invocations.unsigned_abs()))
 }
 

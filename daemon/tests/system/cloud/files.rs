@@ -107,3 +107,30 @@ async fn empty_tables_take_nothing_from_a_data_folder() {
     assert_eq!((std::fs::read_to_string(&id).unwrap(), file.exists()), (bound, true));
     assert_eq!(daemon.get(&format!("/projects/{project}")).await.0, 200);
 }
+
+/// Two daemons on one data folder would take each other's files for their own, whatever the store: the second is refused,
+/// by whatever path it comes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_data_folder_is_one_daemons() {
+    let (account, one) = ready(BOTH, 1).await;
+    let daemon = one.start();
+    let mut two = home(&account, &account.url, BOTH, 1);
+    let link = two.path().join("by-another-name");
+    std::os::unix::fs::symlink(one.data(), &link).unwrap();
+    let pid = format!("(process {})", daemon.pid());
+    for place in [one.data(), link.clone()] {
+        two.place_data(place);
+        let refused = two.try_start().err().expect("it is refused");
+        for part in ["in use by another daemon", &pid, "--data-dir"] {
+            assert!(refused.contains(part), "{part}: {refused}");
+        }
+    }
+    // The file that says who has it is gone: the folder is the same.
+    std::fs::remove_file(link.join("nexusd.lock")).unwrap();
+    assert!(two.try_start().err().expect("it is refused").contains("in use by another daemon"));
+    assert_eq!(daemon.get("/projects").await.0, 200, "{}", daemon.log());
+    // However the first one ends, nothing is left in the way.
+    daemon.kill();
+    let daemon = two.start();
+    assert_eq!(daemon.get("/projects").await.0, 200);
+}

@@ -331,6 +331,11 @@ async fn the_way_over_from_the_original_loses_nothing_and_builds_nothing_twice()
 
     // Step 4: a worker beside the original's. It builds what waits and leaves alone what the other works on.
     let back = home(&account, &account.url, "\"worker\"", 300);
+    // Nobody dies here, so no lease is to be lost: with the short ones of other tests a heartbeat that a loaded machine
+    // holds up for three seconds cuts a stage off, which then rightly runs twice.
+    let text = std::fs::read_to_string(back.config()).unwrap();
+    let long = text.replace("lease_secs = 4", "lease_secs = 60");
+    back.configure(&long.replace("visibility_timeout_secs = 6", "visibility_timeout_secs = 60"));
     let worker = back.start();
     api.wait_for("proj_queued", &["completed"]).await;
     // The letter that could not be read is a build again.
@@ -343,10 +348,7 @@ async fn the_way_over_from_the_original_loses_nothing_and_builds_nothing_twice()
         (project["status"] == "completed").then_some(project)
     })
     .await;
-    let (ran, calm) = (attempts(&built), !worker.log().contains("could not be renewed in time"));
-    assert!(ran[..4].iter().all(|n| *n >= 1), "they ran here: {built:#}");
-    // On a machine that is too slow for leases of 4 s a stage may be cut off.
-    assert!(!calm || ran[..4] == [1; 4], "and once: {built:#}");
+    assert_eq!(attempts(&built)[..4], [1; 4], "they ran here, and once: {built:#}");
     old.stages("proj_flight", 3..9).await;
     old.finish(&flight).await;
     while let Some(frame) = stream.next().await {
@@ -366,8 +368,7 @@ async fn the_way_over_from_the_original_loses_nothing_and_builds_nothing_twice()
     .await;
     old.resume("proj_steered", "task_steered2", "s1").await;
     let steered = api.wait_for("proj_steered", &["completed"]).await;
-    let calm = !worker.log().contains("could not be renewed in time");
-    assert!(!calm || attempts(&steered) == [1; 9], "{steered:#}");
+    assert_eq!(attempts(&steered), [1; 9], "{steered:#}\n{}", worker.log());
     old.create("stopped").await;
     at_stage(&api, "proj_stopped", 1).await;
     old.stop("proj_stopped").await;

@@ -45,8 +45,8 @@ impl Known<'_> {
     }
 }
 
-/// The structure of a stage's document; the first and the last stage have none.
-pub(crate) fn structured(stage: StageName, known: &Known<'_>) -> Option<Value> {
+/// The structure of a stage's document: an object whose one member is named by the stage.
+pub(crate) fn structured(stage: StageName, known: &Known<'_>) -> Value {
     let (root, inner) = match stage {
         StageName::RequirementsAnalysis => ("requirements_document", requirements(known)),
         StageName::SystemArchitecture => ("system_design", system(known)),
@@ -55,9 +55,19 @@ pub(crate) fn structured(stage: StageName, known: &Known<'_>) -> Option<Value> {
         StageName::ToolsDeveloper => ("tool_development", tools(known)),
         StageName::AgentCodeDeveloper => ("agent_code_development", code(known)),
         StageName::AgentDeveloperManager => ("agent_developer_manager", manager(known)),
-        StageName::Orchestrator | StageName::AgentDeployer => return None,
+        // What they answer is what their text says.
+        StageName::Orchestrator => ("orchestrator", told(known)),
+        StageName::AgentDeployer => ("agent_deployer", told(known)),
     };
-    Some(json!({ root: inner }))
+    json!({ root: inner })
+}
+
+fn told(known: &Known<'_>) -> Value {
+    let mut all = known.overview();
+    if let (Value::Object(all), Value::Object(output)) = (&mut all, known.output) {
+        output.iter().for_each(|(name, value)| drop(all.insert(name.clone(), value.clone())));
+    }
+    all
 }
 
 fn requirements(known: &Known<'_>) -> Value {

@@ -56,6 +56,7 @@ pub(super) fn manifest(
 ) -> AgentManifest {
     AgentManifest {
         agent_name: design.agent_name.clone(),
+        display_name: design.display_name.clone(),
         description: design.description.clone(),
         category: design.category.clone(),
         version: VERSION.into(),

@@ -90,10 +90,9 @@ impl Job {
         self.files.push((path.clone(), document.clone()));
         let (project_name, inputs) = (&self.request.project_name, &self.request.inputs);
         let known = Known { project_name, inputs, output: &output };
-        if let Some(structured) = structured(self.stage, &known) {
-            // Beside the text, by the same name: the daemon shows it as `parsed_content`.
-            self.files.push((path.replace(".md", ".json"), serde_json::to_string_pretty(&structured)? + "\n"));
-        }
+        // Beside the text, by the same name: the daemon shows it as `parsed_content`.
+        let structured = serde_json::to_string_pretty(&structured(self.stage, &known))?;
+        self.files.push((path.replace(".md", ".json"), structured + "\n"));
         let output = if let Value::Object(output) = output { output } else { serde_json::Map::new() };
         let names: Vec<String> = self.files.iter().map(|(path, _)| path.clone()).collect();
         let workspace = Workspace::new(self.request.workspace.clone());

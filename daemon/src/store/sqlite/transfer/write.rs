@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::{
     domain::{
         agent::{Agent, Invocation},
+        deletion::DeletedKind,
         ids::{AgentId, ProjectId, TaskId, WorkerId},
         session::{Message, Session},
         stage::Stage,
@@ -15,12 +16,13 @@ use crate::{
     queue::QueueName,
     store::{
         Result,
+        alike::being_deleted,
         dynamodb::{
             codec::{Reader, Record as _, StoredProject, StoredTask},
             transfer::{item, lacks, project_of},
         },
         sqlite::{
-            events, projects, rows, sessions, stages,
+            events, names, projects, rows, sessions, stages,
             tx::{Outgoing, Tx},
         },
         transfer::{Kind, Record, Written},
@@ -81,7 +83,7 @@ fn one(tx: &mut Tx<'_>, kind: Kind, record: &Record) -> Result<Became> {
         Kind::Projects => project(tx, &StoredProject::from_item(&item)?),
         Kind::Stages => stage(tx, &Stage::from_item(&item)?),
         Kind::Events => event(tx, record),
-        Kind::Agents => agent(tx, &Agent::from_item(&item)?),
+        Kind::Agents => agent(tx, &Agent::from_item(&item)?, item.contains_key("display_name")),
         Kind::Tools => tool(tx, &Tool::from_item(&item)?, Reader(&item).text("code").as_deref()),
         Kind::Sessions => session(tx, &Session::from_item(&item)?),
         Kind::Messages => message(tx, &Message::from_item(&item)?),
@@ -99,6 +101,12 @@ fn key_of(tx: &Tx<'_>, id: &ProjectId) -> Result<Option<i64>> {
     Ok(find.query_row([id.as_str()], |row| row.get(0)).optional()?)
 }
 
+/// Refuses a thing of the id of one that was deleted and of which something still lies on this machine.
+fn check_deleted(tx: &Tx<'_>, kind: DeletedKind, id: &str) -> Result<()> {
+    let mut find = tx.sql("SELECT 1 FROM deletions WHERE kind = ?1 AND subject_id = ?2 AND settled_at IS NULL")?;
+    if find.exists([kind.as_str(), id])? { Err(being_deleted(kind, id)) } else { Ok(()) }
+}
+
 fn at(time: Option<Timestamp>) -> Option<String> {
     time.map(|time| time.to_string())
 }
@@ -108,6 +116,7 @@ fn project(tx: &Tx<'_>, stored: &StoredProject) -> Result<Became> {
     if key_of(tx, &p.project_id)?.is_some() {
         return Ok(Became::Present);
     }
+    check_deleted(tx, DeletedKind::Project, p.project_id.as_str())?;
     tx.sql(&format!(
         "INSERT INTO nexus_projects (project_key, project_id, status, control_status, task_id, lease_epoch, progress,
              current_stage, updated_at, aggregated_metrics, started_at, completed_at, error_info, pause_requested_at,
@@ -209,16 +218,21 @@ fn event(tx: &Tx<'_>, record: &Record) -> Result<Became> {
     Ok(Became::of(rows))
 }
 
-fn agent(tx: &Tx<'_>, a: &Agent) -> Result<Became> {
+fn agent(tx: &Tx<'_>, a: &Agent, named: bool) -> Result<Became> {
+    let mut find = tx.sql("SELECT 1 FROM nexus_agents WHERE agent_id = ?1")?;
+    if find.exists([a.agent_id.as_str()])? {
+        return Ok(Became::Present);
+    }
+    check_deleted(tx, DeletedKind::Agent, a.agent_id.as_str())?;
     let rows = tx
         .sql(
             "INSERT OR IGNORE INTO nexus_agents (agent_id, project_id, agent_name, description, category, version,
                  status, deployment_type, agentcore_config, capabilities, tools, prompt_path, code_path, created_at,
                  updated_at, deployed_at, agentcore_runtime_arn, agentcore_runtime_alias, agentcore_region,
                  total_invocations, successful_invocations, failed_invocations, avg_duration_ms, last_invoked_at,
-                 error_message, agent_dir, deployment_config, deployment_details, generation)
+                 error_message, agent_dir, deployment_config, deployment_details, generation, display_name)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-                 ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)",
+                 ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)",
         )?
         .execute(params![
             a.agent_id.as_str(),
@@ -250,7 +264,11 @@ fn agent(tx: &Tx<'_>, a: &Agent) -> Result<Became> {
             rows::to_json_opt(a.deployment_config.as_ref())?,
             rows::to_json_opt(a.deployment_details.as_ref())?,
             rows::integer(a.generation),
+            a.display_name,
         ])?;
+    if named {
+        names::keep(tx.conn(), &a.display_name)?;
+    }
     Ok(Became::of(rows))
 }
 
