@@ -260,5 +260,5 @@ async fn blocking<T: Send + 'static>(
     data: &DataConfig,
     act: impl FnOnce() -> Result<T, BindError> + Send + 'static,
 ) -> Result<T, BindError> {
-    tokio::task::spawn_blocking(act).await.map_err(|error| failed(&data.dir)(io::Error::other(error)))?
+    crate::files::blocking(act).await.map_err(failed(&data.dir))?
 }

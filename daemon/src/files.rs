@@ -24,6 +24,14 @@ pub fn plain(path: &str) -> Option<PathBuf> {
     relative.components().all(|c| matches!(c, Component::Normal(_))).then(|| relative.to_owned())
 }
 
+/// Runs file work off the runtime: all that is in here is such work.
+///
+/// # Errors
+/// The work panicked.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)
+}
+
 /// Opens a regular file below `root`; `None` when there is none that may be read.
 #[must_use]
 pub fn open(root: &Path, relative: &Path) -> Option<(fs::File, fs::Metadata)> {

@@ -19,7 +19,8 @@ use crate::{
     config::{Config, Days, RetentionConfig},
     deletion::Deletions,
     domain::time::Timestamp,
-    store::{Aged, AgedKind, Result, Store, StoreError, StoreErrorKind},
+    files,
+    store::{Aged, AgedKind, Result, Store, StoreError},
 };
 
 /// How long one round deletes; the next goes on.
@@ -119,10 +120,7 @@ pub async fn plan<S: PastTime + ?Sized>(store: &S, config: &Config) -> Result<Ve
 }
 
 async fn in_background<T: Send + 'static>(act: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T> {
-    let failed = |error: io::Error| {
-        StoreError::new(StoreErrorKind::Unavailable, "the data folder cannot be read or written").because(error)
-    };
-    tokio::task::spawn_blocking(act).await.map_err(|error| failed(io::Error::other(error)))?.map_err(failed)
+    files::blocking(act).await.flatten().map_err(StoreError::data_folder)
 }
 
 /// Versions of agents' files that were replaced before then, but for the newest of each file.

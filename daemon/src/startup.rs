@@ -22,6 +22,7 @@ use crate::{
     reload::{Reloaded, Reloader},
     store::{
         EventSink, Store, StoreError,
+        error::chain,
         sqlite::{OpenError, SqliteOptions, SqliteStore},
     },
     systemd::Systemd,
@@ -142,25 +143,10 @@ impl StartError {
                 let (problems, refused) = (problems.join("\n"), refused.join("\n"));
                 tracing::error!(error = %self, problems, refused, "nexusd did not start");
             }
-            (error, Readers::People) => cli::complain(&format!("error: {}", with_causes(error))),
-            (error, Readers::Programs) => tracing::error!(error = with_causes(error), "nexusd did not start"),
+            (error, Readers::People) => cli::complain(&format!("error: {}", chain(error))),
+            (error, Readers::Programs) => tracing::error!(error = chain(error), "nexusd did not start"),
         }
     }
-}
-
-/// An error and what lies below it, each once.
-fn with_causes(error: &StartError) -> String {
-    let mut text = error.to_string();
-    let mut below = std::error::Error::source(error);
-    while let Some(cause) = below {
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        below = cause.source();
-    }
-    text
 }
 
 /// What to do about a folder that cannot be made.
@@ -244,7 +230,7 @@ impl Patience {
 
     /// Waits a little, and says for what; whether to go on.
     pub async fn wait(&self, error: &StoreError) -> bool {
-        let error = crate::store::error::chain(error);
+        let error = chain(error);
         if self.asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed).is_multiple_of(Self::TOLD_EVERY) {
             tracing::warn!(error, "the backend does not answer: the start waits for it");
         }

@@ -13,7 +13,7 @@ fn a_client_written_from_the_contract_follows_a_build_and_a_chat() {
     let output = Command::new("python3")
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/follow.py"))
         .arg(daemon.at("//").trim_end_matches('/'))
-        .arg("Build an agent that answers questions about this price list: apple 3 EUR, pear 4 EUR, plum 2.50 EUR.")
+        .arg(support::prices::PRICES)
         .arg("how much are 3 pears?")
         .output()
         .expect("python3");

@@ -29,6 +29,11 @@ fn each(value: &Value, at: &str, look: &mut impl FnMut(&str, &Value)) {
     }
 }
 
+#[test]
+fn no_two_schemas_share_a_name() {
+    assert_eq!(api::openapi_conflicts(), [""; 0]);
+}
+
 /// What generators of clients stumbled over: each rule is a failure that was seen.
 #[test]
 fn generators_can_read_the_document() {

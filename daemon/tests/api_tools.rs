@@ -6,9 +6,7 @@ mod support;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use support::{Daemon, Home, PATIENCE, eventually, plugin_dir};
-
-const PRICES: &str = "Build an agent that answers questions about this price list: apple 3 EUR, pear 4 EUR, plum 2.50 EUR. It should also convert kg to lb.";
+use support::{Daemon, Home, PATIENCE, eventually, plugin_dir, prices::PRICES_AND_UNITS};
 
 async fn test(daemon: &Daemon, name: &str, parameters: Value) -> Value {
     let (status, answer) = daemon.post(&format!("/tools/{name}/test"), &json!({ "parameters": parameters })).await;
@@ -176,9 +174,7 @@ async fn until(home: &Home, running: bool) {
 async fn a_build_leaves_its_tools_and_their_use_is_counted() {
     let home = Home::new("[tools]\nmax_tests = 1\n");
     let daemon = home.start();
-    let project = daemon.create(PRICES, "agent_build").await;
-    daemon.wait_for(&project, &["completed"]).await;
-    let agent = daemon.wait_for_agent(&project).await["agent_id"].as_str().unwrap().to_owned();
+    let (project, agent) = daemon.build_agent(PRICES_AND_UNITS).await;
 
     let (_, generated) = daemon.get("/tools?source=generated&limit=100").await;
     let tools = generated["data"].as_array().unwrap();

@@ -25,19 +25,18 @@ use std::{
 };
 
 use nexus_daemon::{
-    cloud::TroubleLog,
     domain::{ids::TaskId, time::Timestamp},
-    queue::{
-        DeadLetter, Delivery, Queue, QueueDepth, QueueName, QueueNames, Receipt,
-        sqs::{SqsOptions, SqsQueue},
-    },
+    queue::{DeadLetter, Delivery, Queue, QueueDepth, QueueName, QueueNames, Receipt, sqs::SqsQueue},
     resources::{Action, Plan},
     store::{
-        BuildStep, Claim, ClaimBuild, Continuation, Result, Store as _, StoreError, StoreErrorKind,
+        BuildStep, Claim, ClaimBuild, Result, Store as _, StoreError, StoreErrorKind,
         dynamodb::{DynamoOptions, DynamoStore},
     },
 };
-use store_contract::world::{Fixture, Recorder, STAGES, new_project, worker, workflows};
+use store_contract::{
+    talk::*,
+    world::{Fixture, Recorder, STAGES, claim_of, new_project, worker, workflows},
+};
 use support::emulator::Account;
 
 /// SQS counts in whole seconds.
@@ -55,30 +54,22 @@ fn plan() -> Plan {
 }
 
 fn sqs(account: &Account) -> Arc<SqsQueue> {
-    let options = SqsOptions {
-        trouble: Arc::new(TroubleLog::new("sqs")),
-        names: QueueNames::default(),
-        visibility: VISIBILITY,
-        max_receive_count: 3,
-    };
-    Arc::new(SqsQueue::new(account.sqs.clone(), options))
+    account.queues(VISIBILITY)
 }
 
 fn dynamodb(account: &Account, queue: Arc<dyn Queue>, events: Arc<Recorder>) -> Arc<DynamoStore> {
-    let options = DynamoOptions {
-        client: account.dynamodb.clone(),
-        trouble: Arc::new(TroubleLog::new("dynamodb")),
-        prefix: String::new(),
-        queue,
-        artifacts: Arc::new(object_store::memory::InMemory::new()),
-        event_retention: Duration::from_secs(86_400),
-    };
-    DynamoStore::new(options, events)
+    DynamoStore::new(account.store_options(queue), events)
+}
+
+/// An account with tables and queues.
+async fn account() -> Account {
+    let account = tokio::task::spawn_blocking(Account::new).await.unwrap();
+    nexus_daemon::resources::run(&plan(), Action::Init, &account.dynamodb, &account.sqs, &|_| {}).await.unwrap();
+    account
 }
 
 async fn fixture() -> Fixture {
-    let account = tokio::task::spawn_blocking(Account::new).await.unwrap();
-    nexus_daemon::resources::run(&plan(), Action::Init, &account.dynamodb, &account.sqs, &|_| {}).await.unwrap();
+    let account = account().await;
     let (queue, events) = (sqs(&account), Arc::new(Recorder::default()));
     let store = dynamodb(&account, queue.clone(), events.clone());
     Fixture { store, queue, events, visibility: VISIBILITY, one_unit: false, crowd: 300, keep: Box::new(account) }
@@ -137,8 +128,7 @@ impl Queue for Gate {
 /// A task whose message does not get through is found until it does, whatever it was before.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_that_is_not_sent_is_sent_later() {
-    let account = tokio::task::spawn_blocking(Account::new).await.unwrap();
-    nexus_daemon::resources::run(&plan(), Action::Init, &account.dynamodb, &account.sqs, &|_| {}).await.unwrap();
+    let account = account().await;
     let gate = Arc::new(Gate { inner: sqs(&account), closed: AtomicBool::new(true) });
     let store = dynamodb(&account, gate.clone(), Arc::new(Recorder::default()));
     let later = || Timestamp::now().plus(Duration::from_secs(120));
@@ -157,14 +147,8 @@ async fn a_message_that_is_not_sent_is_sent_later() {
     assert!(!is_stranded(&task).await, "sent");
     assert_eq!(gate.depth(QueueName::Build).await.unwrap().visible, 1);
     // Its owner dies, and the message that is to bring another does not get through either.
-    let claim = ClaimBuild {
-        task_id: Some(task.clone()),
-        project_id: new.project.project_id.clone(),
-        worker_id: worker("w1"),
-        lease_until: Timestamp::now(),
-        parallel: 1,
-        asked: Continuation::default(),
-    };
+    let claim =
+        ClaimBuild { lease_until: Timestamp::now(), ..claim_of(&new.project.project_id, Some(task.clone()), "w1") };
     let Claim::Claimed(build) = store.claim_build(claim.clone(), workflows()).await.unwrap() else { panic!("claimed") };
     gate.closed.store(true, Ordering::Relaxed);
     store.requeue_task(&task).await.unwrap();
@@ -185,20 +169,12 @@ async fn a_message_that_is_not_sent_is_sent_later() {
 /// No item comes near the limit of a table; what is moved away is named by it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn large_items_leave_a_reference() {
-    let account = tokio::task::spawn_blocking(Account::new).await.unwrap();
-    nexus_daemon::resources::run(&plan(), Action::Init, &account.dynamodb, &account.sqs, &|_| {}).await.unwrap();
+    let account = account().await;
     let store = dynamodb(&account, sqs(&account), Arc::new(Recorder::default()));
     let new = new_project("agent_build", 3);
     let id = &new.project.project_id;
     store.create_project(new.clone()).await.unwrap();
-    let claim = ClaimBuild {
-        task_id: new.project.task_id.clone(),
-        project_id: id.clone(),
-        worker_id: worker("w1"),
-        lease_until: Timestamp::now().plus(Duration::from_secs(60)),
-        parallel: 1,
-        asked: Continuation::default(),
-    };
+    let claim = claim_of(id, new.project.task_id.clone(), "w1");
     let Claim::Claimed(build) = store.claim_build(claim, workflows()).await.unwrap() else { panic!("claimed") };
     let mut end = store_contract::world::done(STAGES[0], 1);
     end.logs = (0..100).map(|n| format!("{n} {}", "x".repeat(5_000))).collect();
@@ -217,26 +193,14 @@ async fn large_items_leave_a_reference() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_large_outlives_what_it_belongs_to() {
     use futures::StreamExt as _;
-    use nexus_daemon::domain::{
-        deletion::DeleteOrders,
-        ids::SessionId,
-        session::{Role, Session, SessionStatus},
-    };
+    use nexus_daemon::domain::{deletion::DeleteOrders, session::Role};
     use nexus_daemon::store::NewMessage;
     use object_store::{ObjectStore as _, ObjectStoreExt as _};
 
-    let account = tokio::task::spawn_blocking(Account::new).await.unwrap();
-    nexus_daemon::resources::run(&plan(), Action::Init, &account.dynamodb, &account.sqs, &|_| {}).await.unwrap();
+    let account = account().await;
     let (queue, events) = (sqs(&account), Arc::new(Recorder::default()));
     let objects = Arc::new(object_store::memory::InMemory::new());
-    let options = DynamoOptions {
-        client: account.dynamodb.clone(),
-        trouble: Arc::new(TroubleLog::new("dynamodb")),
-        prefix: String::new(),
-        queue: queue.clone(),
-        artifacts: objects.clone(),
-        event_retention: Duration::from_secs(86_400),
-    };
+    let options = DynamoOptions { artifacts: objects.clone(), ..account.store_options(queue.clone()) };
     let store = DynamoStore::new(options, events.clone());
     let f = Fixture {
         store: store.clone(),
@@ -250,29 +214,11 @@ async fn nothing_large_outlives_what_it_belongs_to() {
     let paths =
         async || -> Vec<String> { objects.list(None).map(|one| one.unwrap().location.to_string()).collect().await };
     let (_, agent) = f.completed().await;
-    let now = Timestamp::now();
-    let session = Session {
-        session_id: SessionId::generate(),
-        agent_id: agent.clone(),
-        user_id: None,
-        display_name: None,
-        status: SessionStatus::Active,
-        message_count: 0,
-        created_at: now,
-        last_active_at: now,
-        metadata: None,
-    };
+    let session = session_of(&agent);
     store.create_session(session.clone(), None).await.unwrap();
     let large = store_contract::records::large("an answer");
     let once = store_contract::figures::kept("k", serde_json::json!(large));
-    let message = NewMessage {
-        session_id: session.session_id.clone(),
-        role: Role::User,
-        content: large.clone(),
-        metadata: None,
-        once: Some(once),
-        holder: None,
-    };
+    let message = NewMessage { once: Some(once), ..message(&session.session_id, Role::User, &large) };
     store.append_message(message).await.unwrap();
     let of_session = format!("sessions/{}/overflow/", session.session_id);
     let found = paths().await;
@@ -290,7 +236,7 @@ async fn nothing_large_outlives_what_it_belongs_to() {
     assert_eq!(store.once("k").await.unwrap().unwrap().answer, None, "it went with what it was about");
 
     let good = nexus_daemon::domain::agent::InvocationStatus::Success;
-    let mut invocation = store_contract::figures::invocation(&agent, good, &[]);
+    let mut invocation = invocation(&agent, good, 100);
     invocation.output_text = Some(large.clone());
     let once = store_contract::figures::kept("i", serde_json::json!(large));
     store.record_invocation(invocation, Some(once)).await.unwrap();
@@ -315,17 +261,10 @@ async fn nothing_large_outlives_what_it_belongs_to() {
 /// Messages that were received before an error are hidden from everybody else: they are handed out.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_received_before_an_error_is_handed_out() {
-    let account = tokio::task::spawn_blocking(Account::new).await.unwrap();
-    nexus_daemon::resources::run(&plan(), Action::Init, &account.dynamodb, &account.sqs, &|_| {}).await.unwrap();
+    let account = account().await;
     let (url, faults) = support::faulty::proxy(&account.url).await;
     let client = aws_sdk_sqs::Client::from_conf(account.sqs.config().to_builder().endpoint_url(url).build());
-    let options = SqsOptions {
-        trouble: Arc::new(TroubleLog::new("sqs")),
-        names: QueueNames::default(),
-        visibility: Duration::from_secs(60),
-        max_receive_count: 3,
-    };
-    let queue = SqsQueue::new(client, options);
+    let queue = SqsQueue::new(client, support::account::queue_options(Duration::from_secs(60)));
     let sent: Vec<String> = (0..15).map(|n| format!("{{\"task_id\": \"task_{n}\"}}")).collect();
     for body in &sent {
         queue.send(QueueName::Build, body.clone(), 3).await.unwrap();

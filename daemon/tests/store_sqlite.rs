@@ -15,7 +15,11 @@ mod moves;
 #[path = "store_sqlite/operation.rs"]
 mod operation;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use nexus_daemon::{
     queue::sqlite::SqliteQueue,
@@ -52,9 +56,16 @@ fn fixture_hiding(file: &Path, visibility: Duration, keep: Box<dyn std::any::Any
     Fixture { store, queue, events, visibility, one_unit: true, crowd: 10_000, keep }
 }
 
-async fn fixture() -> Fixture {
+/// A file that is not there yet, with its folder.
+fn new_file() -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
-    fixture_over(&dir.path().join("nexus.db"), Box::new(dir))
+    let file = dir.path().join("nexus.db");
+    (dir, file)
+}
+
+async fn fixture() -> Fixture {
+    let (dir, file) = new_file();
+    fixture_over(&file, Box::new(dir))
 }
 
 contract!(fixture);

@@ -3,7 +3,7 @@
 
 use std::{
     io::Read,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,14 +14,17 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{OnceCell, watch};
 
 use super::{environment::Environment, executor::Job, journal::Journal};
-use crate::domain::{
-    failure::{Failure, FailureKind},
-    ids::ProjectId,
-    project::StageFigures,
-    stage::{GeneratedFile, StageEnd, StageOutcome, StageProduct},
-    task::Lease,
-    time::Timestamp,
-    workflow::{StageSpec, Workflow},
+use crate::{
+    domain::{
+        failure::{Failure, FailureKind},
+        ids::ProjectId,
+        project::StageFigures,
+        stage::{GeneratedFile, StageEnd, StageOutcome, StageProduct},
+        task::Lease,
+        time::Timestamp,
+        workflow::{StageSpec, Workflow},
+    },
+    files,
 };
 
 /// Longest document kept in the stage's row, in bytes; longer ones stay in their file only.
@@ -249,8 +252,7 @@ async fn finished(job: Box<dyn Job>) -> Result<StageResult, Failure> {
 
 /// Refuses a path that could lead out of the project's folder.
 fn inside(path: &str) -> Result<(), Failure> {
-    let fine = !path.is_empty() && Path::new(path).components().all(|c| matches!(c, Component::Normal(_)));
-    if fine {
+    if files::plain(path).is_some() {
         return Ok(());
     }
     Err(Failure::new(FailureKind::Plugin, format!("the plugin named a path outside of the project's folder: {path:?}")))

@@ -20,13 +20,9 @@ pub(super) async fn reason_of(
     project: &ProjectId,
 ) -> Result<ErrorInfo, StoreError> {
     let queue = letter.queue;
-    let mut reason = ErrorInfo {
-        stage: None,
-        kind: if letter.reason.starts_with(DIED) { FailureKind::Plugin } else { FailureKind::Infrastructure },
-        message: format!("the task was given up and its message is in {queue} (`nexusd dlq list`): {}", letter.reason),
-        details: None,
-        attempt: 0,
-    };
+    let kind = if letter.reason.starts_with(DIED) { FailureKind::Plugin } else { FailureKind::Infrastructure };
+    let message = format!("the task was given up and its message is in {queue} (`nexusd dlq list`): {}", letter.reason);
+    let mut reason = ErrorInfo::outside(kind, message);
     match deployed_agent(env, task).await? {
         Some(handler) => reason.message.push_str(&format!("; what deployed it is {handler}")),
         None => name_stages(env, project, &mut reason).await?,

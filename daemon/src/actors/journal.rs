@@ -8,13 +8,16 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::environment::Environment;
-use crate::domain::{
-    event::{EventType, NewEvent},
-    project::StageFigures,
-    task::Lease,
-    text::shorten,
+use crate::{
+    domain::{
+        event::{EventType, NewEvent},
+        project::StageFigures,
+        task::Lease,
+        text::shorten,
+    },
+    files,
+    store::Origin,
 };
-use crate::store::Origin;
 
 /// Events stored together at most.
 const BATCH: usize = 64;
@@ -166,21 +169,13 @@ impl Journal {
         if self.log.len() == MAX_LOG_LINES {
             self.log.pop_front();
         }
-        let word = match level {
-            LogLevel::Debug => "DEBUG",
-            LogLevel::Info => "INFO",
-            LogLevel::Warn => "WARN",
-            LogLevel::Error => "ERROR",
-        };
-        self.log.push_back(format!("{} {word} {message}", crate::domain::time::Timestamp::now()));
+        self.log.push_back(format!("{} {} {message}", crate::domain::time::Timestamp::now(), level.word()));
     }
 }
 
-/// A path of plain names, which cannot lead out of the workspace.
+/// A path that cannot lead out of the workspace, and fits into a line of the log.
 fn is_inside(path: &str) -> bool {
-    let plain = |part| matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir);
-    let mut parts = std::path::Path::new(path).components().peekable();
-    parts.peek().is_some() && parts.all(plain) && !path.contains(['\0', '\n'])
+    files::plain(path.strip_prefix("./").unwrap_or(path)).is_some() && !path.contains('\n')
 }
 
 fn bounded(value: Value) -> Value {

@@ -167,10 +167,13 @@ async fn settle_letters(env: &Environment) -> Result<(), StoreError> {
         for letter in env.queue.unsettled_dead_letters(queue, LIMIT).await? {
             let reason = match subject(&letter.body) {
                 (task, Some(project)) => culprit::reason_of(env, &letter, task.as_ref(), &project).await?,
-                _ => plain(format!(
-                    "the task was given up and its message is in {queue} (`nexusd dlq list`): {}",
-                    letter.reason
-                )),
+                _ => ErrorInfo::outside(
+                    FailureKind::Infrastructure,
+                    format!(
+                        "the task was given up and its message is in {queue} (`nexusd dlq list`): {}",
+                        letter.reason
+                    ),
+                ),
             };
             match give_up(env, queue, &letter.body, reason.clone()).await {
                 Ok(None | Some(GivenUp::Ended)) => {}
@@ -221,18 +224,14 @@ async fn give_up(
     }
 }
 
-/// A reason that names no stage.
-const fn plain(message: String) -> ErrorInfo {
-    ErrorInfo { stage: None, kind: FailureKind::Infrastructure, message, details: None, attempt: 0 }
-}
-
 const fn is_build(queue: QueueName) -> bool {
     matches!(queue, QueueName::Build | QueueName::BuildDead)
 }
 
 /// Tells whom a message names that nobody can read: its build goes on with a message that can be, or says why not.
 pub(super) async fn tell_subject(env: &Environment, queue: QueueName, body: &str, reason: &str) {
-    let reason = plain(format!("a message of the task could not be read: {reason}"));
+    let reason =
+        ErrorInfo::outside(FailureKind::Infrastructure, format!("a message of the task could not be read: {reason}"));
     if let Err(error) = give_up(env, queue, body, reason).await {
         tracing::warn!(%queue, %error, "nobody could be told of a message that cannot be read");
     }

@@ -264,13 +264,7 @@ impl Work {
             Next::Failed(index) => {
                 let stage = self.spec(index).map(|s| s.name.clone());
                 let attempt = self.attempt(index);
-                let failure = self.failure.get_or_insert_with(|| ErrorInfo {
-                    stage,
-                    kind: FailureKind::Permanent,
-                    message: "a stage failed earlier; restart the project from it".to_owned(),
-                    details: None,
-                    attempt,
-                });
+                let failure = self.failure.get_or_insert_with(|| ErrorInfo::failed_earlier(stage, Some(attempt)));
                 end = Some(BuildEnd::Failed(failure.clone()));
             }
         }

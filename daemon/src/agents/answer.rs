@@ -4,7 +4,7 @@ use nexus_plugin_api::payload::{Event, InvokeResult};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::domain::text::{shorten, text_of};
+use crate::domain::text::{shorten, shorten_bytes, text_of};
 
 /// Most bytes kept of an answer's text: the row of a message stays far below 400 KB.
 const MAX_TEXT: usize = 256 * 1024;
@@ -116,8 +116,7 @@ impl Answer {
 
     fn add_text(&mut self, delta: &str) {
         let room = MAX_TEXT.saturating_sub(self.text.len());
-        let fitting =
-            if delta.len() <= room { delta } else { delta.get(..delta.floor_char_boundary(room)).unwrap_or("") };
+        let fitting = shorten_bytes(delta, room);
         self.cut |= fitting.len() < delta.len();
         if fitting.is_empty() {
             return;

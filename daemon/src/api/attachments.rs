@@ -8,6 +8,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
 use super::{fields::Fields, rules::rule};
+use crate::domain::text::shorten_bytes;
 
 /// Most files of a message.
 pub(super) const MAX_FILES: usize = 10;
@@ -133,10 +134,9 @@ pub(super) fn question(written: &str, files: &[Attachment]) -> String {
     let mut room = SHOWN_OF_ALL;
     for file in files {
         let Content::Text(text) = &file.content else { continue };
-        let end = text.floor_char_boundary(room.min(SHOWN_OF_ONE));
-        room = room.saturating_sub(end);
-        let cut = if end < text.len() { "\n[cut]" } else { "" };
-        let shown = text.get(..end).unwrap_or_default();
+        let shown = shorten_bytes(text, room.min(SHOWN_OF_ONE));
+        room = room.saturating_sub(shown.len());
+        let cut = if shown.len() < text.len() { "\n[cut]" } else { "" };
         whole.push_str(&format!("\n\n--- file {} ---\n{shown}{cut}\n--- end of file ---", file.filename));
     }
     whole

@@ -19,7 +19,10 @@ use super::{
 };
 use crate::{
     config::{ConfigFile, ConfigFiles, FileKind, MASK, Problem, check_text, is_file_name, shown, told},
-    domain::time::Timestamp,
+    domain::{
+        text::{pathless, shorten},
+        time::Timestamp,
+    },
 };
 
 /// Changes come one after another.
@@ -289,18 +292,11 @@ async fn taken(state: &AppState, files: ConfigFiles, name: &str) -> Result<(), A
         return blocking(move || files.accepted(&of)).await?.map_err(unwritable);
     };
     blocking(move || files.refused(&of)).await?.map_err(unwritable)?;
+    // The lines below a problem's sentence say where on this machine it stands.
     let reason: Vec<String> = reason.lines().filter(|line| !line.starts_with(' ')).take(3).map(pathless).collect();
     tracing::warn!(file = name, "a changed workflow file was refused");
     let message = format!("the daemon refuses the file, which is as before: {}", reason.join("; "));
-    Err(ApiError::plain(StatusCode::CONFLICT, "CONFIG_REFUSED", crate::domain::text::shorten(&message, 500)))
-}
-
-/// A problem's sentence without paths of this machine. (The lines below it say where it stands.)
-fn pathless(line: &str) -> String {
-    let word = |word: &str| {
-        if word.trim_start_matches(['`', '"', '\'']).starts_with('/') { "(path)" } else { word }.to_owned()
-    };
-    line.split(' ').map(word).collect::<Vec<_>>().join(" ")
+    Err(ApiError::plain(StatusCode::CONFLICT, "CONFIG_REFUSED", shorten(&message, 500)))
 }
 
 fn refused_text(problems: &[Problem]) -> ApiError {

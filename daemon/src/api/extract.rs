@@ -205,7 +205,7 @@ extracted!([I: Input + 'ex] LargeBody<I>, |req, depot| async move {
 });
 
 fn json_body<I: Input>(components: &mut Components, operation: &mut Operation, required: bool) {
-    let schema = named(components, I::NAME, |_| {
+    let schema = named::<I>(components, I::NAME, |_| {
         let member = |d: Described| Member { name: d.name, doc: d.doc, schema: d.schema, always: d.required };
         let members = I::describe(Place::Body).into_iter().map(member).collect();
         with_description(object("", members), I::DOC)

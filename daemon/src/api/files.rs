@@ -150,7 +150,7 @@ pub(super) fn folder(root: &Path, id: &ProjectId) -> PathBuf {
 
 /// Runs file work off the runtime.
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
-    tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)
+    files::blocking(work).await.map_err(ApiError::internal)
 }
 
 /// A file of the project, or `None` when there is none that may be shown.

@@ -68,7 +68,7 @@ use std::sync::Arc;
 pub use answers::Chats;
 pub use error::{ApiError, Resource};
 pub use fields::Fault;
-pub use openapi::openapi;
+pub use openapi::{openapi, openapi_conflicts};
 pub use salvo::server::ServerHandle;
 use salvo::{Handler, Router, Service, catcher::Catcher};
 pub use serve::{Bound, bind};

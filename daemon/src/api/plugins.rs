@@ -15,7 +15,7 @@ use crate::plugins::PluginReport;
 
 impl Shape for PluginReport {
     fn shape(components: &mut salvo::oapi::Components) -> Value {
-        named(components, "Plugin", |_| {
+        named::<Self>(components, "Plugin", |_| {
             let (text, count) = (json!({ "type": "string" }), json!({ "type": "integer", "minimum": 0 }));
             let handler = json!({
                 "type": "object",

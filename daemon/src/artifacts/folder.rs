@@ -10,8 +10,11 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Result, away};
-use crate::store::{StoreError, StoreErrorKind};
+use super::Result;
+use crate::{
+    files,
+    store::{StoreError, StoreErrorKind},
+};
 
 /// Files of one project; more are refused, by name of the project.
 const MOST_FILES: usize = 20_000;
@@ -39,7 +42,7 @@ pub(super) fn local(error: io::Error) -> StoreError {
 
 /// Runs file work off the runtime.
 pub(super) async fn blocking<T: Send + 'static>(act: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(act).await.map_err(away)?.map_err(local)
+    files::blocking(act).await.flatten().map_err(local)
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {

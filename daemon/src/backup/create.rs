@@ -20,9 +20,9 @@ use super::{
     walk::{Found, walk},
 };
 use crate::{
-    domain::{deletion::DeleteOrders, event::ProjectEvent, time::Timestamp},
+    domain::{deletion::DeleteOrders, time::Timestamp},
     store::{
-        EventSink, Store as _, StoreError, StoreErrorKind,
+        Nobody, Store as _, StoreError, StoreErrorKind,
         sqlite::{
             SqliteOptions, SqliteStore,
             backup::{self, Gone},
@@ -200,12 +200,6 @@ impl Drop for Place {
             drop(fs::remove_file(&self.part));
         }
     }
-}
-
-struct Nobody;
-
-impl EventSink for Nobody {
-    fn committed(&self, _: &[ProjectEvent]) {}
 }
 
 /// Deletes from the copy what was deleted from the live database since, by the same way.

@@ -1,23 +1,22 @@
 //! `nexusd backup FILE`, `nexusd backup --verify FILE` and `nexusd restore FILE`.
 
 use std::{
-    io::IsTerminal as _,
     path::PathBuf,
     process::ExitCode,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{complain, complain_about, print, run_to_end};
+use super::{complain, failed, loaded, print, run_to_end, teller};
 use crate::{
     backup::{self, BackupError, Head, Progress, Watch},
-    config::{BackendKind, Inputs, load},
+    config::{BackendKind, Inputs},
 };
 
 /// What is backed up where.
@@ -37,20 +36,11 @@ pub(super) struct RestoreArgs {
     file: PathBuf,
 }
 
-/// How often it is told how far it is.
-const TELL_EVERY: Duration = Duration::from_secs(2);
 const MIB: u64 = 1 << 20;
 
-fn teller() -> impl Fn(Progress) + Sync {
-    let last = Mutex::new(Instant::now());
-    move |progress: Progress| {
-        let Ok(mut last) = last.lock() else { return };
-        if std::io::stderr().is_terminal() && last.elapsed() >= TELL_EVERY {
-            *last = Instant::now();
-            let of = progress.of.map(|of| format!(" of {}", of / MIB)).unwrap_or_default();
-            complain(&format!("{}: {}{of} MiB …", progress.what, progress.bytes / MIB));
-        }
-    }
+fn how_far(progress: Progress) -> String {
+    let of = progress.of.map(|of| format!(" of {}", of / MIB)).unwrap_or_default();
+    format!("{}: {}{of} MiB …", progress.what, progress.bytes / MIB)
 }
 
 /// Runs what blocks on a thread of its own, until it ends or a signal stops it.
@@ -58,7 +48,7 @@ fn run(act: impl FnOnce(&Watch<'_>) -> Result<ExitCode, BackupError> + Send + 's
     run_to_end(async {
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
-        let mut acting = tokio::task::spawn_blocking(move || act(&Watch { tell: &teller(), stop: &told }));
+        let mut acting = tokio::task::spawn_blocking(move || act(&Watch { tell: &teller(how_far), stop: &told }));
         let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
         else {
             complain("error: signals cannot be handled");
@@ -73,14 +63,8 @@ fn run(act: impl FnOnce(&Watch<'_>) -> Result<ExitCode, BackupError> + Send + 's
         };
         match ended {
             Ok(Ok(code)) => code,
-            Ok(Err(error)) => {
-                complain(&format!("error: {error}"));
-                ExitCode::FAILURE
-            }
-            Err(error) => {
-                complain(&format!("error: {error}"));
-                ExitCode::FAILURE
-            }
+            Ok(Err(error)) => failed(&error),
+            Err(error) => failed(&error),
         }
     })
 }
@@ -113,12 +97,9 @@ pub(super) fn backup(inputs: &Inputs, BackupArgs { file, verify }: BackupArgs) -
             Ok(ExitCode::SUCCESS)
         });
     }
-    let config = match load(inputs) {
+    let config = match loaded(inputs) {
         Ok(loaded) => loaded.config,
-        Err(problems) => {
-            complain_about(&problems);
-            return ExitCode::FAILURE;
-        }
+        Err(code) => return code,
     };
     if config.backend.kind == BackendKind::Aws {
         complain(
@@ -146,12 +127,9 @@ pub(super) fn backup(inputs: &Inputs, BackupArgs { file, verify }: BackupArgs) -
 }
 
 pub(super) fn restore(inputs: &Inputs, RestoreArgs { file }: RestoreArgs) -> ExitCode {
-    let config = match load(inputs) {
+    let config = match loaded(inputs) {
         Ok(loaded) => loaded.config,
-        Err(problems) => {
-            complain_about(&problems);
-            return ExitCode::FAILURE;
-        }
+        Err(code) => return code,
     };
     if !file.exists() {
         complain(&format!("error: there is no file {}: name one that `nexusd backup` wrote", file.display()));

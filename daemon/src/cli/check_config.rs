@@ -2,18 +2,15 @@
 
 use std::process::ExitCode;
 
-use super::{complain, complain_about, machine, print, probe};
-use crate::config::{Inputs, Loaded, Place, Problem, describe_values, load};
+use super::{complain_about, failed, loaded, machine, print, probe};
+use crate::config::{Inputs, Loaded, Place, Problem, describe_values};
 use crate::plugins::{PluginReport, PluginState};
 use crate::reload::unknown_handlers;
 
 pub(super) fn check(inputs: &Inputs, with_plugins: bool) -> ExitCode {
-    let loaded = match load(inputs) {
+    let loaded = match loaded(inputs) {
         Ok(loaded) => loaded,
-        Err(problems) => {
-            complain_about(&problems);
-            return ExitCode::FAILURE;
-        }
+        Err(code) => return code,
     };
     if with_plugins {
         let reports = probe::survey(inputs, &loaded.config.plugins);
@@ -67,12 +64,9 @@ fn summary(loaded: &Loaded) -> String {
 }
 
 pub(super) fn dump(inputs: &Inputs) -> ExitCode {
-    let mut loaded = match load(inputs) {
+    let mut loaded = match loaded(inputs) {
         Ok(loaded) => loaded,
-        Err(problems) => {
-            complain_about(&problems);
-            return ExitCode::FAILURE;
-        }
+        Err(code) => return code,
     };
     let reports = probe::survey(inputs, &loaded.config.plugins);
     let given = std::mem::take(&mut loaded.config.plugins.settings);
@@ -92,9 +86,6 @@ pub(super) fn dump(inputs: &Inputs) -> ExitCode {
             print(text.trim_end());
             ExitCode::SUCCESS
         }
-        Err(error) => {
-            complain(&format!("error: {error}"));
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
 }

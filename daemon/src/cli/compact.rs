@@ -2,19 +2,16 @@
 
 use std::process::ExitCode;
 
-use super::{complain, complain_about, print};
+use super::{complain, loaded, print};
 use crate::{
-    config::{BackendKind, Inputs, load},
+    config::{BackendKind, Inputs},
     store::{error::chain, sqlite::compact},
 };
 
 pub(super) fn run(inputs: &Inputs) -> ExitCode {
-    let loaded = match load(inputs) {
+    let loaded = match loaded(inputs) {
         Ok(loaded) => loaded,
-        Err(problems) => {
-            complain_about(&problems);
-            return ExitCode::FAILURE;
-        }
+        Err(code) => return code,
     };
     if loaded.config.backend.kind == BackendKind::Aws {
         complain("error: the backend is that of the cloud: there is no file to compact");

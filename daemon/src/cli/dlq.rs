@@ -7,11 +7,11 @@ use clap::{Subcommand, ValueEnum};
 
 use serde_json::{Value, json};
 
-use super::{client::Daemon, complain, complain_about, print, run_to_end};
+use super::{client::Daemon, complain, failed, loaded, print, run_to_end};
 #[cfg(feature = "aws")]
 use crate::{cloud, queue::sqs::Letter};
 use crate::{
-    config::{BackendKind, Config, Inputs, load},
+    config::{BackendKind, Config, Inputs},
     queue::{
         QueueName,
         sqlite::{KeptLetter, dead_letters},
@@ -56,12 +56,9 @@ fn queues(which: Option<Which>) -> Vec<QueueName> {
 }
 
 pub(super) fn run(inputs: &Inputs, daemon: &Daemon, json: bool, command: DlqCommand) -> ExitCode {
-    let config = match load(inputs) {
+    let config = match loaded(inputs) {
         Ok(loaded) => loaded.config,
-        Err(problems) => {
-            complain_about(&problems);
-            return ExitCode::FAILURE;
-        }
+        Err(code) => return code,
     };
     run_to_end(async {
         let acted = match config.backend.kind {
@@ -69,14 +66,11 @@ pub(super) fn run(inputs: &Inputs, daemon: &Daemon, json: bool, command: DlqComm
             #[cfg(feature = "aws")]
             BackendKind::Aws => act(&config, json, command).await,
             #[cfg(not(feature = "aws"))]
-            BackendKind::Aws => Err("this nexusd was built without the cloud backend".to_owned()),
+            BackendKind::Aws => Err(super::NO_CLOUD.to_owned()),
         };
         match acted {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                complain(&format!("error: {error}"));
-                ExitCode::FAILURE
-            }
+            Err(error) => failed(&error),
         }
     })
 }

@@ -2,14 +2,14 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use super::{complain, complain_about, print, run_to_end};
+use super::{cloud_store, failed, loaded, print, run_to_end};
 use crate::{
     binding,
-    config::{BackendKind, Config, Inputs, load},
+    config::{BackendKind, Config, Inputs, Loaded},
     deletion::{Survey, survey},
-    domain::{deletion::Deletion, event::ProjectEvent},
+    domain::deletion::Deletion,
     startup,
-    store::{EventSink, Store, sqlite::look::SqliteLook},
+    store::{Nobody, Store, sqlite::look::SqliteLook},
 };
 
 /// Lines of one kind that are printed.
@@ -17,34 +17,18 @@ const LINES: usize = 50;
 /// Deletions that are looked at.
 const OPEN: usize = 10_000;
 
-struct Nobody;
-
-impl EventSink for Nobody {
-    fn committed(&self, _: &[ProjectEvent]) {}
-}
-
-fn settings(inputs: &Inputs) -> Result<Config, ExitCode> {
-    load(inputs).map(|loaded| loaded.config).map_err(|problems| {
-        complain_about(&problems);
-        ExitCode::FAILURE
-    })
-}
-
 fn told(result: Result<bool, String>) -> ExitCode {
     match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            complain(&format!("error: {error}"));
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
 }
 
 /// Says what is there. Exit code 1 when somebody should look. A daemon may run meanwhile.
 pub(super) fn doctor(inputs: &Inputs) -> ExitCode {
-    match settings(inputs) {
-        Ok(config) => run_to_end(async { told(look(&config).await) }),
+    match loaded(inputs) {
+        Ok(Loaded { config, .. }) => run_to_end(async { told(look(&config).await) }),
         Err(code) => code,
     }
 }
@@ -60,7 +44,7 @@ async fn look(config: &Config) -> Result<bool, String> {
         return Ok(there.is_empty());
     }
     let (id, found, open) = if config.backend.kind == BackendKind::Aws {
-        let store = cloud(config).await?;
+        let store = cloud_store(config).await?;
         let id = store.identity().await.map_err(|e| text(&e))?;
         let found = survey(store.as_ref(), &config.data).await.map_err(|e| text(&e))?;
         (id, found, store.open_deletions(OPEN).await.map_err(|e| text(&e))?)
@@ -134,8 +118,8 @@ fn show(config: &Config, found: &Survey, open: &[Deletion]) {
 
 /// Shows what is there and binds the folder to the store. No daemon may have the embedded file open.
 pub(super) fn adopt(inputs: &Inputs) -> ExitCode {
-    match settings(inputs) {
-        Ok(config) => run_to_end(async { told(bind(&config).await.map(|()| true)) }),
+    match loaded(inputs) {
+        Ok(Loaded { config, .. }) => run_to_end(async { told(bind(&config).await.map(|()| true)) }),
         Err(code) => code,
     }
 }
@@ -143,7 +127,7 @@ pub(super) fn adopt(inputs: &Inputs) -> ExitCode {
 async fn bind(config: &Config) -> Result<(), String> {
     startup::make_folders(&config.data).map_err(|error| error.to_string())?;
     let store: Arc<dyn Store> = if config.backend.kind == BackendKind::Aws {
-        cloud(config).await?
+        cloud_store(config).await?
     } else {
         startup::open_file(config, Arc::new(Nobody)).await.map_err(|error| error.to_string())?.0
     };
@@ -159,15 +143,4 @@ async fn bind(config: &Config) -> Result<(), String> {
         config.data.dir.display()
     ));
     Ok(())
-}
-
-#[cfg(feature = "aws")]
-async fn cloud(config: &Config) -> Result<Arc<dyn Store>, String> {
-    let parts = crate::cloud::parts(config, Arc::new(Nobody), None).await.map_err(|error| error.to_string())?;
-    Ok(parts.0)
-}
-
-#[cfg(not(feature = "aws"))]
-async fn cloud(_: &Config) -> Result<Arc<dyn Store>, String> {
-    Err("this nexusd was built without the cloud backend".to_owned())
 }

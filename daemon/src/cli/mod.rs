@@ -24,14 +24,27 @@ mod shell;
 #[cfg(feature = "aws")]
 mod transfer;
 
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::{
+    io::IsTerminal as _,
+    path::PathBuf,
+    process::ExitCode,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Environment, Inputs, Problem};
+#[cfg(feature = "aws")]
+use crate::store::Nobody;
+use crate::{
+    config::{Config, Environment, Inputs, Loaded, Problem, load},
+    store::Store,
+};
 
 pub use screen::{PluginLine, Screen, WorkflowLine};
+
+/// How often a command says how far it is.
+const TELL_EVERY: Duration = Duration::from_secs(2);
 
 /// Turns a written requirement into a running AI agent.
 #[derive(Debug, Parser)]
@@ -189,6 +202,47 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Version) => {
             print(&format!("nexusd {}", crate::version::FULL));
             ExitCode::SUCCESS
+        }
+    }
+}
+
+/// The settings that a command works with; else everything that is wrong with them has been said.
+fn loaded(inputs: &Inputs) -> Result<Loaded, ExitCode> {
+    load(inputs).map_err(|problems| {
+        complain_about(&problems);
+        ExitCode::FAILURE
+    })
+}
+
+/// Says why a command failed.
+fn failed(error: &dyn std::fmt::Display) -> ExitCode {
+    complain(&format!("error: {error}"));
+    ExitCode::FAILURE
+}
+
+#[cfg(not(feature = "aws"))]
+const NO_CLOUD: &str = "this nexusd was built without the cloud backend";
+
+/// The store of the cloud backend.
+#[cfg(feature = "aws")]
+async fn cloud_store(config: &Config) -> Result<Arc<dyn Store>, String> {
+    let parts = crate::cloud::parts(config, Arc::new(Nobody), None).await.map_err(|error| error.to_string())?;
+    Ok(parts.0)
+}
+
+#[cfg(not(feature = "aws"))]
+async fn cloud_store(_: &Config) -> Result<Arc<dyn Store>, String> {
+    Err(NO_CLOUD.to_owned())
+}
+
+/// Says now and then how far a command is, to people: a file or a pipe gets the result only.
+fn teller<T>(words: impl Fn(T) -> String + Sync) -> impl Fn(T) + Sync {
+    let last = Mutex::new(Instant::now());
+    move |how_far| {
+        let Ok(mut last) = last.lock() else { return };
+        if std::io::stderr().is_terminal() && last.elapsed() >= TELL_EVERY {
+            *last = Instant::now();
+            complain(&words(how_far));
         }
     }
 }

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::probe;
-use super::{complain, complain_about, print};
-use crate::config::{Inputs, PluginsConfig, describe_settings, load};
+use super::{complain, failed, loaded, print};
+use crate::config::{Inputs, PluginsConfig, describe_settings};
 use crate::plugins::{PluginReport, check_dirs, check_file};
 
 /// Everything in the folders that `serve` would search.
@@ -19,12 +19,9 @@ fn survey(plugins: &PluginsConfig) -> Vec<PluginReport> {
 
 /// Prints the tables of the plugins with each key, its default and its meaning.
 pub(super) fn settings(inputs: &Inputs, plugin: Option<&str>) -> ExitCode {
-    let config = match load(inputs) {
+    let config = match loaded(inputs) {
         Ok(loaded) => loaded.config,
-        Err(problems) => {
-            complain_about(&problems);
-            return ExitCode::FAILURE;
-        }
+        Err(code) => return code,
     };
     let reports = probe::survey(inputs, &config.plugins);
     let wanted: Vec<&PluginReport> = reports
@@ -44,12 +41,9 @@ pub(super) fn settings(inputs: &Inputs, plugin: Option<&str>) -> ExitCode {
 }
 
 pub(super) fn list(inputs: &Inputs, json: bool) -> ExitCode {
-    let config = match load(inputs) {
+    let config = match loaded(inputs) {
         Ok(loaded) => loaded.config,
-        Err(problems) => {
-            complain_about(&problems);
-            return ExitCode::FAILURE;
-        }
+        Err(code) => return code,
     };
     let reports = survey(&config.plugins);
     if json {
@@ -90,10 +84,7 @@ fn print_json(value: &impl serde::Serialize) -> ExitCode {
             print(&text);
             ExitCode::SUCCESS
         }
-        Err(error) => {
-            complain(&format!("error: {error}"));
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
 }
 

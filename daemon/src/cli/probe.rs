@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use nexus_plugin_api::payload::Description;
 use serde::{Deserialize, Serialize};
 
-use super::{complain_about, print};
-use crate::config::{Inputs, PluginsConfig, load};
+use super::{loaded, print};
+use crate::config::{Inputs, PluginsConfig};
 use crate::plugins::{PluginReport, Trial, check_dirs, check_file, try_file};
 
 /// Begins a line of the answer.
@@ -40,12 +40,9 @@ enum Told {
 
 /// The process that tries one file.
 pub(super) fn answer(inputs: &Inputs, file: &Path) -> ExitCode {
-    let loaded = match load(inputs) {
+    let loaded = match loaded(inputs) {
         Ok(loaded) => loaded,
-        Err(problems) => {
-            complain_about(&problems);
-            return ExitCode::FAILURE;
-        }
+        Err(code) => return code,
     };
     let settings = |description: &Description| {
         let settings = loaded.config.plugins.settings_json(&description.name);

@@ -4,10 +4,10 @@ use std::{io::IsTerminal as _, process::ExitCode};
 
 use clap::{Args, Subcommand};
 
-use super::{complain, complain_about, print, run_to_end};
+use super::{complain, failed, loaded, print, run_to_end};
 use crate::{
     cloud,
-    config::{Config, Inputs, load},
+    config::{Config, Inputs},
     queue::QueueNames,
     resources::{self, Action, Report, State},
 };
@@ -58,12 +58,9 @@ pub(super) struct Which {
 }
 
 pub(super) fn run(inputs: &Inputs, command: ResourcesCommand) -> ExitCode {
-    let config = match load(inputs) {
+    let config = match loaded(inputs) {
         Ok(loaded) => loaded.config,
-        Err(problems) => {
-            complain_about(&problems);
-            return ExitCode::FAILURE;
-        }
+        Err(code) => return code,
     };
     let (action, which) = match command {
         ResourcesCommand::Init(which) => (Action::Init, which),
@@ -116,10 +113,7 @@ async fn act(mut config: Config, action: Action, which: Which) -> ExitCode {
     }
     let cloud = match cloud::connect(&config.backend).await {
         Ok(cloud) => cloud,
-        Err(error) => {
-            complain(&format!("error: {error}"));
-            return ExitCode::FAILURE;
-        }
+        Err(error) => return failed(&error),
     };
     let mut plan = cloud::plan(&config);
     (plan.tables, plan.queues) = (!which.queues_only, !which.tables_only);
@@ -139,9 +133,6 @@ async fn act(mut config: Config, action: Action, which: Which) -> ExitCode {
             complain(&format!("{wrong} of {} are not as they should be", reports.len()));
             ExitCode::FAILURE
         }
-        Err(error) => {
-            complain(&format!("error: {error}"));
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
 }

@@ -1,21 +1,18 @@
 //! `nexusd retention`: what retention would delete now. Nothing is changed, and a daemon may run meanwhile.
 
-use std::{process::ExitCode, sync::Arc};
+use std::process::ExitCode;
 
-use super::{complain, complain_about, print, run_to_end};
+use super::{cloud_store, failed, loaded, print, run_to_end};
 use crate::{
-    config::{BackendKind, Config, Inputs, load},
+    config::{BackendKind, Config, Inputs},
     retention::{Planned, plan},
     store::sqlite::look::SqliteLook,
 };
 
 pub(super) fn show(inputs: &Inputs) -> ExitCode {
-    let config = match load(inputs) {
+    let config = match loaded(inputs) {
         Ok(loaded) => loaded.config,
-        Err(problems) => {
-            complain_about(&problems);
-            return ExitCode::FAILURE;
-        }
+        Err(code) => return code,
     };
     run_to_end(async {
         match planned(&config).await {
@@ -28,10 +25,7 @@ pub(super) fn show(inputs: &Inputs) -> ExitCode {
                 }
                 ExitCode::SUCCESS
             }
-            Err(error) => {
-                complain(&format!("error: {error}"));
-                ExitCode::FAILURE
-            }
+            Err(error) => failed(&error),
         }
     })
 }
@@ -47,26 +41,11 @@ fn line(planned: &Planned) {
 
 async fn planned(config: &Config) -> Result<Vec<Planned>, String> {
     if config.backend.kind == BackendKind::Aws {
-        return cloud(config).await;
+        let store = cloud_store(config).await?;
+        return plan(store.as_ref(), config).await.map_err(|error| error.to_string());
     }
     let path = config.data.database();
     let look = tokio::task::spawn_blocking(move || SqliteLook::open(&path)).await.map_err(|error| error.to_string())?;
     let look = look.map_err(|error| error.to_string())?;
     plan(&look, config).await.map_err(|error| error.to_string())
-}
-
-#[cfg(feature = "aws")]
-async fn cloud(config: &Config) -> Result<Vec<Planned>, String> {
-    struct Nobody;
-    impl crate::store::EventSink for Nobody {
-        fn committed(&self, _: &[crate::domain::event::ProjectEvent]) {}
-    }
-    let parts = crate::cloud::parts(config, Arc::new(Nobody), None).await.map_err(|error| error.to_string())?;
-    plan(parts.0.as_ref(), config).await.map_err(|error| error.to_string())
-}
-
-#[cfg(not(feature = "aws"))]
-async fn cloud(_: &Config) -> Result<Vec<Planned>, String> {
-    let _: Option<Arc<()>> = None;
-    Err("this nexusd was built without the cloud backend".to_owned())
 }

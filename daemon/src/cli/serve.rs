@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{complain, complain_about};
+use super::{complain, complain_about, failed};
 use crate::app::{self, Start};
 use serde_json::json;
 
@@ -45,10 +45,7 @@ pub(super) fn serve(inputs: Inputs) -> ExitCode {
     };
     let telemetry = match Telemetry::init(&loaded.config.log) {
         Ok(telemetry) => telemetry,
-        Err(error) => {
-            complain(&format!("error: {error}"));
-            return ExitCode::FAILURE;
-        }
+        Err(error) => return failed(&error),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -4,7 +4,7 @@ use std::{io, path::Path, process::ExitCode};
 
 use clap::CommandFactory as _;
 
-use super::{Cli, complain};
+use super::{Cli, failed};
 
 /// Prints what a shell needs to complete commands and options.
 pub(super) fn completions(shell: clap_complete::Shell) -> ExitCode {
@@ -26,10 +26,7 @@ pub(super) fn manual(folder: Option<&Path>) -> ExitCode {
 
 fn written(result: io::Result<()>) -> ExitCode {
     match result {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            complain(&format!("error: {error}"));
-            ExitCode::FAILURE
-        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => failed(&error),
         _ => ExitCode::SUCCESS,
     }
 }

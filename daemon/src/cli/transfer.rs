@@ -1,18 +1,12 @@
 //! `nexusd export [FILE]` and `nexusd import [FILE]`: everything, from one backend to another.
 
-use std::{
-    io::IsTerminal as _,
-    path::PathBuf,
-    process::ExitCode,
-    sync::Mutex,
-    time::{Duration, Instant},
-};
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
 
-use super::{complain, complain_about, run_to_end};
+use super::{complain, failed, loaded, run_to_end, teller};
 use crate::{
-    config::{Config, Inputs, load},
+    config::{Config, Inputs},
     startup::StartError,
     store::transfer::Kind,
     transfer::{self, Backend, Imported, TransferError},
@@ -38,9 +32,6 @@ pub(super) struct ImportArgs {
     file: Option<PathBuf>,
 }
 
-/// How often it is told how far it is.
-const TELL_EVERY: Duration = Duration::from_secs(2);
-
 /// Why a command ended early.
 enum Failed {
     Start(StartError),
@@ -53,12 +44,9 @@ fn named(path: Option<PathBuf>) -> Option<PathBuf> {
 }
 
 fn run<F: Future<Output = Result<ExitCode, Failed>>>(inputs: &Inputs, act: impl FnOnce(Config) -> F) -> ExitCode {
-    let config = match load(inputs) {
+    let config = match loaded(inputs) {
         Ok(loaded) => loaded.config,
-        Err(problems) => {
-            complain_about(&problems);
-            return ExitCode::FAILURE;
-        }
+        Err(code) => return code,
     };
     run_to_end(async {
         let error = match act(config).await {
@@ -67,27 +55,18 @@ fn run<F: Future<Output = Result<ExitCode, Failed>>>(inputs: &Inputs, act: impl 
             Err(Failed::Transfer(error)) => error.to_string(),
             Err(Failed::Store(error)) => error.to_string(),
         };
-        complain(&format!("error: {error}"));
-        ExitCode::FAILURE
+        failed(&error)
     })
 }
 
-/// Says now and then how far it is, to people.
-fn teller() -> impl Fn(u64) + Sync {
-    let last = Mutex::new(Instant::now());
-    move |count| {
-        let Ok(mut last) = last.lock() else { return };
-        if std::io::stderr().is_terminal() && last.elapsed() >= TELL_EVERY {
-            *last = Instant::now();
-            complain(&format!("{count} records …"));
-        }
-    }
+fn how_many(records: u64) -> String {
+    format!("{records} records …")
 }
 
 pub(super) fn export(inputs: &Inputs, args: ExportArgs) -> ExitCode {
     run(inputs, async |config| {
         let from = Backend::source(&config).await.map_err(Failed::Start)?;
-        let (file, tell) = (named(args.file), teller());
+        let (file, tell) = (named(args.file), teller(how_many));
         let progress = |counts: &transfer::Counts| tell(counts.values().sum());
         let told = transfer::export(&from, file.as_ref(), args.resume, !args.no_files, &progress).await;
         let told = told.map_err(Failed::Transfer)?;
@@ -118,7 +97,7 @@ pub(super) fn export(inputs: &Inputs, args: ExportArgs) -> ExitCode {
 pub(super) fn import(inputs: &Inputs, args: ImportArgs) -> ExitCode {
     run(inputs, async |config| {
         let to = Backend::target(&config).await.map_err(Failed::Start)?;
-        let (file, tell) = (named(args.file), teller());
+        let (file, tell) = (named(args.file), teller(how_many));
         let progress = |told: &Imported| tell(told.values().map(|one| one.written + one.present).sum());
         let told = transfer::import(file.as_ref(), &to, &progress).await;
         to.close().await.map_err(Failed::Store)?;

@@ -216,9 +216,6 @@ pub(super) fn dotted(path: &[String]) -> String {
 }
 
 fn shorten(text: &str) -> String {
-    let safe = |text: &str| text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
-    match text.char_indices().nth(60) {
-        Some((end, _)) => format!("{}…", safe(text.get(..end).unwrap_or_default())),
-        None => safe(text),
-    }
+    let safe: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    crate::domain::text::shorten(&safe, 61)
 }

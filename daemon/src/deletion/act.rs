@@ -11,6 +11,7 @@ use crate::{
         ids::{AgentId, ProjectId},
         time::Timestamp,
     },
+    files::blocking,
 };
 
 /// How long it is tried to take a deleted agent out of service.
@@ -86,6 +87,7 @@ impl Deletions {
             Ok(moved)
         })
         .await
+        .flatten()
     }
 
     /// Out of service first: what runs uses the folder.
@@ -162,7 +164,7 @@ impl Deletions {
 
     async fn to_trash(&self, kind: DeletedKind, id: &str, folder: PathBuf) -> io::Result<bool> {
         let (trash, id) = (self.agents.data().trash(), id.to_owned());
-        blocking(move || trash::put(&trash, kind, &id, &folder)).await
+        blocking(move || trash::put(&trash, kind, &id, &folder)).await.flatten()
     }
 }
 
@@ -172,8 +174,4 @@ impl Acted {
         self.again = true;
         self
     }
-}
-
-async fn blocking<T: Send + 'static>(act: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    tokio::task::spawn_blocking(act).await.map_err(io::Error::other)?
 }

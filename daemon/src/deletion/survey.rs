@@ -11,7 +11,8 @@ use crate::{
         deletion::{DeletedKind, Deletion},
         ids::{AgentId, ProjectId},
     },
-    store::{Result, Store, StoreError, StoreErrorKind},
+    files,
+    store::{Result, Store, StoreError},
     telemetry::names,
 };
 
@@ -101,14 +102,8 @@ fn is_empty(folder: &Path) -> bool {
 /// The store cannot say, or the data folder cannot be read.
 pub async fn survey<R: Records + ?Sized>(store: &R, data: &DataConfig) -> Result<Survey> {
     let of = data.clone();
-    let look = move || Ok::<_, io::Error>((folders(&of)?, trash::list(&of.trash())?));
-    let unreadable = |error: Box<dyn std::error::Error + Send + Sync>| {
-        StoreError::new(StoreErrorKind::Unavailable, "the data folder cannot be read").because(error)
-    };
-    let (folders, trash) = tokio::task::spawn_blocking(look)
-        .await
-        .map_err(|error| unreadable(error.into()))?
-        .map_err(|error| unreadable(error.into()))?;
+    let look = move || Ok((folders(&of)?, trash::list(&of.trash())?));
+    let (folders, trash) = files::blocking(look).await.flatten().map_err(StoreError::data_folder)?;
     let mut found = Survey { trash, ..Survey::default() };
     for (kind, id, young) in folders {
         if store.knows(kind, &id).await? {

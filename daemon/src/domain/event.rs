@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{ids::ProjectId, time::Timestamp};
+use super::{ids::ProjectId, text::shorten_bytes, time::Timestamp};
 
 super::words! {
     /// Kinds of event (API.md section 3).
@@ -84,7 +84,7 @@ impl NewEvent {
             let mut keep = text.len().saturating_mul(room) / of_field.max(1);
             let mut cut = Value::Null;
             for _ in 0..4 {
-                let kept = text.get(..text.floor_char_boundary(keep)).unwrap_or_default();
+                let kept = shorten_bytes(&text, keep);
                 cut = format!("{kept}… [{} bytes left out]", text.len() - kept.len()).into();
                 if long(&cut) <= room + NOTE {
                     break;

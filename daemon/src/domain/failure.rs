@@ -74,3 +74,19 @@ pub struct ErrorInfo {
     #[serde(default)]
     pub attempt: u32,
 }
+
+impl ErrorInfo {
+    /// Of a build, or of what surrounds it, and of none of its stages.
+    #[must_use]
+    pub fn outside(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { stage: None, kind, message: message.into(), details: None, attempt: 0 }
+    }
+
+    /// Of a stage that failed in an earlier build, by its name and its last attempt.
+    #[must_use]
+    pub fn failed_earlier(stage: Option<String>, attempt: Option<u32>) -> Self {
+        let message = "the stage failed in an earlier build: restart the project from it";
+        let attempt = attempt.unwrap_or_default();
+        Self { stage, attempt, ..Self::outside(FailureKind::Permanent, message) }
+    }
+}

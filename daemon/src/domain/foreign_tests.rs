@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::{
     ids::ProjectId,
     transition::{self, ProjectEvent},
-    workflow::{StageSpec, WorkflowSpec},
+    workflow::tests::{spec, stage},
 };
 
 fn state(status: ProjectStatus, control: ControlStatus) -> ProjectState {
@@ -97,34 +97,10 @@ fn a_late_queued_over_an_end_is_seen() {
     }
 }
 
-fn diamond() -> Workflow {
-    let stage = |name: &str, needs: &[&str]| StageSpec {
-        name: name.into(),
-        display_name: name.into(),
-        display_name_en: name.into(),
-        handler: "p/h".into(),
-        prerequisites: needs.iter().map(|name| (*name).to_owned()).collect(),
-        optional: false,
-        timeout: Duration::from_secs(1),
-        max_retries: 0,
-        aliases: Vec::new(),
-        options: json!({}),
-    };
-    let stages = vec![stage("a", &[]), stage("b", &["a"]), stage("c", &["a"]), stage("d", &["b"])];
-    let (retry_base_delay, total_timeout) = (Duration::ZERO, Duration::from_secs(9));
-    Workflow::build(WorkflowSpec {
-        name: "w".into(),
-        description: String::new(),
-        stages,
-        retry_base_delay,
-        total_timeout,
-    })
-    .unwrap()
-}
-
 #[test]
 fn what_another_left_without_output_runs_again_where_it_is_needed() {
-    let workflow = diamond();
+    let stages_of = vec![stage("a", &[]), stage("b", &["a"]), stage("c", &["a"]), stage("d", &["b"])];
+    let workflow = Workflow::build(spec(stages_of)).unwrap();
     let id: ProjectId = "proj_1".parse().unwrap();
     let stages = |words: [(&str, u32, serde_json::Value); 4]| -> Vec<Stage> {
         let made = workflow.stages().iter().zip(words).zip(1..);

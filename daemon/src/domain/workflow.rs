@@ -334,4 +334,4 @@ fn find_cycle(spec: &WorkflowSpec, needs: &[Vec<usize>]) -> Option<WorkflowError
 
 #[cfg(test)]
 #[path = "workflow_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -2,7 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn stage(name: &str, needs: &[&str]) -> StageSpec {
+/// A stage as tests need it.
+pub(crate) fn stage(name: &str, needs: &[&str]) -> StageSpec {
     StageSpec {
         name: name.into(),
         display_name: name.into(),
@@ -17,7 +18,8 @@ fn stage(name: &str, needs: &[&str]) -> StageSpec {
     }
 }
 
-fn spec(stages: Vec<StageSpec>) -> WorkflowSpec {
+/// A workflow of these.
+pub(crate) fn spec(stages: Vec<StageSpec>) -> WorkflowSpec {
     WorkflowSpec {
         name: "w".into(),
         description: String::new(),

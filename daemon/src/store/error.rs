@@ -46,6 +46,12 @@ impl StoreError {
         Self { kind, message: message.into(), details: None, source: None }
     }
 
+    /// Files that belong to what is stored cannot be had now.
+    #[must_use]
+    pub fn data_folder(error: std::io::Error) -> Self {
+        Self::new(StoreErrorKind::Unavailable, "the data folder cannot be read or written").because(error)
+    }
+
     /// Adds the cause, for the log.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
@@ -124,12 +130,12 @@ pub(crate) fn not_allowed(state: ProjectState, refusal: Refusal) -> StoreError {
     }
 }
 
-/// An error with its causes, each in its words.
+/// An error with its causes, each in its words and once: many repeat what lies below them.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let (mut text, mut source) = (error.to_string(), error.source());
     while let Some(cause) = source {
         let words = cause.to_string();
-        if !text.ends_with(&words) {
+        if !text.contains(&words) {
             text.push_str(": ");
             text.push_str(&words);
         }

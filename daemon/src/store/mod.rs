@@ -60,6 +60,18 @@ pub trait EventSink: Send + Sync + 'static {
     }
 }
 
+/// The sink of a command that opens a store beside no daemon: nobody is told of anything.
+#[derive(Clone, Copy, Debug)]
+pub struct Nobody;
+
+impl EventSink for Nobody {
+    fn committed(&self, _: &[ProjectEvent]) {}
+
+    fn listening(&self) -> bool {
+        false
+    }
+}
+
 /// The daemon's memory.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {

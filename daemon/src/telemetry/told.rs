@@ -259,13 +259,7 @@ impl HandlerLines {
         if self.last.len() == KEPT_LINES {
             self.last.pop_front();
         }
-        let word = match level {
-            LogLevel::Debug => "DEBUG",
-            LogLevel::Info => "INFO",
-            LogLevel::Warn => "WARN",
-            LogLevel::Error => "ERROR",
-        };
-        self.last.push_back(format!("{word} {}", shorten(said, KEPT_CHARS)));
+        self.last.push_back(format!("{} {}", level.word(), shorten(said, KEPT_CHARS)));
         let (agent_id, operation) = (self.agent.as_str(), self.operation);
         // A field and not the message: there the format escapes what could pass for a line of its own.
         match level {

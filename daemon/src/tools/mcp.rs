@@ -15,6 +15,8 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
 
+use crate::files;
+
 /// Name of the file.
 pub const FILE: &str = "mcp_servers.json";
 const MAX_BYTES: u64 = 1 << 20;
@@ -110,13 +112,13 @@ impl McpServers {
         let changed = shown(name, &Value::Object(server.clone()));
         let text = serde_json::to_string_pretty(&whole).map_err(io::Error::other)? + "\n";
         let path = self.path.clone();
-        tokio::task::spawn_blocking(move || replace(&path, &text)).await.map_err(io::Error::other)??;
+        files::blocking(move || replace(&path, &text)).await??;
         Ok(Some(changed))
     }
 
     async fn read(&self) -> Result<Value, McpError> {
         let path = self.path.clone();
-        let text = tokio::task::spawn_blocking(move || read(&path)).await.map_err(io::Error::other)??;
+        let text = files::blocking(move || read(&path)).await??;
         match text {
             None => Ok(json!({ SERVERS: {} })),
             Some(text) => serde_json::from_slice(&text).map_err(|_| McpError::Invalid),

@@ -93,7 +93,7 @@ async fn prepare(place: PathBuf, trial: Trial) -> io::Result<()> {
         sources.write(&place.join("code"))?;
         std::fs::write(place.join("request.json"), request.to_string())
     };
-    tokio::task::spawn_blocking(write).await.map_err(io::Error::other)?
+    crate::files::blocking(write).await.flatten()
 }
 
 /// Runs the process to its end, or ends it.

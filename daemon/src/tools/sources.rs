@@ -5,10 +5,10 @@ use std::{
     fs::{self, File},
     io::{self, Read as _},
     os::fd::AsRawFd as _,
-    path::{Component, Path, PathBuf},
+    path::Path,
 };
 
-use crate::plugins::PluginTool;
+use crate::{files::plain, plugins::PluginTool};
 
 /// Bounds of an agent's folder that is copied for a test.
 const MAX_FILES: usize = 500;
@@ -48,7 +48,7 @@ impl Sources {
     /// # Errors
     /// When there is no such file inside of the folder, or when there is too much.
     pub fn of_project(project: &Path, code_path: &str) -> Result<Self, SourcesError> {
-        let relative = inside(code_path).ok_or(SourcesError::Missing)?;
+        let relative = plain(code_path).ok_or(SourcesError::Missing)?;
         let project = project.canonicalize().map_err(|_| SourcesError::Missing)?;
         // agent/tools/x.py → modules are found from agent/.
         let base = relative.parent().and_then(Path::parent).unwrap_or_else(|| Path::new(""));
@@ -81,7 +81,7 @@ impl Sources {
     pub(super) fn write(&self, folder: &Path) -> io::Result<()> {
         fs::create_dir_all(folder)?;
         for (path, content) in &self.files {
-            let Some(path) = inside(path) else { continue };
+            let Some(path) = plain(path) else { continue };
             let target = folder.join(path);
             if let Some(parent) = target.parent() {
                 fs::create_dir_all(parent)?;
@@ -90,13 +90,6 @@ impl Sources {
         }
         Ok(())
     }
-}
-
-/// A relative path of plain names only.
-fn inside(path: &str) -> Option<PathBuf> {
-    let fits = !path.is_empty() && path.len() <= 4096 && !path.contains(['\0', '\\']);
-    let relative = Path::new(path);
-    (fits && relative.components().all(|c| matches!(c, Component::Normal(_)))).then(|| relative.to_owned())
 }
 
 /// The regular files below `root`; links are passed over.
@@ -158,7 +151,7 @@ mod tests {
         fs::write(project.join("agent/tools/x.py"), "def x(): pass").unwrap();
         fs::write(project.join("agent/knowledge/a.json"), "{}").unwrap();
         fs::write(project.join("plan.md"), "not the agent's").unwrap();
-        let link = std::os::unix::fs::symlink::<PathBuf, PathBuf>;
+        let link = std::os::unix::fs::symlink::<std::path::PathBuf, std::path::PathBuf>;
         link(home.path().join("secret.py"), project.join("agent/tools/link.py")).unwrap();
         link(home.path().to_owned(), project.join("agent/up")).unwrap();
         link(home.path().to_owned(), project.join("out")).unwrap();

@@ -9,11 +9,11 @@ use crate::{
     artifacts::Artifacts,
     cloud,
     config::{BackendKind, Config},
-    domain::{event::ProjectEvent, time::Timestamp},
+    domain::time::Timestamp,
     queue::{QueueName, sqs::SqsQueue},
     startup::{self, StartError},
     store::{
-        EventSink, Result, Store,
+        Nobody, Result, Store,
         dynamodb::{DynamoStore, transfer::lacks},
         sqlite::transfer::SqliteSource,
         transfer::{Batch, Kind, Record, Source, Target, Written},
@@ -31,12 +31,6 @@ pub struct Backend {
     /// Whether a daemon has the embedded file open.
     pub in_use: bool,
     store: Option<Arc<dyn Store>>,
-}
-
-struct Nobody;
-
-impl EventSink for Nobody {
-    fn committed(&self, _: &[ProjectEvent]) {}
 }
 
 impl Backend {

@@ -26,8 +26,9 @@ use crate::{
         ids::{AgentId, ProjectId, TaskId, WorkerId},
         task::Lease,
     },
+    files,
     store::{
-        Result, StoreError, StoreErrorKind,
+        Result, StoreError,
         dynamodb::transfer::lacks,
         transfer::{Record, Written},
     },
@@ -40,12 +41,8 @@ const OF_AGENTS: [&str; 2] = ["package", "versions"];
 /// The root of the one file with the MCP servers.
 const MCP: &str = "mcp";
 
-fn local(error: io::Error) -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable, "the data folder cannot be read or written").because(error)
-}
-
 async fn blocking<T: Send + 'static>(act: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(act).await.map_err(|error| local(io::Error::other(error)))?
+    files::blocking(act).await.map_err(StoreError::data_folder)?
 }
 
 /// The roots that are on this machine, in order.
@@ -95,7 +92,7 @@ impl Giver {
     /// Of this data folder and these projects.
     pub(super) async fn new(data: PathBuf, shared: Option<Arc<Artifacts>>, projects: Vec<String>) -> Result<Self> {
         let folder = data.clone();
-        let mut roots = blocking(move || roots(&folder).map_err(local)).await?;
+        let mut roots = blocking(move || roots(&folder).map_err(StoreError::data_folder)).await?;
         if shared.is_some() {
             roots.extend(projects.iter().map(|id| format!("projects/{id}")));
         }
@@ -114,7 +111,7 @@ impl Giver {
         let mut kept = None;
         if let (Some(shared), Some(id)) = (&self.shared, project_of(root)) {
             // Not over what is here: this machine's folder may be older, and is nobody's business.
-            let there = scratch(&self.data).map_err(local)?;
+            let there = scratch(&self.data).map_err(StoreError::data_folder)?;
             if shared.restore(&id, there.0.clone()).await? {
                 folder.clone_from(&there.0);
             }
@@ -126,7 +123,7 @@ impl Giver {
             let file = crate::tools::mcp::FILE;
             (if folder.join(file).is_file() { vec![file.to_owned()] } else { Vec::new() }, Vec::new())
         } else {
-            blocking(move || names(&at).map_err(local)).await?
+            blocking(move || names(&at).map_err(StoreError::data_folder)).await?
         };
         Ok(Pieces { root: root.to_owned(), folder, names, strange, open: None, _kept: kept })
     }
@@ -325,11 +322,11 @@ impl Taker {
                 self.passed = Some(to);
                 return Ok(Written { present: 1, ..Written::default() });
             }
-            private(to.parent().unwrap_or(&self.data)).map_err(local)?;
+            private(to.parent().unwrap_or(&self.data)).map_err(StoreError::data_folder)?;
             let run = self.data.join("run");
-            private(&run).map_err(local)?;
+            private(&run).map_err(StoreError::data_folder)?;
             let part = run.join(format!("import-{}.part", std::process::id()));
-            File::create(&part).map_err(local)?;
+            File::create(&part).map_err(StoreError::data_folder)?;
             self.part = Some((part, to.clone()));
             self.hash = Sha256::new();
         } else if self.passed.as_ref() == Some(&to) {
@@ -340,7 +337,7 @@ impl Taker {
         };
         let executable = record.get("executable").and_then(Value::as_bool).unwrap_or(false);
         self.hash.update(&piece);
-        let is_whole = append(&part, offset, &piece, size, executable).map_err(local)?;
+        let is_whole = append(&part, offset, &piece, size, executable).map_err(StoreError::data_folder)?;
         if is_whole {
             let (found, stated) = (hex(&self.hash.finalize_reset()), record.get("sha256").and_then(Value::as_str));
             if stated.is_some_and(|stated| stated != found) {
@@ -349,7 +346,7 @@ impl Taker {
                     "{path} of {root} is not what was exported: its SHA-256 is {found}; export it again"
                 )));
             }
-            crate::deletion::moving::relocate(&part, &to).map_err(local)?;
+            crate::deletion::moving::relocate(&part, &to).map_err(StoreError::data_folder)?;
             self.part = None;
         }
         Ok(Written { written: 1, ..Written::default() })

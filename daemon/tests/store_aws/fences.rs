@@ -4,30 +4,21 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use nexus_daemon::{
     domain::{
-        agent::{AgentStatus, Invocation, InvocationStatus},
+        agent::{AgentStatus, InvocationStatus},
         control::{ControlAction, ControlRequest},
-        event::{EventType, NewEvent, ProjectEvent},
-        ids::{AgentId, InvocationId, ProjectId},
+        event::{EventType, NewEvent},
+        ids::AgentId,
     },
     queue::DeployMessage,
-    store::{
-        AgentFilter, BuildEnd, ClaimedBuild, DeployClaim, DeployEnd, EventSink, Origin, PageRequest, ProjectFilter,
-        Store,
-    },
+    store::{AgentFilter, BuildEnd, ClaimedBuild, DeployClaim, DeployEnd, Origin, PageRequest, ProjectFilter, Store},
 };
 use serde_json::json;
 
 use super::{
-    store_contract::world::{done, in_one_minute, new_agent},
+    store_contract::world::{done, new_agent},
     support::faulty,
     *,
 };
-
-pub async fn account() -> Account {
-    let account = tokio::task::spawn_blocking(Account::new).await.unwrap();
-    nexus_daemon::resources::run(&plan(), Action::Init, &account.dynamodb, &account.sqs, &|_| {}).await.unwrap();
-    account
-}
 
 pub fn store_of(account: &Account) -> Arc<DynamoStore> {
     dynamodb(account, sqs(account), Arc::new(Recorder::default()))
@@ -36,26 +27,9 @@ pub fn store_of(account: &Account) -> Arc<DynamoStore> {
 /// A store whose requests go by way of a proxy. A try waits as long as the request is held there.
 pub fn by_way_of(account: &Account, url: &str) -> Arc<DynamoStore> {
     let config = account.dynamodb.config().to_builder().endpoint_url(url).build();
-    let options = DynamoOptions {
-        client: aws_sdk_dynamodb::Client::from_conf(config),
-        trouble: Arc::new(TroubleLog::new("dynamodb")),
-        prefix: String::new(),
-        queue: sqs(account),
-        artifacts: Arc::new(object_store::memory::InMemory::new()),
-        event_retention: Duration::from_secs(86_400),
-    };
+    let client = aws_sdk_dynamodb::Client::from_conf(config);
+    let options = DynamoOptions { client, ..account.store_options(sqs(account)) };
     DynamoStore::new(options, Arc::new(Recorder::default()))
-}
-
-pub fn claim_of(project: &ProjectId, task: Option<TaskId>, by: &str) -> ClaimBuild {
-    ClaimBuild {
-        task_id: task,
-        project_id: project.clone(),
-        worker_id: worker(by),
-        lease_until: in_one_minute(),
-        parallel: 2,
-        asked: Continuation::default(),
-    }
 }
 
 pub async fn claimed(store: &DynamoStore, workflow: &str) -> ClaimedBuild {
@@ -225,25 +199,6 @@ async fn a_kept_count_hides_no_rows_and_no_pages() {
     assert_eq!((agents.items.len(), agents.total), (1, 1));
 }
 
-fn invocation(agent: &AgentId, took: u64) -> Invocation {
-    Invocation {
-        invocation_id: InvocationId::generate(),
-        agent_id: agent.clone(),
-        session_id: None,
-        user_id: "u".into(),
-        input_text: "q".into(),
-        output_text: None,
-        status: InvocationStatus::Success,
-        duration_ms: took,
-        input_tokens: 1,
-        output_tokens: 2,
-        error_message: None,
-        created_at: Timestamp::now(),
-        metadata: None,
-        tool_names: Vec::new(),
-    }
-}
-
 /// Rows of the original lack figures, or have them as null, as text, as decimals, and a mean without its sum.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn figures_of_the_original_are_added_to() {
@@ -283,7 +238,7 @@ async fn figures_of_the_original_are_added_to() {
         put.send().await.unwrap();
         let mut all = tokio::task::JoinSet::new();
         for _ in 0..8 {
-            let (store, one) = (store.clone(), invocation(&id, 100));
+            let (store, one) = (store.clone(), invocation(&id, InvocationStatus::Success, 100));
             all.spawn(async move { store.record_invocation(one, None).await });
         }
         for ended in all.join_all().await {
@@ -296,37 +251,19 @@ async fn figures_of_the_original_are_added_to() {
     }
 }
 
-/// Listens, and remembers what it was told.
-#[derive(Default)]
-struct Listener(std::sync::Mutex<Vec<ProjectEvent>>);
-
-impl EventSink for Listener {
-    fn committed(&self, events: &[ProjectEvent]) {
-        self.0.lock().unwrap().extend_from_slice(events);
-    }
-}
-
 /// A commit whose tries hung shows up in the feed with the moment at which it began: it is told all the same, though it is
 /// the last of its project.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_that_is_seen_late_is_told() {
     let account = account().await;
-    let (listener, other) = (Arc::new(Listener::default()), store_of(&account));
-    let options = DynamoOptions {
-        client: account.dynamodb.clone(),
-        trouble: Arc::new(TroubleLog::new("dynamodb")),
-        prefix: String::new(),
-        queue: sqs(&account),
-        artifacts: Arc::new(object_store::memory::InMemory::new()),
-        event_retention: Duration::from_secs(86_400),
-    };
-    let here = DynamoStore::new(options, listener.clone());
+    let (listener, other) = (Arc::new(Recorder::default()), store_of(&account));
+    let here = dynamodb(&account, sqs(&account), listener.clone());
     here.follow_others();
     let new = new_project("agent_build", 3);
     let id = &new.project.project_id;
     let said = async |seq: u64| {
         for _ in 0..400 {
-            if listener.0.lock().unwrap().iter().any(|event| event.project_id == *id && event.seq == seq) {
+            if listener.of(id).iter().any(|event| event.seq == seq) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -345,7 +282,6 @@ async fn an_event_that_is_seen_late_is_told() {
     item.insert("feed_at".into(), AttributeValue::S(format!("{:020}", begun.as_micros())));
     account.dynamodb.put_item().table_name("nexus_project_events").set_item(Some(item)).send().await.unwrap();
     said(2).await;
-    let told = listener.0.lock().unwrap();
-    let seqs: Vec<u64> = told.iter().filter(|event| event.project_id == *id).map(|event| event.seq).collect();
+    let seqs: Vec<u64> = listener.of(id).iter().map(|event| event.seq).collect();
     assert_eq!(seqs, [1, 2], "once each");
 }

@@ -18,8 +18,9 @@ use nexus_daemon::{
 use serde_json::{Value, json};
 
 use super::{
-    place::{Place, ago, id},
+    place::{Place, id},
     store_contract::world::{STAGES, done, workflows},
+    support::account::ago,
 };
 
 fn step(ended: usize) -> BuildStep {
@@ -43,13 +44,7 @@ async fn a_message_is_made_of_the_ids_of_its_row() {
     let message = DeployMessage::parse(&deploys[0].body).unwrap();
     assert_eq!((message.agent_id.as_str(), message.deployment_config["target"].as_str()), ("agent_d", Some("local")));
     // A dead letter is overruled with a body that can be read, and at last its project says why not.
-    let info = ErrorInfo {
-        stage: None,
-        kind: FailureKind::Infrastructure,
-        message: "given up".into(),
-        details: None,
-        attempt: 0,
-    };
+    let info = ErrorInfo::outside(FailureKind::Infrastructure, "given up");
     let mut spared = 0;
     while place.store.fail_task(&id("task_a"), info.clone()).await.unwrap() == GivenUp::Spared {
         spared += 1;

@@ -2,8 +2,8 @@
 
 use nexus_daemon::{
     domain::{
-        agent::{AgentStatus, Invocation, InvocationStatus},
-        ids::{AgentId, InvocationId, ProjectId, TaskId},
+        agent::{AgentStatus, InvocationStatus},
+        ids::{AgentId, ProjectId, TaskId},
         time::Timestamp,
     },
     store::{
@@ -14,7 +14,11 @@ use nexus_daemon::{
 };
 use serde_json::{Value, json};
 
-use super::place::{Place, ago, id};
+use super::{
+    place::{Place, id},
+    store_contract::talk::invocation,
+    support::account::ago,
+};
 
 /// Rows of every table, each attribute but the keys taken away, nulled and retyped: lists go on, and show them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -171,22 +175,7 @@ async fn no_row_of_an_agent_refuses_a_change() {
         let change = AgentChange { description: Some("edited".into()), ..AgentChange::default() };
         let edited = store.update_agent(&agent, change).await.unwrap_or_else(|e| panic!("{harm}: {e}")).unwrap();
         assert_eq!(edited.description, "edited", "{harm}");
-        let asked = Invocation {
-            invocation_id: InvocationId::generate(),
-            agent_id: agent.clone(),
-            session_id: None,
-            user_id: "anna".into(),
-            input_text: "?".into(),
-            output_text: None,
-            status: InvocationStatus::Success,
-            duration_ms: 5,
-            input_tokens: 1,
-            output_tokens: 1,
-            error_message: None,
-            created_at: Timestamp::now(),
-            metadata: None,
-            tool_names: Vec::new(),
-        };
+        let asked = invocation(&agent, InvocationStatus::Success, 5);
         let before = store.agent(&agent).await.unwrap().unwrap().total_invocations;
         store.record_invocation(asked, None).await.unwrap_or_else(|e| panic!("{harm}: {e}"));
         assert_eq!(store.agent(&agent).await.unwrap().unwrap().total_invocations, before + 1, "{harm}");

@@ -3,7 +3,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use nexus_daemon::{
     domain::{project::ProjectStatus, task::TaskStatus, time::Timestamp},
     queue::{Queue as _, QueueName, sqs::SqsQueue},
@@ -12,9 +11,9 @@ use nexus_daemon::{
 use serde_json::{Value, json};
 
 use super::{
-    dynamodb, plan, sqs,
-    store_contract::world::{Recorder, STAGES, new_project, worker, workflows},
-    support::emulator::Account,
+    account, dynamodb, sqs,
+    store_contract::world::{Recorder, STAGES, claim_of, new_project, workflows},
+    support::{account::ago, emulator::Account},
 };
 
 /// An account with a store and queues.
@@ -24,48 +23,20 @@ pub struct Place {
     pub queue: Arc<SqsQueue>,
 }
 
-pub fn attribute(value: &Value) -> AttributeValue {
-    match value {
-        Value::Null => AttributeValue::Null(true),
-        Value::Bool(flag) => AttributeValue::Bool(*flag),
-        Value::Number(number) => AttributeValue::N(number.to_string()),
-        Value::String(text) => AttributeValue::S(text.clone()),
-        Value::Array(items) => AttributeValue::L(items.iter().map(attribute).collect()),
-        Value::Object(map) => {
-            AttributeValue::M(map.iter().map(|(name, item)| (name.clone(), attribute(item))).collect())
-        }
-    }
-}
-
-pub fn ago(seconds: u64) -> String {
-    let micros = i64::try_from(seconds * 1_000_000).unwrap();
-    Timestamp::from_micros(Timestamp::now().as_micros() - micros).to_string()
-}
-
 pub fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().unwrap()
 }
 
 impl Place {
     pub async fn new() -> Self {
-        let account = tokio::task::spawn_blocking(Account::new).await.unwrap();
-        nexus_daemon::resources::run(
-            &plan(),
-            nexus_daemon::resources::Action::Init,
-            &account.dynamodb,
-            &account.sqs,
-            &|_| {},
-        )
-        .await
-        .unwrap();
+        let account = account().await;
         let queue = sqs(&account);
         let store = dynamodb(&account, queue.clone(), Arc::new(Recorder::default()));
         Self { account, store, queue }
     }
 
     pub async fn put(&self, table: &str, row: Value) {
-        let item = row.as_object().unwrap().iter().map(|(name, value)| (name.clone(), attribute(value))).collect();
-        self.account.dynamodb.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
+        self.account.put(table, &row).await;
     }
 
     /// Rows of a table.
@@ -75,15 +46,7 @@ impl Place {
 
     /// As the original's `update_project` and its siblings write: no condition.
     pub async fn set(&self, table: &str, key: (&str, &str), fields: Value) {
-        let mut update = self.account.dynamodb.update_item().table_name(table);
-        update = update.key(key.0, AttributeValue::S(key.1.to_owned()));
-        let mut parts = Vec::new();
-        for (at, (name, value)) in fields.as_object().unwrap().iter().enumerate() {
-            parts.push(format!("#n{at} = :v{at}"));
-            update = update.expression_attribute_names(format!("#n{at}"), name);
-            update = update.expression_attribute_values(format!(":v{at}"), attribute(value));
-        }
-        update.update_expression(format!("SET {}", parts.join(", "))).send().await.unwrap();
+        self.account.set(table, &[key], &fields).await;
     }
 
     pub async fn project(&self, project: &str, status: &str, more: Value) {
@@ -118,14 +81,7 @@ impl Place {
     }
 
     pub fn message(&self, project: &str, task: Option<&str>, asked: Continuation) -> ClaimBuild {
-        ClaimBuild {
-            task_id: task.map(id),
-            project_id: id(project),
-            worker_id: worker("w1"),
-            lease_until: Timestamp::now().plus(Duration::from_secs(60)),
-            parallel: 1,
-            asked,
-        }
+        ClaimBuild { parallel: 1, asked, ..claim_of(&id(project), task.map(id), "w1") }
     }
 
     pub async fn claim(&self, project: &str, task: Option<&str>) -> Claim {

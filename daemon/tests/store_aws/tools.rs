@@ -12,10 +12,10 @@ use nexus_daemon::{
 use serde_json::json;
 
 use super::{
-    fences::{account, by_way_of, claim_of, claimed, held, store_of},
+    fences::{by_way_of, claimed, held, store_of},
     place::Place,
     store_contract::{
-        figures::{invocation, tool},
+        figures::tool,
         world::{done, new_agent},
     },
     support::faulty,
@@ -143,7 +143,7 @@ async fn counts_of_tools_may_be_of_any_type() {
         let row = json!({"agent_id": agent.as_str(), "status": "running", "created_at": "2026-01-01T00:00:00Z",
             "total_invocations": odd, "successful_invocations": odd, "avg_duration_ms": odd});
         place.put("nexus_agents", row).await;
-        store.record_invocation(invocation(&agent, InvocationStatus::Success, &["calc"]), None).await.unwrap();
+        store.record_invocation(invocation_with(&agent, InvocationStatus::Success, &["calc"]), None).await.unwrap();
         assert_eq!(store.tool(&id).await.unwrap().unwrap().usage_count, known + 1, "{odd}");
         // The plugin goes, and comes back.
         spoil().await;
@@ -171,7 +171,7 @@ async fn a_tool_is_listed_as_long_as_any_daemon_offers_it() {
     };
     let (calc, clock) = (|| tool("calc", "math"), || tool("clock", "time"));
     let row = json!({"tool_id": "tool_of_the_original", "tool_name": "original", "source": "system", "category": "c",
-        "created_at": super::place::ago(60), "usage_count": 3});
+        "created_at": super::support::account::ago(60), "usage_count": 3});
     place.put("nexus_tools", row).await;
     let (one, two) = (daemon("one"), daemon("two"));
     one.put_system_tools(vec![calc(), clock()]).await.unwrap();
@@ -188,10 +188,10 @@ async fn a_tool_is_listed_as_long_as_any_daemon_offers_it() {
     place
         .put(
             "nexus_agents",
-            json!({"agent_id": agent.as_str(), "status": "running", "created_at": super::place::ago(9)}),
+            json!({"agent_id": agent.as_str(), "status": "running", "created_at": super::support::account::ago(9)}),
         )
         .await;
-    one.record_invocation(invocation(&agent, InvocationStatus::Success, &["calc"]), None).await.unwrap();
+    one.record_invocation(invocation_with(&agent, InvocationStatus::Success, &["calc"]), None).await.unwrap();
     daemon("one").put_system_tools(Vec::new()).await.unwrap();
     assert_eq!(names().await, ["clock", "original"]);
     // Whoever brings it back finds what it was used for.

@@ -17,8 +17,8 @@ use nexus_daemon::{
     },
     queue::{DeployMessage, QueueName},
     store::{
-        AgentChange, AgentFilter, BuildEnd, BuildStep, Claim, ClaimBuild, Continuation, DeployClaim, DeployEnd,
-        GivenUp, StoreErrorKind,
+        AgentChange, AgentFilter, BuildEnd, BuildStep, Claim, ClaimBuild, DeployClaim, DeployEnd, GivenUp,
+        StoreErrorKind,
     },
 };
 use serde_json::json;
@@ -186,14 +186,7 @@ async fn build_with_deployment(f: &Fixture) -> (AgentId, ClaimBuild, nexus_daemo
     let delivery = f.receive_one(QueueName::Deploy).await.expect("a deploy message");
     let message = DeployMessage::parse(&delivery.body).unwrap();
     assert_eq!(message.agent_id, agent);
-    let claim = ClaimBuild {
-        task_id: message.task_id,
-        project_id: message.project_id,
-        worker_id: worker("w1"),
-        lease_until: in_one_minute(),
-        parallel: 1,
-        asked: Continuation::default(),
-    };
+    let claim = claim_of(&message.project_id, message.task_id, "w1");
     (agent, claim, delivery.receipt)
 }
 

@@ -5,23 +5,16 @@ use std::time::Duration;
 use nexus_daemon::{
     domain::{
         agent::{AgentStatus, Invocation, InvocationStatus},
-        ids::{AgentId, InvocationId, SessionId},
         project::ProjectStatus,
-        session::{Role, Session, SessionStatus},
+        session::Role,
         time::Timestamp,
         tool::{NewTool, ToolSource},
     },
-    store::{
-        AgentChange, AgentFilter, NewMessage, Once, PageRequest, ProjectFilter, ProjectSort, StoreErrorKind, ToolFilter,
-    },
+    store::{AgentChange, AgentFilter, NewMessage, Once, ProjectFilter, ProjectSort, StoreErrorKind, ToolFilter},
 };
 use serde_json::json;
 
-use super::world::*;
-
-fn page(page: u64, limit: u64) -> PageRequest {
-    PageRequest { page, limit, cursor: None }
-}
+use super::{talk::*, world::*};
 
 /// A tool of a plugin, or of a build.
 pub fn tool(name: &str, category: &str) -> NewTool {
@@ -35,26 +28,6 @@ pub fn tool(name: &str, category: &str) -> NewTool {
         schema: Some(json!({ "type": "object" })),
         dependencies: vec!["numpy".into()],
         code: Some("print(1)".into()),
-    }
-}
-
-/// An invocation of an agent.
-pub fn invocation(agent: &AgentId, status: InvocationStatus, tools: &[&str]) -> Invocation {
-    Invocation {
-        invocation_id: InvocationId::generate(),
-        agent_id: agent.clone(),
-        session_id: None,
-        user_id: "u".into(),
-        input_text: "q".into(),
-        output_text: None,
-        status,
-        duration_ms: 100,
-        input_tokens: 1,
-        output_tokens: 2,
-        error_message: None,
-        created_at: Timestamp::now(),
-        metadata: None,
-        tool_names: tools.iter().map(|t| (*t).to_owned()).collect(),
     }
 }
 
@@ -116,8 +89,8 @@ pub async fn figures_are_real_and_every_day_is_there(f: &Fixture) {
     let (_, agent) = f.completed().await;
     f.failed().await;
     f.create().await;
-    f.store.record_invocation(invocation(&agent, InvocationStatus::Success, &[]), None).await.unwrap();
-    f.store.record_invocation(invocation(&agent, InvocationStatus::Failed, &[]), None).await.unwrap();
+    f.store.record_invocation(invocation(&agent, InvocationStatus::Success, 100), None).await.unwrap();
+    f.store.record_invocation(invocation(&agent, InvocationStatus::Failed, 100), None).await.unwrap();
     let overview = f.store.overview(now).await.unwrap();
     assert_eq!((overview.total_projects, overview.completed_projects, overview.failed_projects), (3, 1, 1));
     assert_eq!((overview.total_invocations, overview.today_invocations), (2, 2));
@@ -152,7 +125,10 @@ pub async fn tools_are_kept_counted_and_removed(f: &Fixture) {
     let names: Vec<_> = all.items.iter().map(|t| t.tool_name.as_str()).collect();
     assert_eq!((names, all.total), (vec!["calc", "now"], 2));
     let (_, agent) = f.completed().await;
-    f.store.record_invocation(invocation(&agent, InvocationStatus::Success, &["calc", "calc"]), None).await.unwrap();
+    f.store
+        .record_invocation(invocation_with(&agent, InvocationStatus::Success, &["calc", "calc"]), None)
+        .await
+        .unwrap();
     let calc = f.store.tool(&all.items[0].tool_id).await.unwrap().unwrap();
     assert_eq!((calc.usage_count, calc.source), (2, ToolSource::System));
     assert_eq!(f.store.tool_code(&calc.tool_id).await.unwrap().as_deref(), Some("print(1)"));
@@ -216,7 +192,7 @@ pub async fn a_request_that_comes_twice_creates_once(f: &Fixture) {
     assert_eq!(f.store.begin_once("i", "f", "one", long).await.unwrap(), None);
     assert_eq!(f.store.begin_once("i", "g", "two", long).await.unwrap().unwrap().answer, None);
     let answered = Once { holder: Some("one".into()), ..kept("i", json!(7)) };
-    f.store.record_invocation(invocation(&agent, InvocationStatus::Success, &[]), Some(answered)).await.unwrap();
+    f.store.record_invocation(invocation(&agent, InvocationStatus::Success, 100), Some(answered)).await.unwrap();
     assert_eq!(f.store.begin_once("i", "f", "two", long).await.unwrap().unwrap().answer, Some(json!(7)));
     f.store.abandon_once("i", "one").await.unwrap();
     assert!(f.store.once("i").await.unwrap().is_some(), "an answer stays");
@@ -227,31 +203,13 @@ pub async fn a_request_that_comes_twice_creates_once(f: &Fixture) {
     assert_eq!(f.store.once("j").await.unwrap(), None);
 
     // Sessions and messages.
-    let now = Timestamp::now();
-    let session = |id: SessionId| Session {
-        session_id: id,
-        agent_id: agent.clone(),
-        user_id: None,
-        display_name: None,
-        status: SessionStatus::Active,
-        message_count: 0,
-        created_at: now,
-        last_active_at: now,
-        metadata: None,
-    };
-    let id = SessionId::generate();
+    let session = session_of(&agent);
+    let id = session.session_id.clone();
     let made = kept("s", json!(1));
-    f.store.create_session(session(id.clone()), Some(made.clone())).await.unwrap();
-    let again = f.store.create_session(session(SessionId::generate()), Some(made)).await.unwrap_err();
+    f.store.create_session(session, Some(made.clone())).await.unwrap();
+    let again = f.store.create_session(session_of(&agent), Some(made)).await.unwrap_err();
     assert_eq!(again.kind(), StoreErrorKind::Repeated);
-    let message = NewMessage {
-        session_id: id.clone(),
-        role: Role::User,
-        content: "hello".into(),
-        metadata: None,
-        once: Some(kept("m", json!(null))),
-        holder: None,
-    };
+    let message = NewMessage { once: Some(kept("m", json!(null))), ..message(&id, Role::User, "hello") };
     let stored = f.store.append_message(message.clone()).await.unwrap();
     assert_eq!(f.store.append_message(message).await.unwrap_err().kind(), StoreErrorKind::Repeated);
     let kept = f.store.once("m").await.unwrap().unwrap().answer.unwrap();
@@ -263,22 +221,12 @@ pub async fn a_request_that_comes_twice_creates_once(f: &Fixture) {
 pub async fn what_is_counted_at_once_is_all_counted(f: &Fixture) {
     let (_, agent) = f.completed().await;
     f.store.put_system_tools(vec![tool("adder", "math")]).await.unwrap();
-    let session = Session {
-        session_id: SessionId::generate(),
-        agent_id: agent.clone(),
-        user_id: None,
-        display_name: None,
-        status: SessionStatus::Active,
-        message_count: 0,
-        created_at: Timestamp::now(),
-        last_active_at: Timestamp::now(),
-        metadata: None,
-    };
+    let session = session_of(&agent);
     f.store.create_session(session.clone(), None).await.unwrap();
     let mut all = tokio::task::JoinSet::new();
     for n in 0..64_u64 {
         let status = if n % 4 == 0 { InvocationStatus::Failed } else { InvocationStatus::Success };
-        let one = Invocation { duration_ms: n, ..invocation(&agent, status, &["adder", "adder"]) };
+        let one = Invocation { duration_ms: n, ..invocation_with(&agent, status, &["adder", "adder"]) };
         let (store, agent) = (f.store.clone(), agent.clone());
         all.spawn(async move { store.record_invocation(one, None).await.map(drop) });
         if n % 8 == 0 {
@@ -288,14 +236,7 @@ pub async fn what_is_counted_at_once_is_all_counted(f: &Fixture) {
             all.spawn(async move { store.update_agent(&agent, change).await.map(drop) });
         }
         if n % 4 == 0 {
-            let new = NewMessage {
-                session_id: session.session_id.clone(),
-                role: Role::User,
-                content: format!("message {n}"),
-                metadata: None,
-                once: None,
-                holder: None,
-            };
+            let new = message(&session.session_id, Role::User, &format!("message {n}"));
             let store = f.store.clone();
             all.spawn(async move { store.append_message(new).await.map(drop) });
         }

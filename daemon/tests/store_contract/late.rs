@@ -7,8 +7,9 @@ use nexus_daemon::{
 use serde_json::json;
 
 use super::{
-    figures::{invocation, kept},
-    records::{LEASE, a_session, an_agent, message, until},
+    figures::kept,
+    records::{LEASE, a_session, an_agent, until},
+    talk::*,
     world::*,
 };
 
@@ -16,7 +17,7 @@ pub async fn an_answer_under_a_lost_key_changes_nothing(f: &Fixture) {
     let agent = an_agent(f).await;
     let end = async |holder: &str, answer: i64| {
         let once = Once { holder: Some(holder.to_owned()), ..kept("k", json!(answer)) };
-        f.store.record_invocation(invocation(&agent, InvocationStatus::Success, &[]), Some(once)).await.unwrap();
+        f.store.record_invocation(invocation(&agent, InvocationStatus::Success, 100), Some(once)).await.unwrap();
         f.store.once("k").await.unwrap().unwrap().answer
     };
     let begin = async |holder: &str| f.store.begin_once("k", "f", holder, LEASE).await.unwrap();
@@ -33,11 +34,11 @@ pub async fn an_answer_under_a_lost_key_changes_nothing(f: &Fixture) {
     assert_eq!(f.store.begin_once("j", "f", "one", LEASE).await.unwrap(), None);
     tokio::time::sleep(LEASE + std::time::Duration::from_secs(2)).await;
     let once = Once { holder: Some("one".to_owned()), ..kept("j", json!(3)) };
-    f.store.record_invocation(invocation(&agent, InvocationStatus::Success, &[]), Some(once)).await.unwrap();
+    f.store.record_invocation(invocation(&agent, InvocationStatus::Success, 100), Some(once)).await.unwrap();
     assert_eq!(f.store.once("j").await.unwrap().unwrap().answer, Some(json!(3)));
     // Who names nobody takes a free key, and no other.
     let free = f.store.record_invocation(
-        invocation(&agent, InvocationStatus::Success, &[]),
+        invocation(&agent, InvocationStatus::Success, 100),
         Some(Once { holder: None, ..kept("j", json!(4)) }),
     );
     assert_eq!(free.await.unwrap_err().kind(), StoreErrorKind::Repeated);

@@ -13,6 +13,8 @@ pub mod late;
 pub mod lists;
 pub mod queues;
 pub mod records;
+pub mod stages;
+pub mod talk;
 pub mod world;
 
 /// Makes a `#[tokio::test]` of every case of the contract, with a fixture of `$make().await`.

@@ -168,13 +168,7 @@ pub async fn progress_forgets_earlier_receives(f: &Fixture) {
         }
         // The service moves it by its own count; the letter's task goes on, since it made progress.
         f.store.extend_leases(std::slice::from_ref(&build.lease), Timestamp::now()).await.unwrap();
-        let reason = ErrorInfo {
-            stage: None,
-            kind: FailureKind::Infrastructure,
-            message: "given up".into(),
-            details: None,
-            attempt: 0,
-        };
+        let reason = ErrorInfo::outside(FailureKind::Infrastructure, "given up");
         assert_eq!(f.store.fail_task(&build.lease.task_id, reason).await.unwrap(), GivenUp::Spared);
     }
     let project = &f.store.list_projects(&Default::default(), &page(1, 1)).await.unwrap().items[0].project_id;

@@ -4,51 +4,37 @@ use std::time::{Duration, Instant};
 
 use nexus_daemon::{
     domain::{
-        agent::{AgentStatus, Invocation, InvocationStatus},
+        agent::{AgentStatus, InvocationStatus},
         control::ControlAction,
         deletion::{DeleteOrders, DeletedKind},
         event::EventType,
-        ids::{AgentId, InvocationId, SessionId},
+        ids::{AgentId, SessionId},
         project::ProjectStatus,
-        session::{Role, Session, SessionStatus},
+        session::{Role, Session},
         stage::{StageOutcome, StageProduct},
         time::Timestamp,
     },
     queue::QueueName,
-    store::{
-        AgedKind, AgentFilter, BuildStep, Claim, MessageRange, NewMessage, SessionLease, StoreErrorKind, TaskFilter,
-    },
+    store::{AgedKind, AgentFilter, BuildStep, Claim, MessageRange, SessionLease, StoreErrorKind, TaskFilter},
 };
 use serde_json::json;
 
-use super::world::*;
+use super::{talk::*, world::*};
 
 pub async fn an_agent(f: &Fixture) -> AgentId {
-    let (delivery, build) = f.start("agent_build").await;
-    f.run_from(&delivery, &build.lease, 0).await;
-    AgentId::of_project(&build.lease.project_id)
+    f.completed().await.1
 }
 
 pub async fn a_session(f: &Fixture, agent: &AgentId, name: Option<&str>) -> SessionId {
-    let now = Timestamp::now();
     let session = Session {
-        session_id: SessionId::generate(),
-        agent_id: agent.clone(),
         user_id: Some("anna".into()),
         display_name: name.map(str::to_owned),
-        status: SessionStatus::Active,
-        message_count: 0,
-        created_at: now,
-        last_active_at: now,
         metadata: Some(json!({"k": 1})),
+        ..session_of(agent)
     };
     f.store.create_session(session.clone(), None).await.unwrap();
     assert_eq!(f.store.session(&session.session_id).await.unwrap().unwrap(), session);
     session.session_id
-}
-
-pub fn message(session: &SessionId, role: Role, content: &str) -> NewMessage {
-    NewMessage { session_id: session.clone(), role, content: content.into(), metadata: None, once: None, holder: None }
 }
 
 /// Longer than an item of any table.
@@ -189,25 +175,6 @@ pub async fn messages_by_range(f: &Fixture) {
     assert_eq!(get(100, None, Some("2100-01-01T00:00:00Z")).await, [0; 0]);
     let bad = MessageRange { limit: 1, before: Some("nonsense".into()), after: None };
     assert_eq!(f.store.messages(&session, &bad).await.unwrap_err().kind(), StoreErrorKind::Invalid);
-}
-
-fn invocation(agent: &AgentId, status: InvocationStatus, duration_ms: u64) -> Invocation {
-    Invocation {
-        invocation_id: InvocationId::generate(),
-        agent_id: agent.clone(),
-        session_id: None,
-        user_id: "anna".into(),
-        input_text: "?".into(),
-        output_text: Some("!".into()),
-        status,
-        duration_ms,
-        input_tokens: 5,
-        output_tokens: 6,
-        error_message: None,
-        created_at: Timestamp::now(),
-        metadata: None,
-        tool_names: Vec::new(),
-    }
 }
 
 pub async fn invocations_move_the_figures(f: &Fixture) {

@@ -26,6 +26,8 @@ use nexus_daemon::{
 };
 use serde_json::json;
 
+pub use super::stages::STAGES;
+
 /// Keeps every event in the order in which the store told of them.
 #[derive(Default)]
 pub struct Recorder {
@@ -61,18 +63,6 @@ pub struct Fixture {
     pub crowd: usize,
     pub keep: Box<dyn Any + Send + Sync>,
 }
-
-pub const STAGES: [&str; 9] = [
-    "orchestrator",
-    "requirements_analysis",
-    "system_architecture",
-    "agent_design",
-    "tools_developer",
-    "prompt_engineer",
-    "agent_code_developer",
-    "agent_developer_manager",
-    "agent_deployer",
-];
 
 fn stage_spec(name: &str, needs: &[&str]) -> StageSpec {
     StageSpec {
@@ -165,6 +155,18 @@ pub fn in_one_minute() -> Timestamp {
     Timestamp::now().plus(Duration::from_secs(60))
 }
 
+/// A claim for a minute.
+pub fn claim_of(project: &ProjectId, task: Option<TaskId>, by: &str) -> ClaimBuild {
+    ClaimBuild {
+        task_id: task,
+        project_id: project.clone(),
+        worker_id: worker(by),
+        lease_until: in_one_minute(),
+        parallel: 2,
+        asked: Continuation::default(),
+    }
+}
+
 pub fn page(page: u64, limit: u64) -> PageRequest {
     PageRequest { page, limit, cursor: None }
 }
@@ -218,14 +220,7 @@ impl Fixture {
 
     pub fn claim_of(&self, delivery: &Delivery, by: &str) -> ClaimBuild {
         let message = BuildMessage::parse(&delivery.body).unwrap();
-        ClaimBuild {
-            task_id: message.task_id,
-            project_id: message.project_id,
-            worker_id: worker(by),
-            lease_until: in_one_minute(),
-            parallel: 2,
-            asked: Continuation::default(),
-        }
+        claim_of(&message.project_id, message.task_id, by)
     }
 
     pub async fn claim(&self, delivery: &Delivery, by: &str) -> Claim {

@@ -15,7 +15,7 @@ use nexus_daemon::{
 };
 use rusqlite::Connection;
 
-use super::{fixture_hiding, fixture_over, open};
+use super::{fixture_hiding, fixture_over, new_file, open};
 use crate::store_contract::world::*;
 
 const FILE: &str = "NEXUS_TEST_CRASH_FILE";
@@ -99,8 +99,7 @@ fn kill_after(mut child: Child, lines: usize) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_answered_survives_kill_minus_nine() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("nexus.db");
+    let (_dir, file) = new_file();
     let mut said = Vec::new();
     for round in 1..=4 {
         said.extend(kill_after(start(&file, "work"), 60 * round));
@@ -141,8 +140,7 @@ async fn what_was_answered_survives_kill_minus_nine() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_build_that_kills_the_daemon_ends_among_the_dead() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("nexus.db");
+    let (dir, file) = new_file();
     let f = fixture_over(&file, Box::new(()));
     let poison = f.create().await;
     f.end().await;
@@ -165,8 +163,7 @@ async fn a_build_that_kills_the_daemon_ends_among_the_dead() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_frees_what_the_last_process_held() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("nexus.db");
+    let (_dir, file) = new_file();
     let f = fixture_over(&file, Box::new(()));
     let (_, build) = f.start("agent_build").await;
     f.step(&build.lease, &[STAGES[0]], &[STAGES[1]]).await.unwrap();

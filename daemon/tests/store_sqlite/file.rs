@@ -12,13 +12,12 @@ use nexus_daemon::{
 };
 use rusqlite::Connection;
 
-use super::{fixture_over, open};
-use crate::store_contract::world::*;
+use super::{fixture_over, new_file, open};
+use crate::store_contract::{talk::*, world::*};
 
 #[tokio::test]
 async fn a_second_daemon_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("nexus.db");
+    let (_dir, file) = new_file();
     let (store, _, _) = open(&file).unwrap();
     let refused = open(&file).err().unwrap();
     assert!(matches!(refused, OpenError::InUse { .. }));
@@ -31,8 +30,7 @@ async fn a_second_daemon_is_refused() {
 
 #[tokio::test]
 async fn a_newer_file_is_refused_and_left_alone() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("nexus.db");
+    let (_dir, file) = new_file();
     open(&file).unwrap().0.close().await.unwrap();
     Connection::open(&file).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let refused = open(&file).err().unwrap();
@@ -43,8 +41,7 @@ async fn a_newer_file_is_refused_and_left_alone() {
 
 #[test]
 fn what_is_no_database_is_named() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("nexus.db");
+    let (dir, file) = new_file();
     std::fs::write(&file, "this is not a database, whatever its name says, and it is long enough".repeat(100)).unwrap();
     let refused = open(&file).err().unwrap();
     assert!(matches!(refused, OpenError::Damaged { .. }), "{refused:?}");
@@ -60,8 +57,7 @@ fn what_is_no_database_is_named() {
 
 #[tokio::test]
 async fn a_step_of_the_schema_that_fails_says_so_and_changes_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("nexus.db");
+    let (_dir, file) = new_file();
     open(&file).unwrap().0.close().await.unwrap();
     let version = |file: &std::path::Path| -> i64 {
         Connection::open(file).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
@@ -92,33 +88,14 @@ fn rows(file: &std::path::Path) -> Vec<(String, i64)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn deleting_leaves_no_row_in_any_table() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("nexus.db");
+    let (_dir, file) = new_file();
     let f = fixture_over(&file, Box::new(()));
     let (delivery, build) = f.start("agent_build").await;
     f.run_from(&delivery, &build.lease, 0).await;
     let agent = AgentId::of_project(&build.lease.project_id);
-    let now = nexus_daemon::domain::time::Timestamp::now();
-    let session = nexus_daemon::domain::session::Session {
-        session_id: nexus_daemon::domain::ids::SessionId::generate(),
-        agent_id: agent,
-        user_id: None,
-        display_name: None,
-        status: nexus_daemon::domain::session::SessionStatus::Active,
-        message_count: 0,
-        created_at: now,
-        last_active_at: now,
-        metadata: None,
-    };
+    let session = session_of(&agent);
     f.store.create_session(session.clone(), None).await.unwrap();
-    let message = nexus_daemon::store::NewMessage {
-        session_id: session.session_id,
-        role: nexus_daemon::domain::session::Role::User,
-        content: "x".into(),
-        metadata: None,
-        once: None,
-        holder: None,
-    };
+    let message = message(&session.session_id, nexus_daemon::domain::session::Role::User, "x");
     f.store.append_message(message).await.unwrap();
     // One that is worked on, and one whose message is among the dead.
     let (_, running) = f.start("diamond").await;
@@ -147,8 +124,7 @@ async fn deleting_leaves_no_row_in_any_table() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_bad_row_spoils_no_list() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("nexus.db");
+    let (_dir, file) = new_file();
     let f = fixture_over(&file, Box::new(()));
     let bad = f.create().await;
     f.create().await;
@@ -196,8 +172,7 @@ async fn a_nine_stage_build_costs_eleven_commits() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn numbers_of_events_go_on_after_a_start_and_a_cleaning() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("nexus.db");
+    let (_dir, file) = new_file();
     let f = fixture_over(&file, Box::new(()));
     let (delivery, build) = f.start("agent_build").await;
     let id = build.lease.project_id.clone();

@@ -10,7 +10,7 @@ use nexus_daemon::{
         session::Role,
     },
     store::{
-        NewMessage, Store, StoreErrorKind,
+        Store, StoreErrorKind,
         sqlite::transfer::SqliteSource,
         transfer::{Kind, Record, Source, Target},
     },
@@ -18,10 +18,10 @@ use nexus_daemon::{
 use rusqlite::{Connection, params};
 
 use super::{
-    fixture_over, open,
-    operation::{count, eventually, session_of},
+    fixture_over, new_file, open,
+    operation::{self, count, eventually},
 };
-use crate::store_contract::{figures, world::*};
+use crate::store_contract::{talk::*, world::*};
 
 /// More than goes before the store is closed.
 const MANY: i64 = 12_000;
@@ -54,44 +54,29 @@ fn of(all: &[(Kind, Vec<Record>)], kind: Kind) -> &[Record] {
 async fn talk(f: &Fixture, agent: &AgentId) {
     let session = session_of(agent);
     f.store.create_session(session.clone(), None).await.unwrap();
-    let session_id = session.session_id;
-    let new =
-        NewMessage { session_id, role: Role::User, content: "hello".into(), metadata: None, once: None, holder: None };
-    f.store.append_message(new).await.unwrap();
-    f.store.record_invocation(figures::invocation(agent, InvocationStatus::Success, &[]), None).await.unwrap();
+    f.store.append_message(message(&session.session_id, Role::User, "hello")).await.unwrap();
+    f.store.record_invocation(invocation(agent, InvocationStatus::Success, 100), None).await.unwrap();
 }
 
 /// Puts events of a project and questions to an agent into a closed file.
 fn fill(file: &Path, project: &ProjectId, agent: &AgentId) {
+    operation::fill(file, agent, 0, 0, MANY);
     let mut conn = Connection::open(file).unwrap();
     let tx = conn.transaction().unwrap();
     let last = "SELECT max(event_key) FROM project_events WHERE event_key >> 28 =
         (SELECT project_key FROM nexus_projects WHERE project_id = ?1)";
     let last: i64 = tx.query_row(last, [project.as_str()], |row| row.get(0)).unwrap();
+    let events = r#"[{"type":"log","at":"2026-01-01T00:00:00.000000Z","fields":{"message":"one of many"}}]"#;
     for n in 1..=MANY {
-        tx.execute(
-            "INSERT INTO project_events (event_key, at, events) VALUES (?1, 1, ?2)",
-            params![
-                last + n,
-                r#"[{"type":"log","at":"2026-01-01T00:00:00.000000Z","fields":{"message":"one of many"}}]"#
-            ],
-        )
-        .unwrap();
-        tx.execute(
-            "INSERT INTO nexus_invocations (invocation_id, agent_id, user_id, input_text, status, duration_ms,
-                 input_tokens, output_tokens, created_at)
-             VALUES (?1, ?2, 'anna', 'one of many', 'success', 5, 1, 1, '2026-01-01T00:00:00.000000Z')",
-            params![format!("inv_{n:012x}"), agent.as_str()],
-        )
-        .unwrap();
+        let insert = "INSERT INTO project_events (event_key, at, events) VALUES (?1, 1, ?2)";
+        tx.execute(insert, params![last + n, events]).unwrap();
     }
     tx.commit().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_about_to_go_does_not_move_and_what_comes_back_stays() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("nexus.db");
+    let (_dir, file) = new_file();
     let f = fixture_over(&file, Box::new(()));
     let (stays, its_agent) = f.completed().await;
     talk(&f, &its_agent).await;
@@ -150,8 +135,7 @@ async fn what_is_about_to_go_does_not_move_and_what_comes_back_stays() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_events_of_a_large_project_go_in_bites_and_its_key_is_not_given_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("nexus.db");
+    let (_dir, file) = new_file();
     let f = fixture_over(&file, Box::new(()));
     let (project, agent) = f.completed().await;
     f.end().await;

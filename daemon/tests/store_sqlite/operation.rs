@@ -5,7 +5,6 @@ use std::{path::Path, sync::Arc, time::Duration};
 use nexus_daemon::{
     domain::{
         ids::{AgentId, SessionId},
-        session::{Session, SessionStatus},
         stage::StageStatus,
         time::Timestamp,
     },
@@ -18,8 +17,8 @@ use nexus_daemon::{
 };
 use rusqlite::{Connection, params};
 
-use super::{fixture_over, open};
-use crate::store_contract::world::*;
+use super::{fixture_over, new_file, open};
+use crate::store_contract::{talk::*, world::*};
 
 /// Waits for what a thread of the store does by itself.
 pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
@@ -34,25 +33,9 @@ pub(crate) fn count(file: &Path, sql: &str) -> i64 {
     Connection::open(file).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
-pub(crate) fn session_of(agent: &AgentId) -> Session {
-    let now = Timestamp::now();
-    Session {
-        session_id: SessionId::generate(),
-        agent_id: agent.clone(),
-        user_id: None,
-        display_name: None,
-        status: SessionStatus::Active,
-        message_count: 0,
-        created_at: now,
-        last_active_at: now,
-        metadata: None,
-    }
-}
-
 #[tokio::test]
 async fn the_database_itself_is_locked_by_whatever_path() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("nexus.db");
+    let (dir, file) = new_file();
     let (store, _, _) = open(&file).unwrap();
     let (hard, soft) = (dir.path().join("hard.db"), dir.path().join("soft.db"));
     std::fs::hard_link(&file, &hard).unwrap();
@@ -142,8 +125,7 @@ async fn a_ping_adds_no_commit_to_a_store_that_writes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_log_stays_short_under_readers_that_overlap() {
     let megabytes: u64 = std::env::var("NEXUS_TEST_WAL_MB").ok().and_then(|n| n.parse().ok()).unwrap_or(200);
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("nexus.db");
+    let (dir, file) = new_file();
     let (store, _, _) = open(&file).unwrap();
     for _ in 0..200 {
         store.create_project(new_project("diamond", 3)).await.unwrap();
@@ -186,7 +168,7 @@ async fn the_log_stays_short_under_readers_that_overlap() {
 }
 
 /// Puts rows of an agent into a closed file.
-fn fill(file: &Path, agent: &AgentId, sessions: i64, messages: i64, invocations: i64) {
+pub(crate) fn fill(file: &Path, agent: &AgentId, sessions: i64, messages: i64, invocations: i64) {
     let mut conn = Connection::open(file).unwrap();
     let tx = conn.transaction().unwrap();
     for session in 0..sessions {
@@ -220,8 +202,7 @@ fn fill(file: &Path, agent: &AgentId, sessions: i64, messages: i64, invocations:
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_agent_is_gone_at_once_and_its_rows_go_in_bites() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("nexus.db");
+    let (_dir, file) = new_file();
     let f = fixture_over(&file, Box::new(()));
     let (project, agent) = f.completed().await;
     let (_, other) = f.completed().await;
@@ -272,8 +253,7 @@ async fn a_large_agent_is_gone_at_once_and_its_rows_go_in_bites() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_session_goes_in_bites_and_its_key_is_not_given_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("nexus.db");
+    let (_dir, file) = new_file();
     let f = fixture_over(&file, Box::new(()));
     let (_, agent) = f.completed().await;
     f.end().await;
@@ -284,14 +264,7 @@ async fn a_long_session_goes_in_bites_and_its_key_is_not_given_again() {
     assert_eq!(f.store.delete_session(&long).await.unwrap(), None);
     let new = session_of(&agent);
     f.store.create_session(new.clone(), None).await.unwrap();
-    let message = nexus_daemon::store::NewMessage {
-        session_id: new.session_id.clone(),
-        role: nexus_daemon::domain::session::Role::User,
-        content: "still here".into(),
-        metadata: None,
-        once: None,
-        holder: None,
-    };
+    let message = message(&new.session_id, nexus_daemon::domain::session::Role::User, "still here");
     f.store.append_message(message).await.unwrap();
     eventually("the old messages are gone", || count(&file, "SELECT count(*) FROM nexus_messages") == 1).await;
     let range = MessageRange { limit: 10, before: None, after: None };
@@ -301,8 +274,7 @@ async fn a_long_session_goes_in_bites_and_its_key_is_not_given_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cleaning_goes_on_where_it_was_and_misses_nobody() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("nexus.db");
+    let (_dir, file) = new_file();
     let f = fixture_over(&file, Box::new(()));
     for _ in 0..40 {
         f.completed().await;
@@ -327,8 +299,7 @@ async fn cleaning_goes_on_where_it_was_and_misses_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_file_learns_to_shrink() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("nexus.db");
+    let (_dir, file) = new_file();
     let f = fixture_over(&file, Box::new(()));
     let id = f.create().await.project.project_id;
     f.end().await;
@@ -342,8 +313,7 @@ async fn an_old_file_learns_to_shrink() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_build_takes_as_long_as_its_task() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("nexus.db");
+    let (_dir, file) = new_file();
     let f = fixture_over(&file, Box::new(()));
     let id = f.failed().await;
     f.end().await;
@@ -361,8 +331,7 @@ async fn a_build_takes_as_long_as_its_task() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn suspects_are_given_out_one_at_a_time_until_they_are_proven() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("nexus.db");
+    let (dir, file) = new_file();
     let copy = dir.path().join("crashed/nexus.db");
     let f = fixture_over(&file, Box::new(()));
     for _ in 0..4 {
@@ -401,8 +370,7 @@ async fn suspects_are_given_out_one_at_a_time_until_they_are_proven() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_that_was_started_anew_blames_nobody() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("nexus.db");
+    let (dir, file) = new_file();
     let f = fixture_over(&file, Box::new(()));
     for _ in 0..3 {
         f.start("agent_build").await;
@@ -432,8 +400,7 @@ async fn exported(file: &Path, kind: Kind) -> Vec<Record> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_being_removed_is_not_exported_and_does_not_take_along_what_is_brought_back() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("nexus.db");
+    let (_dir, file) = new_file();
     let f = fixture_over(&file, Box::new(()));
     let (_, agent) = f.completed().await;
     f.end().await;

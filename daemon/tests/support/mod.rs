@@ -3,12 +3,16 @@
 #![allow(dead_code, unreachable_pub)] // every test binary uses a part of it
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
+#[cfg(feature = "aws")]
+pub mod account;
+pub mod agent_code;
 pub mod clock;
 pub mod document;
 #[cfg(feature = "aws")]
 pub mod emulator;
 #[cfg(feature = "aws")]
 pub mod faulty;
+pub mod prices;
 pub mod sse;
 pub mod tree;
 pub mod venv;
@@ -97,6 +101,21 @@ impl Home {
     /// Starts its daemons by this program and its arguments, which must become the daemon (`exec`).
     pub fn launch_by(&mut self, launcher: Vec<String>) {
         self.launcher = launcher;
+    }
+
+    /// A command of `nexusd` on this home: with its settings, data folder and variables.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nexusd"));
+        command.arg("--config").arg(&self.config).arg("--data-dir").arg(&self.data).args(arguments);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs such a command: exit code, and all that it said.
+    pub fn run(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let output = self.command(arguments).output().expect("nexusd can be run");
+        let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+        (output.status.code(), said.concat())
     }
 
     /// Starts the daemon and waits until it is up.

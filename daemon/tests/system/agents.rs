@@ -1,43 +1,6 @@
 //! An agent is edited, redeployed, left in mid-answer and taken out of service: the real binary, real Python.
-use super::support::{Daemon, Home, eventually, sse::Stream};
+use super::support::{Daemon, Home, agent_code, eventually, sse::Stream};
 use serde_json::{Value, json};
-
-/// Answers without an end, and notes when nobody listens any more.
-const ENDLESS: &str = r#"
-import json, os, time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
-
-class Handler(BaseHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-    def do_GET(self):
-        data = b'{"status": "Healthy"}'
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
-        self.end_headers()
-        try:
-            while True:
-                frame = {"event": "message", "type": "text", "data": "tick "}
-                self.wfile.write(b"data: " + json.dumps(frame).encode() + b"\n\n")
-                self.wfile.flush()
-                time.sleep(0.02)
-        except OSError:
-            with open("left", "w") as file:
-                file.write("x")
-
-
-ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
-"#;
 
 async fn put(daemon: &Daemon, path: &str, body: &Value) -> (u16, Value) {
     let answer = daemon.http().put(daemon.at(path)).json(body).send().await.expect("an answer");
@@ -48,16 +11,14 @@ async fn put(daemon: &Daemon, path: &str, body: &Value) -> (u16, Value) {
 async fn an_agent_is_edited_left_in_mid_answer_and_taken_offline() {
     let home = Home::new("");
     let daemon = home.start();
-    let project = daemon.create("A calculator for percentages, tips and general arithmetic.", "agent_build").await;
-    daemon.wait_for(&project, &["completed"]).await;
-    let agent = daemon.wait_for_agent(&project).await["agent_id"].as_str().expect("an id").to_owned();
+    let (project, agent) = daemon.build_agent("A calculator for percentages, tips and general arithmetic.").await;
     let (_, health) = daemon.get(&format!("/agents/{agent}/runtime/health")).await;
     assert_eq!((&health["data"]["has_entrypoint"], &health["data"]["is_ready"]), (&json!(true), &json!(true)));
     let (_, context) = daemon.get(&format!("/agents/{agent}/context")).await;
     assert!(context["data"]["runtime_model_id"].is_string(), "{context:#}");
 
     // The change is what answers next.
-    let change = json!({ "content": ENDLESS, "redeploy": true });
+    let change = json!({ "content": agent_code::endless(), "redeploy": true });
     let (status, changed) = put(&daemon, &format!("/agents/{agent}/files/code"), &change).await;
     assert_eq!(status, 200, "{changed:#}");
     daemon.wait_for_agent(&project).await;

@@ -6,7 +6,7 @@
 
 use std::{fmt::Write as _, fs, process::Command};
 
-use super::support::{Daemon, Home, venv};
+use super::support::{Daemon, Home, prices::PRICES, venv};
 use serde_json::{Value, json};
 
 /// Cases of a run that asks for nothing else.
@@ -14,10 +14,7 @@ const FEW: usize = 1_000;
 
 /// A built project with its running agent and a session, so that requests find something.
 async fn seed(daemon: &Daemon) -> [(&'static str, String); 3] {
-    let requirement = "Build an agent that answers questions about this price list: apple 3 EUR, pear 4 EUR.";
-    let project = daemon.create(requirement, "agent_build").await;
-    daemon.wait_for(&project, &["completed"]).await;
-    let agent = daemon.wait_for_agent(&project).await["agent_id"].as_str().unwrap().to_owned();
+    let (project, agent) = daemon.build_agent(PRICES).await;
     let (status, session) = daemon.post(&format!("/agents/{agent}/sessions"), &json!({})).await;
     assert_eq!(status, 201, "{session}");
     let session = session["data"]["session_id"].as_str().unwrap().to_owned();

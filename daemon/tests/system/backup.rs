@@ -3,43 +3,17 @@
 use std::{
     fs,
     path::Path,
-    process::{Command, Output, Stdio},
+    process::{Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
-use serde_json::json;
-
-use super::support::{Daemon, Home, eventually};
-
-const PRICES: &str =
-    "Build an agent that answers questions about this price list: apple 3 EUR, pear 4 EUR, plum 2.50 EUR.";
-
-fn command(home: &Home, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_nexusd"));
-    command.arg("--config").arg(home.config()).arg("--data-dir").arg(home.data()).args(arguments);
-    command
-}
-
-fn nexusd(home: &Home, arguments: &[&str]) -> (Option<i32>, String) {
-    let Output { status, stdout, stderr } = command(home, arguments).output().unwrap();
-    (status.code(), format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr)))
-}
+use super::support::{Home, eventually, prices::PRICES};
 
 fn good(home: &Home, arguments: &[&str]) -> String {
-    let (code, said) = nexusd(home, arguments);
+    let (code, said) = home.run(arguments);
     assert_eq!(code, Some(0), "{said}");
     said
-}
-
-async fn ask(daemon: &Daemon, agent: &str) {
-    let answer = eventually("the agent answers", async || {
-        let (status, answer) =
-            daemon.post(&format!("/agents/{agent}/invoke"), &json!({"input_text": "3 pears?"})).await;
-        (status == 200).then_some(answer)
-    })
-    .await;
-    assert!(answer["data"]["output"].as_str().is_some_and(|text| text.contains("12")), "{answer}");
 }
 
 /// Fills a folder with files whose sum is known.
@@ -65,10 +39,8 @@ fn sum(folder: &Path) -> u64 {
 async fn there_and_on(files: usize, bytes: usize, settings: &str) -> (f64, Vec<Duration>, String) {
     let here = Home::with_noop_workflow(settings, 100);
     let daemon = here.start();
-    let made = daemon.create(PRICES, "agent_build").await;
-    daemon.wait_for(&made, &["completed"]).await;
-    let agent = daemon.wait_for_agent(&made).await["agent_id"].as_str().unwrap().to_owned();
-    ask(&daemon, &agent).await;
+    let (made, agent) = daemon.build_agent(PRICES).await;
+    daemon.comes_to_know_prices(&agent).await;
     let folder = here.data().join("projects").join(&made);
     let wanted = fill(&folder, files, bytes);
     let mut before = Vec::new();
@@ -84,7 +56,7 @@ async fn there_and_on(files: usize, bytes: usize, settings: &str) -> (f64, Vec<D
     let file = here.path().join("all.tar");
     let named = file.to_str().unwrap();
     let (ended, begun) = (AtomicBool::new(false), Instant::now());
-    let mut child = command(&here, &["backup", named]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = here.command(&["backup", named]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // People go on meanwhile: they begin builds, and delete some.
     let load = async {
         let mut took = Vec::new();
@@ -118,7 +90,7 @@ async fn there_and_on(files: usize, bytes: usize, settings: &str) -> (f64, Vec<D
         daemon.wait_for(project, &["completed"]).await;
     }
     // Into what is there: no.
-    let (code, refused) = nexusd(&here, &["restore", named]);
+    let (code, refused) = here.run(&["restore", named]);
     assert!(code == Some(1) && refused.contains("not empty"), "{refused}");
     daemon.terminate();
 
@@ -127,8 +99,7 @@ async fn there_and_on(files: usize, bytes: usize, settings: &str) -> (f64, Vec<D
     assert!(restored.contains("builds go on"), "{restored}");
     assert_eq!(sum(&there.data().join("projects").join(&made)), wanted, "every byte of the files");
     let on = there.start();
-    let agents = ask(&on, &agent);
-    agents.await;
+    on.comes_to_know_prices(&agent).await;
     for project in &before {
         let done = on.wait_for(project, &["completed"]).await;
         assert_eq!(done["stages"].as_array().unwrap().len(), 9);
@@ -166,7 +137,7 @@ async fn a_backup_that_is_ended_leaves_nothing_and_a_cut_restore_starts_no_daemo
     let file = folder.path().join("b.tar");
     let named = file.to_str().unwrap();
     for signal in ["INT", "TERM", "KILL"] {
-        let mut child = command(&home, &["backup", named]).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = home.command(&["backup", named]).stderr(Stdio::piped()).spawn().unwrap();
         eventually("it has begun to write", async || {
             folder.path().join(".b.tar.part").metadata().ok().filter(|m| m.len() > 1 << 20)
         })
@@ -188,7 +159,7 @@ async fn a_backup_that_is_ended_leaves_nothing_and_a_cut_restore_starts_no_daemo
 
     let there = Home::with_noop_workflow("", 1);
     fs::create_dir_all(there.data().join(".restoring/projects")).unwrap();
-    let (code, said) = nexusd(&there, &["--listen", "127.0.0.1:0", "serve"]);
+    let (code, said) = there.run(&["--listen", "127.0.0.1:0", "serve"]);
     assert!(code == Some(1) && said.contains("nexusd restore"), "{said}");
     assert!(!there.data().join("nexus.db").exists());
     good(&there, &["restore", named]);

@@ -88,9 +88,7 @@ async fn two_hundred_builds_survive_ten_kills() {
 async fn no_agent_outlives_a_killed_daemon_and_it_starts_again_on_first_use() {
     let home = Home::new("");
     let daemon = home.start();
-    let project = daemon.create("Answer from this price list: tea 2 EUR, cake 3 EUR.", "agent_build").await;
-    daemon.wait_for(&project, &["completed"]).await;
-    let agent = daemon.wait_for_agent(&project).await["agent_id"].as_str().expect("an id").to_owned();
+    let (_, agent) = daemon.build_agent("Answer from this price list: tea 2 EUR, cake 3 EUR.").await;
     let ask = json!({"input_text": "how much is tea?"});
     assert_eq!(daemon.post(&format!("/agents/{agent}/invoke"), &ask).await.0, 200);
     let folder = home.data();

@@ -5,19 +5,8 @@ use std::{
     process::Command,
 };
 
-use super::support::{Daemon, Home, eventually, noop_workflow, plugin_dir};
+use super::support::{Daemon, Home, eventually, noop_workflow, plugin_dir, prices::PRICES};
 use serde_json::{Value, json};
-
-const PRICES: &str = "Build an agent that answers questions about this price list: apple 3 EUR, pear 4 EUR.";
-
-/// Runs `nexusd` on a home: exit code, what it said.
-fn nexusd(home: &Home, arguments: &[&str]) -> (Option<i32>, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_nexusd"));
-    command.arg("--config").arg(home.config()).arg("--data-dir").arg(home.data()).args(arguments);
-    let output = command.output().expect("nexusd can be run");
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    (output.status.code(), text)
-}
 
 /// The files below a folder.
 pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
@@ -61,6 +50,13 @@ async fn metric(daemon: &Daemon, line: &str) -> Option<f64> {
     text.lines().find_map(|found| found.strip_prefix(line)?.trim().parse().ok())
 }
 
+/// Waits until the daemon counts so many folders of projects that no record knows.
+async fn unknown_projects(daemon: &Daemon, wanted: f64) {
+    let name = "nexus_unknown_folders{kind=\"project\"} ";
+    eventually("unknown folders are counted", async || metric(daemon, name).await.filter(|count| *count == wanted))
+        .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_database_takes_no_files_along() {
     let home = Home::with_noop_workflow("[worker]\nreconcile_secs = 1\n", 0);
@@ -78,7 +74,7 @@ async fn a_lost_database_takes_no_files_along() {
     assert!(refused.contains("adopt-folder") && refused.contains("2 folders of projects"), "{refused}");
     assert!(!database.exists(), "and none is made");
     assert_eq!(files(&projects), before);
-    let (code, said) = nexusd(&home, &["doctor"]);
+    let (code, said) = home.run(&["doctor"]);
     assert_eq!(code, Some(1), "{said}");
 
     // Another database in its place is refused, too; the right one is taken again.
@@ -87,7 +83,7 @@ async fn a_lost_database_takes_no_files_along() {
     std::fs::copy(other.data().join("nexus.db"), &database).expect("a copy");
     let refused = home.try_start().err().expect("another database is refused");
     assert!(refused.contains("belongs to store") && refused.contains("adopt-folder"), "{refused}");
-    let (code, said) = nexusd(&home, &["doctor"]);
+    let (code, said) = home.run(&["doctor"]);
     assert!(code == Some(1) && said.contains("MISMATCH") && said.contains(&first), "{said}");
     assert_eq!(files(&projects), before);
     std::fs::rename(&aside, &database).expect("the database comes back");
@@ -97,14 +93,12 @@ async fn a_lost_database_takes_no_files_along() {
 
     // Who has looked may go on without it: the files stay, and are told.
     std::fs::rename(&database, &aside).expect("the database moves");
-    let (code, said) = nexusd(&home, &["adopt-folder"]);
+    let (code, said) = home.run(&["adopt-folder"]);
     assert!(code == Some(0) && said.contains(&first) && said.contains(&second), "{said}");
     let daemon = home.start();
-    let unknown = "nexus_unknown_folders{kind=\"project\"} ";
-    eventually("unknown folders are counted", async || metric(&daemon, unknown).await.filter(|count| *count == 2.0))
-        .await;
+    unknown_projects(&daemon, 2.0).await;
     assert_eq!(files(&projects), before);
-    let (code, said) = nexusd(&home, &["doctor"]);
+    let (code, said) = home.run(&["doctor"]);
     assert!(code == Some(1) && said.contains(&second), "beside the daemon: {said}");
 }
 
@@ -122,8 +116,7 @@ async fn an_older_backup_removes_nothing_that_came_after_it() {
     age(&home);
     std::fs::copy(&backup, &database).expect("the backup is put back");
     let daemon = home.start();
-    let unknown = "nexus_unknown_folders{kind=\"project\"} ";
-    eventually("the folder is told", async || metric(&daemon, unknown).await.filter(|count| *count == 1.0)).await;
+    unknown_projects(&daemon, 1.0).await;
     assert_eq!(daemon.get(&format!("/projects/{later}")).await.0, 404);
     for project in [kept, later] {
         assert_eq!(files(&home.data().join("projects").join(project)).len(), 2);
@@ -159,7 +152,7 @@ async fn what_is_deleted_lies_in_the_trash_for_its_time() {
     assert!(!home.data().join("projects").join(&project).exists());
     let in_trash = || files(&home.data().join("trash")).len();
     assert_eq!(in_trash(), 2);
-    let (code, said) = nexusd(&home, &["doctor"]);
+    let (code, said) = home.run(&["doctor"]);
     assert!(code == Some(0) && said.contains(&project), "{said}");
 
     // What a killed daemon left: the record is there, the folder, too. The next start does the rest.
@@ -204,9 +197,7 @@ async fn ask(daemon: &Daemon, agent: &str) -> (u16, Value) {
 async fn an_agent_that_stays_keeps_its_code_and_newer_code_wins() {
     let home = Home::new("[worker]\nreconcile_secs = 1\n");
     let daemon = home.start();
-    let project = daemon.create(PRICES, "agent_build").await;
-    daemon.wait_for(&project, &["completed"]).await;
-    let agent = daemon.wait_for_agent(&project).await["agent_id"].as_str().expect("an id").to_owned();
+    let (project, agent) = daemon.build_agent(PRICES).await;
     let (own, kept) =
         (home.data().join("projects").join(&project).join("agent"), home.data().join("agents").join(&agent));
     let kept = kept.join("package");
@@ -278,9 +269,7 @@ async fn a_full_disk_refuses_a_deletion_whole() {
     let home = Home::new("");
     let _small = Small::mount(&home.data());
     let daemon = home.start();
-    let project = daemon.create(PRICES, "agent_build").await;
-    daemon.wait_for(&project, &["completed"]).await;
-    let agent = daemon.wait_for_agent(&project).await["agent_id"].as_str().expect("an id").to_owned();
+    let (project, agent) = daemon.build_agent(PRICES).await;
     let own = home.data().join("projects").join(&project).join("agent");
     let before = files(&own);
     let filling = home.data().join("filling");

@@ -19,7 +19,6 @@ mod command_line;
 mod crash;
 mod files;
 mod folders;
-
 mod main_job;
 mod no_more_files;
 mod products;

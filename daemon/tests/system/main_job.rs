@@ -4,9 +4,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::support::{Daemon, Home, sse::Stream};
-
-const PRICES: &str = "Build an agent that answers questions about this price list: apple 3 EUR, pear 4 EUR, plum 2.50 EUR. It should also convert kg to lb.";
+use super::support::{Daemon, Home, prices::PRICES_AND_UNITS, sse::Stream};
 
 struct Answer {
     text: String,
@@ -40,7 +38,7 @@ async fn ask(daemon: &Daemon, agent: &str, questions: &[&str]) -> Vec<Answer> {
 pub(crate) async fn one_agent(home: &Home) {
     let daemon = home.start();
     let begun = Instant::now();
-    let project = daemon.create(PRICES, "agent_build").await;
+    let project = daemon.create(PRICES_AND_UNITS, "agent_build").await;
 
     let events = daemon.http().get(daemon.at(&format!("/projects/{project}/events"))).send().await.expect("a stream");
     let frames = Stream::new(events).all().await;
@@ -86,7 +84,7 @@ pub(crate) async fn one_agent(home: &Home) {
     let (_, report) = daemon.get(&format!("/projects/{project}/workflow-report")).await;
     assert_eq!(report["data"]["exists"], true, "{report}");
     assert!(
-        report["data"]["content"].as_str().is_some_and(|text| text.contains(PRICES)),
+        report["data"]["content"].as_str().is_some_and(|text| text.contains(PRICES_AND_UNITS)),
         "the whole requirement: {report}"
     );
     let (_, document) = daemon.get(&format!("/projects/{project}/stage-docs/system_architecture")).await;

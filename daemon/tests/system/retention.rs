@@ -1,33 +1,23 @@
 //! `[retention]`: shown, then applied by the daemon; what is in use stays.
 
-use std::{fs, process::Command};
+use std::fs;
 
 use serde_json::json;
 
-use super::support::{Home, eventually};
-
-const PRICES: &str = "Build an agent that answers questions about this price list: apple 3 EUR, pear 4 EUR.";
+use super::support::{Home, eventually, prices::PRICES};
 
 fn shown(home: &Home) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_nexusd"));
-    command.arg("--config").arg(home.config()).arg("--data-dir").arg(home.data());
-    let output = command.args(["retention", "--dry-run"]).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    let (code, said) = home.run(&["retention", "--dry-run"]);
+    assert_eq!(code, Some(0), "{said}");
+    said
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_past_its_time_is_shown_first_and_then_deleted() {
     let home = Home::with_noop_workflow("", 1);
     let daemon = home.start();
-    let made = daemon.create(PRICES, "agent_build").await;
-    daemon.wait_for(&made, &["completed"]).await;
-    let agent = daemon.wait_for_agent(&made).await["agent_id"].as_str().unwrap().to_owned();
-    eventually("the agent answers", async || {
-        let asked = daemon.post(&format!("/agents/{agent}/invoke"), &json!({"input_text": "3 pears?"})).await;
-        (asked.0 == 200).then_some(())
-    })
-    .await;
+    let (made, agent) = daemon.build_agent(PRICES).await;
+    daemon.comes_to_know_prices(&agent).await;
     let mut sessions = Vec::new();
     for _ in 0..2 {
         let (_, session) = daemon.post(&format!("/agents/{agent}/sessions"), &json!({"user_id": "anna"})).await;

@@ -114,14 +114,7 @@ async fn one_bad_apple_is_found_among_innocent_builds() {
     }
     // What both the project and the log name can be listed, beside the daemon.
     assert!(message.contains("nexusd dlq list"), "{message}");
-    let listed = std::process::Command::new(env!("CARGO_BIN_EXE_nexusd"))
-        .args(["dlq", "list", "--config"])
-        .arg(home.config())
-        .arg("--data-dir")
-        .arg(home.data())
-        .output()
-        .expect("nexusd can be run");
-    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let (_, listed) = home.run(&["dlq", "list"]);
     assert!(listed.contains(bad.as_str()) && listed.contains("why"), "{listed}");
 }
 

@@ -7,9 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::support::{Daemon, Home, plugin_dir};
-
-const SENTENCE: &str = "Build an agent that answers questions about this price list: apple 3 EUR, pear 4 EUR, plum 2.50 EUR. It should also convert kg to lb.";
+use super::support::{Daemon, Home, plugin_dir, prices::PRICES_AND_UNITS};
 
 /// Runs a command of the client; what it reads from standard input is `typed`.
 fn nexusd(url: &str, typed: &str, arguments: &[&str]) -> Output {
@@ -49,7 +47,7 @@ fn refused(url: &str, arguments: &[&str]) -> (i32, String) {
 async fn from_a_sentence_to_an_answer_in_two_commands() {
     let home = Home::new("");
     let daemon = home.start();
-    let built = said(&daemon, &["new", SENTENCE, "--wait"]);
+    let built = said(&daemon, &["new", PRICES_AND_UNITS, "--wait"]);
     assert!(built.contains("running") && built.contains("apple: 3 EUR"), "{built}");
     let chat = nexusd(&daemon.url, "how much are 3 pears?\n\nand 2 plums?\n", &["chat"]);
     let (answers, aside) = (String::from_utf8(chat.stdout).unwrap(), String::from_utf8(chat.stderr).unwrap());

@@ -1,18 +1,13 @@
 //! Exports are verified: a changed character is named by its line, and nothing of what was refused is written.
 
-use std::{
-    fs,
-    io::Write as _,
-    process::{Command, Stdio},
-};
+use std::{fs, io::Write as _, process::Stdio};
 
 use serde_json::Value;
 
 use super::support::Home;
 
 fn nexusd(home: &Home, arguments: &[&str], input: Option<&str>) -> (Option<i32>, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_nexusd"));
-    command.arg("--config").arg(home.config()).arg("--data-dir").arg(home.data()).args(arguments);
+    let mut command = home.command(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut pipe = child.stdin.take().unwrap();

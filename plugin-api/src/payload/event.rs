@@ -81,3 +81,16 @@ pub enum LogLevel {
     /// Something failed.
     Error,
 }
+
+impl LogLevel {
+    /// The word for it in a line of text.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Debug => "DEBUG",
+            Self::Info => "INFO",
+            Self::Warn => "WARN",
+            Self::Error => "ERROR",
+        }
+    }
+}

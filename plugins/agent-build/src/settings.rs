@@ -38,31 +38,8 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
-    fn every_key_is_described_with_its_default() {
-        let schema = Settings::schema();
-        assert_eq!(schema["additionalProperties"], false);
-        let properties = schema["properties"].as_object().unwrap();
-        assert_eq!(properties.len(), 4, "{properties:#?}");
-        for (key, described) in properties {
-            assert!(described["type"].is_string() && !described["default"].is_null(), "{key}: {described}");
-            assert!(described["description"].as_str().is_some_and(|text| text.len() > 10), "{key}: {described}");
-            assert!(!key.ends_with("_secs") || described["unit"] == "seconds", "{key}: {described}");
-        }
-    }
-
-    #[test]
-    fn the_described_defaults_are_the_defaults_and_are_accepted() {
-        let schema = Settings::schema();
-        let written: serde_json::Map<String, Value> = schema["properties"]
-            .as_object()
-            .unwrap()
-            .iter()
-            .map(|(key, one)| (key.clone(), one["default"].clone()))
-            .collect();
-        let read: Settings = serde_json::from_value(Value::Object(written)).unwrap();
-        assert_eq!(format!("{read:?}"), format!("{:?}", Settings::default()));
+    fn the_settings_are_described_as_they_are() {
+        assert_eq!(nexus_plugin_api::sdk::testing::check_settings::<crate::AgentBuild>(), Ok(4));
     }
 }

@@ -129,29 +129,16 @@ impl Told {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{domain::workflow::StageSpec, store::NewProject};
+    use crate::{
+        domain::workflow::{
+            Workflow,
+            tests::{spec, stage},
+        },
+        store::NewProject,
+    };
 
     fn rows(words: [&str; 2]) -> ProjectDetail {
-        let stage = |name: &str| StageSpec {
-            name: name.into(),
-            display_name: String::new(),
-            display_name_en: String::new(),
-            handler: "p/h".into(),
-            prerequisites: Vec::new(),
-            optional: false,
-            timeout: Duration::from_secs(1),
-            max_retries: 0,
-            aliases: Vec::new(),
-            options: Value::Null,
-        };
-        let workflow = crate::domain::workflow::Workflow::build(crate::domain::workflow::WorkflowSpec {
-            name: "w".into(),
-            description: String::new(),
-            stages: vec![stage("a"), stage("b")],
-            retry_base_delay: Duration::ZERO,
-            total_timeout: Duration::ZERO,
-        })
-        .unwrap();
+        let workflow = Workflow::build(spec(vec![stage("a", &[]), stage("b", &[])])).unwrap();
         let new = NewProject::queued(&workflow, "r");
         let mut stages = new.stages;
         for (stage, word) in stages.iter_mut().zip(words) {

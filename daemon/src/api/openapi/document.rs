@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     super::{error::ApiError, extract::State, reply, state::AppState},
-    shape::{described, reference},
+    shape::{described, reference, united},
 };
 
 /// What a page about the API needs to know first.
@@ -52,7 +52,8 @@ const STREAMS: [(&str, &str, &str); 5] = [
     ("streamRuntime", "ChatEvent", "The answer as it comes; `done` is always the last."),
 ];
 
-static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
+/// The document, and the names that two different schemas in it share.
+static DOCUMENT: LazyLock<(Value, Vec<String>)> = LazyLock::new(build);
 
 /// `GET /openapi.json`
 ///
@@ -66,12 +67,18 @@ pub(in crate::api) async fn openapi_json(state: State, res: &mut Response) -> Re
 /// The document without what depends on the settings of the moment.
 #[must_use]
 pub fn openapi() -> &'static Value {
-    &DOCUMENT
+    &DOCUMENT.0
+}
+
+/// Schemas that are not in the document, because another one has their name. A test sees to it that there are none.
+#[must_use]
+pub fn openapi_conflicts() -> &'static [String] {
+    &DOCUMENT.1
 }
 
 /// The document with the names that requests may use today.
 fn of_today(state: &Arc<AppState>) -> Value {
-    let mut document = DOCUMENT.clone();
+    let mut document = openapi().clone();
     if let Some(info) = document.get_mut("info").and_then(Value::as_object_mut) {
         info.insert("version".to_owned(), state.version.into());
     }
@@ -100,7 +107,7 @@ fn of_today(state: &Arc<AppState>) -> Value {
     document
 }
 
-fn build() -> Value {
+fn build() -> (Value, Vec<String>) {
     // The framework warns of each path whose last part may hold slashes, since it looks for the parameter `**path`. That
     // every parameter is described is tested.
     let gathered = tracing::subscriber::with_default(tracing::subscriber::NoSubscriber::default(), || {
@@ -108,7 +115,7 @@ fn build() -> Value {
     });
     let mut document = serde_json::to_value(gathered).unwrap_or_default();
     let mut paths = document.get_mut("paths").map(Value::take).unwrap_or_default();
-    let mut answers = Map::new();
+    let mut answers = Vec::new();
     if let Value::Object(found) = &mut paths {
         // The framework's mark of a part that may hold slashes is none of the document's.
         *found = std::mem::take(found).into_iter().map(|(path, item)| (path.replace("{**", "{"), item)).collect();
@@ -136,18 +143,17 @@ fn build() -> Value {
         );
         document.insert("servers".to_owned(), json!([{ "url": "/" }]));
     }
+    let mut conflicts = Vec::new();
     if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
-        schemas.extend(further_schemas());
-        schemas.extend(super::events::referred());
-        schemas.extend(super::events::project_events());
-        schemas.extend(super::events::chat_events());
-        schemas.extend(answers);
+        let written = [further_schemas(), super::events::referred(), super::events::project_events()];
+        let written = written.into_iter().chain([super::events::chat_events()]).flatten();
+        (*schemas, conflicts) = united(std::mem::take(schemas).into_iter().chain(written).chain(answers));
     }
     if let Some(Value::Object(components)) = document.get_mut("components") {
         components.insert("responses".to_owned(), error_responses());
     }
     forget_unused(&mut document);
-    document
+    (document, conflicts)
 }
 
 /// Removes schemas that nothing refers to: those that others took their members from.

@@ -10,7 +10,7 @@ mod page;
 mod records;
 pub(super) mod shape;
 
-pub use document::openapi;
 pub(super) use document::openapi_json;
+pub use document::{openapi, openapi_conflicts};
 pub(super) use page::{docs, docs_file};
 pub(super) use shape::{ID_PATTERN, Pattern, Shape, describe, described, named, nullable, object, raw, words};

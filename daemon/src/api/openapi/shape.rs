@@ -34,19 +34,40 @@ pub(in crate::api) fn raw(schema: Value) -> RefOr<Schema> {
     RefOr::Type(Schema::object(object))
 }
 
-/// Puts a schema under its name, made when it is not there yet; answers the reference.
-pub(in crate::api) fn named(
+/// Puts the schema of `T` under its name, made when it is not there yet; answers the reference.
+///
+/// The framework overwrites what has the same name. So the name is kept with the type until the document is made of
+/// all of it: there two types of one name are seen.
+pub(in crate::api) fn named<T: ?Sized>(
     components: &mut Components,
     name: &str,
     make: impl FnOnce(&mut Components) -> Value,
 ) -> Value {
-    if !components.schemas.contains_key(name) {
+    let whose = format!("{name}{OF_TYPE}{}", std::any::type_name::<T>());
+    if !components.schemas.contains_key(&whose) {
         // Holds the place, for a shape that contains itself.
-        components.schemas.insert(name, raw(json!({})));
+        components.schemas.insert(&whose, raw(json!({})));
         let made = make(components);
-        components.schemas.insert(name, raw(made));
+        components.schemas.insert(&whose, raw(made));
     }
     reference(name)
+}
+
+/// Stands between the name of a schema and its type.
+const OF_TYPE: char = '@';
+
+/// Schemas under their names alone, and the names that two different ones share.
+pub(super) fn united(all: impl IntoIterator<Item = (String, Value)>) -> (Map<String, Value>, Vec<String>) {
+    let (mut united, mut shared) = (Map::new(), Vec::new());
+    for (whose, schema) in all {
+        let name = whose.split(OF_TYPE).next().unwrap_or_default();
+        match united.get(name) {
+            None => drop(united.insert(name.to_owned(), schema)),
+            Some(first) if *first == schema => {}
+            Some(_) => shared.push(whose),
+        }
+    }
+    (united, shared)
 }
 
 /// A reference to a named schema.
@@ -91,7 +112,10 @@ pub(in crate::api) fn described(mut schema: Value, doc: &str) -> Value {
 
 /// The members of a shape that stands in `components`, for an object that has all of them and more.
 pub(in crate::api) fn members_of(components: &Components, reference: &Value) -> (Map<String, Value>, Vec<Value>) {
-    let found = referred(reference).and_then(|name| components.schemas.get(name));
+    let found = referred(reference).and_then(|name| {
+        let is_it = |whose: &str| whose.split(OF_TYPE).next() == Some(name);
+        components.schemas.iter().find_map(|(whose, schema)| is_it(whose).then_some(schema))
+    });
     let schema = found.and_then(|schema| serde_json::to_value(schema).ok()).unwrap_or_default();
     let properties = schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
     let required = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -106,17 +130,17 @@ pub(in crate::api) fn of_member<T: ?Sized, M: Shape + ?Sized>(
     M::shape(components)
 }
 
-/// Tells the shape of a struct by its members; their types are the compiler's knowledge. A member
-/// after `..` whose own members stand beside the others, `maybe` one that can be left out.
+/// Tells the shape of a struct by its members; their types are the compiler's knowledge. Members
+/// after `..` have their own members stand beside the others, `maybe` one can be left out.
 macro_rules! describe {
     ($(#[doc = $doc:literal])* $type:ty as $name:literal {
-        $(..$flat:ident;)?
+        $(..$flat:ident;)*
         $($(#[doc = $mdoc:literal])* $(($maybe:ident))? $member:ident $(as $key:literal)?),* $(,)?
     }) => {
         impl $crate::api::openapi::Shape for $type {
             fn shape(components: &mut salvo::oapi::Components) -> serde_json::Value {
                 use $crate::api::openapi::shape;
-                shape::named(components, $name, |components| {
+                shape::named::<$type>(components, $name, |components| {
                     #[allow(unused_mut)]
                     let mut members = Vec::new();
                     $(
@@ -135,7 +159,7 @@ macro_rules! describe {
                     $(
                         let inner = shape::of_member(components, |it: &$type| &it.$flat);
                         shape::flatten(components, &mut whole, &inner);
-                    )?
+                    )*
                     whole
                 })
             }
@@ -224,7 +248,7 @@ macro_rules! ids {
     ($($type:ty, $name:literal, $doc:literal, $example:literal;)*) => {
         $(impl Shape for $type {
             fn shape(components: &mut Components) -> Value {
-                named(components, $name, |_| json!({
+                named::<$type>(components, $name, |_| json!({
                     "type": "string", "pattern": <$type as Pattern>::PATTERN, "description": $doc, "examples": [$example],
                 }))
             }
@@ -265,7 +289,7 @@ macro_rules! words {
     ($($type:ty, $name:literal, $doc:literal;)*) => {
         $(impl $crate::api::openapi::Shape for $type {
             fn shape(components: &mut salvo::oapi::Components) -> serde_json::Value {
-                $crate::api::openapi::named(components, $name, |_| {
+                $crate::api::openapi::named::<$type>(components, $name, |_| {
                     let words: Vec<&str> = <$type>::ALL.iter().map(|word| word.as_str()).collect();
                     serde_json::json!({ "type": "string", "enum": words, "description": $doc })
                 })
@@ -289,4 +313,44 @@ words! {
     Role, "Role", "Who speaks.";
     ToolSource, "ToolSource", "Where a tool comes from.";
     EventType, "EventType", "What an event tells.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct One {
+        at: u64,
+    }
+    struct Other {
+        at: String,
+    }
+    struct Alike {
+        at: u64,
+    }
+
+    describe! { One as "Thing" { at } }
+    describe! { Other as "Thing" { at } }
+    describe! { Alike as "Thing" { at } }
+
+    #[test]
+    fn two_different_schemas_of_one_name_are_told_in_whatever_order_they_come() {
+        let gathered = |shapes: &[fn(&mut Components) -> Value]| {
+            // As the framework does: every handler has its own, and they are thrown together.
+            let all = shapes.iter().flat_map(|shape| {
+                let mut components = Components::new();
+                assert_eq!(shape(&mut components), reference("Thing"));
+                let all = serde_json::to_value(&components.schemas).unwrap();
+                all.as_object().unwrap().clone()
+            });
+            united(all)
+        };
+        let (schemas, conflicts) = gathered(&[One::shape, Other::shape, One::shape]);
+        assert!(conflicts.len() == 1 && conflicts[0].ends_with("::Other"), "{conflicts:?}");
+        assert_eq!(schemas["Thing"]["properties"]["at"]["type"], "integer");
+        let (_, conflicts) = gathered(&[Other::shape, One::shape]);
+        assert!(conflicts.len() == 1 && conflicts[0].ends_with("::One"), "{conflicts:?}");
+        let (schemas, conflicts) = gathered(&[One::shape, Alike::shape]);
+        assert_eq!((schemas.len(), conflicts.len()), (1, 0));
+    }
 }

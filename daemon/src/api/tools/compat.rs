@@ -86,30 +86,27 @@ describe! {
     }
 }
 
+/// What the original's clients read of a tool.
 #[derive(Serialize)]
-struct ListedTool {
+struct Told {
     name: String,
     #[serde(rename = "type")]
     kind: &'static str,
-    category: String,
-    description: String,
     file_path: Option<String>,
     parameters: Vec<ToolParameter>,
     package: Option<String>,
     enabled: bool,
     mcp_server: Option<String>,
     return_type: Option<String>,
-    tool_id: Option<ToolId>,
 }
 
 describe! {
-    /// A tool as the original's clients read it.
-    ListedTool as "ListedTool" {
+    Told as "ToldTool" {
+        /// As `tool_name`.
         name,
         /// builtin, generated, system, template or mcp.
         kind as "type",
-        category, description,
-        /// Relative to the project's folder, or within the plugin.
+        /// As `code_path`: relative to the project's folder, or within the plugin.
         file_path,
         parameters,
         /// What it came with.
@@ -119,6 +116,23 @@ describe! {
         mcp_server,
         /// In Python's words.
         return_type,
+    }
+}
+
+#[derive(Serialize)]
+struct ListedTool {
+    #[serde(flatten)]
+    told: Told,
+    category: String,
+    description: String,
+    tool_id: Option<ToolId>,
+}
+
+describe! {
+    /// A tool as the original's clients read it.
+    ListedTool as "ListedTool" {
+        ..told;
+        category, description,
         /// For `/tools/{id}`; an MCP server has none.
         tool_id,
     }
@@ -220,18 +234,24 @@ fn parameters(tool: &Tool) -> Vec<ToolParameter> {
     properties.into_iter().flatten().map(parameter).collect()
 }
 
-fn listed(tool: &Tool) -> ListedTool {
-    ListedTool {
+fn told(tool: &Tool) -> Told {
+    Told {
         name: tool.tool_name.clone(),
         kind: kind_of(tool.source),
-        category: tool.category.clone(),
-        description: tool.description.clone(),
         file_path: tool.code_path.clone(),
         parameters: parameters(tool),
         package: catalogue::package(tool).map(str::to_owned),
         enabled: true,
         mcp_server: None,
         return_type: catalogue::return_type(tool).map(typing::word),
+    }
+}
+
+fn listed(tool: &Tool) -> ListedTool {
+    ListedTool {
+        told: told(tool),
+        category: tool.category.clone(),
+        description: tool.description.clone(),
         tool_id: Some(tool.tool_id.clone()),
     }
 }
@@ -240,15 +260,8 @@ fn listed(tool: &Tool) -> ListedTool {
 pub(super) struct ToolDetail {
     #[serde(flatten)]
     tool: Tool,
-    name: String,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    file_path: Option<String>,
-    parameters: Vec<ToolParameter>,
-    package: Option<String>,
-    enabled: bool,
-    mcp_server: Option<String>,
-    return_type: Option<String>,
+    #[serde(flatten)]
+    told: Told,
     source_code: Option<String>,
 }
 
@@ -256,20 +269,7 @@ describe! {
     /// A tool: its record, the names that clients of the original read beside it, and its code.
     ToolDetail as "ToolDetail" {
         ..tool;
-        /// As `tool_name`.
-        name,
-        /// builtin, generated, system, template or mcp.
-        kind as "type",
-        /// As `code_path`.
-        file_path,
-        parameters,
-        /// What it came with.
-        package,
-        enabled,
-        /// The server that has it.
-        mcp_server,
-        /// In Python's words.
-        return_type,
+        ..told;
         /// The text of its file; none when that is not there.
         source_code,
     }
@@ -277,9 +277,7 @@ describe! {
 
 impl ToolDetail {
     pub(super) fn of(tool: Tool, source_code: Option<String>) -> Self {
-        let ListedTool { name, kind, file_path, parameters, package, enabled, mcp_server, return_type, .. } =
-            listed(&tool);
-        Self { tool, name, kind, file_path, parameters, package, enabled, mcp_server, return_type, source_code }
+        Self { told: told(&tool), tool, source_code }
     }
 }
 
@@ -297,17 +295,19 @@ async fn servers(state: &State, category: Option<&str>, search: Option<&str>) ->
         .into_iter()
         .filter(|server| of_category && named(&server.name))
         .map(|server| ListedTool {
-            name: server.name.clone(),
-            kind: ToolType::Mcp.as_str(),
             category: ToolType::Mcp.as_str().to_owned(),
             description: format!("The tools of the MCP server {}", server.name),
-            file_path: None,
-            parameters: Vec::new(),
-            package: None,
-            enabled: !server.disabled,
-            mcp_server: Some(server.name),
-            return_type: None,
             tool_id: None,
+            told: Told {
+                name: server.name.clone(),
+                kind: ToolType::Mcp.as_str(),
+                file_path: None,
+                parameters: Vec::new(),
+                package: None,
+                enabled: !server.disabled,
+                mcp_server: Some(server.name),
+                return_type: None,
+            },
         })
         .collect();
     let count = found.len() as u64;

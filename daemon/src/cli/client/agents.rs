@@ -3,13 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{
-    Client, complain,
-    error::ClientError,
-    find,
-    http::{Result, escaped},
-    show,
-};
+use super::{Client, complain, error::ClientError, find, http::Result, show};
 use crate::cli::print;
 
 #[derive(Debug, Subcommand)]
@@ -55,47 +49,31 @@ pub(in crate::cli) struct InvokeArgs {
 pub(super) async fn run(client: &Client, command: AgentsCommand) -> Result<()> {
     match command {
         AgentsCommand::List { status, limit, page } => {
-            let mut path = format!("/agents?limit={limit}&page={page}");
-            if let Some(status) = status {
-                path.push_str(&format!("&status={}", escaped(&status)));
-            }
-            let listed = client.api.get(&path).await?;
-            if client.json {
-                show::json(&listed);
-            } else {
-                let columns = [
-                    ("AGENT", "agent_id"),
-                    ("STATUS", "status"),
-                    ("ASKED", "total_invocations"),
-                    ("CREATED", "created_at"),
-                    ("NAME", "agent_name"),
-                ];
-                show::table(&find::rows(listed), &columns);
-            }
-            Ok(())
+            let columns = [
+                ("AGENT", "agent_id"),
+                ("STATUS", "status"),
+                ("ASKED", "total_invocations"),
+                ("CREATED", "created_at"),
+                ("NAME", "agent_name"),
+            ];
+            client.list(&format!("/agents?limit={limit}&page={page}"), &[("status", status)], &columns).await
         }
         AgentsCommand::Show { agent } => {
             let found = find::agent(&client.api, agent.as_deref()).await?;
             let whole = client.api.get(&format!("/agents/{}", show::member(&found, "agent_id"))).await?;
-            if client.json {
-                show::json(&whole);
-            } else {
-                one(&whole);
-            }
+            client.show(&whole, one);
             Ok(())
         }
         AgentsCommand::Delete { agent, files } => {
             let found = find::agent(&client.api, Some(&agent)).await?;
             let id = show::member(&found, "agent_id");
             let gone = client.api.delete(&format!("/agents/{id}?delete_local_files={files}")).await?;
-            if client.json {
-                show::json(&gone);
-                return Ok(());
-            }
-            print(&format!("{id} is deleted"));
-            for error in find::rows(gone.get("errors").cloned().unwrap_or_default()) {
-                complain(&format!("warning: {}", show::text(&error)));
-            }
+            client.show(&gone, |gone| {
+                print(&format!("{id} is deleted"));
+                for error in find::rows(gone.get("errors").cloned().unwrap_or_default()) {
+                    complain(&format!("warning: {}", show::text(&error)));
+                }
+            });
             Ok(())
         }
     }
@@ -135,11 +113,7 @@ pub(super) async fn invoke(client: &Client, args: InvokeArgs) -> Result<()> {
         body.insert("session_id".to_owned(), session.into());
     }
     let answer = client.api.create(&format!("/agents/{}/invoke", show::member(&agent, "agent_id")), &body).await?;
-    if client.json {
-        show::json(&answer);
-    } else {
-        print(&show::member(&answer, "output"));
-    }
+    client.show(&answer, |answer| print(&show::member(answer, "output")));
     match answer.get("status").and_then(Value::as_str) {
         Some("failed") => Err(ClientError::Failed("the agent failed".to_owned())),
         _ => Ok(()),

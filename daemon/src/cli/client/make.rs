@@ -61,12 +61,10 @@ pub(super) async fn new(client: &Client, args: NewArgs) -> Result<()> {
     let id = show::member(&made, "project_id");
     let follow = args.wait || (!args.no_wait && !client.json && show::is_watched());
     if !follow {
-        if client.json {
-            show::json(&made);
-        } else {
+        client.show(&made, |made| {
             print(&id);
-            complain(&format!("queued as {:?}; `nexusd watch {id}` follows it", show::member(&made, "project_name")));
-        }
+            complain(&format!("queued as {:?}; `nexusd watch {id}` follows it", show::member(made, "project_name")));
+        });
         return Ok(());
     }
     if !client.json {

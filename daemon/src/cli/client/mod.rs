@@ -9,17 +9,22 @@ mod events;
 mod find;
 mod http;
 mod make;
-mod other;
 mod projects;
 mod show;
 mod start;
+mod stats;
+mod tools;
 mod watch;
 
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use serde_json::Value;
 
-use self::{error::ClientError, http::Api};
+use self::{
+    error::ClientError,
+    http::{Api, escaped},
+};
 use super::{complain, run_to_end};
 use crate::config::{Inputs, load};
 
@@ -72,7 +77,7 @@ pub(super) enum ClientCommand {
     },
     /// Tools: list, show, try
     #[command(subcommand)]
-    Tools(other::ToolsCommand),
+    Tools(tools::ToolsCommand),
     /// Figures over everything
     Stats {
         /// Days that are shown
@@ -85,6 +90,35 @@ pub(super) enum ClientCommand {
 struct Client {
     api: Api,
     json: bool,
+}
+
+impl Client {
+    /// Prints a list: the path has its page, `filters` what it is narrowed to, and `columns` are those of the table.
+    async fn list(
+        &self,
+        path: &str,
+        filters: &[(&str, Option<String>)],
+        columns: &[(&str, &str)],
+    ) -> Result<(), ClientError> {
+        let mut path = path.to_owned();
+        for (name, value) in filters {
+            if let Some(value) = value {
+                path.push_str(&format!("&{name}={}", escaped(value)));
+            }
+        }
+        let listed = self.api.get(&path).await?;
+        self.show(&listed, |listed| show::table(listed.as_array().map_or(&[], Vec::as_slice), columns));
+        Ok(())
+    }
+
+    /// Prints an answer as JSON, or as people read it.
+    fn show(&self, answer: &Value, for_people: impl FnOnce(&Value)) {
+        if self.json {
+            show::json(answer);
+        } else {
+            for_people(answer);
+        }
+    }
 }
 
 pub(super) fn run(inputs: &Inputs, options: ClientOptions, command: ClientCommand) -> ExitCode {
@@ -147,8 +181,8 @@ async fn act(inputs: &Inputs, options: ClientOptions, command: ClientCommand) ->
         ClientCommand::Chat(args) => chat::run(&client, args).await,
         ClientCommand::Invoke(args) => agents::invoke(&client, args).await,
         ClientCommand::Logs { project, follow } => projects::logs(&client, project.as_deref(), follow).await,
-        ClientCommand::Tools(command) => other::tools(&client, command).await,
-        ClientCommand::Stats { days } => other::stats(&client, days).await,
+        ClientCommand::Tools(command) => tools::run(&client, command).await,
+        ClientCommand::Stats { days } => stats::run(&client, days).await,
     }
 }
 

@@ -5,13 +5,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{
-    Client, complain,
-    events::Follow,
-    find,
-    http::{Result, escaped},
-    show,
-};
+use super::{Client, complain, events::Follow, find, http::Result, show};
 use crate::cli::print;
 
 /// A stream that says nothing for so long has told what there is so far.
@@ -64,46 +58,28 @@ pub(in crate::cli) struct ControlArgs {
 pub(super) async fn run(client: &Client, command: ProjectsCommand) -> Result<()> {
     match command {
         ProjectsCommand::List { status, search, limit, page } => {
-            let mut path = format!("/projects?limit={limit}&page={page}");
-            for (name, value) in [("status", status), ("q", search)] {
-                if let Some(value) = value {
-                    path.push_str(&format!("&{name}={}", escaped(&value)));
-                }
-            }
-            let listed = client.api.get(&path).await?;
-            if client.json {
-                show::json(&listed);
-            } else {
-                let columns = [
-                    ("PROJECT", "project_id"),
-                    ("STATUS", "status"),
-                    ("%", "progress"),
-                    ("CREATED", "created_at"),
-                    ("NAME", "project_name"),
-                ];
-                show::table(&find::rows(listed), &columns);
-            }
-            Ok(())
+            let columns = [
+                ("PROJECT", "project_id"),
+                ("STATUS", "status"),
+                ("%", "progress"),
+                ("CREATED", "created_at"),
+                ("NAME", "project_name"),
+            ];
+            client
+                .list(&format!("/projects?limit={limit}&page={page}"), &[("status", status), ("q", search)], &columns)
+                .await
         }
         ProjectsCommand::Show { project } => {
             let found = find::project(&client.api, project.as_deref()).await?;
             let whole = client.api.get(&format!("/projects/{}", show::member(&found, "project_id"))).await?;
-            if client.json {
-                show::json(&whole);
-            } else {
-                one(&whole);
-            }
+            client.show(&whole, one);
             Ok(())
         }
         ProjectsCommand::Delete { project, keep_agents } => {
             let found = find::project(&client.api, Some(&project)).await?;
             let id = show::member(&found, "project_id");
             let gone = client.api.delete(&format!("/projects/{id}?delete_agents={}", !keep_agents)).await?;
-            if client.json {
-                show::json(&gone);
-            } else {
-                print(&format!("{id} is deleted"));
-            }
+            client.show(&gone, |_| print(&format!("{id} is deleted")));
             Ok(())
         }
     }
@@ -145,14 +121,12 @@ pub(super) async fn control(client: &Client, action: &str, args: ControlArgs) ->
         body.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Value::from(value?)))));
     }
     let told = client.api.post(&format!("/projects/{id}/control"), &body).await?;
-    if client.json {
-        show::json(&told);
-        return Ok(());
-    }
-    print(&format!("{id}  {} ({})", show::member(&told, "status"), show::member(&told, "control_status")));
-    if matches!(action, "resume" | "restart") {
-        complain(&format!("`nexusd watch {id}` follows it"));
-    }
+    client.show(&told, |told| {
+        print(&format!("{id}  {} ({})", show::member(told, "status"), show::member(told, "control_status")));
+        if matches!(action, "resume" | "restart") {
+            complain(&format!("`nexusd watch {id}` follows it"));
+        }
+    });
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use serde_json::Value;
 
-use super::super::print;
+use crate::{cli::print, domain::text::shorten};
 
 /// Widest cell of a table.
 const WIDE: usize = 60;
@@ -40,7 +40,7 @@ pub(super) fn member(of: &Value, name: &str) -> String {
 pub(super) fn table(rows: &[Value], columns: &[(&str, &str)]) {
     let cell = |row: &Value, name: &str| {
         let whole = if name.ends_with("_at") { when(row.get(name)) } else { member(row, name).replace('\n', " ") };
-        if whole.chars().count() > WIDE { whole.chars().take(WIDE - 1).chain(['…']).collect() } else { whole }
+        shorten(&whole, WIDE)
     };
     let cells: Vec<Vec<String>> =
         rows.iter().map(|row| columns.iter().map(|(_, name)| cell(row, name)).collect()).collect();

@@ -57,13 +57,8 @@ pub fn claim<S: StageView>(
         Next::Wait | Next::Finished => Vec::new(),
         Next::Failed(index) => {
             let stage = view.stages.get(index);
-            return Ok(Claimed::Failed(ErrorInfo {
-                stage: stage.map(|stage| stage.name().to_owned()),
-                kind: FailureKind::Permanent,
-                message: "the stage failed in an earlier build: restart the project from it".into(),
-                details: None,
-                attempt: stage.map_or(0, StageView::attempt),
-            }));
+            let (name, attempt) = (stage.map(|stage| stage.name().to_owned()), stage.map(StageView::attempt));
+            return Ok(Claimed::Failed(ErrorInfo::failed_earlier(name, attempt)));
         }
     };
     let mut draft = Draft::of(view, now);
@@ -115,13 +110,7 @@ pub enum Fit<'w> {
 /// # Errors
 /// Why the build fails.
 pub fn fitting<'w, S: StageView>(name: &str, stored: &[S], workflows: &'w Workflows) -> Result<Fit<'w>, ErrorInfo> {
-    let info = |message: String| ErrorInfo {
-        stage: None,
-        kind: FailureKind::InvalidInput,
-        message,
-        details: None,
-        attempt: 0,
-    };
+    let info = |message: String| ErrorInfo::outside(FailureKind::InvalidInput, message);
     let Some(workflow) = workflows.get(name) else {
         return Err(info(format!("there is no workflow {name:?}: add its file, then restart the project")));
     };

@@ -184,13 +184,7 @@ impl World {
                 None => stage.status,
             })
             .collect();
-        let info = ErrorInfo {
-            stage: None,
-            kind: FailureKind::Permanent,
-            message: "no".into(),
-            details: None,
-            attempt: 1,
-        };
+        let info = ErrorInfo::outside(FailureKind::Permanent, "no");
         let (mut begin, mut over) = (Vec::new(), None);
         match plan::next(&self.workflow, &statuses, 2) {
             plan::Next::Begin(indices) => begin = indices.iter().map(|i| self.stages[*i].stage_name.clone()).collect(),

@@ -224,12 +224,11 @@ impl DynamoStore {
         if let Some(word) = plan.settle()? {
             return Ok(Look::Answer(Claim::Obsolete(word), true));
         }
-        let info = |kind, message: String| ErrorInfo { stage: None, kind, message, details: None, attempt: 0 };
         if task.fruitless >= MOST_FRUITLESS {
             let text = format!(
                 "given up: {MOST_FRUITLESS} daemons took this build and ended before a stage of it did; see their logs"
             );
-            return self.given_up(plan, info(FailureKind::Infrastructure, text));
+            return self.given_up(plan, ErrorInfo::outside(FailureKind::Infrastructure, text));
         }
         let workflow = match find_workflow(&mut plan.after, workflows) {
             Ok(workflow) => workflow,
@@ -239,7 +238,7 @@ impl DynamoStore {
             match control::set_back(plan, &claim.asked, workflows) {
                 Ok(()) => {}
                 Err(error) if error.kind() == StoreErrorKind::Invalid => {
-                    return self.given_up(plan, info(FailureKind::InvalidInput, error.to_string()));
+                    return self.given_up(plan, ErrorInfo::outside(FailureKind::InvalidInput, error.to_string()));
                 }
                 Err(error) => return Err(error),
             }

@@ -242,6 +242,23 @@ pub(crate) struct StoredTask {
     pub(crate) ours: bool,
 }
 
+impl StoredTask {
+    /// A task of ours that nobody holds.
+    pub(crate) fn of(task: Task, agent_id: Option<AgentId>, epoch: u32) -> Self {
+        Self {
+            task,
+            agent_id,
+            epoch,
+            lease_until: None,
+            fruitless: 0,
+            tried_by: Vec::new(),
+            spared: 0,
+            stated: None,
+            ours: true,
+        }
+    }
+}
+
 impl Record for StoredTask {
     fn to_item(&self) -> Result<Item> {
         let mut item = fields(&self.task)?;

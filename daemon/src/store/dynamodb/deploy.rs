@@ -58,15 +58,10 @@ impl DynamoStore {
         }
         let Some(agent_id) = &task.agent_id else { return no("the task names no agent") };
         if task.fruitless >= MOST_FRUITLESS {
-            let info = ErrorInfo {
-                stage: None,
-                kind: FailureKind::Infrastructure,
-                message: format!(
-                    "given up: {MOST_FRUITLESS} daemons began this deployment and ended before it did; see their logs"
-                ),
-                details: None,
-                attempt: 0,
-            };
+            let message = format!(
+                "given up: {MOST_FRUITLESS} daemons began this deployment and ended before it did; see their logs"
+            );
+            let info = ErrorInfo::outside(FailureKind::Infrastructure, message);
             return self.fail_deploy(&task, &info).await.and_then(|()| no("the deployment was given up"));
         }
         let change = |agent: &mut Agent, plan: &mut AgentPlan| {

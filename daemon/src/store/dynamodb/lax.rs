@@ -58,8 +58,7 @@ pub(crate) fn error_info(info: &Value) -> Option<ErrorInfo> {
     let map = match info {
         Value::Object(map) if !map.is_empty() => map,
         Value::String(text) if !text.is_empty() => {
-            let message = text.clone();
-            return Some(ErrorInfo { stage: None, kind: FailureKind::Permanent, message, details: None, attempt: 0 });
+            return Some(ErrorInfo::outside(FailureKind::Permanent, text));
         }
         _ => return None,
     };

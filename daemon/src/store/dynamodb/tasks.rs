@@ -55,17 +55,7 @@ pub(crate) fn pending(
         worker_id: None,
         updated_at: now,
     };
-    Ok(StoredTask {
-        task,
-        agent_id: agent.cloned(),
-        epoch: 0,
-        lease_until: None,
-        fruitless: 0,
-        tried_by: Vec::new(),
-        spared: 0,
-        stated: None,
-        ours: true,
-    })
+    Ok(StoredTask::of(task, agent.cloned(), 0))
 }
 
 /// Gives the lease to a worker.

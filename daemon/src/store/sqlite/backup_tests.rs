@@ -1,19 +1,10 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, sync::Arc};
 
 use super::*;
-use crate::{
-    domain::event::ProjectEvent,
-    store::{
-        EventSink, Store as _,
-        sqlite::{SqliteOptions, SqliteStore},
-    },
+use crate::store::{
+    Nobody, Store as _,
+    sqlite::{SqliteOptions, SqliteStore},
 };
-
-struct Nobody;
-
-impl EventSink for Nobody {
-    fn committed(&self, _: &[ProjectEvent]) {}
-}
 
 fn open(path: &Path, schema_backups: usize) -> Result<(), OpenError> {
     let options = SqliteOptions { schema_backups, ..SqliteOptions::default() };

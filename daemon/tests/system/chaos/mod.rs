@@ -74,7 +74,7 @@ async fn in_the_cloud(size: usize) {
     let _alone = ALONE.lock().await;
     let seed = seed();
     let (account, first) = cloud::ready(cloud::BOTH, 1).await;
-    let (code, said) = cloud::nexusd(&first, &account, &["resources", "init", "--prefix", moved::EMPTY]);
+    let (code, said) = first.run(&["resources", "init", "--prefix", moved::EMPTY]);
     assert_eq!(code, Some(0), "{said}");
     let shared = cloud::bucket(&account).await;
     let (url, faults) = faulty::proxy(&account.url).await;

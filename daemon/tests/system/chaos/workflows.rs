@@ -4,44 +4,16 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::support::agent_code;
+
 /// Stages of a project of files.
 pub(super) const STAGES: [&str; 6] = ["s0", "s1", "s2", "s3", "s4", "s5"];
 /// Stages of a project that makes an agent.
 pub(super) const AGENT_STAGES: [&str; 2] = ["plan", "write"];
 
-const CODE: &str = r#"import json
-import os
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
-VERSION = "@VERSION@"
-
-
-class Handler(BaseHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-    def answer(self, value):
-        data = json.dumps(value).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def do_GET(self):
-        self.answer({"status": "Healthy"})
-
-    def do_POST(self):
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.answer({"output": VERSION + " " + asked["prompt"]})
-
-
-ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
-"#;
-
 /// The code of an agent of this version.
 pub(super) fn code(version: u32) -> String {
-    CODE.replace("@VERSION@", &format!("v{version}"))
+    agent_code::echo(&format!("v{version}"))
 }
 
 /// The version in an answer.

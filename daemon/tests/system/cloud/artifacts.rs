@@ -4,28 +4,17 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    BOTH, bucket, home, nexusd, ready,
-    support::{Daemon, emulator::Account, eventually},
+    BOTH, bucket, home, ready, share_files,
+    support::{Daemon, eventually, prices::PRICES},
+    with_files,
 };
-
-fn with_files(home: &super::Home, setting: &str) {
-    let settings = std::fs::read_to_string(home.config()).unwrap();
-    home.configure(&settings.replace("[worker]", &format!("{setting}\n[worker]")));
-}
-
-async fn s3(account: &Account, method: reqwest::Method, path: &str) -> reqwest::Response {
-    let credential = format!("{}/20260101/us-east-1/s3/aws4_request", account.access_key);
-    let signed = format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0");
-    let request = reqwest::Client::new().request(method, format!("{}/{path}", account.url));
-    request.header("authorization", signed).send().await.unwrap()
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bucket_that_is_missing_is_named_at_the_start() {
-    let (account, home) = ready(BOTH, 1).await;
+    let (_, home) = ready(BOTH, 1).await;
     with_files(&home, "artifacts = \"s3://there-is-no-such-bucket/nexus\"");
     let begun = Instant::now();
-    let run = tokio::task::spawn_blocking(move || nexusd(&home, &account, &["serve"]));
+    let run = tokio::task::spawn_blocking(move || home.run(&["serve"]));
     let (code, said) = tokio::time::timeout(Duration::from_secs(60), run).await.expect("it ends").unwrap();
     assert!(code != Some(0) && said.contains("does not exist: create it, or correct its name"), "{code:?} {said}");
     assert!(begun.elapsed() < Duration::from_secs(50), "{:?}", begun.elapsed());
@@ -47,11 +36,11 @@ async fn a_bucket_that_goes_away_stops_the_taking_of_work_and_is_told() {
     let (status, health) = daemon.get("//health").await;
     assert!(status == 200 && health["checks"]["artifacts"] == "healthy", "{health}");
     // Everything in it goes first.
-    let listed = s3(&account, reqwest::Method::GET, &format!("{name}?list-type=2")).await.text().await.unwrap();
+    let listed = account.s3(reqwest::Method::GET, &format!("{name}?list-type=2")).await.text().await.unwrap();
     for key in listed.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next()) {
-        assert!(s3(&account, reqwest::Method::DELETE, &format!("{name}/{key}")).await.status().is_success());
+        assert!(account.s3(reqwest::Method::DELETE, &format!("{name}/{key}")).await.status().is_success());
     }
-    let gone = s3(&account, reqwest::Method::DELETE, &name).await;
+    let gone = account.s3(reqwest::Method::DELETE, &name).await;
     assert!(gone.status().is_success(), "{gone:?}");
     let health = eventually("its health tells it", async || {
         let (_, health) = daemon.get("//health").await;
@@ -84,14 +73,9 @@ async fn a_bucket_that_goes_away_stops_the_taking_of_work_and_is_told() {
 async fn a_session_is_answered_in_by_one_daemon_at_a_time() {
     let (account, _) = ready(BOTH, 1).await;
     let (one, two) = (home(&account, &account.url, BOTH, 1), home(&account, &account.url, BOTH, 1));
-    let shared = bucket(&account).await;
-    for home in [&one, &two] {
-        with_files(home, &shared);
-    }
+    share_files(&account, &[&one, &two]).await;
     let (one, two) = (one.start(), two.start());
-    let project = one.create(super::PRICES, "agent_build").await;
-    one.wait_for(&project, &["completed"]).await;
-    let agent = one.wait_for_agent(&project).await["agent_id"].as_str().unwrap().to_owned();
+    let (_, agent) = one.build_agent(PRICES).await;
     let (status, session) = one.post(&format!("/agents/{agent}/sessions"), &serde_json::json!({})).await;
     assert_eq!(status, 201, "{session}");
     let session = session["data"]["session_id"].as_str().unwrap().to_owned();

@@ -1,25 +1,17 @@
 //! Files and folders of a fleet: an agent that outlives its project answers everywhere, what is deleted on one daemon goes
 //! on all, and tables that are not a data folder's own take nothing from it.
 
-use super::{BOTH, PRICES, bucket, home, nexusd, ready};
+use super::{BOTH, bucket, home, ready, support::prices::PRICES, with_files};
 use crate::support::{Daemon, Home, eventually};
 use serde_json::json;
 
 /// Keys of all objects of a bucket, without the one by which daemons try whether they can write.
 async fn objects(account: &crate::support::emulator::Account) -> Vec<String> {
     let name = format!("files-{}", account.access_key);
-    let credential = format!("{}/20260101/us-east-1/s3/aws4_request", account.access_key);
-    let signed = format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0");
-    let url = format!("{}/{name}?list-type=2", account.url);
-    let answer = reqwest::Client::new().get(url).header("authorization", signed).send().await.unwrap();
+    let answer = account.s3(reqwest::Method::GET, &format!("{name}?list-type=2")).await;
     let text = answer.text().await.unwrap();
     let keys = text.split("<Key>").skip(1).filter_map(|part| part.split("</Key>").next());
     keys.filter(|key| !key.contains("/probe/")).map(str::to_owned).collect()
-}
-
-fn sharing(home: &Home, shared: &str) {
-    let text = std::fs::read_to_string(home.config()).unwrap();
-    home.configure(&text.replace("[worker]", &format!("{shared}\n[worker]")));
 }
 
 async fn price(daemon: &Daemon, agent: &str) -> String {
@@ -34,12 +26,10 @@ async fn an_agent_that_stays_answers_everywhere_and_goes_everywhere() {
     let (account, one) = ready(BOTH, 1).await;
     let shared = bucket(&account).await;
     let two = home(&account, &account.url, "\"api\"", 1);
-    sharing(&one, &shared);
-    sharing(&two, &shared);
+    with_files(&one, &shared);
+    with_files(&two, &shared);
     let (a, b) = (one.start(), two.start());
-    let project = a.create(PRICES, "agent_build").await;
-    a.wait_for(&project, &["completed"]).await;
-    let agent = a.wait_for_agent(&project).await["agent_id"].as_str().unwrap().to_owned();
+    let (project, agent) = a.build_agent(PRICES).await;
     assert!(price(&b, &agent).await.contains('3'), "before");
     let (status, gone) = a.delete(&format!("/projects/{project}?delete_agents=false")).await;
     assert_eq!((status, &gone["data"]["errors"]), (200, &json!([])), "{gone}");
@@ -53,7 +43,7 @@ async fn an_agent_that_stays_answers_everywhere_and_goes_everywhere() {
     // A daemon that has never seen it.
     let _ = b.terminate();
     let three = home(&account, &account.url, "\"api\"", 1);
-    sharing(&three, &shared);
+    with_files(&three, &shared);
     let c = three.start();
     assert!(price(&c, &agent).await.contains('3'), "on a new machine");
     let (_, file) = c.get(&format!("/agents/{agent}/files/code")).await;
@@ -80,7 +70,7 @@ async fn an_agent_that_stays_answers_everywhere_and_goes_everywhere() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn empty_tables_take_nothing_from_a_data_folder() {
-    let (account, home) = ready(BOTH, 1).await;
+    let (_, home) = ready(BOTH, 1).await;
     let daemon = home.start();
     let project = daemon.create("something with files", "noop").await;
     daemon.wait_for(&project, &["completed"]).await;
@@ -91,7 +81,7 @@ async fn empty_tables_take_nothing_from_a_data_folder() {
     // Other tables, all of them new, and a folder with and without an id.
     let text = std::fs::read_to_string(home.config()).unwrap();
     home.configure(&text.replace("[backend]", "[backend]\nprefix = \"new-\""));
-    let (code, said) = nexusd(&home, &account, &["resources", "init"]);
+    let (code, said) = home.run(&["resources", "init"]);
     assert_eq!(code, Some(0), "{said}");
     let refused = home.try_start().err().expect("it is refused");
     assert!(refused.contains("belongs to store") && refused.contains("adopt-folder"), "{refused}");

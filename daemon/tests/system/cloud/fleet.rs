@@ -9,13 +9,15 @@ use nexus_daemon::domain::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    BOTH, PRICES, account, bucket, check_events, depth, home, main_job, nexusd, ready,
+    BOTH, account, bucket, check_events, depth, home, main_job, ready, share_files,
     support::{
         Daemon, Home, events, eventually,
         faulty::{self, Fault},
+        prices::PRICES,
         sse::Stream,
         wire::{self, State},
     },
+    with_files,
 };
 
 /// Builds of the fleet's test; `NEXUSD_FLEET_BUILDS` asks for more.
@@ -39,9 +41,7 @@ async fn what_was_made_is_in_the_tables() {
     let done = daemon.wait_for(&project, &["completed"]).await;
     assert_eq!(done["stages"].as_array().unwrap().len(), 9);
     let agent = daemon.wait_for_agent(&project).await["agent_id"].as_str().unwrap().to_owned();
-    let (status, answer) = daemon.post(&format!("/agents/{agent}/invoke"), &json!({"input_text": "3 pears?"})).await;
-    assert_eq!(status, 200, "{answer}");
-    assert!(answer["data"]["output"].as_str().unwrap().contains("12"), "{answer}");
+    daemon.knows_prices(&agent).await;
     let events = events(&daemon, &project).await;
     let numbers: Vec<u64> = events.iter().map(|event| event["seq"].as_u64().unwrap()).collect();
     assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
@@ -102,14 +102,9 @@ async fn a_fleet_can_share_out_its_roles() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_build_goes_on_on_another_machine() {
-    let (account, mut one) = ready(BOTH, 1).await;
-    let shared = bucket(&account).await;
-    let mut two = home(&account, &account.url, BOTH, 1);
-    for home in [&mut one, &mut two] {
-        let settings = std::fs::read_to_string(home.config()).unwrap();
-        let settings = settings.replace("[worker]", &format!("{shared}\n[worker]"));
-        home.configure(&settings);
-    }
+    let (account, one) = ready(BOTH, 1).await;
+    let two = home(&account, &account.url, BOTH, 1);
+    share_files(&account, &[&one, &two]).await;
     let first = one.start();
     let project = first.create(PRICES, "agent_build").await;
     eventually("some stages are done", async || {
@@ -124,9 +119,7 @@ async fn a_build_goes_on_on_another_machine() {
     let second = two.start();
     second.wait_for(&project, &["completed"]).await;
     let agent = second.wait_for_agent(&project).await["agent_id"].as_str().unwrap().to_owned();
-    let (status, answer) = second.post(&format!("/agents/{agent}/invoke"), &json!({"input_text": "3 pears?"})).await;
-    assert_eq!(status, 200, "{answer}");
-    assert!(answer["data"]["output"].as_str().unwrap().contains("12"), "{answer}");
+    second.knows_prices(&agent).await;
     // Also the documents of the stages that the first machine did.
     let (status, files) = second.get(&format!("/projects/{project}/files")).await;
     assert_eq!(status, 200);
@@ -209,8 +202,7 @@ async fn survives(size: usize, wanted: usize) {
     let (url, wire) = wire::to(&url).await;
     let homes: Vec<Home> = (0..size).map(|_| home(&account, &url, BOTH, 20)).collect();
     for home in &homes {
-        let settings = std::fs::read_to_string(home.config()).unwrap();
-        home.configure(&settings.replace("[worker]", &format!("{shared}\n[worker]")));
+        with_files(home, &shared);
     }
     let mut fleet: Vec<Daemon> = homes.iter().map(Home::start).collect();
     faults.percent.store(20, Ordering::Relaxed);
@@ -292,7 +284,7 @@ async fn survives(size: usize, wanted: usize) {
 async fn resources_are_made_compared_and_removed() {
     let account = account().await;
     let home = home(&account, &account.url, BOTH, 1);
-    let run = |arguments: &[&str]| nexusd(&home, &account, arguments);
+    let run = |arguments: &[&str]| home.run(arguments);
     // Tables that somebody made otherwise: said, and left alone.
     use aws_sdk_dynamodb::types::{
         AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType::S,
@@ -475,11 +467,11 @@ async fn messages_of_the_original_and_poison() {
     assert!(why.contains("nexus-build-dlq") && why.contains("received"), "{failed:#}");
     let metrics = daemon.text("//metrics").await;
     assert!(metrics.contains("nexus_poison_messages_total{queue=\"nexus-build-queue\"} 1"), "{metrics}");
-    let (code, said) = nexusd(&home, &account, &["dlq", "list"]);
+    let (code, said) = home.run(&["dlq", "list"]);
     let id = said.lines().next().unwrap().split(' ').nth(1).unwrap().to_owned();
     assert!(said.contains(&id) && code == Some(0), "{said}");
     assert!(code == Some(0) && said.contains("this is no message") && said.contains("not understood"), "{said}");
-    let (code, said) = nexusd(&home, &account, &["dlq", "redrive", "--queue", "build"]);
+    let (code, said) = home.run(&["dlq", "redrive", "--queue", "build"]);
     assert!(code == Some(0) && said.contains("sent back"), "{said}");
     // Poison stays poison, and never loops.
     eventually("it is back among the dead letters", async || {

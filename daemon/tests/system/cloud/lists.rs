@@ -5,16 +5,8 @@ use std::{sync::Arc, time::Duration};
 use futures::StreamExt as _;
 use nexus_daemon::{
     actors::events::EventHub,
-    cloud::TroubleLog,
     domain::workflow::Workflow,
-    queue::{
-        QueueNames,
-        sqs::{SqsOptions, SqsQueue},
-    },
-    store::{
-        NewProject, PageRequest, ProjectFilter, ProjectSort, Store,
-        dynamodb::{DynamoOptions, DynamoStore},
-    },
+    store::{NewProject, PageRequest, ProjectFilter, ProjectSort, Store, dynamodb::DynamoStore},
 };
 
 use super::{
@@ -28,21 +20,8 @@ use super::{
 const LIMIT: u64 = 50;
 
 fn store(account: &Account) -> Arc<DynamoStore> {
-    let options = SqsOptions {
-        trouble: Arc::new(TroubleLog::new("sqs")),
-        names: QueueNames::default(),
-        visibility: Duration::from_secs(60),
-        max_receive_count: 3,
-    };
-    let options = DynamoOptions {
-        client: account.dynamodb.clone(),
-        trouble: Arc::new(TroubleLog::new("dynamodb")),
-        prefix: String::new(),
-        queue: Arc::new(SqsQueue::new(account.sqs.clone(), options)),
-        artifacts: Arc::new(object_store::memory::InMemory::new()),
-        event_retention: Duration::from_secs(86_400),
-    };
-    DynamoStore::new(options, EventHub::new())
+    let queues = account.queues(Duration::from_secs(60));
+    DynamoStore::new(account.store_options(queues), EventHub::new())
 }
 
 async fn fill(store: &DynamoStore, numbers: std::ops::Range<usize>) {

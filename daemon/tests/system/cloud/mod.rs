@@ -10,15 +10,11 @@ mod redeploy;
 mod transfer;
 mod trouble;
 
-use std::process::Command;
-
 use super::{
     main_job, support,
     support::{Daemon, Home, emulator::Account},
 };
 use serde_json::Value;
-
-const PRICES: &str = "Build an agent that answers questions about this price list: apple 3 EUR, pear 4 EUR.";
 
 pub(super) fn settings(url: &str, roles: &str) -> String {
     format!(
@@ -37,21 +33,6 @@ pub(super) fn home(account: &Account, url: &str, roles: &str, delay_ms: u64) -> 
     home
 }
 
-/// `nexusd` with the settings and the data folder of a home.
-fn command(home: &Home, access_key: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_nexusd"));
-    command.arg("--config").arg(home.config()).arg("--data-dir").arg(home.data());
-    command.env("AWS_ACCESS_KEY_ID", access_key).env("AWS_SECRET_ACCESS_KEY", "secret");
-    command
-}
-
-/// Runs `nexusd` with these arguments: exit code, what it printed.
-pub(super) fn nexusd(home: &Home, account: &Account, arguments: &[&str]) -> (Option<i32>, String) {
-    let output = command(home, &account.access_key).args(arguments).output().expect("nexusd can be run");
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    (output.status.code(), text)
-}
-
 async fn account() -> Account {
     tokio::task::spawn_blocking(Account::new).await.unwrap()
 }
@@ -60,7 +41,7 @@ async fn account() -> Account {
 pub(super) async fn ready(roles: &str, delay_ms: u64) -> (Account, Home) {
     let account = account().await;
     let home = home(&account, &account.url, roles, delay_ms);
-    let (code, said) = nexusd(&home, &account, &["resources", "init"]);
+    let (code, said) = home.run(&["resources", "init"]);
     assert_eq!(code, Some(0), "{said}");
     (account, home)
 }
@@ -83,12 +64,23 @@ pub(super) async fn depth(account: &Account, queue: &str) -> (u64, u64) {
 pub(super) async fn bucket(account: &Account) -> String {
     // Names of buckets are everybody's.
     let name = format!("files-{}", account.access_key);
-    let credential = format!("{}/20260101/us-east-1/s3/aws4_request", account.access_key);
-    let signed = format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0");
-    let request = reqwest::Client::new().put(format!("{}/{name}", account.url)).header("authorization", signed);
-    let answer = request.send().await.unwrap();
+    let answer = account.s3(reqwest::Method::PUT, &name).await;
     assert!(answer.status().is_success(), "{answer:?}");
     format!("artifacts = \"s3://{name}/nexus\"")
+}
+
+/// Lets the daemons of a home share files at this place, as [`bucket`] gives it.
+fn with_files(home: &Home, shared: &str) {
+    let settings = std::fs::read_to_string(home.config()).unwrap();
+    home.configure(&settings.replace("[worker]", &format!("{shared}\n[worker]")));
+}
+
+/// Lets the daemons of these homes share files in a new bucket.
+async fn share_files(account: &Account, homes: &[&Home]) {
+    let shared = bucket(account).await;
+    for home in homes {
+        with_files(home, &shared);
+    }
 }
 
 /// Every stage of every project is committed once.

@@ -5,13 +5,15 @@ use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
 use serde_json::{Value, json};
 
 use super::{
-    BOTH, PRICES, bucket, check_events, depth, home, ready,
+    BOTH, bucket, check_events, depth, home, ready, share_files,
     support::{
         Daemon, Home,
         emulator::Account,
         events, eventually, faulty,
+        prices::PRICES,
         wire::{self, State},
     },
+    with_files,
 };
 
 /// A run of a stage, by what its plugin wrote: milliseconds.
@@ -99,8 +101,7 @@ async fn a_day(account: &Account, url: &str, faults: &faulty::Faults) -> Value {
     let (one, two) = (home(account, url, BOTH, 150), home(account, url, BOTH, 150));
     let shared = bucket(account).await;
     for home in [&one, &two] {
-        let settings = std::fs::read_to_string(home.config()).unwrap();
-        home.configure(&settings.replace("[worker]", &format!("{shared}\n[worker]")));
+        with_files(home, &shared);
     }
     let (one, two) = (one.start(), two.start());
     let mut ends = Vec::new();
@@ -204,17 +205,10 @@ async fn a_stop_from_another_daemon_ends_the_running_stage() {
 async fn an_agent_is_asked_where_it_was_not_built() {
     let (account, front) = ready("\"api\"", 1).await;
     let back = home(&account, &account.url, "\"worker\"", 1);
-    let shared = bucket(&account).await;
-    for home in [&front, &back] {
-        let settings = std::fs::read_to_string(home.config()).unwrap();
-        home.configure(&settings.replace("[worker]", &format!("{shared}\n[worker]")));
-    }
+    share_files(&account, &[&front, &back]).await;
     let (front, _back) = (front.start(), back.start());
-    let project = front.create(PRICES, "agent_build").await;
-    front.wait_for(&project, &["completed"]).await;
-    let agent = front.wait_for_agent(&project).await["agent_id"].as_str().unwrap().to_owned();
-    let (status, answer) = front.post(&format!("/agents/{agent}/invoke"), &json!({"input_text": "3 pears?"})).await;
-    assert!(status == 200 && answer["data"]["output"].as_str().is_some_and(|text| text.contains("12")), "{answer}");
+    let (project, agent) = front.build_agent(PRICES).await;
+    front.knows_prices(&agent).await;
     let (status, files) = front.get(&format!("/projects/{project}/files")).await;
     assert!(status == 200 && files.to_string().contains("agent/agent.py"), "{files}");
 }

@@ -1,37 +1,22 @@
 //! The way over from the original's services without downtime, by the steps of `docs/CLOUD.md`, with builds in flight: a
 //! double writes what the original's API and worker write, word for word, and never asks who else is there.
 
+#[path = "../../store_contract/stages.rs"]
+mod stages;
+
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::MessageAttributeValue;
 use nexus_daemon::domain::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    Account, PRICES, depth, home, nexusd, ready,
-    support::{Daemon, eventually, sse::Stream},
+    Account, depth, home, ready,
+    support::{Daemon, account::ago, eventually, prices::PRICES, sse::Stream},
 };
-
-fn attribute(value: &Value) -> AttributeValue {
-    match value {
-        Value::Null => AttributeValue::Null(true),
-        Value::Bool(flag) => AttributeValue::Bool(*flag),
-        Value::Number(number) => AttributeValue::N(number.to_string()),
-        Value::String(text) => AttributeValue::S(text.clone()),
-        Value::Array(items) => AttributeValue::L(items.iter().map(attribute).collect()),
-        Value::Object(map) => {
-            AttributeValue::M(map.iter().map(|(name, item)| (name.clone(), attribute(item))).collect())
-        }
-    }
-}
 
 fn now() -> String {
     Timestamp::now().to_string()
-}
-
-fn ago(seconds: i64) -> String {
-    Timestamp::from_micros(Timestamp::now().as_micros() - seconds * 1_000_000).to_string()
 }
 
 /// A message that the original's worker holds.
@@ -48,22 +33,11 @@ struct Original<'a> {
 
 impl Original<'_> {
     async fn put(&self, table: &str, row: Value) {
-        let item = row.as_object().unwrap().iter().map(|(name, value)| (name.clone(), attribute(value))).collect();
-        self.account.dynamodb.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
+        self.account.put(table, &row).await;
     }
 
     async fn set(&self, table: &str, keys: &[(&str, &str)], fields: Value) {
-        let mut update = self.account.dynamodb.update_item().table_name(table);
-        for (name, value) in keys {
-            update = update.key(*name, AttributeValue::S((*value).to_owned()));
-        }
-        let mut parts = Vec::new();
-        for (at, (name, value)) in fields.as_object().unwrap().iter().enumerate() {
-            parts.push(format!("#n{at} = :v{at}"));
-            update = update.expression_attribute_names(format!("#n{at}"), name);
-            update = update.expression_attribute_values(format!(":v{at}"), attribute(value));
-        }
-        update.update_expression(format!("SET {}", parts.join(", "))).send().await.unwrap();
+        self.account.set(table, keys, &fields).await;
     }
 
     async fn update_project(&self, project: &str, mut fields: Value) {
@@ -214,17 +188,6 @@ impl Original<'_> {
 }
 
 const NOOP: [&str; 9] = ["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8"];
-const AGENT_BUILD: [&str; 9] = [
-    "orchestrator",
-    "requirements_analysis",
-    "system_architecture",
-    "agent_design",
-    "tools_developer",
-    "prompt_engineer",
-    "agent_code_developer",
-    "agent_developer_manager",
-    "agent_deployer",
-];
 
 async fn detail(daemon: &Daemon, project: &str) -> Value {
     let (status, answer) = daemon.get(&format!("/projects/{project}")).await;
@@ -271,8 +234,8 @@ async fn the_way_over_from_the_original_loses_nothing_and_builds_nothing_twice()
     old.send("nexus-build-dlq", &dead, &task, json!({})).await;
     old.update_project(&dead, json!({"status": "queued"})).await;
     old.update_task(&task, json!({"status": "queued"})).await;
-    let (real, _) = old.write_project("00000000real", "agent_build", &AGENT_BUILD).await;
-    for stage in &AGENT_BUILD[..3] {
+    let (real, _) = old.write_project("00000000real", "agent_build", &stages::STAGES).await;
+    for stage in &stages::STAGES[..3] {
         let keys = [("project_id", real.as_str()), ("stage_name", *stage)];
         old.set(
             "nexus_stages",
@@ -289,10 +252,10 @@ async fn the_way_over_from_the_original_loses_nothing_and_builds_nothing_twice()
     old.put("nexus_agents", agent).await;
 
     // Step 1: the two tables of the daemon's own, nothing else. Step 2: a copy of everything.
-    let (code, said) = nexusd(&front, &account, &["resources", "init"]);
+    let (code, said) = front.run(&["resources", "init"]);
     assert_eq!((code, said.matches("ready").count()), (Some(0), 15), "{said}");
     let copy = front.path().join("before.jsonl");
-    let (code, said) = nexusd(&front, &account, &["export", copy.to_str().unwrap()]);
+    let (code, said) = front.run(&["export", copy.to_str().unwrap()]);
     let lines = std::fs::read_to_string(&copy).unwrap();
     assert!(code == Some(0) && lines.contains("报价 agent") && lines.contains("proj_dead"), "{said}");
 
@@ -400,7 +363,7 @@ async fn the_way_over_from_the_original_loses_nothing_and_builds_nothing_twice()
         (build == (0, 0) && dead == (0, 0)).then_some(())
     })
     .await;
-    let (_, said) = nexusd(&front, &account, &["dlq", "list"]);
+    let (_, said) = front.run(&["dlq", "list"]);
     assert!(!said.contains("task_"), "{said}");
     eventually("every task has ended", async || {
         let (_, tasks) = api.get("/tasks?limit=100").await;

@@ -3,42 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{
-    BOTH, PRICES, bucket, home, ready,
-    support::{Daemon, eventually},
+    BOTH, home, ready, share_files,
+    support::{Daemon, agent_code, eventually, prices::PRICES},
 };
-
-/// An agent that answers one word.
-fn code(word: &str) -> String {
-    format!(
-        r#"
-import json, os
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
-
-class Handler(BaseHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-    def say(self, value):
-        data = json.dumps(value).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def do_GET(self):
-        self.say({{"status": "Healthy"}})
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.say({{"output": "{word}"}})
-
-
-ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
-"#
-    )
-}
 
 async fn asked(daemon: &Daemon, agent: &str) -> (u16, Value) {
     daemon.post(&format!("/agents/{agent}/invoke"), &json!({"input_text": "which code?"})).await
@@ -47,17 +14,11 @@ async fn asked(daemon: &Daemon, agent: &str) -> (u16, Value) {
 /// After new code is deployed, whichever daemon is asked answers with it, and those that ran the old one as well.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redeployment_reaches_every_daemon() {
-    let (account, mut one) = ready(BOTH, 1).await;
-    let shared = bucket(&account).await;
-    let mut two = home(&account, &account.url, BOTH, 1);
-    for home in [&mut one, &mut two] {
-        let settings = std::fs::read_to_string(home.config()).unwrap();
-        home.configure(&settings.replace("[worker]", &format!("{shared}\n[worker]")));
-    }
+    let (account, one) = ready(BOTH, 1).await;
+    let two = home(&account, &account.url, BOTH, 1);
+    share_files(&account, &[&one, &two]).await;
     let (first, second) = (one.start(), two.start());
-    let project = first.create(PRICES, "agent_build").await;
-    first.wait_for(&project, &["completed"]).await;
-    let agent = first.wait_for_agent(&project).await["agent_id"].as_str().unwrap().to_owned();
+    let (_, agent) = first.build_agent(PRICES).await;
     // Both have a process of it.
     for daemon in [&first, &second] {
         let (status, answer) = asked(daemon, &agent).await;
@@ -65,7 +26,7 @@ async fn a_redeployment_reaches_every_daemon() {
     }
     let mut last = 0;
     for (writer, word) in [(&first, "one"), (&second, "two"), (&first, "three")] {
-        let body = json!({"content": code(word), "redeploy": true});
+        let body = json!({"content": agent_code::echo(word), "redeploy": true});
         let put =
             writer.http().put(writer.at(&format!("/agents/{agent}/files/code"))).json(&body).send().await.unwrap();
         assert_eq!(put.status(), 200, "{:?}", put.text().await);
@@ -78,7 +39,7 @@ async fn a_redeployment_reaches_every_daemon() {
         last = generation;
         for daemon in [&second, &first, &second] {
             let (status, answer) = asked(daemon, &agent).await;
-            assert_eq!((status, &answer["data"]["output"]), (200, &json!(word)), "{answer}");
+            assert_eq!((status, &answer["data"]["output"]), (200, &json!(format!("{word} which code?"))), "{answer}");
         }
     }
 }

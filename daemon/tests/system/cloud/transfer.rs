@@ -9,8 +9,9 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    BOTH, PRICES, bucket, command, depth, home, nexusd, ready,
-    support::{Daemon, Home, emulator::Account, events, eventually},
+    BOTH, bucket, depth, home, ready,
+    support::{Daemon, Home, events, eventually, prices::PRICES},
+    with_files,
 };
 
 fn embedded() -> Home {
@@ -50,15 +51,15 @@ async fn told(daemon: &Daemon, projects: &[&str], agent: &str, session: &str) ->
 }
 
 /// An export into a file of the home.
-fn export(home: &Home, account: &Account, name: &str) -> PathBuf {
+fn export(home: &Home, name: &str) -> PathBuf {
     let file = home.path().join(name);
-    let (code, said) = nexusd(home, account, &["export", file.to_str().unwrap()]);
+    let (code, said) = home.run(&["export", file.to_str().unwrap()]);
     assert_eq!(code, Some(0), "{said}");
     file
 }
 
-fn import(home: &Home, account: &Account, file: &Path) -> String {
-    let (code, said) = nexusd(home, account, &["import", file.to_str().unwrap()]);
+fn import(home: &Home, file: &Path) -> String {
+    let (code, said) = home.run(&["import", file.to_str().unwrap()]);
     assert_eq!(code, Some(0), "{said}");
     said
 }
@@ -95,30 +96,17 @@ fn others(file: &Path) -> Vec<Value> {
     lines(file)[1..].iter().filter(plain).cloned().collect()
 }
 
-async fn ask(daemon: &Daemon, agent: &str) {
-    let answer = eventually("the agent answers", async || {
-        let (status, answer) =
-            daemon.post(&format!("/agents/{agent}/invoke"), &json!({"input_text": "3 pears?"})).await;
-        (status == 200).then_some(answer)
-    })
-    .await;
-    assert!(answer["data"]["output"].as_str().is_some_and(|text| text.contains("12")), "{answer}");
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_moves_there_and_back() {
     let (account, cloud) = ready(BOTH, 150).await;
     let shared = bucket(&account).await;
-    let settings = std::fs::read_to_string(cloud.config()).unwrap();
-    cloud.configure(&settings.replace("[worker]", &format!("{shared}\n[worker]")));
+    with_files(&cloud, &shared);
 
     // A life on one machine: an agent, a conversation with it, a build that is cut off.
     let here = embedded();
     let daemon = here.start();
-    let project = daemon.create(PRICES, "agent_build").await;
-    daemon.wait_for(&project, &["completed"]).await;
-    let agent = daemon.wait_for_agent(&project).await["agent_id"].as_str().unwrap().to_owned();
-    ask(&daemon, &agent).await;
+    let (project, agent) = daemon.build_agent(PRICES).await;
+    daemon.comes_to_know_prices(&agent).await;
     let (_, session) = daemon.post(&format!("/agents/{agent}/sessions"), &json!({"user_id": "anna"})).await;
     let session = session["data"]["session_id"].as_str().unwrap().to_owned();
     let said = daemon.post(&format!("/sessions/{session}/messages"), &json!({"content": "2 apples?"})).await;
@@ -141,17 +129,17 @@ async fn everything_moves_there_and_back() {
     daemon.kill();
 
     // To the cloud, where it goes on.
-    let file = export(&here, &account, "there.jsonl");
-    let said = import(&cloud, &account, &file);
+    let file = export(&here, "there.jsonl");
+    let said = import(&cloud, &file);
     assert!(said.contains("nexus_projects               3         0         0"), "{said}");
-    let again = import(&cloud, &account, &file);
+    let again = import(&cloud, &file);
     assert!(again.contains("nexus_projects               0         3         0"), "safe to repeat: {again}");
     std::fs::remove_dir_all(cloud.data().join("projects")).unwrap();
     let there = cloud.start();
     let done = there.wait_for(&cut_off, &["completed"]).await;
     let attempts = done["stages"].as_array().unwrap().iter().filter(|stage| stage["attempt"] == 1).count();
     assert!((7..=9).contains(&attempts), "what was done is not done again: {done:#}");
-    ask(&there, &agent).await;
+    there.comes_to_know_prices(&agent).await;
     let (_, asked) = there.get(&format!("/agents/{agent}")).await;
     assert_eq!(asked["data"]["total_invocations"], 2, "{asked}");
     there.terminate();
@@ -159,9 +147,9 @@ async fn everything_moves_there_and_back() {
         .await;
 
     // And back, on a third machine: all that was before is as it was.
-    let file = export(&cloud, &account, "back.jsonl");
+    let file = export(&cloud, "back.jsonl");
     let back = embedded();
-    import(&back, &account, &file);
+    import(&back, &file);
     let daemon = back.start();
     let after = told(&daemon, &[&project, &other], &agent, &session).await;
     assert_eq!(before.len(), after.len());
@@ -174,18 +162,18 @@ async fn everything_moves_there_and_back() {
     let (_, overview) = daemon.get("/statistics/overview").await;
     assert_eq!(overview["data"]["completed_projects"], 3, "{overview}");
     assert_eq!(overview["data"]["total_invocations"], 2, "{overview}");
-    ask(&daemon, &agent).await;
+    daemon.comes_to_know_prices(&agent).await;
     // The request that comes again is known.
     let request = daemon.http().post(daemon.at("/projects")).header("idempotency-key", "once");
     let request = request.json(&json!({"requirement": "asked for twice", "workflow": "noop"}));
     let again: Value = request.send().await.unwrap().json().await.unwrap();
     assert_eq!(again["data"]["project_id"], other.as_str(), "{again}");
-    assert!(nexusd(&back, &account, &["import", file.to_str().unwrap()]).1.contains("in use by another daemon"));
+    assert!(back.run(&["import", file.to_str().unwrap()]).1.contains("in use by another daemon"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_cut_off_is_gone_on_with() {
-    let (account, cloud) = ready(BOTH, 1).await;
+    let (_, cloud) = ready(BOTH, 1).await;
     let here = Home::with_noop_workflow("", 1);
     let daemon = here.start();
     let mut projects = BTreeSet::new();
@@ -203,7 +191,7 @@ async fn what_is_cut_off_is_gone_on_with() {
     for (name, bytes) in [("a", &b"x"[..]), ("large", &large), ("z", b"")] {
         std::fs::write(folder.join(name), bytes).unwrap();
     }
-    let whole = export(&here, &account, "whole.jsonl");
+    let whole = export(&here, "whole.jsonl");
     let text = std::fs::read_to_string(&whole).unwrap();
     assert_eq!(lines(&whole).iter().filter(|line| line.get("nexus_stages").is_some()).count(), 270);
 
@@ -212,22 +200,22 @@ async fn what_is_cut_off_is_gone_on_with() {
     let named = part.to_str().unwrap();
     for end in [0, 10, text.len() / 7, text.len() / 3, text.len() / 2, text.len() * 9 / 10, text.len() - 2] {
         std::fs::write(&part, &text[..end]).unwrap();
-        let (code, said) = nexusd(&here, &account, &["export", "--resume", named]);
+        let (code, said) = here.run(&["export", "--resume", named]);
         assert_eq!(code, Some(0), "{said}");
         assert_eq!(others(&whole), others(&part), "cut off at {end}");
     }
-    let (code, said) = nexusd(&here, &account, &["export", named]);
+    let (code, said) = here.run(&["export", named]);
     assert!(code == Some(1) && said.contains("--resume"), "{said}");
-    let (code, said) = nexusd(&here, &account, &["export", "--resume", named]);
+    let (code, said) = here.run(&["export", "--resume", named]);
     assert!(code == Some(1) && said.contains("whole"), "{said}");
 
     // Cut off between two pieces of a file, and gone on with: the pieces come twice, the file once.
     let second = text.match_indices("\"path\":\"large\"").nth(1).unwrap().0;
     let end = text[..second].rfind('\n').unwrap() + 1;
     std::fs::write(&part, &text[..end]).unwrap();
-    assert_eq!(nexusd(&here, &account, &["export", "--resume", named]).0, Some(0));
+    assert_eq!(here.run(&["export", "--resume", named]).0, Some(0));
     let third = embedded();
-    import(&third, &account, &part);
+    import(&third, &part);
     let moved = third.data().join("projects").join(projects.first().unwrap());
     assert_eq!(std::fs::read(moved.join("large")).unwrap(), large);
     assert_eq!(std::fs::read(moved.join("z")).unwrap(), b"");
@@ -236,20 +224,19 @@ async fn what_is_cut_off_is_gone_on_with() {
 
     // An import that is killed is begun again.
     for _ in 0..3 {
-        let mut child =
-            command(&cloud, &account.access_key).arg("import").arg(&whole).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = cloud.command(&["import"]).arg(&whole).stderr(Stdio::null()).spawn().unwrap();
         tokio::time::sleep(std::time::Duration::from_millis(rand::random_range(100..400))).await;
         child.kill().unwrap();
         child.wait().unwrap();
     }
     // Half of it says what it is.
     std::fs::write(&part, &text[..text.len() / 2]).unwrap();
-    let (code, said) = nexusd(&cloud, &account, &["import", named]);
+    let (code, said) = cloud.run(&["import", named]);
     assert!(code == Some(1) && said.contains("cut off") && said.contains("line "), "{said}");
     // Through a pipe, as from one machine to another.
-    let mut from = command(&here, "-").arg("export").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut from = here.command(&["export"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let pipe = from.stdout.take().unwrap();
-    let output = command(&cloud, &account.access_key).arg("import").stdin(pipe).output().unwrap();
+    let output = cloud.command(&["import"]).stdin(pipe).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(from.wait().unwrap().success());
     let there = cloud.start();
@@ -260,12 +247,12 @@ async fn what_is_cut_off_is_gone_on_with() {
     }
     assert_eq!(there.get("/statistics/overview").await.1["data"]["completed_projects"], 30);
     // The other way: cut off between any two of its lines.
-    let all = export(&cloud, &account, "all.jsonl");
+    let all = export(&cloud, "all.jsonl");
     let text = std::fs::read_to_string(&all).unwrap();
     let part = cloud.path().join("part.jsonl");
     for end in [text.len() / 5, text.len() / 2, text.len() - 2] {
         std::fs::write(&part, &text[..end]).unwrap();
-        let (code, said) = nexusd(&cloud, &account, &["export", "--resume", part.to_str().unwrap()]);
+        let (code, said) = cloud.run(&["export", "--resume", part.to_str().unwrap()]);
         assert_eq!(code, Some(0), "{said}");
         let sorted = |file: &Path| others(file).iter().map(Value::to_string).collect::<BTreeSet<_>>();
         assert_eq!(sorted(&all), sorted(&part), "cut off at {end}");
@@ -312,12 +299,12 @@ async fn projects_and_letters_of_the_original_move_too() {
     account.sqs.send_message().queue_url(&dlq).message_body("poison").send().await.unwrap();
 
     let file = cloud.path().join("old.jsonl");
-    let (code, said) = nexusd(&cloud, &account, &["export", file.to_str().unwrap()]);
+    let (code, said) = cloud.run(&["export", file.to_str().unwrap()]);
     assert!(code == Some(1) && said.contains("left out") && said.contains("not an id!"), "{said}");
     assert!(said.contains("proj_00000000000b/unnumbered: stage_number is missing"), "{said}");
     let here = Home::with_noop_workflow("", 1);
     for letters in ["         1         0         0", "         0         1         0"] {
-        let said = import(&here, &account, &file);
+        let said = import(&here, &file);
         assert!(said.contains(&format!("dead_letters        {letters}")), "{said}");
         assert!(said.contains("nexus_stages                 0         0         1"), "{said}");
     }
@@ -332,9 +319,9 @@ async fn projects_and_letters_of_the_original_move_too() {
     let other = home(&account, &account.url, BOTH, 1);
     let settings = std::fs::read_to_string(other.config()).unwrap();
     other.configure(&settings.replace("[worker]", "prefix = \"two-\"\n[worker]"));
-    assert_eq!(nexusd(&other, &account, &["resources", "init"]).0, Some(0));
+    assert_eq!(other.run(&["resources", "init"]).0, Some(0));
     for letters in ["         1         0         0", "         0         1         0"] {
-        let said = import(&other, &account, &file);
+        let said = import(&other, &file);
         assert!(said.contains(&format!("dead_letters        {letters}")), "{said}");
     }
     let key = text("proj_00000000000a");
@@ -345,7 +332,6 @@ async fn projects_and_letters_of_the_original_move_too() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_export_is_refused_by_its_line() {
-    let account = super::account().await;
     let here = embedded();
     let (file, head) = (here.path().join("bad.jsonl"), "{\"nexusd_export\": 1}");
     let piece = |path: &str| json!({"files": {"root": "projects/proj_1", "path": path, "size": 1, "offset": 0, "executable": false, "data": "eA=="}});
@@ -375,7 +361,7 @@ async fn what_is_no_export_is_refused_by_its_line() {
     ];
     for (text, wanted) in cases {
         std::fs::write(&file, format!("{text}\n").trim_start_matches('\n')).unwrap();
-        let (code, said) = nexusd(&here, &account, &["import", file.to_str().unwrap()]);
+        let (code, said) = here.run(&["import", file.to_str().unwrap()]);
         assert!(code == Some(1) && said.contains(wanted), "{text}\n→ {said}");
         assert!(!said.contains("panicked"), "{said}");
     }
@@ -383,6 +369,6 @@ async fn what_is_no_export_is_refused_by_its_line() {
     let file = rusqlite::Connection::open(here.data().join("nexus.db")).unwrap();
     let count = "SELECT count(*) FROM sqlite_schema WHERE name = 'invocation_recorded'";
     assert_eq!(file.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap(), 1);
-    let (code, said) = nexusd(&embedded(), &account, &["export"]);
+    let (code, said) = embedded().run(&["export"]);
     assert!(code == Some(1) && said.contains("nexus.db"), "nothing to export: {said}");
 }

@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    BOTH, check_events, command, depth, home, ready,
+    BOTH, check_events, depth, home, ready,
     support::{
         Daemon, eventually,
         faulty::{self, Fault},
@@ -166,12 +166,8 @@ async fn a_store_that_is_away_comes_back() {
     println!("500 requests while the store is away: {grown} MB more, answered within {:?}", begun.elapsed());
     assert!(grown < 64, "{grown} MB");
     // One that starts meanwhile waits, and ends when it is told to.
-    let mut waiting = command(&two, &account.access_key)
-        .args(["--listen", "127.0.0.1:0"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut waiting =
+        two.command(&["--listen", "127.0.0.1:0"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(waiting.try_wait().unwrap().is_none(), "it waits");
     std::process::Command::new("kill").arg(waiting.id().to_string()).status().unwrap();

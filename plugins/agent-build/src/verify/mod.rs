@@ -195,9 +195,5 @@ async fn ask(
 }
 
 fn shortened(text: &str) -> String {
-    let mut end = text.len().min(MAX_OUTPUT);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or_default().to_owned()
+    text.get(..text.floor_char_boundary(MAX_OUTPUT)).unwrap_or_default().to_owned()
 }

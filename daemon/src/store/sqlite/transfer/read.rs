@@ -238,17 +238,7 @@ fn task(row: &Row<'_>) -> Result<Record> {
     let task = rows::task(row)?;
     // Nobody holds a lease in the next place.
     let worker: Option<WorkerId> = task.worker_id.clone();
-    let stored = StoredTask {
-        task,
-        agent_id: rows::word_opt(row, 14)?,
-        epoch: row.get(15)?,
-        lease_until: None,
-        fruitless: 0,
-        tried_by: Vec::new(),
-        spared: 0,
-        stated: None,
-        ours: true,
-    };
+    let stored = StoredTask::of(task, rows::word_opt(row, 14)?, row.get(15)?);
     let mut item = stored.to_item()?;
     if let Some(worker) = worker {
         item.insert("worker_id".into(), value::text(worker.as_str()));
