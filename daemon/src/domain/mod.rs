@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod bounds;
+pub mod change;
 pub mod control;
 pub mod deletion;
 pub mod event;

@@ -1,7 +1,7 @@
 //! A stage of a project: one row of `nexus_stages`.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{failure::Failure, ids::ProjectId, project::StageFigures, time::Timestamp};
 
@@ -153,6 +153,34 @@ pub enum StageOutcome {
     Skipped(Box<StageProduct>),
     /// Failed for good.
     Failed(Failure),
+}
+
+impl StageEnd {
+    /// `metrics` of the stage.
+    #[must_use]
+    pub fn metrics(&self) -> Value {
+        json!({ "model_id": self.model_id, "cost_usd": self.figures.cost_usd, "attempts": self.attempt })
+    }
+}
+
+impl StageOutcome {
+    /// What came out; nothing of a failure.
+    #[must_use]
+    pub fn product(&self) -> Option<&StageProduct> {
+        match self {
+            Self::Completed(product) | Self::Skipped(product) => Some(product),
+            Self::Failed(_) => None,
+        }
+    }
+
+    /// Why nothing came out.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Failed(failure) => Some(failure),
+            Self::Completed(_) | Self::Skipped(_) => None,
+        }
+    }
 }
 
 /// What a completed stage leaves in its row.

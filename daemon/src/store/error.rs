@@ -2,6 +2,11 @@
 
 use serde_json::Value;
 
+use crate::domain::{
+    change::Refusal,
+    transition::{self, ProjectState},
+};
+
 /// Kinds of store failure, as callers must tell them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StoreErrorKind {
@@ -99,6 +104,30 @@ pub(crate) fn illegal(error: &crate::domain::transition::IllegalTransition) -> S
 /// The request itself is wrong.
 pub(crate) fn invalid(text: impl Into<String>) -> StoreError {
     StoreError::new(StoreErrorKind::Invalid, text)
+}
+
+impl From<Refusal> for StoreError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Fenced => fenced(),
+            Refusal::Illegal(error) => illegal(&error),
+            Refusal::Invalid(text) => invalid(text),
+            Refusal::NoStage { ref known, .. } => {
+                let details = serde_json::json!({ "stages": known });
+                invalid(refusal.to_string()).with_details(details)
+            }
+        }
+    }
+}
+
+/// A user's request that was refused, with what would be possible.
+pub(crate) fn not_allowed(state: ProjectState, refusal: Refusal) -> StoreError {
+    match refusal {
+        Refusal::Illegal(error) => StoreError::new(StoreErrorKind::Illegal, error.to_string()).with_details(
+            serde_json::json!({ "status": state.status, "allowed_actions": transition::allowed_actions(state) }),
+        ),
+        refusal => refusal.into(),
+    }
 }
 
 /// An error with its causes, each in its words and once: many repeat what lies below them.

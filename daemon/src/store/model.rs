@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::{
     domain::{
         agent::{Agent, AgentStatus, NewAgent},
+        change::step::{End, Step},
         control::ControlStatus,
         event::NewEvent,
         failure::{ErrorInfo, Failure},
@@ -230,6 +231,27 @@ pub struct BuildStep {
     pub receipt: Option<Receipt>,
     /// Further events of the ended stages, in order, written before the step's own.
     pub events: Vec<NewEvent>,
+}
+
+impl BuildStep {
+    /// What is to be decided.
+    #[must_use]
+    pub fn request(&self) -> Step<'_> {
+        let end = match &self.end {
+            Some(BuildEnd::Completed { .. }) => Some(End::Completed),
+            Some(BuildEnd::Failed(info)) => Some(End::Failed(info)),
+            None => None,
+        };
+        Step {
+            ended: &self.ended,
+            begin: &self.begin,
+            still_running: self.still_running,
+            progress: self.progress,
+            aggregated: self.aggregated,
+            end,
+            events: &self.events,
+        }
+    }
 }
 
 /// How a build ends.

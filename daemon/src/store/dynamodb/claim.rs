@@ -5,26 +5,23 @@ use super::{
     DynamoStore,
     aggregate::{Aggregate, Plan, TRIES, contended, pause},
     codec::StoredTask,
-    control, stages, tasks,
+    control, tasks,
     unit::Unit,
 };
 use crate::{
     domain::{
+        change::claim::{Claimed, Fit, claim as decide, fitting, obsolete, set_back},
         failure::{ErrorInfo, FailureKind},
         foreign::{self, Unleased},
         ids::{ProjectId, TaskId},
-        plan::{self, Next},
         project::ProjectStatus,
-        stage::{Stage, StageStatus},
+        stage::Stage,
         task::{Lease, TaskStatus, TaskType},
         time::Timestamp,
-        transition::{self, ProjectEvent, TaskEvent},
+        transition::TaskEvent,
         workflow::{Workflow, Workflows},
     },
-    store::{
-        Claim, ClaimBuild, ClaimedBuild, Continuation, Result, StoreErrorKind,
-        alike::{self, Fit},
-    },
+    store::{Claim, ClaimBuild, ClaimedBuild, Continuation, Result, StoreErrorKind, alike},
 };
 
 /// Claims without a stage's end after which a build is given up: it ends its daemon.
@@ -210,32 +207,22 @@ impl DynamoStore {
     }
 
     fn look(&self, plan: &mut Plan, claim: &ClaimBuild, workflows: &Workflows, adopted: bool) -> Result<Look> {
-        let now = plan.now;
-        let Some(task_id) = plan.after.stored.project.task_id.clone() else { return no("the project has no task") };
-        if claim.task_id.as_ref().is_some_and(|asked| *asked != task_id) {
-            return no("the project has a newer task");
+        let (now, task) = (plan.now, plan.after.task.clone());
+        let (state, task_id) = (plan.after.state(), plan.after.stored.project.task_id.as_ref());
+        let known = task.as_ref().map(|task| (task.task.status, task.task.task_type));
+        if let Some(why) = obsolete(claim.task_id.as_ref(), state, task_id, known) {
+            return no(why);
         }
-        let Some(task) = plan.after.task.clone() else { return no("the task does not exist") };
-        if task.task.status.is_final() || task.task.task_type != TaskType::BuildAgent {
-            return no("the task has ended");
-        }
-        let Ok((state, _)) = transition::project(plan.after.state(), ProjectEvent::Claimed) else {
-            return no("the project is not to be built now");
-        };
+        let Some(task) = task else { return no("the task does not exist") };
         if task.task.status == TaskStatus::Running
             && task.task.worker_id.as_ref() != Some(&claim.worker_id)
             && let Some(until) = task.lease_until.filter(|until| *until > now)
         {
             return Ok(Look::Answer(Claim::HeldUntil(self.tables.local(until)), false));
         }
-        if transition::project(plan.after.state(), ProjectEvent::PauseReached).is_ok() {
-            // The owner died between the request and the end of its stage.
-            plan.settle_pause()?;
-            return Ok(Look::Answer(Claim::Obsolete("the project is paused"), true));
-        }
-        if plan.is_to_stop() {
-            plan.settle_stop()?;
-            return Ok(Look::Answer(Claim::Obsolete("the project is stopped"), true));
+        // The owner died between the request and the end of its stage.
+        if let Some(word) = plan.settle()? {
+            return Ok(Look::Answer(Claim::Obsolete(word), true));
         }
         if task.fruitless >= MOST_FRUITLESS {
             let text = format!(
@@ -243,7 +230,7 @@ impl DynamoStore {
             );
             return self.given_up(plan, ErrorInfo::outside(FailureKind::Infrastructure, text));
         }
-        let workflow = match fitting(&mut plan.after, workflows) {
+        let workflow = match find_workflow(&mut plan.after, workflows) {
             Ok(workflow) => workflow,
             Err(info) => return self.given_up(plan, info),
         };
@@ -256,51 +243,18 @@ impl DynamoStore {
                 Err(error) => return Err(error),
             }
         }
-        for index in foreign::to_run_again(workflow, &plan.after.stages) {
-            if let Some(stage) = plan.after.stages.get_mut(index) {
-                let (id, name) = (&claim.project_id, &stage.stage_name);
-                tracing::info!(project_id = %id, stage = %name, "a stage that another completed left no output: it runs again");
-                let line = format!("{now} INFO the stage was completed elsewhere and left no output: it runs again");
-                let event = stages::reset(stage, false, now)?;
-                stage.logs.push(line);
-                plan.events.push(event);
-            }
-        }
-        let statuses: Vec<StageStatus> = plan.after.stages.iter().map(|stage| stage.status).collect();
-        let begin = match plan::next(workflow, &plan::taken_over(&statuses), claim.parallel) {
-            Next::Begin(begin) => begin,
-            Next::Wait | Next::Finished => Vec::new(),
-            Next::Failed(index) => {
-                let failed = plan.after.stages.get(index);
-                let info = ErrorInfo::failed_earlier(failed.map(|s| s.stage_name.clone()), failed.map(|s| s.attempt));
-                return self.given_up(plan, info);
-            }
+        run_again(plan, workflow)?;
+        let begun = match decide(&plan.view(), workflow, claim.parallel, now)? {
+            Claimed::Begun(begun) => begun,
+            Claimed::Failed(info) => return self.given_up(plan, info),
         };
-        let begun = task.task.started_at.unwrap_or(now);
+        plan.carry_out(begun, None)?;
+        let first_claim = task.task.started_at.unwrap_or(now);
         let Some(task) = plan.after.open_task() else { return no("the task has ended") };
         tasks::claim(task, &claim.worker_id, claim.lease_until, now)?;
-        let epoch = task.epoch;
-        let mut events = Vec::new();
-        for (index, stage) in plan.after.stages.iter_mut().enumerate() {
-            if begin.contains(&index) {
-                if begin.first() == Some(&index) {
-                    plan.after.stored.project.current_stage = Some(stage.stage_name.clone());
-                }
-                events.push(stages::begin(stage, now)?);
-            } else if stage.status == StageStatus::Running {
-                // Cut off, and not its turn any more (fewer stages side by side than before).
-                events.push(stages::reset(stage, false, now)?);
-            }
-        }
-        plan.after.set_state(state);
+        plan.after.stored.lease_epoch = task.epoch;
         plan.after.stored.lease_worker = Some(claim.worker_id.clone());
-        plan.after.stored.lease_epoch = epoch;
-        let project = &mut plan.after.stored.project;
-        project.updated_at = now;
-        project.started_at = project.started_at.or(Some(now));
-        plan.events.push(alike::project_event(now, state, project.progress, project.current_stage.as_deref()));
-        plan.events.extend(events);
-        Ok(Look::Claimed(begun))
+        Ok(Look::Claimed(first_claim))
     }
 
     fn given_up(&self, plan: &mut Plan, info: ErrorInfo) -> Result<Look> {
@@ -321,14 +275,31 @@ fn answer(claimed: Aggregate, claim: &ClaimBuild, task_begun: Timestamp) -> Clai
     ClaimedBuild { lease, project: stored.project, stages, task_begun }
 }
 
+/// Sets stages back that another completed without leaving an output.
+fn run_again(plan: &mut Plan, workflow: &Workflow) -> Result<()> {
+    let again = foreign::to_run_again(workflow, &plan.after.stages);
+    if again.is_empty() {
+        return Ok(());
+    }
+    let change = set_back(&plan.view(), &again, plan.now)?;
+    plan.carry_out(change, None)?;
+    for index in again {
+        if let Some(stage) = plan.after.stages.get_mut(index) {
+            let (id, name) = (&stage.project_id, &stage.stage_name);
+            tracing::info!(project_id = %id, stage = %name, "a stage that another completed left no output: it runs again");
+            let text = "INFO the stage was completed elsewhere and left no output: it runs again";
+            stage.logs.push(format!("{} {text}", plan.now));
+        }
+    }
+    Ok(())
+}
+
 /// The workflow of the project, when it has the stages that are stored.
-fn fitting<'w>(known: &mut Aggregate, workflows: &'w Workflows) -> std::result::Result<&'w Workflow, ErrorInfo> {
+fn find_workflow<'w>(known: &mut Aggregate, workflows: &'w Workflows) -> std::result::Result<&'w Workflow, ErrorInfo> {
     if let Some(workflow) = workflows.get(&known.stored.project.workflow) {
         in_order(&mut known.stages, workflow);
     }
-    let stored: Vec<_> =
-        known.stages.iter().map(|stage| (stage.stage_name.as_str(), stage.status, stage.attempt)).collect();
-    match alike::fitting(&known.stored.project.workflow, &stored, workflows)? {
+    match fitting(&known.stored.project.workflow, &known.stages, workflows)? {
         Fit::Same(workflow) => Ok(workflow),
         Fit::Anew(workflow) => {
             let id = &known.stored.project.project_id;

@@ -1,7 +1,5 @@
 //! Deploy tasks: their lease is in the task's own item, since no project stands still for them.
 
-use serde_json::Value;
-
 use super::{
     DynamoStore,
     agents::AgentPlan,
@@ -15,18 +13,18 @@ use super::{
 };
 use crate::{
     domain::{
-        agent::{Agent, AgentStatus},
+        agent::Agent,
+        change::deploy,
         failure::{ErrorInfo, FailureKind},
         ids::{AgentId, TaskId},
         project::Priority,
         task::{Lease, TaskStatus, TaskType},
-        time::Timestamp,
-        transition::{self, AgentEvent, IllegalTransition, TaskEvent},
+        transition::TaskEvent,
     },
     store::{
         ClaimBuild, DeployClaim, DeployEnd, Result, StoreError, StoreErrorKind,
         alike::deploy_payload,
-        error::{fenced, illegal, invalid, not_found},
+        error::{fenced, invalid, not_found},
     },
 };
 
@@ -48,8 +46,8 @@ impl DynamoStore {
     async fn try_deploy(&self, claim: &ClaimBuild, task_id: &TaskId) -> Result<DeployClaim> {
         let no = |why| Ok(DeployClaim::Obsolete(why));
         let Some(task) = self.stored_task(task_id).await? else { return no("the task does not exist") };
-        if task.task.status.is_final() || task.task.task_type != TaskType::DeployAgent {
-            return no("the task has ended");
+        if let Some(why) = deploy::obsolete(task.task.status, task.task.task_type) {
+            return no(why);
         }
         let now = self.tables.clock();
         if task.task.status == TaskStatus::Running
@@ -67,17 +65,12 @@ impl DynamoStore {
             return self.fail_deploy(&task, &info).await.and_then(|()| no("the deployment was given up"));
         }
         let change = |agent: &mut Agent, plan: &mut AgentPlan| {
-            let status = transition::agent(agent.status, AgentEvent::Deploy).map_err(|e| illegal(&e))?;
+            if deploy::begin(agent, plan.now)? {
+                plan.tell = Some(None);
+            }
             let mut taken = task.clone();
             tasks::claim(&mut taken, &claim.worker_id, self.tables.shared(claim.lease_until), plan.now)?;
             self.update_task(&mut plan.unit, &task, &taken)?;
-            // Its own for each claim: a process that a former owner started, or another daemon before, is not taken for it.
-            agent.generation += 1;
-            if agent.status != status {
-                agent.status = status;
-                agent.updated_at = plan.now;
-                plan.tell = Some(None);
-            }
             let lease = Lease {
                 task_id: task_id.clone(),
                 project_id: task.task.project_id.clone(),
@@ -109,8 +102,7 @@ impl DynamoStore {
             let mut ended = task.clone();
             match &end.result {
                 Ok(details) => {
-                    agent.status = transition::agent(agent.status, AgentEvent::Run).map_err(|e| illegal(&e))?;
-                    deployed(agent, details, plan.now);
+                    deploy::deployed(agent, details, plan.now)?;
                     plan.tell = Some(None);
                     tasks::finish(&mut ended, TaskEvent::Complete, None, None, plan.now)?;
                 }
@@ -147,17 +139,11 @@ impl DynamoStore {
     /// `Store::redeploy_agent`.
     pub(crate) async fn deploy_again(&self, id: &AgentId) -> Result<Option<TaskId>> {
         let change = |agent: &mut Agent, plan: &mut AgentPlan| {
-            if matches!(agent.status, AgentStatus::Building | AgentStatus::Deploying) {
-                let (machine, state, event) = ("agent", agent.status.as_str(), "deploying again");
-                return Err(illegal(&IllegalTransition { machine, state, event }));
-            }
+            deploy::again(agent, plan.now)?;
             let (Some(project), Some(of_project)) = (agent.project_id.clone(), &mut plan.plan) else {
                 let text = "the agent's project is gone, so it cannot be deployed again";
                 return Err(StoreError::new(StoreErrorKind::Conflict, text));
             };
-            agent.status = AgentStatus::Deploying;
-            agent.error_message = None;
-            agent.updated_at = plan.now;
             plan.tell = Some(None);
             let task_id = TaskId::generate();
             let body = deploy_payload(&project, id, agent.deployment_config.as_ref(), &task_id);
@@ -171,28 +157,8 @@ impl DynamoStore {
     }
 }
 
-fn deployed(agent: &mut Agent, details: &Value, now: Timestamp) {
-    // The plugin's own part of its result.
-    let own = |name: &str| details.get("details").and_then(|own| own.get(name)).cloned();
-    let text = |name: &str, kept: &Option<String>| match own(name) {
-        Some(Value::String(text)) => Some(text),
-        _ => kept.clone(),
-    };
-    agent.deployed_at = Some(now);
-    agent.updated_at = now;
-    agent.error_message = None;
-    agent.deployment_details = Some(details.clone());
-    agent.agentcore_runtime_arn = text("agentcore_runtime_arn", &agent.agentcore_runtime_arn);
-    agent.agentcore_runtime_alias = text("agentcore_runtime_alias", &agent.agentcore_runtime_alias);
-    agent.agentcore_region = text("agentcore_region", &agent.agentcore_region);
-    agent.agentcore_config = own("agentcore_config").or_else(|| agent.agentcore_config.clone());
-}
-
 fn mark_failed(agent: &mut Agent, plan: &mut AgentPlan, why: &str) {
-    // An agent that was taken out of service in between stays so.
-    let Ok(status) = transition::agent(agent.status, AgentEvent::Fail) else { return };
-    agent.status = status;
-    agent.error_message = Some(why.to_owned());
-    agent.updated_at = plan.now;
-    plan.tell = Some(Some(why.to_owned()));
+    if deploy::failed(agent, why, plan.now) {
+        plan.tell = Some(Some(why.to_owned()));
+    }
 }

@@ -271,9 +271,7 @@ impl DynamoStore {
                 return Ok(());
             }
             plan.events.clone_from(&part);
-            if plan.is_to_stop() {
-                plan.settle_stop()?;
-            }
+            plan.settle_stop()?;
             // The project's revision is a condition, so a lease that ends meanwhile is seen by the next round.
             match self.commit(&mut held, plan).await? {
                 Ok(()) => match parts.next() {

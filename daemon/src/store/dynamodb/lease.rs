@@ -8,7 +8,6 @@ use super::{
     DynamoStore,
     aggregate::{Aggregate, Outgoing, TRIES, contended, pause},
     codec::{Record as _, StoredProject, StoredTask},
-    stages,
     table::Table,
     tasks,
     unit::{Change, Guard, Refused, Unit},
@@ -16,6 +15,7 @@ use super::{
 };
 use crate::{
     domain::{
+        change::rest,
         control::ControlStatus,
         failure::ErrorInfo,
         foreign::{self, Fate},
@@ -23,7 +23,7 @@ use crate::{
         project::ProjectStatus,
         task::{Lease, TaskStatus, TaskType},
         time::Timestamp,
-        transition::{self, ProjectEvent, ProjectState, TaskEvent},
+        transition::{ProjectState, TaskEvent},
     },
     queue::QueueName,
     store::{
@@ -106,10 +106,9 @@ impl DynamoStore {
         for round in 0..TRIES {
             *held.known = None;
             let Some(mut plan) = self.plan(&mut held).await? else { return Ok(false) };
-            if !plan.after.admits(lease) || !plan.is_to_stop() {
+            if !plan.after.admits(lease) || !plan.settle_stop()? {
                 return Ok(false);
             }
-            plan.settle_stop()?;
             match self.commit(&mut held, plan).await? {
                 Ok(()) => return Ok(true),
                 Err(_) => pause(round).await,
@@ -139,17 +138,11 @@ impl DynamoStore {
                 *held.known = None;
                 return Err(fenced());
             }
-            let now = plan.now;
-            if transition::project(plan.after.state(), ProjectEvent::PauseReached).is_ok() {
-                // Nobody would reach the pause any more.
-                plan.settle_pause()?;
-            } else if plan.is_to_stop() {
-                plan.settle_stop()?;
-            } else {
-                let events = stages::let_go(&mut plan.after.stages, now)?;
-                plan.events.extend(events);
-                plan.after.stored.lease_worker = None;
-                plan.after.stored.project.updated_at = now;
+            // Nobody would reach a pause or stop any more.
+            if plan.settle()?.is_none() {
+                let handed_back = rest::hand_back(&plan.view(), plan.now)?;
+                plan.carry_out(handed_back, None)?;
+                let now = plan.now;
                 if let Some(task) = plan.after.open_task() {
                     tasks::queue_again(task, now)?;
                     // Handed back, not failed.

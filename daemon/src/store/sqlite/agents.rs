@@ -115,6 +115,30 @@ pub(crate) fn read(conn: &Connection, id: &AgentId) -> Result<Option<Agent>> {
     Ok(find.query_row([id.as_str()], rows::agent).optional()?)
 }
 
+/// Writes what a deployment changes in an agent's record.
+pub(crate) fn write_deployment(tx: &Tx<'_>, agent: &Agent) -> Result<()> {
+    tx.sql(
+        "UPDATE nexus_agents SET status = ?2, generation = ?3, deployed_at = ?4, updated_at = ?5, error_message = ?6,
+             deployment_details = ?7, agentcore_runtime_arn = ?8, agentcore_runtime_alias = ?9, agentcore_region = ?10,
+             agentcore_config = ?11
+         WHERE agent_id = ?1",
+    )?
+    .execute(params![
+        agent.agent_id.as_str(),
+        agent.status.as_str(),
+        rows::integer(agent.generation),
+        agent.deployed_at.map(|at| at.to_string()),
+        agent.updated_at.to_string(),
+        agent.error_message,
+        rows::to_json_opt(agent.deployment_details.as_ref())?,
+        agent.agentcore_runtime_arn,
+        agent.agentcore_runtime_alias,
+        agent.agentcore_region,
+        rows::to_json_opt(agent.agentcore_config.as_ref())?,
+    ])?;
+    Ok(())
+}
+
 /// Tells the project's stream of an agent's state; an agent without a project has no stream.
 pub(crate) fn tell(tx: &mut Tx<'_>, agent: &Agent, error: Option<&str>) -> Result<()> {
     let Some(project) = &agent.project_id else { return Ok(()) };

@@ -1,31 +1,28 @@
-//! What a user asks of a project, by the project machine: the effects that it names are carried out
-//! here, in one unit with the new state.
+//! What a user asks of a project, written in one unit with its new state.
 
 use rusqlite::params;
-use serde_json::{Value, json};
 
 use super::{
-    build,
-    error::{illegal, invalid, not_found},
+    change::{self, Beside},
+    error::not_found,
     projects::{self, Fence},
-    rows,
-    stages::{self, Brief},
+    rows, stages,
     tasks::{self, NewTask},
     tx::Tx,
 };
 use crate::{
     domain::{
-        control::{ControlAction, ControlApplied, ControlRequest, ControlStatus},
-        event::NewEvent,
+        change::{
+            control::{Controlled, Note, control as decide},
+            fits,
+        },
+        control::{ControlApplied, ControlRequest},
         ids::{ProjectId, TaskId},
-        plan,
         project::{AggregatedMetrics, ProjectStatus, StageFigures},
-        stage::StageStatus,
-        task::{TaskStatus, TaskType},
-        transition::{self, Effect, ProjectEvent, TaskEvent},
-        workflow::{Workflow, Workflows},
+        task::TaskType,
+        workflow::Workflows,
     },
-    store::{Result, StoreError, StoreErrorKind},
+    store::{Result, error::not_allowed},
 };
 
 /// `Store::control`.
@@ -36,112 +33,40 @@ pub(crate) fn apply(
     workflows: &Workflows,
 ) -> Result<ControlApplied> {
     let Some(fence) = projects::fence(tx, id)? else { return Err(not_found("project")) };
-    let (state, effects) = transition::project(fence.state, ProjectEvent::Control(request.action))
-        .map_err(|error| refusal(&fence, &illegal(&error)))?;
     let mut briefs = stages::briefs(tx.conn(), fence.key)?;
-    let reset = if effects.contains(&Effect::QueueTask) {
-        Some(Reset::plan(tx, &fence, request, &briefs, workflows, effects.contains(&Effect::ResetStages))?)
-    } else {
-        None
-    };
-    // From here on it writes.
-    let now = tx.now_text().to_owned();
-    note_request(tx, &fence, request, reset.as_ref().and_then(|reset| reset.from.as_deref()), &now)?;
-    let old_task = match &fence.task_id {
-        Some(task) => tasks::brief(tx, task)?.filter(|task| !task.status.is_final()).map(|brief| (task.clone(), brief)),
+    let name: String = tx
+        .sql("SELECT workflow FROM nexus_projects WHERE project_key = ?1")?
+        .query_row([fence.key], |row| row.get(0))?;
+    let workflow = workflows.get(&name).map(|workflow| &**workflow).filter(|workflow| fits(workflow, &briefs));
+    let task = match &fence.task_id {
+        Some(id) => tasks::brief(tx, id)?.filter(|task| !task.status.is_final()).map(|task| (id.clone(), task)),
         None => None,
     };
-    let worked_on = old_task.as_ref().filter(|(_, task)| task.status == TaskStatus::Running).map(|(id, _)| id.clone());
-    let mut applied =
-        ControlApplied { status: state.status, control_status: state.control, task_id: None, notify: None };
-    if effects.contains(&Effect::HoldAfterRunningStages) {
-        tx.sql("UPDATE nexus_projects SET control_status = ?2, updated_at = ?3 WHERE project_key = ?1")?
-            .execute(params![fence.key, state.control.as_str(), now])?;
-        match (&worked_on, &old_task) {
-            // Nobody works on it, so nobody would reach the pause.
-            (None, Some((task_id, task))) => {
-                let held = Fence { state, ..fence };
-                applied.status = build::settle_pause(tx, id, &held, &mut briefs, task_id, task)?.status;
-            }
-            _ => {
-                let event = projects::event(tx.now(), state, fence.progress, fence.current_stage.as_deref());
-                tx.emit(id, vec![control_event(event, state.control, request)])?;
-                applied.notify = worked_on;
-            }
-        }
-        return Ok(applied);
+    let view = change::view(&fence, &briefs, task.as_ref().map(|(_, task)| task.status));
+    let Controlled { mut change, note, queue, notify } =
+        decide(&view, request, workflow, tx.now()).map_err(|refusal| not_allowed(fence.state, refusal))?;
+    write_note(tx, &fence, request, &note)?;
+    let next_task = if queue { Some(queue_task(tx, id, &fence)?) } else { None };
+    let beside = Beside {
+        task: task.as_ref().map(|(id, task)| (id, task)),
+        next_task: next_task.as_ref(),
+        ..Beside::default()
+    };
+    change::write(tx, &fence, &mut briefs, &change, &beside)?;
+    if queue {
+        let sums = rows::to_json(&sums(tx, fence.key)?)?;
+        tx.sql("UPDATE nexus_projects SET aggregated_metrics = ?2 WHERE project_key = ?1")?
+            .execute(params![fence.key, sums])?;
     }
-    let mut events = Vec::new();
-    if effects.contains(&Effect::CancelRunningStages) {
-        let how = if request.action == ControlAction::Stop { "stopped" } else { "cancelled" };
-        let who = request.requested_by.as_deref().unwrap_or("its user");
-        events.extend(stages::cut_off(tx, &mut briefs, &format!("{how} by {who}"))?);
-    }
-    if let Some((task_id, task)) = &old_task {
-        let why = request.reason.as_deref();
-        tasks::finish(tx, task_id, task, TaskEvent::Cancel, why, None)?;
-        tx.withdraw_message(task_id)?;
-        applied.notify = worked_on;
-    }
-    let (mut progress, mut current) = (fence.progress, fence.current_stage.clone());
-    if let Some(reset) = &reset {
-        for index in &reset.stages {
-            if let Some(stage) = briefs.get_mut(*index) {
-                events.push(stages::reset(tx, stage, true)?);
-            }
-        }
-        let statuses: Vec<StageStatus> = briefs.iter().map(|stage| stage.status).collect();
-        progress = plan::progress(&statuses);
-        if !reset.stages.is_empty() {
-            current = None;
-        }
-        applied.task_id = Some(queue_task(tx, id, &fence)?);
-    }
-    let ended = state.status.is_final().then_some(now.as_str());
-    let aggregated = if reset.is_some() { Some(rows::to_json(&sums(tx, fence.key)?)?) } else { None };
-    tx.sql(
-        "UPDATE nexus_projects SET status = ?2, control_status = ?3, lease_worker = NULL, completed_at = ?4,
-             progress = ?5, current_stage = ?6, error_info = NULL, task_id = coalesce(?7, task_id), updated_at = ?8,
-             aggregated_metrics = coalesce(?9, aggregated_metrics)
-         WHERE project_key = ?1",
-    )?
-    .execute(params![
-        fence.key,
-        state.status.as_str(),
-        state.control.as_str(),
-        ended,
-        progress,
-        current,
-        applied.task_id.as_ref().map(TaskId::as_str),
-        now,
-        aggregated
-    ])?;
-    let event = projects::event(tx.now(), state, progress, current.as_deref());
-    events.push(control_event(event, state.control, request));
+    let events = std::mem::take(&mut change.events);
     tx.emit(id, events)?;
-    Ok(applied)
+    let state = change.project.as_ref().map_or(fence.state, |project| project.state);
+    let notify = if notify { task.map(|(id, _)| id) } else { None };
+    Ok(ControlApplied { status: state.status, control_status: state.control, task_id: next_task, notify })
 }
 
-/// The refusal, with what would be possible.
-fn refusal(fence: &Fence, error: &StoreError) -> StoreError {
-    let allowed = transition::allowed_actions(fence.state);
-    StoreError::new(StoreErrorKind::Illegal, error.to_string())
-        .with_details(json!({"status": fence.state.status, "allowed_actions": allowed}))
-}
-
-fn control_event(mut event: NewEvent, control: ControlStatus, request: &ControlRequest) -> NewEvent {
-    event.fields.insert("control_status".into(), control.as_str().into());
-    event.fields.insert("action".into(), request.action.as_str().into());
-    if let Some(reason) = &request.reason {
-        event.fields.insert("reason".into(), Value::from(reason.as_str()));
-    }
-    event
-}
-
-fn note_request(tx: &Tx<'_>, fence: &Fence, request: &ControlRequest, from: Option<&str>, now: &str) -> Result<()> {
-    let pause = (request.action == ControlAction::Pause).then_some(now);
-    let stop = matches!(request.action, ControlAction::Stop | ControlAction::Cancel).then_some(now);
-    let goes_on = matches!(request.action, ControlAction::Resume | ControlAction::Restart);
+fn write_note(tx: &Tx<'_>, fence: &Fence, request: &ControlRequest, note: &Note) -> Result<()> {
+    let at = |is: bool| is.then(|| tx.now_text());
     tx.sql(
         "UPDATE nexus_projects SET last_control_action = ?2, control_action_by = ?3,
              pause_requested_at = coalesce(?4, pause_requested_at),
@@ -149,66 +74,16 @@ fn note_request(tx: &Tx<'_>, fence: &Fence, request: &ControlRequest, from: Opti
              resume_from_stage = CASE WHEN ?6 THEN ?7 ELSE resume_from_stage END
          WHERE project_key = ?1",
     )?
-    .execute(params![fence.key, request.action.as_str(), request.requested_by, pause, stop, goes_on, from])?;
+    .execute(params![
+        fence.key,
+        note.action.as_str(),
+        request.requested_by,
+        at(note.is_pause()),
+        at(note.is_stop()),
+        note.goes_on(),
+        note.from
+    ])?;
     Ok(())
-}
-
-/// Which stages are to be run again.
-struct Reset {
-    /// The first, for the record.
-    from: Option<String>,
-    /// In order.
-    stages: Vec<usize>,
-}
-
-impl Reset {
-    /// Resume goes on where the build is; a restart, or a resume that names a stage, sets that stage
-    /// and all that depend on it back. Failed stages are run again in any case: they are unfinished.
-    fn plan(
-        tx: &Tx<'_>,
-        fence: &Fence,
-        request: &ControlRequest,
-        briefs: &[Brief],
-        workflows: &Workflows,
-        restart: bool,
-    ) -> Result<Self> {
-        let statuses: Vec<StageStatus> = briefs.iter().map(|stage| stage.status).collect();
-        let name: String = tx
-            .sql("SELECT workflow FROM nexus_projects WHERE project_key = ?1")?
-            .query_row([fence.key], |row| row.get(0))?;
-        let workflow = workflows.get(&name).filter(|workflow| {
-            workflow.stages().iter().map(|stage| stage.name.as_str()).eq(briefs.iter().map(|s| s.name.as_str()))
-        });
-        let from = match &request.from_stage {
-            Some(stage) => Some(find_stage(stage, workflow.map(|w| &**w), briefs)?),
-            None if restart => Some(plan::default_restart(&statuses)),
-            None => None,
-        };
-        let mut stages = match (from, workflow) {
-            (Some(from), Some(workflow)) => workflow.with_dependents(from),
-            // Without its workflow the claim will fail the build anyway, and say why.
-            (Some(from), None) => (from..briefs.len()).collect(),
-            (None, _) => Vec::new(),
-        };
-        let unfinished = |status: &StageStatus| matches!(status, StageStatus::Failed | StageStatus::Running);
-        stages.extend(statuses.iter().enumerate().filter(|(_, status)| unfinished(status)).map(|(index, _)| index));
-        stages.sort_unstable();
-        stages.dedup();
-        let from = from.and_then(|index| briefs.get(index)).map(|stage| stage.name.clone());
-        Ok(Self { from, stages })
-    }
-}
-
-fn find_stage(name: &str, workflow: Option<&Workflow>, briefs: &[Brief]) -> Result<usize> {
-    let found = match workflow {
-        Some(workflow) => workflow.index_of(name),
-        None => briefs.iter().position(|stage| stage.name == name),
-    };
-    found.ok_or_else(|| {
-        let known: Vec<&str> = briefs.iter().map(|stage| stage.name.as_str()).collect();
-        invalid(format!("the project has no stage {name:?}: it has {}", known.join(", ")))
-            .with_details(json!({"stages": known}))
-    })
 }
 
 /// A new build task for the project, queued.

@@ -1,23 +1,22 @@
 //! Deploy tasks: their lease is in the task's own row, since no project stands still for them.
 
-use rusqlite::params;
-
 use super::{
     agents,
     clock::Moment,
-    error::{fenced, illegal, not_found},
-    lease, rows,
+    error::{fenced, not_found},
+    lease,
     tasks::{self, Brief},
     tx::Tx,
 };
 use crate::{
     domain::{
-        agent::AgentStatus,
+        agent::Agent,
+        change::deploy,
         failure::ErrorInfo,
         ids::{AgentId, TaskId},
         project::Priority,
-        task::{Lease, TaskStatus, TaskType},
-        transition::{self, AgentEvent, TaskEvent},
+        task::Lease,
+        transition::TaskEvent,
     },
     store::{ClaimBuild, DeployClaim, DeployEnd, Result, StoreError, StoreErrorKind},
 };
@@ -28,14 +27,11 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild, until: Moment) -> Resul
     let Some(task) = tasks::brief(tx, &task_id)? else {
         return Ok(DeployClaim::Obsolete("the task does not exist"));
     };
-    if task.status.is_final() || task.task_type != TaskType::DeployAgent {
-        return Ok(DeployClaim::Obsolete("the task has ended"));
+    if let Some(why) = deploy::obsolete(task.status, task.task_type) {
+        return Ok(DeployClaim::Obsolete(why));
     }
-    if task.status == TaskStatus::Running && task.worker.as_ref() != Some(&claim.worker_id) {
-        let held = tx.state.leases.get(&task_id).copied();
-        if let Some(until) = held.filter(|until| *until > Moment::now()) {
-            return Ok(DeployClaim::HeldUntil(until.on_the_wall()));
-        }
+    if let Some(until) = tasks::held_by_another(tx, &task_id, &task, &claim.worker_id) {
+        return Ok(DeployClaim::HeldUntil(until.on_the_wall()));
     }
     let agent = match &task.agent_id {
         Some(id) => agents::read(tx.conn(), id)?,
@@ -46,20 +42,10 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild, until: Moment) -> Resul
         tx.withdraw_message(&task_id)?;
         return Ok(DeployClaim::Obsolete("the agent does not exist"));
     };
-    let status = transition::agent(agent.status, AgentEvent::Deploy).map_err(|e| illegal(&e))?;
+    let is_new = deploy::begin(&mut agent, tx.now())?;
     let epoch = tasks::claim(tx, &task_id, &task, &claim.worker_id, until)?;
-    let changed = agent.status != status;
-    agent.status = status;
-    // Its own for each claim: a process that was started before is not taken for it.
-    agent.generation += 1;
-    tx.sql("UPDATE nexus_agents SET generation = generation + 1 WHERE agent_id = ?1")?
-        .execute([agent.agent_id.as_str()])?;
-    if changed {
-        tx.sql("UPDATE nexus_agents SET status = ?2, updated_at = ?3 WHERE agent_id = ?1")?.execute(params![
-            agent.agent_id.as_str(),
-            status.as_str(),
-            tx.now_text()
-        ])?;
+    agents::write_deployment(tx, &agent)?;
+    if is_new {
         agents::tell(tx, &agent, None)?;
     }
     let lease = Lease { task_id, project_id: task.project_id, worker_id: claim.worker_id.clone(), epoch };
@@ -72,36 +58,14 @@ pub(crate) fn finish(tx: &mut Tx<'_>, lease: &Lease, end: &DeployEnd) -> Result<
         return Err(fenced());
     }
     let Some(task) = tasks::brief(tx, &lease.task_id)? else { return Err(fenced()) };
-    let Some(agent) = agents::read(tx.conn(), &end.agent_id)? else { return Err(not_found("agent")) };
+    let Some(mut agent) = agents::read(tx.conn(), &end.agent_id)? else { return Err(not_found("agent")) };
     if task.agent_id.as_ref() != Some(&end.agent_id) {
         return Err(super::error::invalid("the task deploys another agent"));
     }
     match &end.result {
         Ok(details) => {
-            let mut agent = agent;
-            agent.status = transition::agent(agent.status, AgentEvent::Run).map_err(|e| illegal(&e))?;
-            // The plugin's own part of its result.
-            let own = |name: &str| details.get("details").and_then(|own| own.get(name));
-            let text = |name: &str| own(name).and_then(serde_json::Value::as_str);
-            tx.sql(
-                "UPDATE nexus_agents SET status = ?2, deployed_at = ?3, updated_at = ?3, error_message = NULL,
-                     deployment_details = ?4,
-                     agentcore_runtime_arn = coalesce(?5, agentcore_runtime_arn),
-                     agentcore_runtime_alias = coalesce(?6, agentcore_runtime_alias),
-                     agentcore_region = coalesce(?7, agentcore_region),
-                     agentcore_config = coalesce(?8, agentcore_config)
-                 WHERE agent_id = ?1",
-            )?
-            .execute(params![
-                end.agent_id.as_str(),
-                agent.status.as_str(),
-                tx.now_text(),
-                rows::to_json(details)?,
-                text("agentcore_runtime_arn"),
-                text("agentcore_runtime_alias"),
-                text("agentcore_region"),
-                rows::to_json_opt(own("agentcore_config"))?,
-            ])?;
+            deploy::deployed(&mut agent, details, tx.now())?;
+            agents::write_deployment(tx, &agent)?;
             agents::tell(tx, &agent, None)?;
             tasks::finish(tx, &lease.task_id, &task, TaskEvent::Complete, None, None)?;
         }
@@ -126,23 +90,18 @@ pub(crate) fn fail(tx: &mut Tx<'_>, id: &TaskId, task: &Brief, info: &ErrorInfo)
     tx.withdraw_message(id).map(drop)
 }
 
-fn mark_failed(tx: &mut Tx<'_>, mut agent: crate::domain::agent::Agent, why: &str) -> Result<()> {
-    // An agent that was taken out of service in between stays so.
-    let Ok(status) = transition::agent(agent.status, AgentEvent::Fail) else { return Ok(()) };
-    debug_assert_eq!(status, AgentStatus::Error);
-    agent.status = status;
-    tx.sql("UPDATE nexus_agents SET status = ?2, error_message = ?3, updated_at = ?4 WHERE agent_id = ?1")?
-        .execute(params![agent.agent_id.as_str(), status.as_str(), why, tx.now_text()])?;
+fn mark_failed(tx: &mut Tx<'_>, mut agent: Agent, why: &str) -> Result<()> {
+    if !deploy::failed(&mut agent, why, tx.now()) {
+        return Ok(());
+    }
+    agents::write_deployment(tx, &agent)?;
     agents::tell(tx, &agent, Some(why))
 }
 
 /// `Store::redeploy_agent`.
 pub(crate) fn again(tx: &mut Tx<'_>, id: &AgentId) -> Result<Option<TaskId>> {
     let Some(mut agent) = agents::read(tx.conn(), id)? else { return Ok(None) };
-    if matches!(agent.status, AgentStatus::Building | AgentStatus::Deploying) {
-        let (machine, state, event) = ("agent", agent.status.as_str(), "deploying again");
-        return Err(illegal(&transition::IllegalTransition { machine, state, event }));
-    }
+    deploy::again(&mut agent, tx.now())?;
     let hot = match &agent.project_id {
         Some(project) => tx.hot(project)?,
         None => None,
@@ -151,9 +110,7 @@ pub(crate) fn again(tx: &mut Tx<'_>, id: &AgentId) -> Result<Option<TaskId>> {
         let text = "the agent's project is gone, so it cannot be deployed again";
         return Err(StoreError::new(StoreErrorKind::Conflict, text));
     };
-    agent.status = AgentStatus::Deploying;
-    tx.sql("UPDATE nexus_agents SET status = ?2, error_message = NULL, updated_at = ?3 WHERE agent_id = ?1")?
-        .execute(params![id.as_str(), agent.status.as_str(), tx.now_text()])?;
+    agents::write_deployment(tx, &agent)?;
     agents::queue_deployment(tx, &agent, &project_id, hot.key, Priority::DEFAULT).map(|task| {
         agents::tell(tx, &agent, None)?;
         Ok(Some(task))

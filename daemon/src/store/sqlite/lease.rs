@@ -4,6 +4,7 @@ use rusqlite::params;
 
 use super::{
     build,
+    change::{self, Beside},
     clock::Moment,
     error::{fenced, not_found},
     projects, rows, stages,
@@ -13,9 +14,9 @@ use super::{
 };
 use crate::{
     domain::{
+        change::rest,
         control::ControlStatus,
         ids::TaskId,
-        stage::StageStatus,
         task::{Lease, TaskStatus, TaskType},
     },
     queue::Receipt,
@@ -59,21 +60,17 @@ pub(crate) fn release(tx: &mut Tx<'_>, lease: &Lease, receipt: Option<&Receipt>)
             return Err(fenced());
         }
     } else {
+        let id = &lease.project_id;
         let fence = build::admit(tx, lease)?;
-        let mut events = Vec::new();
         let mut briefs = stages::briefs(tx.conn(), fence.key)?;
-        if crate::domain::transition::project(fence.state, crate::domain::transition::ProjectEvent::PauseReached)
-            .is_ok()
-        {
-            // Nobody would reach the pause any more.
-            return build::settle_pause(tx, &lease.project_id, &fence, &mut briefs, &lease.task_id, &task).map(drop);
+        let beside = Beside { task: Some((&lease.task_id, &task)), ..Beside::default() };
+        let view = change::view(&fence, &briefs, Some(task.status));
+        // Nobody would reach the pause any more.
+        if let Some((reached, _)) = rest::reached(&view, tx.now())? {
+            return change::carry_out(tx, id, &fence, &mut briefs, reached, &beside);
         }
-        for stage in briefs.iter_mut().filter(|stage| stage.status == StageStatus::Running) {
-            events.push(stages::reset(tx, stage, false)?);
-        }
-        tx.sql("UPDATE nexus_projects SET lease_worker = NULL, updated_at = ?2 WHERE project_key = ?1")?
-            .execute(params![fence.key, tx.now_text()])?;
-        tx.emit(&lease.project_id, events)?;
+        let handed_back = rest::hand_back(&view, tx.now())?;
+        change::carry_out(tx, id, &fence, &mut briefs, handed_back, &beside)?;
     }
     tasks::queue_again(tx, &lease.task_id, &task)?;
     // Handed back, not failed: the receive does not count. A message without a task's name (the

@@ -8,6 +8,7 @@ mod aged;
 mod agents;
 pub mod backup;
 mod build;
+mod change;
 mod checkpoint;
 mod claim;
 pub(crate) mod clock;

@@ -21,7 +21,7 @@ use crate::{
     store::{NewProject, ProjectDetail, Result},
 };
 
-pub(crate) use crate::store::alike::{build_payload, project_event as event};
+pub(crate) use crate::store::alike::build_payload;
 
 /// What decisions need of a project.
 pub(crate) struct Fence {

@@ -1,21 +1,15 @@
-//! Rows of stages: where they are, what changes in them, and the events that tell of it.
+//! Rows of stages: where they are, and how a change is written.
 
 use rusqlite::{Connection, Row, params};
-use serde_json::{Map, Value};
 
-use super::{error::illegal, rows, tx::Tx};
+use super::{rows, tx::Tx};
 use crate::{
     domain::{
-        event::{EventType, NewEvent},
+        change::{StageChange, StageView, StageWrite, retry::log_at_end},
         ids::ProjectId,
-        stage::{Stage, StageEnd, StageOutcome, StageProduct, StageStatus},
-        time::Timestamp,
-        transition::{self, StageEvent},
+        stage::{Stage, StageEnd, StageStatus},
     },
-    store::{
-        Result,
-        alike::{EndMetrics, log_at_end},
-    },
+    store::Result,
 };
 
 const NUMBER_BITS: u32 = 10;
@@ -44,6 +38,20 @@ pub(crate) struct Brief {
     pub(crate) name: String,
     pub(crate) status: StageStatus,
     pub(crate) attempt: u32,
+}
+
+impl StageView for Brief {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn status(&self) -> StageStatus {
+        self.status
+    }
+
+    fn attempt(&self) -> u32 {
+        self.attempt
+    }
 }
 
 fn brief(row: &Row<'_>) -> rusqlite::Result<Brief> {
@@ -98,40 +106,57 @@ pub(crate) fn replace(tx: &Tx<'_>, project_key: i64, stages: &[Stage]) -> Result
     insert(tx, project_key, stages)
 }
 
-/// Begins an attempt; answers its number and the event.
-pub(crate) fn begin(tx: &Tx<'_>, stage: &mut Brief) -> Result<NewEvent> {
-    stage.status = transition::stage(stage.status, StageEvent::Begin).map_err(|e| illegal(&e))?;
-    stage.attempt += 1;
-    // A new attempt leaves nothing of the one before but its log.
-    tx.sql(
-        "UPDATE nexus_stages SET status = ?2, attempt = ?3, started_at = ?4, completed_at = NULL,
-             duration_seconds = NULL, input_tokens = NULL, output_tokens = NULL, tool_calls = NULL,
-             error_message = NULL
-         WHERE stage_key = ?1",
-    )?
-    .execute(params![stage.key, stage.status.as_str(), stage.attempt, tx.now_text()])?;
-    Ok(event(tx.now(), stage, Map::new()))
+/// Writes what a command made of a stage.
+pub(crate) fn write(tx: &Tx<'_>, stage: &mut Brief, change: &StageChange<'_>) -> Result<()> {
+    (stage.status, stage.attempt) = (change.status, change.attempt);
+    let (key, status) = (stage.key, stage.status.as_str());
+    match &change.how {
+        StageWrite::Begun { note } => {
+            tx.sql(
+                "UPDATE nexus_stages SET status = ?2, attempt = ?3, started_at = ?4, completed_at = NULL,
+                     duration_seconds = NULL, input_tokens = NULL, output_tokens = NULL, tool_calls = NULL,
+                     error_message = NULL
+                 WHERE stage_key = ?1",
+            )?
+            .execute(params![key, status, stage.attempt, tx.now_text()])?;
+            if let Some(note) = note {
+                let add = "UPDATE nexus_stages SET logs = json_insert(coalesce(logs, '[]'), '$[#]', ?2)
+                     WHERE stage_key = ?1";
+                tx.sql(add)?.execute(params![key, note])?;
+            }
+        }
+        StageWrite::Ended(end) => write_end(tx, stage, end)?,
+        StageWrite::CutOff(error) => {
+            tx.sql("UPDATE nexus_stages SET status = ?2, completed_at = ?3, error_message = ?4 WHERE stage_key = ?1")?
+                .execute(params![key, status, tx.now_text(), error])?;
+        }
+        StageWrite::SetBack { clear: true } => {
+            tx.sql(
+                "UPDATE nexus_stages SET status = ?2, started_at = NULL, completed_at = NULL, duration_seconds = NULL,
+                     input_tokens = NULL, output_tokens = NULL, tool_calls = NULL, output_data = NULL,
+                     error_message = NULL, logs = NULL, doc_path = NULL, agent_output_content = NULL,
+                     agent_output_s3_ref = NULL, generated_files = NULL, design_document = NULL, metrics = NULL
+                 WHERE stage_key = ?1",
+            )?
+            .execute(params![key, status])?;
+        }
+        StageWrite::SetBack { clear: false } => {
+            tx.sql("UPDATE nexus_stages SET status = ?2, started_at = NULL WHERE stage_key = ?1")?
+                .execute(params![key, status])?;
+        }
+    }
+    Ok(())
 }
 
-/// Ends an attempt; answers the event.
-pub(crate) fn end(tx: &Tx<'_>, stage: &mut Brief, end: &StageEnd) -> Result<NewEvent> {
-    let none = StageProduct::default();
-    let (machine, product, failure) = match &end.outcome {
-        StageOutcome::Completed(product) => (StageEvent::Complete, &**product, None),
-        StageOutcome::Skipped(product) => (StageEvent::Skip, &**product, None),
-        StageOutcome::Failed(failure) => (StageEvent::Fail, &none, Some(failure)),
-    };
-    stage.status = transition::stage(stage.status, machine).map_err(|e| illegal(&e))?;
-    let figures = &end.figures;
-    let error = failure.map(|f| f.message.as_str());
-    let metrics = EndMetrics { model_id: &end.model_id, cost_usd: figures.cost_usd, attempts: stage.attempt };
+fn write_end(tx: &Tx<'_>, stage: &Brief, end: &StageEnd) -> Result<()> {
+    let (figures, product) = (&end.figures, end.outcome.product());
     let earlier: Vec<String> = if stage.attempt > 1 {
         let mut find = tx.sql("SELECT logs FROM nexus_stages WHERE stage_key = ?1")?;
         find.query_row([stage.key], |row| rows::json(row, 0))?
     } else {
         Vec::new()
     };
-    let output = if product.output.is_null() { None } else { Some(rows::to_json(&product.output)?) };
+    let output = product.map(|product| &product.output).filter(|output| !output.is_null());
     tx.sql(
         "UPDATE nexus_stages SET status = ?2, completed_at = ?3, duration_seconds = ?4, input_tokens = ?5,
              output_tokens = ?6, tool_calls = ?7, error_message = ?8, doc_path = ?9, metrics = ?10, logs = ?11,
@@ -146,60 +171,13 @@ pub(crate) fn end(tx: &Tx<'_>, stage: &mut Brief, end: &StageEnd) -> Result<NewE
         rows::integer(figures.input_tokens),
         rows::integer(figures.output_tokens),
         rows::integer(figures.tool_calls),
-        error,
-        product.doc_path,
-        rows::to_json(&metrics)?,
+        end.outcome.failure().map(|failure| failure.message.as_str()),
+        product.and_then(|product| product.doc_path.as_deref()),
+        rows::to_json(&end.metrics())?,
         rows::list_json(&log_at_end(&earlier, &end.logs))?,
-        rows::list_json(&product.files)?,
-        output,
-        product.content,
+        rows::list_json(product.map_or(&[][..], |product| &product.files))?,
+        output.map(rows::to_json).transpose()?,
+        product.and_then(|product| product.content.as_deref()),
     ])?;
-    let mut fields = Map::new();
-    fields.insert("duration_seconds".into(), figures.duration_seconds.into());
-    fields.insert("input_tokens".into(), figures.input_tokens.into());
-    fields.insert("output_tokens".into(), figures.output_tokens.into());
-    fields.insert("tool_calls".into(), figures.tool_calls.into());
-    if let Some(error) = error {
-        fields.insert("error".into(), error.into());
-    }
-    Ok(event(end.ended_at, stage, fields))
-}
-
-/// Ends the attempts that run, with this error.
-pub(crate) fn cut_off(tx: &Tx<'_>, stages: &mut [Brief], error: &str) -> Result<Vec<NewEvent>> {
-    let mut events = Vec::new();
-    for stage in stages.iter_mut().filter(|stage| stage.status == StageStatus::Running) {
-        stage.status = transition::stage(stage.status, StageEvent::Fail).map_err(|e| illegal(&e))?;
-        tx.sql("UPDATE nexus_stages SET status = ?2, completed_at = ?3, error_message = ?4 WHERE stage_key = ?1")?
-            .execute(params![stage.key, stage.status.as_str(), tx.now_text(), error])?;
-        events.push(event(tx.now(), stage, Map::from_iter([("error".to_owned(), Value::from(error))])));
-    }
-    Ok(events)
-}
-
-/// Sets a stage back to pending; `clear` drops what it made, its numbered attempts stay.
-pub(crate) fn reset(tx: &Tx<'_>, stage: &mut Brief, clear: bool) -> Result<NewEvent> {
-    stage.status = transition::stage(stage.status, StageEvent::Reset).map_err(|e| illegal(&e))?;
-    if clear {
-        tx.sql(
-            "UPDATE nexus_stages SET status = ?2, started_at = NULL, completed_at = NULL, duration_seconds = NULL,
-                 input_tokens = NULL, output_tokens = NULL, tool_calls = NULL, output_data = NULL,
-                 error_message = NULL, logs = NULL, doc_path = NULL, agent_output_content = NULL,
-                 agent_output_s3_ref = NULL, generated_files = NULL, design_document = NULL, metrics = NULL
-             WHERE stage_key = ?1",
-        )?
-        .execute(params![stage.key, stage.status.as_str()])?;
-    } else {
-        tx.sql("UPDATE nexus_stages SET status = ?2, started_at = NULL WHERE stage_key = ?1")?
-            .execute(params![stage.key, stage.status.as_str()])?;
-    }
-    Ok(event(tx.now(), stage, Map::new()))
-}
-
-/// The `stage` event of a change.
-pub(crate) fn event(at: Timestamp, stage: &Brief, mut fields: Map<String, Value>) -> NewEvent {
-    fields.insert("stage_name".into(), stage.name.as_str().into());
-    fields.insert("status".into(), stage.status.as_str().into());
-    fields.insert("attempt".into(), stage.attempt.into());
-    NewEvent { kind: EventType::Stage, at, fields }
+    Ok(())
 }

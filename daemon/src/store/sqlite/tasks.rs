@@ -106,6 +106,14 @@ pub(crate) fn brief(tx: &Tx<'_>, id: &TaskId) -> Result<Option<Brief>> {
     Ok(find.query_row([id.as_str()], brief_row).optional()?)
 }
 
+/// Until when another worker holds the task's lease.
+pub(crate) fn held_by_another(tx: &Tx<'_>, id: &TaskId, task: &Brief, worker: &WorkerId) -> Option<Moment> {
+    if task.status != TaskStatus::Running || task.worker.as_ref() == Some(worker) {
+        return None;
+    }
+    tx.state.leases.get(id).copied().filter(|until| *until > Moment::now())
+}
+
 /// Gives the task's lease to a worker.
 pub(crate) fn claim(tx: &mut Tx<'_>, id: &TaskId, task: &Brief, worker: &WorkerId, until: Moment) -> Result<u32> {
     let status = transition::task(task.status, TaskEvent::Claim).map_err(|e| illegal(&e))?;

@@ -262,7 +262,13 @@ impl Thread {
             return None;
         }
         let before = self.conn.total_changes();
+        let (events, effects) = (self.batch.events.len(), self.batch.effects.len());
         let ok = self.attempt(job.as_mut());
+        if !ok {
+            // Nothing of it happens at the commit of the others.
+            self.batch.events.truncate(events);
+            self.batch.effects.truncate(effects);
+        }
         let in_transaction = !self.conn.is_autocommit();
         if mode == Mode::Peek {
             job.answer(None);

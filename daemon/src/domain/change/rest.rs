@@ -1,0 +1,81 @@
+//! How a build comes to rest without a step of its worker: a pause or stop that nobody is left to reach, a failure of the
+//! whole, a worker that hands it back.
+
+use super::{BuildView, Change, LeaseChange, Refusal, StageView, draft::Draft};
+use crate::domain::{
+    failure::ErrorInfo,
+    time::Timestamp,
+    transition::{self, ProjectEvent, TaskEvent},
+};
+
+/// What a stage says that a stop has cut off, when nobody is known who asked.
+pub(super) const STOPPED: &str = "stopped by its user";
+
+/// A pause that nobody is left to reach: what ran goes back to pending. `None`: no pause is asked for.
+///
+/// # Errors
+/// A [`Refusal`] of the stage machine.
+pub fn pause_reached<S: StageView>(
+    view: &BuildView<'_, S>,
+    now: Timestamp,
+) -> Result<Option<Change<'static>>, Refusal> {
+    let Ok((state, _)) = transition::project(view.state, ProjectEvent::PauseReached) else { return Ok(None) };
+    let mut draft = Draft::of(view, now);
+    draft.let_go()?;
+    Ok(Some(draft.at_rest(state, None, TaskEvent::Cancel)))
+}
+
+/// A stop that only stands in the words: what runs is cut off. The original's API asks so. `None`: no stop is asked for.
+///
+/// # Errors
+/// A [`Refusal`] of the stage machine.
+pub fn stop_reached<S: StageView>(
+    view: &BuildView<'_, S>,
+    now: Timestamp,
+) -> Result<Option<Change<'static>>, Refusal> {
+    let Ok((state, _)) = transition::project(view.state, ProjectEvent::StopReached) else { return Ok(None) };
+    let mut draft = Draft::of(view, now);
+    draft.cut_off(STOPPED)?;
+    Ok(Some(draft.at_rest(state, None, TaskEvent::Cancel)))
+}
+
+/// A pause or a stop that nobody is left to reach, and the word for what the project is then.
+///
+/// # Errors
+/// A [`Refusal`] of the stage machine.
+pub fn reached<S: StageView>(
+    view: &BuildView<'_, S>,
+    now: Timestamp,
+) -> Result<Option<(Change<'static>, &'static str)>, Refusal> {
+    if let Some(change) = pause_reached(view, now)? {
+        return Ok(Some((change, "the project is paused")));
+    }
+    Ok(stop_reached(view, now)?.map(|change| (change, "the project is stopped")))
+}
+
+/// Ends a build as failed, whoever holds its lease. One that nobody works on yet fails as if it had just been claimed.
+///
+/// # Errors
+/// A [`Refusal`]: the project is not to be built.
+pub fn fail<'c, S: StageView>(
+    view: &BuildView<'_, S>,
+    info: &'c ErrorInfo,
+    now: Timestamp,
+) -> Result<Change<'c>, Refusal> {
+    let claimed = transition::project(view.state, ProjectEvent::Claimed)?.0;
+    let state = transition::project(claimed, ProjectEvent::Failed)?.0;
+    let mut draft = Draft::of(view, now);
+    draft.cut_off(&info.message)?;
+    Ok(draft.at_rest(state, Some(info), TaskEvent::Fail))
+}
+
+/// A worker hands its build back: what ran goes back to pending, and the next may take it.
+///
+/// # Errors
+/// A [`Refusal`] of the stage machine.
+pub fn hand_back<S: StageView>(view: &BuildView<'_, S>, now: Timestamp) -> Result<Change<'static>, Refusal> {
+    let mut draft = Draft::of(view, now);
+    draft.let_go()?;
+    let project = draft.project(view.state, LeaseChange::Ended { error: None });
+    Ok(draft.told(project, None))
+}

@@ -1,0 +1,337 @@
+//! The rules of a build over a store that is a few variables: any order of commands, by workers that were overtaken, too.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::{
+    claim::{Claimed, claim},
+    control::{SetBack, control},
+    rest,
+    retry::retry,
+    step::{End, Step, step},
+    *,
+};
+use crate::domain::{
+    control::{ControlAction, ControlRequest, ControlStatus},
+    failure::{Failure, FailureKind},
+    ids::ProjectId,
+    plan,
+    project::{ProjectStatus, StageFigures},
+    stage::{StageOutcome, StageProduct},
+    time::Timestamp,
+    transition,
+    workflow::{StageSpec, WorkflowSpec},
+};
+
+fn diamond() -> Workflow {
+    let stage = |name: &str, needs: &[&str]| StageSpec {
+        name: name.into(),
+        display_name: name.into(),
+        display_name_en: name.into(),
+        handler: format!("p/{name}"),
+        prerequisites: needs.iter().map(ToString::to_string).collect(),
+        optional: false,
+        timeout: Duration::from_secs(1),
+        max_retries: 1,
+        aliases: Vec::new(),
+        options: Value::Null,
+    };
+    let stages = vec![stage("a", &[]), stage("b", &["a"]), stage("c", &["a"]), stage("d", &["b", "c"])];
+    let (second, name) = (Duration::from_secs(1), "w".to_owned());
+    let spec =
+        WorkflowSpec { name, description: String::new(), stages, retry_base_delay: second, total_timeout: second };
+    Workflow::build(spec).unwrap()
+}
+
+/// A store of one project.
+struct World {
+    workflow: Workflow,
+    state: ProjectState,
+    progress: f64,
+    current: Option<String>,
+    stages: Vec<Stage>,
+    task: TaskStatus,
+    /// Number of the lease, and whether it is held.
+    lease: (u32, bool),
+    /// How often each attempt of a stage was completed.
+    completed: BTreeMap<(String, u32), u32>,
+    claims: u32,
+}
+
+impl World {
+    fn new() -> Self {
+        let (workflow, id) = (diamond(), ProjectId::generate());
+        let stages = workflow.stages().iter().zip(1..).map(|(spec, n)| Stage::pending(id.clone(), spec, n)).collect();
+        Self {
+            workflow,
+            state: ProjectState { status: ProjectStatus::Queued, control: ControlStatus::Running },
+            progress: 0.0,
+            current: None,
+            stages,
+            task: TaskStatus::Queued,
+            lease: (0, false),
+            completed: BTreeMap::new(),
+            claims: 0,
+        }
+    }
+
+    fn view(&self) -> BuildView<'_, Stage> {
+        BuildView {
+            state: self.state,
+            progress: self.progress,
+            current_stage: self.current.as_deref(),
+            stages: &self.stages,
+            task: Some(self.task).filter(|status| !status.is_final()),
+        }
+    }
+
+    /// Writes a change as a store does, and holds it to what is true of every change.
+    fn write(&mut self, change: &Change<'_>) {
+        for of_stage in &change.stages {
+            let stage = &mut self.stages[of_stage.index];
+            assert!(of_stage.attempt >= stage.attempt, "attempts are numbered on");
+            if let StageWrite::Ended(end) = of_stage.how {
+                assert_eq!(end.attempt, stage.attempt);
+                if of_stage.status == StageStatus::Completed {
+                    *self.completed.entry((end.stage_name.clone(), end.attempt)).or_default() += 1;
+                }
+            }
+            if matches!(of_stage.how, StageWrite::Begun { .. }) {
+                assert_eq!(of_stage.attempt, stage.attempt + 1, "each attempt has a number of its own");
+            }
+            (stage.status, stage.attempt) = (of_stage.status, of_stage.attempt);
+        }
+        let told: Vec<_> = change.events.iter().filter_map(|event| event.fields.get("stage_name")?.as_str()).collect();
+        let wrote: Vec<_> = change.stages.iter().map(|of_stage| self.stages[of_stage.index].stage_name.as_str()).collect();
+        assert_eq!(told, wrote, "what is written is told, in its order");
+        if let Some(project) = &change.project {
+            (self.state, self.progress) = (project.state, project.progress);
+            self.current.clone_from(&project.current_stage);
+            match project.lease {
+                LeaseChange::Kept => {}
+                LeaseChange::Taken => self.lease = (self.lease.0 + 1, true),
+                LeaseChange::Ended { .. } => self.lease.1 = false,
+            }
+        }
+        if let Some(end) = &change.task {
+            self.task = transition::task(self.task, end.event).unwrap();
+        }
+        let runs = self.stages.iter().any(|stage| stage.status == StageStatus::Running);
+        assert!(!runs || self.state.status == ProjectStatus::Building, "{:?} and a stage runs", self.state);
+        assert!(!runs || self.lease.1, "a stage runs and nobody holds the build");
+        if self.state.status.is_final() || self.state.status == ProjectStatus::Paused {
+            assert!(self.task.is_final() && !self.lease.1, "{:?}: its task is {}", self.state, self.task);
+        }
+        assert!(self.completed.values().all(|times| *times == 1), "an attempt is completed once");
+        if self.state.status == ProjectStatus::Completed {
+            assert!(self.stages.iter().all(|stage| stage.status.is_satisfied()));
+        }
+    }
+
+    fn now() -> Timestamp {
+        Timestamp::from_micros(1_000_000)
+    }
+
+    fn claim(&mut self) {
+        self.claims += 1;
+        if self.task.is_final() {
+            return;
+        }
+        // Whoever held it is overtaken.
+        if let Ok(Some((reached, _))) = rest::reached(&self.view(), Self::now()) {
+            return self.write(&reached);
+        }
+        match claim(&self.view(), &self.workflow, 2, Self::now()) {
+            Ok(Claimed::Begun(change)) => {
+                self.task = TaskStatus::Running;
+                self.write(&change);
+            }
+            Ok(Claimed::Failed(info)) => {
+                let failed = rest::fail(&self.view(), &info, Self::now()).unwrap();
+                self.write(&failed);
+            }
+            Err(refusal) => assert!(matches!(refusal, Refusal::Illegal(_)), "{refusal}"),
+        }
+    }
+
+    /// The worker that holds lease `number` reports on the stages that it knows to run.
+    fn report(&mut self, known: &[(String, u32)], number: u32, how: u8) {
+        if self.lease != (number, true) {
+            return;
+        }
+        let end = |(name, attempt): &(String, u32)| StageEnd {
+            stage_name: name.clone(),
+            attempt: *attempt,
+            outcome: if how == 1 {
+                StageOutcome::Failed(Failure::new(FailureKind::Permanent, "no"))
+            } else {
+                StageOutcome::Completed(Box::<StageProduct>::default())
+            },
+            ended_at: Self::now(),
+            figures: StageFigures::default(),
+            model_id: None,
+            logs: Vec::new(),
+        };
+        let ended: Vec<StageEnd> = known.iter().take(1).map(end).collect();
+        let statuses: Vec<StageStatus> = self
+            .stages
+            .iter()
+            .map(|stage| match ended.iter().find(|end| end.stage_name == stage.stage_name) {
+                Some(_) if how == 1 => StageStatus::Failed,
+                Some(_) => StageStatus::Completed,
+                None => stage.status,
+            })
+            .collect();
+        let info = ErrorInfo::outside(FailureKind::Permanent, "no");
+        let (mut begin, mut over) = (Vec::new(), None);
+        match plan::next(&self.workflow, &statuses, 2) {
+            plan::Next::Begin(indices) => begin = indices.iter().map(|i| self.stages[*i].stage_name.clone()).collect(),
+            plan::Next::Finished => over = Some(End::Completed),
+            plan::Next::Failed(_) => over = Some(End::Failed(&info)),
+            plan::Next::Wait => {}
+        }
+        let still_running = known.len().saturating_sub(1);
+        let asked = Step {
+            ended: &ended,
+            begin: &begin,
+            still_running,
+            progress: plan::progress(&statuses),
+            aggregated: AggregatedMetrics::default(),
+            end: over,
+            events: &[],
+        };
+        match step(&self.view(), &asked, Self::now()) {
+            Ok(stepped) => {
+                let change = stepped.change;
+                self.write(&change);
+            }
+            Err(refusal) => {
+                let as_known = |(name, attempt): &(String, u32)| {
+                    let runs = |stage: &&Stage| stage.stage_name == *name && stage.attempt == *attempt;
+                    self.stages.iter().find(runs).is_some_and(|stage| stage.status == StageStatus::Running)
+                };
+                assert!(!known.iter().all(as_known) || known.is_empty(), "a true report was refused: {refusal}");
+            }
+        }
+    }
+
+    fn ask(&mut self, action: ControlAction, from: Option<String>) {
+        let request = ControlRequest { action, reason: None, from_stage: from, requested_by: None };
+        let allowed = transition::allowed_actions(self.state).contains(&action);
+        match control(&self.view(), &request, Some(&self.workflow), Self::now()) {
+            Ok(controlled) => {
+                assert!(allowed);
+                let (change, queue) = (controlled.change, controlled.queue);
+                self.write(&change);
+                if queue {
+                    self.task = TaskStatus::Queued;
+                }
+            }
+            Err(refusal) => {
+                assert!(!allowed || request.from_stage.is_some(), "{action} was allowed and refused: {refusal}");
+            }
+        }
+    }
+
+    fn running(&self) -> Vec<(String, u32)> {
+        let running = self.stages.iter().filter(|stage| stage.status == StageStatus::Running);
+        running.map(|stage| (stage.stage_name.clone(), stage.attempt)).collect()
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Move {
+    Claim,
+    /// By the present worker, or by one whose knowledge is old.
+    Report(bool, u8),
+    Retry,
+    HandBack,
+    Ask(ControlAction, Option<u8>),
+}
+
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let one = prop_oneof![
+        3 => Just(Move::Claim),
+        8 => (any::<bool>(), 0_u8..4).prop_map(|(old, how)| Move::Report(old, how)),
+        1 => Just(Move::Retry),
+        1 => Just(Move::HandBack),
+        3 => (prop::sample::select(ControlAction::ALL), prop::option::of(0_u8..5)).prop_map(|(a, f)| Move::Ask(a, f)),
+    ];
+    prop::collection::vec(one, 1..60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    /// Fence, order, one commit of an attempt, nothing that runs without a holder: after every command.
+    #[test]
+    fn whatever_is_asked_in_whatever_order_the_rules_hold(moves in moves()) {
+        let mut world = World::new();
+        let mut old = (Vec::new(), 0);
+        for next in moves {
+            match next {
+                Move::Claim => {
+                    old = (world.running(), world.lease.0);
+                    world.claim();
+                }
+                Move::Report(true, how) => world.report(&old.0.clone(), old.1, how),
+                Move::Report(false, how) => world.report(&world.running(), world.lease.0, how),
+                Move::Retry => {
+                    let Some((name, attempt)) = world.running().first().cloned() else { continue };
+                    let failure = Failure::new(FailureKind::Transient, "not now");
+                    let stale = retry(&world.view(), &name, attempt.wrapping_sub(1), &failure, World::now());
+                    prop_assert_eq!(stale.map(|(_, attempt)| attempt).unwrap_err(), Refusal::Fenced);
+                    let (change, again) = retry(&world.view(), &name, attempt, &failure, World::now()).unwrap();
+                    prop_assert_eq!(again, attempt + 1);
+                    world.write(&change);
+                }
+                Move::HandBack if world.lease.1 => {
+                    let change = match rest::reached(&world.view(), World::now()).unwrap() {
+                        Some((reached, _)) => reached,
+                        None => rest::hand_back(&world.view(), World::now()).unwrap(),
+                    };
+                    if change.task.is_none() {
+                        world.task = TaskStatus::Queued;
+                    }
+                    world.write(&change);
+                }
+                Move::HandBack => {}
+                Move::Ask(action, from) => {
+                    let name = from.map(|n| world.stages.get(usize::from(n)).map_or("none".into(), |s| s.stage_name.clone()));
+                    world.ask(action, name);
+                }
+            }
+        }
+    }
+
+    /// A restart from a stage sets back that stage, what depends on it and what failed, and nothing else.
+    #[test]
+    fn a_restart_keeps_what_does_not_depend_on_it(from in 0_usize..4) {
+        let mut world = World::new();
+        for stage in &mut world.stages {
+            (stage.status, stage.attempt) = (StageStatus::Completed, 1);
+        }
+        let name = world.stages[from].stage_name.clone();
+        let action = ControlAction::Restart;
+        let request = ControlRequest { action, reason: None, from_stage: Some(name.clone()), requested_by: None };
+        let set_back = SetBack::decide(&world.stages, &request, Some(&world.workflow)).unwrap();
+        prop_assert_eq!(set_back.from.as_deref(), Some(name.as_str()));
+        prop_assert_eq!(set_back.stages, world.workflow.with_dependents(from));
+    }
+}
+
+#[test]
+fn a_build_without_trouble_takes_a_step_for_each_stage() {
+    let mut world = World::new();
+    world.claim();
+    let mut steps = 0;
+    while world.state.status == ProjectStatus::Building {
+        steps += 1;
+        let running = world.running();
+        world.report(&running, world.lease.0, 0);
+    }
+    assert_eq!((steps, world.state.status, world.progress), (4, ProjectStatus::Completed, 100.0));
+    assert_eq!(world.completed.len(), 4);
+}
