@@ -85,9 +85,8 @@ impl<'c, 'v, S: StageView> Draft<'c, 'v, S> {
     }
 
     fn running(&self) -> Vec<usize> {
-        let running = |(index, (status, _)): (usize, &(StageStatus, u32))| {
-            (*status == StageStatus::Running).then_some(index)
-        };
+        let running =
+            |(index, (status, _)): (usize, &(StageStatus, u32))| (*status == StageStatus::Running).then_some(index);
         self.reached.iter().enumerate().filter_map(running).collect()
     }
 
@@ -153,12 +152,7 @@ impl<'c, 'v, S: StageView> Draft<'c, 'v, S> {
     }
 
     /// The change of a build that ends at rest; its task ends with it.
-    pub(super) fn at_rest(
-        self,
-        state: ProjectState,
-        error: Option<&'c ErrorInfo>,
-        event: TaskEvent,
-    ) -> Change<'c> {
+    pub(super) fn at_rest(self, state: ProjectState, error: Option<&'c ErrorInfo>, event: TaskEvent) -> Change<'c> {
         let project = self.project(state, LeaseChange::Ended { error });
         let task = self.view.task.map(|_| TaskEnd { event, error: error.map(|info| info.message.as_str()) });
         self.done(project, task)

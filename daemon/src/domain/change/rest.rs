@@ -29,10 +29,7 @@ pub fn pause_reached<S: StageView>(
 ///
 /// # Errors
 /// A [`Refusal`] of the stage machine.
-pub fn stop_reached<S: StageView>(
-    view: &BuildView<'_, S>,
-    now: Timestamp,
-) -> Result<Option<Change<'static>>, Refusal> {
+pub fn stop_reached<S: StageView>(view: &BuildView<'_, S>, now: Timestamp) -> Result<Option<Change<'static>>, Refusal> {
     let Ok((state, _)) = transition::project(view.state, ProjectEvent::StopReached) else { return Ok(None) };
     let mut draft = Draft::of(view, now);
     draft.cut_off(STOPPED)?;

@@ -1,12 +1,7 @@
 //! A further attempt of a stage after one that failed.
 
 use super::{BuildView, Change, Refusal, StageView, draft::Draft};
-use crate::domain::{
-    failure::Failure,
-    stage::StageStatus,
-    text::shorten,
-    time::Timestamp,
-};
+use crate::domain::{failure::Failure, stage::StageStatus, text::shorten, time::Timestamp};
 
 /// Lines about failed attempts that a stage's log keeps.
 const MOST_ATTEMPTS: usize = 20;

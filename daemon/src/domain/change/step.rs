@@ -110,9 +110,8 @@ pub fn step<'c, S: StageView>(
 
 /// Holds a step against what is stored, before anything is decided.
 fn check<S: StageView>(view: &BuildView<'_, S>, step: &Step<'_>) -> Result<(), Refusal> {
-    let stage = |name: &str| -> Result<&S, Refusal> {
-        view.stages.get(find(view.stages, name)?).ok_or(Refusal::Fenced)
-    };
+    let stage =
+        |name: &str| -> Result<&S, Refusal> { view.stages.get(find(view.stages, name)?).ok_or(Refusal::Fenced) };
     for end in step.ended {
         let stage = stage(&end.stage_name)?;
         if stage.attempt() != end.attempt {

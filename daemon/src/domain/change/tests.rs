@@ -104,7 +104,8 @@ impl World {
             (stage.status, stage.attempt) = (of_stage.status, of_stage.attempt);
         }
         let told: Vec<_> = change.events.iter().filter_map(|event| event.fields.get("stage_name")?.as_str()).collect();
-        let wrote: Vec<_> = change.stages.iter().map(|of_stage| self.stages[of_stage.index].stage_name.as_str()).collect();
+        let wrote: Vec<_> =
+            change.stages.iter().map(|of_stage| self.stages[of_stage.index].stage_name.as_str()).collect();
         assert_eq!(told, wrote, "what is written is told, in its order");
         if let Some(project) = &change.project {
             (self.state, self.progress) = (project.state, project.progress);

@@ -110,8 +110,7 @@ pub(crate) fn retry(tx: &mut Tx<'_>, lease: &Lease, retry: &StageRetry) -> Resul
     let fence = admit(tx, lease)?;
     let mut briefs = stages::briefs(tx.conn(), fence.key)?;
     let view = change::view(&fence, &briefs, None);
-    let (change, attempt) =
-        decide_retry(&view, &retry.stage_name, retry.failed_attempt, &retry.failure, tx.now())?;
+    let (change, attempt) = decide_retry(&view, &retry.stage_name, retry.failed_attempt, &retry.failure, tx.now())?;
     prove(tx, &lease.task_id)?;
     change::carry_out(tx, &lease.project_id, &fence, &mut briefs, change, &Beside::default())?;
     Ok(attempt)

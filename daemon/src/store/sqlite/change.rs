@@ -103,11 +103,8 @@ fn on_the_way(tx: &Tx<'_>, fence: &Fence, project: &ProjectChange<'_>) -> Result
         rows::to_json_opt(project.aggregated.as_ref())?
     ])?;
     if project.state != fence.state {
-        tx.sql("UPDATE nexus_projects SET status = ?2, control_status = ?3 WHERE project_key = ?1")?.execute(params![
-            fence.key,
-            project.state.status.as_str(),
-            project.state.control.as_str()
-        ])?;
+        tx.sql("UPDATE nexus_projects SET status = ?2, control_status = ?3 WHERE project_key = ?1")?
+            .execute(params![fence.key, project.state.status.as_str(), project.state.control.as_str()])?;
     }
     Ok(())
 }

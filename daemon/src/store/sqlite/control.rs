@@ -47,11 +47,8 @@ pub(crate) fn apply(
         decide(&view, request, workflow, tx.now()).map_err(|refusal| not_allowed(fence.state, refusal))?;
     write_note(tx, &fence, request, &note)?;
     let next_task = if queue { Some(queue_task(tx, id, &fence)?) } else { None };
-    let beside = Beside {
-        task: task.as_ref().map(|(id, task)| (id, task)),
-        next_task: next_task.as_ref(),
-        ..Beside::default()
-    };
+    let beside =
+        Beside { task: task.as_ref().map(|(id, task)| (id, task)), next_task: next_task.as_ref(), ..Beside::default() };
     change::write(tx, &fence, &mut briefs, &change, &beside)?;
     if queue {
         let sums = rows::to_json(&sums(tx, fence.key)?)?;
