@@ -85,7 +85,8 @@ async fn attack<T>(name: &str, daemon: &Daemon, work: impl Future<Output = T>) -
 /// The status of an answer, or none when the connection just ended.
 async fn status(stream: &mut TcpStream) -> Option<u16> {
     let mut head = vec![0; 12];
-    let read = tokio::time::timeout(Duration::from_secs(30), stream.read_exact(&mut head)).await;
+    // A head may take as long as a connection may be idle.
+    let read = tokio::time::timeout(Duration::from_secs(90), stream.read_exact(&mut head)).await;
     read.expect("an answer or an end").ok()?;
     String::from_utf8_lossy(&head).split(' ').nth(1)?.parse().ok()
 }

@@ -12,6 +12,7 @@ mod figures;
 mod model;
 pub(crate) mod naming;
 pub mod sqlite;
+mod step;
 #[cfg(feature = "aws")]
 pub mod transfer;
 
@@ -23,6 +24,7 @@ pub use error::{StoreError, StoreErrorKind};
 pub use figures::{Activity, DayFigures, Overview, TopAgent};
 pub use model::*;
 use serde_json::Value;
+pub use step::*;
 
 use crate::{
     domain::{
