@@ -60,7 +60,8 @@ impl Document {
     /// What is wrong with a value of a named schema.
     pub fn faults_of(&self, name: &str, value: &Value) -> Vec<String> {
         let mut faults = Vec::new();
-        self.check(&self.0["components"]["schemas"][name], value, "", &mut faults);
+        let schema = self.0["components"]["schemas"].get(name).unwrap_or_else(|| panic!("there is no schema {name}"));
+        self.check(schema, value, "", &mut faults);
         faults
     }
 

@@ -214,6 +214,11 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         let place = |parameter: &Value| parameter.get("in").and_then(Value::as_str).map(str::to_owned);
         all.iter().any(|parameter| place(parameter).as_deref() == Some("query"))
     });
+    if id == "openWebSocket" {
+        // The specification has no place for them.
+        let both = json!({ "receives": reference("WebSocketMessage"), "sends": reference("WebSocketRequest") });
+        operation.insert("x-messages".to_owned(), both);
+    }
     let has_body = operation.contains_key("requestBody");
     if let Some(example) = super::examples::of(&id)
         && let Some(Value::Object(json)) =
