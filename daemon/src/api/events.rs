@@ -47,7 +47,7 @@ const BATCH: usize = 32;
     responses((status_code = 204, description = "The client has read everything to the end.")),
     parameters(
         ("id" = String, Path, description = "The project's id."),
-        ("last_event_id" = Option<u64>, Query, description = "As the header `Last-Event-ID`, for clients that cannot set it."),
+        ("last_event_id" = Option<u64>, Query, maximum = 9007199254740991, description = "As the header `Last-Event-ID`, for clients that cannot set it."),
     )
 )]
 pub(super) async fn stream_events(req: &mut Request, depot: &mut Depot, res: &mut Response) -> Result<(), ApiError> {
@@ -81,6 +81,9 @@ pub(super) async fn stream_events(req: &mut Request, depot: &mut Depot, res: &mu
     Ok(())
 }
 
+/// What every reader of JSON can hold.
+const MAX_EVENT_ID: i64 = (1 << 53) - 1;
+
 /// The header, as browsers send it, or `?last_event_id=`.
 pub(super) fn last_event_id(req: &Request) -> Result<Option<u64>, ApiError> {
     let mut query = input::query(req);
@@ -90,7 +93,7 @@ pub(super) fn last_event_id(req: &Request) -> Result<Option<u64>, ApiError> {
             query.put("last_event_id", text.into_owned().into());
         }
     }
-    let after = query.integer("last_event_id", 0..=i64::MAX);
+    let after = query.integer("last_event_id", 0..=MAX_EVENT_ID);
     query.finish()?;
     Ok(after.and_then(|n| u64::try_from(n).ok()))
 }

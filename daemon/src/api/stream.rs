@@ -67,7 +67,7 @@ pub(super) async fn stream_answer(
 #[endpoint(
     operation_id = "resumeAnswer",
     tags("sessions"),
-    parameters(("last_event_id" = Option<u64>, Query, description = "As the header `Last-Event-ID`, for clients that cannot set it.")),
+    parameters(("last_event_id" = Option<u64>, Query, maximum = 9007199254740991, description = "As the header `Last-Event-ID`, for clients that cannot set it.")),
     responses((status_code = 204, description = "Nothing is being answered, or all of it was read."))
 )]
 pub(super) async fn resume_answer(

@@ -12,13 +12,15 @@ use serde_json::{Value, json};
 /// Cases of a run that asks for nothing else.
 const FEW: usize = 1_000;
 
-/// A built project with its running agent and a session, so that requests find something.
-async fn seed(daemon: &Daemon) -> [(&'static str, String); 3] {
+/// A built project with its running agent and a session, so that requests find something, and an agent whose code may
+/// become anything: what is saved goes live, and whoever asks it then hears that it failed.
+async fn seed(daemon: &Daemon) -> [(&'static str, String); 4] {
     let (project, agent) = daemon.build_agent(PRICES).await;
+    let (_, edited) = daemon.build_agent(PRICES).await;
     let (status, session) = daemon.post(&format!("/agents/{agent}/sessions"), &json!({})).await;
     assert_eq!(status, 201, "{session}");
     let session = session["data"]["session_id"].as_str().unwrap().to_owned();
-    [("projects", project), ("agents", agent), ("sessions", session)]
+    [("projects", project), ("agents", agent), ("sessions", session), ("edited", edited)]
 }
 
 /// The settings, with the ids for what only reads or changes a thing; deletions find their own.
@@ -27,12 +29,15 @@ fn settings(ids: &[(&str, String)]) -> String {
     let mut text = fs::read_to_string(file).unwrap();
     for (things, id) in ids {
         text = text.replace(&format!("({things})"), id);
+        if *things == "edited" {
+            continue;
+        }
         // Operations that have a part of their own in the file are left to it.
         write!(
             text,
             "\n[[operations]]\ninclude-path-regex = '^/api/v2/{things}/\\{{id\\}}'\nexclude-method = \"DELETE\"\n\
              exclude-operation-id = [\"putAgentCode\", \"putAgentPrompt\", \"putAgentTool\", \"uploadFiles\", \
-             \"streamProjectEvents\"]\nparameters = {{ \"path.id\" = \"{id}\" }}\n"
+             \"streamProjectEvents\", \"streamAnswer\", \"resumeAnswer\"]\nparameters = {{ \"path.id\" = \"{id}\" }}\n"
         )
         .unwrap();
     }

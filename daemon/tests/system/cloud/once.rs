@@ -98,7 +98,8 @@ async fn an_owner_that_is_cut_off_stops_before_another_begins() {
 
 /// Builds, a pause, a resume, a stop and an agent: what is left of it in the end, without ids and times.
 async fn a_day(account: &Account, url: &str, faults: &faulty::Faults) -> Value {
-    let (one, two) = (home(account, url, BOTH, 150), home(account, url, BOTH, 150));
+    // Long enough that what is asked of the last two comes while they are built, on a full machine too.
+    let (one, two) = (home(account, url, BOTH, 500), home(account, url, BOTH, 500));
     let shared = bucket(account).await;
     for home in [&one, &two] {
         with_files(home, &shared);
