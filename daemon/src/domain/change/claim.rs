@@ -17,7 +17,7 @@ use crate::domain::{
 pub enum Claimed<'c> {
     /// The worker has it, once this is written.
     Begun(Change<'c>),
-    /// It cannot be built: it fails with the change that [`rest::fail`] makes of this.
+    /// It cannot be built: it fails with the change that [`fail`](super::rest::fail) makes of this.
     Failed(ErrorInfo),
 }
 

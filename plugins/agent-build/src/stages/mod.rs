@@ -1,7 +1,7 @@
 //! The stage handlers. All work alike: take the outputs of earlier stages, ask the author for a typed
 //! object, write files, return output and document. A repeated attempt writes the same files again.
 //!
-//! [`table`] lists them; `job.rs` is what one attempt has at hand.
+//! `table.rs` lists them; `job.rs` is what one attempt has at hand.
 
 mod agent_folder;
 mod architecture;
