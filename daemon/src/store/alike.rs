@@ -2,17 +2,17 @@
 
 use serde_json::Value;
 
-pub(crate) use crate::domain::change::event::{agent as agent_event, project as project_event};
+pub(crate) use crate::domain::change::event::agent as agent_event;
+#[cfg(feature = "aws")]
+pub(crate) use crate::domain::change::event::project as project_event;
 use crate::{
     domain::{
         agent::AgentStatus,
-        deletion::DeletedKind,
         ids::{AgentId, ProjectId, TaskId},
         project::Project,
         transition::AgentEvent,
     },
     queue::{BuildMessage, DeployMessage},
-    store::{StoreError, StoreErrorKind},
 };
 
 /// Characters of the first message that name a session.
@@ -77,16 +77,6 @@ pub(crate) fn name_from(content: &str) -> String {
         return content.to_owned();
     }
     content.chars().take(NAME_CHARS).chain("...".chars()).collect()
-}
-
-/// Why a thing is not written under the id of one that was deleted and is not all gone: what is still to be removed of
-/// that one, and what comes, would be taken for each other.
-pub(crate) fn being_deleted(kind: DeletedKind, id: &str) -> StoreError {
-    let text = format!(
-        "the {kind} {id} was deleted, and not all that belonged to it is removed yet: let a daemon run until that is done \
-         (`nexusd doctor` lists what is left), then import again"
-    );
-    StoreError::new(StoreErrorKind::Conflict, text)
 }
 
 /// Whoever began a request was stopped for longer than its key lasted.

@@ -10,15 +10,13 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::{
-    backup::hex,
-    domain::{agent::NewAgent, ids::AgentId},
-};
+use crate::{backup::hex, domain::agent::NewAgent};
 
 /// Digits of a number that counts as one.
 const DIGITS: usize = 9;
 
 /// Characters of an id that tell agents of one name apart.
+#[cfg(feature = "aws")]
 const END_OF_ID: usize = 4;
 
 /// The name that a build gives, without a number: the manifest's, or the identifier in words.
@@ -28,7 +26,8 @@ pub(crate) fn wanted(agent: &NewAgent) -> String {
 }
 
 /// The name of an agent that was never given one: it says itself, so every daemon says the same.
-pub(crate) fn unnamed(agent_name: &str, id: &AgentId) -> String {
+#[cfg(feature = "aws")]
+pub(crate) fn unnamed(agent_name: &str, id: &crate::domain::ids::AgentId) -> String {
     let end: String = id.as_str().chars().rev().take(END_OF_ID).collect::<Vec<_>>().into_iter().rev().collect();
     format!("{} ({end})", human(agent_name)).trim_start().to_owned()
 }

@@ -4,7 +4,8 @@
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
-use super::Result;
+use super::{Result, StoreError, StoreErrorKind};
+use crate::domain::deletion::DeletedKind;
 
 /// A record: its fields by their names, those that are null left out.
 pub type Record = Map<String, Value>;
@@ -148,4 +149,14 @@ pub trait Target: Send + Sync {
     async fn finish(&self) -> Result<()> {
         Ok(())
     }
+}
+
+/// Why a thing is not written under the id of one that was deleted and is not all gone: what is still to be removed of
+/// that one, and what comes, would be taken for each other.
+pub(crate) fn being_deleted(kind: DeletedKind, id: &str) -> StoreError {
+    let text = format!(
+        "the {kind} {id} was deleted, and not all that belonged to it is removed yet: let a daemon run until that is done \
+         (`nexusd doctor` lists what is left), then import again"
+    );
+    StoreError::new(StoreErrorKind::Conflict, text)
 }

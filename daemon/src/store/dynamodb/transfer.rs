@@ -30,7 +30,7 @@ use crate::{
     },
     store::{
         Result, StoreError, StoreErrorKind,
-        alike::being_deleted,
+        transfer::being_deleted,
         transfer::{Batch, Kind, Record, Source, Target, Written},
     },
 };

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use crate::store::{Result, naming};
+use crate::store::naming;
 
 /// Gives a name to one agent more; the answer is given to no other.
 pub(crate) fn give(conn: &Connection, name: &str) -> rusqlite::Result<String> {
@@ -23,7 +23,8 @@ pub(crate) fn give(conn: &Connection, name: &str) -> rusqlite::Result<String> {
 }
 
 /// Notes a name that another store gave.
-pub(crate) fn keep(conn: &Connection, name: &str) -> Result<()> {
+#[cfg(feature = "aws")]
+pub(crate) fn keep(conn: &Connection, name: &str) -> crate::store::Result<()> {
     reach(conn, name, 1)?;
     if let Some((stem, own)) = naming::parts(name) {
         reach(conn, stem, own)?;

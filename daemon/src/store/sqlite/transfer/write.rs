@@ -16,7 +16,6 @@ use crate::{
     queue::QueueName,
     store::{
         Result,
-        alike::being_deleted,
         dynamodb::{
             codec::{Reader, Record as _, StoredProject, StoredTask},
             transfer::{item, lacks, project_of},
@@ -25,6 +24,7 @@ use crate::{
             events, names, projects, rows, sessions, stages,
             tx::{Outgoing, Tx},
         },
+        transfer::being_deleted,
         transfer::{Kind, Record, Written},
     },
 };
