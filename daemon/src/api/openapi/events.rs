@@ -41,6 +41,21 @@ fn object(doc: &str, members: Value, optional: &[&str]) -> Value {
     json!({ "type": "object", "description": doc, "required": required, "properties": members })
 }
 
+/// A piece of an answer, with the schemas that say more of each kind.
+fn with_kinds(mut piece: Value) -> Value {
+    let kinds = [
+        ("text", "ChatText"),
+        ("tool_use", "ChatToolUse"),
+        ("tool_input", "ChatToolInput"),
+        ("tool_end", "ChatToolEnd"),
+    ];
+    let kinds: Map<String, Value> = kinds.into_iter().map(|(kind, name)| (kind.to_owned(), reference(name))).collect();
+    if let Value::Object(piece) = &mut piece {
+        piece.insert("x-kinds".to_owned(), kinds.into());
+    }
+    piece
+}
+
 /// A set of one word, which every generator reads, as it does not read `const`.
 fn word(of: &str) -> Value {
     json!({ "type": "string", "enum": [of] })
@@ -272,7 +287,7 @@ pub(super) fn chat_events() -> Map<String, Value> {
         (
             "ChatMessage",
             // No alternatives of its own: generators do not read those of one that is an alternative itself.
-            object(
+            with_kinds(object(
                 "A piece of the answer; which members it has is told by `ChatText`, `ChatToolUse`, `ChatToolInput` and \
                  `ChatToolEnd`.",
                 json!({
@@ -282,7 +297,7 @@ pub(super) fn chat_events() -> Map<String, Value> {
                     "tool_input_json": arguments, "tool_result": text(),
                 }),
                 &["data", "tool_id", "tool_name", "tool_input", "tool_input_json", "tool_result"],
-            ),
+            )),
         ),
         (
             "ChatError",

@@ -20,10 +20,11 @@ use rusqlite::Connection;
 
 use super::{open::connect, readers};
 
-/// Pages of log (4 KiB) after which they are moved: 16 MB.
-pub(crate) const MOVE_PAGES: u32 = 4_000;
-/// Pages of log after which it is begun anew: 48 MB.
-const RESTART_PAGES: i64 = 12_000;
+/// Pages of log (4 KiB) after which they are moved: 64 MB. While the database is synced, which takes some 40 ms whatever was
+/// moved, commits wait: so this is seldom.
+pub(crate) const MOVE_PAGES: u32 = 16_000;
+/// Pages of log after which it is begun anew.
+const RESTART_PAGES: i64 = MOVE_PAGES as i64;
 /// How long questions under way may keep the log from being begun anew; new ones wait that long at most.
 const READERS: Duration = Duration::from_secs(2);
 /// How long the log's new beginning waits for the writer's transaction, and for readers of other programs.
