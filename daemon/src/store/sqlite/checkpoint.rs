@@ -31,6 +31,8 @@ const READERS: Duration = Duration::from_secs(2);
 const TURN: Duration = Duration::from_millis(60);
 /// Pause after an attempt in vain.
 const AGAIN: Duration = Duration::from_secs(5);
+/// How long a short log may wait: a file that gave pages back is only shorter when the log is moved.
+const QUIET: Duration = Duration::from_secs(20);
 
 /// The writer's side.
 pub(crate) struct Checkpointer {
@@ -101,7 +103,7 @@ struct Work {
 impl Work {
     fn run(mut self, rung: &mpsc::Receiver<()>) {
         loop {
-            let wait = if self.in_vain.is_some() { AGAIN } else { Duration::from_secs(3600) };
+            let wait = if self.in_vain.is_some() { AGAIN } else { QUIET };
             match rung.recv_timeout(wait) {
                 Ok(()) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
