@@ -1,9 +1,8 @@
 //! The rules of a build over a store that is a few variables: any order of commands, by workers that were overtaken, too.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use serde_json::Value;
 
 use super::{
     claim::{Claimed, claim},
@@ -22,27 +21,12 @@ use crate::domain::{
     stage::{StageOutcome, StageProduct},
     time::Timestamp,
     transition,
-    workflow::{StageSpec, WorkflowSpec},
+    workflow::tests::{spec, stage},
 };
 
 fn diamond() -> Workflow {
-    let stage = |name: &str, needs: &[&str]| StageSpec {
-        name: name.into(),
-        display_name: name.into(),
-        display_name_en: name.into(),
-        handler: format!("p/{name}"),
-        prerequisites: needs.iter().map(ToString::to_string).collect(),
-        optional: false,
-        timeout: Duration::from_secs(1),
-        max_retries: 1,
-        aliases: Vec::new(),
-        options: Value::Null,
-    };
     let stages = vec![stage("a", &[]), stage("b", &["a"]), stage("c", &["a"]), stage("d", &["b", "c"])];
-    let (second, name) = (Duration::from_secs(1), "w".to_owned());
-    let spec =
-        WorkflowSpec { name, description: String::new(), stages, retry_base_delay: second, total_timeout: second };
-    Workflow::build(spec).unwrap()
+    Workflow::build(spec(stages)).unwrap()
 }
 
 /// A store of one project.

@@ -3,7 +3,7 @@
 //! tried again at once is not counted twice.
 
 use aws_sdk_dynamodb::{
-    operation::update_item::UpdateItemError,
+    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
     types::{AttributeValue, ReturnValue},
 };
 
@@ -41,17 +41,18 @@ impl DynamoStore {
         Ok(())
     }
 
+    /// A request that changes what is kept of a name; `#g` is how many bear it.
+    fn change_name(&self, name: &str) -> UpdateItemFluentBuilder {
+        let request = self.tables.client.update_item().table_name(self.tables.name(Table::State));
+        request.set_key(Some(key(name))).expression_attribute_names("#g", GIVEN)
+    }
+
     /// Counts an agent, `twice` also when it was the last one.
     async fn count_name(&self, name: &str, agent: &AgentId, twice: bool) -> Result<u64> {
         let request = self
-            .tables
-            .client
-            .update_item()
-            .table_name(self.tables.name(Table::State))
-            .set_key(Some(key(name)))
+            .change_name(name)
             .update_expression("ADD #g :one SET #l = :agent")
             .set_condition_expression((!twice).then(|| "attribute_not_exists(#l) OR #l <> :agent".to_owned()))
-            .expression_attribute_names("#g", GIVEN)
             .expression_attribute_names("#l", LAST)
             .expression_attribute_values(":one", value::whole(1))
             .expression_attribute_values(":agent", value::text(agent.as_str()))
@@ -71,14 +72,9 @@ impl DynamoStore {
     /// Has a name go on behind this number; whether it had not come so far.
     async fn reach_name(&self, name: &str, number: u64) -> Result<bool> {
         let request = self
-            .tables
-            .client
-            .update_item()
-            .table_name(self.tables.name(Table::State))
-            .set_key(Some(key(name)))
+            .change_name(name)
             .update_expression("SET #g = :n")
             .condition_expression("attribute_not_exists(#g) OR #g < :n")
-            .expression_attribute_names("#g", GIVEN)
             .expression_attribute_values(":n", AttributeValue::N(number.to_string()));
         match self.tables.ask("update_item", request.send()).await? {
             Ok(_) => Ok(true),

@@ -117,7 +117,7 @@ async fn an_author_mends_what_verification_found_and_its_usage_counts() {
 
 #[tokio::test]
 async fn a_repair_changes_no_file_that_the_author_was_not_shown() {
-    for elsewhere in ["agent/runtime/server.py", "agent/tools/../../x.py", "/tmp/x.py"] {
+    for elsewhere in ["agent/runtime/server.py", "agent/tools/../../x.py", "/x.py"] {
         let author = Careless { offline: OfflineAuthor::new().unwrap(), elsewhere: Some(elsewhere) };
         let (result, tool) = verified(author).await;
         let failure = result.unwrap_err();

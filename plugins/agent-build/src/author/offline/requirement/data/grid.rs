@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{
     heading,
     table::{add, number},
+    title_of,
 };
 use crate::spec::DataSet;
 
@@ -22,13 +23,7 @@ pub(super) fn extract(text: &str, found: &mut Vec<DataSet>) -> String {
         let following = lines.get(at..).unwrap_or_default();
         let (grid, used) = markdown(following).or_else(|| delimited(following)).unwrap_or_default();
         if used > 0 {
-            let title = rest
-                .iter()
-                .rev()
-                .find(|l| !l.trim().is_empty())
-                .map(|l| heading(l))
-                .filter(|t| !t.is_empty())
-                .unwrap_or_else(|| "Table".into());
+            let title = title_of(&rest, "Table");
             add(grid, title, found);
             at += used;
         } else {

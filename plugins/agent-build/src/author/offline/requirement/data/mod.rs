@@ -61,6 +61,12 @@ fn name_all(mut found: Vec<DataSet>) -> Vec<DataSet> {
     found
 }
 
+/// What stands above a piece of data: the last line before it that says anything.
+fn title_of(before: &[String], otherwise: &str) -> String {
+    let last = before.iter().rev().find(|line| !line.trim().is_empty()).map(|line| heading(line));
+    last.filter(|title| !title.is_empty()).unwrap_or_else(|| otherwise.to_owned())
+}
+
 /// A heading without its closing colon and leading marks; the last clause when it is long.
 fn heading(line: &str) -> String {
     let line =

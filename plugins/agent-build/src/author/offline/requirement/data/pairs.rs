@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{amount, heading, sentences};
+use super::{amount, heading, sentences, title_of};
 use crate::spec::{Category, Column, DataSet, PriceItem};
 
 const SEPARATORS: [&str; 6] = [":", "：", " = ", "\t", " – ", " - "];
@@ -21,13 +21,7 @@ pub(super) fn extract_lines(text: &str, sorting: bool, found: &mut Vec<DataSet>)
             .filter(|(name, value)| sentences::is_task(name) && value.split_whitespace().count() > 3)
             .count();
         if block.len() >= 2 && prose * 2 < block.len() {
-            let title = rest
-                .iter()
-                .rev()
-                .find(|l| !l.trim().is_empty())
-                .map(|l| heading(l))
-                .filter(|t| !t.is_empty())
-                .unwrap_or_else(|| "List".into());
+            let title = title_of(&rest, "List");
             at += block.len();
             add(block, title, sorting, found);
         } else {
