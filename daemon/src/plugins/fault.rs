@@ -89,13 +89,16 @@ fn mark(word: &[u8]) {
 
 extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
     let Some(place) = SIGNALS.iter().position(|(known, _)| *known == signal) else { return };
-    if let Some((_, word)) = SIGNALS.get(place) {
+    // SAFETY: `info` is the kernel's; the sender is there for what was sent. `getpid` may be called in a handler.
+    let (was_sent, by_us) = unsafe { ((*info).si_code <= 0, (*info).si_pid() == libc::getpid()) };
+    // What another process sends (an operator who wants a core, the service manager's watchdog) is no fault of ours.
+    if let Some((_, word)) = SIGNALS.get(place).filter(|_| !was_sent || by_us) {
         mark(word);
     }
     let before = BEFORE.get().and_then(|before| before.get(place)).unwrap_or(&NOTHING);
-    // SAFETY: `sigaction` and `raise` may be called in a handler; `info` is the kernel's.
+    // SAFETY: `sigaction` and `raise` may be called in a handler.
     unsafe {
-        if (*info).si_code > 0 {
+        if !was_sent {
             // What the processor refused is refused again as soon as this returns.
             libc::sigaction(signal, before, ptr::null_mut());
         } else {

@@ -152,7 +152,7 @@ async fn each_way_to_break_leaves_its_word_and_a_kill_leaves_none() {
     let ways = [
         ("fault", "SIGSEGV", 11),
         ("abort", "SIGABRT", 6),
-        ("SEGV", "SIGSEGV", 11),
+        ("SEGV", "at work, or killed from outside", 11),
         ("exit", "exit", 0),
         ("KILL", "at work, or killed from outside", 9),
     ];
