@@ -83,11 +83,15 @@ pub(super) async fn answer(state: &Arc<AppState>, message: NewMessage, invocatio
         let (store, message, again) = (Arc::clone(&store), message.clone(), tried.swap(true, Ordering::Relaxed));
         let invocation = invocation.clone();
         async move {
+            if !again {
+                return session_lease::append_answer(store.as_ref(), message).await;
+            }
             // The try before may have been written although its answer was lost.
-            if again && is_stored(store.as_ref(), &message.session_id, &invocation).await? {
+            if is_stored(store.as_ref(), &message.session_id, &invocation).await? {
                 return Ok(());
             }
-            session_lease::append_answer(store.as_ref(), message).await
+            // The answer was whole when it ended, and its session was given back then: it comes late, that is all.
+            store.append_message(NewMessage { holder: None, ..message }).await.map(drop)
         }
     };
     until_stored(state, "an answer", write, || (), |_| ()).await

@@ -41,7 +41,6 @@ struct World {
     lease: (u32, bool),
     /// How often each attempt of a stage was completed.
     completed: BTreeMap<(String, u32), u32>,
-    claims: u32,
 }
 
 impl World {
@@ -57,7 +56,6 @@ impl World {
             task: TaskStatus::Queued,
             lease: (0, false),
             completed: BTreeMap::new(),
-            claims: 0,
         }
     }
 
@@ -120,7 +118,6 @@ impl World {
     }
 
     fn claim(&mut self) {
-        self.claims += 1;
         if self.task.is_final() {
             return;
         }

@@ -30,8 +30,10 @@ pub(crate) fn last_fault(database: &Path) -> Option<String> {
 
 /// Begins the note of this process. Its file is to be written over when the process breaks.
 pub(crate) fn begin(database: &Path) -> io::Result<File> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path_of(database))?;
+    // In its place, which a full disk has already.
+    let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(path_of(database))?;
     file.write_all(AT_WORK)?;
+    file.set_len(AT_WORK.len() as u64)?;
     file.sync_data()?;
     Ok(file)
 }
