@@ -156,6 +156,6 @@ async fn another_daemons_answer_keeps_the_session_and_is_told_when_it_is_there()
     // Who answers here gives the session back before the end is read.
     assert_eq!(
         api.state.store.lease_session(&id, "another daemon", lasts).await.unwrap(),
-        nexus_daemon::store::SessionLease::Held
+        nexus_daemon::backend::store::SessionLease::Held
     );
 }

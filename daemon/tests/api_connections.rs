@@ -136,7 +136,7 @@ async fn no_event_has_a_line_end_that_some_readers_know() {
     let odd = "a\u{2028}b\u{2029}c\u{85}d";
     let id = api.project().await;
     let event = NewEvent::new(EventType::Log, json!({ "message": odd }));
-    api.state.store.append_events(&id, nexus_daemon::store::Origin::Daemon, vec![event]).await.unwrap();
+    api.state.store.append_events(&id, nexus_daemon::backend::store::Origin::Daemon, vec![event]).await.unwrap();
     let cancelled = api.post(&format!("/api/v2/projects/{id}/control"), json!({ "action": "cancel" })).await;
     assert_eq!(cancelled.status, 200);
     let agent = api.agent().await;

@@ -11,12 +11,12 @@ use std::{
 
 use api_support::{Api, Frame, Frames, Script};
 use nexus_daemon::{
+    backend::store::Origin,
     domain::{
         event::{EventType, NewEvent},
         failure::{Failure, FailureKind},
         ids::{AgentId, ProjectId},
     },
-    store::Origin,
 };
 use nexus_plugin_api::payload::Event;
 use serde_json::{Value, json};

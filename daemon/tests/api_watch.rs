@@ -9,11 +9,11 @@ use std::time::Duration;
 use api_support::{Api, Frames, document, keys};
 use futures::{SinkExt as _, StreamExt as _};
 use nexus_daemon::{
+    backend::store::Origin,
     domain::{
         event::{EventType, NewEvent},
         ids::ProjectId,
     },
-    store::Origin,
 };
 use serde_json::{Value, json};
 use tokio::{

@@ -25,13 +25,17 @@ use std::{
 };
 
 use nexus_daemon::{
-    domain::{ids::TaskId, time::Timestamp},
-    queue::{DeadLetter, Delivery, Queue, QueueDepth, QueueName, QueueNames, Receipt, sqs::SqsQueue},
-    resources::{Action, Plan},
-    store::{
-        BuildStep, Claim, ClaimBuild, Result, Store as _, StoreError, StoreErrorKind,
-        dynamodb::{DynamoOptions, DynamoStore},
+    backend::{
+        aws::{
+            dynamodb::{DynamoOptions, DynamoStore},
+            resources::{Action, Plan},
+            sqs::SqsQueue,
+        },
+        error::{BackendError, BackendErrorKind},
+        queue::{DeadLetter, Delivery, Queue, QueueDepth, QueueName, QueueNames, Receipt},
+        store::{BuildStep, Claim, ClaimBuild, Result, Store as _},
     },
+    domain::{ids::TaskId, time::Timestamp},
 };
 use store_contract::{
     talk::*,
@@ -64,7 +68,9 @@ fn dynamodb(account: &Account, queue: Arc<dyn Queue>, events: Arc<Recorder>) -> 
 /// An account with tables and queues.
 async fn account() -> Account {
     let account = tokio::task::spawn_blocking(Account::new).await.unwrap();
-    nexus_daemon::resources::run(&plan(), Action::Init, &account.dynamodb, &account.sqs, &|_| {}).await.unwrap();
+    nexus_daemon::backend::aws::resources::run(&plan(), Action::Init, &account.dynamodb, &account.sqs, &|_| {})
+        .await
+        .unwrap();
     account
 }
 
@@ -87,7 +93,7 @@ struct Gate {
 impl Queue for Gate {
     async fn send(&self, queue: QueueName, body: String, priority: u8) -> Result<()> {
         if self.closed.load(Ordering::Relaxed) {
-            return Err(StoreError::new(StoreErrorKind::Unavailable, "closed"));
+            return Err(BackendError::new(BackendErrorKind::Unavailable, "closed"));
         }
         self.inner.send(queue, body, priority).await
     }
@@ -154,7 +160,7 @@ async fn a_message_that_is_not_sent_is_sent_later() {
     store.requeue_task(&task).await.unwrap();
     assert!(is_stranded(&task).await, "it still waits for its message");
     let late = BuildStep { begin: vec![STAGES[1].into()], ..BuildStep::default() };
-    assert_eq!(store.advance_build(&build.lease, late).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    assert_eq!(store.advance_build(&build.lease, late).await.unwrap_err().kind(), BackendErrorKind::Fenced);
     gate.closed.store(false, Ordering::Relaxed);
     store.requeue_task(&task).await.unwrap();
     assert!(!is_stranded(&task).await);
@@ -193,8 +199,8 @@ async fn large_items_leave_a_reference() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_large_outlives_what_it_belongs_to() {
     use futures::StreamExt as _;
+    use nexus_daemon::backend::store::NewMessage;
     use nexus_daemon::domain::{deletion::DeleteOrders, session::Role};
-    use nexus_daemon::store::NewMessage;
     use object_store::{ObjectStore as _, ObjectStoreExt as _};
 
     let account = account().await;

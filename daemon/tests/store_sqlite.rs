@@ -21,10 +21,7 @@ use std::{
     time::Duration,
 };
 
-use nexus_daemon::{
-    queue::sqlite::SqliteQueue,
-    store::sqlite::{OpenError, SqliteOptions, SqliteStore},
-};
+use nexus_daemon::backend::sqlite::{OpenError, SqliteOptions, SqliteStore, queue::SqliteQueue};
 use store_contract::world::{Fixture, Recorder};
 
 const VISIBILITY: Duration = Duration::from_millis(400);

@@ -9,7 +9,11 @@ use std::{
 };
 
 use nexus_daemon::{
-    actors::{dispatcher::DispatcherMessage, events::EventHub, root::RootMessage},
+    backend::{
+        error::BackendError,
+        queue::{DeadLetter, Delivery, Queue, QueueDepth, QueueName, Receipt},
+        sqlite::{SqliteOptions, SqliteStore},
+    },
     domain::{
         agent::AgentStatus,
         control::{ControlAction, ControlRequest},
@@ -18,11 +22,8 @@ use nexus_daemon::{
         project::ProjectStatus,
         stage::StageStatus,
     },
-    queue::{DeadLetter, Delivery, Queue, QueueDepth, QueueName, Receipt},
-    store::{
-        StoreError,
-        sqlite::{SqliteOptions, SqliteStore},
-    },
+    events::EventHub,
+    workers::{dispatcher::DispatcherMessage, root::RootMessage},
 };
 use nexus_plugin_api::payload::StageRequest;
 use serde_json::json;
@@ -361,11 +362,11 @@ struct Twice {
 
 #[async_trait::async_trait]
 impl Queue for Twice {
-    async fn send(&self, queue: QueueName, body: String, priority: u8) -> Result<(), StoreError> {
+    async fn send(&self, queue: QueueName, body: String, priority: u8) -> Result<(), BackendError> {
         self.inner.send(queue, body, priority).await
     }
 
-    async fn receive(&self, queue: QueueName, max: usize, wait: Duration) -> Result<Vec<Delivery>, StoreError> {
+    async fn receive(&self, queue: QueueName, max: usize, wait: Duration) -> Result<Vec<Delivery>, BackendError> {
         let mut found = self.inner.receive(queue, max, wait).await?;
         for delivery in &found {
             if self.seen.lock().unwrap().insert(delivery.body.clone()) {
@@ -376,31 +377,31 @@ impl Queue for Twice {
         Ok(found)
     }
 
-    async fn extend(&self, receipts: &[Receipt], visibility: Duration) -> Result<Vec<bool>, StoreError> {
+    async fn extend(&self, receipts: &[Receipt], visibility: Duration) -> Result<Vec<bool>, BackendError> {
         self.inner.extend(receipts, visibility).await
     }
 
-    async fn delete(&self, receipt: &Receipt) -> Result<(), StoreError> {
+    async fn delete(&self, receipt: &Receipt) -> Result<(), BackendError> {
         self.inner.delete(receipt).await
     }
 
-    async fn release(&self, receipt: &Receipt, delay: Duration, uncounted: bool) -> Result<(), StoreError> {
+    async fn release(&self, receipt: &Receipt, delay: Duration, uncounted: bool) -> Result<(), BackendError> {
         self.inner.release(receipt, delay, uncounted).await
     }
 
-    async fn dead_letter(&self, receipt: &Receipt, reason: &str) -> Result<(), StoreError> {
+    async fn dead_letter(&self, receipt: &Receipt, reason: &str) -> Result<(), BackendError> {
         self.inner.dead_letter(receipt, reason).await
     }
 
-    async fn unsettled_dead_letters(&self, queue: QueueName, max: usize) -> Result<Vec<DeadLetter>, StoreError> {
+    async fn unsettled_dead_letters(&self, queue: QueueName, max: usize) -> Result<Vec<DeadLetter>, BackendError> {
         self.inner.unsettled_dead_letters(queue, max).await
     }
 
-    async fn settle_dead_letter(&self, id: &str) -> Result<(), StoreError> {
+    async fn settle_dead_letter(&self, id: &str) -> Result<(), BackendError> {
         self.inner.settle_dead_letter(id).await
     }
 
-    async fn depth(&self, queue: QueueName) -> Result<QueueDepth, StoreError> {
+    async fn depth(&self, queue: QueueName) -> Result<QueueDepth, BackendError> {
         self.inner.depth(queue).await
     }
 }

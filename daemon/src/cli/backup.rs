@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{complain, failed, loaded, print, run_to_end, teller};
 use crate::{
-    backup::{self, BackupError, Head, Progress, Watch},
+    backend::backup::{self, BackupError, Head, Progress, Watch},
     config::{BackendKind, Inputs},
 };
 

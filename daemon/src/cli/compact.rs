@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use super::{complain, loaded, print};
 use crate::{
+    backend::{error::chain, sqlite::compact},
     config::{BackendKind, Inputs},
-    store::{error::chain, sqlite::compact},
 };
 
 pub(super) fn run(inputs: &Inputs) -> ExitCode {

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 
 use super::{client::Daemon, complain, failed, loaded, print, run_to_end};
 #[cfg(feature = "aws")]
-use crate::{cloud, queue::sqs::Letter};
+use crate::backend::aws::{clients as cloud, sqs::Letter};
 use crate::{
-    config::{BackendKind, Config, Inputs},
-    queue::{
-        QueueName,
-        sqlite::{KeptLetter, dead_letters},
+    backend::{
+        queue::QueueName,
+        sqlite::queue::{KeptLetter, dead_letters},
     },
+    config::{BackendKind, Config, Inputs},
 };
 
 /// What to do with dead letters.

@@ -6,10 +6,14 @@ use clap::{Args, Subcommand};
 
 use super::{complain, failed, loaded, print, run_to_end};
 use crate::{
-    cloud,
+    backend::{
+        aws::{
+            clients as cloud,
+            resources::{self, Action, Report, State},
+        },
+        queue::QueueNames,
+    },
     config::{Config, Inputs},
-    queue::QueueNames,
-    resources::{self, Action, Report, State},
 };
 
 /// What to do with the tables and queues.

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use super::{cloud_store, failed, loaded, print, run_to_end};
 use crate::{
+    backend::sqlite::look::SqliteLook,
     config::{BackendKind, Config, Inputs},
-    retention::{Planned, plan},
-    store::sqlite::look::SqliteLook,
+    deletion::retention::{Planned, plan},
 };
 
 pub(super) fn show(inputs: &Inputs) -> ExitCode {

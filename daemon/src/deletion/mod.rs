@@ -6,25 +6,21 @@
 //! Folders go through the trash. What no record names is counted and told, and never touched.
 
 mod act;
-pub(crate) mod moving;
-mod survey;
-pub mod trash;
+pub mod retention;
 
 use std::{sync::Arc, time::Duration};
 
-pub(crate) use survey::folders;
-pub use survey::{Records, Survey, Unknown, survey};
-
 use crate::{
-    actors::Environment,
     agents::Agents,
+    backend::data_folder::{self, Records as _, survey, trash},
+    backend::store::{DeletedAgent, DeletedProject, Result, Store},
     domain::{
         deletion::{DeleteOrders, DeletedKind, Deletion},
         ids::{AgentId, ProjectId, SessionId},
         time::Timestamp,
     },
-    store::{DeletedAgent, DeletedProject, Result, Store},
     telemetry::told,
+    workers::Environment,
 };
 
 /// Open deletions that one round looks at.
@@ -188,7 +184,7 @@ impl Deletions {
 
     /// Does what a recorded deletion asks for. What goes wrong is told, and stays to be done.
     async fn finish(&self, kind: DeletedKind, id: &str) -> Acted {
-        let failed = |error: &crate::store::StoreError| {
+        let failed = |error: &crate::backend::error::BackendError| {
             tracing::warn!(%kind, id, %error, "a deletion is recorded, but what it asks for must wait");
             let text = format!("{kind} {id}: what is left of it cannot be removed now; it will be later");
             Acted { errors: vec![text], again: true, ..Acted::default() }
@@ -279,7 +275,7 @@ impl Deletions {
                 swept += 1;
             }
         }
-        survey::measure(&found);
+        data_folder::measure(&found);
         let (kept, trash) = (data.trash_days.duration(), data.trash());
         let emptied = tokio::task::spawn_blocking(move || trash::empty(&trash, kept)).await;
         match emptied {

@@ -7,8 +7,8 @@ use metrics::{counter, gauge};
 
 use super::names;
 use crate::{
+    backend::queue::QueueName,
     domain::{failure::FailureKind, workflow::Workflows},
-    queue::QueueName,
 };
 
 /// How a build ends or leaves this daemon.

@@ -10,8 +10,8 @@ use std::{
 
 use async_trait::async_trait;
 use nexus_daemon::{
-    actors::executor::{Executor, Job},
     domain::failure::Failure,
+    jobs::executor::{Executor, Job},
 };
 use nexus_plugin_api::payload::{Event, HandlerKind, Operation};
 use serde_json::{Value, json};

@@ -20,9 +20,13 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 pub use frames::{Frame, Frames};
 use nexus_daemon::{
-    actors::events::EventHub,
     agents::Agents,
     api::{self, AppState, Conductor},
+    backend::{
+        queue::Queue,
+        sqlite::{SqliteOptions, SqliteStore},
+        store::{BuildEnd, BuildStep, Claim, ClaimBuild, ClaimedBuild, Continuation, DeployClaim, DeployEnd, Store},
+    },
     config::Config,
     domain::{
         agent::NewAgent,
@@ -33,13 +37,9 @@ use nexus_daemon::{
         time::Timestamp,
         workflow::{StageSpec, Workflow, WorkflowSpec, Workflows},
     },
+    events::EventHub,
     plugins::{HostOptions, Plugins},
-    queue::Queue,
     reload::Reloaded,
-    store::{
-        BuildEnd, BuildStep, Claim, ClaimBuild, ClaimedBuild, Continuation, DeployClaim, DeployEnd, Store,
-        sqlite::{SqliteOptions, SqliteStore},
-    },
     tools::{ToolTests, mcp::McpServers},
 };
 use reqwest::{Method, Response, StatusCode};

@@ -3,14 +3,18 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use nexus_daemon::{
+    backend::{
+        queue::DeployMessage,
+        store::{
+            AgentFilter, BuildEnd, ClaimedBuild, DeployClaim, DeployEnd, Origin, PageRequest, ProjectFilter, Store,
+        },
+    },
     domain::{
         agent::{AgentStatus, InvocationStatus},
         control::{ControlAction, ControlRequest},
         event::{EventType, NewEvent},
         ids::AgentId,
     },
-    queue::DeployMessage,
-    store::{AgentFilter, BuildEnd, ClaimedBuild, DeployClaim, DeployEnd, Origin, PageRequest, ProjectFilter, Store},
 };
 use serde_json::json;
 
@@ -120,7 +124,7 @@ async fn a_write_that_was_held_up_is_refused() {
         *faults.holds.lock().unwrap() = None;
         faults.let_go.notify_waiters();
         let refused = late.await.unwrap().unwrap_err();
-        assert_eq!(refused.kind(), StoreErrorKind::Fenced, "{what}: {refused}");
+        assert_eq!(refused.kind(), BackendErrorKind::Fenced, "{what}: {refused}");
         let task = quick.task(&second.task_id).await.unwrap().unwrap();
         assert_eq!((task.status.as_str(), task.worker_id), ("running", Some(worker("w2"))), "{what}");
         assert_eq!(quick.agent(&id).await.unwrap().unwrap().status, AgentStatus::Deploying, "{what}");

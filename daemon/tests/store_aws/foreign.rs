@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use nexus_daemon::{
+    backend::{
+        queue::{BuildMessage, DeployMessage, Queue as _, QueueName},
+        store::{BuildStep, Claim, Continuation, GivenUp, Store as _},
+    },
     domain::{
         control::ControlStatus,
         failure::{ErrorInfo, FailureKind},
@@ -12,8 +16,6 @@ use nexus_daemon::{
         task::TaskStatus,
         time::Timestamp,
     },
-    queue::{BuildMessage, DeployMessage, Queue as _, QueueName},
-    store::{BuildStep, Claim, Continuation, GivenUp, Store as _},
 };
 use serde_json::{Value, json};
 
@@ -243,7 +245,7 @@ async fn late_words_neither_take_a_lease_nor_open_an_end() {
     let last = BuildStep {
         ended: vec![done(STAGES[8], 1)],
         progress: 100.0,
-        end: Some(nexus_daemon::store::BuildEnd::Completed { agent: None, deploy: false }),
+        end: Some(nexus_daemon::backend::store::BuildEnd::Completed { agent: None, deploy: false }),
         ..BuildStep::default()
     };
     assert_eq!(place.store.advance_build(lease, last).await.unwrap().status, ProjectStatus::Completed);
@@ -290,7 +292,7 @@ async fn builds_of_others_are_counted_by_day_once() {
         place.reconcile().await;
     }
     let days = place.store.build_days(2, Timestamp::now()).await.unwrap();
-    let sum = |of: fn(&nexus_daemon::store::DayFigures) -> u64| days.iter().map(of).sum::<u64>();
+    let sum = |of: fn(&nexus_daemon::backend::store::DayFigures) -> u64| days.iter().map(of).sum::<u64>();
     assert_eq!((sum(|day| day.successful), sum(|day| day.failed)), (1, 1), "{days:?}");
     assert!(days.iter().any(|day| (day.avg_duration_ms - 60_000.0).abs() < 1_000.0), "{days:?}");
     // Built once more by the same worker.

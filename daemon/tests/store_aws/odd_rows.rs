@@ -1,15 +1,18 @@
 //! Rows of all eight tables with what nobody would write: lists go on, and show them.
 
 use nexus_daemon::{
+    backend::{
+        error::BackendErrorKind,
+        store::{
+            AgentChange, AgentFilter, ClaimBuild, Continuation, DeployClaim, DeployEnd, PageRequest, ProjectFilter,
+            Store as _, TaskFilter, ToolFilter,
+            transfer::{Kind, Record, Source as _, Target as _},
+        },
+    },
     domain::{
         agent::{AgentStatus, InvocationStatus},
         ids::{AgentId, ProjectId, TaskId},
         time::Timestamp,
-    },
-    store::{
-        AgentChange, AgentFilter, ClaimBuild, Continuation, DeployClaim, DeployEnd, PageRequest, ProjectFilter,
-        Store as _, StoreErrorKind, TaskFilter, ToolFilter,
-        transfer::{Kind, Record, Source as _, Target as _},
     },
 };
 use serde_json::{Value, json};
@@ -123,7 +126,7 @@ async fn no_row_is_too_odd_for_a_list() {
                     "nexus_tools" => store.list_tools(&ToolFilter::default(), &page).await.unwrap().items.len(),
                     "nexus_sessions" => store.list_sessions(&agent, 5).await.unwrap().len(),
                     "nexus_messages" => {
-                        let range = nexus_daemon::store::MessageRange { limit: 5, before: None, after: None };
+                        let range = nexus_daemon::backend::store::MessageRange { limit: 5, before: None, after: None };
                         store.messages(&session, &range).await.unwrap().len()
                     }
                     "nexus_stages" => store.stages(&id::<ProjectId>("proj_1")).await.unwrap().len(),
@@ -216,7 +219,7 @@ async fn a_part_that_is_gone_hides_neither_the_rest_nor_the_others() {
     let store = &place.store;
     assert_eq!(store.list_sessions(&agent, 5).await.unwrap().len(), 2);
     assert!(store.session(&id("sess-2")).await.unwrap().is_some());
-    let range = nexus_daemon::store::MessageRange { limit: 5, before: None, after: None };
+    let range = nexus_daemon::backend::store::MessageRange { limit: 5, before: None, after: None };
     let messages = store.messages(&session, &range).await.unwrap();
     assert_eq!(messages.iter().map(|m| m.content.as_str()).collect::<Vec<_>>(), ["hello", ""]);
     // The same of a stage: the project can be read, and deleted.
@@ -320,7 +323,7 @@ async fn an_import_and_an_export_meet_deletions_that_are_under_way() {
     assert!(told(&place, Kind::Sessions).await.is_empty() && told(&place, Kind::Stages).await.is_empty());
     for (kind, records, name) in [(Kind::Agents, &agents, "agent_1"), (Kind::Projects, &projects, "proj_2")] {
         let refused = store.put(kind, records.clone()).await.unwrap_err();
-        assert!(refused.kind() == StoreErrorKind::Conflict && refused.to_string().contains(name), "{refused}");
+        assert!(refused.kind() == BackendErrorKind::Conflict && refused.to_string().contains(name), "{refused}");
     }
     // When all of it is done they come, once.
     store.settle_deletion(nexus_daemon::domain::deletion::DeletedKind::Agent, "agent_1").await.unwrap();

@@ -4,9 +4,12 @@
 use std::{sync::Arc, time::Duration};
 
 use nexus_daemon::{
+    backend::{
+        aws::{dynamodb::DynamoStore, sqs::SqsQueue},
+        queue::{Queue as _, QueueName},
+        store::{Claim, ClaimBuild, ClaimedBuild, Continuation, Store as _},
+    },
     domain::{project::ProjectStatus, task::TaskStatus, time::Timestamp},
-    queue::{Queue as _, QueueName, sqs::SqsQueue},
-    store::{Claim, ClaimBuild, ClaimedBuild, Continuation, Store as _, dynamodb::DynamoStore},
 };
 use serde_json::{Value, json};
 

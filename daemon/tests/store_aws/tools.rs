@@ -1,13 +1,13 @@
 //! Tools in tables that are shared: more of them than a unit holds, and rows as others leave them.
 
 use nexus_daemon::{
+    backend::store::{BuildEnd, PageRequest, ToolFilter},
     domain::{
         agent::InvocationStatus,
         deletion::DeleteOrders,
         ids::{AgentId, ProjectId},
         tool::ToolSource,
     },
-    store::{BuildEnd, PageRequest, ToolFilter},
 };
 use serde_json::json;
 
@@ -82,7 +82,7 @@ async fn tools_beyond_one_unit_are_written_under_the_lease() {
             let second = overtaken().await;
             (second, late(slow.clone()).await.unwrap_err())
         };
-        assert_eq!(refused.kind(), StoreErrorKind::Fenced, "{refused}");
+        assert_eq!(refused.kind(), BackendErrorKind::Fenced, "{refused}");
         assert_eq!(generated(&quick).await, 0, "nothing of an owner that was overtaken");
         // The next one ends the build with as many.
         let attempt = second.stages.iter().find(|stage| stage.stage_name == "d").unwrap().attempt;
@@ -201,9 +201,9 @@ async fn a_tool_is_listed_as_long_as_any_daemon_offers_it() {
         (["calc", "clock", "original"].map(str::to_owned).to_vec(), 1)
     );
     // What a daemon says of its offers is nobody's elsewhere.
-    let told = nexus_daemon::store::transfer::Source::batch(
+    let told = nexus_daemon::backend::store::transfer::Source::batch(
         place.store.as_ref(),
-        nexus_daemon::store::transfer::Kind::Tools,
+        nexus_daemon::backend::store::transfer::Kind::Tools,
         None,
     )
     .await

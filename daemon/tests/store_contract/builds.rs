@@ -3,6 +3,11 @@
 use std::time::Duration;
 
 use nexus_daemon::{
+    backend::{
+        error::BackendErrorKind,
+        queue::QueueName,
+        store::{BuildEnd, BuildStep, Claim, ProjectFilter, StageRetry},
+    },
     domain::{
         control::{ControlAction, ControlStatus},
         event::EventType,
@@ -13,8 +18,6 @@ use nexus_daemon::{
         task::TaskStatus,
         time::Timestamp,
     },
-    queue::QueueName,
-    store::{BuildEnd, BuildStep, Claim, ProjectFilter, StageRetry, StoreErrorKind},
 };
 
 use super::world::*;
@@ -109,21 +112,21 @@ pub async fn an_old_lease_is_refused(f: &Fixture) {
     assert_eq!(new.stages[0].attempt, 2, "what the former owner left running begins again");
     let before = f.store.project_detail(&new.lease.project_id).await.unwrap().unwrap();
     let refused = f.step(&old.lease, &[STAGES[0]], &[STAGES[1]]).await.unwrap_err();
-    assert_eq!(refused.kind(), StoreErrorKind::Fenced);
+    assert_eq!(refused.kind(), BackendErrorKind::Fenced);
     let retry = StageRetry {
         stage_name: STAGES[0].into(),
         failed_attempt: 2,
         failure: Failure::new(FailureKind::Transient, "x"),
     };
-    assert_eq!(f.store.retry_stage(&old.lease, retry).await.unwrap_err().kind(), StoreErrorKind::Fenced);
-    assert_eq!(f.store.release_lease(&old.lease, None).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    assert_eq!(f.store.retry_stage(&old.lease, retry).await.unwrap_err().kind(), BackendErrorKind::Fenced);
+    assert_eq!(f.store.release_lease(&old.lease, None).await.unwrap_err().kind(), BackendErrorKind::Fenced);
     assert!(!f.store.extend_leases(std::slice::from_ref(&old.lease), in_one_minute()).await.unwrap()[0].held);
     let after = f.store.project_detail(&new.lease.project_id).await.unwrap().unwrap();
     assert_eq!((before.project, before.stages), (after.project, after.stages), "nothing was written");
     f.step(&new.lease, &[STAGES[0]], &[STAGES[1]]).await.unwrap();
     // The same worker claiming again is a new lease as well.
     let Claim::Claimed(third) = f.claim(&delivery, "w2").await else { panic!() };
-    assert_eq!(f.step(&new.lease, &[STAGES[1]], &[]).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    assert_eq!(f.step(&new.lease, &[STAGES[1]], &[]).await.unwrap_err().kind(), BackendErrorKind::Fenced);
     assert_eq!(f.store.task(&third.lease.task_id).await.unwrap().unwrap().retry_count, 2);
 }
 
@@ -135,9 +138,9 @@ pub async fn an_attempt_fences_too(f: &Fixture) {
         failure: Failure::new(FailureKind::Transient, "x"),
     };
     assert_eq!(f.store.retry_stage(&build.lease, retry.clone()).await.unwrap(), 2);
-    assert_eq!(f.store.retry_stage(&build.lease, retry).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    assert_eq!(f.store.retry_stage(&build.lease, retry).await.unwrap_err().kind(), BackendErrorKind::Fenced);
     let late = BuildStep { ended: vec![done(STAGES[0], 1)], ..BuildStep::default() };
-    assert_eq!(f.store.advance_build(&build.lease, late).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    assert_eq!(f.store.advance_build(&build.lease, late).await.unwrap_err().kind(), BackendErrorKind::Fenced);
 }
 
 pub async fn a_step_that_cannot_be_changes_nothing(f: &Fixture) {
@@ -150,11 +153,11 @@ pub async fn a_step_that_cannot_be_changes_nothing(f: &Fixture) {
         |begin: &str| BuildStep { begin: vec![begin.into()], ended: vec![done(STAGES[1], 1)], ..BuildStep::default() };
     let end = Some(BuildEnd::Completed { agent: None, deploy: false });
     for (step, kind) in [
-        (again(STAGES[0]), StoreErrorKind::Illegal),
-        (again("nonsense"), StoreErrorKind::Invalid),
-        (again(STAGES[1]), StoreErrorKind::Invalid),
-        (BuildStep { ended: vec![done(STAGES[5], 0)], ..BuildStep::default() }, StoreErrorKind::Illegal),
-        (BuildStep { ended: vec![done(STAGES[1], 1)], end, ..BuildStep::default() }, StoreErrorKind::Invalid),
+        (again(STAGES[0]), BackendErrorKind::Illegal),
+        (again("nonsense"), BackendErrorKind::Invalid),
+        (again(STAGES[1]), BackendErrorKind::Invalid),
+        (BuildStep { ended: vec![done(STAGES[5], 0)], ..BuildStep::default() }, BackendErrorKind::Illegal),
+        (BuildStep { ended: vec![done(STAGES[1], 1)], end, ..BuildStep::default() }, BackendErrorKind::Invalid),
     ] {
         let step = BuildStep { receipt: Some(delivery.receipt.clone()), ..step };
         let refused = f.store.advance_build(&build.lease, step.clone()).await.unwrap_err();
@@ -216,7 +219,7 @@ pub async fn a_lapsed_lease_is_found_and_queued_again(f: &Fixture) {
     assert_eq!((&stranded[0].task_id, stranded[0].status), (&old.lease.task_id, TaskStatus::Running));
     f.store.requeue_task(&old.lease.task_id).await.unwrap();
     assert!(f.store.stranded_tasks(later, 10).await.unwrap().is_empty());
-    assert_eq!(f.step(&old.lease, &[STAGES[0]], &[]).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    assert_eq!(f.step(&old.lease, &[STAGES[0]], &[]).await.unwrap_err().kind(), BackendErrorKind::Fenced);
     let (_, again) = f.take("w2").await;
     assert_eq!(again.lease.task_id, old.lease.task_id);
     // What has ended is not queued again.
@@ -264,7 +267,7 @@ pub async fn a_crowd_of_creates_at_once_are_all_there(f: &Fixture) {
     // The same id again is refused, and takes nothing with it.
     let twice = new_project("diamond", 3);
     f.store.create_project(twice.clone()).await.unwrap();
-    assert_eq!(f.store.create_project(twice).await.unwrap_err().kind(), StoreErrorKind::Conflict);
+    assert_eq!(f.store.create_project(twice).await.unwrap_err().kind(), BackendErrorKind::Conflict);
     assert_eq!(f.queue.depth(QueueName::Build).await.unwrap().visible, f.crowd as u64 + 1);
 }
 
@@ -282,7 +285,7 @@ pub async fn a_create_that_fails_halfway_leaves_nothing(f: &Fixture) {
         })
         .collect();
     for (n, neighbour) in neighbours.into_iter().enumerate() {
-        let expected = if n % 4 == 0 { Err(StoreErrorKind::Conflict) } else { Ok(()) };
+        let expected = if n % 4 == 0 { Err(BackendErrorKind::Conflict) } else { Ok(()) };
         assert_eq!(neighbour.await.unwrap(), expected);
     }
     let id = &halfway.project.project_id;

@@ -1,14 +1,17 @@
 //! What a user asks of a project, against what builds do meanwhile.
 
 use nexus_daemon::{
+    backend::{
+        error::BackendErrorKind,
+        queue::QueueName,
+        store::{BuildEnd, BuildStep, Claim},
+    },
     domain::{
         control::{ControlAction, ControlStatus},
         project::ProjectStatus,
         stage::StageStatus,
         task::TaskStatus,
     },
-    queue::QueueName,
-    store::{BuildEnd, BuildStep, Claim, StoreErrorKind},
 };
 
 use super::world::*;
@@ -101,13 +104,13 @@ pub async fn a_stopped_build_refuses_its_late_step(f: &Fixture) {
     let applied = f.control(id, ControlAction::Stop).await.unwrap();
     assert_eq!((applied.status, applied.control_status), (ProjectStatus::Cancelled, ControlStatus::Stopped));
     assert_eq!(applied.notify.as_ref(), Some(&lease.task_id));
-    assert_eq!(f.step(lease, &[STAGES[1]], &[STAGES[2]]).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    assert_eq!(f.step(lease, &[STAGES[1]], &[STAGES[2]]).await.unwrap_err().kind(), BackendErrorKind::Fenced);
     let late = BuildStep {
         end: Some(BuildEnd::Completed { agent: None, deploy: false }),
         receipt: Some(delivery.receipt.clone()),
         ..BuildStep::default()
     };
-    assert_eq!(f.store.advance_build(lease, late).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    assert_eq!(f.store.advance_build(lease, late).await.unwrap_err().kind(), BackendErrorKind::Fenced);
     assert!(matches!(f.claim(&delivery, "w2").await, Claim::Obsolete(_)));
     assert_eq!(f.status(id).await, (ProjectStatus::Cancelled, ControlStatus::Stopped));
     let stage = &f.store.stages(id).await.unwrap()[1];
@@ -123,7 +126,7 @@ pub async fn what_is_not_allowed_says_what_is(f: &Fixture) {
     let new = f.create().await;
     let id = &new.project.project_id;
     let refused = f.control(id, ControlAction::Resume).await.unwrap_err();
-    assert_eq!(refused.kind(), StoreErrorKind::Illegal);
+    assert_eq!(refused.kind(), BackendErrorKind::Illegal);
     let details = refused.details().unwrap();
     assert_eq!(details["status"], "queued");
     assert_eq!(details["allowed_actions"], serde_json::json!(["pause", "stop", "cancel"]));
@@ -134,9 +137,9 @@ pub async fn what_is_not_allowed_says_what_is(f: &Fixture) {
         assert_eq!(refused.details().unwrap()["allowed_actions"], serde_json::json!(["restart"]));
     }
     let unknown = nexus_daemon::domain::ids::ProjectId::generate();
-    assert_eq!(f.control(&unknown, ControlAction::Pause).await.unwrap_err().kind(), StoreErrorKind::NotFound);
+    assert_eq!(f.control(&unknown, ControlAction::Pause).await.unwrap_err().kind(), BackendErrorKind::NotFound);
     let bad = f.control_from(id, ControlAction::Restart, Some("nonsense")).await.unwrap_err();
-    assert_eq!(bad.kind(), StoreErrorKind::Invalid);
+    assert_eq!(bad.kind(), BackendErrorKind::Invalid);
     assert_eq!(f.status(id).await.0, ProjectStatus::Cancelled);
 }
 

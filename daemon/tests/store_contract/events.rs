@@ -1,12 +1,12 @@
 //! Events of projects.
 
 use nexus_daemon::{
+    backend::{error::BackendErrorKind, store::Origin},
     domain::{
         event::{EventType, NewEvent},
         ids::ProjectId,
         project::ProjectStatus,
     },
-    store::{Origin, StoreErrorKind},
 };
 use serde_json::json;
 
@@ -85,7 +85,7 @@ pub async fn the_sink_hears_in_the_order_of_the_commits(f: &Fixture) {
 pub async fn events_of_an_unknown_project_are_refused(f: &Fixture) {
     let unknown = ProjectId::generate();
     let refused = f.store.append_events(&unknown, Origin::Daemon, vec![log(1)]).await.unwrap_err();
-    assert_eq!(refused.kind(), StoreErrorKind::NotFound);
+    assert_eq!(refused.kind(), BackendErrorKind::NotFound);
     assert!(f.store.events_after(&unknown, 0, 10).await.unwrap().is_empty());
     let new = f.create().await;
     f.store.append_events(&new.project.project_id, Origin::Daemon, Vec::new()).await.unwrap();
@@ -102,19 +102,19 @@ pub async fn events_of_an_old_lease_are_refused(f: &Fixture) {
     say(&first.lease, 1).await.unwrap();
     f.lapse(&first.lease).await;
     // Nobody holds it, then another does: of both the first has nothing to say any more.
-    assert_eq!(say(&first.lease, 2).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    assert_eq!(say(&first.lease, 2).await.unwrap_err().kind(), BackendErrorKind::Fenced);
     let (delivery, second) = f.take("w2").await;
-    assert_eq!(say(&first.lease, 3).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    assert_eq!(say(&first.lease, 3).await.unwrap_err().kind(), BackendErrorKind::Fenced);
     say(&second.lease, 4).await.unwrap();
     // A lease of another project is none of this one.
     let other = f.create().await.project.project_id;
     let refused = f.store.append_events(&other, Origin::Lease(&second.lease), vec![log(5)]).await.unwrap_err();
-    assert_eq!(refused.kind(), StoreErrorKind::Fenced);
+    assert_eq!(refused.kind(), BackendErrorKind::Fenced);
     f.run_from(&delivery, &second.lease, 0).await;
     assert_eq!(f.status(id).await.0, ProjectStatus::Completed);
     let end = f.store.events_after(id, 0, 10_000).await.unwrap();
     for lease in [&first.lease, &second.lease] {
-        assert_eq!(say(lease, 6).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+        assert_eq!(say(lease, 6).await.unwrap_err().kind(), BackendErrorKind::Fenced);
     }
     assert_eq!(f.store.events_after(id, 0, 10_000).await.unwrap(), end, "nothing stands behind its end");
     let lines: Vec<_> = end.iter().filter_map(|event| event.fields.get("line")?.as_u64()).collect();

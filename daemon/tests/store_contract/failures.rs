@@ -3,6 +3,11 @@
 use std::collections::BTreeMap;
 
 use nexus_daemon::{
+    backend::{
+        error::BackendErrorKind,
+        queue::{DeployMessage, QueueName},
+        store::{AgentChange, AgentFilter, BuildEnd, BuildStep, Claim, ClaimBuild, DeployClaim, DeployEnd, GivenUp},
+    },
     domain::{
         agent::AgentStatus,
         control::ControlAction,
@@ -14,11 +19,6 @@ use nexus_daemon::{
         stage::StageStatus,
         task::TaskStatus,
         time::Timestamp,
-    },
-    queue::{DeployMessage, QueueName},
-    store::{
-        AgentChange, AgentFilter, BuildEnd, BuildStep, Claim, ClaimBuild, DeployClaim, DeployEnd, GivenUp,
-        StoreErrorKind,
     },
 };
 use serde_json::json;
@@ -89,14 +89,14 @@ pub async fn a_dead_letter_fails_its_task(f: &Fixture) {
     }
     fail(f, &build.lease.task_id).await;
     assert_eq!(f.store.stages(&build.lease.project_id).await.unwrap()[0].status, StageStatus::Failed);
-    assert_eq!(f.step(&build.lease, &[STAGES[0]], &[]).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    assert_eq!(f.step(&build.lease, &[STAGES[0]], &[]).await.unwrap_err().kind(), BackendErrorKind::Fenced);
     // The task of an earlier run fails without touching the project.
     let stale = build.lease.task_id.clone();
     f.control(&build.lease.project_id, ControlAction::Restart).await.unwrap();
     f.store.fail_task(&stale, info("late")).await.unwrap();
     assert_eq!(f.status(&build.lease.project_id).await.0, ProjectStatus::Queued);
     let unknown = nexus_daemon::domain::ids::TaskId::generate();
-    assert_eq!(f.store.fail_task(&unknown, info("x")).await.unwrap_err().kind(), StoreErrorKind::NotFound);
+    assert_eq!(f.store.fail_task(&unknown, info("x")).await.unwrap_err().kind(), BackendErrorKind::NotFound);
 }
 
 pub async fn a_build_without_its_workflow_fails_with_a_reason(f: &Fixture) {
@@ -168,7 +168,7 @@ pub async fn agents_of_one_name_are_numbered_once_and_for_all(f: &Fixture) {
     assert_eq!(names().await[&fifth], "Prices of fruit 10");
 }
 
-async fn build_with_deployment(f: &Fixture) -> (AgentId, ClaimBuild, nexus_daemon::queue::Receipt) {
+async fn build_with_deployment(f: &Fixture) -> (AgentId, ClaimBuild, nexus_daemon::backend::queue::Receipt) {
     let (delivery, build) = f.start("diamond").await;
     let lease = &build.lease;
     f.step(lease, &["a"], &["b", "c"]).await.unwrap();
@@ -198,7 +198,7 @@ pub async fn a_deployment_runs_to_its_end(f: &Fixture) {
     assert!(f.store.extend_leases(std::slice::from_ref(&lease), in_one_minute()).await.unwrap()[0].held);
     let end = DeployEnd { agent_id: agent.clone(), result: Ok(json!({"port": 7})), receipt: Some(receipt) };
     f.store.finish_deploy(&lease, end.clone()).await.unwrap();
-    assert_eq!(f.store.finish_deploy(&lease, end).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    assert_eq!(f.store.finish_deploy(&lease, end).await.unwrap_err().kind(), BackendErrorKind::Fenced);
     let agent = f.store.agent(&agent).await.unwrap().unwrap();
     assert_eq!((agent.status, agent.deployment_details), (AgentStatus::Running, Some(json!({"port": 7}))));
     assert!(agent.deployed_at.is_some());
@@ -239,13 +239,13 @@ pub async fn a_deployment_that_was_overtaken_changes_nothing(f: &Fixture) {
     let (second, two) = claimed("w2").await;
     assert_eq!((two, generation().await), (2, 2));
     let end = |text: &str| DeployEnd { agent_id: id.clone(), result: Ok(json!({"by": text})), receipt: None };
-    assert_eq!(f.store.finish_deploy(&first, end("w1")).await.unwrap_err().kind(), StoreErrorKind::Fenced);
-    assert_eq!(f.store.release_lease(&first, None).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    assert_eq!(f.store.finish_deploy(&first, end("w1")).await.unwrap_err().kind(), BackendErrorKind::Fenced);
+    assert_eq!(f.store.release_lease(&first, None).await.unwrap_err().kind(), BackendErrorKind::Fenced);
     assert!(!f.store.extend_leases(std::slice::from_ref(&first), in_one_minute()).await.unwrap()[0].held);
     // Nor does the same worker under its earlier claim.
     f.lapse(&second).await;
     let (third, _) = claimed("w2").await;
-    assert_eq!(f.store.finish_deploy(&second, end("w2")).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    assert_eq!(f.store.finish_deploy(&second, end("w2")).await.unwrap_err().kind(), BackendErrorKind::Fenced);
     f.store.finish_deploy(&third, DeployEnd { receipt: Some(receipt), ..end("w2 again") }).await.unwrap();
     let agent = f.store.agent(&id).await.unwrap().unwrap();
     assert_eq!((agent.status, agent.generation), (AgentStatus::Running, 3));

@@ -3,6 +3,10 @@
 use std::time::Duration;
 
 use nexus_daemon::{
+    backend::{
+        error::BackendErrorKind,
+        store::{AgentChange, AgentFilter, NewMessage, Once, ProjectFilter, ProjectSort, ToolFilter},
+    },
     domain::{
         agent::{AgentStatus, Invocation, InvocationStatus},
         project::ProjectStatus,
@@ -10,7 +14,6 @@ use nexus_daemon::{
         time::Timestamp,
         tool::{NewTool, ToolSource},
     },
-    store::{AgentChange, AgentFilter, NewMessage, Once, ProjectFilter, ProjectSort, StoreErrorKind, ToolFilter},
 };
 use serde_json::json;
 
@@ -163,7 +166,7 @@ pub async fn an_agent_is_changed_by_its_machine(f: &Fixture) {
     let changed = f.store.update_agent(&agent, change).await.unwrap().unwrap();
     assert_eq!((changed.agent_name.as_str(), changed.tools.as_slice()), ("new", ["a".to_owned()].as_slice()));
     let building = AgentChange { status: Some(AgentStatus::Building), ..AgentChange::default() };
-    assert_eq!(f.store.update_agent(&agent, building).await.unwrap_err().kind(), StoreErrorKind::Illegal);
+    assert_eq!(f.store.update_agent(&agent, building).await.unwrap_err().kind(), BackendErrorKind::Illegal);
     let offline = AgentChange { status: Some(AgentStatus::Offline), ..AgentChange::default() };
     assert_eq!(f.store.update_agent(&agent, offline).await.unwrap().unwrap().status, AgentStatus::Offline);
     assert!(f.store.update_agent(&"agent_none".parse().unwrap(), AgentChange::default()).await.unwrap().is_none());
@@ -182,7 +185,7 @@ pub async fn a_request_that_comes_twice_creates_once(f: &Fixture) {
     let mut second = new_project("agent_build", 3);
     second.once = Some(once("second"));
     let refused = f.store.create_project(second.clone()).await.unwrap_err();
-    assert_eq!(refused.kind(), StoreErrorKind::Repeated);
+    assert_eq!(refused.kind(), BackendErrorKind::Repeated);
     assert!(f.store.project(&second.project.project_id).await.unwrap().is_none());
     assert_eq!(f.store.once("k").await.unwrap().unwrap().answer, Some(json!({ "is": "first" })));
 
@@ -208,10 +211,10 @@ pub async fn a_request_that_comes_twice_creates_once(f: &Fixture) {
     let made = kept("s", json!(1));
     f.store.create_session(session, Some(made.clone())).await.unwrap();
     let again = f.store.create_session(session_of(&agent), Some(made)).await.unwrap_err();
-    assert_eq!(again.kind(), StoreErrorKind::Repeated);
+    assert_eq!(again.kind(), BackendErrorKind::Repeated);
     let message = NewMessage { once: Some(kept("m", json!(null))), ..message(&id, Role::User, "hello") };
     let stored = f.store.append_message(message.clone()).await.unwrap();
-    assert_eq!(f.store.append_message(message).await.unwrap_err().kind(), StoreErrorKind::Repeated);
+    assert_eq!(f.store.append_message(message).await.unwrap_err().kind(), BackendErrorKind::Repeated);
     let kept = f.store.once("m").await.unwrap().unwrap().answer.unwrap();
     assert_eq!(kept["message_id"], stored.message_id.as_str());
     assert_eq!(f.store.session(&id).await.unwrap().unwrap().message_count, 1);

@@ -1,8 +1,11 @@
 //! What comes late: the words of a holder that was stopped, or held up in the network, until another had taken its place.
 
 use nexus_daemon::{
+    backend::{
+        error::BackendErrorKind,
+        store::{MessageRange, NewMessage, Once, SessionLease},
+    },
     domain::{agent::InvocationStatus, control::ControlAction, deletion::DeletedKind, session::Role, time::Timestamp},
-    store::{MessageRange, NewMessage, Once, SessionLease, StoreErrorKind},
 };
 use serde_json::json;
 
@@ -41,7 +44,7 @@ pub async fn an_answer_under_a_lost_key_changes_nothing(f: &Fixture) {
         invocation(&agent, InvocationStatus::Success, 100),
         Some(Once { holder: None, ..kept("j", json!(4)) }),
     );
-    assert_eq!(free.await.unwrap_err().kind(), StoreErrorKind::Repeated);
+    assert_eq!(free.await.unwrap_err().kind(), BackendErrorKind::Repeated);
 }
 
 pub async fn an_answer_of_a_lost_session_is_refused(f: &Fixture) {
@@ -55,10 +58,10 @@ pub async fn an_answer_of_a_lost_session_is_refused(f: &Fixture) {
     assert_eq!(take("one").await, SessionLease::Held);
     assert_eq!(say("one", "first").await, Ok(()));
     until(async || take("two").await == SessionLease::Held).await;
-    assert_eq!(say("one", "late").await, Err(StoreErrorKind::Fenced));
+    assert_eq!(say("one", "late").await, Err(BackendErrorKind::Fenced));
     assert_eq!(say("two", "second").await, Ok(()));
     f.store.release_session(&session, "two").await.unwrap();
-    assert_eq!(say("one", "later").await, Err(StoreErrorKind::Fenced), "given back, yet it was another's since");
+    assert_eq!(say("one", "later").await, Err(BackendErrorKind::Fenced), "given back, yet it was another's since");
     assert_eq!(say("two", "third").await, Ok(()), "nobody took it since");
     // A user's message is under no lease.
     f.store.append_message(message(&session, Role::User, "fourth")).await.unwrap();

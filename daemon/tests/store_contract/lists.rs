@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use nexus_daemon::{
+    backend::{
+        error::BackendErrorKind,
+        store::{AgentFilter, PageRequest, ProjectFilter, ProjectSort, TaskFilter},
+    },
     domain::{control::ControlAction, project::ProjectStatus, task::TaskStatus, time::Timestamp},
-    store::{AgentFilter, PageRequest, ProjectFilter, ProjectSort, StoreErrorKind, TaskFilter},
 };
 
 use super::world::*;
@@ -36,7 +39,7 @@ pub async fn pages_do_not_shift_under_inserts(f: &Fixture) {
     for bad in ["x", "zz", "00", "é"] {
         let request = PageRequest { page: 1, limit: 10, cursor: Some(bad.into()) };
         let refused = f.store.list_projects(&filter, &request).await.unwrap_err();
-        assert_eq!(refused.kind(), StoreErrorKind::Invalid);
+        assert_eq!(refused.kind(), BackendErrorKind::Invalid);
     }
 }
 

@@ -3,14 +3,16 @@
 use std::time::{Duration, Instant};
 
 use nexus_daemon::{
+    backend::{
+        queue::{Delivery, QueueName},
+        store::GivenUp,
+    },
     domain::{
         control::ControlAction,
         failure::{ErrorInfo, FailureKind},
         project::ProjectStatus,
         time::Timestamp,
     },
-    queue::{Delivery, QueueName},
-    store::GivenUp,
 };
 
 use super::world::*;

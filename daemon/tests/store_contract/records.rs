@@ -3,6 +3,11 @@
 use std::time::{Duration, Instant};
 
 use nexus_daemon::{
+    backend::{
+        error::BackendErrorKind,
+        queue::QueueName,
+        store::{AgedKind, AgentFilter, BuildStep, Claim, MessageRange, SessionLease, TaskFilter},
+    },
     domain::{
         agent::{AgentStatus, InvocationStatus},
         control::ControlAction,
@@ -14,8 +19,6 @@ use nexus_daemon::{
         stage::{StageOutcome, StageProduct},
         time::Timestamp,
     },
-    queue::QueueName,
-    store::{AgedKind, AgentFilter, BuildStep, Claim, MessageRange, SessionLease, StoreErrorKind, TaskFilter},
 };
 use serde_json::json;
 
@@ -79,7 +82,7 @@ pub async fn deleting_a_project_takes_all_of_it(f: &Fixture) {
     let (lease, id) = (&build.lease, &build.lease.project_id);
     let gone = f.store.delete_project(id, true).await.unwrap().unwrap();
     assert_eq!(gone.open_task.as_ref(), Some(&lease.task_id));
-    assert_eq!(f.step(lease, &[STAGES[0]], &[]).await.unwrap_err().kind(), StoreErrorKind::Fenced);
+    assert_eq!(f.step(lease, &[STAGES[0]], &[]).await.unwrap_err().kind(), BackendErrorKind::Fenced);
     assert!(matches!(f.claim(&delivery, "w2").await, Claim::Obsolete(_)));
     assert!(f.store.delete_project(id, true).await.unwrap().is_none());
     assert!(f.store.project_detail(id).await.unwrap().is_none());
@@ -148,12 +151,12 @@ pub async fn sessions_count_and_name_themselves(f: &Fixture) {
 
     let unknown = SessionId::generate();
     let refused = f.store.append_message(message(&unknown, Role::User, "x")).await.unwrap_err();
-    assert_eq!(refused.kind(), StoreErrorKind::NotFound);
+    assert_eq!(refused.kind(), BackendErrorKind::NotFound);
     assert_eq!(f.store.delete_session(&first).await.unwrap(), Some(3));
     assert_eq!(f.store.delete_session(&first).await.unwrap(), None);
     let mut orphan = f.store.session(&second).await.unwrap().unwrap();
     (orphan.session_id, orphan.agent_id) = (SessionId::generate(), AgentId::generate());
-    assert_eq!(f.store.create_session(orphan, None).await.unwrap_err().kind(), StoreErrorKind::NotFound);
+    assert_eq!(f.store.create_session(orphan, None).await.unwrap_err().kind(), BackendErrorKind::NotFound);
 }
 
 pub async fn messages_by_range(f: &Fixture) {
@@ -174,7 +177,7 @@ pub async fn messages_by_range(f: &Fixture) {
     assert_eq!(get(100, Some(ids[10].as_str()), Some(ids[7].as_str())).await, [8, 9]);
     assert_eq!(get(100, None, Some("2100-01-01T00:00:00Z")).await, [0; 0]);
     let bad = MessageRange { limit: 1, before: Some("nonsense".into()), after: None };
-    assert_eq!(f.store.messages(&session, &bad).await.unwrap_err().kind(), StoreErrorKind::Invalid);
+    assert_eq!(f.store.messages(&session, &bad).await.unwrap_err().kind(), BackendErrorKind::Invalid);
 }
 
 pub async fn invocations_move_the_figures(f: &Fixture) {
@@ -183,13 +186,13 @@ pub async fn invocations_move_the_figures(f: &Fixture) {
     f.store.record_invocation(good.clone(), None).await.unwrap();
     f.store.record_invocation(invocation(&agent, InvocationStatus::Failed, 300), None).await.unwrap();
     // The same one again is refused as a whole.
-    assert_eq!(f.store.record_invocation(good, None).await.unwrap_err().kind(), StoreErrorKind::Conflict);
+    assert_eq!(f.store.record_invocation(good, None).await.unwrap_err().kind(), BackendErrorKind::Conflict);
     let record = f.store.agent(&agent).await.unwrap().unwrap();
     assert_eq!((record.total_invocations, record.successful_invocations, record.failed_invocations), (2, 1, 1));
     assert!((record.avg_duration_ms - 200.0).abs() < 1e-9);
     assert!(record.last_invoked_at.is_some());
     let unknown = invocation(&AgentId::generate(), InvocationStatus::Success, 1);
-    assert_eq!(f.store.record_invocation(unknown, None).await.unwrap_err().kind(), StoreErrorKind::NotFound);
+    assert_eq!(f.store.record_invocation(unknown, None).await.unwrap_err().kind(), BackendErrorKind::NotFound);
 }
 
 pub async fn an_agent_goes_with_its_conversations(f: &Fixture) {
@@ -213,7 +216,7 @@ pub async fn an_agents_state_follows_its_machine(f: &Fixture) {
     assert_eq!(failed.error_message.as_deref(), Some("boom"));
     let back = set(AgentStatus::Offline, None).await.unwrap().unwrap();
     assert_eq!((back.status, back.error_message), (AgentStatus::Offline, None));
-    assert_eq!(set(AgentStatus::Error, None).await.unwrap_err().kind(), StoreErrorKind::Illegal);
+    assert_eq!(set(AgentStatus::Error, None).await.unwrap_err().kind(), BackendErrorKind::Illegal);
     let unknown = AgentId::generate();
     assert!(f.store.set_agent_status(&unknown, AgentStatus::Running, None).await.unwrap().is_none());
     let project = f.store.agent(&agent).await.unwrap().unwrap().project_id.unwrap();
@@ -395,5 +398,5 @@ pub async fn only_one_answers_in_a_session(f: &Fixture) {
     until(async || take("three").await == SessionLease::Held).await;
     assert_eq!(extend("two").await, SessionLease::Taken);
     let unknown = f.store.lease_session(&SessionId::generate(), "one", LEASE).await.unwrap_err();
-    assert_eq!(unknown.kind(), StoreErrorKind::NotFound);
+    assert_eq!(unknown.kind(), BackendErrorKind::NotFound);
 }

@@ -1,13 +1,13 @@
 //! Conversations with agents and questions to them, as the cases put them into a store.
 
 use nexus_daemon::{
+    backend::store::NewMessage,
     domain::{
         agent::{Invocation, InvocationStatus},
         ids::{AgentId, InvocationId, SessionId},
         session::{Role, Session, SessionStatus},
         time::Timestamp,
     },
-    store::NewMessage,
 };
 
 /// A new session with an agent.

@@ -7,6 +7,13 @@ use std::{
 };
 
 use nexus_daemon::{
+    backend::{
+        queue::{BuildMessage, Delivery, Queue, QueueName},
+        store::{
+            BuildEnd, BuildProgress, BuildStep, Claim, ClaimBuild, ClaimedBuild, Continuation, EventSink, NewProject,
+            PageRequest, Result, Store,
+        },
+    },
     domain::{
         control::{ControlAction, ControlApplied, ControlRequest, ControlStatus},
         event::ProjectEvent,
@@ -17,11 +24,6 @@ use nexus_daemon::{
         task::Lease,
         time::Timestamp,
         workflow::{StageSpec, Workflow, WorkflowSpec, Workflows},
-    },
-    queue::{BuildMessage, Delivery, Queue, QueueName},
-    store::{
-        BuildEnd, BuildProgress, BuildStep, Claim, ClaimBuild, ClaimedBuild, Continuation, EventSink, NewProject,
-        PageRequest, Result, Store,
     },
 };
 use serde_json::json;

@@ -7,7 +7,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use nexus_daemon::{
+use nexus_daemon::backend::{
     backup::{self, BackupError, Watch},
     store::Store as _,
 };

@@ -9,9 +9,11 @@ use std::{
 };
 
 use nexus_daemon::{
+    backend::{
+        queue::{Queue, QueueName},
+        store::{Claim, Store},
+    },
     domain::{project::ProjectStatus, stage::StageStatus},
-    queue::{Queue, QueueName},
-    store::{Claim, Store},
 };
 use rusqlite::Connection;
 
@@ -172,7 +174,7 @@ async fn a_start_frees_what_the_last_process_held() {
     f.end().await;
     let f = fixture_over(&file, Box::new(()));
     let refused = f.step(&build.lease, &[STAGES[1]], &[]).await.unwrap_err();
-    assert_eq!(refused.kind(), nexus_daemon::store::StoreErrorKind::Fenced);
+    assert_eq!(refused.kind(), nexus_daemon::backend::error::BackendErrorKind::Fenced);
     let (delivery, again) = f.take("w2").await;
     assert_eq!((again.lease.project_id, delivery.receive_count), (build.lease.project_id, 1));
     assert_eq!((again.stages[1].status, again.stages[1].attempt), (StageStatus::Running, 2));

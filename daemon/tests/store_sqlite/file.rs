@@ -3,12 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use nexus_daemon::{
-    domain::ids::AgentId,
-    queue::QueueName,
-    store::{
-        ProjectFilter, Store, StoreErrorKind,
+    backend::{
+        error::BackendErrorKind,
+        queue::QueueName,
         sqlite::{OpenError, SqliteOptions, SqliteStore},
+        store::{ProjectFilter, Store},
     },
+    domain::ids::AgentId,
 };
 use rusqlite::Connection;
 
@@ -23,8 +24,8 @@ async fn a_second_daemon_is_refused() {
     assert!(matches!(refused, OpenError::InUse { .. }));
     assert!(refused.to_string().contains(&std::process::id().to_string()), "{refused}");
     store.close().await.unwrap();
-    assert_eq!(store.ping().await.unwrap_err().kind(), StoreErrorKind::Unavailable);
-    assert_eq!(store.counts().await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    assert_eq!(store.ping().await.unwrap_err().kind(), BackendErrorKind::Unavailable);
+    assert_eq!(store.counts().await.unwrap_err().kind(), BackendErrorKind::Unavailable);
     open(&file).unwrap();
 }
 
@@ -140,7 +141,7 @@ async fn one_bad_row_spoils_no_list() {
     assert_eq!(found.items.len(), 1);
     assert!(store.unreadable_rows() >= 1);
     let one = store.project(&bad.project.project_id).await.unwrap_err();
-    assert_eq!(one.kind(), StoreErrorKind::Corrupt);
+    assert_eq!(one.kind(), BackendErrorKind::Corrupt);
     assert!(!one.to_string().contains("wonderful") && !one.to_string().contains("SELECT"), "{one}");
     store.delete_project(&bad.project.project_id, true).await.unwrap_err();
     store.close().await.unwrap();
@@ -164,7 +165,7 @@ async fn a_nine_stage_build_costs_eleven_commits() {
     let receive = tokio::spawn(async move { waiting.receive(QueueName::Build, 1, Duration::from_secs(5)).await });
     f.create().await;
     let delivery = receive.await.unwrap().unwrap().pop().unwrap();
-    let nexus_daemon::store::Claim::Claimed(build) = f.claim(&delivery, "w1").await else { panic!() };
+    let nexus_daemon::backend::store::Claim::Claimed(build) = f.claim(&delivery, "w1").await else { panic!() };
     f.run_from(&delivery, &build.lease, 0).await;
     assert!(store.commits() - commits <= 11, "{} commits", store.commits() - commits);
     f.end().await;
@@ -205,7 +206,7 @@ async fn messages_that_wait_too_long_are_buried_and_told() {
     store.create_project(new.clone()).await.unwrap();
     tokio::time::sleep(Duration::from_millis(10)).await;
     store.clean(Duration::from_secs(3600)).await.unwrap();
-    use nexus_daemon::queue::Queue;
+    use nexus_daemon::backend::queue::Queue;
     let dead = queue.unsettled_dead_letters(QueueName::BuildDead, 10).await.unwrap();
     assert_eq!(dead.len(), 1);
     assert!(dead[0].reason.contains("longer"), "{}", dead[0].reason);

@@ -3,16 +3,19 @@
 use std::path::Path;
 
 use nexus_daemon::{
+    backend::{
+        error::BackendErrorKind,
+        sqlite::transfer::SqliteSource,
+        store::{
+            Store,
+            transfer::{Kind, Record, Source, Target},
+        },
+    },
     domain::{
         agent::InvocationStatus,
         deletion::{DeleteOrders, DeletedKind},
         ids::{AgentId, ProjectId},
         session::Role,
-    },
-    store::{
-        Store, StoreErrorKind,
-        sqlite::transfer::SqliteSource,
-        transfer::{Kind, Record, Source, Target},
     },
 };
 use rusqlite::{Connection, params};
@@ -115,7 +118,7 @@ async fn what_is_about_to_go_does_not_move_and_what_comes_back_stays() {
     {
         let records = before.iter().find(|(found, _)| *found == kind).unwrap().1.clone();
         let refused = store.put(kind, records.clone()).await.unwrap_err();
-        assert!(refused.kind() == StoreErrorKind::Conflict && refused.to_string().contains(id), "{refused}");
+        assert!(refused.kind() == BackendErrorKind::Conflict && refused.to_string().contains(id), "{refused}");
         assert!(refused.to_string().contains("nexusd doctor"), "{refused}");
         store.settle_deletion(of, id).await.unwrap();
     }

@@ -3,16 +3,19 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use nexus_daemon::{
+    backend::{
+        error::BackendErrorKind,
+        queue::QueueName,
+        sqlite::{OpenError, transfer::SqliteSource},
+        store::{
+            MessageRange, ProjectFilter, Store,
+            transfer::{Kind, Record, Source as _, Target as _},
+        },
+    },
     domain::{
         ids::{AgentId, SessionId},
         stage::StageStatus,
         time::Timestamp,
-    },
-    queue::QueueName,
-    store::{
-        MessageRange, ProjectFilter, Store, StoreErrorKind,
-        sqlite::{OpenError, transfer::SqliteSource},
-        transfer::{Kind, Record, Source as _, Target as _},
     },
 };
 use rusqlite::{Connection, params};
@@ -99,7 +102,7 @@ async fn a_ping_fails_on_a_full_disk_and_recovers_by_itself() {
         }
     }
     let refused = refused.expect("the disk is full, and the ping says so");
-    assert_eq!(refused.kind(), StoreErrorKind::Unavailable);
+    assert_eq!(refused.kind(), BackendErrorKind::Unavailable);
     assert!(refused.to_string().contains("free some"), "{refused}");
     assert!(store.create_project(new_project("diamond", 3)).await.is_err(), "what it says is true");
     std::fs::remove_file(&filler).unwrap();
@@ -348,7 +351,7 @@ async fn suspects_are_given_out_one_at_a_time_until_they_are_proven() {
     assert_eq!(first.len(), 2, "one suspect, and the one that was not begun");
     let mut builds = Vec::new();
     for delivery in &first {
-        let nexus_daemon::store::Claim::Claimed(build) = f.claim(delivery, "w1").await else { panic!() };
+        let nexus_daemon::backend::store::Claim::Claimed(build) = f.claim(delivery, "w1").await else { panic!() };
         builds.push(build);
     }
     assert!(f.receive_one(QueueName::Build).await.is_none(), "the other suspects wait");
@@ -361,7 +364,7 @@ async fn suspects_are_given_out_one_at_a_time_until_they_are_proven() {
     let next = tokio::time::timeout(Duration::from_secs(10), next).await.unwrap().unwrap().unwrap();
     assert_eq!(next.len(), 1, "the next one alone");
     // One that fails and is tried again has outlived its stage, too; one that is handed back has not.
-    let nexus_daemon::store::Claim::Claimed(build) = f.claim(&next[0], "w1").await else { panic!() };
+    let nexus_daemon::backend::store::Claim::Claimed(build) = f.claim(&next[0], "w1").await else { panic!() };
     f.store.release_lease(&build.lease, Some(&next[0].receipt)).await.unwrap();
     let third = f.queue.receive(QueueName::Build, 10, Duration::from_secs(5)).await.unwrap();
     assert_eq!(third.len(), 1);
