@@ -130,7 +130,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
             Arc::new(plugins.clone()),
             Arc::clone(&env.config),
             Arc::clone(&env.artifacts),
-            Arc::clone(&env.leases),
+            env.leases.clone(),
         ),
         plugins: plugins.clone(),
         chats: api::Chats::default(),

@@ -32,10 +32,10 @@ use nexus_daemon::{
             sqs::SqsQueue,
         },
         error::{BackendError, BackendErrorKind},
-        queue::{DeadLetter, Delivery, Queue, QueueDepth, QueueName, QueueNames, Receipt},
+        queue::{DeadLetter, Delivery, Queue, QueueDepth, QueueNames, Receipt},
         store::{BuildStep, Claim, ClaimBuild, Result, Store as _},
     },
-    domain::{ids::TaskId, time::Timestamp},
+    domain::{ids::TaskId, queue::QueueName, time::Timestamp},
 };
 use store_contract::{
     talk::*,

@@ -11,7 +11,7 @@ use std::{
 use nexus_daemon::{
     backend::{
         error::BackendError,
-        queue::{DeadLetter, Delivery, Queue, QueueDepth, QueueName, Receipt},
+        queue::{DeadLetter, Delivery, Queue, QueueDepth, Receipt},
         sqlite::{SqliteOptions, SqliteStore},
     },
     domain::{
@@ -20,6 +20,7 @@ use nexus_daemon::{
         failure::FailureKind,
         ids::{AgentId, TaskId},
         project::ProjectStatus,
+        queue::QueueName,
         stage::StageStatus,
     },
     events::EventHub,

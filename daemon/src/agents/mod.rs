@@ -31,7 +31,6 @@ use crate::{
     },
     jobs::executor::{Executor, Job},
     telemetry::told::HandlerLines,
-    workers::lease::LeaseBook,
 };
 
 /// How long an agent may take for one answer.
@@ -58,13 +57,19 @@ pub struct Question {
     pub metadata: Value,
 }
 
+/// Which projects this daemon is building at the moment: their folders change under its hands.
+pub trait BuildsHere: Send + Sync {
+    /// Whether it works on this project now.
+    fn works_on(&self, project: &ProjectId) -> bool;
+}
+
 /// Deployed agents. Cheap to clone.
 #[derive(Clone)]
 pub struct Agents {
     executor: Arc<dyn Executor>,
     config: Arc<ArcSwap<Config>>,
     artifacts: Arc<Artifacts>,
-    leases: Arc<LeaseBook>,
+    builds: Arc<dyn BuildsHere>,
     brought: Arc<Brought>,
 }
 
@@ -115,9 +120,9 @@ impl Agents {
         executor: Arc<dyn Executor>,
         config: Arc<ArcSwap<Config>>,
         artifacts: Arc<Artifacts>,
-        leases: Arc<LeaseBook>,
+        builds: Arc<dyn BuildsHere>,
     ) -> Self {
-        Self { executor, config, artifacts, leases, brought: Arc::default() }
+        Self { executor, config, artifacts, builds, brought: Arc::default() }
     }
 
     /// Where files are shared, for its health.
@@ -141,7 +146,7 @@ impl Agents {
     /// # Errors
     /// The artifact store is away: what is here may be old.
     pub async fn fetch_files(&self, id: &ProjectId) -> crate::backend::store::Result<()> {
-        if !self.artifacts.is_shared() || self.leases.works_on(id) {
+        if !self.artifacts.is_shared() || self.builds.works_on(id) {
             return Ok(());
         }
         self.artifacts.refresh(&Owner::from(id), self.folder_of(id)).await
@@ -168,7 +173,7 @@ impl Agents {
             return Ok(());
         }
         let mut known = self.brought.of(agent).await;
-        let being_built = agent.project_id.as_ref().is_some_and(|project| self.leases.works_on(project));
+        let being_built = agent.project_id.as_ref().is_some_and(|project| self.builds.works_on(project));
         if *known >= agent.generation || being_built {
             return Ok(());
         }

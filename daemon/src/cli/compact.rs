@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use super::{complain, loaded, print};
+use super::{complain, loaded};
+use crate::terminal::print;
 use crate::{
     backend::{error::chain, sqlite::compact},
     config::{BackendKind, Inputs},

@@ -2,7 +2,8 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use super::{cloud_store, failed, loaded, print, run_to_end};
+use super::{cloud_store, failed, loaded, run_to_end};
+use crate::terminal::print;
 use crate::{
     backend::{
         data_folder::{Survey, binding, survey},

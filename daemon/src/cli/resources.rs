@@ -4,7 +4,8 @@ use std::{io::IsTerminal as _, process::ExitCode};
 
 use clap::{Args, Subcommand};
 
-use super::{complain, failed, loaded, print, run_to_end};
+use super::{complain, failed, loaded, run_to_end};
+use crate::terminal::print;
 use crate::{
     backend::{
         aws::{

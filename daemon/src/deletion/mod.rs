@@ -12,24 +12,22 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     agents::Agents,
-    backend::data_folder::{self, Records as _, survey, trash},
-    backend::store::{DeletedAgent, DeletedProject, Result, Store},
+    backend::{
+        data_folder::{self, Records as _, survey, trash},
+        store::{DeletedAgent, DeletedProject, Result, Store},
+    },
     domain::{
         deletion::{DeleteOrders, DeletedKind, Deletion},
         ids::{AgentId, ProjectId, SessionId},
         time::Timestamp,
     },
     telemetry::told,
-    workers::Environment,
 };
 
 /// Open deletions that one round looks at.
 const LIMIT: usize = 1_000;
 /// A deletion younger than this is most likely still being worked on by who asked for it.
 const UNDER_WAY: Duration = Duration::from_secs(30);
-
-/// A deletion is committed within this time after the moment that it is recorded with.
-pub(crate) const COMMITS_WITHIN: Duration = Duration::from_secs(180);
 
 /// Deletes, and does what belongs to it. Cheap to clone.
 #[derive(Clone)]
@@ -70,18 +68,6 @@ pub struct AgentGone {
 }
 
 impl Deletions {
-    /// With what the actors share.
-    #[must_use]
-    pub fn of(env: &Environment) -> Self {
-        let agents = Agents::new(
-            Arc::clone(&env.executor),
-            Arc::clone(&env.config),
-            Arc::clone(&env.artifacts),
-            Arc::clone(&env.leases),
-        );
-        Self::new(Arc::clone(&env.store), agents)
-    }
-
     /// Over this store, with this way to agents and folders.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, agents: Agents) -> Self {
@@ -254,7 +240,7 @@ impl Deletions {
             }
         }
         // A commit that is still under way has a time before it.
-        Ok((followed, begun.minus(COMMITS_WITHIN)))
+        Ok((followed, begun.minus(crate::domain::deletion::COMMITS_WITHIN)))
     }
 
     async fn is_there(&self, kind: DeletedKind, id: &str) -> Result<bool> {

@@ -11,14 +11,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use async_trait::async_trait;
 use futures::{StreamExt as _, stream};
 use serde_json::Value;
 
 use crate::{
     backend::{
         error::BackendError,
-        store::{Aged, AgedKind, Result, Store},
+        store::{AgedKind, PastTime, Result, Store},
     },
     config::{Config, Days, RetentionConfig},
     deletion::Deletions,
@@ -32,20 +31,6 @@ const ROUND: Duration = Duration::from_secs(8);
 const PAUSE_WHERE_SCANNED: Duration = Duration::from_secs(6 * 3600);
 /// Deletions that wait for the store side by side: few, so that requests of people come between them.
 const SIDE_BY_SIDE: usize = 8;
-
-/// What can say what is past its time.
-#[async_trait]
-pub trait PastTime: Send + Sync {
-    /// See [`Store::aged`].
-    async fn past(&self, kind: AgedKind, before: Timestamp, from: Option<Value>) -> Result<Aged>;
-}
-
-#[async_trait]
-impl<S: Store + ?Sized> PastTime for S {
-    async fn past(&self, kind: AgedKind, before: Timestamp, from: Option<Value>) -> Result<Aged> {
-        self.aged(kind, before, from).await
-    }
-}
 
 /// What is past its time of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]

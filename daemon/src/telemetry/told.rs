@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use nexus_plugin_api::payload::LogLevel;
 
-use crate::backend::queue::QueueName;
+use crate::domain::queue::QueueName;
 use crate::domain::{
     agent::{Agent, AgentStatus},
     control::ControlAction,

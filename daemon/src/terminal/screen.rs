@@ -86,7 +86,7 @@ impl Screen {
 
     /// Prints it, as one line where everything is to be JSON. Nobody reading standard output (a service) is no error.
     pub fn print(&self, format: LogFormat) {
-        crate::cli::print(&match format {
+        crate::terminal::print(&match format {
             LogFormat::Json => self.line().to_string(),
             LogFormat::Auto | LogFormat::Pretty | LogFormat::Journald => self.to_string(),
         });

@@ -26,7 +26,6 @@ use crate::{
         queue::DeployMessage,
         store::{Continuation, DeployClaim, DeployEnd},
     },
-    deletion::Deletions,
     domain::{
         agent::Agent,
         bounds,
@@ -232,7 +231,7 @@ async fn undo_if_deleted(env: &Environment, agent: &Agent) {
     if let Err(failure) = undone.await {
         tracing::warn!(agent_id = %agent.agent_id, error = %failure.message, "the deployment of a deleted agent is left");
     }
-    Deletions::of(env).taken_back(&agent.agent_id).await;
+    env.deletions().taken_back(&agent.agent_id).await;
 }
 
 /// The outcome of the last try, and its number.

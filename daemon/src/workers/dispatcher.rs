@@ -15,10 +15,11 @@ use super::{
 };
 use crate::workers::{in_flight::Ticket, metrics as figures};
 use crate::{
-    backend::queue::{BuildMessage as BuildBody, DeployMessage, QueueName},
+    backend::queue::{BuildMessage as BuildBody, DeployMessage},
     domain::{
         control::ControlAction,
         ids::{AgentId, ProjectId, TaskId},
+        queue::QueueName,
     },
 };
 

@@ -8,6 +8,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::lease::LeaseBook;
 use crate::jobs::executor::Executor;
 use crate::{
+    agents::Agents,
     backend::{
         error::BackendError,
         files::Artifacts,
@@ -15,6 +16,7 @@ use crate::{
         store::{ClaimBuild, Continuation, Store},
     },
     config::{Config, Role, WorkerConfig},
+    deletion::Deletions,
     domain::{
         ids::{ProjectId, TaskId, WorkerId},
         task::Lease,
@@ -92,6 +94,18 @@ impl Environment {
             draining: shared.draining,
             tasks: TaskTracker::new(),
         }
+    }
+
+    /// Deleting, as far as it goes beyond the store.
+    #[must_use]
+    pub fn deletions(&self) -> Deletions {
+        let agents = Agents::new(
+            Arc::clone(&self.executor),
+            Arc::clone(&self.config),
+            Arc::clone(&self.artifacts),
+            self.leases.clone(),
+        );
+        Deletions::new(Arc::clone(&self.store), agents)
     }
 
     /// Makes the project's folder what its last owner left, where daemons share files.

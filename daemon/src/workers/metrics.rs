@@ -3,10 +3,11 @@
 use metrics::{counter, gauge, histogram};
 
 use crate::{
-    backend::queue::{QueueDepth, QueueName},
+    backend::queue::QueueDepth,
     domain::{
         agent::AgentStatus,
         project::ProjectStatus,
+        queue::QueueName,
         stage::{StageEnd, StageOutcome},
         time::Timestamp,
     },

@@ -14,7 +14,7 @@ use super::{
     environment::Environment,
     supervise::{Finally, backoff},
 };
-use crate::backend::queue::QueueName;
+use crate::domain::queue::QueueName;
 use crate::workers::{in_flight::Ticket, metrics as figures};
 
 /// Longest wait of one receive.

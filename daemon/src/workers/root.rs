@@ -20,7 +20,7 @@ use super::{
     reconciler::Reconciler,
     supervise::{Restarts, Verdict},
 };
-use crate::backend::queue::QueueName;
+use crate::domain::queue::QueueName;
 use crate::workers::metrics as figures;
 
 /// See the module.

@@ -19,6 +19,7 @@ pub use agents::{Script, ScriptedAgents};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 pub use frames::{Frame, Frames};
+use nexus_daemon::workers::lease::LeaseBook;
 use nexus_daemon::{
     agents::Agents,
     api::{self, AppState, Conductor},
@@ -167,7 +168,7 @@ impl Api {
             hub,
             conductor: recorder.clone(),
             plugins: Plugins::new(HostOptions::default()),
-            agents: Agents::new(agents.clone(), config.clone(), Arc::default(), Arc::default()),
+            agents: Agents::new(agents.clone(), config.clone(), Arc::default(), Arc::new(LeaseBook::default())),
             chats: api::Chats::default(),
             tool_tests: ToolTests::new(data.path().join("tool-tests")),
             mcp_servers: McpServers::new(data.path()),

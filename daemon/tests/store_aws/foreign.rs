@@ -5,13 +5,14 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use nexus_daemon::{
     backend::{
-        queue::{BuildMessage, DeployMessage, Queue as _, QueueName},
+        queue::{BuildMessage, DeployMessage, Queue as _},
         store::{BuildStep, Claim, Continuation, GivenUp, Store as _},
     },
     domain::{
         control::ControlStatus,
         failure::{ErrorInfo, FailureKind},
         project::ProjectStatus,
+        queue::QueueName,
         stage::StageStatus,
         task::TaskStatus,
         time::Timestamp,

@@ -6,10 +6,10 @@ use std::{sync::Arc, time::Duration};
 use nexus_daemon::{
     backend::{
         aws::{dynamodb::DynamoStore, sqs::SqsQueue},
-        queue::{Queue as _, QueueName},
+        queue::Queue as _,
         store::{Claim, ClaimBuild, ClaimedBuild, Continuation, Store as _},
     },
-    domain::{project::ProjectStatus, task::TaskStatus, time::Timestamp},
+    domain::{project::ProjectStatus, queue::QueueName, task::TaskStatus, time::Timestamp},
 };
 use serde_json::{Value, json};
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 use nexus_daemon::{
     backend::{
         error::BackendErrorKind,
-        queue::QueueName,
         store::{BuildEnd, BuildStep, Claim, ProjectFilter, StageRetry},
     },
     domain::{
@@ -14,6 +13,7 @@ use nexus_daemon::{
         failure::{Failure, FailureKind},
         ids::{ProjectId, TaskId},
         project::ProjectStatus,
+        queue::QueueName,
         stage::StageStatus,
         task::TaskStatus,
         time::Timestamp,

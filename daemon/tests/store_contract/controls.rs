@@ -3,12 +3,12 @@
 use nexus_daemon::{
     backend::{
         error::BackendErrorKind,
-        queue::QueueName,
         store::{BuildEnd, BuildStep, Claim},
     },
     domain::{
         control::{ControlAction, ControlStatus},
         project::ProjectStatus,
+        queue::QueueName,
         stage::StageStatus,
         task::TaskStatus,
     },

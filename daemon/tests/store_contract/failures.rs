@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use nexus_daemon::{
     backend::{
         error::BackendErrorKind,
-        queue::{DeployMessage, QueueName},
+        queue::DeployMessage,
         store::{AgentChange, AgentFilter, BuildEnd, BuildStep, Claim, ClaimBuild, DeployClaim, DeployEnd, GivenUp},
     },
     domain::{
@@ -16,6 +16,7 @@ use nexus_daemon::{
         failure::{ErrorInfo, Failure, FailureKind},
         ids::{AgentId, TaskId},
         project::ProjectStatus,
+        queue::QueueName,
         stage::StageStatus,
         task::TaskStatus,
         time::Timestamp,

@@ -3,14 +3,12 @@
 use std::time::{Duration, Instant};
 
 use nexus_daemon::{
-    backend::{
-        queue::{Delivery, QueueName},
-        store::GivenUp,
-    },
+    backend::{queue::Delivery, store::GivenUp},
     domain::{
         control::ControlAction,
         failure::{ErrorInfo, FailureKind},
         project::ProjectStatus,
+        queue::QueueName,
         time::Timestamp,
     },
 };

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use nexus_daemon::{
     backend::{
         error::BackendErrorKind,
-        queue::QueueName,
         store::{AgedKind, AgentFilter, BuildStep, Claim, MessageRange, SessionLease, TaskFilter},
     },
     domain::{
@@ -15,6 +14,7 @@ use nexus_daemon::{
         event::EventType,
         ids::{AgentId, SessionId},
         project::ProjectStatus,
+        queue::QueueName,
         session::{Role, Session},
         stage::{StageOutcome, StageProduct},
         time::Timestamp,

@@ -8,7 +8,7 @@ use std::{
 
 use nexus_daemon::{
     backend::{
-        queue::{BuildMessage, Delivery, Queue, QueueName},
+        queue::{BuildMessage, Delivery, Queue},
         store::{
             BuildEnd, BuildProgress, BuildStep, Claim, ClaimBuild, ClaimedBuild, Continuation, EventSink, NewProject,
             PageRequest, Result, Store,
@@ -20,6 +20,7 @@ use nexus_daemon::{
         failure::{ErrorInfo, Failure, FailureKind},
         ids::{AgentId, ProjectId, TaskId, WorkerId},
         project::{AggregatedMetrics, Priority, Project, ProjectStatus, StageFigures},
+        queue::QueueName,
         stage::{Stage, StageEnd, StageOutcome, StageProduct},
         task::Lease,
         time::Timestamp,

@@ -10,10 +10,10 @@ use std::{
 
 use nexus_daemon::{
     backend::{
-        queue::{Queue, QueueName},
+        queue::Queue,
         store::{Claim, Store},
     },
-    domain::{project::ProjectStatus, stage::StageStatus},
+    domain::{project::ProjectStatus, queue::QueueName, stage::StageStatus},
 };
 use rusqlite::Connection;
 

@@ -5,11 +5,10 @@ use std::{sync::Arc, time::Duration};
 use nexus_daemon::{
     backend::{
         error::BackendErrorKind,
-        queue::QueueName,
         sqlite::{OpenError, SqliteOptions, SqliteStore},
         store::{ProjectFilter, Store},
     },
-    domain::ids::AgentId,
+    domain::{ids::AgentId, queue::QueueName},
 };
 use rusqlite::Connection;
 

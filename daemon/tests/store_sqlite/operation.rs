@@ -5,7 +5,6 @@ use std::{path::Path, sync::Arc, time::Duration};
 use nexus_daemon::{
     backend::{
         error::BackendErrorKind,
-        queue::QueueName,
         sqlite::{OpenError, transfer::SqliteSource},
         store::{
             MessageRange, ProjectFilter, Store,
@@ -14,6 +13,7 @@ use nexus_daemon::{
     },
     domain::{
         ids::{AgentId, SessionId},
+        queue::QueueName,
         stage::StageStatus,
         time::Timestamp,
     },

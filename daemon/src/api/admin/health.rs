@@ -29,10 +29,10 @@ use crate::api::{
 use crate::{
     backend::{
         error::BackendError,
-        queue::QueueName,
         store::{Pressure, Trouble},
     },
     config::BackendKind,
+    domain::queue::QueueName,
     plugins::{PluginReport, PluginState},
     telemetry::names,
 };

@@ -17,11 +17,8 @@ use crate::api::{
     openapi::describe,
 };
 use crate::{
-    backend::{
-        queue::QueueName,
-        store::{Activity, DayFigures, Overview, TopAgent},
-    },
-    domain::time::Timestamp,
+    backend::store::{Activity, DayFigures, Overview, TopAgent},
+    domain::{queue::QueueName, time::Timestamp},
 };
 
 describe! {

@@ -15,7 +15,7 @@ use crate::api::{
     openapi::describe,
     state::AppState,
 };
-use crate::backend::queue::QueueName;
+use crate::domain::queue::QueueName;
 
 /// How long a part may take to tell its state.
 const PATIENCE: Duration = Duration::from_millis(800);

@@ -22,10 +22,11 @@ use crate::{
         error::{BackendError, BackendErrorKind},
         files::Artifacts,
         open::{Opened, Patience},
-        queue::{Queue as _, QueueName, QueueNames},
+        queue::{Queue as _, QueueNames},
         store::{EventSink, Store as _},
     },
     config::{BackendConfig, Config},
+    domain::queue::QueueName,
 };
 
 /// Tries of a request, the first included. The pauses between them grow, with jitter.

@@ -27,3 +27,6 @@ pub fn make_folders(data: &DataConfig) -> Result<(), FolderError> {
     }
     Ok(())
 }
+
+/// The file in it that names the MCP servers which people wrote down.
+pub const MCP_SERVERS: &str = "mcp_servers.json";

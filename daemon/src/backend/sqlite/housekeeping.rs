@@ -5,10 +5,12 @@ use std::str::FromStr;
 use rusqlite::Connection;
 
 use super::{SqliteOptions, tx::Tx};
-use crate::backend::{
-    queue::QueueName,
-    sqlite::queue::expire,
-    store::{Result, StoreCounts},
+use crate::{
+    backend::{
+        sqlite::queue::expire,
+        store::{Result, StoreCounts},
+    },
+    domain::queue::QueueName,
 };
 
 /// Bytes that a ping writes: about what a request for a project does, so that a disk with a last free page is not called

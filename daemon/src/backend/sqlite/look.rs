@@ -13,9 +13,8 @@ use super::{OpenError, SqliteStore, aged, deletions, open::connect, schema};
 use crate::{
     backend::{
         data_folder::Records,
-        store::{Aged, AgedKind, Result},
+        store::{Aged, AgedKind, PastTime, Result},
     },
-    deletion::retention::PastTime,
     domain::{
         deletion::{DeletedKind, Deletion},
         time::Timestamp,

@@ -61,7 +61,7 @@ pub use recover::{FAULTS, KILLS};
 pub(crate) use stages::MOST as MOST_STAGES;
 use tokio::sync::Notify;
 
-use crate::backend::queue::QueueName;
+use crate::domain::queue::QueueName;
 
 /// The embedded store. Cheap to share; the writer ends when it is closed or the last user is gone.
 pub struct SqliteStore {

@@ -23,12 +23,13 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use super::{rows, tasks};
 use crate::{
     backend::{
-        queue::{DIED, QueueName},
+        queue::DIED,
         sqlite::queue::mailbox::{Letter, Mailboxes},
         store::Result,
     },
     domain::{
         ids::{ProjectId, TaskId},
+        queue::QueueName,
         task::{TaskStatus, TaskType},
         time::Timestamp,
     },

@@ -6,11 +6,11 @@ use std::{collections::HashMap, time::Instant};
 
 use super::{clock::Moment, projects::Fence, stages::Brief, sweep::Mark};
 use crate::{
-    backend::{
+    backend::sqlite::queue::mailbox::{Letter, Mailboxes},
+    domain::{
+        ids::{ProjectId, TaskId},
         queue::QueueName,
-        sqlite::queue::mailbox::{Letter, Mailboxes},
     },
-    domain::ids::{ProjectId, TaskId},
 };
 
 /// More cached projects than this are forgotten together.

@@ -12,10 +12,11 @@ use super::{
     tx::{Outgoing, Tx},
 };
 use crate::{
-    backend::{queue::QueueName, store::Result},
+    backend::store::Result,
     domain::{
         ids::{AgentId, ProjectId, TaskId, WorkerId},
         project::Priority,
+        queue::QueueName,
         task::{Task, TaskStatus, TaskType},
         time::Timestamp,
         transition::{self, TaskEvent},

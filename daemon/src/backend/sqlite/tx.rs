@@ -10,10 +10,11 @@ use super::{
     state::{Effect, Hot, State},
 };
 use crate::{
-    backend::{queue::QueueName, sqlite::queue::mailbox::Letter, store::Result},
+    backend::{sqlite::queue::mailbox::Letter, store::Result},
     domain::{
         event::{EventType, NewEvent, ProjectEvent},
         ids::{ProjectId, TaskId},
+        queue::QueueName,
         time::Timestamp,
     },
 };

@@ -421,7 +421,7 @@ impl Thread {
         if self.state.mail.take_trial_over() {
             ring = [true; 4];
         }
-        for (queue, rung) in crate::backend::queue::QueueName::ALL.into_iter().zip(ring) {
+        for (queue, rung) in crate::domain::queue::QueueName::ALL.into_iter().zip(ring) {
             if rung {
                 self.arrivals.bell(queue).notify_waiters();
             }

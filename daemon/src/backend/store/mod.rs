@@ -403,3 +403,17 @@ pub trait Store: Send + Sync + 'static {
     /// For diagnostics at `GET /api/v2/system`: kind, file or region, schema version.
     fn describe(&self) -> Value;
 }
+
+/// What can say what is past its time.
+#[async_trait]
+pub trait PastTime: Send + Sync {
+    /// See [`Store::aged`].
+    async fn past(&self, kind: AgedKind, before: Timestamp, from: Option<Value>) -> Result<Aged>;
+}
+
+#[async_trait]
+impl<S: Store + ?Sized> PastTime for S {
+    async fn past(&self, kind: AgedKind, before: Timestamp, from: Option<Value>) -> Result<Aged> {
+        self.aged(kind, before, from).await
+    }
+}

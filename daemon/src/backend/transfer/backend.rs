@@ -15,7 +15,6 @@ use crate::{
         data_folder,
         files::Artifacts,
         open::{self, OpenBackendError},
-        queue::QueueName,
         sqlite::transfer::SqliteSource,
         store::{
             Nobody, Result, Store,
@@ -23,7 +22,7 @@ use crate::{
         },
     },
     config::{BackendKind, Config},
-    domain::time::Timestamp,
+    domain::{queue::QueueName, time::Timestamp},
 };
 
 /// One side.

@@ -123,7 +123,7 @@ impl Giver {
         let (at, mcp) = (folder.clone(), root == MCP);
         let (names, strange) = if mcp {
             folder.clone_from(&self.data);
-            let file = crate::tools::mcp::FILE;
+            let file = crate::backend::data_folder::MCP_SERVERS;
             (if folder.join(file).is_file() { vec![file.to_owned()] } else { Vec::new() }, Vec::new())
         } else {
             blocking(move || names(&at).map_err(BackendError::data_folder)).await?
@@ -365,7 +365,7 @@ impl Taker {
         let outside = || corrupt(format!("the file {path:?} of {root:?} does not belong into the data folder"));
         let (below, file) = (plain(root).ok_or_else(outside)?, plain(path).ok_or_else(outside)?);
         match root {
-            MCP if path == crate::tools::mcp::FILE => Ok(self.data.join(file)),
+            MCP if path == crate::backend::data_folder::MCP_SERVERS => Ok(self.data.join(file)),
             MCP => Err(outside()),
             root if is_root(root) => Ok(self.data.join(below).join(file)),
             _ => Err(outside()),

@@ -39,7 +39,6 @@ use crate::{
         error::{BackendError, BackendErrorKind},
         store::{BuildProgress, BuildStep, Claim, Continuation, StageRetry},
     },
-    deletion::Deletions,
     domain::{
         control::ControlAction,
         ids::{ProjectId, TaskId},
@@ -459,7 +458,7 @@ impl BuildState {
                 Err(error) => Err(error),
             };
             if matches!(&result, Err(error) if error.kind() == BackendErrorKind::Fenced) {
-                Deletions::of(&env).dropped(&lease.project_id).await;
+                env.deletions().dropped(&lease.project_id).await;
             }
             let _ = myself.cast(BuildMessage::Stepped(result));
         });

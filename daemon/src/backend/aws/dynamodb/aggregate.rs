@@ -23,7 +23,6 @@ use super::{
 use crate::{
     backend::{
         error::{BackendError, BackendErrorKind},
-        queue::QueueName,
         store::Result,
     },
     domain::{
@@ -32,6 +31,7 @@ use crate::{
         foreign,
         ids::{ProjectId, TaskId},
         project::ProjectStatus,
+        queue::QueueName,
         stage::Stage,
         task::{Lease, TaskStatus},
         time::Timestamp,

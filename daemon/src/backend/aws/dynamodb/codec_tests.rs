@@ -188,7 +188,8 @@ fn written<R: Record + Clone>(item: &Item, change: impl FnOnce(&mut R)) -> Vec<S
     let before = R::from_item(item).unwrap();
     let mut after = before.clone();
     change(&mut after);
-    let change = crate::backend::aws::dynamodb::unit::Change::between(&before.to_item().unwrap(), &after.to_item().unwrap());
+    let change =
+        crate::backend::aws::dynamodb::unit::Change::between(&before.to_item().unwrap(), &after.to_item().unwrap());
     let mut names: Vec<String> = change.set.into_iter().map(|(name, _)| name).chain(change.remove).collect();
     names.sort();
     names

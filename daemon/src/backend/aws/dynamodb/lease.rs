@@ -16,7 +16,6 @@ use super::{
 use crate::{
     backend::{
         error::{BackendErrorKind, fenced, not_found},
-        queue::QueueName,
         store::{GivenUp, LeaseState, Result, alike},
     },
     domain::{
@@ -26,6 +25,7 @@ use crate::{
         foreign::{self, Fate},
         ids::{ProjectId, TaskId},
         project::ProjectStatus,
+        queue::QueueName,
         task::{Lease, TaskStatus, TaskType},
         time::Timestamp,
         transition::{ProjectState, TaskEvent},

@@ -17,13 +17,13 @@ use crate::{
     backend::{
         error::{BackendError, BackendErrorKind, invalid},
         files::Owner,
-        queue::QueueName,
         store::{NewProject, ProjectDetail, Result, alike},
     },
     domain::{
         event::{EventType, NewEvent},
         ids::ProjectId,
         project::{Project, ProjectStatus},
+        queue::QueueName,
         stage::Stage,
         task::TaskType,
     },

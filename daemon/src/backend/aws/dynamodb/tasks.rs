@@ -10,10 +10,11 @@ use super::{
     value,
 };
 use crate::{
-    backend::{error::illegal, queue::QueueName, store::Result},
+    backend::{error::illegal, store::Result},
     domain::{
         ids::{AgentId, ProjectId, TaskId, WorkerId},
         project::Priority,
+        queue::QueueName,
         task::{Task, TaskStatus, TaskType},
         time::Timestamp,
         transition::{self, TaskEvent},

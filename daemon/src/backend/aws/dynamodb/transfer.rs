@@ -25,10 +25,9 @@ use crate::{
             transfer::{Batch, Kind, Record, Source, Target, Written, being_deleted},
         },
     },
-    deletion::COMMITS_WITHIN,
     domain::{
         agent::{Agent, Invocation},
-        deletion::DeletedKind,
+        deletion::{COMMITS_WITHIN, DeletedKind},
         ids::{AgentId, ProjectId},
         session::{Message, Session},
         stage::Stage,

@@ -6,7 +6,7 @@ mod tables;
 
 pub use policy::policy;
 
-use crate::backend::queue::{QueueName, QueueNames};
+use crate::{backend::queue::QueueNames, domain::queue::QueueName};
 
 /// What is to be made, and how it is to behave.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_sqs::{Client, error::ProvideErrorMetadata as _, types::QueueAttributeName as Name};
 
 use super::{Action, Plan, QUEUES, Report, ResourceError, State, name_of, said};
-use crate::backend::queue::QueueName;
+use crate::domain::queue::QueueName;
 
 const DAY: u64 = 86_400;
 /// Seconds that messages stay hidden from those who do not say otherwise, as SPEC section 2 has them: the original's

@@ -3,9 +3,12 @@
 use std::time::{Duration, Instant};
 
 use super::{BATCH, LOOKED_AT, Result, SqsQueue, priority_of};
-use crate::backend::{
-    error::{BackendError, BackendErrorKind},
-    queue::{Queue as _, QueueName, Receipt},
+use crate::{
+    backend::{
+        error::{BackendError, BackendErrorKind},
+        queue::{Queue as _, Receipt},
+    },
+    domain::queue::QueueName,
 };
 
 /// Seconds for which letters stay hidden from others while somebody decides about them.

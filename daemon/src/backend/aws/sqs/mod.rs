@@ -23,7 +23,10 @@ use tokio::sync::OnceCell;
 pub use letters::Letter;
 use removal::Removals;
 
-use crate::backend::queue::{BuildMessage, DeadLetter, Delivery, Queue, QueueDepth, QueueName, QueueNames, Receipt};
+use crate::{
+    backend::queue::{BuildMessage, DeadLetter, Delivery, Queue, QueueDepth, QueueNames, Receipt},
+    domain::queue::QueueName,
+};
 use crate::{
     backend::{
         aws::TroubleLog,

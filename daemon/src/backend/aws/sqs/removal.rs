@@ -10,9 +10,9 @@ use aws_sdk_sqs::{Client, types::DeleteMessageBatchRequestEntry as Entry};
 use tokio::sync::oneshot;
 
 use super::{BATCH, Result, SqsQueue, failed, is_stale_code, unbuilt};
-use crate::backend::{
-    error::{BackendError, BackendErrorKind},
-    queue::QueueName,
+use crate::{
+    backend::error::{BackendError, BackendErrorKind},
+    domain::queue::QueueName,
 };
 
 /// How long the first of a batch waits for others.

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use crate::backend::{queue::QueueName, sqlite::open::connect, store::Result};
+use crate::{
+    backend::{sqlite::open::connect, store::Result},
+    domain::queue::QueueName,
+};
 
 /// A dead letter of the embedded queue, as people look at it.
 #[derive(Clone, Debug, serde::Serialize)]

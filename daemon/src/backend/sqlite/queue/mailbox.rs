@@ -10,10 +10,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::{
     backend::{
-        queue::{QueueDepth, QueueName, Receipt},
+        queue::{QueueDepth, Receipt},
         sqlite::clock::Moment,
     },
-    domain::{ids::TaskId, time::Timestamp},
+    domain::{ids::TaskId, queue::QueueName, time::Timestamp},
 };
 
 /// Shares of the priorities 1 to 5.

@@ -16,10 +16,13 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
-use crate::backend::queue::{DeadLetter, Delivery, Queue, QueueDepth, QueueName, Receipt};
 use crate::backend::{
     error::BackendError,
     sqlite::{Inner, clock::Moment, error::closed, tx::Tx, writer::Mode},
+};
+use crate::{
+    backend::queue::{DeadLetter, Delivery, Queue, QueueDepth, Receipt},
+    domain::queue::QueueName,
 };
 
 type Result<T> = std::result::Result<T, BackendError>;

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::{
     backend::{
         error::{BackendError, BackendErrorKind},
-        queue::{DeadLetter, Delivery, QueueName, Receipt},
+        queue::{DeadLetter, Delivery, Receipt},
         sqlite::{
             clock::Moment,
             queue::mailbox::Letter,
@@ -15,7 +15,7 @@ use crate::{
             tx::{Outgoing, Tx},
         },
     },
-    domain::time::Timestamp,
+    domain::{queue::QueueName, time::Timestamp},
 };
 
 type Result<T> = std::result::Result<T, BackendError>;

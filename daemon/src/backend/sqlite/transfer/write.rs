@@ -9,7 +9,6 @@ use crate::{
             codec::{Reader, Record as _, StoredProject, StoredTask},
             transfer::{item, lacks, project_of},
         },
-        queue::QueueName,
         sqlite::{
             events, names, projects, rows, sessions, stages,
             tx::{Outgoing, Tx},
@@ -23,6 +22,7 @@ use crate::{
         agent::{Agent, Invocation},
         deletion::DeletedKind,
         ids::{AgentId, ProjectId, TaskId, WorkerId},
+        queue::QueueName,
         session::{Message, Session},
         stage::Stage,
         time::Timestamp,
