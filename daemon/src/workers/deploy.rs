@@ -18,7 +18,7 @@ use super::{
     lease::{Holding, LeaseNews},
     supervise::{Finally, backoff},
 };
-use crate::workers::{in_flight::Ticket, metrics as figures};
+use crate::workers::{in_flight::InFlight, metrics as figures};
 use crate::{
     agents::place,
     backend::{
@@ -64,7 +64,7 @@ pub struct DeployArguments {
     /// Shared.
     pub env: Arc<Environment>,
     /// The message.
-    pub ticket: Ticket,
+    pub in_flight: InFlight,
     /// Its content.
     pub message: DeployMessage,
 }
@@ -91,10 +91,10 @@ impl Actor for DeployActor {
         myself: ActorRef<Self::Msg>,
         arguments: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
-        let DeployArguments { env, ticket, message } = arguments;
+        let DeployArguments { env, in_flight, message } = arguments;
         let listener = myself.clone();
         let holding = env.leases.hold(
-            ticket.receipt().clone(),
+            in_flight.receipt().clone(),
             Arc::new(move |news| {
                 if let LeaseNews::Lost = news {
                     let _ = listener.cast(DeployNews::End);
@@ -105,7 +105,7 @@ impl Actor for DeployActor {
         let task = tokio::spawn(async move {
             // Whatever becomes of the task: an actor that stayed would keep its agent from being deployed again.
             let _done = Finally::new(move || drop(myself.cast(DeployNews::Done)));
-            run(env, ticket, message, holding, ended).await;
+            run(env, in_flight, message, holding, ended).await;
         });
         Ok(DeployState { end, task })
     }
@@ -128,7 +128,7 @@ impl Actor for DeployActor {
 
 async fn run(
     env: Arc<Environment>,
-    ticket: Ticket,
+    in_flight: InFlight,
     message: DeployMessage,
     holding: Holding,
     mut ended: watch::Receiver<bool>,
@@ -138,24 +138,24 @@ async fn run(
         Ok(DeployClaim::Claimed { lease, agent }) => (lease, agent),
         Ok(DeployClaim::Obsolete(why)) => {
             tracing::info!(agent_id = %message.agent_id, why, "a deploy message is of no use any more");
-            return ticket.delete().await;
+            return in_flight.delete().await;
         }
-        Ok(DeployClaim::HeldUntil(until)) => return ticket.release(until.since(Timestamp::now()), true).await,
+        Ok(DeployClaim::HeldUntil(until)) => return in_flight.release(until.since(Timestamp::now()), true).await,
         Err(error) => {
             tracing::warn!(agent_id = %message.agent_id, %error, "a deployment could not be claimed");
-            return ticket.release(Duration::from_secs(5), error.retryable()).await;
+            return in_flight.release(Duration::from_secs(5), error.retryable()).await;
         }
     };
     holding.claimant().leased(lease.clone());
     if let Err(error) = env.restore_files(&lease.project_id).await {
         tracing::warn!(agent_id = %agent.agent_id, error = chain(&error), "the files of an agent are not here");
-        return give_back(&env, &lease, &agent, ticket, FILES_AWAY).await;
+        return give_back(&env, &lease, &agent, in_flight, FILES_AWAY).await;
     }
     let begun = Instant::now();
     let mut lines = HandlerLines::new(&agent.agent_id, "deploy");
     let (result, tries) = tokio::select! {
         result = deploy_with_retries(&env, &agent, &mut lines) => result,
-        () = asked_to_end(&mut ended) => return give_back(&env, &lease, &agent, ticket, Duration::ZERO).await,
+        () = asked_to_end(&mut ended) => return give_back(&env, &lease, &agent, in_flight, Duration::ZERO).await,
     };
     let result = result.and_then(|done| {
         // The record could not be written, now or ever.
@@ -176,7 +176,7 @@ async fn run(
     });
     // The record is for people elsewhere; the log has the whole of it.
     let result = result.map_err(|failure| Failure { message: pathless(&failure.message), ..failure });
-    let receipt = Some(ticket.receipt().clone());
+    let receipt = Some(in_flight.receipt().clone());
     let outcome = if result.is_ok() { "completed" } else { "failed" };
     match env.store.finish_deploy(&lease, DeployEnd { agent_id: agent.agent_id.clone(), result, receipt }).await {
         Ok(()) => {
@@ -186,14 +186,14 @@ async fn run(
                 Ok(done) => told::agent_deployed(&agent, done.endpoint.as_deref(), seconds, tries),
                 Err(failure) => told::deploy_failed(&agent, failure, seconds),
             }
-            ticket.delete().await;
+            in_flight.delete().await;
         }
         Err(error) => {
             tracing::warn!(agent_id = %agent.agent_id, %error, "the end of a deployment could not be stored");
             if matches!(error.kind(), BackendErrorKind::Fenced | BackendErrorKind::NotFound) {
                 undo_if_deleted(&env, &agent).await;
             }
-            ticket.release(Duration::from_secs(5), error.retryable()).await;
+            in_flight.release(Duration::from_secs(5), error.retryable()).await;
         }
     }
 }
@@ -203,14 +203,14 @@ async fn asked_to_end(ended: &mut watch::Receiver<bool>) {
     let _ = ended.wait_for(|ended| *ended).await;
 }
 
-async fn give_back(env: &Environment, lease: &Lease, agent: &Agent, ticket: Ticket, delay: Duration) {
+async fn give_back(env: &Environment, lease: &Lease, agent: &Agent, in_flight: InFlight, delay: Duration) {
     figures::deploy_ended("handed_back");
-    match env.store.release_lease(lease, Some(ticket.receipt())).await {
+    match env.store.release_lease(lease, Some(in_flight.receipt())).await {
         Ok(()) => {}
         Err(error) if error.kind() == BackendErrorKind::Fenced => undo_if_deleted(env, agent).await,
         Err(error) => tracing::warn!(%error, "a deploy lease could not be given back; it ends by itself"),
     }
-    ticket.release(delay, true).await;
+    in_flight.release(delay, true).await;
 }
 
 /// Whoever deleted the agent took it out of service before this deployment brought it up (again). What came
