@@ -6,16 +6,16 @@
 mod answer;
 mod brought;
 pub mod package;
-pub mod place;
 pub mod syntax;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{future::pending, path::PathBuf, sync::Arc, time::Duration};
 
 pub use answer::{Answer, Block, BlockKind, ToolUse, structure};
 use arc_swap::ArcSwap;
 use nexus_plugin_api::payload::{
-    AgentRef, AgentStatus as Reported, Event, HandlerKind, HistoryMessage, InvokeRequest, InvokeResult, Operation,
+    AgentRef, AgentStatus as Reported, HistoryMessage, InvokeRequest, InvokeResult, Operation,
 };
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use self::{brought::Brought, package::Package};
@@ -29,16 +29,21 @@ use crate::{
         ids::{AgentId, ProjectId, SessionId},
         text::{pathless, shorten},
     },
-    jobs::executor::{Executor, Job},
+    jobs::{Counts, Late, Limit, Listener, Order, agent_ref, executor::Executor, run_job, targets},
     telemetry::told::HandlerLines,
 };
 
-/// How long an agent may take for one answer.
-pub const ANSWER_LIMIT: Duration = Duration::from_secs(900);
-/// How long taking an agent out of service may take.
-const UNDEPLOY_LIMIT: Duration = Duration::from_secs(20);
-/// How long a handler may take to say how an agent is.
-const STATUS_LIMIT: Duration = Duration::from_secs(5);
+/// For one answer of an agent.
+pub const ANSWER_LIMIT: Limit = limit(900, "the agent did not answer within");
+/// For taking an agent out of service.
+const UNDEPLOY_LIMIT: Limit = limit(20, "no answer within");
+/// For a handler to say how an agent is.
+const STATUS_LIMIT: Limit = limit(5, "no answer within");
+
+const fn limit(seconds: u64, told: &'static str) -> Limit {
+    Limit { time: Duration::from_secs(seconds), counts: Counts::FromRequest, late: Late::Left, told }
+}
+
 /// Shortest session id that every handler takes.
 const SESSION_ID_LEN: usize = 33;
 /// Longest text of a failure that a client is told, in characters.
@@ -71,35 +76,6 @@ pub struct Agents {
     artifacts: Arc<Artifacts>,
     builds: Arc<dyn BuildsHere>,
     brought: Arc<Brought>,
-}
-
-/// An answer that is being given. Dropping it cancels it.
-pub struct Asked(Box<dyn Job>, HandlerLines);
-
-impl Asked {
-    /// The next piece; `None` once the answer is over. Cancel-safe.
-    pub async fn next_event(&mut self) -> Option<Event> {
-        let event = self.0.next_event().await;
-        if let Some(Event::Log { level, message }) = &event {
-            self.1.tell(*level, message);
-        }
-        event
-    }
-
-    /// The answer as a whole, once `next_event` gave `None`.
-    ///
-    /// # Errors
-    /// Why there is none.
-    pub async fn outcome(self) -> Result<InvokeResult, Failure> {
-        let value = self.0.outcome().await?;
-        understood(value)
-    }
-}
-
-fn understood<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Failure> {
-    serde_json::from_value(value).map_err(|error| {
-        Failure::new(FailureKind::Plugin, format!("the answer of the deploy handler is not understood: {error}"))
-    })
 }
 
 /// What a client is told of a failure: nothing of this machine.
@@ -157,7 +133,7 @@ impl Agents {
         match &agent.project_id {
             Some(project) => self.fetch_files(project).await,
             None => {
-                let folder = place::kept(&self.data(), &agent.agent_id);
+                let folder = agent_ref::kept(&self.data(), &agent.agent_id);
                 self.artifacts.refresh(&Owner::from(&agent.agent_id), folder).await
             }
         }
@@ -201,7 +177,7 @@ impl Agents {
     /// The artifact store is away.
     pub async fn share_file(&self, agent: &Agent, path: &str) -> crate::backend::store::Result<()> {
         let file = self.agent_ref(agent).await.agent_dir.join(path);
-        let (owner, name) = match (&agent.project_id, place::plain(&agent.agent_dir)) {
+        let (owner, name) = match (&agent.project_id, agent_ref::plain(&agent.agent_dir)) {
             (Some(project), Some(dir)) => (Owner::from(project), dir.join(path)),
             (Some(_), None) => return Ok(()),
             (None, _) => (Owner::from(&agent.agent_id), PathBuf::from(path)),
@@ -214,13 +190,13 @@ impl Agents {
     /// be had.
     pub async fn agent_ref(&self, agent: &Agent) -> AgentRef {
         let data = self.data();
-        let mut told = place::agent_ref(agent, &data);
+        let mut told = agent_ref::of(agent, &data);
         // For an agent that may run already: only what is not here at all is brought.
         if !tokio::fs::try_exists(&told.agent_dir).await.unwrap_or(false) {
             if let Err(error) = self.fetch(agent).await {
                 tracing::warn!(agent_id = told.agent_id, %error, "the files of an agent could not be brought here");
             }
-            told.agent_dir = place::code(&data, agent);
+            told.agent_dir = agent_ref::code(&data, agent);
         }
         if let Err(error) = tokio::fs::create_dir_all(&told.state_dir).await {
             tracing::warn!(agent_id = told.agent_id, %error, "an agent's state folder could not be made");
@@ -228,50 +204,30 @@ impl Agents {
         told
     }
 
-    fn handler(&self, agent: &Agent) -> Result<String, Failure> {
-        let config = self.config.load();
-        config.deploy.targets.get(&agent.deployment_type).cloned().ok_or_else(|| {
-            let message = format!("no deploy target is named {:?} (any more)", agent.deployment_type);
-            Failure::new(FailureKind::Permanent, message)
-        })
-    }
-
-    async fn start(&self, agent: &Agent, operation: Operation) -> Result<Box<dyn Job>, Failure> {
-        self.executor.start(&self.handler(agent)?, HandlerKind::Deploy, operation).await
-    }
-
-    /// Runs an operation of whose events only the log lines are of interest.
-    async fn run(&self, agent: &Agent, operation: Operation, limit: Duration) -> Result<Value, Failure> {
-        self.run_by(&self.handler(agent)?, &agent.agent_id, operation, limit).await
-    }
-
-    async fn run_by(
+    /// Has a handler do something for an agent.
+    async fn run<T: DeserializeOwned>(
         &self,
-        handler: &str,
-        agent: &AgentId,
+        target: &str,
         operation: Operation,
-        limit: Duration,
-    ) -> Result<Value, Failure> {
-        let name = if matches!(operation, Operation::Status(_)) { "status" } else { "undeploy" };
-        let mut lines = HandlerLines::new(agent, name);
-        let whole = async {
-            let mut job = self.executor.start(handler, HandlerKind::Deploy, operation).await?;
-            while let Some(event) = job.next_event().await {
-                if let Event::Log { level, message } = event {
-                    lines.tell(level, &message);
-                }
-            }
-            job.outcome().await
-        };
-        let late = || Failure::new(FailureKind::Timeout, format!("no answer within {} s", limit.as_secs()));
-        tokio::time::timeout(limit, whole).await.unwrap_or_else(|_| Err(late()))
+        limit: Limit,
+        listener: &mut impl Listener,
+    ) -> Result<T, Failure> {
+        let handler = targets::handler_of(&self.config.load().deploy, target)?;
+        let order = Order { handler: &handler, operation, limit };
+        run_job(self.executor.as_ref(), order, listener, pending()).await
     }
 
-    /// Begins to ask an agent.
+    /// Asks an agent. What it says on the way goes to `listener`; dropping the future ends the question.
     ///
     /// # Errors
-    /// The agent cannot be asked.
-    pub async fn invoke(&self, agent: &Agent, session: &SessionId, question: Question) -> Result<Asked, Failure> {
+    /// The agent cannot be asked, or did not answer.
+    pub async fn invoke(
+        &self,
+        agent: &Agent,
+        session: &SessionId,
+        question: Question,
+        listener: &mut impl Listener,
+    ) -> Result<InvokeResult, Failure> {
         self.fetch_deployed(agent).await?;
         let request = InvokeRequest {
             agent: self.agent_ref(agent).await,
@@ -281,8 +237,7 @@ impl Agents {
             enable_trace: question.enable_trace,
             metadata: question.metadata,
         };
-        let lines = HandlerLines::new(&agent.agent_id, "invoke");
-        self.start(agent, Operation::Invoke(Box::new(request))).await.map(|job| Asked(job, lines))
+        self.run(&agent.deployment_type, Operation::Invoke(Box::new(request)), ANSWER_LIMIT, listener).await
     }
 
     /// How the handler says the agent is.
@@ -291,7 +246,8 @@ impl Agents {
     /// The handler does not say.
     pub async fn status(&self, agent: &Agent) -> Result<Reported, Failure> {
         let operation = Operation::Status(self.agent_ref(agent).await);
-        understood(self.run(agent, operation, STATUS_LIMIT).await?)
+        let mut lines = HandlerLines::new(&agent.agent_id, "status");
+        self.run(&agent.deployment_type, operation, STATUS_LIMIT, &mut lines).await
     }
 
     /// Takes an agent out of service. Safe to repeat.
@@ -299,8 +255,37 @@ impl Agents {
     /// # Errors
     /// The handler failed, or there is none.
     pub async fn undeploy(&self, agent: &Agent) -> Result<(), Failure> {
-        let operation = Operation::Undeploy(self.agent_ref(agent).await);
-        self.run(agent, operation, UNDEPLOY_LIMIT).await.map(|_| ())
+        let told = self.agent_ref(agent).await;
+        self.run_undeploy(&agent.agent_id, &agent.deployment_type, told, UNDEPLOY_LIMIT).await
+    }
+
+    /// Takes back a deployment of an agent that was deleted meanwhile.
+    ///
+    /// # Errors
+    /// The handler failed, or there is none.
+    pub(crate) async fn take_back(&self, agent: &Agent) -> Result<(), Failure> {
+        let told = agent_ref::of(agent, &self.data());
+        let limit = Limit { late: Late::Awaited, ..UNDEPLOY_LIMIT };
+        self.run_undeploy(&agent.agent_id, &agent.deployment_type, told, limit).await
+    }
+
+    /// Takes an agent out of service that was deleted, by what its record says; whether there was a way to. Safe to
+    /// repeat.
+    ///
+    /// # Errors
+    /// The handler failed.
+    pub(crate) async fn undeploy_deleted(&self, id: &AgentId, name: &str, gone: &GoneAgent) -> Result<bool, Failure> {
+        let config = self.config.load_full();
+        if !config.deploy.targets.contains_key(&gone.deployment_type) {
+            return Ok(false);
+        }
+        let told = agent_ref::of_deleted(id, name, gone, &config.data);
+        self.run_undeploy(id, &gone.deployment_type, told, UNDEPLOY_LIMIT).await.map(|()| true)
+    }
+
+    async fn run_undeploy(&self, id: &AgentId, target: &str, told: AgentRef, limit: Limit) -> Result<(), Failure> {
+        let mut lines = HandlerLines::new(id, "undeploy");
+        self.run::<Value>(target, Operation::Undeploy(told), limit, &mut lines).await.map(drop)
     }
 
     /// Has an agent that runs on this machine start anew with its next question: its files lie elsewhere now.
@@ -316,23 +301,11 @@ impl Agents {
 
     /// Removes the state folder that was made for asking an agent without a record, whose id nobody else has.
     pub async fn remove_passing(&self, agent: &Agent) {
-        let folder = place::state(&self.data(), &agent.agent_id);
+        let folder = agent_ref::state(&self.data(), &agent.agent_id);
         if let Err(error) = tokio::fs::remove_dir_all(folder).await
             && error.kind() != std::io::ErrorKind::NotFound
         {
             tracing::warn!(%error, "the state folder of an agent without a record could not be removed");
         }
-    }
-
-    /// Takes an agent out of service that was deleted, by what its record says; whether there was a way to. Safe to
-    /// repeat.
-    ///
-    /// # Errors
-    /// The handler failed.
-    pub(crate) async fn undeploy_gone(&self, id: &AgentId, name: &str, gone: &GoneAgent) -> Result<bool, Failure> {
-        let config = self.config.load_full();
-        let Some(handler) = config.deploy.targets.get(&gone.deployment_type) else { return Ok(false) };
-        let operation = Operation::Undeploy(place::gone_ref(id, name, gone, &config.data));
-        self.run_by(handler, id, operation, UNDEPLOY_LIMIT).await.map(|_| true)
     }
 }

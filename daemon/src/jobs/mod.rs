@@ -1,4 +1,10 @@
-//! Work that a plugin does for the daemon: a stage of a build, a deployment, a question to an agent.
+//! Work that a plugin does for the daemon: a stage of a build, a deployment, a question to an agent. Whatever it is, it goes
+//! through [`run_job`].
 
+pub mod agent_ref;
 pub mod executor;
 pub mod host;
+pub mod run;
+pub mod targets;
+
+pub use run::{Counts, Late, Limit, Listener, Order, run_job};

@@ -4,11 +4,12 @@
 //! is there so that the tree shows it and its end ends the job.
 
 use std::{
+    future::pending,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use nexus_plugin_api::payload::{DeployResult, Event, HandlerKind, Operation};
+use nexus_plugin_api::payload::{DeployResult, Operation};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use serde_json::Value;
 use tokio::{sync::watch, task::JoinHandle};
@@ -20,7 +21,6 @@ use super::{
 };
 use crate::workers::{in_flight::InFlight, metrics as figures};
 use crate::{
-    agents::place,
     backend::{
         error::{BackendErrorKind, chain},
         queue::DeployMessage,
@@ -34,19 +34,19 @@ use crate::{
         text::pathless,
         time::Timestamp,
     },
+    jobs::{Counts, Late, Limit, Order, agent_ref, run_job, targets},
     telemetry::told::{self, HandlerLines},
 };
 
-/// Limit of one try; the visibility timeout of the deploy queue (SPEC section 2).
-const LIMIT: Duration = Duration::from_secs(600);
+/// Of one try; the visibility timeout of the deploy queue (SPEC section 2).
+const LIMIT: Limit =
+    Limit { time: Duration::from_secs(600), counts: Counts::FromRequest, late: Late::Awaited, told: "it took over" };
 /// Tries of a deployment that fails for a passing reason.
 const TRIES: u32 = 3;
 /// First pause between them.
 const PAUSE: Duration = Duration::from_secs(2);
 /// Before a deployment comes again whose files could not be had.
 const FILES_AWAY: Duration = Duration::from_secs(5);
-/// Limit of taking back what was deployed for an agent that is gone.
-const UNDO_LIMIT: Duration = Duration::from_secs(20);
 
 /// See the module.
 pub struct DeployActor;
@@ -224,14 +224,10 @@ async fn undo_if_deleted(env: &Environment, agent: &Agent) {
         }
     }
     tracing::info!(agent_id = %agent.agent_id, "the agent was deleted while it was deployed: the deployment is taken back");
-    let told = place::agent_ref(agent, &env.config.load().data);
-    let mut lines = HandlerLines::new(&agent.agent_id, "undeploy");
-    let undone =
-        async { run_job(env, &handler_of(env, agent)?, Operation::Undeploy(told), UNDO_LIMIT, &mut lines).await };
-    if let Err(failure) = undone.await {
+    if let Err(failure) = env.agents.take_back(agent).await {
         tracing::warn!(agent_id = %agent.agent_id, error = %failure.message, "the deployment of a deleted agent is left");
     }
-    env.deletions().taken_back(&agent.agent_id).await;
+    env.deletions.taken_back(&agent.agent_id).await;
 }
 
 /// The outcome of the last try, and its number.
@@ -254,59 +250,12 @@ async fn deploy_with_retries(
 }
 
 async fn deploy(env: &Environment, agent: &Agent, lines: &mut HandlerLines) -> Result<DeployResult, Failure> {
-    let handler = handler_of(env, agent)?;
-    let agent_ref = place::agent_ref(agent, &env.config.load().data);
-    tokio::fs::create_dir_all(&agent_ref.state_dir)
+    let config = env.config.load_full();
+    let handler = targets::handler_of(&config.deploy, &agent.deployment_type)?;
+    let told = agent_ref::of(agent, &config.data);
+    tokio::fs::create_dir_all(&told.state_dir)
         .await
         .map_err(|e| Failure::new(FailureKind::Infrastructure, format!("the agent's state folder: {e}")))?;
-    let value = run_job(env, &handler, Operation::Deploy(agent_ref), LIMIT, lines).await?;
-    serde_json::from_value(value)
-        .map_err(|e| Failure::new(FailureKind::Plugin, format!("the plugin's deploy result is not understood: {e}")))
-}
-
-fn handler_of(env: &Environment, agent: &Agent) -> Result<String, Failure> {
-    let config = env.config.load();
-    let targets = &config.deploy.targets;
-    targets.get(&agent.deployment_type).cloned().ok_or_else(|| {
-        let known: Vec<&str> = targets.keys().map(String::as_str).collect();
-        let message =
-            format!("no deploy target is named {:?}; configured are: {}", agent.deployment_type, known.join(", "));
-        Failure::new(FailureKind::Permanent, message)
-    })
-}
-
-/// Runs a job to its end. One that is late is cancelled and its end awaited, which the host bounds, so that
-/// the next try does not meet it.
-async fn run_job(
-    env: &Environment,
-    handler: &str,
-    operation: Operation,
-    limit: Duration,
-    lines: &mut HandlerLines,
-) -> Result<Value, Failure> {
-    let late = || Failure::new(FailureKind::Timeout, format!("it took over {} s", limit.as_secs()));
-    let deadline = tokio::time::sleep(limit);
-    tokio::pin!(deadline);
-    let mut job = tokio::select! {
-        job = env.executor.start(handler, HandlerKind::Deploy, operation) => job?,
-        () = &mut deadline => return Err(late()),
-    };
-    let mut cancelled = false;
-    loop {
-        tokio::select! {
-            event = job.next_event() => match event {
-                Some(Event::Log { level, message }) => lines.tell(level, &message),
-                Some(_) => {}
-                None => break,
-            },
-            () = &mut deadline, if !cancelled => {
-                cancelled = true;
-                job.cancel();
-            }
-        }
-    }
-    match job.outcome().await {
-        Err(_) if cancelled => Err(late()),
-        result => result,
-    }
+    let order = Order { handler: &handler, operation: Operation::Deploy(told), limit: LIMIT };
+    run_job(env.executor.as_ref(), order, lines, pending()).await
 }

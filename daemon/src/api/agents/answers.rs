@@ -42,8 +42,6 @@ pub(crate) enum Cut {
     Lost,
     /// The daemon ends.
     Stopping,
-    /// It took too long.
-    Late,
 }
 
 /// The answers of this daemon, by session, and what else must outlive a request. Cheap to clone.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use metrics::{counter, histogram};
-use nexus_plugin_api::payload::{Event, InvokeResult};
+use nexus_plugin_api::payload::Event;
 use salvo::http::StatusCode;
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ use crate::api::{
     state::AppState,
 };
 use crate::{
-    agents::{ANSWER_LIMIT, Answer, Question, structure},
+    agents::{Answer, Question, structure},
     domain::{
         agent::{Agent, Invocation, InvocationStatus},
         failure::{Failure, FailureKind},
@@ -30,7 +30,11 @@ use crate::{
         text::text_of,
         time::Timestamp,
     },
-    telemetry::names::{AGENT_DURATION, AGENT_INVOCATIONS},
+    jobs::Listener,
+    telemetry::{
+        names::{AGENT_DURATION, AGENT_INVOCATIONS},
+        told::HandlerLines,
+    },
 };
 
 /// A question to an agent.
@@ -100,15 +104,15 @@ async fn run(state: &AppState, call: &mut Call, told: Option<&Running>, cut: imp
     let mut answer = Answer::default();
     let question = std::mem::take(&mut call.question);
     let ended = {
-        let whole = pieces(state, call, question, &mut answer, told);
+        let lines = HandlerLines::new(&call.agent.agent_id, "invoke");
+        let mut hearing = Hearing { answer: &mut answer, told, lines };
         tokio::select! {
-            result = whole => Ok(result),
+            result = state.agents.invoke(&call.agent, &call.session, question, &mut hearing) => Ok(result),
             why = cut => Err(why),
             () = state.shutdown.cancelled() => Err(Cut::Stopping),
-            () = tokio::time::sleep(ANSWER_LIMIT) => Err(Cut::Late),
         }
     };
-    let interrupted = ended.as_ref().is_err_and(|why| *why != Cut::Late);
+    let interrupted = ended.is_err();
     let (failure, trace) = match ended {
         Ok(Ok(result)) => {
             answer.finish(&result);
@@ -129,21 +133,23 @@ impl Outcome {
     }
 }
 
-async fn pieces(
-    state: &AppState,
-    call: &Call,
-    question: Question,
-    answer: &mut Answer,
-    told: Option<&Running>,
-) -> Result<InvokeResult, Failure> {
-    let mut asked = state.agents.invoke(&call.agent, &call.session, question).await?;
-    while let Some(event) = asked.next_event().await {
-        answer.add(&event);
-        if let Some((told, data)) = told.zip(data(&event)) {
+/// Takes in what the agent says, and passes it on.
+struct Hearing<'a> {
+    answer: &'a mut Answer,
+    told: Option<&'a Running>,
+    lines: HandlerLines,
+}
+
+impl Listener for Hearing<'_> {
+    async fn hear(&mut self, event: Event) {
+        if let Event::Log { level, message } = &event {
+            self.lines.tell(*level, message);
+        }
+        self.answer.add(&event);
+        if let Some((told, data)) = self.told.zip(data(&event)) {
             told.tell(&data).await;
         }
     }
-    asked.outcome().await
 }
 
 /// An event as the client reads it.
@@ -182,10 +188,6 @@ impl Cut {
                 Failure::new(FailureKind::Transient, message)
             }
             Self::Stopping => Failure::new(FailureKind::Transient, "the daemon is being stopped; ask again"),
-            Self::Late => {
-                let message = format!("the agent did not answer within {} s", ANSWER_LIMIT.as_secs());
-                Failure::new(FailureKind::Timeout, message)
-            }
         }
     }
 }

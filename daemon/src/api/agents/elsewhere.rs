@@ -43,7 +43,7 @@ enum Told {
 /// Makes the response a stream that waits for the answer.
 pub(crate) fn follow(state: Arc<AppState>, session: SessionId, res: &mut Response) {
     let keep_alive = state.keep_alive();
-    let until = Instant::now() + ANSWER_LIMIT + LOOK_AGAIN;
+    let until = Instant::now() + ANSWER_LIMIT.time + LOOK_AGAIN;
     let waiting = Waiting { state, session, told: Told::Nothing, until, keep_alive, _open: OpenStream::begin("chat") };
     sse::send(res, stream::unfold(waiting, |mut waiting| async move { waiting.next().await.map(|f| (f, waiting)) }));
 }

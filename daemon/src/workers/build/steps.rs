@@ -128,7 +128,7 @@ impl BuildState {
                 Err(error) => Err(error),
             };
             if matches!(&result, Err(error) if error.kind() == BackendErrorKind::Fenced) {
-                env.deletions().dropped(&lease.project_id).await;
+                env.deletions.dropped(&lease.project_id).await;
             }
             let _ = myself.cast(BuildMessage::Stepped(result));
         });
