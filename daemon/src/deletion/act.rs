@@ -12,7 +12,7 @@ use crate::{
         time::Timestamp,
     },
     files::blocking,
-    jobs::agent_ref,
+    jobs::{agent_ref, public_message},
 };
 
 /// How long it is tried to take a deleted agent out of service.
@@ -100,7 +100,7 @@ impl Deletions {
                 Ok(undeployed) => acted.undeployed = undeployed,
                 Err(failure) => {
                     tracing::warn!(agent_id = %id, %failure, "a deleted agent could not be taken out of service");
-                    acted.errors.push(format!("deployment: {}", crate::agents::public_message(&failure)));
+                    acted.errors.push(format!("deployment: {}", public_message(&failure)));
                     // What lasts is told, and is nobody's to repeat for ever.
                     acted.again = failure.kind.retryable() && Timestamp::now().since(record.deleted_at) < TRIED_FOR;
                 }

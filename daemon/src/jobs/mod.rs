@@ -2,9 +2,12 @@
 //! through [`run_job`].
 
 pub mod agent_ref;
+mod brought;
+pub mod deployed;
 pub mod executor;
 pub mod host;
 pub mod run;
 pub mod targets;
 
+pub use deployed::{ANSWER_LIMIT, BuildsHere, DeployedAgents, Question, public_message};
 pub use run::{Counts, Late, Limit, Listener, Order, run_job};

@@ -17,7 +17,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use super::{
     environment::Environment,
     lease::{Holding, LeaseNews},
-    supervise::{Finally, backoff},
+    supervise::Finally,
 };
 use crate::workers::{in_flight::InFlight, metrics as figures};
 use crate::{
@@ -28,6 +28,7 @@ use crate::{
     },
     domain::{
         agent::Agent,
+        backoff::backoff,
         bounds,
         failure::{Failure, FailureKind},
         task::Lease,

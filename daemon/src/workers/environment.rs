@@ -6,9 +6,7 @@ use arc_swap::ArcSwap;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::lease::LeaseBook;
-use crate::jobs::executor::Executor;
 use crate::{
-    agents::Agents,
     backend::{
         error::BackendError,
         files::Artifacts,
@@ -23,6 +21,7 @@ use crate::{
         time::Timestamp,
         workflow::Workflows,
     },
+    jobs::{DeployedAgents, executor::Executor},
     telemetry::zeros,
 };
 
@@ -39,7 +38,7 @@ pub struct Environment {
     /// Plugin jobs.
     pub executor: Arc<dyn Executor>,
     /// Deployed agents.
-    pub agents: Agents,
+    pub agents: DeployedAgents,
     /// Deleting, as far as it goes beyond the store.
     pub deletions: Deletions,
     /// Known workflows; replaced by a reload.
@@ -85,7 +84,7 @@ impl Environment {
         let leases = Arc::<LeaseBook>::default();
         let in_force = Arc::new(ArcSwap::from_pointee(config.clone()));
         let (executor, artifacts) = (Arc::clone(&shared.executor), Arc::clone(&shared.artifacts));
-        let agents = Agents::new(executor, Arc::clone(&in_force), artifacts, leases.clone());
+        let agents = DeployedAgents::new(executor, Arc::clone(&in_force), artifacts, leases.clone());
         Self {
             worker_id: WorkerId::for_process(host.trim()),
             deletions: Deletions::new(Arc::clone(&shared.store), agents.clone()),

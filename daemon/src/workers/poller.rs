@@ -9,13 +9,11 @@ use std::{sync::Arc, time::Duration};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::{sync::Semaphore, task::JoinHandle};
 
-use super::{
-    dispatcher::DispatcherMessage,
-    environment::Environment,
-    supervise::{Finally, backoff},
+use super::{dispatcher::DispatcherMessage, environment::Environment, supervise::Finally};
+use crate::{
+    domain::{backoff::backoff, queue::QueueName},
+    workers::{in_flight::InFlight, metrics as figures},
 };
-use crate::domain::queue::QueueName;
-use crate::workers::{in_flight::InFlight, metrics as figures};
 
 /// Longest wait of one receive.
 const LONG_POLL: Duration = Duration::from_secs(20);

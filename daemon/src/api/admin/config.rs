@@ -292,7 +292,7 @@ fn unwritable(error: std::io::Error) -> ApiError {
 /// Reads the configuration again; when that is refused, the file goes back.
 async fn taken(state: &AppState, files: ConfigFiles, name: &str) -> Result<(), ApiError> {
     let of = name.to_owned();
-    let Err(reason) = state.conductor.reload().await else {
+    let Err(reason) = state.operations.reload().await else {
         return blocking(move || files.accepted(&of)).await?.map_err(unwritable);
     };
     blocking(move || files.refused(&of)).await?.map_err(unwritable)?;

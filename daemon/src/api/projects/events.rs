@@ -14,7 +14,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures::stream;
 use metrics::counter;
-use salvo::{Depot, Request, Response, http::StatusCode, oapi::endpoint};
+use salvo::{Depot, Extractible as _, Request, Response, http::StatusCode, oapi::endpoint};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -26,12 +26,12 @@ use crate::api::{
         request::input,
         sse,
     },
-    projects,
     state::AppState,
 };
 use crate::{
     backend::store::Store,
     domain::{
+        caller::Caller,
         event::{EventType, ProjectEvent},
         ids::ProjectId,
         project::ProjectStatus,
@@ -62,7 +62,7 @@ pub(crate) async fn stream_events(req: &mut Request, depot: &mut Depot, res: &mu
     let id: ProjectId = input::id(req, Resource::Project)?;
     let after = last_event_id(req)?.unwrap_or(0);
     let subscription = state.hub.subscribe(&id);
-    let project = projects::known(&state, &id).await?;
+    let project = state.projects.get(&Caller::extract(req, depot).await?, &id).await?;
     let mut events = Events {
         subscription,
         project: id,

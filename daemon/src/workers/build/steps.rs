@@ -15,9 +15,9 @@ use crate::{
         error::{BackendError, BackendErrorKind},
         store::{BuildProgress, StageRetry},
     },
-    domain::{project::ProjectStatus, stage::StageOutcome},
+    domain::{backoff::backoff, project::ProjectStatus, stage::StageOutcome},
     telemetry::told,
-    workers::{metrics as figures, supervise::backoff},
+    workers::metrics as figures,
 };
 
 /// Tries of one store call before the message goes back, and the first pause between them, which doubles.

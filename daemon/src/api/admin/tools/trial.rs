@@ -104,7 +104,7 @@ pub(crate) async fn test(state: State, name: Part<ToolName>, body: OptionalBody<
         };
         if let Some(agent) = &agent {
             // Whatever machine built it.
-            state.agents.package(agent).await?;
+            state.agents.deployed.fetch(agent).await?;
         }
         let data = config.data.clone();
         let sources = move || catalogue::sources(&tool, &reader.plugins, agent.as_ref().map(|agent| (agent, &data)));

@@ -21,7 +21,10 @@ use crate::api::{
     openapi::{Pattern, described as with_description, named, object, raw, shape::Member},
     state::AppState,
 };
-use crate::domain::ids::{AgentId, ProjectId, SessionId, TaskId, ToolId};
+use crate::domain::{
+    caller::Caller,
+    ids::{AgentId, ProjectId, SessionId, TaskId, ToolId},
+};
 
 static METADATA: std::sync::LazyLock<Metadata> = std::sync::LazyLock::new(|| Metadata::new(""));
 
@@ -53,6 +56,13 @@ impl Deref for State {
 extracted!([] State, |_req, depot| std::future::ready(AppState::of(depot).map(Self)));
 
 impl EndpointArgRegister for State {
+    fn register(_components: &mut Components, _operation: &mut Operation, _arg: &str) {}
+}
+
+// Who asks. The only place in which the API finds that out.
+extracted!([] Caller, |_req, _depot| std::future::ready(Ok(Self::anonymous())));
+
+impl EndpointArgRegister for Caller {
     fn register(_components: &mut Components, _operation: &mut Operation, _arg: &str) {}
 }
 
