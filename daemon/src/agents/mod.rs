@@ -27,6 +27,7 @@ use crate::{
         deletion::GoneAgent,
         failure::{Failure, FailureKind},
         ids::{AgentId, ProjectId, SessionId},
+        rel_path::RelPath,
         text::{pathless, shorten},
     },
     jobs::executor::{Executor, Job},
@@ -199,14 +200,17 @@ impl Agents {
     ///
     /// # Errors
     /// The artifact store is away.
-    pub async fn share_file(&self, agent: &Agent, path: &str) -> crate::backend::store::Result<()> {
-        let file = self.agent_ref(agent).await.agent_dir.join(path);
-        let (owner, name) = match (&agent.project_id, place::plain(&agent.agent_dir)) {
-            (Some(project), Some(dir)) => (Owner::from(project), dir.join(path)),
+    pub async fn share_file(&self, agent: &Agent, path: &RelPath) -> crate::backend::store::Result<()> {
+        let file = path.below(&self.agent_ref(agent).await.agent_dir);
+        let (owner, name) = match (&agent.project_id, place::folder_of(&agent.agent_dir)) {
+            (Some(project), Some(folder)) => match folder.join(path) {
+                Ok(name) => (Owner::from(project), name),
+                // No record of a file that no system can have.
+                Err(_) => return Ok(()),
+            },
             (Some(_), None) => return Ok(()),
-            (None, _) => (Owner::from(&agent.agent_id), PathBuf::from(path)),
+            (None, _) => (Owner::from(&agent.agent_id), path.clone()),
         };
-        let Some(name) = name.to_str().map(str::to_owned) else { return Ok(()) };
         self.artifacts.edit(&owner, &Edit::Put { name, file }).await
     }
 

@@ -31,6 +31,7 @@ use crate::{
     domain::{
         agent::Agent,
         ids::{AgentId, TaskId},
+        rel_path::RelPath,
         time::Timestamp,
     },
     files::kind_of,
@@ -248,6 +249,8 @@ pub(crate) async fn put_tool(
 }
 
 async fn put(state: &AppState, agent: Agent, path: String, body: FileBody) -> Answer<Written> {
+    // The record may name a file that is none of the agent's.
+    let path: RelPath = path.parse().map_err(|_| ApiError::not_found(Resource::File, &path))?;
     let FileBody { content, file_type, expected_checksum, redeploy } = body;
     // What counts is the ending.
     drop(file_type);
@@ -259,12 +262,12 @@ async fn put(state: &AppState, agent: Agent, path: String, body: FileBody) -> An
         // Before anything is written.
         service_state::check_deploy(state, &agent)?;
     }
-    syntax::check(kind_of(Path::new(&path)), &content).await.map_err(broken)?;
+    syntax::check(kind_of(path.as_path()), &content).await.map_err(broken)?;
     let package = state.agents.package(&agent).await?;
     let changed = path.clone();
     let work = blocking(move || {
         package.write(&path, &content, expected_checksum.as_deref())?;
-        Ok::<_, WriteError>((package.read(&path), package.versions(&path)))
+        Ok::<_, WriteError>((package.read(path.as_str()), package.versions(&path)))
     });
     let (file, versions) = work.await?.map_err(refused)?;
     if let Err(error) = state.agents.share_file(&agent, &changed).await {
