@@ -75,7 +75,6 @@ impl IdempotencyKey {
 
 impl<T> Keyed<T> {
     /// What the store keeps beside the thing that the request creates.
-    #[must_use]
     pub fn kept(&self, created: &T) -> Once {
         let IdempotencyKey { key, fingerprint } = self.key.clone();
         Once { key, fingerprint, answer: (self.answer)(created), holder: None }
@@ -83,9 +82,6 @@ impl<T> Keyed<T> {
 }
 
 /// The answer to an earlier request of this key.
-///
-/// # Errors
-/// The key stands for another request, or the earlier one is still being worked on.
 pub async fn earlier<T>(store: &dyn Store, keyed: Option<&Keyed<T>>) -> Result<Option<Value>, KeyError> {
     match keyed {
         Some(keyed) => keyed.key.earlier(store).await,
@@ -94,9 +90,6 @@ pub async fn earlier<T>(store: &dyn Store, keyed: Option<&Keyed<T>>) -> Result<O
 }
 
 /// After a write that was refused: when it was because the same request came at the same time, its answer.
-///
-/// # Errors
-/// What refused the write, else.
 pub async fn or_earlier<T>(
     store: &dyn Store,
     keyed: Option<&Keyed<T>>,
@@ -128,22 +121,17 @@ pub enum Begun {
 
 impl HeldKeys {
     /// Over this store; `tasks` give keys back.
-    #[must_use]
     pub fn new(store: Arc<dyn Store>, tasks: TaskTracker) -> Self {
         Self { store, tasks, unsettled: Unsettled::default() }
     }
 
     /// Answers that could not be recorded yet.
-    #[must_use]
     pub fn unsettled(&self) -> &Unsettled {
         &self.unsettled
     }
 
     /// Takes a key for work that is no single unit, or answers what came of an earlier request. To be called by the work
     /// itself: a connection may end at any time, and the key must not hang on it.
-    ///
-    /// # Errors
-    /// See [`KeyError`].
     pub async fn take(&self, key: IdempotencyKey) -> Result<Begun, KeyError> {
         if let Some(record) = self.unsettled.get(&key.key) {
             return key.judge(record).map(Begun::Answered);
@@ -189,7 +177,6 @@ impl HeldKey {
     }
 
     /// What the store keeps as the answer.
-    #[must_use]
     pub fn answered(&self, answer: Value) -> Once {
         let IdempotencyKey { key, fingerprint } = self.key.clone();
         Once { key, fingerprint, answer, holder: Some(self.holder.clone()) }

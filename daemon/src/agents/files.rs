@@ -1,8 +1,6 @@
 //! What an agent is made of, shown and changed. A change is checked first, replaces the file whole, and takes effect when
 //! the agent is deployed again.
 
-use std::path::Path;
-
 use super::{
     AgentError, Agents, Result, lost,
     package::{AgentFile, MAX_FILE, Package, WriteError},
@@ -13,6 +11,7 @@ use crate::{
         agent::Agent,
         caller::Caller,
         ids::{AgentId, TaskId},
+        rel_path::RelPath,
         time::Timestamp,
     },
     files::{blocking, kind_of},
@@ -42,9 +41,6 @@ pub struct Written {
 
 impl Agents {
     /// An agent's files, as they are now.
-    ///
-    /// # Errors
-    /// The artifact store is away: what is here may be old.
     pub async fn package(&self, _caller: &Caller, agent: &Agent) -> Result<Package> {
         self.deployed.fetch(agent).await?;
         let told = self.deployed.agent_ref(agent).await;
@@ -52,9 +48,6 @@ impl Agents {
     }
 
     /// An agent, and what `look` finds among its files. It may block.
-    ///
-    /// # Errors
-    /// There is none of this id, or its files cannot be had.
     pub async fn look<T: Send + 'static>(
         &self,
         caller: &Caller,
@@ -68,10 +61,6 @@ impl Agents {
     }
 
     /// Changes a file of an agent: the one that `path` says.
-    ///
-    /// # Errors
-    /// There is no such file, the content is none of its kind, or the agent cannot be deployed as was asked for: nothing
-    /// is written.
     pub async fn write(
         &self,
         caller: &Caller,
@@ -82,7 +71,9 @@ impl Agents {
     ) -> Result<Written> {
         let agent = self.get(caller, id).await?;
         let package = self.package(caller, &agent).await?;
-        let path = path(&package).ok_or_else(|| AgentError::UnknownFile(missing.to_owned()))?;
+        // The record may name a file that is none of the agent's.
+        let path: Option<RelPath> = path(&package).and_then(|path| path.parse().ok());
+        let path = path.ok_or_else(|| AgentError::UnknownFile(missing.to_owned()))?;
         let NewContent { content, expected_checksum, redeploy } = new;
         if content.len() as u64 > MAX_FILE {
             return Err(AgentError::TooLarge);
@@ -91,11 +82,11 @@ impl Agents {
             // Before anything is written.
             self.check_deploy(&agent)?;
         }
-        syntax::check(kind_of(Path::new(&path)), &content).await?;
+        syntax::check(kind_of(path.as_path()), &content).await?;
         let changed = path.clone();
         let work = blocking(move || {
             package.write(&path, &content, expected_checksum.as_deref())?;
-            Ok::<_, WriteError>((package.read(&path), package.versions(&path)))
+            Ok::<_, WriteError>((package.read(path.as_str()), package.versions(&path)))
         });
         let (file, versions) = work.await.map_err(lost)??;
         if let Err(error) = self.deployed.share_file(&agent, &changed).await {

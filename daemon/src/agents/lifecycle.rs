@@ -45,9 +45,6 @@ fn is_local(agent: &Agent) -> bool {
 
 impl Agents {
     /// Changes what its record says, then its state. What its state or its deploy target does not allow changes nothing.
-    ///
-    /// # Errors
-    /// There is none of this id, or it cannot be put into this state.
     pub async fn update(
         &self,
         caller: &Caller,
@@ -70,9 +67,6 @@ impl Agents {
     }
 
     /// Puts an agent into a state: `running` deploys it, `offline` takes it out of service, `error` notes why.
-    ///
-    /// # Errors
-    /// It cannot be put into this state.
     pub async fn put_into(
         &self,
         caller: &Caller,
@@ -100,9 +94,6 @@ impl Agents {
 
     /// Deploys an agent with what its folder holds now; answers the task that does it. One whose project is gone has no
     /// task: its process is ended, and the next question starts it anew.
-    ///
-    /// # Errors
-    /// It cannot be deployed.
     pub async fn deploy(&self, _caller: &Caller, agent: &Agent) -> Result<Option<TaskId>> {
         self.check_deploy(agent)?;
         if agent.project_id.is_some() {
@@ -115,18 +106,12 @@ impl Agents {
     }
 
     /// How its deploy handler says it is.
-    ///
-    /// # Errors
-    /// The handler does not say.
     pub async fn reported(&self, _caller: &Caller, agent: &Agent) -> std::result::Result<Reported, Failure> {
         self.deployed.status(agent).await
     }
 
     /// Deletes an agent with its sessions and their messages. Runs to its end even when the caller goes away. It is taken
     /// out of service, unless it runs in the cloud and `cloud` is false; `files` says whether its files go, too.
-    ///
-    /// # Errors
-    /// There is none of this id, or the store refuses: nothing has changed.
     pub async fn delete(&self, caller: &Caller, id: AgentId, files: bool, cloud: bool) -> Result<AgentGone> {
         let (this, caller) = (self.clone(), caller.clone());
         let whole = self.tasks.spawn(async move {

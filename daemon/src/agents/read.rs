@@ -8,17 +8,11 @@ use crate::{
 
 impl Agents {
     /// A page of agents.
-    ///
-    /// # Errors
-    /// The cursor is no cursor, or the store is away.
     pub async fn list(&self, _caller: &Caller, filter: &AgentFilter, page: &PageRequest) -> Stored<Page<Agent>> {
         self.store.list_agents(filter, page).await
     }
 
     /// An agent.
-    ///
-    /// # Errors
-    /// There is none of this id.
     pub async fn get(&self, _caller: &Caller, id: &AgentId) -> Result<Agent> {
         self.store.agent(id).await?.ok_or_else(|| AgentError::Unknown(id.clone()))
     }

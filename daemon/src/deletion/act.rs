@@ -69,9 +69,9 @@ impl Deletions {
 
     /// Moves an agent's folder out of its project's; whether there was anything to move.
     async fn set_aside(&self, project: &ProjectId, agent: &KeptAgent) -> io::Result<bool> {
-        let Some(dir) = agent_ref::plain(&agent.agent_dir) else { return Ok(false) };
+        let Some(folder) = agent_ref::folder_of(&agent.agent_dir) else { return Ok(false) };
         let data = self.agents.data();
-        let from = data.projects().join(project.as_str()).join(dir);
+        let from = folder.below(&data.projects().join(project.as_str()));
         let to = agent_ref::kept(&data, &agent.agent_id);
         blocking(move || {
             let there = |path: &PathBuf| match std::fs::symlink_metadata(path) {
@@ -119,9 +119,9 @@ impl Deletions {
         if gone.orders.files
             && !built_since
             && let Some(project) = &gone.project_id
-            && let Some(dir) = agent_ref::plain(&gone.agent_dir)
+            && let Some(name) = agent_ref::folder_of(&gone.agent_dir)
         {
-            let folder = self.agents.data().projects().join(project.as_str()).join(dir);
+            let folder = name.below(&self.agents.data().projects().join(project.as_str()));
             match self.to_trash(DeletedKind::Agent, id.as_str(), folder).await {
                 Ok(moved) => acted.files = moved,
                 Err(error) => {
@@ -129,7 +129,7 @@ impl Deletions {
                     acted = acted.must_wait("local_files: they could not be removed now".to_owned());
                 }
             }
-            let edit = Edit::Remove { folder: gone.agent_dir.clone() };
+            let edit = Edit::Remove { folder: name };
             if let Err(error) = self.agents.artifacts().edit(&Owner::from(project), &edit).await {
                 tracing::warn!(agent_id = %id, %error, "other daemons still have the files of a deleted agent");
                 acted.again = true;

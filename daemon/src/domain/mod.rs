@@ -17,6 +17,7 @@ pub mod ids;
 pub mod plan;
 pub mod project;
 pub mod queue;
+pub mod rel_path;
 pub mod requirement;
 pub mod session;
 pub mod stage;

@@ -30,6 +30,7 @@ use crate::{
         deletion::GoneAgent,
         failure::{Failure, FailureKind},
         ids::{AgentId, ProjectId, SessionId},
+        rel_path::RelPath,
         text::{pathless, shorten},
     },
     telemetry::told::HandlerLines,
@@ -81,7 +82,6 @@ pub struct DeployedAgents {
 }
 
 /// What a client is told of a failure: nothing of this machine.
-#[must_use]
 pub fn public_message(failure: &Failure) -> String {
     match failure.kind {
         FailureKind::Panic | FailureKind::Plugin | FailureKind::Infrastructure => {
@@ -93,7 +93,6 @@ pub fn public_message(failure: &Failure) -> String {
 
 impl DeployedAgents {
     /// Agents behind this plugin host. Targets and folders are those of the settings of the moment.
-    #[must_use]
     pub fn new(
         executor: Arc<dyn Executor>,
         config: Arc<ArcSwap<Config>>,
@@ -104,7 +103,6 @@ impl DeployedAgents {
     }
 
     /// Where files are shared, for its health.
-    #[must_use]
     pub fn artifacts(&self) -> &Artifacts {
         &self.artifacts
     }
@@ -120,9 +118,6 @@ impl DeployedAgents {
 
     /// Brings a project's files here, where daemons share them and another may have changed them. What a build of our own
     /// has written is left alone.
-    ///
-    /// # Errors
-    /// The artifact store is away: what is here may be old.
     pub async fn fetch_files(&self, id: &ProjectId) -> Stored<()> {
         if !self.artifacts.is_shared() || self.builds.works_on(id) {
             return Ok(());
@@ -131,9 +126,6 @@ impl DeployedAgents {
     }
 
     /// The same of an agent: of its project's files, or of its own when it outlived that.
-    ///
-    /// # Errors
-    /// As [`DeployedAgents::fetch_files`].
     pub async fn fetch(&self, agent: &Agent) -> Stored<()> {
         match &agent.project_id {
             Some(project) => self.fetch_files(project).await,
@@ -146,9 +138,6 @@ impl DeployedAgents {
 
     /// Brings the files of an agent's latest deployment here, which may have run on another daemon, before a process is
     /// started from them.
-    ///
-    /// # Errors
-    /// They cannot be brought: a process started now would answer with older code for as long as it lives.
     async fn fetch_deployed(&self, agent: &Agent) -> Result<(), Failure> {
         if !self.artifacts.is_shared() || agent.generation == 0 {
             return Ok(());
@@ -167,17 +156,17 @@ impl DeployedAgents {
     }
 
     /// Shows others a file of an agent that was changed.
-    ///
-    /// # Errors
-    /// The artifact store is away.
-    pub async fn share_file(&self, agent: &Agent, path: &str) -> Stored<()> {
-        let file = self.agent_ref(agent).await.agent_dir.join(path);
-        let (owner, name) = match (&agent.project_id, agent_ref::plain(&agent.agent_dir)) {
-            (Some(project), Some(dir)) => (Owner::from(project), dir.join(path)),
+    pub async fn share_file(&self, agent: &Agent, path: &RelPath) -> Stored<()> {
+        let file = path.below(&self.agent_ref(agent).await.agent_dir);
+        let (owner, name) = match (&agent.project_id, agent_ref::folder_of(&agent.agent_dir)) {
+            (Some(project), Some(folder)) => match folder.join(path) {
+                Ok(name) => (Owner::from(project), name),
+                // No record of a file that no system can have.
+                Err(_) => return Ok(()),
+            },
             (Some(_), None) => return Ok(()),
-            (None, _) => (Owner::from(&agent.agent_id), PathBuf::from(path)),
+            (None, _) => (Owner::from(&agent.agent_id), path.clone()),
         };
-        let Some(name) = name.to_str().map(str::to_owned) else { return Ok(()) };
         self.artifacts.edit(&owner, &Edit::Put { name, file }).await
     }
 
@@ -213,9 +202,6 @@ impl DeployedAgents {
     }
 
     /// Asks an agent. What it says on the way goes to `listener`; dropping the future ends the question.
-    ///
-    /// # Errors
-    /// The agent cannot be asked, or did not answer.
     pub async fn invoke(
         &self,
         agent: &Agent,
@@ -236,9 +222,6 @@ impl DeployedAgents {
     }
 
     /// How the handler says the agent is.
-    ///
-    /// # Errors
-    /// The handler does not say.
     pub async fn status(&self, agent: &Agent) -> Result<Reported, Failure> {
         let operation = Operation::Status(self.agent_ref(agent).await);
         let mut lines = HandlerLines::new(&agent.agent_id, "status");
@@ -246,18 +229,12 @@ impl DeployedAgents {
     }
 
     /// Takes an agent out of service. Safe to repeat.
-    ///
-    /// # Errors
-    /// The handler failed, or there is none.
     pub async fn undeploy(&self, agent: &Agent) -> Result<(), Failure> {
         let told = self.agent_ref(agent).await;
         self.run_undeploy(&agent.agent_id, &agent.deployment_type, told, UNDEPLOY_LIMIT).await
     }
 
     /// Takes back a deployment of an agent that was deleted meanwhile.
-    ///
-    /// # Errors
-    /// The handler failed, or there is none.
     pub(crate) async fn take_back(&self, agent: &Agent) -> Result<(), Failure> {
         let told = agent_ref::of(agent, &self.data());
         let limit = Limit { late: Late::Awaited, ..UNDEPLOY_LIMIT };
@@ -266,9 +243,6 @@ impl DeployedAgents {
 
     /// Takes an agent out of service that was deleted, by what its record says; whether there was a way to. Safe to
     /// repeat.
-    ///
-    /// # Errors
-    /// The handler failed.
     pub(crate) async fn undeploy_deleted(&self, id: &AgentId, name: &str, gone: &GoneAgent) -> Result<bool, Failure> {
         let config = self.config.load_full();
         if !config.deploy.targets.contains_key(&gone.deployment_type) {

@@ -14,9 +14,6 @@ use crate::{
 
 impl Projects {
     /// Applies a request and tells the tree: the one way in.
-    ///
-    /// # Errors
-    /// The state does not allow it, or there is no such project or stage.
     pub async fn control(&self, _caller: &Caller, id: &ProjectId, request: ControlRequest) -> Result<ControlApplied> {
         let (action, stage) = (request.action, request.from_stage.clone());
         let applied = self.store.control(id, request, self.workflows.load_full()).await;
@@ -32,7 +29,6 @@ impl Projects {
 }
 
 /// What became of a request, for people.
-#[must_use]
 pub const fn told(action: ControlAction, applied: &ControlApplied) -> &'static str {
     match action {
         ControlAction::Pause if matches!(applied.status, ProjectStatus::Building) => {

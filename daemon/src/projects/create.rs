@@ -51,9 +51,6 @@ pub struct Queued {
 
 impl Projects {
     /// Creates a project and queues its build. Everything is durable when this answers.
-    ///
-    /// # Errors
-    /// There is no such workflow or target, or the store refuses: nothing is created.
     pub async fn create(
         &self,
         caller: &Caller,

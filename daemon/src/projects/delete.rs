@@ -10,9 +10,6 @@ use crate::{
 impl Projects {
     /// Deletes a project, and its agents when `with_agents`. Runs to its end even when the caller goes away: half a deletion
     /// helps nobody.
-    ///
-    /// # Errors
-    /// There is no such project, or the store refuses: nothing has changed.
     pub async fn delete(&self, _caller: &Caller, id: ProjectId, with_agents: bool) -> Result<ProjectGone> {
         let this = self.clone();
         let whole = self.tasks.spawn(async move {

@@ -16,9 +16,6 @@ use crate::{
 
 impl Projects {
     /// A page of projects.
-    ///
-    /// # Errors
-    /// The cursor is no cursor, or the store is away.
     pub async fn list(
         &self,
         _caller: &Caller,
@@ -29,17 +26,11 @@ impl Projects {
     }
 
     /// A project.
-    ///
-    /// # Errors
-    /// There is none of this id.
     pub async fn get(&self, _caller: &Caller, id: &ProjectId) -> Result<Project> {
         self.store.project(id).await?.ok_or_else(|| ProjectError::Unknown(id.clone()))
     }
 
     /// A project with its stages.
-    ///
-    /// # Errors
-    /// There is none of this id.
     pub async fn detail(&self, _caller: &Caller, id: &ProjectId) -> Result<ProjectDetail> {
         let found = self.store.project_detail(id).await?;
         let mut found = found.ok_or_else(|| ProjectError::Unknown(id.clone()))?;
@@ -48,9 +39,6 @@ impl Projects {
     }
 
     /// The stages of a project, in order.
-    ///
-    /// # Errors
-    /// There is none of this id.
     pub async fn stages(&self, caller: &Caller, id: &ProjectId) -> Result<Vec<Stage>> {
         let mut stages = self.store.stages(id).await?;
         if stages.is_empty() {
@@ -61,9 +49,6 @@ impl Projects {
     }
 
     /// A project, and one of its stages by this name or an old one.
-    ///
-    /// # Errors
-    /// There is no such project, or it has no such stage.
     pub async fn stage(&self, caller: &Caller, id: &ProjectId, asked: &str) -> Result<(Project, Stage)> {
         let ProjectDetail { project, stages, .. } = self.detail(caller, id).await?;
         let workflow = self.workflows.load().get(&project.workflow).cloned();
@@ -74,35 +59,23 @@ impl Projects {
     }
 
     /// The newest agents that came out of a project.
-    ///
-    /// # Errors
-    /// The store is away.
     pub async fn agents(&self, _caller: &Caller, id: &ProjectId, limit: u64) -> Result<Vec<Agent>> {
         let filter = AgentFilter { project_id: Some(id.clone()), ..AgentFilter::default() };
         Ok(self.store.list_agents(&filter, &PageRequest { page: 1, limit, cursor: None }).await?.items)
     }
 
     /// The newest tasks of a project. An id that is unknown has none.
-    ///
-    /// # Errors
-    /// The store is away.
     pub async fn tasks_of(&self, caller: &Caller, id: &ProjectId, limit: u64) -> Result<Vec<Task>> {
         let filter = TaskFilter { project_id: Some(id.clone()), ..TaskFilter::default() };
         Ok(self.tasks(caller, &filter, &PageRequest { page: 1, limit, cursor: None }).await?.items)
     }
 
     /// A page of tasks.
-    ///
-    /// # Errors
-    /// The cursor is no cursor, or the store is away.
     pub async fn tasks(&self, _caller: &Caller, filter: &TaskFilter, page: &PageRequest) -> Stored<Page<Task>> {
         self.store.list_tasks(filter, page).await
     }
 
     /// A task.
-    ///
-    /// # Errors
-    /// There is none of this id.
     pub async fn task(&self, _caller: &Caller, id: &TaskId) -> Result<Task> {
         self.store.task(id).await?.ok_or_else(|| ProjectError::UnknownTask(id.clone()))
     }

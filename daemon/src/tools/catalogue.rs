@@ -139,7 +139,7 @@ pub fn sources(tool: &Tool, plugins: &Plugins, agent: Option<(&Agent, &DataConfi
     }
     if tool.source == ToolSource::System {
         let found = plugins.tools().into_iter().find(|of| of.info.name == tool.tool_name);
-        return found.map(|found| Sources::of_plugin(&found)).ok_or(Unrunnable::NoPlugin);
+        return found.and_then(|found| Sources::of_plugin(&found).ok()).ok_or(Unrunnable::NoPlugin);
     }
     let (Some((agent, data)), Some(path)) = (agent, &tool.code_path) else { return Err(Unrunnable::NoFile) };
     // Paths of records are the project's; the agent's folder may lie elsewhere.

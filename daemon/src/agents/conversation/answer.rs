@@ -194,7 +194,6 @@ impl ToolUse {
 }
 
 /// The object or list that a JSON text is.
-#[must_use]
 pub(super) fn structure(text: &str) -> Option<Value> {
     serde_json::from_str(text).ok().filter(|value: &Value| value.is_object() || value.is_array())
 }

@@ -79,9 +79,6 @@ struct Prepared {
 
 impl Conversations {
     /// Asks in a session. The message is stored first, the answer at its end, whether somebody reads it or not.
-    ///
-    /// # Errors
-    /// There is no such session, it is closed or being answered in, or its agent cannot be asked.
     pub async fn ask(self: &Arc<Self>, caller: &Caller, id: &SessionId, sent: Sent) -> Result<Pieces> {
         let session = self.open_session(caller, id).await?;
         let (told, begun) = oneshot::channel();
@@ -92,9 +89,6 @@ impl Conversations {
 
     /// The answer that is being given, or was given a moment ago, behind the piece `after` or from its begin. None when
     /// there is none, or all of it was read: then the session's messages have it.
-    ///
-    /// # Errors
-    /// There is no such session.
     pub async fn resume(
         self: &Arc<Self>,
         caller: &Caller,
@@ -115,16 +109,12 @@ impl Conversations {
 
     /// Stops the answer that is being given in a session, by whichever daemon; whether there is one. What was said until
     /// then is stored.
-    ///
-    /// # Errors
-    /// There is no such session.
     pub async fn stop(&self, caller: &Caller, id: &SessionId) -> Result<bool> {
         self.session(caller, id).await?;
         Ok(self.chats.stop(id) || self.store.stop_session(id).await?)
     }
 
     /// Asks an agent that has no record: nothing is stored, and nobody finds the answer again, so it ends with its reader.
-    #[must_use]
     pub fn ask_passing(self: &Arc<Self>, caller: &Caller, agent: Agent, session: SessionId, written: String) -> Pieces {
         let running = Arc::new(Running::new(0));
         let reader = running.reader(None);

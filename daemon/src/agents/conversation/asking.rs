@@ -86,13 +86,11 @@ impl Outcome {
     }
 
     /// How long it took, in milliseconds.
-    #[must_use]
     pub fn millis(&self) -> u64 {
         u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// The tokens, as records keep them.
-    #[must_use]
     pub fn usage(&self) -> Value {
         let (input, output) = (self.answer.input_tokens, self.answer.output_tokens);
         json!({ "input_tokens": input, "output_tokens": output, "total_tokens": input + output })

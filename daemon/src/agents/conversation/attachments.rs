@@ -30,9 +30,6 @@ enum Content {
 
 impl Attachment {
     /// A file whose content came as base64.
-    ///
-    /// # Errors
-    /// It is no base64.
     pub fn decode(
         file_id: Option<String>,
         filename: String,
@@ -49,7 +46,6 @@ impl Attachment {
     }
 
     /// What is kept of it.
-    #[must_use]
     pub fn described(&self) -> Value {
         self.with_data(None)
     }

@@ -31,9 +31,6 @@ pub struct Invoke {
 impl Conversations {
     /// Asks an agent and waits for its whole answer. It is recorded whatever comes of it, also when the caller leaves, and
     /// its key is answered or given back. An agent that is being deployed is waited for.
-    ///
-    /// # Errors
-    /// There is no such agent, it cannot be asked, or it did not answer.
     pub async fn invoke(
         self: &Arc<Self>,
         caller: Caller,

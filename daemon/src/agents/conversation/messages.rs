@@ -43,9 +43,6 @@ impl Sent {
 
 impl Conversations {
     /// Stores a message. The agent does not answer.
-    ///
-    /// # Errors
-    /// There is no such session, or it is closed.
     pub async fn store_message(
         &self,
         caller: &Caller,
@@ -68,9 +65,6 @@ impl Conversations {
     }
 
     /// The messages of a session, oldest first.
-    ///
-    /// # Errors
-    /// There is no such session.
     pub async fn messages(&self, caller: &Caller, id: &SessionId, range: &MessageRange) -> Result<Vec<Message>> {
         let messages = self.store.messages(id, range).await?;
         if messages.is_empty() {

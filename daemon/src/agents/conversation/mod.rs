@@ -18,8 +18,6 @@ mod ready;
 mod running;
 mod sessions;
 mod settle;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 
@@ -55,7 +53,6 @@ pub struct Conversations {
 impl Conversations {
     /// Over this store, with this way to agents. `hub` tells when one is deployed, `tasks` go on when a client leaves, and
     /// answers end when `shutdown` fires.
-    #[must_use]
     pub fn new(
         store: Arc<dyn Store>,
         deployed: DeployedAgents,

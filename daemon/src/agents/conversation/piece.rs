@@ -103,7 +103,6 @@ pub struct Metrics {
 
 impl Piece {
     /// A piece of text.
-    #[must_use]
     pub const fn text(data: String) -> Self {
         Self::Message(MessagePiece::Text { data })
     }

@@ -26,9 +26,6 @@ pub struct NewSession {
 
 impl Conversations {
     /// Begins a conversation with an agent.
-    ///
-    /// # Errors
-    /// There is no such agent.
     pub async fn create_session(
         &self,
         _caller: &Caller,
@@ -62,9 +59,6 @@ impl Conversations {
     }
 
     /// An agent's sessions, the last used first.
-    ///
-    /// # Errors
-    /// There is no such agent.
     pub async fn sessions(&self, _caller: &Caller, agent: &AgentId, limit: usize) -> Result<Vec<Session>> {
         let sessions = self.store.list_sessions(agent, limit).await?;
         if sessions.is_empty() && self.store.agent(agent).await?.is_none() {
@@ -74,17 +68,11 @@ impl Conversations {
     }
 
     /// A session.
-    ///
-    /// # Errors
-    /// There is none of this id.
     pub async fn session(&self, _caller: &Caller, id: &SessionId) -> Result<Session> {
         self.store.session(id).await?.ok_or_else(|| AgentError::UnknownSession(id.clone()))
     }
 
     /// A session that takes messages.
-    ///
-    /// # Errors
-    /// There is none of this id, or it is closed.
     pub async fn open_session(&self, caller: &Caller, id: &SessionId) -> Result<Session> {
         let session = self.session(caller, id).await?;
         match session.status {
@@ -94,9 +82,6 @@ impl Conversations {
     }
 
     /// Deletes a session, stops its answer, and says how many messages went.
-    ///
-    /// # Errors
-    /// There is none of this id.
     pub async fn delete_session(&self, _caller: &Caller, id: &SessionId) -> Result<u64> {
         self.chats.stop(id);
         self.deletions.session(id).await?.ok_or_else(|| AgentError::UnknownSession(id.clone()))

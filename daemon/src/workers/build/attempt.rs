@@ -19,12 +19,12 @@ use crate::{
         failure::{Failure, FailureKind},
         ids::ProjectId,
         project::StageFigures,
+        rel_path::RelPath,
         stage::{GeneratedFile, StageEnd, StageOutcome, StageProduct},
         task::Lease,
         time::Timestamp,
         workflow::{StageSpec, Workflow},
     },
-    files,
     jobs::{Counts, Late, Limit, Listener as _, Order, run_job},
     workers::environment::Environment,
 };
@@ -190,9 +190,9 @@ impl Attempt {
         };
         let (doc_path, content) = match result.document {
             Some(document) => {
-                inside(&document.path)?;
+                let path = inside(&document.path)?.to_string();
                 let content = (document.content.len() <= MAX_CONTENT).then_some(document.content);
-                (Some(document.path), content)
+                (Some(path), content)
             }
             None => (None, None),
         };
@@ -216,11 +216,11 @@ fn interrupt_failure(reason: Interrupt) -> Failure {
 }
 
 /// Refuses a path that could lead out of the project's folder.
-fn inside(path: &str) -> Result<(), Failure> {
-    if files::plain(path).is_some() {
-        return Ok(());
-    }
-    Err(Failure::new(FailureKind::Plugin, format!("the plugin named a path outside of the project's folder: {path:?}")))
+fn inside(path: &str) -> Result<RelPath, Failure> {
+    RelPath::parse(path).map_err(|why| {
+        let message = format!("the plugin named a path outside of the project's folder, {path:?}: {why}");
+        Failure::new(FailureKind::Plugin, message)
+    })
 }
 
 fn describe_files(workspace: &Path, mut listed: Vec<String>) -> Result<Vec<GeneratedFile>, Failure> {
@@ -228,8 +228,8 @@ fn describe_files(workspace: &Path, mut listed: Vec<String>) -> Result<Vec<Gener
     listed.dedup();
     let mut files = Vec::with_capacity(listed.len().min(MAX_FILES));
     for path in listed.into_iter().take(MAX_FILES) {
-        inside(&path)?;
-        files.push(describe_file(&workspace.join(&path), path)?);
+        let path = inside(&path)?;
+        files.push(describe_file(&path.below(workspace), path.to_string())?);
     }
     Ok(files)
 }

@@ -12,11 +12,11 @@ use crate::{
     domain::{
         event::{EventType, NewEvent},
         project::StageFigures,
+        rel_path::RelPath,
         task::Lease,
         text::shorten,
         time::Timestamp,
     },
-    files,
     jobs::Listener,
     workers::environment::Environment,
 };
@@ -160,8 +160,11 @@ impl Journal {
                 });
                 (EventType::Tool, fields)
             }
-            Event::File { path } if is_inside(&path) => (EventType::File, json!({"path": path})),
             Event::File { path } => {
+                // Within the workspace, and fit for a line of the log.
+                if let Some(file) = RelPath::parse(&path).ok().filter(|_| !path.contains('\n')) {
+                    return Some((EventType::File, json!({"path": file.as_str()})));
+                }
                 let message = format!("a file outside of the workspace was named: {}", shorten(&path, 200));
                 self.log_line(LogLevel::Warn, &message);
                 (EventType::Log, json!({"level": LogLevel::Warn, "message": message}))
@@ -175,11 +178,6 @@ impl Journal {
         }
         self.log.push_back(format!("{} {} {message}", Timestamp::now(), level.word()));
     }
-}
-
-/// A path that cannot lead out of the workspace, and fits into a line of the log.
-fn is_inside(path: &str) -> bool {
-    files::plain(path.strip_prefix("./").unwrap_or(path)).is_some() && !path.contains('\n')
 }
 
 fn bounded(value: Value) -> Value {
