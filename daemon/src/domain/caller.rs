@@ -1,5 +1,7 @@
 //! Who asks. Every method of an application service hears it first.
 
+use std::borrow::Cow;
+
 super::words! {
     /// What a caller may do.
     CallerRole {
@@ -12,25 +14,25 @@ super::words! {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// For the log.
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// What he may do.
     pub role: CallerRole,
     /// Whose records he writes.
-    pub user_id: String,
+    pub user_id: Cow<'static, str>,
 }
 
 impl Caller {
     /// Whoever reaches the daemon. The only one as long as there is no access control.
     #[must_use]
-    pub fn anonymous() -> Self {
-        Self { name: "anonymous".to_owned(), role: CallerRole::Admin, user_id: "anonymous".to_owned() }
+    pub const fn anonymous() -> Self {
+        Self { name: Cow::Borrowed("anonymous"), role: CallerRole::Admin, user_id: Cow::Borrowed("anonymous") }
     }
 
     /// Whose record it becomes when `wanted` is named: an admin may act for others.
     #[must_use]
     pub fn acting_for(&self, wanted: Option<String>) -> String {
         match self.role {
-            CallerRole::Admin => wanted.unwrap_or_else(|| self.user_id.clone()),
+            CallerRole::Admin => wanted.unwrap_or_else(|| self.user_id.to_string()),
         }
     }
 }

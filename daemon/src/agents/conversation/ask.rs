@@ -119,7 +119,7 @@ impl Conversations {
         let running = Arc::new(Running::new(0));
         let reader = running.reader(None);
         let question = Question { input_text: written.clone(), ..Question::default() };
-        let (user_id, session_id) = (caller.user_id.clone(), session.clone());
+        let (user_id, session_id) = (caller.acting_for(None), session.clone());
         let mut call = Call { agent, session, user_id, written, question, metadata: None, held: None };
         let this = Arc::clone(self);
         self.tasks.spawn(async move {

@@ -23,7 +23,6 @@ use crate::{
     backend::store::AgentChange,
     domain::{
         agent::{Agent, AgentStatus},
-        caller::Caller,
         ids::AgentId,
     },
     jobs::public_message,
@@ -71,10 +70,10 @@ fields_of! {
 /// says `deploying`; an agent whose project is gone starts with its next question). What its state or its deploy
 /// target does not allow changes nothing.
 #[endpoint(operation_id = "updateAgent", tags("agents"), responses((status_code = 409, description = "Not in this state.")))]
-pub(crate) async fn update(state: State, caller: Caller, id: Id<AgentId>, body: Body<AgentBody>) -> Answer<Agent> {
+pub(crate) async fn update(state: State, id: Id<AgentId>, body: Body<AgentBody>) -> Answer<Agent> {
     let AgentBody { agent_name, description, category, version, capabilities, tools, status } = body.0;
     let change = AgentChange { agent_name, description, category, version, capabilities, tools, status: None };
-    let agent = state.agents.update(&caller, &id.0, change, status.map(Service::status)).await?;
+    let agent = state.agents.update(state.caller(), &id.0, change, status.map(Service::status)).await?;
     Ok(Reply::new(agent).message("agent changed"))
 }
 
@@ -93,16 +92,11 @@ fields_of! {
 /// Change an agent's state. `offline` and `running` act as in `PUT /agents/{id}`; `error` notes a failure. Other states
 /// come about by deployments only: 409.
 #[endpoint(operation_id = "putAgentStatus", tags("agents"), responses((status_code = 409, description = "Not in this state.")))]
-pub(crate) async fn put_status(
-    state: State,
-    caller: Caller,
-    id: Id<AgentId>,
-    query: Query<StatusQuery>,
-) -> Answer<Agent> {
+pub(crate) async fn put_status(state: State, id: Id<AgentId>, query: Query<StatusQuery>) -> Answer<Agent> {
     let (Id(id), Query(StatusQuery { status, error_message })) = (id, query);
     let status = status.ok_or_else(|| ApiError::internal("a status that passed the check is gone"))?;
-    let agent = state.agents.get(&caller, &id).await?;
-    let changed = state.agents.put_into(&caller, agent, status, error_message).await?;
+    let agent = state.agents.get(state.caller(), &id).await?;
+    let changed = state.agents.put_into(state.caller(), agent, status, error_message).await?;
     Ok(Reply::new(changed).message("agent changed"))
 }
 
@@ -146,9 +140,9 @@ describe! {
 ///
 /// Read what is to be known for running an agent.
 #[endpoint(operation_id = "getAgentContext", tags("agents"))]
-pub(crate) async fn context(state: State, caller: Caller, id: Id<AgentId>) -> Answer<Context> {
+pub(crate) async fn context(state: State, id: Id<AgentId>) -> Answer<Context> {
     let look = |package: &Package| (!package.tool_paths().is_empty(), package.manifest());
-    let (agent, (has_tools, manifest)) = state.agents.look(&caller, &id.0, look).await?;
+    let (agent, (has_tools, manifest)) = state.agents.look(state.caller(), &id.0, look).await?;
     let model = |value: &Option<Value>| {
         let value = value.as_ref()?;
         let found = value.get("model_id").or_else(|| value.pointer("/details/model_id"))?;
@@ -213,10 +207,10 @@ describe! {
 ///
 /// Ask an agent's deploy handler how the agent is.
 #[endpoint(operation_id = "getAgentRuntimeHealth", tags("agents"))]
-pub(crate) async fn runtime_health(state: State, caller: Caller, id: Id<AgentId>) -> Answer<RuntimeHealth> {
+pub(crate) async fn runtime_health(state: State, id: Id<AgentId>) -> Answer<RuntimeHealth> {
     let look = |package: &Package| package.code_path().is_some_and(|path| package.read(&path).exists);
-    let (agent, has_entrypoint) = state.agents.look(&caller, &id.0, look).await?;
-    let told = tokio::time::timeout(PATIENCE, state.agents.reported(&caller, &agent)).await;
+    let (agent, has_entrypoint) = state.agents.look(state.caller(), &id.0, look).await?;
+    let told = tokio::time::timeout(PATIENCE, state.agents.reported(state.caller(), &agent)).await;
     let (answers, message) = match told {
         Ok(Ok(told)) => (matches!(told.state, Reported::Running | Reported::Idle), told.message),
         Ok(Err(failure)) => (false, public_message(&failure)),

@@ -16,7 +16,6 @@ use crate::api::{
         response::{Answer, Reply},
     },
     openapi::describe,
-    state::AppState,
 };
 use crate::{
     agents::{
@@ -24,7 +23,6 @@ use crate::{
         package::{AgentFile, MAX_FILE, Package},
     },
     domain::{
-        caller::Caller,
         ids::{AgentId, TaskId},
         time::Timestamp,
     },
@@ -108,19 +106,14 @@ fields_of! {
 ///
 /// Read what an agent is made of.
 #[endpoint(operation_id = "listAgentFiles", tags("agent files"))]
-pub(crate) async fn show_list(
-    state: State,
-    caller: Caller,
-    id: Id<AgentId>,
-    query: Query<FilesQuery>,
-) -> Answer<Files> {
+pub(crate) async fn show_list(state: State, id: Id<AgentId>, query: Query<FilesQuery>) -> Answer<Files> {
     let with_content = query.0.include_content;
     let look = move |package: &Package| {
         let file = |path: String| File::of(package.read(&path), with_content);
         let (code, prompt) = (package.code_path().map(file), package.prompt_path().map(file));
         (code, prompt, package.tool_paths().into_iter().map(file).collect())
     };
-    let (agent, (code_file, prompt_file, tool_files)) = state.agents.look(&caller, &id.0, look).await?;
+    let (agent, (code_file, prompt_file, tool_files)) = state.agents.look(state.caller(), &id.0, look).await?;
     Ok(Reply::new(Files { agent_id: agent.agent_id, agent_name: agent.agent_name, code_file, prompt_file, tool_files }))
 }
 
@@ -128,9 +121,9 @@ pub(crate) async fn show_list(
 ///
 /// Read an agent's code.
 #[endpoint(operation_id = "getAgentCode", tags("agent files"))]
-pub(crate) async fn show_code(state: State, caller: Caller, id: Id<AgentId>) -> Answer<File> {
+pub(crate) async fn show_code(state: State, id: Id<AgentId>) -> Answer<File> {
     let look = |package: &Package| package.code_path().map(|path| File::of(package.read(&path), true));
-    let (_, file) = state.agents.look(&caller, &id.0, look).await?;
+    let (_, file) = state.agents.look(state.caller(), &id.0, look).await?;
     file.map(Reply::new).ok_or_else(|| ApiError::not_found(Resource::File, "code"))
 }
 
@@ -138,9 +131,9 @@ pub(crate) async fn show_code(state: State, caller: Caller, id: Id<AgentId>) -> 
 ///
 /// Read an agent's prompt.
 #[endpoint(operation_id = "getAgentPrompt", tags("agent files"))]
-pub(crate) async fn show_prompt(state: State, caller: Caller, id: Id<AgentId>) -> Answer<File> {
+pub(crate) async fn show_prompt(state: State, id: Id<AgentId>) -> Answer<File> {
     let look = |package: &Package| package.prompt_path().map(|path| File::of(package.read(&path), true));
-    let (_, file) = state.agents.look(&caller, &id.0, look).await?;
+    let (_, file) = state.agents.look(state.caller(), &id.0, look).await?;
     file.map(Reply::new).ok_or_else(|| ApiError::not_found(Resource::File, "prompt"))
 }
 
@@ -148,17 +141,12 @@ pub(crate) async fn show_prompt(state: State, caller: Caller, id: Id<AgentId>) -
 ///
 /// Read an agent's tools.
 #[endpoint(operation_id = "getAgentTools", tags("agent files"))]
-pub(crate) async fn show_tools(
-    state: State,
-    caller: Caller,
-    id: Id<AgentId>,
-    query: Query<FilesQuery>,
-) -> Answer<Vec<File>> {
+pub(crate) async fn show_tools(state: State, id: Id<AgentId>, query: Query<FilesQuery>) -> Answer<Vec<File>> {
     let with_content = query.0.include_content;
     let look = move |package: &Package| {
         package.tool_paths().into_iter().map(|path| File::of(package.read(&path), with_content)).collect()
     };
-    Ok(Reply::new(state.agents.look(&caller, &id.0, look).await?.1))
+    Ok(Reply::new(state.agents.look(state.caller(), &id.0, look).await?.1))
 }
 
 fields_of! {
@@ -202,16 +190,16 @@ describe! {
 ///
 /// Change an agent's code. It is checked before it is taken; the version before is kept.
 #[endpoint(operation_id = "putAgentCode", tags("agent files"), responses((status_code = 409, description = "Not in this state.")))]
-pub(crate) async fn put_code(state: State, caller: Caller, id: Id<AgentId>, body: Body<FileBody>) -> Answer<Written> {
-    put(&state, &caller, &id.0, Package::code_path, "code", body.0).await
+pub(crate) async fn put_code(state: State, id: Id<AgentId>, body: Body<FileBody>) -> Answer<Written> {
+    put(&state, &id.0, Package::code_path, "code", body.0).await
 }
 
 /// `PUT /agents/{id}/files/prompt`
 ///
 /// Change an agent's prompt. It is checked before it is taken; the version before is kept.
 #[endpoint(operation_id = "putAgentPrompt", tags("agent files"), responses((status_code = 409, description = "Not in this state.")))]
-pub(crate) async fn put_prompt(state: State, caller: Caller, id: Id<AgentId>, body: Body<FileBody>) -> Answer<Written> {
-    put(&state, &caller, &id.0, Package::prompt_path, "prompt", body.0).await
+pub(crate) async fn put_prompt(state: State, id: Id<AgentId>, body: Body<FileBody>) -> Answer<Written> {
+    put(&state, &id.0, Package::prompt_path, "prompt", body.0).await
 }
 
 /// `PUT /agents/{id}/files/tools/{name}`
@@ -220,7 +208,6 @@ pub(crate) async fn put_prompt(state: State, caller: Caller, id: Id<AgentId>, bo
 #[endpoint(operation_id = "putAgentTool", tags("agent files"), responses((status_code = 409, description = "Not in this state.")))]
 pub(crate) async fn put_tool(
     state: State,
-    caller: Caller,
     id: Id<AgentId>,
     name: Part<ToolName>,
     body: Body<FileBody>,
@@ -229,12 +216,11 @@ pub(crate) async fn put_tool(
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     let is_tool = !stem.is_empty() && stem.len() <= 64 && stem.bytes().all(plain) && stem != "__init__";
     let path = is_tool.then(|| format!("tools/{stem}.py"));
-    put(&state, &caller, &id.0, |_| path, &name.text, body.0).await
+    put(&state, &id.0, |_| path, &name.text, body.0).await
 }
 
 async fn put(
-    state: &AppState,
-    caller: &Caller,
+    state: &State,
     id: &AgentId,
     path: impl FnOnce(&Package) -> Option<String>,
     name: &str,
@@ -244,7 +230,7 @@ async fn put(
     // What counts is the ending.
     drop(file_type);
     let new = NewContent { content, expected_checksum, redeploy };
-    let changed = state.agents.write(caller, id, path, name, new).await?;
+    let changed = state.agents.write(state.caller(), id, path, name, new).await?;
     let message = if redeploy { "file changed, the agent is being deployed again" } else { "file changed" };
     let file = File::of(changed.file, true);
     let written = Written {

@@ -22,7 +22,6 @@ use crate::{
     agents::conversation::{Invoke, Outcome},
     domain::{
         agent::InvocationStatus,
-        caller::Caller,
         ids::{AgentId, InvocationId, SessionId},
     },
     idempotency::Repeatable,
@@ -101,7 +100,6 @@ fn any_session(fields: &mut Fields, name: &str) -> Option<SessionId> {
 #[endpoint(operation_id = "invokeAgent", tags("agents"), responses((status_code = 409, description = "Not in this state."), (status_code = 502, description = "The agent failed."), (status_code = 504, description = "The agent did not answer in time.")))]
 pub(crate) async fn invoke(
     state: State,
-    caller: Caller,
     id: Id<AgentId>,
     body: Body<InvokeBody>,
     once: Idempotency,
@@ -111,7 +109,7 @@ pub(crate) async fn invoke(
     let metadata = metadata.map(Value::Object);
     let asked = Invoke { input_text, session_id, enable_trace, user_id, metadata };
     let keyed = once.answered_by(|outcome| serde_json::to_value(Invoked::of(outcome)).unwrap_or_default());
-    let mut invoked = match state.conversations.invoke(caller, id.0, asked, keyed).await? {
+    let mut invoked = match state.conversations.invoke(state.caller().clone(), id.0, asked, keyed).await? {
         Repeatable::New(outcome) => Invoked::of(&outcome),
         Repeatable::Again(earlier) => {
             res.headers_mut().insert(REPLAYED, salvo::http::HeaderValue::from_static("true"));

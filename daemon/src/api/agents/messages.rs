@@ -19,7 +19,6 @@ use crate::{
     agents::conversation::Sent,
     backend::store::MessageRange,
     domain::{
-        caller::Caller,
         ids::SessionId,
         session::{Message, Role},
         time::Timestamp,
@@ -85,14 +84,13 @@ impl From<QuestionBody> for Sent {
 #[endpoint(operation_id = "createMessage", tags("sessions"), responses((status_code = 409, description = "Not in this state.")))]
 pub(crate) async fn send(
     state: State,
-    caller: Caller,
     id: Id<SessionId>,
     body: LargeBody<MessageBody>,
     once: Idempotency,
 ) -> CreatedAnswer<Message> {
     // The store keeps the message itself as the answer.
     let keyed = once.answered_by(|(): &()| Value::Null);
-    let stored = state.conversations.store_message(&caller, &id.0, Sent::from(body.0), keyed).await?;
+    let stored = state.conversations.store_message(state.caller(), &id.0, Sent::from(body.0), keyed).await?;
     let (path, message) = (format!("/sessions/{}/messages", id.0), "message stored");
     Ok(match stored {
         Repeatable::New(stored) => Reply::new(stored).message(message).created(path),
@@ -127,15 +125,10 @@ rule! {
 ///
 /// List the messages of a session, oldest first.
 #[endpoint(operation_id = "listMessages", tags("sessions"))]
-pub(crate) async fn list(
-    state: State,
-    caller: Caller,
-    id: Id<SessionId>,
-    query: Query<MessagesQuery>,
-) -> Answer<Vec<Message>> {
+pub(crate) async fn list(state: State, id: Id<SessionId>, query: Query<MessagesQuery>) -> Answer<Vec<Message>> {
     let MessagesQuery { limit, before, after } = query.0;
     let range = MessageRange { limit: usize::try_from(limit).unwrap_or(100), before, after };
-    Ok(Reply::new(state.conversations.messages(&caller, &id.0, &range).await?))
+    Ok(Reply::new(state.conversations.messages(state.caller(), &id.0, &range).await?))
 }
 
 /// A message id or a timestamp. A `+` that nobody encoded has become a space on the way.

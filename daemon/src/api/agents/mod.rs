@@ -28,7 +28,6 @@ use crate::{
     deletion::AgentGone,
     domain::{
         agent::{Agent, AgentStatus},
-        caller::Caller,
         ids::{AgentId, ProjectId},
         time::Timestamp,
     },
@@ -103,11 +102,11 @@ fields_of! {
 ///
 /// List agents, newest first.
 #[endpoint(operation_id = "listAgents", tags("agents"))]
-pub(crate) async fn list(state: State, caller: Caller, query: Query<AgentsQuery>) -> PageAnswer<Summary> {
+pub(crate) async fn list(state: State, query: Query<AgentsQuery>) -> PageAnswer<Summary> {
     let Query(query) = query;
     let page = PageRequest { page: query.page, limit: query.limit, cursor: query.cursor };
     let filter = AgentFilter { status: query.status, category: query.category, project_id: query.project_id };
-    let found = state.agents.list(&caller, &filter, &page).await.map_err(input::cursor_fault)?;
+    let found = state.agents.list(state.caller(), &filter, &page).await.map_err(input::cursor_fault)?;
     let items = found.items.into_iter().map(Summary::of).collect();
     Ok(Paged::new(Page { items, total: found.total, next_cursor: found.next_cursor }, &page))
 }
@@ -116,8 +115,8 @@ pub(crate) async fn list(state: State, caller: Caller, query: Query<AgentsQuery>
 ///
 /// Read an agent.
 #[endpoint(operation_id = "getAgent", tags("agents"))]
-pub(crate) async fn detail(state: State, caller: Caller, id: Id<AgentId>) -> Answer<Agent> {
-    Ok(Reply::new(state.agents.get(&caller, &id.0).await?))
+pub(crate) async fn detail(state: State, id: Id<AgentId>) -> Answer<Agent> {
+    Ok(Reply::new(state.agents.get(state.caller(), &id.0).await?))
 }
 
 fields_of! {
@@ -151,14 +150,9 @@ describe! {
 /// Delete an agent with its sessions and their messages. It is taken out of service, unless it runs in the cloud and
 /// `delete_cloud_resources=false`; a failure to do so is told in `errors` and tried again later.
 #[endpoint(operation_id = "deleteAgent", tags("agents"))]
-pub(crate) async fn delete(
-    state: State,
-    caller: Caller,
-    id: Id<AgentId>,
-    query: Query<DeleteAgentQuery>,
-) -> Answer<Deleted> {
+pub(crate) async fn delete(state: State, id: Id<AgentId>, query: Query<DeleteAgentQuery>) -> Answer<Deleted> {
     let (Id(id), Query(DeleteAgentQuery { delete_local_files, delete_cloud_resources })) = (id, query);
-    let gone = state.agents.delete(&caller, id.clone(), delete_local_files, delete_cloud_resources).await?;
+    let gone = state.agents.delete(state.caller(), id.clone(), delete_local_files, delete_cloud_resources).await?;
     let AgentGone { deleted, acted } = gone;
     let mut resources = Vec::new();
     if acted.undeployed {

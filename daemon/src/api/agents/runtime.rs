@@ -13,7 +13,6 @@ use crate::api::http::{
 };
 use crate::domain::{
     agent::{Agent, AgentStatus},
-    caller::Caller,
     ids::{AgentId, SessionId},
     time::Timestamp,
 };
@@ -38,14 +37,8 @@ fields_of! {
 ///
 /// Ask an AgentCore runtime that has no agent record, and read the answer as it comes. Nothing is stored.
 #[endpoint(operation_id = "streamRuntime", tags("agentcore"), responses((status_code = 409, description = "The target is not configured.")))]
-pub(crate) async fn ask_runtime(
-    state: State,
-    caller: Caller,
-    body: Body<RuntimeBody>,
-    res: &mut Response,
-) -> Result<(), ApiError> {
-    let (State(state), Body(body)) = (state, body);
-    let RuntimeBody { runtime_arn, session_id, content, runtime_alias, region } = body;
+pub(crate) async fn ask_runtime(state: State, body: Body<RuntimeBody>, res: &mut Response) -> Result<(), ApiError> {
+    let RuntimeBody { runtime_arn, session_id, content, runtime_alias, region } = body.0;
     if !state.config.load().deploy.targets.contains_key(TARGET) {
         let message = "no deploy target is named `agentcore`: add it to [deploy.targets] with the handler of a plugin \
                        that knows AgentCore";
@@ -57,7 +50,7 @@ pub(crate) async fn ask_runtime(
     let region = region.or_else(|| runtime_arn.split(':').nth(3).filter(|part| !part.is_empty()).map(str::to_owned));
     let alias = runtime_alias.unwrap_or_else(|| "DEFAULT".to_owned());
     let agent = passing(runtime_arn, alias, region);
-    stream::send(&state, state.conversations.ask_passing(&caller, agent, session, content), res);
+    stream::send(&state, state.conversations.ask_passing(state.caller(), agent, session, content), res);
     Ok(())
 }
 

@@ -19,7 +19,6 @@ use crate::api::{
 use crate::{
     agents::conversation::NewSession,
     domain::{
-        caller::Caller,
         ids::{AgentId, SessionId},
         session::Session,
         time::Timestamp,
@@ -66,7 +65,6 @@ fields_of! {
 #[endpoint(operation_id = "createSession", tags("sessions"), responses((status_code = 409, description = "Not in this state.")))]
 pub(crate) async fn create(
     state: State,
-    caller: Caller,
     id: Id<AgentId>,
     body: OptionalBody<NewSessionBody>,
     once: Idempotency,
@@ -74,7 +72,7 @@ pub(crate) async fn create(
     let NewSessionBody { display_name, user_id, metadata } = body.0;
     let new = NewSession { display_name, user_id, metadata: metadata.map(Value::Object) };
     let keyed = once.answered_by(|session: &Session| kept(&path_of(session), CREATED, &Shown::from(session.clone())));
-    let session = state.conversations.create_session(&caller, id.0, new, keyed).await?;
+    let session = state.conversations.create_session(state.caller(), id.0, new, keyed).await?;
     Ok(Created::of(session, |session| {
         let path = path_of(&session);
         Reply::new(Shown::from(session)).message(CREATED).created(path)
@@ -98,14 +96,9 @@ fields_of! {
 ///
 /// List an agent's sessions, the last used first.
 #[endpoint(operation_id = "listSessions", tags("sessions"))]
-pub(crate) async fn list(
-    state: State,
-    caller: Caller,
-    id: Id<AgentId>,
-    query: Query<SessionsQuery>,
-) -> Answer<Vec<Shown>> {
+pub(crate) async fn list(state: State, id: Id<AgentId>, query: Query<SessionsQuery>) -> Answer<Vec<Shown>> {
     let limit = usize::try_from(query.0.limit).unwrap_or(20);
-    let sessions = state.conversations.sessions(&caller, &id.0, limit).await?;
+    let sessions = state.conversations.sessions(state.caller(), &id.0, limit).await?;
     Ok(Reply::new(sessions.into_iter().map(Shown::from).collect()))
 }
 
@@ -113,8 +106,8 @@ pub(crate) async fn list(
 ///
 /// Read a session.
 #[endpoint(operation_id = "getSession", tags("sessions"))]
-pub(crate) async fn detail(state: State, caller: Caller, id: Id<SessionId>) -> Answer<Shown> {
-    Ok(Reply::new(state.conversations.session(&caller, &id.0).await?.into()))
+pub(crate) async fn detail(state: State, id: Id<SessionId>) -> Answer<Shown> {
+    Ok(Reply::new(state.conversations.session(state.caller(), &id.0).await?.into()))
 }
 
 #[derive(Serialize)]
@@ -137,8 +130,8 @@ describe! {
 ///
 /// Delete a session with its messages.
 #[endpoint(operation_id = "deleteSession", tags("sessions"))]
-pub(crate) async fn delete(state: State, caller: Caller, id: Id<SessionId>) -> Answer<Deleted> {
+pub(crate) async fn delete(state: State, id: Id<SessionId>) -> Answer<Deleted> {
     let Id(session_id) = id;
-    let deleted_messages_count = state.conversations.delete_session(&caller, &session_id).await?;
+    let deleted_messages_count = state.conversations.delete_session(state.caller(), &session_id).await?;
     Ok(Reply::new(Deleted { session_id, deleted_messages_count, status: "deleted" }).message("session deleted"))
 }

@@ -21,7 +21,7 @@ use crate::api::{
 };
 use crate::{
     agents::conversation::{Numbered, Piece, Pieces, Sent},
-    domain::{caller::Caller, ids::SessionId},
+    domain::ids::SessionId,
 };
 
 /// `POST /sessions/{id}/stream`
@@ -31,12 +31,11 @@ use crate::{
 #[endpoint(operation_id = "streamAnswer", tags("sessions"), responses((status_code = 409, description = "Not in this state.")))]
 pub(crate) async fn stream_answer(
     state: State,
-    caller: Caller,
     id: Id<SessionId>,
     body: LargeBody<QuestionBody>,
     res: &mut Response,
 ) -> Result<(), ApiError> {
-    let pieces = state.conversations.ask(&caller, &id.0, Sent::from(body.0)).await?;
+    let pieces = state.conversations.ask(state.caller(), &id.0, Sent::from(body.0)).await?;
     send(&state, pieces, res);
     Ok(())
 }
@@ -53,12 +52,11 @@ pub(crate) async fn stream_answer(
 )]
 pub(crate) async fn resume_answer(
     state: State,
-    caller: Caller,
     id: Id<SessionId>,
     req: &mut Request,
     res: &mut Response,
 ) -> Result<(), ApiError> {
-    match state.conversations.resume(&caller, &id.0, last_event_id(req)?).await? {
+    match state.conversations.resume(state.caller(), &id.0, last_event_id(req)?).await? {
         Some(pieces) => send(&state, pieces, res),
         None => {
             res.status_code(StatusCode::NO_CONTENT);
@@ -86,8 +84,8 @@ describe! {
 ///
 /// Stop the answer that is being given in a session. What was said until then is stored.
 #[endpoint(operation_id = "stopAnswer", tags("sessions"))]
-pub(crate) async fn stop_answer(state: State, caller: Caller, id: Id<SessionId>) -> Answer<Stopped> {
-    let stopped = state.conversations.stop(&caller, &id.0).await?;
+pub(crate) async fn stop_answer(state: State, id: Id<SessionId>) -> Answer<Stopped> {
+    let stopped = state.conversations.stop(state.caller(), &id.0).await?;
     let message = if stopped { "the answer is stopped" } else { "no answer is being given" };
     Ok(Reply::new(Stopped { session_id: id.0, stopped }).message(message))
 }

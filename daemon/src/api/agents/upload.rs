@@ -28,7 +28,7 @@ use crate::api::{
     openapi::{describe, raw},
     state::AppState,
 };
-use crate::domain::{caller::Caller, ids::SessionId};
+use crate::domain::ids::SessionId;
 
 /// The whole body must have arrived within this.
 const BODY_LIMIT: Duration = Duration::from_secs(300);
@@ -183,8 +183,8 @@ fn broken(error: &Error, limit: usize) -> ApiError {
 ///
 /// Read files for a message. They come back as the `files` of a message; nothing is stored.
 #[endpoint(operation_id = "uploadFiles", tags("sessions"), responses((status_code = 409, description = "Not in this state.")))]
-pub(crate) async fn upload(state: State, caller: Caller, id: Id<SessionId>, files: Multi) -> Answer<Upload> {
-    state.conversations.open_session(&caller, &id.0).await?;
+pub(crate) async fn upload(state: State, id: Id<SessionId>, files: Multi) -> Answer<Upload> {
+    state.conversations.open_session(state.caller(), &id.0).await?;
     let Multi(files) = files;
     Ok(Reply::new(Upload { count: files.len(), files, session_id: id.0 }))
 }

@@ -16,7 +16,6 @@ use crate::api::{
 };
 use crate::{
     domain::{
-        caller::Caller,
         control::{ControlAction, ControlApplied, ControlRequest, ControlStatus},
         ids::{ProjectId, TaskId},
         project::ProjectStatus,
@@ -57,17 +56,12 @@ fields_of! {
 ///
 /// Pause, resume, stop, restart or cancel a build. Illegal in this state: 409 with the actions that are allowed.
 #[endpoint(operation_id = "controlProject", tags("projects"), responses((status_code = 409, description = "Not in this state.")))]
-pub(crate) async fn control(
-    state: State,
-    caller: Caller,
-    id: Id<ProjectId>,
-    body: Body<ControlBody>,
-) -> Answer<Controlled> {
+pub(crate) async fn control(state: State, id: Id<ProjectId>, body: Body<ControlBody>) -> Answer<Controlled> {
     let (Id(id), Body(ControlBody { action, reason, from_stage, user_id: requested_by })) = (id, body);
     let action = action.ok_or_else(|| ApiError::internal("an action that passed the check is gone"))?;
     let from_stage = from_stage.filter(|_| matches!(action, ControlAction::Resume | ControlAction::Restart));
     let request = ControlRequest { action, reason, from_stage, requested_by };
-    let applied = state.projects.control(&caller, &id, request).await?;
+    let applied = state.projects.control(state.caller(), &id, request).await?;
     let message = told(action, &applied);
     let ControlApplied { status, control_status, task_id, .. } = applied;
     Ok(Reply::new(Controlled { project_id: id, status, control_status, task_id }).message(message))

@@ -19,7 +19,6 @@ use crate::{
     config::Price,
     domain::{
         agent::Agent,
-        caller::Caller,
         failure::ErrorInfo,
         ids::ProjectId,
         project::{Project, ProjectStatus},
@@ -161,10 +160,10 @@ describe! {
 ///
 /// Read the dashboard of a build. It is made for polling.
 #[endpoint(operation_id = "getBuild", tags("projects"))]
-pub(crate) async fn dashboard(state: State, caller: Caller, id: Id<ProjectId>) -> Answer<Dashboard> {
-    let ProjectDetail { project, stages, agent_count, .. } = state.projects.detail(&caller, &id.0).await?;
-    let agents = if agent_count > 0 { state.projects.agents(&caller, &id.0, 20).await? } else { Vec::new() };
-    let latest = state.projects.tasks_of(&caller, &id.0, 1).await?.into_iter().next();
+pub(crate) async fn dashboard(state: State, id: Id<ProjectId>) -> Answer<Dashboard> {
+    let ProjectDetail { project, stages, agent_count, .. } = state.projects.detail(state.caller(), &id.0).await?;
+    let agents = if agent_count > 0 { state.projects.agents(state.caller(), &id.0, 20).await? } else { Vec::new() };
+    let latest = state.projects.tasks_of(state.caller(), &id.0, 1).await?.into_iter().next();
     let workflow = state.workflows.load().get(&project.workflow).cloned();
     let graph = Graph::of(workflow.as_deref(), &stages);
     Ok(Reply::new(assemble(project, stages, &agents, latest, graph, &state.config.load().pricing)))

@@ -12,7 +12,7 @@ use crate::api::{
     },
     openapi::describe,
 };
-use crate::domain::{caller::Caller, ids::ProjectId};
+use crate::domain::ids::ProjectId;
 
 /// Where a report is looked for: the original's name first.
 const REPORTS: [&str; 3] = ["workflow_summary_report.md", "workflow_report.md", "docs/workflow_report.md"];
@@ -61,9 +61,9 @@ describe! {
 ///
 /// Read the report of a project's build.
 #[endpoint(operation_id = "getWorkflowReport", tags("projects"))]
-pub(crate) async fn workflow_report(state: State, caller: Caller, id: Id<ProjectId>) -> Answer<Report> {
+pub(crate) async fn workflow_report(state: State, id: Id<ProjectId>) -> Answer<Report> {
     let Id(id) = id;
-    state.projects.get(&caller, &id).await?;
+    state.projects.get(state.caller(), &id).await?;
     for path in REPORTS {
         if let Some(shown) = files::read(&state, &id, path).await? {
             return Ok(Reply::new(Report { exists: true, content: shown.content, path: Some(path.to_owned()) }));
@@ -76,14 +76,9 @@ pub(crate) async fn workflow_report(state: State, caller: Caller, id: Id<Project
 ///
 /// Read the document of a stage.
 #[endpoint(operation_id = "getStageDocument", tags("projects"))]
-pub(crate) async fn stage_document(
-    state: State,
-    caller: Caller,
-    id: Id<ProjectId>,
-    stage: Part<StageName>,
-) -> Answer<Document> {
+pub(crate) async fn stage_document(state: State, id: Id<ProjectId>, stage: Part<StageName>) -> Answer<Document> {
     let Id(id) = id;
-    let (_, stage) = state.projects.stage(&caller, &id, &stage.text).await?;
+    let (_, stage) = state.projects.stage(state.caller(), &id, &stage.text).await?;
     let mut document = Document {
         exists: false,
         stage_name: stage.stage_name,

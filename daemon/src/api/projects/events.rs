@@ -14,7 +14,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures::stream;
 use metrics::counter;
-use salvo::{Depot, Extractible as _, Request, Response, http::StatusCode, oapi::endpoint};
+use salvo::{Depot, Request, Response, http::StatusCode, oapi::endpoint};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -23,7 +23,7 @@ use crate::api::{
     http::{
         error::{ApiError, Resource},
         measure::OpenStream,
-        request::input,
+        request::{extract::State, input},
         sse,
     },
     state::AppState,
@@ -31,7 +31,6 @@ use crate::api::{
 use crate::{
     backend::store::Store,
     domain::{
-        caller::Caller,
         event::{EventType, ProjectEvent},
         ids::ProjectId,
         project::ProjectStatus,
@@ -58,11 +57,11 @@ const BATCH: usize = 32;
     )
 )]
 pub(crate) async fn stream_events(req: &mut Request, depot: &mut Depot, res: &mut Response) -> Result<(), ApiError> {
-    let state = AppState::of(depot)?;
+    let state = State::of(depot)?;
     let id: ProjectId = input::id(req, Resource::Project)?;
     let after = last_event_id(req)?.unwrap_or(0);
     let subscription = state.hub.subscribe(&id);
-    let project = state.projects.get(&Caller::extract(req, depot).await?, &id).await?;
+    let project = state.projects.get(state.caller(), &id).await?;
     let mut events = Events {
         subscription,
         project: id,
@@ -74,7 +73,7 @@ pub(crate) async fn stream_events(req: &mut Request, depot: &mut Depot, res: &mu
         deployment: Deployment::default(),
         told: foreign::Told::behind(after),
         look_at: Instant::now() + foreign::LOOK_EVERY,
-        state,
+        state: state.0,
         _open: OpenStream::begin("project"),
     };
     if after > 0 && events.begin(project.status).await? == Begin::AtEnd {

@@ -22,7 +22,7 @@ use crate::api::{
     state::AppState,
 };
 use crate::{
-    domain::{caller::Caller, ids::ProjectId, rel_path::RelPath, time::Timestamp},
+    domain::{ids::ProjectId, rel_path::RelPath, time::Timestamp},
     files,
 };
 
@@ -117,9 +117,9 @@ describe! {
 ///
 /// List the files of a project.
 #[endpoint(operation_id = "listProjectFiles", tags("projects"))]
-pub(crate) async fn list(state: State, caller: Caller, id: Id<ProjectId>) -> Answer<Listing> {
+pub(crate) async fn list(state: State, id: Id<ProjectId>) -> Answer<Listing> {
     let Id(id) = id;
-    state.projects.get(&caller, &id).await?;
+    state.projects.get(state.caller(), &id).await?;
     fetch(&state, &id).await;
     let root = folder(&state.project_root, &id);
     let (files, truncated) = blocking(move || walk(&root)).await?;
@@ -130,9 +130,9 @@ pub(crate) async fn list(state: State, caller: Caller, id: Id<ProjectId>) -> Ans
 ///
 /// Read a file of a project. Nothing outside of its folder is shown, wherever a link points.
 #[endpoint(operation_id = "getProjectFile", tags("projects"))]
-pub(crate) async fn show_file(state: State, caller: Caller, id: Id<ProjectId>, path: Part<FilePath>) -> Answer<Shown> {
+pub(crate) async fn show_file(state: State, id: Id<ProjectId>, path: Part<FilePath>) -> Answer<Shown> {
     let (Id(id), path) = (id, path.text);
-    state.projects.get(&caller, &id).await?;
+    state.projects.get(state.caller(), &id).await?;
     let found = read(&state, &id, &path).await?;
     found.map(Reply::new).ok_or_else(|| ApiError::not_found(Resource::File, &path))
 }

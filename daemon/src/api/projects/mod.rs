@@ -29,7 +29,6 @@ use crate::{
     backend::store::{PageRequest, ProjectDetail, ProjectFilter, ProjectSort},
     deletion::ProjectGone,
     domain::{
-        caller::Caller,
         ids::{AgentId, ProjectId, TaskId},
         project::{Project, ProjectStatus, ProjectSummary},
         requirement::without_constraint,
@@ -114,12 +113,7 @@ rule! {
 ///
 /// Create a project. Its build is queued; everything is durable when the answer comes.
 #[endpoint(operation_id = "createProject", tags("projects"), responses((status_code = 409, description = "Not in this state.")))]
-pub(crate) async fn create(
-    state: State,
-    caller: Caller,
-    body: Body<NewProjectBody>,
-    once: Idempotency,
-) -> CreatedAnswer<NewlyQueued> {
+pub(crate) async fn create(state: State, body: Body<NewProjectBody>, once: Idempotency) -> CreatedAnswer<NewlyQueued> {
     let NewProjectBody { requirement, project_name, user_id, user_name, priority, tags, workflow, deployment } = body.0;
     let (constraint, requirement) = requirement;
     let asked = NewBuild {
@@ -136,7 +130,7 @@ pub(crate) async fn create(
         let queued = NewlyQueued::from(queued.clone());
         kept(&queued.path(), QUEUED, &queued)
     });
-    let queued = state.projects.create(&caller, asked, keyed).await?;
+    let queued = state.projects.create(state.caller(), asked, keyed).await?;
     Ok(Created::of(queued, |queued| {
         let queued = NewlyQueued::from(queued);
         let path = queued.path();
@@ -224,12 +218,12 @@ fn sort(query: &mut Fields, name: &str) -> ProjectSort {
 ///
 /// List projects. Filters apply before the page; `total` counts what they let through.
 #[endpoint(operation_id = "listProjects", tags("projects"))]
-pub(crate) async fn list(state: State, caller: Caller, query: Query<ProjectsQuery>) -> PageAnswer<ProjectSummary> {
+pub(crate) async fn list(state: State, query: Query<ProjectsQuery>) -> PageAnswer<ProjectSummary> {
     let Query(query) = query;
     let page = PageRequest { page: query.page, limit: query.limit, cursor: query.cursor };
     let filter =
         ProjectFilter { status: query.status, user_id: query.user_id, tag: query.tag, q: query.q, sort: query.sort };
-    let found = state.projects.list(&caller, &filter, &page).await.map_err(input::cursor_fault)?;
+    let found = state.projects.list(state.caller(), &filter, &page).await.map_err(input::cursor_fault)?;
     Ok(Paged::new(found, &page))
 }
 
@@ -259,9 +253,9 @@ describe! {
 ///
 /// Read a project.
 #[endpoint(operation_id = "getProject", tags("projects"))]
-pub(crate) async fn detail(state: State, caller: Caller, id: Id<ProjectId>) -> Answer<Detail> {
-    let ProjectDetail { project, stages, agent_count, .. } = state.projects.detail(&caller, &id.0).await?;
-    let newest = if agent_count > 0 { state.projects.agents(&caller, &id.0, 1).await? } else { Vec::new() };
+pub(crate) async fn detail(state: State, id: Id<ProjectId>) -> Answer<Detail> {
+    let ProjectDetail { project, stages, agent_count, .. } = state.projects.detail(state.caller(), &id.0).await?;
+    let newest = if agent_count > 0 { state.projects.agents(state.caller(), &id.0, 1).await? } else { Vec::new() };
     let agent_id = newest.into_iter().next().map(|agent| agent.agent_id);
     Ok(Reply::new(Detail { project, stages, agent_count, agent_id }))
 }
@@ -270,8 +264,8 @@ pub(crate) async fn detail(state: State, caller: Caller, id: Id<ProjectId>) -> A
 ///
 /// List the stages of a project, in order.
 #[endpoint(operation_id = "listStages", tags("projects"))]
-pub(crate) async fn list_stages(state: State, caller: Caller, id: Id<ProjectId>) -> Answer<Vec<Stage>> {
-    Ok(Reply::new(state.projects.stages(&caller, &id.0).await?))
+pub(crate) async fn list_stages(state: State, id: Id<ProjectId>) -> Answer<Vec<Stage>> {
+    Ok(Reply::new(state.projects.stages(state.caller(), &id.0).await?))
 }
 
 fields_of! {
@@ -285,16 +279,11 @@ fields_of! {
 ///
 /// List the tasks of a project, newest first.
 #[endpoint(operation_id = "listProjectTasks", tags("projects"))]
-pub(crate) async fn list_tasks(
-    state: State,
-    caller: Caller,
-    id: Id<ProjectId>,
-    query: Query<ProjectTasksQuery>,
-) -> Answer<Vec<Task>> {
+pub(crate) async fn list_tasks(state: State, id: Id<ProjectId>, query: Query<ProjectTasksQuery>) -> Answer<Vec<Task>> {
     let (Id(id), Query(ProjectTasksQuery { limit })) = (id, query);
-    let tasks = state.projects.tasks_of(&caller, &id, limit).await?;
+    let tasks = state.projects.tasks_of(state.caller(), &id, limit).await?;
     if tasks.is_empty() {
-        state.projects.get(&caller, &id).await?;
+        state.projects.get(state.caller(), &id).await?;
     }
     Ok(Reply::new(tasks))
 }
@@ -333,14 +322,9 @@ describe! {
 /// came out of it, unless `delete_agents` is false. Runs to its end even when the client goes away; what cannot be
 /// removed now is removed later.
 #[endpoint(operation_id = "deleteProject", tags("projects"), responses((status_code = 409, description = "Not in this state.")))]
-pub(crate) async fn delete(
-    state: State,
-    caller: Caller,
-    id: Id<ProjectId>,
-    query: Query<DeleteProjectQuery>,
-) -> Answer<Deleted> {
+pub(crate) async fn delete(state: State, id: Id<ProjectId>, query: Query<DeleteProjectQuery>) -> Answer<Deleted> {
     let Id(project_id) = id;
-    let gone = state.projects.delete(&caller, project_id.clone(), query.0.delete_agents).await?;
+    let gone = state.projects.delete(state.caller(), project_id.clone(), query.0.delete_agents).await?;
     let ProjectGone { deleted, errors } = gone;
     let deleted_agents = deleted.agents.into_iter().map(|agent| agent.agent_id).collect();
     Ok(Reply::new(Deleted { project_id, status: "deleted", deleted_agents, errors }).message("project deleted"))

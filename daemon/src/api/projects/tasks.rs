@@ -13,7 +13,6 @@ use crate::api::http::{
 use crate::{
     backend::store::{PageRequest, TaskFilter},
     domain::{
-        caller::Caller,
         ids::TaskId,
         task::{Task, TaskStatus, TaskType},
     },
@@ -23,8 +22,8 @@ use crate::{
 ///
 /// Read a task.
 #[endpoint(operation_id = "getTask", tags("tasks"))]
-pub(crate) async fn detail(state: State, caller: Caller, id: Id<TaskId>) -> Answer<Task> {
-    Ok(Reply::new(state.projects.task(&caller, &id.0).await?))
+pub(crate) async fn detail(state: State, id: Id<TaskId>) -> Answer<Task> {
+    Ok(Reply::new(state.projects.task(state.caller(), &id.0).await?))
 }
 
 fields_of! {
@@ -47,10 +46,10 @@ fields_of! {
 ///
 /// List tasks, newest first.
 #[endpoint(operation_id = "listTasks", tags("tasks"))]
-pub(crate) async fn list(state: State, caller: Caller, query: Query<TasksQuery>) -> PageAnswer<Task> {
+pub(crate) async fn list(state: State, query: Query<TasksQuery>) -> PageAnswer<Task> {
     let Query(query) = query;
     let page = PageRequest { page: query.page, limit: query.limit, cursor: query.cursor };
     let filter = TaskFilter { status: query.status, task_type: query.task_type, project_id: query.project_id };
-    let found = state.projects.tasks(&caller, &filter, &page).await.map_err(input::cursor_fault)?;
+    let found = state.projects.tasks(state.caller(), &filter, &page).await.map_err(input::cursor_fault)?;
     Ok(Paged::new(found, &page))
 }

@@ -19,12 +19,10 @@ use crate::api::{
     },
     openapi::describe,
     projects::files,
-    state::AppState,
 };
 use crate::{
     backend::store::ProjectDetail,
     domain::{
-        caller::Caller,
         control::{ControlAction, ControlRequest, ControlStatus},
         ids::ProjectId,
         project::{AggregatedMetrics, ProjectStatus},
@@ -89,9 +87,9 @@ impl Rule for AlwaysTrue {
     }
 }
 
-async fn steer(state: &AppState, caller: &Caller, id: &ProjectId, request: ControlRequest) -> FlatAnswer<Steered> {
+async fn steer(state: &State, id: &ProjectId, request: ControlRequest) -> FlatAnswer<Steered> {
     let action = request.action;
-    let applied = state.projects.control(caller, id, request).await?;
+    let applied = state.projects.control(state.caller(), id, request).await?;
     Ok(Flat::ok(Steered {
         success: true,
         message: told(action, &applied),
@@ -109,42 +107,27 @@ fn request(action: ControlAction) -> ControlRequest {
 ///
 /// Pause a build after its running stage.
 #[endpoint(operation_id = "pauseWorkflow", tags("workflow"), responses((status_code = 409, description = "Not in this state.")))]
-pub(crate) async fn pause_of(
-    state: State,
-    caller: Caller,
-    id: Id<ProjectId>,
-    body: OptionalBody<PauseBody>,
-) -> FlatAnswer<Steered> {
+pub(crate) async fn pause_of(state: State, id: Id<ProjectId>, body: OptionalBody<PauseBody>) -> FlatAnswer<Steered> {
     let request = ControlRequest { reason: body.0.reason, ..request(ControlAction::Pause) };
-    steer(&state, &caller, &id.0, request).await
+    steer(&state, &id.0, request).await
 }
 
 /// `POST /workflow/{id}/resume`
 ///
 /// Go on with a paused build.
 #[endpoint(operation_id = "resumeWorkflow", tags("workflow"), responses((status_code = 409, description = "Not in this state.")))]
-pub(crate) async fn resume_of(
-    state: State,
-    caller: Caller,
-    id: Id<ProjectId>,
-    body: OptionalBody<ResumeBody>,
-) -> FlatAnswer<Steered> {
+pub(crate) async fn resume_of(state: State, id: Id<ProjectId>, body: OptionalBody<ResumeBody>) -> FlatAnswer<Steered> {
     let request = ControlRequest { from_stage: body.0.from_stage, ..request(ControlAction::Resume) };
-    steer(&state, &caller, &id.0, request).await
+    steer(&state, &id.0, request).await
 }
 
 /// `POST /workflow/{id}/stop`
 ///
 /// Stop a build. Its running stage is cancelled.
 #[endpoint(operation_id = "stopWorkflow", tags("workflow"), responses((status_code = 409, description = "Not in this state.")))]
-pub(crate) async fn stop_of(
-    state: State,
-    caller: Caller,
-    id: Id<ProjectId>,
-    body: OptionalBody<NoFields>,
-) -> FlatAnswer<Steered> {
+pub(crate) async fn stop_of(state: State, id: Id<ProjectId>, body: OptionalBody<NoFields>) -> FlatAnswer<Steered> {
     let OptionalBody(NoFields {}) = body;
-    steer(&state, &caller, &id.0, request(ControlAction::Stop)).await
+    steer(&state, &id.0, request(ControlAction::Stop)).await
 }
 
 /// `POST /workflow/{id}/restart`
@@ -153,13 +136,12 @@ pub(crate) async fn stop_of(
 #[endpoint(operation_id = "restartWorkflow", tags("workflow"), responses((status_code = 409, description = "Not in this state.")))]
 pub(crate) async fn restart_of(
     state: State,
-    caller: Caller,
     id: Id<ProjectId>,
     body: OptionalBody<RestartBody>,
 ) -> FlatAnswer<Steered> {
     let RestartBody { from_stage, clear_subsequent: () } = body.0;
     let request = ControlRequest { from_stage, ..request(ControlAction::Restart) };
-    steer(&state, &caller, &id.0, request).await
+    steer(&state, &id.0, request).await
 }
 
 #[derive(Serialize)]
@@ -191,8 +173,8 @@ describe! {
 ///
 /// Read where a build is.
 #[endpoint(operation_id = "getWorkflowStatus", tags("workflow"))]
-pub(crate) async fn status_of(state: State, caller: Caller, id: Id<ProjectId>) -> FlatAnswer<Status> {
-    let ProjectDetail { project, stages, .. } = state.projects.detail(&caller, &id.0).await?;
+pub(crate) async fn status_of(state: State, id: Id<ProjectId>) -> FlatAnswer<Status> {
+    let ProjectDetail { project, stages, .. } = state.projects.detail(state.caller(), &id.0).await?;
     let those = |which: fn(StageStatus) -> bool| -> Vec<String> {
         stages.iter().filter(|stage| which(stage.status)).map(|stage| stage.stage_name.clone()).collect()
     };
@@ -266,13 +248,8 @@ impl From<&Stage> for StageMetrics {
 ///
 /// Read where a stage is.
 #[endpoint(operation_id = "getWorkflowStage", tags("workflow"))]
-pub(crate) async fn stage_of(
-    state: State,
-    caller: Caller,
-    id: Id<ProjectId>,
-    stage: Part<StageName>,
-) -> FlatAnswer<StageState> {
-    let (project, stage) = state.projects.stage(&caller, &id.0, &stage.text).await?;
+pub(crate) async fn stage_of(state: State, id: Id<ProjectId>, stage: Part<StageName>) -> FlatAnswer<StageState> {
+    let (project, stage) = state.projects.stage(state.caller(), &id.0, &stage.text).await?;
     Ok(Flat::ok(StageState {
         metrics: StageMetrics::from(&stage),
         project_id: project.project_id,
@@ -312,13 +289,8 @@ describe! {
 ///
 /// Read what a stage made.
 #[endpoint(operation_id = "getStageOutput", tags("workflow"))]
-pub(crate) async fn output_of(
-    state: State,
-    caller: Caller,
-    id: Id<ProjectId>,
-    stage: Part<StageName>,
-) -> FlatAnswer<StageOutput> {
-    let (project, stage) = state.projects.stage(&caller, &id.0, &stage.text).await?;
+pub(crate) async fn output_of(state: State, id: Id<ProjectId>, stage: Part<StageName>) -> FlatAnswer<StageOutput> {
+    let (project, stage) = state.projects.stage(state.caller(), &id.0, &stage.text).await?;
     let mut document_content = None;
     if let Some(path) = &stage.doc_path {
         document_content = files::read(&state, &id.0, path).await?.and_then(|shown| shown.content);
@@ -350,8 +322,8 @@ describe! {
 ///
 /// Read what a build took.
 #[endpoint(operation_id = "getWorkflowMetrics", tags("workflow"))]
-pub(crate) async fn metrics_of(state: State, caller: Caller, id: Id<ProjectId>) -> FlatAnswer<Metrics> {
-    let ProjectDetail { project, stages, .. } = state.projects.detail(&caller, &id.0).await?;
+pub(crate) async fn metrics_of(state: State, id: Id<ProjectId>) -> FlatAnswer<Metrics> {
+    let ProjectDetail { project, stages, .. } = state.projects.detail(state.caller(), &id.0).await?;
     Ok(Flat::ok(Metrics {
         project_id: project.project_id,
         stage_metrics: stages.iter().map(|stage| (stage.stage_name.clone(), StageMetrics::from(stage))).collect(),
@@ -399,15 +371,10 @@ describe! {
 ///
 /// List the files that stages made.
 #[endpoint(operation_id = "listWorkflowFiles", tags("workflow"))]
-pub(crate) async fn list_files(
-    state: State,
-    caller: Caller,
-    id: Id<ProjectId>,
-    query: Query<WorkflowFilesQuery>,
-) -> FlatAnswer<Files> {
+pub(crate) async fn list_files(state: State, id: Id<ProjectId>, query: Query<WorkflowFilesQuery>) -> FlatAnswer<Files> {
     let stages = match query.0.stage_name {
-        Some(asked) => vec![state.projects.stage(&caller, &id.0, &asked).await?.1],
-        None => state.projects.stages(&caller, &id.0).await?,
+        Some(asked) => vec![state.projects.stage(state.caller(), &id.0, &asked).await?.1],
+        None => state.projects.stages(state.caller(), &id.0).await?,
     };
     let each = stages.into_iter().flat_map(|stage| {
         let name = stage.stage_name;
@@ -421,13 +388,8 @@ pub(crate) async fn list_files(
 ///
 /// Read a file that a stage made.
 #[endpoint(operation_id = "getWorkflowFile", tags("workflow"))]
-pub(crate) async fn show_file(
-    state: State,
-    caller: Caller,
-    id: Id<ProjectId>,
-    path: Part<FilePath>,
-) -> FlatAnswer<files::Shown> {
-    state.projects.get(&caller, &id.0).await?;
+pub(crate) async fn show_file(state: State, id: Id<ProjectId>, path: Part<FilePath>) -> FlatAnswer<files::Shown> {
+    state.projects.get(state.caller(), &id.0).await?;
     let found = files::read(&state, &id.0, &path.text).await?;
     found.map(Flat::ok).ok_or_else(|| ApiError::not_found(Resource::File, &path.text))
 }

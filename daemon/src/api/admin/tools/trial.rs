@@ -78,7 +78,7 @@ describe! {
     )
 )]
 pub(crate) async fn test(state: State, name: Part<ToolName>, body: OptionalBody<TestBody>) -> Answer<Tested> {
-    let (State(state), OptionalBody(body)) = (state, body);
+    let (State(state, _), OptionalBody(body)) = (state, body);
     let tool = super::find(&state, &name.text).await?;
     let tool = tool.ok_or_else(|| ApiError::not_found(Resource::Tool, &name.text))?;
     let config = state.config.load_full();
