@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use salvo::{Writer as _, oapi::endpoint};
+use salvo::{Router, Writer as _, oapi::endpoint};
 use serde::Serialize;
 
 use super::health::{Condition, check};
 use crate::api::{
+    at,
     http::{
         request::{
             extract::{Query, State},
@@ -105,6 +106,17 @@ struct CategoryCount {
 describe! {
     /// How many agents are of a category.
     CategoryCount as "CategoryCount" { category, count }
+}
+
+pub(crate) fn paths() -> Router {
+    Router::with_path("statistics")
+        .push(at("overview", || show_overview))
+        .push(at("builds", || builds))
+        .push(at("invocations", || invocations))
+        .push(at("agent-categories", || agent_categories))
+        .push(at("top-agents", || top_agents))
+        .push(at("recent-activities", || recent_activities))
+        .push(at("system-health", || system_health))
 }
 
 fields_of! {

@@ -1,11 +1,12 @@
 //! `/agents/{id}/sessions` and `/sessions/{id}`: conversations, without their messages.
 
-use salvo::{Writer as _, oapi::endpoint};
+use salvo::{Router, Writer as _, oapi::endpoint};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::invoke::METADATA_BYTES;
+use super::{invoke::METADATA_BYTES, messages, stream, upload};
 use crate::api::{
+    at,
     http::{
         idempotency::{Idempotency, kept},
         request::{
@@ -24,6 +25,16 @@ use crate::{
         time::Timestamp,
     },
 };
+
+pub(crate) fn paths() -> Router {
+    let stream = at("stream", || stream::resume_answer).post(stream::stream_answer).delete(stream::stop_answer);
+    let one = at("{id}", || detail)
+        .delete(delete)
+        .push(at("messages", || messages::list).post(messages::send))
+        .push(Router::with_path("upload").post(upload::upload))
+        .push(stream);
+    Router::with_path("sessions").push(one)
+}
 
 /// A session as clients read it: `updated_at` is the time of the last message.
 #[derive(Serialize)]
