@@ -9,7 +9,6 @@ use serde_json::{Map, Value};
 
 use super::{Sources, SourcesError};
 use crate::{
-    agents::place,
     backend::store::Store,
     config::DataConfig,
     domain::{
@@ -17,6 +16,7 @@ use crate::{
         bounds,
         tool::{NewTool, Tool, ToolSource},
     },
+    jobs::agent_ref,
     plugins::Plugins,
 };
 
@@ -146,7 +146,7 @@ pub fn sources(tool: &Tool, plugins: &Plugins, agent: Option<(&Agent, &DataConfi
     let dir = agent.agent_dir.trim_end_matches('/');
     let below = path.strip_prefix(dir).and_then(|rest| rest.strip_prefix('/'));
     match below {
-        Some(below) => Ok(Sources::of_project(&place::code(data, agent), below)?),
+        Some(below) => Ok(Sources::of_project(&agent_ref::code(data, agent), below)?),
         None => {
             let project = agent.project_id.as_ref().ok_or(Unrunnable::NoFile)?;
             Ok(Sources::of_project(&data.projects().join(project.as_str()), path)?)

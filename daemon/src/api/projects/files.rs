@@ -19,7 +19,6 @@ use crate::api::{
         response::{Answer, Reply},
     },
     openapi::describe,
-    projects,
     state::AppState,
 };
 use crate::{
@@ -120,7 +119,7 @@ describe! {
 #[endpoint(operation_id = "listProjectFiles", tags("projects"))]
 pub(crate) async fn list(state: State, id: Id<ProjectId>) -> Answer<Listing> {
     let Id(id) = id;
-    projects::known(&state, &id).await?;
+    state.projects.get(state.caller(), &id).await?;
     fetch(&state, &id).await;
     let root = folder(&state.project_root, &id);
     let (files, truncated) = blocking(move || walk(&root)).await?;
@@ -133,14 +132,14 @@ pub(crate) async fn list(state: State, id: Id<ProjectId>) -> Answer<Listing> {
 #[endpoint(operation_id = "getProjectFile", tags("projects"))]
 pub(crate) async fn show_file(state: State, id: Id<ProjectId>, path: Part<FilePath>) -> Answer<Shown> {
     let (Id(id), path) = (id, path.text);
-    projects::known(&state, &id).await?;
+    state.projects.get(state.caller(), &id).await?;
     let found = read(&state, &id, &path).await?;
     found.map(Reply::new).ok_or_else(|| ApiError::not_found(Resource::File, &path))
 }
 
 /// What is here is shown, also when it cannot be made new.
 async fn fetch(state: &AppState, id: &ProjectId) {
-    if let Err(error) = state.agents.fetch_files(id).await {
+    if let Err(error) = state.agents.deployed.fetch_files(id).await {
         tracing::warn!(project_id = %id, %error, "the files of a project could not be brought here");
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use nexus_plugin_api::payload::AgentRef;
+use serde_json::{Map, Value};
 
 use crate::{
     config::DataConfig,
@@ -58,9 +59,7 @@ pub fn folder_of(agent_dir: &str) -> Option<RelPath> {
 
 /// What a deploy handler is told of an agent.
 #[must_use]
-pub fn agent_ref(agent: &Agent, data: &DataConfig) -> AgentRef {
-    // The record keeps the whole of the last `DeployResult`.
-    let details = agent.deployment_details.as_ref().and_then(|result| result.get("details")?.as_object());
+pub fn of(agent: &Agent, data: &DataConfig) -> AgentRef {
     AgentRef {
         agent_id: agent.agent_id.to_string(),
         agent_name: agent.agent_name.clone(),
@@ -68,15 +67,14 @@ pub fn agent_ref(agent: &Agent, data: &DataConfig) -> AgentRef {
         project_id: agent.project_id.as_ref().map(ToString::to_string).unwrap_or_default(),
         state_dir: state(data, &agent.agent_id),
         config: agent.deployment_config.clone().unwrap_or_default(),
-        details: details.cloned().unwrap_or_default(),
+        details: details(agent.deployment_details.as_ref()),
         generation: agent.generation,
     }
 }
 
 /// The same of an agent that was deleted, by what its record says.
 #[must_use]
-pub fn gone_ref(id: &AgentId, name: &str, gone: &GoneAgent, data: &DataConfig) -> AgentRef {
-    let details = gone.details.as_ref().and_then(|result| result.get("details")?.as_object());
+pub fn of_deleted(id: &AgentId, name: &str, gone: &GoneAgent, data: &DataConfig) -> AgentRef {
     let own = |project: &ProjectId| Some(folder_of(&gone.agent_dir)?.below(&data.projects().join(project.as_str())));
     AgentRef {
         agent_id: id.to_string(),
@@ -85,8 +83,13 @@ pub fn gone_ref(id: &AgentId, name: &str, gone: &GoneAgent, data: &DataConfig) -
         project_id: gone.project_id.as_ref().map(ToString::to_string).unwrap_or_default(),
         state_dir: state(data, id),
         config: gone.config.clone().unwrap_or_default(),
-        details: details.cloned().unwrap_or_default(),
+        details: details(gone.details.as_ref()),
         // It is only taken down.
         generation: 0,
     }
+}
+
+/// The record keeps the whole of the last `DeployResult`.
+fn details(result: Option<&Value>) -> Map<String, Value> {
+    result.and_then(|result| result.get("details")?.as_object()).cloned().unwrap_or_default()
 }
