@@ -3,7 +3,7 @@
 use super::{ids::TaskId, project::ProjectStatus};
 
 super::words! {
-    /// What the user wants of the project (SPEC: `control_status`).
+    /// What the project's user wants.
     ControlStatus {
         /// Go on.
         Running = "running",
@@ -17,7 +17,7 @@ super::words! {
 }
 
 super::words! {
-    /// The five requests.
+    /// What to do with a project.
     ControlAction {
         /// Hold after the running stage.
         Pause = "pause",

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{ids::ProjectId, text::shorten_bytes, time::Timestamp};
 
 super::words! {
-    /// Kinds of event (API.md section 3).
+    /// What an event tells.
     EventType {
         /// Status, progress or current stage changed.
         Project = "project",

@@ -1,12 +1,13 @@
 //! A stage of a project: one row of `nexus_stages`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{failure::Failure, ids::ProjectId, project::StageFigures, time::Timestamp};
 
 super::words! {
-    /// Where a stage is (SPEC: `nexus_stages.status`).
+    /// Where a stage is.
     StageStatus {
         /// Waits for its prerequisites.
         Pending = "pending",
@@ -30,9 +31,9 @@ impl StageStatus {
 }
 
 /// A file that a stage made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GeneratedFile {
-    /// Relative to the project's folder, `/` as separator.
+    /// Relative to the project's folder.
     pub path: String,
     /// Bytes.
     pub size: u64,
@@ -42,54 +43,46 @@ pub struct GeneratedFile {
     pub last_modified: Timestamp,
 }
 
-/// A row of `nexus_stages`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// A stage of a project's workflow.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Stage {
-    /// Partition key.
     pub project_id: ProjectId,
-    /// Sort key.
     pub stage_name: String,
-    /// Place in the workflow, from 1.
+    /// From 1.
     pub stage_number: u32,
-    /// For people, in Chinese (SPEC section 3).
+    /// Chinese.
     pub display_name: String,
-    /// For people, in English.
+    /// English.
     pub display_name_en: String,
-    /// Where it is.
     pub status: StageStatus,
-    /// The handler that runs it, `plugin/handler`.
+    /// The handler that runs it.
     pub agent_name: Option<String>,
     /// Begin of the last attempt.
     pub started_at: Option<Timestamp>,
     /// End of the last attempt.
     pub completed_at: Option<Timestamp>,
-    /// Of the last attempt.
+    /// So far, for a stage that runs.
     pub duration_seconds: Option<f64>,
-    /// Tokens read.
     pub input_tokens: Option<u64>,
-    /// Tokens written.
     pub output_tokens: Option<u64>,
-    /// Tool calls.
     pub tool_calls: Option<u64>,
     /// What later stages read.
     pub output_data: Option<Value>,
-    /// Why it failed.
     pub error_message: Option<String>,
     /// Last lines of its log.
     pub logs: Vec<String>,
-    /// Its document, relative to the project's folder.
+    /// Relative to the project's folder.
     pub doc_path: Option<String>,
-    /// The document's content.
     pub agent_output_content: Option<String>,
     /// Where the content is when it is too large for the row.
     pub agent_output_s3_ref: Option<String>,
-    /// Files it made.
     pub generated_files: Vec<GeneratedFile>,
     /// The original's structured design.
     pub design_document: Option<Value>,
     /// Free figures: `model_id`, `cost_usd`, `attempts`.
     pub metrics: Option<Value>,
-    /// Attempts begun, over all builds of the project; fences late writes (the daemon's own attribute).
+    /// How often it was begun.
+    // Over all builds of the project: it fences late writes.
     pub attempt: u32,
 }
 

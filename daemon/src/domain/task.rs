@@ -1,5 +1,6 @@
 //! A task: a row of `nexus_tasks`, and the lease that the one who works on it holds.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -47,36 +48,27 @@ impl TaskStatus {
     }
 }
 
-/// A row of `nexus_tasks`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// A piece of queued work.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Task {
-    /// Key.
     pub task_id: TaskId,
-    /// What it does.
     pub task_type: TaskType,
-    /// For whom.
     pub project_id: ProjectId,
-    /// Where it is.
     pub status: TaskStatus,
-    /// Order in the queue.
+    /// 1 (last) to 5 (first).
     pub priority: Priority,
     /// What the message says.
     pub payload: Value,
-    /// What came out.
     pub result: Option<Value>,
-    /// Why it failed.
     pub error_message: Option<String>,
     /// Claims after the first: redeliveries and take-overs.
     pub retry_count: u32,
     /// When it was written.
     pub created_at: Timestamp,
-    /// First claimed.
     pub started_at: Option<Timestamp>,
-    /// Ended.
     pub completed_at: Option<Timestamp>,
-    /// Who works on it, or did last.
+    /// The daemon that works on it, or did.
     pub worker_id: Option<WorkerId>,
-    /// Last change.
     pub updated_at: Timestamp,
 }
 
