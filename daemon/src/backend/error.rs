@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::domain::{
     change::Refusal,
-    transition::{self, ProjectState},
+    transition::{self, IllegalTransition, ProjectState},
 };
 
 /// Kinds of store failure, as callers must tell them apart.
@@ -95,23 +95,25 @@ pub(crate) fn not_found(what: &str) -> BackendError {
     BackendError::new(BackendErrorKind::NotFound, format!("this {what} does not exist"))
 }
 
-/// The state does not allow it.
-pub(crate) fn illegal(error: &crate::domain::transition::IllegalTransition) -> BackendError {
-    let details = serde_json::json!({ "status": error.state });
-    BackendError::new(BackendErrorKind::Illegal, error.to_string()).with_details(details)
-}
-
 /// The request itself is wrong.
 pub(crate) fn invalid(text: impl Into<String>) -> BackendError {
     BackendError::new(BackendErrorKind::Invalid, text)
+}
+
+impl From<IllegalTransition> for BackendError {
+    fn from(error: IllegalTransition) -> Self {
+        let details = serde_json::json!({ "status": error.state });
+        Self::new(BackendErrorKind::Illegal, error.to_string()).with_details(details)
+    }
 }
 
 impl From<Refusal> for BackendError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Fenced => fenced(),
-            Refusal::Illegal(error) => illegal(&error),
+            Refusal::Illegal(error) => error.into(),
             Refusal::Invalid(text) => invalid(text),
+            Refusal::Conflict(text) => Self::new(BackendErrorKind::Conflict, text),
             Refusal::NoStage { ref known, .. } => {
                 let details = serde_json::json!({ "stages": known });
                 invalid(refusal.to_string()).with_details(details)

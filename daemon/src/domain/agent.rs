@@ -92,6 +92,64 @@ pub struct Agent {
     pub deployment_details: Option<Value>,
 }
 
+impl Agent {
+    /// An agent of which nothing is known yet but its id.
+    #[must_use]
+    pub fn unused(agent_id: AgentId, now: Timestamp) -> Self {
+        Self {
+            agent_id,
+            project_id: None,
+            agent_name: String::new(),
+            display_name: String::new(),
+            description: String::new(),
+            category: String::new(),
+            version: String::new(),
+            status: AgentStatus::Building,
+            deployment_type: String::new(),
+            agentcore_config: None,
+            capabilities: Vec::new(),
+            tools: Vec::new(),
+            prompt_path: None,
+            code_path: None,
+            created_at: now,
+            updated_at: now,
+            deployed_at: None,
+            agentcore_runtime_arn: None,
+            agentcore_runtime_alias: None,
+            agentcore_region: None,
+            generation: 0,
+            total_invocations: 0,
+            successful_invocations: 0,
+            failed_invocations: 0,
+            avg_duration_ms: 0.0,
+            last_invoked_at: None,
+            error_message: None,
+            agent_dir: String::new(),
+            deployment_config: None,
+            deployment_details: None,
+        }
+    }
+}
+
+/// What is to change of an agent; what is `None` stays.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AgentChange {
+    /// Its name.
+    pub agent_name: Option<String>,
+    /// What it does.
+    pub description: Option<String>,
+    /// For grouping.
+    pub category: Option<String>,
+    /// Its version.
+    pub version: Option<String>,
+    /// What it can do.
+    pub capabilities: Option<Vec<String>>,
+    /// Names of its tools.
+    pub tools: Option<Vec<String>>,
+    /// Its state, by the agent machine.
+    pub status: Option<AgentStatus>,
+}
+
 /// What a build says of the agent it made; the record is made from it when the build ends.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewAgent {

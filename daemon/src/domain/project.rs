@@ -36,6 +36,24 @@ impl ProjectStatus {
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
     }
+
+    /// Whether it is being built or waits for that: a worker may hold its task.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::Queued | Self::Building)
+    }
+
+    /// Whether a worker has yet to take it.
+    #[must_use]
+    pub const fn waits(self) -> bool {
+        matches!(self, Self::Pending | Self::Queued)
+    }
+
+    /// Whether the build came to its own end, which statistics count. What its user ended they do not.
+    #[must_use]
+    pub const fn is_outcome(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed)
+    }
 }
 
 /// Task priority, 1 (last) to 5 (first).
@@ -56,6 +74,20 @@ impl Priority {
     #[must_use]
     pub const fn get(self) -> u8 {
         self.0
+    }
+}
+
+impl Project {
+    /// When it ended; none while it has not.
+    #[must_use]
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        self.status.is_final().then(|| self.completed_at.unwrap_or(self.updated_at))
+    }
+
+    /// Whether retention may delete it: it ended before then. (One that has an agent is its agent's code.)
+    #[must_use]
+    pub fn is_past(&self, before: Timestamp) -> bool {
+        self.ended_at().is_some_and(|at| at < before)
     }
 }
 

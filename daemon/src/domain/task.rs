@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::{
     ids::{ProjectId, TaskId, WorkerId},
-    project::Priority,
+    project::{Priority, ProjectStatus},
+    queue::QueueName,
     time::Timestamp,
 };
 
@@ -18,6 +19,17 @@ super::words! {
         DeployAgent = "deploy_agent",
         /// Ask an agent (the original's; never queued by the daemon).
         InvokeAgent = "invoke_agent",
+    }
+}
+
+impl TaskType {
+    /// Where messages of such tasks go.
+    #[must_use]
+    pub const fn queue(self) -> QueueName {
+        match self {
+            Self::DeployAgent => QueueName::Deploy,
+            Self::BuildAgent | Self::InvokeAgent => QueueName::Build,
+        }
     }
 }
 
@@ -92,4 +104,31 @@ pub struct Lease {
     pub worker_id: WorkerId,
     /// Number of the claim, from 1.
     pub epoch: u32,
+}
+
+/// Who holds a build or a task, as its row says.
+#[derive(Clone, Copy, Debug)]
+pub struct Holder<'h> {
+    /// The task that the build is worked on under.
+    pub task_id: Option<&'h TaskId>,
+    pub worker: Option<&'h WorkerId>,
+    pub epoch: u32,
+}
+
+impl Lease {
+    /// Whether this lease is the one that may write to a build.
+    #[must_use]
+    pub fn holds_build(&self, status: ProjectStatus, holder: Holder<'_>) -> bool {
+        status == ProjectStatus::Building && self.is_of(holder)
+    }
+
+    /// Whether this lease is that of a running task.
+    #[must_use]
+    pub fn holds_task(&self, status: TaskStatus, holder: Holder<'_>) -> bool {
+        status == TaskStatus::Running && self.is_of(holder)
+    }
+
+    fn is_of(&self, holder: Holder<'_>) -> bool {
+        self.epoch == holder.epoch && holder.worker == Some(&self.worker_id) && holder.task_id == Some(&self.task_id)
+    }
 }

@@ -65,29 +65,28 @@ impl ProjectEvent {
 /// What must be done beside writing the new state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// The current task is cancelled; its message does nothing any more.
-    WithdrawTask,
     /// The running stages end now.
     CancelRunningStages,
     /// No further stage begins.
     HoldAfterRunningStages,
     /// A new task is written and queued.
     QueueTask,
-    /// The stages from the restart point on go back to pending.
-    ResetStages,
 }
 
 /// The project machine.
 ///
 /// # Errors
 /// The event is not possible in this state; nothing changes.
-pub fn project(state: ProjectState, event: ProjectEvent) -> Result<(ProjectState, Vec<Effect>), IllegalTransition> {
+pub fn project(
+    state: ProjectState,
+    event: ProjectEvent,
+) -> Result<(ProjectState, &'static [Effect]), IllegalTransition> {
     use ControlStatus as C;
-    use Effect::{CancelRunningStages, HoldAfterRunningStages, QueueTask, ResetStages, WithdrawTask};
+    use Effect::{CancelRunningStages, HoldAfterRunningStages, QueueTask};
     use ProjectEvent as E;
     use ProjectStatus as S;
 
-    let to = |status, control, effects: &[Effect]| Ok((ProjectState { status, control }, effects.to_vec()));
+    let to = |status, control, effects: &'static [Effect]| Ok((ProjectState { status, control }, effects));
     let control = state.control;
     match (state.status, event) {
         (S::Pending, E::Queued) => to(S::Queued, control, &[]),
@@ -95,29 +94,21 @@ pub fn project(state: ProjectState, event: ProjectEvent) -> Result<(ProjectState
         (S::Pending | S::Queued | S::Building, E::PauseReached) if control == C::Paused => {
             to(S::Paused, C::Paused, &[])
         }
-        (S::Pending | S::Queued | S::Building, E::StopReached) if matches!(control, C::Stopped | C::Cancelled) => {
-            to(S::Cancelled, control, &[WithdrawTask, CancelRunningStages])
+        (S::Pending | S::Queued | S::Building, E::StopReached) if control.is_end() => {
+            to(S::Cancelled, control, &[CancelRunningStages])
         }
         (S::Building, E::Completed) => to(S::Completed, C::Running, &[]),
         (S::Building, E::Failed) => to(S::Failed, C::Running, &[]),
 
-        (S::Pending | S::Queued, E::Control(ControlAction::Pause)) => to(S::Paused, C::Paused, &[WithdrawTask]),
+        (S::Pending | S::Queued, E::Control(ControlAction::Pause)) => to(S::Paused, C::Paused, &[]),
         (S::Building, E::Control(ControlAction::Pause)) => to(S::Building, C::Paused, &[HoldAfterRunningStages]),
         (S::Paused, E::Control(ControlAction::Resume)) => to(S::Queued, C::Running, &[QueueTask]),
-        (S::Pending | S::Queued | S::Paused, E::Control(ControlAction::Stop)) => {
-            to(S::Cancelled, C::Stopped, &[WithdrawTask])
-        }
-        (S::Building, E::Control(ControlAction::Stop)) => {
-            to(S::Cancelled, C::Stopped, &[WithdrawTask, CancelRunningStages])
-        }
-        (S::Pending | S::Queued | S::Paused, E::Control(ControlAction::Cancel)) => {
-            to(S::Cancelled, C::Cancelled, &[WithdrawTask])
-        }
-        (S::Building, E::Control(ControlAction::Cancel)) => {
-            to(S::Cancelled, C::Cancelled, &[WithdrawTask, CancelRunningStages])
-        }
+        (S::Pending | S::Queued | S::Paused, E::Control(ControlAction::Stop)) => to(S::Cancelled, C::Stopped, &[]),
+        (S::Pending | S::Queued | S::Paused, E::Control(ControlAction::Cancel)) => to(S::Cancelled, C::Cancelled, &[]),
+        (S::Building, E::Control(ControlAction::Stop)) => to(S::Cancelled, C::Stopped, &[CancelRunningStages]),
+        (S::Building, E::Control(ControlAction::Cancel)) => to(S::Cancelled, C::Cancelled, &[CancelRunningStages]),
         (S::Completed | S::Failed | S::Cancelled | S::Paused, E::Control(ControlAction::Restart)) => {
-            to(S::Queued, C::Running, &[ResetStages, QueueTask])
+            to(S::Queued, C::Running, &[QueueTask])
         }
         _ => Err(IllegalTransition { machine: "project", state: state.status.as_str(), event: event.name() }),
     }

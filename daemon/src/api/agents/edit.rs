@@ -21,12 +21,9 @@ use crate::api::{
     openapi::describe,
     projects::files::blocking,
 };
-use crate::{
-    backend::store::AgentChange,
-    domain::{
-        agent::{Agent, AgentStatus},
-        ids::AgentId,
-    },
+use crate::domain::{
+    agent::{Agent, AgentChange, AgentStatus},
+    ids::AgentId,
 };
 
 /// How long a deploy handler may take to say how an agent is.

@@ -55,7 +55,8 @@ pub(crate) fn advance(tx: &mut Tx<'_>, lease: &Lease, step: &BuildStep) -> Resul
     };
     let mut result = None;
     if let (Some(BuildEnd::Completed { agent: Some(agent), deploy }), Some(task)) = (&step.end, &task) {
-        change.events.push(agents::register(tx, id, task, agent, *deploy)?);
+        let told = agents::register(tx, id, task, agent, *deploy)?;
+        change.events.push(told);
         result = Some(json!({"agent_id": agent.agent_id}).to_string());
     }
     let beside = Beside {

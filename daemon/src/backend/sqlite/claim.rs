@@ -15,6 +15,7 @@ use crate::{
     backend::store::{Claim, ClaimBuild, ClaimedBuild, Result},
     domain::{
         change::{
+            TaskChange,
             claim::{Claimed, Fit, claim as decide_claim, fitting, obsolete},
             rest,
         },
@@ -118,7 +119,7 @@ pub(crate) fn fail_task(tx: &mut Tx<'_>, id: &TaskId, info: &ErrorInfo) -> Resul
     }
     let project = task.project_id.clone();
     match projects::fence(tx, &project)? {
-        Some(fence) if fence.task_id.as_ref() == Some(id) && !fence.state.status.is_final() => {
+        Some(fence) if rest::is_needed(fence.state.status, fence.task_id.as_ref() == Some(id)) => {
             let mut briefs = stages::briefs(tx.conn(), fence.key)?;
             let failed = rest::fail(&change::view(&fence, &briefs, Some(task.status)), info, tx.now())?;
             let beside = Beside { task: Some((id, &task)), ..Beside::default() };
@@ -126,7 +127,8 @@ pub(crate) fn fail_task(tx: &mut Tx<'_>, id: &TaskId, info: &ErrorInfo) -> Resul
         }
         // Stale: only the task itself is left to end.
         _ => {
-            tasks::finish(tx, id, &task, TaskEvent::Fail, Some(&info.message), None)?;
+            let end = TaskChange { event: TaskEvent::Fail, error: Some(&info.message) };
+            tasks::finish(tx, id, &task, end, None)?;
             tx.withdraw_message(id).map(drop)
         }
     }

@@ -19,7 +19,7 @@ use crate::{
         },
         control::{ControlApplied, ControlRequest},
         ids::{ProjectId, TaskId},
-        project::{AggregatedMetrics, ProjectStatus, StageFigures},
+        project::{AggregatedMetrics, StageFigures},
         task::TaskType,
         workflow::Workflows,
     },
@@ -120,9 +120,4 @@ fn sums(tx: &Tx<'_>, project_key: i64) -> Result<AggregatedMetrics> {
         });
     }
     Ok(sums)
-}
-
-/// A project that is worked on or may be: its task must be told when the project goes.
-pub(crate) const fn is_open(status: ProjectStatus) -> bool {
-    matches!(status, ProjectStatus::Pending | ProjectStatus::Queued | ProjectStatus::Building)
 }

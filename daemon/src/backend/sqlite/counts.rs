@@ -60,7 +60,8 @@ END;
 CREATE TEMP TRIGGER agent_added AFTER INSERT ON main.nexus_agents BEGIN
     INSERT INTO noted VALUES ('a', 1), ('as:' || NEW.status, 1), ('ac:' || NEW.category, 1);
 END;
-CREATE TEMP TRIGGER agent_moved AFTER UPDATE OF status, category ON main.nexus_agents BEGIN
+CREATE TEMP TRIGGER agent_moved AFTER UPDATE OF status, category ON main.nexus_agents
+    WHEN NEW.status <> OLD.status OR NEW.category <> OLD.category BEGIN
     INSERT INTO noted VALUES ('as:' || OLD.status, -1), ('as:' || NEW.status, 1),
         ('ac:' || OLD.category, -1), ('ac:' || NEW.category, 1);
 END;

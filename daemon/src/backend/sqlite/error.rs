@@ -45,4 +45,4 @@ pub(crate) fn panicked() -> BackendError {
     BackendError::new(Kind::Unavailable, "the store could not carry this out: see the log")
 }
 
-pub(crate) use crate::backend::error::{fenced, illegal, invalid, not_found};
+pub(crate) use crate::backend::error::{fenced, invalid, not_found};

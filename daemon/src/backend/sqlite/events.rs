@@ -2,8 +2,8 @@
 //! costs one insert beside the rows of its neighbours.
 
 use rusqlite::{Connection, params};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+#[cfg(feature = "aws")]
+use serde::Deserialize as _;
 
 use super::{
     error::{fenced, not_found},
@@ -16,7 +16,7 @@ use crate::{
         store::Result,
     },
     domain::{
-        event::{EventType, NewEvent, ProjectEvent},
+        event::{NewEvent, ProjectEvent, Told},
         ids::ProjectId,
         task::Lease,
         time::Timestamp,
@@ -30,24 +30,6 @@ const SEQ_MASK: i64 = (1 << SEQ_BITS) - 1;
 const KEPT: u64 = 10_000;
 /// How often the limit is looked at, in events.
 const TRIM_EVERY: u64 = 1_024;
-
-/// As stored: the numbers follow from the row's key.
-#[derive(Deserialize)]
-struct Stored {
-    #[serde(rename = "type")]
-    kind: EventType,
-    at: Timestamp,
-    fields: Map<String, Value>,
-}
-
-/// [`Stored`], borrowed.
-#[derive(Serialize)]
-struct ToStore<'a> {
-    #[serde(rename = "type")]
-    kind: EventType,
-    at: Timestamp,
-    fields: &'a Map<String, Value>,
-}
 
 /// First and last possible event key of a project.
 pub(crate) const fn key_range(project_key: i64) -> (i64, i64) {
@@ -67,11 +49,10 @@ pub(crate) fn event_key(project_key: i64, seq: u64) -> Result<i64> {
 }
 
 /// Writes events as one row; answers the last number.
-pub(crate) fn write(conn: &Connection, hot: Hot, now: Timestamp, new: &[NewEvent]) -> Result<u64> {
+pub(crate) fn write(conn: &Connection, hot: Hot, now: Timestamp, new: &[Told]) -> Result<u64> {
     let last = hot.seq + new.len() as u64;
     let key = event_key(hot.key, last)?;
-    let rows: Vec<_> = new.iter().map(|e| ToStore { kind: e.kind, at: e.at, fields: &e.fields }).collect();
-    let text = serde_json::to_string(&rows)?;
+    let text = serde_json::to_string(new)?;
     conn.prepare_cached("INSERT INTO project_events (event_key, at, events) VALUES (?1, ?2, ?3)")?.execute(params![
         key,
         now.as_micros(),
@@ -87,8 +68,8 @@ pub(crate) fn write(conn: &Connection, hot: Hot, now: Timestamp, new: &[NewEvent
 
 /// Whether these are events as a row has them.
 #[cfg(feature = "aws")]
-pub(crate) fn is_readable(events: &Value) -> bool {
-    Vec::<Stored>::deserialize(events).is_ok()
+pub(crate) fn is_readable(events: &serde_json::Value) -> bool {
+    Vec::<Told>::deserialize(events).is_ok()
 }
 
 /// `Store::append_events`.
@@ -116,23 +97,18 @@ pub(crate) fn after(conn: &Connection, id: &ProjectId, after: u64, limit: usize)
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let last = seq_of(row.get(0)?);
-        let stored: Vec<Stored> = match serde_json::from_str(row.get_ref(1)?.as_str().unwrap_or_default()) {
+        let stored: Vec<Told> = match serde_json::from_str(row.get_ref(1)?.as_str().unwrap_or_default()) {
             Ok(stored) => stored,
             Err(error) => {
                 super::rows::skipped("project_events", id.as_str(), &error);
                 continue;
             }
         };
-        let first = (last + 1).saturating_sub(stored.len() as u64);
-        for (event, seq) in stored.into_iter().zip(first..) {
-            if seq <= after {
-                continue;
-            }
+        for event in Told::numbered_to(last, stored, id).filter(|event| event.seq > after) {
             if found.len() >= limit {
                 return Ok(found);
             }
-            let Stored { kind, at, fields } = event;
-            found.push(ProjectEvent { seq, project_id: id.clone(), kind, at, fields });
+            found.push(event);
         }
     }
     Ok(found)

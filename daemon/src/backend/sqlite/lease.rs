@@ -46,35 +46,29 @@ pub(crate) fn extend(tx: &mut Tx<'_>, leases: &[Lease], until: Moment) -> Result
 
 /// Whether `lease` is that of a running deploy task.
 pub(crate) fn holds_task(tx: &Tx<'_>, lease: &Lease) -> Result<bool> {
-    Ok(tasks::brief(tx, &lease.task_id)?.is_some_and(|task| {
-        task.task_type == TaskType::DeployAgent
-            && task.status == TaskStatus::Running
-            && task.epoch == lease.epoch
-            && task.worker.as_ref() == Some(&lease.worker_id)
-    }))
+    let task = tasks::brief(tx, &lease.task_id)?;
+    Ok(task.is_some_and(|task| task.task_type == TaskType::DeployAgent && task.is_held(&lease.task_id, lease)))
 }
 
 /// `Store::release_lease`.
 pub(crate) fn release(tx: &mut Tx<'_>, lease: &Lease, receipt: Option<&Receipt>) -> Result<()> {
     let Some(task) = tasks::brief(tx, &lease.task_id)? else { return Err(fenced()) };
     if task.task_type == TaskType::DeployAgent {
-        if !holds_task(tx, lease)? {
+        if !task.is_held(&lease.task_id, lease) {
             return Err(fenced());
         }
+        tasks::queue_again(tx, &lease.task_id, &task)?;
     } else {
-        let id = &lease.project_id;
         let fence = build::admit(tx, lease)?;
         let mut briefs = stages::briefs(tx.conn(), fence.key)?;
+        let released = rest::release(&change::view(&fence, &briefs, Some(task.status)), tx.now())?;
+        let waits_again = released.waits_again();
         let beside = Beside { task: Some((&lease.task_id, &task)), ..Beside::default() };
-        let view = change::view(&fence, &briefs, Some(task.status));
-        // Nobody would reach the pause any more.
-        if let Some((reached, _)) = rest::reached(&view, tx.now())? {
-            return change::carry_out(tx, id, &fence, &mut briefs, reached, &beside);
+        change::carry_out(tx, &lease.project_id, &fence, &mut briefs, released, &beside)?;
+        if !waits_again {
+            return Ok(());
         }
-        let handed_back = rest::hand_back(&view, tx.now())?;
-        change::carry_out(tx, id, &fence, &mut briefs, handed_back, &beside)?;
     }
-    tasks::queue_again(tx, &lease.task_id, &task)?;
     // Handed back, not failed: the receive does not count. A message without a task's name (the
     // original's) is known by its receipt only.
     let held = receipt.and_then(|receipt| tx.state.mail.held_by(receipt));

@@ -1,10 +1,8 @@
 //! Writing and reading projects.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde_json::{Map, json};
 
 use super::{
-    error::invalid,
     rows, stages,
     state::Hot,
     tasks::{self, NewTask},
@@ -13,10 +11,10 @@ use super::{
 use crate::{
     backend::store::{NewProject, ProjectDetail, Result},
     domain::{
-        event::{EventType, NewEvent},
+        change::create::{self as change, Created},
         ids::{ProjectId, TaskId, WorkerId},
-        project::{Project, ProjectStatus},
-        task::{Lease, TaskType},
+        project::Project,
+        task::{Holder, Lease, TaskType},
         transition::ProjectState,
     },
 };
@@ -37,10 +35,8 @@ pub(crate) struct Fence {
 impl Fence {
     /// Whether `lease` is the one that may write.
     pub(crate) fn admits(&self, lease: &Lease) -> bool {
-        self.state.status == ProjectStatus::Building
-            && self.epoch == lease.epoch
-            && self.worker.as_ref() == Some(&lease.worker_id)
-            && self.task_id.as_ref() == Some(&lease.task_id)
+        let (task_id, worker) = (self.task_id.as_ref(), self.worker.as_ref());
+        lease.holds_build(self.state.status, Holder { task_id, worker, epoch: self.epoch })
     }
 }
 
@@ -85,10 +81,8 @@ pub(crate) const NEXT_KEY: &str = "1 + max((SELECT coalesce(max(project_key), 0)
 /// `Store::create_project`.
 pub(crate) fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<()> {
     let p = &new.project;
-    let Some(task_id) = &p.task_id else { return Err(invalid("a new project needs a task")) };
-    if new.stages.is_empty() || new.stages.len() > stages::MOST {
-        return Err(invalid("a project has 1 to 1023 stages"));
-    }
+    let Created { status, task_id, event } = change::create(p, new.stages.len(), stages::MOST, tx.now())?;
+    let task_id = &task_id;
     super::once::check(tx, new.once.as_ref())?;
     let (project_id, created_at) = (&p.project_id, p.created_at.to_string());
     tx.sql(&format!(
@@ -99,7 +93,7 @@ pub(crate) fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<()> {
     ))?
     .execute(params![
         project_id.as_str(),
-        ProjectStatus::Queued.as_str(),
+        status.as_str(),
         p.control_status.as_str(),
         task_id.as_str(),
         p.progress,
@@ -126,11 +120,7 @@ pub(crate) fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<()> {
         tx,
         &NewTask { task_id, task_type, project_id, project_key: key, agent_id: None, priority, payload },
     )?;
-    let mut fields = Map::new();
-    fields.insert("status".into(), ProjectStatus::Queued.as_str().into());
-    fields.insert("progress".into(), p.progress.into());
-    fields.insert("current_stage".into(), json!(p.current_stage));
-    tx.emit(project_id, vec![NewEvent { kind: EventType::Project, at: tx.now(), fields }])
+    tx.emit(project_id, vec![event])
 }
 
 /// Writes what lies beside a new project's row.

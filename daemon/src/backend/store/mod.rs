@@ -25,7 +25,7 @@ pub use step::*;
 use crate::{
     backend::queue::Receipt,
     domain::{
-        agent::{Agent, AgentStatus, Invocation},
+        agent::{Agent, AgentChange, AgentStatus, Invocation},
         control::{ControlApplied, ControlRequest},
         deletion::{DeleteOrders, DeletedKind, Deletion},
         event::{NewEvent, ProjectEvent},

@@ -352,25 +352,6 @@ pub enum SessionLease {
     Taken,
 }
 
-/// What is to change of an agent; what is `None` stays.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct AgentChange {
-    /// Its name.
-    pub agent_name: Option<String>,
-    /// What it does.
-    pub description: Option<String>,
-    /// For grouping.
-    pub category: Option<String>,
-    /// Its version.
-    pub version: Option<String>,
-    /// What it can do.
-    pub capabilities: Option<Vec<String>>,
-    /// Names of its tools.
-    pub tools: Option<Vec<String>>,
-    /// Its state, by the agent machine.
-    pub status: Option<AgentStatus>,
-}
-
 /// Which tools.
 #[derive(Clone, Debug, Default)]
 pub struct ToolFilter {

@@ -1,9 +1,10 @@
 //! How a build comes to rest without a step of its worker: a pause or stop that nobody is left to reach, a failure of the
-//! whole, a worker that hands it back.
+//! whole, a worker that gives it back.
 
-use super::{BuildView, Change, LeaseChange, Refusal, StageView, draft::Draft};
+use super::{BuildView, Change, LeaseChange, Refusal, StageView, TaskChange, draft::Draft};
 use crate::domain::{
     failure::ErrorInfo,
+    project::ProjectStatus,
     time::Timestamp,
     transition::{self, ProjectEvent, TaskEvent},
 };
@@ -66,13 +67,24 @@ pub fn fail<'c, S: StageView>(
     Ok(draft.at_rest(state, Some(info), TaskEvent::Fail))
 }
 
-/// A worker hands its build back: what ran goes back to pending, and the next may take it.
+/// A worker gives its build back. Nobody is left to reach a pause or a stop that was asked for, so it is reached now; else
+/// what ran goes back to pending, and the next worker may take the task.
 ///
 /// # Errors
 /// A [`Refusal`] of the stage machine.
-pub fn hand_back<S: StageView>(view: &BuildView<'_, S>, now: Timestamp) -> Result<Change<'static>, Refusal> {
+pub fn release<S: StageView>(view: &BuildView<'_, S>, now: Timestamp) -> Result<Change<'static>, Refusal> {
+    if let Some((reached, _)) = reached(view, now)? {
+        return Ok(reached);
+    }
     let mut draft = Draft::of(view, now);
     draft.let_go()?;
     let project = draft.project(view.state, LeaseChange::Ended { error: None });
-    Ok(draft.told(project, None))
+    Ok(draft.as_told(project, Some(TaskChange { event: TaskEvent::Release, error: None })))
+}
+
+/// Whether a build task is needed still: its project is to be built, and under this task. What becomes of such a task
+/// becomes of the project; of another one nothing is left to do.
+#[must_use]
+pub const fn is_needed(project: ProjectStatus, is_current: bool) -> bool {
+    is_current && project.is_open()
 }

@@ -13,7 +13,6 @@ use crate::{
     backend::store::{Aged, AgedKind, Result, transfer::Kind},
     domain::{
         ids::{AgentId, ProjectId},
-        project::Project,
         time::Timestamp,
     },
 };
@@ -75,14 +74,5 @@ impl DynamoStore {
 
 /// When a project ended; none while it has not, and when it cannot be read.
 fn ended(item: &Item) -> Option<Timestamp> {
-    ended_at(&StoredProject::from_item(item).ok()?.project)
-}
-
-fn ended_at(project: &Project) -> Option<Timestamp> {
-    project.status.is_final().then(|| project.completed_at.unwrap_or(project.updated_at))
-}
-
-/// Whether a project has ended, and before then.
-pub(super) fn is_past(project: &Project, before: Timestamp) -> bool {
-    ended_at(project).is_some_and(|at| at < before)
+    StoredProject::from_item(item).ok()?.project.ended_at()
 }

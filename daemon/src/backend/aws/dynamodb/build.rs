@@ -13,7 +13,6 @@ use crate::{
     },
     domain::{
         change::{retry::retry as decide_retry, step::step as decide_step},
-        project::ProjectStatus,
         stage::StageStatus,
         task::Lease,
         transition::ProjectState,
@@ -73,9 +72,6 @@ impl DynamoStore {
             task.tried_by.clear();
         }
         let is_over = decided.change.task.is_some();
-        if is_over && plan.after.open_task().is_none() {
-            return Err(fenced());
-        }
         let agent = match &step.end {
             Some(BuildEnd::Completed { agent: Some(agent), deploy }) => Some((agent, *deploy)),
             _ => None,
@@ -83,12 +79,10 @@ impl DynamoStore {
         let result = agent.map(|(agent, _)| json!({"agent_id": agent.agent_id}));
         plan.carry_out(decided.change, result)?;
         if let Some((agent, deploy)) = agent {
-            let event = self.register(plan, agent, deploy).await?;
-            plan.events.push(event);
+            self.register(plan, agent, deploy).await?;
         }
-        let status = plan.after.state().status;
-        if is_over && matches!(status, ProjectStatus::Completed | ProjectStatus::Failed) {
-            self.build_figures(plan, status)?;
+        if is_over {
+            self.build_figures(plan)?;
         }
         Ok(decided.begun)
     }

@@ -14,11 +14,13 @@ use crate::{
         store::{Claim, ClaimBuild, ClaimedBuild, Continuation, Result, alike},
     },
     domain::{
-        change::claim::{Claimed, Fit, claim as decide, fitting, obsolete, set_back},
+        change::{
+            TaskChange,
+            claim::{Claimed, Fit, claim as decide, fitting, obsolete, run_again as decide_again},
+        },
         failure::{ErrorInfo, FailureKind},
-        foreign::{self, Unleased},
+        foreign,
         ids::{ProjectId, TaskId},
-        project::ProjectStatus,
         stage::Stage,
         task::{Lease, TaskStatus, TaskType},
         time::Timestamp,
@@ -106,12 +108,11 @@ impl DynamoStore {
     /// a word to the old, and its worker takes no lease.
     async fn choose_task(&self, plan: &mut Plan, claim: &ClaimBuild) -> Result<Under> {
         let now = plan.now;
-        let status = plan.after.state().status;
-        if !matches!(status, ProjectStatus::Pending | ProjectStatus::Queued | ProjectStatus::Building) {
+        if !plan.after.state().status.is_open() {
             return Ok(Under::Task { adopted: false });
         }
         let own = plan.after.task.clone();
-        let open = |task: &StoredTask| task.task.task_type == TaskType::BuildAgent && !task.task.status.is_final();
+        let open = |task: &StoredTask| foreign::may_build(&task.task);
         let other = match &claim.task_id {
             Some(id) if own.as_ref().is_none_or(|own| own.task.task_id != *id) => {
                 let named = self.stored_task(id).await?;
@@ -121,16 +122,11 @@ impl DynamoStore {
         };
         let foreign = plan.after.stored.revision == 0 || other.is_some() || claim.asked != Continuation::Execute;
         let mut running = if foreign { self.tasks_of(&claim.project_id).await? } else { own.iter().cloned().collect() };
-        running.retain(|task| {
-            open(task)
-                && task.task.status == TaskStatus::Running
-                && task.lease_until.is_none()
-                && task.task.worker_id.as_ref() != Some(&claim.worker_id)
-        });
+        running.retain(|task| foreign::runs_unleased(&task.task, task.lease_until, &claim.worker_id));
         let begun = |task: &StoredTask| task.task.started_at.unwrap_or(task.task.created_at);
-        let unleased: Vec<Unleased> = running.iter().map(|task| Unleased { begun: Some(begun(task)) }).collect();
+        let begun: Vec<Timestamp> = running.iter().map(begun).collect();
         let last = foreign::last_change(&plan.after.stages).max(Some(plan.after.stored.project.updated_at));
-        if let Some(until) = foreign::busy_until(&unleased, last, now) {
+        if let Some(until) = foreign::busy_until(&begun, last, now) {
             return Ok(Under::Answer(Claim::HeldUntil(self.tables.local(until))));
         }
         // Nothing was heard of these for long: nobody else would end them.
@@ -145,10 +141,10 @@ impl DynamoStore {
             return Ok(Under::Task { adopted });
         };
         let Some(other) = other else { return Ok(Under::Task { adopted: false }) };
-        if let Some(until) = own.lease_until.filter(|until| own.task.status == TaskStatus::Running && *until > now) {
+        if let Some(until) = own.leased_until(now) {
             return Ok(Under::Answer(Claim::HeldUntil(self.tables.local(foreign::look_again(until, now)))));
         }
-        let ended = tasks::withdrawn(&own, Some("another task has taken its place"), now)?;
+        let ended = tasks::withdrawn(&own, Some(foreign::REPLACED), now)?;
         self.update_task(&mut plan.unit, &own, &ended)?;
         plan.after.stored.project.task_id = Some(other.task.task_id.clone());
         plan.adopt(other);
@@ -159,14 +155,12 @@ impl DynamoStore {
     /// one, or not at all.
     async fn end_left(&self, id: &TaskId, of: &ProjectId, why: &str) -> Result<()> {
         let Some(task) = self.stored_task(id).await? else { return Ok(()) };
-        let left = task.task.task_type == TaskType::BuildAgent
-            && task.task.project_id == *of
-            && matches!(task.task.status, TaskStatus::Pending | TaskStatus::Queued);
-        if !left {
+        if task.task.project_id != *of || !foreign::may_build(&task.task) || task.task.status == TaskStatus::Running {
             return Ok(());
         }
         let mut ended = task.clone();
-        tasks::finish(&mut ended, TaskEvent::Cancel, Some(why), None, self.tables.clock())?;
+        let end = TaskChange { event: TaskEvent::Cancel, error: Some(why) };
+        tasks::finish(&mut ended, end, None, self.tables.clock())?;
         let mut unit = Unit::default();
         self.update_task(&mut unit, &task, &ended)?;
         let _another_changed_it = unit.commit(&self.tables).await?;
@@ -188,7 +182,7 @@ impl DynamoStore {
             Some(id) => self.stored_task(id).await?,
             None => None,
         };
-        let open = |task: &StoredTask| task.task.task_type == TaskType::BuildAgent && !task.task.status.is_final();
+        let open = |task: &StoredTask| foreign::may_build(&task.task);
         let found = match named {
             Some(task) if task.task.project_id != claim.project_id || !open(&task) => return Ok(false),
             Some(task) => Some(task),
@@ -217,10 +211,7 @@ impl DynamoStore {
             return no(why);
         }
         let Some(task) = task else { return no("the task does not exist") };
-        if task.task.status == TaskStatus::Running
-            && task.task.worker_id.as_ref() != Some(&claim.worker_id)
-            && let Some(until) = task.lease_until.filter(|until| *until > now)
-        {
+        if let Some(until) = task.held_by_another(&claim.worker_id, now) {
             return Ok(Look::Answer(Claim::HeldUntil(self.tables.local(until)), false));
         }
         // The owner died between the request and the end of its stage.
@@ -284,7 +275,7 @@ fn run_again(plan: &mut Plan, workflow: &Workflow) -> Result<()> {
     if again.is_empty() {
         return Ok(());
     }
-    let change = set_back(&plan.view(), &again, plan.now)?;
+    let change = decide_again(&plan.view(), &again, plan.now)?;
     plan.carry_out(change, None)?;
     for index in again {
         if let Some(stage) = plan.after.stages.get_mut(index) {

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 
 use super::{
     DynamoStore,
-    aged::is_past,
     aggregate::{Held, TRIES, contended, pause},
     answering,
     client::Query,
@@ -23,21 +22,15 @@ use crate::{
         store::{DeletedAgent, DeletedProject, Result},
     },
     domain::{
-        agent::{Agent, AgentStatus},
+        agent::Agent,
+        change::delete::{self as change, GoneProject, ProjectView},
         deletion::{DeleteOrders, DeletedKind, Deletion, KeptAgent},
-        event::{EventType, ProjectEvent},
         ids::{AgentId, ProjectId, SessionId},
-        project::ProjectStatus,
         session::Session,
         task::TaskType,
         time::Timestamp,
-        transition::TaskEvent,
     },
 };
-
-fn is_open(status: ProjectStatus) -> bool {
-    matches!(status, ProjectStatus::Pending | ProjectStatus::Queued | ProjectStatus::Building)
-}
 
 impl DynamoStore {
     /// `Store::delete_project`.
@@ -60,18 +53,20 @@ impl DynamoStore {
             let stored = &plan.after.stored;
             let mut read = vec![("revision", stored.read_revision())];
             if let Some(before) = ended_before {
-                if !is_past(&stored.project, before) || self.has_agents(id).await? {
+                if !stored.project.is_past(before) || self.has_agents(id).await? {
                     return Ok(None);
                 }
                 // Others move no revision when they begin it anew, but its words.
                 let stated = stored.stated.clone().unwrap_or_else(|| Stated::of(&stored.project));
                 read.extend([("status", stated.status), ("control_status", stated.control)]);
             }
-            let kept = if with_agents { Vec::new() } else { kept_of(&self.agents_of(id).await?) };
+            let agents = if with_agents { Vec::new() } else { kept_of(&self.agents_of(id).await?) };
+            let (name, task_id) = (&stored.project.project_name, stored.project.task_id.as_ref());
+            let view = ProjectView { id, name, status: stored.project.status, task_id, seq: stored.event_seq };
+            let GoneProject { record, open_task, end } = change::project(view, &agents, with_agents, plan.now);
             let mut unit = Unit::default();
             let key = Table::Projects.one(id.as_str());
             unit.delete(&self.tables, Table::Projects, key, &Guard::AsRead(&read), Refused::Stale)?;
-            let record = Deletion::project(id, &stored.project.project_name, kept, plan.now);
             self.record_deletion(&mut unit, &record, with_agents)?;
             if unit.commit(&self.tables).await?.is_err() {
                 pause(round).await;
@@ -80,10 +75,7 @@ impl DynamoStore {
             let project = &stored.project;
             self.counts.project_moved(Some(project.status), None);
             self.counts.moved(&Counted::new(Table::Projects, "UserIndex", "user_id", &project.user_id), -1);
-            let fields = serde_json::Map::from_iter([("reason".to_owned(), "deleted".into())]);
-            let (seq, kind, at) = (stored.event_seq + 1, EventType::End, plan.now);
-            self.tell(id, vec![ProjectEvent { seq, project_id: id.clone(), kind, at, fields }]).await;
-            let open_task = is_open(project.status).then(|| project.task_id.clone()).flatten();
+            self.tell(id, vec![end]).await;
             drop::<Held<'_>>(held);
             let agents = self.remove_rest(id, with_agents).await?;
             return Ok(Some(DeletedProject { open_task, agents }));
@@ -128,13 +120,7 @@ impl DynamoStore {
                 stay.extend(kept_of(std::slice::from_ref(&agent)));
             }
             let change = |agent: &mut Agent, plan: &mut super::agents::AgentPlan| {
-                agent.project_id = None;
-                agent.updated_at = plan.now;
-                // Its deploy task went above, so nobody would end a deployment that is under way.
-                if matches!(agent.status, AgentStatus::Building | AgentStatus::Deploying) {
-                    agent.status = AgentStatus::Error;
-                    agent.error_message = Some("its project was deleted before it was deployed".to_owned());
-                }
+                change::outlive(agent, plan.now);
                 Ok(())
             };
             self.with_agent(&agent.agent_id, change).await?;
@@ -287,7 +273,7 @@ impl DynamoStore {
                 continue;
             }
             let mut ended = task.clone();
-            tasks::finish(&mut ended, TaskEvent::Cancel, Some("the agent was deleted"), None, self.tables.clock())?;
+            tasks::finish(&mut ended, change::AGENT_GONE, None, self.tables.clock())?;
             let mut unit = Unit::default();
             self.update_task(&mut unit, &task, &ended)?;
             let _it_ended_meanwhile = unit.commit(&self.tables).await?;

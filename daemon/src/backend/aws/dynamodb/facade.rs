@@ -10,15 +10,15 @@ use crate::{
     backend::{
         queue::Receipt,
         store::{
-            Activity, Aged, AgedKind, AgentChange, AgentFilter, BuildProgress, BuildStep, Claim, ClaimBuild,
-            DayFigures, DeletedAgent, DeletedProject, DeployClaim, DeployEnd, GivenUp, LeaseState, MessageRange,
-            NewMessage, NewProject, Once, OnceRecord, Origin, Overview, Page, PageRequest, Pressure, ProjectDetail,
-            ProjectFilter, Result, SessionLease, StageRetry, Store, StoreCounts, StrandedTask, TaskFilter, ToolFilter,
-            TopAgent, Trouble,
+            Activity, Aged, AgedKind, AgentFilter, BuildProgress, BuildStep, Claim, ClaimBuild, DayFigures,
+            DeletedAgent, DeletedProject, DeployClaim, DeployEnd, GivenUp, LeaseState, MessageRange, NewMessage,
+            NewProject, Once, OnceRecord, Origin, Overview, Page, PageRequest, Pressure, ProjectDetail, ProjectFilter,
+            Result, SessionLease, StageRetry, Store, StoreCounts, StrandedTask, TaskFilter, ToolFilter, TopAgent,
+            Trouble,
         },
     },
     domain::{
-        agent::{Agent, AgentStatus, Invocation},
+        agent::{Agent, AgentChange, AgentStatus, Invocation},
         control::{ControlApplied, ControlRequest},
         deletion::{DeleteOrders, DeletedKind, Deletion},
         event::{NewEvent, ProjectEvent},

@@ -14,11 +14,10 @@ use super::{
     value::{self, Item},
 };
 use crate::{
-    backend::store::{ProjectDetail, Result, StrandedTask, alike},
+    backend::store::{ProjectDetail, Result, StrandedTask},
     domain::{
         foreign::{self, SETTLED},
         ids::ProjectId,
-        plan,
         project::ProjectStatus,
         stage::StageStatus,
         task::{TaskStatus, TaskType},
@@ -132,10 +131,7 @@ impl DynamoStore {
             let page = self.tables.query(&query).await?;
             for stored in page.items.iter().filter_map(|item| StoredProject::from_item(item).ok()) {
                 let project = &stored.project;
-                // Whatever ended has left one of these; one that waits for its first build has none.
-                let suspect =
-                    project.completed_at.is_some() || project.progress >= 100.0 || project.current_stage.is_some();
-                if suspect && project.updated_at < before(now, SETTLED) {
+                if foreign::may_have_ended(project) && project.updated_at < before(now, SETTLED) {
                     closed += u64::from(self.close_one(&project.project_id).await?);
                 }
             }
@@ -156,9 +152,7 @@ impl DynamoStore {
         let own = plan.after.task.clone();
         let tasks = self.tasks_of(id).await?;
         let another = |task: &StoredTask| {
-            task.task.task_type == TaskType::BuildAgent
-                && !task.task.status.is_final()
-                && own.as_ref().is_none_or(|own| own.task.task_id != task.task.task_id)
+            foreign::may_build(&task.task) && own.as_ref().is_none_or(|own| own.task.task_id != task.task.task_id)
         };
         // The original's projects name no task: their newest one is theirs.
         let last = own.as_ref().map(|own| own.task.status).or_else(|| Some(tasks.first()?.task.status));
@@ -175,14 +169,7 @@ impl DynamoStore {
             ended.task.updated_at = plan.now;
             self.update_task(&mut plan.unit, own, &ended)?;
         }
-        let now = plan.now;
-        let project = &mut plan.after.stored.project;
-        project.status = status;
-        project.completed_at = project.completed_at.or(Some(now));
-        project.updated_at = now;
-        project.progress = if status == ProjectStatus::Completed { 100.0 } else { plan::progress(&statuses) };
-        let (progress, stage) = (project.progress, project.current_stage.clone());
-        let event = alike::project_event(now, plan.after.state(), progress, stage.as_deref());
+        let event = foreign::close(&mut plan.after.stored.project, &statuses, status, plan.now);
         plan.events.push(event);
         let closed = self.commit(&mut held, plan).await?.is_ok();
         if closed {

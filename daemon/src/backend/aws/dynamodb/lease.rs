@@ -6,7 +6,7 @@ use futures::{StreamExt as _, stream};
 
 use super::{
     DynamoStore,
-    aggregate::{Aggregate, Outgoing, TRIES, contended, pause},
+    aggregate::{Outgoing, Plan, TRIES, contended, pause},
     codec::{Record as _, StoredProject, StoredTask},
     table::Table,
     tasks,
@@ -19,12 +19,11 @@ use crate::{
         store::{GivenUp, LeaseState, Result, alike},
     },
     domain::{
-        change::rest,
+        change::{TaskChange, rest},
         control::ControlStatus,
         failure::ErrorInfo,
-        foreign::{self, Fate},
+        foreign,
         ids::{ProjectId, TaskId},
-        project::ProjectStatus,
         queue::QueueName,
         task::{Lease, TaskStatus, TaskType},
         time::Timestamp,
@@ -61,7 +60,7 @@ impl DynamoStore {
         for (lease, held) in leases.iter().zip(held) {
             let mut held = held?;
             let control = controls.get(&lease.project_id).copied().unwrap_or(ControlStatus::Cancelled);
-            if held && matches!(control, ControlStatus::Stopped | ControlStatus::Cancelled) {
+            if held && control.is_end() {
                 held = !self.stop_leased(lease).await?;
             }
             if !held {
@@ -87,7 +86,7 @@ impl DynamoStore {
             return Ok(true);
         }
         // The original's API writes `queued` when it has sent the message, which may be after the claim.
-        let Some(task) = self.stored_task(&lease.task_id).await?.filter(|task| holds(task, lease)) else {
+        let Some(task) = self.stored_task(&lease.task_id).await?.filter(|task| task.is_held(lease)) else {
             return Ok(false);
         };
         let Some(word) = task.stated else { return Ok(false) };
@@ -121,13 +120,14 @@ impl DynamoStore {
     pub(crate) async fn release(&self, lease: &Lease) -> Result<()> {
         let Some(task) = self.stored_task(&lease.task_id).await? else { return Err(fenced()) };
         if task.task.task_type == TaskType::DeployAgent {
-            if !holds(&task, lease) {
+            if !task.is_held(lease) {
                 return Err(fenced());
             }
             let hand_back = |task: &mut StoredTask, now| {
                 // Handed back, not failed.
                 tasks::uncount(task, &lease.worker_id);
-                tasks::queue_again(task, now)
+                tasks::queue_again(task, now);
+                Ok(())
             };
             return if self.change_task(&task, hand_back).await? { Ok(()) } else { Err(fenced()) };
         }
@@ -138,16 +138,12 @@ impl DynamoStore {
                 *held.known = None;
                 return Err(fenced());
             }
-            // Nobody would reach a pause or stop any more.
-            if plan.settle()?.is_none() {
-                let handed_back = rest::hand_back(&plan.view(), plan.now)?;
-                plan.carry_out(handed_back, None)?;
-                let now = plan.now;
-                if let Some(task) = plan.after.open_task() {
-                    tasks::queue_again(task, now)?;
-                    // Handed back, not failed.
-                    tasks::uncount(task, &lease.worker_id);
-                }
+            let released = rest::release(&plan.view(), plan.now)?;
+            let waits_again = released.waits_again();
+            plan.carry_out(released, None)?;
+            if waits_again && let Some(task) = plan.after.open_task() {
+                // Handed back, not failed.
+                tasks::uncount(task, &lease.worker_id);
             }
             match self.commit(&mut held, plan).await? {
                 Ok(()) => return Ok(()),
@@ -178,7 +174,7 @@ impl DynamoStore {
     async fn requeue_after(&self, id: &TaskId, letters: u32) -> Result<()> {
         let Some(task) = self.stored_task(id).await? else { return Err(not_found("task")) };
         // Or another daemon was quicker, and somebody works on it already.
-        let held = task.lease_until.is_some_and(|until| until > self.tables.clock());
+        let held = task.leased_until(self.tables.clock()).is_some();
         if task.task.status.is_final() || held {
             return Ok(());
         }
@@ -195,13 +191,15 @@ impl DynamoStore {
         let id = &task.task.task_id;
         let Some(agent) = &task.agent_id else {
             let end = |task: &mut StoredTask, now| {
-                tasks::finish(task, TaskEvent::Fail, Some("the task names no agent"), None, now)
+                let end = TaskChange { event: TaskEvent::Fail, error: Some("the task names no agent") };
+                tasks::finish(task, end, None, now)
             };
             return self.change_task(task, end).await.map(drop);
         };
         let again = |task: &mut StoredTask, now| {
             task.spared += letters;
-            tasks::unsent(task, now)
+            tasks::unsent(task, now);
+            Ok(())
         };
         // Who claimed, ended or queued it in between has seen to it.
         let changes = task.task.status != TaskStatus::Pending || letters > 0;
@@ -221,20 +219,21 @@ impl DynamoStore {
         for round in 0..TRIES {
             *held.known = None;
             let mut plan = self.plan(&mut held).await?;
-            let fate = plan.as_ref().map(|plan| (plan.after.state().status, is_current(&plan.after, task)));
+            let fate = plan.as_ref().map(|plan| (plan.after.state().status, plan.after.is_current(task)));
             let Some((mut plan, _)) =
-                plan.take().zip(fate.filter(|(status, current)| foreign::fate(*status, *current) == Fate::Requeue))
+                plan.take().zip(fate.filter(|(status, current)| rest::is_needed(*status, *current)))
             else {
                 // Its project is gone, rests, has ended or is built under another: nobody would ever come for this one.
                 let why = fate.map_or_else(
                     || "its project is gone".to_owned(),
                     |(status, current)| match current {
                         true => format!("its project is {status}: nothing is left to do"),
-                        false => "another task has taken its place".to_owned(),
+                        false => foreign::REPLACED.to_owned(),
                     },
                 );
                 drop(held);
-                let end = |task: &mut StoredTask, now| tasks::finish(task, TaskEvent::Cancel, Some(&why), None, now);
+                let end = TaskChange { event: TaskEvent::Cancel, error: Some(&why) };
+                let end = |task: &mut StoredTask, now| tasks::finish(task, end, None, now);
                 return self.change_task(task, end).await.map(drop);
             };
             let (now, body) = (plan.now, alike::build_payload(&plan.after.stored.project, id));
@@ -243,7 +242,8 @@ impl DynamoStore {
                 drop(held);
                 let unsent = |task: &mut StoredTask, now| {
                     task.spared += letters;
-                    tasks::unsent(task, now)
+                    tasks::unsent(task, now);
+                    Ok(())
                 };
                 if !self.change_task(task, unsent).await? {
                     return Ok(());
@@ -253,10 +253,10 @@ impl DynamoStore {
                 return Ok(());
             };
             // Another daemon was quicker, and somebody works on it already.
-            if open.lease_until.is_some_and(|until| until > now) {
+            if open.leased_until(now).is_some() {
                 return Ok(());
             }
-            tasks::unsent(open, now)?;
+            tasks::unsent(open, now);
             open.spared += letters;
             let open = open.clone();
             // Whoever held the lease is fenced off.
@@ -280,12 +280,12 @@ impl DynamoStore {
                 drop(held);
                 return self.fail_one(&task, info).await;
             }
-            if !matches!(plan.after.stored.project.status, ProjectStatus::Pending | ProjectStatus::Queued) {
+            if !plan.after.state().status.waits() {
                 return Ok(GivenUp::Ended);
             }
             // The original's projects name none.
-            let open = |task: &StoredTask| task.task.task_type == TaskType::BuildAgent && !task.task.status.is_final();
-            if let Some(task) = self.tasks_of(id).await?.into_iter().find(open) {
+            let tasks = self.tasks_of(id).await?;
+            if let Some(task) = tasks.into_iter().find(|task| foreign::may_build(&task.task)) {
                 drop(held);
                 return self.fail_one(&task.task.task_id, info).await;
             }
@@ -308,7 +308,7 @@ impl DynamoStore {
             let failed = task.task.status == TaskStatus::Failed;
             return Ok(if failed { GivenUp::Ended } else { GivenUp::Spared });
         }
-        if task.lease_until.is_some_and(|until| until > self.tables.clock()) {
+        if task.leased_until(self.tables.clock()).is_some() {
             return Ok(GivenUp::Spared);
         }
         if task.spared < MOST_SPARED {
@@ -325,13 +325,11 @@ impl DynamoStore {
         for round in 0..TRIES {
             *held.known = None;
             let plan = self.plan(&mut held).await?;
-            let current = plan.as_ref().is_some_and(|plan| {
-                foreign::fate(plan.after.state().status, is_current(&plan.after, &task)) == Fate::Requeue
-            });
-            let Some(mut plan) = plan.filter(|_| current) else {
+            let is_needed = |plan: &Plan| rest::is_needed(plan.after.state().status, plan.after.is_current(&task));
+            let Some(mut plan) = plan.filter(is_needed) else {
                 // Stale: only the task itself is left to end.
-                let end =
-                    |task: &mut StoredTask, now| tasks::finish(task, TaskEvent::Fail, Some(&info.message), None, now);
+                let end = TaskChange { event: TaskEvent::Fail, error: Some(&info.message) };
+                let end = |task: &mut StoredTask, now| tasks::finish(task, end, None, now);
                 let ended = self.change_task(&task, end).await?;
                 return Ok(if ended { GivenUp::Ended } else { GivenUp::Spared });
             };
@@ -347,21 +345,4 @@ impl DynamoStore {
         }
         Err(contended())
     }
-}
-
-/// Whether a project is to be built under a task: under its own, or under one that came after that, as the original's
-/// API lets a project go on.
-fn is_current(project: &Aggregate, task: &StoredTask) -> bool {
-    match &project.task {
-        Some(own) if own.task.task_id == task.task.task_id => true,
-        Some(own) if !own.task.status.is_final() => own.task.created_at < task.task.created_at,
-        _ => true,
-    }
-}
-
-/// Whether `lease` is that of a running task.
-pub(crate) fn holds(task: &StoredTask, lease: &Lease) -> bool {
-    task.task.status == TaskStatus::Running
-        && task.epoch == lease.epoch
-        && task.task.worker_id.as_ref() == Some(&lease.worker_id)
 }

@@ -1,6 +1,6 @@
 //! Writing and reading projects.
 
-use serde_json::{Map, json};
+use serde_json::Map;
 
 use super::{
     DynamoStore,
@@ -15,14 +15,14 @@ use super::{
 };
 use crate::{
     backend::{
-        error::{BackendError, BackendErrorKind, invalid},
+        error::{BackendError, BackendErrorKind},
         files::Owner,
         store::{NewProject, ProjectDetail, Result, alike},
     },
     domain::{
-        event::{EventType, NewEvent},
+        change::create::{self as change, Created},
         ids::ProjectId,
-        project::{Project, ProjectStatus},
+        project::Project,
         queue::QueueName,
         stage::Stage,
         task::TaskType,
@@ -35,22 +35,14 @@ const MOST_STAGES: usize = 90;
 impl DynamoStore {
     /// `Store::create_project`.
     pub(crate) async fn create(&self, new: &NewProject) -> Result<()> {
-        let Some(task_id) = new.project.task_id.clone() else { return Err(invalid("a new project needs a task")) };
-        if new.stages.is_empty() || new.stages.len() > MOST_STAGES {
-            return Err(invalid(format!("a project has 1 to {MOST_STAGES} stages on this backend")));
-        }
         let now = self.tables.clock();
-        let project = Project { status: ProjectStatus::Queued, ..new.project.clone() };
+        let Created { status, task_id, event } = change::create(&new.project, new.stages.len(), MOST_STAGES, now)?;
+        let project = Project { status, ..new.project.clone() };
         let id = project.project_id.clone();
         let mut unit = Unit::default();
         self.keep_once(&mut unit, new.once.as_ref(), &Owner::from(&id)).await?;
         let body = alike::build_payload(&project, &task_id);
         let task = tasks::pending(task_id.clone(), TaskType::BuildAgent, &id, None, project.priority, &body, now)?;
-        let mut fields = Map::new();
-        fields.insert("status".into(), project.status.as_str().into());
-        fields.insert("progress".into(), project.progress.into());
-        fields.insert("current_stage".into(), json!(project.current_stage));
-        let event = NewEvent { kind: EventType::Project, at: now, fields };
         let stored = StoredProject {
             revision: 1,
             event_seq: 1,
@@ -70,13 +62,13 @@ impl DynamoStore {
             unit.put(&self.tables, Table::Stages, stage.to_item()?, &Guard::Open, Refused::Exists)?;
         }
         unit.put(&self.tables, Table::Tasks, task.to_item()?, &Guard::Absent, Refused::Exists)?;
-        let told = super::events::write(self, &mut unit, &id, 1, now, &[event])?;
+        let told = super::events::write(self, &mut unit, &id, 1, now, vec![event])?;
         match unit.commit(&self.tables).await? {
             Ok(()) => {}
             Err(Refused::Repeated) => return Err(super::once::repeated()),
             Err(_) => return Err(BackendError::new(BackendErrorKind::Conflict, "it exists already")),
         }
-        self.counts.project_moved(None, Some(ProjectStatus::Queued));
+        self.counts.project_moved(None, Some(status));
         self.counts.moved(&Counted::new(Table::Projects, "UserIndex", "user_id", &stored.project.user_id), 1);
         self.tell(&id, told).await;
         let priority = stored.project.priority.get();

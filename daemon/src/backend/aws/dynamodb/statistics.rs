@@ -87,7 +87,11 @@ impl DynamoStore {
     }
 
     /// A build that ends counts on the day it ends.
-    pub(crate) fn build_figures(&self, plan: &mut Plan, status: ProjectStatus) -> Result<()> {
+    pub(crate) fn build_figures(&self, plan: &mut Plan) -> Result<()> {
+        let status = plan.after.state().status;
+        if !status.is_outcome() {
+            return Ok(());
+        }
         let good = status == ProjectStatus::Completed;
         // From the task's own start: an earlier build of the project is none of its time.
         let task = plan.after.task.as_ref().and_then(|task| task.task.started_at);
