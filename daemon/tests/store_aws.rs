@@ -33,7 +33,7 @@ use nexus_daemon::{
         },
         error::{BackendError, BackendErrorKind},
         queue::{DeadLetter, Delivery, Queue, QueueDepth, QueueNames, Receipt},
-        store::{BuildStep, Claim, ClaimBuild, Result, Store as _},
+        store::{BuildStep, Claim, ClaimBuild, Result, prelude::*},
     },
     domain::{ids::TaskId, queue::QueueName, time::Timestamp},
 };

@@ -66,7 +66,6 @@ impl BackendError {
         self
     }
 
-    /// Which kind.
     #[must_use]
     pub const fn kind(&self) -> BackendErrorKind {
         self.kind

@@ -19,7 +19,6 @@ super::words! {
         Running = "running",
         /// Taken out of service.
         Offline = "offline",
-        /// Its deployment failed.
         Error = "error",
     }
 }
@@ -27,21 +26,16 @@ super::words! {
 /// A row of `nexus_agents`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Agent {
-    /// Key.
     pub agent_id: AgentId,
     /// The project it came from; none for one that was registered by hand.
     pub project_id: Option<ProjectId>,
-    /// Short name.
     pub agent_name: String,
     /// What people call it, and no other (the daemon's own attribute).
     pub display_name: String,
     /// One or two sentences.
     pub description: String,
-    /// For grouping.
     pub category: String,
-    /// The agent's version.
     pub version: String,
-    /// Where it is.
     pub status: AgentStatus,
     /// Name of its deployment target: local, agentcore.
     pub deployment_type: String,
@@ -57,24 +51,16 @@ pub struct Agent {
     pub code_path: Option<String>,
     /// When it was registered.
     pub created_at: Timestamp,
-    /// Last change.
     pub updated_at: Timestamp,
-    /// Last successful deployment.
     pub deployed_at: Option<Timestamp>,
-    /// AgentCore runtime.
     pub agentcore_runtime_arn: Option<String>,
-    /// AgentCore alias.
     pub agentcore_runtime_alias: Option<String>,
-    /// AgentCore region.
     pub agentcore_region: Option<String>,
     /// Number of its deployment, raised when one is claimed: a process of another number does not answer for it (the
     /// daemon's own attribute).
     pub generation: u64,
-    /// Invocations in all.
     pub total_invocations: u64,
-    /// Those that succeeded.
     pub successful_invocations: u64,
-    /// Those that failed.
     pub failed_invocations: u64,
     /// Mean time of an invocation, milliseconds.
     pub avg_duration_ms: f64,
@@ -134,13 +120,9 @@ impl Agent {
 /// What is to change of an agent; what is `None` stays.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AgentChange {
-    /// Its name.
     pub agent_name: Option<String>,
-    /// What it does.
     pub description: Option<String>,
-    /// For grouping.
     pub category: Option<String>,
-    /// Its version.
     pub version: Option<String>,
     /// What it can do.
     pub capabilities: Option<Vec<String>>,
@@ -153,17 +135,13 @@ pub struct AgentChange {
 /// What a build says of the agent it made; the record is made from it when the build ends.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewAgent {
-    /// Key.
     pub agent_id: AgentId,
-    /// Short name.
     pub agent_name: String,
     /// What people call it; empty: the short name in words. Of several with one name all but the first get a number.
     pub display_name: String,
     /// One or two sentences.
     pub description: String,
-    /// For grouping.
     pub category: String,
-    /// Version.
     pub version: String,
     /// Name of the deployment target.
     pub deployment_type: String,
@@ -177,7 +155,6 @@ pub struct NewAgent {
     pub code_path: Option<String>,
     /// Relative to the project's folder.
     pub agent_dir: String,
-    /// The project's `deployment`.
     pub deployment_config: Option<Value>,
     /// What is to be known of the tools that were made for it.
     pub generated_tools: Vec<super::tool::NewTool>,
@@ -186,7 +163,6 @@ pub struct NewAgent {
 super::words! {
     /// How an invocation ended.
     InvocationStatus {
-        /// Answered.
         Success = "success",
         /// Not, or not to the end.
         Failed = "failed",
@@ -196,19 +172,12 @@ super::words! {
 /// A row of `nexus_invocations`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Invocation {
-    /// Key.
     pub invocation_id: InvocationId,
-    /// Who was asked.
     pub agent_id: AgentId,
-    /// In which conversation.
     pub session_id: Option<SessionId>,
-    /// By whom.
     pub user_id: String,
-    /// The question.
     pub input_text: String,
-    /// The answer.
     pub output_text: Option<String>,
-    /// How it ended.
     pub status: InvocationStatus,
     /// Milliseconds.
     pub duration_ms: u64,
@@ -216,7 +185,6 @@ pub struct Invocation {
     pub input_tokens: u64,
     /// Tokens written.
     pub output_tokens: u64,
-    /// Why it failed.
     pub error_message: Option<String>,
     /// When it was asked.
     pub created_at: Timestamp,

@@ -17,13 +17,9 @@ use super::{
 pub const KEPT_FOR: Duration = Duration::from_secs(90 * 86_400);
 
 super::words! {
-    /// What was deleted.
     DeletedKind {
-        /// A project.
         Project = "project",
-        /// An agent.
         Agent = "agent",
-        /// A conversation.
         Session = "session",
     }
 }
@@ -31,11 +27,8 @@ super::words! {
 /// A record of a deletion.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Deletion {
-    /// What it was.
     pub kind: DeletedKind,
-    /// Its id.
     pub id: String,
-    /// Its name.
     pub name: String,
     /// When it was deleted.
     pub deleted_at: Timestamp,
@@ -57,7 +50,6 @@ pub struct Owned {
 /// An agent that outlives its project.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KeptAgent {
-    /// The agent.
     pub agent_id: AgentId,
     /// Its folder, relative to the project's.
     pub agent_dir: String,
@@ -85,7 +77,6 @@ pub struct GoneAgent {
 /// What goes with the record of an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeleteOrders {
-    /// Its deployment.
     pub undeploy: bool,
     /// Its files in its project's folder.
     pub files: bool,

@@ -266,12 +266,9 @@ fn weight(value: &Value) -> usize {
 pub struct ProjectEvent {
     /// Number within the project, from 1.
     pub seq: u64,
-    /// Whose.
     pub project_id: ProjectId,
-    /// Which kind.
     #[serde(rename = "type")]
     pub kind: EventType,
-    /// When it happened.
     pub at: Timestamp,
     /// The fields of its kind.
     #[serde(flatten)]

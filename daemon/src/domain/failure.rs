@@ -7,7 +7,6 @@ super::words! {
     FailureKind {
         /// May pass by itself.
         Transient = "transient",
-        /// Will fail again.
         Permanent = "permanent",
         /// The requirement or its parameters are at fault.
         InvalidInput = "invalid_input",
@@ -36,15 +35,12 @@ impl FailureKind {
     }
 }
 
-/// A failed attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
     /// Decides about the retry.
     pub kind: FailureKind,
-    /// For the user.
     pub message: String,
-    /// For the operator.
     #[serde(default)]
     pub details: Option<String>,
 }

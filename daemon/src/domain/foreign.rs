@@ -48,6 +48,12 @@ pub fn may_build(task: &Task) -> bool {
     task.task_type == TaskType::BuildAgent && !task.status.is_final()
 }
 
+/// Whether a build task waits for a worker.
+#[must_use]
+pub fn waits(task: &Task) -> bool {
+    may_build(task) && task.status != TaskStatus::Running
+}
+
 /// Whether another's worker works on a task, without a lease, as the original's does.
 #[must_use]
 pub fn runs_unleased(task: &Task, lease_until: Option<Timestamp>, asks: &WorkerId) -> bool {

@@ -167,7 +167,6 @@ impl SessionId {
 }
 
 impl MessageId {
-    /// Wraps a ULID.
     #[must_use]
     pub fn from_ulid(ulid: ulid::Ulid) -> Self {
         Self(ulid.to_string().into())

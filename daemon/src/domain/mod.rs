@@ -91,8 +91,6 @@ pub trait Words: Copy + std::fmt::Display + std::str::FromStr + Send + Sync + 's
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{word:?} is no {what}")]
 pub struct UnknownWord {
-    /// The enum.
     pub what: &'static str,
-    /// What was found.
     pub word: String,
 }

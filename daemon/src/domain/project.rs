@@ -99,13 +99,11 @@ pub struct AggregatedMetrics {
     pub total_input_tokens: u64,
     /// Tokens written by models.
     pub total_output_tokens: u64,
-    /// Both.
     pub total_tokens: u64,
     /// US dollars, by the configured price list.
     pub total_cost: f64,
     /// Seconds of stage work, added up.
     pub total_execution_time: f64,
-    /// Tool calls.
     pub total_tool_calls: u64,
 }
 
@@ -129,9 +127,7 @@ pub struct StageFigures {
     pub input_tokens: u64,
     /// Tokens written.
     pub output_tokens: u64,
-    /// Tool calls.
     pub tool_calls: u64,
-    /// Seconds.
     pub duration_seconds: f64,
     /// US dollars.
     pub cost_usd: f64,
@@ -140,33 +136,25 @@ pub struct StageFigures {
 /// A row of `nexus_projects`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Project {
-    /// Key.
     pub project_id: ProjectId,
-    /// For people.
     pub project_name: String,
-    /// Where it is.
     pub status: ProjectStatus,
     /// As the user wrote it.
     pub requirement: String,
-    /// Who asked.
     pub user_id: String,
     /// Who asked, for people.
     pub user_name: Option<String>,
     /// Order in the queue.
     pub priority: Priority,
-    /// The user's.
     pub tags: Vec<String>,
     /// 0 to 100.
     pub progress: f64,
     /// The stage that runs, or ran last.
     pub current_stage: Option<String>,
-    /// Why it failed.
     pub error_info: Option<ErrorInfo>,
     /// When it was posted.
     pub created_at: Timestamp,
-    /// Last change.
     pub updated_at: Timestamp,
-    /// First stage begun.
     pub started_at: Option<Timestamp>,
     /// Ended, one way or another.
     pub completed_at: Option<Timestamp>,
@@ -197,11 +185,8 @@ pub struct Project {
 /// What lists of projects show.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ProjectSummary {
-    /// Key.
     pub project_id: ProjectId,
-    /// For people.
     pub project_name: String,
-    /// Where it is.
     pub status: ProjectStatus,
     /// 0 to 100.
     pub progress: f64,
@@ -209,7 +194,6 @@ pub struct ProjectSummary {
     pub current_stage: Option<String>,
     /// When it was posted.
     pub created_at: Timestamp,
-    /// Last change.
     pub updated_at: Timestamp,
 }
 

@@ -3,18 +3,14 @@
 /// The queues of the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum QueueName {
-    /// Build tasks.
     Build,
-    /// Deploy tasks.
     Deploy,
     /// Build messages that were received too often or could not be read.
     BuildDead,
-    /// Deploy messages likewise.
     DeployDead,
 }
 
 impl QueueName {
-    /// All of them.
     pub const ALL: [Self; 4] = [Self::Build, Self::Deploy, Self::BuildDead, Self::DeployDead];
 
     /// The name of SPEC section 2.

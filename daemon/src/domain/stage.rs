@@ -10,13 +10,10 @@ super::words! {
     StageStatus {
         /// Waits for its prerequisites.
         Pending = "pending",
-        /// An attempt runs.
         Running = "running",
-        /// Done.
         Completed = "completed",
         /// Failed for good, or cut off by stop or cancel.
         Failed = "failed",
-        /// Not needed.
         Skipped = "skipped",
     }
 }
@@ -34,7 +31,6 @@ impl StageStatus {
 pub struct GeneratedFile {
     /// Relative to the project's folder, `/` as separator.
     pub path: String,
-    /// Bytes.
     pub size: u64,
     /// SHA-256, hexadecimal.
     pub checksum: String,
@@ -45,9 +41,7 @@ pub struct GeneratedFile {
 /// A row of `nexus_stages`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Stage {
-    /// Partition key.
     pub project_id: ProjectId,
-    /// Sort key.
     pub stage_name: String,
     /// Place in the workflow, from 1.
     pub stage_number: u32,
@@ -55,7 +49,6 @@ pub struct Stage {
     pub display_name: String,
     /// For people, in English.
     pub display_name_en: String,
-    /// Where it is.
     pub status: StageStatus,
     /// The handler that runs it, `plugin/handler`.
     pub agent_name: Option<String>,
@@ -69,21 +62,17 @@ pub struct Stage {
     pub input_tokens: Option<u64>,
     /// Tokens written.
     pub output_tokens: Option<u64>,
-    /// Tool calls.
     pub tool_calls: Option<u64>,
     /// What later stages read.
     pub output_data: Option<Value>,
-    /// Why it failed.
     pub error_message: Option<String>,
     /// Last lines of its log.
     pub logs: Vec<String>,
     /// Its document, relative to the project's folder.
     pub doc_path: Option<String>,
-    /// The document's content.
     pub agent_output_content: Option<String>,
     /// Where the content is when it is too large for the row.
     pub agent_output_s3_ref: Option<String>,
-    /// Files it made.
     pub generated_files: Vec<GeneratedFile>,
     /// The original's structured design.
     pub design_document: Option<Value>,
@@ -128,13 +117,11 @@ impl Stage {
 /// How an attempt of a stage ended, with all that is kept of it.
 #[derive(Clone, Debug)]
 pub struct StageEnd {
-    /// Which stage.
     pub stage_name: String,
     /// The attempt that ends; refused when the stored one is another.
     pub attempt: u32,
     /// Completed, skipped or failed.
     pub outcome: StageOutcome,
-    /// When.
     pub ended_at: Timestamp,
     /// Tokens, calls, time, cost.
     pub figures: StageFigures,
@@ -147,11 +134,8 @@ pub struct StageEnd {
 /// The three ends of a stage.
 #[derive(Clone, Debug)]
 pub enum StageOutcome {
-    /// Done.
     Completed(Box<StageProduct>),
-    /// Nothing to do.
     Skipped(Box<StageProduct>),
-    /// Failed for good.
     Failed(Failure),
 }
 
@@ -186,12 +170,8 @@ impl StageOutcome {
 /// What a completed stage leaves in its row.
 #[derive(Clone, Debug, Default)]
 pub struct StageProduct {
-    /// `output_data`.
     pub output: Value,
-    /// `doc_path`.
     pub doc_path: Option<String>,
-    /// `agent_output_content`.
     pub content: Option<String>,
-    /// `generated_files`.
     pub files: Vec<GeneratedFile>,
 }

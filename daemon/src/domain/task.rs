@@ -42,9 +42,7 @@ super::words! {
         Queued = "queued",
         /// A worker holds its lease.
         Running = "running",
-        /// Done.
         Completed = "completed",
-        /// Failed for good.
         Failed = "failed",
         /// Withdrawn: its message does nothing any more.
         Cancelled = "cancelled",
@@ -62,33 +60,24 @@ impl TaskStatus {
 /// A row of `nexus_tasks`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Task {
-    /// Key.
     pub task_id: TaskId,
-    /// What it does.
     pub task_type: TaskType,
-    /// For whom.
     pub project_id: ProjectId,
-    /// Where it is.
     pub status: TaskStatus,
     /// Order in the queue.
     pub priority: Priority,
     /// What the message says.
     pub payload: Value,
-    /// What came out.
     pub result: Option<Value>,
-    /// Why it failed.
     pub error_message: Option<String>,
     /// Claims after the first: redeliveries and take-overs.
     pub retry_count: u32,
     /// When it was written.
     pub created_at: Timestamp,
-    /// First claimed.
     pub started_at: Option<Timestamp>,
-    /// Ended.
     pub completed_at: Option<Timestamp>,
     /// Who works on it, or did last.
     pub worker_id: Option<WorkerId>,
-    /// Last change.
     pub updated_at: Timestamp,
 }
 
@@ -96,11 +85,8 @@ pub struct Task {
 /// recognised and refused (fencing).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// The task.
     pub task_id: TaskId,
-    /// Its project.
     pub project_id: ProjectId,
-    /// The holder.
     pub worker_id: WorkerId,
     /// Number of the claim, from 1.
     pub epoch: u32,

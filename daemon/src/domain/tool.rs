@@ -23,19 +23,15 @@ super::words! {
 /// A row of `nexus_tools`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Tool {
-    /// Its id.
     pub tool_id: ToolId,
     /// The name by which agents call it.
     pub tool_name: String,
-    /// For people.
     pub display_name: String,
-    /// What it does.
     pub description: String,
     /// Kind of work it is for.
     pub category: String,
     /// Where it comes from.
     pub source: ToolSource,
-    /// Its version.
     pub version: String,
     /// Its file: relative to its project's folder, or within its plugin.
     pub code_path: Option<String>,
@@ -47,7 +43,6 @@ pub struct Tool {
     pub usage_count: u64,
     /// When it was first known.
     pub created_at: Timestamp,
-    /// When it changed.
     pub updated_at: Timestamp,
     /// The agent that it was made for.
     pub agent_id: Option<AgentId>,
@@ -60,15 +55,11 @@ pub struct Tool {
 pub struct NewTool {
     /// The name by which agents call it.
     pub tool_name: String,
-    /// For people.
     pub display_name: String,
-    /// What it does.
     pub description: String,
     /// Kind of work it is for.
     pub category: String,
-    /// Its version.
     pub version: String,
-    /// Its file.
     pub code_path: Option<String>,
     /// JSON schema of its arguments.
     pub schema: Option<Value>,

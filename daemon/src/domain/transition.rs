@@ -12,18 +12,14 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{event} is not possible while {machine} is {state}")]
 pub struct IllegalTransition {
-    /// Which machine.
     pub machine: &'static str,
-    /// Where it is.
     pub state: &'static str,
-    /// What was asked.
     pub event: &'static str,
 }
 
 /// A project's two state words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProjectState {
-    /// What it does.
     pub status: ProjectStatus,
     /// What its user wants.
     pub control: ControlStatus,
@@ -126,7 +122,6 @@ pub fn allowed_actions(state: ProjectState) -> Vec<ControlAction> {
 pub enum StageEvent {
     /// An attempt begins, also after one that was cut off or failed.
     Begin,
-    /// The attempt succeeded.
     Complete,
     /// Nothing to do, or optional and failed.
     Skip,
@@ -170,9 +165,7 @@ pub enum TaskEvent {
     Claim,
     /// A worker gave the lease back; the message will come again.
     Release,
-    /// Done.
     Complete,
-    /// Failed for good.
     Fail,
     /// Withdrawn by a control request.
     Cancel,
@@ -213,7 +206,6 @@ pub enum AgentEvent {
     Run,
     /// Taken out of service.
     TakeOffline,
-    /// The deployment failed.
     Fail,
 }
 

@@ -15,7 +15,6 @@ pub struct StageSpec {
     pub display_name: String,
     /// For people, in English.
     pub display_name_en: String,
-    /// `plugin/handler`.
     pub handler: String,
     /// Names of the stages that must be completed or skipped before.
     pub prerequisites: Vec<String>,
@@ -36,7 +35,6 @@ pub struct StageSpec {
 pub struct WorkflowSpec {
     /// Unique among the workflows.
     pub name: String,
-    /// For people.
     pub description: String,
     /// In the order in which they are shown.
     pub stages: Vec<StageSpec>,
@@ -49,18 +47,13 @@ pub struct WorkflowSpec {
 /// A fault of a workflow. `stage` is the index of the stage at fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WorkflowError {
-    /// Nothing to do.
     #[error("workflow {workflow:?} has no stages: add at least one [[stages]] table")]
-    Empty {
-        /// The workflow.
-        workflow: String,
-    },
+    Empty { workflow: String },
     /// A name that cannot be one.
     #[error("stage name {name:?} is not allowed: use a lower-case letter, then up to 63 letters, digits or '_'")]
     BadName {
         /// Index of the stage.
         stage: usize,
-        /// Its name.
         name: String,
     },
     /// A name or alias used twice.
@@ -68,7 +61,6 @@ pub enum WorkflowError {
     Duplicate {
         /// Index of the second.
         stage: usize,
-        /// The name.
         name: String,
         /// Place of the first, from 1.
         first: usize,
@@ -78,7 +70,6 @@ pub enum WorkflowError {
     UnknownPrerequisite {
         /// Index of the stage.
         stage: usize,
-        /// Its name.
         name: String,
         /// What it asks for.
         prerequisite: String,
@@ -170,7 +161,6 @@ impl Workflow {
         if errors.is_empty() { Ok(Self { spec, needs, by_name }) } else { Err(errors) }
     }
 
-    /// The workflow's name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.spec.name
@@ -251,18 +241,15 @@ pub struct Workflows {
 }
 
 impl Workflows {
-    /// Adds or replaces.
     pub fn insert(&mut self, workflow: Workflow) {
         self.by_name.insert(workflow.name().to_owned(), Arc::new(workflow));
     }
 
-    /// By name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Arc<Workflow>> {
         self.by_name.get(name)
     }
 
-    /// Sorted by name.
     #[must_use]
     pub fn all(&self) -> Vec<&Arc<Workflow>> {
         let mut all: Vec<_> = self.by_name.values().collect();

@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::degradation::{TroubleLog, Witness};
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_dynamodb::config::{ProvideCredentials as _, SharedCredentialsProvider};
 use object_store::{
@@ -11,6 +10,8 @@ use object_store::{
     local::LocalFileSystem,
     prefix::PrefixStore,
 };
+
+use super::degradation::{TroubleLog, Witness};
 
 use crate::{
     backend::{
@@ -23,7 +24,7 @@ use crate::{
         files::Artifacts,
         open::{Opened, Patience},
         queue::{Queue as _, QueueNames},
-        store::{EventSink, Store as _},
+        store::{EventSink, Upkeep as _},
     },
     config::{BackendConfig, Config},
     domain::queue::QueueName,
@@ -55,11 +56,8 @@ pub enum CloudError {
     Store(#[from] BackendError),
 }
 
-/// The clients.
 pub struct Cloud {
-    /// Tables.
     pub dynamodb: aws_sdk_dynamodb::Client,
-    /// Queues.
     pub sqs: aws_sdk_sqs::Client,
     /// Of their tries: tables, queues.
     pub trouble: (Arc<TroubleLog>, Arc<TroubleLog>),
@@ -272,7 +270,6 @@ async fn reach(artifacts: &Artifacts, patience: Option<&Patience>) -> Result<(),
     }
 }
 
-/// What [`parts`] makes.
 pub type Parts = (Arc<DynamoStore>, Arc<SqsQueue>, Option<Arc<Artifacts>>);
 
 /// Opens store and queue for a daemon.

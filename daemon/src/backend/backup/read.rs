@@ -85,7 +85,6 @@ impl Read for Hashing {
     }
 }
 
-/// What passed.
 #[derive(Default)]
 struct Passed {
     entries: BTreeMap<String, Entry>,

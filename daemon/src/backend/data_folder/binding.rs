@@ -37,7 +37,6 @@ pub enum BindError {
         .folder.display(), .there
     )]
     OtherStore {
-        /// The folder.
         folder: PathBuf,
         /// The store that it carries.
         bound: String,
@@ -54,9 +53,7 @@ pub enum BindError {
         .folder.display(), .database.display()
     )]
     NoDatabase {
-        /// The folder.
         folder: PathBuf,
-        /// Its database.
         database: PathBuf,
         /// What lies in the folder.
         there: There,
@@ -69,19 +66,13 @@ pub enum BindError {
         .folder.display()
     )]
     Strange {
-        /// The folder.
         folder: PathBuf,
         /// What lies in the folder.
         there: There,
     },
     /// The folder cannot be read or written.
     #[error("{} cannot be read or written: {source}", .path.display())]
-    Io {
-        /// What.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Io { path: PathBuf, source: io::Error },
     /// The store does not say.
     #[error("the store does not say whether the data folder is its own: {}", crate::backend::error::chain(.0))]
     Store(#[from] BackendError),
@@ -90,11 +81,8 @@ pub enum BindError {
 /// What lies in a data folder, for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct There {
-    /// Folders of projects.
     pub projects: usize,
-    /// Folders of agents.
     pub agents: usize,
-    /// Some of them.
     pub names: Vec<String>,
 }
 

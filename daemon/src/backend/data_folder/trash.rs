@@ -11,11 +11,9 @@ use crate::domain::{deletion::DeletedKind, time::Timestamp};
 pub struct Trashed {
     /// Its name in the trash folder.
     pub name: String,
-    /// When it came.
     pub since: Timestamp,
     /// What it was of.
     pub kind: DeletedKind,
-    /// Whose it was.
     pub id: String,
 }
 

@@ -44,11 +44,9 @@ const TRIES: usize = 8;
 /// Whose files and objects they are; they go with it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Owner {
-    /// A project.
     Project(ProjectId),
     /// An agent: what is too large for its rows, and its files once its project is gone.
     Agent(AgentId),
-    /// A conversation.
     Session(SessionId),
 }
 
@@ -75,7 +73,6 @@ impl From<&AgentId> for Owner {
     }
 }
 
-/// See the module.
 #[derive(Default)]
 pub struct Artifacts {
     store: Option<Arc<dyn ObjectStore>>,
@@ -90,7 +87,6 @@ pub enum Edit {
     Put {
         /// Its path within the project.
         name: String,
-        /// Where it lies.
         file: PathBuf,
     },
     /// A folder is gone.

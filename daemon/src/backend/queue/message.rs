@@ -34,11 +34,9 @@ pub struct BuildMessage {
     /// The task; the original's messages may lack it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task_id: Option<TaskId>,
-    /// The project.
     pub project_id: ProjectId,
     /// For other readers of the queue; the daemon reads its own table.
     pub requirement: String,
-    /// Likewise.
     pub user_id: String,
     /// 1 to 5.
     pub priority: i64,
@@ -53,14 +51,11 @@ pub struct BuildMessage {
 /// A message of the deploy queue; as lax as the other.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DeployMessage {
-    /// The task.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task_id: Option<TaskId>,
-    /// The project.
     pub project_id: ProjectId,
     /// The agent; when the message names none, that which the project makes. The task knows better.
     pub agent_id: AgentId,
-    /// How.
     pub deployment_config: Value,
 }
 
@@ -132,7 +127,6 @@ struct Fields(HashMap<String, Lax>);
 
 const KNOWN: [&str; 8] =
     ["task_id", "project_id", "requirement", "user_id", "priority", "action", "target_stage", "agent_id"];
-/// Those that decide.
 const IDS: [&str; 3] = ["task_id", "project_id", "agent_id"];
 
 /// Reads these fields, and reads over the others.

@@ -1,16 +1,22 @@
 //! Rows of agents: registered by the build that made them, changed by deployments and people.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::Value;
 
 use super::{
+    SqliteStore,
     error::not_found,
     held::Held,
-    names, rows,
+    names,
+    rows::{self, NewRow},
     tasks::{self, NewTask},
     tx::Tx,
 };
 use crate::{
-    backend::store::{Once, Result, alike::deploy_payload, naming},
+    backend::store::{Agents, Once, Result, alike::deploy_payload, naming},
     domain::{
         agent::{Agent, AgentChange, AgentStatus, Invocation, InvocationStatus, NewAgent},
         change::agent as change,
@@ -18,7 +24,6 @@ use crate::{
         ids::{AgentId, ProjectId, TaskId},
         project::Priority,
         task::TaskType,
-        time::Timestamp,
     },
 };
 
@@ -67,7 +72,6 @@ pub(crate) fn queue_deployment(
     Ok(task_id)
 }
 
-/// `Store::agent`.
 pub(crate) fn read(conn: &Connection, id: &AgentId) -> Result<Option<Agent>> {
     let mut find = conn.prepare_cached(&format!("SELECT {} FROM nexus_agents WHERE agent_id = ?1", rows::AGENT))?;
     Ok(find.query_row([id.as_str()], rows::agent).optional()?)
@@ -84,53 +88,30 @@ pub(crate) fn write(tx: &mut Tx<'_>, agent: &Agent, told: Option<NewEvent>) -> R
 
 /// Writes an agent's record, new or known. The figures of a known one are moved by its invocations only.
 pub(crate) fn put(tx: &Tx<'_>, agent: &Agent) -> Result<()> {
-    let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
-    tx.sql(&format!(
-        "INSERT INTO nexus_agents ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-             ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)
-         ON CONFLICT (agent_id) DO UPDATE SET project_id = ?2, agent_name = ?3, description = ?4, category = ?5,
-             version = ?6, status = ?7, deployment_type = ?8, agentcore_config = ?9, capabilities = ?10, tools = ?11,
-             prompt_path = ?12, code_path = ?13, updated_at = ?15, deployed_at = ?16, agentcore_runtime_arn = ?17,
-             agentcore_runtime_alias = ?18, agentcore_region = ?19, error_message = ?25, agent_dir = ?26,
-             deployment_config = ?27, deployment_details = ?28, generation = ?29, display_name = ?30",
-        rows::AGENT
-    ))?
-    .execute(params![
-        agent.agent_id.as_str(),
-        agent.project_id.as_ref().map(ProjectId::as_str),
-        agent.agent_name,
-        agent.description,
-        agent.category,
-        agent.version,
-        agent.status.as_str(),
-        agent.deployment_type,
-        rows::to_json_opt(agent.agentcore_config.as_ref())?,
-        rows::list_json(&agent.capabilities)?,
-        rows::list_json(&agent.tools)?,
-        agent.prompt_path,
-        agent.code_path,
-        agent.created_at.to_string(),
-        agent.updated_at.to_string(),
-        time(agent.deployed_at),
-        agent.agentcore_runtime_arn,
-        agent.agentcore_runtime_alias,
-        agent.agentcore_region,
-        rows::integer(agent.total_invocations),
-        rows::integer(agent.successful_invocations),
-        rows::integer(agent.failed_invocations),
-        agent.avg_duration_ms,
-        time(agent.last_invoked_at),
-        agent.error_message,
-        agent.agent_dir,
-        rows::to_json_opt(agent.deployment_config.as_ref())?,
-        rows::to_json_opt(agent.deployment_details.as_ref())?,
-        rows::integer(agent.generation),
-        agent.display_name,
-    ])?;
-    Ok(())
+    let document = |document: &Option<Value>| document.as_ref().map(rows::to_json).transpose().map(Value::from);
+    let beside = [
+        ("deployment_config", document(&agent.deployment_config)?),
+        ("deployment_details", document(&agent.deployment_details)?),
+    ];
+    NewRow {
+        into: "INSERT INTO nexus_agents",
+        beside: &beside,
+        then: "ON CONFLICT (agent_id) DO UPDATE SET project_id = excluded.project_id, agent_name = excluded.agent_name,
+             display_name = excluded.display_name, description = excluded.description, category = excluded.category,
+             version = excluded.version, status = excluded.status, deployment_type = excluded.deployment_type,
+             agentcore_config = excluded.agentcore_config, capabilities = excluded.capabilities,
+             tools = excluded.tools, prompt_path = excluded.prompt_path, code_path = excluded.code_path,
+             updated_at = excluded.updated_at, deployed_at = excluded.deployed_at,
+             agentcore_runtime_arn = excluded.agentcore_runtime_arn,
+             agentcore_runtime_alias = excluded.agentcore_runtime_alias, agentcore_region = excluded.agentcore_region,
+             generation = excluded.generation, error_message = excluded.error_message, agent_dir = excluded.agent_dir,
+             deployment_config = excluded.deployment_config, deployment_details = excluded.deployment_details",
+        ..NewRow::default()
+    }
+    .write(tx, agent)
+    .map(drop)
 }
 
-/// `Store::set_agent_status`.
 pub(crate) fn set_status(
     tx: &mut Tx<'_>,
     id: &AgentId,
@@ -143,7 +124,6 @@ pub(crate) fn set_status(
     Ok(Some(agent))
 }
 
-/// `Store::update_agent`.
 pub(crate) fn update(tx: &mut Tx<'_>, id: &AgentId, wanted: &AgentChange) -> Result<Option<Agent>> {
     let Some(mut agent) = read(tx.conn(), id)? else { return Ok(None) };
     // Who gives it another name means the one that is shown.
@@ -154,7 +134,6 @@ pub(crate) fn update(tx: &mut Tx<'_>, id: &AgentId, wanted: &AgentChange) -> Res
     Ok(Some(agent))
 }
 
-/// `Store::record_invocation`.
 pub(crate) fn record_invocation(
     tx: &mut Tx<'_>,
     held: &Held,
@@ -185,4 +164,32 @@ pub(crate) fn record_invocation(
     ])?;
     super::tools::count_use(tx, &invocation.agent_id, &invocation.tool_names)?;
     super::once::end(tx, held, once)
+}
+
+#[async_trait]
+impl Agents for SqliteStore {
+    async fn agent(&self, id: &AgentId) -> Result<Option<Agent>> {
+        let id = id.clone();
+        self.ask(move |conn| read(conn, &id)).await
+    }
+
+    async fn set_agent_status(
+        &self,
+        id: &AgentId,
+        status: AgentStatus,
+        error: Option<String>,
+    ) -> Result<Option<Agent>> {
+        let id = id.clone();
+        self.write(move |tx| set_status(tx, &id, status, error.as_deref())).await
+    }
+
+    async fn update_agent(&self, id: &AgentId, change: AgentChange) -> Result<Option<Agent>> {
+        let id = id.clone();
+        self.write(move |tx| update(tx, &id, &change)).await
+    }
+
+    async fn record_invocation(&self, invocation: Invocation, once: Option<Once>) -> Result<()> {
+        let held = Arc::clone(&self.inner.held);
+        self.write(move |tx| record_invocation(tx, &held, &invocation, once.as_ref())).await
+    }
 }

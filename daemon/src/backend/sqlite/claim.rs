@@ -1,8 +1,12 @@
 //! Taking the lease of a build task, and ending a task that cannot be worked on.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use rusqlite::OptionalExtension;
 
 use super::{
+    SqliteStore,
     change::{self, Beside},
     clock::Moment,
     projects::{self, Fence},
@@ -12,7 +16,7 @@ use super::{
     tx::Tx,
 };
 use crate::{
-    backend::store::{Claim, ClaimBuild, ClaimedBuild, Result},
+    backend::store::{Claim, ClaimBuild, ClaimedBuild, Claims, Result},
     domain::{
         change::{
             TaskChange,
@@ -28,7 +32,6 @@ use crate::{
     },
 };
 
-/// `Store::claim_build`.
 pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild, until: Moment, workflows: &Workflows) -> Result<Claim> {
     let id = &claim.project_id;
     let Some(fence) = projects::fence(tx, id)? else { return Ok(Claim::Obsolete("the project does not exist")) };
@@ -108,7 +111,6 @@ fn find_workflow<'w>(
     }
 }
 
-/// `Store::fail_task`.
 pub(crate) fn fail_task(tx: &mut Tx<'_>, id: &TaskId, info: &ErrorInfo) -> Result<()> {
     let Some(task) = tasks::brief(tx, id)? else { return Err(super::error::not_found("task")) };
     if task.status.is_final() {
@@ -131,5 +133,13 @@ pub(crate) fn fail_task(tx: &mut Tx<'_>, id: &TaskId, info: &ErrorInfo) -> Resul
             tasks::finish(tx, id, &task, end, None)?;
             tx.withdraw_message(id).map(drop)
         }
+    }
+}
+
+#[async_trait]
+impl Claims for SqliteStore {
+    async fn claim_build(&self, claim: ClaimBuild, workflows: Arc<Workflows>) -> Result<Claim> {
+        let until = Moment::meant_by(claim.lease_until);
+        self.write(move |tx| self::claim(tx, &claim, until, &workflows)).await
     }
 }

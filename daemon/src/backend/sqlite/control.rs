@@ -1,8 +1,12 @@
 //! What a user asks of a project, written in one unit with its new state.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use rusqlite::params;
 
 use super::{
+    SqliteStore,
     change::{self, Beside},
     error::not_found,
     projects::{self, Fence},
@@ -11,7 +15,10 @@ use super::{
     tx::Tx,
 };
 use crate::{
-    backend::{error::not_allowed, store::Result},
+    backend::{
+        error::not_allowed,
+        store::{Control, Result},
+    },
     domain::{
         change::{
             control::{Controlled, Note, control as decide},
@@ -25,7 +32,6 @@ use crate::{
     },
 };
 
-/// `Store::control`.
 pub(crate) fn apply(
     tx: &mut Tx<'_>,
     id: &ProjectId,
@@ -120,4 +126,17 @@ fn sums(tx: &Tx<'_>, project_key: i64) -> Result<AggregatedMetrics> {
         });
     }
     Ok(sums)
+}
+
+#[async_trait]
+impl Control for SqliteStore {
+    async fn control(
+        &self,
+        id: &ProjectId,
+        request: ControlRequest,
+        workflows: Arc<Workflows>,
+    ) -> Result<ControlApplied> {
+        let id = id.clone();
+        self.write(move |tx| apply(tx, &id, &request, &workflows)).await
+    }
 }

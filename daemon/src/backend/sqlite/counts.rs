@@ -11,16 +11,13 @@ use std::{
 
 use rusqlite::Connection;
 
-/// What is counted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Counted<'a> {
-    /// All projects.
     Projects,
     /// Projects in a state.
     ProjectStatus(&'a str),
     /// Projects of a user.
     ProjectUser(&'a str),
-    /// All agents.
     Agents,
     /// Agents in a state.
     AgentStatus(&'a str),
@@ -111,7 +108,6 @@ impl Counts {
         Ok(())
     }
 
-    /// How many.
     pub(crate) fn of(&self, what: &Counted<'_>) -> u64 {
         let counts = self.0.read().unwrap_or_else(PoisonError::into_inner);
         counts.get(&what.key()).copied().unwrap_or(0).max(0).unsigned_abs()

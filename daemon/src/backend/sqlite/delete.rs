@@ -1,18 +1,21 @@
 //! Removing projects and agents with all that belongs to them.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use rusqlite::{OptionalExtension, params};
 
-use super::{agents, deletions, projects, rows, sessions, stages, state::Effect, sweep, tx::Tx};
+use super::{SqliteStore, aged, agents, deletions, projects, rows, sessions, stages, state::Effect, sweep, tx::Tx};
 use crate::{
-    backend::store::{DeletedAgent, DeletedProject, Result},
+    backend::store::{DeletedAgent, DeletedProject, Removal, Result},
     domain::{
         change::delete::{self as change, GoneProject, ProjectView},
         deletion::{DeleteOrders, Deletion, KeptAgent},
-        ids::{AgentId, ProjectId, TaskId},
+        ids::{AgentId, ProjectId, SessionId, TaskId},
+        time::Timestamp,
     },
 };
 
-/// `Store::delete_project`.
 pub(crate) fn project(tx: &mut Tx<'_>, id: &ProjectId, with_agents: bool) -> Result<Option<DeletedProject>> {
     let Some(fence) = projects::fence(tx, id)? else { return Ok(None) };
     let Some(hot) = tx.hot(id)? else { return Ok(None) };
@@ -76,11 +79,9 @@ pub(crate) struct Gone {
     pub(crate) deleted: DeletedAgent,
     /// Its rows are only marked: `sweep` removes them.
     pub(crate) doomed: bool,
-    /// See `sweep::mark_of`.
     pub(crate) mark: (i64, i64),
 }
 
-/// `Store::delete_agent`.
 pub(crate) fn agent(tx: &mut Tx<'_>, id: &AgentId, orders: DeleteOrders) -> Result<Option<Gone>> {
     let Some(agent) = agents::read(tx.conn(), id)? else { return Ok(None) };
     deletions::record(tx, &Deletion::agent(&agent, orders, tx.now()))?;
@@ -133,4 +134,67 @@ fn end_deployments(tx: &mut Tx<'_>, project: &Option<ProjectId>, agent: &AgentId
         tx.withdraw_message(&id)?;
     }
     Ok(())
+}
+
+#[async_trait]
+impl Removal for SqliteStore {
+    async fn delete_project(&self, id: &ProjectId, with_agents: bool) -> Result<Option<DeletedProject>> {
+        let id = id.clone();
+        let gone = self.write(move |tx| project(tx, &id, with_agents)).await?;
+        sweep::start(&self.inner);
+        Ok(gone)
+    }
+
+    async fn expire_project(&self, id: &ProjectId, before: Timestamp) -> Result<Option<DeletedProject>> {
+        let id = id.clone();
+        let gone = self
+            .write(move |tx| if aged::is_past(tx.conn(), &id, before)? { project(tx, &id, false) } else { Ok(None) })
+            .await?;
+        sweep::start(&self.inner);
+        Ok(gone)
+    }
+
+    async fn delete_agent(&self, id: &AgentId, orders: DeleteOrders) -> Result<Option<DeletedAgent>> {
+        let id = id.clone();
+        let of = id.clone();
+        let Some(mut gone) = self.write(move |tx| agent(tx, &id, orders)).await? else { return Ok(None) };
+        if gone.doomed {
+            // Counted beside the writer, and before the first of them goes.
+            let mark = gone.mark;
+            let counted = self.ask(move |conn| sweep::rows_of(conn, &of, mark)).await;
+            sweep::start(&self.inner);
+            (gone.deleted.sessions, gone.deleted.messages, gone.deleted.invocations) = counted?;
+        }
+        Ok(Some(gone.deleted))
+    }
+
+    async fn delete_session(&self, id: &SessionId) -> Result<Option<u64>> {
+        let id = id.clone();
+        let gone = self.write(move |tx| sweep::doom_session(tx, &id)).await?;
+        if gone.is_some_and(|messages| messages > sweep::FEW) {
+            sweep::start(&self.inner);
+        }
+        Ok(gone)
+    }
+
+    async fn expire_session(&self, id: &SessionId, before: Timestamp) -> Result<Option<u64>> {
+        let (id, held) = (id.clone(), Arc::clone(&self.inner.held));
+        let gone = self
+            .write(move |tx| {
+                if held.is_answering(&id) || !aged::is_unused(tx.conn(), &id, before)? {
+                    return Ok(None);
+                }
+                sweep::doom_session(tx, &id)
+            })
+            .await?;
+        if gone.is_some_and(|messages| messages > sweep::FEW) {
+            sweep::start(&self.inner);
+        }
+        Ok(gone)
+    }
+
+    async fn delete_invocations(&self, ids: &[String]) -> Result<u64> {
+        let ids = ids.to_owned();
+        self.write(move |tx| aged::delete_invocations(tx, &ids)).await
+    }
 }

@@ -1,14 +1,16 @@
 //! Deploy tasks: their lease is in the task's own row, since no project stands still for them.
 
+use async_trait::async_trait;
+
 use super::{
-    agents,
+    SqliteStore, agents,
     clock::Moment,
     error::{fenced, not_found},
     tasks::{self, Brief},
     tx::Tx,
 };
 use crate::{
-    backend::store::{ClaimBuild, DeployClaim, DeployEnd, Result},
+    backend::store::{ClaimBuild, DeployClaim, DeployEnd, Deployments, Result},
     domain::{
         change::{TaskChange, deploy},
         failure::ErrorInfo,
@@ -19,7 +21,6 @@ use crate::{
     },
 };
 
-/// `Store::claim_deploy`.
 pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild, until: Moment) -> Result<DeployClaim> {
     let Some(task_id) = claim.task_id.clone() else { return Ok(DeployClaim::Obsolete("the message names no task")) };
     let Some(task) = tasks::brief(tx, &task_id)? else {
@@ -48,7 +49,6 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild, until: Moment) -> Resul
     Ok(DeployClaim::Claimed { lease, agent: Box::new(agent) })
 }
 
-/// `Store::finish_deploy`.
 pub(crate) fn finish(tx: &mut Tx<'_>, lease: &Lease, end: &DeployEnd) -> Result<()> {
     let task = tasks::brief(tx, &lease.task_id)?.filter(|task| task.is_held(&lease.task_id, lease));
     let Some(task) = task else { return Err(fenced()) };
@@ -76,7 +76,6 @@ pub(crate) fn fail(tx: &mut Tx<'_>, id: &TaskId, task: &Brief, info: &ErrorInfo)
     tx.withdraw_message(id).map(drop)
 }
 
-/// `Store::redeploy_agent`.
 pub(crate) fn again(tx: &mut Tx<'_>, id: &AgentId) -> Result<Option<TaskId>> {
     let Some(mut agent) = agents::read(tx.conn(), id)? else { return Ok(None) };
     let hot = match &agent.project_id {
@@ -88,4 +87,22 @@ pub(crate) fn again(tx: &mut Tx<'_>, id: &AgentId) -> Result<Option<TaskId>> {
     let task = agents::queue_deployment(tx, &agent, &project, hot.key, Priority::DEFAULT)?;
     agents::write(tx, &agent, Some(told))?;
     Ok(Some(task))
+}
+
+#[async_trait]
+impl Deployments for SqliteStore {
+    async fn claim_deploy(&self, claim: ClaimBuild) -> Result<DeployClaim> {
+        let until = Moment::meant_by(claim.lease_until);
+        self.write(move |tx| self::claim(tx, &claim, until)).await
+    }
+
+    async fn finish_deploy(&self, lease: &Lease, end: DeployEnd) -> Result<()> {
+        let lease = lease.clone();
+        self.write(move |tx| finish(tx, &lease, &end)).await
+    }
+
+    async fn redeploy_agent(&self, id: &AgentId) -> Result<Option<TaskId>> {
+        let id = id.clone();
+        self.write(move |tx| again(tx, &id)).await
+    }
 }

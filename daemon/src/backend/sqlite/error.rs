@@ -40,7 +40,6 @@ pub(crate) fn closed() -> BackendError {
     BackendError::new(Kind::Unavailable, "the store is closed")
 }
 
-/// The request panicked.
 pub(crate) fn panicked() -> BackendError {
     BackendError::new(Kind::Unavailable, "the store could not carry this out: see the log")
 }

@@ -1,19 +1,23 @@
 //! Project events: one row for those of a step, keyed by project and last number, so that a step
 //! costs one insert beside the rows of its neighbours.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, params};
+
 #[cfg(feature = "aws")]
 use serde::Deserialize as _;
 
 use super::{
+    SqliteStore,
     error::{fenced, not_found},
     state::Hot,
     tx::Tx,
+    writer::Mode,
 };
 use crate::{
     backend::{
         error::{BackendError, BackendErrorKind},
-        store::Result,
+        store::{Events, Origin, Result},
     },
     domain::{
         event::{NewEvent, ProjectEvent, Told},
@@ -72,7 +76,6 @@ pub(crate) fn is_readable(events: &serde_json::Value) -> bool {
     Vec::<Told>::deserialize(events).is_ok()
 }
 
-/// `Store::append_events`.
 pub(crate) fn append(tx: &mut Tx<'_>, project: &ProjectId, lease: Option<&Lease>, events: &[NewEvent]) -> Result<()> {
     if tx.hot(project)?.is_none() {
         return Err(not_found("project"));
@@ -85,7 +88,6 @@ pub(crate) fn append(tx: &mut Tx<'_>, project: &ProjectId, lease: Option<&Lease>
     tx.emit(project, events.to_vec())
 }
 
-/// `Store::events_after`.
 pub(crate) fn after(conn: &Connection, id: &ProjectId, after: u64, limit: usize) -> Result<Vec<ProjectEvent>> {
     let mut rows = conn.prepare_cached(
         "SELECT e.event_key, e.events FROM nexus_projects p JOIN project_events e
@@ -112,4 +114,21 @@ pub(crate) fn after(conn: &Connection, id: &ProjectId, after: u64, limit: usize)
         }
     }
     Ok(found)
+}
+
+#[async_trait]
+impl Events for SqliteStore {
+    async fn append_events(&self, project: &ProjectId, origin: Origin<'_>, events: Vec<NewEvent>) -> Result<()> {
+        let project = project.clone();
+        let lease = match origin {
+            Origin::Lease(lease) => Some(lease.clone()),
+            Origin::Daemon => None,
+        };
+        self.write_as(Mode::Deferred, move |tx| append(tx, &project, lease.as_ref(), &events)).await
+    }
+
+    async fn events_after(&self, project: &ProjectId, after: u64, limit: usize) -> Result<Vec<ProjectEvent>> {
+        let project = project.clone();
+        self.ask(move |conn| self::after(conn, &project, after, limit)).await
+    }
 }

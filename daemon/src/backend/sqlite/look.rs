@@ -21,7 +21,6 @@ use crate::{
     },
 };
 
-/// See the module.
 pub struct SqliteLook(Mutex<Connection>);
 
 impl SqliteStore {
@@ -68,7 +67,6 @@ impl SqliteLook {
         self.ask(deletions::store_id)
     }
 
-    /// As `Store::open_deletions`.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -95,7 +93,7 @@ impl Records for SqliteLook {
 
 #[async_trait]
 impl PastTime for SqliteLook {
-    async fn past(&self, kind: AgedKind, before: Timestamp, from: Option<Value>) -> Result<Aged> {
+    async fn aged(&self, kind: AgedKind, before: Timestamp, from: Option<Value>) -> Result<Aged> {
         self.ask(|conn| aged::find(conn, kind, before, from.as_ref()))
     }
 }

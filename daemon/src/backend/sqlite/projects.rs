@@ -1,19 +1,21 @@
 //! Writing and reading projects.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
-    rows, stages,
+    SqliteStore, rows, stages,
     state::Hot,
     tasks::{self, NewTask},
     tx::Tx,
 };
 use crate::{
-    backend::store::{NewProject, ProjectDetail, Result},
+    backend::store::{NewProject, ProjectDetail, Projects, Result},
     domain::{
         change::create::{self as change, Created},
         ids::{ProjectId, TaskId, WorkerId},
         project::Project,
+        stage::Stage,
         task::{Holder, Lease, TaskType},
         transition::ProjectState,
     },
@@ -78,7 +80,6 @@ pub(crate) fn holds(tx: &mut Tx<'_>, lease: &Lease) -> Result<bool> {
 pub(crate) const NEXT_KEY: &str = "1 + max((SELECT coalesce(max(project_key), 0) FROM nexus_projects),
     (SELECT coalesce(max(project_key), 0) FROM doomed_projects))";
 
-/// `Store::create_project`.
 pub(crate) fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<()> {
     let p = &new.project;
     let Created { status, task_id, event } = change::create(p, new.stages.len(), stages::MOST, tx.now())?;
@@ -144,12 +145,10 @@ pub(crate) fn read_keyed(conn: &Connection, id: &ProjectId) -> Result<Option<(Pr
     Ok(find.query_row([id.as_str()], |row| Ok((rows::project(row)?, row.get(26)?))).optional()?)
 }
 
-/// `Store::project`.
 pub(crate) fn read(conn: &Connection, id: &ProjectId) -> Result<Option<Project>> {
     Ok(read_keyed(conn, id)?.map(|(project, _)| project))
 }
 
-/// `Store::project_detail`.
 pub(crate) fn detail(conn: &Connection, id: &ProjectId) -> Result<Option<ProjectDetail>> {
     let Some((project, key)) = read_keyed(conn, id)? else { return Ok(None) };
     let stages = stages::all(conn, id, key)?;
@@ -158,11 +157,32 @@ pub(crate) fn detail(conn: &Connection, id: &ProjectId) -> Result<Option<Project
     Ok(Some(ProjectDetail { project, stages, agent_count: agents.unsigned_abs() }))
 }
 
-/// `Store::stages`.
 pub(crate) fn read_stages(conn: &Connection, id: &ProjectId) -> Result<Vec<crate::domain::stage::Stage>> {
     let mut find = conn.prepare_cached("SELECT project_key FROM nexus_projects WHERE project_id = ?1")?;
     match find.query_row([id.as_str()], |row| row.get::<_, i64>(0)).optional()? {
         Some(key) => stages::all(conn, id, key),
         None => Ok(Vec::new()),
+    }
+}
+
+#[async_trait]
+impl Projects for SqliteStore {
+    async fn create_project(&self, new: NewProject) -> Result<()> {
+        self.write(move |tx| create(tx, &new)).await
+    }
+
+    async fn project(&self, id: &ProjectId) -> Result<Option<Project>> {
+        let id = id.clone();
+        self.ask(move |conn| read(conn, &id)).await
+    }
+
+    async fn project_detail(&self, id: &ProjectId) -> Result<Option<ProjectDetail>> {
+        let id = id.clone();
+        self.ask(move |conn| detail(conn, &id)).await
+    }
+
+    async fn stages(&self, id: &ProjectId) -> Result<Vec<Stage>> {
+        let id = id.clone();
+        self.ask(move |conn| read_stages(conn, &id)).await
     }
 }

@@ -71,7 +71,6 @@ pub(crate) struct Brief {
     pub(crate) epoch: u32,
     pub(crate) priority: Priority,
     pub(crate) agent_id: Option<AgentId>,
-    /// First claimed.
     pub(crate) started_at: Option<Timestamp>,
 }
 
@@ -180,7 +179,6 @@ pub(crate) fn queue_again(tx: &mut Tx<'_>, id: &TaskId, task: &Brief) -> Result<
     }
 }
 
-/// `Store::task`.
 pub(crate) fn read(conn: &Connection, id: &TaskId) -> Result<Option<Task>> {
     let mut find = conn.prepare_cached(&format!("SELECT {} FROM nexus_tasks WHERE task_id = ?1", rows::TASK))?;
     Ok(find.query_row([id.as_str()], rows::task).optional()?)

@@ -18,7 +18,6 @@ use crate::{
     },
 };
 
-/// See the module.
 pub(crate) struct Tx<'a> {
     conn: &'a Connection,
     pub(crate) state: &'a mut State,

@@ -4,18 +4,12 @@ use serde::Serialize;
 
 use crate::domain::{agent::AgentStatus, ids::AgentId, time::Timestamp};
 
-/// Figures over everything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Overview {
-    /// Projects there are.
     pub total_projects: u64,
-    /// Being built now.
     pub building_projects: u64,
-    /// Completed.
     pub completed_projects: u64,
-    /// Failed.
     pub failed_projects: u64,
-    /// Agents there are.
     pub total_agents: u64,
     /// Agents that can be asked.
     pub running_agents: u64,
@@ -36,9 +30,7 @@ pub struct DayFigures {
     pub date: String,
     /// Successful and failed ones.
     pub total: u64,
-    /// Successful ones.
     pub successful: u64,
-    /// Failed ones.
     pub failed: u64,
     /// Mean duration: of successful builds, of all invocations.
     pub avg_duration_ms: f64,
@@ -47,11 +39,8 @@ pub struct DayFigures {
 /// An agent among the most asked.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TopAgent {
-    /// Which.
     pub agent_id: AgentId,
-    /// Its name.
     pub agent_name: String,
-    /// For grouping.
     pub category: String,
     /// How often it was asked.
     pub total_invocations: u64,
@@ -59,7 +48,6 @@ pub struct TopAgent {
     pub status: AgentStatus,
 }
 
-/// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Activity {
     /// `project`, `agent` or `invocation`.
@@ -67,11 +55,8 @@ pub struct Activity {
     pub kind: String,
     /// Of what: the project, or the agent, also that of an invocation.
     pub id: String,
-    /// Its name.
     pub name: String,
-    /// Its state now.
     pub status: String,
-    /// When.
     pub timestamp: Timestamp,
     /// `created`, `completed`, `failed`, `cancelled` or `invoked`.
     pub action: String,

@@ -98,7 +98,6 @@ pub fn run_again<S: StageView>(
 
 /// Whether the stages that are stored are those of the project's workflow.
 pub enum Fit<'w> {
-    /// They are.
     Same(&'w Workflow),
     /// None has begun, and there are none yet or by their old names, as the original's API has them: the workflow's take
     /// their place.

@@ -18,7 +18,6 @@ use crate::domain::{
 /// What a request does.
 #[derive(Debug)]
 pub struct Controlled<'c> {
-    /// To be written.
     pub change: Change<'c>,
     /// What the record says of the request.
     pub note: Note,
@@ -31,7 +30,6 @@ pub struct Controlled<'c> {
 /// What a project's record says of the last request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// Which it was.
     pub action: ControlAction,
     /// Of resume and restart: the first stage that is run again.
     pub from: Option<String>,

@@ -10,7 +10,6 @@ use crate::domain::{
     transition::{self, ProjectState, StageEvent, TaskEvent},
 };
 
-/// See the module.
 pub(super) struct Draft<'c, 'v, S> {
     view: BuildView<'v, S>,
     now: Timestamp,
@@ -72,7 +71,6 @@ impl<'c, 'v, S: StageView> Draft<'c, 'v, S> {
         Ok(reached.1)
     }
 
-    /// Ends an attempt.
     pub(super) fn end(&mut self, index: usize, end: &'c StageEnd) -> Result<(), Refusal> {
         let how = match &end.outcome {
             StageOutcome::Completed(_) => StageEvent::Complete,

@@ -46,9 +46,7 @@ use super::{
 pub trait StageView {
     /// Its name in the workflow.
     fn name(&self) -> &str;
-    /// Where it is.
     fn status(&self) -> StageStatus;
-    /// Attempts begun.
     fn attempt(&self) -> u32;
 }
 
@@ -107,7 +105,6 @@ pub enum Refusal {
     /// The project has no such stage.
     #[error("the project has no stage {name:?}: it has {}", .known.join(", "))]
     NoStage {
-        /// What was named.
         name: String,
         /// Those that it has.
         known: Vec<String>,
@@ -136,7 +133,6 @@ pub struct Change<'c> {
 /// The project's record after a command.
 #[derive(Debug)]
 pub struct ProjectChange<'c> {
-    /// The state words.
     pub state: ProjectState,
     /// In percent.
     pub progress: f64,
@@ -167,7 +163,6 @@ pub struct StageChange<'c> {
     pub index: usize,
     /// Where it is now.
     pub status: StageStatus,
-    /// Attempts begun.
     pub attempt: u32,
     /// What else is written.
     pub how: StageWrite<'c>,

@@ -17,7 +17,6 @@ use crate::domain::{
 /// What a worker reports and wants.
 #[derive(Clone, Copy, Debug)]
 pub struct Step<'c> {
-    /// Stages that ended.
     pub ended: &'c [StageEnd],
     /// Stages to begin, unless a pause or stop is asked for.
     pub begin: &'c [String],
@@ -45,7 +44,6 @@ pub enum End<'c> {
 /// What a step does.
 #[derive(Debug)]
 pub struct Stepped<'c> {
-    /// To be written.
     pub change: Change<'c>,
     /// Begun stages with their attempt number, in the order of `begin`; empty when held.
     pub begun: Vec<(String, u32)>,
@@ -106,6 +104,15 @@ pub fn step<'c, S: StageView>(
     project.lease = LeaseChange::Ended { error };
     let task = TaskChange { event, error: error.map(|info| info.message.as_str()) };
     Ok(Stepped { change: draft.done(project, Some(task)), begun })
+}
+
+/// What a step began that was written although its writer did not hear of it.
+pub fn begun_before<S: StageView>(stages: &[S], begin: &[String]) -> Vec<(String, u32)> {
+    let running = |name: &String| {
+        let stage = stages.iter().find(|stage| stage.name() == name)?;
+        (stage.status() == StageStatus::Running).then(|| (name.clone(), stage.attempt()))
+    };
+    begin.iter().filter_map(running).collect()
 }
 
 /// Holds a step against what is stored, before anything is decided.

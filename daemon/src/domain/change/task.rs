@@ -38,6 +38,11 @@ pub fn held_by_another<T: PartialOrd>(
     until.filter(|until| is_held && until > now)
 }
 
+/// Whether a task's worker has let its lease end: nobody would come for it.
+pub fn has_lapsed<T: PartialOrd>(status: TaskStatus, until: &T, now: &T) -> bool {
+    status == TaskStatus::Running && until < now
+}
+
 /// The message of a task is to come again: `Queued`, unless it has ended or waits already.
 #[must_use]
 pub fn queued_again(status: TaskStatus) -> Option<TaskStatus> {

@@ -1,5 +1,7 @@
 //! Agents: registered by the build that made them, changed by deployments, people and their use.
 
+use async_trait::async_trait;
+
 use super::{
     DynamoStore,
     aggregate::{Held, Plan, TRIES, contended, pause},
@@ -15,7 +17,7 @@ use crate::{
         error::{BackendError, BackendErrorKind, fenced, not_found},
         files::Owner,
         store::{
-            Once, Result,
+            Agents, Once, Result,
             alike::{deploy_payload, key_was_lost},
             naming,
         },
@@ -47,11 +49,6 @@ impl AsReadAgent {
 }
 
 impl DynamoStore {
-    /// `Store::agent`.
-    pub(crate) async fn read_agent(&self, id: &AgentId) -> Result<Option<Agent>> {
-        Ok(self.agent_as_read(id).await?.map(|read| read.agent))
-    }
-
     /// An agent that is to be changed.
     async fn agent_as_read(&self, id: &AgentId) -> Result<Option<AsReadAgent>> {
         let item = self.tables.get(Table::Agents, Table::Agents.one(id.as_str())).await?;
@@ -156,14 +153,38 @@ impl DynamoStore {
         }
         Err(contended())
     }
+}
 
-    /// `Store::set_agent_status`.
-    pub(crate) async fn put_status(
+/// What goes with a change of an agent.
+pub(crate) struct AgentPlan {
+    pub(crate) now: Timestamp,
+    /// Its project, if that is there.
+    pub(crate) plan: Option<Plan>,
+    /// What its project is told.
+    pub(crate) tell: Option<NewEvent>,
+    unit: Unit,
+}
+
+impl AgentPlan {
+    /// What is written with the agent.
+    pub(crate) fn unit(&mut self) -> &mut Unit {
+        self.plan.as_mut().map_or(&mut self.unit, |plan| &mut plan.unit)
+    }
+}
+
+#[async_trait]
+impl Agents for DynamoStore {
+    async fn agent(&self, id: &AgentId) -> Result<Option<Agent>> {
+        Ok(self.agent_as_read(id).await?.map(|read| read.agent))
+    }
+
+    async fn set_agent_status(
         &self,
         id: &AgentId,
         status: AgentStatus,
-        error: Option<&str>,
+        error: Option<String>,
     ) -> Result<Option<Agent>> {
+        let error = error.as_deref();
         let change = |agent: &mut Agent, plan: &mut AgentPlan| {
             plan.tell = Some(change::set_status(agent, status, error, plan.now)?);
             Ok(agent.clone())
@@ -171,10 +192,10 @@ impl DynamoStore {
         self.with_agent(id, change).await
     }
 
-    /// `Store::update_agent`.
-    pub(crate) async fn edit_agent(&self, id: &AgentId, wanted: &AgentChange) -> Result<Option<Agent>> {
+    async fn update_agent(&self, id: &AgentId, change: AgentChange) -> Result<Option<Agent>> {
+        let wanted = &change;
         // Who gives it another name means the one that is shown.
-        let known = self.read_agent(id).await?;
+        let known = self.agent(id).await?;
         let shown = match known.as_ref().and_then(|known| change::renamed(known, wanted)) {
             Some(name) => Some(self.give_name(&naming::human(name), id).await?),
             None => None,
@@ -186,8 +207,9 @@ impl DynamoStore {
         self.with_agent(id, change).await
     }
 
-    /// `Store::record_invocation`.
-    pub(crate) async fn record(&self, invocation: &Invocation, mut once: Option<&Once>) -> Result<()> {
+    async fn record_invocation(&self, invocation: Invocation, once: Option<Once>) -> Result<()> {
+        let invocation = &invocation;
+        let mut once = once.as_ref();
         let mut item = invocation.to_item()?;
         self.overflow.shrink(&mut item).await?;
         let key = Table::Agents.one(invocation.agent_id.as_str());
@@ -218,22 +240,5 @@ impl DynamoStore {
             }
         }
         Err(contended())
-    }
-}
-
-/// What goes with a change of an agent.
-pub(crate) struct AgentPlan {
-    pub(crate) now: Timestamp,
-    /// Its project, if that is there.
-    pub(crate) plan: Option<Plan>,
-    /// What its project is told.
-    pub(crate) tell: Option<NewEvent>,
-    unit: Unit,
-}
-
-impl AgentPlan {
-    /// What is written with the agent.
-    pub(crate) fn unit(&mut self) -> &mut Unit {
-        self.plan.as_mut().map_or(&mut self.unit, |plan| &mut plan.unit)
     }
 }

@@ -47,7 +47,6 @@ pub(crate) const TRIES: u32 = 20;
 const ROOMY: usize = 1_500_000;
 const TIGHT: usize = 16 * 1024;
 
-/// See the module.
 #[derive(Clone, Debug)]
 pub(crate) struct Aggregate {
     pub(crate) stored: StoredProject,

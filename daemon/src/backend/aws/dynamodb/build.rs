@@ -1,5 +1,6 @@
 //! The steps of a build: the path that runs for every stage of every project.
 
+use async_trait::async_trait;
 use serde_json::json;
 
 use super::{
@@ -9,11 +10,13 @@ use super::{
 use crate::{
     backend::{
         error::fenced,
-        store::{BuildEnd, BuildProgress, BuildStep, Result, StageRetry},
+        store::{BuildEnd, BuildProgress, BuildStep, Builds, Result, StageRetry},
     },
     domain::{
-        change::{retry::retry as decide_retry, step::step as decide_step},
-        stage::StageStatus,
+        change::{
+            retry::retry as decide_retry,
+            step::{begun_before, step as decide_step},
+        },
         task::Lease,
         transition::ProjectState,
     },
@@ -29,40 +32,11 @@ fn name_of(lease: &Lease, step: &BuildStep) -> String {
 
 /// The answer to a step that was written, though its writer did not hear of it.
 fn told_again(known: &Aggregate, step: &BuildStep) -> BuildProgress {
-    let running = |name: &String| {
-        let stage = known.stages.iter().find(|stage| stage.stage_name == *name)?;
-        (stage.status == StageStatus::Running).then(|| (name.clone(), stage.attempt))
-    };
     let ProjectState { status, control } = known.state();
-    BuildProgress { begun: step.begin.iter().filter_map(running).collect(), status, control, message_deleted: false }
+    BuildProgress { begun: begun_before(&known.stages, &step.begin), status, control, message_deleted: false }
 }
 
 impl DynamoStore {
-    /// `Store::advance_build`.
-    pub(crate) async fn advance(&self, lease: &Lease, step: &BuildStep) -> Result<BuildProgress> {
-        let id = &lease.project_id;
-        let name = name_of(lease, step);
-        let mut held = self.slots.hold(id).await;
-        for round in 0..TRIES {
-            let Some(mut plan) = self.plan(&mut held).await? else { return Err(fenced()) };
-            if plan.after.stored.last_step.as_ref() == Some(&name) {
-                return Ok(told_again(&plan.after, step));
-            }
-            if !plan.after.admits(lease) {
-                *held.known = None;
-                return Err(fenced());
-            }
-            let begun = self.take_step(&mut plan, step).await?;
-            plan.after.stored.last_step = Some(name.clone());
-            let ProjectState { status, control } = plan.after.state();
-            match self.commit(&mut held, plan).await? {
-                Ok(()) => return Ok(BuildProgress { begun, status, control, message_deleted: false }),
-                Err(_) => pause(round).await,
-            }
-        }
-        Err(contended())
-    }
-
     async fn take_step(&self, plan: &mut Plan, step: &BuildStep) -> Result<Vec<(String, u32)>> {
         let decided = decide_step(&plan.view(), &step.request(), plan.now)?;
         if !step.ended.is_empty()
@@ -86,9 +60,37 @@ impl DynamoStore {
         }
         Ok(decided.begun)
     }
+}
 
-    /// `Store::retry_stage`.
-    pub(crate) async fn retry(&self, lease: &Lease, retry: &StageRetry) -> Result<u32> {
+#[async_trait]
+impl Builds for DynamoStore {
+    async fn advance_build(&self, lease: &Lease, step: BuildStep) -> Result<BuildProgress> {
+        let step = &step;
+        let id = &lease.project_id;
+        let name = name_of(lease, step);
+        let mut held = self.slots.hold(id).await;
+        for round in 0..TRIES {
+            let Some(mut plan) = self.plan(&mut held).await? else { return Err(fenced()) };
+            if plan.after.stored.last_step.as_ref() == Some(&name) {
+                return Ok(told_again(&plan.after, step));
+            }
+            if !plan.after.admits(lease) {
+                *held.known = None;
+                return Err(fenced());
+            }
+            let begun = self.take_step(&mut plan, step).await?;
+            plan.after.stored.last_step = Some(name.clone());
+            let ProjectState { status, control } = plan.after.state();
+            match self.commit(&mut held, plan).await? {
+                Ok(()) => return Ok(BuildProgress { begun, status, control, message_deleted: false }),
+                Err(_) => pause(round).await,
+            }
+        }
+        Err(contended())
+    }
+
+    async fn retry_stage(&self, lease: &Lease, retry: StageRetry) -> Result<u32> {
+        let retry = &retry;
         let mut held = self.slots.hold(&lease.project_id).await;
         for round in 0..TRIES {
             let Some(mut plan) = self.plan(&mut held).await? else { return Err(fenced()) };

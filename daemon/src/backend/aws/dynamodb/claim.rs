@@ -1,6 +1,10 @@
 //! Taking the lease of a build task, and beginning where the build is: fresh, resumed, restarted and redelivered
 //! builds all come this way, those of the original's API too.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
 use super::{
     DynamoStore,
     aggregate::{Aggregate, Plan, TRIES, contended, pause},
@@ -11,7 +15,7 @@ use super::{
 use crate::{
     backend::{
         error::BackendErrorKind,
-        store::{Claim, ClaimBuild, ClaimedBuild, Continuation, Result, alike},
+        store::{Claim, ClaimBuild, ClaimedBuild, Claims, Continuation, Result, alike},
     },
     domain::{
         change::{
@@ -22,7 +26,7 @@ use crate::{
         foreign,
         ids::{ProjectId, TaskId},
         stage::Stage,
-        task::{Lease, TaskStatus, TaskType},
+        task::{Lease, TaskType},
         time::Timestamp,
         transition::TaskEvent,
         workflow::{Workflow, Workflows},
@@ -47,22 +51,13 @@ fn no(why: &'static str) -> Result<Look> {
 /// Under which task a claim goes on.
 enum Under {
     /// Under the project's own, or under one that it did not have yet: then what the message asks is still to be done.
-    Task { adopted: bool },
-    /// Not now.
+    Task {
+        adopted: bool,
+    },
     Answer(Claim),
 }
 
 impl DynamoStore {
-    /// `Store::claim_build`.
-    pub(crate) async fn claim(&self, claim: &ClaimBuild, workflows: &Workflows) -> Result<Claim> {
-        let claim = &ClaimBuild { lease_until: self.tables.shared(claim.lease_until), ..claim.clone() };
-        let answer = self.claim_once(claim, workflows).await?;
-        if let (Claim::Obsolete(why), Some(named)) = (&answer, &claim.task_id) {
-            self.end_left(named, &claim.project_id, why).await?;
-        }
-        Ok(answer)
-    }
-
     async fn claim_once(&self, claim: &ClaimBuild, workflows: &Workflows) -> Result<Claim> {
         let mut held = self.slots.hold(&claim.project_id).await;
         for round in 0..TRIES {
@@ -155,7 +150,7 @@ impl DynamoStore {
     /// one, or not at all.
     async fn end_left(&self, id: &TaskId, of: &ProjectId, why: &str) -> Result<()> {
         let Some(task) = self.stored_task(id).await? else { return Ok(()) };
-        if task.task.project_id != *of || !foreign::may_build(&task.task) || task.task.status == TaskStatus::Running {
+        if task.task.project_id != *of || !foreign::waits(&task.task) {
             return Ok(());
         }
         let mut ended = task.clone();
@@ -313,5 +308,19 @@ fn in_order(stages: &mut [Stage], workflow: &Workflow) {
     stages.sort_by_key(|stage| place(stage));
     for (stage, number) in stages.iter_mut().zip(1..) {
         stage.stage_number = number;
+    }
+}
+
+#[async_trait]
+impl Claims for DynamoStore {
+    async fn claim_build(&self, claim: ClaimBuild, workflows: Arc<Workflows>) -> Result<Claim> {
+        let claim = &claim;
+        let workflows = &workflows;
+        let claim = &ClaimBuild { lease_until: self.tables.shared(claim.lease_until), ..claim.clone() };
+        let answer = self.claim_once(claim, workflows).await?;
+        if let (Claim::Obsolete(why), Some(named)) = (&answer, &claim.task_id) {
+            self.end_left(named, &claim.project_id, why).await?;
+        }
+        Ok(answer)
     }
 }

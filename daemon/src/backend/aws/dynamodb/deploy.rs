@@ -1,5 +1,7 @@
 //! Deploy tasks: their lease is in the task's own item, since no project stands still for them.
 
+use async_trait::async_trait;
+
 use super::{
     DynamoStore,
     agents::AgentPlan,
@@ -12,7 +14,7 @@ use super::{
 use crate::{
     backend::{
         error::{BackendErrorKind, fenced, invalid, not_found},
-        store::{ClaimBuild, DeployClaim, DeployEnd, Result},
+        store::{ClaimBuild, DeployClaim, DeployEnd, Deployments, Result},
     },
     domain::{
         agent::Agent,
@@ -26,20 +28,6 @@ use crate::{
 };
 
 impl DynamoStore {
-    /// `Store::claim_deploy`.
-    pub(crate) async fn take_deploy(&self, claim: &ClaimBuild) -> Result<DeployClaim> {
-        let no = |why| Ok(DeployClaim::Obsolete(why));
-        let Some(task_id) = &claim.task_id else { return no("the message names no task") };
-        for round in 0..TRIES {
-            match self.try_deploy(claim, task_id).await {
-                // Another was quicker: what the task is now says what that means.
-                Err(error) if error.kind() == BackendErrorKind::Fenced => pause(round).await,
-                answer => return answer,
-            }
-        }
-        Err(contended())
-    }
-
     async fn try_deploy(&self, claim: &ClaimBuild, task_id: &TaskId) -> Result<DeployClaim> {
         let no = |why| Ok(DeployClaim::Obsolete(why));
         let Some(task) = self.stored_task(task_id).await? else { return no("the task does not exist") };
@@ -83,24 +71,6 @@ impl DynamoStore {
         no("the agent does not exist")
     }
 
-    /// `Store::finish_deploy`.
-    pub(crate) async fn end_deploy(&self, lease: &Lease, end: &DeployEnd) -> Result<()> {
-        let Some(task) = self.stored_task(&lease.task_id).await?.filter(|task| task.is_held(lease)) else {
-            return Err(fenced());
-        };
-        if task.agent_id.as_ref() != Some(&end.agent_id) {
-            return Err(invalid("the task deploys another agent"));
-        }
-        let change = |agent: &mut Agent, plan: &mut AgentPlan| {
-            let mut ended = task.clone();
-            let (told, how) = deploy::ended(agent, &end.result, plan.now)?;
-            plan.tell = told;
-            tasks::finish(&mut ended, how, None, plan.now)?;
-            self.update_task(plan.unit(), &task, &ended)
-        };
-        self.with_agent(&end.agent_id, change).await?.ok_or_else(|| not_found("agent"))
-    }
-
     /// Ends a deploy task as failed, whoever held its lease when it was read. [`BackendErrorKind::Fenced`]: another has it now.
     pub(crate) async fn fail_deploy(&self, task: &StoredTask, info: &ErrorInfo) -> Result<()> {
         let ended = |now| {
@@ -122,9 +92,43 @@ impl DynamoStore {
         self.update_task(&mut unit, task, &ended(self.tables.clock())?)?;
         unit.commit(&self.tables).await?.map_err(|_| fenced())
     }
+}
 
-    /// `Store::redeploy_agent`.
-    pub(crate) async fn deploy_again(&self, id: &AgentId) -> Result<Option<TaskId>> {
+#[async_trait]
+impl Deployments for DynamoStore {
+    async fn claim_deploy(&self, claim: ClaimBuild) -> Result<DeployClaim> {
+        let claim = &claim;
+        let no = |why| Ok(DeployClaim::Obsolete(why));
+        let Some(task_id) = &claim.task_id else { return no("the message names no task") };
+        for round in 0..TRIES {
+            match self.try_deploy(claim, task_id).await {
+                // Another was quicker: what the task is now says what that means.
+                Err(error) if error.kind() == BackendErrorKind::Fenced => pause(round).await,
+                answer => return answer,
+            }
+        }
+        Err(contended())
+    }
+
+    async fn finish_deploy(&self, lease: &Lease, end: DeployEnd) -> Result<()> {
+        let end = &end;
+        let Some(task) = self.stored_task(&lease.task_id).await?.filter(|task| task.is_held(lease)) else {
+            return Err(fenced());
+        };
+        if task.agent_id.as_ref() != Some(&end.agent_id) {
+            return Err(invalid("the task deploys another agent"));
+        }
+        let change = |agent: &mut Agent, plan: &mut AgentPlan| {
+            let mut ended = task.clone();
+            let (told, how) = deploy::ended(agent, &end.result, plan.now)?;
+            plan.tell = told;
+            tasks::finish(&mut ended, how, None, plan.now)?;
+            self.update_task(plan.unit(), &task, &ended)
+        };
+        self.with_agent(&end.agent_id, change).await?.ok_or_else(|| not_found("agent"))
+    }
+
+    async fn redeploy_agent(&self, id: &AgentId) -> Result<Option<TaskId>> {
         let change = |agent: &mut Agent, plan: &mut AgentPlan| {
             plan.tell = Some(deploy::again(agent, agent.project_id.is_some() && plan.plan.is_some(), plan.now)?);
             let (Some(project), Some(of_project)) = (agent.project_id.clone(), &mut plan.plan) else {

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use serde_json::{Map, Value};
 
 use super::{
@@ -22,7 +23,7 @@ use super::{
 use crate::{
     backend::{
         error::{fenced, not_found},
-        store::{Origin, Result, transfer::Record},
+        store::{Events, Origin, Result, transfer::Record},
     },
     domain::{
         event::{NewEvent, ProjectEvent, Told},
@@ -184,7 +185,7 @@ impl DynamoStore {
             && self.sink.listening()
         {
             let between = usize::try_from(first - last - 1).unwrap_or(usize::MAX).min(10_000);
-            match self.read_events(id, last, between).await {
+            match self.events_after(id, last, between).await {
                 Ok(mut missed) => {
                     missed.retain(|event| event.seq < first);
                     missed.append(&mut events);
@@ -211,60 +212,6 @@ impl DynamoStore {
         told.insert(id.clone(), last);
         // Under the lock: else another's later event could come first.
         self.sink.committed(&events);
-    }
-
-    /// `Store::append_events`.
-    pub(crate) async fn append(&self, id: &ProjectId, origin: Origin<'_>, events: Vec<NewEvent>) -> Result<()> {
-        let mut held = self.slots.hold(id).await;
-        let mut parts = parts(events).into_iter();
-        let mut part = parts.next().unwrap_or_default();
-        let mut round = 0;
-        loop {
-            let Some(mut plan) = self.plan(&mut held).await? else { return Err(not_found("project")) };
-            if let Origin::Lease(lease) = origin
-                && (lease.project_id != *id || !plan.after.admits(lease))
-            {
-                *held.known = None;
-                return Err(fenced());
-            }
-            if part.is_empty() {
-                return Ok(());
-            }
-            plan.events.clone_from(&part);
-            plan.settle_stop()?;
-            // The project's revision is a condition, so a lease that ends meanwhile is seen by the next round.
-            match self.commit(&mut held, plan).await? {
-                Ok(()) => match parts.next() {
-                    Some(next) => (part, round) = (next, 0),
-                    None => return Ok(()),
-                },
-                Err(_) if round >= TRIES => return Err(contended()),
-                Err(_) => {
-                    pause(round).await;
-                    round += 1;
-                }
-            }
-        }
-    }
-
-    /// `Store::events_after`.
-    pub(crate) async fn read_events(&self, id: &ProjectId, after: u64, limit: usize) -> Result<Vec<ProjectEvent>> {
-        let mut query = Query::of(Table::Events, "project_id", value::text(id.as_str()));
-        query.sort = Some(("seq", ">", value::whole(after)));
-        let mut found = Vec::new();
-        loop {
-            let page = self.tables.query(&query).await?;
-            for event in page.items.iter().flat_map(read).filter(|event| event.seq > after) {
-                if found.len() >= limit {
-                    return Ok(found);
-                }
-                found.push(event);
-            }
-            match page.next {
-                Some(next) => query.from = Some(next),
-                None => return Ok(found),
-            }
-        }
     }
 
     /// Tells of what other daemons wrote, as long as somebody listens here.
@@ -330,5 +277,62 @@ impl DynamoStore {
             }
         }
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Events for DynamoStore {
+    async fn append_events(&self, project: &ProjectId, origin: Origin<'_>, events: Vec<NewEvent>) -> Result<()> {
+        let id = project;
+        let mut held = self.slots.hold(id).await;
+        let mut parts = parts(events).into_iter();
+        let mut part = parts.next().unwrap_or_default();
+        let mut round = 0;
+        loop {
+            let Some(mut plan) = self.plan(&mut held).await? else { return Err(not_found("project")) };
+            if let Origin::Lease(lease) = origin
+                && (lease.project_id != *id || !plan.after.admits(lease))
+            {
+                *held.known = None;
+                return Err(fenced());
+            }
+            if part.is_empty() {
+                return Ok(());
+            }
+            plan.events.clone_from(&part);
+            plan.settle_stop()?;
+            // The project's revision is a condition, so a lease that ends meanwhile is seen by the next round.
+            match self.commit(&mut held, plan).await? {
+                Ok(()) => match parts.next() {
+                    Some(next) => (part, round) = (next, 0),
+                    None => return Ok(()),
+                },
+                Err(_) if round >= TRIES => return Err(contended()),
+                Err(_) => {
+                    pause(round).await;
+                    round += 1;
+                }
+            }
+        }
+    }
+
+    async fn events_after(&self, project: &ProjectId, after: u64, limit: usize) -> Result<Vec<ProjectEvent>> {
+        let id = project;
+        let mut query = Query::of(Table::Events, "project_id", value::text(id.as_str()));
+        query.sort = Some(("seq", ">", value::whole(after)));
+        let mut found = Vec::new();
+        loop {
+            let page = self.tables.query(&query).await?;
+            for event in page.items.iter().flat_map(read).filter(|event| event.seq > after) {
+                if found.len() >= limit {
+                    return Ok(found);
+                }
+                found.push(event);
+            }
+            match page.next {
+                Some(next) => query.from = Some(next),
+                None => return Ok(found),
+            }
+        }
     }
 }

@@ -6,6 +6,8 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use async_trait::async_trait;
+
 use super::{
     DynamoStore,
     client::Query,
@@ -14,8 +16,9 @@ use super::{
     value::{self, Item},
 };
 use crate::{
-    backend::store::{ProjectDetail, Result, StrandedTask},
+    backend::store::{ProjectDetail, Projects as _, Reconciliation, Result, StrandedTask},
     domain::{
+        change::task as rules,
         foreign::{self, SETTLED},
         ids::ProjectId,
         project::ProjectStatus,
@@ -32,7 +35,6 @@ const PAGES: usize = 4;
 /// How old a project may be whose end is looked for again: messages live for so long.
 const RECENT: std::time::Duration = std::time::Duration::from_secs(8 * 86_400);
 
-/// See the module.
 #[derive(Default)]
 pub(crate) struct Looks {
     pending: Mutex<Option<Item>>,
@@ -58,28 +60,6 @@ fn stranded(StoredTask { task, .. }: StoredTask) -> StrandedTask {
 }
 
 impl DynamoStore {
-    /// `Store::stranded_tasks`: leases that ended first, then tasks whose message was not sent.
-    pub(crate) async fn stranded(&self, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>> {
-        let now = self.tables.shared(now);
-        let running = value::text(TaskStatus::Running.as_str());
-        let items = self.tables.all(Query::by(Table::Tasks, "StatusIndex", "status", running), 10_000).await?;
-        let tasks = items.iter().filter_map(|item| StoredTask::from_item(item).ok());
-        let lapsed = |task: &StoredTask| {
-            task.task.status == TaskStatus::Running && task.lease_until.is_some_and(|until| until < now)
-        };
-        let mut found: Vec<StrandedTask> = tasks.filter(lapsed).map(stranded).collect();
-        found.truncate(limit);
-        if found.len() < limit {
-            found.extend(self.unsent(now, limit - found.len(), false).await?);
-        }
-        Ok(found)
-    }
-
-    /// `Store::unsent_tasks`.
-    pub(crate) async fn outbox(&self, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>> {
-        self.unsent(self.tables.shared(now), limit, true).await
-    }
-
     /// Tasks written but never queued, from where the last look ended; `ours` leaves out what others wrote.
     async fn unsent(&self, now: Timestamp, limit: usize, ours: bool) -> Result<Vec<StrandedTask>> {
         let old = before(now, SETTLED);
@@ -106,16 +86,6 @@ impl DynamoStore {
         }
         keep(&self.looks.pending, query.from);
         Ok(found)
-    }
-
-    /// `Store::put_right`.
-    pub(crate) async fn close_ended(&self, now: Timestamp, all: bool) -> Result<u64> {
-        let now = self.tables.shared(now);
-        let mut changed = self.close_late_words(now).await?;
-        if all {
-            changed += self.count_builds(now).await?;
-        }
-        Ok(changed)
     }
 
     /// Projects that wait although they have ended.
@@ -178,35 +148,6 @@ impl DynamoStore {
         Ok(closed)
     }
 
-    /// `Store::untold`.
-    pub(crate) async fn unwatched(&self, id: &ProjectId, last: u64) -> Result<Option<ProjectDetail>> {
-        let Some(item) = self.tables.get(Table::Projects, Table::Projects.one(id.as_str())).await? else {
-            return Ok(None);
-        };
-        let stored = StoredProject::from_item(&item)?;
-        // What changed with these events is told by them.
-        if stored.event_seq > last {
-            return Ok(None);
-        }
-        if stored.project.status == ProjectStatus::Building
-            && stored.lease_worker.is_some()
-            && let Some(task) = &stored.project.task_id
-        {
-            let task = self.stored_task(task).await?;
-            let now = self.tables.clock();
-            if task.is_some_and(|task| task.lease_until.is_some_and(|until| until > now)) {
-                return Ok(None);
-            }
-        }
-        let stages = self.read_stages(id).await?;
-        // A commit of ours in between is told by its events; what others write moves no number.
-        let after = self.tables.get(Table::Projects, Table::Projects.one(id.as_str())).await?;
-        if after.as_ref().and_then(|item| Reader(item).count("event_seq")) != Reader(&item).count("event_seq") {
-            return Ok(None);
-        }
-        Ok(Some(ProjectDetail { project: stored.project, stages, agent_count: 0 }))
-    }
-
     /// Builds that others ended: all of them once, then those of projects that are not old.
     async fn count_builds(&self, now: Timestamp) -> Result<u64> {
         let all = !self.looks.counted_all.load(Ordering::Relaxed);
@@ -231,5 +172,65 @@ impl DynamoStore {
         }
         self.looks.counted_all.store(true, Ordering::Relaxed);
         Ok(counted)
+    }
+}
+
+#[async_trait]
+impl Reconciliation for DynamoStore {
+    /// Leases that ended first, then tasks whose message was not sent.
+    async fn stranded_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>> {
+        let now = self.tables.shared(now);
+        let running = value::text(TaskStatus::Running.as_str());
+        let items = self.tables.all(Query::by(Table::Tasks, "StatusIndex", "status", running), 10_000).await?;
+        let tasks = items.iter().filter_map(|item| StoredTask::from_item(item).ok());
+        let lapsed =
+            |task: &StoredTask| task.lease_until.is_some_and(|until| rules::has_lapsed(task.task.status, &until, &now));
+        let mut found: Vec<StrandedTask> = tasks.filter(lapsed).map(stranded).collect();
+        found.truncate(limit);
+        if found.len() < limit {
+            found.extend(self.unsent(now, limit - found.len(), false).await?);
+        }
+        Ok(found)
+    }
+
+    async fn unsent_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>> {
+        self.unsent(self.tables.shared(now), limit, true).await
+    }
+
+    async fn put_right(&self, now: Timestamp, all: bool) -> Result<u64> {
+        let now = self.tables.shared(now);
+        let mut changed = self.close_late_words(now).await?;
+        if all {
+            changed += self.count_builds(now).await?;
+        }
+        Ok(changed)
+    }
+
+    async fn untold(&self, id: &ProjectId, last: u64) -> Result<Option<ProjectDetail>> {
+        let Some(item) = self.tables.get(Table::Projects, Table::Projects.one(id.as_str())).await? else {
+            return Ok(None);
+        };
+        let stored = StoredProject::from_item(&item)?;
+        // What changed with these events is told by them.
+        if stored.event_seq > last {
+            return Ok(None);
+        }
+        if stored.project.status == ProjectStatus::Building
+            && stored.lease_worker.is_some()
+            && let Some(task) = &stored.project.task_id
+        {
+            let task = self.stored_task(task).await?;
+            let now = self.tables.clock();
+            if task.is_some_and(|task| task.lease_until.is_some_and(|until| until > now)) {
+                return Ok(None);
+            }
+        }
+        let stages = self.stages(id).await?;
+        // A commit of ours in between is told by its events; what others write moves no number.
+        let after = self.tables.get(Table::Projects, Table::Projects.one(id.as_str())).await?;
+        if after.as_ref().and_then(|item| Reader(item).count("event_seq")) != Reader(&item).count("event_seq") {
+            return Ok(None);
+        }
+        Ok(Some(ProjectDetail { project: stored.project, stages, agent_count: 0 }))
     }
 }

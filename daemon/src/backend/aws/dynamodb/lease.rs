@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use async_trait::async_trait;
 use futures::{StreamExt as _, stream};
 
 use super::{
@@ -16,7 +17,8 @@ use super::{
 use crate::{
     backend::{
         error::{BackendErrorKind, fenced, not_found},
-        store::{GivenUp, LeaseState, Result, alike},
+        queue::Receipt,
+        store::{GivenUp, LeaseState, Leases, Result, alike},
     },
     domain::{
         change::{TaskChange, rest},
@@ -25,7 +27,7 @@ use crate::{
         foreign,
         ids::{ProjectId, TaskId},
         queue::QueueName,
-        task::{Lease, TaskStatus, TaskType},
+        task::{Lease, Task, TaskStatus, TaskType},
         time::Timestamp,
         transition::{ProjectState, TaskEvent},
     },
@@ -37,40 +39,6 @@ const MOST_SPARED: u32 = 5;
 const SIDE_BY_SIDE: usize = 16;
 
 impl DynamoStore {
-    /// `Store::extend_leases`.
-    pub(crate) async fn extend(&self, leases: &[Lease], until: Timestamp) -> Result<Vec<LeaseState>> {
-        let until = self.tables.shared(until);
-        let keys = leases.iter().map(|lease| Table::Projects.one(lease.project_id.as_str()));
-        let mut keys: Vec<_> = keys.collect();
-        keys.sort_by_key(|key| format!("{key:?}"));
-        keys.dedup();
-        let projects = self.tables.get_many(Table::Projects, keys).await?;
-        // Words that another wrote over ours are wishes, as long as the lease is ours.
-        let wish = |stored: StoredProject| {
-            let project = stored.project;
-            let stated = ProjectState { status: project.status, control: project.control_status };
-            let control = foreign::under_lease(stated).map_or(stated.control, |state| state.control);
-            (project.project_id, control)
-        };
-        let controls: HashMap<ProjectId, ControlStatus> =
-            projects.iter().filter_map(|item| StoredProject::from_item(item).ok()).map(wish).collect();
-        let extensions = leases.iter().cloned().map(|lease| async move { self.extend_one(&lease, until).await });
-        let held: Vec<Result<bool>> = stream::iter(extensions).buffered(SIDE_BY_SIDE).collect().await;
-        let mut states = Vec::with_capacity(leases.len());
-        for (lease, held) in leases.iter().zip(held) {
-            let mut held = held?;
-            let control = controls.get(&lease.project_id).copied().unwrap_or(ControlStatus::Cancelled);
-            if held && control.is_end() {
-                held = !self.stop_leased(lease).await?;
-            }
-            if !held {
-                self.slots.forget(&lease.project_id);
-            }
-            states.push(LeaseState { held, control });
-        }
-        Ok(states)
-    }
-
     async fn extend_one(&self, lease: &Lease, until: Timestamp) -> Result<bool> {
         let mut unit = Unit::default();
         let change =
@@ -116,43 +84,6 @@ impl DynamoStore {
         Err(contended())
     }
 
-    /// `Store::release_lease`. The message is the caller's to let go.
-    pub(crate) async fn release(&self, lease: &Lease) -> Result<()> {
-        let Some(task) = self.stored_task(&lease.task_id).await? else { return Err(fenced()) };
-        if task.task.task_type == TaskType::DeployAgent {
-            if !task.is_held(lease) {
-                return Err(fenced());
-            }
-            let hand_back = |task: &mut StoredTask, now| {
-                // Handed back, not failed.
-                tasks::uncount(task, &lease.worker_id);
-                tasks::queue_again(task, now);
-                Ok(())
-            };
-            return if self.change_task(&task, hand_back).await? { Ok(()) } else { Err(fenced()) };
-        }
-        let mut held = self.slots.hold(&lease.project_id).await;
-        for round in 0..TRIES {
-            let Some(mut plan) = self.plan(&mut held).await? else { return Err(fenced()) };
-            if !plan.after.admits(lease) {
-                *held.known = None;
-                return Err(fenced());
-            }
-            let released = rest::release(&plan.view(), plan.now)?;
-            let waits_again = released.waits_again();
-            plan.carry_out(released, None)?;
-            if waits_again && let Some(task) = plan.after.open_task() {
-                // Handed back, not failed.
-                tasks::uncount(task, &lease.worker_id);
-            }
-            match self.commit(&mut held, plan).await? {
-                Ok(()) => return Ok(()),
-                Err(_) => pause(round).await,
-            }
-        }
-        Err(contended())
-    }
-
     /// Changes a task that no project stands still for; `false`: it is not as it was read any more.
     async fn change_task(
         &self,
@@ -164,11 +95,6 @@ impl DynamoStore {
         let mut unit = Unit::default();
         self.update_task(&mut unit, task, &after)?;
         Ok(unit.commit(&self.tables).await?.is_ok())
-    }
-
-    /// `Store::requeue_task`: the message is written again, so of two one finds nothing to do.
-    pub(crate) async fn requeue(&self, id: &TaskId) -> Result<()> {
-        self.requeue_after(id, 0).await
     }
 
     async fn requeue_after(&self, id: &TaskId, letters: u32) -> Result<()> {
@@ -269,39 +195,90 @@ impl DynamoStore {
         }
         Err(contended())
     }
+}
 
-    /// `Store::fail_waiting`.
-    pub(crate) async fn fail_unnamed(&self, id: &ProjectId, info: &ErrorInfo) -> Result<GivenUp> {
-        let mut held = self.slots.hold(id).await;
+#[async_trait]
+impl Leases for DynamoStore {
+    async fn task(&self, id: &TaskId) -> Result<Option<Task>> {
+        Ok(self.stored_task(id).await?.map(|stored| stored.task))
+    }
+
+    async fn extend_leases(&self, leases: &[Lease], until: Timestamp) -> Result<Vec<LeaseState>> {
+        let until = self.tables.shared(until);
+        let keys = leases.iter().map(|lease| Table::Projects.one(lease.project_id.as_str()));
+        let mut keys: Vec<_> = keys.collect();
+        keys.sort_by_key(|key| format!("{key:?}"));
+        keys.dedup();
+        let projects = self.tables.get_many(Table::Projects, keys).await?;
+        // Words that another wrote over ours are wishes, as long as the lease is ours.
+        let wish = |stored: StoredProject| {
+            let project = stored.project;
+            let stated = ProjectState { status: project.status, control: project.control_status };
+            let control = foreign::under_lease(stated).map_or(stated.control, |state| state.control);
+            (project.project_id, control)
+        };
+        let controls: HashMap<ProjectId, ControlStatus> =
+            projects.iter().filter_map(|item| StoredProject::from_item(item).ok()).map(wish).collect();
+        let extensions = leases.iter().cloned().map(|lease| async move { self.extend_one(&lease, until).await });
+        let held: Vec<Result<bool>> = stream::iter(extensions).buffered(SIDE_BY_SIDE).collect().await;
+        let mut states = Vec::with_capacity(leases.len());
+        for (lease, held) in leases.iter().zip(held) {
+            let mut held = held?;
+            let control = controls.get(&lease.project_id).copied().unwrap_or(ControlStatus::Cancelled);
+            if held && control.is_end() {
+                held = !self.stop_leased(lease).await?;
+            }
+            if !held {
+                self.slots.forget(&lease.project_id);
+            }
+            states.push(LeaseState { held, control });
+        }
+        Ok(states)
+    }
+
+    /// The message is the caller's to let go.
+    async fn release_lease(&self, lease: &Lease, _receipt: Option<&Receipt>) -> Result<()> {
+        let Some(task) = self.stored_task(&lease.task_id).await? else { return Err(fenced()) };
+        if task.task.task_type == TaskType::DeployAgent {
+            if !task.is_held(lease) {
+                return Err(fenced());
+            }
+            let hand_back = |task: &mut StoredTask, now| {
+                // Handed back, not failed.
+                tasks::uncount(task, &lease.worker_id);
+                tasks::queue_again(task, now);
+                Ok(())
+            };
+            return if self.change_task(&task, hand_back).await? { Ok(()) } else { Err(fenced()) };
+        }
+        let mut held = self.slots.hold(&lease.project_id).await;
         for round in 0..TRIES {
-            *held.known = None;
-            let Some(mut plan) = self.plan(&mut held).await? else { return Err(not_found("project")) };
-            if let Some(task) = plan.after.open_task().map(|task| task.task.task_id.clone()) {
-                drop(held);
-                return self.fail_one(&task, info).await;
+            let Some(mut plan) = self.plan(&mut held).await? else { return Err(fenced()) };
+            if !plan.after.admits(lease) {
+                *held.known = None;
+                return Err(fenced());
             }
-            if !plan.after.state().status.waits() {
-                return Ok(GivenUp::Ended);
+            let released = rest::release(&plan.view(), plan.now)?;
+            let waits_again = released.waits_again();
+            plan.carry_out(released, None)?;
+            if waits_again && let Some(task) = plan.after.open_task() {
+                // Handed back, not failed.
+                tasks::uncount(task, &lease.worker_id);
             }
-            // The original's projects name none.
-            let tasks = self.tasks_of(id).await?;
-            if let Some(task) = tasks.into_iter().find(|task| foreign::may_build(&task.task)) {
-                drop(held);
-                return self.fail_one(&task.task.task_id, info).await;
-            }
-            plan.fail(self, info)?;
             match self.commit(&mut held, plan).await? {
-                Ok(()) => return Ok(GivenUp::Ended),
+                Ok(()) => return Ok(()),
                 Err(_) => pause(round).await,
             }
         }
         Err(contended())
     }
 
-    /// `Store::fail_task`. SQS counts receives, not what came of them: in a time of trouble a message is received again and
+    /// SQS counts receives, not what came of them: in a time of trouble a message is received again and
     /// again before anybody could claim its task. So who works on the task keeps it, and a build or deployment is queued
     /// again, a few times without progress. (What ends its daemon is given up by the claims that it counts.)
-    pub(crate) async fn fail_one(&self, id: &TaskId, info: &ErrorInfo) -> Result<GivenUp> {
+    async fn fail_task(&self, task: &TaskId, reason: ErrorInfo) -> Result<GivenUp> {
+        let id = task;
+        let info = &reason;
         let Some(task) = self.stored_task(id).await? else { return Err(not_found("task")) };
         if task.task.status.is_final() {
             // What ended well, or was withdrawn, leaves a letter that means nothing.
@@ -344,5 +321,40 @@ impl DynamoStore {
             }
         }
         Err(contended())
+    }
+
+    async fn fail_waiting(&self, project: &ProjectId, reason: ErrorInfo) -> Result<GivenUp> {
+        let id = project;
+        let info = &reason;
+        let mut held = self.slots.hold(id).await;
+        for round in 0..TRIES {
+            *held.known = None;
+            let Some(mut plan) = self.plan(&mut held).await? else { return Err(not_found("project")) };
+            if let Some(task) = plan.after.open_task().map(|task| task.task.task_id.clone()) {
+                drop(held);
+                return self.fail_task(&task, info.clone()).await;
+            }
+            if !plan.after.state().status.waits() {
+                return Ok(GivenUp::Ended);
+            }
+            // The original's projects name none.
+            let tasks = self.tasks_of(id).await?;
+            if let Some(task) = tasks.into_iter().find(|task| foreign::may_build(&task.task)) {
+                drop(held);
+                return self.fail_task(&task.task.task_id, info.clone()).await;
+            }
+            plan.fail(self, info)?;
+            match self.commit(&mut held, plan).await? {
+                Ok(()) => return Ok(GivenUp::Ended),
+                Err(_) => pause(round).await,
+            }
+        }
+        Err(contended())
+    }
+
+    /// The message is written again, so of two one finds nothing to do.
+    async fn requeue_task(&self, task: &TaskId) -> Result<()> {
+        let id = task;
+        self.requeue_after(id, 0).await
     }
 }

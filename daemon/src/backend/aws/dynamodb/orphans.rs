@@ -23,7 +23,6 @@ const SETTLED: Duration = Duration::from_secs(3_600);
 /// An object that no item refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Orphan {
-    /// Where it lies.
     pub path: String,
     /// How large it is.
     pub bytes: u64,

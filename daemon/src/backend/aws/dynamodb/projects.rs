@@ -1,5 +1,6 @@
 //! Writing and reading projects.
 
+use async_trait::async_trait;
 use serde_json::Map;
 
 use super::{
@@ -17,7 +18,7 @@ use crate::{
     backend::{
         error::{BackendError, BackendErrorKind},
         files::Owner,
-        store::{NewProject, ProjectDetail, Result, alike},
+        store::{NewProject, ProjectDetail, Projects, Result, alike},
     },
     domain::{
         change::create::{self as change, Created},
@@ -32,9 +33,10 @@ use crate::{
 /// A unit holds a hundred writes: the project, its task, its event and its key take some.
 const MOST_STAGES: usize = 90;
 
-impl DynamoStore {
-    /// `Store::create_project`.
-    pub(crate) async fn create(&self, new: &NewProject) -> Result<()> {
+#[async_trait]
+impl Projects for DynamoStore {
+    async fn create_project(&self, new: NewProject) -> Result<()> {
+        let new = &new;
         let now = self.tables.clock();
         let Created { status, task_id, event } = change::create(&new.project, new.stages.len(), MOST_STAGES, now)?;
         let project = Project { status, ..new.project.clone() };
@@ -76,8 +78,7 @@ impl DynamoStore {
         Ok(())
     }
 
-    /// `Store::project`.
-    pub(crate) async fn read_project(&self, id: &ProjectId) -> Result<Option<Project>> {
+    async fn project(&self, id: &ProjectId) -> Result<Option<Project>> {
         let Some(mut item) = self.tables.get(Table::Projects, Table::Projects.one(id.as_str())).await? else {
             return Ok(None);
         };
@@ -85,21 +86,19 @@ impl DynamoStore {
         Ok(Some(StoredProject::from_item(&item)?.project))
     }
 
-    /// `Store::stages`.
-    pub(crate) async fn read_stages(&self, id: &ProjectId) -> Result<Vec<Stage>> {
+    async fn project_detail(&self, id: &ProjectId) -> Result<Option<ProjectDetail>> {
+        let agents = Query::by(Table::Agents, "ProjectIndex", "project_id", value::text(id.as_str()));
+        let (project, stages, agent_count) =
+            tokio::try_join!(self.project(id), self.stages(id), self.tables.count(&agents))?;
+        Ok(project.map(|project| ProjectDetail { project, stages, agent_count }))
+    }
+
+    async fn stages(&self, id: &ProjectId) -> Result<Vec<Stage>> {
         let query = Query::of(Table::Stages, "project_id", value::text(id.as_str()));
         let mut items = self.tables.all(query, usize::MAX).await?;
         self.overflow.restore_all(&mut items).await?;
         let mut stages: Vec<Stage> = items.iter().map(Stage::from_item).collect::<Result<_>>()?;
         stages.sort_by_key(|stage| stage.stage_number);
         Ok(stages)
-    }
-
-    /// `Store::project_detail`.
-    pub(crate) async fn detail(&self, id: &ProjectId) -> Result<Option<ProjectDetail>> {
-        let agents = Query::by(Table::Agents, "ProjectIndex", "project_id", value::text(id.as_str()));
-        let (project, stages, agent_count) =
-            tokio::try_join!(self.read_project(id), self.read_stages(id), self.tables.count(&agents))?;
-        Ok(project.map(|project| ProjectDetail { project, stages, agent_count }))
     }
 }

@@ -7,9 +7,7 @@ use super::value::{self, Item};
 pub struct Index {
     /// As in SPEC section 1.
     pub name: &'static str,
-    /// Partition key.
     pub partition: &'static str,
-    /// Sort key.
     pub sort: &'static str,
     /// Whether the sort key is a number.
     pub number: bool,
@@ -22,21 +20,13 @@ const fn index(name: &'static str, partition: &'static str, sort: &'static str) 
 /// The tables of a deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Table {
-    /// `nexus_projects`.
     Projects,
-    /// `nexus_stages`.
     Stages,
-    /// `nexus_agents`.
     Agents,
-    /// `nexus_invocations`.
     Invocations,
-    /// `nexus_sessions`.
     Sessions,
-    /// `nexus_messages`.
     Messages,
-    /// `nexus_tasks`.
     Tasks,
-    /// `nexus_tools`.
     Tools,
     /// The daemon's own: events of projects, with the number of the last event of an item as sort key.
     Events,
@@ -48,7 +38,6 @@ pub enum Table {
 pub const EXPIRES: &str = "expires_at";
 
 impl Table {
-    /// Every table.
     pub const ALL: [Self; 10] = [
         Self::Projects,
         Self::Stages,
@@ -96,7 +85,6 @@ impl Table {
         }
     }
 
-    /// Its indexes.
     #[must_use]
     pub const fn indexes(self) -> &'static [Index] {
         const PROJECTS: [Index; 2] =

@@ -52,9 +52,7 @@ pub(crate) type AsRead<'a> = &'a [(&'a str, Option<AttributeValue>)];
 
 /// What must hold of an item.
 pub(crate) enum Guard<'a> {
-    /// There is none.
     Absent,
-    /// There is one.
     Present,
     /// There is one, and these are as they were read.
     AsRead(AsRead<'a>),
@@ -64,7 +62,6 @@ pub(crate) enum Guard<'a> {
     AbsentOrExpired(u64),
     /// None, or one that is this holder's, or that its holder has let expire by now (seconds).
     FreeOrHeldBy(&'a str, u64),
-    /// Nothing.
     Open,
 }
 
@@ -120,7 +117,6 @@ impl Change {
     }
 }
 
-/// See the module.
 #[derive(Default)]
 pub(crate) struct Unit {
     writes: Vec<TransactWriteItem>,

@@ -17,7 +17,6 @@ const HELD: i32 = 60;
 const PATIENCE: Duration = Duration::from_secs(LOOKED_AT as u64 + 2);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// A dead letter.
 #[derive(Clone, Debug)]
 pub struct Letter {
     /// The service's id of the message.

@@ -73,7 +73,6 @@ struct InFlight {
     until: Instant,
 }
 
-/// See the module.
 pub struct SqsQueue {
     client: Client,
     options: SqsOptions,
