@@ -4,7 +4,9 @@
 //! a change of state the result of one function per machine in [`transition`].
 
 pub mod agent;
+pub mod backoff;
 pub mod bounds;
+pub mod caller;
 pub mod change;
 pub mod control;
 pub mod deletion;
@@ -15,6 +17,7 @@ pub mod ids;
 pub mod plan;
 pub mod project;
 pub mod queue;
+pub mod rel_path;
 pub mod requirement;
 pub mod session;
 pub mod stage;

@@ -28,7 +28,13 @@ pub use export::{Exported, export};
 pub use import::{Imported, Report, import};
 use serde_json::{Map, Value};
 
-use crate::{backend::{error::{BackendError, BackendErrorKind}, store::transfer::{Kind, Record}}, domain::change};
+use crate::{
+    backend::{
+        error::{BackendError, BackendErrorKind},
+        store::transfer::{Kind, Record},
+    },
+    domain::change,
+};
 
 /// The form of the lines.
 const FORM: u64 = 1;
