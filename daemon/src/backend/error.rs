@@ -41,44 +41,37 @@ pub struct BackendError {
 
 impl BackendError {
     /// An error without a cause.
-    #[must_use]
     pub fn new(kind: BackendErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), details: None, source: None }
     }
 
     /// Files that belong to what is stored cannot be had now.
-    #[must_use]
     pub fn data_folder(error: std::io::Error) -> Self {
         Self::new(BackendErrorKind::Unavailable, "the data folder cannot be read or written").because(error)
     }
 
     /// Adds the cause, for the log.
-    #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
 
     /// Adds facts for the caller (state, allowed actions).
-    #[must_use]
     pub fn with_details(mut self, details: Value) -> Self {
         self.details = Some(details);
         self
     }
 
-    #[must_use]
     pub const fn kind(&self) -> BackendErrorKind {
         self.kind
     }
 
     /// Facts for the caller.
-    #[must_use]
     pub const fn details(&self) -> Option<&Value> {
         self.details.as_ref()
     }
 
     /// Whether the same call can succeed later.
-    #[must_use]
     pub const fn retryable(&self) -> bool {
         matches!(self.kind, BackendErrorKind::Unavailable)
     }

@@ -80,7 +80,6 @@ pub struct Agent {
 
 impl Agent {
     /// An agent of which nothing is known yet but its id.
-    #[must_use]
     pub fn unused(agent_id: AgentId, now: Timestamp) -> Self {
         Self {
             agent_id,

@@ -15,7 +15,6 @@ super::words! {
 
 impl ControlStatus {
     /// Whether the project is to end, whatever it does.
-    #[must_use]
     pub const fn is_end(self) -> bool {
         matches!(self, Self::Stopped | Self::Cancelled)
     }

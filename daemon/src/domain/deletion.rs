@@ -90,14 +90,12 @@ impl Default for DeleteOrders {
 
 impl Deletion {
     /// The record of a project whose agents stay as `kept` says.
-    #[must_use]
     pub fn project(id: &ProjectId, name: &str, kept: Vec<KeptAgent>, deleted_at: Timestamp) -> Self {
         let owned = Owned { kept, agent: None };
         Self { kind: DeletedKind::Project, id: id.to_string(), name: name.to_owned(), deleted_at, owned }
     }
 
     /// The record of an agent.
-    #[must_use]
     pub fn agent(agent: &Agent, orders: DeleteOrders, deleted_at: Timestamp) -> Self {
         let gone = GoneAgent {
             project_id: agent.project_id.clone(),
@@ -117,7 +115,6 @@ impl Deletion {
     }
 
     /// The record of a conversation.
-    #[must_use]
     pub fn session(id: &str, name: &str, deleted_at: Timestamp) -> Self {
         let (id, name) = (id.to_owned(), name.to_owned());
         Self { kind: DeletedKind::Session, id, name, deleted_at, owned: Owned::default() }
@@ -126,7 +123,6 @@ impl Deletion {
 
 impl Owned {
     /// What is left to be known once everything that belonged to it is dealt with: nothing that may be secret.
-    #[must_use]
     pub fn settled(mut self) -> Self {
         if let Some(agent) = &mut self.agent {
             (agent.config, agent.details) = (None, None);

@@ -85,14 +85,12 @@ pub struct NewEvent {
 
 impl NewEvent {
     /// A report of now. `fields` must be a JSON object; anything else becomes no fields.
-    #[must_use]
     pub fn new(kind: EventType, fields: Value) -> Self {
         let fields = if let Value::Object(map) = fields { map } else { Map::new() };
         Self { at: Timestamp::now(), event: Event::Report { kind, fields } }
     }
 
     /// Bytes of a report's fields, nearly: as texts, not as the JSON that they become. The others are short.
-    #[must_use]
     pub fn weight(&self) -> usize {
         match &self.event {
             Event::Report { fields, .. } => weight_of(fields),
@@ -101,7 +99,6 @@ impl NewEvent {
     }
 
     /// The event as it is stored and told, none of it over-long.
-    #[must_use]
     pub fn told(self) -> Told {
         let (kind, fields) = self.event.into_fields();
         Told { kind, at: self.at, fields }.bounded()
@@ -179,7 +176,6 @@ pub struct Told {
 
 impl Told {
     /// The event with its number.
-    #[must_use]
     pub fn numbered(self, project_id: ProjectId, seq: u64) -> ProjectEvent {
         let Self { kind, at, fields } = self;
         ProjectEvent { seq, project_id, kind, at, fields }
@@ -193,7 +189,6 @@ impl Told {
 
     /// The event as it can be stored and told everywhere: of one that is over-long the longest fields are cut, and
     /// `truncated` says how many bytes each had.
-    #[must_use]
     pub fn bounded(mut self) -> Self {
         // One character may take six bytes in JSON.
         if weight_of(&self.fields).saturating_mul(6) <= MAX_BYTES {

@@ -25,7 +25,6 @@ super::words! {
 
 impl FailureKind {
     /// Whether another attempt can succeed.
-    #[must_use]
     pub const fn retryable(self) -> bool {
         match self {
             Self::Transient | Self::Timeout | Self::Infrastructure => true,
@@ -47,7 +46,6 @@ pub struct Failure {
 
 impl Failure {
     /// A failure without details.
-    #[must_use]
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), details: None }
     }
@@ -73,13 +71,11 @@ pub struct ErrorInfo {
 
 impl ErrorInfo {
     /// Of a build, or of what surrounds it, and of none of its stages.
-    #[must_use]
     pub fn outside(kind: FailureKind, message: impl Into<String>) -> Self {
         Self { stage: None, kind, message: message.into(), details: None, attempt: 0 }
     }
 
     /// Of a stage that failed in an earlier build, by its name and its last attempt.
-    #[must_use]
     pub fn failed_earlier(stage: Option<String>, attempt: Option<u32>) -> Self {
         let message = "the stage failed in an earlier build: restart the project from it";
         let attempt = attempt.unwrap_or_default();

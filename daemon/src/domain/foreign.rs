@@ -29,7 +29,6 @@ pub const SETTLED: Duration = Duration::from_secs(20);
 
 /// The state of a project while one of us holds its lease, from the words that stand in its row. We write `building` there,
 /// so any other word is another's wish. None: another has ended the build.
-#[must_use]
 pub fn under_lease(stated: ProjectState) -> Option<ProjectState> {
     use ControlStatus as C;
     use ProjectStatus as S;
@@ -43,19 +42,16 @@ pub fn under_lease(stated: ProjectState) -> Option<ProjectState> {
 }
 
 /// Whether a project may be built under a task.
-#[must_use]
 pub fn may_build(task: &Task) -> bool {
     task.task_type == TaskType::BuildAgent && !task.status.is_final()
 }
 
 /// Whether a build task waits for a worker.
-#[must_use]
 pub fn waits(task: &Task) -> bool {
     may_build(task) && task.status != TaskStatus::Running
 }
 
 /// Whether another's worker works on a task, without a lease, as the original's does.
-#[must_use]
 pub fn runs_unleased(task: &Task, lease_until: Option<Timestamp>, asks: &WorkerId) -> bool {
     may_build(task)
         && task.status == TaskStatus::Running
@@ -65,7 +61,6 @@ pub fn runs_unleased(task: &Task, lease_until: Option<Timestamp>, asks: &WorkerI
 
 /// Whether a project is to be built under a task: under its own, or under one that came after that, as the original's
 /// API lets a project go on.
-#[must_use]
 pub fn is_current(own: Option<&Task>, task: &Task) -> bool {
     match own {
         Some(own) if own.task_id == task.task_id => true,
@@ -76,7 +71,6 @@ pub fn is_current(own: Option<&Task>, task: &Task) -> bool {
 
 /// Until when a project is left to tasks that run without a lease, after the last change of its rows; none: not any more.
 /// `begun` is when each began.
-#[must_use]
 pub fn busy_until(begun: &[Timestamp], last_change: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
     let last = begun.iter().copied().chain(last_change).max()?;
     let until = last.plus(QUIET);
@@ -84,20 +78,17 @@ pub fn busy_until(begun: &[Timestamp], last_change: Option<Timestamp>, now: Time
 }
 
 /// The earlier of a lease's end and the next look: a lease may be given back long before it ends.
-#[must_use]
 pub fn look_again(until: Timestamp, now: Timestamp) -> Timestamp {
     until.min(now.plus(LOOK_AGAIN))
 }
 
 /// The last change of any of these stages.
-#[must_use]
 pub fn last_change(stages: &[Stage]) -> Option<Timestamp> {
     stages.iter().flat_map(|stage| [stage.started_at, stage.completed_at]).flatten().max()
 }
 
 /// How a project has ended whose row says that it waits: the original's API writes `queued` after it has sent the message,
 /// so perhaps behind the end. `task` is the project's own, `others_wait` whether it has another that has not ended.
-#[must_use]
 pub fn ended(
     status: ProjectStatus,
     stages: &[StageStatus],
@@ -140,14 +131,12 @@ pub fn close(project: &mut Project, stages: &[StageStatus], status: ProjectStatu
 
 /// Whether a row that says `queued` may be behind an end: whatever ended has left one of these; one that waits for its
 /// first build has none.
-#[must_use]
 pub fn may_have_ended(project: &Project) -> bool {
     project.completed_at.is_some() || project.progress >= 100.0 || project.current_stage.is_some()
 }
 
 /// Completed stages that must run again before the build can go on: another completed them (ours have an attempt) and left
 /// no output, and a stage that is still to run is given it.
-#[must_use]
 pub fn to_run_again(workflow: &Workflow, stages: &[Stage]) -> Vec<usize> {
     let empty = |stage: &Stage| {
         stage.status == StageStatus::Completed

@@ -32,25 +32,21 @@ super::words! {
 
 impl ProjectStatus {
     /// Whether nothing more happens unless somebody asks for it (paused counts as open).
-    #[must_use]
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
     }
 
     /// Whether it is being built or waits for that: a worker may hold its task.
-    #[must_use]
     pub const fn is_open(self) -> bool {
         matches!(self, Self::Pending | Self::Queued | Self::Building)
     }
 
     /// Whether a worker has yet to take it.
-    #[must_use]
     pub const fn waits(self) -> bool {
         matches!(self, Self::Pending | Self::Queued)
     }
 
     /// Whether the build came to its own end, which statistics count. What its user ended they do not.
-    #[must_use]
     pub const fn is_outcome(self) -> bool {
         matches!(self, Self::Completed | Self::Failed)
     }
@@ -65,13 +61,11 @@ impl Priority {
     pub const DEFAULT: Self = Self(3);
 
     /// Clamps a stored or received number into the range.
-    #[must_use]
     pub fn clamped(value: i64) -> Self {
         Self(u8::try_from(value.clamp(1, 5)).unwrap_or(3))
     }
 
     /// 1 to 5.
-    #[must_use]
     pub const fn get(self) -> u8 {
         self.0
     }
@@ -79,13 +73,11 @@ impl Priority {
 
 impl Project {
     /// When it ended; none while it has not.
-    #[must_use]
     pub fn ended_at(&self) -> Option<Timestamp> {
         self.status.is_final().then(|| self.completed_at.unwrap_or(self.updated_at))
     }
 
     /// Whether retention may delete it: it ended before then. (One that has an agent is its agent's code.)
-    #[must_use]
     pub fn is_past(&self, before: Timestamp) -> bool {
         self.ended_at().is_some_and(|at| at < before)
     }

@@ -14,7 +14,6 @@ impl QueueName {
     pub const ALL: [Self; 4] = [Self::Build, Self::Deploy, Self::BuildDead, Self::DeployDead];
 
     /// The name of SPEC section 2.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Build => "nexus-build-queue",
@@ -25,7 +24,6 @@ impl QueueName {
     }
 
     /// Where its dead letters go; a dead-letter queue has none.
-    #[must_use]
     pub const fn dead_letters(self) -> Option<Self> {
         match self {
             Self::Build => Some(Self::BuildDead),

@@ -20,7 +20,6 @@ super::words! {
 
 impl StageStatus {
     /// Whether stages that need this one may begin.
-    #[must_use]
     pub const fn is_satisfied(self) -> bool {
         matches!(self, Self::Completed | Self::Skipped)
     }
@@ -84,7 +83,6 @@ pub struct Stage {
 
 impl Stage {
     /// A stage that has not begun.
-    #[must_use]
     pub fn pending(project_id: ProjectId, spec: &super::workflow::StageSpec, number: u32) -> Self {
         Self {
             project_id,
@@ -141,7 +139,6 @@ pub enum StageOutcome {
 
 impl StageEnd {
     /// `metrics` of the stage.
-    #[must_use]
     pub fn metrics(&self) -> Value {
         json!({ "model_id": self.model_id, "cost_usd": self.figures.cost_usd, "attempts": self.attempt })
     }
@@ -149,7 +146,6 @@ impl StageEnd {
 
 impl StageOutcome {
     /// What came out; nothing of a failure.
-    #[must_use]
     pub fn product(&self) -> Option<&StageProduct> {
         match self {
             Self::Completed(product) | Self::Skipped(product) => Some(product),
@@ -158,7 +154,6 @@ impl StageOutcome {
     }
 
     /// Why nothing came out.
-    #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
         match self {
             Self::Failed(failure) => Some(failure),

@@ -24,7 +24,6 @@ super::words! {
 
 impl TaskType {
     /// Where messages of such tasks go.
-    #[must_use]
     pub const fn queue(self) -> QueueName {
         match self {
             Self::DeployAgent => QueueName::Deploy,
@@ -51,7 +50,6 @@ super::words! {
 
 impl TaskStatus {
     /// Whether its message, should it come again, is to be deleted unread.
-    #[must_use]
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
     }
@@ -103,13 +101,11 @@ pub struct Holder<'h> {
 
 impl Lease {
     /// Whether this lease is the one that may write to a build.
-    #[must_use]
     pub fn holds_build(&self, status: ProjectStatus, holder: Holder<'_>) -> bool {
         status == ProjectStatus::Building && self.is_of(holder)
     }
 
     /// Whether this lease is that of a running task.
-    #[must_use]
     pub fn holds_task(&self, status: TaskStatus, holder: Holder<'_>) -> bool {
         status == TaskStatus::Running && self.is_of(holder)
     }

@@ -69,10 +69,6 @@ pub enum Effect {
     QueueTask,
 }
 
-/// The project machine.
-///
-/// # Errors
-/// The event is not possible in this state; nothing changes.
 pub fn project(
     state: ProjectState,
     event: ProjectEvent,
@@ -111,7 +107,6 @@ pub fn project(
 }
 
 /// The control requests that [`project`] would accept in this state.
-#[must_use]
 pub fn allowed_actions(state: ProjectState) -> Vec<ControlAction> {
     let allowed = |a: &ControlAction| project(state, ProjectEvent::Control(*a)).is_ok();
     ControlAction::ALL.iter().copied().filter(allowed).collect()
@@ -131,10 +126,6 @@ pub enum StageEvent {
     Reset,
 }
 
-/// The stage machine.
-///
-/// # Errors
-/// The event is not possible in this state.
 pub fn stage(state: StageStatus, event: StageEvent) -> Result<StageStatus, IllegalTransition> {
     use StageStatus as S;
     match (state, event) {
@@ -171,10 +162,6 @@ pub enum TaskEvent {
     Cancel,
 }
 
-/// The task machine.
-///
-/// # Errors
-/// The event is not possible in this state.
 pub fn task(state: TaskStatus, event: TaskEvent) -> Result<TaskStatus, IllegalTransition> {
     use TaskStatus as S;
     match (state, event) {
@@ -209,10 +196,6 @@ pub enum AgentEvent {
     Fail,
 }
 
-/// The agent machine.
-///
-/// # Errors
-/// The event is not possible in this state.
 pub fn agent(state: AgentStatus, event: AgentEvent) -> Result<AgentStatus, IllegalTransition> {
     use AgentStatus as S;
     match (state, event) {

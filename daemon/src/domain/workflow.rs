@@ -88,7 +88,6 @@ pub enum WorkflowError {
 
 impl WorkflowError {
     /// Index of the stage at fault, if one is.
-    #[must_use]
     pub const fn stage(&self) -> Option<usize> {
         match self {
             Self::Empty { .. } => None,
@@ -161,32 +160,27 @@ impl Workflow {
         if errors.is_empty() { Ok(Self { spec, needs, by_name }) } else { Err(errors) }
     }
 
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.spec.name
     }
 
     /// All it was made from.
-    #[must_use]
     pub const fn spec(&self) -> &WorkflowSpec {
         &self.spec
     }
 
     /// The stages, in the order in which they are shown.
-    #[must_use]
     pub fn stages(&self) -> &[StageSpec] {
         &self.spec.stages
     }
 
     /// The index of a stage by its name or an alias.
-    #[must_use]
     pub fn index_of(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()
     }
 
     /// Stages that are pending (or were cut off while running) and whose prerequisites are satisfied.
     /// `statuses` has one entry per stage.
-    #[must_use]
     pub fn ready(&self, statuses: &[StageStatus]) -> Vec<usize> {
         let satisfied = |i: &usize| statuses.get(*i).is_some_and(|s| s.is_satisfied());
         self.needs
@@ -198,13 +192,11 @@ impl Workflow {
     }
 
     /// All stages that `index` depends on, directly or not.
-    #[must_use]
     pub fn ancestors(&self, index: usize) -> Vec<usize> {
         self.reach(index, |i| self.needs.get(i).cloned().unwrap_or_default())
     }
 
     /// `index` and all stages that depend on it, directly or not: what a restart resets.
-    #[must_use]
     pub fn with_dependents(&self, index: usize) -> Vec<usize> {
         let dependents = |i: usize| {
             let needs_i = |(j, needs): (usize, &Vec<usize>)| needs.contains(&i).then_some(j);
@@ -245,12 +237,10 @@ impl Workflows {
         self.by_name.insert(workflow.name().to_owned(), Arc::new(workflow));
     }
 
-    #[must_use]
     pub fn get(&self, name: &str) -> Option<&Arc<Workflow>> {
         self.by_name.get(name)
     }
 
-    #[must_use]
     pub fn all(&self) -> Vec<&Arc<Workflow>> {
         let mut all: Vec<_> = self.by_name.values().collect();
         all.sort_by(|a, b| a.name().cmp(b.name()));

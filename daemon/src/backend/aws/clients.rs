@@ -163,7 +163,6 @@ fn artifacts(config: &Config, cloud: &Cloud) -> Result<Arc<dyn ObjectStore>, Clo
 }
 
 /// The queues, for the daemon and for `nexusd dlq`.
-#[must_use]
 pub fn queue(cloud: &Cloud, config: &Config) -> SqsQueue {
     let options = SqsOptions {
         trouble: Arc::clone(&cloud.trouble.1),
@@ -175,7 +174,6 @@ pub fn queue(cloud: &Cloud, config: &Config) -> SqsQueue {
 }
 
 /// What `nexusd resources` is to make of the settings.
-#[must_use]
 pub fn plan(config: &Config) -> Plan {
     let days = |days: crate::config::Days| u32::try_from(days.0).unwrap_or(u32::MAX);
     let queues = &config.queues;
@@ -194,9 +192,6 @@ pub fn plan(config: &Config) -> Plan {
 }
 
 /// Store, queue, and files where they are shared; makes sure that the first two answer.
-///
-/// # Errors
-/// See [`CloudError`].
 pub async fn parts(
     config: &Config,
     sink: Arc<dyn EventSink>,
@@ -273,9 +268,6 @@ async fn reach(artifacts: &Artifacts, patience: Option<&Patience>) -> Result<(),
 pub type Parts = (Arc<DynamoStore>, Arc<SqsQueue>, Option<Arc<Artifacts>>);
 
 /// Opens store and queue for a daemon.
-///
-/// # Errors
-/// See [`CloudError`].
 pub async fn open(config: &Config, sink: Arc<dyn EventSink>, patience: &Patience) -> Result<Opened, CloudError> {
     let (store, queue, shared) = parts(config, sink, Some(patience)).await?;
     if shared.is_none() {

@@ -88,7 +88,6 @@ pub struct There {
 
 impl There {
     /// Whether there is nothing that could be lost.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.projects == 0 && self.agents == 0
     }
@@ -110,9 +109,6 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> BindError {
 }
 
 /// What lies in a data folder. Blocks.
-///
-/// # Errors
-/// It cannot be read.
 pub fn there(data: &DataConfig) -> Result<There, BindError> {
     let found = crate::backend::data_folder::folders(data).map_err(failed(&data.dir))?;
     let of = |kind: DeletedKind| found.iter().filter(|(one, ..)| *one == kind).count();
@@ -121,9 +117,6 @@ pub fn there(data: &DataConfig) -> Result<There, BindError> {
 }
 
 /// The id that a data folder carries. Blocks.
-///
-/// # Errors
-/// It cannot be read.
 pub fn bound_to(data: &DataConfig) -> Result<Option<String>, BindError> {
     let file = data.dir.join(FILE);
     match fs::read_to_string(&file) {

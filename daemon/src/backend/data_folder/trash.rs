@@ -47,9 +47,6 @@ fn parse(name: &str) -> Option<Trashed> {
 }
 
 /// What is in the trash, the oldest first. What does not bear such a name was put there by somebody else.
-///
-/// # Errors
-/// The folder cannot be read.
 pub fn list(trash: &Path) -> io::Result<Vec<Trashed>> {
     let entries = match fs::read_dir(trash) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

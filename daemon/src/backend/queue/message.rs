@@ -217,7 +217,6 @@ fn unwrapped(body: &str) -> Cow<'_, str> {
 }
 
 /// Whom a body is about, as far as that can be read of it: for letters that are no message.
-#[must_use]
 pub fn subject(body: &str) -> (Option<TaskId>, Option<ProjectId>) {
     let fields = Fields::of(body).unwrap_or_default();
     (fields.word("task_id"), fields.word("project_id"))
@@ -237,10 +236,6 @@ pub(crate) fn with_action(body: String, action: Option<&str>) -> String {
 }
 
 impl BuildMessage {
-    /// Reads a body.
-    ///
-    /// # Errors
-    /// The body is no build message.
     pub fn parse(body: &str) -> Result<Self, MessageError> {
         let fields = Fields::of(body)?;
         Ok(Self {
@@ -255,7 +250,6 @@ impl BuildMessage {
     }
 
     /// What it asks besides the work itself.
-    #[must_use]
     pub fn asked(&self) -> Continuation {
         let from = self.target_stage.as_deref().map(str::trim).filter(|stage| !stage.is_empty()).map(str::to_owned);
         match self.action.as_deref().map(str::trim) {
@@ -266,17 +260,12 @@ impl BuildMessage {
     }
 
     /// The body to send.
-    #[must_use]
     pub fn to_body(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 }
 
 impl DeployMessage {
-    /// Reads a body.
-    ///
-    /// # Errors
-    /// The body is no deploy message.
     pub fn parse(body: &str) -> Result<Self, MessageError> {
         #[derive(Deserialize)]
         struct Config {
@@ -295,7 +284,6 @@ impl DeployMessage {
     }
 
     /// The body to send.
-    #[must_use]
     pub fn to_body(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }

@@ -19,7 +19,6 @@ pub struct QueueNames {
 
 impl QueueNames {
     /// Those of the settings.
-    #[must_use]
     pub fn of(config: &crate::config::Config) -> Self {
         let (queues, prefix) = (&config.queues, &config.backend.prefix);
         let names = QueueName::ALL.map(|queue| match queue {
@@ -32,14 +31,12 @@ impl QueueNames {
     }
 
     /// The name of one.
-    #[must_use]
     pub fn get(&self, queue: QueueName) -> &str {
         let at = QueueName::ALL.iter().position(|one| *one == queue);
         at.and_then(|at| self.names.get(at)).map_or(queue.as_str(), String::as_str)
     }
 
     /// That of notifications, which nobody sends yet.
-    #[must_use]
     pub fn notifications(&self) -> &str {
         &self.notifications
     }

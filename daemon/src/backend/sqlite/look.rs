@@ -25,9 +25,6 @@ pub struct SqliteLook(Mutex<Connection>);
 
 impl SqliteStore {
     /// The id of the store in a file, without opening that as a store; none in one of an older version. Blocking.
-    ///
-    /// # Errors
-    /// [`OpenError`].
     pub fn peek_identity(path: &Path) -> std::result::Result<Option<String>, OpenError> {
         let sqlite = |error| OpenError::from_sqlite(path, error);
         let conn = connect(path, true).map_err(sqlite)?;
@@ -37,9 +34,6 @@ impl SqliteStore {
 
 impl SqliteLook {
     /// Opens an existing file of this version. Blocking.
-    ///
-    /// # Errors
-    /// [`OpenError`], each with what to do about it.
     pub fn open(path: &Path) -> std::result::Result<Self, OpenError> {
         if let Err(error) = std::fs::metadata(path) {
             return Err(OpenError::from_io(path, error));
@@ -59,17 +53,10 @@ impl SqliteLook {
         ask(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The store's id.
-    ///
-    /// # Errors
-    /// The file cannot be read.
     pub fn identity(&self) -> Result<String> {
         self.ask(deletions::store_id)
     }
 
-    ///
-    /// # Errors
-    /// The file cannot be read.
     pub fn open_deletions(&self, limit: usize) -> Result<Vec<Deletion>> {
         self.ask(|conn| deletions::open(conn, limit))
     }

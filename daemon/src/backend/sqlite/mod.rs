@@ -93,13 +93,11 @@ impl SqliteStore {
     }
 
     /// Transactions written to disk since the start.
-    #[must_use]
     pub fn commits(&self) -> u64 {
         self.inner.writer.commits()
     }
 
     /// Rows that lists left out since the start because they could not be read.
-    #[must_use]
     pub fn unreadable_rows(&self) -> u64 {
         rows::unreadable()
     }

@@ -235,9 +235,6 @@ impl SqliteStore {
     ///
     /// Under the lock nobody else lives, so the start settles what the last process left: every
     /// message is visible, every lease free.
-    ///
-    /// # Errors
-    /// [`OpenError`], each with what to do about it.
     pub fn open(
         path: impl AsRef<Path>,
         options: SqliteOptions,
@@ -293,9 +290,6 @@ impl SqliteStore {
     }
 
     /// Begins the note of how this process ends, beside the file; see `ending`. Blocking.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     pub fn note_of_the_end(&self) -> std::io::Result<std::fs::File> {
         ending::begin(&self.inner.path)
     }

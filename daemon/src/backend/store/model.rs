@@ -32,7 +32,6 @@ pub struct NewProject {
 
 impl NewProject {
     /// A project of an anonymous user with new ids, queued, its stages pending. Callers change what they know better.
-    #[must_use]
     pub fn queued(workflow: &Workflow, requirement: impl Into<String>) -> Self {
         let (project_id, requirement, now) = (ProjectId::generate(), requirement.into(), Timestamp::now());
         let stages = workflow.stages().iter().zip(1..);

@@ -35,7 +35,6 @@ pub struct BuildStep {
 
 impl BuildStep {
     /// What is to be decided.
-    #[must_use]
     pub fn request(&self) -> Step<'_> {
         let end = match &self.end {
             Some(BuildEnd::Completed { .. }) => Some(End::Completed),

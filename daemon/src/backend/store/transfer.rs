@@ -56,7 +56,6 @@ impl Kind {
     ];
 
     /// Its name: of those that SPEC names, the table's.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Projects => "nexus_projects",
@@ -76,7 +75,6 @@ impl Kind {
     }
 
     /// The kind of that name.
-    #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }

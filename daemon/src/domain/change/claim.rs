@@ -41,9 +41,6 @@ pub fn obsolete(
 }
 
 /// Decides with which stages the worker begins.
-///
-/// # Errors
-/// A [`Refusal`]: the project is not to be built.
 pub fn claim<S: StageView>(
     view: &BuildView<'_, S>,
     workflow: &Workflow,
@@ -81,9 +78,6 @@ pub fn claim<S: StageView>(
 }
 
 /// Sets stages back that were completed and must run again.
-///
-/// # Errors
-/// A [`Refusal`] of the stage machine.
 pub fn run_again<S: StageView>(
     view: &BuildView<'_, S>,
     stages: &[usize],
@@ -105,9 +99,6 @@ pub enum Fit<'w> {
 }
 
 /// The workflow of a project, when it has the stages that are stored.
-///
-/// # Errors
-/// Why the build fails.
 pub fn fitting<'w, S: StageView>(name: &str, stored: &[S], workflows: &'w Workflows) -> Result<Fit<'w>, ErrorInfo> {
     let info = |message: String| ErrorInfo::outside(FailureKind::InvalidInput, message);
     let Some(workflow) = workflows.get(name) else {

@@ -131,9 +131,6 @@ pub struct SetBack {
 impl SetBack {
     /// Resume goes on where the build is; a restart, or a resume that names a stage, sets that stage and all that depend
     /// on it back. Failed stages are run again in any case: they are unfinished.
-    ///
-    /// # Errors
-    /// [`Refusal::NoStage`].
     pub fn decide<S: StageView>(
         stages: &[S],
         request: &ControlRequest,
@@ -160,9 +157,6 @@ impl SetBack {
     }
 
     /// Carries it out where nothing else is asked: the original's API moves the project itself.
-    ///
-    /// # Errors
-    /// A [`Refusal`] of the stage machine.
     pub fn change<S: StageView>(&self, view: &BuildView<'_, S>, now: Timestamp) -> Result<Change<'static>, Refusal> {
         let mut draft = Draft::of(view, now);
         for index in &self.stages {
@@ -178,9 +172,6 @@ impl SetBack {
 }
 
 /// The place of a stage by its name, or by one that its workflow knew it by.
-///
-/// # Errors
-/// [`Refusal::NoStage`].
 pub fn place<S: StageView>(stages: &[S], name: &str, workflow: Option<&Workflow>) -> Result<usize, Refusal> {
     match workflow.and_then(|workflow| workflow.index_of(name)) {
         Some(index) => Ok(index),

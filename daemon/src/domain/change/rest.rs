@@ -13,9 +13,6 @@ use crate::domain::{
 pub(super) const STOPPED: &str = "stopped by its user";
 
 /// A pause that nobody is left to reach: what ran goes back to pending. `None`: no pause is asked for.
-///
-/// # Errors
-/// A [`Refusal`] of the stage machine.
 pub fn pause_reached<S: StageView>(
     view: &BuildView<'_, S>,
     now: Timestamp,
@@ -27,9 +24,6 @@ pub fn pause_reached<S: StageView>(
 }
 
 /// A stop that only stands in the words: what runs is cut off. The original's API asks so. `None`: no stop is asked for.
-///
-/// # Errors
-/// A [`Refusal`] of the stage machine.
 pub fn stop_reached<S: StageView>(view: &BuildView<'_, S>, now: Timestamp) -> Result<Option<Change<'static>>, Refusal> {
     let Ok((state, _)) = transition::project(view.state, ProjectEvent::StopReached) else { return Ok(None) };
     let mut draft = Draft::of(view, now);
@@ -38,9 +32,6 @@ pub fn stop_reached<S: StageView>(view: &BuildView<'_, S>, now: Timestamp) -> Re
 }
 
 /// A pause or a stop that nobody is left to reach, and the word for what the project is then.
-///
-/// # Errors
-/// A [`Refusal`] of the stage machine.
 pub fn reached<S: StageView>(
     view: &BuildView<'_, S>,
     now: Timestamp,
@@ -52,9 +43,6 @@ pub fn reached<S: StageView>(
 }
 
 /// Ends a build as failed, whoever holds its lease. One that nobody works on yet fails as if it had just been claimed.
-///
-/// # Errors
-/// A [`Refusal`]: the project is not to be built.
 pub fn fail<'c, S: StageView>(
     view: &BuildView<'_, S>,
     info: &'c ErrorInfo,
@@ -69,9 +57,6 @@ pub fn fail<'c, S: StageView>(
 
 /// A worker gives its build back. Nobody is left to reach a pause or a stop that was asked for, so it is reached now; else
 /// what ran goes back to pending, and the next worker may take the task.
-///
-/// # Errors
-/// A [`Refusal`] of the stage machine.
 pub fn release<S: StageView>(view: &BuildView<'_, S>, now: Timestamp) -> Result<Change<'static>, Refusal> {
     if let Some((reached, _)) = reached(view, now)? {
         return Ok(reached);

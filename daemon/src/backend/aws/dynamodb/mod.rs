@@ -105,7 +105,6 @@ impl std::ops::Deref for DynamoStore {
 
 impl DynamoStore {
     /// A store that tells `sink` of what it and other daemons commit. Sends nothing yet.
-    #[must_use]
     pub fn new(options: DynamoOptions, sink: Arc<dyn EventSink>) -> Arc<Self> {
         let stop = CancellationToken::new();
         let inner = Inner {
@@ -132,7 +131,6 @@ impl DynamoStore {
     }
 
     /// Requests sent to DynamoDB so far.
-    #[must_use]
     pub fn requests(&self) -> u64 {
         self.tables.requests()
     }

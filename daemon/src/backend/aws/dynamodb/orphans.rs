@@ -31,9 +31,6 @@ pub struct Orphan {
 impl DynamoStore {
     /// Parts of records that no record refers to, by path. Lists the artifact store, and scans the tables when it must: for
     /// diagnostics.
-    ///
-    /// # Errors
-    /// One of them cannot be read.
     pub async fn orphans(&self) -> Result<Vec<Orphan>> {
         self.orphans_older_than(SETTLED).await
     }

@@ -52,7 +52,6 @@ impl Table {
     ];
 
     /// Its name without a prefix.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Projects => "nexus_projects",
@@ -69,7 +68,6 @@ impl Table {
     }
 
     /// Partition key, and sort key if it has one.
-    #[must_use]
     pub const fn key(self) -> (&'static str, Option<&'static str>) {
         match self {
             Self::Projects => ("project_id", None),
@@ -85,7 +83,6 @@ impl Table {
         }
     }
 
-    #[must_use]
     pub const fn indexes(self) -> &'static [Index] {
         const PROJECTS: [Index; 2] =
             [index("UserIndex", "user_id", "created_at"), index("StatusIndex", "status", "created_at")];
@@ -118,13 +115,11 @@ impl Table {
     }
 
     /// Whether its sort key is a number.
-    #[must_use]
     pub const fn sorts_by_number(self) -> bool {
         matches!(self, Self::Events)
     }
 
     /// Whether its items end by [`EXPIRES`].
-    #[must_use]
     pub const fn expires(self) -> bool {
         matches!(self, Self::Events | Self::State)
     }

@@ -96,7 +96,6 @@ impl Change {
     /// Counts `by` more, whoever else counts meanwhile. The item is as it was read: an attribute of the original's that
     /// is no number (null, or a number as text) cannot be added to, so it is replaced as long as it is still that; the
     /// answer is what must hold then.
-    #[must_use]
     pub(crate) fn count(&mut self, read: &Item, name: &'static str, by: u64) -> Option<Read> {
         match read.get(name) {
             None | Some(AttributeValue::N(_)) => {

@@ -39,7 +39,6 @@ pub enum State {
 }
 
 impl State {
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ready => "ready",
