@@ -8,7 +8,6 @@ super::words! {
     FailureKind {
         /// May pass by itself.
         Transient = "transient",
-        /// Will fail again.
         Permanent = "permanent",
         /// The requirement or its parameters are at fault.
         InvalidInput = "invalid_input",
@@ -27,7 +26,6 @@ super::words! {
 
 impl FailureKind {
     /// Whether another attempt can succeed.
-    #[must_use]
     pub const fn retryable(self) -> bool {
         match self {
             Self::Transient | Self::Timeout | Self::Infrastructure => true,
@@ -37,22 +35,18 @@ impl FailureKind {
     }
 }
 
-/// A failed attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
     /// Decides about the retry.
     pub kind: FailureKind,
-    /// For the user.
     pub message: String,
-    /// For the operator.
     #[serde(default)]
     pub details: Option<String>,
 }
 
 impl Failure {
     /// A failure without details.
-    #[must_use]
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), details: None }
     }
@@ -78,13 +72,11 @@ pub struct ErrorInfo {
 
 impl ErrorInfo {
     /// Of a build, or of what surrounds it, and of none of its stages.
-    #[must_use]
     pub fn outside(kind: FailureKind, message: impl Into<String>) -> Self {
         Self { stage: None, kind, message: message.into(), details: None, attempt: 0 }
     }
 
     /// Of a stage that failed in an earlier build, by its name and its last attempt.
-    #[must_use]
     pub fn failed_earlier(stage: Option<String>, attempt: Option<u32>) -> Self {
         let message = "the stage failed in an earlier build: restart the project from it";
         let attempt = attempt.unwrap_or_default();

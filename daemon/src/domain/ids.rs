@@ -52,7 +52,6 @@ macro_rules! id {
 
         impl $name {
             /// The text of the identifier.
-            #[must_use]
             pub fn as_str(&self) -> &str { &self.0 }
         }
         impl fmt::Display for $name {
@@ -101,7 +100,6 @@ id!(/** A daemon, among all that share a backend: `<host>-<pid>-<random>`. */ Wo
 
 impl ProjectId {
     /// A new random id.
-    #[must_use]
     pub fn generate() -> Self {
         Self(twelve_hex("proj_"))
     }
@@ -109,7 +107,6 @@ impl ProjectId {
 
 impl TaskId {
     /// A new random id.
-    #[must_use]
     pub fn generate() -> Self {
         Self(twelve_hex("task_"))
     }
@@ -117,7 +114,6 @@ impl TaskId {
 
 impl TaskId {
     /// The id of the task that a project gets which has none. Derived, so that the same is made every time.
-    #[must_use]
     pub fn of_project(project: &ProjectId) -> Self {
         let tail = project.as_str().strip_prefix("proj_").unwrap_or(project.as_str());
         Self(format!("task_{tail}").into())
@@ -126,7 +122,6 @@ impl TaskId {
 
 impl TaskId {
     /// The id of the task that takes the place of another. Derived, likewise.
-    #[must_use]
     pub fn after(before: &Self) -> Self {
         let hashed = ToolId::of("task", "", before.as_str());
         Self(hashed.as_str().replacen("tool_", "task_", 1).into())
@@ -135,14 +130,12 @@ impl TaskId {
 
 impl AgentId {
     /// A new random id.
-    #[must_use]
     pub fn generate() -> Self {
         Self(twelve_hex("agent_"))
     }
 
     /// The id of the agent that project `project` makes. Derived, so that a build that is run again
     /// after a crash finds its own agent instead of registering a second one.
-    #[must_use]
     pub fn of_project(project: &ProjectId) -> Self {
         let tail = project.as_str().strip_prefix("proj_").unwrap_or(project.as_str());
         Self(format!("agent_{tail}").into())
@@ -152,7 +145,6 @@ impl AgentId {
 impl ToolId {
     /// The id of a tool by where it comes from, whose it is and how it is called: the same tool, found again, has
     /// the same id.
-    #[must_use]
     pub fn of(source: &str, owner: &str, name: &str) -> Self {
         // FNV-1a: stable for ever, which the standard library's hashes do not promise.
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
@@ -165,7 +157,6 @@ impl ToolId {
 
 impl InvocationId {
     /// A new random id.
-    #[must_use]
     pub fn generate() -> Self {
         Self(twelve_hex("inv_"))
     }
@@ -173,7 +164,6 @@ impl InvocationId {
 
 impl SessionId {
     /// A new random id (a version 4 UUID behind the prefix).
-    #[must_use]
     pub fn generate() -> Self {
         let bits = (rand::random::<u128>() & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
         let (a, b, c) = (bits >> 96, (bits >> 80) & 0xffff, (bits >> 64) & 0xffff);
@@ -183,8 +173,6 @@ impl SessionId {
 }
 
 impl MessageId {
-    /// Wraps a ULID.
-    #[must_use]
     pub fn from_ulid(ulid: ulid::Ulid) -> Self {
         Self(ulid.to_string().into())
     }
@@ -192,7 +180,6 @@ impl MessageId {
 
 impl WorkerId {
     /// This process: host name, process id and a random part, for the start after this one.
-    #[must_use]
     pub fn for_process(host: &str) -> Self {
         let host: String = host.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(40).collect();
         Self(format!("w-{host}-{}-{:08x}", std::process::id(), rand::random::<u32>()).into())

@@ -42,7 +42,6 @@ macro_rules! words {
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
             /// The word used in tables, messages and JSON.
-            #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
@@ -107,8 +106,6 @@ pub trait Words: Copy + std::fmt::Display + std::str::FromStr + Send + Sync + 's
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{word:?} is no {what}")]
 pub struct UnknownWord {
-    /// The enum.
     pub what: &'static str,
-    /// What was found.
     pub word: String,
 }

@@ -33,9 +33,23 @@ super::words! {
 
 impl ProjectStatus {
     /// Whether nothing more happens unless somebody asks for it (paused counts as open).
-    #[must_use]
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+
+    /// Whether it is being built or waits for that: a worker may hold its task.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::Queued | Self::Building)
+    }
+
+    /// Whether a worker has yet to take it.
+    pub const fn waits(self) -> bool {
+        matches!(self, Self::Pending | Self::Queued)
+    }
+
+    /// Whether the build came to its own end, which statistics count. What its user ended they do not.
+    pub const fn is_outcome(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed)
     }
 }
 
@@ -62,15 +76,25 @@ impl Priority {
     pub const DEFAULT: Self = Self(3);
 
     /// Clamps a stored or received number into the range.
-    #[must_use]
     pub fn clamped(value: i64) -> Self {
         Self(u8::try_from(value.clamp(1, 5)).unwrap_or(3))
     }
 
     /// 1 to 5.
-    #[must_use]
     pub const fn get(self) -> u8 {
         self.0
+    }
+}
+
+impl Project {
+    /// When it ended; none while it has not.
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        self.status.is_final().then(|| self.completed_at.unwrap_or(self.updated_at))
+    }
+
+    /// Whether retention may delete it: it ended before then. (One that has an agent is its agent's code.)
+    pub fn is_past(&self, before: Timestamp) -> bool {
+        self.ended_at().is_some_and(|at| at < before)
     }
 }
 
@@ -110,9 +134,7 @@ pub struct StageFigures {
     pub input_tokens: u64,
     /// Tokens written.
     pub output_tokens: u64,
-    /// Tool calls.
     pub tool_calls: u64,
-    /// Seconds.
     pub duration_seconds: f64,
     /// US dollars.
     pub cost_usd: f64,

@@ -12,21 +12,15 @@ use super::{
 super::words! {
     /// Whether a session takes messages.
     SessionStatus {
-        /// Takes messages.
         Active = "active",
-        /// Ended.
         Closed = "closed",
     }
 }
 
 super::words! {
-    /// Who speaks.
     Role {
-        /// The person.
         User = "user",
-        /// The agent.
         Assistant = "assistant",
-        /// Neither.
         System = "system",
     }
 }
@@ -36,7 +30,6 @@ const DEFAULT_NAMES: [&str; 6] = ["新对话", "新会话", "new chat", "new ses
 
 /// Whether the first message of a session may name it: it has no name, or one that a client gave it by default.
 /// One that a person chose stays, and so does one that an earlier message gave.
-#[must_use]
 pub fn is_named_by_first_message(display_name: Option<&str>, message_count: u64) -> bool {
     let name = display_name.unwrap_or_default().trim().to_lowercase();
     name.is_empty() || (message_count == 0 && is_default_name(&name))

@@ -11,20 +11,16 @@ super::words! {
     StageStatus {
         /// Waits for its prerequisites.
         Pending = "pending",
-        /// An attempt runs.
         Running = "running",
-        /// Done.
         Completed = "completed",
         /// Failed for good, or cut off by stop or cancel.
         Failed = "failed",
-        /// Not needed.
         Skipped = "skipped",
     }
 }
 
 impl StageStatus {
     /// Whether stages that need this one may begin.
-    #[must_use]
     pub const fn is_satisfied(self) -> bool {
         matches!(self, Self::Completed | Self::Skipped)
     }
@@ -35,7 +31,6 @@ impl StageStatus {
 pub struct GeneratedFile {
     /// Relative to the project's folder.
     pub path: String,
-    /// Bytes.
     pub size: u64,
     /// SHA-256, hexadecimal.
     pub checksum: String,
@@ -88,7 +83,6 @@ pub struct Stage {
 
 impl Stage {
     /// A stage that has not begun.
-    #[must_use]
     pub fn pending(project_id: ProjectId, spec: &super::workflow::StageSpec, number: u32) -> Self {
         Self {
             project_id,
@@ -121,13 +115,11 @@ impl Stage {
 /// How an attempt of a stage ended, with all that is kept of it.
 #[derive(Clone, Debug)]
 pub struct StageEnd {
-    /// Which stage.
     pub stage_name: String,
     /// The attempt that ends; refused when the stored one is another.
     pub attempt: u32,
     /// Completed, skipped or failed.
     pub outcome: StageOutcome,
-    /// When.
     pub ended_at: Timestamp,
     /// Tokens, calls, time, cost.
     pub figures: StageFigures,
@@ -140,17 +132,13 @@ pub struct StageEnd {
 /// The three ends of a stage.
 #[derive(Clone, Debug)]
 pub enum StageOutcome {
-    /// Done.
     Completed(Box<StageProduct>),
-    /// Nothing to do.
     Skipped(Box<StageProduct>),
-    /// Failed for good.
     Failed(Failure),
 }
 
 impl StageEnd {
     /// `metrics` of the stage.
-    #[must_use]
     pub fn metrics(&self) -> Value {
         json!({ "model_id": self.model_id, "cost_usd": self.figures.cost_usd, "attempts": self.attempt })
     }
@@ -158,7 +146,6 @@ impl StageEnd {
 
 impl StageOutcome {
     /// What came out; nothing of a failure.
-    #[must_use]
     pub fn product(&self) -> Option<&StageProduct> {
         match self {
             Self::Completed(product) | Self::Skipped(product) => Some(product),
@@ -167,7 +154,6 @@ impl StageOutcome {
     }
 
     /// Why nothing came out.
-    #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
         match self {
             Self::Failed(failure) => Some(failure),
@@ -179,12 +165,8 @@ impl StageOutcome {
 /// What a completed stage leaves in its row.
 #[derive(Clone, Debug, Default)]
 pub struct StageProduct {
-    /// `output_data`.
     pub output: Value,
-    /// `doc_path`.
     pub doc_path: Option<String>,
-    /// `agent_output_content`.
     pub content: Option<String>,
-    /// `generated_files`.
     pub files: Vec<GeneratedFile>,
 }

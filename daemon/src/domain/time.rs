@@ -31,37 +31,30 @@ pub struct InvalidTimestamp(String);
 
 impl Timestamp {
     /// The system clock's time.
-    #[must_use]
     pub fn now() -> Self {
         Self(Utc::now().timestamp_micros())
     }
 
     /// From microseconds since 1970.
-    #[must_use]
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
 
     /// Microseconds since 1970.
-    #[must_use]
     pub const fn as_micros(self) -> i64 {
         self.0
     }
 
     /// This much later; saturates.
-    #[must_use]
     pub fn plus(self, by: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
     }
 
-    /// This long before.
-    #[must_use]
     pub fn minus(self, by: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
     }
 
     /// Time since `earlier`; zero when that is later.
-    #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }

@@ -27,7 +27,6 @@ pub struct Tool {
     pub tool_id: ToolId,
     /// By which agents call it.
     pub tool_name: String,
-    /// For people.
     pub display_name: String,
     pub description: String,
     /// Kind of work it is for.
@@ -57,15 +56,11 @@ pub struct Tool {
 pub struct NewTool {
     /// The name by which agents call it.
     pub tool_name: String,
-    /// For people.
     pub display_name: String,
-    /// What it does.
     pub description: String,
     /// Kind of work it is for.
     pub category: String,
-    /// Its version.
     pub version: String,
-    /// Its file.
     pub code_path: Option<String>,
     /// JSON schema of its arguments.
     pub schema: Option<Value>,

@@ -18,9 +18,8 @@ use crate::api::http::{
 };
 use crate::{
     agents::package::Package,
-    backend::store::AgentChange,
     domain::{
-        agent::{Agent, AgentStatus},
+        agent::{Agent, AgentChange, AgentStatus},
         ids::AgentId,
     },
     jobs::public_message,

@@ -32,9 +32,7 @@ pub struct DayFigures {
     pub date: String,
     /// Successful and failed ones.
     pub total: u64,
-    /// Successful ones.
     pub successful: u64,
-    /// Failed ones.
     pub failed: u64,
     /// Mean duration: of successful builds, of all invocations.
     pub avg_duration_ms: f64,
@@ -61,7 +59,6 @@ pub struct Activity {
     /// The project's, or the agent's, also of an invocation.
     pub id: String,
     pub name: String,
-    /// Its state now.
     pub status: String,
     pub timestamp: Timestamp,
     /// `created`, `completed`, `failed`, `cancelled` or `invoked`.
