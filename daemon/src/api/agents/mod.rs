@@ -12,9 +12,10 @@ pub(crate) mod stream;
 pub(crate) mod upload;
 
 use salvo::{Router, Writer as _, oapi::endpoint};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{at, openapi::describe};
+use super::at;
 use crate::api::http::{
     request::{
         extract::{Id, Query, State},
@@ -50,15 +51,19 @@ pub(crate) fn paths() -> Router {
     at("agents", || list).push(one)
 }
 
-/// What lists show.
-#[derive(Serialize)]
+/// What lists of agents show.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AgentSummary")]
 struct Summary {
     agent_id: AgentId,
+    /// By which programs know it; several may have one.
     agent_name: String,
+    /// For people: no other agent is called so.
     display_name: String,
     status: AgentStatus,
     category: String,
     version: String,
+    /// The deployment target, such as `local`.
     deployment_type: String,
     total_invocations: u64,
     created_at: Timestamp,
@@ -81,21 +86,6 @@ impl Summary {
             description: agent.description,
             project_id: agent.project_id,
         }
-    }
-}
-
-describe! {
-    /// What lists of agents show.
-    Summary as "AgentSummary" {
-        agent_id,
-        /// By which programs know it; several may have one.
-        agent_name,
-        /// For people: no other agent is called so.
-        display_name,
-        status, category, version,
-        /// The deployment target, such as `local`.
-        deployment_type,
-        total_invocations, created_at, description, project_id,
     }
 }
 
@@ -146,20 +136,14 @@ fields_of! {
     }
 }
 
-#[derive(Serialize)]
+/// What an agent's deletion did.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AgentDeleted")]
 struct Deleted {
     agent_id: AgentId,
     deleted_resources: Vec<String>,
+    /// What could not be cleaned up.
     errors: Vec<String>,
-}
-
-describe! {
-    /// What an agent's deletion did.
-    Deleted as "AgentDeleted" {
-        agent_id, deleted_resources,
-        /// What could not be cleaned up.
-        errors,
-    }
 }
 
 /// `DELETE /agents/{id}`
