@@ -1,5 +1,6 @@
 //! Agents that came out of builds, and the record of asking them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -9,7 +10,7 @@ use super::{
 };
 
 super::words! {
-    /// Where an agent is (SPEC: `nexus_agents.status`).
+    /// Whether an agent can be asked.
     AgentStatus {
         /// Its project is being built.
         Building = "building",
@@ -23,21 +24,22 @@ super::words! {
     }
 }
 
-/// A row of `nexus_agents`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// An agent that came out of a build.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Agent {
     pub agent_id: AgentId,
     /// The project it came from; none for one that was registered by hand.
     pub project_id: Option<ProjectId>,
+    /// By which programs know it; several may have one.
     pub agent_name: String,
-    /// What people call it, and no other (the daemon's own attribute).
+    /// For people: no other agent is called so.
     pub display_name: String,
     /// One or two sentences.
     pub description: String,
     pub category: String,
     pub version: String,
     pub status: AgentStatus,
-    /// Name of its deployment target: local, agentcore.
+    /// The deployment target, such as `local`.
     pub deployment_type: String,
     /// ARN and alias on AgentCore.
     pub agentcore_config: Option<Value>,
@@ -56,8 +58,8 @@ pub struct Agent {
     pub agentcore_runtime_arn: Option<String>,
     pub agentcore_runtime_alias: Option<String>,
     pub agentcore_region: Option<String>,
-    /// Number of its deployment, raised when one is claimed: a process of another number does not answer for it (the
-    /// daemon's own attribute).
+    /// Number of its deployment, raised by each: whichever daemon is asked answers with the code of that one.
+    // A process of another number does not answer for it.
     pub generation: u64,
     pub total_invocations: u64,
     pub successful_invocations: u64,
@@ -68,7 +70,7 @@ pub struct Agent {
     pub last_invoked_at: Option<Timestamp>,
     /// Why it is in `error`.
     pub error_message: Option<String>,
-    /// The agent's folder, relative to the project's (the daemon's own attribute).
+    /// Its folder, relative to the project's.
     pub agent_dir: String,
     /// The deployment request, as the user gave it (the daemon's own attribute).
     #[serde(skip)]
@@ -160,7 +162,7 @@ pub struct NewAgent {
 }
 
 super::words! {
-    /// How an invocation ended.
+    /// How a question to an agent ended.
     InvocationStatus {
         Success = "success",
         /// Not, or not to the end.

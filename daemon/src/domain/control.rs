@@ -3,7 +3,7 @@
 use super::{ids::TaskId, project::ProjectStatus};
 
 super::words! {
-    /// What the user wants of the project (SPEC: `control_status`).
+    /// What the project's user wants.
     ControlStatus {
         Running = "running",
         /// Hold after the running stage.
@@ -21,6 +21,7 @@ impl ControlStatus {
 }
 
 super::words! {
+    /// What to do with a project.
     ControlAction {
         /// Hold after the running stage.
         Pause = "pause",

@@ -16,7 +16,7 @@ use super::{
 };
 
 super::words! {
-    /// Kinds of event (API.md section 3).
+    /// What an event tells.
     EventType {
         /// Status, progress or current stage changed.
         Project = "project",

@@ -1,9 +1,10 @@
 //! Why something failed, and what that means for trying again.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 super::words! {
-    /// The kinds of failure of a stage, as `error_info.kind` says it.
+    /// What kind of failure it was.
     FailureKind {
         /// May pass by itself.
         Transient = "transient",
@@ -51,20 +52,20 @@ impl Failure {
     }
 }
 
-/// `error_info` of a failed project.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Why a build failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorInfo {
-    /// The stage that failed; absent when the build failed outside of a stage.
+    /// The stage that failed, when one did.
     #[serde(default)]
     pub stage: Option<String>,
     /// What kind of failure.
     pub kind: FailureKind,
-    /// What happened and what to do.
+    /// For people.
     pub message: String,
-    /// More for the operator.
+    /// What the plugin said of it.
     #[serde(default)]
     pub details: Option<String>,
-    /// The attempt that failed last, from 1.
+    /// The attempt that failed.
     #[serde(default)]
     pub attempt: u32,
 }

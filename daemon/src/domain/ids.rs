@@ -1,7 +1,8 @@
 //! Identifiers. A type each, so that a task's id cannot stand where a project's belongs.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Longest accepted identifier, in bytes.
@@ -34,9 +35,17 @@ fn check_name(text: &str) -> Result<(), InvalidId> {
     Ok(())
 }
 
+/// The characters of an id, which daemon and original agree on.
+pub const ID_PATTERN: &str = "^[A-Za-z0-9_:-][A-Za-z0-9_.:-]{0,127}$";
+
+/// The same for agents, which the original may have given any name.
+pub const AGENT_ID_PATTERN: &str = r"^[^./\\\x00-\x20\x7f][^/\\\x00-\x1f\x7f]{0,127}$";
+
 macro_rules! id {
-    ($(#[$meta:meta])* $name:ident) => { id!($(#[$meta])* $name by check); };
-    ($(#[$meta:meta])* $name:ident by $check:ident) => {
+    ($(#[$meta:meta])* $name:ident, $doc:literal, $example:literal) => {
+        id!($(#[$meta])* $name, $doc, $example; check, ID_PATTERN);
+    };
+    ($(#[$meta:meta])* $name:ident, $doc:literal, $example:literal; $check:ident, $pattern:ident) => {
         $(#[$meta])*
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name(Arc<str>);
@@ -55,12 +64,19 @@ macro_rules! id {
             type Err = InvalidId;
             fn from_str(text: &str) -> Result<Self, InvalidId> { $check(text)?; Ok(Self(text.into())) }
         }
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> { stringify!($name).into() }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": "string", "pattern": $pattern, "description": $doc, "examples": [$example] })
+            }
+        }
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> { s.serialize_str(&self.0) }
         }
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
+                let text = Cow::<'de, str>::deserialize(d)?;
                 text.parse().map_err(serde::de::Error::custom)
             }
         }
@@ -73,14 +89,14 @@ fn twelve_hex(prefix: &str) -> Arc<str> {
     format!("{prefix}{bits:012x}").into()
 }
 
-id!(/** `proj_<12 hex>`. */ ProjectId);
-id!(/** `task_<12 hex>`. */ TaskId);
-id!(/** `agent_<12 hex>`; the original's may be any name. */ AgentId by check_name);
-id!(/** `inv_<12 hex>`. */ InvocationId);
-id!(/** `tool_<12 hex>`. */ ToolId);
-id!(/** `sess-<uuid>`: long enough for AgentCore, which wants 33 characters. */ SessionId);
-id!(/** A ULID: sorts by time within a session. */ MessageId);
-id!(/** A daemon, among all that share a backend: `<host>-<pid>-<random>`. */ WorkerId);
+id!(/** `proj_<12 hex>`. */ ProjectId, "A project.", "proj_3f9a0c1d2e4b");
+id!(/** `task_<12 hex>`. */ TaskId, "A task: one piece of queued work.", "task_3f9a0c1d2e4b");
+id!(/** `agent_<12 hex>`; the original's may be any name. */ AgentId, "An agent.", "agent_3f9a0c1d2e4b"; check_name, AGENT_ID_PATTERN);
+id!(/** `inv_<12 hex>`. */ InvocationId, "The record of one question to an agent.", "inv_3f9a0c1d2e4b");
+id!(/** `tool_<12 hex>`. */ ToolId, "A tool.", "tool_3f9a0c1d2e4b");
+id!(/** `sess-<uuid>`: long enough for AgentCore, which wants 33 characters. */ SessionId, "A conversation with an agent.", "sess-0b8f2f0e-8a52-4b3f-9c6e-1f2d3c4b5a69");
+id!(/** A ULID: sorts by time within a session. */ MessageId, "A message: a ULID, so that ids sort by time.", "01JX3Q5Y2M8F7T6R4W1K0ZB9CD");
+id!(/** A daemon, among all that share a backend: `<host>-<pid>-<random>`. */ WorkerId, "A daemon.", "host-4711-9f3c");
 
 impl ProjectId {
     /// A new random id.

@@ -1,5 +1,6 @@
 //! A project: one requirement on its way to an agent.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -11,7 +12,7 @@ use super::{
 };
 
 super::words! {
-    /// Where a project is (SPEC: `nexus_projects.status`).
+    /// Where a project is on its way to an agent.
     ProjectStatus {
         /// Written, not yet queued.
         Pending = "pending",
@@ -56,6 +57,20 @@ impl ProjectStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct Priority(u8);
 
+impl JsonSchema for Priority {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Priority".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "integer", "minimum": 1, "maximum": 5 })
+    }
+}
+
 impl Priority {
     /// What a project gets that does not say.
     pub const DEFAULT: Self = Self(3);
@@ -83,8 +98,8 @@ impl Project {
     }
 }
 
-/// Sums over the stages (SPEC: `aggregated_metrics`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// Sums over the stages of a project.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct AggregatedMetrics {
     /// Tokens read by models.
@@ -92,9 +107,9 @@ pub struct AggregatedMetrics {
     /// Tokens written by models.
     pub total_output_tokens: u64,
     pub total_tokens: u64,
-    /// US dollars, by the configured price list.
+    /// US dollars.
     pub total_cost: f64,
-    /// Seconds of stage work, added up.
+    /// Seconds.
     pub total_execution_time: f64,
     pub total_tool_calls: u64,
 }
@@ -125,18 +140,18 @@ pub struct StageFigures {
     pub cost_usd: f64,
 }
 
-/// A row of `nexus_projects`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// A project: one requirement on its way to an agent.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Project {
     pub project_id: ProjectId,
     pub project_name: String,
     pub status: ProjectStatus,
-    /// As the user wrote it.
+    /// What the agent is to do.
     pub requirement: String,
     pub user_id: String,
     /// Who asked, for people.
     pub user_name: Option<String>,
-    /// Order in the queue.
+    /// 1 (last) to 5 (first).
     pub priority: Priority,
     pub tags: Vec<String>,
     /// 0 to 100.
@@ -166,16 +181,17 @@ pub struct Project {
     pub control_action_by: Option<String>,
     /// Sums over the stages.
     pub aggregated_metrics: AggregatedMetrics,
-    /// Name of its workflow (the daemon's own attribute).
+    /// The workflow that it is built by.
     pub workflow: String,
-    /// The user's `deployment`, as given (the daemon's own attribute).
+    /// What was said of the deployment.
     pub deployment: Option<Value>,
-    /// The task that may work on it; a message of any other task is stale (the daemon's own attribute).
+    /// The task that may work on it.
+    // A message of any other task is stale.
     pub task_id: Option<TaskId>,
 }
 
 /// What lists of projects show.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ProjectSummary {
     pub project_id: ProjectId,
     pub project_name: String,

@@ -1,5 +1,6 @@
 //! Conversations with an agent.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -9,7 +10,7 @@ use super::{
 };
 
 super::words! {
-    /// Where a session is.
+    /// Whether a session takes messages.
     SessionStatus {
         Active = "active",
         Closed = "closed",
@@ -49,11 +50,11 @@ fn is_default_name(name: &str) -> bool {
     rest.filter(begins_anew).is_some_and(|rest| rest.split_whitespace().all(adds_nothing))
 }
 
-/// A row of `nexus_sessions`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// A conversation with an agent.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "SessionRecord")]
 pub struct Session {
     pub session_id: SessionId,
-    /// With whom.
     pub agent_id: AgentId,
     pub user_id: Option<String>,
     /// For people; the first message names a session that has none.
@@ -61,21 +62,20 @@ pub struct Session {
     pub status: SessionStatus,
     pub message_count: u64,
     pub created_at: Timestamp,
-    /// Last message.
     pub last_active_at: Timestamp,
     /// The caller's own data.
     pub metadata: Option<Value>,
 }
 
-/// A row of `nexus_messages`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// What was said.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Message {
     pub session_id: SessionId,
     pub message_id: MessageId,
     pub role: Role,
     pub content: String,
     pub created_at: Timestamp,
-    /// Tool calls, content blocks, the caller's own data.
+    /// The caller's own data; of an answer its `tool_calls`, `content_blocks` and `usage`.
     pub metadata: Option<Value>,
 }
 

@@ -1,12 +1,13 @@
 //! A stage of a project: one row of `nexus_stages`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{failure::Failure, ids::ProjectId, project::StageFigures, time::Timestamp};
 
 super::words! {
-    /// Where a stage is (SPEC: `nexus_stages.status`).
+    /// Where a stage is.
     StageStatus {
         /// Waits for its prerequisites.
         Pending = "pending",
@@ -26,9 +27,9 @@ impl StageStatus {
 }
 
 /// A file that a stage made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GeneratedFile {
-    /// Relative to the project's folder, `/` as separator.
+    /// Relative to the project's folder.
     pub path: String,
     pub size: u64,
     /// SHA-256, hexadecimal.
@@ -37,29 +38,27 @@ pub struct GeneratedFile {
     pub last_modified: Timestamp,
 }
 
-/// A row of `nexus_stages`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// A stage of a project's workflow.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Stage {
     pub project_id: ProjectId,
     pub stage_name: String,
-    /// Place in the workflow, from 1.
+    /// From 1.
     pub stage_number: u32,
-    /// For people, in Chinese (SPEC section 3).
+    /// Chinese.
     pub display_name: String,
-    /// For people, in English.
+    /// English.
     pub display_name_en: String,
     pub status: StageStatus,
-    /// The handler that runs it, `plugin/handler`.
+    /// The handler that runs it.
     pub agent_name: Option<String>,
     /// Begin of the last attempt.
     pub started_at: Option<Timestamp>,
     /// End of the last attempt.
     pub completed_at: Option<Timestamp>,
-    /// Of the last attempt.
+    /// So far, for a stage that runs.
     pub duration_seconds: Option<f64>,
-    /// Tokens read.
     pub input_tokens: Option<u64>,
-    /// Tokens written.
     pub output_tokens: Option<u64>,
     pub tool_calls: Option<u64>,
     /// What later stages read.
@@ -67,7 +66,7 @@ pub struct Stage {
     pub error_message: Option<String>,
     /// Last lines of its log.
     pub logs: Vec<String>,
-    /// Its document, relative to the project's folder.
+    /// Relative to the project's folder.
     pub doc_path: Option<String>,
     pub agent_output_content: Option<String>,
     /// Where the content is when it is too large for the row.
@@ -77,7 +76,8 @@ pub struct Stage {
     pub design_document: Option<Value>,
     /// Free figures: `model_id`, `cost_usd`, `attempts`.
     pub metrics: Option<Value>,
-    /// Attempts begun, over all builds of the project; fences late writes (the daemon's own attribute).
+    /// How often it was begun.
+    // Over all builds of the project: it fences late writes.
     pub attempt: u32,
 }
 

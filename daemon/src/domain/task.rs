@@ -1,5 +1,6 @@
 //! A task: a row of `nexus_tasks`, and the lease that the one who works on it holds.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -55,14 +56,14 @@ impl TaskStatus {
     }
 }
 
-/// A row of `nexus_tasks`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// A piece of queued work.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Task {
     pub task_id: TaskId,
     pub task_type: TaskType,
     pub project_id: ProjectId,
     pub status: TaskStatus,
-    /// Order in the queue.
+    /// 1 (last) to 5 (first).
     pub priority: Priority,
     /// What the message says.
     pub payload: Value,
@@ -74,7 +75,7 @@ pub struct Task {
     pub created_at: Timestamp,
     pub started_at: Option<Timestamp>,
     pub completed_at: Option<Timestamp>,
-    /// Who works on it, or did last.
+    /// The daemon that works on it, or did.
     pub worker_id: Option<WorkerId>,
     pub updated_at: Timestamp,
 }

@@ -1,5 +1,6 @@
 //! Tools: what agents are made of. The catalogue's come from plugins, others from builds.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -20,11 +21,11 @@ super::words! {
     }
 }
 
-/// A row of `nexus_tools`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// A tool: one function that agents call.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Tool {
     pub tool_id: ToolId,
-    /// The name by which agents call it.
+    /// By which agents call it.
     pub tool_name: String,
     pub display_name: String,
     pub description: String,
@@ -33,9 +34,9 @@ pub struct Tool {
     /// Where it comes from.
     pub source: ToolSource,
     pub version: String,
-    /// Its file: relative to its project's folder, or within its plugin.
+    /// Relative to the project's folder, or within the plugin.
     pub code_path: Option<String>,
-    /// JSON schema of its arguments.
+    /// The JSON Schema of its arguments. Keywords that begin with `x-` are the daemon's own.
     pub schema: Option<Value>,
     /// Packages that it needs.
     pub dependencies: Vec<String>,

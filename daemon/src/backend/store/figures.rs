@@ -1,10 +1,12 @@
 //! Answers of the store's statistics.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::{agent::AgentStatus, ids::AgentId, time::Timestamp};
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+/// Figures over everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Overview {
     pub total_projects: u64,
     pub building_projects: u64,
@@ -13,13 +15,13 @@ pub struct Overview {
     pub total_agents: u64,
     /// Agents that can be asked.
     pub running_agents: u64,
-    /// Questions to agents, those of deleted agents included.
+    /// Those of deleted agents included.
     pub total_invocations: u64,
-    /// Of these since midnight, UTC.
+    /// Since midnight, UTC.
     pub today_invocations: u64,
     /// Completed projects among those that completed or failed, 0 to 100.
     pub success_rate: f64,
-    /// Mean time from the start to the completion of a build.
+    /// From the start of a build to its completion.
     pub avg_build_time_minutes: f64,
 }
 
@@ -37,7 +39,7 @@ pub struct DayFigures {
 }
 
 /// An agent among the most asked.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct TopAgent {
     pub agent_id: AgentId,
     pub agent_name: String,
@@ -48,12 +50,13 @@ pub struct TopAgent {
     pub status: AgentStatus,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Activity {
     /// `project`, `agent` or `invocation`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Of what: the project, or the agent, also that of an invocation.
+    /// The project's, or the agent's, also of an invocation.
     pub id: String,
     pub name: String,
     pub status: String,
