@@ -16,7 +16,7 @@ use super::{
     tx::Tx,
 };
 use crate::{
-    backend::store::{Agents, Once, Result, alike::deploy_payload, naming},
+    backend::store::{Agents, IdempotencyKey, Result, alike::deploy_payload, naming},
     domain::{
         agent::{Agent, AgentChange, AgentStatus, Invocation, InvocationStatus, NewAgent},
         change::agent as change,
@@ -138,7 +138,7 @@ pub(crate) fn record_invocation(
     tx: &mut Tx<'_>,
     held: &Held,
     invocation: &Invocation,
-    once: Option<&Once>,
+    idempotency: Option<&IdempotencyKey>,
 ) -> Result<()> {
     let mut known = tx.sql("SELECT 1 FROM nexus_agents WHERE agent_id = ?1")?;
     if !known.exists([invocation.agent_id.as_str()])? {
@@ -163,7 +163,7 @@ pub(crate) fn record_invocation(
         invocation.created_at.to_string()
     ])?;
     super::tools::count_use(tx, &invocation.agent_id, &invocation.tool_names)?;
-    super::once::end(tx, held, once)
+    super::idempotency::end(tx, held, idempotency)
 }
 
 #[async_trait]
@@ -188,8 +188,8 @@ impl Agents for SqliteStore {
         self.write(move |tx| update(tx, &id, &change)).await
     }
 
-    async fn record_invocation(&self, invocation: Invocation, once: Option<Once>) -> Result<()> {
+    async fn record_invocation(&self, invocation: Invocation, idempotency: Option<IdempotencyKey>) -> Result<()> {
         let held = Arc::clone(&self.inner.held);
-        self.write(move |tx| record_invocation(tx, &held, &invocation, once.as_ref())).await
+        self.write(move |tx| record_invocation(tx, &held, &invocation, idempotency.as_ref())).await
     }
 }

@@ -84,7 +84,7 @@ pub(crate) fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<()> {
     let p = &new.project;
     let Created { status, task_id, event } = change::create(p, new.stages.len(), stages::MOST, tx.now())?;
     let task_id = &task_id;
-    super::once::check(tx, new.once.as_ref())?;
+    super::idempotency::check(tx, new.idempotency.as_ref())?;
     let (project_id, created_at) = (&p.project_id, p.created_at.to_string());
     tx.sql(&format!(
         "INSERT INTO nexus_projects (project_key, project_id, status, control_status, task_id, progress, current_stage,
@@ -112,7 +112,7 @@ pub(crate) fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<()> {
     ])?;
     let key = tx.conn().last_insert_rowid();
     insert_texts(tx, key, p)?;
-    super::once::keep(tx, new.once.as_ref())?;
+    super::idempotency::keep(tx, new.idempotency.as_ref())?;
     stages::insert(tx, key, &new.stages)?;
     tx.state.set_hot(project_id, Hot { key, seq: 0 });
     let payload = build_payload(p, task_id);
