@@ -31,6 +31,7 @@ use super::{
     in_flight::InFlight,
     lease::{Holding, LeaseNews},
 };
+use crate::domain::queue::Receive;
 use crate::{
     backend::{
         error::BackendError,
@@ -294,7 +295,7 @@ impl BuildState {
                 }
             }
             Ok(Claim::Obsolete(why)) => {
-                tracing::info!(project_id = %self.project_id, why, "a message is of no use any more");
+                tracing::info!(project_id = %self.project_id, why, "a build message is obsolete");
                 self.settle(myself);
             }
             Ok(Claim::Failed(error)) => {
@@ -302,12 +303,12 @@ impl BuildState {
                 self.settle(myself);
             }
             Ok(Claim::HeldUntil(until)) => {
-                self.give_back(myself, until.since(Timestamp::now()), true);
+                self.give_back(myself, until.since(Timestamp::now()), Receive::Uncounted);
             }
             Err(error) => {
                 let error_chain = crate::backend::error::chain(&error);
                 tracing::warn!(project_id = %self.project_id, error = error_chain, "a build could not be claimed");
-                self.give_back(myself, Duration::from_secs(5), error.retryable());
+                self.give_back(myself, Duration::from_secs(5), Receive::after(error.retryable()));
             }
         }
         Ok(())
