@@ -274,13 +274,7 @@ async fn taken(state: &AppState, files: ConfigFiles, name: &str) -> Result<(), A
 
 fn refused_text(problems: &[Problem]) -> ApiError {
     let fault = |problem| {
-        crate::api::http::request::fields::Fault::new(
-            "body",
-            "raw_content",
-            "value_error",
-            sentence(problem),
-            Value::Null,
-        )
+        crate::api::http::fault::Fault::new("body", "raw_content", "value_error", sentence(problem), Value::Null)
     };
     ApiError::Invalid(problems.iter().take(20).map(fault).collect())
 }

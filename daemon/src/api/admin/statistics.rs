@@ -3,10 +3,11 @@
 use schemars::JsonSchema;
 use std::time::Duration;
 
-use salvo::{Writer as _, oapi::endpoint};
+use salvo::{Router, Writer as _, oapi::endpoint};
 use serde::Serialize;
 
 use super::health::{Condition, check};
+use crate::api::at;
 use crate::api::http::{
     request::{
         extract::{Query, State},
@@ -46,6 +47,17 @@ struct InvocationDay {
 struct CategoryCount {
     category: String,
     count: u64,
+}
+
+pub(crate) fn paths() -> Router {
+    Router::with_path("statistics")
+        .push(at("overview", || show_overview))
+        .push(at("builds", || builds))
+        .push(at("invocations", || invocations))
+        .push(at("agent-categories", || agent_categories))
+        .push(at("top-agents", || top_agents))
+        .push(at("recent-activities", || recent_activities))
+        .push(at("system-health", || system_health))
 }
 
 fields_of! {

@@ -11,10 +11,11 @@ pub(crate) mod sessions;
 pub(crate) mod stream;
 pub(crate) mod upload;
 
-use salvo::{Writer as _, oapi::endpoint};
+use salvo::{Router, Writer as _, oapi::endpoint};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::at;
 use crate::api::http::{
     request::{
         extract::{Id, Query, State},
@@ -32,6 +33,23 @@ use crate::{
         time::Timestamp,
     },
 };
+
+pub(crate) fn paths() -> Router {
+    let files = at("files", || files::show_list)
+        .push(at("code", || files::show_code).put(files::put_code))
+        .push(at("prompt", || files::show_prompt).put(files::put_prompt))
+        .push(at("tools", || files::show_tools).push(Router::with_path("{name}").put(files::put_tool)));
+    let one = at("{id}", || detail)
+        .delete(delete)
+        .put(edit::update)
+        .push(Router::with_path("status").put(edit::put_status))
+        .push(at("context", || edit::context))
+        .push(at("runtime/health", || edit::runtime_health))
+        .push(files)
+        .push(Router::with_path("invoke").post(invoke::invoke))
+        .push(at("sessions", || sessions::list).post(sessions::create));
+    at("agents", || list).push(one)
+}
 
 /// What lists of agents show.
 #[derive(Serialize, JsonSchema)]

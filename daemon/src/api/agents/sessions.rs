@@ -1,11 +1,12 @@
 //! `/agents/{id}/sessions` and `/sessions/{id}`: conversations, without their messages.
 
-use salvo::{Writer as _, oapi::endpoint};
+use salvo::{Router, Writer as _, oapi::endpoint};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::invoke::METADATA_BYTES;
+use super::{invoke::METADATA_BYTES, messages, stream, upload};
+use crate::api::at;
 use crate::api::http::{
     idempotency::{Idempotency, kept},
     request::{
@@ -22,6 +23,16 @@ use crate::{
         time::Timestamp,
     },
 };
+
+pub(crate) fn paths() -> Router {
+    let stream = at("stream", || stream::resume_answer).post(stream::stream_answer).delete(stream::stop_answer);
+    let one = at("{id}", || detail)
+        .delete(delete)
+        .push(at("messages", || messages::list).post(messages::send))
+        .push(Router::with_path("upload").post(upload::upload))
+        .push(stream);
+    Router::with_path("sessions").push(one)
+}
 
 /// A conversation with an agent.
 #[derive(Serialize, JsonSchema)]

@@ -19,9 +19,9 @@ use super::attachments::MAX_FILES;
 use crate::api::{
     http::{
         error::ApiError,
+        fault::Fault,
         request::{
             extract::{Id, State},
-            fields::Fault,
             input,
         },
         response::{Answer, Reply},

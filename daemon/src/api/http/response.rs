@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::error::ApiError;
 use crate::api::{
-    http::middleware::RequestId,
+    http::{json::put_json, request_id::RequestId},
     openapi::{Shape, raw},
     state::AppState,
 };
@@ -146,18 +146,6 @@ impl<T> Paged<T> {
 /// What a proxy takes off the paths of requests, and links therefore have before theirs.
 fn public_path(depot: &Depot) -> String {
     AppState::of(depot).map(|state| state.config.load().server.public_path().to_owned()).unwrap_or_default()
-}
-
-/// Puts JSON into the response. A value that cannot be serialised is a fault of ours: 500, logged.
-pub(crate) fn put_json<T: Serialize>(res: &mut Response, value: &T) {
-    let mut bytes = Vec::with_capacity(512);
-    if let Err(error) = serde_json::to_writer(&mut bytes, value) {
-        tracing::error!(%error, "an answer could not be serialised");
-        bytes = br#"{"success":false,"error":{"code":"INTERNAL_ERROR","message":"internal error"}}"#.to_vec();
-        res.status_code(StatusCode::INTERNAL_SERVER_ERROR);
-    }
-    res.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    res.replace_body(bytes.into());
 }
 
 fn put_envelope<T: Serialize>(

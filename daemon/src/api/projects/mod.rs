@@ -10,11 +10,12 @@ pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod tasks;
 
-use salvo::{Writer as _, oapi::endpoint};
+use salvo::{Router, Writer as _, oapi::endpoint};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::at;
 use crate::api::http::{
     idempotency::{Idempotency, kept},
     request::{
@@ -39,6 +40,20 @@ use crate::{
     },
     projects::{NewBuild, Queued},
 };
+
+pub(crate) fn paths() -> Router {
+    let one = at("{id}", || detail)
+        .delete(delete)
+        .push(at("stages", || list_stages))
+        .push(at("tasks", || list_tasks))
+        .push(at("build", || dashboard::dashboard))
+        .push(at("events", || events::stream_events))
+        .push(Router::with_path("control").post(control::control))
+        .push(at("files", || files::list).push(at("{**path}", || files::show_file)))
+        .push(at("workflow-report", || documents::workflow_report))
+        .push(at("stage-docs/{stage}", || documents::stage_document));
+    at("projects", || list).post(create).push(one)
+}
 
 /// Most bytes of `deployment`.
 const DEPLOYMENT_BYTES: usize = 16 * 1024;

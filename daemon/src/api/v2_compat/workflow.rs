@@ -4,12 +4,13 @@
 use schemars::JsonSchema;
 use std::collections::BTreeMap;
 
-use salvo::{Writer as _, oapi::endpoint};
+use salvo::{Router, Writer as _, oapi::endpoint};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::api::{
     admin::plugins::NoFields,
+    at,
     http::{
         error::{ApiError, Resource},
         request::{
@@ -31,6 +32,19 @@ use crate::{
     },
     projects::told,
 };
+
+pub(crate) fn paths() -> Router {
+    let stage = at("stages/{stage}", || stage_of).push(at("output", || output_of));
+    Router::with_path("workflow/{id}")
+        .push(Router::with_path("pause").post(pause_of))
+        .push(Router::with_path("resume").post(resume_of))
+        .push(Router::with_path("stop").post(stop_of))
+        .push(Router::with_path("restart").post(restart_of))
+        .push(at("status", || status_of))
+        .push(stage)
+        .push(at("metrics", || metrics_of))
+        .push(at("files", || list_files).push(at("{**path}", || show_file)))
+}
 
 /// What became of a request to a build.
 #[derive(Serialize, JsonSchema)]

@@ -29,7 +29,7 @@ use crate::{
     },
     domain::{
         ids::{ProjectId, TaskId},
-        project::{Project, ProjectStatus},
+        project::Project,
         task::{TaskStatus, TaskType},
         time::Timestamp,
     },

@@ -309,7 +309,9 @@ proptest! {
                     world.write(&change);
                 }
                 Move::HandBack if world.lease.1 => {
+                    let goes_on = world.state.control == ControlStatus::Running;
                     let change = rest::release(&world.view(), NOW).unwrap();
+                    prop_assert_eq!(change.waits_again(), goes_on, "nobody is left to reach a pause or a stop");
                     world.write(&change);
                 }
                 Move::HandBack => {}
@@ -336,6 +338,36 @@ proptest! {
         prop_assert_eq!(set_back.from.as_deref(), Some(name.as_str()));
         prop_assert_eq!(set_back.stages, world.workflow.with_dependents(from));
     }
+}
+
+#[test]
+fn who_takes_a_build_over_begins_what_was_running_anew() {
+    let mut world = World::new();
+    world.claim();
+    assert_eq!(world.running(), [("a".to_owned(), 1)]);
+    world.claim();
+    assert_eq!((world.running(), world.lease), (vec![("a".to_owned(), 2)], (2, true)));
+}
+
+#[test]
+fn a_pause_waits_for_the_stage_that_runs_beside() {
+    use StageStatus::{Completed, Pending, Running};
+    let stored = stages(&[Completed, Running, Running, Pending]);
+    let state = ProjectState { status: ProjectStatus::Building, control: ControlStatus::Paused };
+    let asked = Step {
+        ended: &[],
+        begin: &[],
+        still_running: 2,
+        progress: 25.0,
+        aggregated: AggregatedMetrics::default(),
+        end: None,
+        events: &[],
+    };
+    let view = BuildView { state, ..building(&stored) };
+    let held = step(&view, &asked, NOW).unwrap().change;
+    assert_eq!(held.project.map(|project| project.state.status), Some(ProjectStatus::Building));
+    let last = step(&view, &Step { still_running: 0, ..asked }, NOW).unwrap().change;
+    assert_eq!(last.project.map(|project| project.state.status), Some(ProjectStatus::Paused));
 }
 
 #[test]
