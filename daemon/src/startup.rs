@@ -27,7 +27,6 @@ pub enum StartError {
     /// Workflows or deploy targets want handlers that no plugin has.
     #[error("workflows or deploy targets want handlers that no loaded plugin has")]
     Settings {
-        /// Which.
         problems: Vec<Problem>,
         /// Plugin files that were refused: most likely they have the handlers.
         refused: Vec<PluginReport>,
@@ -35,9 +34,7 @@ pub enum StartError {
     /// The port cannot be had.
     #[error("cannot listen on {address}: {source}; {}", port_remedy(source))]
     Port {
-        /// Where.
         address: SocketAddr,
-        /// Why.
         source: io::Error,
     },
     /// The actor tree did not start.

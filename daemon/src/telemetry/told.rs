@@ -68,7 +68,6 @@ pub fn stage_retried(project: &ProjectId, stage: &str, retry: u32, pause: std::t
 pub struct BuildFigures<'a> {
     /// What was built.
     pub project: &'a Project,
-    /// Its task.
     pub task: &'a TaskId,
     /// Stages that are done.
     pub stages: usize,

@@ -50,7 +50,6 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// Before a deployment comes again whose files could not be had.
 const FILES_AWAY: Duration = Duration::from_secs(5);
 
-/// See the module.
 pub struct DeployActor;
 
 /// What a [`DeployActor`] is told.
@@ -63,9 +62,7 @@ pub enum DeployNews {
 
 /// What a [`DeployActor`] is started with.
 pub struct DeployArguments {
-    /// Shared.
     pub env: Arc<Environment>,
-    /// The message.
     pub in_flight: InFlight,
     /// Its content.
     pub message: DeployMessage,

@@ -27,7 +27,6 @@ use crate::{
 /// Pause before a message comes again whose project is still worked on by an earlier one.
 const BUSY: Duration = Duration::from_secs(1);
 
-/// See the module.
 pub struct Dispatcher;
 
 /// Messages of the [`Dispatcher`].

@@ -34,7 +34,6 @@ const CLEAN_EVERY: u32 = 60;
 /// Rounds between two looks at what others left half written.
 const REPAIR_EVERY: u32 = 4;
 
-/// See the module.
 pub struct Reconciler;
 
 /// Messages of the [`Reconciler`].

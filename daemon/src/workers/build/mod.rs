@@ -49,7 +49,6 @@ use crate::{
 /// How long after that until the build is handed back whatever they do.
 const DRAIN_LIMIT: Duration = Duration::from_secs(2);
 
-/// See the module.
 pub struct BuildActor;
 
 /// Messages of a [`BuildActor`].
@@ -58,16 +57,13 @@ pub enum BuildMessage {
     Claimed(Result<Claim, BackendError>, Arc<Workflows>),
     /// An attempt ended (from its stage).
     StageEnded {
-        /// Which stage.
         index: usize,
-        /// How.
         end: Box<AttemptEnd>,
     },
     /// A step is stored, or not (own call).
     Stepped(Result<BuildProgress, BackendError>),
     /// The next attempt's number is stored, or not (own call).
     RetryStored {
-        /// Which stage.
         index: usize,
         /// Pause before it begins.
         pause: Duration,
@@ -94,9 +90,7 @@ pub enum BuildMessage {
 
 /// What a [`BuildActor`] is started with.
 pub struct BuildArguments {
-    /// Shared.
     pub env: Arc<Environment>,
-    /// The message.
     pub in_flight: InFlight,
     /// The message's task, if it names one.
     pub task_id: Option<TaskId>,
