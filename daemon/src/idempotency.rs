@@ -196,7 +196,7 @@ impl Drop for HeldKey {
         let (store, key, holder) = (Arc::clone(&self.keys.store), self.key.key.clone(), self.holder.clone());
         let given_back = async move {
             if let Err(error) = store.release_key(&key, &holder).await {
-                tracing::warn!(%error, "an idempotency key could not be given back; it is free in {} s", LEASE.as_secs());
+                tracing::warn!(%error, "an idempotency key could not be released; it expires in {} s", LEASE.as_secs());
             }
         };
         self.keys.tasks.spawn_on(given_back, &runtime);

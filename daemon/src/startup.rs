@@ -27,19 +27,13 @@ pub enum StartError {
     /// Workflows or deploy targets want handlers that no plugin has.
     #[error("workflows or deploy targets want handlers that no loaded plugin has")]
     Settings {
-        /// Which.
         problems: Vec<Problem>,
         /// Plugin files that were refused: most likely they have the handlers.
         refused: Vec<PluginReport>,
     },
     /// The port cannot be had.
     #[error("cannot listen on {address}: {source}; {}", port_remedy(source))]
-    Port {
-        /// Where.
-        address: SocketAddr,
-        /// Why.
-        source: io::Error,
-    },
+    Port { address: SocketAddr, source: io::Error },
     /// The actor tree did not start.
     #[error("the actor tree did not start: {0}")]
     Tree(SpawnErr),

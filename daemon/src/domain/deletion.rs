@@ -24,6 +24,15 @@ super::words! {
     }
 }
 
+/// What becomes of a project's agents when it is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProjectAgents {
+    /// They stay, without a project.
+    Keep,
+    /// They go with it, and their conversations.
+    Delete,
+}
+
 /// A record of a deletion.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Deletion {

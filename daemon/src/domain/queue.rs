@@ -1,5 +1,19 @@
 //! The queues that the daemon works with.
 
+/// Whether a receive counts towards the dead letters: one that the message is not to blame for does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receive {
+    Counted,
+    Uncounted,
+}
+
+impl Receive {
+    /// A failure that may pass by itself is none of the message's.
+    pub const fn after(retryable: bool) -> Self {
+        if retryable { Self::Uncounted } else { Self::Counted }
+    }
+}
+
 /// The queues of the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum QueueName {

@@ -63,7 +63,6 @@ pub struct McpChange {
     pub auto_approve: Option<Vec<String>>,
 }
 
-/// The file.
 #[derive(Debug)]
 pub struct McpServers {
     path: PathBuf,

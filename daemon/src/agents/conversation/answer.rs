@@ -40,14 +40,12 @@ pub struct ToolUse {
 pub enum BlockKind {
     /// A piece of text between tools.
     Text,
-    /// A tool.
     Tool,
 }
 
 /// A part of the answer in the order in which it came.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Block {
-    /// What it is.
     #[serde(rename = "type")]
     pub kind: BlockKind,
     /// The tool's id, or the block's number.

@@ -26,6 +26,7 @@ use crate::api::http::{
     },
     response::{Answer, Created, CreatedAnswer, PageAnswer, Paged, Reply},
 };
+use crate::domain::deletion::ProjectAgents;
 use crate::{
     backend::store::{PageRequest, ProjectDetail, ProjectFilter, ProjectSort},
     deletion::ProjectGone,
@@ -323,7 +324,8 @@ struct Deleted {
 #[endpoint(operation_id = "deleteProject", tags("projects"), responses((status_code = 409, description = "Not in this state.")))]
 pub(crate) async fn delete(state: State, id: Id<ProjectId>, query: Query<DeleteProjectQuery>) -> Answer<Deleted> {
     let Id(project_id) = id;
-    let gone = state.projects.delete(state.caller(), project_id.clone(), query.0.delete_agents).await?;
+    let fate = if query.0.delete_agents { ProjectAgents::Delete } else { ProjectAgents::Keep };
+    let gone = state.projects.delete(state.caller(), project_id.clone(), fate).await?;
     let ProjectGone { deleted, errors } = gone;
     let deleted_agents = deleted.agents.into_iter().map(|agent| agent.agent_id).collect();
     Ok(Reply::new(Deleted { project_id, status: "deleted", deleted_agents, errors }).message("project deleted"))

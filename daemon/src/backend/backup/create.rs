@@ -19,6 +19,7 @@ use super::{
     manifest::{self, FORM, Head, MANIFEST, SEAL},
     walk::{Found, walk},
 };
+use crate::domain::deletion::ProjectAgents;
 use crate::{
     backend::{
         error::{BackendError, BackendErrorKind},
@@ -211,7 +212,7 @@ fn forget(copy: &Path, gone: Gone) -> Result<(), BackupError> {
     let unknown = |id: String| BackendError::new(BackendErrorKind::Corrupt, format!("{id} is no id"));
     runtime.block_on(async {
         for id in gone.projects {
-            store.delete_project(&id.parse().map_err(|_| unknown(id))?, false).await?;
+            store.delete_project(&id.parse().map_err(|_| unknown(id))?, ProjectAgents::Keep).await?;
         }
         for id in gone.agents {
             store.delete_agent(&id.parse().map_err(|_| unknown(id))?, DeleteOrders::default()).await?;

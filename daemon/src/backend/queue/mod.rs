@@ -9,6 +9,7 @@ pub use message::{BuildMessage, DeployMessage, MessageError, subject};
 
 use crate::backend::{error::BackendError, store::Trouble};
 use crate::domain::queue::QueueName;
+use crate::domain::queue::Receive;
 
 /// What the queues are called outside, prefix included.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,8 +103,8 @@ pub trait Queue: Send + Sync + 'static {
     /// Deletes a message. No error when it is gone or was received again by another.
     async fn delete(&self, receipt: &Receipt) -> Result<(), BackendError>;
 
-    /// Lets the message come again after `delay`; the receive does not count when `uncounted`.
-    async fn release(&self, receipt: &Receipt, delay: Duration, uncounted: bool) -> Result<(), BackendError>;
+    /// Lets the message come again after `delay`; `receive` says whether this one counted.
+    async fn release(&self, receipt: &Receipt, delay: Duration, receive: Receive) -> Result<(), BackendError>;
 
     /// Moves a received message to the dead letters, with the reason.
     async fn dead_letter(&self, receipt: &Receipt, reason: &str) -> Result<(), BackendError>;

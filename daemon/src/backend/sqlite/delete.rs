@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use rusqlite::{OptionalExtension, params};
 
 use super::{SqliteStore, aged, agents, deletions, projects, rows, sessions, stages, state::Effect, sweep, tx::Tx};
+use crate::domain::deletion::ProjectAgents;
 use crate::{
     backend::store::{DeletedAgent, DeletedProject, Removal, Result},
     domain::{
@@ -16,7 +17,7 @@ use crate::{
     },
 };
 
-pub(crate) fn project(tx: &mut Tx<'_>, id: &ProjectId, with_agents: bool) -> Result<Option<DeletedProject>> {
+pub(crate) fn project(tx: &mut Tx<'_>, id: &ProjectId, fate: ProjectAgents) -> Result<Option<DeletedProject>> {
     let Some(fence) = projects::fence(tx, id)? else { return Ok(None) };
     let Some(hot) = tx.hot(id)? else { return Ok(None) };
     let tasks: Vec<TaskId> = {
@@ -35,7 +36,7 @@ pub(crate) fn project(tx: &mut Tx<'_>, id: &ProjectId, with_agents: bool) -> Res
         .query_row([fence.key], |row| row.get(0))?;
     let (status, task_id) = (fence.state.status, fence.task_id.as_ref());
     let view = ProjectView { id, name: &name, status, task_id, seq: hot.seq };
-    let GoneProject { record, open_task, end } = change::project(view, &agents, with_agents, tx.now());
+    let GoneProject { record, open_task, end } = change::project(view, &agents, fate, tx.now());
     deletions::record(tx, &record)?;
     for task in tasks {
         tx.withdraw_message(&task)?;
@@ -62,7 +63,7 @@ pub(crate) fn project(tx: &mut Tx<'_>, id: &ProjectId, with_agents: bool) -> Res
     tx.announce(end);
     let mut deleted = DeletedProject { open_task, agents: Vec::new() };
     for KeptAgent { agent_id: agent, .. } in agents {
-        if with_agents {
+        if fate == ProjectAgents::Delete {
             deleted.agents.extend(self::agent(tx, &agent, DeleteOrders::default())?.map(|gone| gone.deleted.agent));
         } else if let Some(mut outlives) = agents::read(tx.conn(), &agent)? {
             change::outlive(&mut outlives, tx.now());
@@ -138,9 +139,9 @@ fn end_deployments(tx: &mut Tx<'_>, project: &Option<ProjectId>, agent: &AgentId
 
 #[async_trait]
 impl Removal for SqliteStore {
-    async fn delete_project(&self, id: &ProjectId, with_agents: bool) -> Result<Option<DeletedProject>> {
+    async fn delete_project(&self, id: &ProjectId, fate: ProjectAgents) -> Result<Option<DeletedProject>> {
         let id = id.clone();
-        let gone = self.write(move |tx| project(tx, &id, with_agents)).await?;
+        let gone = self.write(move |tx| project(tx, &id, fate)).await?;
         sweep::start(&self.inner);
         Ok(gone)
     }

@@ -142,7 +142,12 @@ fn judge_crash(tx: &Transaction<'_>, fault: Option<&str>) -> Result<()> {
         let work = describe(tx, suspect.task.as_ref())?;
         if (faults >= FAULTS || crashes >= KILLS) && solo >= SOLO {
             bury(tx, suspect, &format!("{DIED} {crashes} times while it worked on this ({work})"))?;
-            tracing::error!(crashes, how, work, "the daemon died again and again while this ran: it is given up");
+            tracing::error!(
+                crashes,
+                how,
+                work,
+                "the daemon crashed again and again while this task ran: the task is given up"
+            );
         } else if place < NAMED {
             tracing::warn!(
                 crashes,
@@ -153,7 +158,7 @@ fn judge_crash(tx: &Transaction<'_>, fault: Option<&str>) -> Result<()> {
         }
     }
     if crowd > NAMED {
-        tracing::warn!(suspects = crowd, "more suspects than are named here");
+        tracing::warn!(suspects = crowd, "more tasks ran during the crash than are listed here");
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 use std::{collections::HashMap, time::Instant};
 
 use super::{clock::Moment, projects::Fence, stages::Brief, sweep::Mark};
+use crate::domain::queue::Receive;
 use crate::{
     backend::sqlite::queue::mailbox::{Letter, Mailboxes},
     domain::{
@@ -139,7 +140,7 @@ impl State {
             }
             Effect::Show(key) => self.mail.show(key),
             Effect::HandedBack(key) => {
-                self.mail.release(key, None, true);
+                self.mail.release(key, None, Receive::Uncounted);
                 self.mail.get(key).map(|letter| letter.queue)
             }
             Effect::Moved(key, to) => {

@@ -267,7 +267,7 @@ pub(crate) fn start(inner: &Arc<Inner>) {
             let done = sweep(&inner).await;
             let Some(inner) = inner.upgrade() else { return };
             if let Err(error) = done {
-                tracing::debug!(%error, "what was deleted is removed later");
+                tracing::debug!(%error, "rows of deleted records could not be removed; the next sweep tries again");
             } else if inner.sweep_again.swap(false, Ordering::AcqRel) {
                 continue;
             }

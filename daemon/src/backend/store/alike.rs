@@ -66,5 +66,5 @@ pub(crate) fn name_from(content: &str) -> String {
 
 /// Whoever began a request was stopped for longer than its key lasted.
 pub(crate) fn key_was_lost() {
-    tracing::warn!("an idempotency key was another's by the time of this answer: the other's answer stays");
+    tracing::warn!("another request took over the idempotency key before this answer was stored; its answer stays");
 }

@@ -18,6 +18,15 @@ use crate::{
     },
 };
 
+/// How much of a shared store is looked at for repair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repair {
+    /// Projects that wait although they have ended.
+    Projects,
+    /// These, and builds that no figures have counted.
+    ProjectsAndFigures,
+}
+
 /// A worker takes a build.
 #[async_trait]
 pub trait Claims: Send + Sync + 'static {
@@ -82,9 +91,8 @@ pub trait Reconciliation: Send + Sync + 'static {
         Ok(tasks)
     }
 
-    /// Puts right what services of another kind left in a shared store: projects that wait although they have ended, and,
-    /// when `all`, builds that no figures have counted. Answers how many rows changed.
-    async fn put_right(&self, _now: Timestamp, _all: bool) -> Result<u64> {
+    /// Repairs what services of another kind left in a shared store. Answers how many rows changed.
+    async fn repair(&self, _now: Timestamp, _extent: Repair) -> Result<u64> {
         Ok(0)
     }
 

@@ -21,7 +21,7 @@ mod upkeep;
 
 pub use aged::{Aged, AgedKind};
 pub use agents::{Agents, Deployments};
-pub use builds::{Builds, Claims, Leases, Reconciliation};
+pub use builds::{Builds, Claims, Leases, Reconciliation, Repair};
 pub use figures::{Activity, DayFigures, Overview, TopAgent};
 pub use model::*;
 pub use projects::{Control, Events, Lists, Projects, Removal};

@@ -8,6 +8,7 @@ use super::{
     AgentFilter, DeletedAgent, DeletedProject, NewProject, Origin, Page, PageRequest, ProjectDetail, ProjectFilter,
     Result, TaskFilter,
 };
+use crate::domain::deletion::ProjectAgents;
 use crate::domain::{
     agent::Agent,
     control::{ControlApplied, ControlRequest},
@@ -84,10 +85,10 @@ pub trait Events: Send + Sync + 'static {
 #[async_trait]
 pub trait Removal: Send + Sync + 'static {
     /// Removes a project with its stages, tasks, messages in the queue and events, and its agents with
-    /// their sessions, messages and invocations when `with_agents`; agents that stay lose their
+    /// their sessions, messages and invocations when they are not kept; agents that stay lose their
     /// `project_id`. `None` when unknown. A running build is fenced off: its next write is refused. The same unit
     /// records the deletion, with the agents that stay, and that of each agent which goes.
-    async fn delete_project(&self, id: &ProjectId, with_agents: bool) -> Result<Option<DeletedProject>>;
+    async fn delete_project(&self, id: &ProjectId, fate: ProjectAgents) -> Result<Option<DeletedProject>>;
 
     /// The same for a project that is past its time, in one unit with the look at it: `None` when it has not ended before
     /// then (somebody restarted it since), or has an agent, or is gone.

@@ -1,6 +1,7 @@
 //! A project or an agent is deleted, by somebody who asks or because it is past its time.
 
 use super::{TaskChange, deploy};
+use crate::domain::deletion::ProjectAgents;
 use crate::domain::{
     agent::{Agent, AgentStatus},
     deletion::{Deletion, KeptAgent},
@@ -34,8 +35,8 @@ pub struct GoneProject {
 
 /// Deletes a project, whatever it does. Its `agents` go with it, or stay without it.
 #[must_use]
-pub fn project(view: ProjectView<'_>, agents: &[KeptAgent], with_agents: bool, now: Timestamp) -> GoneProject {
-    let kept = if with_agents { Vec::new() } else { agents.to_vec() };
+pub fn project(view: ProjectView<'_>, agents: &[KeptAgent], fate: ProjectAgents, now: Timestamp) -> GoneProject {
+    let kept = if fate == ProjectAgents::Delete { Vec::new() } else { agents.to_vec() };
     let fields = [("reason".to_owned(), "deleted".into())].into_iter().collect();
     GoneProject {
         record: Deletion::project(view.id, view.name, kept, now),
@@ -70,7 +71,7 @@ mod tests {
         let (id, task) = (ProjectId::generate(), TaskId::generate());
         for status in ProjectStatus::ALL {
             let view = ProjectView { id: &id, name: "n", status: *status, task_id: Some(&task), seq: 4 };
-            let gone = project(view, &[], false, NOW);
+            let gone = project(view, &[], ProjectAgents::Keep, NOW);
             let open = !status.is_final() && *status != ProjectStatus::Paused;
             assert_eq!(gone.open_task, open.then(|| task.clone()), "{status}");
             assert_eq!((gone.end.seq, gone.end.kind), (5, EventType::End));
@@ -82,8 +83,8 @@ mod tests {
         let (id, one) = (ProjectId::generate(), tests::agent(AgentStatus::Running));
         let kept = [KeptAgent { agent_id: one.agent_id, agent_dir: "agent".into() }];
         let view = ProjectView { id: &id, name: "n", status: ProjectStatus::Completed, task_id: None, seq: 0 };
-        assert_eq!(project(view, &kept, false, NOW).record.owned.kept, kept);
-        assert_eq!(project(view, &kept, true, NOW).record.owned.kept, []);
+        assert_eq!(project(view, &kept, ProjectAgents::Keep, NOW).record.owned.kept, kept);
+        assert_eq!(project(view, &kept, ProjectAgents::Delete, NOW).record.owned.kept, []);
     }
 
     #[test]

@@ -49,13 +49,10 @@ pub enum Interrupt {
 
 /// What an attempt is made of.
 pub struct Attempt {
-    /// Shared.
     pub env: Arc<Environment>,
-    /// Whose stage.
     pub project_id: ProjectId,
     /// Under which it is made.
     pub lease: Lease,
-    /// Its workflow.
     pub workflow: Arc<Workflow>,
     /// Which stage of it.
     pub index: usize,
@@ -138,7 +135,6 @@ impl Attempt {
         AttemptEnd { end, agent, interrupted: *self.interrupt.borrow() }
     }
 
-    /// The stage's name.
     pub fn stage_name(&self) -> &str {
         self.spec().map_or("", |spec| spec.name.as_str())
     }

@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use nexus_daemon::domain::queue::Receive;
 use nexus_daemon::{
     backend::{
         aws::{
@@ -108,8 +109,8 @@ impl Queue for Gate {
         self.inner.delete(receipt).await
     }
 
-    async fn release(&self, receipt: &Receipt, delay: Duration, uncounted: bool) -> Result<()> {
-        self.inner.release(receipt, delay, uncounted).await
+    async fn release(&self, receipt: &Receipt, delay: Duration, receive: Receive) -> Result<()> {
+        self.inner.release(receipt, delay, receive).await
     }
 
     async fn dead_letter(&self, receipt: &Receipt, reason: &str) -> Result<()> {

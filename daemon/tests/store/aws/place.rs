@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use nexus_daemon::backend::store::Repair;
 use nexus_daemon::{
     backend::{
         aws::{dynamodb::DynamoStore, sqs::SqsQueue},
@@ -121,7 +122,7 @@ impl Place {
         for task in &tasks {
             self.store.requeue_task(&task.task_id).await.unwrap();
         }
-        self.store.put_right(Timestamp::now(), true).await.unwrap();
+        self.store.repair(Timestamp::now(), Repair::ProjectsAndFigures).await.unwrap();
         tasks.len()
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use nexus_daemon::domain::deletion::ProjectAgents;
 use nexus_daemon::{
     backend::{
         error::BackendErrorKind,
@@ -76,11 +77,11 @@ pub async fn totals_follow_every_change(f: &Fixture) {
     let agents = f.store.list_agents(&AgentFilter::default(), &page(1, 10)).await.unwrap();
     assert_eq!((agents.total, agents.items.len()), (1, 1));
     assert_eq!(agents.items[0].agent_id, agent);
-    f.store.delete_project(&built, true).await.unwrap().unwrap();
+    f.store.delete_project(&built, ProjectAgents::Delete).await.unwrap().unwrap();
     // The build may have taken the first.
     let left = f.store.list_projects(&ProjectFilter::default(), &page(1, 10)).await.unwrap();
     assert_eq!(left.total, 1);
-    f.store.delete_project(&left.items[0].project_id, true).await.unwrap().unwrap();
+    f.store.delete_project(&left.items[0].project_id, ProjectAgents::Delete).await.unwrap().unwrap();
     assert_eq!((total(None).await, total(Some(ProjectStatus::Completed)).await), (0, 0));
     assert_eq!(f.store.list_agents(&AgentFilter::default(), &page(1, 10)).await.unwrap().total, 0);
 }

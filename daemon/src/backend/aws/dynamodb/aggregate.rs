@@ -192,7 +192,7 @@ impl DynamoStore {
             // A stage whose output is gone runs again where that is needed; a project must not be lost with it.
             let names = match self.overflow.restore(item).await {
                 Err(error) if error.kind() == BackendErrorKind::Corrupt => {
-                    tracing::warn!(project_id = %id, %error, "a stage is read without what is gone of it");
+                    tracing::warn!(project_id = %id, %error, "a stage is read without its large part, which the artifact store has lost");
                     Vec::new()
                 }
                 restored => restored?,
@@ -386,7 +386,7 @@ impl DynamoStore {
             && let Err(error) = commit.await
         {
             // It is sent once more, which does no harm.
-            tracing::warn!(task_id = %task, %error, "a sent message was not noted");
+            tracing::warn!(task_id = %task, %error, "a task's message was sent, but the task could not be marked as queued");
         }
     }
 }

@@ -275,8 +275,8 @@ fn run_again(plan: &mut Plan, workflow: &Workflow) -> Result<()> {
     for index in again {
         if let Some(stage) = plan.after.stages.get_mut(index) {
             let (id, name) = (&stage.project_id, &stage.stage_name);
-            tracing::info!(project_id = %id, stage = %name, "a stage that another completed left no output: it runs again");
-            let text = "INFO the stage was completed elsewhere and left no output: it runs again";
+            tracing::info!(project_id = %id, stage = %name, "another service completed a stage and left no output: the stage runs again");
+            let text = "INFO another service completed the stage and left no output: it runs again";
             stage.logs.push(format!("{} {text}", plan.now));
         }
     }

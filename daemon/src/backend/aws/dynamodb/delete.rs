@@ -18,6 +18,7 @@ use super::{
     unit::{Guard, Refused, Unit},
     value::{self, Item},
 };
+use crate::domain::deletion::ProjectAgents;
 use crate::{
     backend::{
         files::{Owner, kept},
@@ -39,7 +40,7 @@ impl DynamoStore {
     pub(crate) async fn remove_project_if(
         &self,
         id: &ProjectId,
-        with_agents: bool,
+        fate: ProjectAgents,
         ended_before: Option<Timestamp>,
     ) -> Result<Option<DeletedProject>> {
         let mut held = self.slots.hold(id).await;
@@ -57,14 +58,14 @@ impl DynamoStore {
                 let stated = stored.stated.clone().unwrap_or_else(|| Stated::of(&stored.project));
                 read.extend([("status", stated.status), ("control_status", stated.control)]);
             }
-            let agents = if with_agents { Vec::new() } else { kept_of(&self.agents_of(id).await?) };
+            let agents = if fate == ProjectAgents::Delete { Vec::new() } else { kept_of(&self.agents_of(id).await?) };
             let (name, task_id) = (&stored.project.project_name, stored.project.task_id.as_ref());
             let view = ProjectView { id, name, status: stored.project.status, task_id, seq: stored.event_seq };
-            let GoneProject { record, open_task, end } = change::project(view, &agents, with_agents, plan.now);
+            let GoneProject { record, open_task, end } = change::project(view, &agents, fate, plan.now);
             let mut unit = Unit::default();
             let key = Table::Projects.one(id.as_str());
             unit.delete(&self.tables, Table::Projects, key, &Guard::AsRead(&read), Refused::Stale)?;
-            self.record_deletion(&mut unit, &record, with_agents)?;
+            self.record_deletion(&mut unit, &record, fate)?;
             if unit.commit(&self.tables).await?.is_err() {
                 pause(round).await;
                 continue;
@@ -74,7 +75,7 @@ impl DynamoStore {
             self.counts.moved(&Counted::new(Table::Projects, "UserIndex", "user_id", &project.user_id), -1);
             self.tell(id, vec![end]).await;
             drop::<Held<'_>>(held);
-            let agents = self.remove_rest(id, with_agents).await?;
+            let agents = self.remove_rest(id, fate).await?;
             return Ok(Some(DeletedProject { open_task, agents }));
         }
         Err(contended())
@@ -96,7 +97,7 @@ impl DynamoStore {
     }
 
     /// What is left of a project that is gone, and the note.
-    async fn remove_rest(&self, id: &ProjectId, with_agents: bool) -> Result<Vec<Agent>> {
+    async fn remove_rest(&self, id: &ProjectId, fate: ProjectAgents) -> Result<Vec<Agent>> {
         let of = |table| Query::of(table, "project_id", value::text(id.as_str()));
         let by = |table| Query::by(table, "ProjectIndex", "project_id", value::text(id.as_str()));
         self.delete_all(by(Table::Tasks)).await?;
@@ -107,7 +108,7 @@ impl DynamoStore {
         let recorded = self.deletion(DeletedKind::Project, id.as_str()).await?;
         let mut stay = recorded.map(|record| record.owned.kept).unwrap_or_default();
         for agent in agents {
-            if with_agents {
+            if fate == ProjectAgents::Delete {
                 let deleted = self.delete_agent(&agent.agent_id, DeleteOrders::default()).await?;
                 gone.extend(deleted.map(|deleted| deleted.agent));
                 continue;
@@ -218,7 +219,11 @@ impl DynamoStore {
         };
         let mut unit = Unit::default();
         unit.delete(&self.tables, Table::Sessions, key, &guard, Refused::Gone)?;
-        self.record_deletion(&mut unit, &Deletion::session(id.as_str(), &name, self.tables.clock()), false)?;
+        self.record_deletion(
+            &mut unit,
+            &Deletion::session(id.as_str(), &name, self.tables.clock()),
+            ProjectAgents::Keep,
+        )?;
         if unit.commit(&self.tables).await?.is_err() {
             return Ok(None);
         }
@@ -267,7 +272,7 @@ impl DynamoStore {
                         self.remove_note(note.kind, &note.id).await?;
                         continue;
                     }
-                    self.remove_rest(&id, note.with_agents).await?;
+                    self.remove_rest(&id, note.fate).await?;
                 }
                 DeletedKind::Session => {
                     let Ok(id) = note.id.parse::<SessionId>() else { continue };
@@ -300,12 +305,12 @@ fn kept_of(agents: &[Agent]) -> Vec<KeptAgent> {
 
 #[async_trait]
 impl Removal for DynamoStore {
-    async fn delete_project(&self, id: &ProjectId, with_agents: bool) -> Result<Option<DeletedProject>> {
-        self.remove_project_if(id, with_agents, None).await
+    async fn delete_project(&self, id: &ProjectId, fate: ProjectAgents) -> Result<Option<DeletedProject>> {
+        self.remove_project_if(id, fate, None).await
     }
 
     async fn expire_project(&self, id: &ProjectId, before: Timestamp) -> Result<Option<DeletedProject>> {
-        self.remove_project_if(id, false, Some(before)).await
+        self.remove_project_if(id, ProjectAgents::Keep, Some(before)).await
     }
 
     async fn delete_agent(&self, id: &AgentId, orders: DeleteOrders) -> Result<Option<DeletedAgent>> {
@@ -319,7 +324,7 @@ impl Removal for DynamoStore {
         let key = Table::Agents.one(id.as_str());
         unit.delete(&self.tables, Table::Agents, key, &Guard::Present, Refused::Gone)?;
         let at = self.tables.clock();
-        self.record_deletion(&mut unit, &Deletion::agent(&agent, orders, at), false)?;
+        self.record_deletion(&mut unit, &Deletion::agent(&agent, orders, at), ProjectAgents::Keep)?;
         if unit.commit(&self.tables).await?.is_err() {
             return Ok(None);
         }

@@ -15,6 +15,7 @@ use super::{
     unit::{Change, Guard, Refused, Unit},
     value::{self, Item},
 };
+use crate::domain::deletion::ProjectAgents;
 use crate::{
     backend::{
         error::{BackendError, BackendErrorKind},
@@ -41,7 +42,7 @@ const MOST_LISTED: usize = 10_000;
 pub(crate) struct Note {
     pub(crate) kind: DeletedKind,
     pub(crate) id: String,
-    pub(crate) with_agents: bool,
+    pub(crate) fate: ProjectAgents,
 }
 
 fn record_key(kind: DeletedKind, id: &str) -> Item {
@@ -85,7 +86,7 @@ fn owned(owned: &Owned) -> Result<aws_sdk_dynamodb::types::AttributeValue> {
 
 impl DynamoStore {
     /// Writes record and note of a deletion into the unit that deletes.
-    pub(crate) fn record_deletion(&self, unit: &mut Unit, deletion: &Deletion, with_agents: bool) -> Result<()> {
+    pub(crate) fn record_deletion(&self, unit: &mut Unit, deletion: &Deletion, fate: ProjectAgents) -> Result<()> {
         let mut item = record_key(deletion.kind, &deletion.id);
         item.insert("name".into(), value::text(deletion.name.chars().take(500).collect::<String>()));
         item.insert("deleted_at".into(), value::text(deletion.deleted_at.to_string()));
@@ -99,7 +100,7 @@ impl DynamoStore {
             unit.put(&self.tables, Table::State, line, &Guard::Open, Refused::Stale)?;
         }
         let mut note = note_key(deletion.kind, &deletion.id);
-        note.insert("with_agents".into(), value::whole(u64::from(with_agents)));
+        note.insert("with_agents".into(), value::whole(u64::from(fate == ProjectAgents::Delete)));
         unit.put(&self.tables, Table::State, note, &Guard::Open, Refused::Stale)
     }
 
@@ -113,7 +114,9 @@ impl DynamoStore {
                 Some((kind, id)) => (kind.parse().ok()?, id.to_owned()),
                 None => (DeletedKind::Project, name),
             };
-            Some(Note { kind, id, with_agents: read.count("with_agents") == Some(1) })
+            let with_agents = read.count("with_agents") == Some(1);
+            let fate = if with_agents { ProjectAgents::Delete } else { ProjectAgents::Keep };
+            Some(Note { kind, id, fate })
         };
         Ok(items.iter().filter_map(note).collect())
     }

@@ -192,7 +192,7 @@ impl DynamoStore {
                     events = missed;
                 }
                 Err(error) => {
-                    tracing::debug!(project_id = %id, %error, "events between were not read");
+                    tracing::debug!(project_id = %id, %error, "events between two commits could not be read; their streams read them later");
                     self.sink.missed();
                 }
             }

@@ -15,6 +15,7 @@ use super::{
     table::Table,
     value::{self, Item},
 };
+use crate::backend::store::Repair;
 use crate::{
     backend::store::{ProjectDetail, Projects as _, Reconciliation, Result, StrandedTask},
     domain::{
@@ -143,7 +144,7 @@ impl DynamoStore {
         plan.events.push(event);
         let closed = self.commit(&mut held, plan).await?.is_ok();
         if closed {
-            tracing::info!(project_id = %id, %status, "a project waited although it had ended: a late word of another");
+            tracing::info!(project_id = %id, %status, "a late write of another service had marked a project that has ended as waiting; its end is restored");
         }
         Ok(closed)
     }
@@ -197,10 +198,10 @@ impl Reconciliation for DynamoStore {
         self.unsent(self.tables.shared(now), limit, true).await
     }
 
-    async fn put_right(&self, now: Timestamp, all: bool) -> Result<u64> {
+    async fn repair(&self, now: Timestamp, extent: Repair) -> Result<u64> {
         let now = self.tables.shared(now);
         let mut changed = self.close_late_words(now).await?;
-        if all {
+        if extent == Repair::ProjectsAndFigures {
             changed += self.count_builds(now).await?;
         }
         Ok(changed)
