@@ -14,7 +14,9 @@ from decimal import Decimal, getcontext
 from pathlib import Path
 
 getcontext().prec = 40
-SET = Path(__file__).resolve().parent / "set"
+HERE = Path(__file__).resolve().parent
+# The set, and the tasks that a build asks of an agent.
+FILES = [*sorted((HERE / "set").glob("*.toml")), HERE.parents[1] / "plugins/agent-build/src/verify/acceptance/tasks.json"]
 # "value unit <- expression | unit <- expression": alternatives share the string.
 ORACLE = re.compile(r'"([^"\n]*?)<- ((?:[^"\n\\]|\\.)*)"')
 # A text stays as it is, a number becomes an exact one.
@@ -92,7 +94,7 @@ def computed(found):
 
 def main():
     wrong = 0
-    for path in sorted(SET.glob("*.toml")):
+    for path in FILES:
         text = path.read_text(encoding="utf-8")
         lines = []
         for number, line in enumerate(text.splitlines(), 1):

@@ -15,6 +15,7 @@ pub mod config;
 pub mod data_lock;
 pub mod deletion;
 pub mod domain;
+pub mod evaluation;
 pub mod files;
 pub mod plugins;
 pub mod pythons;
