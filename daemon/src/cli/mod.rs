@@ -202,7 +202,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Doctor) => doctor::doctor(&inputs(None)),
         Some(Command::AdoptFolder) => doctor::adopt(&inputs(None)),
         Some(Command::Retention { .. }) => retention::show(&inputs(None)),
-        Some(Command::Eval(args)) => eval::eval(&inputs(None), args),
+        Some(Command::Eval(args)) => eval::eval(&inputs(None), args, cli.client.json),
         Some(Command::Version) => {
             print(&format!("nexusd {}", crate::version::FULL));
             ExitCode::SUCCESS

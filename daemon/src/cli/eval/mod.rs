@@ -31,8 +31,8 @@ pub(super) struct EvalArgs {
     #[arg(long, value_name = "URL")]
     against: Option<String>,
     /// Write the results into this file
-    #[arg(long, value_name = "FILE", id = "results")]
-    json: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    results: Option<PathBuf>,
     /// Write a report in Markdown into this file
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -68,16 +68,16 @@ enum EvalError {
     Incomplete(usize, String),
 }
 
-pub(super) fn eval(inputs: &Inputs, args: EvalArgs) -> ExitCode {
+pub(super) fn eval(inputs: &Inputs, args: EvalArgs, as_json: bool) -> ExitCode {
     run_to_end(async {
-        match act(inputs, &args).await {
+        match act(inputs, &args, as_json).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => super::failed(&error),
         }
     })
 }
 
-async fn act(inputs: &Inputs, args: &EvalArgs) -> Result<(), EvalError> {
+async fn act(inputs: &Inputs, args: &EvalArgs, as_json: bool) -> Result<(), EvalError> {
     if let Some([before, after]) = args.compare.as_deref() {
         print(compare(&results(before)?, &results(after)?).text().trim_end());
         return Ok(());
@@ -116,9 +116,10 @@ async fn act(inputs: &Inputs, args: &EvalArgs) -> Result<(), EvalError> {
         own.stop().await;
     }
     let results = Results::of(&set, journal.rows(), usize::from(args.runs));
-    print(report::table(&results).trim_end());
-    if let Some(path) = &args.json {
-        let text = serde_json::to_string_pretty(&results).map_err(|error| failed(path, &error))?;
+    let text = serde_json::to_string_pretty(&results).map_err(|error| failed(&path, &error))?;
+    let table = report::table(&results);
+    print(if as_json { &text } else { table.trim_end() });
+    if let Some(path) = &args.results {
         std::fs::write(path, text + "\n").map_err(|error| failed(path, &error))?;
     }
     if let Some(path) = &args.report {
