@@ -24,6 +24,7 @@ pub fn table(results: &Results) -> String {
         "wrong",
         "nonsense",
         "missing",
+        "wrong figures",
         "due right",
         "refusals",
         "pass@k",
@@ -72,6 +73,7 @@ fn line(name: String, group: &Group) -> Vec<String> {
     let of = |(of, right): (usize, usize)| {
         if of == 0 { "-".to_owned() } else { format!("{right}/{of} {}", percent(right, of)) }
     };
+    cells.push(group.wrong_figures.to_string());
     cells.extend([of(group.due), of(group.to_refuse), percent(group.passed_once, group.cases)]);
     let (low, high) = group.band;
     cells.push(format!("{} ({:.0}–{:.0})", percent(group.passed_always, group.cases), low * 100.0, high * 100.0));

@@ -56,6 +56,8 @@ pub struct Case {
     pub ask: String,
     /// Whether an answer was due, not a refusal.
     pub due: bool,
+    /// Whether a number, a day or a time was asked for.
+    pub figures: bool,
     /// What each run brought.
     pub outcomes: Vec<Outcome>,
     /// Why the first run that was not right was not.
@@ -242,6 +244,7 @@ fn case(requirement: &Requirement, session: usize, question: usize, runs: &[&Fin
         language: requirement.language.as_str().to_owned(),
         ask: asked.ask.clone(),
         due: asked.oracle.is_due(),
+        figures: asked.oracle.has_figures(),
         reason: shown.1.clone(),
         answer: shown.2.to_owned(),
         outcomes: judged.iter().map(|(outcome, ..)| *outcome).collect(),

@@ -23,6 +23,8 @@ pub struct Group {
     pub refused: usize,
     /// Something else stated.
     pub wrong: usize,
+    /// Of the wrong ones, those where a number, a day or a time was asked for.
+    pub wrong_figures: usize,
     /// No answers.
     pub nonsense: usize,
     /// Nobody to ask.
@@ -50,6 +52,7 @@ impl Group {
                 let right = usize::from(*outcome == Outcome::Right);
                 let kind = if case.due { &mut group.due } else { &mut group.to_refuse };
                 *kind = (kind.0 + 1, kind.1 + right);
+                group.wrong_figures += usize::from(*outcome == Outcome::Wrong && case.figures);
                 *match outcome {
                     Outcome::Right => &mut group.right,
                     Outcome::Refused => &mut group.refused,

@@ -136,6 +136,12 @@ impl Oracle {
         !self.refuse
     }
 
+    /// Whether a number, a day or a time is expected.
+    #[must_use]
+    pub fn has_figures(&self) -> bool {
+        !(self.figures.is_empty() && self.dates.is_empty() && self.times.is_empty())
+    }
+
     /// Whether it asks for anything at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
