@@ -6,8 +6,12 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from runtime.question import Proposal, Question
 from runtime.tables import markdown, number_in
-from runtime.text import digits_for_numerals, has_cjk, rounded, stem
+from runtime.figures import in_digits, rounded
+from runtime.text import has_cjk, stem
 from tools.csv_query import parse_csv
+
+DOES = True
+READS_TEXT = True
 
 _FIGURES = [
     ("average", ("average", "mean", "平均")),
@@ -104,7 +108,7 @@ def _columns(text: str, columns: List[str]) -> List[str]:
 
 
 def _condition(instruction: str, columns: List[str], rows: List[Dict[str, Any]], named: List[str]) -> Optional[Dict[str, Any]]:
-    plain = digits_for_numerals(instruction)
+    plain = in_digits(instruction)
     for operator, words in (
         (">=", r"(?:at least|>=|不少于|不低于)"), ("<=", r"(?:at most|<=|不超过|不高于)"),
         (">", r"(?:more than|greater than|over|above|higher than|larger than|older than|>|大于|超过|高于|多于)"),

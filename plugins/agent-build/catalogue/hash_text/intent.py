@@ -6,6 +6,9 @@ from typing import Any, Dict, Optional
 
 from runtime.question import Proposal, Question
 
+DOES = True
+READS_TEXT = True
+
 _NAMES = re.compile(r"\b(sha-?(?:256|512|384|224|1)|md5|crc-?32|blake2b|sha3[-_]256)\b", re.IGNORECASE)
 
 

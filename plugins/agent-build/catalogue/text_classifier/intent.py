@@ -7,6 +7,8 @@ from typing import Any, Dict, Optional
 from runtime.question import Proposal, Question
 from tools.text_classifier import classify_text, list_categories
 
+READS_TEXT = True
+
 
 def propose(question: Question) -> Optional[Proposal]:
     """A word for sorting plus a text; or any message that holds a category's words."""

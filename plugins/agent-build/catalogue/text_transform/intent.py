@@ -6,6 +6,9 @@ from typing import Any, Dict, Optional
 
 from runtime.question import Proposal, Question
 
+DOES = True
+READS_TEXT = True
+
 _RULES = [
     ("upper", r"\bupper ?-?case\b|\bcapital letters\b|\bcapitali[sz]e all\b|大写"),
     ("lower", r"\blower ?-?case\b|小写"),

@@ -68,9 +68,9 @@ pub(crate) fn report(
     doc.line(quoted(verified.answer.get("output").and_then(Value::as_str).unwrap_or_default()));
     doc.heading("Tools", "工具");
     doc.bullets(tools.iter().map(|t| format!("`{}`: {}", t.about.id, t.about.summary.of(language))));
-    if !design.uncovered.is_empty() {
+    if !design.not_served.is_empty() {
         doc.heading("Not served", "未覆盖的需求");
-        doc.bullets(design.uncovered.iter().map(|u| format!("{}: {}", cell_text(&u.text), u.reason)));
+        doc.bullets(design.not_served.iter().map(|u| format!("{}: {}", cell_text(&u.text), u.reason)));
     }
     doc.text
 }
