@@ -144,3 +144,85 @@ async fn ask_all(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use nexus_evaluation::Call;
+
+    use super::*;
+    use crate::evaluation::Results;
+
+    /// A daemon whose connection breaks once, in the middle of a conversation.
+    #[derive(Default)]
+    struct Shaky {
+        broke: AtomicBool,
+        built: AtomicUsize,
+        discarded: AtomicUsize,
+    }
+
+    impl Subject for Shaky {
+        async fn build(&self, _text: &str) -> Result<Built, Interrupted> {
+            let id = self.built.fetch_add(1, Ordering::Relaxed).to_string();
+            Ok(Built::Agent { id, project: "p".into(), said: serde_json::Value::Null })
+        }
+
+        async fn open(&self, agent: &str) -> Result<String, Interrupted> {
+            Ok(agent.to_owned())
+        }
+
+        async fn ask(&self, _: &str, _: &str, question: &str) -> Result<Result<Answer, String>, Interrupted> {
+            if question == "mango?" && !self.broke.swap(true, Ordering::Relaxed) {
+                return Err(Interrupted("the connection broke".into()));
+            }
+            if question == "crash" {
+                return Ok(Err("AGENT_FAILED: it ended".into()));
+            }
+            let text = if question == "mango?" { "I do not know mango." } else { "6 EUR" };
+            Ok(Ok(Answer { text: text.into(), calls: vec![Call { name: "quote".into(), ok: question != "mango?" }] }))
+        }
+
+        async fn discard(&self, _project: &str) {
+            self.discarded.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_breaks_the_harness_is_no_failure_of_the_agent() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("set.toml");
+        let text = r#"
+[[requirement]]
+id = "a"
+language = "en"
+class = "served"
+text = "prices: apple 3 EUR"
+sessions = [[{ ask = "2 apples", figures = ["6 EUR"] }, { ask = "mango?", refuse = true }], [{ ask = "crash", refuse = true }]]
+"#;
+        std::fs::write(&file, text).unwrap();
+        let set = Set::read(&file).unwrap();
+        let path = folder.path().join("journal");
+        let subject = Shaky::default();
+        let plan = Plan { set: &set, runs: 2, jobs: 1 };
+        let told = AtomicUsize::new(0);
+        let mut journal = Journal::open(&path, &set.digest, "1").unwrap();
+        run(plan, &subject, &mut journal, |_, _, _| drop(told.fetch_add(1, Ordering::Relaxed))).await.unwrap();
+        let first = Results::of(&set, journal.rows(), 2);
+        assert_eq!((first.incomplete.len(), first.total.answers), (1, 3), "{first:?}");
+        assert!(first.incomplete[0].contains("the connection broke"));
+        drop(journal);
+        // Taken up again, only what is missing is run.
+        let mut journal = Journal::open(&path, &set.digest, "1").unwrap();
+        run(plan, &subject, &mut journal, |_, _, _| {}).await.unwrap();
+        assert_eq!(subject.built.load(Ordering::Relaxed), 3);
+        assert_eq!(subject.discarded.load(Ordering::Relaxed), 3, "nothing is left behind, also of what broke");
+        let whole = Results::of(&set, journal.rows(), 2);
+        assert!(whole.incomplete.is_empty(), "{whole:?}");
+        // The agent's own crash is its failure: an answer was asked for and none came.
+        assert_eq!((whole.total.right, whole.total.nonsense), (4, 2), "{whole:?}");
+        // The same rows judged again give the same results, word for word.
+        let again = Results::of(&set, journal.rows(), 2);
+        assert_eq!(serde_json::to_string(&whole).unwrap(), serde_json::to_string(&again).unwrap());
+    }
+}

@@ -15,6 +15,7 @@ use crate::{
     agents::Question,
     domain::{
         agent::{Agent, AgentStatus},
+        assessment::Assessment,
         ids::{AgentId, SessionId},
         time::Timestamp,
     },
@@ -77,6 +78,7 @@ fn passing(arn: String, alias: String, region: Option<String>) -> Agent {
         deployment_type: TARGET.to_owned(),
         agentcore_config: None,
         capabilities: Vec::new(),
+        assessment: Assessment::default(),
         tools: Vec::new(),
         prompt_path: None,
         code_path: None,

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::{
     agent::{AgentStatus, InvocationStatus},
+    assessment::Coverage,
     control::{ControlAction, ControlStatus},
     event::EventType,
     failure::FailureKind,
@@ -309,6 +310,7 @@ words! {
     SessionStatus, "SessionStatus", "Whether a session takes messages.";
     Role, "Role", "Who speaks.";
     ToolSource, "ToolSource", "Where a tool comes from.";
+    Coverage, "Coverage", "How much of a requirement is served.";
     EventType, "EventType", "What an event tells.";
 }
 

@@ -43,12 +43,12 @@ pub(crate) fn register(
     tx.sql(
         "INSERT INTO nexus_agents (agent_id, project_id, agent_name, description, category, version, status,
              deployment_type, capabilities, tools, prompt_path, code_path, created_at, updated_at, agent_dir,
-             deployment_config, display_name)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15, ?16)
+             deployment_config, display_name, assessment)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15, ?16, ?17)
          ON CONFLICT (agent_id) DO UPDATE SET project_id = ?2, agent_name = ?3, description = ?4, category = ?5,
              version = ?6, status = ?7, deployment_type = ?8, capabilities = ?9, tools = ?10, prompt_path = ?11,
              code_path = ?12, updated_at = ?13, agent_dir = ?14, deployment_config = ?15, error_message = NULL,
-             display_name = ?16",
+             display_name = ?16, assessment = ?17",
     )?
     .execute(params![
         agent.agent_id.as_str(),
@@ -67,6 +67,7 @@ pub(crate) fn register(
         agent.agent_dir,
         rows::to_json_opt(agent.deployment_config.as_ref())?,
         name,
+        rows::to_json(&agent.assessment)?,
     ])?;
     super::tools::put_generated(tx, &agent.agent_id, project, &agent.generated_tools)?;
     if deploy {

@@ -59,6 +59,10 @@ pub(crate) fn write(
         }
     }
     if let Some(project) = &change.project {
+        if let Some(assessment) = project.assessment {
+            tx.sql("UPDATE project_texts SET assessment = ?2 WHERE project_key = ?1")?
+                .execute(params![fence.key, rows::to_json(assessment)?])?;
+        }
         match (project.lease, beside.holder) {
             (LeaseChange::Kept, _) | (LeaseChange::Taken, None) => on_the_way(tx, fence, project)?,
             (LeaseChange::Taken, Some((worker, number))) => taken(tx, fence, project, worker, number)?,

@@ -30,6 +30,9 @@ pub struct Oracle {
     /// The agent declines: it says that it cannot, does not know, or asks back.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub refuse: bool,
+    /// A regular expression that finds something in the answer as it was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
     /// A tool whose name contains this was called.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool: Option<String>,
@@ -153,6 +156,10 @@ impl Oracle {
     /// # Errors
     /// When one cannot.
     pub fn check(&self) -> Result<(), OracleError> {
+        if let Some(pattern) = &self.pattern {
+            regex::Regex::new(pattern)
+                .map_err(|_| OracleError { text: pattern.clone(), what: "regular expression" })?;
+        }
         for day in &self.dates {
             source_apart(day)
                 .parse::<Date>()
@@ -183,6 +190,11 @@ impl Oracle {
         missing.extend(
             self.times.iter().map(|time| source_apart(time)).filter(|time| !states_time(time)).map(str::to_owned),
         );
+        if let Some(pattern) = &self.pattern
+            && !regex::Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(answer))
+        {
+            missing.push(format!("anything like `{pattern}`"));
+        }
         if let Some(tool) = &self.tool
             && !tools.iter().any(|name| name.contains(tool.as_str()))
         {

@@ -22,6 +22,7 @@ use crate::{
     },
     domain::{
         agent::{Agent, AgentStatus, Invocation, InvocationStatus, NewAgent},
+        assessment::Assessment,
         event::NewEvent,
         ids::{AgentId, TaskId},
         task::TaskType,
@@ -43,6 +44,7 @@ fn fresh(agent: &NewAgent, now: Timestamp) -> Agent {
         deployment_type: String::new(),
         agentcore_config: None,
         capabilities: Vec::new(),
+        assessment: Assessment::default(),
         tools: Vec::new(),
         prompt_path: None,
         code_path: None,
@@ -140,6 +142,7 @@ impl DynamoStore {
             status,
             deployment_type: new.deployment_type.clone(),
             capabilities: new.capabilities.clone(),
+            assessment: new.assessment.clone(),
             tools: new.tools.clone(),
             prompt_path: new.prompt_path.clone(),
             code_path: new.code_path.clone(),

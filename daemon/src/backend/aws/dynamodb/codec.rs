@@ -55,6 +55,13 @@ pub(crate) fn fields(record: &impl Serialize) -> Result<Item> {
         .collect())
 }
 
+/// An empty list is no attribute.
+fn without_empty(item: &mut Item, name: &str) {
+    if matches!(item.get(name), Some(AttributeValue::L(list)) if list.is_empty()) {
+        item.remove(name);
+    }
+}
+
 /// A project with what the daemon keeps beside it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct StoredProject {
@@ -106,6 +113,7 @@ impl Record for StoredProject {
         item.insert("revision".into(), value::whole(self.revision));
         item.insert("event_seq".into(), value::whole(self.event_seq));
         item.insert("lease_epoch".into(), value::whole(self.lease_epoch));
+        without_empty(&mut item, "not_served");
         if let Some(at) = self.counted {
             item.insert("counted_build".into(), value::text(at.to_string()));
         }
@@ -143,6 +151,7 @@ impl Record for StoredProject {
             updated_at: read.time("updated_at").unwrap_or_else(|| read.created()),
             started_at: read.time("started_at"),
             completed_at: read.time("completed_at"),
+            assessment: read.assessment(),
             metrics: read.document("metrics"),
             control_status: read.word("control_status").unwrap_or(ControlStatus::Running),
             pause_requested_at: read.time("pause_requested_at"),
@@ -339,6 +348,7 @@ impl Record for Agent {
                 item.insert(name.into(), value::attribute(document));
             }
         }
+        without_empty(&mut item, "not_served");
         // What was never deployed has none, as the original's have.
         if self.generation == 0 {
             item.remove("generation");
@@ -366,6 +376,7 @@ impl Record for Agent {
             deployment_type: read.some_text("deployment_type").unwrap_or_else(|| "local".to_owned()),
             agentcore_config: read.document("agentcore_config"),
             capabilities: read.texts("capabilities"),
+            assessment: read.assessment(),
             tools: read.texts("tools"),
             prompt_path: read.some_text("prompt_path"),
             code_path: read.some_text("code_path"),

@@ -231,9 +231,10 @@ fn agent(tx: &Tx<'_>, a: &Agent, named: bool) -> Result<Became> {
                  status, deployment_type, agentcore_config, capabilities, tools, prompt_path, code_path, created_at,
                  updated_at, deployed_at, agentcore_runtime_arn, agentcore_runtime_alias, agentcore_region,
                  total_invocations, successful_invocations, failed_invocations, avg_duration_ms, last_invoked_at,
-                 error_message, agent_dir, deployment_config, deployment_details, generation, display_name)
+                 error_message, agent_dir, deployment_config, deployment_details, generation, display_name,
+                 assessment)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-                 ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)",
+                 ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31)",
         )?
         .execute(params![
             a.agent_id.as_str(),
@@ -266,6 +267,7 @@ fn agent(tx: &Tx<'_>, a: &Agent, named: bool) -> Result<Became> {
             rows::to_json_opt(a.deployment_details.as_ref())?,
             rows::integer(a.generation),
             a.display_name,
+            rows::to_json(&a.assessment)?,
         ])?;
     if named {
         names::keep(tx.conn(), &a.display_name)?;

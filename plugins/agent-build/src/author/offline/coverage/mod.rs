@@ -31,7 +31,11 @@ struct Group {
 impl<'a> Abilities<'a> {
     fn of(catalogue: &'a Catalogue) -> Self {
         let phrases = |texts: &[String]| texts.iter().filter_map(|text| Phrase::new(text)).collect();
-        let group = |does: &crate::catalogue::Does| Group { verbs: phrases(&does.verbs), objects: phrases(&does.objects), unless: does.unless.clone() };
+        let group = |does: &crate::catalogue::Does| Group {
+            verbs: phrases(&does.verbs),
+            objects: phrases(&does.objects),
+            unless: does.unless.clone(),
+        };
         Self { tools: catalogue.tools().iter().map(|tool| (tool, tool.does.iter().map(group).collect())).collect() }
     }
 
@@ -90,10 +94,18 @@ pub(crate) fn judge(catalogue: &Catalogue, text: &str, reading: &mut Reading, da
     }
 }
 
-fn judged(abilities: &Abilities<'_>, catalogue: &Catalogue, known: &Known, inherited: &str, (span, text): (Span, String), language: Language) -> Clause {
+fn judged(
+    abilities: &Abilities<'_>,
+    catalogue: &Catalogue,
+    known: &Known,
+    inherited: &str,
+    (span, text): (Span, String),
+    language: Language,
+) -> Clause {
     let verb = abilities.verb_of(&text).unwrap_or_else(|| inherited.to_owned());
     let object = data::object_of(&text);
-    let mut clause = Clause { text, span, kind: ClauseKind::Ability, verb, object, served_by: Vec::new(), not_served: None };
+    let mut clause =
+        Clause { text, span, kind: ClauseKind::Ability, verb, object, served_by: Vec::new(), not_served: None };
     let said = clause.text.as_str();
     let beyond = beyond::limit(said, language);
     if speech::forbids(said) {
@@ -130,17 +142,28 @@ fn judged(abilities: &Abilities<'_>, catalogue: &Catalogue, known: &Known, inher
     clause.not_served = Some(match lacking.first() {
         Some(tool) => Limit {
             ability: tool.id().to_owned(),
-            reason: format!("{}{}", language.pick("it needs data that the requirement does not give: ", "所需的数据没有在需求中给出："), tool.name().of(language)),
+            reason: format!(
+                "{}{}",
+                language.pick("it needs data that the requirement does not give: ", "所需的数据没有在需求中给出："),
+                tool.name().of(language)
+            ),
             needs: "data".into(),
         },
         None if asked.wants_data => Limit {
             ability: "answers".into(),
-            reason: language.pick("the requirement gives nothing that it could be answered from", "需求中没有可用来回答的资料").to_owned(),
+            reason: language
+                .pick("the requirement gives nothing that it could be answered from", "需求中没有可用来回答的资料")
+                .to_owned(),
             needs: "data".into(),
         },
         None => Limit {
             ability: "unknown".into(),
-            reason: language.pick("no tool of the offline catalogue does this; it needs a language model", "离线目录中没有合适的工具，需要语言模型").to_owned(),
+            reason: language
+                .pick(
+                    "no tool of the offline catalogue does this; it needs a language model",
+                    "离线目录中没有合适的工具，需要语言模型",
+                )
+                .to_owned(),
             needs: "model".into(),
         },
     });
@@ -151,7 +174,12 @@ fn judged(abilities: &Abilities<'_>, catalogue: &Catalogue, known: &Known, inher
 pub(crate) fn coverage(reading: &Reading, data: &[DataSet]) -> (Coverage, Vec<Uncovered>) {
     let mut not_served: Vec<Uncovered> = Vec::new();
     for (clause, limit) in reading.limits() {
-        let left = Uncovered { text: clause.text.clone(), reason: limit.reason.clone(), ability: limit.ability.clone(), needs: limit.needs.clone() };
+        let left = Uncovered {
+            text: clause.text.clone(),
+            reason: limit.reason.clone(),
+            ability: limit.ability.clone(),
+            needs: limit.needs.clone(),
+        };
         if !not_served.contains(&left) {
             not_served.push(left);
         }

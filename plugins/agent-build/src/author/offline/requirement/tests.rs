@@ -17,7 +17,10 @@ fn tasks(text: &str) -> Vec<String> {
 #[test]
 fn tasks_and_data_are_told_apart() {
     let text = "Build an agent that answers questions about this price list: apple 3 EUR, pear 4 EUR, plum 2.50 EUR. It should also convert kg to lb.";
-    assert_eq!(tasks(text), ["Build an agent that answers questions about this price list", "It should also convert kg to lb."]);
+    assert_eq!(
+        tasks(text),
+        ["Build an agent that answers questions about this price list", "It should also convert kg to lb."]
+    );
     assert_eq!(kinds(text), [("prices", 3)]);
 }
 

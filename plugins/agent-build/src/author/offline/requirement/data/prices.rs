@@ -1,16 +1,15 @@
 //! Price lists in running text: `apple 3 EUR, pear 4 EUR`, `苹果3元，梨4元`, `Tea costs $2.`, `latte: small 3, large 4`.
 
 use super::{
+    super::source::{Range, at, place},
     Entry,
     amount::{self, Amount},
     names,
-    super::source::{Range, at, place},
 };
 use crate::spec::PriceItem;
 
-const CUES: &[&str] = &[
-    "price", "cost", "menu", "tariff", "fee", "sell", "charge", "价", "菜单", "卖", "收费", "资费", "费用", "票",
-];
+const CUES: &[&str] =
+    &["price", "cost", "menu", "tariff", "fee", "sell", "charge", "价", "菜单", "卖", "收费", "资费", "费用", "票"];
 
 /// How the text that may hold prices stands in the requirement.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,7 +32,8 @@ pub(super) struct Prices {
 /// Whether a heading or a sentence announces prices.
 pub(super) fn announces(text: &str) -> bool {
     let lower = text.to_lowercase();
-    CUES.iter().any(|word| lower.contains(word)) || ["€", "$", "£", "¥", "(eur", "(usd", "(元", "（元"].iter().any(|sign| lower.contains(sign))
+    CUES.iter().any(|word| lower.contains(word))
+        || ["€", "$", "£", "¥", "(eur", "(usd", "(元", "（元"].iter().any(|sign| lower.contains(sign))
 }
 
 pub(super) fn read(text: &str, range: &Range, setting: Setting) -> Option<Prices> {
@@ -44,7 +44,8 @@ pub(super) fn read(text: &str, range: &Range, setting: Setting) -> Option<Prices
     let bare = setting.cue && setting.line || cue && !head.is_empty();
     let amounts = if bare { amount::find_any(body) } else { amount::find(body) };
     let amounts: Vec<Amount> = amounts.into_iter().filter(|a| !measures(body, a)).collect();
-    let mut list = List { text, body, currency: currency_of(head), items: Vec::new(), base: String::new(), says_more: false };
+    let mut list =
+        List { text, body, currency: currency_of(head), items: Vec::new(), base: String::new(), says_more: false };
     list.read(&amounts, head);
     let List { mut items, says_more, .. } = list;
     let enough = if cue || setting.line || states_price(&lower) { 1 } else { 2 };
@@ -73,7 +74,11 @@ fn split_head(sentence: &str) -> (&str, &str) {
     let several = body.contains([',', ';', '，', '；', '、', '/']);
     if named && !body.trim_start().starts_with("EUR") {
         (head, body)
-    } else if several && amount::find_any(body).len() > 1 && amount::find_any(head).is_empty() && body.contains([':', '：']) {
+    } else if several
+        && amount::find_any(body).len() > 1
+        && amount::find_any(head).is_empty()
+        && body.contains([':', '：'])
+    {
         // "apple: 3 EUR, pear: 4 EUR" has no head: the colon belongs to the first item.
         ("", sentence)
     } else {
@@ -86,27 +91,53 @@ fn measures(body: &str, amount: &Amount) -> bool {
     let before = body.get(..amount.start).unwrap_or_default().trim_end().to_lowercase();
     let after = body.get(amount.end..).unwrap_or_default().trim_start().to_lowercase();
     let last = before.rsplit(|c: char| c.is_whitespace() || c == '(').next().unwrap_or_default();
-    ["of", "over", "under", "than", "above", "below", "about", "up", "by", "least", "exceeding", "saves", "save", "minus"].contains(&last)
+    [
+        "of",
+        "over",
+        "under",
+        "than",
+        "above",
+        "below",
+        "about",
+        "up",
+        "by",
+        "least",
+        "exceeding",
+        "saves",
+        "save",
+        "minus",
+    ]
+    .contains(&last)
         || (last == "to" && amount.to.is_empty() && !before.ends_with("up to"))
         || last == "from" && (after.starts_with("on") || after.starts_with("order"))
-        || ["满", "超过", "低于", "高于", "不足", "达到", "减", "立减", "少于", "大于", "省"].iter().any(|word| before.ends_with(word))
+        || ["满", "超过", "低于", "高于", "不足", "达到", "减", "立减", "少于", "大于", "省"]
+            .iter()
+            .any(|word| before.ends_with(word))
         || ["off", "or more", "and over", "and above", "discount", "minimum"].iter().any(|word| after.starts_with(word))
         || ["以上", "以下", "以内", "起送", "起订"].iter().any(|word| after.starts_with(word))
         || before.ends_with(" for") && before.trim_end_matches(" for").ends_with(|c: char| c.is_ascii_digit())
 }
 
 fn states_price(lower: &str) -> bool {
-    let says = [" costs ", " cost ", " is ", " are ", " at ", " for ", "售价", "价格", "元", "块"].iter().any(|verb| lower.contains(verb));
+    let says = [" costs ", " cost ", " is ", " are ", " at ", " for ", "售价", "价格", "元", "块"]
+        .iter()
+        .any(|verb| lower.contains(verb));
     says && lower.split_whitespace().count() <= 9
 }
 
 /// The currency named beside the list: "prices in EUR:", "price list (USD):".
 fn currency_of(head: &str) -> String {
-    let named = ["eur", "usd", "gbp", "cny", "rmb", "jpy", "chf", "euro", "euros", "dollars", "pounds", "€", "$", "£", "¥"];
+    let named =
+        ["eur", "usd", "gbp", "cny", "rmb", "jpy", "chf", "euro", "euros", "dollars", "pounds", "€", "$", "£", "¥"];
     head.split(|c: char| !c.is_alphanumeric() && !"€$£¥".contains(c))
         .find(|word| named.contains(&word.to_lowercase().as_str()))
         .map(amount::currency)
-        .or_else(|| ["欧元", "美元", "英镑", "日元", "元"].iter().find(|name| head.contains(**name)).map(|name| (*name).to_owned()))
+        .or_else(|| {
+            ["欧元", "美元", "英镑", "日元", "元"]
+                .iter()
+                .find(|name| head.contains(**name))
+                .map(|name| (*name).to_owned())
+        })
         .unwrap_or_default()
 }
 
@@ -137,7 +168,10 @@ impl<'a> List<'a> {
         // Prices without a sign have that of the head, or of the list's other prices.
         let other = self.items.iter().map(|(_, item)| item.currency.clone()).find(|c| !c.is_empty());
         let currency = if self.currency.is_empty() { other.unwrap_or_default() } else { self.currency.clone() };
-        self.items.iter_mut().filter(|(_, item)| item.currency.is_empty()).for_each(|(_, item)| item.currency.clone_from(&currency));
+        self.items
+            .iter_mut()
+            .filter(|(_, item)| item.currency.is_empty())
+            .for_each(|(_, item)| item.currency.clone_from(&currency));
     }
 
     /// What belongs to an amount behind it: up to the next separator.
@@ -153,11 +187,19 @@ impl<'a> List<'a> {
                         return rest.get(..at).unwrap_or_default();
                     }
                 }
-                ',' | ';' | '，' | '；' | '、' | '。' | '\n' | '/' | '|' if depth == 0 => return rest.get(..at).unwrap_or_default(),
-                '.' if depth == 0 && rest.get(at + 1..).is_none_or(|r| r.is_empty() || r.starts_with(char::is_whitespace)) => {
+                ',' | ';' | '，' | '；' | '、' | '。' | '\n' | '/' | '|' if depth == 0 => {
                     return rest.get(..at).unwrap_or_default();
                 }
-                ' ' if depth == 0 && [" and ", " or ", " but ", " plus "].iter().any(|j| rest.get(at..).unwrap_or_default().starts_with(j)) => {
+                '.' if depth == 0
+                    && rest.get(at + 1..).is_none_or(|r| r.is_empty() || r.starts_with(char::is_whitespace)) =>
+                {
+                    return rest.get(..at).unwrap_or_default();
+                }
+                ' ' if depth == 0
+                    && [" and ", " or ", " but ", " plus "]
+                        .iter()
+                        .any(|j| rest.get(at..).unwrap_or_default().starts_with(j)) =>
+                {
                     return rest.get(..at).unwrap_or_default();
                 }
                 _ => {}
@@ -166,7 +208,9 @@ impl<'a> List<'a> {
         // Without a separator the words before the next amount are the next item's name.
         match (more, rest.find(['）', ')'])) {
             (false, _) => rest,
-            (true, Some(at)) if rest.trim_start().starts_with(['(', '（']) => rest.get(..at + rest.get(at..).and_then(|r| r.chars().next()).map_or(1, char::len_utf8)).unwrap_or_default(),
+            (true, Some(at)) if rest.trim_start().starts_with(['(', '（']) => rest
+                .get(..at + rest.get(at..).and_then(|r| r.chars().next()).map_or(1, char::len_utf8))
+                .unwrap_or_default(),
             (true, _) => "",
         }
     }
@@ -203,12 +247,20 @@ impl<'a> List<'a> {
         match part {
             names::Variant::None => self.base = item.name.clone(),
             names::Variant::Own { base, variant } => {
-                item.name = if item.name.ends_with(&variant) || item.name.starts_with(&variant) { item.name } else { format!("{base} {variant}") };
+                item.name = if item.name.ends_with(&variant) || item.name.starts_with(&variant) {
+                    item.name
+                } else {
+                    format!("{base} {variant}")
+                };
                 self.base.clone_from(&base);
                 (item.base, item.variant) = (base, variant);
             }
             names::Variant::OfEarlier { variant } => {
-                let base = if self.items.is_empty() && names::usable(head) && head.split_whitespace().count() <= 4 && !announces(head) {
+                let base = if self.items.is_empty()
+                    && names::usable(head)
+                    && head.split_whitespace().count() <= 4
+                    && !announces(head)
+                {
                     names::before(head).name
                 } else {
                     self.base.clone()
@@ -220,7 +272,9 @@ impl<'a> List<'a> {
                 (item.base, item.variant) = (base, variant);
             }
         }
-        let start = parsed.start.map_or_else(|| place(self.text, self.body).start + money.start, |piece| place(self.text, piece).start);
+        let start = parsed
+            .start
+            .map_or_else(|| place(self.text, self.body).start + money.start, |piece| place(self.text, piece).start);
         let end = (place(self.text, self.body).start + money.end + tail.len()).max(start);
         // The first item of the variants was named before they were known.
         self.items.push((start..end, item));
@@ -260,7 +314,10 @@ mod tests {
     #[test]
     fn lists_in_running_text() {
         for (text, items) in [
-            ("Answers questions about this price list: apple 3 EUR, pear 4 EUR, plum 2.50 EUR.", "apple=3EUR|pear=4EUR|plum=2.50EUR"),
+            (
+                "Answers questions about this price list: apple 3 EUR, pear 4 EUR, plum 2.50 EUR.",
+                "apple=3EUR|pear=4EUR|plum=2.50EUR",
+            ),
             ("苹果 3元, 梨 4元，香蕉每斤5.5元", "苹果=3元|梨=4元|香蕉=5.5元/斤"),
             ("Apples cost $3, pears cost $4 and green plums are $2", "Apples=3USD|pears=4USD|green plums=2USD"),
             ("Price list (EUR): tea 2, coffee 3.20", "tea=2EUR|coffee=3.20EUR"),
@@ -271,7 +328,10 @@ mod tests {
             ("latte small 3 €, large 4 €, tea 2 €", "latte small=3EUR|latte large=4EUR|tea=2EUR"),
             ("Latte (S 3.50 € / M 4 € / L 4.50 €)", "Latte S=3.50EUR|Latte M=4EUR|Latte L=4.50EUR"),
             ("拿铁中杯25元大杯30元，美式18元", "拿铁中杯=25元|拿铁大杯=30元|美式=18元"),
-            ("We sell sourdough for $4.50, rye (vegan) for $5 and croissants at $2.20 each.", "sourdough=4.50USD|rye=5USD (vegan)|croissants=2.20USD"),
+            (
+                "We sell sourdough for $4.50, rye (vegan) for $5 and croissants at $2.20 each.",
+                "sourdough=4.50USD|rye=5USD (vegan)|croissants=2.20USD",
+            ),
             ("haircut 30-40 €, beard trim 15 €", "haircut=30-40EUR|beard trim=15EUR"),
             ("beef $3/lb, pork $2.50/lb", "beef=3USD/lb|pork=2.50USD/lb"),
             ("$5 for a loaf, $3 for a baguette", "loaf=5USD|baguette=3USD"),
@@ -287,7 +347,11 @@ mod tests {
 
     #[test]
     fn not_every_amount_is_a_price() {
-        for text in ["It converts 100 USD to EUR", "Plan a trip with a budget of 500 EUR", "Split a bill of 80 EUR and a tip of 8 EUR"] {
+        for text in [
+            "It converts 100 USD to EUR",
+            "Plan a trip with a budget of 500 EUR",
+            "Split a bill of 80 EUR and a tip of 8 EUR",
+        ] {
             assert!(list(text, Setting::default()).is_empty(), "{text}");
         }
     }
