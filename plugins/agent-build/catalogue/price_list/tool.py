@@ -56,7 +56,7 @@ def _number(value: Any) -> Decimal:
 def _not_listed(names: List[str]) -> Unknown:
     known = [item["name"] for item in _items()]
     more = len(known) - 12
-    en = "I have no price for %s. I know: %s%s." % (", ".join(names) or "that", ", ".join(known[:12]), " and %d more" % more if more > 0 else "")
+    en = "%s is not on the price list. I have prices for: %s%s." % (", ".join(names) or "That", ", ".join(known[:12]), " and %d more" % more if more > 0 else "")
     zh = "价目表里没有%s。有价格的是：%s%s。" % ("、".join(names) or "这个", "、".join(known[:12]), "等 %d 项" % len(known) if more > 0 else "")
     return Unknown(en, zh)
 
