@@ -47,7 +47,7 @@ def propose(question: Question) -> Optional[Proposal]:
         by = _columns(grouped.group(1) or grouped.group(2), columns)
         if by:
             others = [column for column in named if column != by[0]] or [column for column in numeric if column != by[0]]
-            what = figure or "count"
+            what = figure or ("sum" if any(column in numeric for column in others) and any(column in named for column in others) else "count")
             return Proposal("group_csv", {"text": text, "by": by[0], "column": others[0] if others and what != "count" else "", "what": what}, sure)
     if re.search(r"\bsort|\border(?:ed)? by|排序", instruction) and named:
         descending = bool(re.search(r"desc|largest first|highest first|from high|降序|从大到小|从高到低", instruction))

@@ -102,4 +102,4 @@ def say(function: str, arguments: Dict[str, Any], result: Dict[str, Any], langua
     if function == "list_rates":
         return "\n".join("- 1 %s = %s %s" % (rate["from"], rate["rate"], rate["to"]) for rate in result["rates"])
     note = "（汇率 %s）" if language == "zh" else " (rate %s)"
-    return "%s %s = %s %s" % (show(result["amount"]), result["from"], result["result"], result["to"]) + note % result["rate"]
+    return "%s %s = %s %s" % (show(result["amount"]), result["from"], result["result"], result["to"]) + note % show(result["rate"])

@@ -5,7 +5,7 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, Dict, List, Optional
 
 from runtime import knowledge
-from runtime.figures import show
+from runtime.figures import json_number
 from runtime.refusal import Refused, Unknown
 
 __all__ = ["convert_currency", "list_rates"]
@@ -61,7 +61,7 @@ def convert_currency(amount: float, from_currency: str, to_currency: str) -> Dic
         result = (money * rate).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
     except InvalidOperation as error:
         raise Refused("%r is no usable amount" % amount, "“%s”不是可用的金额" % amount) from error
-    return {"amount": amount, "from": source, "to": target, "rate": show(round(rate, 6)), "result": str(result)}
+    return {"amount": amount, "from": source, "to": target, "rate": json_number(round(rate, 6)), "result": str(result)}
 
 
 def list_rates() -> Dict[str, Any]:

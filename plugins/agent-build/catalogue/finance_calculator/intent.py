@@ -157,7 +157,8 @@ def _interest(question: Question, read: _Read) -> Optional[Proposal]:
 
 
 def _split(question: Question, read: _Read) -> Optional[Proposal]:
-    if not _SPLIT.search(question.lower) or read.people is None or not read.amounts:
+    shared = _SPLIT.search(question.lower) or _TIP.search(question.lower) and read.percents
+    if not shared or read.people is None or not read.amounts:
         return None
     people, bill = read.people, read.amounts[0]
     percents = read.percents[:1]

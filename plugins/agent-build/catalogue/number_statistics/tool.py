@@ -65,7 +65,7 @@ def describe_numbers(numbers: List[float], wanted: Optional[List[str]] = None) -
             "standard_deviation": variance.sqrt() if variance is not None else None, "population_deviation": (squares / count).sqrt(),
             "quartiles": [_quantile(values, 1), _quantile(values, 3)] if count > 1 else None, "product": product if count <= 50 else None,
         }
-    return {name: _plain(value) for name, value in figures.items()}
+        return {name: _plain(value) for name, value in figures.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ from runtime.figures import Figure, show
 from runtime.order import Line, Order, find_lines, read_order
 from runtime.question import Proposal, Question
 from runtime.text import has_cjk
-from tools.price_list import price_items
+from tools.price_list import price_items, sold_by_measure
 
 _ABOUT = re.compile(
     r"\b(?:how much|prices?|priced?|pricing|costs?|total|pay|expensive|cheap\w*|charge|quote|order|bill|fee|fees|rate|rates|buy|afford|worth|sum|come to|comes to|set me back|altogether|owe)\b|how mutch|"
@@ -102,7 +102,8 @@ def _ranking(question: Question, order: Order, names: List[str], items: List[Dic
     if len(order.lines) == 2 and len(names) >= 2 and not order.counted and (cheapest or dearest or _DIFFERENCE.search(question.lower)):
         if all(len(line.choices) == 1 for line in order.lines):
             return Proposal("compare_prices", {"names": names, "order": "descending" if dearest and not cheapest else "ascending"}, 0.92, used=[])
-    if not (cheapest or dearest) or order.counted or question.of_kind("percent", "off"):
+    limited = _UNDER.search(question.lower) and [figure for figure in question.figures if figure.kind == "number" and not figure.soft]
+    if not (cheapest or dearest) or order.counted or question.of_kind("percent", "off") or limited:
         return None
     among = names if len(names) > 1 else []
     if len(names) == 1 and re.search(r"\bthan\b|比", question.lower):
@@ -171,7 +172,10 @@ def _quote(question: Question, order: Order, about: bool, follows: bool, items: 
             return Proposal("list_prices", {"names": order.lines[0].choices}, sure, used=order.used)
         return _which(order, question)
     arguments: Dict[str, Any] = {"items": [_wanted(line) for line in order.lines] + [{"name": name} for name in order.unknown]}
-    used = list(order.used)
+    used = list(order.used) + order.told
+    by_measure = _without_unit(order)
+    if by_measure:
+        return by_measure
     discount = _discount(question)
     if discount:
         arguments["discount_percent"], used = _plain(discount[0]), used + discount[1]
@@ -192,6 +196,20 @@ def _quote(question: Question, order: Order, about: bool, follows: bool, items: 
     sure = 0.95 if about or paid or discount else 0.9 if follows and (question.is_follow_up or counted or len(question.text) < 30) else 0.85 if _HAVE.search(question.lower) or _orders(question) else (
         0.78 if counted or len(question.text) < 18 else 0.55)
     return Proposal("quote_items", arguments, sure if exact else sure - 0.1, used=used)
+
+
+def _without_unit(order: Order) -> Optional[Proposal]:
+    """Ask back when something is counted that is sold by weight: "3 cheeses" at so much a kilo."""
+    by_name = {item["name"]: item for item in price_items()}
+    for line in order.lines:
+        per = sold_by_measure(by_name[line.name])
+        if per and line.quantity is not None and not line.unit and any(not figure.soft for figure in line.used):
+            price = money_text(Decimal(by_name[line.name]["amount"]), by_name[line.name]["currency"])
+            items = [_wanted(other) for other in order.lines]
+            return Proposal("quote_items", {"items": items}, 0.9, ask={
+                "en": "%s is priced per %s (%s). How many %s do you want?" % (line.name, by_name[line.name]["per"], price, per),
+                "zh": "%s按%s计价（%s）。请告诉我要多少%s。" % (line.name, by_name[line.name]["per"], price, per)})
+    return None
 
 
 def _orders(question: Question) -> bool:
@@ -297,7 +315,7 @@ def _unknown(question: Question, follows: bool, about: bool) -> Optional[Proposa
     text = question.lower.strip().rstrip("?？.。! ")
     for pattern in _UNKNOWN:
         match = pattern.search(text)
-        if match and not _NO_NAME.search(match.group(1)) and (about or _HAVE.search(question.lower) or follows):
+        if match and not _NO_NAME.search(match.group(1)) and len(match.group(1).split()) <= 3 and (about or _HAVE.search(question.lower) or follows):
             sure = 0.7 if about and re.search(r"how much (?:is|are|for|does|do)|price (?:of|for)|多少钱|怎么卖|什么价|价格", text) else 0.52
             return Proposal("quote_items", {"items": [{"name": match.group(1).strip()}]}, sure)
     short = re.fullmatch(r"(?:(?:an?|the|one|some)\s+)?([a-z]{3,}(?: [a-z]{3,})?)", text)

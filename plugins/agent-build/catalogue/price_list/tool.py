@@ -56,7 +56,7 @@ def _number(value: Any) -> Decimal:
 def _not_listed(names: List[str]) -> Unknown:
     known = [item["name"] for item in _items()]
     more = len(known) - 12
-    en = "I have no price for %s. I know: %s%s." % (", ".join(names) or "that", ", ".join(known[:12]), " and %d more" % more if more > 0 else "")
+    en = "%s is not on the price list. I have prices for: %s%s." % (", ".join(names) or "That", ", ".join(known[:12]), " and %d more" % more if more > 0 else "")
     zh = "价目表里没有%s。有价格的是：%s%s。" % ("、".join(names) or "这个", "、".join(known[:12]), "等 %d 项" % len(known) if more > 0 else "")
     return Unknown(en, zh)
 
@@ -68,16 +68,12 @@ def _pack(item: Dict[str, Any]) -> Tuple[Decimal, str]:
     return (Decimal(match.group(1)), match.group(2)) if match and Decimal(match.group(1)) > 0 else (Decimal(1), per)
 
 
-def _quantity_in(item: Dict[str, Any], quantity: Decimal, unit: str, counted: bool) -> Decimal:
+def _quantity_in(item: Dict[str, Any], quantity: Decimal, unit: str) -> Decimal:
     """The quantity in the unit the item is priced by; refused when the two do not fit."""
     size, per = _pack(item)
     priced = find_unit(per) if per else None
     physical = bool(priced) and priced[0] in _PHYSICAL and per not in ("杯", "天")
     if not unit or unit == per:
-        if physical and counted and not unit and priced[0] in ("mass", "volume", "length", "area"):
-            raise Refused(
-                "%s is priced per %s (%s). How many %s do you want?" % (item["name"], item["per"], _price(item), per),
-                "%s按%s计价（%s）。请告诉我要多少%s。" % (item["name"], item["per"], _price(item), per))
         return quantity / size if unit or size == 1 or not physical else quantity
     asked = find_unit(unit)
     if asked and priced and asked[0] == priced[0]:
@@ -87,8 +83,11 @@ def _quantity_in(item: Dict[str, Any], quantity: Decimal, unit: str, counted: bo
         "%s按%s计价，不按 %s 计价。" % (item["name"], item.get("per") or "件", unit))
 
 
-def _price(item: Dict[str, Any]) -> str:
-    return ("%s %s" % (amount_text(_number(item["amount"])), item["currency"])).strip()
+def sold_by_measure(item: Dict[str, Any]) -> str:
+    """The unit of weight, volume, length or area that an item is priced by; "" when it is sold by the piece."""
+    per = _pack(item)[1]
+    unit = find_unit(per) if per and per not in ("杯", "天") else None
+    return per if unit and unit[0] in ("mass", "volume", "length", "area") else ""
 
 
 def quote_items(
@@ -127,11 +126,10 @@ def quote_items(
         if item is None:
             unknown.append(str(wanted["name"]))
             continue
-        counted = wanted.get("quantity") is not None
-        quantity = _number(wanted.get("quantity") if counted else 1)
+        quantity = _number(1 if wanted.get("quantity") is None else wanted["quantity"])
         if quantity < 0:
             raise Refused("a quantity cannot be negative", "数量不能为负")
-        amount = _quantity_in(item, quantity, str(wanted.get("unit") or ""), counted)
+        amount = _quantity_in(item, quantity, str(wanted.get("unit") or ""))
         price, top = _number(item["amount"]), _number(item.get("to") or item["amount"])
         currency = item["currency"]
         low[currency] = low.get(currency, Decimal(0)) + price * amount

@@ -16,7 +16,7 @@ def propose(question: Question) -> Optional[Proposal]:
     figures = [figure for figure in question.figures if figure.kind == "number" and not figure.soft]
     numbers = [int(figure.value) for figure in figures if figure.value == int(figure.value)]
     other_work = question.has("reset", "forgot", "change my", "login", "重置", "忘记", "修改")
-    makes = question.has("generate", "create", "make", "give", "need", "new", "random", "want", "生成", "随机", "来一个", "给我", "创建", "产生")
+    makes = question.has("generate", "create", "make", "give", "need", "new", "random", "want", "生成", "随机", "来一个", "来个", "给我", "创建", "产生", "strong", "secure", "please", "pls", "characters", "位")
     if question.has("password", "passwords", "passphrase", "密码", "口令") and makes and not other_work:
         plain = question.has("without symbols", "no symbols", "letters and digits only", "不要符号", "不含符号")
         return Proposal("generate_password", {"length": max(numbers) if numbers else 16, "symbols": not plain}, 0.93, used=figures[:1])
@@ -63,8 +63,10 @@ def say(function: str, arguments: Dict[str, Any], result: Dict[str, Any], langua
         return "\n".join(result["uuids"])
     if function == "roll_dice":
         rolls = ", ".join(map(str, result["rolls"]))
+        rolled = "%dd%d" % (arguments.get("count", 1), arguments.get("sides", 6))
         if result.get("added"):
-            return "%s %s %d = %d" % (rolls.replace(", ", " + "), "-" if result["added"] < 0 else "+", abs(result["added"]), result["total"])
+            sign = "-" if result["added"] < 0 else "+"
+            return "%s%s%d: %s %s %d = %d" % (rolled, sign, abs(result["added"]), rolls.replace(", ", " + "), sign, abs(result["added"]), result["total"])
         return rolls if len(result["rolls"]) == 1 else "%s = %d" % (rolls.replace(", ", " + "), result["total"])
     if function == "random_number":
         return str(result["number"])

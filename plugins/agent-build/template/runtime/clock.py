@@ -11,7 +11,7 @@ _HOUR = r"\d{1,2}|" + "|".join(_HOURS)
 _ZH_NUMBER = r"\d{1,2}|[零〇一二两三四五六七八九十]{1,3}"
 _TIME = re.compile(
     r"(?<![\d:.,])(?P<clock>\d{1,2}[:：]\d{2})(?::\d{2})?(?![\d:])\s*(?P<half>[ap]\.?m\b\.?)?"
-    r"|(?<![\d:.,\w])(?P<hour>\d{1,2}(?:\.\d{2})?)\s*(?P<ampm>[ap]\.?m\b\.?)"
+    r"|(?<![\d:.,A-Za-z])(?P<hour>\d{1,2}(?:\.\d{2})?)\s*(?P<ampm>[ap]\.?m\b\.?)"
     r"|\b(?P<past>(?P<what>half|(?:a )?quarter|[1-5]?\d|five|ten|twenty)(?: minutes)? (?P<side>past|to) (?P<of>%(hour)s)(?![:.]\d|\s*(?:%%|kg|km|€|eur|\$)))\b"
     r"|\b(?P<oclock>%(hour)s)\s?o['’]?\s?clock\b(?:\s+(?P<side2>in the (?:morning|afternoon|evening)|at night))?"
     r"|\b(?P<word>noon|midday|midnight)\b|(?P<zhword>正午|午夜|零点)"

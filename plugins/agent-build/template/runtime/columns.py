@@ -17,7 +17,7 @@ _ASKED_BY: List[Tuple[str, str]] = [
     (r"\b(?:where|location|located|address|place|room|find it|which (?:room|floor|building|city|aisle|shelf))\b|在哪|哪里|哪儿|地址|地点|位置|几楼|哪个(?:教室|房间|城市)", "location address place room where city floor building venue aisle shelf position country site 地点 地址 位置 教室 房间 城市 楼层 货架 场地 区"),
     (r"\b(?:who|whom|whose|teach\w*|instructor|taught by|runs?|led by|leads?|responsible|manager|in charge)\b|谁|老师|教练|负责|哪位", "teacher instructor trainer owner manager coach lead contact person responsible doctor author name 老师 教师 教练 负责人 主管 联系人 讲师 医生 作者 姓名"),
     (r"\b(?:how long|duration|length|lasts?)\b|多久|多长|时长|几分钟|几个小时", "duration length minutes hours time 时长 长度 分钟 课时"),
-    (r"\b(?:how many|number of|capacity|seats?|stock|left|available|quantity)\b|多少|几个|几人|人数|库存|容纳|数量|剩", "count number quantity stock seats capacity units available amount students participants places 数量 人数 库存 座位 容量 名额 剩余"),
+    (r"\b(?:how many|number of|capacity|seats?|stock|left|available|quantity)\b|多少|几个|几人|人数|库存|容纳|数量|剩", "stock quantity seats capacity available units students participants places count amount 库存 数量 人数 座位 容量 名额 剩余"),
     (r"\b(?:how old|age)\b|多大|几岁|年龄", "age 年龄 岁数"),
     (r"\b(?:how (?:tall|high)|height)\b|多高|高度|身高", "height altitude elevation 高度 身高 海拔"),
     (r"\b(?:how (?:heavy|much does .* weigh)|weight|weigh)\b|多重|重量|体重", "weight mass kg 重量 体重"),

@@ -81,6 +81,10 @@ def read_measures(text: str, figures: Sequence[Figure]) -> List[Measure]:
                     found[-1] = _joined(found[-1], Measure(figure.value, found[-1].kind, smaller, figure.start, figure.end, [figure]))
                 continue
         measure = Measure(figure.value, kind, symbol, figure.start, end, [figure])
+        rest = re.match(r"([一二三四五六七八九]{1,2}|\d{1,2})(?![\d.个米厘分公])", text[end:]) if text[end - 1 : end] == "米" and symbol == "m" else None
+        if rest:  # 一米八 is 1.8 m, 1米75 is 1.75 m
+            digits = "".join(str("零一二三四五六七八九".find(char)) if char in "一二三四五六七八九" else char for char in rest.group(1))
+            measure = measure._replace(value=figure.value + Decimal(digits).scaleb(-len(digits)), end=end + rest.end(), figures=[figure, *(f for f in figures if end <= f.start < end + rest.end())])
         last = found[-1] if found else None
         joint = text[last.end : measure.start] if last else ""
         if last and last.kind == kind != "temperature" and re.fullmatch(r"\s*(?:,|and|零|又)?\s*", joint) and _smaller(symbol, last.symbol, kind):

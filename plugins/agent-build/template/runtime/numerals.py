@@ -25,8 +25,8 @@ _WORD = "|".join(sorted([*_SMALL, *(scale for scale in SCALES if scale != "grand
 # A run of number words; "and" joins them only when number words stand on both sides ("a hundred and five", "two and a half").
 _ENGLISH = re.compile(
     r"(?<![\w-])(?:(?:an?\s+)?(?P<fraction>(?:%(word)s)[\s-]+(?:halves|thirds?|quarters?|fifths?|tenths?)|an?\s+(?:half|third|quarter|fifth|tenth)|half)(?:\s+an?\s+(?P<of>dozen|million|billion|hundred|thousand)\b)?(?![\w-])"
-    r"|(?P<run>(?:an?\s+(?:couple(?:\s+of)?|hundred|thousand|million|billion|dozen)|(?:%(word)s))(?:(?:[\s-]+and[\s-]+|[\s-]+)(?:%(word)s))*(?:\s+point(?:\s+(?:zero|one|two|three|four|five|six|seven|eight|nine))+)?)(?P<rest>\s+and\s+an?\s+(?:half|quarter|third)|\s+and\s+three\s+quarters)?(?![\w-]))"
-    % {"word": _WORD},
+    r"|(?P<run>(?:an?\s+(?:couple(?:\s+of)?|hundred|thousand|million|billion|dozen)|(?:%(small)s)|(?<!\d\s)dozen)(?:(?:[\s-]+and[\s-]+|[\s-]+)(?:%(word)s))*(?:\s+point(?:\s+(?:zero|one|two|three|four|five|six|seven|eight|nine))+)?)(?P<rest>\s+and\s+an?\s+(?:half|quarter|third)|\s+and\s+three\s+quarters)?(?![\w-]))"
+    % {"word": _WORD, "small": "|".join(sorted(_SMALL, key=len, reverse=True))},
     re.IGNORECASE,
 )
 
@@ -132,7 +132,7 @@ MEASURE = (
 _OPERATOR_AFTER = "(?:加|减|乘|除|的?平方|到|至|和|等于|个?百分点)"
 _OPERATOR_BEFORE = "(?:加上?|减去?|乘以?|除以|到|至|超过|大于|小于|低于|高于|少于|多于|不到|等于|是|买|要|来|共)"
 # Words that hold a numeral sign but no number.
-_IDIOMS = re.compile("万一|千万别|千万不|十分(?!钟|之)|百分百|百货|千层|万能|三明治|三文鱼|三鲜|五花|五香|八宝|七喜|九寨|四川|百香|一次性|百事|四季|五金|六神|百合|三角|四面|八角|一二[三]木头人|星期[一二三四五六]|周[一二三四五六](?!天)|礼拜[一二三四五六]|十字|九折水瓶")
+_IDIOMS = re.compile("(?<![零一二两三四五六七八九十百千万亿0-9])(?:万一|千万别|千万不|十分(?!钟|之)|百分百|百货|千层|万能|三明治|三文鱼|三鲜|五花|五香|八宝|七喜|九寨|四川|百香|一次性|百事|四季|五金|六神|百合|三角|四面|八角|一二[三]木头人|星期[一二三四五六]|周[一二三四五六](?!天)|礼拜[一二三四五六]|十字)")
 _NO_HALF = "糖|价|熟|辣|冰|成|导|岛|决|路|身|截|袖|年卡|甜"
 
 
@@ -162,6 +162,8 @@ def _composed(whole: str) -> Optional[int]:
             zero = zero or _DIGITS[char] == 0
             digit = _DIGITS[char]
             continue
+        if not total and section and _UNITS[char] < 10**4 and _UNITS[char] >= unit > 0:
+            return None  # 五十五千 is no number
         unit = _UNITS[char]
         if unit >= 10**4:
             part = section + max(digit, 0)
@@ -216,6 +218,8 @@ def _chinese(text: str) -> List[Numeral]:
         run, start = match.group(0), match.start()
         if re.search(r"\d[百千万亿]*$", text[:start]):
             continue  # 3千五, 1亿三千万: read from their digits
+        if len(run) > 1 and run.endswith("千") and text[match.end() : match.end() + 1] in tuple("克米瓦卡焦帕伏"):
+            run = run[:-1]  # 五千克: the 千 belongs to the unit
         if len(run) > 1 and run.endswith("两") and not re.match(MEASURE, text[match.end() :]):
             run = run[:-1]  # 三两 are three 两, a unit
         value = chinese_value(run)

@@ -36,6 +36,7 @@ class Order:
 
     lines: List[Line]
     unknown: List[str] = field(default_factory=list)
+    told: List[Figure] = field(default_factory=list)  # the figures that count what is not on the list
 
     @property
     def used(self) -> List[Figure]:
@@ -135,18 +136,23 @@ def read_order(question: Question, items: Sequence[Dict[str, Any]]) -> Order:
     for index, line in enumerate(lines):
         start = lines[index - 1].end if index else 0
         end = lines[index + 1].start if index + 1 < len(lines) else len(text)
-        before = [f for f in figures if start <= f.start and f.end <= line.start and f not in taken]
+        before = [f for f in figures if start <= f.start and f.end <= line.start and f not in taken and not _SEPARATOR.search(text[f.end : line.start])]
         after = [f for f in figures if line.end <= f.start and f.end <= end]
         behind_next = index + 1 < len(lines) and _belongs_ahead(text, after, lines[index + 1])
         _give(line, by_name[line.name], before[-1:], [] if behind_next and before else after if not behind_next else after[:-1], text, measures)
         taken.extend(line.used)
     _share_spans(lines, by_name, figures, taken, text, measures)
-    return Order(lines, _unknown(text, lines, question))
+    unknown, told = _unknown(text, lines, question)
+    return Order(lines, unknown, told)
+
+
+# Between a figure and the item that it counts stands none of these.
+_SEPARATOR = re.compile(r"[,，;；、。\n]|\band\b|\bwith\b|\bplus\b|和|跟|加|与|还有|再|\+")
 
 
 def _belongs_ahead(text: str, after: List[Figure], following: Line) -> bool:
     """True when the last figure between two items counts the second one ("latte, 2 teas", "apples 2 kg, pears 3 kg" does not)."""
-    return bool(after) and re.search(r"[,，;；、。\n]|\band\b|和|跟|加|与|还有|plus|&|\+", text[after[-1].end : following.start]) is None
+    return bool(after) and _SEPARATOR.search(text[after[-1].end : following.start]) is None
 
 
 def _give(line: Line, item: Dict[str, Any], before: List[Figure], after: List[Figure], text: str, measures: Dict[int, Measure]) -> None:
@@ -157,7 +163,7 @@ def _give(line: Line, item: Dict[str, Any], before: List[Figure], after: List[Fi
         in_unit = _counts_per(item, figure, text)
         if not before or in_unit:
             gap = text[line.end : figure.start]
-            if in_unit or re.fullmatch(r"\s*(?:[x×*:：,(（-]|要|来|买|各|just|only|about)*\s*", gap) or (id(figure) in measures and len(gap) < 12):
+            if in_unit or re.fullmatch(r"\s*(?:[x×*:：,(（-]|各|just|only|about|[\u4e00-\u9fff]{0,2}(?<![和跟加与]))*\s*", gap) or (id(figure) in measures and len(gap) < 12):
                 _multiply(line, item, figure, text, measures)
                 if not in_unit:
                     break
@@ -213,16 +219,15 @@ _ORDER_WORDS = frozenset(
 )
 _JOINTS = re.compile(r"\b(?:and|plus|with|or)\b|[,;&+/]|和|跟|加上?|与|以及|还有|、|，|；|再来?|另外")
 _ZH_WORDS = re.compile(
-    "一共|总共|合计|总计|加起来|多少钱|多少|价格|价钱|怎么卖|卖|什么价|几块钱?|请问|我想|我要|我们|我|你们|你|想要|想买|想|要买|需要|要|买|来|点|给|帮|算一下|算算|算|一下|各|每样|的话|的|是|吗|呢|吧|啊|了|"
-    "打折|折后|优惠|折|便宜|贵|最|哪个|哪种|什么|有没有|有|没有|在|付|给|找|零|够不够|够|能|可以|不|人民币|元|块钱|块|毛|角|钱|公斤|千克|斤|克|两|升|毫升|小时|分钟|天|晚|人|位|大人|小孩|儿童|成人|学生|老人|"
-    "个|只|份|瓶|盒|杯|条|台|本|张|件|套|箱|袋|包|碗|盘|串|片|枝|支|束|朵|根|颗|双|对|间|辆|部|次|大|中|小|号|今天|明天|现在|谢谢|您好|你好|好的?|那|换成|换|如果|都|就|只|也|还|共|平均|每|半|一|两|几"
+    "一共|总共|合计|总计|加起来|多少钱|多少|价格|价钱|怎么卖|什么价|几块钱?|请问|我想要?|我要|我们|你们|想要|想买|要买|需要|打算|准备|帮我?|算一下|算算|一下|每样|的话|打折|折后|优惠|便宜|最贵|哪个|哪种|什么|有没有|没有|"
+    "够不够|可以|人民币|块钱|今天|明天|现在|谢谢|您好|你好|好的|换成|如果|平均|分别|找零|找我?|付款?|给你"
 )
 
 
-def _unknown(text: str, lines: List[Line], question: Question) -> List[str]:
+def _unknown(text: str, lines: List[Line], question: Question) -> Tuple[List[str], List[Figure]]:
     """Names between the joints of a list of items that are no item: "2 lattes and a muffin"."""
     if not lines:
-        return []
+        return [], []
     blank = list(text)
     for span in [*lines, *question.figures, *question.measures]:
         blank[span.start : span.end] = "\x00" * (span.end - span.start)
@@ -233,7 +238,8 @@ def _unknown(text: str, lines: List[Line], question: Question) -> List[str]:
         end = joint.start() if joint else len(rest)
         pieces.append((at, end, at > 0))
         at = joint.end() if joint else end
-    unknown = []
+    unknown: List[str] = []
+    told: List[Figure] = []
     for start, end, joined in pieces:
         counted = "\x00" in rest[start:end]
         if len(pieces) == 1 or any(start <= line.start < end for line in lines):
@@ -241,13 +247,15 @@ def _unknown(text: str, lines: List[Line], question: Question) -> List[str]:
         name = _name_in(rest[start:end], joined or counted)
         if name:
             unknown.append(name)
-    return unknown
+            told.extend(figure for figure in question.figures if start <= figure.start < end)
+    return unknown, told
 
 
 def _name_in(piece: str, listed: bool) -> str:
     """The one name that a piece of a list leaves when the words of ordering are taken away, or ""."""
     if has_cjk(piece):
-        left = _ZH_WORDS.sub(" ", re.sub(r"[A-Za-z\x00\s?？!！。.]+", " ", piece)).strip()
+        left = re.sub(r"\x00+[%s]?" % "".join(CLASSIFIERS), " ", re.sub(r"[A-Za-z\s?？!！。.]+", " ", piece))
+        left = _ZH_WORDS.sub(" ", left).strip(" 的了吗呢吧啊要买来点给是都也只还我你他就再有")
         return left if listed and 2 <= len(left) <= 6 and " " not in left else ""
     words = re.findall(r"[a-z'äöüéèß-]{2,}", re.sub(r"[?!.].*$", "", piece.lower().replace("\x00", " ")))
     # "an oat milk" and "3 bagels" name a thing; "and how is the weather" does not.

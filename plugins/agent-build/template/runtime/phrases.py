@@ -119,8 +119,8 @@ def refusal(reason: str, agent: Agent, language: str) -> str:
     """Refuse what no tool can do, with the reason, and name what can be asked instead."""
     labels = [tool.label(language) for tool in agent.tools]
     if language == "zh":
-        return reason + ("我能帮忙的是：%s。" % "、".join(labels) if labels else "")
-    return reason + (" I can help with: %s." % ", ".join(label.lower() if label[1:].islower() else label for label in labels) if labels else "")
+        return reason + ("所以这个问题我回答不了，能帮忙的是：%s。" % "、".join(labels) if labels else "")
+    return reason + (" So I cannot answer that; I can help with: %s." % ", ".join(labels) if labels else "")
 
 
 def unused(figures: Sequence[Figure], tool_label: str, example: str, language: str) -> str:

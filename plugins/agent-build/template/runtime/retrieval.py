@@ -7,8 +7,8 @@ from collections import Counter
 from functools import lru_cache
 from typing import Dict, List, NamedTuple, Sequence, Tuple
 
-from runtime.synonyms import concepts
-from runtime.text import tokens
+from runtime.synonyms import GENERIC, concepts
+from runtime.text import has_cjk, tokens
 
 _K1 = 1.2
 _B = 0.75
@@ -28,7 +28,7 @@ class Ranker:
     """An index over texts; build it once, search it often."""
 
     def __init__(self, texts: Sequence[str]) -> None:
-        self._counts = [Counter(tokens(text)) for text in texts]
+        self._counts = [Counter(_terms(text)) for text in texts]
         self._concepts = [concepts(text) for text in texts]
         self._lengths = [sum(count.values()) for count in self._counts]
         self._average = (sum(self._lengths) / len(self._lengths)) if self._lengths else 1.0
@@ -42,8 +42,10 @@ class Ranker:
         if not containing:
             # A word that no text knows says little about which text is meant; it must not outweigh those that do. Of
             # Chinese bigrams most are no words at all.
-            return (1.0 if term.isascii() else 0.2) * math.log(1.0 + (len(self._counts) - 0.5) / 1.5)
-        return math.log(1.0 + (len(self._counts) - containing + 0.5) / (containing + 0.5))
+            rare = math.log(1.0 + (len(self._counts) - 0.5) / 1.5)
+            return rare * (0.5 if term in GENERIC else 1.0 if term.isascii() else 0.05 if term[0] == "~" else 0.2)
+        weight = math.log(1.0 + (len(self._counts) - containing + 0.5) / (containing + 0.5))
+        return weight * (0.5 if term in GENERIC else 0.3 if term[0] == "~" else 1.0)
 
     def _known(self, term: str) -> str:
         """The term as the texts have it: itself, or a word that is one typing error away."""
@@ -53,15 +55,18 @@ class Ranker:
 
     def search(self, query: str, limit: int = 3) -> List[Hit]:
         """Return the best texts for the query, best first; texts that share no word and no meaning are left out."""
-        terms = {self._known(term) for term in tokens(query)}
+        terms = {self._known(term) for term in _terms(query)}
         # What stands for a word when a text says it otherwise: "fee" for "price".
         instead = {term: concepts(term) if term.isascii() else set() for term in terms}
-        wide = {name for name in concepts(query) if name in self._documents}
+        # A meaning that no text has counts too: it is what the texts do not answer.
+        wide = concepts(query)
         bound = {name for names in instead.values() for name in names}
         free = wide - bound
         weights = {term: self._weight(term) for term in terms}
         weights.update({name: self._weight(name) for name in free})
         total = sum(weights.values()) or 1.0
+        # E9 is not E7: a code that is asked for must stand in the text.
+        codes = {term for term in terms if re.fullmatch(r"[a-z]{1,3}\d{1,4}", term)}
         hits: List[Hit] = []
         for index, (count, about) in enumerate(zip(self._counts, self._concepts)):
             score, covered = 0.0, 0.0
@@ -74,8 +79,17 @@ class Ranker:
                     score += max(weight, 0.05) * frequency * (_K1 + 1) / (frequency + _K1 * length)
                     covered += weight
             if score:
-                hits.append(Hit(index, score, covered / total))
+                missing = codes and not codes & set(count)
+                hits.append(Hit(index, score, covered / total * (0.3 if missing else 1.0)))
         return sorted(hits, key=lambda hit: (-hit.score, hit.index))[:limit]
+
+
+def _terms(text: str) -> List[str]:
+    """The search terms of a text; of Chinese also the single characters, which count for little."""
+    found = tokens(text)
+    if has_cjk(text):
+        found += ["~" + char for token in found if len(token) == 2 and not token.isascii() for char in token]
+    return found
 
 
 @lru_cache(maxsize=16)

@@ -6,16 +6,16 @@ from typing import Dict, List, Set, Tuple
 
 from runtime.text import has_cjk, stem
 
-# One group a line; words of several parts are joined by "_".
+# One group a line; words of several parts are joined by "_". A star marks the groups of question words.
 _GROUPS = """
-open opening hours close closed closing weekend business_hours 营业 营业时间 开门 开放 几点 关门 打烊 上班 下班 开放时间
-price cost fee charge expensive rate pay 价格 多少钱 收费 费用 价钱 学费 票价
-address location located where directions street find place 地址 在哪 哪里 位置 地点 哪儿 怎么走
-phone telephone call number contact reach hotline 电话 联系 联系方式 客服 热线 号码 手机
+*open opening hours close closed closing weekend business_hours 营业 营业时间 开门 开放 几点 关门 打烊 上班 下班 开放时间
+*price cost fee charge expensive rate pay 价格 多少钱 收费 费用 价钱 学费 票价
+*address location located where directions street find place 地址 在哪 哪里 位置 地点 哪儿 怎么走
+*phone telephone call number contact reach hotline 电话 联系 联系方式 客服 热线 号码 手机
 email mail e-mail write contact 邮箱 邮件 电子邮件
-refund return money_back exchange cancel 退款 退货 退钱 退换 退
+refund return money_back exchange send_back sent_back give_back bring_back 退款 退货 退钱 退换 退
 cancel cancellation reschedule postpone 取消 改期 退订
-delivery deliver ship shipping dispatch courier send postage parcel 发货 配送 快递 送货 寄 物流 邮寄 运费
+delivery deliver ship shipping dispatch courier send postage parcel order package get_here gets_here receive arrive 发货 配送 快递 送货 寄 物流 邮寄 运费
 book booking reserve reservation appointment 预订 预约 订位 定位 预定
 pay payment card cash credit visa invoice 付款 支付 刷卡 现金 微信 支付宝
 park parking car garage 停车 车位 停车场
@@ -24,7 +24,7 @@ pet dog cat animal 宠物 狗 猫 动物
 child children kid baby toddler family 孩子 小孩 儿童 宝宝 小朋友
 discount offer deal coupon sale promotion reduced cheaper 优惠 折扣 打折 活动 促销
 member membership join sign_up register enroll subscription 会员 办卡 报名 注册 加入
-vegetarian vegan meat-free plant 素食 素 纯素
+vegetarian vegan meat-free plant-based animal_products animal_stuff 素食 吃素 纯素
 allergy allergic gluten nut lactose dairy 过敏 麸质 坚果 乳糖
 breakfast morning_meal 早餐 早饭
 lunch midday 午餐 午饭
@@ -36,9 +36,9 @@ toilet restroom bathroom washroom 厕所 洗手间 卫生间
 wheelchair accessible disabled accessibility ramp 轮椅 无障碍
 smoke smoking cigarette 吸烟 抽烟
 warranty guarantee 保修 质保 保固
-repair fix broken defective faulty damaged 维修 修理 坏了 故障
+repair fix broken break defective faulty damaged damage pieces cracked smashed 维修 修理 坏了 故障 损坏 摔 弄坏 破损
 password login sign_in log_in account 密码 登录 账号 账户
-bring carry take 带 携带
+bring carry documents papers 带 携带 材料 证件
 wear dress clothes clothing 穿 着装 衣服
 gift voucher present certificate 礼品 礼物 礼品卡
 takeaway takeout to-go 外卖 打包 外带
@@ -49,23 +49,23 @@ salary wage paid payday payroll 工资 薪水 发工资 薪资
 expense reimbursement reimburse 报销 费用报销
 remote home_office homeoffice work_from_home 远程 在家办公 居家
 boss manager supervisor 领导 主管 经理
-start begin beginning 开始
-end finish over 结束
+*start begin beginning 开始
+*end finish over 结束
 lost missing misplaced 丢 丢失 遗失
 age old minimum_age 年龄 几岁 多大
-long duration last take length 多久 时长 多长
+*long duration last take length 多久 时长 多长
 homework assignment exercise 作业
 exam test quiz 考试 测验
 teacher tutor instructor coach 老师 教师 教练
 doctor physician dentist 医生 大夫
 emergency urgent 紧急 急诊
 photo picture photography camera 拍照 照片 摄影
-alcohol beer wine drink 酒 啤酒 饮料
+alcohol beer wine drink 喝酒 酒水 啤酒 白酒 红酒 饮料
 rubbish trash garbage waste bin recycling 垃圾 回收
 key keys 钥匙
 swim pool swimming 游泳 泳池
 quiet noise silence loud 安静 噪音
-guest visitor 客人 访客 来宾
+guest visitor visitors friend 客人 访客 来宾 来访 朋友
 heating heat warm radiator 暖气 供暖
 borrow lend loan 借 借阅 借书
 renew extend extension 续借 延长 续
@@ -97,6 +97,8 @@ language speak english 语言 英语
 """
 
 
+# What most questions ask for ("how much", "when", "where") tells less than what they ask about.
+GENERIC = {"#%d" % number for number, line in enumerate(_GROUPS.strip().splitlines()) if line.startswith("*")}
 _by_term: Dict[str, Set[int]] = {}
 _chinese: List[Tuple[str, int]] = []
 
@@ -104,7 +106,7 @@ _chinese: List[Tuple[str, int]] = []
 def _prepare() -> None:
     """Made when the first question needs it, not at the start of the agent."""
     for number, line in enumerate(_GROUPS.strip().splitlines()):
-        for word in line.split():
+        for word in line.lstrip("*").split():
             if word.isascii():
                 for part in [word.replace("_", " ")]:
                     _by_term.setdefault(" ".join(stem(piece) for piece in part.split()), set()).add(number)

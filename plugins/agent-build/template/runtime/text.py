@@ -17,7 +17,7 @@ STOP_WORDS = frozenset(
 )
 
 _ZH_STOP = re.compile(
-    "请问|你们|我们|他们|咱们|可以|能够|怎么样|怎么|怎样|什么时候|什么|如何|哪些|哪个|是否|一下|有没有|这个|那个|想要|需要|[吗呢吧啊的了是我你您他她它想要]"
+    "请问|你们|我们|他们|咱们|可以|能够|怎么样|怎么办|怎么|怎样|什么时候|什么|如何|哪些|哪个|哪里|哪儿|是否|一下|有没有|这个|那个|想要|需要|多少钱|多少|多久|多长|几点|行不行|能不能|可不可以|[吗呢吧啊的了是我你您他她它想要啥谁]"
 )
 
 def language_of(text: str) -> str:
@@ -58,7 +58,7 @@ def tokens(text: str) -> List[str]:
     found: List[str] = []
     for token in _TOKEN.findall(text.lower()):
         if token[0].isascii():
-            if token not in STOP_WORDS:
+            if token not in STOP_WORDS and stem(token) not in STOP_WORDS:
                 found.append(stem(token))
             continue
         for run in _ZH_STOP.split(token):
