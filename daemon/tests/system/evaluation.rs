@@ -25,9 +25,18 @@ fn agents_of_a_fixed_slice_state_no_wrong_figure_and_are_the_same_each_time() {
     let read = || -> Value { serde_json::from_str(&std::fs::read_to_string(&results).unwrap()).unwrap() };
     let found = read();
     let total = &found["total"];
-    let bad: Vec<&Value> = found["cases"].as_array().unwrap().iter().filter(|case| {
-        case["outcomes"].as_array().unwrap().iter().any(|one| one == "nonsense" || (one == "wrong" && case["figures"] == true))
-    }).collect();
+    let bad: Vec<&Value> = found["cases"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|case| {
+            case["outcomes"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|one| one == "nonsense" || (one == "wrong" && case["figures"] == true))
+        })
+        .collect();
     assert!(total["wrong_figures"] == 0 && total["nonsense"] == 0, "{bad:#?}");
     assert_eq!(total["passed_once"], total["passed_always"], "pass^3 is pass@3: {said}");
     assert_eq!(total["agent_missing"], 0, "{:#}", found["missing"]);

@@ -321,7 +321,8 @@ pub async fn what_a_build_found_out_is_kept(f: &Fixture) {
     assert_eq!(kept().await, read);
     f.store.advance_build(lease, step(&["b", "c"], &["d"], None)).await.unwrap();
     assert_eq!(kept().await, read, "a step that brings nothing leaves it");
-    let item = json!({"kind": "datum", "question": "苹果多少钱？", "answer": "3 元", "expected": "3 元", "outcome": "passed"});
+    let item =
+        json!({"kind": "datum", "question": "苹果多少钱？", "answer": "3 元", "expected": "3 元", "outcome": "passed"});
     let score = json!({"asked": 1, "passed": 1, "failed": 0, "unproven": 0, "items": [item]});
     let asked = Assessment::reported("partial", parts(), Some(score));
     assert_eq!(asked.acceptance.as_ref().map(|all| all.passed), Some(1));
