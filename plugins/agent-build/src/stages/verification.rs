@@ -3,14 +3,52 @@
 use std::time::Duration;
 
 use nexus_plugin_api::payload::StageResult;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Job, StageError, deployer, repair};
 use crate::{
     documents::{self, structured},
     spec::{AgentDesign, AgentFolder, PromptRecord, ToolRecords},
     verify::{self, Limits, VerifyError},
+    workspace::Workspace,
 };
+
+/// An agent never ends of its own examples: those that it answers otherwise are taken out of its folder, with a warning.
+async fn drop_examples(
+    job: &mut Job,
+    design: &mut AgentDesign,
+    folder: &AgentFolder,
+    verified: &verify::Verified,
+) -> Result<(), StageError> {
+    let dropped = &verified.report.dropped;
+    if dropped.is_empty() {
+        return Ok(());
+    }
+    for example in dropped {
+        job.cx.warn(format!("example dropped: “{}” is for {}, but {} answered", example.question, example.tool, example.got));
+    }
+    let is_dropped = |question: &str| dropped.iter().any(|example| example.question == question);
+    design.examples.retain(|example| !is_dropped(&example.question));
+    let workspace = Workspace::new(job.request.workspace.clone());
+    let (manifest, readme) = (folder.manifest_path.clone(), format!("{}/README.md", folder.agent_dir));
+    let read = { let (manifest, readme) = (manifest.clone(), readme.clone()); move || Ok::<_, StageError>((workspace.read(&manifest)?, workspace.read(&readme)?)) };
+    let (manifest_text, readme_text) = tokio::task::spawn_blocking(read).await??;
+    let mut value: Value = serde_json::from_str(&manifest_text)?;
+    if let Some(examples) = value.get_mut("examples").and_then(Value::as_array_mut) {
+        examples.retain(|example| !example.get("question").and_then(Value::as_str).is_some_and(is_dropped));
+    }
+    for tool in value.get_mut("tools").and_then(Value::as_array_mut).into_iter().flatten() {
+        for text in tool.get_mut("example").and_then(Value::as_object_mut).into_iter().flat_map(|texts| texts.values_mut()) {
+            if text.as_str().is_some_and(is_dropped) {
+                *text = Value::from("");
+            }
+        }
+    }
+    let lines = readme_text.lines().filter(|line| !line.strip_prefix("- ").is_some_and(is_dropped));
+    job.file(readme, lines.map(|line| format!("{line}\n")).collect::<String>());
+    job.file(manifest, serde_json::to_string_pretty(&value)? + "\n");
+    Ok(())
+}
 
 const REPORT: &str = "workflow_summary_report.md";
 /// How often the author may repair what verification found.
@@ -46,6 +84,8 @@ pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
             Err(error) => return Err(error.into()),
         }
     };
+    let mut design = design;
+    drop_examples(&mut job, &mut design, &folder, &verified).await?;
     job.cx.info(format!(
         "{} files compiled, {} tests passed, agent started in {} ms",
         verified.report.compiled, verified.report.tests, verified.start_ms

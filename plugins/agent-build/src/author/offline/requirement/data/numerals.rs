@@ -74,13 +74,14 @@ pub(super) fn before_money(text: &str) -> String {
         out.push_str(before);
         // 块 is money only where no measured thing follows: 三块蛋糕 are three pieces of cake.
         let money = ["元", "块", "欧", "美元", "英镑", "日元"].iter().any(|word| after.starts_with(word));
+        let counted = before.ends_with(|c: char| c.is_ascii_digit());
         let pieces = after.strip_prefix('块').is_some_and(|rest| {
             rest.chars().next().is_some_and(|c| c.is_alphanumeric() && !"钱一二三四五六七八九半每".contains(c) && !c.is_ascii_digit())
         });
         let tenth = before.ends_with('块') || before.ends_with('元');
         // 一斤 and 一杯 say of what the price is, not how much.
         match chinese(numeral).map(|value| value.to_string()) {
-            Some(digits) if (money && !pieces || tenth && after.chars().next().is_none_or(|c| "毛角，,。；;、 ".contains(c))) && digits.len() <= run => {
+            Some(digits) if !counted && (money && !pieces || tenth && after.chars().next().is_none_or(|c| "毛角，,。；;、 ".contains(c))) && digits.len() <= run => {
                 if tenth {
                     // The amount goes on without a gap: 两块五.
                     out.push_str(&digits);

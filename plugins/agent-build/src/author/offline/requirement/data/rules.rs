@@ -28,7 +28,7 @@ pub(super) fn read(text: &str, range: &Range) -> Option<(Range, Entry)> {
             |m| amount::decimal(m.as_str()),
         )
     });
-    let other = ["free shipping", "free delivery", "半价", "买一送一", "buy one get one", "half price", "包邮", "免费送"].iter().any(|w| lower.contains(w))
+    let other = ["free shipping", "free delivery", "半价", "买一送一", "buy one get one", "half price", "包邮", "免费送", "免配送", "免运费", "免邮"].iter().any(|w| lower.contains(w))
         || lower.contains('满') && lower.contains('减');
     if percent.is_none() && !other {
         return None;
