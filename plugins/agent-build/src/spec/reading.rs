@@ -124,6 +124,16 @@ pub(crate) enum Coverage {
     None,
 }
 
+impl Coverage {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Partial => "partial",
+            Self::None => "none",
+        }
+    }
+}
+
 /// Whether a text holds a letter or a digit that is no markup: no HTML tag, and not the name behind a fence.
 fn says_something(text: &str) -> bool {
     let mut rest = text;
@@ -134,7 +144,9 @@ fn says_something(text: &str) -> bool {
         }
         let end = if let Some(fence) = markup.strip_prefix("```") {
             3 + fence.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(fence.len())
-        } else if markup.starts_with('<') && markup.get(1..).is_some_and(|m| m.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '!')) {
+        } else if markup.starts_with('<')
+            && markup.get(1..).is_some_and(|m| m.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '!'))
+        {
             markup.find('>').map_or(1, |end| end + 1)
         } else {
             1

@@ -2,7 +2,12 @@
 
 use nexus_plugin_api::payload::Failure;
 
-use crate::{author::AuthorError, spec::Uncovered, verify::VerifyError, workspace::WorkspaceError};
+use crate::{
+    author::AuthorError,
+    spec::Uncovered,
+    verify::{VerifyError, acceptance::FrozenError},
+    workspace::WorkspaceError,
+};
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StageError {
@@ -14,6 +19,8 @@ pub(super) enum StageError {
     Workspace(#[from] WorkspaceError),
     #[error(transparent)]
     Verify(#[from] VerifyError),
+    #[error(transparent)]
+    Cases(#[from] FrozenError),
     #[error("cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
     #[error("the stage's task ended early: {0}")]
@@ -57,9 +64,12 @@ impl From<StageError> for Failure {
                 Some(details) => Self::permanent(message).with_details(details),
                 None => Self::permanent(message),
             },
-            StageError::NothingServed(_) | StageError::Input { .. } | StageError::Author(_) | StageError::Workspace(_) | StageError::Json(_) => {
-                Self::permanent(message)
-            }
+            StageError::NothingServed(_)
+            | StageError::Input { .. }
+            | StageError::Author(_)
+            | StageError::Workspace(_)
+            | StageError::Cases(_)
+            | StageError::Json(_) => Self::permanent(message),
         }
     }
 }

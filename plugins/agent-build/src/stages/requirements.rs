@@ -1,12 +1,14 @@
-//! Takes tasks and data out of the requirement, and ends a build that could serve nothing of it.
+//! Takes tasks and data out of the requirement, and makes the cases that the finished agent will be asked: here, before
+//! any tool is chosen, so that whoever writes the agent does not write its exam. A build that could serve nothing ends.
 
-use nexus_plugin_api::payload::StageResult;
-use serde_json::Value;
+use nexus_plugin_api::payload::{Assessment, StageResult};
+use serde_json::{Map, Value};
 
 use super::{Job, StageError};
 use crate::{
     documents::{self, structured},
-    spec::{Coverage, NotUnderstood, Requirements},
+    spec::{AcceptanceCases, CasesRecord, Coverage, NotUnderstood, Requirements, Uncovered},
+    verify::acceptance::{Frozen, PATH},
 };
 
 /// A project's tag, and an option of this stage in a workflow file: an agent that serves nothing is built all the same.
@@ -28,9 +30,32 @@ pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
     if requirements.coverage == Coverage::None && !is_allowed(&job) {
         return Err(StageError::NothingServed(requirements.not_served));
     }
+    let frozen = Frozen::of(&brief.requirement, &requirements);
+    let (file, sha256) = frozen.file()?;
+    job.file(PATH, file);
+    job.cx.info(format!("{} acceptance cases made and frozen, SHA-256 {sha256}", frozen.cases.len()));
+    job.assessment(Assessment {
+        coverage: requirements.coverage.word().to_owned(),
+        not_served: not_served(&requirements.not_served),
+        acceptance: None,
+    });
     job.structure(structured::requirements(&requirements));
     let document = documents::requirements(&requirements);
-    job.finish(requirements, document).await
+    let record =
+        AcceptanceCases { acceptance_cases: CasesRecord { path: PATH.to_owned(), sha256, count: frozen.cases.len() } };
+    let mut output = Map::new();
+    for part in [serde_json::to_value(&requirements)?, serde_json::to_value(record)?] {
+        if let Value::Object(part) = part {
+            output.extend(part);
+        }
+    }
+    job.finish(output, document).await
+}
+
+fn not_served(all: &[Uncovered]) -> Vec<nexus_plugin_api::payload::NotServed> {
+    all.iter()
+        .map(|one| nexus_plugin_api::payload::NotServed { text: one.text.clone(), reason: one.reason.clone() })
+        .collect()
 }
 
 /// Whoever read the requirement: what is in none of the three parts is told as not understood.

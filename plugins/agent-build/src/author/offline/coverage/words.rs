@@ -51,7 +51,12 @@ impl Phrase {
 /// English words in lower case without their endings; "e-mail" and "sha-256" are one word each.
 pub(super) fn stems(text: &str) -> Vec<String> {
     let stemmer = Stemmer::create(Algorithm::English);
-    let lower = text.to_lowercase().replace("e-mail", "email").replace("sha-", "sha").replace("crc-", "crc").replace("-to-", " to ");
+    let lower = text
+        .to_lowercase()
+        .replace("e-mail", "email")
+        .replace("sha-", "sha")
+        .replace("crc-", "crc")
+        .replace("-to-", " to ");
     lower
         .split(|c: char| !(c.is_alphanumeric() && !is_cjk(c)) && c != '\'')
         .map(|word| word.trim_matches('\'').trim_end_matches("'s"))

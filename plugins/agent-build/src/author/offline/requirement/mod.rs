@@ -52,7 +52,10 @@ impl Requirement {
             reading.tasks.push(task(&plain, reading.tasks.len() + 1, &range));
         }
         for range in parts.hostile {
-            let reason = language.pick("it gives orders to a model or a machine; it says nothing about the agent that is wanted", "这是给模型或机器的指令，与所需的智能体无关");
+            let reason = language.pick(
+                "it gives orders to a model or a machine; it says nothing about the agent that is wanted",
+                "这是给模型或机器的指令，与所需的智能体无关",
+            );
             reading.not_understood.push(not_understood(&plain, &range, reason));
         }
         let reason = language.pick("it was read neither as a task nor as data", "既不是任务也不是数据");

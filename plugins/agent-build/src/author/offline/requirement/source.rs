@@ -81,7 +81,8 @@ pub(super) fn unmarked(text: &str, line: &Range) -> Range {
             || is_picture(c)
     });
     // A minus before a digit belongs to the number.
-    let rest = if rest.starts_with(|c: char| c.is_ascii_digit()) && inside.starts_with('-') && !inside.starts_with("- ") {
+    let rest = if rest.starts_with(|c: char| c.is_ascii_digit()) && inside.starts_with('-') && !inside.starts_with("- ")
+    {
         inside
     } else {
         rest
@@ -89,8 +90,11 @@ pub(super) fn unmarked(text: &str, line: &Range) -> Range {
     let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let after = rest.get(digits..).unwrap_or_default();
     let numbered = (1..=2).contains(&digits)
-        && (after.starts_with([')', '、', '）']) || after.starts_with(". ") || after.starts_with('.') && after.chars().nth(1).is_some_and(|c| !c.is_ascii_digit()));
-    let rest = if numbered { after.get(after.chars().next().map_or(0, char::len_utf8)..).unwrap_or_default() } else { rest };
+        && (after.starts_with([')', '、', '）'])
+            || after.starts_with(". ")
+            || after.starts_with('.') && after.chars().nth(1).is_some_and(|c| !c.is_ascii_digit()));
+    let rest =
+        if numbered { after.get(after.chars().next().map_or(0, char::len_utf8)..).unwrap_or_default() } else { rest };
     trim(text, &place(text, rest))
 }
 

@@ -40,7 +40,11 @@ static AMOUNT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 static PLAIN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(&format!(r"(?P<n2>(?:{NUMBER}))(?:{DASH}(?P<t2>(?:{NUMBER})))?(?:\s*(?P<after>[a-zA-Z]{{2,12}}\b))?{}", per("per2"))).ok()
+    Regex::new(&format!(
+        r"(?P<n2>(?:{NUMBER}))(?:{DASH}(?P<t2>(?:{NUMBER})))?(?:\s*(?P<after>[a-zA-Z]{{2,12}}\b))?{}",
+        per("per2")
+    ))
+    .ok()
 });
 
 /// All amounts with a currency.
@@ -58,9 +62,18 @@ pub(super) fn find_any(text: &str) -> Vec<Amount> {
 /// All amounts with a currency; beside them, in a list of which every part has one number, those without.
 pub(super) fn find_listed(text: &str) -> Vec<Amount> {
     let mut money = find(text);
-    let plain: Vec<Amount> = collect(&PLAIN, text).into_iter().filter(|a| money.iter().all(|m| a.end <= m.start || a.start >= m.end)).collect();
-    let mut parts = text.split([';', '，', '；', '、']).flat_map(|part| part.split(", ")).flat_map(|part| part.split(" and ")).map(|part| super::super::source::place(text, part));
-    let one = |part: super::super::source::Range| money.iter().chain(&plain).filter(|a| a.start >= part.start && a.end <= part.end).count() == 1;
+    let plain: Vec<Amount> = collect(&PLAIN, text)
+        .into_iter()
+        .filter(|a| money.iter().all(|m| a.end <= m.start || a.start >= m.end))
+        .collect();
+    let mut parts = text
+        .split([';', '，', '；', '、'])
+        .flat_map(|part| part.split(", "))
+        .flat_map(|part| part.split(" and "))
+        .map(|part| super::super::source::place(text, part));
+    let one = |part: super::super::source::Range| {
+        money.iter().chain(&plain).filter(|a| a.start >= part.start && a.end <= part.end).count() == 1
+    };
     let bare = plain.iter().all(|a| a.currency.is_empty() && a.per.is_empty());
     if !money.is_empty() && !plain.is_empty() && bare && parts.all(one) {
         money.extend(plain);
@@ -86,20 +99,31 @@ fn amount(found: &Captures<'_>, text: &str) -> Option<Amount> {
         return None;
     }
     let written = found.name("before").or_else(|| found.name("after"));
-    let cut = |end: usize| text.get(end..).and_then(|rest| rest.chars().next()).is_some_and(|c| c.is_ascii_alphabetic());
+    let cut =
+        |end: usize| text.get(end..).and_then(|rest| rest.chars().next()).is_some_and(|c| c.is_ascii_alphabetic());
     if found.name("after").is_some_and(|m| m.as_str().ends_with(|c: char| c.is_ascii_alphabetic()) && cut(m.end())) {
         return None;
     }
-    let money_end = [found.name("n1"), found.name("t1"), found.name("n2"), found.name("t2"), found.name("after"), found.name("tenth")]
-        .into_iter()
-        .flatten()
-        .map(|m| m.end())
-        .max()
-        .unwrap_or(whole.end());
+    let money_end = [
+        found.name("n1"),
+        found.name("t1"),
+        found.name("n2"),
+        found.name("t2"),
+        found.name("after"),
+        found.name("tenth"),
+    ]
+    .into_iter()
+    .flatten()
+    .map(|m| m.end())
+    .max()
+    .unwrap_or(whole.end());
     let unit = found.name("per1").or_else(|| found.name("per2")).filter(|m| !cut(m.end()));
     let says_unit = unit.filter(|m| !NO_UNIT.split('|').any(|word| m.as_str().eq_ignore_ascii_case(word)));
     // "3 a piece" and "3 each" name no unit; "3 and" ends before the "and".
-    let of_one = unit.is_some_and(|m| ["piece", "each", "item", "pc", "pcs", "unit", "one", "个", "件", "只", "份"].contains(&m.as_str().to_lowercase().as_str()));
+    let of_one = unit.is_some_and(|m| {
+        ["piece", "each", "item", "pc", "pcs", "unit", "one", "个", "件", "只", "份"]
+            .contains(&m.as_str().to_lowercase().as_str())
+    });
     let each = text.get(money_end..unit.map_or(whole.end(), |m| m.start())).map_or("", str::trim_end);
     let end = match (says_unit.is_some() || of_one, each.trim().eq_ignore_ascii_case("each")) {
         (true, _) => whole.end(),
@@ -111,7 +135,9 @@ fn amount(found: &Captures<'_>, text: &str) -> Option<Amount> {
     let mut to = found.name("t1").or_else(|| found.name("t2")).map(|m| decimal(m.as_str())).unwrap_or_default();
     let unit = says_unit.map_or("", |m| m.as_str().trim());
     let currency_code = currency(written);
-    if ["EUR", "CHF", "BRL"].contains(&currency_code.as_str()) && !["l", "litre", "liter", "kwh"].contains(&unit.to_lowercase().as_str()) {
+    if ["EUR", "CHF", "BRL"].contains(&currency_code.as_str())
+        && !["l", "litre", "liter", "kwh"].contains(&unit.to_lowercase().as_str())
+    {
         value = european_thousands(number.as_str(), value);
     }
     // A range goes up; "10-5 EUR" is something else, and its first number is not the price.
@@ -119,7 +145,9 @@ fn amount(found: &Captures<'_>, text: &str) -> Option<Amount> {
         (value, to) = (to, String::new());
     }
     let (value, code) = match (written, found.name("tenth")) {
-        (_, Some(tenth)) => (format!("{value}.{}", tenth.as_str().replace('半', "5").trim_end_matches(['毛', '角'])), "元".into()),
+        (_, Some(tenth)) => {
+            (format!("{value}.{}", tenth.as_str().replace('半', "5").trim_end_matches(['毛', '角'])), "元".into())
+        }
         ("毛" | "角", None) => (numerals::scaled(&value, -1), "元".into()),
         _ => (value, currency_code),
     };
@@ -133,7 +161,9 @@ fn less(a: &str, b: &str) -> bool {
 /// `1.200` beside a currency that is written with a decimal comma is a thousand and two hundred.
 fn european_thousands(written: &str, value: String) -> String {
     match written.split_once('.') {
-        Some((whole, part)) if part.len() == 3 && !whole.starts_with('0') && part.chars().all(|c| c.is_ascii_digit()) => {
+        Some((whole, part))
+            if part.len() == 3 && !whole.starts_with('0') && part.chars().all(|c| c.is_ascii_digit()) =>
+        {
             format!("{whole}{part}")
         }
         _ => value,
@@ -226,7 +256,13 @@ mod tests {
             ("8块一斤", "8", "", "元", "斤"),
             ("88元/位", "88", "", "元", "位"),
         ] {
-            let expected = Amount { value: value.into(), to: to.into(), currency: currency.into(), per: per.into(), ..Amount::default() };
+            let expected = Amount {
+                value: value.into(),
+                to: to.into(),
+                currency: currency.into(),
+                per: per.into(),
+                ..Amount::default()
+            };
             let found: Vec<Amount> = find(text).into_iter().map(|a| Amount { start: 0, end: 0, ..a }).collect();
             assert_eq!(found, [expected], "{text}");
         }

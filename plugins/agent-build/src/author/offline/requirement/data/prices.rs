@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::{
+    super::source::{Range, at, at_colon, place},
     Entry,
     amount::{self, Amount},
     names,
-    super::source::{Range, at, at_colon, place},
 };
 use crate::spec::PriceItem;
 
@@ -17,9 +17,8 @@ static SLASHED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(&format!(r"^(?P<base>[^/\d]*?)[\s:：(（]*(?P<names>[^\s/\d:：(（]+(?:\s?/\s?[^\s/\d:：)）]+)+)[)）]?\s*[:：=]?\s*(?P<sign>\p{{Sc}})?(?P<numbers>{number}(?:\s?/\s?\p{{Sc}}?{number})+)\s*(?P<unit>\p{{Sc}}|[A-Za-z]{{3,7}}|元|块)?\.?$")).ok()
 });
 
-const CUES: &[&str] = &[
-    "price", "cost", "menu", "tariff", "fee", "sell", "charge", "价", "菜单", "卖", "收费", "资费", "费用", "票",
-];
+const CUES: &[&str] =
+    &["price", "cost", "menu", "tariff", "fee", "sell", "charge", "价", "菜单", "卖", "收费", "资费", "费用", "票"];
 
 /// How the text that may hold prices stands in the requirement.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,7 +43,8 @@ pub(super) struct Prices {
 /// Whether a heading or a sentence announces prices.
 pub(super) fn announces(text: &str) -> bool {
     let lower = text.to_lowercase();
-    CUES.iter().any(|word| lower.contains(word)) || ["€", "$", "£", "¥", "(eur", "(usd", "(元", "（元"].iter().any(|sign| lower.contains(sign))
+    CUES.iter().any(|word| lower.contains(word))
+        || ["€", "$", "£", "¥", "(eur", "(usd", "(元", "（元"].iter().any(|sign| lower.contains(sign))
 }
 
 pub(super) fn read(text: &str, range: &Range, setting: Setting) -> Option<Prices> {
@@ -55,12 +55,22 @@ pub(super) fn read(text: &str, range: &Range, setting: Setting) -> Option<Prices
     let bare = setting.cue && setting.line || cue && !head.is_empty() || setting.decimals && all_decimals(body);
     let amounts = if bare { amount::find_any(body) } else { amount::find_listed(body) };
     let amounts: Vec<Amount> = amounts.into_iter().filter(|a| !measures(body, a)).collect();
-    let mut list = List { text, body, currency: currency_of(head), headed: false, items: Vec::new(), base: String::new(), tailed: None, says_more: false };
+    let mut list = List {
+        text,
+        body,
+        currency: currency_of(head),
+        headed: false,
+        items: Vec::new(),
+        base: String::new(),
+        tailed: None,
+        says_more: false,
+    };
     if !list.slashed(head) {
         list.read(&amounts, head);
     }
     let List { mut items, says_more, .. } = list;
-    let direct = amounts.first().is_some_and(|a| body.get(..a.start).is_some_and(|b| b.trim_end().ends_with([':', '：'])));
+    let direct =
+        amounts.first().is_some_and(|a| body.get(..a.start).is_some_and(|b| b.trim_end().ends_with([':', '：'])));
     let enough = if cue || setting.line || direct || states_price(&lower) { 1 } else { 2 };
     // A lone amount in a sentence without a list's colon is often no price: "a budget of 100 USD".
     let lone = items.len() == 1 && head.is_empty() && !setting.line && !direct && !states_price(&lower);
@@ -97,11 +107,31 @@ fn measures(body: &str, amount: &Amount) -> bool {
     }
     let after = format!("{after} ");
     let last = before.rsplit(|c: char| c.is_whitespace() || c == '(').next().unwrap_or_default();
-    ["of", "over", "under", "than", "above", "below", "about", "up", "by", "least", "exceeding", "saves", "save", "minus"].contains(&last)
+    [
+        "of",
+        "over",
+        "under",
+        "than",
+        "above",
+        "below",
+        "about",
+        "up",
+        "by",
+        "least",
+        "exceeding",
+        "saves",
+        "save",
+        "minus",
+    ]
+    .contains(&last)
         || (last == "to" && amount.to.is_empty() && !before.ends_with("up to"))
         || last == "from" && (after.starts_with("on") || after.starts_with("order"))
-        || ["满", "超过", "低于", "高于", "不足", "达到", "减", "立减", "少于", "大于", "省"].iter().any(|word| before.ends_with(word))
-        || ["off ", "off,", "off.", "or more", "and over", "and above", "discount", "minimum"].iter().any(|word| after.starts_with(word))
+        || ["满", "超过", "低于", "高于", "不足", "达到", "减", "立减", "少于", "大于", "省"]
+            .iter()
+            .any(|word| before.ends_with(word))
+        || ["off ", "off,", "off.", "or more", "and over", "and above", "discount", "minimum"]
+            .iter()
+            .any(|word| after.starts_with(word))
         || ["以上", "以下", "以内", "起送", "起订"].iter().any(|word| after.starts_with(word))
         || before.ends_with(" for") && before.trim_end_matches(" for").ends_with(|c: char| c.is_ascii_digit())
 }
@@ -115,22 +145,37 @@ fn is_unit(word: &str) -> bool {
 /// Whether a text begins with a unit or a percent sign: the number before it is no price.
 fn text_unit(after: &str) -> bool {
     let word: String = after.chars().take_while(|c| c.is_ascii_alphabetic()).collect();
-    after.starts_with(['%', '\'', '"', '×', '#']) || is_unit(&word) || UNITS.split('|').any(|unit| !unit.is_ascii() && after.starts_with(unit))
+    after.starts_with(['%', '\'', '"', '×', '#'])
+        || is_unit(&word)
+        || UNITS.split('|').any(|unit| !unit.is_ascii() && after.starts_with(unit))
 }
 
 fn states_price(lower: &str) -> bool {
-    let conditional = ["otherwise", "unless", " if ", "refund", "deposit of", "budget"].iter().any(|word| lower.contains(word));
-    let says = !conditional && [" costs ", " cost ", " is ", " are ", " at ", " for ", " pay ", " pays ", " from ", " each", " apiece", "售价", "价格", "元", "块"].iter().any(|verb| lower.contains(verb));
+    let conditional =
+        ["otherwise", "unless", " if ", "refund", "deposit of", "budget"].iter().any(|word| lower.contains(word));
+    let says = !conditional
+        && [
+            " costs ", " cost ", " is ", " are ", " at ", " for ", " pay ", " pays ", " from ", " each", " apiece",
+            "售价", "价格", "元", "块",
+        ]
+        .iter()
+        .any(|verb| lower.contains(verb));
     says && lower.split_whitespace().count() <= 12
 }
 
 /// The currency named beside the list: "prices in EUR:", "price list (USD):".
 fn currency_of(head: &str) -> String {
-    let named = ["eur", "usd", "gbp", "cny", "rmb", "jpy", "chf", "euro", "euros", "dollars", "pounds", "€", "$", "£", "¥"];
+    let named =
+        ["eur", "usd", "gbp", "cny", "rmb", "jpy", "chf", "euro", "euros", "dollars", "pounds", "€", "$", "£", "¥"];
     head.split(|c: char| !c.is_alphanumeric() && !"€$£¥".contains(c))
         .find(|word| named.contains(&word.to_lowercase().as_str()))
         .map(amount::currency)
-        .or_else(|| ["欧元", "美元", "英镑", "日元", "元"].iter().find(|name| head.contains(**name)).map(|name| (*name).to_owned()))
+        .or_else(|| {
+            ["欧元", "美元", "英镑", "日元", "元"]
+                .iter()
+                .find(|name| head.contains(**name))
+                .map(|name| (*name).to_owned())
+        })
         .unwrap_or_default()
 }
 
@@ -154,20 +199,28 @@ impl<'a> List<'a> {
     fn slashed(&mut self, head: &str) -> bool {
         let Some(captures) = SLASHED.as_ref().and_then(|regex| regex.captures(self.body)) else { return false };
         let part = |name: &str| captures.name(name).map_or("", |m| m.as_str());
-        let numbers: Vec<&str> = part("numbers").split('/').map(|n| n.trim().trim_start_matches(['€', '$', '£', '¥'])).collect();
+        let numbers: Vec<&str> =
+            part("numbers").split('/').map(|n| n.trim().trim_start_matches(['€', '$', '£', '¥'])).collect();
         let variants: Vec<&str> = part("names").split('/').map(str::trim).collect();
         let base = names::before(part("base")).name;
         let base = if base.is_empty() { names::before(head).name } else { base };
         if numbers.len() != variants.len() || base.is_empty() {
             return false;
         }
-        let sign = [part("sign"), part("unit")].into_iter().find(|sign| !sign.is_empty()).map(amount::currency).unwrap_or_default();
+        let sign = [part("sign"), part("unit")]
+            .into_iter()
+            .find(|sign| !sign.is_empty())
+            .map(amount::currency)
+            .unwrap_or_default();
         let currency = if sign.is_empty() { self.currency.clone() } else { sign };
         let whole = place(self.text, captures.get(0).map_or("", |m| m.as_str()));
         for (variant, number) in variants.iter().zip(numbers) {
             let (base, variant) = (base.clone(), (*variant).to_owned());
             let (name, amount) = (names::joined(&base, &variant), amount::decimal(number));
-            self.items.push((whole.clone(), PriceItem { name, amount, currency: currency.clone(), base, variant, ..PriceItem::default() }));
+            self.items.push((
+                whole.clone(),
+                PriceItem { name, amount, currency: currency.clone(), base, variant, ..PriceItem::default() },
+            ));
         }
         true
     }
@@ -179,7 +232,15 @@ impl<'a> List<'a> {
             let before = self.body.get(from..money.start).unwrap_or_default();
             let tail = self.tail(money.end, next, number + 1 < amounts.len());
             let end = money.end + tail.len();
-            self.item(before, money, tail, head, amounts.get(number + 1).is_some_and(|next| !names_something(self.body.get(end..next.start).unwrap_or_default())));
+            self.item(
+                before,
+                money,
+                tail,
+                head,
+                amounts
+                    .get(number + 1)
+                    .is_some_and(|next| !names_something(self.body.get(end..next.start).unwrap_or_default())),
+            );
             from = end;
         }
         let rest = self.body.get(from..).unwrap_or_default();
@@ -187,7 +248,10 @@ impl<'a> List<'a> {
         // Prices without a sign have that of the head, or of the list's other prices.
         let other = self.items.iter().map(|(_, item)| item.currency.clone()).find(|c| !c.is_empty());
         let currency = if self.currency.is_empty() { other.unwrap_or_default() } else { self.currency.clone() };
-        self.items.iter_mut().filter(|(_, item)| item.currency.is_empty()).for_each(|(_, item)| item.currency.clone_from(&currency));
+        self.items
+            .iter_mut()
+            .filter(|(_, item)| item.currency.is_empty())
+            .for_each(|(_, item)| item.currency.clone_from(&currency));
     }
 
     /// What belongs to an amount behind it: up to the next separator.
@@ -203,11 +267,19 @@ impl<'a> List<'a> {
                         return rest.get(..at).unwrap_or_default();
                     }
                 }
-                ',' | ';' | '，' | '；' | '、' | '。' | '\n' | '/' | '|' if depth == 0 => return rest.get(..at).unwrap_or_default(),
-                '.' if depth == 0 && rest.get(at + 1..).is_none_or(|r| r.is_empty() || r.starts_with(char::is_whitespace)) => {
+                ',' | ';' | '，' | '；' | '、' | '。' | '\n' | '/' | '|' if depth == 0 => {
                     return rest.get(..at).unwrap_or_default();
                 }
-                ' ' if depth == 0 && [" and ", " or ", " but ", " plus "].iter().any(|j| rest.get(at..).unwrap_or_default().starts_with(j)) => {
+                '.' if depth == 0
+                    && rest.get(at + 1..).is_none_or(|r| r.is_empty() || r.starts_with(char::is_whitespace)) =>
+                {
+                    return rest.get(..at).unwrap_or_default();
+                }
+                ' ' if depth == 0
+                    && [" and ", " or ", " but ", " plus "]
+                        .iter()
+                        .any(|j| rest.get(at..).unwrap_or_default().starts_with(j)) =>
+                {
                     return rest.get(..at).unwrap_or_default();
                 }
                 _ => {}
@@ -216,7 +288,9 @@ impl<'a> List<'a> {
         // Without a separator the words before the next amount are the next item's name.
         match (more, rest.find(['）', ')'])) {
             (false, _) => rest,
-            (true, Some(at)) if rest.trim_start().starts_with(['(', '（']) => rest.get(..at + rest.get(at..).and_then(|r| r.chars().next()).map_or(1, char::len_utf8)).unwrap_or_default(),
+            (true, Some(at)) if rest.trim_start().starts_with(['(', '（']) => rest
+                .get(..at + rest.get(at..).and_then(|r| r.chars().next()).map_or(1, char::len_utf8))
+                .unwrap_or_default(),
             (true, _) => "",
         }
     }
@@ -275,12 +349,20 @@ impl<'a> List<'a> {
         match part {
             names::Variant::None => self.base = item.name.clone(),
             names::Variant::Own { base, variant } => {
-                item.name = if item.name.starts_with(&variant) && !item.name.starts_with(&base) { item.name } else { names::joined(&base, &variant) };
+                item.name = if item.name.starts_with(&variant) && !item.name.starts_with(&base) {
+                    item.name
+                } else {
+                    names::joined(&base, &variant)
+                };
                 self.base.clone_from(&base);
                 (item.base, item.variant) = (base, variant);
             }
             names::Variant::OfEarlier { variant } => {
-                let base = if self.items.is_empty() && names::usable(head) && head.split_whitespace().count() <= 4 && !announces(head) {
+                let base = if self.items.is_empty()
+                    && names::usable(head)
+                    && head.split_whitespace().count() <= 4
+                    && !announces(head)
+                {
                     self.headed = true;
                     names::before(head).name
                 } else {
@@ -293,7 +375,9 @@ impl<'a> List<'a> {
                 (item.base, item.variant) = (base, variant);
             }
         }
-        let start = parsed.start.map_or_else(|| place(self.text, self.body).start + money.start, |piece| place(self.text, piece).start);
+        let start = parsed
+            .start
+            .map_or_else(|| place(self.text, self.body).start + money.start, |piece| place(self.text, piece).start);
         let end = (place(self.text, self.body).start + money.end + tail.len()).max(start);
         // The first item of the variants was named before they were known.
         self.items.push((start..end, item));
@@ -321,7 +405,11 @@ fn names_something(before: &str) -> bool {
 
 /// Whether every number of a text has two decimals, as prices have.
 fn all_decimals(text: &str) -> bool {
-    let numbers: Vec<&str> = text.split(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | ',')).map(|n| n.trim_matches(['.', ','])).filter(|n| !n.is_empty()).collect();
+    let numbers: Vec<&str> = text
+        .split(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | ','))
+        .map(|n| n.trim_matches(['.', ',']))
+        .filter(|n| !n.is_empty())
+        .collect();
     let priced = |number: &&str| number.rsplit_once(['.', ',']).is_some_and(|(_, part)| part.len() == 2);
     !numbers.is_empty() && numbers.iter().all(|number| priced(&number))
 }
@@ -350,7 +438,10 @@ mod tests {
     #[test]
     fn lists_in_running_text() {
         for (text, items) in [
-            ("Answers questions about this price list: apple 3 EUR, pear 4 EUR, plum 2.50 EUR.", "apple=3EUR|pear=4EUR|plum=2.50EUR"),
+            (
+                "Answers questions about this price list: apple 3 EUR, pear 4 EUR, plum 2.50 EUR.",
+                "apple=3EUR|pear=4EUR|plum=2.50EUR",
+            ),
             ("苹果 3元, 梨 4元，香蕉每斤5.5元", "苹果=3元|梨=4元|香蕉=5.5元/斤"),
             ("Apples cost $3, pears cost $4 and green plums are $2", "Apples=3USD|pears=4USD|green plums=2USD"),
             ("Price list (EUR): tea 2, coffee 3.20", "tea=2EUR|coffee=3.20EUR"),
@@ -361,14 +452,23 @@ mod tests {
             ("latte small 3 €, large 4 €, tea 2 €", "latte small=3EUR|latte large=4EUR|tea=2EUR"),
             ("Latte (S 3.50 € / M 4 € / L 4.50 €)", "Latte S=3.50EUR|Latte M=4EUR|Latte L=4.50EUR"),
             ("拿铁中杯25元大杯30元，美式18元", "拿铁中杯=25元|拿铁大杯=30元|美式=18元"),
-            ("We sell sourdough for $4.50, rye (vegan) for $5 and croissants at $2.20 each.", "sourdough=4.50USD|rye=5USD (vegan)|croissants=2.20USD"),
+            (
+                "We sell sourdough for $4.50, rye (vegan) for $5 and croissants at $2.20 each.",
+                "sourdough=4.50USD|rye=5USD (vegan)|croissants=2.20USD",
+            ),
             ("haircut 30-40 €, beard trim 15 €", "haircut=30-40EUR|beard trim=15EUR"),
             ("beef $3/lb, pork $2.50/lb", "beef=3USD/lb|pork=2.50USD/lb"),
             ("$5 for a loaf, $3 for a baguette", "loaf=5USD|baguette=3USD"),
             ("我们卖苹果每斤8块，梨6块一斤", "苹果=8元/斤|梨=6元/斤"),
             ("Delivery costs 5 €, free over 30 €", "Delivery=5EUR"),
-            ("Court hire: £8/hour off-peak, £12/hour peak (weekdays after 17:00)", "Court hire off-peak=8GBP/hour|Court hire peak=12GBP/hour (weekdays after 17:00)"),
-            ("Membership: adult £180 per year, junior £60 per year, family £320 per year.", "Membership adult=180GBP/year|Membership junior=60GBP/year|Membership family=320GBP/year"),
+            (
+                "Court hire: £8/hour off-peak, £12/hour peak (weekdays after 17:00)",
+                "Court hire off-peak=8GBP/hour|Court hire peak=12GBP/hour (weekdays after 17:00)",
+            ),
+            (
+                "Membership: adult £180 per year, junior £60 per year, family £320 per year.",
+                "Membership adult=180GBP/year|Membership junior=60GBP/year|Membership family=320GBP/year",
+            ),
             ("Crown: from £550", "Crown=550GBP (from)"),
             ("10 lessons package: 350 EUR.", "10 lessons package=350EUR"),
             ("Dogs are welcome for 10 EUR per night.", "Dogs=10EUR/night"),
@@ -376,7 +476,10 @@ mod tests {
             ("Late check-out until 14:00 costs 25 EUR.", "Late check-out until 14:00=25EUR"),
             ("Guests pay £5 per visit.", "Guests=5GBP/visit"),
             ("Milkshake S/M/L 3.50/4.20/4.90 €", "Milkshake S=3.50EUR|Milkshake M=4.20EUR|Milkshake L=4.90EUR"),
-            ("rent 1,250 euros per month, internet 39.90, electricity 85", "rent=1250EUR/month|internet=39.90EUR|electricity=85EUR"),
+            (
+                "rent 1,250 euros per month, internet 39.90, electricity 85",
+                "rent=1250EUR/month|internet=39.90EUR|electricity=85EUR",
+            ),
             ("美式 小杯/大杯 18/22元", "美式小杯=18元|美式大杯=22元"),
         ] {
             assert_eq!(list(text, Setting::default()).join("|"), items, "{text}");
@@ -388,7 +491,12 @@ mod tests {
 
     #[test]
     fn not_every_amount_is_a_price() {
-        for text in ["Please cancel 24 hours before, otherwise we charge £20.", "It converts 100 USD to EUR", "Plan a trip with a budget of 500 EUR", "Split a bill of 80 EUR and a tip of 8 EUR"] {
+        for text in [
+            "Please cancel 24 hours before, otherwise we charge £20.",
+            "It converts 100 USD to EUR",
+            "Plan a trip with a budget of 500 EUR",
+            "Split a bill of 80 EUR and a tip of 8 EUR",
+        ] {
             assert!(list(text, Setting::default()).is_empty(), "{text}");
         }
     }
