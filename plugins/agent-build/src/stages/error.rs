@@ -4,6 +4,7 @@ use nexus_plugin_api::payload::Failure;
 
 use crate::{
     author::AuthorError,
+    spec::Uncovered,
     verify::{VerifyError, acceptance::FrozenError},
     workspace::WorkspaceError,
 };
@@ -24,8 +25,28 @@ pub(super) enum StageError {
     Json(#[from] serde_json::Error),
     #[error("the stage's task ended early: {0}")]
     Task(#[from] tokio::task::JoinError),
+    #[error("{}", nothing_served(.0))]
+    NothingServed(Vec<Uncovered>),
     #[error("cancelled")]
     Cancelled,
+}
+
+/// What is wanted, why it cannot be, and what would help.
+fn nothing_served(left: &[Uncovered]) -> String {
+    let wishes: Vec<String> = left.iter().map(|left| format!("“{}”: {}", left.text, left.reason)).collect();
+    let needs = |what: &str| left.iter().any(|left| left.needs == what);
+    let needed = [
+        ("model", "a language model"),
+        ("connection", "a connection to the services that are named"),
+        ("memory", "a memory that lasts"),
+        ("data", "the data to answer from"),
+    ];
+    let needed: Vec<&str> = needed.into_iter().filter(|(what, _)| needs(what)).map(|(_, words)| words).collect();
+    format!(
+        "nothing of the requirement can be served: {}. It would need {}. Change the requirement, or give the project the tag `allow_unserved` to get an agent with general tools",
+        wishes.join("; "),
+        needed.join(" and ")
+    )
 }
 
 impl From<StageError> for Failure {
@@ -43,7 +64,8 @@ impl From<StageError> for Failure {
                 Some(details) => Self::permanent(message).with_details(details),
                 None => Self::permanent(message),
             },
-            StageError::Input { .. }
+            StageError::NothingServed(_)
+            | StageError::Input { .. }
             | StageError::Author(_)
             | StageError::Workspace(_)
             | StageError::Cases(_)

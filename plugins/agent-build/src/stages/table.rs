@@ -137,7 +137,7 @@ pub static STAGES: [Stage; 9] = [
         asks: Some("repair"),
         prompt: None,
         reads: &[Requirements::STAGE, AgentDesign::STAGE, ToolRecords::STAGE, PromptRecord::STAGE, AgentFolder::STAGE],
-        writes: &["workflow_summary_report.md", "agent/manifest.json"],
+        writes: &["workflow_summary_report.md", "agent/manifest.json", "agent/README.md"],
         run: |job| Box::pin(verification::run(job)),
     },
     Stage {

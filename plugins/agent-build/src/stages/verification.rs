@@ -9,14 +9,11 @@ use nexus_evaluation::{Coverage, NotServed};
 use nexus_plugin_api::payload::{self, Assessment, StageResult};
 use serde_json::{Value, json};
 
-use super::{Job, StageError, deployer, repair};
+use super::{Job, StageError, deployer, examples, repair};
 use crate::{
     documents::{self, structured},
     spec::{AcceptanceCases, AgentDesign, AgentFolder, PromptRecord, ToolRecords},
-    verify::{
-        self, Asked, Limits, VerifyError,
-        acceptance::{Frozen, exam::Exam},
-    },
+    verify::{self, Asked, Limits, Verified, VerifyError, acceptance::Frozen},
     workspace::Workspace,
 };
 
@@ -71,7 +68,10 @@ pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
         verified.exam.acceptance.asked
     ));
     let (coverage, not_served) = verified.exam.coverage(&design);
-    tell_agent(&mut job, &folder, coverage, &verified.exam, design.language)?;
+    let mut design = design;
+    examples::warn(&job, &verified.report.dropped);
+    examples::drop_from_design(&mut design, &verified.report.dropped);
+    tell_agent(&mut job, &folder, coverage, &verified, design.language)?;
     let acceptance = serde_json::to_value(&verified.exam.acceptance)?;
     job.assessment(Assessment {
         coverage: coverage.word().to_owned(),
@@ -130,11 +130,18 @@ fn tell_agent(
     job: &mut Job,
     folder: &AgentFolder,
     coverage: Coverage,
-    exam: &Exam,
+    verified: &Verified,
     language: crate::spec::Language,
 ) -> Result<(), StageError> {
     let workspace = Workspace::new(job.request.workspace.clone());
     let mut manifest: Value = serde_json::from_str(&workspace.read(&folder.manifest_path)?)?;
+    let (exam, dropped) = (&verified.exam, &verified.report.dropped);
+    examples::drop_from_manifest(&mut manifest, dropped);
+    if !dropped.is_empty() {
+        let path = format!("{}/README.md", folder.agent_dir);
+        let readme = workspace.read(&path)?;
+        job.file(path, examples::drop_from_readme(&readme, dropped));
+    }
     let all = &exam.acceptance;
     if let Some(manifest) = manifest.as_object_mut() {
         manifest.insert("coverage".into(), coverage.word().into());

@@ -40,6 +40,19 @@ pub(crate) struct Report {
     pub(crate) tests: u64,
     errors: Vec<CheckError>,
     pub(crate) seconds: f64,
+    /// Example questions that the agent does not answer by the tool they were made for.
+    #[serde(default)]
+    pub(crate) dropped: Vec<DroppedExample>,
+}
+
+/// An example question that was dropped.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct DroppedExample {
+    pub(crate) question: String,
+    /// The tool it was made for.
+    pub(crate) tool: String,
+    /// The functions that answered instead.
+    pub(crate) got: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]

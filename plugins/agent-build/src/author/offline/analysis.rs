@@ -15,7 +15,7 @@ pub(super) fn analyse(catalogue: &Catalogue, project_name: &str, text: &str) -> 
     let requirement = Requirement::read(text, &names_ability).map_err(|e| AuthorError::Unanswerable(e.to_string()))?;
     let Requirement { language, mut reading, data } = requirement;
     coverage::judge(catalogue, text, &mut reading, &data, language);
-    let (coverage, not_served) = coverage::coverage(&reading, &data);
+    let (coverage, not_served) = coverage::coverage(&reading, &data, language);
     let first = reading.tasks.first().map_or("", |task| task.text.as_str());
     let title = title(project_name, first, language);
     let mut acceptance: Vec<String> = data.iter().map(|set| known_data(language, set.title(), set.len())).collect();

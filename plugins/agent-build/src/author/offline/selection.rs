@@ -114,7 +114,7 @@ mod tests {
     fn what_cannot_be_served_is_told() {
         for (text, coverage, abilities) in [
             ("Convert kg to lb. Write romantic poems about the autumn sea.", Coverage::Partial, "writing"),
-            ("Compose symphonies for elephants", Coverage::None, "writing"),
+            ("Compose symphonies for elephants", Coverage::None, "audio"),
             ("Send me an email every morning with the weather in Leeds", Coverage::None, "mail"),
             ("Convert kg to lb and never give medical advice.", Coverage::Full, ""),
             (
@@ -124,8 +124,8 @@ mod tests {
             ),
             ("做一个能翻译文章、统计字数的助手", Coverage::Partial, "translation"),
             ("帮我写诗，再画一张海报", Coverage::None, "writing images"),
-            ("It juggles flaming torches", Coverage::None, "unknown"),
-            ("help me", Coverage::Full, ""),
+            ("It should juggle flaming torches", Coverage::None, "unknown"),
+            ("help me", Coverage::Partial, "unknown"),
         ] {
             let requirements = analysed(text);
             let found: Vec<&str> = requirements.not_served.iter().map(|left| left.ability.as_str()).collect();

@@ -59,7 +59,7 @@ const ABILITIES: &[Ability] = &[
             "it cannot take bookings, reservations or orders; that needs a connection to the system that keeps them",
             "无法接受预订、预约或下单，需要接入相应系统",
         ],
-        pattern: r"\b(?:book|books|booking|reserv\w+|take|takes|taking|make|makes|making|accept\w*|handle\w*|manage\w*|process\w*|cancel\w*|chang\w+|confirm\w*|place|places|placing|track\w*|create|creates)\b.{0,30}\b(?:bookings?|reservations?|appointments?|orders|tables?\b.{0,10}\bfor|seats?|flights?|hotels?|tickets? for|rooms?|courts?|slots?|an order|my order|their order|deliver(?:y|ies))\b|\b(?:books?|reserves?)\s+(?:a|an|the|me|my|us|our|tables?|rooms?|flights?|hotels?|appointments?|tickets|lessons?|classes|courts?|trips?|them|it)\b|\border(?:s|ing)?\s+(?:food|groceries|a pizza|pizza|supplies|things|for me|online)\b|\bsign(?:s|ing)? (?:people|members|students|them|users) up\b|\b(?:online )?(?:booking|reservation|ordering) (?:system|service|bot)\b|(?:帮|替|给|为|接受|支持|在线|自动|可以|能|处理|管理).{0,8}(?:预订|预定|预约|订座|订位|订房|订票|挂号|下单|点餐|点单|报名|订机票|订酒店)|(?:订|预订|预约)(?:机票|酒店|餐厅|位子|座位|房间|门票|会议室)|(?:接|收|处理|管理|跟踪|追踪)(?:订单|预约)|查(?:询)?(?:物流|快递)|快递查询|物流(?:跟踪|查询)",
+        pattern: r"\b(?:book|books|booking|reserv\w+|take|takes|taking|make|makes|making|accept\w*|handle\w*|manage\w*|process\w*|cancel\w*|chang\w+|confirm\w*|place|places|placing|create|creates)\b.{0,30}\b(?:bookings?|reservations?|appointments?|orders|tables?\b.{0,10}\bfor|seats?|flights?|hotels?|tickets? for|rooms?|courts?|slots?|an order|my order|their order|deliver(?:y|ies))\b|\b(?:books?|reserves?)\s+(?:a|an|the|me|my|us|our|tables?|rooms?|flights?|hotels?|appointments?|tickets|lessons?|classes|courts?|trips?|them|it)\b|\border(?:s|ing)?\s+(?:food|groceries|a pizza|pizza|supplies|things|for me|online)\b|\bsign(?:s|ing)? (?:people|members|students|them|users) up\b|\b(?:online )?(?:booking|reservation|ordering) (?:system|service|bot)\b|(?:帮|替|给|为|接受|支持|在线|自动|可以|能|处理|管理).{0,8}(?:预订|预定|预约|订座|订位|订房|订票|挂号|下单|点餐|点单|报名|订机票|订酒店)|(?:订|预订|预约)(?:机票|酒店|餐厅|位子|座位|房间|门票|会议室)|(?:接|收|处理|管理|跟踪|追踪)(?:订单|预约)|查(?:询)?(?:物流|快递)|快递查询|物流(?:跟踪|查询)",
     },
     Ability {
         id: "payment",
@@ -107,7 +107,7 @@ const ABILITIES: &[Ability] = &[
             "it cannot judge or improve the wording of a text; that needs a language model",
             "无法润色或批改文字，需要语言模型",
         ],
-        pattern: r"\b(?:proofread\w*|paraphras\w+|rephras\w+|rewrit\w+|reword\w*|polish\w*)\b|\b(?:correct\w*|check\w*|fix\w*|improv\w+|edit\w*|review\w*)\b.{0,30}\b(?:grammar|spelling|style|writing|wording|tone|essays?|texts?|sentences|homework|drafts?|code|english|punctuation|cvs?|resumes?|contracts?)\b|\b(?:grammar|spell(?:ing)?)[- ]?(?:check|checker|checking|mistakes)\b|润色|校对|改写|纠错|语法(?:检查|纠正|错误)|改错|批改|改(?:作文|文章|病句|错别字)|错别字|扩写|续写|仿写",
+        pattern: r"\b(?:proofread\w*|paraphras\w+|rephras\w+|rewrit\w+|reword\w*|polish\w*)\b|\b(?:correct\w*|check(?:s|ing)?|fix\w*|improv\w+|edit\w*|review\w*)\b.{0,30}\b(?:grammar|spelling|style|writing|wording|tone|essays?|texts?|sentences|homework|drafts?|code|english|punctuation|cvs?|resumes?|contracts?)\b|\b(?:grammar|spell(?:ing)?)[- ]?(?:check|checker|checking|mistakes)\b|润色|校对|改写|纠错|语法(?:检查|纠正|错误)|改错|批改|改(?:作文|文章|病句|错别字)|错别字|扩写|续写|仿写",
     },
     Ability {
         id: "code",
@@ -143,7 +143,7 @@ const ABILITIES: &[Ability] = &[
             "it cannot reach databases or other systems; that needs a connection to them",
             "无法访问数据库或其他系统，需要接入",
         ],
-        pattern: r"\b(?:connect\w*|access\w*|quer(?:y|ies|ying)|read\w*|write|writes|updat\w+|sync\w*|integrat\w+|log(?:s|ged)? (?:it |them |in )?(?:to|into)|save\w*|stor(?:e|es|ing)|insert\w*|pull\w*|fetch\w*|export\w*|import\w*|look\w* up|add\w*|push\w*|search\w*|check\w*)\b.{0,40}\b(?:databases?|sql|mysql|postgres\w*|mongodb|crm|erp|salesforce|hubspot|shopify|sap|google sheets?|airtable|notion|jira|trello|github|gitlab|sharepoint|google drive|dropbox|onedrive|our (?:system|systems|server|backend|api|shop system|pos)|the (?:backend|api|server)|an api|apis|zapier|webhooks?|quickbooks|xero|zendesk)\b|\bintegrat\w+ with\b|\b(?:via|through|using) (?:an |the |our )?apis?\b|数据库|(?:连接|接入|对接|访问|同步|写入|查询|导入|读取).{0,8}(?:系统|ERP|CRM|erp|crm|接口|API|后台|服务器|飞书|钉钉|企业微信|淘宝|微信|网盘)",
+        pattern: r"\b(?:connect\w*|access\w*|quer(?:y|ies|ying)|read\w*|write|writes|updat\w+|sync\w*|integrat\w+|log(?:s|ged)? (?:it |them |in )?(?:to|into)|save\w*|stor(?:e|es|ing)|insert\w*|pull\w*|fetch\w*|export\w*|import\w*|look\w* up|add\w*|push\w*|search\w*|check(?:s|ing)?)\b.{0,40}\b(?:databases?|sql|mysql|postgres\w*|mongodb|crm|erp|salesforce|hubspot|shopify|sap|google sheets?|airtable|notion|jira|trello|github|gitlab|sharepoint|google drive|dropbox|onedrive|our (?:system|systems|server|backend|api|shop system|pos)|the (?:backend|api|server)|an api|apis|zapier|webhooks?|quickbooks|xero|zendesk)\b|\bintegrat\w+ with\b|\b(?:via|through|using) (?:an |the |our )?apis?\b|数据库|(?:连接|接入|对接|访问|同步|写入|查询|导入|读取).{0,8}(?:系统|ERP|CRM|erp|crm|接口|API|后台|服务器|飞书|钉钉|企业微信|淘宝|微信|网盘)",
     },
     Ability {
         id: "memory",
@@ -158,10 +158,10 @@ const ABILITIES: &[Ability] = &[
         id: "login",
         needs: "connection",
         reason: [
-            "it cannot sign in anywhere or reach accounts; that needs a connection with the right to",
-            "无法登录或访问账户，需要相应的接入和授权",
+            "it cannot sign in anywhere or look into accounts, orders or parcels; that needs a connection with the right to",
+            "无法登录，也查不了账户、订单或包裹，需要相应的接入和授权",
         ],
-        pattern: r"\b(?:log|logs|logging|sign|signs|signing) (?:in|into|on|onto)\b|\b(?:access|accesses|check|checks|manage|manages|open|opens|reset|resets|unlock\w*|delete|deletes|create|creates)\b.{0,20}\b(?:accounts?|bank account|passwords? for|user profiles?|my bank)\b|\bbank balance\b|登录|登陆|账户余额|查(?:询)?余额|重置密码|开户|注销账号|注册账号",
+        pattern: r"\b(?:log|logs|logging|sign|signs|signing) (?:in|into|on|onto)\b|\b(?:access|accesses|check|checks|manage|manages|open|opens|reset|resets|unlock\w*|delete|deletes|create|creates)\b.{0,20}\b(?:accounts?|bank account|passwords? for|user profiles?|my bank)\b|\bbank balance\b|\b(?:track|tracks|tracking|trace)\b.{0,20}\b(?:parcels?|packages?|orders?|shipments?|deliver(?:y|ies))\b|登录|登陆|账户余额|查(?:询)?余额|重置密码|开户|注销账号|注册账号",
     },
     Ability {
         id: "files",
@@ -203,7 +203,7 @@ const ABILITIES: &[Ability] = &[
             "it cannot give advice, recommend or plan; that needs a language model",
             "无法给出建议、推荐或规划，需要语言模型",
         ],
-        pattern: r"\b(?:give|gives|giving|provide\w*|offer\w*|get|dispense)\b.{0,25}\b(?:advice|recommendations?|tips (?:on|about|for)|suggestions?|opinions?|feedback|guidance|ideas)\b|\b(?:medical|legal|financial|tax|investment|investing|relationship|career|dating|fashion|style|health|nutrition|parenting|travel|gardening|interior|life|mental health) (?:advice|advisor|adviser|tips|guidance|coach|counsel\w*|support)\b|\b(?:advise|advises|diagnos\w+|prescrib\w+|counsel\w*|coach|coaches|mentor\w*)\b|\b(?:recommend|recommends|suggest|suggests|plan|plans|planning)\b.{0,40}\b(?:trips?|itinerar\w+|holidays?|vacations?|meals?|dinners?|recipes?|films?|movies?|books?|music|restaurants?|hotels?|gifts?|presents?|outfits?|workouts?|exercises?|routes?|activities|weddings?|part(?:y|ies)|weekends?|gardens?|menus?|diets?|wines?|products?|games?|dates?|days? out|studies|lessons|careers?|my day|my week|investments?|stocks?|strategies|strategy|things to do|what to (?:do|eat|cook|wear|watch|read|buy|visit|say))\b|\b(?:trip|travel|meal|event|wedding|workout|party|study|menu) planner\b|\bdecide what to (?:cook|wear|eat|watch|say|buy)\b|\bwhat (?:should i|to) (?:wear|cook|eat|watch|read)\b|(?:给|提供|提)(?:我|用户|客户|大家|一些|点|出)*.{0,8}(?:建议|意见|推荐|攻略)|推荐|规划|诊断|开药|看病|问诊|法律咨询|心理咨询|情感咨询|投资建议|理财建议|健身计划|旅游攻略|制定.{0,6}(?:计划|方案|食谱|攻略)|搭配(?:衣服|穿搭)|穿搭|算命|占卜|星座运势",
+        pattern: r"\b(?:give|gives|giving|provide\w*|offer\w*|get|dispense)\b.{0,25}\b(?:advice|recommendations?|tips (?:on|about|for)|suggestions?|opinions?|feedback|guidance|ideas)\b|\b(?:medical|legal|financial|tax|investment|investing|relationship|career|dating|fashion|style|health|nutrition|parenting|travel|gardening|interior|life|mental health) (?:advice|advisor|adviser|tips|guidance|coach|counsel\w*|support)\b|\b(?:advise|advises|diagnos\w+|prescrib\w+|counsel\w*|coach|coaches|mentor\w*)\b|\b(?:recommend|recommends|suggest|suggests|plan|plans|planning)\b.{0,40}\b(?:trips?|itinerar\w+|holidays?|vacations?|meals?|dinners?|recipes?|films?|movies?|books?|music|restaurants?|hotels?|gifts?|presents?|outfits?|workouts?|exercises?|routes?|activities|weddings?|part(?:y|ies)|weekends?|gardens?|menus?|diets?|wines?|products?|games?|dates?|days? out|studies|lessons|careers?|my day|my week|investments?|stocks?|strategies|strategy|things to do|what to (?:do|eat|cook|wear|watch|read|buy|visit|say))\b|\b(?:trip|travel|meal|event|wedding|workout|party|study|menu) planner\b|\bdecide what to (?:cook|wear|eat|watch|say|buy)\b|\brecommend(?:s|ing|ations?)?\b|\bwhat (?:should i|to) (?:wear|cook|eat|watch|read)\b|(?:给|提供|提)(?:我|用户|客户|大家|一些|点|出)*.{0,8}(?:建议|意见|推荐|攻略)|推荐|规划|诊断|开药|看病|问诊|法律咨询|心理咨询|情感咨询|投资建议|理财建议|健身计划|旅游攻略|制定.{0,6}(?:计划|方案|食谱|攻略)|搭配(?:衣服|穿搭)|穿搭|算命|占卜|星座运势",
     },
     Ability {
         id: "conversation",
@@ -221,7 +221,7 @@ const ABILITIES: &[Ability] = &[
             "it cannot judge moods, opinions or qualities of a text; that needs a language model",
             "无法判断情感、观点或质量，需要语言模型",
         ],
-        pattern: r"\b(?:sentiment|tone|mood|emotion|sarcasm|intent|plagiarism|spam|fake news|fraud|toxicity|bias|hate speech)\w*\b.{0,20}\b(?:analy[sz]\w+|detect\w*|of|check\w*|classif\w+|score\w*)\b|\b(?:detect|analy[sz]e|judge|rate|score|grade|evaluate|assess|mark|predict|forecast|rank)(?:s|ing)?\b.{0,30}\b(?:sentiments?|tone|moods?|emotions?|feelings?|quality|essays?|candidates?|cvs?|resumes?|answers|applications?|fraud|risk|sales|demand|elections?|winners?|matches|games|the future|stock prices?|lies|leads|people|photos|homework|exams?|reviews|arguments|plagiarism|spam|scams?)\b|情感分析|情绪(?:分析|识别|判断)|舆情|打分|评分|预测|判断.{0,8}(?:真假|好坏|情绪|情感|心情|质量|对错|谁|风险)|筛选简历|评估(?:风险|简历|候选人)|批阅|阅卷|识别(?:垃圾|诈骗|谣言|情绪)",
+        pattern: r"\b(?:sentiment|tone|mood|emotion|sarcasm|intent|plagiarism|spam|fake news|fraud|toxicity|bias|hate speech)\w*\b.{0,20}\b(?:analy[sz]\w+|detect\w*|of|check(?:s|ing)?|classif\w+|score\w*)\b|\b(?:detect|analy[sz]e|judge|rate|score|grade|evaluate|assess|mark|predict|forecast|rank)(?:s|ing)?\b.{0,30}\b(?:sentiments?|tone|moods?|emotions?|feelings?|quality|essays?|candidates?|cvs?|resumes?|answers|applications?|fraud|risk|sales|demand|elections?|winners?|matches|games|the future|stock prices?|lies|leads|people|photos|homework|exams?|reviews|arguments|plagiarism|spam|scams?)\b|情感分析|情绪(?:分析|识别|判断)|舆情|打分|评分|预测|判断.{0,8}(?:真假|好坏|情绪|情感|心情|质量|对错|谁|风险)|筛选简历|评估(?:风险|简历|候选人)|批阅|阅卷|识别(?:垃圾|诈骗|谣言|情绪)",
     },
     Ability {
         id: "people",
@@ -243,11 +243,6 @@ pub(super) fn limit(clause: &str, language: Language) -> Option<Limit> {
     let (_, ability) = COMPILED.iter().find(|(regex, _)| regex.as_ref().is_some_and(|regex| regex.is_match(clause)))?;
     let [en, zh] = ability.reason;
     Some(Limit { ability: ability.id.into(), reason: language.pick(en, zh).to_owned(), needs: ability.needs.into() })
-}
-
-/// All abilities by id, with their reasons in both languages and what they need.
-pub(crate) fn all() -> impl Iterator<Item = (&'static str, [&'static str; 2], &'static str)> {
-    ABILITIES.iter().map(|ability| (ability.id, ability.reason, ability.needs))
 }
 
 #[cfg(test)]
@@ -287,7 +282,7 @@ mod tests {
             ("把文章翻译成英文", "translation"),
             ("write a poem about the sea", "writing"),
             ("写一首诗", "writing"),
-            ("Compose symphonies for elephants", "writing"),
+            ("Compose symphonies for elephants", "audio"),
             ("proofread my essay", "rewriting"),
             ("write Python code", "code"),
             ("remind me to drink water", "reminders"),

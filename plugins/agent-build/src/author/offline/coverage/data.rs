@@ -61,9 +61,24 @@ impl Known {
         self.kinds.contains(kind)
     }
 
+    /// Whether there is anything to answer from.
+    fn answers(&self) -> bool {
+        self.kinds.iter().any(|kind| ["faq", "notes", "prices", "table", "hours"].contains(kind))
+    }
+
     pub(super) fn asked(&self, clause: &str, _language: Language) -> Asked {
-        let object = object_of(clause);
         let lower = clause.to_lowercase();
+        // "answers the questions people ring up about" asks for whatever there is; "questions about X" asks for X.
+        let general = ["question", "问题", "常问", "faq"].iter().any(|word| lower.contains(word));
+        let about = [" about ", " on ", " regarding ", " concerning ", "关于", "有关"]
+            .iter()
+            .find_map(|word| lower.split_once(word))
+            .map(|(_, topic)| topic);
+        let object = match about {
+            Some(topic) if general => object_of(topic),
+            None if general && self.answers() => String::new(),
+            _ => object_of(clause),
+        };
         let asks_for_answers = [
             "answer", "tell", "inform", "question", "ask", "reply", "respond", "know", "explain", "help", "info",
             "look up", "find", "show", "回答", "答", "问", "告诉", "咨询", "介绍", "查", "解答", "客服",
@@ -107,6 +122,16 @@ impl Known {
             }
         }
         asked.wants_data |= topical;
+        // Where there is more than a few words about the house, a question without a known topic is worth asking.
+        if asked.kinds.is_empty()
+            && asks_for_answers
+            && !topical
+            && self.kinds.iter().any(|kind| ["faq", "prices", "table", "hours"].contains(kind))
+        {
+            asked
+                .kinds
+                .extend(self.kinds.iter().filter(|kind| ["faq", "notes", "prices", "table", "hours"].contains(kind)));
+        }
         // "a bot for my bakery in Leeds" says for whom it is.
         let wish = [
             "want",

@@ -26,6 +26,8 @@ struct Group {
     verbs: Vec<Phrase>,
     objects: Vec<Phrase>,
     unless: Option<String>,
+    weak: bool,
+    at_least: usize,
 }
 
 impl<'a> Abilities<'a> {
@@ -35,17 +37,25 @@ impl<'a> Abilities<'a> {
             verbs: phrases(&does.verbs),
             objects: phrases(&does.objects),
             unless: does.unless.clone(),
+            weak: does.weak,
+            at_least: does.at_least,
         };
         Self { tools: catalogue.tools().iter().map(|tool| (tool, tool.does.iter().map(group).collect())).collect() }
     }
 
     /// The tools that do what a clause says, with the verb that it has or takes over.
     fn serving(&self, words: &Words, inherited: &Words, has: impl Fn(&str) -> bool) -> Vec<&'a CatalogueTool> {
-        let serves = |group: &Group| {
+        let serves = |group: &&Group| {
             let verb = group.verbs.is_empty() || group.verbs.iter().any(|verb| words.has(verb) || inherited.has(verb));
-            verb && group.objects.iter().any(|object| words.has(object)) && !group.unless.as_deref().is_some_and(&has)
+            verb && group.objects.iter().filter(|object| words.has(object)).count() >= group.at_least
+                && !group.unless.as_deref().is_some_and(&has)
         };
-        self.tools.iter().filter(|(_, groups)| groups.iter().any(serves)).map(|(tool, _)| *tool).collect()
+        let with = |weak: bool| -> Vec<&'a CatalogueTool> {
+            let of = |groups: &[Group]| groups.iter().any(|group| group.weak == weak && serves(&group));
+            self.tools.iter().filter(|(_, groups)| of(groups)).map(|(tool, _)| *tool).collect()
+        };
+        let strong = with(false);
+        if strong.is_empty() { with(true) } else { strong }
     }
 
     fn verb_of(&self, text: &str) -> Option<String> {
@@ -54,7 +64,7 @@ impl<'a> Abilities<'a> {
         let mut found: Option<String> = None;
         for verb in verbs.filter(|verb| words.has(verb)) {
             let name = match verb {
-                Phrase::Chinese(text) => text.clone(),
+                Phrase::Chinese(text) | Phrase::Exact(text) => text.clone(),
                 Phrase::Stems(stems) => stems.join(" "),
             };
             if found.as_ref().is_none_or(|known| known.len() < name.len()) {
@@ -135,7 +145,7 @@ fn judged(
     if !clause.served_by.is_empty() {
         return clause;
     }
-    if asked.background {
+    if asked.background || speech::is_background(said) || speech::is_courtesy(said) {
         clause.kind = ClauseKind::Context;
         return clause;
     }
@@ -171,7 +181,7 @@ fn judged(
 }
 
 /// How much of a requirement is served, and what is not.
-pub(crate) fn coverage(reading: &Reading, data: &[DataSet]) -> (Coverage, Vec<Uncovered>) {
+pub(crate) fn coverage(reading: &Reading, data: &[DataSet], language: Language) -> (Coverage, Vec<Uncovered>) {
     let mut not_served: Vec<Uncovered> = Vec::new();
     for (clause, limit) in reading.limits() {
         let left = Uncovered {
@@ -183,6 +193,27 @@ pub(crate) fn coverage(reading: &Reading, data: &[DataSet]) -> (Coverage, Vec<Un
         if !not_served.contains(&left) {
             not_served.push(left);
         }
+    }
+    if not_served.is_empty()
+        && data.is_empty()
+        && !reading.tasks.iter().flat_map(|task| &task.clauses).any(|clause| !clause.served_by.is_empty())
+    {
+        let text = reading
+            .tasks
+            .first()
+            .map(|task| task.text.clone())
+            .or_else(|| reading.not_understood.first().map(|part| part.text.clone()));
+        let reason = language.pick(
+            "it names neither something to do nor data to answer from, so the agent got general tools",
+            "没有说明要做什么，也没有给出资料，因此只配备了通用工具",
+        );
+        not_served.push(Uncovered {
+            text: text.unwrap_or_default(),
+            reason: reason.into(),
+            ability: "unknown".into(),
+            needs: "data".into(),
+        });
+        return (Coverage::Partial, not_served);
     }
     let clauses = || reading.tasks.iter().flat_map(|task| &task.clauses);
     let served = clauses().any(|clause| !clause.served_by.is_empty());

@@ -53,6 +53,19 @@ pub(super) fn lines(text: &str, range: &Range) -> Vec<Range> {
         .collect()
 }
 
+/// A text at its first colon that is not within a time of day or an address.
+pub(super) fn at_colon(text: &str) -> Option<(&str, &str)> {
+    let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+    let found = text.char_indices().find(|(at, c)| {
+        let (before, after) = (text.get(..*at).unwrap_or_default(), text.get(at + c.len_utf8()..).unwrap_or_default());
+        matches!(c, ':' | '：')
+            && !(digit(before.chars().next_back()) && digit(after.chars().next()))
+            && !after.starts_with("//")
+    });
+    let (at, colon) = found?;
+    Some((text.get(..at)?, text.get(at + colon.len_utf8()..)?))
+}
+
 /// Whether a range says anything.
 pub(super) fn says(text: &str, range: &Range) -> bool {
     at(text, range).chars().any(char::is_alphanumeric)

@@ -24,7 +24,7 @@ static LEAD: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// A wish of whoever orders the agent.
 static WISH: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(concat!(
-        r"(?i)^(?:(?:i|we|my boss|my team|our team|our \w+|the \w+ team)(?:'d|'m|'re| would| am| are)?\s+(?:really |just |also |basically |currently )?(?:want|wants|need|needs|like to|like a|like an|like it|like you|love|wish|hope|looking for|expect|require|thinking of|prefer|keep getting asked|get asked|am tired|are tired)\b",
+        r"(?i)^(?:(?:an?|some|any|one)\s(?:[\w'-]+\s){0,4}?(?:thing|helper|bot|tool|app|assistant|agent|calculator|converter|program|widget|service|robot|gadget|script|buddy|companion|chatbot|toolbox|something|planner|finder|counter|classifier|sorter|desk)\b(?:.{0,40}\b(?:that|which|to|for|who|where)\b|\s*[:,]|\s*$)|(?:[\w'+/&-]+\s){0,4}(?:helper|bot|assistant|agent|chatbot|calculator|converter|toolbox|tool|app)\b(?:\s(?:for|that|which|to|please|who)\b|\s*[:,]|\s*[.!]?\s*$)|(?:need|want|looking for|searching for|wanted|require)\s+(?:an?|some|something|help|your)\b|(?:i|we)(?:'ll| will| want to)? (?:keep (?:having|getting|needing|forgetting|mixing|asking)|paste|type|enter|give it|send it|ask)\b|(?:our|my|the)\s(?:[\w'-]+\s){1,4}(?:needs?|wants?|could use)\s(?:an?|some|help|something|to)\b|something (?:that|to|for|which)\b|(?:i|we|my boss|my team|our team|our \w+|the \w+ team)(?:'d|'m|'re| would| am| are)?\s+(?:really |just |also |basically |currently )?(?:want|wants|need|needs|like to|like a|like an|like it|like you|love|wish|hope|looking for|expect|require|thinking of|prefer|keep getting asked|get asked|am tired|are tired)\b",
         r"|(?:can|could|would|will) (?:you|it|this|that|we (?:have|get)|i (?:have|get)|someone (?:build|make)|the (?:bot|agent|assistant))\b",
         r"|is it possible|it would be (?:nice|great|good|cool)|would be (?:nice|great|good|cool)|let(?:'s| us| me| it| the| people| users| customers)\b|i'm looking|looking for an?\b|wanted:|what i (?:want|need)|the (?:goal|idea|aim|purpose|task|job) (?:is|of)\b|(?:our|my) (?:goal|idea|aim) is\b|goal:|task:",
         r"|(?:it|the bot|this bot|a bot|the chatbot|the agent|this agent|an agent|the assistant|an assistant|the tool|a tool|the helper|this thing|the thing|he|she|you|the app|the program|the robot|the system|bot|agent|assistant)\s+(?:should|must|can|could|has to|have to|needs? to|shall|will|may|also|never|always|only|is supposed|is able|ought|does not|doesn't|do not|don't|cannot|can't|shouldn't|mustn't|won't|answers?|tells?|helps?|gives?|converts?|computes?|calculates?|knows?|looks?|finds?|takes?|sorts?|counts?|says?|replies|reads?|explains?|lists?|shows?|returns?|extracts?|summari[sz]es?|translates?|works? out|checks?|picks?|rolls?|generates?|makes?|turns?|handles?|supports?|classif\w+|reminds?|sends?|writes?|searches|adds?|splits?|estimates?|encodes?|decodes?|formats?|suggests?|recommends?|compares?|tracks?|keeps?|uses?|understands?|speaks?|lets?|offers?|provides?|responds?|books?|manages?)\b",
@@ -32,6 +32,13 @@ static WISH: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"|(?:when|if|whenever|once|in case)\s+(?:asked|it\b|in doubt|you|the answer|the question|nothing|somebody asks|someone asks|anyone asks|people ask|users? ask|customers? ask|they ask|a (?:user|customer|guest|visitor|student|member|patient)\b|the (?:user|customer|guest|visitor|student)\b|users?\b|customers?\b|someone|somebody|anyone|people|i (?:ask|type|give|paste|say|enter)|we (?:ask|type|give|paste|enter))",
         r"|(?:should|must|needs? to|has to|able to|capable of|can|could|to be able to|shall|will)\s|given (?:a|an|two|the|some)\b|for each\b|based on\b|using (?:the|this|these)\b|use (?:the following|these|this|only|my|our|tools|simple|short|emojis?)\b|no (?:need|small talk|jokes|advice)\b|keep (?:it|answers|replies|the answers|things)\b|be (?:friendly|polite|kind|brief|short|concise|precise|honest|nice|helpful|careful)\b|do not\b|don't\b|never\b|always\b|questions? (?:like|such as|about|are|may|might|could|would be)\b|typical questions?\b|example questions?\b|examples? of questions?\b|things like\b)",
     ))
+});
+
+/// Greetings and thanks.
+static COURTESY: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    regex(
+        r"(?i)^(?:hi|hello|hey|hallo|good (?:morning|afternoon|evening|day)|dear|thanks?|thank you|thx|ty|cheers|many thanks|kind regards|best|regards|best regards|please|ok|okay|你好|您好|大家好|谢谢|多谢|感谢|拜托|辛苦|麻烦)(?:[\s,]+(?:there|all|team|everyone|you|so much|a lot|very much|again|in advance|advance|for (?:your help|helping|reading)|各位|大家|啦|了|您|你))*[\s!.,~。！]*$",
+    )
 });
 
 /// Verbs that, at the beginning of a sentence, order the agent to do something. Those that a shop also says to its
@@ -53,7 +60,7 @@ const FACT_VERBS: &str = "is|are|was|were|has|have|had|may|must|can|cannot|can't
 
 static ZH_TASK: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(concat!(
-        r"^(?:我(?:们)?(?:想|要|需要|希望|打算|想要|想做|想给)|(?:帮|给)(?:我|我们|忙)|做(?:一|个|出)|构建|创建|开发|制作|设计(?:一|个)|搭建|生成|写(?:一|个|首|篇)|整(?:一个|个)|弄(?:一个|个)|来(?:一个|个)|实现|",
+        r"^(?:我(?:们)?(?:想|要|需要|希望|打算|想要|想做|想给)|(?:帮|给)(?:我|我们|忙)|做(?:一|个|出|成)|构建|创建|开发|制作|设计(?:一|个)|搭建|生成|写(?:一|个|首|篇)|整(?:一个|个)|弄(?:一个|个)|来(?:一个|个)|实现|",
         r"它|该智能体|智能体|助手|机器人|客服(?:机器人)?(?:要|应|能|需)|AI|bot|(?:用户|客人|顾客|客户|家长|学生|员工|同事|大家|有人|别人|读者|会员|患者|居民|业主)(?:会|常|经常|总|老|一般|可能|都|主要)*(?:问|询问|输入|粘贴|发来|给出|咨询|想知道|说)|",
         r"(?:如果|当|若)(?:用户|客人|顾客|客户|有人|问|不|没有|遇到|我)|根据(?:以下|下面|上面|这)|按照(?:以下|下面|上面)|基于|使用(?:以下|下面)|",
         r"(?:要|需要|应该|应|必须|得|最好)(?:能|会|可以|支持|把|帮|是|有|用|回答|说|告诉)?|回答|计算|统计|换算|转换|提取|查询|查找|搜索|分析|抓取|编码|解码|格式化|总结|概括|识别|翻译|提醒|记录|帮助|解答|介绍一下|告诉(?:客人|用户|顾客|他们|大家|对方)|不要|别|不能(?:编|乱|说)|请勿|禁止|语气|回复|答案|只(?:回答|根据|需|要能)|按|把.{1,12}(?:转|换|变|分|算|翻译|改)|对.{1,16}(?:分类|归类|统计|分析|总结)|",
@@ -147,9 +154,15 @@ pub(super) fn is_task(sentence: &str) -> bool {
         || lower.ends_with(" helper")
         || lower.ends_with(" chatbot")
     {
-        return !lower.starts_with("our ") && !lower.starts_with("the estate");
+        return !lower.starts_with("our ") && !lower.starts_with("the estate") && !lower.starts_with("my ");
     }
-    matches(&ORDER, bare) && !matches(&SHOP_TALK, bare) && !has_fact_verb(bare)
+    // "Check-up: £20" names a thing.
+    let named = ORDER
+        .as_ref()
+        .and_then(|regex| regex.find(bare))
+        .and_then(|m| bare.get(m.end()..))
+        .is_some_and(|rest| rest.starts_with(['-', '\'', '/', ':']));
+    matches(&ORDER, bare) && !named && !matches(&SHOP_TALK, bare) && !has_fact_verb(bare)
 }
 
 /// Whether a word that says what is follows a subject: "The list is in the shop" is no order.
@@ -173,6 +186,11 @@ fn has_fact_verb(bare: &str) -> bool {
 pub(super) fn states(sentence: &str) -> bool {
     let words = sentence.split(|c: char| !c.is_alphanumeric() && c != '\'').filter(|w| !w.is_empty());
     words.skip(1).any(|word| FACT_VERBS.split('|').any(|verb| word.eq_ignore_ascii_case(verb)))
+}
+
+/// Whether a sentence only greets or thanks.
+pub(crate) fn is_courtesy(sentence: &str) -> bool {
+    matches(&COURTESY, sentence.trim())
 }
 
 /// A question that asks for the agent itself: "Can you make me a bot?"
@@ -227,7 +245,11 @@ pub(super) fn speaks_to_builder(sentence: &str) -> bool {
         "还能",
         "请",
     ];
-    turns.iter().any(|start| lower.starts_with(start)) && is_task(sentence)
+    let builds = [
+        "build ", "make ", "create ", "set up ", "develop ", "i want", "i need", "we want", "we need", "i'd like",
+        "做", "帮我", "给我", "构建", "创建", "开发", "制作", "希望", "我想", "我要",
+    ];
+    turns.iter().chain(&builds).any(|start| lower.starts_with(start)) && is_task(sentence)
         || lower.starts_with("it should")
         || lower.starts_with("also ") && is_task(sentence)
 }
@@ -237,9 +259,22 @@ pub(crate) fn is_manner(clause: &str) -> bool {
     matches(&MANNER, clause)
 }
 
+/// Whether a clause tells of whoever orders the agent: "I run a bakery".
+pub(crate) fn is_background(clause: &str) -> bool {
+    static BACKGROUND: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        regex(
+            r"(?i)^(?:(?:hi|hello|so|and|well|ok)[,!\s]+)*(?:(?:i|we) (?:run|own|have|are|am|sell|work|teach|manage|live|offer|rent|keep|forget|get|do|often|always)\b|(?:i'm|we're) (?:an?|the|in|from|running|a small)\b|(?:my|our) (?:shop|company|wife|husband|team|club|business|boss|kids|mother|father|grandma|students|customers|clients) (?:is|are|has|have|keep|keeps|always|often)\b|(?:people|customers|users|guests|parents|students|members|visitors|they)\b)|^(?:我们?(?:是|在|开|有|经营|这|公司|店|家|学校|单位)|我(?:开|在|是))",
+        )
+    });
+    matches(&BACKGROUND, clause)
+}
+
 /// Whether a clause forbids something.
 pub(crate) fn forbids(clause: &str) -> bool {
-    matches(&FORBIDS, clause)
+    let asks = ["能不能", "可不可以", "会不会", "要不要", "是不是"]
+        .iter()
+        .fold(clause.to_owned(), |text, word| text.replace(word, ""));
+    matches(&FORBIDS, &asks)
 }
 
 /// The fact that a task tells the agent to pass on.

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::{
-    super::source::{Range, at, place},
+    super::source::{Range, at, at_colon, place},
     Entry,
 };
 use crate::spec::Category;
@@ -68,14 +68,15 @@ fn named(name: &str) -> Option<String> {
     let name = [" into ", " as ", " categories "]
         .iter()
         .find_map(|joint| name.rsplit_once(joint))
+        .or_else(|| name.rsplit_once(" to "))
         .map_or(name, |(_, last)| last.trim());
     (!name.is_empty() && name.split_whitespace().count() <= 4).then(|| name.to_owned())
 }
 
 /// The categories of a sentence with their places, and where the list begins.
-pub(super) fn read(text: &str, range: &Range) -> Option<(Vec<(Range, Entry)>, usize)> {
+pub(super) fn read(text: &str, range: &Range, known: bool) -> Option<(Vec<(Range, Entry)>, usize)> {
     let sentence = at(text, range);
-    let (head, body) = sentence.split_once([':', '：']).unwrap_or(("", sentence));
+    let (head, body) = at_colon(sentence).unwrap_or(("", sentence));
     let mut found: Vec<(Range, Entry)> = BRACKETS
         .as_ref()?
         .captures_iter(body)
@@ -89,7 +90,7 @@ pub(super) fn read(text: &str, range: &Range) -> Option<(Vec<(Range, Entry)>, us
                 .then_some((start..place(text, c.get(0)?.as_str()).end, Entry::Category(category)))
         })
         .collect();
-    if found.len() < 2 {
+    if found.len() < if known { 1 } else { 2 } {
         found = body
             .split([';', '；'])
             .filter_map(|part| part.split_once([':', '：', '=']).map(|pair| (part, pair)))
@@ -118,7 +119,7 @@ pub(super) fn read(text: &str, range: &Range) -> Option<(Vec<(Range, Entry)>, us
             ));
         }
     }
-    if found.len() < 2 {
+    if found.len() < if known { 1 } else { 2 } {
         return None;
     }
     let first = found.first()?.0.start;
@@ -140,7 +141,7 @@ mod tests {
             ("Classify each message as praise, complaint or question.", "praise 1,complaint 1,question 1"),
             ("把留言分为投诉、建议、咨询", "投诉 1,建议 1,咨询 1"),
         ] {
-            let found = read(text, &(0..text.len())).map(|(found, _)| found).unwrap_or_default();
+            let found = read(text, &(0..text.len()), false).map(|(found, _)| found).unwrap_or_default();
             let show = |e: &Entry| {
                 if let Entry::Category(c) = e { format!("{} {}", c.name, c.words.len()) } else { String::new() }
             };

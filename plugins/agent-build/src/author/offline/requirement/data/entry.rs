@@ -53,22 +53,24 @@ pub(in super::super) fn span(range: &Range) -> Span {
 }
 
 /// The data sets of everything found, and a datum for each entry.
-pub(in super::super) fn assemble(found: Vec<Found>, chinese: bool) -> (Vec<DataSet>, Vec<Datum>) {
-    let mut sets = Sets { chinese, sets: Vec::new(), data: Vec::new() };
+pub(in super::super) fn assemble(text: &str, found: Vec<Found>, chinese: bool) -> (Vec<DataSet>, Vec<Datum>) {
+    let mut sets = Sets { text, chinese, sets: Vec::new(), data: Vec::new() };
     for group in found {
         sets.add(group);
     }
     sets.topics();
+    sets.currency();
     (sets.sets, sets.data)
 }
 
-struct Sets {
+struct Sets<'a> {
+    text: &'a str,
     chinese: bool,
     sets: Vec<DataSet>,
     data: Vec<Datum>,
 }
 
-impl Sets {
+impl Sets<'_> {
     fn add(&mut self, group: Found) {
         let Some((_, first)) = group.entries.first() else { return };
         // Tables stay apart; entries of any other kind are one data set, whatever stood between them.
@@ -82,7 +84,8 @@ impl Sets {
         let Some(set) = self.sets.get_mut(at) else { return };
         let id = set.id().to_owned();
         for range in &group.head {
-            let names = vec![group.title.clone()];
+            let names =
+                vec![super::super::source::at(self.text, range).split_whitespace().collect::<Vec<_>>().join(" ")];
             self.data.push(Datum {
                 span: span(range),
                 kind: kind.into(),
@@ -122,6 +125,27 @@ impl Sets {
         };
         let joined = ["faq", "notes", "hours"].contains(&kind) || given.is_empty();
         if joined { own[usize::from(self.chinese)].to_owned() } else { given.to_owned() }
+    }
+
+    /// Prices without a currency have that of all the others.
+    fn currency(&mut self) {
+        for set in &mut self.sets {
+            let DataSet::Prices { items, .. } = set else { continue };
+            let mut known: Vec<String> =
+                items.iter().map(|item| item.currency.clone()).filter(|c| !c.is_empty()).collect();
+            known.sort();
+            known.dedup();
+            if let [only] = known.as_slice() {
+                items
+                    .iter_mut()
+                    .filter(|item| item.currency.is_empty())
+                    .for_each(|item| item.currency.clone_from(only));
+                let data = self.data.iter_mut().filter(|datum| datum.kind == "prices");
+                data.flat_map(|datum| &mut datum.values)
+                    .filter(|v| v.of == "price" && v.unit.is_empty())
+                    .for_each(|v| v.unit.clone_from(only));
+            }
+        }
     }
 
     fn topics(&mut self) {

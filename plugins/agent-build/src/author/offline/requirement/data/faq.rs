@@ -208,7 +208,7 @@ mod tests {
     fn lines_with_a_question_mark() {
         let (pairs, rest) =
             read("Support bot:\n- Do you ship abroad? Yes, to the EU.\n- Is there a shop? No.\nBe kind.");
-        assert_eq!((pairs.len(), rest.as_str()), (2, "Support bot: Be kind."));
+        assert_eq!((pairs.len(), rest.as_str()), (2, "Support bot: - Be kind."));
         let (pairs, _) = read(
             "FAQ for our gym.\nDo you have showers?\nYes, on the first floor.\nCan I bring a friend?\nOn Fridays, for free.",
         );

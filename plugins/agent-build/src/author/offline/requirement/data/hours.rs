@@ -9,7 +9,7 @@ use crate::spec::{ClosedDays, OpeningHours};
 
 /// Words that a timetable is made of; whatever else a sentence says is left over.
 const VOCABULARY: &str = "we're|we|are|is|our|the|open|opens|opening|hours|hour|times|time|timetable|business|from|to|and|on|at|until|till|til|between|only|also|then|closes|close|closing|every|each|day|days|week|hrs|o'clock|a|of|in|morning|mornings|afternoon|afternoons|evening|evenings|but|so|all|too|both|plus|with|here|bis|uhr|it's|it|they|stays|stay|remains|am|pm|you|can|visit|us|come|for|am|s";
-const ZH_VOCABULARY: &str = "营业时间|开放时间|开门时间|工作时间|办公时间|服务时间|上班时间|营业|开放|开门|时间|我们|本店|小店|店里|店铺|门店|打烊|关门|下班|上班|每周|每|的|为|是|从|都|全天|在|则|至|到|开|和|、|只|均|也|分别|一般|起|点|其余|其他|时候|大概";
+const ZH_VOCABULARY: &str = "营业时间|开放时间|开馆时间|开馆|闭馆|开店|关店|开门时间|工作时间|办公时间|服务时间|上班时间|营业|开放|开门|时间|我们|本店|小店|店里|店铺|门店|打烊|关门|下班|上班|每周|每|的|为|是|从|都|全天|在|则|至|到|开|和|、|只|均|也|分别|一般|起|点|其余|其他|时候|大概";
 /// What makes a time valid sometimes only: such a part stays text.
 const SOMETIMES: &str = "summer|winter|season|holiday|holidays|except|appointment|lunch|break|last|january|february|march|april|june|july|august|september|october|november|december|term|exam|christmas|easter|ramadan|first|second|every other|alternate|kitchen closes|夏|冬|节假日|假期|除|预约|午休|寒暑|最后|法定|春节|国庆|隔周|单周|双周|月";
 
@@ -87,13 +87,28 @@ fn parts(sentence: &str, all: &[(Range, Mark)]) -> Vec<Range> {
             || rest.starts_with(" but ");
         // "9–12 and 14–18" goes on; "Mon and Tue" has no time yet.
         let next = all.iter().find(|(r, _)| r.start >= at);
-        let goes_on = rest.starts_with(" and ") && next.is_some_and(|(_, m)| matches!(m, Mark::Times { .. }));
+        // "9–12 and 14–18" are times of the same days, "8–22 on weekdays and 10–18 at weekends" are not.
+        let from = cuts.last().copied().unwrap_or(0);
+        let times_first =
+            all.iter().find(|(r, _)| r.start >= from).is_some_and(|(_, m)| matches!(m, Mark::Times { .. }))
+                && all.iter().any(|(r, m)| r.start >= from && r.end <= at && matches!(m, Mark::Days(_)));
+        let more_times =
+            rest.starts_with(" and ") && next.is_some_and(|(_, m)| matches!(m, Mark::Times { .. })) && !times_first;
+        let goes_on = more_times || names_more_days(all, at);
         if joint && complete && !goes_on {
             cuts.push(at);
         }
     }
     cuts.push(sentence.len());
     cuts.windows(2).filter_map(|pair| if let [from, to] = pair { Some(*from..*to) } else { None }).collect()
+}
+
+/// Whether a joint stands between days of one statement: "closed on Sundays and Mondays".
+fn names_more_days(all: &[(Range, Mark)], at: usize) -> bool {
+    let before = all.iter().rev().find(|(r, _)| r.end <= at);
+    let mut after = all.iter().filter(|(r, _)| r.start >= at);
+    let is_days = |mark: Option<&(Range, Mark)>| mark.is_some_and(|(_, m)| matches!(m, Mark::Days(_)));
+    is_days(before) && is_days(after.next()) && after.next().is_none_or(|(_, m)| matches!(m, Mark::Days(_)))
 }
 
 /// The words of a part that are neither mark nor vocabulary.
@@ -247,6 +262,9 @@ mod tests {
             ("Open daily 8-18, dogs are welcome", "1234567 08:00-18:00", true),
             ("Yoga is on Mondays 18:00–19:30", "", false),
             ("The museum is closed on Mondays.", "1 x", false),
+            ("Opening hours 8-22 on weekdays and 10–18 at weekends.", "12345 08:00-22:00; 67 10:00-18:00", false),
+            ("open mon, wed 10-18; tue, thu 12-20; closed sun", "13 10:00-18:00; 24 12:00-20:00; 7 x", false),
+            ("开馆时间：周二至周日 9:00–17:00，周一闭馆", "234567 09:00-17:00; 1 x", false),
         ] {
             assert_eq!(read_all(text), (hours.to_owned(), more), "{text}");
         }

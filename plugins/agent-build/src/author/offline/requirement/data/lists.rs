@@ -32,6 +32,8 @@ pub(super) struct Reader<'a> {
     pub(super) text: &'a str,
     pub(super) names_ability: &'a dyn Fn(&str) -> bool,
     pub(super) sorting: bool,
+    /// Whether the requirement speaks of money at all.
+    pub(super) money: bool,
     pub(super) parts: Parts,
     pub(super) title: Option<Title>,
     /// Whether the sentence before set a task.
@@ -45,7 +47,8 @@ const FACT_TITLES: &str = "info|information|facts|about us|about|details|know|no
 impl<'a> Reader<'a> {
     pub(super) fn new(text: &'a str, names_ability: &'a dyn Fn(&str) -> bool, parts: Parts) -> Self {
         let sorting = super::categories::is_sorting(text);
-        Self { text, names_ability, sorting, parts, title: None, after_task: false, pairs: Vec::new() }
+        let money = !super::amount::find(text).is_empty();
+        Self { text, names_ability, sorting, money, parts, title: None, after_task: false, pairs: Vec::new() }
     }
 
     /// Reads a stretch of the text that no table and no question took.
@@ -85,6 +88,15 @@ impl<'a> Reader<'a> {
 
     /// A heading opens a part; one that is a task as well is both.
     fn is_title(&mut self, line: &Range, rest: &[Range]) -> bool {
+        // Of several sentences on a line the last one is the heading.
+        let sentences = super::sentences::split(self.text, line);
+        if let [before @ .., last] = sentences.as_slice()
+            && !before.is_empty()
+            && self.content(line).ends_with([':', '：'])
+        {
+            before.iter().cloned().for_each(|sentence| self.prose(Some(sentence)));
+            return self.is_title(&last.clone(), rest);
+        }
         let whole = trim(self.text, line);
         let raw = at(self.text, &whole);
         let content = self.content(line);
@@ -100,7 +112,7 @@ impl<'a> Reader<'a> {
             let money = prices::read(
                 self.text,
                 &unmarked(self.text, next),
-                Setting { cue: prices::announces(content), line: true },
+                Setting { cue: prices::announces(content), line: true, decimals: false },
             )
             .is_some();
             has_mark(self.text, next) && !has_mark(self.text, line)
@@ -161,7 +173,7 @@ impl<'a> Reader<'a> {
         }
         let cue = prices::announces(&title) || decimals(content) && self.neighbour(number, all);
         let short = content.chars().count() <= 160 && super::rules::read(self.text, &range).is_none();
-        let list = prices::read(self.text, &range, Setting { cue, line: true })
+        let list = prices::read(self.text, &range, Setting { cue, line: true, decimals: self.money })
             .filter(|_| short && !self.sorting_line(content));
         if let Some(list) = list {
             self.flush();

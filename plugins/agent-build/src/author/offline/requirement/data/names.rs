@@ -78,6 +78,15 @@ const TRAILING: &[&str] = &[
     " from",
     " goes for",
     " go for",
+    " pay",
+    " pays",
+    " starts",
+    " start",
+    " starts from",
+    " start from",
+    " and",
+    ": from",
+    " will",
     " will cost",
     " you pay",
     " we charge",
@@ -117,9 +126,9 @@ const TRAILING: &[&str] = &[
     "需要",
     "各",
 ];
-const FILLER: &str = "each|apiece|a piece|only|now|per piece|here|today|too|as well|in total|all in|inclusive|incl|etc|and so on|等|左右|而已|哦|呢|一个|一份|每个|每份|的|起|for now|at the moment|each way";
+const FILLER: &str = "from|each|apiece|a piece|only|now|per piece|here|today|too|as well|in total|all in|inclusive|incl|etc|and so on|等|左右|而已|哦|呢|一个|一份|每个|每份|的|起|for now|at the moment|each way";
 const MAX_WORDS: usize = 6;
-const VARIANTS: &str = "extra large|small|medium|large|regular|tall|grande|venti|short|xs|s|m|l|xl|xxl|single|double|triple|half|full|whole|slice|adult|adults|child|children|kid|kids|senior|seniors|student|students|concession|concessions|family|reduced|weekday|weekend|weekdays|weekends|one way|return|monthly|yearly|annual|weekly|daily|hot|cold|iced|big|mini|standard|basic|premium|deluxe|pro";
+const VARIANTS: &str = "extra large|small|medium|large|regular|tall|grande|venti|short|xs|s|m|l|xl|xxl|single|double|triple|half|full|whole|slice|adult|adults|child|children|kid|kids|senior|seniors|student|students|concession|concessions|family|reduced|weekday|weekend|weekdays|weekends|one way|return|monthly|yearly|annual|weekly|daily|junior|juniors|guest|guests|members|member|non-members|couple|peak|off-peak|hot|cold|iced|big|mini|standard|basic|premium|deluxe|pro";
 const ZH_VARIANTS: &str = "超大杯|小杯|中杯|大杯|小份|中份|大份|小号|中号|大号|加大号|成人票|儿童票|学生票|老人票|成人|儿童|学生|老人|半只|整只|一只|单人|双人|家庭|单程|往返|月卡|季卡|年卡|次卡|周卡|标准|豪华|热|冰|小瓶|大瓶|小盒|大盒|小碗|大碗|小包|大包|平日|周末|小|中|大";
 
 /// A name in the text before its amount.
@@ -132,6 +141,8 @@ pub(super) struct Before<'a> {
     pub(super) note: String,
     /// Whether more stands before it.
     pub(super) says_more: bool,
+    /// Whether the amount is the lowest of several: "from £28".
+    pub(super) from: bool,
     /// Where it begins.
     pub(super) start: Option<&'a str>,
 }
@@ -173,7 +184,12 @@ pub(super) fn before(text: &str) -> Before<'_> {
     says_more |= cut;
     let name = if usable(&name) { name } else { String::new() };
     let start = if name.is_empty() { None } else { Some(last) };
-    Before { name, per, note, says_more, start }
+    let lower = last.to_lowercase();
+    let from = [" from", ":from", "ab", "起价"]
+        .iter()
+        .any(|word| lower.ends_with(word) && (*word != "ab" || lower.ends_with(" ab")))
+        || lower == "from";
+    Before { name, per, note, says_more, from, start }
 }
 
 fn is_filler_of(rest: &str) -> bool {
@@ -232,6 +248,13 @@ fn cleaned(text: &str) -> (String, String, bool) {
         per = unit.to_owned();
         name = item.trim();
     }
+    // "Dogs are welcome for …": the subject names the item.
+    for verb in [" is ", " are ", " can be ", " may be ", " was ", " will be "] {
+        if let Some((subject, _)) = name.split_once(verb).filter(|(subject, _)| usable(subject)) {
+            cut = true;
+            name = subject.trim();
+        }
+    }
     for joint in [" that ", " where ", " knows ", " with ", " which ", " so ", " because ", "知道"] {
         if name.split_whitespace().count() > MAX_WORDS || is_cjk(joint.chars().next().unwrap_or(' ')) {
             let shorter = name.rsplit_once(joint).map_or(name, |(_, last)| last.trim());
@@ -263,6 +286,11 @@ pub(super) fn is_filler(text: &str) -> bool {
     lower.is_empty()
         || FILLER.split('|').any(|word| word == lower)
         || LEADING.iter().chain(TRAILING).any(|word| word.trim() == lower)
+}
+
+/// Whether words alone name a variant.
+pub(super) fn is_variant(name: &str) -> bool {
+    Variant::of(name, "x") == Variant::OfEarlier { variant: name.to_owned() }
 }
 
 /// How a name speaks of a variant.

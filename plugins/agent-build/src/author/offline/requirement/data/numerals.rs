@@ -80,6 +80,7 @@ pub(super) fn before_money(text: &str) -> String {
         out.push_str(before);
         // 块 is money only where no measured thing follows: 三块蛋糕 are three pieces of cake.
         let money = ["元", "块", "欧", "美元", "英镑", "日元"].iter().any(|word| after.starts_with(word));
+        let counted = before.ends_with(|c: char| c.is_ascii_digit());
         let pieces = after.strip_prefix('块').is_some_and(|rest| {
             rest.chars()
                 .next()
@@ -89,8 +90,9 @@ pub(super) fn before_money(text: &str) -> String {
         // 一斤 and 一杯 say of what the price is, not how much.
         match chinese(numeral).map(|value| value.to_string()) {
             Some(digits)
-                if (money && !pieces
-                    || tenth && after.chars().next().is_none_or(|c| "毛角，,。；;、 ".contains(c)))
+                if !counted
+                    && (money && !pieces
+                        || tenth && after.chars().next().is_none_or(|c| "毛角，,。；;、 ".contains(c)))
                     && digits.len() <= run =>
             {
                 if tenth {

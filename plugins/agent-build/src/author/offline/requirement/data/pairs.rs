@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::{
-    super::source::{Range, at, place},
+    super::source::{Range, at, at_colon, place},
     Entry, Found, categories,
 };
 use crate::spec::{Category, Column};
@@ -96,7 +96,7 @@ fn is_prose(value: &str) -> bool {
 /// The pairs of `head: a = 1, b = 2, c = 3`, and where the list begins.
 pub(super) fn inline(text: &str, sentence: &Range) -> Option<(Found, Range)> {
     let content = at(text, sentence);
-    let (head, body) = content.split_once([':', '：'])?;
+    let (head, body) = at_colon(content)?;
     let body = body.trim().trim_end_matches(['.', '。']);
     let hard = if body.contains([';', '；']) { [';', '；', ';'] } else { [',', '，', '、'] };
     let parts: Vec<&str> = body
@@ -105,6 +105,10 @@ pub(super) fn inline(text: &str, sentence: &Range) -> Option<(Found, Range)> {
         .filter(|part| !part.is_empty())
         .collect();
     if parts.len() < 2 {
+        return None;
+    }
+    // What a house says of itself stays as it is written.
+    if is_about(head.trim()) || parts.iter().any(|part| inline_pair(part).is_some_and(|(name, _)| is_about(&name))) {
         return None;
     }
     let rows: Option<Vec<(Range, Entry)>> = parts

@@ -7,7 +7,7 @@ use super::{
         source::{Range, at, place, says, trim, trimmed},
         speech,
     },
-    Found, categories, heading, hours,
+    Entry, Found, categories, heading, hours,
     lists::{Mode, Reader},
     pairs,
     prices::{self, Setting},
@@ -27,7 +27,9 @@ impl Reader<'_> {
         let task = self.sets_task(sentence);
         if let Some((rates, first)) = rates::read(self.text, &range) {
             self.listed(&range, first, Found::new(rates), task, false);
-        } else if let Some((found, first)) = self.sorting.then(|| categories::read(self.text, &range)).flatten() {
+        } else if let Some((found, first)) =
+            self.sorting.then(|| categories::read(self.text, &range, self.knows_categories())).flatten()
+        {
             self.listed(&range, first, Found::new(found), true, false);
         } else if let Some((found, head)) = pairs::inline(self.text, &range)
             .filter(|_| !self.is_priced(&range) && hours::read(self.text, &range, false).is_none())
@@ -39,7 +41,11 @@ impl Reader<'_> {
     }
 
     fn is_priced(&self, range: &Range) -> bool {
-        prices::read(self.text, range, Setting::default()).is_some()
+        prices::read(self.text, range, Setting { decimals: self.money, ..Setting::default() }).is_some()
+    }
+
+    fn knows_categories(&self) -> bool {
+        self.parts.found.iter().any(|found| matches!(found.entries.first(), Some((_, Entry::Category(_)))))
     }
 
     /// Whether a sentence sets a task, where it stands.
@@ -61,7 +67,7 @@ impl Reader<'_> {
         if goes_on && (self.names_ability)(bare) {
             return true;
         }
-        let short = sentence.split_whitespace().count() <= 9 && sentence.chars().filter(|c| is_cjk(*c)).count() <= 18;
+        let short = sentence.split_whitespace().count() <= 14 && sentence.chars().filter(|c| is_cjk(*c)).count() <= 18;
         short
             && !speech::states(sentence)
             && !sentence.contains(|c: char| c.is_ascii_digit())
@@ -109,7 +115,7 @@ impl Reader<'_> {
             self.passage(range);
         }
         let cue = self.title.as_ref().is_some_and(|title| prices::announces(&title.text));
-        let setting = Setting { cue, line: false };
+        let setting = Setting { cue, line: false, decimals: self.money && !task };
         let list = prices::read(self.text, range, setting);
         if let Some(list) = list.filter(|list| !task || list.entries.len() > 1 || says(self.text, &list.head)) {
             let first = list.entries.iter().map(|(range, _)| range.start).min().unwrap_or(range.start);
@@ -155,12 +161,21 @@ impl Reader<'_> {
     }
 
     fn plain(&mut self, range: Range, task: bool) {
-        if !task {
-            self.after_task = false;
-            self.passage(&range);
+        let sentence = at(self.text, &range);
+        if speech::is_courtesy(sentence) {
+            self.parts.tasks.push(range);
             return;
         }
-        let sentence = at(self.text, &range);
+        if !task {
+            self.after_task = false;
+            // What only repeats the title of a table is its title.
+            match self.parts.found.iter_mut().find(|found| !found.title.is_empty() && found.title == heading(sentence))
+            {
+                Some(found) => found.head.push(range),
+                None => self.passage(&range),
+            }
+            return;
+        }
         if let Some(fact) = speech::told(sentence) {
             self.passage(&place(self.text, fact));
         }

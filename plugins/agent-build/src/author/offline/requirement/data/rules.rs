@@ -31,11 +31,22 @@ pub(super) fn read(text: &str, range: &Range) -> Option<(Range, Entry)> {
             .or_else(|| c.name("q"))
             .map_or_else(|| zh_percent(c.name("z").map_or("", |m| m.as_str())), |m| amount::decimal(m.as_str()))
     });
-    let other =
-        ["free shipping", "free delivery", "半价", "买一送一", "buy one get one", "half price", "包邮", "免费送"]
-            .iter()
-            .any(|w| lower.contains(w))
-            || lower.contains('满') && lower.contains('减');
+    let other = [
+        "free shipping",
+        "free delivery",
+        "半价",
+        "买一送一",
+        "buy one get one",
+        "half price",
+        "包邮",
+        "免费送",
+        "免配送",
+        "免运费",
+        "免邮",
+    ]
+    .iter()
+    .any(|w| lower.contains(w))
+        || lower.contains('满') && lower.contains('减');
     if percent.is_none() && !other {
         return None;
     }
