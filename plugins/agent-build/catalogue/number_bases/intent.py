@@ -49,7 +49,7 @@ def _target_and_source(text: str) -> "tuple[Optional[int], Optional[int]]":
     for start, end, base in named:
         before = text[:start]
         beside = re.search(r"(?<![a-z])[0-9a-f]*\d[0-9a-f]*\s*(?:的)?$", before) and len(named) > 1 and not re.search(_TO + "$", before)
-        if beside or re.search(r"\bfrom\s+(?:an?\s+|the\s+)?$|^(?:把|将)\s*$|\bconvert\s+(?:the\s+)?$|\bthe\s+$", before) or re.match(r"\s*(?:number|numeral|value|code|digits|数字?|的)?\s*(?:0[bxo])?[0-9a-f]*\d[0-9a-f]*\b", text[end:]) and not re.search(_TO + "$", before):
+        if beside or re.search(r"\bfrom\s+(?:an?\s+|the\s+)?$|^(?:把|将)\s*$|\bconvert\s+(?:the\s+)?$|\bthe\s+$", before) or re.match(r"\s*(?:number|numeral|value|code|digits|数字?|的)?\s*(?:(?:0[bxo])?[0-9a-f]*\d[0-9a-f]*|[a-f]{2,})(?![0-9a-z])", text[end:]) and not re.search(_TO + "$", before):
             source = base if source is None else source
         elif re.search(_TO + "$", before) or target is None:
             target = base

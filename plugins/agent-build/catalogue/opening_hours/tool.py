@@ -113,5 +113,7 @@ def week_hours(subject: str = "") -> Dict[str, Any]:
     Raises:
         ValueError: there are no hours.
     """
+    if not any(_spans(number, subject) for number in range(1, 8)):
+        raise Refused("I know no opening hours", "没有营业时间的资料")
     days = [{"day": _NAMES[number - 1], "spans": _spans(number, subject) or []} for number in range(1, 8)]
     return {"subject": subject, "days": days, "closed": [day["day"] for day in days if not day["spans"]]}

@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from runtime.currencies import amount_text, money_text
 from runtime.figures import Figure, show
-from runtime.order import Line, Order, find_lines, read_order
+from runtime.order import ORDER_WORDS, Line, Order, find_lines, read_order
 from runtime.question import Proposal, Question
 from runtime.text import has_cjk
 from tools.price_list import price_items, sold_by_measure
@@ -21,7 +21,7 @@ _DEAREST = re.compile(r"\b(?:most expensive|dearest|priciest|pricier|more expens
 _LIST = re.compile(
     r"\b(?:list all|all (?:the |your )?(?:prices|items|products|options)|price ?list|all items|which items|what items|what (?:do|can) (?:you|i|we) (?:sell|have|offer|serve|order|buy|get)|what(?:'s| is) (?:available|on (?:the|your) (?:menu|list))|what have you got|what all do you|"
     r"list (?:the |your )?prices|show (?:me )?(?:the |your |all )?(?:prices|menu|list|price)|menu|your prices|the prices|what are (?:the|your) prices|full list|everything you (?:sell|have)|what (?:products|drinks|dishes|services|courses|treatments|classes|options|kinds?|sorts?|types?)\b.{0,30}\b(?:are there|do you (?:have|offer|sell)|available|have you))\b|"
-    r"所有价格|全部价格|价目表?|价格表|有哪些|有什么(?!优惠|折扣|活动)|列出|都有什么|都卖什么|卖什么|菜单|都有啥|有啥|全部商品"
+    r"所有价格|全部价格|价目表?|价格表|有(?:什么|哪些|啥)(?:(?:可以|能)?(?:卖|买|吃|喝|点|选)的?|商品|东西|服务|项目|产品|套餐|饮料|菜品?|票|课程?|种类|品种|口味)?[？?呢啊呀]*$|列出|都有什么|都卖什么|卖什么|菜单|都有啥|全部商品"
 )
 _HAVE = re.compile(r"\b(?:do you (?:have|sell|offer|do|serve|carry|stock)|have you got|is there|are there|can i (?:get|have|buy|order)|got any|sell any)\b|有没有|有.{1,10}[吗么]|卖.{1,10}吗|卖不卖")
 _MANY = re.compile(r"\bhow many\b|(?:能|可以|够)买?(?:多少|几)|买得起几|买多少|买几")
@@ -45,6 +45,9 @@ def propose(question: Question) -> Optional[Proposal]:
     if not items or len(question.text) > 600:
         return None
     order = read_order(question, items)
+    strange = _strange(question, order)
+    if strange:
+        return strange
     about = bool(_ABOUT.search(question.lower))
     money = [figure for figure in question.figures if figure.kind == "number" and figure.currency]
     names = _named(order)
@@ -90,6 +93,35 @@ def _answered(question: Question, asked: Any) -> Optional[Proposal]:
     if not changed or any("choices" in item for item in wanted):
         return None
     return Proposal("quote_items", dict(asked.arguments, items=wanted), 0.9, used=used)
+
+
+_HARMLESS = frozenset("fresh nice good delicious normal regular plain simple single whole your our their these those the a an hot more extra another big full of one each per any some cheapest dearest best standard".split())
+_BEFORE_NAME = re.compile(r"(?:^|\b(?:an?|the|is|are|for|of|some|any|have|sell|offer|do|does|price|cost|costs|much|\d+)\s+)((?:[a-z-]{3,}\s+){1,2})$")
+_ZH_BEFORE = re.compile("(?:^|[\\s，,。？?！!和跟与加、的个只斤份瓶盒杯条台本张件套箱袋包位碗盘间晚天次人支枝朵束根颗粒片块双对辆部把桶罐壶笼卷头棵栋层楼页名口期场局盏顶扇幅封篇首款种元克公里两要买来点给有卖订住做吃喝租问请到去寄往在是从用拿换加配选看送打洗剪学上坐拍印修办开定按去进报约叫让带装换练考补借还取发收查算和熨烫染理按摩一二两三四五六七八九十半\\d]|你们|我们|请问|多少|一下|现在|今天|明天)([\u4e00-\u9fff]{1,3})$")
+
+
+def _strange(question: Question, order: Order) -> Optional[Proposal]:
+    """A listed word with a strange one before it is another thing: "mountain bike" where there are city bikes, 总统套房 where there is 套房."""
+    blank = list(question.lower)
+    for span in [*question.figures, *question.measures]:
+        blank[span.start : span.end] = "0" * (span.end - span.start)
+    for line in order.lines:
+        before = "".join(blank[: line.start])
+        whole = len(line.choices) == 1 and (line.end - line.start >= len(line.name) or not has_cjk(line.name))
+        if has_cjk(question.text[line.start : line.end]):
+            match = _ZH_BEFORE.search(before)
+            if match is None or match.group(1) in line.name or len(match.group(1)) < 2 and whole:
+                continue
+            name = match.group(1) + question.text[line.start : line.end]
+        else:
+            match = _BEFORE_NAME.search(before)
+            words = [word for word in match.group(1).split() if word not in _HARMLESS and word not in ORDER_WORDS] if match else []
+            if not words or any(word in line.name.lower() or word.rstrip("s") in line.name.lower() for word in words):
+                continue
+            name = " ".join(words) + " " + question.text[line.start : line.end].lower()
+        if len(order.lines) == 1 and not _CHEAPEST.search(question.lower) and not _DEAREST.search(question.lower):
+            return Proposal("quote_items", {"items": [{"name": name}]}, 0.72, used=order.used)
+    return None
 
 
 def _named(order: Order) -> List[str]:
@@ -359,7 +391,7 @@ def say(function: str, arguments: Dict[str, Any], result: Dict[str, Any], langua
         if len(rows) == 1:
             return rows[0][2:]
         head = "共 %d 项：" % result["count"] if zh else "%d items:" % result["count"]
-        return "\n".join([head] + rows + ["- " + rule for rule in (result.get("rules") or []) if not arguments.get("names")])
+        return "\n".join([head] + rows)
     return _say_ranking(result, rows, zh, language)
 
 
@@ -385,6 +417,20 @@ def _say_ranking(result: Dict[str, Any], rows: List[str], zh: bool, language: st
     return "\n".join([head] + rows[:10])
 
 
+def _rule_text(rule: Dict[str, str], zh: bool) -> str:
+    """A rule in the asker's language, from its parts: "10% off from 5 pieces", 满200减30."""
+    if rule.get("amount_off"):
+        return ("满 %s 减 %s" if zh else "from %s on %s off") % (rule["from_total"], rule["amount_off"])
+    parts = [("减 %s%%" if zh else "%s%% off") % rule["percent_off"]]
+    if rule["from_quantity"]:
+        parts.append(("满 %s 件" if zh else "from %s pieces") % rule["from_quantity"])
+    if rule["from_total"]:
+        parts.append(("满 %s" if zh else "from %s on") % rule["from_total"])
+    if rule["applies_to"] and (has_cjk(rule["applies_to"]) == zh):
+        parts.append(rule["applies_to"] if zh else "for " + rule["applies_to"])
+    return "".join(reversed(parts)) if zh else " ".join(parts)
+
+
 def _say_quote(result: Dict[str, Any], zh: bool) -> str:
     lines = []
     for line in result["lines"]:
@@ -402,7 +448,7 @@ def _say_quote(result: Dict[str, Any], zh: bool) -> str:
         changes.append(("已减 %s%%" if zh else "with %s%% off") % show(result["discount_percent"]))
     if result.get("added_percent"):
         changes.append(("另加 %s%%" if zh else "plus %s%%") % show(result["added_percent"]))
-    changes += result.get("rules") or []
+    changes += [_rule_text(rule, zh) for rule in result.get("rules") or []]
     if len(lines) > 1 or changes:
         without = ""
         if result["unknown"]:

@@ -107,7 +107,7 @@ def quote_items(
         {"lines": [{"name", "quantity", "unit", "price", "currency", "subtotal", "note"}],
         "totals": {currency: amount}, "before": {currency: amount before discount and
         addition}, "unknown": [names not on the list], "discount_percent",
-        "added_percent", "rules": [texts of rules that applied], "change": amount or None,
+        "added_percent", "rules": [the rules that applied], "change": amount or None,
         "currency"}. Amounts are decimal strings.
 
     Raises:
@@ -169,34 +169,49 @@ def _span(low: Decimal, high: Decimal) -> str:
     return amount_text(low) if low == high else "%s–%s" % (amount_text(low), amount_text(high))
 
 
-def _rules(amounts: List[Tuple[Dict[str, Any], Decimal]], totals: Dict[str, Decimal], conditions: List[str]) -> Tuple[List[str], Dict[str, Decimal]]:
-    """The rules of the list that apply: their texts, and what each currency's total loses. Of several, the best for the customer."""
-    best: Tuple[List[str], Dict[str, Decimal]] = ([], {})
+# Rules that take off a sum stand in the text alone: 满200减30, "5 € off from 50 €".
+_SUM_OFF = [re.compile(r"满\s*(?P<total>\d+(?:\.\d+)?)\s*元?\s*(?:立)?减\s*(?P<off>\d+(?:\.\d+)?)"),
+            re.compile(r"[$€£¥]?\s?(?P<off>\d+(?:\.\d+)?)\s?(?:[$€£¥]|eur|euros?|usd|dollars?)?\s+off\b[^.;]{0,30}?\b(?:from|over|above|orders? of)\s+[$€£¥]?\s?(?P<total>\d+(?:\.\d+)?)(?!\s*(?:pieces|items|people))", re.IGNORECASE)]
+
+
+def _rules(amounts: List[Tuple[Dict[str, Any], Decimal]], totals: Dict[str, Decimal], conditions: List[str]) -> Tuple[List[Dict[str, str]], Dict[str, Decimal]]:
+    """The rules of the list that apply, and what each currency's total loses. Of several, the best for the customer."""
+    best: Tuple[List[Dict[str, str]], Dict[str, Decimal]] = ([], {})
     for rule in price_rules():
-        if not rule.get("percent_off"):
-            continue
-        target = (rule.get("applies_to") or "").lower().strip()
-        chosen = amounts
-        if target:
-            named = [(item, amount) for item, amount in amounts if _names(target, item)]
-            if named:
-                chosen = named
-            elif not any(condition in target or target in condition for condition in conditions):
-                continue
-        elif not rule.get("from_quantity") and not rule.get("from_total"):
-            continue
-        count = sum((amount for _, amount in chosen), Decimal(0))
-        if rule.get("from_quantity") and count < _number(rule["from_quantity"]):
-            continue
-        if rule.get("from_total") and max(totals.values()) < _number(rule["from_total"]):
-            continue
-        share = _number(rule["percent_off"]) / 100
-        taken: Dict[str, Decimal] = {}
-        for item, amount in chosen:
-            taken[item["currency"]] = taken.get(item["currency"], Decimal(0)) + _number(item["amount"]) * amount * share
+        taken = _taken_off(rule, amounts, totals, conditions)
         if sum(taken.values()) > sum(best[1].values()):
-            best = ([rule["text"]], taken)
+            applied = {key: str(rule.get(key) or "") for key in ("percent_off", "from_quantity", "from_total", "applies_to")}
+            if not rule.get("percent_off"):
+                found = next(match for pattern in _SUM_OFF for match in [pattern.search(rule["text"])] if match)
+                applied.update(amount_off=found.group("off"), from_total=found.group("total"))
+            best = ([applied], taken)
     return best
+
+
+def _taken_off(rule: Dict[str, str], amounts: List[Tuple[Dict[str, Any], Decimal]], totals: Dict[str, Decimal], conditions: List[str]) -> Dict[str, Decimal]:
+    """What a rule takes off, by currency; nothing when it does not apply."""
+    if not rule.get("percent_off"):
+        found = next((match for pattern in _SUM_OFF for match in [pattern.search(rule.get("text") or "")] if match), None)
+        currency = next(iter(totals))
+        return {currency: Decimal(found.group("off"))} if found and len(totals) == 1 and totals[currency] >= Decimal(found.group("total")) else {}
+    target = (rule.get("applies_to") or "").lower().strip()
+    chosen = amounts
+    if target:
+        named = [(item, amount) for item, amount in amounts if _names(target, item)]
+        if not named and not any(condition in target or target in condition for condition in conditions):
+            return {}
+        chosen = named or amounts
+    elif not rule.get("from_quantity") and not rule.get("from_total"):
+        return {}
+    count = sum((amount for _, amount in chosen), Decimal(0))
+    if rule.get("from_quantity") and count < _number(rule["from_quantity"]):
+        return {}
+    if rule.get("from_total") and max(totals.values()) < _number(rule["from_total"]):
+        return {}
+    taken: Dict[str, Decimal] = {}
+    for item, amount in chosen:
+        taken[item["currency"]] = taken.get(item["currency"], Decimal(0)) + _number(item["amount"]) * amount * _number(rule["percent_off"]) / 100
+    return taken
 
 
 def _names(target: str, item: Dict[str, Any]) -> bool:
@@ -259,11 +274,10 @@ def list_prices(limit: int = 50, names: Optional[List[str]] = None) -> Dict[str,
         names: only these items; all when left out.
 
     Returns:
-        {"items": [{"name", "price", "currency", "per"}], "count": number of all items,
-        "rules": [texts of discounts and the like]}.
+        {"items": [{"name", "price", "currency", "per"}], "count": number of all items}.
     """
     items = _chosen(names)
-    return {"items": [_entry(item) for item in items[: max(1, limit)]], "count": len(items), "rules": [rule["text"] for rule in price_rules()]}
+    return {"items": [_entry(item) for item in items[: max(1, limit)]], "count": len(items)}
 
 
 def how_many_for(name: str, budget: float) -> Dict[str, Any]:

@@ -39,7 +39,7 @@ _LIMITS: Tuple[Limit, ...] = (
     Limit("call", r"(?:call|phone|ring|dial)\s+(?:me|him|her|them|us|the|my|our|back|someone|up|\+?\d)", r"(?:打|拨打?)(?:个|一?通)?电话|致电|回电",
           "I cannot make calls: I have no telephone.", "我不能打电话：我没有电话线路。"),
     Limit("bookings", r"(?:book|reserve|schedule|cancel|reschedule|sign me up|enroll?|register me|make (?:me )?an? (?:reservation|booking|appointment)|arrange)\b(?! (?:price|list|club|shop|title|fair|store))(?!s)",
-          r"(?:预[订定约]|订(?:一?[个张间份]|购|位|座|房|票|餐|桌)|约(?:一?个|个时间|时间)|取消(?:预[订约]|订单|我)|报名|挂号|改约)",
+          r"(?:预[订定约]|订(?:一?[个张间份]|购|.{0,4}(?:位|座|房|间|票|餐|桌))|约(?:一?个|个时间|时间)|取消(?:预[订约]|订单|我)|报名|挂号|改约)",
           "I cannot make, change or cancel bookings: I have no connection to a booking system.", "我不能预订、更改或取消：我没有连接预订系统。"),
     Limit("payments", r"(?:place (?:an|my|the) order|order (?:me|it|this|that|for me|one for|some for)|check ?out\b|pay (?:for|with|my|the|by)|charge my|refund (?:me|my)|buy (?:it|this|that|me)|transfer (?:money|\S*\d)|add .{0,30} to (?:my )?(?:cart|basket))",
           r"(?:下单|帮我买|代付|付款|支付|转账|退款给我|加入购物车|结账)",

@@ -9,6 +9,7 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 from runtime.text import STOP_WORDS, has_cjk, stem
 
 _IRREGULAR = {"mouse": "mice", "child": "children", "man": "men", "woman": "women", "foot": "feet", "tooth": "teeth", "goose": "geese", "person": "people"}
+_IRREGULAR.update({"kid": "child", "kids": "children"})
 _IRREGULAR.update({plural: singular for singular, plural in list(_IRREGULAR.items())})
 # Words of names that say too little to find an item by.
 _COMMON = STOP_WORDS | frozenset(
@@ -90,6 +91,8 @@ def _word(word: str, last: bool) -> str:
         forms = [root, root + "s"]
     if root in _IRREGULAR:
         forms.append(_IRREGULAR[root])
+    if root in ("child", "children", "kid", "kids"):
+        forms += ["child", "children", "kid", "kids"]
     return "(?:%s)" % "|".join(sorted(map(re.escape, set(forms)), key=len, reverse=True))
 
 
@@ -156,6 +159,9 @@ def find_parts(text: str, names: Sequence[str], taken: Sequence[Mention]) -> Lis
 _ZH_COMMON = frozenset("大小中杯份个碗套餐元的价格单双人每次月年天小时分钟课程门票套全半成人儿童普通标准")
 
 
+_ZH_BETWEEN = frozenset("的个只斤份瓶盒杯条台本张件套箱袋包位碗盘间晚天次人要买来点给有卖和跟与加在是去到从问请坐乘等查看用做吃喝租订住呢那这把一二两三四五六七八九十半")
+
+
 def _chinese_parts(text: str, names: Sequence[str], taken: Sequence[Mention]) -> List[Tuple[Mention, List[str]]]:
     """The longest pieces (two characters or more) that text and names share."""
     found: List[Tuple[Mention, List[str]]] = []
@@ -169,6 +175,9 @@ def _chinese_parts(text: str, names: Sequence[str], taken: Sequence[Mention]) ->
             if any(at < mention.end and mention.start < at + length for mention in taken):
                 continue
             meant = [name for name in names if piece in name]
+            ahead = text[at - 1 : at]
+            if meant and all(name.index(piece) > 0 for name in meant) and "\u4e00" <= ahead <= "\u9fff" and ahead not in _ZH_BETWEEN:
+                meant = [name for name in meant if ahead in name]  # 南门线 is neither 东门线 nor 西门线
             if meant:
                 found.append((Mention(meant[0], at, at + length, True), meant))
                 best = length

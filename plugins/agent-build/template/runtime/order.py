@@ -52,6 +52,7 @@ class Order:
 def find_lines(text: str, items: Sequence[Dict[str, Any]]) -> List[Line]:
     """The items that a text names, whole, by their base ("latte" for latte large), or by a word of theirs."""
     names = [item["name"] for item in items]
+    text = _in_list_words(text, names)
     bases: Dict[str, List[Dict[str, Any]]] = {}
     for item in items:
         if item.get("base") and item["base"] != item["name"]:
@@ -69,6 +70,21 @@ def find_lines(text: str, items: Sequence[Dict[str, Any]]) -> List[Line]:
         chosen = _narrowed(text, mention, meant)
         lines.append(Line(chosen[0], mention.start, mention.end, chosen))
     return _merged(sorted(lines, key=lambda line: line.start), text)
+
+
+# Words for the same thing; both sides of a pair have the same length, so that places stay.
+_SAME = [("剪头", "剪发"), ("理发", "剪发"), ("男的", "男士"), ("男生", "男士"), ("女的", "女士"), ("女生", "女士"), ("小孩", "儿童"), ("孩子", "儿童"), ("大人", "成人"), ("老头", "老人"), ("门票", "票价"),
+         ("学生", "学员"), ("按磨", "按摩")]
+
+
+def _in_list_words(text: str, names: Sequence[str]) -> str:
+    """The text in the words of the list, where people use others: 男的剪头 for 男士剪发."""
+    joined = "\n".join(names)
+    for one, other in _SAME:
+        for said, listed in ((one, other), (other, one)):
+            if said in text and said not in joined and listed in joined:
+                text = text.replace(said, listed)
+    return text
 
 
 def _variant(text: str, mention: Mention, items: Sequence[Dict[str, Any]], before: int, after: int) -> Line:
@@ -207,7 +223,7 @@ def _share_spans(lines: List[Line], items: Dict[str, Dict[str, Any]], figures: L
 
 
 # What people say around an order; whatever else stands in a list of items is not on the price list.
-_ORDER_WORDS = frozenset(
+ORDER_WORDS = frozenset(
     """i i'd i'll i'm we we'd you your my me us it its is are be was will would could can do does did how much many what what's which the a an of for to in on at and or plus with without
     price prices priced cost costs costing total totals sum altogether all together please pls thanks thank hi hello hey need want like take buy get have order ordering orders pay paying
     if so then just also only about around each per piece pieces off discount discounts percent vat tax tip change bill come comes make makes that this these those them one ones some any more
@@ -259,7 +275,7 @@ def _name_in(piece: str, listed: bool) -> str:
         return left if listed and 2 <= len(left) <= 6 and " " not in left else ""
     words = re.findall(r"[a-z'äöüéèß-]{2,}", re.sub(r"[?!.].*$", "", piece.lower().replace("\x00", " ")))
     # "an oat milk" and "3 bagels" name a thing; "and how is the weather" does not.
-    names = [word for word in words if word not in _ORDER_WORDS]
+    names = [word for word in words if word not in ORDER_WORDS]
     starts = re.match(r"\s*(?:\x00\s*|an?\s|the\s|some\s|one\s)?\s*(?:[a-z]+\s+of\s+)?", piece.lower())
     verbs = re.search(r"\b(?:what|how|when|where|who|is|are|do|does|can|will|i|we|you|my|for|because|since|if)\b", piece.lower()[starts.end() if starts else 0 :])
     return " ".join(names) if listed and 1 <= len(names) <= 3 and not verbs else ""

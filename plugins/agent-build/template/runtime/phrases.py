@@ -29,7 +29,7 @@ _HELP = re.compile(
     re.IGNORECASE,
 )
 _CANNOT = re.compile(
-    r"^\s*(?:and )?(?:what (?:can't|cannot|can not|can you not|don't) (?:you|u)? ?(?:do|help with|know)?|what are your (?:limits|limitations)|what (?:is|are) (?:you )?not (?:able to|possible)(?: do)?|what (?:can|do) you not (?:do|know)|is there anything you (?:can't|cannot) do|"
+    r"^\s*(?:and )?(?:what (?:can't|cannot|can not|can you not|don't) (?:you|u)? ?(?:do|help with|know)?|what are your (?:limits|limitations)|what (?:is|are) (?:you )?not (?:able to|possible)(?: do)?|what (?:can|do) you not (?:do|know)|(?:is there )?any ?thing (?:that )?you (?:can't|cannot|can not|don't) do|what else can(?:'t|not) you do|"
     r"你?(?:有)?(?:什么|哪些)(?:事情?|东西|问题)?(?:是)?(?:你)?(?:不能|不会|做不到|做不了|回答不了)(?:做|的)?|你?(?:不能|不会|做不到|做不了|不可以)(?:做|帮我|回答)?(?:些)?什么|你有(?:什么|哪些)(?:限制|局限))%s$" % _END,
     re.IGNORECASE,
 )

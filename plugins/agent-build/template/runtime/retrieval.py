@@ -43,7 +43,10 @@ class Ranker:
             # A word that no text knows says little about which text is meant; it must not outweigh those that do. Of
             # Chinese bigrams most are no words at all.
             rare = math.log(1.0 + (len(self._counts) - 0.5) / 1.5)
-            return rare * (0.5 if term in GENERIC else 1.0 if term.isascii() else 0.05 if term[0] == "~" else 0.2)
+            if term.isascii():
+                return rare * (0.5 if term in GENERIC else 1.0)
+            strange = len(term) == 2 and term[0] != "~" and not any("~" + char in self._documents for char in term)
+            return rare * (0.6 if strange else 0.05 if term[0] == "~" else 0.2)
         weight = math.log(1.0 + (len(self._counts) - containing + 0.5) / (containing + 0.5))
         return weight * (0.5 if term in GENERIC else 0.3 if term[0] == "~" else 1.0)
 

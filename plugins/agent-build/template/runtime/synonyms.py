@@ -29,7 +29,7 @@ allergy allergic gluten nut lactose dairy 过敏 麸质 坚果 乳糖
 breakfast morning_meal 早餐 早饭
 lunch midday 午餐 午饭
 dinner supper evening_meal 晚餐 晚饭
-room accommodation bedroom 房间 客房
+room accommodation bedroom 房间 客房 住宿 宿舍
 check-in checkin arrival arrive 入住 到店 办理入住
 check-out checkout departure leave 退房 离店
 toilet restroom bathroom washroom 厕所 洗手间 卫生间

@@ -13,11 +13,11 @@ STOP_WORDS = frozenset(
     """a an and any are as at be been but by can could did do does for from had has have how i if in into is it
     its me my of on or our please shall should so some tell than that the their them then there these they this
     those to us was we were what when where which who whom whose why will with would you your about much many
-    want like need know say get please there here just also really""".split()
+    want like need know say get please there here just also really go going come happen happens thing things stuff something anything someone i'd i'm it's that's what's where's wheres whats""".split()
 )
 
 _ZH_STOP = re.compile(
-    "请问|你们|我们|他们|咱们|可以|能够|怎么样|怎么办|怎么|怎样|什么时候|什么|如何|哪些|哪个|哪里|哪儿|是否|一下|有没有|这个|那个|想要|需要|多少钱|多少|多久|多长|几点|行不行|能不能|可不可以|[吗呢吧啊的了是我你您他她它想要啥谁]"
+    "请问|你们|我们|他们|咱们|可以|能够|怎么样|怎么办|怎么|怎样|什么时候|什么|如何|哪些|哪个|哪里|哪儿|是否|一下|有没有|这个|那个|想要|需要|多少钱|多少|多久|多长|几点|行不行|能不能|可不可以|[吗呢吧啊的了是我你您他她它想要啥谁能会有在]"
 )
 
 def language_of(text: str) -> str:
