@@ -5,7 +5,9 @@
 
 pub mod agent;
 pub mod assessment;
+pub mod backoff;
 pub mod bounds;
+pub mod caller;
 pub mod change;
 pub mod control;
 pub mod deletion;
@@ -16,6 +18,7 @@ pub mod ids;
 pub mod plan;
 pub mod project;
 pub mod queue;
+pub mod rel_path;
 pub mod requirement;
 pub mod session;
 pub mod stage;

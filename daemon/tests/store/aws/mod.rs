@@ -14,11 +14,6 @@ use std::{
     time::Duration,
 };
 
-use crate::contract::{
-    talk::*,
-    world::{Fixture, Recorder, STAGES, claim_of, new_project, worker, workflows},
-};
-use crate::support::emulator::Account;
 use nexus_daemon::{
     backend::{
         aws::{
@@ -32,6 +27,12 @@ use nexus_daemon::{
     },
     domain::{ids::TaskId, queue::QueueName, time::Timestamp},
 };
+
+use crate::contract::{
+    talk::*,
+    world::{Fixture, Recorder, STAGES, claim_of, new_project, worker, workflows},
+};
+use crate::support::emulator::Account;
 
 /// SQS counts in whole seconds.
 const VISIBILITY: Duration = Duration::from_secs(2);

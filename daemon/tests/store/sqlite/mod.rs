@@ -13,8 +13,9 @@ use std::{
     time::Duration,
 };
 
-use crate::contract::world::{Fixture, Recorder};
 use nexus_daemon::backend::sqlite::{OpenError, SqliteOptions, SqliteStore, queue::SqliteQueue};
+
+use crate::contract::world::{Fixture, Recorder};
 
 const VISIBILITY: Duration = Duration::from_millis(400);
 

@@ -4,12 +4,12 @@
 use nexus_plugin_api::abi::ENTRY_SYMBOL;
 use object::{Object, ObjectKind, ObjectSegment, ObjectSymbol, ReadRef, SymbolKind};
 
-use super::refusal::Refusal;
+use crate::plugins::refusal::Refusal;
 
 /// The size in bytes of the exported table, or why the file is no plugin for this host.
 ///
 /// `data` may be a [`object::ReadCache`], which reads only the pages that are needed, or a whole file.
-pub(super) fn entry_size<'d, R: ReadRef<'d>>(data: R) -> Result<u64, Refusal> {
+pub(in crate::plugins) fn entry_size<'d, R: ReadRef<'d>>(data: R) -> Result<u64, Refusal> {
     let length = data.len().map_err(|()| Refusal::Unreadable("its length is unknown".into()))?;
     if length == 0 {
         return Err(Refusal::NotALibrary("it is empty"));

@@ -1,8 +1,9 @@
 //! Where an agent's code lies, and what a deploy handler is told of it. Every reader asks here.
 
-use std::path::{Component, PathBuf};
+use std::path::PathBuf;
 
 use nexus_plugin_api::payload::AgentRef;
+use serde_json::{Map, Value};
 
 use crate::{
     config::DataConfig,
@@ -10,6 +11,7 @@ use crate::{
         agent::Agent,
         deletion::GoneAgent,
         ids::{AgentId, ProjectId},
+        rel_path::{RelPath, RelPathError},
     },
 };
 
@@ -35,30 +37,29 @@ pub fn state(data: &DataConfig, agent: &AgentId) -> PathBuf {
 #[must_use]
 pub fn code(data: &DataConfig, agent: &Agent) -> PathBuf {
     let kept = kept(data, &agent.agent_id);
-    match (&agent.project_id, plain(&agent.agent_dir)) {
-        (Some(project), Some(dir)) => {
-            let own = data.projects().join(project.as_str()).join(dir);
+    let Some(project) = &agent.project_id else { return kept };
+    let whole = data.projects().join(project.as_str());
+    match agent.agent_dir.parse::<RelPath>() {
+        Ok(folder) => {
+            let own = folder.below(&whole);
             if !own.exists() && kept.exists() { kept } else { own }
         }
-        // The record's path leads to nothing of its own.
-        (Some(project), None) => data.projects().join(project.as_str()).join(&agent.agent_dir),
-        (None, _) => kept,
+        // The original's records name none.
+        Err(RelPathError::Empty) => whole,
+        // Whatever the record says, no file outside of the project is its agent's.
+        Err(_) => kept,
     }
 }
 
-/// A relative folder of plain names, and not the project's whole folder.
+/// An agent's folder within its project, of which it is a part: none for a record that names none, or the whole of it.
 #[must_use]
-pub fn plain(dir: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(dir);
-    let names = path.components().all(|c| matches!(c, Component::Normal(_)));
-    (names && !dir.is_empty()).then_some(path)
+pub fn folder_of(agent_dir: &str) -> Option<RelPath> {
+    agent_dir.parse().ok()
 }
 
 /// What a deploy handler is told of an agent.
 #[must_use]
-pub fn agent_ref(agent: &Agent, data: &DataConfig) -> AgentRef {
-    // The record keeps the whole of the last `DeployResult`.
-    let details = agent.deployment_details.as_ref().and_then(|result| result.get("details")?.as_object());
+pub fn of(agent: &Agent, data: &DataConfig) -> AgentRef {
     AgentRef {
         agent_id: agent.agent_id.to_string(),
         agent_name: agent.agent_name.clone(),
@@ -66,16 +67,15 @@ pub fn agent_ref(agent: &Agent, data: &DataConfig) -> AgentRef {
         project_id: agent.project_id.as_ref().map(ToString::to_string).unwrap_or_default(),
         state_dir: state(data, &agent.agent_id),
         config: agent.deployment_config.clone().unwrap_or_default(),
-        details: details.cloned().unwrap_or_default(),
+        details: details(agent.deployment_details.as_ref()),
         generation: agent.generation,
     }
 }
 
 /// The same of an agent that was deleted, by what its record says.
 #[must_use]
-pub fn gone_ref(id: &AgentId, name: &str, gone: &GoneAgent, data: &DataConfig) -> AgentRef {
-    let details = gone.details.as_ref().and_then(|result| result.get("details")?.as_object());
-    let own = |project: &ProjectId| Some(data.projects().join(project.as_str()).join(plain(&gone.agent_dir)?));
+pub fn of_deleted(id: &AgentId, name: &str, gone: &GoneAgent, data: &DataConfig) -> AgentRef {
+    let own = |project: &ProjectId| Some(folder_of(&gone.agent_dir)?.below(&data.projects().join(project.as_str())));
     AgentRef {
         agent_id: id.to_string(),
         agent_name: name.to_owned(),
@@ -83,8 +83,13 @@ pub fn gone_ref(id: &AgentId, name: &str, gone: &GoneAgent, data: &DataConfig) -
         project_id: gone.project_id.as_ref().map(ToString::to_string).unwrap_or_default(),
         state_dir: state(data, id),
         config: gone.config.clone().unwrap_or_default(),
-        details: details.cloned().unwrap_or_default(),
+        details: details(gone.details.as_ref()),
         // It is only taken down.
         generation: 0,
     }
+}
+
+/// The record keeps the whole of the last `DeployResult`.
+fn details(result: Option<&Value>) -> Map<String, Value> {
+    result.and_then(|result| result.get("details")?.as_object()).cloned().unwrap_or_default()
 }

@@ -9,34 +9,34 @@ use std::{
     fs::{self, File},
     io::Write,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
-use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+use libloading::os::unix::{Library as SharedObject, RTLD_LOCAL, RTLD_NOW};
 use nexus_plugin_api::abi::{ENTRY_SYMBOL, PluginV1};
 use sha2::{Digest, Sha256};
 
-use super::{
-    elf,
-    handshake::{self, Entries},
-    refusal::Refusal,
-};
+use super::{Library, elf, handshake};
+use crate::plugins::{refusal::Refusal, transport::Transport};
 
 /// No plugin is larger; a mistake (a disk image named x.so) is not read into memory.
 const MAX_FILE: u64 = 1 << 30;
 
 /// A plugin file as it was read: later changes of the file do not matter any more.
-pub(super) struct Image {
+pub(in crate::plugins) struct Image {
     bytes: Vec<u8>,
     /// Size of the exported table by the symbol table.
-    pub(super) entry_size: u64,
+    pub(in crate::plugins) entry_size: u64,
     /// First 16 digits of the SHA-256.
-    pub(super) content: String,
+    pub(in crate::plugins) content: String,
 }
 
 impl Image {
     /// Reads the file and proves that it is a whole library with our symbol.
-    pub(super) fn read(file: &Path) -> Result<Self, Refusal> {
+    pub(in crate::plugins) fn read(file: &Path) -> Result<Self, Refusal> {
         let unreadable = |e: std::io::Error| Refusal::Unreadable(e.to_string());
         let metadata = fs::metadata(file).map_err(unreadable)?;
         if !metadata.is_file() {
@@ -56,7 +56,7 @@ impl Image {
     }
 
     /// Writes the copy, to be loaded in the file's place. Its name is unique in this process.
-    pub(super) fn copy(&self, copies: &Path) -> Result<Copy, Refusal> {
+    pub(in crate::plugins) fn copy(&self, copies: &Path) -> Result<Copy, Refusal> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let serial = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = copies.join(format!(".loading-{}-{serial}-{}.so", std::process::id(), self.content));
@@ -76,31 +76,32 @@ impl Image {
 }
 
 /// Loads a file into the process, for good, and checks its table of `entry_size` bytes.
-pub(super) fn link(file: &Path, entry_size: u64) -> Result<Entries, Refusal> {
+pub(in crate::plugins) fn link(file: &Path, entry_size: u64) -> Result<Library, Refusal> {
     // Absolute, because the dynamic linker searches its own folders for a bare name.
     let file = fs::canonicalize(file).map_err(|e| Refusal::Unreadable(e.to_string()))?;
     // SAFETY: loading runs the library's constructors. Plugins are trusted code: whoever may write
     // into the plugin folders may run code as the daemon's user.
     // RTLD_NOW: a symbol that is missing must refuse the plugin here, not end the daemon when it is called.
-    let library = unsafe { Library::open(Some(&file), RTLD_NOW | RTLD_LOCAL) };
+    let library = unsafe { SharedObject::open(Some(&file), RTLD_NOW | RTLD_LOCAL) };
     let library = std::mem::ManuallyDrop::new(library.map_err(|e| Refusal::Link(text(&e)))?);
     // SAFETY: only the address is taken; what it points to is checked by the handshake.
     let symbol = unsafe { library.get::<*const PluginV1>(ENTRY_SYMBOL) };
     let table: *const PluginV1 = *symbol.map_err(|_| Refusal::NoEntry)?;
     // SAFETY: the symbol has `entry_size` bytes by the library's own symbol table, and the library
     // stays loaded for the life of the process.
-    unsafe { handshake::entries(table, entry_size) }
+    let entries = unsafe { handshake::entries(table, entry_size) }?;
+    Ok(Library::new(entries))
 }
 
 /// A library that passed the handshake.
-pub(super) struct Loaded {
-    pub(super) entries: Entries,
+pub(in crate::plugins) struct Loaded {
+    pub(in crate::plugins) transport: Arc<dyn Transport>,
     copy: Copy,
 }
 
 impl Loaded {
     /// Gives the copy its lasting name, which tells in `/proc/<pid>/maps` and in a debugger what runs.
-    pub(super) fn keep(self, plugin: &str, content: &str, generation: u64) {
+    pub(in crate::plugins) fn keep(self, plugin: &str, content: &str, generation: u64) {
         let name = self.copy.0.with_file_name(format!("{plugin}-{content}-g{generation}.so"));
         if fs::rename(&self.copy.0, name).is_ok() {
             std::mem::forget(self.copy);
@@ -110,13 +111,13 @@ impl Loaded {
 
 /// A copy of a plugin file. Dropping it removes the file, unless it became a generation; a mapping
 /// does not need the name.
-pub(super) struct Copy(PathBuf);
+pub(in crate::plugins) struct Copy(PathBuf);
 
 impl Copy {
     /// Loads the copy, for good, and checks its table.
-    pub(super) fn load(self, entry_size: u64) -> Result<Loaded, Refusal> {
-        let entries = link(&self.0, entry_size)?;
-        Ok(Loaded { entries, copy: self })
+    pub(in crate::plugins) fn load(self, entry_size: u64) -> Result<Loaded, Refusal> {
+        let library = link(&self.0, entry_size)?;
+        Ok(Loaded { transport: Arc::new(library), copy: self })
     }
 }
 
@@ -127,7 +128,7 @@ impl Drop for Copy {
 }
 
 /// Removes the copies of earlier processes. A daemon that still maps one keeps it: only the name goes.
-pub(super) fn remove_old_copies(copies: &Path) {
+pub(in crate::plugins) fn remove_old_copies(copies: &Path) {
     for entry in fs::read_dir(copies).into_iter().flatten().flatten() {
         if entry.path().extension().is_some_and(|e| e == "so") {
             let _ = fs::remove_file(entry.path());

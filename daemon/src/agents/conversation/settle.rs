@@ -13,8 +13,7 @@ use std::{
 
 use tokio::sync::Semaphore;
 
-use super::session_lease;
-use crate::api::{http::idempotency::Claim, state::AppState};
+use super::{Conversations, lease};
 use crate::{
     backend::{
         error::{BackendErrorKind, chain},
@@ -22,10 +21,11 @@ use crate::{
     },
     domain::{
         agent::Invocation,
+        backoff::backoff,
         ids::{InvocationId, SessionId},
         session::Message,
     },
-    workers::supervise::backoff,
+    idempotency::HeldKey,
 };
 
 /// How long a record is tried again.
@@ -36,15 +36,15 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 static WAITING: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(512)));
 
 /// Records an invocation and ends its key: at once, or as soon as the store can. Whether it is durable.
-pub(crate) async fn invocation(
-    state: &Arc<AppState>,
+pub(super) async fn invocation(
+    of: &Conversations,
     invocation: Invocation,
-    claim: Option<Claim>,
+    held: Option<HeldKey>,
     kept: Option<Once>,
 ) -> bool {
-    let store = Arc::clone(&state.store);
-    // A failed answer leaves no key: it is given back when `claim` goes.
-    let (unanswered, claim) = if kept.is_some() { (None, claim) } else { (claim, None) };
+    let store = Arc::clone(&of.store);
+    // A failed answer leaves no key: it is given back when `held` goes.
+    let (unanswered, held) = if kept.is_some() { (None, held) } else { (held, None) };
     let key = kept.as_ref().map(|once| once.key.clone());
     let write = {
         let kept = kept.clone();
@@ -53,10 +53,10 @@ pub(crate) async fn invocation(
             async move { store.record_invocation(invocation, kept).await }
         }
     };
-    let unsettled = state.chats.unsettled.clone();
+    let unsettled = of.keys.unsettled().clone();
     let noted = unsettled.clone();
     let durable = until_stored(
-        state,
+        of,
         "an invocation",
         write,
         move || {
@@ -69,9 +69,9 @@ pub(crate) async fn invocation(
             if let Some(key) = &key {
                 unsettled.forget(key);
             }
-            match claim {
-                Some(claim) if stored => claim.settled(),
-                claim => drop(claim),
+            match held {
+                Some(held) if stored => held.settled(),
+                held => drop(held),
             }
         },
     )
@@ -81,14 +81,14 @@ pub(crate) async fn invocation(
 }
 
 /// Stores the answer in a session, at once or as soon as the store can; never twice. Whether it is durable.
-pub(crate) async fn answer(state: &Arc<AppState>, message: NewMessage, invocation: &InvocationId) -> bool {
-    let (store, invocation, tried) = (Arc::clone(&state.store), invocation.clone(), AtomicBool::new(false));
+pub(super) async fn answer(of: &Conversations, message: NewMessage, invocation: &InvocationId) -> bool {
+    let (store, invocation, tried) = (Arc::clone(&of.store), invocation.clone(), AtomicBool::new(false));
     let write = move || {
         let (store, message, again) = (Arc::clone(&store), message.clone(), tried.swap(true, Ordering::Relaxed));
         let invocation = invocation.clone();
         async move {
             if !again {
-                return session_lease::append_answer(store.as_ref(), message).await;
+                return lease::append_answer(store.as_ref(), message).await;
             }
             // The try before may have been written although its answer was lost.
             if is_stored(store.as_ref(), &message.session_id, &invocation).await? {
@@ -98,7 +98,7 @@ pub(crate) async fn answer(state: &Arc<AppState>, message: NewMessage, invocatio
             store.append_message(NewMessage { holder: None, ..message }).await.map(drop)
         }
     };
-    until_stored(state, "an answer", write, || (), |_| ()).await
+    until_stored(of, "an answer", write, || (), |_| ()).await
 }
 
 async fn is_stored(store: &dyn Store, session: &SessionId, invocation: &InvocationId) -> Result<bool> {
@@ -111,7 +111,7 @@ async fn is_stored(store: &dyn Store, session: &SessionId, invocation: &Invocati
 /// Writes; when that cannot be now, `late` is called and a task goes on trying. `done` learns whether it was written.
 /// Answers whether it is written already.
 async fn until_stored<F: Future<Output = Result<()>> + Send + 'static>(
-    state: &Arc<AppState>,
+    of: &Conversations,
     what: &'static str,
     write: impl Fn() -> F + Send + 'static,
     late: impl FnOnce(),
@@ -132,7 +132,7 @@ async fn until_stored<F: Future<Output = Result<()>> + Send + 'static>(
     };
     tracing::warn!(error = chain(&error), "{what} cannot be stored now; it is tried again");
     late();
-    let (tasks, stop) = (state.tasks.clone(), state.shutdown.clone());
+    let (tasks, stop) = (of.tasks.clone(), of.shutdown.clone());
     tasks.spawn(async move {
         let _permit = permit;
         let (begun, mut tries) = (Instant::now(), 1);

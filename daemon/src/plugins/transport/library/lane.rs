@@ -1,7 +1,7 @@
-//! The thread that calls into one generation.
+//! The thread that calls into one library.
 //!
 //! `start`, `cancel`, `destroy` and `shutdown` are meant to return at once, but a plugin may hang in
-//! them. So no thread of the daemon calls them: each generation has its lane, a queue with one thread
+//! them. So no thread of the daemon calls them: each loaded library has its lane, a queue with one thread
 //! of its own, made when first needed. The watch (`watch.rs`) finds a call that does not return; the
 //! lane then leaves that thread to the plugin and goes on with a fresh one, a few times.
 //!
@@ -12,6 +12,7 @@
 use std::{
     cell::Cell,
     collections::VecDeque,
+    ffi::c_void,
     sync::{Arc, Condvar, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -19,18 +20,25 @@ use std::{
 use nexus_plugin_api::abi::Bytes;
 use tokio::sync::oneshot;
 
-use super::{generation::Generation, host::HOST, lock, state::JobState, watch};
+use super::{Library, host::HOST};
+use crate::plugins::{
+    inbound::Wait,
+    lock,
+    state::JobState,
+    transport::{GivenUp, JobHandle, LostCall, LostCalls},
+    watch,
+};
 
-/// So many threads may be lost to one generation before it is given up.
+/// So many threads may be lost to one library before it is given up.
 const MAX_LOST: u32 = 4;
 
 thread_local! {
     static ON_LANE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread is a lane, so that waiting here would hold up the generation's other jobs.
-pub(super) fn on_lane() -> bool {
-    ON_LANE.try_with(Cell::get).unwrap_or(false)
+/// Whether this thread may be held up: a lane may not, because the library's other jobs wait for it.
+pub(super) fn wait() -> Wait {
+    if ON_LANE.try_with(Cell::get).unwrap_or(false) { Wait::Never } else { Wait::UntilRoom }
 }
 
 pub(super) enum Call {
@@ -38,15 +46,6 @@ pub(super) enum Call {
     Cancel(Arc<JobState>),
     Destroy(Arc<JobState>),
     Shutdown { limit: Duration, finished: Option<oneshot::Sender<()>> },
-}
-
-/// A call that did not return.
-pub(super) struct Lost {
-    pub(super) entry: &'static str,
-    pub(super) limit: Duration,
-    pub(super) job: Option<Arc<JobState>>,
-    /// Calls that will never be made because the lane is given up now.
-    pub(super) unmade: Vec<Call>,
 }
 
 #[derive(Default)]
@@ -73,15 +72,15 @@ struct Busy {
 }
 
 impl Lane {
-    /// Queues a call, or hands it back when the lane is given up or has no thread.
-    pub(super) fn push(&self, generation: &'static Generation, call: Call) -> Result<(), Call> {
+    /// Queues a call, unless the library is given up or there is no thread for it.
+    pub(super) fn push(&self, library: &'static Library, call: Call) -> Result<(), GivenUp> {
         let mut inner = lock(&self.inner);
         if inner.lost >= MAX_LOST {
-            return Err(call);
+            return Err(GivenUp);
         }
         inner.queue.push_back(call);
-        if !inner.running && !spawn(generation, &mut inner) {
-            return inner.queue.pop_back().map_or(Ok(()), Err);
+        if !inner.running && !spawn(library, &mut inner) {
+            return inner.queue.pop_back().map_or(Ok(()), |_| Err(GivenUp));
         }
         drop(inner);
         self.wake.notify_one();
@@ -89,10 +88,9 @@ impl Lane {
         Ok(())
     }
 
-    /// How many threads were lost, and whether that was too many.
-    pub(super) fn lost(&self) -> (u32, bool) {
-        let lost = lock(&self.inner).lost;
-        (lost, lost >= MAX_LOST)
+    pub(super) fn lost(&self) -> LostCalls {
+        let count = lock(&self.inner).lost;
+        LostCalls { count, too_many: count >= MAX_LOST }
     }
 
     /// Whether a call is running or waiting.
@@ -102,7 +100,7 @@ impl Lane {
     }
 
     /// Gives up the thread whose call is over its limit, and goes on with a fresh one.
-    pub(super) fn check(&self, generation: &'static Generation, now: Instant) -> Option<Lost> {
+    pub(super) fn give_up_overdue(&self, library: &'static Library, now: Instant) -> Option<LostCall> {
         let mut inner = lock(&self.inner);
         if inner.busy.as_ref().is_none_or(|busy| now.saturating_duration_since(busy.since) < busy.limit) {
             return None;
@@ -111,12 +109,14 @@ impl Lane {
         inner.epoch = inner.epoch.wrapping_add(1);
         inner.lost += 1;
         inner.running = false;
-        let go_on = inner.lost < MAX_LOST && (inner.queue.is_empty() || spawn(generation, &mut inner));
-        let unmade = if go_on { Vec::new() } else { inner.queue.drain(..).collect() };
-        Some(Lost { entry: busy.entry, limit: busy.limit, job: busy.job, unmade })
+        let go_on = inner.lost < MAX_LOST && (inner.queue.is_empty() || spawn(library, &mut inner));
+        let left = if go_on { VecDeque::new() } else { std::mem::take(&mut inner.queue) };
+        drop(inner);
+        let starts = left.into_iter().filter_map(|call| if let Call::Start(job, _) = call { Some(job) } else { None });
+        Some(LostCall { entry: busy.entry, limit: busy.limit, job: busy.job, unmade: starts.collect() })
     }
 
-    fn work(&self, generation: &'static Generation, epoch: u32) {
+    fn work(&self, library: &'static Library, epoch: u32) {
         let mut inner = lock(&self.inner);
         loop {
             if inner.epoch != epoch {
@@ -126,14 +126,14 @@ impl Lane {
                 inner = self.wake.wait(inner).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
-            inner.busy = Some(Busy::of(&call, generation));
+            inner.busy = Some(Busy::of(&call));
             drop(inner);
             let last = matches!(call, Call::Shutdown { .. });
-            run(generation, call);
+            run(library, call);
             inner = lock(&self.inner);
             if inner.epoch == epoch {
                 inner.busy = None;
-                // A retired generation keeps no thread; should a late `destroy` come, it gets a new one.
+                // A retired plugin keeps no thread; should a late `destroy` come, it gets a new one.
                 if last && inner.queue.is_empty() {
                     inner.running = false;
                     return;
@@ -144,51 +144,54 @@ impl Lane {
 }
 
 impl Busy {
-    fn of(call: &Call, generation: &Generation) -> Self {
-        let limit = generation.limits().call_limit;
-        let (entry, limit, job) = match call {
-            Call::Start(job, _) => ("start", limit, Some(job)),
-            Call::Cancel(job) => ("cancel", limit, Some(job)),
-            Call::Destroy(job) => ("destroy", limit, Some(job)),
-            Call::Shutdown { limit, .. } => ("shutdown", *limit, None),
+    fn of(call: &Call) -> Self {
+        let (entry, job) = match call {
+            Call::Start(job, _) => ("start", Some(job)),
+            Call::Cancel(job) => ("cancel", Some(job)),
+            Call::Destroy(job) => ("destroy", Some(job)),
+            Call::Shutdown { .. } => ("shutdown", None),
+        };
+        let limit = match (call, job) {
+            (Call::Shutdown { limit, .. }, _) => *limit,
+            (_, job) => job.map_or(Duration::MAX, |job| job.generation.limits().call_limit),
         };
         Self { since: Instant::now(), limit, entry, job: job.cloned() }
     }
 }
 
-fn spawn(generation: &'static Generation, inner: &mut Inner) -> bool {
+fn spawn(library: &'static Library, inner: &mut Inner) -> bool {
     let epoch = inner.epoch;
-    let thread = std::thread::Builder::new().name(format!("pl-{}", generation.description.name));
+    let thread = std::thread::Builder::new().name(format!("pl-{}", library.name()));
     let spawned = thread.spawn(move || {
         ON_LANE.set(true);
-        generation.lane.work(generation, epoch);
+        library.lane.work(library, epoch);
     });
     if let Err(error) = &spawned {
-        tracing::error!(plugin = generation.name(), %error, "no thread for calls into the plugin");
+        tracing::error!(plugin = library.name(), %error, "no thread for calls into the plugin");
     }
     inner.running = spawned.is_ok();
     inner.running
 }
 
-fn run(generation: &'static Generation, call: Call) {
+fn run(library: &'static Library, call: Call) {
     match call {
-        Call::Start(job, request) => start(generation, &job, &request),
+        Call::Start(job, request) => start(library, &job, &request),
         Call::Cancel(job) => {
             if let Some(handle) = job.enter_cancel() {
                 // SAFETY: `start` gave the handle and `destroy` was not called: the job's state says so.
-                unsafe { (generation.entries.cancel)(handle) };
+                unsafe { (library.entries.cancel)(pointer(handle)) };
                 job.leave_cancel();
             }
         }
         Call::Destroy(job) => {
             if let Some(handle) = job.enter_destroy() {
                 // SAFETY: as above; the state gives the handle out for this once.
-                unsafe { (generation.entries.destroy)(handle) };
+                unsafe { (library.entries.destroy)(pointer(handle)) };
                 job.leave_destroy();
             }
         }
         Call::Shutdown { finished, .. } => {
-            if let Some(shutdown) = generation.entries.shutdown {
+            if let Some(shutdown) = library.entries.shutdown {
                 // SAFETY: an entry of a table that passed the handshake.
                 unsafe { shutdown() };
             }
@@ -199,13 +202,19 @@ fn run(generation: &'static Generation, call: Call) {
     }
 }
 
-fn start(generation: &'static Generation, job: &Arc<JobState>, request: &[u8]) {
+fn start(library: &'static Library, job: &Arc<JobState>, request: &[u8]) {
     if !job.may_start() {
         return;
     }
-    let mut handle = std::ptr::null_mut();
+    let mut handle = std::ptr::null_mut::<c_void>();
     // SAFETY: an entry of a table that passed the handshake; `HOST` lives as long as the process, the
     // request and the slot as long as the call.
-    let code = unsafe { (generation.entries.start)(&raw const HOST, job.token, Bytes::new(request), &raw mut handle) };
-    if code == 0 { job.started(handle) } else { job.refused(code) }
+    let code = unsafe { (library.entries.start)(&raw const HOST, job.token, Bytes::new(request), &raw mut handle) };
+    if code == 0 { job.started(JobHandle::new(handle.expose_provenance())) } else { job.refused(code) }
+}
+
+/// The pointer that `start` gave. It goes back to the plugin and nowhere else, on whichever thread is the lane's now: the
+/// interface says that a plugin must accept that.
+fn pointer(handle: JobHandle) -> *mut c_void {
+    std::ptr::with_exposed_provenance_mut(handle.value())
 }

@@ -1,9 +1,9 @@
 //! Answers that are being given, and those that were given a moment ago. An answer belongs to the daemon, not to the
-//! connection that asked for it: its frames are kept here with their numbers, and any number of clients read them, from
-//! wherever they were. `stream` writes them, and `GET /sessions/{id}/stream` finds them again.
+//! connection that asked for it: its pieces are kept here with their numbers, and any number of clients read them, from
+//! wherever they were.
 //!
-//! Memory is bounded: of an answer the newest frames are kept; a client that reads slowly holds the agent back, and when
-//! nobody reads, the text of the oldest frames is folded into one.
+//! Memory is bounded: of an answer the newest pieces are kept; a client that reads slowly holds the agent back, and when
+//! nobody reads, the text of the oldest pieces is folded into one.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -11,29 +11,27 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::{Bytes, BytesMut};
-use serde_json::{Value, json};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use crate::api::http::{measure::OpenStream, sse};
+use super::piece::{MessagePiece, Numbered, Piece};
 use crate::domain::{ids::SessionId, text::shorten_bytes, time::Timestamp};
 
-/// Bytes of frames that are kept of one answer.
+/// Bytes of pieces that are kept of one answer.
 const ROOM: usize = 256 * 1024;
-/// Most bytes of text that older frames are folded into.
+/// Most bytes of text that older pieces are folded into.
 const FOLDED: usize = 256 * 1024;
 /// How long an answer that has ended can still be read, and bytes of all of them.
 const ENDED: Duration = Duration::from_secs(120);
 const ENDED_BYTES: usize = 32 << 20;
 /// Answers that run at a time.
 const RUNNING: usize = 1_024;
-/// Frames that wait are sent together, up to this many bytes.
+/// Pieces that wait are read together, up to this many bytes.
 const TOGETHER: usize = 64 * 1024;
 
 /// Why an answer ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cut {
+pub(super) enum Cut {
     /// The client left, and nobody else can want the answer.
     Left,
     /// Somebody asked to stop it.
@@ -42,34 +40,28 @@ pub(crate) enum Cut {
     Lost,
     /// The daemon ends.
     Stopping,
-    /// It took too long.
-    Late,
 }
 
-/// The answers of this daemon, by session, and what else must outlive a request. Cheap to clone.
-#[derive(Clone)]
-pub struct Chats {
-    answers: Arc<Mutex<HashMap<SessionId, Arc<Running>>>>,
+/// The answers of this daemon, by session.
+pub(super) struct Chats {
+    answers: Mutex<HashMap<SessionId, Arc<Running>>>,
     permits: Arc<Semaphore>,
-    /// Answers under idempotency keys that could not be recorded yet.
-    pub(crate) unsettled: crate::api::http::idempotency::Unsettled,
 }
 
 impl Default for Chats {
     fn default() -> Self {
-        let (answers, unsettled) = Default::default();
-        Self { answers, permits: Arc::new(Semaphore::new(RUNNING)), unsettled }
+        Self { answers: Mutex::default(), permits: Arc::new(Semaphore::new(RUNNING)) }
     }
 }
 
 /// The right to answer in a session; ends when dropped, and then the answer is over.
-pub(crate) struct Chat {
+pub(super) struct Chat {
     running: Arc<Running>,
     _permit: OwnedSemaphorePermit,
 }
 
 /// Why a session cannot be answered in now.
-pub(crate) enum NoChat {
+pub(super) enum NoChat {
     /// It is being answered in.
     Busy,
     /// There are too many others.
@@ -82,7 +74,7 @@ impl Chats {
     }
 
     /// Takes the session, unless it is taken.
-    pub(crate) fn begin(&self, session: &SessionId) -> Result<Chat, NoChat> {
+    pub(super) fn begin(&self, session: &SessionId) -> Result<Chat, NoChat> {
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else { return Err(NoChat::Full) };
         let mut answers = self.lock();
         let before = answers.get(session);
@@ -98,12 +90,12 @@ impl Chats {
     }
 
     /// The last answer of a session, when it is still known.
-    pub(crate) fn of(&self, session: &SessionId) -> Option<Arc<Running>> {
+    pub(super) fn of(&self, session: &SessionId) -> Option<Arc<Running>> {
         self.lock().get(session).cloned()
     }
 
     /// Stops the answer of a session, when one runs here.
-    pub(crate) fn stop(&self, session: &SessionId) -> bool {
+    pub(super) fn stop(&self, session: &SessionId) -> bool {
         self.of(session).is_some_and(|running| running.cut(Cut::Stopped))
     }
 }
@@ -124,7 +116,7 @@ fn forget(answers: &mut HashMap<SessionId, Arc<Running>>) {
 }
 
 impl Chat {
-    pub(crate) fn running(&self) -> &Arc<Running> {
+    pub(super) fn running(&self) -> &Arc<Running> {
         &self.running
     }
 }
@@ -135,10 +127,10 @@ impl Drop for Chat {
     }
 }
 
-/// An answer with its frames.
-pub(crate) struct Running {
+/// An answer with its pieces.
+pub(super) struct Running {
     log: Mutex<Log>,
-    /// Something was written, or it is over.
+    /// Something was said, or it is over.
     grown: Notify,
     /// Somebody read, or left.
     read: Notify,
@@ -148,45 +140,41 @@ pub(crate) struct Running {
 
 #[derive(Default)]
 struct Log {
-    /// Number of the first frame that is kept.
+    /// Number of the first piece that is kept.
     start: u64,
-    /// Number of the first frame of all, which is `connected`.
+    /// Number of the first piece of all, which is `connected`.
     first: u64,
-    frames: VecDeque<Bytes>,
-    bytes: usize,
-    connected: Value,
-    /// The text of the frames before `start`.
+    pieces: VecDeque<Arc<Piece>>,
+    /// What they weigh.
+    weight: usize,
+    connected: Option<Arc<Piece>>,
+    /// The text of the pieces before `start`.
     folded: String,
     ended: Option<Instant>,
-    /// Where each client is: the number of the frame that it reads next.
+    /// Where each client is: the number of the piece that it reads next.
     readers: HashMap<u64, u64>,
     next_reader: u64,
 }
 
 impl Log {
     fn next(&self) -> u64 {
-        self.start + self.frames.len() as u64
+        self.start + self.pieces.len() as u64
     }
 
-    /// Drops the oldest frame.
+    /// Drops the oldest piece.
     fn fold(&mut self) {
-        let Some(frame) = self.frames.pop_front() else { return };
-        self.bytes -= frame.len();
+        let Some(piece) = self.pieces.pop_front() else { return };
+        self.weight -= piece.weight();
         self.start += 1;
-        let data: Option<Value> = std::str::from_utf8(&frame)
-            .ok()
-            .and_then(|text| text.split_once("data: "))
-            .and_then(|(_, data)| serde_json::from_str(data.trim_end()).ok());
-        if let Some(Value::String(text)) = data.filter(|data| data["type"] == "text").as_mut().map(|d| d["data"].take())
-        {
+        if let Piece::Message(MessagePiece::Text { data }) = piece.as_ref() {
             let room = FOLDED.saturating_sub(self.folded.len());
-            self.folded.push_str(shorten_bytes(&text, room));
+            self.folded.push_str(shorten_bytes(data, room));
         }
     }
 }
 
 impl Running {
-    pub(crate) fn new(above: u64) -> Self {
+    pub(super) fn new(above: u64) -> Self {
         // Below 2^53, so that every client can hold it as a number.
         let first = u64::try_from(Timestamp::now().as_micros()).unwrap_or(0).max(above);
         let log = Log { start: first, first, ..Log::default() };
@@ -204,23 +192,23 @@ impl Running {
     }
 
     /// Tells every client, now or later. Waits for one that is far behind.
-    pub(crate) async fn tell(&self, data: &Value) {
+    pub(super) async fn tell(&self, piece: Piece) {
+        let piece = Arc::new(piece);
         loop {
             let read = self.read.notified();
             tokio::pin!(read);
             read.as_mut().enable();
             {
                 let mut log = self.lock();
-                while log.bytes >= ROOM && log.readers.values().all(|next| *next > log.start) {
+                while log.weight >= ROOM && log.readers.values().all(|next| *next > log.start) {
                     log.fold();
                 }
-                if log.bytes < ROOM {
-                    let frame = sse::numbered(log.next(), data);
-                    if log.frames.is_empty() && log.start == log.first {
-                        log.connected = data.clone();
+                if log.weight < ROOM {
+                    if log.next() == log.first {
+                        log.connected = Some(Arc::clone(&piece));
                     }
-                    log.bytes += frame.len();
-                    log.frames.push_back(frame);
+                    log.weight += piece.weight();
+                    log.pieces.push_back(piece);
                     drop(log);
                     self.grown.notify_waiters();
                     return;
@@ -231,12 +219,12 @@ impl Running {
     }
 
     /// Nothing more comes.
-    pub(crate) fn end(&self) {
+    pub(super) fn end(&self) {
         self.lock().ended.get_or_insert_with(Instant::now);
         self.grown.notify_waiters();
     }
 
-    pub(crate) fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.lock().ended.is_some()
     }
 
@@ -246,7 +234,7 @@ impl Running {
 
     fn bytes(&self) -> usize {
         let log = self.lock();
-        log.bytes + log.folded.len()
+        log.weight + log.folded.len()
     }
 
     fn next_id(&self) -> u64 {
@@ -254,31 +242,31 @@ impl Running {
     }
 
     /// Whether a client that has read `after` has read all of an answer that is over.
-    pub(crate) fn was_read(&self, after: u64) -> bool {
+    pub(super) fn was_read(&self, after: u64) -> bool {
         let log = self.lock();
         log.ended.is_some() && after + 1 == log.next()
     }
 
     /// Ends the answer early; whether it was running.
-    pub(crate) fn cut(&self, why: Cut) -> bool {
+    pub(super) fn cut(&self, why: Cut) -> bool {
         let running = !self.is_over();
         let _ = self.cut.set(why);
         self.cancelled.cancel();
         running
     }
 
-    pub(crate) fn was_cut(&self) -> bool {
+    pub(super) fn was_cut(&self) -> bool {
         self.cancelled.is_cancelled()
     }
 
     /// Resolves when the answer is to end early.
-    pub(crate) async fn cancelled(&self) -> Cut {
+    pub(super) async fn cancelled(&self) -> Cut {
         self.cancelled.cancelled().await;
         self.cut.get().copied().unwrap_or(Cut::Stopped)
     }
 
     /// Resolves when nobody reads any more.
-    pub(crate) async fn unread(&self) {
+    pub(super) async fn unread(&self) {
         loop {
             let read = self.read.notified();
             tokio::pin!(read);
@@ -290,34 +278,27 @@ impl Running {
         }
     }
 
-    /// A client, behind the frame `after`; from the beginning when there is no such frame in this answer.
-    pub(crate) fn reader(self: &Arc<Self>, after: Option<u64>, keep_alive: Duration) -> Reader {
+    /// A client, behind the piece `after`; from the beginning when there is no such piece in this answer.
+    pub(super) fn reader(self: &Arc<Self>, after: Option<u64>) -> Reader {
         let mut log = self.lock();
         let next = after.and_then(|after| after.checked_add(1)).filter(|next| (log.start..=log.next()).contains(next));
         let next = next.unwrap_or(log.first);
         let id = log.next_reader;
         log.next_reader += 1;
         log.readers.insert(id, next);
-        Reader { running: Arc::clone(self), id, keep_alive, _open: OpenStream::begin("chat") }
+        Reader { running: Arc::clone(self), id }
     }
 }
 
-/// What a connection reads.
-pub(crate) struct Reader {
+/// What a client reads.
+pub struct Reader {
     running: Arc<Running>,
     id: u64,
-    keep_alive: Duration,
-    _open: OpenStream,
 }
 
 impl Reader {
-    /// The next frames, or a sign of life; `None` at the end.
-    pub(crate) async fn next(&mut self) -> Option<Bytes> {
-        tokio::time::timeout(self.keep_alive, self.frames()).await.unwrap_or(Some(sse::KEEP_ALIVE))
-    }
-
-    /// Cancel-safe: nothing counts as read before it is returned.
-    async fn frames(&self) -> Option<Bytes> {
+    /// The next pieces; `None` at the end. Cancel-safe: nothing counts as read before it is returned.
+    pub(super) async fn next(&mut self) -> Option<Vec<Numbered>> {
         loop {
             let grown = self.running.grown.notified();
             tokio::pin!(grown);
@@ -329,25 +310,25 @@ impl Reader {
         }
     }
 
-    /// What there is now: frames, the end, or nothing yet.
-    fn look(&self) -> Option<Option<Bytes>> {
+    /// What there is now: pieces, the end, or nothing yet.
+    fn look(&self) -> Option<Option<Vec<Numbered>>> {
         let mut log = self.running.lock();
-        let next = log.readers.get(&self.id).copied()?;
-        let mut found = BytesMut::new();
-        let mut at = next;
+        let mut at = log.readers.get(&self.id).copied()?;
+        let (mut found, mut weight) = (Vec::new(), 0);
         if at < log.start {
             // From the beginning again, in fewer pieces.
-            let text = json!({ "event": "message", "type": "text", "data": log.folded });
-            found.extend_from_slice(&sse::numbered(log.first, &log.connected));
-            found.extend_from_slice(&sse::numbered(log.start - 1, &text));
+            weight = log.folded.len();
+            found.extend(log.connected.clone().map(|connected| (Some(log.first), connected)));
+            found.push((Some(log.start - 1), Arc::new(Piece::text(log.folded.clone()))));
             at = log.start;
         }
         let skip = usize::try_from(at - log.start).unwrap_or(usize::MAX);
-        for frame in log.frames.iter().skip(skip) {
-            if !found.is_empty() && found.len() + frame.len() > TOGETHER {
+        for piece in log.pieces.iter().skip(skip) {
+            weight += piece.weight();
+            if !found.is_empty() && weight > TOGETHER {
                 break;
             }
-            found.extend_from_slice(frame);
+            found.push((Some(at), Arc::clone(piece)));
             at += 1;
         }
         if found.is_empty() {
@@ -356,7 +337,7 @@ impl Reader {
         log.readers.insert(self.id, at);
         drop(log);
         self.running.read.notify_waiters();
-        Some(Some(found.freeze()))
+        Some(Some(found))
     }
 }
 
@@ -371,58 +352,62 @@ impl Drop for Reader {
 mod tests {
     use super::*;
 
-    fn text(data: &str) -> Value {
-        json!({ "event": "message", "type": "text", "data": data })
+    fn connected() -> Piece {
+        Piece::Connected { session_id: "sess-1".parse().unwrap() }
     }
 
-    async fn all(mut reader: Reader) -> String {
-        let mut told = String::new();
-        while let Some(frames) = reader.next().await {
-            told.push_str(std::str::from_utf8(&frames).unwrap());
+    async fn all(mut reader: Reader) -> Vec<Arc<Piece>> {
+        let (mut told, mut last) = (Vec::new(), 0);
+        while let Some(pieces) = reader.next().await {
+            for (number, piece) in pieces {
+                assert!(number.unwrap() > last, "numbers grow");
+                last = number.unwrap();
+                told.push(piece);
+            }
         }
         told
     }
 
-    fn said(told: &str) -> String {
-        let data = told.lines().filter_map(|line| line.strip_prefix("data: "));
-        let data = data.map(|data| serde_json::from_str::<Value>(data).unwrap());
-        data.filter(|data| data["type"] == "text").map(|data| data["data"].as_str().unwrap().to_owned()).collect()
+    fn said(told: &[Arc<Piece>]) -> String {
+        let text = |piece: &Arc<Piece>| match piece.as_ref() {
+            Piece::Message(MessagePiece::Text { data }) => data.clone(),
+            _ => String::new(),
+        };
+        told.iter().map(text).collect()
     }
-
-    const LONG: Duration = Duration::from_secs(60);
 
     #[tokio::test]
     async fn an_answer_that_nobody_reads_is_folded_and_stays_whole() {
         let running = Arc::new(Running::new(0));
-        running.tell(&json!({ "event": "connected" })).await;
+        running.tell(connected()).await;
         let mut whole = String::new();
         for n in 0..10_000 {
             let piece = format!("{n} ");
-            running.tell(&text(&piece)).await;
+            running.tell(Piece::text(piece.clone())).await;
             whole.push_str(&piece);
         }
         running.end();
         assert!(running.bytes() < ROOM + FOLDED + 1_000);
-        let told = all(running.reader(None, LONG)).await;
-        assert!(told.contains("connected"));
+        let told = all(running.reader(None)).await;
+        assert_eq!(*told[0], connected());
         assert_eq!(said(&told), whole);
-        // One that names a frame that is kept goes on behind it.
+        // One that names a piece that is kept goes on behind it.
         let last = running.next_id() - 1;
-        assert_eq!(said(&all(running.reader(Some(last - 1), LONG)).await), "9999 ");
-        assert_eq!(all(running.reader(Some(last), LONG)).await, "");
-        // One that names a frame of another answer begins anew.
-        assert_eq!(said(&all(running.reader(Some(7), LONG)).await), whole);
+        assert_eq!(said(&all(running.reader(Some(last - 1))).await), "9999 ");
+        assert!(all(running.reader(Some(last))).await.is_empty());
+        // One that names a piece of another answer begins anew.
+        assert_eq!(said(&all(running.reader(Some(7))).await), whole);
     }
 
     #[tokio::test]
     async fn a_slow_client_holds_the_agent_back_and_misses_nothing() {
         let running = Arc::new(Running::new(0));
-        let slow = running.reader(None, LONG);
+        let slow = running.reader(None);
         let teller = tokio::spawn({
             let running = Arc::clone(&running);
             async move {
                 for n in 0..10_000 {
-                    running.tell(&text(&format!("{n} "))).await;
+                    running.tell(Piece::text(format!("{n} "))).await;
                 }
                 running.end();
             }

@@ -194,8 +194,7 @@ impl ToolUse {
 }
 
 /// The object or list that a JSON text is.
-#[must_use]
-pub fn structure(text: &str) -> Option<Value> {
+pub(super) fn structure(text: &str) -> Option<Value> {
     serde_json::from_str(text).ok().filter(|value: &Value| value.is_object() || value.is_array())
 }
 

@@ -5,11 +5,11 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 use tokio::{task::JoinHandle, time::Instant};
+use tokio_util::task::TaskTracker;
 
-use super::answers::{Cut, Running};
-use crate::api::{
-    http::error::{ApiError, Resource},
-    state::AppState,
+use super::{
+    AgentError, Conversations, Result, of_session,
+    running::{Cut, Running},
 };
 use crate::{
     backend::{
@@ -26,8 +26,9 @@ const EXTEND_EVERY: Duration = Duration::from_millis(2_500);
 const MARGIN: Duration = Duration::from_secs(2);
 
 /// See the module.
-pub(crate) struct Held {
-    state: Arc<AppState>,
+pub(super) struct SessionHeld {
+    store: Arc<dyn Store>,
+    tasks: TaskTracker,
     session: SessionId,
     holder: String,
     /// None until it is taken.
@@ -35,55 +36,42 @@ pub(crate) struct Held {
     given_back: bool,
 }
 
-/// Somebody answers in the session.
-pub(crate) fn busy() -> ApiError {
-    let message = "the agent is still answering in this session".to_owned();
-    ApiError::Conflict { code: "SESSION_BUSY", message, details: None }
-}
-
-impl Held {
+impl SessionHeld {
     /// Takes the session for this answer, which is ended when it is lost, or somebody asks for that.
-    pub(crate) async fn take(
-        state: &Arc<AppState>,
-        session: &SessionId,
-        running: &Arc<Running>,
-    ) -> Result<Self, ApiError> {
+    pub(super) async fn take(of: &Conversations, session: &SessionId, running: &Arc<Running>) -> Result<Self> {
         let holder = ulid::Ulid::generate().to_string();
         let asked = Instant::now();
         // Given back when it goes, also when only the answer of the store was lost.
-        let mut held =
-            Self { state: Arc::clone(state), session: session.clone(), holder, keeper: None, given_back: false };
-        match state.store.lease_session(session, &held.holder, LEASE).await {
+        let (store, tasks, session) = (Arc::clone(&of.store), of.tasks.clone(), session.clone());
+        let mut held = Self { store, tasks, session, holder, keeper: None, given_back: false };
+        match of.store.lease_session(&held.session, &held.holder, LEASE).await {
             Ok(SessionLease::Held | SessionLease::StopAsked) => {
-                let (state, session, holder) = (Arc::clone(state), session.clone(), held.holder.clone());
-                held.keeper = Some(tokio::spawn(keep(state, session, holder, Arc::clone(running), asked)));
+                let (store, session, holder) = (Arc::clone(&of.store), held.session.clone(), held.holder.clone());
+                held.keeper = Some(tokio::spawn(keep(store, session, holder, Arc::clone(running), asked)));
                 Ok(held)
             }
             Ok(SessionLease::Taken) => {
                 held.given_back = true;
-                Err(busy())
+                Err(AgentError::SessionBusy)
             }
-            Err(error) if error.kind() == BackendErrorKind::NotFound => {
-                held.given_back = true;
-                Err(ApiError::not_found(Resource::Session, session.as_str()))
+            Err(error) => {
+                held.given_back = error.kind() == BackendErrorKind::NotFound;
+                Err(of_session(&held.session)(error))
             }
-            Err(error) => Err(error.into()),
         }
     }
 
     /// Whose it is, for the store.
-    pub(crate) fn holder(&self) -> &str {
+    pub(super) fn holder(&self) -> &str {
         &self.holder
     }
 
     /// Gives it back; others may have it when this returns.
-    pub(crate) async fn release(mut self) {
+    pub(super) async fn release(mut self) {
         self.end_keeping();
-        self.given_back = self.state.store.release_session(&self.session, &self.holder).await.is_ok();
+        self.given_back = self.store.release_session(&self.session, &self.holder).await.is_ok();
     }
-}
 
-impl Held {
     fn end_keeping(&self) {
         if let Some(keeper) = &self.keeper {
             keeper.abort();
@@ -91,31 +79,30 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for SessionHeld {
     fn drop(&mut self) {
         self.end_keeping();
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         if self.given_back {
             return;
         }
-        let (state, session, holder) = (Arc::clone(&self.state), self.session.clone(), self.holder.clone());
-        let tasks = state.tasks.clone();
+        let (store, session, holder) = (Arc::clone(&self.store), self.session.clone(), self.holder.clone());
         let release = async move {
-            if let Err(error) = state.store.release_session(&session, &holder).await {
+            if let Err(error) = store.release_session(&session, &holder).await {
                 tracing::warn!(%session, %error, "a session could not be given back; it is free in {} s", LEASE.as_secs());
             }
         };
-        tasks.spawn_on(release, &runtime);
+        self.tasks.spawn_on(release, &runtime);
     }
 }
 
-async fn keep(state: Arc<AppState>, session: SessionId, holder: String, running: Arc<Running>, mut held_at: Instant) {
+async fn keep(store: Arc<dyn Store>, session: SessionId, holder: String, running: Arc<Running>, mut held_at: Instant) {
     let mut next = held_at + EXTEND_EVERY;
     loop {
         tokio::time::sleep_until(next).await;
         let asked = Instant::now();
         let ends = held_at + LEASE - MARGIN;
-        let told = tokio::time::timeout_at(ends.max(asked), state.store.extend_session(&session, &holder, LEASE)).await;
+        let told = tokio::time::timeout_at(ends.max(asked), store.extend_session(&session, &holder, LEASE)).await;
         match told {
             Ok(Ok(SessionLease::Held)) => held_at = asked,
             Ok(Ok(SessionLease::StopAsked)) => {
@@ -140,7 +127,7 @@ async fn keep(state: Arc<AppState>, session: SessionId, holder: String, running:
 
 /// Stores an answer under the lease of its session. When another took the session meanwhile it is kept all the same, as
 /// what it is: marked as interrupted, beside the other's answer.
-pub(crate) async fn append_answer(store: &dyn Store, message: NewMessage) -> Stored<()> {
+pub(super) async fn append_answer(store: &dyn Store, message: NewMessage) -> Stored<()> {
     let refused = match store.append_message(message.clone()).await {
         Err(error) if error.kind() == BackendErrorKind::Fenced => error,
         stored => return stored.map(drop),

@@ -1,6 +1,5 @@
-//! The functions that plugins call. They run on the plugin's threads, trust no argument but the byte
-//! ranges (which no host can check), and let no panic out.
-#![allow(unsafe_code)] // called by plugins
+//! What plugins say on their own, whatever transport it comes by: events, the end of a job, the question whether it is
+//! cancelled. Called on the plugin's threads or on a transport's own; nothing in here trusts what it is given.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -8,80 +7,64 @@ use std::{
 };
 
 use nexus_plugin_api::{
-    abi::{Bytes, HostV1, OwnedBytes, STATUS_CANCELLED, STATUS_FAILED, STATUS_OK, STATUS_PANICKED},
+    abi::{STATUS_CANCELLED, STATUS_FAILED, STATUS_OK, STATUS_PANICKED},
     payload::{Event, Failure, LogLevel},
 };
 
 use super::{
+    description::excerpt,
     error::JobError,
     generation,
-    handshake::excerpt,
-    lane,
     queue::Pushed,
     state::{JobState, Outcome},
 };
 
-/// The table that every job gets.
-pub(super) static HOST: HostV1 = HostV1 {
-    size: size_of::<HostV1>() as u32,
-    reserved: 0,
-    is_cancelled: Some(is_cancelled),
-    event: Some(event),
-    done: Some(done),
-    try_event: Some(try_event),
-};
+pub(super) use super::queue::Wait;
 
-unsafe extern "C" fn is_cancelled(token: u64) -> u8 {
-    // A job that nobody knows should end, too.
-    guarded(1, || {
-        let job = generation::of_token(token).and_then(|generation| generation.job(token));
-        u8::from(job.is_none_or(|job| job.is_cancelled()))
-    })
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// It was read, or is no concern of anybody.
+    Yes,
+    /// The queue is full, and the caller must not wait.
+    NoRoom,
 }
 
-unsafe extern "C" fn event(token: u64, json: Bytes) {
-    // A lane must not wait for the job's reader: other jobs wait for the lane.
-    // SAFETY: the plugin promises that the range is readable during the call.
-    let taken = guarded(1, || unsafe { offer(token, json, !lane::on_lane()) });
-    if taken == 0 {
-        guarded((), || flooded(token));
-    }
+/// Whether a job is to end. One that nobody knows should end, too.
+pub(super) fn is_cancelled(token: u64) -> bool {
+    let job = generation::of_token(token).and_then(|generation| generation.job(token));
+    job.is_none_or(|job| job.is_cancelled())
 }
 
-unsafe extern "C" fn try_event(token: u64, json: Bytes) -> u8 {
-    // SAFETY: as above.
-    guarded(1, || unsafe { offer(token, json, false) })
-}
-
-/// Takes an event: 1, unless there is no room and the caller may not wait.
-///
-/// # Safety
-/// `json` must be readable during the call.
-unsafe fn offer(token: u64, json: Bytes, may_wait: bool) -> u8 {
+/// Takes an event of `size` bytes. It is read only when it is not too large.
+pub(super) fn event<'a>(token: u64, size: usize, read: impl FnOnce() -> &'a [u8], wait: Wait) -> Taken {
     let Some(job) = generation::of_token(token).and_then(|generation| generation.job(token)) else {
         late(token, "event");
-        return 1;
+        return Taken::Yes;
     };
     let limit = job.generation.limits().max_event_bytes;
-    if json.len > limit {
-        unreadable(&job, "event_too_large", format!("an event of {} bytes; {limit} are allowed", json.len));
-        return 1;
+    if size > limit {
+        unreadable(&job, "event_too_large", format!("an event of {size} bytes; {limit} are allowed"));
+        return Taken::Yes;
     }
-    // SAFETY: promised by the caller.
-    let bytes = unsafe { json.as_slice() };
+    let bytes = read();
     let event = match serde_json::from_slice::<Event>(bytes) {
         Ok(Event::Progress { value, message }) => Event::Progress { value: value.clamp(0.0, 1.0), message },
         Ok(event) => event,
         Err(error) => {
             unreadable(&job, "event_invalid", format!("an event that is none: {error}, in {}", excerpt(bytes)));
-            return 1;
+            return Taken::Yes;
         }
     };
-    // A closed queue is the normal end of a cancelled job: there is nothing to wait for.
-    u8::from(job.queue.push(event, bytes.len(), may_wait) != Pushed::Full)
+    match job.queue.push(event, bytes.len(), wait) {
+        Pushed::Full => Taken::NoRoom,
+        // A closed queue is the normal end of a cancelled job: there is nothing to wait for.
+        Pushed::Queued | Pushed::Closed => Taken::Yes,
+    }
 }
 
-fn flooded(token: u64) {
+/// An event was dropped because its sender was not allowed to wait.
+pub(super) fn flooded(token: u64) {
     if let Some(generation) = generation::of_token(token) {
         generation.violation("event_flood", || {
             "more events inside `start` or `cancel` than the queue holds; they are dropped (send them from a thread)".into()
@@ -94,28 +77,23 @@ fn unreadable(job: &JobState, rule: &'static str, what: String) {
     if !job.warned.swap(true, Ordering::Relaxed) {
         let message = format!("dropped {what} (further ones are only counted)");
         let size = message.len();
-        job.queue.push(Event::Log { level: LogLevel::Warn, message }, size, false);
+        job.queue.push(Event::Log { level: LogLevel::Warn, message }, size, Wait::Never);
     }
     job.generation.violation(rule, || what);
 }
 
-unsafe extern "C" fn done(token: u64, status: u32, json: OwnedBytes) {
-    guarded((), || {
-        let Some(generation) = generation::of_token(token) else {
-            discard(json);
-            return late(token, "done");
-        };
-        let Some(job) = generation.claim(token) else {
-            discard(json);
-            return late(token, "done");
-        };
-        // SAFETY: the plugin hands the buffer over; it is taken once.
-        let payload = unsafe { json.take(generation.limits().max_result_bytes) };
-        // Parsed here, on the plugin's thread, to keep large results off the daemon's.
-        let outcome = catch_unwind(AssertUnwindSafe(|| outcome(&job, status, payload)))
-            .unwrap_or_else(|_| Err(violation(&job, "the result cannot be read".into())));
-        job.finish(outcome);
-    });
+/// Ends a job. `take` gives the result out if it has no more bytes than it is told, else its size; it is called once,
+/// whatever comes of it, because the sender waits for its buffer.
+pub(super) fn done(token: u64, status: u32, take: impl FnOnce(usize) -> Result<Vec<u8>, usize>) {
+    let Some(job) = generation::of_token(token).and_then(|generation| generation.claim(token)) else {
+        let _ = take(0);
+        return late(token, "done");
+    };
+    let payload = take(job.generation.limits().max_result_bytes);
+    // Parsed here, on the plugin's thread, to keep large results off the daemon's.
+    let outcome = catch_unwind(AssertUnwindSafe(|| outcome(&job, status, payload)))
+        .unwrap_or_else(|_| Err(violation(&job, "the result cannot be read".into())));
+    job.finish(outcome);
 }
 
 fn outcome(job: &JobState, status: u32, payload: Result<Vec<u8>, usize>) -> Outcome {
@@ -190,19 +168,4 @@ fn late(token: u64, call: &'static str) {
         }
         None => tracing::warn!(token, call, "a plugin spoke of a job that never was"),
     }
-}
-
-fn discard(json: OwnedBytes) {
-    // SAFETY: the plugin hands the buffer over; it is taken once.
-    let _ = unsafe { json.take(0) };
-}
-
-/// Runs `body`; a panic becomes `otherwise`, for no panic may cross the boundary.
-fn guarded<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
-        // Dropping a foreign payload could panic again.
-        std::mem::forget(payload);
-        tracing::error!("the plugin host panicked inside a call from a plugin");
-        otherwise
-    })
 }
