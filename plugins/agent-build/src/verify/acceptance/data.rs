@@ -311,13 +311,13 @@ fn exchange(rates: &[Rate], language: Language, source: &Source<'_>) -> Vec<Case
         let ask = |amount: &str, from: &str, to: &str| {
             asked(language, &format!("{amount} {from} in {to}"), &format!("{amount} {from} 等于多少 {to}？"))
         };
-        cases.push(datum(
-            ask("200", from, to),
-            figures([Expected::number(value * rust_decimal::Decimal::from(200), to)]),
-            source(at),
-        ));
-        let back = rust_decimal::Decimal::from(5000) / value;
-        cases.push(datum(ask("5000", to, from), figures([Expected::number(back, from)]), source(at)));
+        // The currency is part of the answer.
+        let oracle = |amount: rust_decimal::Decimal, of: &str| Oracle {
+            must: vec![nexus_evaluation::figure::words_for(of).join("|")],
+            ..figures([Expected::number(amount.round_dp(6), of)])
+        };
+        cases.push(datum(ask("200", from, to), oracle(value * rust_decimal::Decimal::from(200), to), source(at)));
+        cases.push(datum(ask("5000", to, from), oracle(rust_decimal::Decimal::from(5000) / value, from), source(at)));
     }
     if let Some(rate) = rates.first()
         && !rates.iter().any(|one| one.from == "CHF" || one.to == "CHF")
