@@ -4,6 +4,7 @@
 //! a change of state the result of one function per machine in [`transition`].
 
 pub mod agent;
+pub mod assessment;
 pub mod bounds;
 pub mod change;
 pub mod control;
@@ -14,6 +15,7 @@ pub mod foreign;
 pub mod ids;
 pub mod plan;
 pub mod project;
+pub mod queue;
 pub mod requirement;
 pub mod session;
 pub mod stage;

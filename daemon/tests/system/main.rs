@@ -17,9 +17,11 @@ mod clock;
 mod cloud;
 mod command_line;
 mod crash;
+mod evaluation;
 mod files;
 mod folders;
 mod main_job;
+mod messages;
 mod no_more_files;
 mod products;
 mod reload;
@@ -31,3 +33,4 @@ mod terminal;
 mod told;
 #[cfg(feature = "aws")]
 mod verified;
+mod words;

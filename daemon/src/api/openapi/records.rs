@@ -1,8 +1,11 @@
 //! The shapes of the domain's records, as SPEC.md's tables name their fields.
 
-use super::shape::describe;
+use nexus_evaluation::{Acceptance, Item, Outcome};
+
+use super::shape::{Shape, describe, named};
 use crate::domain::{
     agent::Agent,
+    assessment::{Assessment, NotServed},
     failure::ErrorInfo,
     project::{AggregatedMetrics, Project, ProjectSummary},
     session::{Message, Session},
@@ -39,8 +42,66 @@ describe! {
 }
 
 describe! {
+    /// A part of the requirement that is not served.
+    NotServed as "NotServed" {
+        /// In the requirement's words.
+        text,
+        /// Why.
+        reason,
+    }
+}
+
+impl Shape for Outcome {
+    fn shape(components: &mut salvo::oapi::Components) -> serde_json::Value {
+        named::<Self>(components, "CaseOutcome", |_| {
+            serde_json::json!({
+                "type": "string", "enum": ["passed", "failed", "unproven"],
+                "description": "What became of a case; of an unproven one nothing can be said, and its reason says why.",
+            })
+        })
+    }
+}
+
+describe! {
+    /// A question that was made from the requirement and asked of the finished agent.
+    Item as "AcceptanceItem" {
+        /// `datum`, `task`, `refusal` or `trap`.
+        kind,
+        question,
+        /// What the agent said; empty when it was not asked.
+        answer,
+        /// What should have come.
+        expected,
+        outcome,
+        /// Why it did not pass.
+        (maybe) reason,
+        /// The words of the requirement that it was made from.
+        (maybe) source,
+    }
+}
+
+describe! {
+    /// What the finished agent was asked at the end of its build.
+    Acceptance as "Acceptance" {
+        asked, passed, failed, unproven, items,
+    }
+}
+
+describe! {
+    /// How much of the requirement is served.
+    Assessment as "Assessment" {
+        /// Null until a stage said it.
+        coverage,
+        not_served,
+        /// Null until the agent was asked.
+        acceptance,
+    }
+}
+
+describe! {
     /// A project: one requirement on its way to an agent.
     Project as "Project" {
+        ..assessment;
         project_id, project_name, status,
         /// What the agent is to do.
         requirement,
@@ -126,6 +187,7 @@ describe! {
 describe! {
     /// An agent that came out of a build.
     Agent as "Agent" {
+        ..assessment;
         agent_id, project_id,
         /// By which programs know it; several may have one.
         agent_name,

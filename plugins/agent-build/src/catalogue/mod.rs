@@ -38,6 +38,16 @@ pub(crate) struct Does {
     /// A kind of data with which another tool does this.
     #[serde(default)]
     pub(crate) unless: Option<String>,
+    /// Counts only when no tool has a better match.
+    #[serde(default)]
+    pub(crate) weak: bool,
+    /// How many different objects the clause must have: "miles to km" has two units.
+    #[serde(default = "one")]
+    pub(crate) at_least: usize,
+}
+
+fn one() -> usize {
+    1
 }
 
 /// A question the tool answers.

@@ -4,7 +4,9 @@ use nexus_plugin_api::payload::AgentManifest;
 use serde_json::Value;
 
 use super::{Doc, quoted};
-use crate::spec::{AgentDesign, AgentFolder, Architecture, DataSet, Language, Plan, PriceItem, Requirements, ToolRecord};
+use crate::spec::{
+    AgentDesign, AgentFolder, Architecture, DataSet, Language, Plan, PriceItem, Requirements, ToolRecord,
+};
 
 const SAMPLE: usize = 20;
 
@@ -54,13 +56,21 @@ fn tasks(doc: &mut Doc, spec: &Requirements) {
             if let Some(limit) = &clause.not_served {
                 doc.line(format!("  - {} “{text}”: {}", say("Not served:", "不提供："), limit.reason));
             } else if !clause.served_by.is_empty() {
-                doc.line(format!("  - “{text}” → {}", clause.served_by.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ")));
+                doc.line(format!(
+                    "  - “{text}” → {}",
+                    clause.served_by.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ")
+                ));
             }
         }
     }
     if !spec.reading.not_understood.is_empty() {
         doc.heading("Not understood", "未能理解");
-        doc.bullets(spec.reading.not_understood.iter().map(|part| format!("“{}”: {}", super::cell_text(&part.text), part.reason)));
+        doc.bullets(
+            spec.reading
+                .not_understood
+                .iter()
+                .map(|part| format!("“{}”: {}", super::cell_text(&part.text), part.reason)),
+        );
     }
 }
 
@@ -78,8 +88,12 @@ fn sample(doc: &mut Doc, data: &DataSet) {
             doc.bullets(rules.iter().map(|rule| super::cell_text(&rule.text)));
         }
         DataSet::Hours { hours, closed, .. } => {
-            let open = hours.iter().map(|h| vec![h.subject.clone(), day_names(&h.days), format!("{}–{}", h.from, h.to)]);
-            doc.table(&["what", "days", "open"], open.chain(closed.iter().map(|c| vec![c.subject.clone(), day_names(&c.days), "–".into()])));
+            let open =
+                hours.iter().map(|h| vec![h.subject.clone(), day_names(&h.days), format!("{}–{}", h.from, h.to)]);
+            doc.table(
+                &["what", "days", "open"],
+                open.chain(closed.iter().map(|c| vec![c.subject.clone(), day_names(&c.days), "–".into()])),
+            );
         }
         DataSet::Table { columns, rows, .. } => {
             let header: Vec<String> = columns.iter().map(|c| super::cell_text(&c.name)).collect();
@@ -155,13 +169,10 @@ pub(crate) fn design(design: &AgentDesign) -> String {
     };
     doc.table(
         &header,
-        design.tools.iter().map(|c| {
-            vec![
-                format!("`{}`", c.id),
-                c.matched.join("; "),
-                c.data.clone().unwrap_or_default(),
-            ]
-        }),
+        design
+            .tools
+            .iter()
+            .map(|c| vec![format!("`{}`", c.id), c.matched.join("; "), c.data.clone().unwrap_or_default()]),
     );
     doc.heading("Example questions", "示例问题");
     doc.bullets(design.examples.iter().map(|e| format!("{} → `{}`", super::cell_text(&e.question), e.tool)));

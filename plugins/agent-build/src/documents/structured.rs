@@ -110,7 +110,7 @@ pub(crate) fn verification(project_name: &str, verified: &Verified, report_path:
         },
         "functional_verification": {
             "start_ms": verified.start_ms, "ping": verified.ping, "question": verified.question,
-            "answer": verified.answer,
+            "answer": verified.answer, "acceptance": verified.exam.acceptance,
         },
     }})
 }

@@ -134,6 +134,28 @@ impl Coverage {
     }
 }
 
+/// Whether a text holds a letter or a digit that is no markup: no HTML tag, and not the name behind a fence.
+fn says_something(text: &str) -> bool {
+    let mut rest = text;
+    while let Some(at) = rest.find(['<', '`']) {
+        let (before, markup) = rest.split_at(at);
+        if before.chars().any(char::is_alphanumeric) {
+            return true;
+        }
+        let end = if let Some(fence) = markup.strip_prefix("```") {
+            3 + fence.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(fence.len())
+        } else if markup.starts_with('<')
+            && markup.get(1..).is_some_and(|m| m.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '!'))
+        {
+            markup.find('>').map_or(1, |end| end + 1)
+        } else {
+            1
+        };
+        rest = markup.get(end..).unwrap_or_default();
+    }
+    rest.chars().any(char::is_alphanumeric)
+}
+
 impl Reading {
     /// The stretches of the requirement that hold a letter or a digit and are in none of the three.
     pub(crate) fn missing(&self, text: &str) -> Vec<Span> {
@@ -143,7 +165,7 @@ impl Reading {
         let mut from = 0;
         for span in spans.into_iter().chain([Span { start: text.len(), end: text.len() }]) {
             if let Some(gap) = text.get(from..span.start)
-                && gap.chars().any(char::is_alphanumeric)
+                && says_something(gap)
             {
                 missing.push(Span { start: from, end: span.start });
             }

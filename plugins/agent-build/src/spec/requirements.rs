@@ -32,3 +32,22 @@ pub(crate) struct Requirements {
 impl StageOutput for Requirements {
     const STAGE: &'static str = "requirements_analysis";
 }
+
+/// The frozen cases that the agent will be asked, beside the requirements in the output of their stage.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct AcceptanceCases {
+    pub(crate) acceptance_cases: CasesRecord,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct CasesRecord {
+    /// In the project's folder.
+    pub(crate) path: String,
+    /// Of the file, in hexadecimal.
+    pub(crate) sha256: String,
+    pub(crate) count: usize,
+}
+
+impl StageOutput for AcceptanceCases {
+    const STAGE: &'static str = Requirements::STAGE;
+}

@@ -15,7 +15,7 @@ pub(super) fn analyse(catalogue: &Catalogue, project_name: &str, text: &str) -> 
     let requirement = Requirement::read(text, &names_ability).map_err(|e| AuthorError::Unanswerable(e.to_string()))?;
     let Requirement { language, mut reading, data } = requirement;
     coverage::judge(catalogue, text, &mut reading, &data, language);
-    let (coverage, not_served) = coverage::coverage(&reading, &data);
+    let (coverage, not_served) = coverage::coverage(&reading, &data, language);
     let first = reading.tasks.first().map_or("", |task| task.text.as_str());
     let title = title(project_name, first, language);
     let mut acceptance: Vec<String> = data.iter().map(|set| known_data(language, set.title(), set.len())).collect();
@@ -40,7 +40,8 @@ pub(super) fn analyse(catalogue: &Catalogue, project_name: &str, text: &str) -> 
 
 /// What the agent is called: its subject, never an order to a model.
 fn title(project_name: &str, first: &str, language: Language) -> String {
-    let named = [project_name, first].into_iter().find(|name| name.chars().any(char::is_alphanumeric) && !is_hostile(name));
+    let named =
+        [project_name, first].into_iter().find(|name| name.chars().any(char::is_alphanumeric) && !is_hostile(name));
     let title = shortened(&subject(named.unwrap_or_default()), 80);
     if title.is_empty() { language.pick("Assistant", "助手").to_owned() } else { title }
 }
@@ -56,7 +57,8 @@ fn known_data(language: Language, title: &str, count: usize) -> String {
 
 /// What of a task can be asked of the finished agent.
 fn served(language: Language, task: &Task) -> Option<String> {
-    let clauses = task.clauses.iter().filter(|clause| clause.kind == ClauseKind::Ability && !clause.served_by.is_empty());
+    let clauses =
+        task.clauses.iter().filter(|clause| clause.kind == ClauseKind::Ability && !clause.served_by.is_empty());
     let asked: Vec<&str> = clauses.map(|clause| clause.text.as_str()).collect();
     let list = asked.join(language.pick("; ", "；"));
     (!asked.is_empty()).then(|| shortened(&format!("{}: {list}", task.id), 200))

@@ -59,12 +59,7 @@ pub(super) fn draw(catalogue: &Catalogue, requirements: &Requirements) -> Archit
         ),
     ];
     let decisions = [
-        (
-            "Standard library only",
-            "仅用标准库",
-            "nothing has to be installed",
-            "无需安装任何软件包",
-        ),
+        ("Standard library only", "仅用标准库", "nothing has to be installed", "无需安装任何软件包"),
         (
             "Intents apart from tools",
             "意图与工具分离",

@@ -40,7 +40,6 @@ impl OfflineAuthor {
     }
 }
 
-
 fn free<T>(object: T) -> Answer<T> {
     Ok(Authored { object, usage: Usage { model_id: Some(MODEL_ID.into()), ..Usage::default() } })
 }

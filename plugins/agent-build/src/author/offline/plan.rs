@@ -9,8 +9,10 @@ pub(super) fn plan(requirement: &Requirements, stages: &[StageOutline]) -> Plan 
         format!(
             "{}{}",
             language.pick("An agent made from the requirement's ", "根据需求构建智能体，任务句数："),
-            language
-                .pick(&format!("{} task sentence(s).", requirement.reading.tasks.len()), &requirement.reading.tasks.len().to_string())
+            language.pick(
+                &format!("{} task sentence(s).", requirement.reading.tasks.len()),
+                &requirement.reading.tasks.len().to_string()
+            )
         )
     } else {
         language

@@ -16,13 +16,19 @@ const ZH_GENERAL: &str = "做一个|帮我|请|一个|一款|智能体|助手|�
 
 /// What words of a topic are called by people, and the data that answers it.
 const TOPICS: &[(&str, &str)] = &[
-    ("prices", "price prices cost costs menu pricing fee fees charge charges rate tariff tariffs cheap cheapest expensive pay total totals order orders quote sell goods products items 价格 多少钱 价目 菜单 收费 费用 价钱 便宜 算账 算钱 商品 产品 报价"),
+    (
+        "prices",
+        "price prices cost costs menu pricing fee fees charge charges rate tariff tariffs cheap cheapest expensive pay total totals order orders quote sell goods products items 价格 多少钱 价目 菜单 收费 费用 价钱 便宜 算账 算钱 商品 产品 报价",
+    ),
     ("hours", "open opening hours closed closing opens closes timetable 营业时间 开门 几点 营业 开放时间 关门 时间"),
     ("faq", "faq faqs common frequently 常见问题 问答 常问"),
     ("rates", "currency currencies exchange 汇率 货币 换汇"),
     ("categories", "category categories classify classification class 分类 类别 归类"),
     ("table", "table row rows column columns record records 表格 表 名单 记录"),
-    ("notes", "policy policies rules info about location address where parking contact delivery 地址 停车 规定 政策 须知 联系 位置 配送 退换"),
+    (
+        "notes",
+        "policy policies rules info about location address where parking contact delivery 地址 停车 规定 政策 须知 联系 位置 配送 退换",
+    ),
 ];
 
 /// The words of all data, by kind.
@@ -55,15 +61,41 @@ impl Known {
         self.kinds.contains(kind)
     }
 
+    /// Whether there is anything to answer from.
+    fn answers(&self) -> bool {
+        self.kinds.iter().any(|kind| ["faq", "notes", "prices", "table", "hours"].contains(kind))
+    }
+
     pub(super) fn asked(&self, clause: &str, _language: Language) -> Asked {
-        let object = object_of(clause);
         let lower = clause.to_lowercase();
-        let asks_for_answers = ["answer", "tell", "inform", "question", "ask", "reply", "respond", "know", "explain", "help", "info", "look up", "find", "show", "回答", "答", "问", "告诉", "咨询", "介绍", "查", "解答", "客服"].iter().any(|word| lower.contains(word));
+        // "answers the questions people ring up about" asks for whatever there is; "questions about X" asks for X.
+        let general = ["question", "问题", "常问", "faq"].iter().any(|word| lower.contains(word));
+        let about = [" about ", " on ", " regarding ", " concerning ", "关于", "有关"]
+            .iter()
+            .find_map(|word| lower.split_once(word))
+            .map(|(_, topic)| topic);
+        let object = match about {
+            Some(topic) if general => object_of(topic),
+            None if general && self.answers() => String::new(),
+            _ => object_of(clause),
+        };
+        let asks_for_answers = [
+            "answer", "tell", "inform", "question", "ask", "reply", "respond", "know", "explain", "help", "info",
+            "look up", "find", "show", "回答", "答", "问", "告诉", "咨询", "介绍", "查", "解答", "客服",
+        ]
+        .iter()
+        .any(|word| lower.contains(word));
         let mut asked = Asked { wants_data: asks_for_answers, ..Asked::default() };
         if object.is_empty() {
             asked.background = true;
-            if asks_for_answers && ["question", "answer", "问题", "回答", "咨询", "客服", "解答", "faq"].iter().any(|word| lower.contains(word)) {
-                asked.kinds.extend(self.kinds.iter().filter(|kind| ["faq", "notes", "prices", "table", "hours"].contains(kind)));
+            if asks_for_answers
+                && ["question", "answer", "问题", "回答", "咨询", "客服", "解答", "faq"]
+                    .iter()
+                    .any(|word| lower.contains(word))
+            {
+                asked.kinds.extend(
+                    self.kinds.iter().filter(|kind| ["faq", "notes", "prices", "table", "hours"].contains(kind)),
+                );
             }
             return asked;
         }
@@ -77,24 +109,76 @@ impl Known {
         }
         let mut topical = false;
         for (kind, topics) in TOPICS {
-            let named = topics.split(' ').any(|topic| if topic.is_ascii() { terms.contains(&stems(topic).join(" ")) } else { object.contains(topic) || clause.contains(topic) && topic.chars().count() > 1 });
+            let named = topics.split(' ').any(|topic| {
+                if topic.is_ascii() {
+                    terms.contains(&stems(topic).join(" "))
+                } else {
+                    object.contains(topic) || clause.contains(topic) && topic.chars().count() > 1
+                }
+            });
             topical |= named;
             if named && self.has(kind) {
                 asked.kinds.insert(kind);
             }
         }
         asked.wants_data |= topical;
+        // Where there is more than a few words about the house, a question without a known topic is worth asking.
+        if asked.kinds.is_empty()
+            && asks_for_answers
+            && !topical
+            && self.kinds.iter().any(|kind| ["faq", "prices", "table", "hours"].contains(kind))
+        {
+            asked
+                .kinds
+                .extend(self.kinds.iter().filter(|kind| ["faq", "notes", "prices", "table", "hours"].contains(kind)));
+        }
         // "a bot for my bakery in Leeds" says for whom it is.
-        let wish = ["want", "need", "would like", "looking for", "build", "create", "make me", "give me", "bot for", "assistant for", "agent for", "helper for", "chatbot for", "bot ", "assistant", "agent", "做一个", "想要", "需要一个", "助手", "智能体", "机器人", "开发", "创建", "构建", "搞一个", "弄一个"];
-        let placed = ["for ", "in ", "at ", "on ", "with ", "because", "since", "so that", "who ", "where ", "which ", "called", "named", "from ", "of ", "my ", "our ", "as "];
-        asked.background = asked.kinds.is_empty() && (wish.iter().any(|word| lower.contains(word)) && !asks_beyond_wish(&lower) || placed.iter().any(|word| lower.starts_with(word)) || terms.len() + pairs(&object).len() <= 1 && !asks_for_answers && !topical);
+        let wish = [
+            "want",
+            "need",
+            "would like",
+            "looking for",
+            "build",
+            "create",
+            "make me",
+            "give me",
+            "bot for",
+            "assistant for",
+            "agent for",
+            "helper for",
+            "chatbot for",
+            "bot ",
+            "assistant",
+            "agent",
+            "做一个",
+            "想要",
+            "需要一个",
+            "助手",
+            "智能体",
+            "机器人",
+            "开发",
+            "创建",
+            "构建",
+            "搞一个",
+            "弄一个",
+        ];
+        let placed = [
+            "for ", "in ", "at ", "on ", "with ", "because", "since", "so that", "who ", "where ", "which ", "called",
+            "named", "from ", "of ", "my ", "our ", "as ",
+        ];
+        asked.background = asked.kinds.is_empty()
+            && (wish.iter().any(|word| lower.contains(word)) && !asks_beyond_wish(&lower)
+                || placed.iter().any(|word| lower.starts_with(word))
+                || terms.len() + pairs(&object).len() <= 1 && !asks_for_answers && !topical);
         asked
     }
 }
 
 /// Whether a wish names what the agent shall do: "an agent that juggles".
 fn asks_beyond_wish(lower: &str) -> bool {
-    [" that ", " which ", " who ", " to ", " can ", "能", "可以", "会", "帮", "用来", "用于"].iter().any(|word| lower.contains(word))
+    [" that ", " which ", " who ", " to ", " can ", "能", "可以", "会", "帮", "用来", "用于"]
+        .iter()
+        .any(|word| lower.contains(word))
 }
 
 /// The words of a clause that name something in particular.
@@ -107,7 +191,9 @@ pub(super) fn object_of(clause: &str) -> String {
     }
     let words = text.split(|c: char| !c.is_alphanumeric() && c != '\'' && c != '-').filter(|word| {
         let lower = word.to_lowercase();
-        !word.is_empty() && !GENERAL.split('|').any(|general| general == lower) && word.chars().any(char::is_alphanumeric)
+        !word.is_empty()
+            && !GENERAL.split('|').any(|general| general == lower)
+            && word.chars().any(char::is_alphanumeric)
     });
     let words: Vec<&str> = words.filter(|word| !word.chars().all(is_cjk) || word.chars().count() > 1).collect();
     words.join(" ")
@@ -131,7 +217,9 @@ fn text_of(set: &DataSet) -> String {
             words.extend(passages.iter().map(String::as_str));
             words.extend(topics.iter().flatten().map(String::as_str));
         }
-        DataSet::Categories { categories, .. } => words.extend(categories.iter().flat_map(|c| c.words.iter().map(String::as_str).chain([c.name.as_str()]))),
+        DataSet::Categories { categories, .. } => {
+            words.extend(categories.iter().flat_map(|c| c.words.iter().map(String::as_str).chain([c.name.as_str()])))
+        }
         DataSet::Rates { rates, .. } => words.extend(rates.iter().flat_map(|r| [r.from.as_str(), r.to.as_str()])),
         DataSet::Hours { hours, .. } => words.extend(hours.iter().map(|h| h.subject.as_str())),
     }

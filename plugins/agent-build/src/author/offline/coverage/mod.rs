@@ -26,22 +26,36 @@ struct Group {
     verbs: Vec<Phrase>,
     objects: Vec<Phrase>,
     unless: Option<String>,
+    weak: bool,
+    at_least: usize,
 }
 
 impl<'a> Abilities<'a> {
     fn of(catalogue: &'a Catalogue) -> Self {
         let phrases = |texts: &[String]| texts.iter().filter_map(|text| Phrase::new(text)).collect();
-        let group = |does: &crate::catalogue::Does| Group { verbs: phrases(&does.verbs), objects: phrases(&does.objects), unless: does.unless.clone() };
+        let group = |does: &crate::catalogue::Does| Group {
+            verbs: phrases(&does.verbs),
+            objects: phrases(&does.objects),
+            unless: does.unless.clone(),
+            weak: does.weak,
+            at_least: does.at_least,
+        };
         Self { tools: catalogue.tools().iter().map(|tool| (tool, tool.does.iter().map(group).collect())).collect() }
     }
 
     /// The tools that do what a clause says, with the verb that it has or takes over.
     fn serving(&self, words: &Words, inherited: &Words, has: impl Fn(&str) -> bool) -> Vec<&'a CatalogueTool> {
-        let serves = |group: &Group| {
+        let serves = |group: &&Group| {
             let verb = group.verbs.is_empty() || group.verbs.iter().any(|verb| words.has(verb) || inherited.has(verb));
-            verb && group.objects.iter().any(|object| words.has(object)) && !group.unless.as_deref().is_some_and(&has)
+            verb && group.objects.iter().filter(|object| words.has(object)).count() >= group.at_least
+                && !group.unless.as_deref().is_some_and(&has)
         };
-        self.tools.iter().filter(|(_, groups)| groups.iter().any(serves)).map(|(tool, _)| *tool).collect()
+        let with = |weak: bool| -> Vec<&'a CatalogueTool> {
+            let of = |groups: &[Group]| groups.iter().any(|group| group.weak == weak && serves(&group));
+            self.tools.iter().filter(|(_, groups)| of(groups)).map(|(tool, _)| *tool).collect()
+        };
+        let strong = with(false);
+        if strong.is_empty() { with(true) } else { strong }
     }
 
     fn verb_of(&self, text: &str) -> Option<String> {
@@ -50,7 +64,7 @@ impl<'a> Abilities<'a> {
         let mut found: Option<String> = None;
         for verb in verbs.filter(|verb| words.has(verb)) {
             let name = match verb {
-                Phrase::Chinese(text) => text.clone(),
+                Phrase::Chinese(text) | Phrase::Exact(text) => text.clone(),
                 Phrase::Stems(stems) => stems.join(" "),
             };
             if found.as_ref().is_none_or(|known| known.len() < name.len()) {
@@ -90,10 +104,18 @@ pub(crate) fn judge(catalogue: &Catalogue, text: &str, reading: &mut Reading, da
     }
 }
 
-fn judged(abilities: &Abilities<'_>, catalogue: &Catalogue, known: &Known, inherited: &str, (span, text): (Span, String), language: Language) -> Clause {
+fn judged(
+    abilities: &Abilities<'_>,
+    catalogue: &Catalogue,
+    known: &Known,
+    inherited: &str,
+    (span, text): (Span, String),
+    language: Language,
+) -> Clause {
     let verb = abilities.verb_of(&text).unwrap_or_else(|| inherited.to_owned());
     let object = data::object_of(&text);
-    let mut clause = Clause { text, span, kind: ClauseKind::Ability, verb, object, served_by: Vec::new(), not_served: None };
+    let mut clause =
+        Clause { text, span, kind: ClauseKind::Ability, verb, object, served_by: Vec::new(), not_served: None };
     let said = clause.text.as_str();
     let beyond = beyond::limit(said, language);
     if speech::forbids(said) {
@@ -123,24 +145,35 @@ fn judged(abilities: &Abilities<'_>, catalogue: &Catalogue, known: &Known, inher
     if !clause.served_by.is_empty() {
         return clause;
     }
-    if asked.background {
+    if asked.background || speech::is_background(said) || speech::is_courtesy(said) {
         clause.kind = ClauseKind::Context;
         return clause;
     }
     clause.not_served = Some(match lacking.first() {
         Some(tool) => Limit {
             ability: tool.id().to_owned(),
-            reason: format!("{}{}", language.pick("it needs data that the requirement does not give: ", "所需的数据没有在需求中给出："), tool.name().of(language)),
+            reason: format!(
+                "{}{}",
+                language.pick("it needs data that the requirement does not give: ", "所需的数据没有在需求中给出："),
+                tool.name().of(language)
+            ),
             needs: "data".into(),
         },
         None if asked.wants_data => Limit {
             ability: "answers".into(),
-            reason: language.pick("the requirement gives nothing that it could be answered from", "需求中没有可用来回答的资料").to_owned(),
+            reason: language
+                .pick("the requirement gives nothing that it could be answered from", "需求中没有可用来回答的资料")
+                .to_owned(),
             needs: "data".into(),
         },
         None => Limit {
             ability: "unknown".into(),
-            reason: language.pick("no tool of the offline catalogue does this; it needs a language model", "离线目录中没有合适的工具，需要语言模型").to_owned(),
+            reason: language
+                .pick(
+                    "no tool of the offline catalogue does this; it needs a language model",
+                    "离线目录中没有合适的工具，需要语言模型",
+                )
+                .to_owned(),
             needs: "model".into(),
         },
     });
@@ -148,13 +181,39 @@ fn judged(abilities: &Abilities<'_>, catalogue: &Catalogue, known: &Known, inher
 }
 
 /// How much of a requirement is served, and what is not.
-pub(crate) fn coverage(reading: &Reading, data: &[DataSet]) -> (Coverage, Vec<Uncovered>) {
+pub(crate) fn coverage(reading: &Reading, data: &[DataSet], language: Language) -> (Coverage, Vec<Uncovered>) {
     let mut not_served: Vec<Uncovered> = Vec::new();
     for (clause, limit) in reading.limits() {
-        let left = Uncovered { text: clause.text.clone(), reason: limit.reason.clone(), ability: limit.ability.clone(), needs: limit.needs.clone() };
+        let left = Uncovered {
+            text: clause.text.clone(),
+            reason: limit.reason.clone(),
+            ability: limit.ability.clone(),
+            needs: limit.needs.clone(),
+        };
         if !not_served.contains(&left) {
             not_served.push(left);
         }
+    }
+    if not_served.is_empty()
+        && data.is_empty()
+        && !reading.tasks.iter().flat_map(|task| &task.clauses).any(|clause| !clause.served_by.is_empty())
+    {
+        let text = reading
+            .tasks
+            .first()
+            .map(|task| task.text.clone())
+            .or_else(|| reading.not_understood.first().map(|part| part.text.clone()));
+        let reason = language.pick(
+            "it names neither something to do nor data to answer from, so the agent got general tools",
+            "没有说明要做什么，也没有给出资料，因此只配备了通用工具",
+        );
+        not_served.push(Uncovered {
+            text: text.unwrap_or_default(),
+            reason: reason.into(),
+            ability: "unknown".into(),
+            needs: "data".into(),
+        });
+        return (Coverage::Partial, not_served);
     }
     let clauses = || reading.tasks.iter().flat_map(|task| &task.clauses);
     let served = clauses().any(|clause| !clause.served_by.is_empty());

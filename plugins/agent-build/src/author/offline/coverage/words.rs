@@ -20,12 +20,9 @@ impl Words {
     pub(super) fn has(&self, phrase: &Phrase) -> bool {
         match phrase {
             Phrase::Chinese(text) => self.text.contains(text.as_str()),
+            Phrase::Exact(word) => self.text.split(|c: char| !c.is_alphanumeric()).any(|other| other == word),
             Phrase::Stems(stems) => self.stems.windows(stems.len()).any(|window| window == stems.as_slice()),
         }
-    }
-
-    pub(super) fn stems(&self) -> &[String] {
-        &self.stems
     }
 }
 
@@ -34,12 +31,17 @@ impl Words {
 pub(super) enum Phrase {
     Stems(Vec<String>),
     Chinese(String),
+    /// A word whose stem means something else: "month" is not "monthly". Written with `=`.
+    Exact(String),
 }
 
 impl Phrase {
     pub(super) fn new(text: &str) -> Option<Self> {
         if text.chars().any(is_cjk) {
             return Some(Self::Chinese(text.to_lowercase()));
+        }
+        if let Some(word) = text.strip_prefix('=') {
+            return Some(Self::Exact(word.to_lowercase()));
         }
         let stems = stems(text);
         (!stems.is_empty()).then_some(Self::Stems(stems))
@@ -49,7 +51,12 @@ impl Phrase {
 /// English words in lower case without their endings; "e-mail" and "sha-256" are one word each.
 pub(super) fn stems(text: &str) -> Vec<String> {
     let stemmer = Stemmer::create(Algorithm::English);
-    let lower = text.to_lowercase().replace("e-mail", "email").replace("sha-", "sha").replace("crc-", "crc").replace("-to-", " to ");
+    let lower = text
+        .to_lowercase()
+        .replace("e-mail", "email")
+        .replace("sha-", "sha")
+        .replace("crc-", "crc")
+        .replace("-to-", " to ");
     lower
         .split(|c: char| !(c.is_alphanumeric() && !is_cjk(c)) && c != '\'')
         .map(|word| word.trim_matches('\'').trim_end_matches("'s"))

@@ -46,18 +46,21 @@ impl Requirement {
         let parts = data::take_apart(&plain, names_ability);
         let spoken: Vec<&str> = parts.tasks.iter().map(|range| at(&plain, range)).collect();
         let language = language_of(if spoken.is_empty() { plain.clone() } else { spoken.join("\n") }.as_str());
-        let (sets, data) = data::assemble(parts.found, language == Language::Zh);
+        let (sets, data) = data::assemble(&plain, parts.found, language == Language::Zh);
         let mut reading = Reading { data, ..Reading::default() };
         for range in parts.tasks {
             reading.tasks.push(task(&plain, reading.tasks.len() + 1, &range));
         }
         for range in parts.hostile {
-            let reason = language.pick("it gives orders to a model or a machine; it says nothing about the agent that is wanted", "这是给模型或机器的指令，与所需的智能体无关");
+            let reason = language.pick(
+                "it gives orders to a model or a machine; it says nothing about the agent that is wanted",
+                "这是给模型或机器的指令，与所需的智能体无关",
+            );
             reading.not_understood.push(not_understood(&plain, &range, reason));
         }
         let reason = language.pick("it was read neither as a task nor as data", "既不是任务也不是数据");
-        for span in reading.missing(text) {
-            reading.not_understood.push(not_understood(text, &(span.start..span.end), reason));
+        for span in reading.missing(&plain) {
+            reading.not_understood.push(not_understood(&plain, &(span.start..span.end), reason));
         }
         Ok(Self { language, reading, data: sets })
     }

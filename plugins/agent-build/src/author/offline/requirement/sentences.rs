@@ -1,6 +1,6 @@
 //! Splits a requirement into sentences, and sentences into clauses, by their places in the text.
 
-use super::source::{Range, at, lines, says, trim, trimmed, unmarked, has_mark};
+use super::source::{Range, at, has_mark, lines, says, trim, trimmed, unmarked};
 
 /// The sentences of a range, without marks, in order. A full stop inside a number or an abbreviation ends nothing.
 pub(super) fn split(text: &str, range: &Range) -> Vec<Range> {
@@ -15,7 +15,8 @@ pub(super) fn split(text: &str, range: &Range) -> Vec<Range> {
             let ends = match c {
                 '。' | '！' | '？' => true,
                 '.' | '!' | '?' => {
-                    next.is_none_or(char::is_whitespace) && !is_abbreviation(text.get(start..end - 1).unwrap_or_default(), next.is_none())
+                    next.is_none_or(char::is_whitespace)
+                        && !is_abbreviation(text.get(start..end - 1).unwrap_or_default(), next.is_none())
                 }
                 _ => false,
             };
@@ -61,15 +62,57 @@ fn is_abbreviation(before: &str, last: bool) -> bool {
     let word = before.rsplit(|c: char| c.is_whitespace() || c == '(').next().unwrap_or_default().to_lowercase();
     let known = matches!(
         word.as_str(),
-        "e.g" | "i.e" | "approx" | "no" | "vs" | "mr" | "mrs" | "ms" | "dr" | "st" | "a.m" | "p.m" | "incl" | "min" | "max" | "tel" | "nr" | "str" | "ca"
+        "e.g"
+            | "i.e"
+            | "approx"
+            | "no"
+            | "vs"
+            | "mr"
+            | "mrs"
+            | "ms"
+            | "dr"
+            | "st"
+            | "a.m"
+            | "p.m"
+            | "incl"
+            | "min"
+            | "max"
+            | "tel"
+            | "nr"
+            | "str"
+            | "ca"
     );
     known && !(last || word == "no" || word == "a.m" || word == "p.m" || word == "min")
         || matches!(word.as_str(), "e.g" | "i.e" | "mr" | "mrs" | "dr" | "vs") && !last
 }
 
 const JOINTS: [&str; 26] = [
-    " and also ", " and then ", " and ", " or ", " as well as ", " then ", " plus ", " but ", " & ", "以及", "并且", "并能", "还能", "还要", "还可以", "也能", "也可以", "同时",
-    "和", "并", "或者", "，", "、", "；", "。", " also ",
+    " and also ",
+    " and then ",
+    " and ",
+    " or ",
+    " as well as ",
+    " then ",
+    " plus ",
+    " but ",
+    " & ",
+    "以及",
+    "并且",
+    "并能",
+    "还能",
+    "还要",
+    "还可以",
+    "也能",
+    "也可以",
+    "同时",
+    "和",
+    "并",
+    "或者",
+    "，",
+    "、",
+    "；",
+    "。",
+    " also ",
 ];
 
 /// The clauses of a sentence: what stands between commas and "and". Brackets and numbers are not cut.
@@ -91,7 +134,8 @@ pub(super) fn clauses(text: &str, range: &Range) -> Vec<Range> {
         }
         let rest = inside.get(offset..).unwrap_or_default();
         let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
-        let between_digits = digit(inside.get(..offset).and_then(|b| b.chars().next_back())) && digit(rest.chars().nth(1));
+        let between_digits =
+            digit(inside.get(..offset).and_then(|b| b.chars().next_back())) && digit(rest.chars().nth(1));
         let joint = JOINTS.iter().find(|joint| rest.starts_with(**joint)).map(|joint| joint.len());
         let length = joint.or_else(|| (matches!(c, ',' | ';') && !between_digits).then_some(1));
         if let Some(length) = length {
@@ -102,7 +146,9 @@ pub(super) fn clauses(text: &str, range: &Range) -> Vec<Range> {
     let mut clauses = Vec::new();
     let mut from = range.start;
     for cut in cuts.into_iter().chain([range.end..range.end]) {
-        let clause = trimmed(text, &(from..cut.start), |c| c.is_whitespace() || matches!(c, '.' | '。' | ':' | '：' | '!' | '！' | '?' | '？'));
+        let clause = trimmed(text, &(from..cut.start), |c| {
+            c.is_whitespace() || matches!(c, '.' | '。' | ':' | '：' | '!' | '！' | '?' | '？')
+        });
         if says(text, &clause) {
             clauses.push(clause);
         }
@@ -121,7 +167,10 @@ mod tests {
 
     #[test]
     fn numbers_and_abbreviations_do_not_end_sentences() {
-        assert_eq!(all("Plum 2.50 EUR, e.g. ripe ones. It converts kg."), ["Plum 2.50 EUR, e.g. ripe ones.", "It converts kg."]);
+        assert_eq!(
+            all("Plum 2.50 EUR, e.g. ripe ones. It converts kg."),
+            ["Plum 2.50 EUR, e.g. ripe ones.", "It converts kg."]
+        );
         assert_eq!(all("做一个助手。它能换算！\n- 第二行"), ["做一个助手。", "它能换算！", "第二行"]);
         assert!(all("  \n ... 🙂").is_empty());
         let wrapped = "I would like a bot for our small bakery in the old\ntown, please. It answers.";

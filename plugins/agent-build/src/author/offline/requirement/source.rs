@@ -53,6 +53,19 @@ pub(super) fn lines(text: &str, range: &Range) -> Vec<Range> {
         .collect()
 }
 
+/// A text at its first colon that is not within a time of day or an address.
+pub(super) fn at_colon(text: &str) -> Option<(&str, &str)> {
+    let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+    let found = text.char_indices().find(|(at, c)| {
+        let (before, after) = (text.get(..*at).unwrap_or_default(), text.get(at + c.len_utf8()..).unwrap_or_default());
+        matches!(c, ':' | '：')
+            && !(digit(before.chars().next_back()) && digit(after.chars().next()))
+            && !after.starts_with("//")
+    });
+    let (at, colon) = found?;
+    Some((text.get(..at)?, text.get(at + colon.len_utf8()..)?))
+}
+
 /// Whether a range says anything.
 pub(super) fn says(text: &str, range: &Range) -> bool {
     at(text, range).chars().any(char::is_alphanumeric)
@@ -68,7 +81,8 @@ pub(super) fn unmarked(text: &str, line: &Range) -> Range {
             || is_picture(c)
     });
     // A minus before a digit belongs to the number.
-    let rest = if rest.starts_with(|c: char| c.is_ascii_digit()) && inside.starts_with('-') && !inside.starts_with("- ") {
+    let rest = if rest.starts_with(|c: char| c.is_ascii_digit()) && inside.starts_with('-') && !inside.starts_with("- ")
+    {
         inside
     } else {
         rest
@@ -76,8 +90,11 @@ pub(super) fn unmarked(text: &str, line: &Range) -> Range {
     let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let after = rest.get(digits..).unwrap_or_default();
     let numbered = (1..=2).contains(&digits)
-        && (after.starts_with([')', '、', '）']) || after.starts_with(". ") || after.starts_with('.') && after.chars().nth(1).is_some_and(|c| !c.is_ascii_digit()));
-    let rest = if numbered { after.get(after.chars().next().map_or(0, char::len_utf8)..).unwrap_or_default() } else { rest };
+        && (after.starts_with([')', '、', '）'])
+            || after.starts_with(". ")
+            || after.starts_with('.') && after.chars().nth(1).is_some_and(|c| !c.is_ascii_digit()));
+    let rest =
+        if numbered { after.get(after.chars().next().map_or(0, char::len_utf8)..).unwrap_or_default() } else { rest };
     trim(text, &place(text, rest))
 }
 

@@ -21,26 +21,30 @@ pub(super) struct Amount {
 const NUMBER: &str = r"\d{1,3}(?:\.\d{3})+,\d{1,2}|\d{1,3}(?:[,' ]\d{3})+(?:\.\d{1,4})?|\d+(?:[.,]\d{1,4})?";
 const SCALE: &str = r"(?:\s?(?:k|mio|万|千|亿|百)\b|[kK万千亿百])?";
 const DASH: &str = r"\s*(?:-|–|—|~|～|\bto\b|至|到)\s*";
-const WORDS: &str = "eur|euros?|usd|us dollars?|dollars?|bucks|gbp|pounds?|quid|cny|rmb|yuan|jpy|yen|chf|francs?|sek|nok|dkk|kr|pln|zł|zloty|inr|rupees?|krw|won|cad|aud|nzd|hkd|sgd|czk|brl|cents?|ct|credits?|coins?|points?|tokens?|元|块钱|块|人民币|欧元|欧|美元|美金|英镑|日元|港币|港元|角|毛|分";
+const WORDS: &str = r"(?:eur|euros?|usd|us dollars?|dollars?|bucks|gbp|pounds?|quid|cny|rmb|yuan|jpy|yen|chf|francs?|sek|nok|dkk|kr|pln|zł|zloty|inr|rupees?|krw|won|cad|aud|nzd|hkd|sgd|czk|brl|cents?|ct|credits?|coins?|points?|tokens?)\b|元|块钱|块|人民币|欧元|欧|美元|美金|英镑|日元|港币|港元|角|毛|分";
 const SIGNS: &str = r"US\$|A\$|C\$|HK\$|\p{Sc}";
 const PER_ZH: &str = "斤|公斤|千克|克|个|只|份|瓶|盒|杯|条|台|本|张|件|套|箱|袋|包|位|人|次|小时|天|晚|月|年|米|升|节|课时|平米|平方米|平方|页|字|千字|块|碗|串|打|支|双|间|车|片|朵|束|棵|盆|壶|扎|例|笼|公里|分钟|半小时|学期|期|场|桌|度|吨|头|颗|粒|桶";
 
 fn per(name: &str) -> String {
-    r"(?:\s*(?:/|\bper\b|\bpro\b|\bje\b|\bevery\b|\ban?\b|\bthe\b|\beach\b|一|每|1)\s*(?P<NAME>(?:\d{1,4}\s*)?(?:[a-zA-Z²³]{1,12}|ZH))?)?"
+    r"(?:(?:/\s?|\s*(?:\bper\b|\bpro\b|\bje\b|\bevery\b|\ban?\b|\bthe\b|\beach\b|一|每|1)\s*)(?P<NAME>(?:\d{1,4}\s*)?(?:[a-zA-Z²³]{1,12}|ZH))?)?"
         .replace("NAME", name)
         .replace("ZH", PER_ZH)
 }
 
 static AMOUNT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(&format!(
-        r"(?i)(?P<before>{SIGNS}|\b(?:{WORDS})\b)\s*(?P<n1>(?:{NUMBER}){SCALE})(?:{DASH}(?:{SIGNS})?\s*(?P<t1>(?:{NUMBER}){SCALE}))?{}|(?P<n2>(?:{NUMBER}){SCALE})(?:{DASH}(?P<t2>(?:{NUMBER}){SCALE}))?\s*(?P<after>{SIGNS}|(?:{WORDS})|(?-i:[A-Z]{{3}})\b)(?P<tenth>[1-9半](?:毛|角)?)?{}",
+        r"(?i)(?P<before>{SIGNS}|\b(?:{WORDS}))\s*(?P<n1>(?:{NUMBER}){SCALE})(?:{DASH}(?:{SIGNS})?\s*(?P<t1>(?:{NUMBER}){SCALE}))?{}|(?P<n2>(?:{NUMBER}){SCALE})(?:{DASH}(?P<t2>(?:{NUMBER}){SCALE}))?\s*(?P<after>{SIGNS}|(?:{WORDS})|(?-i:[A-Z]{{3}})\b)(?P<tenth>[1-9半](?:毛|角)?)?{}",
         per("per1"),
         per("per2")
     ))
     .ok()
 });
 static PLAIN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(&format!(r"(?P<n2>(?:{NUMBER}))(?:{DASH}(?P<t2>(?:{NUMBER})))?(?:\s*(?P<after>[a-zA-Z]{{2,12}}\b))?{}", per("per2"))).ok()
+    Regex::new(&format!(
+        r"(?P<n2>(?:{NUMBER}))(?:{DASH}(?P<t2>(?:{NUMBER})))?(?:\s*(?P<after>[a-zA-Z]{{2,12}}\b))?{}",
+        per("per2")
+    ))
+    .ok()
 });
 
 /// All amounts with a currency.
@@ -53,6 +57,29 @@ pub(super) fn find(text: &str) -> Vec<Amount> {
 pub(super) fn find_any(text: &str) -> Vec<Amount> {
     let money = find(text);
     if money.is_empty() { collect(&PLAIN, text) } else { money }
+}
+
+/// All amounts with a currency; beside them, in a list of which every part has one number, those without.
+pub(super) fn find_listed(text: &str) -> Vec<Amount> {
+    let mut money = find(text);
+    let plain: Vec<Amount> = collect(&PLAIN, text)
+        .into_iter()
+        .filter(|a| money.iter().all(|m| a.end <= m.start || a.start >= m.end))
+        .collect();
+    let mut parts = text
+        .split([';', '，', '；', '、'])
+        .flat_map(|part| part.split(", "))
+        .flat_map(|part| part.split(" and "))
+        .map(|part| super::super::source::place(text, part));
+    let one = |part: super::super::source::Range| {
+        money.iter().chain(&plain).filter(|a| a.start >= part.start && a.end <= part.end).count() == 1
+    };
+    let bare = plain.iter().all(|a| a.currency.is_empty() && a.per.is_empty());
+    if !money.is_empty() && !plain.is_empty() && bare && parts.all(one) {
+        money.extend(plain);
+        money.sort_by_key(|a| a.start);
+    }
+    money
 }
 
 fn collect(pattern: &LazyLock<Option<Regex>>, text: &str) -> Vec<Amount> {
@@ -72,28 +99,45 @@ fn amount(found: &Captures<'_>, text: &str) -> Option<Amount> {
         return None;
     }
     let written = found.name("before").or_else(|| found.name("after"));
-    let cut = |end: usize| text.get(end..).and_then(|rest| rest.chars().next()).is_some_and(|c| c.is_ascii_alphabetic());
+    let cut =
+        |end: usize| text.get(end..).and_then(|rest| rest.chars().next()).is_some_and(|c| c.is_ascii_alphabetic());
     if found.name("after").is_some_and(|m| m.as_str().ends_with(|c: char| c.is_ascii_alphabetic()) && cut(m.end())) {
         return None;
     }
-    let money_end = [found.name("n1"), found.name("t1"), found.name("n2"), found.name("t2"), found.name("after"), found.name("tenth")]
-        .into_iter()
-        .flatten()
-        .map(|m| m.end())
-        .max()
-        .unwrap_or(whole.end());
+    let money_end = [
+        found.name("n1"),
+        found.name("t1"),
+        found.name("n2"),
+        found.name("t2"),
+        found.name("after"),
+        found.name("tenth"),
+    ]
+    .into_iter()
+    .flatten()
+    .map(|m| m.end())
+    .max()
+    .unwrap_or(whole.end());
     let unit = found.name("per1").or_else(|| found.name("per2")).filter(|m| !cut(m.end()));
     let says_unit = unit.filter(|m| !NO_UNIT.split('|').any(|word| m.as_str().eq_ignore_ascii_case(word)));
     // "3 a piece" and "3 each" name no unit; "3 and" ends before the "and".
-    let of_one = unit.is_some_and(|m| ["piece", "each", "item", "pc", "pcs", "unit", "one", "个", "件", "只", "份"].contains(&m.as_str().to_lowercase().as_str()));
-    let bare = unit.is_none() && text.get(money_end..whole.end()).is_some_and(|tail| tail.trim().eq_ignore_ascii_case("each"));
-    let end = if says_unit.is_some() || of_one || bare { whole.end() } else { money_end };
+    let of_one = unit.is_some_and(|m| {
+        ["piece", "each", "item", "pc", "pcs", "unit", "one", "个", "件", "只", "份"]
+            .contains(&m.as_str().to_lowercase().as_str())
+    });
+    let each = text.get(money_end..unit.map_or(whole.end(), |m| m.start())).map_or("", str::trim_end);
+    let end = match (says_unit.is_some() || of_one, each.trim().eq_ignore_ascii_case("each")) {
+        (true, _) => whole.end(),
+        (false, true) => money_end + each.len(),
+        (false, false) => money_end,
+    };
     let written = written.map_or("", |m| m.as_str());
     let mut value = decimal(number.as_str());
     let mut to = found.name("t1").or_else(|| found.name("t2")).map(|m| decimal(m.as_str())).unwrap_or_default();
     let unit = says_unit.map_or("", |m| m.as_str().trim());
     let currency_code = currency(written);
-    if ["EUR", "CHF", "BRL"].contains(&currency_code.as_str()) && !["l", "litre", "liter", "kwh"].contains(&unit.to_lowercase().as_str()) {
+    if ["EUR", "CHF", "BRL"].contains(&currency_code.as_str())
+        && !["l", "litre", "liter", "kwh"].contains(&unit.to_lowercase().as_str())
+    {
         value = european_thousands(number.as_str(), value);
     }
     // A range goes up; "10-5 EUR" is something else, and its first number is not the price.
@@ -101,7 +145,9 @@ fn amount(found: &Captures<'_>, text: &str) -> Option<Amount> {
         (value, to) = (to, String::new());
     }
     let (value, code) = match (written, found.name("tenth")) {
-        (_, Some(tenth)) => (format!("{value}.{}", tenth.as_str().replace('半', "5").trim_end_matches(['毛', '角'])), "元".into()),
+        (_, Some(tenth)) => {
+            (format!("{value}.{}", tenth.as_str().replace('半', "5").trim_end_matches(['毛', '角'])), "元".into())
+        }
         ("毛" | "角", None) => (numerals::scaled(&value, -1), "元".into()),
         _ => (value, currency_code),
     };
@@ -115,7 +161,9 @@ fn less(a: &str, b: &str) -> bool {
 /// `1.200` beside a currency that is written with a decimal comma is a thousand and two hundred.
 fn european_thousands(written: &str, value: String) -> String {
     match written.split_once('.') {
-        Some((whole, part)) if part.len() == 3 && !whole.starts_with('0') && part.chars().all(|c| c.is_ascii_digit()) => {
+        Some((whole, part))
+            if part.len() == 3 && !whole.starts_with('0') && part.chars().all(|c| c.is_ascii_digit()) =>
+        {
             format!("{whole}{part}")
         }
         _ => value,
@@ -204,10 +252,17 @@ mod tests {
             ("门票八十元", "80", "", "元", ""),
             ("首付5万元", "50000", "", "元", ""),
             ("car 12k USD", "12000", "", "USD", ""),
+            ("3 euros", "3", "", "EUR", ""),
             ("8块一斤", "8", "", "元", "斤"),
             ("88元/位", "88", "", "元", "位"),
         ] {
-            let expected = Amount { value: value.into(), to: to.into(), currency: currency.into(), per: per.into(), ..Amount::default() };
+            let expected = Amount {
+                value: value.into(),
+                to: to.into(),
+                currency: currency.into(),
+                per: per.into(),
+                ..Amount::default()
+            };
             let found: Vec<Amount> = find(text).into_iter().map(|a| Amount { start: 0, end: 0, ..a }).collect();
             assert_eq!(found, [expected], "{text}");
         }

@@ -11,7 +11,10 @@ use super::numerals;
 pub(super) enum Mark {
     Days(Vec<u8>),
     /// Minutes since midnight.
-    Times { from: u16, to: u16 },
+    Times {
+        from: u16,
+        to: u16,
+    },
     Until(u16),
     From(u16),
     Closed,
@@ -26,22 +29,21 @@ const HALF: &str = r"a\.?\s?m\b\.?|p\.?\s?m\b\.?|o'clock|uhr|hrs?\b|h\b";
 
 fn time(n: usize) -> String {
     format!(
-        r"(?:(?P<p{n}>{PERIOD})\s*)?(?P<h{n}>\d{{1,2}}|[一二两三四五六七八九十]{{1,3}})(?:\s*(?:(?:[:：.]|h|点|时)\s*(?P<m{n}>\d{{2}})(?:分)?|(?P<q{n}>点半|时半|点整|点钟|点[一三]刻|点|时)))?\s*(?P<s{n}>{HALF})?|(?P<w{n}>noon|midday|midnight|正午|午夜|零点|半夜)"
+        r"(?:(?P<p{n}>{PERIOD})\s*)?(?P<h{n}>\d{{1,2}}|[一二两三四五六七八九十]{{1,3}})(?:\s*(?:(?:[:：.]|h|点|时)\s*(?P<m{n}>\d{{2}})(?:分)?|(?P<q{n}>点半|时半|点整|点钟|点[一三]刻|点|时)))?(?:\s*(?P<s{n}>{HALF}))?|(?P<w{n}>noon|midday|midnight|正午|午夜|零点|半夜)"
     )
 }
 
 static DAYS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(&format!(r"(?i)\b(?P<a>{DAY})\b\.?{DASH}(?P<b>{DAY})\b\.?|\b(?P<c>{DAY})\b\.?|(?P<d>{ZH_DAY}){DASH}(?:周|星期|礼拜)?(?P<e>[一二三四五六日天])|(?P<f>{ZH_DAY})|(?:\b|每)?(?P<g>{MANY})")).ok()
 });
-static RANGE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(&format!(r"(?i)(?:{}){DASH}(?:{})", time(1), time(2))).ok()
-});
-static AND_RANGE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(&format!(r"(?i)\bbetween\s+(?:{})\s+and\s+(?:{})", time(1), time(2))).ok()
-});
+static RANGE: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(&format!(r"(?i)(?:{}){DASH}(?:{})", time(1), time(2))).ok());
+static AND_RANGE: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(&format!(r"(?i)\bbetween\s+(?:{})\s+and\s+(?:{})", time(1), time(2))).ok());
 static SINGLE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(&format!(r"(?i)(?:{})", time(1))).ok());
 static CLOSED: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?i)\b(?:closed|shut|not open|geschlossen)\b|休息|关门|闭馆|不营业|不开门|不开放|停业|店休|公休|闭店").ok()
+    Regex::new(r"(?i)\b(?:closed|shut|not open|geschlossen)\b|休息|关门|闭馆|不营业|不开门|不开放|停业|店休|公休|闭店")
+        .ok()
 });
 
 /// Days, times and "closed" in the order of the text, each with its range of bytes.
@@ -79,12 +81,20 @@ pub(super) fn marks(text: &str) -> Vec<(std::ops::Range<usize>, Mark)> {
             if !free(&found, &whole.range()) || glued(text, &whole.range()) {
                 continue;
             }
-            let closes = ["closes at", "close at", "closing at", "closes by"].iter().any(|w| before.ends_with(w)) || after.starts_with("关门") || after.starts_with("打烊") || after.starts_with("下班") || after.starts_with("闭");
-            let opens = ["opens at", "open at"].iter().any(|w| before.ends_with(w)) || after.starts_with("开门") || after.starts_with("开始营业") || after.starts_with('起');
+            let closes = ["closes at", "close at", "closing at", "closes by"].iter().any(|w| before.ends_with(w))
+                || after.starts_with("关门")
+                || after.starts_with("打烊")
+                || after.starts_with("下班")
+                || after.starts_with("闭");
+            let opens = ["opens at", "open at"].iter().any(|w| before.ends_with(w))
+                || after.starts_with("开门")
+                || after.starts_with("开始营业")
+                || after.starts_with('起');
             if opens {
                 found.push((whole.range(), Mark::From(minutes)));
             } else if closes || clear && until.iter().any(|w| before.ends_with(w) && *w != "at") {
-                let evening = if closes && minutes < 12 * 60 && !is_clock(&captures, 1) { minutes + 12 * 60 } else { minutes };
+                let evening =
+                    if closes && minutes < 12 * 60 && !is_clock(&captures, 1) { minutes + 12 * 60 } else { minutes };
                 found.push((whole.range(), Mark::Until(evening)));
             } else if clear && start.iter().any(|w| before.ends_with(w)) {
                 found.push((whole.range(), Mark::From(minutes)));
@@ -108,7 +118,11 @@ fn glued(text: &str, range: &std::ops::Range<usize>) -> bool {
 
 fn number(day: &str) -> Option<u8> {
     let lower = day.to_lowercase();
-    ["mon", "tue", "wed", "thu", "fri", "sat", "sun"].iter().zip(1..).find(|(name, _)| lower.starts_with(**name)).map(|(_, n)| n)
+    ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+        .iter()
+        .zip(1..)
+        .find(|(name, _)| lower.starts_with(**name))
+        .map(|(_, n)| n)
 }
 
 fn zh_number(day: char) -> Option<u8> {
@@ -140,7 +154,9 @@ fn days(captures: &Captures<'_>) -> Option<Vec<u8>> {
     let many = text("g")?.to_lowercase();
     Some(match many.as_str() {
         "weekends" | "weekend" | "周末" | "双休日" => vec![6, 7],
-        "工作日" | "平日" | "weekdays" | "every weekday" | "working days" | "workdays" | "business days" => (1..=5).collect(),
+        "工作日" | "平日" | "weekdays" | "every weekday" | "working days" | "workdays" | "business days" => {
+            (1..=5).collect()
+        }
         _ => (1..=7).collect(),
     })
 }
@@ -166,7 +182,10 @@ fn one(captures: &Captures<'_>, n: usize, alone: bool) -> Option<u16> {
     }
     let half = name("s").unwrap_or_default().to_lowercase();
     let period = name("p").unwrap_or_default();
-    if half.starts_with('p') && hour < 12 || ["下午", "傍晚", "晚上", "晚"].contains(&period) && (1..12).contains(&hour) || period == "中午" && hour < 3 {
+    if half.starts_with('p') && hour < 12
+        || ["下午", "傍晚", "晚上", "晚"].contains(&period) && (1..12).contains(&hour)
+        || period == "中午" && hour < 3
+    {
         hour += 12;
     } else if half.starts_with('a') && hour == 12 || ["晚上", "晚"].contains(&period) && hour == 12 {
         hour = if half.starts_with('a') { 0 } else { 24 };
@@ -204,7 +223,11 @@ fn times(captures: &Captures<'_>, text: &str) -> Option<(u16, u16)> {
     if !has_half(captures, 1) && has_half(captures, 2) && from < 720 && to > 720 && from + 720 < to {
         // "5-10pm" is in one half of the day, "9-5pm" is not.
         from += 720;
-    } else if has_half(captures, 1) && !has_half(captures, 2) && to <= 720 && (to <= from || from > 720 && to + 720 > from) {
+    } else if has_half(captures, 1)
+        && !has_half(captures, 2)
+        && to <= 720
+        && (to <= from || from > 720 && to + 720 > from)
+    {
         to += 720;
     } else if !has_half(captures, 1) && !has_half(captures, 2) && to <= from && from < 780 && to <= 720 {
         to += 720;

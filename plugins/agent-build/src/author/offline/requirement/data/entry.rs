@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::super::source::Range;
 use crate::spec::{
-    Category, ClosedDays, Column, DataSet, Datum, OpeningHours, PriceItem, PriceRule, Quantity, QuestionAnswer, Rate, Span,
+    Category, ClosedDays, Column, DataSet, Datum, OpeningHours, PriceItem, PriceRule, Quantity, QuestionAnswer, Rate,
+    Span,
 };
 
 /// One entry of a data set.
@@ -52,22 +53,24 @@ pub(in super::super) fn span(range: &Range) -> Span {
 }
 
 /// The data sets of everything found, and a datum for each entry.
-pub(in super::super) fn assemble(found: Vec<Found>, chinese: bool) -> (Vec<DataSet>, Vec<Datum>) {
-    let mut sets = Sets { chinese, sets: Vec::new(), data: Vec::new() };
+pub(in super::super) fn assemble(text: &str, found: Vec<Found>, chinese: bool) -> (Vec<DataSet>, Vec<Datum>) {
+    let mut sets = Sets { text, chinese, sets: Vec::new(), data: Vec::new() };
     for group in found {
         sets.add(group);
     }
     sets.topics();
+    sets.currency();
     (sets.sets, sets.data)
 }
 
-struct Sets {
+struct Sets<'a> {
+    text: &'a str,
     chinese: bool,
     sets: Vec<DataSet>,
     data: Vec<Datum>,
 }
 
-impl Sets {
+impl Sets<'_> {
     fn add(&mut self, group: Found) {
         let Some((_, first)) = group.entries.first() else { return };
         // Tables stay apart; entries of any other kind are one data set, whatever stood between them.
@@ -81,14 +84,31 @@ impl Sets {
         let Some(set) = self.sets.get_mut(at) else { return };
         let id = set.id().to_owned();
         for range in &group.head {
-            let names = vec![group.title.clone()];
-            self.data.push(Datum { span: span(range), kind: kind.into(), set: id.clone(), entry: None, names, values: Vec::new(), words: Vec::new() });
+            let names =
+                vec![super::super::source::at(self.text, range).split_whitespace().collect::<Vec<_>>().join(" ")];
+            self.data.push(Datum {
+                span: span(range),
+                kind: kind.into(),
+                set: id.clone(),
+                entry: None,
+                names,
+                values: Vec::new(),
+                words: Vec::new(),
+            });
         }
         for (range, entry) in group.entries {
             let (names, values, words) = said(&entry, &group.columns);
             if let Some(number) = push(set, entry, &group.title) {
                 let kind = kind.to_owned();
-                self.data.push(Datum { span: span(&range), kind, set: id.clone(), entry: Some(number), names, values, words });
+                self.data.push(Datum {
+                    span: span(&range),
+                    kind,
+                    set: id.clone(),
+                    entry: Some(number),
+                    names,
+                    values,
+                    words,
+                });
             }
         }
     }
@@ -105,6 +125,27 @@ impl Sets {
         };
         let joined = ["faq", "notes", "hours"].contains(&kind) || given.is_empty();
         if joined { own[usize::from(self.chinese)].to_owned() } else { given.to_owned() }
+    }
+
+    /// Prices without a currency have that of all the others.
+    fn currency(&mut self) {
+        for set in &mut self.sets {
+            let DataSet::Prices { items, .. } = set else { continue };
+            let mut known: Vec<String> =
+                items.iter().map(|item| item.currency.clone()).filter(|c| !c.is_empty()).collect();
+            known.sort();
+            known.dedup();
+            if let [only] = known.as_slice() {
+                items
+                    .iter_mut()
+                    .filter(|item| item.currency.is_empty())
+                    .for_each(|item| item.currency.clone_from(only));
+                let data = self.data.iter_mut().filter(|datum| datum.kind == "prices");
+                data.flat_map(|datum| &mut datum.values)
+                    .filter(|v| v.of == "price" && v.unit.is_empty())
+                    .for_each(|v| v.unit.clone_from(only));
+            }
+        }
     }
 
     fn topics(&mut self) {
@@ -162,17 +203,19 @@ fn push(set: &mut DataSet, entry: Entry, title: &str) -> Option<usize> {
         }
         (DataSet::Faq { pairs, .. }, Entry::Pair(pair)) => add(pairs, pair),
         (DataSet::Notes { passages, .. }, Entry::Passage(passage)) => add(passages, passage),
-        (DataSet::Categories { categories, .. }, Entry::Category(category)) => match categories.iter_mut().position(|c| c.name == category.name) {
-            Some(at) => {
-                if let Some(known) = categories.get_mut(at) {
-                    category.words.into_iter().for_each(|word| {
-                        add(&mut known.words, word);
-                    });
+        (DataSet::Categories { categories, .. }, Entry::Category(category)) => {
+            match categories.iter_mut().position(|c| c.name == category.name) {
+                Some(at) => {
+                    if let Some(known) = categories.get_mut(at) {
+                        category.words.into_iter().for_each(|word| {
+                            add(&mut known.words, word);
+                        });
+                    }
+                    Some(at)
                 }
-                Some(at)
+                None => add(categories, category),
             }
-            None => add(categories, category),
-        },
+        }
         (DataSet::Rates { rates, .. }, Entry::Rate(rate)) => add(rates, rate),
         (DataSet::Hours { hours, .. }, Entry::Open(open)) => add(hours, open),
         (DataSet::Hours { hours, closed, .. }, Entry::Closed(days)) => add(closed, days).map(|at| at + hours.len()),
@@ -221,8 +264,13 @@ fn said(entry: &Entry, columns: &[Column]) -> Said {
             some(&[&item.note]),
         ),
         Entry::Rule(rule) => {
-            let values = [(&rule.percent_off, "percent"), (&rule.from_quantity, "quantity"), (&rule.from_total, "total")];
-            let values = values.into_iter().filter(|(value, _)| !value.is_empty()).map(|(value, of)| figure(value, of)).collect();
+            let values =
+                [(&rule.percent_off, "percent"), (&rule.from_quantity, "quantity"), (&rule.from_total, "total")];
+            let values = values
+                .into_iter()
+                .filter(|(value, _)| !value.is_empty())
+                .map(|(value, of)| figure(value, of))
+                .collect();
             (some(&[&rule.applies_to]), values, vec![rule.text.clone()])
         }
         Entry::Row(cells) => {
@@ -244,12 +292,24 @@ fn said(entry: &Entry, columns: &[Column]) -> Said {
         Entry::Category(category) => (vec![category.name.clone()], Vec::new(), category.words.clone()),
         Entry::Rate(rate) => (
             vec![rate.from.clone(), rate.to.clone()],
-            vec![Quantity { value: rate.rate.clone(), unit: rate.to.clone(), per: rate.from.clone(), of: "rate".into(), ..Quantity::default() }],
+            vec![Quantity {
+                value: rate.rate.clone(),
+                unit: rate.to.clone(),
+                per: rate.from.clone(),
+                of: "rate".into(),
+                ..Quantity::default()
+            }],
             Vec::new(),
         ),
         Entry::Open(open) => (
             some(&[&open.subject]),
-            vec![Quantity { value: open.from.clone(), to: open.to.clone(), per: days(&open.days), of: "hours".into(), ..Quantity::default() }],
+            vec![Quantity {
+                value: open.from.clone(),
+                to: open.to.clone(),
+                per: days(&open.days),
+                of: "hours".into(),
+                ..Quantity::default()
+            }],
             Vec::new(),
         ),
         Entry::Closed(closed) => (

@@ -5,12 +5,12 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::{
-    Entry, Found,
     super::{
         sentences,
         source::{Range, at, lines, place, says, trim, unmarked},
         speech,
     },
+    Entry, Found,
 };
 use crate::spec::QuestionAnswer;
 
@@ -57,7 +57,9 @@ fn marked(text: &str, range: Range, pairs: &mut Vec<(Range, Entry)>) -> Vec<Rang
         let limit = marks.get(index + 2).map_or(range.end, |&(_, next, _)| next);
         let question = text.get(end..answer_start).unwrap_or_default();
         let answer = answer_in(text, &(answer_end..limit));
-        if !question.chars().any(char::is_alphanumeric) && !question.contains('"') || at(text, &answer).trim().is_empty() {
+        if !question.chars().any(char::is_alphanumeric) && !question.contains('"')
+            || at(text, &answer).trim().is_empty()
+        {
             continue;
         }
         pairs.push((start..answer.end, pair(question, at(text, &answer))));
@@ -88,9 +90,12 @@ fn when_asked(text: &str, range: Range, pairs: &mut Vec<(Range, Entry)>) -> Vec<
     let mut from = range.start;
     for sentence in sentences::split(text, &range) {
         let Some(captures) = regex.captures(at(text, &sentence)) else { continue };
-        let name = |a: &str, b: &str| captures.name(a).or_else(|| captures.name(b)).map(|m| m.as_str()).unwrap_or_default();
+        let name =
+            |a: &str, b: &str| captures.name(a).or_else(|| captures.name(b)).map(|m| m.as_str()).unwrap_or_default();
         let (question, answer) = (name("q", "qz"), name("a", "az"));
-        let orders = ["what ", "so", "no", "yes", "it", "them"].iter().any(|word| answer.trim().trim_end_matches('.').eq_ignore_ascii_case(word.trim()));
+        let orders = ["what ", "so", "no", "yes", "it", "them"]
+            .iter()
+            .any(|word| answer.trim().trim_end_matches('.').eq_ignore_ascii_case(word.trim()));
         if answer.split_whitespace().count() < 2 && answer.chars().count() < 4 || orders || speech::is_manner(answer) {
             continue;
         }
@@ -124,7 +129,19 @@ fn questions(text: &str, range: Range, pairs: &mut Vec<(Range, Entry)>) -> Vec<R
     }
     let cue = {
         let lower = text.to_lowercase();
-        ["faq", "frequently asked", "common questions", "these questions", "questions and answers", "q&a", "常见问题", "问答", "常问"].iter().any(|cue| lower.contains(cue))
+        [
+            "faq",
+            "frequently asked",
+            "common questions",
+            "these questions",
+            "questions and answers",
+            "q&a",
+            "常见问题",
+            "问答",
+            "常问",
+        ]
+        .iter()
+        .any(|cue| lower.contains(cue))
     };
     if candidates.len() < if cue { 1 } else { 2 } {
         return vec![range];
@@ -149,8 +166,12 @@ fn on_line(text: &str, line: &Range) -> Vec<(Range, Range)> {
         let answer = at(text, &sentence).trim_start_matches(['-', '–', '—', ':', '：', ' ', '>', '→']);
         match found.last_mut() {
             _ if question => found.push((sentence.clone(), sentence.end..sentence.end)),
-            Some((_, answered)) if answered.start == answered.end && !speech::speaks_to_builder(inside) => *answered = trim(text, &place(text, answer)),
-            Some((_, answered)) if answered.start < answered.end && !speech::is_task(inside) => answered.end = sentence.end,
+            Some((_, answered)) if answered.start == answered.end && !speech::speaks_to_builder(inside) => {
+                *answered = trim(text, &place(text, answer))
+            }
+            Some((_, answered)) if answered.start < answered.end && !speech::is_task(inside) => {
+                answered.end = sentence.end
+            }
             _ => {}
         }
     }
@@ -165,14 +186,18 @@ mod tests {
         let mut found = Vec::new();
         let open = extract(text, vec![0..text.len()], &mut found);
         let entries = found.into_iter().flat_map(|f| f.entries);
-        let pairs = entries.filter_map(|(_, e)| if let Entry::Pair(p) = e { Some((p.question, p.answer)) } else { None }).collect();
+        let pairs = entries
+            .filter_map(|(_, e)| if let Entry::Pair(p) = e { Some((p.question, p.answer)) } else { None })
+            .collect();
         let rest: Vec<&str> = open.iter().flat_map(|r| at(text, r).split_whitespace()).collect();
         (pairs, rest.join(" "))
     }
 
     #[test]
     fn marked_pairs_on_one_line_and_on_many() {
-        let (pairs, rest) = read("Build a FAQ bot. Q: When do you open? A: At 9. Q: Where? A: Main St. 5. It should also convert kg to lb.");
+        let (pairs, rest) = read(
+            "Build a FAQ bot. Q: When do you open? A: At 9. Q: Where? A: Main St. 5. It should also convert kg to lb.",
+        );
         assert_eq!(pairs, [("When do you open?".into(), "At 9.".into()), ("Where?".into(), "Main St. 5.".into())]);
         assert_eq!(rest, "Build a FAQ bot. It should also convert kg to lb.");
         let (pairs, _) = read("客服\n问：可以退货吗？\n答：七天内可以。\n\n问：怎么付款？\n答：微信或支付宝。");
@@ -181,9 +206,12 @@ mod tests {
 
     #[test]
     fn lines_with_a_question_mark() {
-        let (pairs, rest) = read("Support bot:\n- Do you ship abroad? Yes, to the EU.\n- Is there a shop? No.\nBe kind.");
-        assert_eq!((pairs.len(), rest.as_str()), (2, "Support bot: Be kind."));
-        let (pairs, _) = read("FAQ for our gym.\nDo you have showers?\nYes, on the first floor.\nCan I bring a friend?\nOn Fridays, for free.");
+        let (pairs, rest) =
+            read("Support bot:\n- Do you ship abroad? Yes, to the EU.\n- Is there a shop? No.\nBe kind.");
+        assert_eq!((pairs.len(), rest.as_str()), (2, "Support bot: - Be kind."));
+        let (pairs, _) = read(
+            "FAQ for our gym.\nDo you have showers?\nYes, on the first floor.\nCan I bring a friend?\nOn Fridays, for free.",
+        );
         assert_eq!(pairs[1], ("Can I bring a friend?".into(), "On Fridays, for free.".into()));
         let (pairs, _) = read("Do you deliver? Only in town. Is there parking? Yes, behind the shop.");
         assert_eq!(pairs.len(), 2);
@@ -191,8 +219,13 @@ mod tests {
 
     #[test]
     fn answers_that_are_dictated() {
-        let (pairs, rest) = read("I run a shop. If people ask about parking, tell them it's free behind the church. 如果有人问停车，就说门口可以停。");
-        assert_eq!(pairs, [("parking".into(), "it's free behind the church.".into()), ("停车".into(), "门口可以停".into())]);
+        let (pairs, rest) = read(
+            "I run a shop. If people ask about parking, tell them it's free behind the church. 如果有人问停车，就说门口可以停。",
+        );
+        assert_eq!(
+            pairs,
+            [("parking".into(), "it's free behind the church.".into()), ("停车".into(), "门口可以停".into())]
+        );
         assert_eq!(rest, "I run a shop.");
     }
 

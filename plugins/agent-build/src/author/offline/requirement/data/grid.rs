@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    Found, heading,
     super::source::{Range, at, lines, place, says, trim},
+    Found, heading,
     table::{self, Grid, number},
 };
 
@@ -31,7 +31,14 @@ fn tables(text: &str, range: &Range, found: &mut Vec<Found>) -> Vec<Range> {
             number += 1;
             continue;
         };
-        let title = all.get(..number).unwrap_or_default().iter().rev().find(|line| says(text, line)).map(|line| heading(at(text, line))).unwrap_or_default();
+        let title = all
+            .get(..number)
+            .unwrap_or_default()
+            .iter()
+            .rev()
+            .find(|line| says(text, line))
+            .map(|line| heading(at(text, line)))
+            .unwrap_or_default();
         found.extend(table::found(grid, &title));
         open.push(from..line.start);
         number += used;
@@ -45,11 +52,18 @@ fn tables(text: &str, range: &Range, found: &mut Vec<Found>) -> Vec<Range> {
 fn markdown(text: &str, lines: &[Range]) -> Option<(Grid, usize)> {
     let first = lines.first()?;
     let ruler = at(text, lines.get(1)?);
-    let is_ruler = ruler.contains('-') && ruler.contains('|') && ruler.chars().all(|c| matches!(c, '|' | '-' | ':' | ' ' | '\t'));
+    let is_ruler =
+        ruler.contains('-') && ruler.contains('|') && ruler.chars().all(|c| matches!(c, '|' | '-' | ':' | ' ' | '\t'));
     if !at(text, first).contains('|') || !is_ruler {
         return None;
     }
-    let cells = |line: &str| line.trim().trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('*').to_owned()).collect::<Vec<_>>();
+    let cells = |line: &str| {
+        line.trim()
+            .trim_matches('|')
+            .split('|')
+            .map(|cell| cell.trim().trim_matches('*').to_owned())
+            .collect::<Vec<_>>()
+    };
     let body: Vec<&Range> = lines.get(2..)?.iter().take_while(|line| at(text, line).contains('|')).collect();
     let rows: Vec<_> = body.iter().map(|line| (trim(text, line), cells(at(text, line)))).collect();
     let grid = Grid { header: cells(at(text, first)), header_range: Some(first.clone()), rows };
@@ -114,14 +128,23 @@ fn json_records(text: &str, range: Range, found: &mut Vec<Found>) -> Vec<Range> 
     while let Some(offset) = text.get(search..range.end).and_then(|rest| rest.find('[')) {
         let start = search + offset;
         let candidate = text.get(start..range.end).unwrap_or_default();
-        let mut stream = serde_json::Deserializer::from_str(candidate).into_iter::<Vec<serde_json::Map<String, Value>>>();
-        let parsed = stream.next().and_then(Result::ok).filter(|records| records.iter().any(|record| !record.is_empty()));
+        let mut stream =
+            serde_json::Deserializer::from_str(candidate).into_iter::<Vec<serde_json::Map<String, Value>>>();
+        let parsed =
+            stream.next().and_then(Result::ok).filter(|records| records.iter().any(|record| !record.is_empty()));
         let Some(records) = parsed else {
             search = start + 1;
             continue;
         };
         let whole = start..start + stream.byte_offset();
-        let title = text.get(..start).unwrap_or_default().lines().rev().find(|line| !line.trim().is_empty()).map(heading).unwrap_or_default();
+        let title = text
+            .get(..start)
+            .unwrap_or_default()
+            .lines()
+            .rev()
+            .find(|line| !line.trim().is_empty())
+            .map(heading)
+            .unwrap_or_default();
         found.extend(table::found(records_grid(text, &whole, &records), &title));
         open.push(from..whole.start);
         (from, search) = (whole.end, whole.end);
@@ -144,8 +167,16 @@ fn records_grid(text: &str, whole: &Range, records: &[serde_json::Map<String, Va
     };
     // A record begins at its brace; nested ones are not told apart, the whole is the place of each then.
     let pieces: Vec<&str> = at(text, whole).split_inclusive('}').collect();
-    let range = |number: usize| pieces.get(number).filter(|_| pieces.len() == records.len() + 1).map_or_else(|| whole.clone(), |piece| place(text, piece));
-    let rows = records.iter().enumerate().map(|(number, record)| (range(number), header.iter().map(|column| cell(record.get(column))).collect()));
+    let range = |number: usize| {
+        pieces
+            .get(number)
+            .filter(|_| pieces.len() == records.len() + 1)
+            .map_or_else(|| whole.clone(), |piece| place(text, piece))
+    };
+    let rows = records
+        .iter()
+        .enumerate()
+        .map(|(number, record)| (range(number), header.iter().map(|column| cell(record.get(column))).collect()));
     Grid { rows: rows.collect(), header, header_range: None }
 }
 
@@ -163,9 +194,14 @@ mod tests {
 
     #[test]
     fn markdown_and_csv_and_json() {
-        let (found, rest) = read("Staff:\n| name | dept | age |\n|---|:-:|---|\n| Ada | R&D | 36 |\n| Bo | Sales | 41 |\nAnswer politely.");
+        let (found, rest) = read(
+            "Staff:\n| name | dept | age |\n|---|:-:|---|\n| Ada | R&D | 36 |\n| Bo | Sales | 41 |\nAnswer politely.",
+        );
         assert_eq!((found.len(), rest.as_str()), (1, "Staff:\nAnswer politely."));
-        assert_eq!((found[0].title.as_str(), found[0].columns[2].kind.as_str(), found[0].entries.len()), ("Staff", "number", 2));
+        assert_eq!(
+            (found[0].title.as_str(), found[0].columns[2].kind.as_str(), found[0].entries.len()),
+            ("Staff", "number", 2)
+        );
         let (found, _) = read("city,country,population\nParis,France,2100000\nRome,Italy,2800000");
         assert_eq!(found[0].entries.len(), 2);
         let (found, rest) = read("Use [this]: [{\"a\": 1, \"b\": \"x\"}, {\"a\": 2}] please");
@@ -176,7 +212,8 @@ mod tests {
 
     #[test]
     fn a_price_column_makes_a_price_list() {
-        let (found, _) = read("| Product | Price (EUR) | Stock |\n|--|--|--|\n| Desk | 199 | 4 |\n| Chair | 49.90 | 12 |");
+        let (found, _) =
+            read("| Product | Price (EUR) | Stock |\n|--|--|--|\n| Desk | 199 | 4 |\n| Chair | 49.90 | 12 |");
         let Entry::Price(chair) = &found[0].entries[1].1 else { panic!("a price") };
         assert_eq!((chair.amount.as_str(), chair.currency.as_str(), found.len()), ("49.90", "EUR", 2));
         let (found, _) = read("| 饮品 | 中杯 | 大杯 |\n|--|--|--|\n| 拿铁 | 25元 | 30元 |");
@@ -186,7 +223,10 @@ mod tests {
 
     #[test]
     fn prose_with_commas_is_no_table() {
-        for text in ["First, build an agent that is kind.\nSecond, let it convert units, please.\nThird, hash text.", "Cakes, pies\nTarts, buns"] {
+        for text in [
+            "First, build an agent that is kind.\nSecond, let it convert units, please.\nThird, hash text.",
+            "Cakes, pies\nTarts, buns",
+        ] {
             assert!(read(text).0.is_empty(), "{text}");
         }
     }

@@ -9,7 +9,7 @@ use crate::spec::{ClosedDays, OpeningHours};
 
 /// Words that a timetable is made of; whatever else a sentence says is left over.
 const VOCABULARY: &str = "we're|we|are|is|our|the|open|opens|opening|hours|hour|times|time|timetable|business|from|to|and|on|at|until|till|til|between|only|also|then|closes|close|closing|every|each|day|days|week|hrs|o'clock|a|of|in|morning|mornings|afternoon|afternoons|evening|evenings|but|so|all|too|both|plus|with|here|bis|uhr|it's|it|they|stays|stay|remains|am|pm|you|can|visit|us|come|for|am|s";
-const ZH_VOCABULARY: &str = "营业时间|开放时间|开门时间|工作时间|办公时间|服务时间|上班时间|营业|开放|开门|时间|我们|本店|小店|店里|店铺|门店|打烊|关门|下班|上班|每周|每|的|为|是|从|都|全天|在|则|至|到|开|和|、|只|均|也|分别|一般|起|点|其余|其他|时候|大概";
+const ZH_VOCABULARY: &str = "营业时间|开放时间|开馆时间|开馆|闭馆|开店|关店|开门时间|工作时间|办公时间|服务时间|上班时间|营业|开放|开门|时间|我们|本店|小店|店里|店铺|门店|打烊|关门|下班|上班|每周|每|的|为|是|从|都|全天|在|则|至|到|开|和|、|只|均|也|分别|一般|起|点|其余|其他|时候|大概";
 /// What makes a time valid sometimes only: such a part stays text.
 const SOMETIMES: &str = "summer|winter|season|holiday|holidays|except|appointment|lunch|break|last|january|february|march|april|june|july|august|september|october|november|december|term|exam|christmas|easter|ramadan|first|second|every other|alternate|kitchen closes|夏|冬|节假日|假期|除|预约|午休|寒暑|最后|法定|春节|国庆|隔周|单周|双周|月";
 
@@ -23,7 +23,9 @@ pub(super) struct Timetable {
 /// Whether a text speaks of opening hours by name.
 pub(super) fn speaks_of_hours(text: &str) -> bool {
     let lower = text.to_lowercase();
-    ["open", "hours", "closed", "营业", "开放", "开门", "闭馆", "办公时间", "工作时间", "服务时间"].iter().any(|word| lower.contains(word))
+    ["open", "hours", "closed", "营业", "开放", "开门", "闭馆", "办公时间", "工作时间", "服务时间"]
+        .iter()
+        .any(|word| lower.contains(word))
 }
 
 /// Reads a sentence, or the line of a list, that says when something is open. `named` tells that the heading speaks of it.
@@ -42,12 +44,15 @@ pub(super) fn read(text: &str, range: &Range, named: bool) -> Option<Timetable> 
     let mut subject = String::new();
     for part in parts(sentence, &all) {
         let inside = sentence.get(part.clone()).unwrap_or_default();
-        let own: Vec<(Range, Mark)> = all.iter().filter(|(r, _)| r.start >= part.start && r.end <= part.end).cloned().collect();
+        let own: Vec<(Range, Mark)> =
+            all.iter().filter(|(r, _)| r.start >= part.start && r.end <= part.end).cloned().collect();
         let rest = leftover(inside, part.start, &own);
         let lower = inside.to_lowercase();
         let sometimes = SOMETIMES.split('|').any(|word| lower.contains(word));
         if own.iter().all(|(_, m)| matches!(m, Mark::Days(_))) && !own.is_empty() && earlier.times.is_none() {
-            earlier.days.extend(own.iter().flat_map(|(_, m)| if let Mark::Days(d) = m { d.clone() } else { Vec::new() }));
+            earlier
+                .days
+                .extend(own.iter().flat_map(|(_, m)| if let Mark::Days(d) = m { d.clone() } else { Vec::new() }));
             says_more |= !rest.is_empty();
             continue;
         }
@@ -73,18 +78,37 @@ fn parts(sentence: &str, all: &[(Range, Mark)]) -> Vec<Range> {
         if inside_mark {
             continue;
         }
-        let complete = all.iter().any(|(r, m)| r.end <= at && r.start >= cuts.last().copied().unwrap_or(0) && !matches!(m, Mark::Days(_)));
+        let complete = all
+            .iter()
+            .any(|(r, m)| r.end <= at && r.start >= cuts.last().copied().unwrap_or(0) && !matches!(m, Mark::Days(_)));
         let rest = sentence.get(at..).unwrap_or_default();
-        let joint = matches!(c, ',' | ';' | '，' | '；' | '(' | ')' | '（' | '）' | '。' | '.' | '/' | '|' | '、') || rest.starts_with(" and ") || rest.starts_with(" but ");
+        let joint = matches!(c, ',' | ';' | '，' | '；' | '(' | ')' | '（' | '）' | '。' | '.' | '/' | '|' | '、')
+            || rest.starts_with(" and ")
+            || rest.starts_with(" but ");
         // "9–12 and 14–18" goes on; "Mon and Tue" has no time yet.
         let next = all.iter().find(|(r, _)| r.start >= at);
-        let goes_on = rest.starts_with(" and ") && next.is_some_and(|(_, m)| matches!(m, Mark::Times { .. }));
+        // "9–12 and 14–18" are times of the same days, "8–22 on weekdays and 10–18 at weekends" are not.
+        let from = cuts.last().copied().unwrap_or(0);
+        let times_first =
+            all.iter().find(|(r, _)| r.start >= from).is_some_and(|(_, m)| matches!(m, Mark::Times { .. }))
+                && all.iter().any(|(r, m)| r.start >= from && r.end <= at && matches!(m, Mark::Days(_)));
+        let more_times =
+            rest.starts_with(" and ") && next.is_some_and(|(_, m)| matches!(m, Mark::Times { .. })) && !times_first;
+        let goes_on = more_times || names_more_days(all, at);
         if joint && complete && !goes_on {
             cuts.push(at);
         }
     }
     cuts.push(sentence.len());
     cuts.windows(2).filter_map(|pair| if let [from, to] = pair { Some(*from..*to) } else { None }).collect()
+}
+
+/// Whether a joint stands between days of one statement: "closed on Sundays and Mondays".
+fn names_more_days(all: &[(Range, Mark)], at: usize) -> bool {
+    let before = all.iter().rev().find(|(r, _)| r.end <= at);
+    let mut after = all.iter().filter(|(r, _)| r.start >= at);
+    let is_days = |mark: Option<&(Range, Mark)>| mark.is_some_and(|(_, m)| matches!(m, Mark::Days(_)));
+    is_days(before) && is_days(after.next()) && after.next().is_none_or(|(_, m)| matches!(m, Mark::Days(_)))
 }
 
 /// The words of a part that are neither mark nor vocabulary.
@@ -104,9 +128,29 @@ fn leftover(inside: &str, offset: usize, own: &[(Range, Mark)]) -> Vec<String> {
 
 /// Whether what is left over names what is open: "Café", "the swimming pool".
 fn names_place(rest: &[String], spoken: bool) -> bool {
-    let common = ["shop", "store", "office", "bakery", "library", "museum", "restaurant", "studio", "clinic", "gym", "salon", "we", "bar", "practice", "center", "centre"];
+    let common = [
+        "shop",
+        "store",
+        "office",
+        "bakery",
+        "library",
+        "museum",
+        "restaurant",
+        "studio",
+        "clinic",
+        "gym",
+        "salon",
+        "we",
+        "bar",
+        "practice",
+        "center",
+        "centre",
+    ];
     let known = rest.iter().all(|word| common.contains(&word.to_lowercase().as_str()));
-    known || spoken && rest.len() <= 3 && rest.iter().all(|w| w.chars().all(char::is_alphabetic) && w.chars().count() <= 14)
+    known
+        || spoken
+            && rest.len() <= 3
+            && rest.iter().all(|w| w.chars().all(char::is_alphabetic) && w.chars().count() <= 14)
 }
 
 /// What an incomplete part takes over from the one before it.
@@ -144,7 +188,12 @@ impl Earlier {
             let from = from.or(self.times);
             if let (Some(from), Some(to)) = (from, to) {
                 self.times = Some(self.times.unwrap_or(from));
-                entries.push(Entry::Open(OpeningHours { subject: subject.clone(), days: days.clone(), from: written(from), to: written(to) }));
+                entries.push(Entry::Open(OpeningHours {
+                    subject: subject.clone(),
+                    days: days.clone(),
+                    from: written(from),
+                    to: written(to),
+                }));
             }
         }
         entries
@@ -181,7 +230,13 @@ mod tests {
         let Some(table) = read(text, &(0..text.len()), false) else { return (String::new(), false) };
         let days = |days: &[u8]| days.iter().map(u8::to_string).collect::<String>();
         let one = |entry: &Entry| match entry {
-            Entry::Open(o) => format!("{}{} {}-{}", if o.subject.is_empty() { String::new() } else { format!("{}:", o.subject) }, days(&o.days), o.from, o.to),
+            Entry::Open(o) => format!(
+                "{}{} {}-{}",
+                if o.subject.is_empty() { String::new() } else { format!("{}:", o.subject) },
+                days(&o.days),
+                o.from,
+                o.to
+            ),
             Entry::Closed(c) => format!("{} x", days(&c.days)),
             _ => String::new(),
         };
@@ -195,7 +250,11 @@ mod tests {
             ("We're open Tuesday to Saturday from 7am to 6pm.", "23456 07:00-18:00", false),
             ("Open 10-18 daily except holidays", "", false),
             ("We are open 9 to 5, closed on Sundays and Mondays.", "23456 09:00-17:00; 17 x", false),
-            ("Opening hours: Mon, Wed 9–12 and 14–18, Sat 10–13", "13 09:00-12:00; 13 14:00-18:00; 6 10:00-13:00", false),
+            (
+                "Opening hours: Mon, Wed 9–12 and 14–18, Sat 10–13",
+                "13 09:00-12:00; 13 14:00-18:00; 6 10:00-13:00",
+                false,
+            ),
             ("营业时间：周一至周五 上午9点到下午5点半，周日休息", "12345 09:00-17:30; 7 x", false),
             ("我们每天早上8点到晚上9点营业", "1234567 08:00-21:00", false),
             ("周二到周日10:00-22:00，周一休息。", "234567 10:00-22:00; 1 x", false),
@@ -203,6 +262,9 @@ mod tests {
             ("Open daily 8-18, dogs are welcome", "1234567 08:00-18:00", true),
             ("Yoga is on Mondays 18:00–19:30", "", false),
             ("The museum is closed on Mondays.", "1 x", false),
+            ("Opening hours 8-22 on weekdays and 10–18 at weekends.", "12345 08:00-22:00; 67 10:00-18:00", false),
+            ("open mon, wed 10-18; tue, thu 12-20; closed sun", "13 10:00-18:00; 24 12:00-20:00; 7 x", false),
+            ("开馆时间：周二至周日 9:00–17:00，周一闭馆", "234567 09:00-17:00; 1 x", false),
         ] {
             assert_eq!(read_all(text), (hours.to_owned(), more), "{text}");
         }

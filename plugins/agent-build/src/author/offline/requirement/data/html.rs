@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::{
-    Found, heading,
     super::source::{Range, at, place},
+    Found, heading,
     table::{self, Grid},
 };
 
@@ -29,8 +29,18 @@ pub(super) fn extract(text: &str, open: Vec<Range>, found: &mut Vec<Found>) -> V
         for table in regex.find_iter(at(text, &range)) {
             let whole = place(text, table.as_str());
             let Some(grid) = grid(text, &whole) else { continue };
-            let above = text.get(..whole.start).unwrap_or_default().lines().rev().find(|line| !line.trim().is_empty()).map(|line| heading(&plain(line)));
-            let caption = CAPTION.as_ref().and_then(|r| r.captures(table.as_str())).and_then(|c| c.get(1)).map(|m| place(text, m.as_str()));
+            let above = text
+                .get(..whole.start)
+                .unwrap_or_default()
+                .lines()
+                .rev()
+                .find(|line| !line.trim().is_empty())
+                .map(|line| heading(&plain(line)));
+            let caption = CAPTION
+                .as_ref()
+                .and_then(|r| r.captures(table.as_str()))
+                .and_then(|c| c.get(1))
+                .map(|m| place(text, m.as_str()));
             let title = caption.as_ref().map(|range| plain(at(text, range))).or(above).unwrap_or_default();
             let mut tables = table::found(grid, &title);
             if let Some(last) = tables.last_mut() {
@@ -47,7 +57,12 @@ pub(super) fn extract(text: &str, open: Vec<Range>, found: &mut Vec<Found>) -> V
 
 fn grid(text: &str, whole: &Range) -> Option<Grid> {
     let mut rows = ROW.as_ref()?.find_iter(at(text, whole)).map(|row| {
-        let cells = CELL.as_ref().map(|regex| regex.captures_iter(row.as_str()).filter_map(|c| c.get(1)).map(|m| plain(m.as_str())).collect()).unwrap_or_default();
+        let cells = CELL
+            .as_ref()
+            .map(|regex| {
+                regex.captures_iter(row.as_str()).filter_map(|c| c.get(1)).map(|m| plain(m.as_str())).collect()
+            })
+            .unwrap_or_default();
         (place(text, row.as_str()), cells)
     });
     let (header_range, header): (Range, Vec<String>) = rows.next()?;
@@ -58,7 +73,17 @@ fn grid(text: &str, whole: &Range) -> Option<Grid> {
 /// The text without tags and with the common entities as what they stand for.
 pub(super) fn plain(text: &str) -> String {
     let bare = TAG.as_ref().map_or_else(|| text.into(), |regex| regex.replace_all(text, " "));
-    let entities = [("&nbsp;", " "), ("&euro;", "€"), ("&pound;", "£"), ("&yen;", "¥"), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
+    let entities = [
+        ("&nbsp;", " "),
+        ("&euro;", "€"),
+        ("&pound;", "£"),
+        ("&yen;", "¥"),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#39;", "'"),
+        ("&amp;", "&"),
+    ];
     let text = entities.iter().fold(bare.into_owned(), |text, (entity, c)| text.replace(entity, c));
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -73,7 +98,10 @@ pub(in super::super) fn without_tags(text: &str) -> String {
         if ["table", "tr", "td", "th", "thead", "tbody", "caption"].iter().any(|name| named(&lower, name)) {
             return tag.to_owned();
         }
-        let known = ["p", "br", "li", "ul", "ol", "div", "h1", "h2", "h3", "h4", "b", "i", "em", "strong", "span", "a", "u", "section", "html", "body", "!--", "script", "style"];
+        let known = [
+            "p", "br", "li", "ul", "ol", "div", "h1", "h2", "h3", "h4", "b", "i", "em", "strong", "span", "a", "u",
+            "section", "html", "body", "!--", "script", "style",
+        ];
         if !known.iter().any(|name| named(&lower, name)) {
             return tag.to_owned();
         }

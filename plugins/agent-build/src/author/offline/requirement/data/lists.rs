@@ -1,12 +1,11 @@
 //! The lines of a requirement: headings, lists under them, and prose.
 
 use super::{
-    Entry, Found, Parts,
     super::{
         source::{Range, at, has_mark, lines, says, trim, trimmed, unmarked},
         speech,
     },
-    heading, hours, pairs,
+    Entry, Found, Parts, heading, hours, pairs,
     prices::{self, Setting},
     rates,
 };
@@ -33,6 +32,8 @@ pub(super) struct Reader<'a> {
     pub(super) text: &'a str,
     pub(super) names_ability: &'a dyn Fn(&str) -> bool,
     pub(super) sorting: bool,
+    /// Whether the requirement speaks of money at all.
+    pub(super) money: bool,
     pub(super) parts: Parts,
     pub(super) title: Option<Title>,
     /// Whether the sentence before set a task.
@@ -46,7 +47,8 @@ const FACT_TITLES: &str = "info|information|facts|about us|about|details|know|no
 impl<'a> Reader<'a> {
     pub(super) fn new(text: &'a str, names_ability: &'a dyn Fn(&str) -> bool, parts: Parts) -> Self {
         let sorting = super::categories::is_sorting(text);
-        Self { text, names_ability, sorting, parts, title: None, after_task: false, pairs: Vec::new() }
+        let money = !super::amount::find(text).is_empty();
+        Self { text, names_ability, sorting, money, parts, title: None, after_task: false, pairs: Vec::new() }
     }
 
     /// Reads a stretch of the text that no table and no question took.
@@ -55,7 +57,8 @@ impl<'a> Reader<'a> {
         let mut prose: Option<Range> = None;
         for (number, line) in all.iter().enumerate() {
             let rest = all.get(number + 1..).unwrap_or_default();
-            let item = says(self.text, line) && (self.is_title(line, rest) || self.item(line, number, &all, prose.is_some()));
+            let item =
+                says(self.text, line) && (self.is_title(line, rest) || self.item(line, number, &all, prose.is_some()));
             if !says(self.text, line) || item {
                 self.prose(prose.take());
                 if !item {
@@ -85,18 +88,37 @@ impl<'a> Reader<'a> {
 
     /// A heading opens a part; one that is a task as well is both.
     fn is_title(&mut self, line: &Range, rest: &[Range]) -> bool {
+        // Of several sentences on a line the last one is the heading.
+        let sentences = super::sentences::split(self.text, line);
+        if let [before @ .., last] = sentences.as_slice()
+            && !before.is_empty()
+            && self.content(line).ends_with([':', '：'])
+        {
+            before.iter().cloned().for_each(|sentence| self.prose(Some(sentence)));
+            return self.is_title(&last.clone(), rest);
+        }
         let whole = trim(self.text, line);
         let raw = at(self.text, &whole);
         let content = self.content(line);
         let bare = content.trim_end_matches('*').trim();
         let colon = bare.ends_with([':', '：']) && bare.chars().count() <= 160;
-        let framed = raw.starts_with('#') || raw.starts_with("**") && raw.ends_with("**") || raw.starts_with('【') && raw.ends_with('】');
+        let framed = raw.starts_with('#')
+            || raw.starts_with("**") && raw.ends_with("**")
+            || raw.starts_with('【') && raw.ends_with('】');
         let words = content.split_whitespace().count();
         let next = rest.iter().find(|line| says(self.text, line));
         let listed = next.is_some_and(|next| {
             let following = self.content(next);
-            let money = prices::read(self.text, &unmarked(self.text, next), Setting { cue: prices::announces(content), line: true }).is_some();
-            has_mark(self.text, next) && !has_mark(self.text, line) || money || hours::read(self.text, &unmarked(self.text, next), true).is_some() || pairs::split(self.text, &unmarked(self.text, next)).is_some() && following.len() < 120
+            let money = prices::read(
+                self.text,
+                &unmarked(self.text, next),
+                Setting { cue: prices::announces(content), line: true, decimals: false },
+            )
+            .is_some();
+            has_mark(self.text, next) && !has_mark(self.text, line)
+                || money
+                || hours::read(self.text, &unmarked(self.text, next), true).is_some()
+                || pairs::split(self.text, &unmarked(self.text, next)).is_some() && following.len() < 120
         });
         let plain = words <= 5
             && content.chars().count() <= 40
@@ -127,10 +149,15 @@ impl<'a> Reader<'a> {
         let content = at(self.text, &range);
         let mode = self.title.as_ref().map_or(Mode::Any, |t| t.mode);
         let title = self.title.as_ref().map_or(String::new(), |t| t.text.clone());
-        if mode == Mode::Tasks || in_prose && content.starts_with(|c: char| c.is_lowercase()) || super::sentences::split(self.text, &range).len() > 1 {
+        if mode == Mode::Tasks
+            || in_prose && content.starts_with(|c: char| c.is_lowercase())
+            || super::sentences::split(self.text, &range).len() > 1
+        {
             return false;
         }
-        if let Some(table) = hours::read(self.text, &range, hours::speaks_of_hours(&title)).filter(|t| !t.says_more && !speech::is_task(content)) {
+        if let Some(table) = hours::read(self.text, &range, hours::speaks_of_hours(&title))
+            .filter(|t| !t.says_more && !speech::is_task(content))
+        {
             self.flush();
             self.passage(&range);
             self.add(Found::new(table.entries));
@@ -146,7 +173,8 @@ impl<'a> Reader<'a> {
         }
         let cue = prices::announces(&title) || decimals(content) && self.neighbour(number, all);
         let short = content.chars().count() <= 160 && super::rules::read(self.text, &range).is_none();
-        let list = prices::read(self.text, &range, Setting { cue, line: true }).filter(|_| short && !self.sorting_line(content));
+        let list = prices::read(self.text, &range, Setting { cue, line: true, decimals: self.money })
+            .filter(|_| short && !self.sorting_line(content));
         if let Some(list) = list {
             self.flush();
             if list.says_more {
@@ -209,8 +237,13 @@ impl<'a> Reader<'a> {
         let mut head = None;
         let mut passage = words;
         if let Some(title) = self.title.as_mut() {
-            let general = FACT_TITLES.split('|').any(|word| title.text.to_lowercase() == word) || title.text.split_whitespace().count() > 4;
-            if !general && !title.text.is_empty() && !speech::is_task(at(self.text, &title.range)) && has_mark_before(self.text, range) {
+            let general = FACT_TITLES.split('|').any(|word| title.text.to_lowercase() == word)
+                || title.text.split_whitespace().count() > 4;
+            if !general
+                && !title.text.is_empty()
+                && !speech::is_task(at(self.text, &title.range))
+                && has_mark_before(self.text, range)
+            {
                 passage = format!("{}: {passage}", title.text);
             }
             if !title.used {
@@ -235,11 +268,18 @@ impl<'a> Reader<'a> {
 
     /// A title under which nothing was found may be that of a table; else it says what it says.
     fn leave_title(&mut self) {
-        let Some(title) = self.title.take().filter(|title| !title.used && says(self.text, &title.range)) else { return };
+        let Some(title) = self.title.take().filter(|title| !title.used && says(self.text, &title.range)) else {
+            return;
+        };
         let table = self.parts.found.iter_mut().find(|found| found.title == title.text && !title.text.is_empty());
         match table {
             Some(table) => table.head.push(title.range),
-            None if title.mode == Mode::Tasks || speech::is_task(at(self.text, &title.range)) || (self.names_ability)(&title.text) => self.parts.tasks.push(title.range),
+            None if title.mode == Mode::Tasks
+                || speech::is_task(at(self.text, &title.range))
+                || (self.names_ability)(&title.text) =>
+            {
+                self.parts.tasks.push(title.range)
+            }
             None => {
                 let passage = at(self.text, &title.range).to_owned();
                 self.parts.found.push(Found::new(vec![(title.range, Entry::Passage(passage))]));
@@ -260,12 +300,22 @@ fn decimals(content: &str) -> bool {
     let whole = parts.next().unwrap_or_default();
     let part = parts.next().unwrap_or_default();
     let digits = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
-    digits(whole) && digits(part) && part.len() == 2 && parts.next().is_none() && content.chars().any(char::is_alphabetic)
+    digits(whole)
+        && digits(part)
+        && part.len() == 2
+        && parts.next().is_none()
+        && content.chars().any(char::is_alphabetic)
 }
 
 fn mode(content: &str) -> Mode {
     let lower = content.to_lowercase();
-    let word = |word: &&str| if word.is_ascii() { format!(" {lower} ").replace([':', '#', '*'], " ").contains(&format!(" {word} ")) } else { lower.contains(*word) };
+    let word = |word: &&str| {
+        if word.is_ascii() {
+            format!(" {lower} ").replace([':', '#', '*'], " ").contains(&format!(" {word} "))
+        } else {
+            lower.contains(*word)
+        }
+    };
     if FACT_TITLES.split('|').filter(|w| w.chars().count() > 1).any(|w| word(&w)) && !speech::is_task(content) {
         Mode::Facts
     } else if TASK_TITLES.split('|').any(|w| word(&w)) {

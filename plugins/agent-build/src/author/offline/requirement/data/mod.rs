@@ -62,7 +62,10 @@ fn without_hostile(text: &str, found: &mut Vec<Range>) -> Vec<Range> {
             continue;
         }
         let clauses = sentences::clauses(text, &sentence);
-        let start = clauses.iter().find(|clause| hostile::is_hostile(at(text, clause))).map_or(sentence.start, |clause| clause.start);
+        let start = clauses
+            .iter()
+            .find(|clause| hostile::is_hostile(at(text, clause)))
+            .map_or(sentence.start, |clause| clause.start);
         open.push(from..start);
         found.push(start..sentence.end);
         from = sentence.end;
@@ -78,6 +81,7 @@ fn heading(line: &str) -> String {
         .trim_start_matches(['#', '-', '*', '•', '【', '[', '=', ' '])
         .trim_end_matches([':', '：', ' ', '.', '。', '=', '*', '】', ']']);
     let line = line.trim_matches(|c: char| source::is_picture(c) || c.is_whitespace());
-    let short = if line.chars().count() > 60 { line.rsplit(['.', ',', '，', '。']).next().unwrap_or(line) } else { line };
+    let short =
+        if line.chars().count() > 60 { line.rsplit(['.', ',', '，', '。']).next().unwrap_or(line) } else { line };
     subject(short).chars().take(80).collect()
 }

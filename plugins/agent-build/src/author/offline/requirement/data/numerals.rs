@@ -23,7 +23,13 @@ const DIGITS: &str = "零一二三四五六七八九";
 pub(super) fn chinese(text: &str) -> Option<u64> {
     let (mut total, mut section, mut digit, mut last) = (0_u64, 0_u64, None::<u64>, 1_u64);
     for c in text.chars() {
-        let c = if c == '两' { '二' } else if c == '〇' { '零' } else { c };
+        let c = if c == '两' {
+            '二'
+        } else if c == '〇' {
+            '零'
+        } else {
+            c
+        };
         if let Some(at) = DIGITS.chars().position(|d| d == c) {
             if digit.is_some_and(|d| d > 0) {
                 return None;
@@ -74,13 +80,21 @@ pub(super) fn before_money(text: &str) -> String {
         out.push_str(before);
         // 块 is money only where no measured thing follows: 三块蛋糕 are three pieces of cake.
         let money = ["元", "块", "欧", "美元", "英镑", "日元"].iter().any(|word| after.starts_with(word));
+        let counted = before.ends_with(|c: char| c.is_ascii_digit());
         let pieces = after.strip_prefix('块').is_some_and(|rest| {
-            rest.chars().next().is_some_and(|c| c.is_alphanumeric() && !"钱一二三四五六七八九半每".contains(c) && !c.is_ascii_digit())
+            rest.chars()
+                .next()
+                .is_some_and(|c| c.is_alphanumeric() && !"钱一二三四五六七八九半每".contains(c) && !c.is_ascii_digit())
         });
         let tenth = before.ends_with('块') || before.ends_with('元');
         // 一斤 and 一杯 say of what the price is, not how much.
         match chinese(numeral).map(|value| value.to_string()) {
-            Some(digits) if (money && !pieces || tenth && after.chars().next().is_none_or(|c| "毛角，,。；;、 ".contains(c))) && digits.len() <= run => {
+            Some(digits)
+                if !counted
+                    && (money && !pieces
+                        || tenth && after.chars().next().is_none_or(|c| "毛角，,。；;、 ".contains(c)))
+                    && digits.len() <= run =>
+            {
                 if tenth {
                     // The amount goes on without a gap: 两块五.
                     out.push_str(&digits);
@@ -104,10 +118,20 @@ mod tests {
 
     #[test]
     fn both_scripts() {
-        for (text, value) in [("三十二", 32), ("两百零五", 205), ("十二", 12), ("三千五", 3500), ("一万二", 12000), ("一百二", 120), ("八", 8)] {
+        for (text, value) in [
+            ("三十二", 32),
+            ("两百零五", 205),
+            ("十二", 12),
+            ("三千五", 3500),
+            ("一万二", 12000),
+            ("一百二", 120),
+            ("八", 8),
+        ] {
             assert_eq!(chinese(text), Some(value), "{text}");
         }
-        for (value, power, expected) in [("1.2", 3, "1200"), ("5", -1, "0.5"), ("12.5", 4, "125000"), ("0", 2, "0"), ("35", -2, "0.35")] {
+        for (value, power, expected) in
+            [("1.2", 3, "1200"), ("5", -1, "0.5"), ("12.5", 4, "125000"), ("0", 2, "0"), ("35", -2, "0.35")]
+        {
             assert_eq!(scaled(value, power), expected);
         }
         assert_eq!(before_money("包子两块五，糖三元").len(), "包子两块五，糖三元".len());

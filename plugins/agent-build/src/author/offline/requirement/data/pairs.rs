@@ -4,8 +4,8 @@
 use serde_json::Value;
 
 use super::{
+    super::source::{Range, at, at_colon, place},
     Entry, Found, categories,
-    super::source::{Range, at, place},
 };
 use crate::spec::{Category, Column};
 
@@ -28,9 +28,13 @@ pub(super) fn split(text: &str, line: &Range) -> Option<Pair> {
     }
     let clock = |at: usize| {
         let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
-        digit(content.get(..at).and_then(|b| b.chars().next_back())) && digit(content.get(at + 1..).and_then(|r| r.chars().next()))
+        digit(content.get(..at).and_then(|b| b.chars().next_back()))
+            && digit(content.get(at + 1..).and_then(|r| r.chars().next()))
     };
-    let found = SEPARATORS.iter().filter_map(|s| content.find(s).filter(|at| *s != ":" || !clock(*at)).map(|at| (at, *s))).min()?;
+    let found = SEPARATORS
+        .iter()
+        .filter_map(|s| content.find(s).filter(|at| *s != ":" || !clock(*at)).map(|at| (at, *s)))
+        .min()?;
     let (name, value) = (content.get(..found.0)?, content.get(found.0 + found.1.len()..)?);
     let (name, value) = short(name, value)?;
     Some(Pair { whole: line.clone(), name, value })
@@ -52,10 +56,13 @@ fn short(name: &str, value: &str) -> Option<(String, String)> {
 pub(super) fn found(text: &str, block: Vec<Pair>, title: &str, sorting: bool) -> (Vec<Found>, Vec<Range>) {
     let listed = block.iter().filter(|pair| categories::words(&pair.value).len() > 1).count();
     if sorting && listed * 2 > block.len() && block.len() >= 2 {
-        let category = |pair: Pair| (pair.whole, Entry::Category(Category { words: categories::words(&pair.value), name: pair.name }));
+        let category = |pair: Pair| {
+            (pair.whole, Entry::Category(Category { words: categories::words(&pair.value), name: pair.name }))
+        };
         return (vec![Found::new(block.into_iter().map(category).collect())], Vec::new());
     }
-    let (about, rest): (Vec<Pair>, Vec<Pair>) = block.into_iter().partition(|pair| is_about(&pair.name) || is_prose(&pair.value));
+    let (about, rest): (Vec<Pair>, Vec<Pair>) =
+        block.into_iter().partition(|pair| is_about(&pair.name) || is_prose(&pair.value));
     let mut left: Vec<Range> = about.into_iter().map(|pair| pair.whole).collect();
     if rest.len() < 2 {
         left.extend(rest.into_iter().map(|pair| pair.whole));
@@ -63,7 +70,10 @@ pub(super) fn found(text: &str, block: Vec<Pair>, title: &str, sorting: bool) ->
         return (Vec::new(), left);
     }
     let _ = text;
-    let rows = rest.into_iter().map(|pair| (pair.whole, Entry::Row(vec![Value::String(pair.name), Value::String(pair.value)]))).collect();
+    let rows = rest
+        .into_iter()
+        .map(|pair| (pair.whole, Entry::Row(vec![Value::String(pair.name), Value::String(pair.value)])))
+        .collect();
     (vec![table(rows, title)], left)
 }
 
@@ -79,22 +89,34 @@ fn is_about(name: &str) -> bool {
 
 /// Whether a value is a sentence.
 fn is_prose(value: &str) -> bool {
-    value.ends_with(['.', '。', '!', '！']) && value.split_whitespace().count() > 4 || value.split_whitespace().count() > 14
+    value.ends_with(['.', '。', '!', '！']) && value.split_whitespace().count() > 4
+        || value.split_whitespace().count() > 14
 }
 
 /// The pairs of `head: a = 1, b = 2, c = 3`, and where the list begins.
 pub(super) fn inline(text: &str, sentence: &Range) -> Option<(Found, Range)> {
     let content = at(text, sentence);
-    let (head, body) = content.split_once([':', '：'])?;
+    let (head, body) = at_colon(content)?;
     let body = body.trim().trim_end_matches(['.', '。']);
     let hard = if body.contains([';', '；']) { [';', '；', ';'] } else { [',', '，', '、'] };
-    let parts: Vec<&str> = body.split(hard).map(|part| part.trim().trim_start_matches("and ").trim()).filter(|part| !part.is_empty()).collect();
+    let parts: Vec<&str> = body
+        .split(hard)
+        .map(|part| part.trim().trim_start_matches("and ").trim())
+        .filter(|part| !part.is_empty())
+        .collect();
     if parts.len() < 2 {
+        return None;
+    }
+    // What a house says of itself stays as it is written.
+    if is_about(head.trim()) || parts.iter().any(|part| inline_pair(part).is_some_and(|(name, _)| is_about(&name))) {
         return None;
     }
     let rows: Option<Vec<(Range, Entry)>> = parts
         .iter()
-        .map(|part| inline_pair(part).map(|(name, value)| (place(text, part), Entry::Row(vec![Value::String(name), Value::String(value)]))))
+        .map(|part| {
+            inline_pair(part)
+                .map(|(name, value)| (place(text, part), Entry::Row(vec![Value::String(name), Value::String(value)])))
+        })
         .collect();
     Some((table(rows?, ""), place(text, head)))
 }
@@ -108,7 +130,9 @@ fn inline_pair(part: &str) -> Option<(String, String)> {
     // "Alice 555-0101", "apple 52 kcal": the value begins with the first digit.
     let at = part.find(|c: char| c.is_ascii_digit() || c == '+')?;
     let (name, value) = part.split_at(at);
-    (value.split_whitespace().count() <= 3 && !name.trim_end().ends_with(['(', '/'])).then(|| short(name, value)).flatten()
+    (value.split_whitespace().count() <= 3 && !name.trim_end().ends_with(['(', '/']))
+        .then(|| short(name, value))
+        .flatten()
 }
 
 #[cfg(test)]
@@ -130,8 +154,14 @@ mod tests {
 
     #[test]
     fn pairs_in_a_sentence() {
-        let read = |text: &str| inline(text, &(0..text.len())).map(|(found, head)| (found.entries.len(), text.get(head).unwrap().to_owned()));
-        assert_eq!(read("Knows the capitals: France = Paris, Spain = Madrid, Peru = Lima."), Some((3, "Knows the capitals".into())));
+        let read = |text: &str| {
+            inline(text, &(0..text.len()))
+                .map(|(found, head)| (found.entries.len(), text.get(head).unwrap().to_owned()))
+        };
+        assert_eq!(
+            read("Knows the capitals: France = Paris, Spain = Madrid, Peru = Lima."),
+            Some((3, "Knows the capitals".into()))
+        );
         assert_eq!(read("It can do three things: convert units, count words, hash text"), None);
     }
 }

@@ -1,16 +1,24 @@
 //! Price lists in running text: `apple 3 EUR, pear 4 EUR`, `苹果3元，梨4元`, `Tea costs $2.`, `latte: small 3, large 4`.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use super::{
+    super::source::{Range, at, at_colon, place},
     Entry,
     amount::{self, Amount},
     names,
-    super::source::{Range, at, place},
 };
 use crate::spec::PriceItem;
 
-const CUES: &[&str] = &[
-    "price", "cost", "menu", "tariff", "fee", "sell", "charge", "价", "菜单", "卖", "收费", "资费", "费用", "票",
-];
+static SLASHED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let number = r"\d+(?:[.,]\d{1,2})?";
+    Regex::new(&format!(r"^(?P<base>[^/\d]*?)[\s:：(（]*(?P<names>[^\s/\d:：(（]+(?:\s?/\s?[^\s/\d:：)）]+)+)[)）]?\s*[:：=]?\s*(?P<sign>\p{{Sc}})?(?P<numbers>{number}(?:\s?/\s?\p{{Sc}}?{number})+)\s*(?P<unit>\p{{Sc}}|[A-Za-z]{{3,7}}|元|块)?\.?$")).ok()
+});
+
+const CUES: &[&str] =
+    &["price", "cost", "menu", "tariff", "fee", "sell", "charge", "价", "菜单", "卖", "收费", "资费", "费用", "票"];
 
 /// How the text that may hold prices stands in the requirement.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,6 +27,8 @@ pub(super) struct Setting {
     pub(super) cue: bool,
     /// The line of a list.
     pub(super) line: bool,
+    /// Numbers with two decimals are prices here.
+    pub(super) decimals: bool,
 }
 
 /// Prices found in a sentence or a line.
@@ -33,7 +43,8 @@ pub(super) struct Prices {
 /// Whether a heading or a sentence announces prices.
 pub(super) fn announces(text: &str) -> bool {
     let lower = text.to_lowercase();
-    CUES.iter().any(|word| lower.contains(word)) || ["€", "$", "£", "¥", "(eur", "(usd", "(元", "（元"].iter().any(|sign| lower.contains(sign))
+    CUES.iter().any(|word| lower.contains(word))
+        || ["€", "$", "£", "¥", "(eur", "(usd", "(元", "（元"].iter().any(|sign| lower.contains(sign))
 }
 
 pub(super) fn read(text: &str, range: &Range, setting: Setting) -> Option<Prices> {
@@ -41,15 +52,28 @@ pub(super) fn read(text: &str, range: &Range, setting: Setting) -> Option<Prices
     let lower = sentence.to_lowercase();
     let (head, body) = split_head(sentence);
     let cue = setting.cue || announces(head) || CUES.iter().any(|word| lower.contains(word));
-    let bare = setting.cue && setting.line || cue && !head.is_empty();
-    let amounts = if bare { amount::find_any(body) } else { amount::find(body) };
+    let bare = setting.cue && setting.line || cue && !head.is_empty() || setting.decimals && all_decimals(body);
+    let amounts = if bare { amount::find_any(body) } else { amount::find_listed(body) };
     let amounts: Vec<Amount> = amounts.into_iter().filter(|a| !measures(body, a)).collect();
-    let mut list = List { text, body, currency: currency_of(head), items: Vec::new(), base: String::new(), says_more: false };
-    list.read(&amounts, head);
+    let mut list = List {
+        text,
+        body,
+        currency: currency_of(head),
+        headed: false,
+        items: Vec::new(),
+        base: String::new(),
+        tailed: None,
+        says_more: false,
+    };
+    if !list.slashed(head) {
+        list.read(&amounts, head);
+    }
     let List { mut items, says_more, .. } = list;
-    let enough = if cue || setting.line || states_price(&lower) { 1 } else { 2 };
+    let direct =
+        amounts.first().is_some_and(|a| body.get(..a.start).is_some_and(|b| b.trim_end().ends_with([':', '：'])));
+    let enough = if cue || setting.line || direct || states_price(&lower) { 1 } else { 2 };
     // A lone amount in a sentence without a list's colon is often no price: "a budget of 100 USD".
-    let lone = items.len() == 1 && head.is_empty() && !setting.line && !states_price(&lower);
+    let lone = items.len() == 1 && head.is_empty() && !setting.line && !direct && !states_price(&lower);
     if items.len() < enough || items.len() * 2 <= amounts.len() || lone {
         return None;
     }
@@ -67,46 +91,91 @@ pub(super) fn read(text: &str, range: &Range, setting: Setting) -> Option<Prices
 
 /// The part up to the colon that announces the list, and the list.
 fn split_head(sentence: &str) -> (&str, &str) {
-    let Some((head, body)) = sentence.split_once([':', '：']) else { return ("", sentence) };
+    let Some((head, body)) = at_colon(sentence) else { return ("", sentence) };
     let first = amount::find_any(body).first().map_or(0, |a| a.start);
-    let named = body.get(..first).is_some_and(|before| before.chars().any(char::is_alphabetic));
-    let several = body.contains([',', ';', '，', '；', '、', '/']);
-    if named && !body.trim_start().starts_with("EUR") {
-        (head, body)
-    } else if several && amount::find_any(body).len() > 1 && amount::find_any(head).is_empty() && body.contains([':', '：']) {
-        // "apple: 3 EUR, pear: 4 EUR" has no head: the colon belongs to the first item.
-        ("", sentence)
-    } else {
-        ("", sentence)
-    }
+    // "apple: 3 EUR, pear: 4 EUR" has no head: the colon belongs to the first item.
+    let named = body.get(..first).is_some_and(|before| !names::before(before).name.is_empty());
+    if named && !body.trim_start().starts_with("EUR") { (head, body) } else { ("", sentence) }
 }
 
 /// Whether an amount says when a rule applies, or how much of something, not what a thing costs.
 fn measures(body: &str, amount: &Amount) -> bool {
     let before = body.get(..amount.start).unwrap_or_default().trim_end().to_lowercase();
     let after = body.get(amount.end..).unwrap_or_default().trim_start().to_lowercase();
+    if is_unit(&amount.currency) || text_unit(&after) && amount.currency.is_empty() {
+        return true;
+    }
+    let after = format!("{after} ");
     let last = before.rsplit(|c: char| c.is_whitespace() || c == '(').next().unwrap_or_default();
-    ["of", "over", "under", "than", "above", "below", "about", "up", "by", "least", "exceeding", "saves", "save", "minus"].contains(&last)
+    [
+        "of",
+        "over",
+        "under",
+        "than",
+        "above",
+        "below",
+        "about",
+        "up",
+        "by",
+        "least",
+        "exceeding",
+        "saves",
+        "save",
+        "minus",
+    ]
+    .contains(&last)
         || (last == "to" && amount.to.is_empty() && !before.ends_with("up to"))
         || last == "from" && (after.starts_with("on") || after.starts_with("order"))
-        || ["满", "超过", "低于", "高于", "不足", "达到", "减", "立减", "少于", "大于", "省"].iter().any(|word| before.ends_with(word))
-        || ["off", "or more", "and over", "and above", "discount", "minimum"].iter().any(|word| after.starts_with(word))
+        || ["满", "超过", "低于", "高于", "不足", "达到", "减", "立减", "少于", "大于", "省"]
+            .iter()
+            .any(|word| before.ends_with(word))
+        || ["off ", "off,", "off.", "or more", "and over", "and above", "discount", "minimum"]
+            .iter()
+            .any(|word| after.starts_with(word))
         || ["以上", "以下", "以内", "起送", "起订"].iter().any(|word| after.starts_with(word))
         || before.ends_with(" for") && before.trim_end_matches(" for").ends_with(|c: char| c.is_ascii_digit())
 }
 
+const UNITS: &str = "g|kg|ml|l|cl|cm|mm|m|km|min|mins|minutes|minute|h|hour|hours|pcs|pieces|people|persons|x|day|days|night|nights|week|weeks|month|months|year|years|am|pm|inch|inches|lb|oz|st|nd|rd|th|克|千克|公斤|毫升|升|片|人|分钟|小时|天|年|个月|号|楼|层|寸|厘米|点|折|次|节|件|岁|斤";
+
+fn is_unit(word: &str) -> bool {
+    UNITS.split('|').any(|unit| unit.eq_ignore_ascii_case(word))
+}
+
+/// Whether a text begins with a unit or a percent sign: the number before it is no price.
+fn text_unit(after: &str) -> bool {
+    let word: String = after.chars().take_while(|c| c.is_ascii_alphabetic()).collect();
+    after.starts_with(['%', '\'', '"', '×', '#'])
+        || is_unit(&word)
+        || UNITS.split('|').any(|unit| !unit.is_ascii() && after.starts_with(unit))
+}
+
 fn states_price(lower: &str) -> bool {
-    let says = [" costs ", " cost ", " is ", " are ", " at ", " for ", "售价", "价格", "元", "块"].iter().any(|verb| lower.contains(verb));
-    says && lower.split_whitespace().count() <= 9
+    let conditional =
+        ["otherwise", "unless", " if ", "refund", "deposit of", "budget"].iter().any(|word| lower.contains(word));
+    let says = !conditional
+        && [
+            " costs ", " cost ", " is ", " are ", " at ", " for ", " pay ", " pays ", " from ", " each", " apiece",
+            "售价", "价格", "元", "块",
+        ]
+        .iter()
+        .any(|verb| lower.contains(verb));
+    says && lower.split_whitespace().count() <= 12
 }
 
 /// The currency named beside the list: "prices in EUR:", "price list (USD):".
 fn currency_of(head: &str) -> String {
-    let named = ["eur", "usd", "gbp", "cny", "rmb", "jpy", "chf", "euro", "euros", "dollars", "pounds", "€", "$", "£", "¥"];
+    let named =
+        ["eur", "usd", "gbp", "cny", "rmb", "jpy", "chf", "euro", "euros", "dollars", "pounds", "€", "$", "£", "¥"];
     head.split(|c: char| !c.is_alphanumeric() && !"€$£¥".contains(c))
         .find(|word| named.contains(&word.to_lowercase().as_str()))
         .map(amount::currency)
-        .or_else(|| ["欧元", "美元", "英镑", "日元", "元"].iter().find(|name| head.contains(**name)).map(|name| (*name).to_owned()))
+        .or_else(|| {
+            ["欧元", "美元", "英镑", "日元", "元"]
+                .iter()
+                .find(|name| head.contains(**name))
+                .map(|name| (*name).to_owned())
+        })
         .unwrap_or_default()
 }
 
@@ -115,13 +184,47 @@ struct List<'a> {
     text: &'a str,
     body: &'a str,
     currency: String,
+    /// The head names what all items are variants of: "Membership: adult …, junior …".
+    headed: bool,
     items: Vec<(Range, PriceItem)>,
     /// What the last items were variants of.
     base: String,
+    /// What the words behind the amounts are variants of.
+    tailed: Option<String>,
     says_more: bool,
 }
 
 impl<'a> List<'a> {
+    /// "Milkshake S/M/L 3.50/4.20/4.90 €": as many names as amounts, both between slashes.
+    fn slashed(&mut self, head: &str) -> bool {
+        let Some(captures) = SLASHED.as_ref().and_then(|regex| regex.captures(self.body)) else { return false };
+        let part = |name: &str| captures.name(name).map_or("", |m| m.as_str());
+        let numbers: Vec<&str> =
+            part("numbers").split('/').map(|n| n.trim().trim_start_matches(['€', '$', '£', '¥'])).collect();
+        let variants: Vec<&str> = part("names").split('/').map(str::trim).collect();
+        let base = names::before(part("base")).name;
+        let base = if base.is_empty() { names::before(head).name } else { base };
+        if numbers.len() != variants.len() || base.is_empty() {
+            return false;
+        }
+        let sign = [part("sign"), part("unit")]
+            .into_iter()
+            .find(|sign| !sign.is_empty())
+            .map(amount::currency)
+            .unwrap_or_default();
+        let currency = if sign.is_empty() { self.currency.clone() } else { sign };
+        let whole = place(self.text, captures.get(0).map_or("", |m| m.as_str()));
+        for (variant, number) in variants.iter().zip(numbers) {
+            let (base, variant) = (base.clone(), (*variant).to_owned());
+            let (name, amount) = (names::joined(&base, &variant), amount::decimal(number));
+            self.items.push((
+                whole.clone(),
+                PriceItem { name, amount, currency: currency.clone(), base, variant, ..PriceItem::default() },
+            ));
+        }
+        true
+    }
+
     fn read(&mut self, amounts: &[Amount], head: &str) {
         let mut from = 0;
         for (number, money) in amounts.iter().enumerate() {
@@ -129,7 +232,15 @@ impl<'a> List<'a> {
             let before = self.body.get(from..money.start).unwrap_or_default();
             let tail = self.tail(money.end, next, number + 1 < amounts.len());
             let end = money.end + tail.len();
-            self.item(before, money, tail, head);
+            self.item(
+                before,
+                money,
+                tail,
+                head,
+                amounts
+                    .get(number + 1)
+                    .is_some_and(|next| !names_something(self.body.get(end..next.start).unwrap_or_default())),
+            );
             from = end;
         }
         let rest = self.body.get(from..).unwrap_or_default();
@@ -137,7 +248,10 @@ impl<'a> List<'a> {
         // Prices without a sign have that of the head, or of the list's other prices.
         let other = self.items.iter().map(|(_, item)| item.currency.clone()).find(|c| !c.is_empty());
         let currency = if self.currency.is_empty() { other.unwrap_or_default() } else { self.currency.clone() };
-        self.items.iter_mut().filter(|(_, item)| item.currency.is_empty()).for_each(|(_, item)| item.currency.clone_from(&currency));
+        self.items
+            .iter_mut()
+            .filter(|(_, item)| item.currency.is_empty())
+            .for_each(|(_, item)| item.currency.clone_from(&currency));
     }
 
     /// What belongs to an amount behind it: up to the next separator.
@@ -153,11 +267,19 @@ impl<'a> List<'a> {
                         return rest.get(..at).unwrap_or_default();
                     }
                 }
-                ',' | ';' | '，' | '；' | '、' | '。' | '\n' | '/' | '|' if depth == 0 => return rest.get(..at).unwrap_or_default(),
-                '.' if depth == 0 && rest.get(at + 1..).is_none_or(|r| r.is_empty() || r.starts_with(char::is_whitespace)) => {
+                ',' | ';' | '，' | '；' | '、' | '。' | '\n' | '/' | '|' if depth == 0 => {
                     return rest.get(..at).unwrap_or_default();
                 }
-                ' ' if depth == 0 && [" and ", " or ", " but ", " plus "].iter().any(|j| rest.get(at..).unwrap_or_default().starts_with(j)) => {
+                '.' if depth == 0
+                    && rest.get(at + 1..).is_none_or(|r| r.is_empty() || r.starts_with(char::is_whitespace)) =>
+                {
+                    return rest.get(..at).unwrap_or_default();
+                }
+                ' ' if depth == 0
+                    && [" and ", " or ", " but ", " plus "]
+                        .iter()
+                        .any(|j| rest.get(at..).unwrap_or_default().starts_with(j)) =>
+                {
                     return rest.get(..at).unwrap_or_default();
                 }
                 _ => {}
@@ -166,12 +288,14 @@ impl<'a> List<'a> {
         // Without a separator the words before the next amount are the next item's name.
         match (more, rest.find(['）', ')'])) {
             (false, _) => rest,
-            (true, Some(at)) if rest.trim_start().starts_with(['(', '（']) => rest.get(..at + rest.get(at..).and_then(|r| r.chars().next()).map_or(1, char::len_utf8)).unwrap_or_default(),
+            (true, Some(at)) if rest.trim_start().starts_with(['(', '（']) => rest
+                .get(..at + rest.get(at..).and_then(|r| r.chars().next()).map_or(1, char::len_utf8))
+                .unwrap_or_default(),
             (true, _) => "",
         }
     }
 
-    fn item(&mut self, before: &'a str, money: &Amount, tail: &'a str, head: &str) {
+    fn item(&mut self, before: &'a str, money: &Amount, tail: &'a str, head: &str, next_unnamed: bool) {
         let parsed = names::before(before);
         let (mut name, mut note) = (parsed.name, parsed.note);
         let mut after = tail.trim();
@@ -179,14 +303,36 @@ impl<'a> List<'a> {
             note = if note.is_empty() { inside.to_owned() } else { format!("{note}, {inside}") };
             after = rest.trim();
         }
-        if name.is_empty() && !after.is_empty() {
-            name = names::after(after);
-            if !name.is_empty() {
+        // "peak (weekdays after 17:00)" has its note behind the name.
+        if let Some((inside, _)) = after.find(['(', '（']).and_then(|open| bracket(after.get(open..)?)) {
+            note = if note.is_empty() { inside.to_owned() } else { format!("{note}, {inside}") };
+            after = after.split(['(', '（']).next().unwrap_or_default().trim();
+        }
+        let mut own = None;
+        if !after.is_empty() {
+            let behind = names::after(after);
+            if !behind.is_empty() && name.is_empty() {
                 after = "";
+                own = self.tailed.clone().map(|base| (base, behind.clone()));
+                name = own.as_ref().map_or(behind, |(base, variant)| names::joined(base, variant));
+            } else if !behind.is_empty() && (next_unnamed || names::is_variant(&behind)) {
+                // "Court hire: £8 off-peak, £12 peak": what stands behind the amounts tells them apart.
+                after = "";
+                self.tailed = Some(name.clone());
+                own = Some((name.clone(), behind.clone()));
+                name = names::joined(&name, &behind);
             }
         }
+        if !before.trim().is_empty() && own.is_none() {
+            self.tailed = None;
+        }
         self.says_more |= parsed.says_more || !after.is_empty() && !names::is_filler(after);
-        let part = names::Variant::of(&name, &self.base);
+        let mut part = names::Variant::of(&name, &self.base);
+        if let Some((base, variant)) = own {
+            part = names::Variant::Own { base, variant };
+        } else if self.headed && part == names::Variant::None {
+            part = names::Variant::OfEarlier { variant: name.clone() };
+        }
         if name.is_empty() {
             self.says_more = true;
             return;
@@ -197,18 +343,27 @@ impl<'a> List<'a> {
             currency: money.currency.clone(),
             per: if money.per.is_empty() { parsed.per } else { money.per.clone() },
             to: money.to.clone(),
-            note,
+            note: if parsed.from { from_note(note) } else { note },
             ..PriceItem::default()
         };
         match part {
             names::Variant::None => self.base = item.name.clone(),
             names::Variant::Own { base, variant } => {
-                item.name = if item.name.ends_with(&variant) || item.name.starts_with(&variant) { item.name } else { format!("{base} {variant}") };
+                item.name = if item.name.starts_with(&variant) && !item.name.starts_with(&base) {
+                    item.name
+                } else {
+                    names::joined(&base, &variant)
+                };
                 self.base.clone_from(&base);
                 (item.base, item.variant) = (base, variant);
             }
             names::Variant::OfEarlier { variant } => {
-                let base = if self.items.is_empty() && names::usable(head) && head.split_whitespace().count() <= 4 && !announces(head) {
+                let base = if self.items.is_empty()
+                    && names::usable(head)
+                    && head.split_whitespace().count() <= 4
+                    && !announces(head)
+                {
+                    self.headed = true;
                     names::before(head).name
                 } else {
                     self.base.clone()
@@ -220,7 +375,9 @@ impl<'a> List<'a> {
                 (item.base, item.variant) = (base, variant);
             }
         }
-        let start = parsed.start.map_or_else(|| place(self.text, self.body).start + money.start, |piece| place(self.text, piece).start);
+        let start = parsed
+            .start
+            .map_or_else(|| place(self.text, self.body).start + money.start, |piece| place(self.text, piece).start);
         let end = (place(self.text, self.body).start + money.end + tail.len()).max(start);
         // The first item of the variants was named before they were known.
         self.items.push((start..end, item));
@@ -234,6 +391,27 @@ fn bracket(text: &str) -> Option<(&str, &str)> {
     let inside = text.get(open.len_utf8()..close)?.trim();
     let rest = text.get(close..)?;
     Some((inside, rest.get(rest.chars().next()?.len_utf8()..).unwrap_or_default()))
+}
+
+/// The note of a price that is the lowest of several.
+fn from_note(note: String) -> String {
+    if note.is_empty() { "from".to_owned() } else { format!("from, {note}") }
+}
+
+/// Whether a text before an amount can name its item.
+fn names_something(before: &str) -> bool {
+    !names::before(before).name.is_empty()
+}
+
+/// Whether every number of a text has two decimals, as prices have.
+fn all_decimals(text: &str) -> bool {
+    let numbers: Vec<&str> = text
+        .split(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | ','))
+        .map(|n| n.trim_matches(['.', ',']))
+        .filter(|n| !n.is_empty())
+        .collect();
+    let priced = |number: &&str| number.rsplit_once(['.', ',']).is_some_and(|(_, part)| part.len() == 2);
+    !numbers.is_empty() && numbers.iter().all(|number| priced(&number))
 }
 
 fn says_more(rest: &str) -> bool {
@@ -260,7 +438,10 @@ mod tests {
     #[test]
     fn lists_in_running_text() {
         for (text, items) in [
-            ("Answers questions about this price list: apple 3 EUR, pear 4 EUR, plum 2.50 EUR.", "apple=3EUR|pear=4EUR|plum=2.50EUR"),
+            (
+                "Answers questions about this price list: apple 3 EUR, pear 4 EUR, plum 2.50 EUR.",
+                "apple=3EUR|pear=4EUR|plum=2.50EUR",
+            ),
             ("苹果 3元, 梨 4元，香蕉每斤5.5元", "苹果=3元|梨=4元|香蕉=5.5元/斤"),
             ("Apples cost $3, pears cost $4 and green plums are $2", "Apples=3USD|pears=4USD|green plums=2USD"),
             ("Price list (EUR): tea 2, coffee 3.20", "tea=2EUR|coffee=3.20EUR"),
@@ -271,23 +452,51 @@ mod tests {
             ("latte small 3 €, large 4 €, tea 2 €", "latte small=3EUR|latte large=4EUR|tea=2EUR"),
             ("Latte (S 3.50 € / M 4 € / L 4.50 €)", "Latte S=3.50EUR|Latte M=4EUR|Latte L=4.50EUR"),
             ("拿铁中杯25元大杯30元，美式18元", "拿铁中杯=25元|拿铁大杯=30元|美式=18元"),
-            ("We sell sourdough for $4.50, rye (vegan) for $5 and croissants at $2.20 each.", "sourdough=4.50USD|rye=5USD (vegan)|croissants=2.20USD"),
+            (
+                "We sell sourdough for $4.50, rye (vegan) for $5 and croissants at $2.20 each.",
+                "sourdough=4.50USD|rye=5USD (vegan)|croissants=2.20USD",
+            ),
             ("haircut 30-40 €, beard trim 15 €", "haircut=30-40EUR|beard trim=15EUR"),
             ("beef $3/lb, pork $2.50/lb", "beef=3USD/lb|pork=2.50USD/lb"),
             ("$5 for a loaf, $3 for a baguette", "loaf=5USD|baguette=3USD"),
             ("我们卖苹果每斤8块，梨6块一斤", "苹果=8元/斤|梨=6元/斤"),
             ("Delivery costs 5 €, free over 30 €", "Delivery=5EUR"),
+            (
+                "Court hire: £8/hour off-peak, £12/hour peak (weekdays after 17:00)",
+                "Court hire off-peak=8GBP/hour|Court hire peak=12GBP/hour (weekdays after 17:00)",
+            ),
+            (
+                "Membership: adult £180 per year, junior £60 per year, family £320 per year.",
+                "Membership adult=180GBP/year|Membership junior=60GBP/year|Membership family=320GBP/year",
+            ),
+            ("Crown: from £550", "Crown=550GBP (from)"),
+            ("10 lessons package: 350 EUR.", "10 lessons package=350EUR"),
+            ("Dogs are welcome for 10 EUR per night.", "Dogs=10EUR/night"),
+            ("Breakfast is served 7–10:30 and costs 14 EUR per person.", "Breakfast=14EUR/person"),
+            ("Late check-out until 14:00 costs 25 EUR.", "Late check-out until 14:00=25EUR"),
+            ("Guests pay £5 per visit.", "Guests=5GBP/visit"),
+            ("Milkshake S/M/L 3.50/4.20/4.90 €", "Milkshake S=3.50EUR|Milkshake M=4.20EUR|Milkshake L=4.90EUR"),
+            (
+                "rent 1,250 euros per month, internet 39.90, electricity 85",
+                "rent=1250EUR/month|internet=39.90EUR|electricity=85EUR",
+            ),
+            ("美式 小杯/大杯 18/22元", "美式小杯=18元|美式大杯=22元"),
         ] {
             assert_eq!(list(text, Setting::default()).join("|"), items, "{text}");
         }
-        let line = Setting { cue: true, line: true };
+        let line = Setting { cue: true, line: true, decimals: false };
         assert_eq!(list("Sourdough (800 g) 4.50", line), ["Sourdough=4.50 (800 g)"]);
-        assert_eq!(list("美式 中杯18 大杯22", line), ["美式 中杯=18", "美式 大杯=22"]);
+        assert_eq!(list("美式 中杯18 大杯22", line), ["美式中杯=18", "美式大杯=22"]);
     }
 
     #[test]
     fn not_every_amount_is_a_price() {
-        for text in ["It converts 100 USD to EUR", "Plan a trip with a budget of 500 EUR", "Split a bill of 80 EUR and a tip of 8 EUR"] {
+        for text in [
+            "Please cancel 24 hours before, otherwise we charge £20.",
+            "It converts 100 USD to EUR",
+            "Plan a trip with a budget of 500 EUR",
+            "Split a bill of 80 EUR and a tip of 8 EUR",
+        ] {
             assert!(list(text, Setting::default()).is_empty(), "{text}");
         }
     }

@@ -1,17 +1,17 @@
 //! Prose, sentence by sentence. A sentence may be both task and fact, and may hold data of several kinds.
 
 use super::{
-    Found, categories, hours, pairs,
-    prices::{self, Setting},
-    rates, rules,
     super::{
         language::is_cjk,
         sentences,
         source::{Range, at, place, says, trim, trimmed},
         speech,
     },
-    heading,
+    Entry, Found, categories, heading, hours,
     lists::{Mode, Reader},
+    pairs,
+    prices::{self, Setting},
+    rates, rules,
 };
 
 impl Reader<'_> {
@@ -27,9 +27,13 @@ impl Reader<'_> {
         let task = self.sets_task(sentence);
         if let Some((rates, first)) = rates::read(self.text, &range) {
             self.listed(&range, first, Found::new(rates), task, false);
-        } else if let Some((found, first)) = self.sorting.then(|| categories::read(self.text, &range)).flatten() {
+        } else if let Some((found, first)) =
+            self.sorting.then(|| categories::read(self.text, &range, self.knows_categories())).flatten()
+        {
             self.listed(&range, first, Found::new(found), true, false);
-        } else if let Some((found, head)) = pairs::inline(self.text, &range).filter(|_| !self.is_priced(&range) && hours::read(self.text, &range, false).is_none()) {
+        } else if let Some((found, head)) = pairs::inline(self.text, &range)
+            .filter(|_| !self.is_priced(&range) && hours::read(self.text, &range, false).is_none())
+        {
             self.listed(&range, head.end, found, task, false);
         } else if !self.typed(&range, task) {
             self.plain(range, task);
@@ -37,7 +41,11 @@ impl Reader<'_> {
     }
 
     fn is_priced(&self, range: &Range) -> bool {
-        prices::read(self.text, range, Setting::default()).is_some()
+        prices::read(self.text, range, Setting { decimals: self.money, ..Setting::default() }).is_some()
+    }
+
+    fn knows_categories(&self) -> bool {
+        self.parts.found.iter().any(|found| matches!(found.entries.first(), Some((_, Entry::Category(_)))))
     }
 
     /// Whether a sentence sets a task, where it stands.
@@ -52,12 +60,18 @@ impl Reader<'_> {
         }
         let bare = speech::bare(sentence);
         // "能…" behind a task goes on with it; "可以带宠物" on its own is a fact.
-        let goes_on = self.after_task && ["能", "还能", "也能", "可以", "还可以", "也可以", "会", "支持"].iter().any(|start| bare.starts_with(start));
+        let goes_on = self.after_task
+            && ["能", "还能", "也能", "可以", "还可以", "也可以", "会", "支持"]
+                .iter()
+                .any(|start| bare.starts_with(start));
         if goes_on && (self.names_ability)(bare) {
             return true;
         }
-        let short = sentence.split_whitespace().count() <= 9 && sentence.chars().filter(|c| is_cjk(*c)).count() <= 18;
-        short && !speech::states(sentence) && !sentence.contains(|c: char| c.is_ascii_digit()) && (self.names_ability)(sentence)
+        let short = sentence.split_whitespace().count() <= 14 && sentence.chars().filter(|c| is_cjk(*c)).count() <= 18;
+        short
+            && !speech::states(sentence)
+            && !sentence.contains(|c: char| c.is_ascii_digit())
+            && (self.names_ability)(sentence)
     }
 
     /// A list with what stands before it: a task, or the title of the list.
@@ -66,7 +80,9 @@ impl Reader<'_> {
         let named = says(self.text, &head);
         let end = found.entries.iter().map(|(range, _)| range.end).max().unwrap_or(range.end);
         let tail = trimmed(self.text, &(end..range.end), |c| !c.is_alphanumeric());
-        let more = says(self.text, &tail) && (at(self.text, &tail).split_whitespace().count() > 1 || at(self.text, &tail).chars().filter(|c| is_cjk(*c)).count() > 2);
+        let more = says(self.text, &tail)
+            && (at(self.text, &tail).split_whitespace().count() > 1
+                || at(self.text, &tail).chars().filter(|c| is_cjk(*c)).count() > 2);
         let title = heading(at(self.text, &head));
         if task {
             self.task(if more || says_more || !named { range.clone() } else { head });
@@ -99,14 +115,24 @@ impl Reader<'_> {
             self.passage(range);
         }
         let cue = self.title.as_ref().is_some_and(|title| prices::announces(&title.text));
-        let setting = Setting { cue, line: false };
+        let setting = Setting { cue, line: false, decimals: self.money && !task };
         let list = prices::read(self.text, range, setting);
         if let Some(list) = list.filter(|list| !task || list.entries.len() > 1 || says(self.text, &list.head)) {
             let first = list.entries.iter().map(|(range, _)| range.start).min().unwrap_or(range.start);
             let first = if says(self.text, &list.head) { list.head.end } else { first };
             let head = range.start..first;
             let more = list.says_more && !any;
-            self.listed(range, if says(self.text, &trim(self.text, &head)) && says(self.text, &list.head) { first } else { range.start }, Found::new(list.entries), task, more);
+            self.listed(
+                range,
+                if says(self.text, &trim(self.text, &head)) && says(self.text, &list.head) {
+                    first
+                } else {
+                    range.start
+                },
+                Found::new(list.entries),
+                task,
+                more,
+            );
             any = true;
         } else if any && task {
             self.task(range.clone());
@@ -135,12 +161,21 @@ impl Reader<'_> {
     }
 
     fn plain(&mut self, range: Range, task: bool) {
-        if !task {
-            self.after_task = false;
-            self.passage(&range);
+        let sentence = at(self.text, &range);
+        if speech::is_courtesy(sentence) {
+            self.parts.tasks.push(range);
             return;
         }
-        let sentence = at(self.text, &range);
+        if !task {
+            self.after_task = false;
+            // What only repeats the title of a table is its title.
+            match self.parts.found.iter_mut().find(|found| !found.title.is_empty() && found.title == heading(sentence))
+            {
+                Some(found) => found.head.push(range),
+                None => self.passage(&range),
+            }
+            return;
+        }
         if let Some(fact) = speech::told(sentence) {
             self.passage(&place(self.text, fact));
         }
@@ -159,8 +194,11 @@ fn bracketed_facts(sentence: &str) -> Vec<&str> {
         let inside = rest.get(open..).unwrap_or_default();
         let Some(close) = inside.find([')', '）']) else { break };
         let content = inside.get(inside.chars().next().map_or(1, char::len_utf8)..close).unwrap_or_default();
-        let example = ["e.g", "for example", "like ", "such as", "i.e", "例如", "比如", "如"].iter().any(|word| content.trim_start().to_lowercase().starts_with(word));
-        let spoken = speech::states(content) || content.contains(|c: char| c.is_ascii_digit()) && content.split_whitespace().count() > 1;
+        let example = ["e.g", "for example", "like ", "such as", "i.e", "例如", "比如", "如"]
+            .iter()
+            .any(|word| content.trim_start().to_lowercase().starts_with(word));
+        let spoken = speech::states(content)
+            || content.contains(|c: char| c.is_ascii_digit()) && content.split_whitespace().count() > 1;
         if !example && spoken && !speech::is_task(content) {
             facts.push(content);
         }
@@ -168,4 +206,3 @@ fn bracketed_facts(sentence: &str) -> Vec<&str> {
     }
     facts
 }
-

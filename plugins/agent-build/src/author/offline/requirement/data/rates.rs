@@ -4,7 +4,10 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Entry, amount, super::source::{Range, at, place}};
+use super::{
+    super::source::{Range, at, place},
+    Entry, amount,
+};
 use crate::spec::Rate;
 
 static RATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -13,8 +16,8 @@ static RATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 const CODES: [&str; 27] = [
-    "EUR", "USD", "GBP", "CNY", "JPY", "CHF", "INR", "KRW", "HKD", "CAD", "AUD", "SEK", "NOK", "DKK", "PLN", "CZK", "BRL",
-    "SGD", "TRY", "MXN", "ZAR", "NZD", "THB", "RUB", "HUF", "ILS", "AED",
+    "EUR", "USD", "GBP", "CNY", "JPY", "CHF", "INR", "KRW", "HKD", "CAD", "AUD", "SEK", "NOK", "DKK", "PLN", "CZK",
+    "BRL", "SGD", "TRY", "MXN", "ZAR", "NZD", "THB", "RUB", "HUF", "ILS", "AED",
 ];
 
 fn code(written: &str) -> String {
@@ -35,7 +38,8 @@ pub(super) fn read(text: &str, range: &Range) -> Option<(Vec<(Range, Entry)>, us
     let regex = RATE.as_ref()?;
     let mut rates = Vec::new();
     for captures in regex.captures_iter(at(text, range)) {
-        let name = |letters: [&str; 3]| letters.iter().find_map(|l| captures.name(l)).map(|m| m.as_str()).unwrap_or_default();
+        let name =
+            |letters: [&str; 3]| letters.iter().find_map(|l| captures.name(l)).map(|m| m.as_str()).unwrap_or_default();
         let (from, to) = (code(name(["a", "c", "s"])), code(name(["b", "d", "t"])));
         let rate = amount::decimal(name(["n", "m", "o"]));
         let known = CODES.contains(&from.as_str()) && CODES.contains(&to.as_str());

@@ -4,7 +4,10 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Entry, amount, super::source::{Range, at}};
+use super::{
+    super::source::{Range, at},
+    Entry, amount,
+};
 use crate::spec::PriceRule;
 
 static PERCENT: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -13,7 +16,8 @@ static PERCENT: LazyLock<Option<Regex>> = LazyLock::new(|| {
 static QUANTITY: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?i)(?:from|over|more than|at least|orders? of|buy(?:ing)?|for)\s+(?P<n>\d+)(?:\s*(?:\+|or more|and more|and up))?\s*(?:pieces|pcs|items|units|or more|copies|boxes|bottles|people|persons|tickets|nights|hours|lessons|loaves|of )|(?P<m>\d+)\s*(?:\+|or more|and more)\s*(?:pieces|pcs|items|units|copies|people|tickets|nights|lessons)?|(?:满|买|购买|超过)\s*(?P<z>\d+)\s*(?:件|个|份|杯|斤|盒|本|瓶|张|人|位|箱)").ok()
 });
-static TOTAL: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?i)(?:over|above|from|more than|at least|exceeding|满|超过)\s*$").ok());
+static TOTAL: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(?i)(?:over|above|from|more than|at least|exceeding|满|超过)\s*$").ok());
 static WHO: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?i)\b(?P<w>students?|seniors?|pensioners?|children|kids|members?|teachers?|groups?|staff|employees|families|nurses)\b|(?P<z>学生|老人|会员|儿童|教师|团体|员工|老年人)").ok()
 });
@@ -23,21 +27,40 @@ pub(super) fn read(text: &str, range: &Range) -> Option<(Range, Entry)> {
     let sentence = at(text, range);
     let lower = sentence.to_lowercase();
     let percent = PERCENT.as_ref()?.captures(sentence).map(|c| {
-        c.name("p").or_else(|| c.name("q")).map_or_else(
-            || zh_percent(c.name("z").map_or("", |m| m.as_str())),
-            |m| amount::decimal(m.as_str()),
-        )
+        c.name("p")
+            .or_else(|| c.name("q"))
+            .map_or_else(|| zh_percent(c.name("z").map_or("", |m| m.as_str())), |m| amount::decimal(m.as_str()))
     });
-    let other = ["free shipping", "free delivery", "半价", "买一送一", "buy one get one", "half price", "包邮", "免费送"].iter().any(|w| lower.contains(w))
+    let other = [
+        "free shipping",
+        "free delivery",
+        "半价",
+        "买一送一",
+        "buy one get one",
+        "half price",
+        "包邮",
+        "免费送",
+        "免配送",
+        "免运费",
+        "免邮",
+    ]
+    .iter()
+    .any(|w| lower.contains(w))
         || lower.contains('满') && lower.contains('减');
     if percent.is_none() && !other {
         return None;
     }
-    let quantity = QUANTITY.as_ref()?.captures(sentence).and_then(|c| c.name("n").or_else(|| c.name("m")).or_else(|| c.name("z")).map(|m| m.as_str().to_owned()));
-    let total = amount::find(sentence).into_iter().find(|a| {
-        TOTAL.as_ref().is_some_and(|regex| regex.is_match(sentence.get(..a.start).unwrap_or_default()))
-    });
-    let who = WHO.as_ref()?.captures(sentence).and_then(|c| c.name("w").or_else(|| c.name("z")).map(|m| m.as_str().to_owned()));
+    let quantity = QUANTITY
+        .as_ref()?
+        .captures(sentence)
+        .and_then(|c| c.name("n").or_else(|| c.name("m")).or_else(|| c.name("z")).map(|m| m.as_str().to_owned()));
+    let total = amount::find(sentence)
+        .into_iter()
+        .find(|a| TOTAL.as_ref().is_some_and(|regex| regex.is_match(sentence.get(..a.start).unwrap_or_default())));
+    let who = WHO
+        .as_ref()?
+        .captures(sentence)
+        .and_then(|c| c.name("w").or_else(|| c.name("z")).map(|m| m.as_str().to_owned()));
     let rule = PriceRule {
         text: sentence.trim().to_owned(),
         percent_off: percent.unwrap_or_default(),
@@ -72,7 +95,11 @@ mod tests {
             ("Free delivery over 30 €", "||30|"),
         ] {
             let Some((_, Entry::Rule(rule))) = read(text, &(0..text.len())) else { panic!("{text}") };
-            assert_eq!([rule.percent_off, rule.from_quantity, rule.from_total, rule.applies_to].join("|"), expected, "{text}");
+            assert_eq!(
+                [rule.percent_off, rule.from_quantity, rule.from_total, rule.applies_to].join("|"),
+                expected,
+                "{text}"
+            );
         }
         assert!(read("Apples are sweet", &(0..16)).is_none());
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Entry, Found, amount, super::source::Range};
+use super::{super::source::Range, Entry, Found, amount};
 use crate::spec::{Column, PriceItem};
 
 const MAX_ROWS: usize = 2000;
@@ -40,7 +40,9 @@ pub(super) fn found(grid: Grid, title: &str) -> Vec<Found> {
     };
     let entries = rows
         .iter()
-        .map(|(range, row)| (range.clone(), Entry::Row(row.iter().zip(&columns).map(|(cell, column)| typed(cell, column)).collect())))
+        .map(|(range, row)| {
+            (range.clone(), Entry::Row(row.iter().zip(&columns).map(|(cell, column)| typed(cell, column)).collect()))
+        })
         .collect();
     let table = Found { title: title.to_owned(), head: grid.header_range.into_iter().collect(), columns, entries };
     let priced = prices(&names, &rows);
@@ -52,7 +54,9 @@ pub(super) fn found(grid: Grid, title: &str) -> Vec<Found> {
 fn unique(header: &[String]) -> Vec<String> {
     let bare = |name: &String| name.trim_matches(['*', '`', ' ']).to_owned();
     let twice = |i: usize, name: &String| header.iter().take(i).any(|other| bare(other) == bare(name));
-    let name = |(i, name): (usize, &String)| if bare(name).is_empty() || twice(i, name) { format!("column {}", i + 1) } else { bare(name) };
+    let name = |(i, name): (usize, &String)| {
+        if bare(name).is_empty() || twice(i, name) { format!("column {}", i + 1) } else { bare(name) }
+    };
     header.iter().enumerate().map(name).collect()
 }
 
@@ -74,7 +78,13 @@ fn prices(names: &[String], rows: &[(Range, Vec<String>)]) -> Vec<(Range, Entry)
     let holds = |i: usize| rows.iter().filter_map(|(_, row)| row.get(i)).any(|cell| !amount::find(cell).is_empty());
     let named: Vec<usize> = (1..names.len()).filter(|i| names.get(*i).is_some_and(|name| is_price(name))).collect();
     let money: Vec<usize> = (1..names.len()).filter(|i| holds(*i)).collect();
-    let columns = if named.len() == 1 { named } else if money.is_empty() { named } else { money };
+    let columns = if named.len() == 1 {
+        named
+    } else if money.is_empty() {
+        named
+    } else {
+        money
+    };
     let mut items = Vec::new();
     for (range, row) in rows {
         let Some(base) = row.first().filter(|name| !name.is_empty()) else { continue };
@@ -82,8 +92,18 @@ fn prices(names: &[String], rows: &[(Range, Vec<String>)]) -> Vec<(Range, Entry)
             let (Some(cell), Some(column)) = (row.get(*at), names.get(*at)) else { continue };
             let found = amount::find(cell).into_iter().next();
             let mut item = match found {
-                Some(money) => PriceItem { amount: money.value, to: money.to, currency: money.currency, per: money.per, ..PriceItem::default() },
-                None if number(cell).is_some() => PriceItem { amount: amount::decimal(cell), currency: amount_currency(column), ..PriceItem::default() },
+                Some(money) => PriceItem {
+                    amount: money.value,
+                    to: money.to,
+                    currency: money.currency,
+                    per: money.per,
+                    ..PriceItem::default()
+                },
+                None if number(cell).is_some() => PriceItem {
+                    amount: amount::decimal(cell),
+                    currency: amount_currency(column),
+                    ..PriceItem::default()
+                },
                 None => continue,
             };
             item.name.clone_from(base);

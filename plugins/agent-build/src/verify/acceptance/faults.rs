@@ -1,0 +1,251 @@
+//! Would the exam see it? An agent that says nothing, and agents whose tools have faults: changed figures, swapped rows, a
+//! step too far, another unit, a tool that is gone. The share that is caught is the exam's own score.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use nexus_evaluation::Outcome;
+use nexus_plugin_api::{payload::StageRequest, sdk::StageHandler as _, sdk::testing::Recorder};
+use serde_json::Value;
+
+use super::{Frozen, exam};
+use crate::{
+    catalogue::Catalogue,
+    settings::Settings,
+    stages::{BuildStage, STAGES, Shared},
+    verify::RunningAgent,
+};
+
+/// What is changed of a result, of the arguments, or of the tool as a whole; `faults.py` has the first ones.
+const FAULTS: [&str; 24] = [
+    "one_more",
+    "one_less",
+    "tenfold",
+    "a_tenth",
+    "thousandfold",
+    "negative",
+    "two_percent_more",
+    "half",
+    "cut_off",
+    "digits_turned",
+    "zero",
+    "pounds_for_kilograms",
+    "text_turned",
+    "text_cut",
+    "text_shifted",
+    "text_lost",
+    "first_lost",
+    "last_lost",
+    "rotated",
+    "values_turned",
+    "same_for_all",
+    "raises",
+    "arguments_moved",
+    "arguments_cut",
+];
+
+/// A requirement for each tool, in the words of somebody who wants just that.
+const WANTED: &[(&str, &str)] = &[
+    (
+        "price_list",
+        "Answers questions about prices: apple 3 EUR, pear 4.20 EUR, plum 2.50 EUR, fig 7.60 EUR, melon 5 EUR.",
+    ),
+    ("price_list", "水果店报价助手，价格：苹果3元，梨4.5元，香蕉6元，西瓜12元，榴莲80元。"),
+    (
+        "table_lookup",
+        "An assistant for this table:\n\nplant,water,height\nFern,2,60\nAloe,7,45\nOlive,1,200\nIvy,4,90\n",
+    ),
+    (
+        "faq_answers",
+        "Answer these.\nQ: Do you ship abroad? A: Yes, within 14 days.\nQ: Can I return it? A: Within 30 days, unworn.\nQ: Where are you? A: Mill Lane 4, Ashford.\n",
+    ),
+    (
+        "notes_search",
+        "A helper for our house rules. The laundry is in the cellar next to the boiler. Bicycles belong into the courtyard shed. Rubbish is collected on Tuesday mornings.",
+    ),
+    (
+        "opening_hours",
+        "Tells our opening hours: Monday to Thursday 8:00-18:30, Friday 9:30-16:00, Saturday 10:15-12:45, Sunday closed.",
+    ),
+    (
+        "text_classifier",
+        "Sort tickets into these categories:\nBilling: invoice, refund, payment\nShipping: parcel, courier, tracking\nBugs: crash, freeze, error\n",
+    ),
+    ("exchange_rates", "Convert money at these rates: 1 EUR = 1.08 USD, 1 EUR = 162 JPY, 1 GBP = 1.17 EUR."),
+    ("calculator", "A calculator for sums, products and percentages."),
+    ("unit_converter", "Converts kg to pounds, miles to km, inches to cm and fahrenheit to celsius."),
+    ("date_calculator", "Counts the days between two dates, tells the weekday of a date, and adds days to a date."),
+    ("finance_calculator", "Calculates the monthly payment of a loan and the compound interest of savings."),
+    ("number_statistics", "Computes mean and median of a list of numbers."),
+    ("number_bases", "Converts numbers between binary, decimal and hexadecimal."),
+    ("text_statistics", "Counts the words of a text and how often a word appears."),
+    ("text_transform", "Changes texts to uppercase and makes slugs of titles."),
+    ("text_summary", "Summarises a text in a few sentences."),
+    ("pattern_extract", "Extracts email addresses and links from texts."),
+    ("encode_text", "Encodes and decodes Base64."),
+    ("hash_text", "Computes SHA-256 and MD5 checksums of texts."),
+    ("json_query", "Validates JSON and reads values out of JSON."),
+    ("markdown_table", "Turns CSV into Markdown tables."),
+    ("csv_query", "Answers questions about pasted CSV: averages, totals by group."),
+    ("random_generator", "Generates passwords and rolls dice."),
+    ("file_search", "Lists and searches the files in its folder."),
+];
+
+struct Exam {
+    folder: tempfile::TempDir,
+    requirement: &'static str,
+    frozen: Frozen,
+    tools: Vec<String>,
+}
+
+impl Exam {
+    /// Builds the agent up to its folder, without the stage that verifies it.
+    async fn prepare(requirement: &'static str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let shared = Arc::new(Shared::new(Settings::default()).unwrap());
+        let mut inputs: BTreeMap<String, Value> = BTreeMap::new();
+        for (stage, number) in STAGES.iter().zip(1..).filter(|(stage, _)| stage.name != "agent_developer_manager") {
+            let (_recorder, cx) = Recorder::new();
+            let request = StageRequest {
+                project_id: "proj_test".into(),
+                project_name: "Exam".into(),
+                requirement: requirement.into(),
+                user_id: "tester".into(),
+                tags: Vec::new(),
+                stage: stage.name.into(),
+                stage_number: number,
+                attempt: 1,
+                workspace: folder.path().to_owned(),
+                inputs: inputs.clone(),
+                options: Value::Null,
+                deployment: Value::Null,
+            };
+            let result = BuildStage::new(stage, Arc::clone(&shared)).run(request, cx).await;
+            let result = result.unwrap_or_else(|failure| panic!("{requirement}: {}: {}", stage.name, failure.message));
+            inputs.insert(stage.name.into(), Value::Object(result.output));
+        }
+        let record = &inputs["requirements_analysis"]["acceptance_cases"];
+        let text = fs::read_to_string(folder.path().join(record["path"].as_str().unwrap())).unwrap();
+        let frozen = Frozen::read(&text, record["sha256"].as_str().unwrap()).unwrap();
+        let choices = inputs["agent_design"]["tools"].as_array().unwrap();
+        let tools = choices.iter().map(|choice| choice["id"].as_str().unwrap().to_owned()).collect();
+        Self { folder, requirement, frozen, tools }
+    }
+
+    fn agent(&self) -> std::path::PathBuf {
+        self.folder.path().join("agent")
+    }
+
+    async fn start(&self) -> RunningAgent {
+        RunningAgent::start("python3", &self.agent(), Duration::from_secs(60)).await.unwrap()
+    }
+
+    /// The cases that pass.
+    async fn passed(&self, agent: &RunningAgent) -> BTreeSet<String> {
+        match exam::ask(self.requirement, &self.frozen, agent).await {
+            Ok(exam) => {
+                let passed = exam.acceptance.items.into_iter().filter(|item| item.outcome == Outcome::Passed);
+                passed.map(|item| item.question).collect()
+            }
+            // It does not even answer.
+            Err(_) => BTreeSet::new(),
+        }
+    }
+}
+
+fn seed(agent: &Path, tool: &str) {
+    let path = agent.join(format!("tools/{tool}.py"));
+    let code = fs::read_to_string(&path).unwrap() + include_str!("faults.py");
+    fs::write(path, code).unwrap();
+}
+
+/// Seeds every fault into one tool: how many came into effect, and those that nothing noticed.
+async fn score(tool: &'static str, requirement: &'static str) -> (usize, Vec<String>, usize, Duration) {
+    let exam = Exam::prepare(requirement).await;
+    assert!(exam.tools.iter().any(|one| one == tool), "{requirement}: {:?} has no {tool}", exam.tools);
+    let agent = exam.agent();
+    seed(&agent, tool);
+    let switch = |fault: &str| {
+        let _ = fs::remove_file(agent.join("triggered"));
+        fs::write(agent.join("fault"), fault).unwrap();
+    };
+    switch("none");
+    let running = exam.start().await;
+    let begun = Instant::now();
+    let baseline = exam.passed(&running).await;
+    let took = begun.elapsed();
+    let (mut effective, mut missed) = (0, Vec::new());
+    for fault in FAULTS {
+        switch(fault);
+        let passed = exam.passed(&running).await;
+        if !agent.join("triggered").exists() {
+            continue;
+        }
+        effective += 1;
+        if passed.is_superset(&baseline) {
+            missed.push(format!("{tool}: {fault}"));
+        }
+    }
+    running.stop().await.unwrap();
+    // A tool that is not there at all.
+    let manifest = agent.join("manifest.json");
+    let mut whole: Value = serde_json::from_str(&fs::read_to_string(&manifest).unwrap()).unwrap();
+    whole["tools"].as_array_mut().unwrap().retain(|one| one["id"] != tool);
+    fs::write(&manifest, whole.to_string()).unwrap();
+    let running = exam.start().await;
+    effective += 1;
+    if exam.passed(&running).await.is_superset(&baseline) {
+        missed.push(format!("{tool}: not there"));
+    }
+    running.stop().await.unwrap();
+    (effective, missed, baseline.len(), took)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn seeded_faults_are_caught() {
+    let (mut all, mut missed, mut lines) = (0, Vec::new(), Vec::new());
+    for (tool, requirement) in WANTED {
+        let (effective, unseen, passed, took) = score(tool, requirement).await;
+        lines.push(format!(
+            "{tool}: {} of {effective} caught, {passed} cases pass, exam {} ms",
+            effective - unseen.len(),
+            took.as_millis()
+        ));
+        all += effective;
+        missed.extend(unseen);
+    }
+    let caught = all - missed.len();
+    let report = format!("{}\n{caught} of {all} seeded faults caught; not seen: {missed:?}", lines.join("\n"));
+    eprintln!("{report}");
+    assert!(caught * 100 >= all * 95, "{report}");
+    let tools: BTreeSet<&str> = WANTED.iter().map(|(tool, _)| *tool).collect();
+    for tool in Catalogue::embedded().unwrap().tools() {
+        // A build has no network to test the fetching of pages by: it is reported as unproven.
+        assert!(tools.contains(tool.id()) || tool.id() == "http_fetch", "{} has no faults seeded", tool.id());
+    }
+}
+
+/// Agents that answer everything with one sentence, whatever it is.
+#[tokio::test]
+async fn an_empty_agent_fails() {
+    for (_, requirement) in WANTED {
+        let exam = Exam::prepare(requirement).await;
+        let due = exam.frozen.cases.iter().filter(|case| case.unproven.is_none() && case.oracle.is_due()).count();
+        assert!(due >= 2, "{requirement}: {due} cases are due");
+        for said in ["", "I cannot answer that.", "OK", "42", requirement] {
+            let turn = |case: &super::Case| {
+                let turn = nexus_evaluation::Turn { requirement, earlier: &[], question: &case.ask };
+                let answer = nexus_evaluation::Answer { text: said.to_owned(), calls: Vec::new() };
+                nexus_evaluation::judge(turn, &case.oracle, &answer).verdict == nexus_evaluation::Verdict::Right
+            };
+            let asked = exam.frozen.cases.iter().filter(|case| case.unproven.is_none());
+            let failed = asked.filter(|case| !turn(case)).count();
+            assert!(failed >= 2, "{requirement}: {said:?} passes all but {failed}");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Whether an answer declines: says that it cannot or does not know, or asks back.
+
+use crate::text::{is_chinese, normal};
+
+/// Phrases that decline wherever they stand.
+const PLAIN: &[&str] = &[
+    // English
+    "i cannot",
+    "i can't",
+    "i can not",
+    "cannot answer",
+    "can't answer",
+    "could not",
+    "couldn't",
+    "cannot do",
+    "cannot be",
+    "unable to",
+    "not able to",
+    "don't know",
+    "do not know",
+    "does not know",
+    "didn't understand",
+    "did not understand",
+    "do not understand",
+    "don't understand",
+    "not understood",
+    "no information",
+    "not listed",
+    "not in my",
+    "not in the list",
+    "not in the table",
+    "not on the list",
+    "not on the price list",
+    "isn't on the",
+    "is not on the",
+    "is not among",
+    "is not in ",
+    "no such",
+    "none of my tools",
+    "no tool",
+    "not something i",
+    "not part of",
+    "what i can do",
+    "do you mean",
+    "did you mean",
+    "please give",
+    "please tell",
+    "please state",
+    "please paste",
+    "not possible",
+    "not a valid",
+    "is not valid",
+    "invalid",
+    "does not exist",
+    "doesn't exist",
+    "not defined",
+    "undefined",
+    "nothing about",
+    "nothing in my",
+    "have no data",
+    "i have no",
+    "i do not have",
+    "i don't have",
+    "we do not have",
+    "we don't have",
+    "no entry",
+    "not found",
+    "found nothing",
+    "found no",
+    "no category",
+    "does not say",
+    "says nothing",
+    "was not given",
+    "is not given",
+    "are not given",
+    "beyond what",
+    "need a language model",
+    "needs a language model",
+    "not recognised",
+    "not recognized",
+    "no rate",
+    "not known",
+    "is unknown",
+    "only answer",
+    "only convert",
+    "only know",
+    "outside",
+    // Chinese
+    "无法",
+    "不能",
+    "没法",
+    "不知道",
+    "回答不了",
+    "做不到",
+    "没有找到",
+    "没找到",
+    "找不到",
+    "未找到",
+    "没查到",
+    "查不到",
+    "不支持",
+    "不清楚",
+    "没有收录",
+    "没有相关",
+    "未提供",
+    "没有提供",
+    "没有给出",
+    "请提供",
+    "请告诉",
+    "请说明",
+    "请给出",
+    "您是指",
+    "你是指",
+    "您指的是",
+    "你指的是",
+    "不明白",
+    "没听懂",
+    "看不懂",
+    "帮不了",
+    "没有成功",
+    "我能做这些",
+    "不存在",
+    "无效",
+    "不合法",
+    "没有意义",
+    "不在表",
+    "不在列",
+    "不在价",
+    "没有这",
+    "没有“",
+    "没有\"",
+    "没有工具",
+    "超出",
+    "不认识",
+    "不会做",
+    "没有语言模型",
+    "需要语言模型",
+    "除以零",
+    "除数不能",
+    "没有汇率",
+    "资料里没有",
+    "没有关于",
+    "不属于",
+    "未收录",
+];
+
+/// Phrases that decline when they are about all that is said.
+const BRIEF: &[&str] = &[
+    "sorry",
+    "no,",
+    "none",
+    "nothing",
+    "unfortunately",
+    "n/a",
+    "not ",
+    "没有",
+    "抱歉",
+    "对不起",
+    "不会",
+    "不是",
+    "暂无",
+];
+
+/// The longest answer in which a brief phrase counts, in letters; a Chinese sign says as much as three.
+const SHORT: usize = 120;
+
+/// Whether an answer declines. What it only repeats of the requirement does not count: `opened paint cannot be returned`
+/// is an answer.
+pub(crate) fn declines(answer: &str, requirement: &str) -> bool {
+    let own = without_repeated(answer, requirement);
+    let has = |phrases: &[&str]| phrases.iter().any(|phrase| own.contains(phrase));
+    let length: usize = own.chars().map(|c| if is_chinese(c) { 3 } else { 1 }).sum();
+    has(PLAIN) || (length <= SHORT && has(BRIEF))
+}
+
+/// The sentences of an answer that do not stand in the requirement.
+fn without_repeated(answer: &str, requirement: &str) -> String {
+    let known = normal(requirement);
+    let answer = normal(answer);
+    let ends = ['.', '!', '?', '。', '!', '?', ';', '；', ':', '\n'];
+    let own = answer.split_inclusive(ends).filter(|sentence| {
+        let bare = sentence.trim().trim_end_matches(ends).trim_matches(['"', ' ', '-', '>']);
+        bare.chars().count() < 4 || !known.contains(bare)
+    });
+    own.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_declines() {
+        for text in [
+            "I cannot answer that: I work offline.",
+            "Price list could not do that: there is no \"mango\" on the list.",
+            "Sorry, no.",
+            "这个问题我回答不了。",
+            "没有芒果。",
+            "Which one do you mean: small or large?",
+            "I don’t know that item.",
+        ] {
+            assert!(declines(text, "prices: apple 3"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_answers() {
+        let requirement = "Can I return opened paint? No, it cannot be returned. 退货：剪了吊牌不能退。";
+        for text in ["6 croissants: 10.80 EUR", "No, it cannot be returned.", "剪了吊牌不能退。", "一共 15 元"]
+        {
+            assert!(!declines(text, requirement), "{text}");
+        }
+        assert!(declines("I cannot answer that. No, it cannot be returned.", requirement));
+    }
+}
