@@ -1,5 +1,5 @@
 //! The catalogue's own Python tests: every tool's unit tests, every example question with all tools loaded, and every
-//! tool that computes against Python's own arithmetic and calendar.
+//! tool that computes against Python's own arithmetic and calendar, and conversations over data of many kinds.
 #![allow(clippy::expect_used)]
 
 use std::{path::Path, process::Command};
@@ -27,4 +27,9 @@ fn every_tool_passes_its_unit_tests() {
 #[test]
 fn every_figure_is_what_decimal_and_datetime_say() {
     unittest("test_figures.py");
+}
+
+#[test]
+fn conversations_in_both_languages_hold() {
+    unittest("test_conversations.py");
 }

@@ -48,6 +48,10 @@ def propose(question: Question) -> Optional[Proposal]:
         return None
     span = _span(question)
     previous = question.previous(*_FUNCTIONS)
+    bare = re.fullmatch(r"\W*(?:and|what about|how about|or|then|那|如果是)?\s*\d+\s*(?:呢)?\W*", question.plain.lower())
+    if bare and previous and previous.function == "add_to_date" and len(question.figures) == 1 and question.figures[0].kind == "number":
+        amount = int(question.figures[0].value) * (-1 if previous.arguments["amount"] < 0 else 1)
+        return Proposal("add_to_date", dict(previous.arguments, amount=amount), 0.82, used=question.figures)
     for offer in (_clock(question), _year(question), _age(question, figures), _moved(question, figures, span, weekday, previous)):
         if offer:
             return offer

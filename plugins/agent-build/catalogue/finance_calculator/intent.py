@@ -10,7 +10,7 @@ from runtime.figures import Figure, json_number, show
 from runtime.question import Proposal, Question
 
 DOES = True
-_TERM = re.compile(r"\s*(?:-\s*)?(?P<years>years?|yrs?|y\b|年)|\s*(?:-\s*)?(?P<months>months?|mos?\b|个月|月(?!供|利|薪|息)|期)", re.IGNORECASE)
+_TERM = re.compile(r"\s*(?:-\s*)?(?P<years>years?|yrs?|y\b|年(?!利|化|息|率))|\s*(?:-\s*)?(?P<months>months?|mos?\b|个月|月(?!供|利|薪|息)|期)", re.IGNORECASE)
 _PEOPLE = re.compile(r"\s*(?:(?:of us|people|persons|friends|guests|ways|diners|colleagues|roommates|flatmates|kids|adults|participants|of them)\b|个?人|位|个朋友)", re.IGNORECASE)
 _LOAN = re.compile(r"\b(?:loan|mortgage|repay\w*|borrow\w*|monthly payments?|instal?lments?|pay(?:ing)? back|financ\w+|amorti\w+)\b|贷款|房贷|车贷|借款?|月供|还款|按揭|分期|每月还|等额")
 _INTEREST = re.compile(r"\b(?:interest|invest\w*|compound\w*|grows?|growth|deposit\w*|savings?|saved?|principal|capital|return|yield|put|worth)\b|复利|单利|利息|存款?|定存|投资|本金|理财|收益|本息")

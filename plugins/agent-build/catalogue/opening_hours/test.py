@@ -40,6 +40,12 @@ class OpeningHoursTest(unittest.TestCase):
         self.assertFalse(open_at("Sunday", "02:00", "bar")["open"])
         self.assertFalse(open_at("Saturday", "01:00", "bar")["open"])
 
+    def test_hours_without_days_hold_every_day_but_the_closed(self):
+        daily = {"kind": "hours", "id": "h", "title": "H", "hours": [{"subject": "", "days": [], "from": "10:00", "to": "22:00"}], "closed": [{"subject": "", "days": [2]}]}
+        with knowledge.replaced_by(daily):
+            self.assertTrue(open_at("Monday", "21:00")["open"])
+            self.assertEqual(week_hours()["closed"], ["Tuesday"])
+
     def test_week(self):
         self.assertEqual(week_hours()["closed"], ["Saturday", "Sunday"])
 

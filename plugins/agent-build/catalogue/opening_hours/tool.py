@@ -39,17 +39,17 @@ def _day(day: str) -> int:
 
 
 def _spans(day: int, subject: str) -> Optional[List[Dict[str, str]]]:
-    """The hours of a day: [] when it is closed, None when nothing is said about it."""
+    """The hours of a day: [] when it is closed, None when nothing is said about it. Hours that name no days hold every day."""
     wanted = subject.strip().lower()
     entries = [entry for data in knowledge.of_kind("hours") for entry in data.get("hours", []) if (entry.get("subject") or "").lower() == wanted]
     if not entries and not any((entry.get("subject") or "").lower() == wanted for data in knowledge.of_kind("hours") for entry in data.get("closed", [])):
         if wanted:
             raise Refused("I know no hours of %s" % subject, "没有%s的开放时间" % subject)
         raise Refused("I know no opening hours", "没有营业时间的资料")
-    found = [{"from": entry["from"], "to": entry["to"]} for entry in entries if day in entry["days"]]
-    if found:
-        return sorted(found, key=lambda span: _minutes(span["from"]))
+    found = [{"from": entry["from"], "to": entry["to"]} for entry in entries if not entry["days"] or day in entry["days"]]
     closed = any(day in entry["days"] for data in knowledge.of_kind("hours") for entry in data.get("closed", []) if (entry.get("subject") or "").lower() in (wanted, ""))
+    if found and not (closed and not all(entry["days"] for entry in entries)):
+        return sorted(found, key=lambda span: _minutes(span["from"]))
     # Hours that name some days leave the others closed.
     return [] if closed or entries else None
 

@@ -35,7 +35,8 @@ _DIFFERENCE = re.compile(r"\b(?:difference|compare|versus|vs|how much (?:more|le
 _DISCOUNT_WORD = re.compile(r"\b(?:discount|off|rebate|reduction|reduced|voucher|coupon|less)\b|折扣|优惠|减|便宜|折")
 _ADDED_WORD = re.compile(r"\b(?:vat|tax|gst|tip|service charge|surcharge|sales tax|gratuity|plus|add(?:ed)?)\b|税|小费|服务费|加收")
 _EVERYTHING = re.compile(r"\b(?:one of each|one of every(?:thing)?|each of (?:them|these)|everything|all of (?:them|it))\b|每样(?:一|各|来)|每种(?:一|各|来)|各来?一|全部(?:各|都)?(?:买|来|要)|全都要")
-_GROUP = re.compile(r"\b(?:half price|halve)\b")
+_OTHER_QUESTION = re.compile(r"^\W*(?:how (?:early|long|often|do|can|does|is|are|big|old|far|come)|when|where|who|why|what time|what(?:'s| is| are) (?:in|the difference)|does|is (?:it|the)|are (?:they|the)|can (?:i|you) (?:bring|take|eat|freeze|make))\b|什么时候|怎么(?!卖)|为什么|在哪|哪里|几点|含有?|有没有(?:糖|奶|坚果)|提前")
+_STRICTLY = re.compile(r"\b(?:how much|prices?|costs?|cheap\w*|expensive|total|pay|enough|change|euros?|dollars?)\b|多少钱|价|一共|总共|贵|便宜|怎么卖|够|[$€£¥元]")
 _FUNCTIONS = ("quote_items", "compare_prices", "find_prices", "how_many_for", "list_prices")
 
 
@@ -97,7 +98,9 @@ def _answered(question: Question, asked: Any) -> Optional[Proposal]:
 
 _HARMLESS = frozenset("fresh nice good delicious normal regular plain simple single whole your our their these those the a an hot more extra another big full of one each per any some cheapest dearest best standard".split())
 _BEFORE_NAME = re.compile(r"(?:^|\b(?:an?|the|is|are|for|of|some|any|have|sell|offer|do|does|price|cost|costs|much|\d+)\s+)((?:[a-z-]{3,}\s+){1,2})$")
-_ZH_BEFORE = re.compile("(?:^|[\\s，,。？?！!和跟与加、的个只斤份瓶盒杯条台本张件套箱袋包位碗盘间晚天次人支枝朵束根颗粒片块双对辆部把桶罐壶笼卷头棵栋层楼页名口期场局盏顶扇幅封篇首款种元克公里两要买来点给有卖订住做吃喝租问请到去寄往在是从用拿换加配选看送打洗剪学上坐拍印修办开定按去进报约叫让带装换练考补借还取发收查算和熨烫染理按摩一二两三四五六七八九十半\\d]|你们|我们|请问|多少|一下|现在|今天|明天)([\u4e00-\u9fff]{1,3})$")
+# Signs before which a Chinese name begins: measure words, verbs, particles.
+_ZH_EDGE = "\\s，,。？?！!和跟与加、的个只斤份瓶盒杯条台本张件套箱袋包位碗盘间晚天次人支枝朵束根颗粒片块双对辆部把桶罐壶笼卷头棵栋层楼页名口期场局盏顶扇幅封篇首款种元克公里两要买来点给有卖订住做吃喝租问请几各每到去寄往在是从用拿换加配选看送打洗剪学上坐拍印修办开定按去进报约叫让带装换练考补借还取发收查算和熨烫染理按摩一二两三四五六七八九十半\\d"
+_ZH_BEFORE = re.compile("(?:^|[%s]|你们|我们|请问|多少|一下|现在|今天|明天)((?:(?![%s])[\u4e00-\u9fff]){1,3})$" % (_ZH_EDGE, _ZH_EDGE))
 
 
 def _strange(question: Question, order: Order) -> Optional[Proposal]:
@@ -217,13 +220,15 @@ def _quote(question: Question, order: Order, about: bool, follows: bool, items: 
     paid = [figure for figure in question.figures if figure.kind == "number" and figure not in used and not figure.soft and (figure.currency or _PAID.search(question.lower) or _ENOUGH.search(question.lower))
             and not any(figure.start < line.end and line.start < figure.end for line in order.lines)]
     paid = [figure for figure in paid if not any(figure.start < other.end and other.start < figure.end for other in used)]
-    if len(paid) == 1 and (_PAID.search(question.lower) or _ENOUGH.search(question.lower)):
+    if len(paid) == 1 and (paid[0].currency or _PAID.search(question.lower) or _ENOUGH.search(question.lower)):
         arguments["paid"], used = _plain(paid[0].value), used + paid
     if re.search(r"[a-z]", question.lower) or has_cjk(question.text):
         arguments["conditions"] = _conditions(question)
         if not arguments["conditions"]:
             del arguments["conditions"]
     counted = any(line.quantity not in (None, Decimal(1)) for line in order.lines) or len(order.lines) > 1
+    if _OTHER_QUESTION.search(question.lower) and not _STRICTLY.search(question.lower):
+        return Proposal("quote_items", arguments, 0.52, used=used)  # about an item, but not about its price
     exact = all(line.end - line.start >= min(len(line.name), 3) for line in order.lines)
     sure = 0.95 if about or paid or discount else 0.9 if follows and (question.is_follow_up or counted or len(question.text) < 30) else 0.85 if _HAVE.search(question.lower) or _orders(question) else (
         0.78 if counted or len(question.text) < 18 else 0.55)
@@ -305,7 +310,10 @@ def _changed(question: Question, arguments: Dict[str, Any], items: List[Dict[str
     last = arguments["items"][-1] if arguments["items"] else None
     if len(numbers) == 1 and (numbers[0].currency or _PAID.search(question.lower)) and not re.search(r"\bpay for\b", question.lower):
         return Proposal("quote_items", dict(arguments, paid=_plain(numbers[0].value)), 0.85, used=numbers)
-    words = re.sub(r"[\d.,]+", " ", question.lower)
+    blank = list(question.lower)
+    for span in [*question.figures, *question.measures]:
+        blank[span.start : span.end] = " " * (span.end - span.start)
+    words = "".join(blank)
     only = re.fullmatch(
         r"(?:\W|and|what about|how about|what if|for|or|i|we|want|take|need|buy|make it|make that|if|of them|of those|of these|them|pieces|then|instead|please|just|only|ok|okay|it|is|one|two|three|four|five|six|seven|eight|nine|ten|a dozen|dozen|kg|g|lb|nights?|hours?|people|persons?|"
         r"那么?|如果是?|要是|换成|呢|要|买|来|个|只|斤|份|瓶|盒|杯|条|张|件|箱|袋|包|位|块|晚|天|小时|人|公斤|千克|克|多少钱|[零一二两三四五六七八九十百]|改成)+", words)

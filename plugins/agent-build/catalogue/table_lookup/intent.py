@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-from runtime.columns import asked_columns, named_columns
+from runtime.columns import asked_columns, named_columns, without_asking
 from runtime.figures import Figure, rounded, show
 from runtime.matching import Mention, find_mentions, find_parts
 from runtime.question import Proposal, Question
@@ -211,7 +211,7 @@ def _figured(question: Question, asked: _Asked, where: List[Dict[str, str]], use
         if figure not in ("maximum", "minimum", "average"):
             return Proposal("table_figure", {"column": "", "what": "count", "table": table["id"], **({"where": where} if where else {})}, 0.84 if where else 0.74, used=used)
     if re.search(r"(?:几|多少)[个门种位家条]?[\u4e00-\u9fff]{0,2}[？?]?$", question.text) and not asked.names and not where and has_cjk(table["key"]) and any(char in question.text for char in table["key"]):
-        return Proposal("table_figure", {"column": "", "what": "count", "table": table["id"]}, 0.6, used=used)
+        return Proposal("table_figure", {"column": "", "what": "count", "table": table["id"]}, 0.86 if re.match(r"\W*(?:一共|总共|共|现在|你们)?有?(?:多少|几)", question.text) else 0.6, used=used)
     compared = any(condition["operator"] not in ("=", "contains") for condition in where)
     if compared and figure in ("maximum", "minimum") and not _SUPERLATIVE.search(question.lower):
         figure = None  # "more than 500" asks for rows, not for the most
@@ -294,7 +294,7 @@ _ZH_PLAIN = re.compile("那|呢|的|是|吗|什么|多少|几|哪|里|儿|谁|�
 
 def _other_name(question: Question, asked: _Asked) -> bool:
     """True when a follow-up names something else than columns: then it is not about the row of before."""
-    text = question.lower
+    text = without_asking(question.lower)
     for column in asked.table["columns"]:
         for word in re.findall(r"[a-z]+|[\u4e00-\u9fff]+", column.lower()):
             text = re.sub(re.escape(word) + ("s?" if word.isascii() else ""), " ", text)
@@ -313,7 +313,7 @@ def _unknown(question: Question, asked: _Asked) -> Optional[Proposal]:
         return None
     for pattern in _OF:
         match = pattern.search(question.text)
-        if match and not named_columns(match.group(1), asked.table["columns"]) and not re.search(r"\b(?:this|that|it|all|every\w*|the table|you|your|each|them|there|they|here)\b|你们|所有|每|什么", match.group(1).lower()):
+        if match and not named_columns(match.group(1), asked.table["columns"]) and not re.search(r"\b(?:this|that|it|all|every\w*|the table|you|your|each|them|there|they|here|he|she|her|his|him|we|us|i|me)\b|你们|所有|每|什么", match.group(1).lower()):
             return Proposal("look_up", {"name": match.group(1).strip(), "column": asked.named[0], "table": asked.table["id"]}, 0.66, used=[])
     return None
 

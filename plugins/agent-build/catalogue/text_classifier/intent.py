@@ -33,7 +33,7 @@ def propose(question: Question) -> Optional[Proposal]:
             return Proposal("classify_text", {"text": text}, 0.93)
     previous = question.previous("classify_text")
     follows = previous is not None and question.is_follow_up
-    text = re.sub(r"(?i)^\W*(?:and|what about|how about|then|那么?|还有)\b?\s*(?:this(?: one)?|这个)?\s*[:：]?\s*", "", question.text) if follows else question.text
+    text = re.sub(r"(?i)^\W*(?:and|what about|how about|then|那么?|还有)\s*(?:this(?: one)?|这个)?\s*[:：]?\s*", "", question.text) if follows else question.text
     body = question.payload() if follows and question.payload() else text
     if len(body) < 4:
         return None

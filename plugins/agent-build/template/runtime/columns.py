@@ -58,3 +58,10 @@ def asked_columns(question: str, columns: Sequence[str]) -> List[str]:
                 if (has_cjk(name) and name in bare) or (not has_cjk(name) and stem(name) in {stem(word) for word in re.findall(r"[a-z]+", bare)}):
                     return [column]
     return []
+
+
+def without_asking(text: str) -> str:
+    """A question without the words that ask for a column, to see what else it names."""
+    for words, _ in _ASKED_BY:
+        text = re.sub(words, " ", text)
+    return text

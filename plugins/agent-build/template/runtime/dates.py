@@ -24,7 +24,7 @@ _RELATIVE = {"today": 0, "now": 0, "tonight": 0, "tomorrow": 1, "yesterday": -1,
              "今天": 0, "今日": 0, "今晚": 0, "现在": 0, "明天": 1, "明日": 1, "明晚": 1, "后天": 2, "大后天": 3, "昨天": -1, "前天": -2, "大前天": -3}
 _WEEKDAY = "mondays?|tuesdays?|wednesdays?|thursdays?|fridays?|saturdays?|sundays?|mon|tues?|wed|thurs?|thu|fri|sat|sun"
 _DATE = re.compile(
-    r"(?<![A-Za-z_\d.-])(?P<iso>\d{4}[-/.]\d{1,2}[-/.]\d{1,2})(?![\d-])"
+    r"(?<![a-z_\d.-])(?P<iso>\d{4}[-/.]\d{1,2}[-/.]\d{1,2})(?![\d-])"
     r"|(?<!\d)(?P<zh>(?:\d{4}|[零〇一二三四五六七八九]{4}|今|明|去|后)\s*年\s*(?:\d{1,2}|[一二三四五六七八九十]{1,2})\s*月\s*(?:\d{1,2}|[一二三四五六七八九十]{1,3})\s*[日号]?)"
     r"|(?<!\d)(?P<zhshort>(?:\d{1,2}|[一二三四五六七八九十]{1,2})\s*月\s*(?:\d{1,2}|[一二三四五六七八九十]{1,3})\s*[日号])"
     r"|(?<![\d.,/])(?P<numeric>\d{1,2}(?P<sep>[/.-])\d{1,2}(?P=sep)(?:\d{4}|\d{2}))(?![\d/])"
@@ -39,7 +39,6 @@ _DATE = re.compile(
         "named": "|".join(sorted((name for name in _NAMED if name.isascii()), key=len, reverse=True)),
         "zhnamed": "|".join(sorted((name for name in _NAMED if not name.isascii()), key=len, reverse=True)),
     },
-    re.IGNORECASE,
 )
 
 
@@ -56,7 +55,7 @@ class DateMention(NamedTuple):
 
 
 def find_dates(text: str, today: Optional[date] = None) -> List[DateMention]:
-    """All dates of a text, in its order."""
+    """All dates of a text in small letters, in its order."""
     now = today or date.today()
     return [mention for match in _DATE.finditer(text) for mention in [_read(match, now)] if mention]
 

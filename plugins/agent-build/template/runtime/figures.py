@@ -20,9 +20,9 @@ _FULL_WIDTH.update({ord("％"): ord("%"), ord("．"): ord("."), ord("＋"): ord(
 _VULGAR = {"½": "0.5", "¼": "0.25", "¾": "0.75", "⅓": "1/3", "⅔": "2/3", "⅛": "0.125"}
 # Digits with their separators. Not behind a letter (A4, MP3) and not inside a word (3d6), except a unit or a scale behind it.
 _DIGITS = re.compile(
-    r"(?:(?<![A-Za-z0-9_.#@])|(?<=(?<![A-Za-z])[xX]))(?<![A-Za-z][-])(?<!\d,)(?P<sign>(?:(?<=\s)|(?<=[(=:：,，+*/×÷])|^)[-]|(?:minus|negative)\s+|负|零下)?\s?(?P<number>\d+(?:[.,'’]\d+)*|\.\d+)"
+    r"(?:(?<![a-z0-9_.#@])|(?<=(?<![a-z])x))(?<![a-z][-])(?<!\d,)(?P<sign>(?:(?<=\s)|(?<=[(=:：,，+*/×÷])|^)[-]|(?:minus|negative)\s+|负|零下)?\s?(?P<number>\d+(?:[.,'’]\d+)*|\.\d+)"
     r"(?:\s?(?P<vulgar>[½¼¾⅓⅔⅛])|(?:(?<=\d)\s+(?:and\s+)?|(?P<slash>(?=/)))(?P<fraction>\d*/\d{1,2})(?![\d/])|(?P<zeros>(?: 000)+)(?!\d)|\s+and\s+an?\s+(?P<and>half|quarter|third)\b)?"
-    r"|(?P<alone>[½¼¾⅓⅔⅛])", re.IGNORECASE
+    r"|(?P<alone>[½¼¾⅓⅔⅛])"
 )
 # k, K, M, million, 万 … behind digits. The 千 of 千克 and the m of metres belong to a unit.
 _SCALE = re.compile(
@@ -50,6 +50,14 @@ class Figure(NamedTuple):
     ambiguous: bool = False  # 1.234 € is 1234 or 1.234
 
 
+_LOWER = {code: code + 32 for code in range(65, 91)}
+
+
+def lowered(text: str) -> str:
+    """The text with small letters a to z, at the same places (unlike `lower`, which may lengthen a text)."""
+    return text.translate(_LOWER)
+
+
 def plain(text: str) -> str:
     """The text with full-width digits and signs as ASCII, at the same places."""
     return text.translate(_FULL_WIDTH)
@@ -58,6 +66,7 @@ def plain(text: str) -> str:
 def read_figures(text: str, names: Iterable[Tuple[int, int]] = ()) -> List[Figure]:
     """Every figure of a text in its order; spans in `names` (of known names) hold none."""
     text = plain(text)
+    small = lowered(text)
     taken = list(names)
     found: List[Figure] = []
 
@@ -66,14 +75,14 @@ def read_figures(text: str, names: Iterable[Tuple[int, int]] = ()) -> List[Figur
             taken.append((figure.start, figure.end))
             found.append(figure)
 
-    for day in find_dates(text):
+    for day in find_dates(small):
         add(Figure("date", day, day.start, day.end, text[day.start : day.end], day.weekday is not None))
-    for time in find_times(text):
+    for time in find_times(small):
         add(Figure("time", time, time.start, time.end, text[time.start : time.end]))
-    for numeral in find_numerals(text):
+    for numeral in find_numerals(small):
         figure = Figure(numeral.kind, numeral.value, numeral.start, numeral.end, text[numeral.start : numeral.end], numeral.soft, "", numeral.measure)
         add(_with_surroundings(figure, text))
-    for match in _DIGITS.finditer(text):
+    for match in _DIGITS.finditer(small):
         for figure in _digits(match, text):
             add(figure)
     return sorted(found, key=lambda figure: figure.start)

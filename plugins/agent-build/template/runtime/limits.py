@@ -34,7 +34,7 @@ _LIMITS: Tuple[Limit, ...] = (
           r"!系统提示|提示词|(?:忽略|无视|忘掉|忘记)(?:你|之前|以上|前面|所有|一切|全部|的)*(?:指令|规则|提示|设定|要求)|你的(?:指令|源代码|配置)",
           "I do not show or change how I am set up.", "我不会展示或更改自己的设定。"),
     Limit("mail", r"(?:send|forward|mail|e-?mail|text|sms|message|dm|whatsapp|notify|post|tweet|fax)\b(?! (?:format|address|length|style)).{0,40}?(?:\b(?:mails?|e-?mails?|messages?|sms|text|it|this|that|him|her|them|me|us|team|boss|everyone|customers?|to|slack|newsletter|invoice|list|confirmation)\b)",
-          r"(?:发|发送|寄|转发|群发|回复?)(?:一?[封条个]|个|一下)?.{0,12}?(?:邮件|电邮|短信|消息|微信|信息|通知|email|邮箱)|通知.{0,6}(?:他|她|大家|客户|老板|团队)",
+          r"(?:发|发送|寄|转发|群发|回复?)(?:一?[封条个]|个|一下)?.{0,12}?(?:邮件|电邮|短信|消息|微信|信息|通知|email|邮箱)|通知.{0,6}(?:他|她|大家|客户|老板|团队)|!(?:发|转|寄|抄送)(?:送|发)?(?:给|到)(?!我)",
           "I cannot send mail or messages: I have no connection to a mail server or messenger.", "我不能发送邮件或消息：我没有连接邮箱或通讯工具。"),
     Limit("call", r"(?:call|phone|ring|dial)\s+(?:me|him|her|them|us|the|my|our|back|someone|up|\+?\d)", r"(?:打|拨打?)(?:个|一?通)?电话|致电|回电",
           "I cannot make calls: I have no telephone.", "我不能打电话：我没有电话线路。"),
@@ -64,7 +64,7 @@ _LIMITS: Tuple[Limit, ...] = (
           "I cannot make or read images: I work with text only.", "我不能生成或处理图片：我只处理文字。"),
     Limit("audio", r"(?:play|record|transcribe|read (?:it|this|that) (?:aloud|out)|sing)\b.{0,30}?(?:\b(?:music|song|video|audio|podcast|voice|aloud|recording|something|playlist|me|out)\b)",
           r"(?:播放|放一?首|放音乐|录音|朗读|转录|语音)", "I cannot play or read sound: I work with text only.", "我不能播放或识别声音：我只处理文字。"),
-    Limit("records", r"(?:save|store|remember|update|change|delete|remove|edit|modify|set|raise|lower|insert|log (?:this|that|a|my)|write down|note down|add)\b.{0,40}?\b(?:price (?:of|to)|prices\b|database|records?|entry|entries|customer|inventory|stock|order|menu|list|note|notes|spreadsheet|for (?:later|next time|me)|my (?:name|birthday|order|data))\b",
+    Limit("records", r"(?:save|store|remember|update|change|delete|remove|edit|modify|set|raise|lower|insert|log (?:this|that|a|my)|write down|note down|add)\b.{0,40}?\b(?:price (?:of|to)|prices\b|database|records?|entry|entries|customer|inventory|stock|order|menu|list|note|notes|spreadsheet|for (?:later|next time|me)|my (?:name|birthday|order|data))\b|(?:change|set|raise|update|increase|lower|reduce)\s+(?:the |my |our )?[a-z' ]*[a-z]{3,}[a-z' ]*\s+to\s+[$€£]?\d",
           r"(?:保存|存储|记住|记录|记下|更新|修改|删除|新增|录入|改成|改一下)(?:一下)?.{0,12}?(?:价格|数据库|记录|数据|客户|库存|订单|菜单|列表|名单|笔记|资料)|把.{1,12}(?:价格|单价).{0,4}改",
           "I cannot store or change data: what I know is fixed when I am built.", "我不能保存或修改数据：我的资料在创建时就固定了。"),
     Limit("accounts", r"(?:track (?:my|the|an?) (?:order|parcel|package|shipment)|log ?in (?:to|as|for)|access (?:my|the) (?:account|computer|files|database)|check (?:my|the) (?:order|account|balance|inbox|e-?mails?|calendar|bank)|open (?:my|the) (?:browser|door|app))\b|!\bwhere(?:'s| is) my (?:order|parcel|package|delivery)\b",
@@ -74,9 +74,9 @@ _LIMITS: Tuple[Limit, ...] = (
 
 
 def _pattern(alternatives: str, ask: str, separator: str) -> "re.Pattern[str]":
-    parts = alternatives.split(separator)
-    anywhere = [part.lstrip("!") for part in parts if part.startswith("!")]
-    asked = [part for part in parts if not part.startswith("!")]
+    first, *anywhere = alternatives.split(separator)
+    asked = [] if first.startswith("!") else [first]
+    anywhere += [first[1:]] if first.startswith("!") else []
     bound = [ask + "(?:%s)" % "|".join(asked)] if asked else []
     return re.compile("|".join(bound + anywhere), re.IGNORECASE)
 

@@ -143,7 +143,7 @@ def find_parts(text: str, names: Sequence[str], taken: Sequence[Mention]) -> Lis
             if word not in _COMMON:
                 words.setdefault(stem(word), []).append(name)
     for match in re.finditer(r"[A-Za-z]{3,}", text):
-        meant = words.get(stem(match.group(0).lower()))
+        meant = _part(match.group(0).lower(), words)
         if meant and match.group(0).lower() not in _COMMON and free(match.start(), match.end()):
             last = found[-1] if found else None
             both = [name for name in meant if last and name in last[1]]
@@ -154,6 +154,17 @@ def find_parts(text: str, names: Sequence[str], taken: Sequence[Mention]) -> Lis
     if has_cjk(text):
         found.extend(_chinese_parts(text, [name for name in names if has_cjk(name)], [*taken, *(mention for mention, _ in found)]))
     return sorted(found, key=lambda pair: pair[0].start)
+
+
+def _part(word: str, words: Dict[str, List[str]]) -> List[str]:
+    """The names that a word is part of: in singular or plural, or with one typing error."""
+    for form in (stem(word), stem(word[:-3] + "f") if word.endswith("ves") else "", stem(word[:-3] + "fe") if word.endswith("ves") else ""):
+        if form in words:
+            return words[form]
+    if len(word) < 6 or word in _NEVER_TYPOS:
+        return []
+    close = difflib.get_close_matches(stem(word), [known for known in words if known[0] == word[0]], n=1, cutoff=0.82)
+    return words[close[0]] if close else []
 
 
 _ZH_COMMON = frozenset("大小中杯份个碗套餐元的价格单双人每次月年天小时分钟课程门票套全半成人儿童普通标准")

@@ -66,7 +66,7 @@ def read_measures(text: str, figures: Sequence[Figure]) -> List[Measure]:
             kind, symbol = find_unit(figure.measure)
             end = figure.end
         else:
-            feet = re.match(r"\s?(''|['’′]|[\"”″])(?!\w{2})", text[figure.end :])
+            feet = re.match(r"\s?(''|['’′]|[\"”″])(?![A-Za-z]{2})", text[figure.end :])
             place = figure.end
             if re.search("half|quarter|third|fifth|tenth", figure.text, re.IGNORECASE):  # half a kilo, three quarters of an hour
                 place += re.match(r"(?:\s+of)?\s+an?(?=\s)|", text[place:]).end()

@@ -27,7 +27,6 @@ _ENGLISH = re.compile(
     r"(?<![\w-])(?:(?:an?\s+)?(?P<fraction>(?:%(word)s)[\s-]+(?:halves|thirds?|quarters?|fifths?|tenths?)|an?\s+(?:half|third|quarter|fifth|tenth)|half)(?:\s+an?\s+(?P<of>dozen|million|billion|hundred|thousand)\b)?(?![\w-])"
     r"|(?P<run>(?:an?\s+(?:couple(?:\s+of)?|hundred|thousand|million|billion|dozen)|(?:%(small)s)|(?<!\d\s)dozen)(?:(?:[\s-]+and[\s-]+|[\s-]+)(?:%(word)s))*(?:\s+point(?:\s+(?:zero|one|two|three|four|five|six|seven|eight|nine))+)?)(?P<rest>\s+and\s+an?\s+(?:half|quarter|third)|\s+and\s+three\s+quarters)?(?![\w-]))"
     % {"word": _WORD, "small": "|".join(sorted(_SMALL, key=len, reverse=True))},
-    re.IGNORECASE,
 )
 
 
@@ -43,11 +42,10 @@ class Numeral(NamedTuple):
 
 
 def find_numerals(text: str) -> List[Numeral]:
-    """All numerals in words of a text, in its order."""
+    """All numerals in words of a text in small letters, in its order."""
     found: List[Numeral] = []
-    lower = text.lower()
-    for match in _ENGLISH.finditer(lower):
-        if not re.search(r"\d\s+and\s+$", lower[: match.start()]):  # the rest of "2 and a half" belongs to its digits
+    for match in _ENGLISH.finditer(text):
+        if not re.search(r"\d\s+and\s+$", text[: match.start()]):  # the rest of "2 and a half" belongs to its digits
             found.extend(_english(match))
     if any("\u3400" <= char <= "\u9fff" for char in text):
         found.extend(_chinese(text))

@@ -63,7 +63,7 @@ def find_lines(text: str, items: Sequence[Dict[str, Any]]) -> List[Line]:
         if mention.name in bases and mention.name not in names:
             before = mentions[index - 1].end if index else 0
             after = mentions[index + 1].start if index + 1 < len(mentions) else len(text)
-            lines.append(_variant(text, mention, bases[mention.name], before, after))
+            lines.extend(_variants(text, mention, bases[mention.name], before, after))
         else:
             lines.append(Line(mention.name, mention.start, mention.end, [mention.name]))
     for mention, meant in find_parts(text, names, mentions):
@@ -85,6 +85,19 @@ def _in_list_words(text: str, names: Sequence[str]) -> str:
             if said in text and said not in joined and listed in joined:
                 text = text.replace(said, listed)
     return text
+
+
+def _variants(text: str, mention: Mention, items: Sequence[Dict[str, Any]], before: int, after: int) -> List[Line]:
+    """Both variants of "a small and a large latte", else the one that is meant."""
+    found: List[Line] = []
+    for item in items:
+        for match in re.finditer(_variant_pattern(item["variant"]), text[before : mention.start].lower()) if item.get("variant") else []:
+            found.append(Line(item["name"], before + match.start(), before + match.end(), [item["name"]]))
+    found.sort(key=lambda line: line.start)
+    if len(found) == 2 and re.fullmatch(r"\W*(?:and|or|vs\.?|versus|than|\d+|an?|one|two|the|和|与|还是|或|跟|比|一杯|\W)+", text[found[0].end : found[1].start].lower()):
+        found[1].end = mention.end
+        return found
+    return [_variant(text, mention, items, before, after)]
 
 
 def _variant(text: str, mention: Mention, items: Sequence[Dict[str, Any]], before: int, after: int) -> Line:
@@ -212,14 +225,14 @@ def _counts_per(item: Dict[str, Any], figure: Figure, text: str) -> bool:
 
 def _share_spans(lines: List[Line], items: Dict[str, Dict[str, Any]], figures: List[Figure], taken: List[Figure], text: str, measures: Dict[int, Measure]) -> None:
     """"For 3 nights" or "for 4 people" at the end or the beginning counts for every item priced so."""
-    for figure in figures:
-        if figure in taken:
-            continue
+    spans = [figure for figure in figures if any(_counts_per(items[line.name], figure, text) for line in lines)]
+    for figure in spans:
         for line in lines:
-            if _counts_per(items[line.name], figure, text):
+            own = any(other in spans for other in line.used)
+            if not own and _counts_per(items[line.name], figure, text):
                 line.quantity = figure.value if line.quantity is None else line.quantity * figure.value
                 line.used.append(figure)
-                taken.append(figure)
+                line.unit = str(items[line.name].get("per") or "")
 
 
 # What people say around an order; whatever else stands in a list of items is not on the price list.

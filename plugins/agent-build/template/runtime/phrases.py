@@ -12,26 +12,22 @@ from runtime.text import has_cjk, language_of
 _END = r"[\s!！,，.。~～?？:)]*"
 _GREETING = re.compile(
     r"^\s*(?:hi|hello|hey|hiya|howdy|yo|good (?:morning|afternoon|evening|day)|greetings|你好|您好|嗨|哈喽|哈啰|在吗|在不在|早上好|上午好|下午好|晚上好|早安|早)(?:\s+(?:there|all|everyone|bot|agent|team)|啊|呀|呢)?%s$" % _END,
-    re.IGNORECASE,
 )
 _THANKS = re.compile(
     r"^\s*(?:(?:ok(?:ay)?|great|perfect|nice|cool|good|awesome|wonderful|super|好的?|太好了|行|嗯)[\s,，.!！。]*)?(?:thanks?(?: you)?(?: very much| so much| a lot)?(?: for (?:your|the) help)?|thx|ty|cheers|much appreciated|多谢|谢谢?(?:你|您|了|啦)*|感谢(?:你|您)?|谢啦|辛苦了)%s$" % _END,
-    re.IGNORECASE,
 )
-_BYE = re.compile(r"^\s*(?:(?:good ?)?bye(?: bye)?|see you(?: later| soon| tomorrow)?|cya|good night|have a (?:nice|good|great) (?:day|evening|weekend)|再见|拜拜|回头见|晚安)%s$" % _END, re.IGNORECASE)
-_FINE = re.compile(r"^\s*(?:ok(?:ay)?|great|perfect|nice|cool|got it|i see|all right|alright|sounds good|good|awesome|wonderful|that's all|no thanks|no,? thank you|好的?|行|知道了|明白了?|收到|嗯+|没事了?|不用了|可以了|太好了|厉害)%s$" % _END, re.IGNORECASE)
-_MOOD = re.compile(r"^\s*(?:how are you(?: doing)?(?: today)?|how's it going|how do you do|what's up|are you (?:ok|well|there)|你好吗|你怎么样|最近好吗|最近怎么样)%s$" % _END, re.IGNORECASE)
+_BYE = re.compile(r"^\s*(?:(?:good ?)?bye(?: bye)?|see you(?: later| soon| tomorrow)?|cya|good night|have a (?:nice|good|great) (?:day|evening|weekend)|再见|拜拜|回头见|晚安)%s$" % _END)
+_FINE = re.compile(r"^\s*(?:ok(?:ay)?|great|perfect|nice|cool|got it|i see|all right|alright|sounds good|good|awesome|wonderful|that's all|no thanks|no,? thank you|好的?|行|知道了|明白了?|收到|嗯+|没事了?|不用了|可以了|太好了|厉害)%s$" % _END)
+_MOOD = re.compile(r"^\s*(?:how are you(?: doing)?(?: today)?|how's it going|how do you do|what's up|are you (?:ok|well|there)|你好吗|你怎么样|最近好吗|最近怎么样)%s$" % _END)
 _HELP = re.compile(
     r"^\s*(?:(?:hi|hello|hey|你好|您好)[\s,，!！.。]+)?(?:help(?: me)?(?: please)?|(?:so )?what (?:can|do|could) (?:you|u|this bot) (?:do|offer|help (?:me )?with|know|answer)(?: for me| exactly| here)?|what are you(?: able to do| for)?|who (?:are|r) (?:you|u)|what is this|"
     r"how (?:do|can|should) (?:you|i) (?:use (?:you|this)|work|help(?: me)?|ask)|how does this work|what (?:kind of )?(?:questions|things|stuff)? ?(?:can|could|should) i ask(?: you)?(?: about)?|tell me (?:about yourself|what you can do)|"
     r"what (?:tools|capabilities|skills|abilities|features|functions) do you have|what(?:'s| is) your (?:name|job|purpose)|are you (?:a |an )?(?:bot|robot|human|ai|real person|real)|introduce yourself|"
-    r"帮助|你?(?:都|还)?(?:能|会|可以)(?:做|干|帮我做|帮我|回答|提供)?(?:些)?什么(?:忙|问题|服务)?(?:呢|呀|啊)?|你有(?:什么|哪些)(?:功能|本事|能力|技能)|你是谁|你是(?:什么|机器人|真人|人|AI)(?:吗)?|你叫什么(?:名字)?|有(?:什么|哪些)功能|怎么(?:用|使用)(?:你)?|介绍一下(?:你)?自己|我(?:能|可以)问(?:你)?(?:些)?什么|做什么的|你是做什么的)%s$" % _END,
-    re.IGNORECASE,
+    r"帮助|你?(?:都|还)?(?:能|会|可以)(?:做|干|帮我做|帮我|回答|提供)?(?:些)?什么(?:忙|问题|服务)?(?:呢|呀|啊)?|你有(?:什么|哪些)(?:功能|本事|能力|技能)|你是谁|你是(?:什么|机器人|真人|人|ai)(?:吗)?|你叫什么(?:名字)?|有(?:什么|哪些)功能|怎么(?:用|使用)(?:你)?|介绍一下(?:你)?自己|我(?:能|可以)问(?:你)?(?:些)?什么|做什么的|你是做什么的)%s$" % _END,
 )
 _CANNOT = re.compile(
     r"^\s*(?:and )?(?:what (?:can't|cannot|can not|can you not|don't) (?:you|u)? ?(?:do|help with|know)?|what are your (?:limits|limitations)|what (?:is|are) (?:you )?not (?:able to|possible)(?: do)?|what (?:can|do) you not (?:do|know)|(?:is there )?any ?thing (?:that )?you (?:can't|cannot|can not|don't) do|what else can(?:'t|not) you do|"
     r"你?(?:有)?(?:什么|哪些)(?:事情?|东西|问题)?(?:是)?(?:你)?(?:不能|不会|做不到|做不了|回答不了)(?:做|的)?|你?(?:不能|不会|做不到|做不了|不可以)(?:做|帮我|回答)?(?:些)?什么|你有(?:什么|哪些)(?:限制|局限))%s$" % _END,
-    re.IGNORECASE,
 )
 
 
@@ -47,6 +43,7 @@ def small_talk(text: str, agent: Agent, language: str) -> Optional[str]:
     zh = language == "zh"
     if len(text) > 120:
         return None
+    text = text.lower()
     if _HELP.match(text):
         return introduction(agent, language) + "\n\n" + abilities(agent, language)
     if _CANNOT.match(text):

@@ -14,7 +14,7 @@ from runtime.text import has_cjk, language_of
 
 _FOLLOW_UP = re.compile(
     r"^\s*(?:(?:ok(?:ay)?|good|great|thanks|好的?|嗯)[,，.!！ ]+)?(?:and\b|or\b|but\b|what about\b|how about\b|what if\b|also\b|then\b|now\b|plus\b|same\b|instead\b|"
-    r"in\b|to\b|as\b|for\b|with\b|without\b|on\b|at\b|make (?:it|that)\b|which one|那|还有|再|换成|换|如果|要是|改成|同样|另外|加上|一样)", re.IGNORECASE
+    r"in\b|to\b|as\b|for\b|with\b|without\b|on\b|at\b|make (?:it|that)\b|which one|那|还有|再|换成|换|如果|要是|改成|同样|另外|加上|一样)"
 )
 
 
@@ -64,7 +64,7 @@ class Question:
         self.lower = plain(self.text).lower()
         self.language = language_of(self.text)
         short = len(self.text) < 40
-        self.is_follow_up = bool(_FOLLOW_UP.match(self.text)) or (short and self.text.rstrip("?？!！。 ").endswith(("呢", "then", "instead", "too")))
+        self.is_follow_up = bool(_FOLLOW_UP.match(self.lower)) or (short and self.text.rstrip("?？!！。 ").endswith(("呢", "then", "instead", "too")))
 
     @cached_property
     def figures(self) -> List[Figure]:

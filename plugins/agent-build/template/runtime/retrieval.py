@@ -7,7 +7,7 @@ from collections import Counter
 from functools import lru_cache
 from typing import Dict, List, NamedTuple, Sequence, Tuple
 
-from runtime.synonyms import GENERIC, concepts
+from runtime.synonyms import GENERIC, chinese_words, concepts
 from runtime.text import has_cjk, tokens
 
 _K1 = 1.2
@@ -29,6 +29,7 @@ class Ranker:
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._counts = [Counter(_terms(text)) for text in texts]
+        self._everything = "\n".join(texts).lower()
         self._concepts = [concepts(text) for text in texts]
         self._lengths = [sum(count.values()) for count in self._counts]
         self._average = (sum(self._lengths) / len(self._lengths)) if self._lengths else 1.0
@@ -44,7 +45,7 @@ class Ranker:
             # Chinese bigrams most are no words at all.
             rare = math.log(1.0 + (len(self._counts) - 0.5) / 1.5)
             if term.isascii():
-                return rare * (0.5 if term in GENERIC else 1.0)
+                return rare * (0.25 if term in GENERIC else 1.0)
             strange = len(term) == 2 and term[0] != "~" and not any("~" + char in self._documents for char in term)
             return rare * (0.6 if strange else 0.05 if term[0] == "~" else 0.2)
         weight = math.log(1.0 + (len(self._counts) - containing + 0.5) / (containing + 0.5))
@@ -58,7 +59,11 @@ class Ranker:
 
     def search(self, query: str, limit: int = 3) -> List[Hit]:
         """Return the best texts for the query, best first; texts that share no word and no meaning are left out."""
-        terms = {self._known(term) for term in _terms(query)}
+        rest = query
+        for word in chinese_words(query) if has_cjk(query) else ():
+            if word not in self._everything:  # its meaning stands for it, and not the pairs of characters around it
+                rest = rest.replace(word, " ")
+        terms = {self._known(term) for term in _terms(rest)}
         # What stands for a word when a text says it otherwise: "fee" for "price".
         instead = {term: concepts(term) if term.isascii() else set() for term in terms}
         # A meaning that no text has counts too: it is what the texts do not answer.
@@ -72,18 +77,19 @@ class Ranker:
         codes = {term for term in terms if re.fullmatch(r"[a-z]{1,3}\d{1,4}", term)}
         hits: List[Hit] = []
         for index, (count, about) in enumerate(zip(self._counts, self._concepts)):
-            score, covered = 0.0, 0.0
+            score, covered, solid = 0.0, 0.0, False
             length = 1 - _B + _B * self._lengths[index] / (self._average or 1.0)
             for term, weight in weights.items():
                 frequency = count.get(term, 0) or int(term in about)
                 if not frequency and instead.get(term) and instead[term] & about:
                     frequency, weight = 1, weight * _SYNONYM
                 if frequency:
+                    solid = solid or term[0] != "~"
                     score += max(weight, 0.05) * frequency * (_K1 + 1) / (frequency + _K1 * length)
                     covered += weight
             if score:
                 missing = codes and not codes & set(count)
-                hits.append(Hit(index, score, covered / total * (0.3 if missing else 1.0)))
+                hits.append(Hit(index, score, covered / total * (0.3 if missing or not solid else 1.0)))
         return sorted(hits, key=lambda hit: (-hit.score, hit.index))[:limit]
 
 

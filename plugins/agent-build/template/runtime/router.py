@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import List, Optional, Sequence
 
-from runtime.figures import Figure
+from runtime.figures import Figure, lowered
 from runtime.pasted import question_alone
 from runtime.question import Call, Proposal, Question
 from runtime.registry import Tool
@@ -24,7 +24,7 @@ _QUESTION_WORDS = (
     r"summari[sz]e|encode|decode|hash|extract"
 )
 # Where one message holds two questions: after a question mark, or before "and" with a new question word.
-_BORDER = re.compile(r"(?<=[?？；;])\s*(?=\S)|,?\s+and\s+(?:also\s+)?(?=(?:%s)\b)|(?<=[\w%%)])[.!]\s+(?=(?:and\s+)?(?:%s)\b)|(?<=[\u4e00-\u9fff])[，。]\s*(?:还有|另外)[，,]?(?=.{3})" % (_QUESTION_WORDS, _QUESTION_WORDS), re.IGNORECASE)
+_BORDER = re.compile(r"(?<=[?？；;])\s*(?=\S)|,?\s+and\s+(?:also\s+)?(?=(?:%s)\b)|(?<=[\w%%)])[.!]\s+(?=(?:and\s+)?(?:%s)\b)|(?<=[\u4e00-\u9fff])[，。]\s*(?:还有|另外)[，,]?(?=.{3})" % (_QUESTION_WORDS, _QUESTION_WORDS))
 _MAX_PARTS = 5
 # Longer messages are not looked at: matching by patterns would take too long.
 MAX_MESSAGE = 60_000
@@ -106,5 +106,9 @@ def _asks(part: str) -> bool:
 def _parts(text: str) -> List[str]:
     if "\n" in text or "```" in text or len(text) > 600 or re.search(r"[:：]\s", text):
         return [text]
-    parts = [part.strip() for part in _BORDER.split(text) if part and part.strip(" ?？;；")]
+    cuts = [0]
+    for border in _BORDER.finditer(lowered(text)):
+        cuts += [border.start(), border.end()]
+    cuts.append(len(text))
+    parts = [text[start:end].strip() for start, end in zip(cuts[::2], cuts[1::2]) if text[start:end].strip(" ?？;；")]
     return parts if 1 < len(parts) <= _MAX_PARTS else [text]

@@ -30,15 +30,15 @@ breakfast morning_meal 早餐 早饭
 lunch midday 午餐 午饭
 dinner supper evening_meal 晚餐 晚饭
 room accommodation bedroom 房间 客房 住宿 宿舍
-check-in checkin arrival arrive 入住 到店 办理入住
-check-out checkout departure leave 退房 离店
+check-in checkin arrival arrive get_in getting_in get_there 入住 到店 办理入住
+check-out checkout departure leave have_to_leave move_out 退房 离店
 toilet restroom bathroom washroom 厕所 洗手间 卫生间
 wheelchair accessible disabled accessibility ramp 轮椅 无障碍
 smoke smoking cigarette 吸烟 抽烟
 warranty guarantee 保修 质保 保固
 repair fix broken break defective faulty damaged damage pieces cracked smashed 维修 修理 坏了 故障 损坏 摔 弄坏 破损
 password login sign_in log_in account 密码 登录 账号 账户
-bring carry documents papers 带 携带 材料 证件
+*bring carry documents papers 带 携带 材料 证件
 wear dress clothes clothing 穿 着装 衣服
 gift voucher present certificate 礼品 礼物 礼品卡
 takeaway takeout to-go 外卖 打包 外带
@@ -89,7 +89,7 @@ tax vat receipt 税 发票 收据
 size dimension measure 尺寸 尺码 大小
 colour color 颜色
 material made fabric 材质 面料
-trial free_class sample 试听 试用 体验 试课
+trial free_class sample 试听 试用 体验 试课 试一节 试一次 先试
 birthday party celebration 生日 派对 聚会
 owner founder runs boss 老板 创始人
 founded since established started 成立 创立 创办
@@ -112,6 +112,13 @@ def _prepare() -> None:
                     _by_term.setdefault(" ".join(stem(piece) for piece in part.split()), set()).add(number)
             else:
                 _chinese.append((word, number))
+
+
+def chinese_words(text: str) -> Set[str]:
+    """The Chinese words of the groups that a text holds."""
+    if not _by_term:
+        _prepare()
+    return {word for word, _ in _chinese if word in text}
 
 
 def concepts(text: str) -> Set[str]:
