@@ -201,6 +201,9 @@ def _listing(question: Question, order: Order, about: bool, items: List[Dict[str
 
 def _quote(question: Question, order: Order, about: bool, follows: bool, items: List[Dict[str, Any]]) -> Proposal:
     open_lines = [line for line in order.lines if len(line.choices) > 1]
+    other = _HAVE.search(question.lower) and _leftover(question, order)
+    if open_lines and other:
+        return Proposal("quote_items", {"items": [{"name": other}]}, 0.7, used=order.used)
     if open_lines:
         if len(order.lines) == 1 and order.lines[0].quantity is None and not question.of_kind("percent", "off"):
             sure = 0.9 if about or follows else 0.7 if len(question.text) < 30 or _HAVE.search(question.lower) else 0.55
@@ -233,6 +236,13 @@ def _quote(question: Question, order: Order, about: bool, follows: bool, items: 
     sure = 0.95 if about or paid or discount else 0.9 if follows and (question.is_follow_up or counted or len(question.text) < 30) else 0.85 if _HAVE.search(question.lower) or _orders(question) else (
         0.78 if counted or len(question.text) < 18 else 0.55)
     return Proposal("quote_items", arguments, sure if exact else sure - 0.1, used=used)
+
+
+def _leftover(question: Question, order: Order) -> str:
+    """What a question names beside a word of the list: the carpets of "do you also clean carpets?"."""
+    start = order.lines[0].end
+    words = [word for word in re.findall(r"[a-z]{4,}", question.lower[start:]) if word not in ORDER_WORDS and word not in _HARMLESS]
+    return question.lower[order.lines[0].start :].strip(" ?.!") if words else ""
 
 
 def _without_unit(order: Order) -> Optional[Proposal]:

@@ -112,6 +112,8 @@ def _conditions(question: Question, asked: _Asked) -> Tuple[List[Dict[str, str]]
     table = asked.table
     where: List[Dict[str, str]] = []
     used: List[Figure] = [figure for figure in question.figures if any(figure.start < mention.end and mention.start < figure.end for mention in asked.mentions)]
+    # "half day" is the name of a column, not half of something.
+    used += [figure for figure in question.figures if figure not in used and any(figure.text.lower() in column.lower().split() for column in asked.named)]
     for figure in question.figures:
         if figure in used or figure.kind not in ("number", "percent"):
             continue
@@ -211,7 +213,7 @@ def _figured(question: Question, asked: _Asked, where: List[Dict[str, str]], use
         if figure not in ("maximum", "minimum", "average"):
             return Proposal("table_figure", {"column": "", "what": "count", "table": table["id"], **({"where": where} if where else {})}, 0.84 if where else 0.74, used=used)
     if re.search(r"(?:几|多少)[个门种位家条]?[\u4e00-\u9fff]{0,2}[？?]?$", question.text) and not asked.names and not where and has_cjk(table["key"]) and any(char in question.text for char in table["key"]):
-        return Proposal("table_figure", {"column": "", "what": "count", "table": table["id"]}, 0.86 if re.match(r"\W*(?:一共|总共|共|现在|你们)?有?(?:多少|几)", question.text) else 0.6, used=used)
+        return Proposal("table_figure", {"column": "", "what": "count", "table": table["id"]}, 0.94 if re.match(r"\W*(?:一共|总共|共|现在|你们)?有?(?:多少|几)", question.text) else 0.6, used=used)
     compared = any(condition["operator"] not in ("=", "contains") for condition in where)
     if compared and figure in ("maximum", "minimum") and not _SUPERLATIVE.search(question.lower):
         figure = None  # "more than 500" asks for rows, not for the most
