@@ -155,7 +155,7 @@ def _column_for(question: Question, asked: _Asked, figure: Figure, operator: Opt
     if meant:
         return meant
     for column in asked.numeric:  # the unit behind the figure stands in the column's name: 30 minutes, 5 km
-        unit = re.match(r"\s*([a-z]+|[\u4e00-\u9fff]{1,2})", question.lower[figure.end :])
+        unit = re.match(r"\s*(?:[a-z]*\s)??(?:an?\s+|per\s+|/\s*|each\s+)?([a-z]+|[\u4e00-\u9fff]{1,2})", question.lower[figure.end :])
         if unit and unit.group(1) and stem(unit.group(1)) in {stem(word) for word in re.findall(r"[a-z]+|[\u4e00-\u9fff]+", column.lower())}:
             return column
     wanted = [column for column in asked.columns if column in asked.numeric]
