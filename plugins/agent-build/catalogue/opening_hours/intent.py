@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Dict, List, Optional
 
 from runtime.clock import clock_text
-from runtime.dates import WEEKDAYS
+from runtime.dates import MONTHS, WEEKDAYS
 from runtime.figures import Figure
 from runtime.matching import find_mentions, find_parts
 from runtime.question import Proposal, Question
@@ -59,6 +59,8 @@ def propose(question: Question) -> Optional[Proposal]:
             return Proposal("open_at", dict(base, day=day or "today", time=clock_text(minutes)), sure, used=[*days[:1], hour])
     if follows and not days and previous.function == "open_at" and subject != previous.arguments.get("subject", ""):
         return Proposal("open_at", dict(previous.arguments, **base), sure, used=[])
+    if days and not days[0].value.year_given and days[0].value.weekday is None and re.search(r"[a-z]{4}|节|旦|夜", days[0].text.lower()) and not re.match(r"\d|(?:%s)" % "|".join(MONTHS), days[0].text.lower()):
+        return _holiday(days[0], subject, base)
     if days and not _EVERY.search(question.lower):
         if len(days) > 1 and days[0].value.weekday is not None:
             return Proposal("week_hours", base, sure, used=days)
@@ -69,6 +71,17 @@ def propose(question: Question) -> Optional[Proposal]:
         general = re.search(r"\bhours\b|\bwhen\b|\bwhat time\b|\bhow late\b|\bopening\b|\bdays\b|\bweek|\bopen\b|\bclose|几点|时间|什么时候|营业|开放|周末|每天|开门|关门|上班|下班|平时", question.lower)
         return Proposal("week_hours", base, (0.86 if general else 0.56) if about else 0.7, used=[figure for figure in question.figures if figure.kind == "number" and figure.text in ("24", "7")])
     return None
+
+
+def _holiday(figure: Figure, subject: str, base: Dict[str, Any]) -> Optional[Proposal]:
+    """A day with a name of its own: only the regular hours of its weekday are known."""
+    result = hours_on(figure.value.day.isoformat(), subject)
+    day, zh_day = _name(result["day"], "en"), _name(result["day"], "zh")
+    en = "open %s" % _spans(result["spans"], "en") if result["spans"] else "closed"
+    zh = "%s 营业" % _spans(result["spans"], "zh") if result["spans"] else "不营业"
+    return Proposal("hours_on", dict(base, day=figure.value.day.isoformat()), 0.72, ask={
+        "en": "I know no special hours for %s (%s); on a %s it is normally %s." % (figure.text, result["date"], day, en),
+        "zh": "没有%s（%s）的特别安排；平时%s%s。" % (figure.text, result["date"], zh_day, zh)})
 
 
 def _usual() -> str:

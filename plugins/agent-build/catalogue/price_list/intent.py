@@ -24,8 +24,8 @@ _LIST = re.compile(
     r"所有价格|全部价格|价目表?|价格表|有(?:什么|哪些|啥)(?:(?:可以|能)?(?:卖|买|吃|喝|点|选)的?|商品|东西|服务|项目|产品|套餐|饮料|菜品?|票|课程?|种类|品种|口味)?[？?呢啊呀]*$|列出|都有什么|都卖什么|卖什么|菜单|都有啥|全部商品"
 )
 _HAVE = re.compile(r"\b(?:do you (?:have|sell|offer|do|serve|carry|stock)|have you got|is there|are there|can i (?:get|have|buy|order)|got any|sell any)\b|有没有|有.{1,10}[吗么]|卖.{1,10}吗|卖不卖")
-_MANY = re.compile(r"\bhow many\b|(?:能|可以|够)买?(?:多少|几)|买得起几|买多少|买几")
-_BUY = re.compile(r"\b(?:buy|afford|get|purchase|for|with)\b|买|够")
+_MANY = re.compile(r"\bhow many\b|(?:能|可以|够)[\u4e00-\u9fff]?(?:多少|几)|买得起几|买多少|买几")
+_BUY = re.compile(r"\b(?:buy|afford|get|purchase|for|with)\b|买|够|能.[几多]|可以.[几多]")
 _ENOUGH = re.compile(r"\b(?:enough|afford|suffice|within (?:a )?budget|too little)\b|够不够|够吗|够买|买得起|够了吗|够付")
 _PAID = re.compile(r"\b(?:pay(?:ing)? with|paid|give you|hand(?:ed)? (?:over|you)|change|out of|back from|from a|left (?:over|from)|have left|i (?:only )?have|i've got|i got|with)\b|找(?:我|回|零|多少|您|给)|付(?:了|你)?|给(?:你|您|了)|剩|带了|我有|只有|手里")
 _UNDER = re.compile(r"\b(?:under|below|less than|cheaper than|at most|up to|no more than|within|max(?:imum)?|not over|or less|for less than)\b|以下|以内|低于|不到|不超过|少于|小于|便宜于|之内|内的")
@@ -35,8 +35,10 @@ _DIFFERENCE = re.compile(r"\b(?:difference|compare|versus|vs|how much (?:more|le
 _DISCOUNT_WORD = re.compile(r"\b(?:discount|off|rebate|reduction|reduced|voucher|coupon|less)\b|折扣|优惠|减|便宜|折")
 _ADDED_WORD = re.compile(r"\b(?:vat|tax|gst|tip|service charge|surcharge|sales tax|gratuity|plus|add(?:ed)?)\b|税|小费|服务费|加收")
 _EVERYTHING = re.compile(r"\b(?:one of each|one of every(?:thing)?|each of (?:them|these)|everything|all of (?:them|it))\b|每样(?:一|各|来)|每种(?:一|各|来)|各来?一|全部(?:各|都)?(?:买|来|要)|全都要")
-_OTHER_QUESTION = re.compile(r"^\W*(?:how (?:early|long|often|do|can|does|is|are|big|old|far|come)|when|where|who|why|what time|what(?:'s| is| are) (?:in|the difference)|does|is (?:it|the)|are (?:they|the)|can (?:i|you) (?:bring|take|eat|freeze|make))\b|什么时候|怎么(?!卖)|为什么|在哪|哪里|几点|含有?|有没有(?:糖|奶|坚果)|提前")
+_OTHER_QUESTION = re.compile(r"^\W*(?:how (?:early|long|often|do|can|does|is|are|big|old|far|come)|when|where|who|why|what time|what(?:'s| is| are) (?:in|the difference)|does|is (?:it|the)|are (?:they|the)|can (?:i|you|we) (?!get|have|buy|order|pay)|do (?:i|we) |any (?:student|senior|member)?\s*discount)\b|什么时候|怎么(?!卖)|为什么|在哪|哪里|几点|含有?|有没有(?:糖|奶|坚果)|提前")
 _STRICTLY = re.compile(r"\b(?:how much|prices?|costs?|cheap\w*|expensive|total|pay|enough|change|euros?|dollars?)\b|多少钱|价|一共|总共|贵|便宜|怎么卖|够|[$€£¥元]")
+# A follow-up that adds to the order of before, and does not begin another one.
+_ADDS = re.compile(r"^\W*(?:and\s+)?(?:with|plus|add|also|as well as|together with)\b|^\W*(?:and|plus)\b.*\b(?:as well|too|on top|in addition)\b|^(?:再加|加上|再来|再要|还要|另外加|外加|加)")
 _FUNCTIONS = ("quote_items", "compare_prices", "find_prices", "how_many_for", "list_prices")
 
 
@@ -118,7 +120,8 @@ def _strange(question: Question, order: Order) -> Optional[Proposal]:
             name = match.group(1) + question.text[line.start : line.end]
         else:
             match = _BEFORE_NAME.search(before)
-            words = [word for word in match.group(1).split() if word not in _HARMLESS and word not in ORDER_WORDS] if match else []
+            joined = re.split(r"\b(?:and|or|plus|with)\b", match.group(1)) if match else [""]
+            words = [word for word in joined[-1].split() if word not in _HARMLESS and word not in ORDER_WORDS]
             if not words or any(word in line.name.lower() or word.rstrip("s") in line.name.lower() for word in words):
                 continue
             name = " ".join(words) + " " + question.text[line.start : line.end].lower()
@@ -137,6 +140,9 @@ def _ranking(question: Question, order: Order, names: List[str], items: List[Dic
     if len(order.lines) == 2 and len(names) >= 2 and not order.counted and (cheapest or dearest or _DIFFERENCE.search(question.lower)):
         if all(len(line.choices) == 1 for line in order.lines):
             return Proposal("compare_prices", {"names": names, "order": "descending" if dearest and not cheapest else "ascending"}, 0.92, used=[])
+    if len(order.lines) == 2 and order.counted and all(len(line.choices) == 1 for line in order.lines) and re.search(r"\bthan\b|\bor\b|\bvs\b|\bcompared\b|\bdifference\b|还是|比|差", question.lower) and (
+            cheapest or dearest or _DIFFERENCE.search(question.lower)):
+        return Proposal("quote_items", {"items": [_wanted(line) for line in order.lines], "compare": True}, 0.93, used=order.used)
     limited = _UNDER.search(question.lower) and [figure for figure in question.figures if figure.kind == "number" and not figure.soft]
     if not (cheapest or dearest) or order.counted or question.of_kind("percent", "off") or limited:
         return None
@@ -201,6 +207,11 @@ def _listing(question: Question, order: Order, about: bool, items: List[Dict[str
 
 def _quote(question: Question, order: Order, about: bool, follows: bool, items: List[Dict[str, Any]]) -> Proposal:
     open_lines = [line for line in order.lines if len(line.choices) > 1]
+    if open_lines and _OTHER_QUESTION.search(question.lower) and not _STRICTLY.search(question.lower):
+        return Proposal("list_prices", {"names": open_lines[0].choices}, 0.5, used=order.used)
+    other = _HAVE.search(question.lower) and _leftover(question, order)
+    if open_lines and other:
+        return Proposal("quote_items", {"items": [{"name": other}]}, 0.7, used=order.used)
     if open_lines:
         if len(order.lines) == 1 and order.lines[0].quantity is None and not question.of_kind("percent", "off"):
             sure = 0.9 if about or follows else 0.7 if len(question.text) < 30 or _HAVE.search(question.lower) else 0.55
@@ -226,6 +237,10 @@ def _quote(question: Question, order: Order, about: bool, follows: bool, items: 
         arguments["conditions"] = _conditions(question)
         if not arguments["conditions"]:
             del arguments["conditions"]
+    earlier = question.previous("quote_items")
+    if earlier and _ADDS.search(question.lower) and not paid and not discount:
+        names = {item.get("name") for item in arguments["items"]}
+        arguments["items"] = [item for item in earlier.arguments.get("items", []) if item.get("name") not in names] + arguments["items"]
     counted = any(line.quantity not in (None, Decimal(1)) for line in order.lines) or len(order.lines) > 1
     if _OTHER_QUESTION.search(question.lower) and not _STRICTLY.search(question.lower):
         return Proposal("quote_items", arguments, 0.52, used=used)  # about an item, but not about its price
@@ -233,6 +248,13 @@ def _quote(question: Question, order: Order, about: bool, follows: bool, items: 
     sure = 0.95 if about or paid or discount else 0.9 if follows and (question.is_follow_up or counted or len(question.text) < 30) else 0.85 if _HAVE.search(question.lower) or _orders(question) else (
         0.78 if counted or len(question.text) < 18 else 0.55)
     return Proposal("quote_items", arguments, sure if exact else sure - 0.1, used=used)
+
+
+def _leftover(question: Question, order: Order) -> str:
+    """What a question names beside a word of the list: the carpets of "do you also clean carpets?"."""
+    start = order.lines[0].end
+    words = [word for word in re.findall(r"[a-z]{4,}", question.lower[start:]) if word not in ORDER_WORDS and word not in _HARMLESS]
+    return question.lower[order.lines[0].start :].strip(" ?.!") if words else ""
 
 
 def _without_unit(order: Order) -> Optional[Proposal]:
@@ -425,6 +447,16 @@ def _say_ranking(result: Dict[str, Any], rows: List[str], zh: bool, language: st
     return "\n".join([head] + rows[:10])
 
 
+def _difference(result: Dict[str, Any], zh: bool) -> str:
+    """Which of two orders costs less, and by how much."""
+    one, other = sorted(result["lines"], key=lambda line: Decimal(line["subtotal"]))
+    gap = Decimal(other["subtotal"]) - Decimal(one["subtotal"])
+    if not gap:
+        return "两者价格相同。" if zh else "Both cost the same."
+    amount = _money(amount_text(gap), one["currency"])
+    return "%s更便宜，便宜 %s。" % (one["name"], amount) if zh else "%s is cheaper, by %s." % (one["name"], amount)
+
+
 def _rule_text(rule: Dict[str, str], zh: bool) -> str:
     """A rule in the asker's language, from its parts: "10% off from 5 pieces", 满200减30."""
     if rule.get("amount_off"):
@@ -448,6 +480,8 @@ def _say_quote(result: Dict[str, Any], zh: bool) -> str:
         else:
             unit = " " + line["unit"] if line["unit"] and not line["unit"][0].isdigit() else ""
             lines.append("%s%s × %s (%s) = %s" % (line["quantity"], unit, line["name"], price, _money(line["subtotal"], line["currency"])))
+    if result.get("compare"):
+        return "\n".join(lines) + "\n" + _difference(result, zh)
     total = " + ".join(_money(amount, currency) for currency, amount in result["totals"].items())
     before = " + ".join(_money(amount, currency) for currency, amount in result.get("before", {}).items())
     text = "\n".join(lines)

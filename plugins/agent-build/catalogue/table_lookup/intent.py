@@ -5,7 +5,7 @@ import re
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from runtime.columns import asked_columns, named_columns, without_asking
-from runtime.figures import Figure, rounded, show
+from runtime.figures import Figure, json_number, rounded, show
 from runtime.matching import Mention, find_mentions, find_parts
 from runtime.question import Proposal, Question
 from runtime.tables import markdown, number_in
@@ -40,7 +40,7 @@ _LIST = re.compile(r"\b(?:list|show|all|every|table|everything|which|what|who|wh
 # Numbers that only name something are not compared unless their column is named.
 _LABELS = re.compile(r"\b(?:room|phone|tel\w*|id|code|zip|extension|ext|no|number|floor|year|isbn|gate|platform)\b|教室|房间|电话|编号|学号|工号|号码|楼层|分机|座位号|年份")
 _SORT = re.compile(r"\b(?:sort(?:ed)?|rank(?:ed|ing)?|order(?:ed)? by|from (?:highest|lowest|largest|cheapest|oldest)|top|bottom)\b|排序|排名|排行|从高到低|从低到高|前(?=[\d一二三四五六七八九十])")
-_FUNCTIONS = ("look_up", "find_rows", "table_figure", "rank_rows", "show_table")
+_FUNCTIONS = ("look_up", "times_cell", "find_rows", "table_figure", "rank_rows", "show_table")
 
 
 class _Asked(NamedTuple):
@@ -112,6 +112,8 @@ def _conditions(question: Question, asked: _Asked) -> Tuple[List[Dict[str, str]]
     table = asked.table
     where: List[Dict[str, str]] = []
     used: List[Figure] = [figure for figure in question.figures if any(figure.start < mention.end and mention.start < figure.end for mention in asked.mentions)]
+    # "half day" is the name of a column, not half of something.
+    used += [figure for figure in question.figures if figure not in used and any(figure.text.lower() in column.lower().split() for column in asked.named)]
     for figure in question.figures:
         if figure in used or figure.kind not in ("number", "percent"):
             continue
@@ -153,7 +155,7 @@ def _column_for(question: Question, asked: _Asked, figure: Figure, operator: Opt
     if meant:
         return meant
     for column in asked.numeric:  # the unit behind the figure stands in the column's name: 30 minutes, 5 km
-        unit = re.match(r"\s*([a-z]+|[\u4e00-\u9fff]{1,2})", question.lower[figure.end :])
+        unit = re.match(r"\s*(?:[a-z]*\s)??(?:an?\s+|per\s+|/\s*|each\s+)?([a-z]+|[\u4e00-\u9fff]{1,2})", question.lower[figure.end :])
         if unit and unit.group(1) and stem(unit.group(1)) in {stem(word) for word in re.findall(r"[a-z]+|[\u4e00-\u9fff]+", column.lower())}:
             return column
     wanted = [column for column in asked.columns if column in asked.numeric]
@@ -211,7 +213,7 @@ def _figured(question: Question, asked: _Asked, where: List[Dict[str, str]], use
         if figure not in ("maximum", "minimum", "average"):
             return Proposal("table_figure", {"column": "", "what": "count", "table": table["id"], **({"where": where} if where else {})}, 0.84 if where else 0.74, used=used)
     if re.search(r"(?:几|多少)[个门种位家条]?[\u4e00-\u9fff]{0,2}[？?]?$", question.text) and not asked.names and not where and has_cjk(table["key"]) and any(char in question.text for char in table["key"]):
-        return Proposal("table_figure", {"column": "", "what": "count", "table": table["id"]}, 0.86 if re.match(r"\W*(?:一共|总共|共|现在|你们)?有?(?:多少|几)", question.text) else 0.6, used=used)
+        return Proposal("table_figure", {"column": "", "what": "count", "table": table["id"]}, 0.94 if re.match(r"\W*(?:一共|总共|共|现在|你们)?有?(?:多少|几)", question.text) else 0.6, used=used)
     compared = any(condition["operator"] not in ("=", "contains") for condition in where)
     if compared and figure in ("maximum", "minimum") and not _SUPERLATIVE.search(question.lower):
         figure = None  # "more than 500" asks for rows, not for the most
@@ -246,12 +248,41 @@ def _looked_up(question: Question, asked: _Asked, where: List[Dict[str, str]], u
     if len(names) > 1:
         return Proposal("find_rows", {"table": table["id"], "names": names}, 0.86 if asked.columns else 0.72, used=used)
     column = asked.columns[0] if asked.columns else ""
+    multiplied = _multiplied(question, asked, names[0], used)
+    if multiplied:
+        return multiplied
     whole = re.search(r"\b(?:about|tell me|details?|who is|what is|info\w*|everything|describe)\b|介绍|信息|详情|怎么样|资料", question.lower)
     sure = 0.92 if column else 0.8 if whole or short else 0.6
     previous = question.previous("look_up")
     if not column and previous and question.is_follow_up:
         column, sure = previous.arguments.get("column", ""), 0.9
     return Proposal("look_up", {"name": names[0], "column": column, "table": table["id"]}, sure, used=used)
+
+
+_PRICE_COLUMN = re.compile(r"\b(?:price|cost|fee|rate|rent|tariff)s?\b|价|费|租金|单价")
+_PRICE_WORDS = re.compile(r"\b(?:how much|costs?|price|total|pay|charge)\b|多少钱|一共|总共|费用|价")
+_UNIT_OF = re.compile(r"\b(?:per|a|/)\s*(day|night|hour|week|month|year|person|people|kg|piece|lesson|class)\b|/\s*([a-z]+)|每(天|晚|小时|周|月|年|人|节|次|个)|(?:日|天)(租)")
+
+
+def _multiplied(question: Question, asked: _Asked, name: str, used: List[Figure]) -> Optional[Proposal]:
+    """A price of the table times a count: "the golf for 3 days", "3 small cappuccinos"."""
+    counts = [figure for figure in question.figures if figure.kind == "number" and figure not in used and not figure.soft and not figure.currency]
+    if len(counts) != 1 or counts[0].value <= 0:
+        return None
+    row = next(row for row in asked.table["rows"] if str(row[asked.table["key"]]) == name)
+    numeric = [column for column in asked.table["columns"][1:] if number_in(row[column]) is not None]
+    wanted = [column for column in asked.named if column in numeric] or [column for column in asked.columns if column in numeric]
+    following = question.lower[counts[0].end : counts[0].end + 12]
+    for column in [column for column in wanted or numeric]:
+        unit = _UNIT_OF.search(column.lower())
+        per = next((part for part in unit.groups() if part), "") if unit else ""
+        fits_unit = per and (re.match(r"\s*(?:个)?" + re.escape(per[:-1] if len(per) > 3 else per), following) or per == "租" and re.match(r"\s*[天日]", following))
+        priced = _PRICE_COLUMN.search(column.lower()) or re.search(r"[$€£¥元]|\b(?:eur|usd|gbp)\b", str(row[column]).lower())
+        plain = not per and not re.match(r"\s*(?:days?|nights?|hours?|weeks?|months?|people|persons|天|晚|小时|周|月|人)", following)
+        if fits_unit or (plain and (priced or column in wanted) and (priced or _PRICE_WORDS.search(question.lower) or len(wanted) == 1)):
+            arguments = {"name": name, "column": column, "quantity": json_number(counts[0].value), "table": asked.table["id"]}
+            return Proposal("times_cell", arguments, 0.88 if fits_unit or priced else 0.7, used=[*used, *counts])
+    return None
 
 
 def _filtered(question: Question, asked: _Asked, where: List[Dict[str, str]], used: List[Figure]) -> Optional[Proposal]:
@@ -270,6 +301,9 @@ def _filtered(question: Question, asked: _Asked, where: List[Dict[str, str]], us
 def _follow_up(question: Question, asked: _Asked, where: List[Dict[str, str]], used: List[Figure]) -> Optional[Proposal]:
     """"And the phone?", "what about Sales?"."""
     previous = question.previous(*_FUNCTIONS)
+    numbers = [figure for figure in question.figures if figure.kind == "number" and not figure.soft]
+    if previous is not None and previous.function == "times_cell" and len(numbers) == 1 and len(question.text) < 40 and not asked.columns:
+        return Proposal("times_cell", dict(previous.arguments, quantity=json_number(numbers[0].value)), 0.85, used=numbers)
     if previous is None or previous.arguments.get("table") != asked.table["id"] or len(question.text) > 60:
         return None
     if previous.function == "look_up" and asked.columns and not _other_name(question, asked):
@@ -332,6 +366,9 @@ def say(function: str, arguments: Dict[str, Any], result: Dict[str, Any], langua
         if "row" in result:
             return "\n\n".join("\n".join("- %s: %s" % (column, _cell(value)) for column, value in row.items()) for row in result["rows"])
         return ("%s的%s：%s" if zh else "%s, %s: %s") % (result["name"], result["column"], _cell(result["value"]))
+    if function == "times_cell":
+        return "%s × %s（%s：%s）= %s" % (show(result["quantity"]), result["name"], result["column"], _cell(result["cell"]), rounded(result["value"])) if zh else "%s × %s (%s: %s) = %s" % (
+            show(result["quantity"]), result["name"], result["column"], _cell(result["cell"]), rounded(result["value"]))
     if function == "table_figure":
         if result["what"] == "count":
             return "共 %d 条。" % result["value"] if zh else "There are %d entries." % result["value"]

@@ -151,4 +151,4 @@ class OfflineEngine:
 def _does_it(route: Route) -> bool:
     """True when a tool really does what sounds like something no agent can: "translate to morse", an FAQ on bookings."""
     return getattr(route.tool.intent, "DOES", False) and route.proposal.confidence >= 0.85 or (
-        route.proposal.function == "answer_faq" and route.proposal.confidence >= 0.75)
+        route.proposal.function == "answer_faq" and route.proposal.confidence >= 0.88)

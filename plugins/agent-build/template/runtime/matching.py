@@ -8,9 +8,9 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 from runtime.text import STOP_WORDS, has_cjk, stem
 
-_IRREGULAR = {"mouse": "mice", "child": "children", "man": "men", "woman": "women", "foot": "feet", "tooth": "teeth", "goose": "geese", "person": "people"}
-_IRREGULAR.update({"kid": "child", "kids": "children"})
-_IRREGULAR.update({plural: singular for singular, plural in list(_IRREGULAR.items())})
+IRREGULAR = {"mouse": "mice", "child": "children", "man": "men", "woman": "women", "foot": "feet", "tooth": "teeth", "goose": "geese", "person": "people"}
+IRREGULAR.update({"woman": "women", "kid": "child", "kids": "children"})
+IRREGULAR.update({plural: singular for singular, plural in list(IRREGULAR.items())})
 # Words of names that say too little to find an item by.
 _COMMON = STOP_WORDS | frozenset(
     "small medium large big regular mini little extra xl xxl size sized per each single double half full new old one two set pack piece pieces with without plus day hour week month year night "
@@ -52,7 +52,7 @@ def find_mentions(text: str, names: Sequence[str]) -> List[Mention]:
 def _may_occur(name: str, lower: str) -> bool:
     """A cheap look before the pattern is made: the name's first letters must be there."""
     head = re.match(r"\w+", name.lower())
-    return head is None or head.group(0)[: max(1, len(head.group(0)) - 3)] in lower or head.group(0) in _IRREGULAR
+    return head is None or head.group(0)[: max(1, len(head.group(0)) - 3)] in lower or head.group(0) in IRREGULAR
 
 
 @lru_cache(maxsize=4096)
@@ -89,8 +89,8 @@ def _word(word: str, last: bool) -> str:
         forms = [root, root + "s", root[:-1] + "ves"]
     else:
         forms = [root, root + "s"]
-    if root in _IRREGULAR:
-        forms.append(_IRREGULAR[root])
+    if root in IRREGULAR:
+        forms.append(IRREGULAR[root])
     if root in ("child", "children", "kid", "kids"):
         forms += ["child", "children", "kid", "kids"]
     return "(?:%s)" % "|".join(sorted(map(re.escape, set(forms)), key=len, reverse=True))
@@ -130,6 +130,9 @@ def _near_misses(text: str, names: Sequence[str], found: Sequence[Mention]) -> L
     return near
 
 
+_PERIODS = {"monthly": "month", "annual": "year", "yearly": "year", "annually": "year", "weekly": "week", "daily": "day", "hourly": "hour"}
+
+
 def find_parts(text: str, names: Sequence[str], taken: Sequence[Mention]) -> List[Tuple[Mention, List[str]]]:
     """Words of the text that are part of known names: for each such place all names it may mean ("bread": rye bread, white bread)."""
     found: List[Tuple[Mention, List[str]]] = []
@@ -142,9 +145,11 @@ def find_parts(text: str, names: Sequence[str], taken: Sequence[Mention]) -> Lis
         for word in re.findall(r"[a-z]{3,}", name.lower()):
             if word not in _COMMON:
                 words.setdefault(stem(word), []).append(name)
+            if word in _PERIODS:  # "for 3 months" names the monthly card
+                words.setdefault(_PERIODS[word], []).append(name)
     for match in re.finditer(r"[A-Za-z]{3,}", text):
         meant = _part(match.group(0).lower(), words)
-        if meant and match.group(0).lower() not in _COMMON and free(match.start(), match.end()):
+        if meant and (match.group(0).lower() not in _COMMON or stem(match.group(0).lower()) in _PERIODS.values()) and free(match.start(), match.end()):
             last = found[-1] if found else None
             both = [name for name in meant if last and name in last[1]]
             if last and both and not text[last[0].end : match.start()].strip(" -"):  # two words of one name

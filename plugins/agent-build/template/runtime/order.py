@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from runtime.figures import Figure
-from runtime.matching import Mention, find_mentions, find_parts
+from runtime.matching import IRREGULAR, Mention, find_mentions, find_parts
 from runtime.measures import Measure, read_measures
 from runtime.question import Question
 from runtime.text import has_cjk, stem
@@ -130,7 +130,7 @@ def _narrowed(text: str, mention: Mention, meant: List[str]) -> List[str]:
     if len(meant) == 1:
         return meant
     near = text[max(0, mention.start - 24) : mention.end + 24].lower()
-    stems = {stem(word) for word in re.findall(r"[a-z]+", near)}
+    stems = {stem(form) for word in re.findall(r"[a-z]+", near) for form in (word, IRREGULAR.get(word, word))}
 
     def shared(name: str) -> int:
         if has_cjk(name):
@@ -159,7 +159,9 @@ def read_order(question: Question, items: Sequence[Dict[str, Any]]) -> Order:
     text = question.text
     lines = find_lines(text, items)
     figures = [f for f in question.figures_outside(lines) if f.kind == "number" and not f.currency]
-    measures = {id(figure): measure for measure in read_measures(text, figures) for figure in measure.figures}
+    # The day of "3 day passes" is part of a name, no unit.
+    whole = [measure for measure in read_measures(text, figures) if not any(measure.start < line.end and line.start < measure.end for line in lines)]
+    measures = {id(figure): measure for measure in whole for figure in measure.figures}
     by_name = {item["name"]: item for item in items}
     taken: List[Figure] = []
     for index, line in enumerate(lines):

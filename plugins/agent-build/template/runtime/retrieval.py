@@ -47,7 +47,7 @@ class Ranker:
             if term.isascii():
                 return rare * (0.25 if term in GENERIC else 1.0)
             strange = len(term) == 2 and term[0] != "~" and not any("~" + char in self._documents for char in term)
-            return rare * (0.6 if strange else 0.05 if term[0] == "~" else 0.2)
+            return rare * (0.35 if strange else 0.05 if term[0] == "~" else 0.2)
         weight = math.log(1.0 + (len(self._counts) - containing + 0.5) / (containing + 0.5))
         return weight * (0.5 if term in GENERIC else 0.3 if term[0] == "~" else 1.0)
 
@@ -114,6 +114,12 @@ _WANTS = [
     (re.compile(r"\bwhat time\b|\bwhen\b|什么时候|几点|何时"), re.compile(_NUMBER.pattern + r"|\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|\b(?:today|daily|every|always|morning|evening|noon|january|february|march|april|may|june|july|august|september|october|november|december|after|before|until|during|weekend|end|start|once|as soon)\b|周|星期|月|日|随时|每天|早|晚|后|前")),
     (re.compile(r"\b(?:phone|telephone|call you|number)\b|电话|号码"), re.compile(r"\d{3}|phone|call|电话")),
 ]
+
+
+def asks_otherwise(query: str, question: str) -> bool:
+    """True when both ask for something general ("when", "how much", "what to bring"), and not for the same."""
+    one, other = concepts(query) & GENERIC, concepts(question) & GENERIC
+    return bool(one and other and not one & other)
 
 
 def fits_kind(query: str, text: str) -> bool:

@@ -8,14 +8,19 @@ from runtime.text import has_cjk, stem
 
 # One group a line; words of several parts are joined by "_". A star marks the groups of question words.
 _GROUPS = """
+freeze pause suspend hold interrupt 暂停 冻结 停卡
+请假 请个假 请病假 请事假 time_off day_off days_off
+old oldest ancient 最老 最古老 古老 历史
+*when time date 时间 日期 什么时候 几点 何时 哪天
 *open opening hours close closed closing weekend business_hours 营业 营业时间 开门 开放 几点 关门 打烊 上班 下班 开放时间
 *price cost fee charge expensive rate pay 价格 多少钱 收费 费用 价钱 学费 票价
-*address location located where directions street find place 地址 在哪 哪里 位置 地点 哪儿 怎么走
+*address adress addres location located where directions street find place get_there get_to_you 地址 在哪 哪里 位置 地点 哪儿 怎么走
 *phone telephone call number contact reach hotline 电话 联系 联系方式 客服 热线 号码 手机
 email mail e-mail write contact 邮箱 邮件 电子邮件
-refund return money_back exchange send_back sent_back give_back bring_back 退款 退货 退钱 退换 退
+refund return money_back back exchange replace 退款 退货 退钱 退换 退 换货 能换 换一 更换 调换
 cancel cancellation reschedule postpone 取消 改期 退订
-delivery deliver ship shipping dispatch courier send postage parcel order package get_here gets_here receive arrive 发货 配送 快递 送货 寄 物流 邮寄 运费
+delivery deliver ship shipping dispatch courier send postage parcel order package get_here gets_here receive arrive 发货 配送 快递 送货 寄 物流 邮寄
+shipping_cost postage shipping_fee delivery_fee 运费 邮费 快递费 配送费
 book booking reserve reservation appointment 预订 预约 订位 定位 预定
 pay payment card cash credit visa invoice 付款 支付 刷卡 现金 微信 支付宝
 park parking car garage 停车 车位 停车场
@@ -43,7 +48,7 @@ wear dress clothes clothing 穿 着装 衣服
 gift voucher present certificate 礼品 礼物 礼品卡
 takeaway takeout to-go 外卖 打包 外带
 bus train metro subway tram transport station 公交 地铁 火车 车站 交通
-holiday vacation leave pto days_off 年假 假期 休假 放假 请假 假日
+holiday vacation leave pto 年假 假期 休假 放假 假日
 sick ill illness 病假 生病
 salary wage paid payday payroll 工资 薪水 发工资 薪资
 expense reimbursement reimburse 报销 费用报销
