@@ -4,11 +4,14 @@
 //! Down: not ready → pollers stop, streams end → builds end or are handed back → API → plugins (and the
 //! agents they run) → store. `cli::serve` calls [`run`].
 
+mod conductor;
+
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use ractor::{Actor, ActorRef, call_t};
 use tokio::{sync::Notify, task::JoinHandle, time::timeout};
 
+use self::conductor::Conductor;
 use crate::{
     agents::{Agents, Conversations},
     api,
@@ -122,7 +125,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let tool_tests = ToolTests::new(config.data.run().join("tool-tests"));
     tool_tests.clean();
     let metrics = telemetry.clone();
-    let conductor = Arc::new(startup::Conductor { root: root.clone(), reloader: Arc::clone(&reloader) });
+    let conductor = Arc::new(Conductor { root: root.clone(), reloader: Arc::clone(&reloader) });
     let state = Arc::new(api::AppState {
         store: Arc::clone(&env.store),
         queue: Arc::clone(&env.queue),

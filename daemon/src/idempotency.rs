@@ -20,7 +20,6 @@ use crate::backend::{
 /// How long a key that is being worked under outlives a daemon that is gone.
 const LEASE: Duration = Duration::from_secs(15);
 
-/// The key of a request.
 #[derive(Clone, Debug)]
 pub struct IdempotencyKey {
     /// The client's, made unique among callers and operations.
@@ -31,9 +30,7 @@ pub struct IdempotencyKey {
 
 /// A key, and what a request under it is answered with.
 pub struct Keyed<T> {
-    /// The key.
     pub key: IdempotencyKey,
-    /// Makes the answer.
     pub answer: fn(&T) -> Value,
 }
 

@@ -1,25 +1,15 @@
 //! The single steps of start-up: folders, store, handles; and what can go wrong with them.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr};
 
-use async_trait::async_trait;
-use ractor::{ActorRef, SpawnErr, call_t};
-use serde_json::{Value, json};
+use ractor::SpawnErr;
 
 use crate::{
-    api,
     backend::{data_folder::FolderError, error::chain, open::OpenBackendError},
     config::Problem,
-    domain::{
-        control::ControlAction,
-        ids::{ProjectId, TaskId},
-    },
     plugins::PluginReport,
-    projects,
-    reload::{Reloaded, Reloader},
     telemetry::Readers,
     terminal,
-    workers::{dispatcher::DispatcherMessage, root::RootMessage},
 };
 
 /// Why the daemon did not come up.
@@ -121,37 +111,5 @@ pub fn raise_file_limit(max_connections: usize) {
             wanted,
             "fewer files may be open than max_connections needs: raise the limit (LimitNOFILE), or lower max_connections"
         );
-    }
-}
-
-/// The actor tree and the reload, as the API asks for them.
-pub struct Conductor {
-    /// The tree.
-    pub root: ActorRef<RootMessage>,
-    /// The reload.
-    pub reloader: Arc<Reloader>,
-}
-
-impl projects::Conductor for Conductor {
-    fn controlled(&self, project: &ProjectId, task: Option<&TaskId>, action: ControlAction) {
-        // Without a task nobody works on it.
-        let Some(task) = task else { return };
-        let message = DispatcherMessage::Control(project.clone(), task.clone(), action);
-        let _ = self.root.cast(RootMessage::Dispatch(message));
-    }
-
-    fn deleted(&self, project: &ProjectId) {
-        let _ = self.root.cast(RootMessage::Dispatch(DispatcherMessage::Forget(project.clone())));
-    }
-}
-
-#[async_trait]
-impl api::Operations for Conductor {
-    async fn tree(&self) -> Value {
-        call_t!(self.root, RootMessage::Tree, 1_000).unwrap_or_else(|error| json!({"error": error.to_string()}))
-    }
-
-    async fn reload(&self) -> Result<Reloaded, String> {
-        self.reloader.reload().await
     }
 }

@@ -7,12 +7,10 @@ use crate::{
 };
 
 impl Agents {
-    /// A page of agents.
     pub async fn list(&self, _caller: &Caller, filter: &AgentFilter, page: &PageRequest) -> Stored<Page<Agent>> {
         self.store.list_agents(filter, page).await
     }
 
-    /// An agent.
     pub async fn get(&self, _caller: &Caller, id: &AgentId) -> Result<Agent> {
         self.store.agent(id).await?.ok_or_else(|| AgentError::Unknown(id.clone()))
     }

@@ -13,7 +13,6 @@ super::words! {
 /// Who asks for something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// For the log.
     pub name: Cow<'static, str>,
     /// What he may do.
     pub role: CallerRole,
@@ -23,13 +22,11 @@ pub struct Caller {
 
 impl Caller {
     /// Whoever reaches the daemon. The only one as long as there is no access control.
-    #[must_use]
     pub const fn anonymous() -> Self {
         Self { name: Cow::Borrowed("anonymous"), role: CallerRole::Admin, user_id: Cow::Borrowed("anonymous") }
     }
 
     /// Whose record it becomes when `wanted` is named: an admin may act for others.
-    #[must_use]
     pub fn acting_for(&self, wanted: Option<String>) -> String {
         match self.role {
             CallerRole::Admin => wanted.unwrap_or_else(|| self.user_id.to_string()),

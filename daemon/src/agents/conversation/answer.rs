@@ -69,9 +69,7 @@ pub struct Answer {
     pub tools: Vec<ToolUse>,
     /// Both in order.
     pub blocks: Vec<Block>,
-    /// Tokens read.
     pub input_tokens: u64,
-    /// Tokens written.
     pub output_tokens: u64,
     /// Text was left out.
     pub cut: bool,

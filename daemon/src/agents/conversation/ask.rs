@@ -40,7 +40,6 @@ use crate::{
 pub enum Pieces {
     /// It is given, or was given, by this daemon.
     Here(Reader),
-    /// It is given by another.
     Elsewhere(Elsewhere),
 }
 

@@ -25,7 +25,6 @@ const EXTEND_EVERY: Duration = Duration::from_millis(2_500);
 /// Before another can have it, an answer that could not be extended must have ended.
 const MARGIN: Duration = Duration::from_secs(2);
 
-/// See the module.
 pub(super) struct SessionHeld {
     store: Arc<dyn Store>,
     tasks: TaskTracker,

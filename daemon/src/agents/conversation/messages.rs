@@ -18,13 +18,9 @@ use crate::{
 
 /// A message that is stored, or is to be answered.
 pub struct Sent {
-    /// The text.
     pub content: String,
-    /// Whose.
     pub role: Role,
-    /// The caller's own data.
     pub metadata: Option<Map<String, Value>>,
-    /// What comes with it.
     pub files: Vec<Attachment>,
 }
 

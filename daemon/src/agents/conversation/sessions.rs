@@ -14,13 +14,10 @@ use crate::{
     idempotency::{self, Keyed, Repeatable},
 };
 
-/// What is known of a new session.
 pub struct NewSession {
     /// Absent: the begin of the first message.
     pub display_name: Option<String>,
-    /// For whom.
     pub user_id: Option<String>,
-    /// The caller's own data.
     pub metadata: Option<Value>,
 }
 
@@ -67,7 +64,6 @@ impl Conversations {
         Ok(sessions)
     }
 
-    /// A session.
     pub async fn session(&self, _caller: &Caller, id: &SessionId) -> Result<Session> {
         self.store.session(id).await?.ok_or_else(|| AgentError::UnknownSession(id.clone()))
     }

@@ -1,6 +1,7 @@
 //! `/health`, `/health/live`, `/health/ready` and `/metrics`. Health answers within a second, whatever
 //! hangs: every check has its own time limit.
 
+use schemars::JsonSchema;
 use std::{
     future::Future,
     time::{Duration, Instant},
@@ -23,7 +24,6 @@ use crate::api::{
         request::extract::State,
         response::{Flat, FlatAnswer},
     },
-    openapi::describe,
     state::AppState,
 };
 use crate::{
@@ -57,89 +57,57 @@ crate::domain::words! {
     }
 }
 
-crate::api::openapi::words! {
-    Condition, "Condition", "How a part is, or the whole.";
-}
-
-#[derive(Serialize)]
+/// Whether the daemon can do its work: as badly off as its worst part; plugins and artifacts degrade it at most.
+#[derive(Serialize, JsonSchema)]
 struct Health {
     status: Condition,
     service: &'static str,
     version: &'static str,
     checks: Checks,
+    /// Why a part is not healthy, when one is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     reasons: Option<Reasons>,
 }
 
-#[derive(Serialize)]
+/// Each part.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "HealthChecks")]
 struct Checks {
+    /// Written to within the time limit.
     store: Condition,
+    /// Read from within the time limit.
     queue: Condition,
+    /// `degraded` when one was refused, takes no jobs, or lacks the Python it runs.
     plugins: Condition,
+    /// The store, when it is that of the cloud.
     #[serde(skip_serializing_if = "Option::is_none")]
     dynamodb: Option<Condition>,
+    /// The queue, when it is that of the cloud.
     #[serde(skip_serializing_if = "Option::is_none")]
     sqs: Option<Condition>,
+    /// Where daemons share the files of projects. Away: builds and deployments wait.
     #[serde(skip_serializing_if = "Option::is_none")]
     artifacts: Option<Condition>,
 }
 
-#[derive(Serialize)]
+/// In words, why a part is not healthy; none for one that is.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "HealthReasons")]
 struct Reasons {
     store: Option<String>,
     queue: Option<String>,
     plugins: Option<String>,
+    /// When daemons share files.
     #[serde(skip_serializing_if = "Option::is_none")]
     artifacts: Option<String>,
 }
 
-describe! {
-    /// Whether the daemon can do its work: as badly off as its worst part; plugins and artifacts degrade it at most.
-    Health as "Health" {
-        status, service, version, checks,
-        /// Why a part is not healthy, when one is not.
-        (maybe) reasons,
-    }
-}
-
-describe! {
-    /// Each part.
-    Checks as "HealthChecks" {
-        /// Written to within the time limit.
-        store,
-        /// Read from within the time limit.
-        queue,
-        /// `degraded` when one was refused, takes no jobs, or lacks the Python it runs.
-        plugins,
-        /// The store, when it is that of the cloud.
-        (maybe) dynamodb,
-        /// The queue, when it is that of the cloud.
-        (maybe) sqs,
-        /// Where daemons share the files of projects. Away: builds and deployments wait.
-        (maybe) artifacts,
-    }
-}
-
-describe! {
-    /// In words, why a part is not healthy; none for one that is.
-    Reasons as "HealthReasons" {
-        store, queue, plugins,
-        /// When daemons share files.
-        (maybe) artifacts,
-    }
-}
-
-#[derive(Serialize)]
+/// The process answers.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Liveness")]
 struct Live {
+    /// `alive`.
     status: &'static str,
-}
-
-describe! {
-    /// The process answers.
-    Live as "Liveness" {
-        /// `alive`.
-        status,
-    }
 }
 
 /// How a part is, and why it is not healthy. `trouble` is what it has had to contend with lately.

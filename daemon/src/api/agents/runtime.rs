@@ -1,7 +1,7 @@
 //! `POST /agentcore/stream`: a Bedrock AgentCore runtime that has no agent record, asked through the deploy
 //! handler of the target `agentcore`. Nothing is stored.
 
-use salvo::{Response, Writer as _, http::StatusCode, oapi::endpoint};
+use salvo::{Response, Router, Writer as _, http::StatusCode, oapi::endpoint};
 
 use super::stream;
 use crate::api::http::{
@@ -20,6 +20,10 @@ use crate::domain::{
 
 /// The target whose handler knows AgentCore.
 const TARGET: &str = "agentcore";
+
+pub(crate) fn paths() -> Router {
+    Router::with_path("agentcore/stream").post(ask_runtime)
+}
 
 fields_of! {
     /// A question to a runtime.

@@ -26,12 +26,11 @@ use crate::{
             SqliteOptions, SqliteStore,
             backup::{self, Gone},
         },
-        store::{Nobody, Store as _},
+        store::{Nobody, Removal as _, Upkeep as _},
     },
     domain::{deletion::DeleteOrders, time::Timestamp},
 };
 
-/// What was made.
 #[derive(Debug)]
 pub struct Created {
     /// What stands first in its manifest.

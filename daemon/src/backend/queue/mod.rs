@@ -19,7 +19,6 @@ pub struct QueueNames {
 
 impl QueueNames {
     /// Those of the settings.
-    #[must_use]
     pub fn of(config: &crate::config::Config) -> Self {
         let (queues, prefix) = (&config.queues, &config.backend.prefix);
         let names = QueueName::ALL.map(|queue| match queue {
@@ -32,14 +31,12 @@ impl QueueNames {
     }
 
     /// The name of one.
-    #[must_use]
     pub fn get(&self, queue: QueueName) -> &str {
         let at = QueueName::ALL.iter().position(|one| *one == queue);
         at.and_then(|at| self.names.get(at)).map_or(queue.as_str(), String::as_str)
     }
 
     /// That of notifications, which nobody sends yet.
-    #[must_use]
     pub fn notifications(&self) -> &str {
         &self.notifications
     }
@@ -58,7 +55,6 @@ const NOTIFICATIONS: &str = "nexus-notification-queue";
 /// a receipt of an earlier delivery does nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Receipt {
-    /// Which queue.
     pub queue: QueueName,
     /// The backend's handle of the message.
     pub handle: String,
@@ -66,7 +62,6 @@ pub struct Receipt {
     pub receive_count: u32,
 }
 
-/// A received message.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     /// For extend, delete, release.
@@ -117,7 +112,6 @@ pub trait Queue: Send + Sync + 'static {
     /// failed: the reconciler marks them and acknowledges each by [`Queue::settle_dead_letter`].
     async fn unsettled_dead_letters(&self, queue: QueueName, max: usize) -> Result<Vec<DeadLetter>, BackendError>;
 
-    /// See [`Queue::unsettled_dead_letters`].
     async fn settle_dead_letter(&self, id: &str) -> Result<(), BackendError>;
 
     /// Removes a dead letter whose task goes on.
@@ -137,10 +131,8 @@ pub trait Queue: Send + Sync + 'static {
 /// How the reason of a dead letter begins whose work ended the daemon.
 pub(crate) const DIED: &str = "the daemon died";
 
-/// A dead letter.
 #[derive(Clone, Debug)]
 pub struct DeadLetter {
-    /// For [`Queue::settle_dead_letter`].
     pub id: String,
     /// The backend's handle of it, for [`Queue::discard_dead_letter`].
     pub handle: String,

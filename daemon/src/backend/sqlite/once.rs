@@ -1,16 +1,16 @@
 //! Requests that may come twice: what was answered to the first is kept beside what it created.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{held::Held, rows, tx::Tx};
+use super::{SqliteStore, held::Held, rows, tx::Tx};
 use crate::backend::{
     error::{BackendError, BackendErrorKind},
-    store::{Once, OnceRecord, Result},
+    store::{IdempotencyKeys, Once, OnceRecord, Result},
 };
 
-/// `Store::once`.
 pub(crate) fn read(conn: &Connection, key: &str) -> Result<Option<OnceRecord>> {
     let mut find = conn.prepare_cached("SELECT fingerprint, answer FROM idempotency_keys WHERE once_key = ?1")?;
     let found =
@@ -53,7 +53,7 @@ pub(crate) fn end(tx: &Tx<'_>, held: &Held, once: Option<&Once>) -> Result<()> {
     keep(tx, Some(once))
 }
 
-/// `Store::begin_once`. Who holds a key that has no answer is known in memory only: the key of a request that ended
+/// Who holds a key that has no answer is known in memory only: the key of a request that ended
 /// without a word, and could not even be given back, is free when its time is over.
 pub(crate) fn begin(
     tx: &Tx<'_>,
@@ -74,7 +74,6 @@ pub(crate) fn begin(
     Ok(None)
 }
 
-/// `Store::abandon_once`.
 pub(crate) fn abandon(tx: &Tx<'_>, key: &str) -> Result<()> {
     tx.sql("DELETE FROM idempotency_keys WHERE once_key = ?1 AND answer IS NULL")?.execute([key])?;
     Ok(())
@@ -95,4 +94,37 @@ pub(crate) fn clean(tx: &Tx<'_>) -> Result<u64> {
              (SELECT once_key FROM idempotency_keys WHERE created_at < ?1 LIMIT 100)",
         )?
         .execute([cutoff])? as u64)
+}
+
+#[async_trait]
+impl IdempotencyKeys for SqliteStore {
+    async fn once(&self, key: &str) -> Result<Option<OnceRecord>> {
+        let key = key.to_owned();
+        self.ask(move |conn| read(conn, &key)).await
+    }
+
+    async fn begin_once(
+        &self,
+        key: &str,
+        fingerprint: &str,
+        holder: &str,
+        lasts: Duration,
+    ) -> Result<Option<OnceRecord>> {
+        let (key, fingerprint, holder) = (key.to_owned(), fingerprint.to_owned(), holder.to_owned());
+        let held = Arc::clone(&self.inner.held);
+        self.write(move |tx| begin(tx, &held, (&key, &fingerprint), (&holder, lasts))).await
+    }
+
+    async fn extend_once(&self, key: &str, holder: &str, lasts: Duration) -> Result<bool> {
+        Ok(self.inner.held.extend_key(key, holder, lasts))
+    }
+
+    async fn abandon_once(&self, key: &str, holder: &str) -> Result<()> {
+        // Free at once, also when the row cannot be deleted now: nobody holds it, so the next request takes it over.
+        if !self.inner.held.release_key(key, holder) {
+            return Ok(());
+        }
+        let (key, held) = (key.to_owned(), Arc::clone(&self.inner.held));
+        self.write(move |tx| if held.is_held(&key) { Ok(()) } else { abandon(tx, &key) }).await
+    }
 }

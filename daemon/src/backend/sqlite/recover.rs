@@ -20,7 +20,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::{rows, tasks};
+use super::rows;
 use crate::{
     backend::{
         queue::DIED,
@@ -211,7 +211,7 @@ fn free_leases(tx: &Transaction<'_>, now: Timestamp) -> Result<()> {
     while let Some(row) = lost.next()? {
         let (key, id, priority): (i64, String, i64) = (row.get(0)?, row.get(1)?, row.get(3)?);
         let task_type: TaskType = rows::word(row, 2)?;
-        insert.execute(params![tasks::queue_of(task_type).as_str(), priority, id, key, now.to_string()])?;
+        insert.execute(params![task_type.queue().as_str(), priority, id, key, now.to_string()])?;
         tx.execute("UPDATE nexus_tasks SET status = 'queued' WHERE task_key = ?1", [key])?;
     }
     Ok(())

@@ -34,7 +34,6 @@ pub(crate) struct State {
 /// What a project's next write needs to find its rows.
 #[derive(Clone, Copy)]
 pub(crate) struct Hot {
-    /// `project_key`.
     pub(crate) key: i64,
     /// Last number given to an event.
     pub(crate) seq: u64,
@@ -67,7 +66,6 @@ pub(crate) enum Effect {
     Begun(TaskId, Instant),
     /// A task ended: its lease, too.
     Ended(TaskId),
-    /// A lease ended.
     Unleased(TaskId),
     /// A build made a step: earlier receives of its message count no more.
     Progress(TaskId),

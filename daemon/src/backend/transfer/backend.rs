@@ -25,7 +25,6 @@ use crate::{
     domain::{queue::QueueName, time::Timestamp},
 };
 
-/// One side.
 pub struct Backend {
     /// Its word in the settings.
     pub kind: &'static str,
@@ -89,7 +88,6 @@ impl Backend {
     }
 }
 
-/// Tables and queues.
 struct Both {
     tables: Arc<DynamoStore>,
     queue: Arc<SqsQueue>,

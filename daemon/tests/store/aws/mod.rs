@@ -23,7 +23,7 @@ use nexus_daemon::{
         },
         error::{BackendError, BackendErrorKind},
         queue::{DeadLetter, Delivery, Queue, QueueDepth, QueueNames, Receipt},
-        store::{BuildStep, Claim, ClaimBuild, Result, Store as _},
+        store::{BuildStep, Claim, ClaimBuild, Result, prelude::*},
     },
     domain::{ids::TaskId, queue::QueueName, time::Timestamp},
 };
@@ -73,6 +73,13 @@ async fn fixture() -> Fixture {
 }
 
 contract!(fixture);
+
+#[tokio::test]
+async fn a_stop_that_came_with_the_records_is_carried_out_by_the_claim() {
+    let account = account().await;
+    let store = dynamodb(&account, sqs(&account), Arc::new(Recorder::default()));
+    crate::contract::controls::a_stop_that_came_with_the_records_is_carried_out_by_the_claim(&*store, &*store).await;
+}
 
 /// Sends nothing while it is closed.
 struct Gate {

@@ -4,13 +4,14 @@ use nexus_daemon::{
     backend::{
         error::BackendErrorKind,
         store::{
-            AgentChange, AgentFilter, ClaimBuild, Continuation, DeployClaim, DeployEnd, PageRequest, ProjectFilter,
-            Store as _, TaskFilter, ToolFilter,
+            AgentFilter, ClaimBuild, Continuation, DeployClaim, DeployEnd, PageRequest, ProjectFilter, TaskFilter,
+            ToolFilter,
+            prelude::*,
             transfer::{Kind, Record, Source as _, Target as _},
         },
     },
     domain::{
-        agent::{AgentStatus, InvocationStatus},
+        agent::{AgentChange, AgentStatus, InvocationStatus},
         ids::{AgentId, ProjectId, TaskId},
         time::Timestamp,
     },

@@ -6,7 +6,7 @@ use nexus_daemon::{
     backend::{
         aws::{dynamodb::DynamoStore, sqs::SqsQueue},
         queue::Queue as _,
-        store::{Claim, ClaimBuild, ClaimedBuild, Continuation, Store as _},
+        store::{Claim, ClaimBuild, ClaimedBuild, Continuation, prelude::*},
     },
     domain::{project::ProjectStatus, queue::QueueName, task::TaskStatus, time::Timestamp},
 };

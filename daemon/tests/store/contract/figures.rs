@@ -5,10 +5,10 @@ use std::time::Duration;
 use nexus_daemon::{
     backend::{
         error::BackendErrorKind,
-        store::{AgentChange, AgentFilter, NewMessage, Once, ProjectFilter, ProjectSort, ToolFilter},
+        store::{AgentFilter, NewMessage, Once, ProjectFilter, ProjectSort, ToolFilter},
     },
     domain::{
-        agent::{AgentStatus, Invocation, InvocationStatus},
+        agent::{AgentChange, AgentStatus, Invocation, InvocationStatus},
         project::ProjectStatus,
         session::Role,
         time::Timestamp,

@@ -9,7 +9,7 @@ use std::{
 
 use nexus_daemon::backend::{
     backup::{self, BackupError, Watch},
-    store::Store as _,
+    store::prelude::*,
 };
 
 use super::{fixture_over, open};

@@ -11,7 +11,7 @@ use std::{
 use nexus_daemon::{
     backend::{
         queue::Queue,
-        store::{Claim, Store},
+        store::{Claim, prelude::*},
     },
     domain::{project::ProjectStatus, queue::QueueName, stage::StageStatus},
 };

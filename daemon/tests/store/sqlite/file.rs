@@ -6,7 +6,7 @@ use nexus_daemon::{
     backend::{
         error::BackendErrorKind,
         sqlite::{OpenError, SqliteOptions, SqliteStore},
-        store::{ProjectFilter, Store},
+        store::{ProjectFilter, prelude::*},
     },
     domain::{ids::AgentId, queue::QueueName},
 };

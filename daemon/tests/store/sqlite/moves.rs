@@ -7,7 +7,7 @@ use nexus_daemon::{
         error::BackendErrorKind,
         sqlite::transfer::SqliteSource,
         store::{
-            Store,
+            prelude::*,
             transfer::{Kind, Record, Source, Target},
         },
     },

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::Value;
 
@@ -17,7 +18,7 @@ use crate::{
     backend::{
         error::{BackendError, BackendErrorKind},
         files::Owner,
-        store::{Once, OnceRecord, Result, transfer::Record},
+        store::{IdempotencyKeys, Once, OnceRecord, Result, transfer::Record},
     },
     domain::time::Timestamp,
 };
@@ -31,12 +32,12 @@ fn seconds(at: Timestamp) -> i64 {
     at.as_micros() / 1_000_000
 }
 
-pub(crate) fn key(once: &str) -> Item {
-    Table::State.two(&format!("once#{once}"), "-")
+pub(crate) fn item_key(key: &str) -> Item {
+    Table::State.two(&format!("once#{key}"), "-")
 }
 
 fn item(once_key: &str, fingerprint: &str, answer: &Value, now: Timestamp) -> Item {
-    let mut item = key(once_key);
+    let mut item = item_key(once_key);
     item.insert("fingerprint".into(), value::text(fingerprint));
     item.insert(EXPIRES.into(), value::whole(seconds(now) + DAY));
     item.insert("answer".into(), value::text(answer.to_string()));
@@ -103,9 +104,21 @@ impl DynamoStore {
         unit.put(&self.tables, Table::State, item, guard, Refused::Repeated)
     }
 
-    /// `Store::once`.
-    pub(crate) async fn read_once(&self, once: &str) -> Result<Option<OnceRecord>> {
-        let Some(mut item) = self.tables.get(Table::State, key(once)).await? else { return Ok(None) };
+    /// Now in seconds, by the clock that all daemons share: what one holds for seconds no other may find ended.
+    fn shared_seconds(&self) -> u64 {
+        seconds(self.tables.clock()).unsigned_abs()
+    }
+
+    fn ends(&self, lasts: Duration) -> AttributeValue {
+        // Up to the next whole second.
+        value::whole(self.shared_seconds() + lasts.as_secs() + 1)
+    }
+}
+
+#[async_trait]
+impl IdempotencyKeys for DynamoStore {
+    async fn once(&self, key: &str) -> Result<Option<OnceRecord>> {
+        let Some(mut item) = self.tables.get(Table::State, item_key(key)).await? else { return Ok(None) };
         match self.overflow.restore(&mut item).await {
             // The answer went with what it was about, which was deleted.
             Err(error) if error.kind() == BackendErrorKind::Corrupt => {}
@@ -124,26 +137,16 @@ impl DynamoStore {
         Ok(Some(OnceRecord { fingerprint, answer }))
     }
 
-    /// Now in seconds, by the clock that all daemons share: what one holds for seconds no other may find ended.
-    fn shared_seconds(&self) -> u64 {
-        seconds(self.tables.clock()).unsigned_abs()
-    }
-
-    fn ends(&self, lasts: Duration) -> AttributeValue {
-        // Up to the next whole second.
-        value::whole(self.shared_seconds() + lasts.as_secs() + 1)
-    }
-
-    /// `Store::begin_once`. The item is the key's lease until it has an answer.
-    pub(crate) async fn take_once(
+    /// The item is the key's lease until it has an answer.
+    async fn begin_once(
         &self,
-        once: &str,
+        key: &str,
         fingerprint: &str,
         holder: &str,
         lasts: Duration,
     ) -> Result<Option<OnceRecord>> {
         for _ in 0..3 {
-            let mut taken = key(once);
+            let mut taken = item_key(key);
             taken.insert("fingerprint".into(), value::text(fingerprint));
             taken.insert(HOLDER.into(), value::text(holder));
             taken.insert(EXPIRES.into(), self.ends(lasts));
@@ -152,27 +155,25 @@ impl DynamoStore {
             if unit.commit(&self.tables).await?.is_ok() {
                 return Ok(None);
             }
-            if let Some(known) = self.read_once(once).await? {
+            if let Some(known) = self.once(key).await? {
                 return Ok(Some(known));
             }
         }
         Err(super::aggregate::contended())
     }
 
-    /// `Store::extend_once`.
-    pub(crate) async fn hold_once(&self, once: &str, holder: &str, lasts: Duration) -> Result<bool> {
+    async fn extend_once(&self, key: &str, holder: &str, lasts: Duration) -> Result<bool> {
         let change = Change { set: vec![(EXPIRES.to_owned(), self.ends(lasts))], ..Change::default() };
         let mut unit = Unit::default();
         let read = [("answer", None), (HOLDER, Some(value::text(holder)))];
-        unit.update(&self.tables, Table::State, key(once), change, &Guard::AsRead(&read), Refused::Stale)?;
+        unit.update(&self.tables, Table::State, item_key(key), change, &Guard::AsRead(&read), Refused::Stale)?;
         Ok(unit.commit(&self.tables).await?.is_ok())
     }
 
-    /// `Store::abandon_once`.
-    pub(crate) async fn give_back_once(&self, once: &str, holder: &str) -> Result<()> {
+    async fn abandon_once(&self, key: &str, holder: &str) -> Result<()> {
         let mut unit = Unit::default();
         let read = [("answer", None), (HOLDER, Some(value::text(holder)))];
-        unit.delete(&self.tables, Table::State, key(once), &Guard::AsRead(&read), Refused::Stale)?;
+        unit.delete(&self.tables, Table::State, item_key(key), &Guard::AsRead(&read), Refused::Stale)?;
         // An answer stays, what is another's stays, and what is gone is gone.
         let _refused = unit.commit(&self.tables).await?;
         Ok(())

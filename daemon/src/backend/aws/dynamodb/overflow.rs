@@ -34,7 +34,6 @@ const MOVABLE: [&str; 11] = [
     "answer",
 ];
 
-/// See the module.
 #[derive(Clone)]
 pub(crate) struct Overflow(pub(crate) Arc<dyn ObjectStore>);
 

@@ -1,5 +1,7 @@
 //! Conversations and their messages.
 
+use async_trait::async_trait;
+
 use super::{
     DynamoStore,
     aggregate::{TRIES, contended, pause},
@@ -14,7 +16,7 @@ use crate::{
     backend::{
         error::{fenced, invalid, not_found},
         files::Owner,
-        store::{MessageRange, NewMessage, Once, Result, alike::name_from},
+        store::{MessageRange, NewMessage, Once, Result, Sessions, alike::name_from},
     },
     domain::{
         ids::{AgentId, MessageId, SessionId},
@@ -41,8 +43,28 @@ fn bound(text: &str) -> Result<Bound> {
 }
 
 impl DynamoStore {
-    /// `Store::create_session`.
-    pub(crate) async fn put_session(&self, session: &Session, once: Option<&Once>) -> Result<()> {
+    /// Deletes the items that a query finds, with what lies elsewhere of them; answers how many those were.
+    pub(crate) async fn delete_all(&self, mut query: Query<'_>) -> Result<u64> {
+        let mut count = 0;
+        loop {
+            let page = self.tables.query(&query).await?;
+            count += page.items.len() as u64;
+            self.overflow.forget_of(&page.items).await?;
+            let keys = page.items.iter().map(|item| query.table.key_of(item)).collect();
+            self.tables.delete_many(query.table, keys).await?;
+            match page.next {
+                Some(next) => query.from = Some(next),
+                None => return Ok(count),
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Sessions for DynamoStore {
+    async fn create_session(&self, session: Session, once: Option<Once>) -> Result<()> {
+        let session = &session;
+        let once = once.as_ref();
         let mut unit = Unit::default();
         self.keep_once(&mut unit, once, &Owner::from(&session.agent_id)).await?;
         let agent = Table::Agents.one(session.agent_id.as_str());
@@ -61,8 +83,7 @@ impl DynamoStore {
         }
     }
 
-    /// `Store::session`.
-    pub(crate) async fn read_session(&self, id: &SessionId) -> Result<Option<Session>> {
+    async fn session(&self, id: &SessionId) -> Result<Option<Session>> {
         let Some(mut item) = self.tables.get(Table::Sessions, Table::Sessions.one(id.as_str())).await? else {
             return Ok(None);
         };
@@ -70,8 +91,7 @@ impl DynamoStore {
         Session::from_item(&item).map(Some)
     }
 
-    /// `Store::list_sessions`.
-    pub(crate) async fn sessions_of(&self, agent: &AgentId, limit: usize) -> Result<Vec<Session>> {
+    async fn list_sessions(&self, agent: &AgentId, limit: usize) -> Result<Vec<Session>> {
         let query = Query {
             forward: false,
             limit: limit.clamp(1, 1_000),
@@ -83,8 +103,8 @@ impl DynamoStore {
         Ok(items.iter().filter_map(|item| Session::from_item(item).ok()).collect())
     }
 
-    /// `Store::append_message`.
-    pub(crate) async fn add_message(&self, new: &NewMessage) -> Result<Message> {
+    async fn append_message(&self, message: NewMessage) -> Result<Message> {
+        let new = &message;
         let key = Table::Sessions.one(new.session_id.as_str());
         for round in 0..TRIES {
             let Some(session) = self.tables.get(Table::Sessions, key.clone()).await? else {
@@ -148,8 +168,7 @@ impl DynamoStore {
         Err(contended())
     }
 
-    /// `Store::messages`.
-    pub(crate) async fn messages_in(&self, session: &SessionId, range: &MessageRange) -> Result<Vec<Message>> {
+    async fn messages(&self, session: &SessionId, range: &MessageRange) -> Result<Vec<Message>> {
         let before = range.before.as_deref().map(bound).transpose()?;
         let after = range.after.as_deref().map(bound).transpose()?;
         let query = Query {
@@ -186,21 +205,5 @@ impl DynamoStore {
         }
         found.reverse();
         Ok(found)
-    }
-
-    /// Deletes the items that a query finds, with what lies elsewhere of them; answers how many those were.
-    pub(crate) async fn delete_all(&self, mut query: Query<'_>) -> Result<u64> {
-        let mut count = 0;
-        loop {
-            let page = self.tables.query(&query).await?;
-            count += page.items.len() as u64;
-            self.overflow.forget_of(&page.items).await?;
-            let keys = page.items.iter().map(|item| query.table.key_of(item)).collect();
-            self.tables.delete_many(query.table, keys).await?;
-            match page.next {
-                Some(next) => query.from = Some(next),
-                None => return Ok(count),
-            }
-        }
     }
 }

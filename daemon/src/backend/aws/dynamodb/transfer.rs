@@ -21,7 +21,7 @@ use crate::{
     backend::{
         error::{BackendError, BackendErrorKind},
         store::{
-            Result,
+            Deletions as _, Result,
             transfer::{Batch, Kind, Record, Source, Target, Written, being_deleted},
         },
     },
@@ -261,7 +261,7 @@ impl DynamoStore {
     pub async fn finish_import(&self, begun: Timestamp) -> Result<()> {
         // It may have been recorded with a moment of before, and committed after.
         let since = begun.as_micros().saturating_sub(i64::try_from(COMMITS_WITHIN.as_micros()).unwrap_or(i64::MAX));
-        for (kind, id) in self.listed_since(Timestamp::from_micros(since)).await? {
+        for (kind, id) in self.deletions_since(Timestamp::from_micros(since)).await? {
             if !self.is_there(kind, &id).await? {
                 self.write_note(kind, &id).await?;
             }
@@ -392,7 +392,7 @@ impl Source for DynamoStore {
         let key = match kind {
             // All at once, so again from the start.
             Kind::Figures => return Ok(Value::Null),
-            Kind::Answers => once::key(text_of(last, "key")?),
+            Kind::Answers => once::item_key(text_of(last, "key")?),
             _ => table.key_of(&item(last)),
         };
         Ok(Value::Object(record(&key)))

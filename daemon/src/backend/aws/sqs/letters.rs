@@ -17,7 +17,6 @@ const HELD: i32 = 60;
 const PATIENCE: Duration = Duration::from_secs(LOOKED_AT as u64 + 2);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// A dead letter.
 #[derive(Clone, Debug)]
 pub struct Letter {
     /// The service's id of the message.
@@ -34,9 +33,6 @@ pub struct Letter {
 impl SqsQueue {
     /// The dead letters of a queue. They are held: [`SqsQueue::let_go`] shows them to others again. Daemons look at
     /// them, too, now and then; those that one has in hand are waited for.
-    ///
-    /// # Errors
-    /// The service is away.
     pub async fn letters(&self, of: QueueName) -> Result<Vec<Letter>> {
         let Some(dead) = of.dead_letters() else { return Ok(Vec::new()) };
         let mut letters: Vec<Letter> = Vec::new();
@@ -98,9 +94,6 @@ impl SqsQueue {
     }
 
     /// Sends a dead letter back to its queue. An end in between leaves it in both, which does no harm.
-    ///
-    /// # Errors
-    /// The service is away.
     pub async fn send_back(&self, to: QueueName, letter: &Letter) -> Result<()> {
         self.send_with(to, &letter.body, letter.priority, Duration::ZERO, None).await?;
         match to.dead_letters() {

@@ -73,7 +73,6 @@ struct InFlight {
     until: Instant,
 }
 
-/// See the module.
 pub struct SqsQueue {
     client: Client,
     options: SqsOptions,
@@ -146,7 +145,6 @@ fn sent_at(message: &Message) -> u64 {
 
 impl SqsQueue {
     /// Queues by their names; they are looked up when they are first used.
-    #[must_use]
     pub fn new(client: Client, options: SqsOptions) -> Self {
         let (urls, in_flight, settled, removals) = Default::default();
         Self { client, options, urls, in_flight, settled, removals }

@@ -20,7 +20,6 @@ pub struct KeptLetter {
     pub sent_at: String,
     /// Its project, while its task is there.
     pub project_id: Option<String>,
-    /// Whom it deploys.
     pub agent_id: Option<String>,
     /// The body as sent.
     pub body: String,

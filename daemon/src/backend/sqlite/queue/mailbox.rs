@@ -26,7 +26,6 @@ pub(crate) struct Letter {
     pub(crate) priority: u8,
     /// The task it was written for.
     pub(crate) task: Option<TaskId>,
-    /// Receives that count.
     pub(crate) count: u32,
     /// Daemons that died while they worked on it, since its last step.
     pub(crate) crashes: u32,

@@ -20,7 +20,6 @@ use crate::{
 
 type Result<T> = std::result::Result<T, BackendError>;
 
-/// SQS's own limits.
 const MAX_BYTES: usize = 262_144;
 const MAX_RECEIVE: usize = 1_000;
 
