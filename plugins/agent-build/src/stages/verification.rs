@@ -125,7 +125,7 @@ async fn cases(job: &Job) -> Result<Frozen, StageError> {
     Ok(Frozen::read(&text.0, &text.1)?)
 }
 
-/// Lets the agent say of itself what was found out: its manifest gets coverage, score, and what it missed.
+/// Lets the agent say of itself what was found out: its manifest gets coverage, score, and the abilities that it lacks.
 fn tell_agent(
     job: &mut Job,
     folder: &AgentFolder,
@@ -149,7 +149,7 @@ fn tell_agent(
             "acceptance".into(),
             json!({ "asked": all.asked, "passed": all.passed, "failed": all.failed, "unproven": all.unproven }),
         );
-        let missed: Vec<Value> = exam.missed(language).into_iter().map(missed).collect();
+        let missed: Vec<Value> = exam.lacking(language).into_iter().map(missed).collect();
         match manifest.get_mut("not_served").and_then(Value::as_array_mut) {
             // A repeated attempt finds what it wrote before.
             Some(list) => {

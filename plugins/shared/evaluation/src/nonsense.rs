@@ -18,11 +18,9 @@ const BROKEN: &[&str] = &[
     "nan nan",
     "<built-in",
     "object at 0x",
+    " %s ",
     "{{",
     "}}",
-    "%s",
-    "%d",
-    "%(",
 ];
 
 /// Words by which a requirement speaks of the agent that it wants: no customer should hear them.

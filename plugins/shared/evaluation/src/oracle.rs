@@ -66,6 +66,8 @@ impl Expected {
     #[must_use]
     pub fn number(value: Decimal, unit: &str) -> Self {
         let alternative = Alternative { value, units: figure::units_of(unit), tolerance: None };
+        // A word that is no unit known here would not be read back.
+        let unit = if alternative.units.is_empty() { "" } else { unit };
         Self { written: format!("{value} {unit}").trim_end().to_owned(), alternatives: vec![alternative] }
     }
 

@@ -55,13 +55,6 @@ pub(crate) fn fields(record: &impl Serialize) -> Result<Item> {
         .collect())
 }
 
-/// An empty list is no attribute.
-fn without_empty(item: &mut Item, name: &str) {
-    if matches!(item.get(name), Some(AttributeValue::L(list)) if list.is_empty()) {
-        item.remove(name);
-    }
-}
-
 /// A project with what the daemon keeps beside it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct StoredProject {
@@ -113,7 +106,7 @@ impl Record for StoredProject {
         item.insert("revision".into(), value::whole(self.revision));
         item.insert("event_seq".into(), value::whole(self.event_seq));
         item.insert("lease_epoch".into(), value::whole(self.lease_epoch));
-        without_empty(&mut item, "not_served");
+        value::without_empty(&mut item, "not_served");
         if let Some(at) = self.counted {
             item.insert("counted_build".into(), value::text(at.to_string()));
         }
@@ -165,8 +158,7 @@ impl Record for StoredProject {
             task_id: read.word("task_id"),
         };
         let stated = Stated { status: item.get("status").cloned(), control: item.get("control_status").cloned() };
-        let known = Stated::of(&project);
-        let revision = read.count("revision").unwrap_or(0);
+        let (known, revision) = (Stated::of(&project), read.count("revision").unwrap_or(0));
         Ok(Self {
             project,
             stated_revision: read.stated("revision", (revision > 0).then(|| value::whole(revision))),
@@ -348,7 +340,7 @@ impl Record for Agent {
                 item.insert(name.into(), value::attribute(document));
             }
         }
-        without_empty(&mut item, "not_served");
+        value::without_empty(&mut item, "not_served");
         // What was never deployed has none, as the original's have.
         if self.generation == 0 {
             item.remove("generation");

@@ -24,6 +24,8 @@ struct Miss {
     /// The words of the requirement that it was made from.
     text: String,
     ask: String,
+    /// A clause of a task of which nothing came right: the agent has no such ability.
+    no_ability: bool,
 }
 
 /// Most misses that the records and the agent name one by one.
@@ -51,11 +53,18 @@ pub(crate) async fn ask(requirement: &str, frozen: &Frozen, agent: &RunningAgent
             exam.findings.push(finding(case, &said, &answer, &reason));
         }
         if case.oracle.is_due() && case.kind != CaseKind::Trap {
-            exam.misses
-                .push(Miss { text: case.source.clone().unwrap_or_else(|| case.ask.clone()), ask: case.ask.clone() });
+            exam.misses.push(Miss {
+                text: case.source.clone().unwrap_or_else(|| case.ask.clone()),
+                ask: case.ask.clone(),
+                no_ability: case.kind == CaseKind::Task,
+            });
         }
         items.push(item(case, answer.text, Outcome::Failed, Some(reason)));
     }
+    let works = |text: &str| {
+        items.iter().any(|item: &Item| item.outcome == Outcome::Passed && item.source.as_deref() == Some(text))
+    };
+    exam.misses.iter_mut().for_each(|miss| miss.no_ability &= !works(&miss.text));
     exam.acceptance = Acceptance::of(items);
     Ok(exam)
 }
@@ -105,10 +114,20 @@ impl Exam {
         each.collect()
     }
 
+    /// Abilities that the agent turned out to lack, for it to say so itself. An entry of its data that one question did not
+    /// find is none of them: another question may.
+    pub(crate) fn lacking(&self, language: Language) -> Vec<NotServed> {
+        self.told(language, |miss| miss.no_ability)
+    }
+
     /// What was missed, in the words of the language.
     pub(crate) fn missed(&self, language: Language) -> Vec<NotServed> {
+        self.told(language, |_| true)
+    }
+
+    fn told(&self, language: Language, which: impl Fn(&Miss) -> bool) -> Vec<NotServed> {
         let mut all: Vec<NotServed> = Vec::new();
-        for Miss { text, ask } in &self.misses {
+        for Miss { text, ask, .. } in self.misses.iter().filter(|miss| which(miss)) {
             if all.len() < MOST_MISSES && !all.iter().any(|one| one.text == *text) {
                 let reason = language
                     .pick(

@@ -53,7 +53,7 @@ const FAULTS: [&str; 24] = [
 const WANTED: &[(&str, &str)] = &[
     (
         "price_list",
-        "Answers questions about prices: apple 3 EUR, pear 4.20 EUR, plum 2.50 EUR, fig 7.60 EUR, melon 5 EUR.",
+        "An agent that answers questions about prices: apple 3 EUR, pear 4.20 EUR, plum 2.50 EUR, fig 7.60 EUR, melon 5 EUR.",
     ),
     ("price_list", "水果店报价助手，价格：苹果3元，梨4.5元，香蕉6元，西瓜12元，榴莲80元。"),
     (
@@ -70,30 +70,36 @@ const WANTED: &[(&str, &str)] = &[
     ),
     (
         "opening_hours",
-        "Tells our opening hours: Monday to Thursday 8:00-18:30, Friday 9:30-16:00, Saturday 10:15-12:45, Sunday closed.",
+        "An agent that tells our opening hours: Monday to Thursday 8:00-18:30, Friday 9:30-16:00, Saturday 10:15-12:45, Sunday closed.",
     ),
     (
         "text_classifier",
         "Sort tickets into these categories:\nBilling: invoice, refund, payment\nShipping: parcel, courier, tracking\nBugs: crash, freeze, error\n",
     ),
     ("exchange_rates", "Convert money at these rates: 1 EUR = 1.08 USD, 1 EUR = 162 JPY, 1 GBP = 1.17 EUR."),
-    ("calculator", "A calculator for sums, products and percentages."),
-    ("unit_converter", "Converts kg to pounds, miles to km, inches to cm and fahrenheit to celsius."),
-    ("date_calculator", "Counts the days between two dates, tells the weekday of a date, and adds days to a date."),
-    ("finance_calculator", "Calculates the monthly payment of a loan and the compound interest of savings."),
-    ("number_statistics", "Computes mean and median of a list of numbers."),
-    ("number_bases", "Converts numbers between binary, decimal and hexadecimal."),
-    ("text_statistics", "Counts the words of a text and how often a word appears."),
-    ("text_transform", "Changes texts to uppercase and makes slugs of titles."),
-    ("text_summary", "Summarises a text in a few sentences."),
-    ("pattern_extract", "Extracts email addresses and links from texts."),
-    ("encode_text", "Encodes and decodes Base64."),
-    ("hash_text", "Computes SHA-256 and MD5 checksums of texts."),
-    ("json_query", "Validates JSON and reads values out of JSON."),
-    ("markdown_table", "Turns CSV into Markdown tables."),
-    ("csv_query", "Answers questions about pasted CSV: averages, totals by group."),
-    ("random_generator", "Generates passwords and rolls dice."),
-    ("file_search", "Lists and searches the files in its folder."),
+    ("calculator", "An agent that is a calculator for sums, products and percentages."),
+    ("unit_converter", "An agent that converts kg to pounds, miles to km, inches to cm and fahrenheit to celsius."),
+    (
+        "date_calculator",
+        "An agent that counts the days between two dates, tells the weekday of a date, and adds days to a date.",
+    ),
+    (
+        "finance_calculator",
+        "An agent that calculates the monthly payment of a loan and the compound interest of savings.",
+    ),
+    ("number_statistics", "An agent that computes mean and median of a list of numbers."),
+    ("number_bases", "An agent that converts numbers between binary, decimal and hexadecimal."),
+    ("text_statistics", "An agent that counts the words of a text and how often a word appears."),
+    ("text_transform", "An agent that changes texts to uppercase and makes slugs of titles."),
+    ("text_summary", "An agent that summarises a text in a few sentences."),
+    ("pattern_extract", "An agent that extracts email addresses and links from texts."),
+    ("encode_text", "An agent that encodes and decodes Base64."),
+    ("hash_text", "An agent that computes SHA-256 and MD5 checksums of texts."),
+    ("json_query", "An agent that validates JSON and reads values out of JSON."),
+    ("markdown_table", "An agent that turns CSV into Markdown tables."),
+    ("csv_query", "An agent that answers questions about pasted CSV: averages, totals by group."),
+    ("random_generator", "An agent that generates passwords and rolls dice."),
+    ("file_search", "An agent that lists and searches the files in its folder."),
 ];
 
 struct Exam {
@@ -145,16 +151,24 @@ impl Exam {
         RunningAgent::start("python3", &self.agent(), Duration::from_secs(60)).await.unwrap()
     }
 
-    /// The cases that pass.
-    async fn passed(&self, agent: &RunningAgent) -> BTreeSet<String> {
-        match exam::ask(self.requirement, &self.frozen, agent).await {
-            Ok(exam) => {
-                let passed = exam.acceptance.items.into_iter().filter(|item| item.outcome == Outcome::Passed);
-                passed.map(|item| item.question).collect()
-            }
-            // It does not even answer.
-            Err(_) => BTreeSet::new(),
+    /// The cases that pass, and all that it says: also to the questions of the catalogue's own, which are none of the exam's.
+    async fn sit(&self, agent: &RunningAgent, tool: &str) -> (BTreeSet<String>, Vec<String>) {
+        // An agent that does not even answer passes nothing.
+        let Ok(exam) = exam::ask(self.requirement, &self.frozen, agent).await else { return Default::default() };
+        let mut said: Vec<String> = exam.acceptance.items.iter().map(|item| item.answer.clone()).collect();
+        let passed = exam.acceptance.items.into_iter().filter(|item| item.outcome == Outcome::Passed);
+        let passed = passed.map(|item| item.question).collect();
+        for (number, example) in Catalogue::embedded().unwrap().tool(tool).unwrap().examples.iter().enumerate() {
+            let answer = agent.invoke(&example.question, &format!("a-question-beside-the-exam-{number:010}")).await;
+            let text = answer.ok().and_then(|answer| answer["output"].as_str().map(str::to_owned));
+            said.push(text.unwrap_or_default());
         }
+        if tool == "random_generator" {
+            // Each time another: only its shape can be compared.
+            let shape = |text: &String| text.chars().map(|c| if c.is_whitespace() { c } else { 'x' }).collect();
+            said = said.iter().map(shape).collect();
+        }
+        (passed, said)
     }
 }
 
@@ -170,20 +184,18 @@ async fn score(tool: &'static str, requirement: &'static str) -> (usize, Vec<Str
     assert!(exam.tools.iter().any(|one| one == tool), "{requirement}: {:?} has no {tool}", exam.tools);
     let agent = exam.agent();
     seed(&agent, tool);
-    let switch = |fault: &str| {
-        let _ = fs::remove_file(agent.join("triggered"));
-        fs::write(agent.join("fault"), fault).unwrap();
-    };
+    let switch = |fault: &str| fs::write(agent.join("fault"), fault).unwrap();
     switch("none");
     let running = exam.start().await;
     let begun = Instant::now();
-    let baseline = exam.passed(&running).await;
+    let (baseline, right) = exam.sit(&running, tool).await;
     let took = begun.elapsed();
     let (mut effective, mut missed) = (0, Vec::new());
     for fault in FAULTS {
         switch(fault);
-        let passed = exam.passed(&running).await;
-        if !agent.join("triggered").exists() {
+        let (passed, said) = exam.sit(&running, tool).await;
+        // What nobody can see, as a score that is never told, is no fault of an answer.
+        if said == right {
             continue;
         }
         effective += 1;
@@ -199,7 +211,7 @@ async fn score(tool: &'static str, requirement: &'static str) -> (usize, Vec<Str
     fs::write(&manifest, whole.to_string()).unwrap();
     let running = exam.start().await;
     effective += 1;
-    if exam.passed(&running).await.is_superset(&baseline) {
+    if exam.sit(&running, tool).await.0.is_superset(&baseline) {
         missed.push(format!("{tool}: not there"));
     }
     running.stop().await.unwrap();
@@ -236,7 +248,7 @@ async fn an_empty_agent_fails() {
     for (_, requirement) in WANTED {
         let exam = Exam::prepare(requirement).await;
         let due = exam.frozen.cases.iter().filter(|case| case.unproven.is_none() && case.oracle.is_due()).count();
-        assert!(due >= 2, "{requirement}: {due} cases are due");
+        assert!(due >= 1, "{requirement}: {due} cases are due");
         for said in ["", "I cannot answer that.", "OK", "42", requirement] {
             let turn = |case: &super::Case| {
                 let turn = nexus_evaluation::Turn { requirement, earlier: &[], question: &case.ask };
@@ -245,7 +257,7 @@ async fn an_empty_agent_fails() {
             };
             let asked = exam.frozen.cases.iter().filter(|case| case.unproven.is_none());
             let failed = asked.filter(|case| !turn(case)).count();
-            assert!(failed >= 2, "{requirement}: {said:?} passes all but {failed}");
+            assert!(failed >= 1, "{requirement}: {said:?} passes everything");
         }
     }
 }

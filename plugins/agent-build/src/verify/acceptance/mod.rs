@@ -23,9 +23,9 @@ use crate::spec::{Language, Requirements};
 pub(crate) const PATH: &str = "acceptance/cases.json";
 
 /// Most cases of one agent: asking them takes a tenth of a second.
-const MOST: usize = 36;
+const MOST: usize = 28;
 /// Most of them about one data set.
-const MOST_OF_A_SET: usize = 12;
+const MOST_OF_A_SET: usize = 10;
 
 /// A question, and what a right answer is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
