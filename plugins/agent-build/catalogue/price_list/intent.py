@@ -99,7 +99,7 @@ def _answered(question: Question, asked: Any) -> Optional[Proposal]:
 
 
 _HARMLESS = frozenset("fresh nice good delicious normal regular plain simple single whole your our their these those the a an hot more extra another big full of one each per any some cheapest dearest best standard".split())
-_BEFORE_NAME = re.compile(r"(?:^|\b(?:an?|the|is|are|for|of|some|any|have|sell|offer|do|does|price|cost|costs|much|\d+)\s+)((?:[a-z-]{3,}\s+){1,2})$")
+_BEFORE_NAME = re.compile(r"(?:^|\d+\s*|\b(?:an?|the|is|are|for|of|some|any|have|sell|offer|do|does|price|cost|costs|much)\s+)((?:[a-z-]{3,}\s+){1,2})$")
 # Signs before which a Chinese name begins: measure words, verbs, particles.
 _ZH_EDGE = "\\s，,。？?！!和跟与加、的个只斤份瓶盒杯条台本张件套箱袋包位碗盘间晚天次人支枝朵束根颗粒片块双对辆部把桶罐壶笼卷头棵栋层楼页名口期场局盏顶扇幅封篇首款种元克公里两要买来点给有卖订住做吃喝租问请几各每到去寄往在是从用拿换加配选看送打洗剪学上坐拍印修办开定按去进报约叫让带装换练考补借还取发收查算和熨烫染理按摩一二两三四五六七八九十半\\d"
 _ZH_BEFORE = re.compile("(?:^|[%s]|你们|我们|请问|多少|一下|现在|今天|明天)((?:(?![%s])[\u4e00-\u9fff]){1,3})$" % (_ZH_EDGE, _ZH_EDGE))
@@ -243,7 +243,8 @@ def _quote(question: Question, order: Order, about: bool, follows: bool, items: 
         arguments["items"] = [item for item in earlier.arguments.get("items", []) if item.get("name") not in names] + arguments["items"]
     counted = any(line.quantity not in (None, Decimal(1)) for line in order.lines) or len(order.lines) > 1
     if _OTHER_QUESTION.search(question.lower) and not _STRICTLY.search(question.lower):
-        return Proposal("quote_items", arguments, 0.52, used=used)  # about an item, but not about its price
+        whole = all(question.text[line.start : line.end].lower().rstrip("s") in line.name.lower() and len(line.name) - (line.end - line.start) < 2 for line in order.lines)
+        return Proposal("quote_items", arguments, 0.52 if whole else 0.4, used=used)  # about an item, but not about its price
     exact = all(line.end - line.start >= min(len(line.name), 3) for line in order.lines)
     sure = 0.95 if about or paid or discount else 0.9 if follows and (question.is_follow_up or counted or len(question.text) < 30) else 0.85 if _HAVE.search(question.lower) or _orders(question) else (
         0.78 if counted or len(question.text) < 18 else 0.55)

@@ -61,7 +61,7 @@ def _pattern(name: str) -> "re.Pattern[str]":
         return re.compile(r"\s*".join(map(re.escape, name.split())), re.IGNORECASE)
     words = re.findall(r"\w+|[^\w\s]", name)
     return re.compile(
-        r"(?<!\w)" + r"[\s\-]*".join(_word(word, last=index == len(words) - 1) for index, word in enumerate(words)) + r"(?!\w)",
+        r"(?<![A-Za-z0-9_À-ÿ])" + r"[\s\-]*".join(_word(word, last=index == len(words) - 1) for index, word in enumerate(words)) + r"(?![A-Za-z0-9_À-ÿ])",
         re.IGNORECASE,
     )
 

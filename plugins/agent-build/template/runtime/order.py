@@ -36,17 +36,18 @@ class Order:
 
     lines: List[Line]
     unknown: List[str] = field(default_factory=list)
+    named: List[Figure] = field(default_factory=list)  # the figures in names: iPhone 15, 半年卡
     told: List[Figure] = field(default_factory=list)  # the figures that count what is not on the list
 
     @property
     def used(self) -> List[Figure]:
         """The figures that are quantities."""
-        return [figure for line in self.lines for figure in line.used]
+        return [figure for line in self.lines for figure in line.used] + self.named
 
     @property
     def counted(self) -> bool:
         """True when a figure says how many; the "one" of "which one" does not."""
-        return any(not figure.soft for figure in self.used)
+        return any(not figure.soft for line in self.lines for figure in line.used)
 
 
 def find_lines(text: str, items: Sequence[Dict[str, Any]]) -> List[Line]:
@@ -174,7 +175,8 @@ def read_order(question: Question, items: Sequence[Dict[str, Any]]) -> Order:
         taken.extend(line.used)
     _share_spans(lines, by_name, figures, taken, text, measures)
     unknown, told = _unknown(text, lines, question)
-    return Order(lines, unknown, told)
+    named = [figure for figure in question.figures if any(figure.start < line.end and line.start < figure.end for line in lines)]
+    return Order(lines, unknown, named, told)
 
 
 # Between a figure and the item that it counts stands none of these.
@@ -270,6 +272,7 @@ def _unknown(text: str, lines: List[Line], question: Question) -> Tuple[List[str
         pieces.append((at, end, at > 0))
         at = joint.end() if joint else end
     unknown: List[str] = []
+    named: List[Figure] = field(default_factory=list)  # the figures in names: iPhone 15, 半年卡
     told: List[Figure] = []
     for start, end, joined in pieces:
         counted = "\x00" in rest[start:end]
