@@ -6,6 +6,7 @@ use crate::{
     backend::queue::Receipt,
     domain::{
         agent::{Agent, AgentStatus},
+        assessment::Assessment,
         control::ControlStatus,
         failure::{ErrorInfo, Failure},
         ids::{AgentId, ProjectId, SessionId, TaskId, WorkerId},
@@ -60,6 +61,7 @@ impl NewProject {
             last_control_action: None,
             control_action_by: None,
             aggregated_metrics: AggregatedMetrics::default(),
+            assessment: Assessment::default(),
             workflow: workflow.name().to_owned(),
             deployment: None,
             task_id: Some(TaskId::generate()),
