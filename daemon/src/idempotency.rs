@@ -14,14 +14,14 @@ use tokio_util::task::TaskTracker;
 
 use crate::backend::{
     error::{BackendError, BackendErrorKind},
-    store::{IdempotencyKey, KeyRecord, Store},
+    store::{KeptAnswer, KeyRecord, Store},
 };
 
 /// How long a key that is being worked under outlives a daemon that is gone.
 const LEASE: Duration = Duration::from_secs(15);
 
 #[derive(Clone, Debug)]
-pub struct RequestKey {
+pub struct IdempotencyKey {
     /// The client's, made unique among callers and operations.
     pub key: String,
     /// Tells two different requests under one key apart.
@@ -30,7 +30,7 @@ pub struct RequestKey {
 
 /// A key, and what a request under it is answered with.
 pub struct Keyed<T> {
-    pub key: RequestKey,
+    pub key: IdempotencyKey,
     pub answer: fn(&T) -> Value,
 }
 
@@ -57,7 +57,7 @@ pub enum KeyError {
     Store(#[from] BackendError),
 }
 
-impl RequestKey {
+impl IdempotencyKey {
     fn judge(&self, record: KeyRecord) -> Result<Value, KeyError> {
         if record.fingerprint != self.fingerprint {
             return Err(KeyError::Reused);
@@ -72,9 +72,9 @@ impl RequestKey {
 
 impl<T> Keyed<T> {
     /// What the store keeps beside the thing that the request creates.
-    pub fn kept(&self, created: &T) -> IdempotencyKey {
-        let RequestKey { key, fingerprint } = self.key.clone();
-        IdempotencyKey { key, fingerprint, answer: (self.answer)(created), holder: None }
+    pub fn kept(&self, created: &T) -> KeptAnswer {
+        let IdempotencyKey { key, fingerprint } = self.key.clone();
+        KeptAnswer { key, fingerprint, answer: (self.answer)(created), holder: None }
     }
 }
 
@@ -129,7 +129,7 @@ impl HeldKeys {
 
     /// Takes a key for work that is no single unit, or answers what came of an earlier request. To be called by the work
     /// itself: a connection may end at any time, and the key must not hang on it.
-    pub async fn take(&self, key: RequestKey) -> Result<Begun, KeyError> {
+    pub async fn take(&self, key: IdempotencyKey) -> Result<Begun, KeyError> {
         if let Some(record) = self.unsettled.get(&key.key) {
             return key.judge(record).map(Begun::Answered);
         }
@@ -149,7 +149,7 @@ impl HeldKeys {
 /// A key that is ours as long as the work lasts. Dropped without an answer (a panic, a shutdown, a failure) it is given
 /// back; if even that fails, nobody extends it any more, and it is free within [`LEASE`].
 pub struct HeldKey {
-    key: RequestKey,
+    key: IdempotencyKey,
     holder: String,
     keys: HeldKeys,
     keeper: tokio::task::JoinHandle<()>,
@@ -157,7 +157,7 @@ pub struct HeldKey {
 }
 
 impl HeldKey {
-    fn new(key: RequestKey, keys: HeldKeys) -> Self {
+    fn new(key: IdempotencyKey, keys: HeldKeys) -> Self {
         let holder = ulid::Ulid::generate().to_string();
         let keeper = tokio::spawn({
             let (store, key, holder) = (Arc::clone(&keys.store), key.key.clone(), holder.clone());
@@ -174,9 +174,9 @@ impl HeldKey {
     }
 
     /// What the store keeps as the answer.
-    pub fn answered(&self, answer: Value) -> IdempotencyKey {
-        let RequestKey { key, fingerprint } = self.key.clone();
-        IdempotencyKey { key, fingerprint, answer, holder: Some(self.holder.clone()) }
+    pub fn answered(&self, answer: Value) -> KeptAnswer {
+        let IdempotencyKey { key, fingerprint } = self.key.clone();
+        KeptAnswer { key, fingerprint, answer, holder: Some(self.holder.clone()) }
     }
 
     /// The store has the answer, or the key is not ours.
@@ -217,9 +217,9 @@ impl Unsettled {
     }
 
     /// Notes an answer until it is forgotten.
-    pub fn note(&self, answered: &IdempotencyKey) {
-        let record = KeyRecord { fingerprint: answered.fingerprint.clone(), answer: Some(answered.answer.clone()) };
-        self.lock().insert(answered.key.clone(), record);
+    pub fn note(&self, kept: &KeptAnswer) {
+        let record = KeyRecord { fingerprint: kept.fingerprint.clone(), answer: Some(kept.answer.clone()) };
+        self.lock().insert(kept.key.clone(), record);
     }
 
     /// The store has it, or it is given up.

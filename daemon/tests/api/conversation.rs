@@ -13,7 +13,7 @@ use nexus_daemon::{
         ids::SessionId,
         session::Role,
     },
-    idempotency::{KeyError, Keyed, Repeatable, RequestKey},
+    idempotency::{KeyError, Keyed, Repeatable, IdempotencyKey},
 };
 use nexus_plugin_api::payload::Event;
 use serde_json::{Value, json};
@@ -104,7 +104,7 @@ async fn a_question_under_a_key_is_asked_once() {
     let api = Api::start().await;
     let agent = api.agent().await;
     let ask = async |question: &str| {
-        let key = RequestKey { key: "k".to_owned(), fingerprint: question.to_owned() };
+        let key = IdempotencyKey { key: "k".to_owned(), fingerprint: question.to_owned() };
         let keyed = Keyed { key, answer: |outcome: &Outcome| outcome.answer.text.clone().into() };
         let (session_id, user_id, metadata) = (None, None, None);
         let asked = Invoke { input_text: question.to_owned(), session_id, enable_trace: false, user_id, metadata };

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::error::ApiError;
 use crate::{
     api::openapi::raw,
-    idempotency::{Keyed, RequestKey},
+    idempotency::{Keyed, IdempotencyKey},
 };
 
 /// Most characters of a key.
@@ -37,7 +37,7 @@ impl Fingerprint {
 }
 
 /// The key of a request, when it has one. Must be taken after the body.
-pub(crate) struct Idempotency(Option<RequestKey>);
+pub(crate) struct Idempotency(Option<IdempotencyKey>);
 
 impl Idempotency {
     /// The key, with what the request is answered with.
@@ -79,7 +79,7 @@ impl EndpointArgRegister for Idempotency {
     }
 }
 
-fn read(req: &Request, depot: &Depot) -> Result<Option<RequestKey>, ApiError> {
+fn read(req: &Request, depot: &Depot) -> Result<Option<IdempotencyKey>, ApiError> {
     let Some(value) = req.headers().get(HEADER) else { return Ok(None) };
     let given = String::from_utf8_lossy(value.as_bytes());
     if given.is_empty() || given.len() > MAX_KEY || !given.bytes().all(|b| b.is_ascii_graphic()) {
@@ -89,5 +89,5 @@ fn read(req: &Request, depot: &Depot) -> Result<Option<RequestKey>, ApiError> {
     let fingerprint = depot.get_typed::<Fingerprint>().map_or_else(|_| String::new(), |print| print.0.clone());
     // The alias is the same path.
     let path = req.uri().path().trim_end_matches('/').replacen("/api/v1/", "/api/v2/", 1);
-    Ok(Some(RequestKey { key: format!("{} {path}\n{given}", req.method()), fingerprint }))
+    Ok(Some(IdempotencyKey { key: format!("{} {path}\n{given}", req.method()), fingerprint }))
 }

@@ -127,8 +127,17 @@ pub(crate) fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<()> {
 /// Writes what lies beside a new project's row.
 pub(crate) fn insert_texts(tx: &Tx<'_>, key: i64, p: &Project) -> Result<()> {
     let search = format!("{}\n{}", p.project_name, p.requirement).to_lowercase();
-    tx.sql("INSERT INTO project_texts (project_key, requirement, deployment, search_text) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![key, p.requirement, rows::to_json_opt(p.deployment.as_ref())?, search])?;
+    tx.sql(
+        "INSERT INTO project_texts (project_key, requirement, deployment, search_text, assessment)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![
+        key,
+        p.requirement,
+        rows::to_json_opt(p.deployment.as_ref())?,
+        search,
+        rows::to_json(&p.assessment)?
+    ])?;
     for tag in &p.tags {
         tx.sql("INSERT OR IGNORE INTO project_tags (tag, created_at, project_key) VALUES (?1, ?2, ?3)")?
             .execute(params![tag, p.created_at.to_string(), key])?;
