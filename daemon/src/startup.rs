@@ -33,10 +33,7 @@ pub enum StartError {
     },
     /// The port cannot be had.
     #[error("cannot listen on {address}: {source}; {}", port_remedy(source))]
-    Port {
-        address: SocketAddr,
-        source: io::Error,
-    },
+    Port { address: SocketAddr, source: io::Error },
     /// The actor tree did not start.
     #[error("the actor tree did not start: {0}")]
     Tree(SpawnErr),

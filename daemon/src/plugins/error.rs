@@ -49,10 +49,7 @@ pub enum JobError {
     },
     /// Too many jobs of this generation are stuck.
     #[error("plugin {plugin} is degraded: {stuck} of its jobs are stuck; reload a repaired file or restart nexusd")]
-    Degraded {
-        plugin: String,
-        stuck: usize,
-    },
+    Degraded { plugin: String, stuck: usize },
     /// Too many calls into this generation never returned.
     #[error("plugin {plugin} is broken: {lost} calls into it never returned; reload a repaired file or restart nexusd")]
     Broken {

@@ -56,10 +56,7 @@ pub enum BuildMessage {
     /// The claim is answered (own call), by the workflows of that moment.
     Claimed(Result<Claim, BackendError>, Arc<Workflows>),
     /// An attempt ended (from its stage).
-    StageEnded {
-        index: usize,
-        end: Box<AttemptEnd>,
-    },
+    StageEnded { index: usize, end: Box<AttemptEnd> },
     /// A step is stored, or not (own call).
     Stepped(Result<BuildProgress, BackendError>),
     /// The next attempt's number is stored, or not (own call).
