@@ -14,7 +14,7 @@ pub enum BackendErrorKind {
     NotFound,
     /// The thing is there already.
     Conflict,
-    /// The same request was answered already, see [`super::Once`].
+    /// The same request was answered already, see `IdempotencyKey`.
     Repeated,
     /// The state does not allow it.
     Illegal,

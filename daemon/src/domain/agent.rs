@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
+    assessment::Assessment,
     ids::{AgentId, InvocationId, ProjectId, SessionId},
     time::Timestamp,
 };
@@ -45,6 +46,9 @@ pub struct Agent {
     pub agentcore_config: Option<Value>,
     /// What it can do.
     pub capabilities: Vec<String>,
+    /// How much of its requirement it serves: `coverage`, `not_served`, `acceptance` (SPEC, section 7).
+    #[serde(flatten)]
+    pub assessment: Assessment,
     /// Names of its tools.
     pub tools: Vec<String>,
     /// Relative to the project's folder.
@@ -95,6 +99,7 @@ impl Agent {
             deployment_type: String::new(),
             agentcore_config: None,
             capabilities: Vec::new(),
+            assessment: Assessment::default(),
             tools: Vec::new(),
             prompt_path: None,
             code_path: None,
@@ -148,6 +153,8 @@ pub struct NewAgent {
     pub deployment_type: String,
     /// What it can do.
     pub capabilities: Vec<String>,
+    /// What the build found out about it.
+    pub assessment: Assessment,
     /// Names of its tools.
     pub tools: Vec<String>,
     /// Relative to the project's folder.

@@ -90,6 +90,7 @@ mod tests {
             version: huge.clone(),
             deployment_type: "local".into(),
             capabilities: vec![huge.clone(); 600],
+            assessment: Default::default(),
             tools: vec![huge; 600],
             prompt_path: None,
             code_path: None,

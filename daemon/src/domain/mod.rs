@@ -4,6 +4,7 @@
 //! a change of state the result of one function per machine in [`transition`].
 
 pub mod agent;
+pub mod assessment;
 pub mod backoff;
 pub mod bounds;
 pub mod caller;

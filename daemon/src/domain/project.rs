@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
+    assessment::Assessment,
     control::ControlStatus,
     failure::ErrorInfo,
     ids::{ProjectId, TaskId},
@@ -165,6 +166,9 @@ pub struct Project {
     pub started_at: Option<Timestamp>,
     /// Ended, one way or another.
     pub completed_at: Option<Timestamp>,
+    /// How much of the requirement is served: `coverage`, `not_served`, `acceptance` (SPEC, section 7).
+    #[serde(flatten)]
+    pub assessment: Assessment,
     /// Free figures of the original's services.
     pub metrics: Option<Value>,
     /// What the user wants of it.

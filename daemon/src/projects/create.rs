@@ -69,7 +69,7 @@ impl Projects {
         (project.user_name, project.tags, project.deployment) = (asked.user_name, asked.tags, deployment);
         let (project_id, project_name) = (project.project_id.clone(), project.project_name.clone());
         let queued = Queued { project_id, task_id: project.task_id.clone(), project_name };
-        new.once = keyed.map(|keyed| keyed.kept(&queued));
+        new.idempotency = keyed.map(|keyed| keyed.kept(&queued));
         match store.create_project(new).await {
             Ok(()) => {
                 told::project_created(

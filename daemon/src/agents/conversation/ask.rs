@@ -231,7 +231,7 @@ impl Conversations {
             role: Role::Assistant,
             content: answer.text.clone(),
             metadata: serde_json::to_value(metadata).ok(),
-            once: None,
+            idempotency: None,
             holder: Some(held.holder().to_owned()),
         };
         settle::answer(self, message, &outcome.id).await

@@ -33,7 +33,7 @@ impl Sent {
         }
         let metadata = (self.metadata.is_some() || !metadata.is_empty()).then_some(Value::Object(metadata));
         let (session_id, content) = (id.clone(), self.content.clone());
-        NewMessage { session_id, role: self.role, content, metadata, once: None, holder: None }
+        NewMessage { session_id, role: self.role, content, metadata, idempotency: None, holder: None }
     }
 }
 
@@ -52,8 +52,8 @@ impl Conversations {
         }
         self.open_session(caller, id).await?;
         // The store keeps the message itself as the answer.
-        let once = keyed.map(|keyed| keyed.kept(&()));
-        match store.append_message(NewMessage { once, ..sent.to_store(id) }).await {
+        let idempotency = keyed.map(|keyed| keyed.kept(&()));
+        match store.append_message(NewMessage { idempotency, ..sent.to_store(id) }).await {
             Ok(stored) => Ok(Repeatable::New(stored)),
             Err(error) if error.kind() == BackendErrorKind::NotFound => Err(AgentError::UnknownSession(id.clone())),
             Err(error) => Ok(Repeatable::Again(idempotency::or_earlier(store, keyed, error).await?)),

@@ -92,13 +92,13 @@ pub(crate) async fn invoke(
     state: State,
     id: Id<AgentId>,
     body: Body<InvokeBody>,
-    once: Idempotency,
+    idempotency: Idempotency,
     res: &mut Response,
 ) -> Answer<Invoked> {
     let InvokeBody { input_text, session_id, enable_trace, user_id, metadata } = body.0;
     let metadata = metadata.map(Value::Object);
     let asked = Invoke { input_text, session_id, enable_trace, user_id, metadata };
-    let keyed = once.answered_by(|outcome| serde_json::to_value(Invoked::of(outcome)).unwrap_or_default());
+    let keyed = idempotency.answered_by(|outcome| serde_json::to_value(Invoked::of(outcome)).unwrap_or_default());
     let mut invoked = match state.conversations.invoke(state.caller().clone(), id.0, asked, keyed).await? {
         Repeatable::New(outcome) => Invoked::of(&outcome),
         Repeatable::Again(earlier) => {

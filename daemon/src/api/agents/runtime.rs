@@ -13,6 +13,7 @@ use crate::api::http::{
 };
 use crate::domain::{
     agent::{Agent, AgentStatus},
+    assessment::Assessment,
     ids::{AgentId, SessionId},
     time::Timestamp,
 };
@@ -76,6 +77,7 @@ fn passing(arn: String, alias: String, region: Option<String>) -> Agent {
         deployment_type: TARGET.to_owned(),
         agentcore_config: None,
         capabilities: Vec::new(),
+        assessment: Assessment::default(),
         tools: Vec::new(),
         prompt_path: None,
         code_path: None,

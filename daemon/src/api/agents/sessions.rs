@@ -69,11 +69,12 @@ pub(crate) async fn create(
     state: State,
     id: Id<AgentId>,
     body: OptionalBody<NewSessionBody>,
-    once: Idempotency,
+    idempotency: Idempotency,
 ) -> CreatedAnswer<Shown> {
     let NewSessionBody { display_name, user_id, metadata } = body.0;
     let new = NewSession { display_name, user_id, metadata: metadata.map(Value::Object) };
-    let keyed = once.answered_by(|session: &Session| kept(&path_of(session), CREATED, &Shown::from(session.clone())));
+    let keyed =
+        idempotency.answered_by(|session: &Session| kept(&path_of(session), CREATED, &Shown::from(session.clone())));
     let session = state.conversations.create_session(state.caller(), id.0, new, keyed).await?;
     Ok(Created::of(session, |session| {
         let path = path_of(&session);

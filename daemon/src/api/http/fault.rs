@@ -30,10 +30,14 @@ impl Fault {
         Self { kind, loc: vec![place.into()], msg: msg.into(), input: Value::Null }
     }
 
-    /// Puts a position behind the field, for an item of a list.
-    pub(crate) fn at(mut self, position: usize) -> Self {
-        self.loc.push(position.into());
+    /// Puts a position behind the field, for an item of a list, or the name of a field of the item.
+    pub(crate) fn at(mut self, inner: impl Into<Value>) -> Self {
+        self.loc.push(inner.into());
         self
+    }
+
+    pub(crate) fn is_missing(&self) -> bool {
+        self.kind == "missing"
     }
 
     /// Makes the place as a whole the one at fault.

@@ -125,7 +125,11 @@ rule! {
 ///
 /// Create a project. Its build is queued; everything is durable when the answer comes.
 #[endpoint(operation_id = "createProject", tags("projects"), responses((status_code = 409, description = "Not in this state.")))]
-pub(crate) async fn create(state: State, body: Body<NewProjectBody>, once: Idempotency) -> CreatedAnswer<NewlyQueued> {
+pub(crate) async fn create(
+    state: State,
+    body: Body<NewProjectBody>,
+    idempotency: Idempotency,
+) -> CreatedAnswer<NewlyQueued> {
     let NewProjectBody { requirement, project_name, user_id, user_name, priority, tags, workflow, deployment } = body.0;
     let (constraint, requirement) = requirement;
     let asked = NewBuild {
@@ -138,7 +142,7 @@ pub(crate) async fn create(state: State, body: Body<NewProjectBody>, once: Idemp
         workflow,
         deployment,
     };
-    let keyed = once.answered_by(|queued: &Queued| {
+    let keyed = idempotency.answered_by(|queued: &Queued| {
         let queued = NewlyQueued::from(queued.clone());
         kept(&queued.path(), QUEUED, &queued)
     });

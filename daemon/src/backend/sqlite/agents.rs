@@ -16,7 +16,7 @@ use super::{
     tx::Tx,
 };
 use crate::{
-    backend::store::{Agents, Once, Result, alike::deploy_payload, naming},
+    backend::store::{Agents, IdempotencyKey, Result, alike::deploy_payload, naming},
     domain::{
         agent::{Agent, AgentChange, AgentStatus, Invocation, InvocationStatus, NewAgent},
         change::agent as change,
@@ -86,15 +86,20 @@ pub(crate) fn write(tx: &mut Tx<'_>, agent: &Agent, told: Option<NewEvent>) -> R
     }
 }
 
+/// Fields that stand in one column together.
+const ASSESSMENT: [&str; 3] = ["coverage", "not_served", "acceptance"];
+
 /// Writes an agent's record, new or known. The figures of a known one are moved by its invocations only.
 pub(crate) fn put(tx: &Tx<'_>, agent: &Agent) -> Result<()> {
     let document = |document: &Option<Value>| document.as_ref().map(rows::to_json).transpose().map(Value::from);
     let beside = [
         ("deployment_config", document(&agent.deployment_config)?),
         ("deployment_details", document(&agent.deployment_details)?),
+        ("assessment", serde_json::to_value(&agent.assessment)?),
     ];
     NewRow {
         into: "INSERT INTO nexus_agents",
+        without: &ASSESSMENT,
         beside: &beside,
         then: "ON CONFLICT (agent_id) DO UPDATE SET project_id = excluded.project_id, agent_name = excluded.agent_name,
              display_name = excluded.display_name, description = excluded.description, category = excluded.category,
@@ -105,7 +110,8 @@ pub(crate) fn put(tx: &Tx<'_>, agent: &Agent) -> Result<()> {
              agentcore_runtime_arn = excluded.agentcore_runtime_arn,
              agentcore_runtime_alias = excluded.agentcore_runtime_alias, agentcore_region = excluded.agentcore_region,
              generation = excluded.generation, error_message = excluded.error_message, agent_dir = excluded.agent_dir,
-             deployment_config = excluded.deployment_config, deployment_details = excluded.deployment_details",
+             deployment_config = excluded.deployment_config, deployment_details = excluded.deployment_details,
+             assessment = excluded.assessment",
         ..NewRow::default()
     }
     .write(tx, agent)
@@ -138,7 +144,7 @@ pub(crate) fn record_invocation(
     tx: &mut Tx<'_>,
     held: &Held,
     invocation: &Invocation,
-    once: Option<&Once>,
+    idempotency: Option<&IdempotencyKey>,
 ) -> Result<()> {
     let mut known = tx.sql("SELECT 1 FROM nexus_agents WHERE agent_id = ?1")?;
     if !known.exists([invocation.agent_id.as_str()])? {
@@ -163,7 +169,7 @@ pub(crate) fn record_invocation(
         invocation.created_at.to_string()
     ])?;
     super::tools::count_use(tx, &invocation.agent_id, &invocation.tool_names)?;
-    super::once::end(tx, held, once)
+    super::idempotency::end(tx, held, idempotency)
 }
 
 #[async_trait]
@@ -188,8 +194,8 @@ impl Agents for SqliteStore {
         self.write(move |tx| update(tx, &id, &change)).await
     }
 
-    async fn record_invocation(&self, invocation: Invocation, once: Option<Once>) -> Result<()> {
+    async fn record_invocation(&self, invocation: Invocation, idempotency: Option<IdempotencyKey>) -> Result<()> {
         let held = Arc::clone(&self.inner.held);
-        self.write(move |tx| record_invocation(tx, &held, &invocation, once.as_ref())).await
+        self.write(move |tx| record_invocation(tx, &held, &invocation, idempotency.as_ref())).await
     }
 }

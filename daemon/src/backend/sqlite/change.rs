@@ -61,6 +61,10 @@ pub(crate) fn write(
         }
     }
     if let Some(project) = &change.project {
+        if let Some(assessment) = project.assessment {
+            tx.sql("UPDATE project_texts SET assessment = ?2 WHERE project_key = ?1")?
+                .execute(params![fence.key, rows::to_json(assessment)?])?;
+        }
         match project.lease {
             LeaseChange::Kept => on_the_way(tx, fence, project)?,
             LeaseChange::Taken => taken(tx, fence, project, beside.holder.ok_or_else(fenced)?)?,

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::{SqliteOptions, SqliteStore, deletions, once, schema, sweep, tx::Tx, writer::Mode};
+use super::{SqliteOptions, SqliteStore, deletions, idempotency, schema, sweep, tx::Tx, writer::Mode};
 use crate::{
     backend::{
         sqlite::queue::expire,
@@ -92,7 +92,7 @@ impl Upkeep for SqliteStore {
         // In small bites, so that builds go on between them.
         loop {
             let begun = Instant::now();
-            let gone = self.write_as(Mode::Loose, |tx| once::clean(tx)).await?;
+            let gone = self.write_as(Mode::Loose, |tx| idempotency::clean(tx)).await?;
             cleaned += gone;
             if gone == 0 {
                 break;

@@ -13,9 +13,8 @@ use super::{
     checkpoint::Checkpointer,
     clock::Moment,
     counts::Counts,
-    ending,
+    ending, idempotency,
     lock::{FileLock, LockError},
-    once,
     readers::Readers,
     recover, schema,
     state::State,
@@ -270,7 +269,7 @@ impl SqliteStore {
         if found > 0 && found < schema::VERSION && options.schema_backups > 0 {
             backup::prune(path, options.schema_backups);
         }
-        once::forget_unfinished(&conn).map_err(sqlite)?;
+        idempotency::forget_unfinished(&conn).map_err(sqlite)?;
         let counts = Counts::begin(&conn).map_err(sqlite)?;
         let fault = ending::last_fault(path);
         let mail = recover::settle(&mut conn, Timestamp::now(), fault.as_deref())

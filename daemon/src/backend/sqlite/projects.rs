@@ -84,7 +84,7 @@ pub(crate) fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<()> {
     let p = &new.project;
     let Created { status, task_id, event } = change::create(p, new.stages.len(), stages::MOST, tx.now())?;
     let task_id = &task_id;
-    super::once::check(tx, new.once.as_ref())?;
+    super::idempotency::check(tx, new.idempotency.as_ref())?;
     let (project_id, created_at) = (&p.project_id, p.created_at.to_string());
     tx.sql(&format!(
         "INSERT INTO nexus_projects (project_key, project_id, status, control_status, task_id, progress, current_stage,
@@ -112,7 +112,7 @@ pub(crate) fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<()> {
     ])?;
     let key = tx.conn().last_insert_rowid();
     insert_texts(tx, key, p)?;
-    super::once::keep(tx, new.once.as_ref())?;
+    super::idempotency::keep(tx, new.idempotency.as_ref())?;
     stages::insert(tx, key, &new.stages)?;
     tx.state.set_hot(project_id, Hot { key, seq: 0 });
     let payload = build_payload(p, task_id);
@@ -127,8 +127,17 @@ pub(crate) fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<()> {
 /// Writes what lies beside a new project's row.
 pub(crate) fn insert_texts(tx: &Tx<'_>, key: i64, p: &Project) -> Result<()> {
     let search = format!("{}\n{}", p.project_name, p.requirement).to_lowercase();
-    tx.sql("INSERT INTO project_texts (project_key, requirement, deployment, search_text) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![key, p.requirement, rows::to_json_opt(p.deployment.as_ref())?, search])?;
+    tx.sql(
+        "INSERT INTO project_texts (project_key, requirement, deployment, search_text, assessment)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![
+        key,
+        p.requirement,
+        rows::to_json_opt(p.deployment.as_ref())?,
+        search,
+        rows::to_json(&p.assessment)?
+    ])?;
     for tag in &p.tags {
         tx.sql("INSERT OR IGNORE INTO project_tags (tag, created_at, project_key) VALUES (?1, ?2, ?3)")?
             .execute(params![tag, p.created_at.to_string(), key])?;

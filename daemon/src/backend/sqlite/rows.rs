@@ -104,7 +104,7 @@ pub(crate) const PROJECT: &str = "p.project_id, p.project_name, p.status, x.requ
      p.priority, p.tags, p.progress, p.current_stage, p.error_info, p.created_at, p.updated_at, p.started_at, \
      p.completed_at, p.metrics, p.control_status, p.pause_requested_at, p.stop_requested_at, p.resume_from_stage, \
      p.last_control_action, p.control_action_by, p.aggregated_metrics, p.workflow, x.deployment, p.task_id, \
-     p.project_key";
+     p.project_key, x.assessment";
 
 pub(crate) fn project(row: &Row<'_>) -> rusqlite::Result<Project> {
     Ok(Project {
@@ -134,6 +134,7 @@ pub(crate) fn project(row: &Row<'_>) -> rusqlite::Result<Project> {
         workflow: row.get(23)?,
         deployment: json_opt(row, 24)?,
         task_id: word_opt(row, 25)?,
+        assessment: json(row, 27)?,
     })
 }
 
@@ -212,7 +213,7 @@ pub(crate) const AGENT: &str = "agent_id, project_id, agent_name, description, c
      deployment_type, agentcore_config, capabilities, tools, prompt_path, code_path, created_at, updated_at, \
      deployed_at, agentcore_runtime_arn, agentcore_runtime_alias, agentcore_region, total_invocations, \
      successful_invocations, failed_invocations, avg_duration_ms, last_invoked_at, error_message, agent_dir, \
-     deployment_config, deployment_details, generation, display_name";
+     deployment_config, deployment_details, generation, display_name, assessment";
 
 pub(crate) fn agent(row: &Row<'_>) -> rusqlite::Result<Agent> {
     Ok(Agent {
@@ -246,6 +247,7 @@ pub(crate) fn agent(row: &Row<'_>) -> rusqlite::Result<Agent> {
         deployment_details: json_opt(row, 27)?,
         generation: count(row, 28)?,
         display_name: row.get(29)?,
+        assessment: json(row, 30)?,
     })
 }
 

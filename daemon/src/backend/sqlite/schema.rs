@@ -9,8 +9,13 @@
 use rusqlite::Connection;
 
 /// Each entry takes the file one version up.
-const MIGRATIONS: &[&str] =
-    &[V1, include_str!("schema_v2.sql"), include_str!("schema_v3.sql"), include_str!("schema_v4.sql")];
+const MIGRATIONS: &[&str] = &[
+    V1,
+    include_str!("schema_v2.sql"),
+    include_str!("schema_v3.sql"),
+    include_str!("schema_v4.sql"),
+    include_str!("schema_v5.sql"),
+];
 
 /// The version that gave agents names.
 const NAMES: i64 = 4;

@@ -13,7 +13,7 @@ use super::{
     tx::Tx,
 };
 use crate::{
-    backend::store::{MessageRange, NewMessage, Once, Result, Sessions, alike::name_from},
+    backend::store::{IdempotencyKey, MessageRange, NewMessage, Result, Sessions, alike::name_from},
     domain::{
         ids::{AgentId, MessageId, SessionId},
         session::{Message, Role, Session, is_named_by_first_message},
@@ -30,14 +30,14 @@ pub(crate) const NEXT_KEY: &str = "1 + max((SELECT coalesce(max(session_key), 0)
     (SELECT coalesce(max(session_key), 0) FROM doomed_sessions),
     (SELECT coalesce(max(last_session), 0) FROM doomed_agents))";
 
-pub(crate) fn create(tx: &mut Tx<'_>, session: &Session, once: Option<&Once>) -> Result<()> {
-    super::once::check(tx, once)?;
+pub(crate) fn create(tx: &mut Tx<'_>, session: &Session, idempotency: Option<&IdempotencyKey>) -> Result<()> {
+    super::idempotency::check(tx, idempotency)?;
     if !tx.sql("SELECT 1 FROM nexus_agents WHERE agent_id = ?1")?.exists([session.agent_id.as_str()])? {
         return Err(not_found("agent"));
     }
     let keys = [("session_key", NEXT_KEY)];
     NewRow { into: "INSERT INTO nexus_sessions", keys: &keys, ..NewRow::default() }.write(tx, session)?;
-    super::once::keep(tx, once)
+    super::idempotency::keep(tx, idempotency)
 }
 
 pub(crate) fn read(conn: &Connection, id: &SessionId) -> Result<Option<Session>> {
@@ -87,7 +87,7 @@ fn next_id(tx: &mut Tx<'_>, session_key: i64) -> Result<MessageId> {
 }
 
 pub(crate) fn append(tx: &mut Tx<'_>, held: &Held, new: &NewMessage) -> Result<Message> {
-    super::once::check(tx, new.once.as_ref())?;
+    super::idempotency::check(tx, new.idempotency.as_ref())?;
     if new.holder.as_ref().is_some_and(|holder| held.was_taken_from(&new.session_id, holder)) {
         return Err(fenced());
     }
@@ -130,10 +130,10 @@ pub(crate) fn append(tx: &mut Tx<'_>, held: &Held, new: &NewMessage) -> Result<M
         created_at: tx.now(),
         metadata: new.metadata.clone(),
     };
-    if let Some(once) = &new.once {
+    if let Some(idempotency) = &new.idempotency {
         // Its id is made here, so the answer is, too.
-        let once = Once { answer: serde_json::to_value(&message)?, ..once.clone() };
-        super::once::keep(tx, Some(&once))?;
+        let idempotency = IdempotencyKey { answer: serde_json::to_value(&message)?, ..idempotency.clone() };
+        super::idempotency::keep(tx, Some(&idempotency))?;
     }
     Ok(message)
 }
@@ -178,8 +178,8 @@ pub(crate) fn messages(conn: &Connection, session: &SessionId, range: &MessageRa
 
 #[async_trait]
 impl Sessions for SqliteStore {
-    async fn create_session(&self, session: Session, once: Option<Once>) -> Result<()> {
-        self.write(move |tx| create(tx, &session, once.as_ref())).await
+    async fn create_session(&self, session: Session, idempotency: Option<IdempotencyKey>) -> Result<()> {
+        self.write(move |tx| create(tx, &session, idempotency.as_ref())).await
     }
 
     async fn session(&self, id: &SessionId) -> Result<Option<Session>> {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{ClaimBuild, DeployClaim, DeployEnd, Once, Result};
+use super::{ClaimBuild, DeployClaim, DeployEnd, IdempotencyKey, Result};
 use crate::domain::{
     agent::{Agent, AgentChange, AgentStatus, Invocation},
     ids::{AgentId, TaskId},
@@ -25,9 +25,9 @@ pub trait Agents: Send + Sync + 'static {
     async fn update_agent(&self, id: &AgentId, change: AgentChange) -> Result<Option<Agent>>;
 
     /// Writes an invocation, moves the agent's figures and those of the tools it called, and ends what
-    /// [`Store::begin_once`] began, in one unit. When the key is another's by now, or answered, that stays, and only the
+    /// [`take_key`] began, in one unit. When the key is another's by now, or answered, that stays, and only the
     /// invocation is written.
-    async fn record_invocation(&self, invocation: Invocation, once: Option<Once>) -> Result<()>;
+    async fn record_invocation(&self, invocation: Invocation, idempotency: Option<IdempotencyKey>) -> Result<()>;
 }
 
 /// An agent is put into service by a task.

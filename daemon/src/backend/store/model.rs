@@ -6,6 +6,7 @@ use crate::{
     backend::queue::Receipt,
     domain::{
         agent::{Agent, AgentStatus},
+        assessment::Assessment,
         control::ControlStatus,
         failure::{ErrorInfo, Failure},
         ids::{AgentId, ProjectId, SessionId, TaskId, WorkerId},
@@ -27,7 +28,7 @@ pub struct NewProject {
     pub project: Project,
     pub stages: Vec<Stage>,
     /// When the request may come twice.
-    pub once: Option<Once>,
+    pub idempotency: Option<IdempotencyKey>,
 }
 
 impl NewProject {
@@ -60,11 +61,12 @@ impl NewProject {
             last_control_action: None,
             control_action_by: None,
             aggregated_metrics: AggregatedMetrics::default(),
+            assessment: Assessment::default(),
             workflow: workflow.name().to_owned(),
             deployment: None,
             task_id: Some(TaskId::generate()),
         };
-        Self { project, stages, once: None }
+        Self { project, stages, idempotency: None }
     }
 }
 
@@ -278,7 +280,7 @@ pub struct NewMessage {
     /// The caller's own data, tool calls, content blocks.
     pub metadata: Option<Value>,
     /// When the request may come twice; its answer is the stored message.
-    pub once: Option<Once>,
+    pub idempotency: Option<IdempotencyKey>,
     /// Of an answer: who took the session for it by `Store::lease_session`.
     pub holder: Option<String>,
 }
@@ -295,21 +297,21 @@ pub struct MessageRange {
 }
 
 /// A request that may come twice: what it creates and what was answered are written as one unit. A second one
-/// is refused as [`BackendErrorKind::Repeated`](super::BackendErrorKind::Repeated), and `Store::once` tells the answer.
+/// is refused as [`BackendErrorKind::Repeated`](super::BackendErrorKind::Repeated), and `key_record` tells the answer.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Once {
+pub struct IdempotencyKey {
     /// The caller's key, made unique among callers and operations.
     pub key: String,
     /// Tells two different requests under one key apart.
     pub fingerprint: String,
     pub answer: Value,
-    /// Who began it by `Store::begin_once`; none when the unit that creates takes the key itself.
+    /// Who began it by `take_key`; none when the unit that creates takes the key itself.
     pub holder: Option<String>,
 }
 
 /// What is known of a request that came before.
 #[derive(Clone, Debug, PartialEq)]
-pub struct OnceRecord {
+pub struct KeyRecord {
     /// That of the first request.
     pub fingerprint: String,
     /// None while it is being worked on.

@@ -4,6 +4,7 @@ use crate::{
     backend::queue::Receipt,
     domain::{
         agent::NewAgent,
+        assessment::Assessment,
         change::step::{End, Step},
         control::ControlStatus,
         event::NewEvent,
@@ -25,6 +26,8 @@ pub struct BuildStep {
     pub progress: f64,
     /// Sums over the stages after this step.
     pub aggregated: AggregatedMetrics,
+    /// How much of the requirement is served, when an ended stage said it.
+    pub assessment: Option<Assessment>,
     /// The end of the build.
     pub end: Option<BuildEnd>,
     /// Deleted in the same unit when the build ends or is paused, on a backend that holds the queue too.
@@ -47,6 +50,7 @@ impl BuildStep {
             still_running: self.still_running,
             progress: self.progress,
             aggregated: self.aggregated,
+            assessment: self.assessment.as_ref(),
             end,
             events: &self.events,
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{Aged, AgedKind, OnceRecord, Pressure, Result, StoreCounts, Trouble};
+use super::{Aged, AgedKind, KeyRecord, Pressure, Result, StoreCounts, Trouble};
 use crate::domain::{
     deletion::{DeletedKind, Deletion},
     time::Timestamp,
@@ -15,23 +15,17 @@ use crate::domain::{
 #[async_trait]
 pub trait IdempotencyKeys: Send + Sync + 'static {
     /// What was answered under this key in the last day.
-    async fn once(&self, key: &str) -> Result<Option<OnceRecord>>;
+    async fn key_record(&self, key: &str) -> Result<Option<KeyRecord>>;
 
     /// Takes a key for work that is no single unit, or answers what is known of it. The key is the holder's for as long
     /// as `lasts` says; a holder that is gone does not extend it, and then the key is free.
-    async fn begin_once(
-        &self,
-        key: &str,
-        fingerprint: &str,
-        holder: &str,
-        lasts: Duration,
-    ) -> Result<Option<OnceRecord>>;
+    async fn take_key(&self, key: &str, fingerprint: &str, holder: &str, lasts: Duration) -> Result<Option<KeyRecord>>;
 
     /// Extends the holder's right to an unanswered key; whether it is still his.
-    async fn extend_once(&self, key: &str, holder: &str, lasts: Duration) -> Result<bool>;
+    async fn extend_key(&self, key: &str, holder: &str, lasts: Duration) -> Result<bool>;
 
     /// Gives an unanswered key back, when it is the holder's.
-    async fn abandon_once(&self, key: &str, holder: &str) -> Result<()>;
+    async fn release_key(&self, key: &str, holder: &str) -> Result<()>;
 }
 
 /// What is known of things that were deleted.

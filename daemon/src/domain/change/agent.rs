@@ -42,6 +42,7 @@ pub fn registered(
         status: if deploy { AgentStatus::Deploying } else { AgentStatus::Offline },
         deployment_type: new.deployment_type.clone(),
         capabilities: new.capabilities.clone(),
+        assessment: new.assessment.clone(),
         tools: new.tools.clone(),
         prompt_path: new.prompt_path.clone(),
         code_path: new.code_path.clone(),

@@ -126,6 +126,7 @@ impl<'c, 'v, S: StageView> Draft<'c, 'v, S> {
             progress: self.view.progress,
             current_stage: self.view.current_stage.map(str::to_owned),
             aggregated: None,
+            assessment: None,
             lease,
         }
     }

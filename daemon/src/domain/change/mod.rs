@@ -33,6 +33,7 @@ pub mod task;
 mod tests;
 
 use super::{
+    assessment::Assessment,
     event::NewEvent,
     failure::ErrorInfo,
     project::AggregatedMetrics,
@@ -140,6 +141,8 @@ pub struct ProjectChange<'c> {
     pub current_stage: Option<String>,
     /// Sums over the stages, when they are new.
     pub aggregated: Option<AggregatedMetrics>,
+    /// How much of the requirement is served, when a stage said it.
+    pub assessment: Option<&'c Assessment>,
     /// What becomes of the build's lease.
     pub lease: LeaseChange<'c>,
 }

@@ -6,6 +6,7 @@ use super::{
     rest::STOPPED,
 };
 use crate::domain::{
+    assessment::Assessment,
     event::NewEvent,
     failure::ErrorInfo,
     project::AggregatedMetrics,
@@ -26,6 +27,8 @@ pub struct Step<'c> {
     pub progress: f64,
     /// Sums over the stages after this step.
     pub aggregated: AggregatedMetrics,
+    /// How much of the requirement is served, when an ended stage said it.
+    pub assessment: Option<&'c Assessment>,
     /// The end of the build.
     pub end: Option<End<'c>>,
     /// Further events of the ended stages, told before the step's own.
@@ -80,6 +83,7 @@ pub fn step<'c, S: StageView>(
         progress: step.progress,
         current_stage: current.map(str::to_owned),
         aggregated: Some(step.aggregated),
+        assessment: step.assessment,
         lease: LeaseChange::Kept,
     };
     let how = match step.end {

@@ -209,6 +209,7 @@ impl World {
             still_running,
             progress: plan::progress(&statuses),
             aggregated: AggregatedMetrics::default(),
+            assessment: None,
             end: over,
             events: &[],
         };

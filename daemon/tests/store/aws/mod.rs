@@ -222,8 +222,8 @@ async fn nothing_large_outlives_what_it_belongs_to() {
     let session = session_of(&agent);
     store.create_session(session.clone(), None).await.unwrap();
     let large = crate::contract::records::large("an answer");
-    let once = crate::contract::figures::kept("k", serde_json::json!(large));
-    let message = NewMessage { once: Some(once), ..message(&session.session_id, Role::User, &large) };
+    let idempotency = crate::contract::figures::kept("k", serde_json::json!(large));
+    let message = NewMessage { idempotency: Some(idempotency), ..message(&session.session_id, Role::User, &large) };
     store.append_message(message).await.unwrap();
     let of_session = format!("sessions/{}/overflow/", session.session_id);
     let found = paths().await;
@@ -238,13 +238,13 @@ async fn nothing_large_outlives_what_it_belongs_to() {
     account.dynamodb.put_item().table_name("nexus_messages").set_item(Some(item)).send().await.unwrap();
     assert_eq!(store.delete_session(&session.session_id).await.unwrap(), Some(1));
     assert_eq!(paths().await, Vec::<String>::new());
-    assert_eq!(store.once("k").await.unwrap().unwrap().answer, None, "it went with what it was about");
+    assert_eq!(store.key_record("k").await.unwrap().unwrap().answer, None, "it went with what it was about");
 
     let good = nexus_daemon::domain::agent::InvocationStatus::Success;
     let mut invocation = invocation(&agent, good, 100);
     invocation.output_text = Some(large.clone());
-    let once = crate::contract::figures::kept("i", serde_json::json!(large));
-    store.record_invocation(invocation, Some(once)).await.unwrap();
+    let idempotency = crate::contract::figures::kept("i", serde_json::json!(large));
+    store.record_invocation(invocation, Some(idempotency)).await.unwrap();
     let of_agent = format!("agents/{agent}/overflow/");
     let found = paths().await;
     assert!(found.len() == 2 && found.iter().all(|path| path.starts_with(&of_agent)), "{found:?}");

@@ -9,10 +9,12 @@ use nexus_daemon::{
         store::{BuildEnd, BuildStep, Claim, ProjectFilter, StageRetry},
     },
     domain::{
+        agent::NewAgent,
+        assessment::Assessment,
         control::{ControlAction, ControlStatus},
         event::EventType,
         failure::{Failure, FailureKind},
-        ids::{ProjectId, TaskId},
+        ids::{AgentId, ProjectId, TaskId},
         project::ProjectStatus,
         queue::QueueName,
         stage::StageStatus,
@@ -20,6 +22,7 @@ use nexus_daemon::{
         time::Timestamp,
     },
 };
+use serde_json::json;
 
 use super::world::*;
 
@@ -298,4 +301,40 @@ pub async fn a_create_that_fails_halfway_leaves_nothing(f: &Fixture) {
     for project in f.store.list_projects(&ProjectFilter::default(), &page(1, 100)).await.unwrap().items {
         assert_eq!(f.store.events_after(&project.project_id, 0, 10).await.unwrap(), f.events.of(&project.project_id));
     }
+}
+
+/// Coverage, what is not served, and the acceptance: with the project from the step on that brings it, with the agent at
+/// the end.
+pub async fn what_a_build_found_out_is_kept(f: &Fixture) {
+    let (delivery, build) = f.start("diamond").await;
+    let (lease, id) = (&build.lease, &build.lease.project_id);
+    let kept = async || f.store.project(id).await.unwrap().unwrap().assessment;
+    assert_eq!(kept().await, Assessment::default());
+    let parts = || [("sends mail", "it has no connection to a mail server")].into_iter();
+    let read = Assessment::reported("partial", parts(), None);
+    let step = |end: &[&str], begin: &[&str], assessment| BuildStep {
+        ended: end.iter().map(|name| done(name, 1)).collect(),
+        begin: begin.iter().map(|name| (*name).to_owned()).collect(),
+        assessment,
+        ..BuildStep::default()
+    };
+    f.store.advance_build(lease, step(&["a"], &["b", "c"], Some(read.clone()))).await.unwrap();
+    assert_eq!(kept().await, read);
+    f.store.advance_build(lease, step(&["b", "c"], &["d"], None)).await.unwrap();
+    assert_eq!(kept().await, read, "a step that brings nothing leaves it");
+    let item =
+        json!({"kind": "datum", "question": "苹果多少钱？", "answer": "3 元", "expected": "3 元", "outcome": "passed"});
+    let score = json!({"asked": 1, "passed": 1, "failed": 0, "unproven": 0, "items": [item]});
+    let asked = Assessment::reported("partial", parts(), Some(score));
+    assert_eq!(asked.acceptance.as_ref().map(|all| all.passed), Some(1));
+    let agent = NewAgent { assessment: asked.clone(), ..new_agent(id) };
+    let end = BuildStep {
+        end: Some(BuildEnd::Completed { agent: Some(Box::new(agent)), deploy: false }),
+        receipt: Some(delivery.receipt),
+        ..step(&["d"], &[], Some(asked.clone()))
+    };
+    f.store.advance_build(lease, end).await.unwrap();
+    assert_eq!(kept().await, asked);
+    let agent = f.store.agent(&AgentId::of_project(id)).await.unwrap().unwrap();
+    assert_eq!(agent.assessment, asked);
 }

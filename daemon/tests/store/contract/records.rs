@@ -350,22 +350,22 @@ pub async fn until(mut what: impl AsyncFnMut() -> bool) {
 }
 
 pub async fn a_key_whose_holder_is_gone_is_free_again(f: &Fixture) {
-    let begin = async |key: &str, holder: &str| f.store.begin_once(key, "f", holder, LEASE).await.unwrap();
+    let begin = async |key: &str, holder: &str| f.store.take_key(key, "f", holder, LEASE).await.unwrap();
     assert_eq!(begin("k", "one").await, None);
     assert!(begin("k", "two").await.is_some_and(|known| known.answer.is_none()));
     // As long as its holder extends it, nobody else has it.
     let begun = Instant::now();
     while begun.elapsed() < LEASE + Duration::from_secs(2) {
-        assert!(f.store.extend_once("k", "one", LEASE).await.unwrap());
+        assert!(f.store.extend_key("k", "one", LEASE).await.unwrap());
         assert!(begin("k", "two").await.is_some());
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     // The holder is gone: nobody gave it back.
     until(async || begin("k", "two").await.is_none()).await;
-    assert!(!f.store.extend_once("k", "one", LEASE).await.unwrap(), "it is another's by now");
-    f.store.abandon_once("k", "one").await.unwrap();
+    assert!(!f.store.extend_key("k", "one", LEASE).await.unwrap(), "it is another's by now");
+    f.store.release_key("k", "one").await.unwrap();
     assert!(begin("k", "three").await.is_some(), "who lost a key gives nothing back");
-    f.store.abandon_once("k", "two").await.unwrap();
+    f.store.release_key("k", "two").await.unwrap();
     assert_eq!(begin("k", "three").await, None);
 }
 

@@ -36,11 +36,8 @@ impl Fields {
 
     /// Adds a fault of a field of an item of a list; the list's own item when `inner` is empty.
     pub(crate) fn fault_at(&mut self, field: &str, position: usize, inner: &str, kind: &'static str, msg: &str) {
-        let mut fault = Fault::new(self.place, field, kind, msg, Value::Null).at(position);
-        if !inner.is_empty() {
-            fault.loc.push(inner.into());
-        }
-        self.faults.push(fault);
+        let fault = Fault::new(self.place, field, kind, msg, Value::Null).at(position);
+        self.faults.push(if inner.is_empty() { fault } else { fault.at(inner) });
     }
 
     /// The field, unless absent or null.
@@ -61,7 +58,7 @@ impl Fields {
         let mut lacking: Vec<(&mut Fault, String)> = self
             .faults
             .iter_mut()
-            .filter(|fault| fault.kind == "missing")
+            .filter(|fault| fault.is_missing())
             .map(|f| {
                 let field = f.field();
                 (f, field)

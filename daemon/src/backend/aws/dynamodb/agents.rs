@@ -17,7 +17,7 @@ use crate::{
         error::{BackendError, BackendErrorKind, fenced, not_found},
         files::Owner,
         store::{
-            Agents, Once, Result,
+            Agents, IdempotencyKey, Result,
             alike::{deploy_payload, key_was_lost},
             naming,
         },
@@ -207,9 +207,9 @@ impl Agents for DynamoStore {
         self.with_agent(id, change).await
     }
 
-    async fn record_invocation(&self, invocation: Invocation, once: Option<Once>) -> Result<()> {
+    async fn record_invocation(&self, invocation: Invocation, idempotency: Option<IdempotencyKey>) -> Result<()> {
         let invocation = &invocation;
-        let mut once = once.as_ref();
+        let mut idempotency = idempotency.as_ref();
         let mut item = invocation.to_item()?;
         self.overflow.shrink(&mut item).await?;
         let key = Table::Agents.one(invocation.agent_id.as_str());
@@ -226,16 +226,16 @@ impl Agents for DynamoStore {
             self.count_uses(&mut unit, &used)?;
             #[allow(clippy::cast_precision_loss)] // milliseconds
             self.invocation_figures(&mut unit, good, invocation.duration_ms as f64)?;
-            self.end_once(&mut unit, once, &Owner::from(&invocation.agent_id)).await?;
+            self.end_key(&mut unit, idempotency, &Owner::from(&invocation.agent_id)).await?;
             match unit.commit(&self.tables).await? {
                 Ok(()) => return Ok(()),
                 Err(Refused::Exists) => return Err(BackendError::new(BackendErrorKind::Conflict, "it exists already")),
                 // The agent was asked all the same: what is another's by now is the key.
-                Err(Refused::Repeated) if once.is_some_and(|once| once.holder.is_some()) => {
+                Err(Refused::Repeated) if idempotency.is_some_and(|idempotency| idempotency.holder.is_some()) => {
                     key_was_lost();
-                    once = None;
+                    idempotency = None;
                 }
-                Err(Refused::Repeated) => return Err(super::once::repeated()),
+                Err(Refused::Repeated) => return Err(super::idempotency::repeated()),
                 Err(_) => pause(round).await,
             }
         }

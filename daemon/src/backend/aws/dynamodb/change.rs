@@ -60,6 +60,9 @@ impl Plan {
         if let Some(sums) = change.aggregated {
             project.aggregated_metrics = sums;
         }
+        if let Some(assessment) = change.assessment {
+            project.assessment = assessment.clone();
+        }
         match change.lease {
             LeaseChange::Kept => {}
             LeaseChange::Taken => project.started_at = project.started_at.or(Some(now)),

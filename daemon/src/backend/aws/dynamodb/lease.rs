@@ -97,7 +97,7 @@ impl DynamoStore {
         Ok(unit.commit(&self.tables).await?.is_ok())
     }
 
-    async fn requeue_after(&self, id: &TaskId, letters: u32) -> Result<()> {
+    async fn requeue_after(&self, id: &TaskId, dead_letters: u32) -> Result<()> {
         let Some(task) = self.stored_task(id).await? else { return Err(not_found("task")) };
         // Or another daemon was quicker, and somebody works on it already.
         let held = task.leased_until(self.tables.clock()).is_some();
@@ -105,15 +105,15 @@ impl DynamoStore {
             return Ok(());
         }
         match task.task.task_type {
-            TaskType::BuildAgent => self.requeue_build(&task, letters).await,
-            TaskType::DeployAgent => self.requeue_deploy(&task, letters).await,
+            TaskType::BuildAgent => self.requeue_build(&task, dead_letters).await,
+            TaskType::DeployAgent => self.requeue_deploy(&task, dead_letters).await,
             // The original's: no message is known for it.
             TaskType::InvokeAgent => Ok(()),
         }
     }
 
     /// The message is made of what the row names: the payload is whatever the writer of the task found useful.
-    async fn requeue_deploy(&self, task: &StoredTask, letters: u32) -> Result<()> {
+    async fn requeue_deploy(&self, task: &StoredTask, dead_letters: u32) -> Result<()> {
         let id = &task.task.task_id;
         let Some(agent) = &task.agent_id else {
             let end = |task: &mut StoredTask, now| {
@@ -123,12 +123,12 @@ impl DynamoStore {
             return self.change_task(task, end).await.map(drop);
         };
         let again = |task: &mut StoredTask, now| {
-            task.spared += letters;
+            task.spared += dead_letters;
             tasks::unsent(task, now);
             Ok(())
         };
         // Who claimed, ended or queued it in between has seen to it.
-        let changes = task.task.status != TaskStatus::Pending || letters > 0;
+        let changes = task.task.status != TaskStatus::Pending || dead_letters > 0;
         if changes && !self.change_task(task, again).await? {
             return Ok(());
         }
@@ -139,7 +139,7 @@ impl DynamoStore {
         Ok(())
     }
 
-    async fn requeue_build(&self, task: &StoredTask, letters: u32) -> Result<()> {
+    async fn requeue_build(&self, task: &StoredTask, dead_letters: u32) -> Result<()> {
         let id = &task.task.task_id;
         let mut held = self.slots.hold(&task.task.project_id).await;
         for round in 0..TRIES {
@@ -167,7 +167,7 @@ impl DynamoStore {
                 // One that the project does not know yet: whoever claims it takes it over.
                 drop(held);
                 let unsent = |task: &mut StoredTask, now| {
-                    task.spared += letters;
+                    task.spared += dead_letters;
                     tasks::unsent(task, now);
                     Ok(())
                 };
@@ -183,7 +183,7 @@ impl DynamoStore {
                 return Ok(());
             }
             tasks::unsent(open, now);
-            open.spared += letters;
+            open.spared += dead_letters;
             let open = open.clone();
             // Whoever held the lease is fenced off.
             plan.after.stored.lease_worker = None;

@@ -42,7 +42,7 @@ impl Projects for DynamoStore {
         let project = Project { status, ..new.project.clone() };
         let id = project.project_id.clone();
         let mut unit = Unit::default();
-        self.keep_once(&mut unit, new.once.as_ref(), &Owner::from(&id)).await?;
+        self.keep_key(&mut unit, new.idempotency.as_ref(), &Owner::from(&id)).await?;
         let body = alike::build_payload(&project, &task_id);
         let task = tasks::pending(task_id.clone(), TaskType::BuildAgent, &id, None, project.priority, &body, now)?;
         let stored = StoredProject {
@@ -67,7 +67,7 @@ impl Projects for DynamoStore {
         let told = super::events::write(self, &mut unit, &id, 1, now, vec![event])?;
         match unit.commit(&self.tables).await? {
             Ok(()) => {}
-            Err(Refused::Repeated) => return Err(super::once::repeated()),
+            Err(Refused::Repeated) => return Err(super::idempotency::repeated()),
             Err(_) => return Err(BackendError::new(BackendErrorKind::Conflict, "it exists already")),
         }
         self.counts.project_moved(None, Some(status));

@@ -16,7 +16,7 @@ use crate::{
     backend::{
         error::{fenced, invalid, not_found},
         files::Owner,
-        store::{MessageRange, NewMessage, Once, Result, Sessions, alike::name_from},
+        store::{IdempotencyKey, MessageRange, NewMessage, Result, Sessions, alike::name_from},
     },
     domain::{
         ids::{AgentId, MessageId, SessionId},
@@ -62,11 +62,11 @@ impl DynamoStore {
 
 #[async_trait]
 impl Sessions for DynamoStore {
-    async fn create_session(&self, session: Session, once: Option<Once>) -> Result<()> {
+    async fn create_session(&self, session: Session, idempotency: Option<IdempotencyKey>) -> Result<()> {
         let session = &session;
-        let once = once.as_ref();
+        let idempotency = idempotency.as_ref();
         let mut unit = Unit::default();
-        self.keep_once(&mut unit, once, &Owner::from(&session.agent_id)).await?;
+        self.keep_key(&mut unit, idempotency, &Owner::from(&session.agent_id)).await?;
         let agent = Table::Agents.one(session.agent_id.as_str());
         unit.check(&self.tables, Table::Agents, agent, &Guard::Present, Refused::Gone)?;
         let mut item = session.to_item()?;
@@ -74,7 +74,7 @@ impl Sessions for DynamoStore {
         unit.put(&self.tables, Table::Sessions, item, &Guard::Absent, Refused::Exists)?;
         match unit.commit(&self.tables).await? {
             Ok(()) => Ok(()),
-            Err(Refused::Repeated) => Err(super::once::repeated()),
+            Err(Refused::Repeated) => Err(super::idempotency::repeated()),
             Err(Refused::Gone) => Err(not_found("agent")),
             Err(_) => Err(crate::backend::error::BackendError::new(
                 crate::backend::error::BackendErrorKind::Conflict,
@@ -135,12 +135,14 @@ impl Sessions for DynamoStore {
                 metadata: new.metadata.clone(),
             };
             let mut unit = Unit::default();
-            let once = match &new.once {
+            let idempotency = match &new.idempotency {
                 // Its id is made here, so the answer is, too.
-                Some(once) => Some(Once { answer: serde_json::to_value(&message)?, ..once.clone() }),
+                Some(idempotency) => {
+                    Some(IdempotencyKey { answer: serde_json::to_value(&message)?, ..idempotency.clone() })
+                }
                 None => None,
             };
-            self.keep_once(&mut unit, once.as_ref(), &Owner::Session(new.session_id.clone())).await?;
+            self.keep_key(&mut unit, idempotency.as_ref(), &Owner::Session(new.session_id.clone())).await?;
             let mut item = message.to_item()?;
             self.overflow.shrink(&mut item).await?;
             unit.put(&self.tables, Table::Messages, item, &Guard::Absent, Refused::Stale)?;
@@ -161,7 +163,7 @@ impl Sessions for DynamoStore {
             unit.update(&self.tables, Table::Sessions, key.clone(), change, &Guard::AsRead(&read), Refused::Stale)?;
             match unit.commit(&self.tables).await? {
                 Ok(()) => return Ok(message),
-                Err(Refused::Repeated) => return Err(super::once::repeated()),
+                Err(Refused::Repeated) => return Err(super::idempotency::repeated()),
                 Err(_) => pause(round).await,
             }
         }

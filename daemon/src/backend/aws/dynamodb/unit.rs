@@ -155,7 +155,7 @@ impl Names {
                 format!("attribute_not_exists({key}) OR {expires} <= {now}")
             }
             Guard::FreeOrHeldBy(holder, now) => {
-                let (key, held) = (self.name(key), self.name(super::once::HOLDER));
+                let (key, held) = (self.name(key), self.name(super::idempotency::HOLDER));
                 let expires = self.name(super::table::EXPIRES);
                 let (holder, now) = (self.value(super::value::text(*holder)), self.value(super::value::whole(*now)));
                 format!(

@@ -106,6 +106,13 @@ pub(crate) fn size(attribute: &AttributeValue) -> usize {
     }
 }
 
+/// An empty list is no attribute.
+pub(crate) fn without_empty(item: &mut Item, name: &str) {
+    if matches!(item.get(name), Some(AttributeValue::L(list)) if list.is_empty()) {
+        item.remove(name);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -1,6 +1,6 @@
 //! The queues of the cloud backend: SQS, shared by any number of daemons and by the original's services.
 
-mod letters;
+mod dead_letters;
 mod removal;
 
 use std::{
@@ -20,7 +20,7 @@ use aws_sdk_sqs::{
 };
 use tokio::sync::OnceCell;
 
-pub use letters::Letter;
+pub use dead_letters::FoundDeadLetter;
 use removal::Removals;
 
 use crate::domain::queue::Receive;

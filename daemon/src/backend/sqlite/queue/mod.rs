@@ -4,11 +4,11 @@
 //! A receive waits on a bell that the writer rings at the commit of a message, and on the moment at
 //! which a hidden message becomes visible; it never polls.
 
-mod letters;
+mod dead_letters;
 pub(crate) mod mailbox;
 mod ops;
 
-pub use letters::{KeptLetter, dead_letters};
+pub use dead_letters::{KeptLetter, dead_letters};
 pub(crate) use ops::expire;
 
 use std::{sync::Arc, time::Duration};

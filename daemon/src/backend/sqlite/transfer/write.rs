@@ -119,7 +119,7 @@ fn project(tx: &Tx<'_>, stored: &StoredProject) -> Result<Became> {
         into: "INSERT INTO nexus_projects",
         keys: &[("project_key", projects::NEXT_KEY)],
         beside: &[("lease_epoch", stored.lease_epoch.into())],
-        without: &["requirement", "deployment"],
+        without: &["requirement", "deployment", "coverage", "not_served", "acceptance"],
         ..NewRow::default()
     };
     row.write(tx, p)?;

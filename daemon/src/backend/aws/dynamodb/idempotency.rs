@@ -18,7 +18,7 @@ use crate::{
     backend::{
         error::{BackendError, BackendErrorKind},
         files::Owner,
-        store::{IdempotencyKeys, Once, OnceRecord, Result, transfer::Record},
+        store::{IdempotencyKey, IdempotencyKeys, KeyRecord, Result, transfer::Record},
     },
     domain::time::Timestamp,
 };
@@ -83,22 +83,38 @@ impl DynamoStore {
     }
 
     /// Keeps the answer of a unit, which fails when the key is taken.
-    pub(crate) async fn keep_once(&self, unit: &mut Unit, once: Option<&Once>, owner: &Owner) -> Result<()> {
-        self.write_once(unit, once, owner, &self.expired()).await
+    pub(crate) async fn keep_key(
+        &self,
+        unit: &mut Unit,
+        idempotency: Option<&IdempotencyKey>,
+        owner: &Owner,
+    ) -> Result<()> {
+        self.write_key(unit, idempotency, owner, &self.expired()).await
     }
 
     /// Keeps the answer of what was begun, on condition that the key is its holder's still.
-    pub(crate) async fn end_once(&self, unit: &mut Unit, once: Option<&Once>, owner: &Owner) -> Result<()> {
-        let guard = match once.and_then(|once| once.holder.as_deref()) {
+    pub(crate) async fn end_key(
+        &self,
+        unit: &mut Unit,
+        idempotency: Option<&IdempotencyKey>,
+        owner: &Owner,
+    ) -> Result<()> {
+        let guard = match idempotency.and_then(|idempotency| idempotency.holder.as_deref()) {
             Some(holder) => Guard::FreeOrHeldBy(holder, self.shared_seconds()),
             None => self.expired(),
         };
-        self.write_once(unit, once, owner, &guard).await
+        self.write_key(unit, idempotency, owner, &guard).await
     }
 
-    async fn write_once(&self, unit: &mut Unit, once: Option<&Once>, owner: &Owner, guard: &Guard<'_>) -> Result<()> {
-        let Some(once) = once else { return Ok(()) };
-        let mut item = item(&once.key, &once.fingerprint, &once.answer, self.tables.clock());
+    async fn write_key(
+        &self,
+        unit: &mut Unit,
+        idempotency: Option<&IdempotencyKey>,
+        owner: &Owner,
+        guard: &Guard<'_>,
+    ) -> Result<()> {
+        let Some(idempotency) = idempotency else { return Ok(()) };
+        let mut item = item(&idempotency.key, &idempotency.fingerprint, &idempotency.answer, self.tables.clock());
         // What was answered goes with what it was about.
         self.overflow.shrink_for(&mut item, owner).await?;
         unit.put(&self.tables, Table::State, item, guard, Refused::Repeated)
@@ -117,7 +133,7 @@ impl DynamoStore {
 
 #[async_trait]
 impl IdempotencyKeys for DynamoStore {
-    async fn once(&self, key: &str) -> Result<Option<OnceRecord>> {
+    async fn key_record(&self, key: &str) -> Result<Option<KeyRecord>> {
         let Some(mut item) = self.tables.get(Table::State, item_key(key)).await? else { return Ok(None) };
         match self.overflow.restore(&mut item).await {
             // The answer went with what it was about, which was deleted.
@@ -134,17 +150,11 @@ impl IdempotencyKeys for DynamoStore {
             Some(Value::String(text)) => Some(serde_json::from_str(&text)?),
             other => other,
         };
-        Ok(Some(OnceRecord { fingerprint, answer }))
+        Ok(Some(KeyRecord { fingerprint, answer }))
     }
 
     /// The item is the key's lease until it has an answer.
-    async fn begin_once(
-        &self,
-        key: &str,
-        fingerprint: &str,
-        holder: &str,
-        lasts: Duration,
-    ) -> Result<Option<OnceRecord>> {
+    async fn take_key(&self, key: &str, fingerprint: &str, holder: &str, lasts: Duration) -> Result<Option<KeyRecord>> {
         for _ in 0..3 {
             let mut taken = item_key(key);
             taken.insert("fingerprint".into(), value::text(fingerprint));
@@ -155,14 +165,14 @@ impl IdempotencyKeys for DynamoStore {
             if unit.commit(&self.tables).await?.is_ok() {
                 return Ok(None);
             }
-            if let Some(known) = self.once(key).await? {
+            if let Some(known) = self.key_record(key).await? {
                 return Ok(Some(known));
             }
         }
         Err(super::aggregate::contended())
     }
 
-    async fn extend_once(&self, key: &str, holder: &str, lasts: Duration) -> Result<bool> {
+    async fn extend_key(&self, key: &str, holder: &str, lasts: Duration) -> Result<bool> {
         let change = Change { set: vec![(EXPIRES.to_owned(), self.ends(lasts))], ..Change::default() };
         let mut unit = Unit::default();
         let read = [("answer", None), (HOLDER, Some(value::text(holder)))];
@@ -170,7 +180,7 @@ impl IdempotencyKeys for DynamoStore {
         Ok(unit.commit(&self.tables).await?.is_ok())
     }
 
-    async fn abandon_once(&self, key: &str, holder: &str) -> Result<()> {
+    async fn release_key(&self, key: &str, holder: &str) -> Result<()> {
         let mut unit = Unit::default();
         let read = [("answer", None), (HOLDER, Some(value::text(holder)))];
         unit.delete(&self.tables, Table::State, item_key(key), &Guard::AsRead(&read), Refused::Stale)?;

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(LOOKED_AT as u64 + 2);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Debug)]
-pub struct Letter {
+pub struct FoundDeadLetter {
     /// The service's id of the message.
     pub id: String,
     /// Why it is there.
@@ -33,9 +33,9 @@ pub struct Letter {
 impl SqsQueue {
     /// The dead letters of a queue. They are held: [`SqsQueue::let_go`] shows them to others again. Daemons look at
     /// them, too, now and then; those that one has in hand are waited for.
-    pub async fn letters(&self, of: QueueName) -> Result<Vec<Letter>> {
+    pub async fn dead_letters(&self, of: QueueName) -> Result<Vec<FoundDeadLetter>> {
         let Some(dead) = of.dead_letters() else { return Ok(Vec::new()) };
-        let mut letters: Vec<Letter> = Vec::new();
+        let mut letters: Vec<FoundDeadLetter> = Vec::new();
         let until = Instant::now() + PATIENCE;
         loop {
             let mut fresh = false;
@@ -54,7 +54,7 @@ impl SqsQueue {
                 let reason = attributes.and_then(|all| all.get("reason")?.string_value()).map(str::to_owned);
                 let (Some(id), Some(handle)) = (message.message_id, message.receipt_handle) else { continue };
                 let reason = reason.unwrap_or_else(|| "received too often, and never worked to its end".to_owned());
-                let letter = Letter { id, reason: reason.trim().to_owned(), body, priority, handle };
+                let letter = FoundDeadLetter { id, reason: reason.trim().to_owned(), body, priority, handle };
                 match letters.iter_mut().find(|known| known.id == letter.id) {
                     Some(known) => *known = letter,
                     None => {
@@ -84,9 +84,9 @@ impl SqsQueue {
     ///
     /// # Errors
     /// The service is away: then they are to be seen in a minute.
-    pub async fn let_go(&self, of: QueueName, letters: &[Letter]) -> Result<()> {
+    pub async fn let_go(&self, of: QueueName, letters: &[FoundDeadLetter]) -> Result<()> {
         let Some(queue) = of.dead_letters() else { return Ok(()) };
-        let receipt = |letter: &Letter| Receipt { queue, handle: letter.handle.clone(), receive_count: 0 };
+        let receipt = |letter: &FoundDeadLetter| Receipt { queue, handle: letter.handle.clone(), receive_count: 0 };
         let receipts: Vec<Receipt> = letters.iter().map(receipt).collect();
         let receipts: Vec<(usize, &Receipt)> = receipts.iter().enumerate().collect();
         self.extend_batch(queue, &receipts, 0, |_| ()).await?;
@@ -94,7 +94,7 @@ impl SqsQueue {
     }
 
     /// Sends a dead letter back to its queue. An end in between leaves it in both, which does no harm.
-    pub async fn send_back(&self, to: QueueName, letter: &Letter) -> Result<()> {
+    pub async fn send_back(&self, to: QueueName, letter: &FoundDeadLetter) -> Result<()> {
         self.send_with(to, &letter.body, letter.priority, Duration::ZERO, None).await?;
         match to.dead_letters() {
             Some(dead) => self.remove(dead, &letter.handle).await,
