@@ -13,7 +13,7 @@ use nexus_daemon::{
         ids::SessionId,
         session::Role,
     },
-    idempotency::{KeyError, Keyed, Repeatable, IdempotencyKey},
+    idempotency::{IdempotencyKey, KeyError, Keyed, Repeatable},
 };
 use nexus_plugin_api::payload::Event;
 use serde_json::{Value, json};

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::error::ApiError;
 use crate::{
     api::openapi::raw,
-    idempotency::{Keyed, IdempotencyKey},
+    idempotency::{IdempotencyKey, Keyed},
 };
 
 /// Most characters of a key.
