@@ -7,8 +7,9 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from runtime.currencies import amount_text, money_text
 from runtime.figures import Figure, show
-from runtime.order import ORDER_WORDS, Line, Order, find_lines, read_order
+from runtime.order import CLASSIFIERS, ORDER_WORDS, Line, Order, find_lines, read_order
 from runtime.question import Proposal, Question
+from runtime.strangers import HARMLESS, stranger
 from runtime.text import has_cjk
 from tools.price_list import price_items, sold_by_measure
 
@@ -23,7 +24,7 @@ _LIST = re.compile(
     r"list (?:the |your )?prices|show (?:me )?(?:the |your |all )?(?:prices|menu|list|price)|menu|your prices|the prices|what are (?:the|your) prices|full list|everything you (?:sell|have)|what (?:products|drinks|dishes|services|courses|treatments|classes|options|kinds?|sorts?|types?)\b.{0,30}\b(?:are there|do you (?:have|offer|sell)|available|have you))\b|"
     r"所有价格|全部价格|价目表?|价格表|有(?:什么|哪些|啥)(?:(?:可以|能)?(?:卖|买|吃|喝|点|选)的?|商品|东西|服务|项目|产品|套餐|饮料|菜品?|票|课程?|种类|品种|口味)?[？?呢啊呀]*$|列出|都有什么|都卖什么|卖什么|菜单|都有啥|全部商品"
 )
-_HAVE = re.compile(r"\b(?:do you (?:have|sell|offer|do|serve|carry|stock)|have you got|is there|are there|can i (?:get|have|buy|order)|got any|sell any)\b|有没有|有.{1,10}[吗么]|卖.{1,10}吗|卖不卖")
+_HAVE = re.compile(r"\b(?:do you (?:also |even |guys )*[a-z]+|have you got|is there|are there|can i (?:get|have|buy|order)|got any|sell any)\b|有没有|有.{1,10}[吗么]|卖.{1,10}吗|卖不卖")
 _MANY = re.compile(r"\bhow many\b|(?:能|可以|够)[\u4e00-\u9fff]?(?:多少|几)|买得起几|买多少|买几")
 _BUY = re.compile(r"\b(?:buy|afford|get|purchase|for|with)\b|买|够|能.[几多]|可以.[几多]")
 _ENOUGH = re.compile(r"\b(?:enough|afford|suffice|within (?:a )?budget|too little)\b|够不够|够吗|够买|买得起|够了吗|够付")
@@ -98,36 +99,13 @@ def _answered(question: Question, asked: Any) -> Optional[Proposal]:
     return Proposal("quote_items", dict(asked.arguments, items=wanted), 0.9, used=used)
 
 
-_HARMLESS = frozenset("fresh nice good delicious normal regular plain simple single whole your our their these those the a an hot more extra another big full of one each per any some cheapest dearest best standard".split())
-_BEFORE_NAME = re.compile(r"(?:^|\d+\s*|\b(?:an?|the|is|are|for|of|some|any|have|sell|offer|do|does|price|cost|costs|much)\s+)((?:[a-z-]{3,}\s+){1,2})$")
-# Signs before which a Chinese name begins: measure words, verbs, particles.
-_ZH_EDGE = "\\s，,。？?！!和跟与加、的个只斤份瓶盒杯条台本张件套箱袋包位碗盘间晚天次人支枝朵束根颗粒片块双对辆部把桶罐壶笼卷头棵栋层楼页名口期场局盏顶扇幅封篇首款种元克公里两要买来点给有卖订住做吃喝租问请几各每到去寄往在是从用拿换加配选看送打洗剪学上坐拍印修办开定按去进报约叫让带装换练考补借还取发收查算和熨烫染理按摩一二两三四五六七八九十半\\d"
-_ZH_BEFORE = re.compile("(?:^|[%s]|你们|我们|请问|多少|一下|现在|今天|明天)((?:(?![%s])[\u4e00-\u9fff]){1,3})$" % (_ZH_EDGE, _ZH_EDGE))
-
-
 def _strange(question: Question, order: Order) -> Optional[Proposal]:
-    """A listed word with a strange one before it is another thing: "mountain bike" where there are city bikes, 总统套房 where there is 套房."""
-    blank = list(question.lower)
-    for span in [*question.figures, *question.measures]:
-        blank[span.start : span.end] = "0" * (span.end - span.start)
-    for line in order.lines:
-        before = "".join(blank[: line.start])
-        whole = len(line.choices) == 1 and (line.end - line.start >= len(line.name) or not has_cjk(line.name))
-        if has_cjk(question.text[line.start : line.end]):
-            match = _ZH_BEFORE.search(before)
-            if match is None or match.group(1) in line.name or len(match.group(1)) < 2 and whole:
-                continue
-            name = match.group(1) + question.text[line.start : line.end]
-        else:
-            match = _BEFORE_NAME.search(before)
-            joined = re.split(r"\b(?:and|or|plus|with)\b", match.group(1)) if match else [""]
-            words = [word for word in joined[-1].split() if word not in _HARMLESS and word not in ORDER_WORDS]
-            if not words or any(word in line.name.lower() or word.rstrip("s") in line.name.lower() for word in words):
-                continue
-            name = " ".join(words) + " " + question.text[line.start : line.end].lower()
-        if len(order.lines) == 1 and not _CHEAPEST.search(question.lower) and not _DEAREST.search(question.lower):
-            return Proposal("quote_items", {"items": [{"name": name}]}, 0.72, used=order.used)
-    return None
+    """A listed word with a strange one before it is another thing: "mountain bike" where there are city bikes."""
+    if len(order.lines) != 1 or _CHEAPEST.search(question.lower) or _DEAREST.search(question.lower):
+        return None
+    line = order.lines[0]
+    name = stranger(question, line.start, line.end, line.name, len(line.choices) == 1)
+    return Proposal("quote_items", {"items": [{"name": name}]}, 0.72, used=order.used) if name else None
 
 
 def _named(order: Order) -> List[str]:
@@ -254,7 +232,7 @@ def _quote(question: Question, order: Order, about: bool, follows: bool, items: 
 def _leftover(question: Question, order: Order) -> str:
     """What a question names beside a word of the list: the carpets of "do you also clean carpets?"."""
     start = order.lines[0].end
-    words = [word for word in re.findall(r"[a-z]{4,}", question.lower[start:]) if word not in ORDER_WORDS and word not in _HARMLESS]
+    words = [word for word in re.findall(r"[a-z]{4,}", question.lower[start:]) if word not in ORDER_WORDS and word not in HARMLESS]
     return question.lower[order.lines[0].start :].strip(" ?.!") if words else ""
 
 
@@ -339,7 +317,7 @@ def _changed(question: Question, arguments: Dict[str, Any], items: List[Dict[str
     words = "".join(blank)
     only = re.fullmatch(
         r"(?:\W|and|what about|how about|what if|for|or|i|we|want|take|need|buy|make it|make that|if|of them|of those|of these|them|pieces|then|instead|please|just|only|ok|okay|it|is|one|two|three|four|five|six|seven|eight|nine|ten|a dozen|dozen|kg|g|lb|nights?|hours?|people|persons?|"
-        r"那么?|如果是?|要是|换成|呢|要|买|来|个|只|斤|份|瓶|盒|杯|条|张|件|箱|袋|包|位|块|晚|天|小时|人|公斤|千克|克|多少钱|[零一二两三四五六七八九十百]|改成)+", words)
+        r"那么?|如果是?|要是|换成|呢|再|还|要|买|来|个|只|斤|份|瓶|盒|杯|条|张|件|箱|袋|包|位|块|晚|天|小时|人|公斤|千克|克|多少钱|[零一二两三四五六七八九十百]|改成)+", words)
     if len(numbers) == 1 and last and len(arguments["items"]) == 1 and only:
         wanted = dict(last, quantity=_plain(numbers[0].value))
         measures = [measure for measure in question.measures if measure.kind in ("mass", "volume", "length") and question.text[measure.figures[0].end : measure.end].strip() not in ("杯", "块", "条")]
@@ -378,6 +356,10 @@ def _unknown(question: Question, follows: bool, about: bool) -> Optional[Proposa
     text = question.lower.strip().rstrip("?？.。! ")
     for pattern in _UNKNOWN:
         match = pattern.search(text)
+        again = re.sub("[%s]" % "".join(CLASSIFIERS), "", match.group(1)) if match and has_cjk(match.group(1)) else ""
+        lines = find_lines(again, price_items()) if again and again != match.group(1) else []
+        if len(lines) == 1 and len(lines[0].choices) == 1 and lines[0].start == 0 and lines[0].end == len(again):
+            return Proposal("quote_items", {"items": [{"name": lines[0].name}]}, 0.8)  # 补张卡 is 补卡
         if match and not _NO_NAME.search(match.group(1)) and len(match.group(1).split()) <= 3 and (about or _HAVE.search(question.lower) or follows):
             sure = 0.7 if about and re.search(r"how much (?:is|are|for|does|do)|price (?:of|for)|多少钱|怎么卖|什么价|价格", text) else 0.52
             return Proposal("quote_items", {"items": [{"name": match.group(1).strip()}]}, sure)

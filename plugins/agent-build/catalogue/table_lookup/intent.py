@@ -8,6 +8,7 @@ from runtime.columns import asked_columns, named_columns, without_asking
 from runtime.figures import Figure, json_number, rounded, show
 from runtime.matching import Mention, find_mentions, find_parts
 from runtime.question import Proposal, Question
+from runtime.strangers import stranger
 from runtime.tables import markdown, number_in
 from runtime.text import has_cjk, stem
 from tools.table_lookup import tables
@@ -244,6 +245,11 @@ def _looked_up(question: Question, asked: _Asked, where: List[Dict[str, str]], u
     names = asked.names or asked.partly
     if not names:
         return None
+    if len(asked.mentions) == 1 and has_cjk(question.text):
+        mention = asked.mentions[0]
+        other = stranger(question, mention.start, mention.end, mention.name, len(names) == 1)
+        if other:
+            return Proposal("look_up", {"name": other, "column": "", "table": table["id"]}, 0.66, used=used)
     short = len(question.text) < 40
     if len(names) > 1:
         return Proposal("find_rows", {"table": table["id"], "names": names}, 0.86 if asked.columns else 0.72, used=used)
