@@ -69,7 +69,7 @@ def propose(question: Question) -> Optional[Proposal]:
         if follows and previous.function == "open_at" and not about:
             return Proposal("open_at", dict(previous.arguments, day=day), sure, used=days[:1])
         return Proposal("hours_on", dict(base, day=day), sure if days[0].value.year_given or days[0].value.weekday is not None else 0.7, used=days[:1])
-    if (about or follows) and subject == _usual() and _subject(question) is None and "" not in subjects() and not question.is_follow_up:
+    if (about or follows) and subject == _usual() and _subject(question) is None and "" not in subjects() and len(subjects()) > 1 and not question.is_follow_up:
         base = {}  # several things, none of them named: all of them
     if about or follows:
         general = re.search(r"\bhours\b|\bwhen\b|\bwhat time\b|\bhow late\b|\bopening\b|\bdays\b|\bweek|\bopen\b|\bclose|几点|时间|什么时候|营业|开放|周末|每天|开门|关门|上班|下班|平时", question.lower)

@@ -118,6 +118,7 @@ def week_hours(subject: str = "") -> Dict[str, Any]:
     if not subject and "" not in told and len(told) > 1:
         parts = [week_hours(name) for name in subjects() if name in told]
         return {"subject": "", "days": [], "closed": [], "parts": parts}
+    subject = subject or ("" if "" in told or not told else next(iter(told)))
     if not any(_spans(number, subject) for number in range(1, 8)):
         raise Refused("I know no opening hours", "没有营业时间的资料")
     days = [{"day": _NAMES[number - 1], "spans": _spans(number, subject) or []} for number in range(1, 8)]
