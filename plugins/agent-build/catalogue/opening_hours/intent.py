@@ -13,11 +13,11 @@ from runtime.question import Proposal, Question
 from tools.opening_hours import hours_on, open_at, subjects
 
 _OPEN = re.compile(
-    r"\b(?:open(?:s|ed|ing)?|opening (?:hours|times)|hours|clos(?:e|es|ed|ing)|shut|business hours|office hours|available|what time do you (?:start|finish)|come (?:by|in|over|around)|drop (?:by|in)|stop by|visit|there on|pick (?:it )?up|when can i|till when|how late|how early)\b|opne|"
+    r"\b(?:open(?:s|ed|ing)?|opening (?:hours|times)|hours|clos(?:e|es|ed|ing)|shut|business hours|office hours|available|what time do you (?:start|finish)|(?:can|may|could) (?:i|we) come|come (?:by|in|over|around)|drop (?:by|in)|stop by|visit|there on|pick (?:it )?up|when can i|till when|how late|how early)\b|opne|"
     r"营业|开门|关门|开放|打烊|上班|下班|几点开|几点关|开到几点|开着|休息|闭馆|开吗|关吗|开不开|有人吗|能去|可以去|过来|过去|来得及|办公时间|门诊|接待|开店|闭店|开业时间|几点到几点|几点(?:开始|结束)?[？?]?$", re.IGNORECASE)
 _CLOSE = re.compile(r"\b(?:clos(?:e|es|ing)|shut|how late|until when|till when|last)\b|关门|打烊|下班|几点关|开到几点|闭馆|闭店", re.IGNORECASE)
 _CLOSED_DAYS = re.compile(r"\b(?:which|what) days?\b.*\b(?:closed|not open|shut)\b|\b(?:day off|closing day|closed days?)\b|哪天(?:休息|不开|关门|不营业)|星期几(?:休息|不开|关门|不营业)|周几(?:休息|不开|关门|不营业)|什么时候休息", re.IGNORECASE)
-_NOW = re.compile(r"\b(?:now|right now|currently|at the moment|still open)\b|现在|此刻|这会儿|还开着", re.IGNORECASE)
+_NOW = re.compile(r"\b(?:now|rn|right now|currently|at the moment|still open)\b|现在|此刻|这会儿|还开着", re.IGNORECASE)
 _WEEKEND = re.compile(r"\bweek-?ends?\b|周末|双休", re.IGNORECASE)
 _WEEKDAYS = re.compile(r"\b(?:week ?days|during the week|on a weekday)\b|工作日|平时|平日", re.IGNORECASE)
 _EVERY = re.compile(r"\b(?:every ?day|daily|all week|each day|the week|24/7|seven days)\b|每天|天天|全年|一周", re.IGNORECASE)
