@@ -5,8 +5,9 @@ import re
 from decimal import Decimal
 from typing import Any, Dict, List, Optional, Tuple
 
-from runtime.figures import Figure, json_number, rounded
+from runtime.figures import Figure
 from runtime.question import Proposal, Question
+from runtime.writing import json_number, rounded
 
 DOES = True
 _FIGURES: List[Tuple[str, "re.Pattern[str]"]] = [

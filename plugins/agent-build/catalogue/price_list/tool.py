@@ -7,9 +7,9 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from runtime import knowledge
 from runtime.currencies import amount_text
-from runtime.figures import show
 from runtime.refusal import Refused, Unknown
 from runtime.units import convert, find_unit
+from runtime.writing import show
 
 __all__ = ["quote_items", "compare_prices", "find_prices", "list_prices", "how_many_for"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 from typing import List, NamedTuple, Optional
 
-from runtime.numerals import chinese_value
+from runtime.chinese_numerals import chinese_value
 
 _HOURS = "one two three four five six seven eight nine ten eleven twelve".split()
 _HOUR = r"\d{1,2}|" + "|".join(_HOURS)

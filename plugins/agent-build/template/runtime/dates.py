@@ -109,7 +109,7 @@ def _numeric(numbers: List[int], text: str, start: int, end: int) -> DateMention
 
 
 def _chinese(text: str, now: date, start: int, end: int, year_given: bool) -> Optional[DateMention]:
-    from runtime.numerals import chinese_value  # here, because few questions need it
+    from runtime.chinese_numerals import chinese_value  # here, because few questions need it
 
     parts = re.findall(r"\d+|[零〇一二三四五六七八九十]+|[今明去后]", text)
     values: List[int] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 from typing import Optional
 
-from runtime.order import ORDER_WORDS
+from runtime.order_words import ORDER_WORDS
 from runtime.question import Question
 from runtime.text import has_cjk
 
