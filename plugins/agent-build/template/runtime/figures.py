@@ -53,6 +53,8 @@ class Figure(NamedTuple):
     ambiguous: bool = False  # 1.234 € is 1234 or 1.234
 
 
+# Figures are read of what is asked, not of whole documents.
+_MAX_TEXT = 4000
 _LOWER = {code: code + 32 for code in range(65, 91)}
 
 
@@ -68,7 +70,7 @@ def plain(text: str) -> str:
 
 def read_figures(text: str, names: Iterable[Tuple[int, int]] = ()) -> List[Figure]:
     """Every figure of a text in its order; spans in `names` (of known names) hold none."""
-    text = plain(text)
+    text = plain(text[:_MAX_TEXT])
     small = lowered(text)
     taken = list(names)
     found: List[Figure] = []
