@@ -17,7 +17,7 @@ use super::{Conversations, lease};
 use crate::{
     backend::{
         error::{BackendErrorKind, chain},
-        store::{IdempotencyKey, MessageRange, NewMessage, Result, Store},
+        store::{AnsweredKey, MessageRange, NewMessage, Result, Store},
     },
     domain::{
         agent::Invocation,
@@ -40,7 +40,7 @@ pub(super) async fn invocation(
     of: &Conversations,
     invocation: Invocation,
     held: Option<HeldKey>,
-    kept: Option<IdempotencyKey>,
+    kept: Option<AnsweredKey>,
 ) -> bool {
     let store = Arc::clone(&of.store);
     // A failed answer leaves no key: it is given back when `held` goes.

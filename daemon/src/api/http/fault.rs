@@ -10,8 +10,8 @@ const ECHO_LIMIT: usize = 200;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Fault {
     #[serde(rename = "type")]
-    kind: &'static str,
-    loc: Vec<Value>,
+    pub(crate) kind: &'static str,
+    pub(crate) loc: Vec<Value>,
     /// For people.
     pub msg: String,
     input: Value,

@@ -362,6 +362,7 @@ fn a_pause_waits_for_the_stage_that_runs_beside() {
         progress: 25.0,
         aggregated: AggregatedMetrics::default(),
         end: None,
+        assessment: None,
         events: &[],
     };
     let view = BuildView { state, ..building(&stored) };

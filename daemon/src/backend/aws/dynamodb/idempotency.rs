@@ -18,7 +18,7 @@ use crate::{
     backend::{
         error::{BackendError, BackendErrorKind},
         files::Owner,
-        store::{IdempotencyKey, IdempotencyKeys, KeyRecord, Result, transfer::Record},
+        store::{AnsweredKey, IdempotencyKeys, KeyRecord, Result, transfer::Record},
     },
     domain::time::Timestamp,
 };
@@ -86,7 +86,7 @@ impl DynamoStore {
     pub(crate) async fn keep_key(
         &self,
         unit: &mut Unit,
-        idempotency: Option<&IdempotencyKey>,
+        idempotency: Option<&AnsweredKey>,
         owner: &Owner,
     ) -> Result<()> {
         self.write_key(unit, idempotency, owner, &self.expired()).await
@@ -96,7 +96,7 @@ impl DynamoStore {
     pub(crate) async fn end_key(
         &self,
         unit: &mut Unit,
-        idempotency: Option<&IdempotencyKey>,
+        idempotency: Option<&AnsweredKey>,
         owner: &Owner,
     ) -> Result<()> {
         let guard = match idempotency.and_then(|idempotency| idempotency.holder.as_deref()) {
@@ -109,7 +109,7 @@ impl DynamoStore {
     async fn write_key(
         &self,
         unit: &mut Unit,
-        idempotency: Option<&IdempotencyKey>,
+        idempotency: Option<&AnsweredKey>,
         owner: &Owner,
         guard: &Guard<'_>,
     ) -> Result<()> {
