@@ -20,6 +20,7 @@ use crate::backend::{
 /// How long a key that is being worked under outlives a daemon that is gone.
 const LEASE: Duration = Duration::from_secs(15);
 
+/// What a client sent to say that a request may come twice.
 #[derive(Clone, Debug)]
 pub struct IdempotencyKey {
     /// The client's, made unique among callers and operations.

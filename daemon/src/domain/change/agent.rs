@@ -201,6 +201,7 @@ pub(super) mod tests {
             category: "c".into(),
             version: "2".into(),
             deployment_type: "local".into(),
+            assessment: crate::domain::assessment::Assessment::default(),
             capabilities: Vec::new(),
             tools: Vec::new(),
             prompt_path: None,
