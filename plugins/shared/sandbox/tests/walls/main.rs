@@ -2,7 +2,9 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod attacks;
 mod bench;
+mod bounds;
 mod life;
 
 nexus_sandbox::stage_before_main!();
