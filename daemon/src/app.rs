@@ -10,25 +10,27 @@ use ractor::{Actor, ActorRef, call_t};
 use tokio::{sync::Notify, task::JoinHandle, time::timeout};
 
 use crate::{
-    actors::{
-        Environment,
-        environment::Shared,
-        events::EventHub,
-        root::{Root, RootMessage},
-    },
     agents::Agents,
     api,
-    cli::Screen,
+    backend::{
+        data_folder::{self, DataLock},
+        open::{Patience, open},
+    },
     config::{Inputs, Loaded},
-    data_lock::DataLock,
-    plugins::{self, PluginReport, Plugins},
-    pythons,
+    events::EventHub,
+    plugins::{self, PluginReport, Plugins, note_in},
     reload::{Reloader, host_options, unknown_handlers, warn_of_strangers},
     shutdown::{EXIT_OVERRUN, End, Shutdown},
-    startup::{self, Patience, StartError},
+    startup::{self, StartError},
     systemd::Systemd,
     telemetry::Telemetry,
-    tools::{ToolTests, catalogue, mcp::McpServers},
+    terminal::Screen,
+    tools::{ToolTests, catalogue, mcp::McpServers, pythons},
+    workers::{
+        Environment,
+        environment::Shared,
+        root::{Root, RootMessage},
+    },
 };
 
 /// How long open connections may finish their answers.
@@ -88,13 +90,13 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let config = loaded.config.clone();
     let started_at = std::time::Instant::now();
 
-    startup::make_folders(&config.data)?;
+    data_folder::make_folders(&config.data)?;
     let folder = config.data.dir.clone();
     let folder = tokio::task::spawn_blocking(move || DataLock::take(&folder)).await??;
     startup::raise_file_limit(config.server.max_connections);
     let hub = EventHub::new();
     let patience = Patience { systemd, stop: shutdown.draining().clone(), asked: Default::default() };
-    let (store, queue, artifacts) = startup::open_store(&config, Arc::clone(&hub), &patience).await?;
+    let (store, queue, artifacts) = open(&config, hub.clone(), &patience, note_in).await?;
     let plugins = Plugins::new(host_options(&config, &loaded.tables));
     let reports = plugins.load().await;
     let unknown = unknown_handlers(&loaded.handlers, &reports);
@@ -128,7 +130,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
             Arc::new(plugins.clone()),
             Arc::clone(&env.config),
             Arc::clone(&env.artifacts),
-            Arc::clone(&env.leases),
+            env.leases.clone(),
         ),
         plugins: plugins.clone(),
         chats: api::Chats::default(),

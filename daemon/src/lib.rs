@@ -1,37 +1,27 @@
 //! The Nexus daemon. `main.rs` parses the command line; everything else is named here so that tests
 //! and benches reach it.
 
-pub mod actors;
 pub mod agents;
 pub mod api;
 pub mod app;
-pub mod artifacts;
-pub mod backup;
-pub mod binding;
+pub mod backend;
 pub mod cli;
-#[cfg(feature = "aws")]
-pub mod cloud;
 pub mod config;
-pub mod data_lock;
 pub mod deletion;
 pub mod domain;
+pub mod events;
 pub mod files;
+pub mod jobs;
 pub mod plugins;
-pub mod pythons;
-pub mod queue;
 pub mod reload;
-#[cfg(feature = "aws")]
-pub mod resources;
-pub mod retention;
 pub mod shutdown;
 pub mod startup;
-pub mod store;
 pub mod systemd;
 pub mod telemetry;
+pub mod terminal;
 pub mod tools;
-#[cfg(feature = "aws")]
-pub mod transfer;
 pub mod version;
+pub mod workers;
 
 /// Many small allocations from many threads are what a build is made of; this allocator takes less time
 /// and memory for them than the system's (README, "Figures").

@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::{
-    actors::Environment,
     config::{self, Config, HandlerUse, Inputs, PluginTables, Problem, RefusedPlugin, known_handlers},
     plugins::{HostOptions, PluginReport, PluginState, Plugins, Prepare},
-    pythons,
     telemetry::{Telemetry, names},
+    tools::pythons,
+    workers::Environment,
 };
 
 /// What a reload did.

@@ -1,83 +1,36 @@
 //! The single steps of start-up: folders, store, handles; and what can go wrong with them.
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use async_trait::async_trait;
 use ractor::{ActorRef, SpawnErr, call_t};
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 use crate::{
-    actors::{dispatcher::DispatcherMessage, events::EventHub, root::RootMessage},
     api,
-    artifacts::Artifacts,
-    backup, binding, cli,
-    config::{Config, DataConfig, Problem},
+    backend::{data_folder::FolderError, error::chain, open::OpenBackendError},
+    config::Problem,
     domain::{
         control::ControlAction,
         ids::{ProjectId, TaskId},
     },
-    plugins::{PluginReport, note_in},
-    queue::{Queue, sqlite::SqliteQueue},
+    plugins::PluginReport,
     reload::{Reloaded, Reloader},
-    store::{
-        EventSink, Store, StoreError,
-        error::chain,
-        sqlite::{OpenError, SqliteOptions, SqliteStore},
-    },
-    systemd::Systemd,
     telemetry::Readers,
+    terminal,
+    workers::{dispatcher::DispatcherMessage, root::RootMessage},
 };
 
 /// Why the daemon did not come up.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A data folder cannot be made.
-    #[error("cannot make the folder {}: {source}: {}", .path.display(), folder_remedy(path, source))]
-    Folder {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Another daemon works in it.
-    #[error(
-        "the data folder {} is in use by another daemon{}: stop that one, or give this one a folder of its own \
-         ([data] dir in the settings, or --data-dir)",
-        .path.display(),
-        if .holder.is_empty() { String::new() } else { format!(" (process {})", .holder) }
-    )]
-    FolderInUse {
-        /// The folder.
-        path: PathBuf,
-        /// The other's process id, when known.
-        holder: String,
-    },
-    /// It cannot be locked.
-    #[error("the data folder cannot be locked by {}: {source}: {}", .path.display(), folder_remedy(path, source))]
-    FolderLock {
-        /// The file in it.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A restore into the data folder did not come to its end.
-    #[error(
-        "a restore into {} was cut off, so not everything is there: empty the folder and run `nexusd restore FILE` again",
-        .0.display()
-    )]
-    Restoring(PathBuf),
-    /// The store cannot be opened.
+    /// The data folder cannot be used.
     #[error(transparent)]
-    Store(#[from] OpenError),
-    /// The cloud backend cannot be used.
-    #[cfg(feature = "aws")]
+    Folder(#[from] FolderError),
+    /// The backend cannot be opened.
     #[error(transparent)]
-    Cloud(#[from] crate::cloud::CloudError),
-    /// The data folder is not this store's.
-    #[error(transparent)]
-    NotItsFolder(#[from] crate::binding::BindError),
-    /// It was stopped while it waited for the store.
+    Backend(#[from] OpenBackendError),
+    /// It was stopped while it waited for the backend.
     #[error("stopped before it was up")]
     Stopped,
     /// Workflows or deploy targets want handlers that no plugin has.
@@ -134,8 +87,8 @@ impl StartError {
                         .any(|problem| problem.message.contains(&format!("plugin `{}` is refused", one.name)))
                 };
                 let untold = files.iter().filter(|one| !told(one));
-                untold.for_each(|one| cli::complain(&format!("error: {}", refused(one))));
-                cli::complain_about(problems);
+                untold.for_each(|one| terminal::complain(&format!("error: {}", refused(one))));
+                terminal::complain_about(problems);
             }
             (Self::Settings { problems, refused: files }, Readers::Programs) => {
                 let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
@@ -143,46 +96,10 @@ impl StartError {
                 let (problems, refused) = (problems.join("\n"), refused.join("\n"));
                 tracing::error!(error = %self, problems, refused, "nexusd did not start");
             }
-            (error, Readers::People) => cli::complain(&format!("error: {}", chain(error))),
+            (error, Readers::People) => terminal::complain(&format!("error: {}", chain(error))),
             (error, Readers::Programs) => tracing::error!(error = chain(error), "nexusd did not start"),
         }
     }
-}
-
-/// What to do about a folder that cannot be made.
-fn folder_remedy(path: &std::path::Path, source: &io::Error) -> String {
-    let file = path.ancestors().find(|above| above.exists() && !above.is_dir());
-    match (source.kind(), file) {
-        (_, Some(file)) => format!(
-            "{} is a file and no folder: move it away, or name another data folder by --data-dir or [data] dir",
-            file.display()
-        ),
-        (io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded, _) => {
-            "no space is left there: free some (`df -h`, `df -i`), or name a data folder on another disk by --data-dir or \
-             [data] dir"
-                .to_owned()
-        }
-        (io::ErrorKind::PermissionDenied, _) => "nexusd may not write there: give the folder above to its user, or name \
-             another data folder by --data-dir or [data] dir"
-            .to_owned(),
-        (io::ErrorKind::ReadOnlyFilesystem, _) => {
-            "the file system is mounted read-only: name another data folder by --data-dir or [data] dir".to_owned()
-        }
-        _ => "name another data folder by --data-dir or [data] dir".to_owned(),
-    }
-}
-
-/// Makes the data folders, for the daemon's user only: agents' files and conversations are private.
-pub fn make_folders(data: &DataConfig) -> Result<(), StartError> {
-    use std::os::unix::fs::DirBuilderExt;
-    if backup::unfinished(&data.dir) {
-        return Err(StartError::Restoring(data.dir.clone()));
-    }
-    for path in [data.dir.clone(), data.projects(), data.agents(), data.run()] {
-        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
-        made.map_err(|source| StartError::Folder { path, source })?;
-    }
-    Ok(())
 }
 
 /// Makes room for as many open files as the system allows, and says when that is less than the settings ask for.
@@ -204,92 +121,6 @@ pub fn raise_file_limit(max_connections: usize) {
             "fewer files may be open than max_connections needs: raise the limit (LimitNOFILE), or lower max_connections"
         );
     }
-}
-
-/// Waits at a start for services that are away: a daemon that starts with its machine, or in the middle of an outage, need
-/// not be started again by hand.
-pub struct Patience {
-    /// Is told, so that it does not end the start.
-    pub systemd: Systemd,
-    /// Cancelled when the daemon is to stop.
-    pub stop: CancellationToken,
-    /// How often it was waited.
-    pub asked: std::sync::atomic::AtomicU32,
-}
-
-impl Patience {
-    const EVERY: Duration = Duration::from_secs(1);
-    const LONGER: Duration = Duration::from_secs(120);
-    /// Not with every question: the log is to be read.
-    const TOLD_EVERY: u32 = 20;
-
-    /// Before the first question, which may take a while by itself.
-    pub fn begin(&self) {
-        self.systemd.starting("asking the backend", Self::LONGER);
-    }
-
-    /// Waits a little, and says for what; whether to go on.
-    pub async fn wait(&self, error: &StoreError) -> bool {
-        let error = chain(error);
-        if self.asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed).is_multiple_of(Self::TOLD_EVERY) {
-            tracing::warn!(error, "the backend does not answer: the start waits for it");
-        }
-        self.systemd.starting(&format!("waiting for the backend: {error}"), Self::LONGER);
-        tokio::time::timeout(Self::EVERY, self.stop.cancelled()).await.is_err()
-    }
-}
-
-/// Metadata, tasks, and files where they are shared.
-pub type Opened = (Arc<dyn Store>, Arc<dyn Queue>, Arc<Artifacts>);
-
-/// Opens store and queue of the backend.
-pub async fn open_store(config: &Config, hub: Arc<EventHub>, patience: &Patience) -> Result<Opened, StartError> {
-    #[cfg(feature = "aws")]
-    if config.backend.kind == crate::config::BackendKind::Aws {
-        let opened = crate::cloud::open(config, hub, patience).await;
-        if patience.stop.is_cancelled() {
-            return Err(StartError::Stopped);
-        }
-        let opened = opened?;
-        binding::check(opened.0.as_ref(), &config.data).await?;
-        return Ok(opened);
-    }
-    // The file is on this machine: there or not.
-    #[cfg(not(feature = "aws"))]
-    let _ = patience;
-    let data = config.data.clone();
-    tokio::task::spawn_blocking(move || binding::check_file(&data)).await??;
-    let (store, queue) = open_file(config, hub).await?;
-    let noted = tokio::task::spawn_blocking({
-        let store = Arc::clone(&store);
-        move || store.note_of_the_end().and_then(note_in)
-    });
-    if let Err(error) = noted.await? {
-        tracing::warn!(%error, "should a plugin end this process, the next one will take it for a kill from outside");
-    }
-    binding::check(store.as_ref(), &config.data).await?;
-    Ok((store, queue, Arc::default()))
-}
-
-/// Opens the embedded file.
-pub async fn open_file(
-    config: &Config,
-    sink: Arc<dyn EventSink>,
-) -> Result<(Arc<SqliteStore>, Arc<SqliteQueue>), StartError> {
-    let visibility = config.worker.visibility_timeout_secs.duration();
-    let options = SqliteOptions {
-        readers: config.store.readers,
-        max_batch: config.store.max_batch,
-        max_receive_count: config.worker.max_receive_count,
-        build_visibility: visibility,
-        deploy_visibility: visibility,
-        build_retention: config.queues.build.retention_days.duration(),
-        deploy_retention: config.queues.deploy.retention_days.duration(),
-        dead_retention: config.queues.dead_letter_retention_days.duration(),
-        schema_backups: config.store.schema_backups,
-    };
-    let path = config.data.database();
-    Ok(tokio::task::spawn_blocking(move || SqliteStore::open(path, options, sink)).await??)
 }
 
 /// The actor tree and the reload, as the API asks for them.

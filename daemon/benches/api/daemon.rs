@@ -11,12 +11,12 @@ use std::{
 };
 
 use nexus_daemon::{
-    actors::events::EventHub,
-    domain::workflow::{StageSpec, Workflow, WorkflowSpec},
-    store::{
-        NewProject, Store as _,
+    backend::{
         sqlite::{SqliteOptions, SqliteStore},
+        store::{NewProject, Store as _},
     },
+    domain::workflow::{StageSpec, Workflow, WorkflowSpec},
+    events::EventHub,
 };
 
 use crate::client::{get, post};

@@ -11,10 +11,10 @@ use std::{
 };
 
 use nexus_daemon::{
-    actors::{
-        Environment,
-        environment::Shared,
-        root::{Root, RootMessage},
+    backend::{
+        queue::Queue,
+        sqlite::{SqliteOptions, SqliteStore},
+        store::{BuildEnd, BuildStep, Claim, ClaimBuild, EventSink, NewProject, Store},
     },
     config::Config,
     domain::{
@@ -26,10 +26,10 @@ use nexus_daemon::{
         workflow::{StageSpec, Workflow, WorkflowSpec, Workflows},
     },
     plugins::{HostOptions, Plugins},
-    queue::Queue,
-    store::{
-        BuildEnd, BuildStep, Claim, ClaimBuild, EventSink, NewProject, Store,
-        sqlite::{SqliteOptions, SqliteStore},
+    workers::{
+        Environment,
+        environment::Shared,
+        root::{Root, RootMessage},
     },
 };
 use ractor::{Actor, ActorRef};
@@ -207,7 +207,7 @@ impl Rig {
             worker_id: WorkerId::for_process("bench"),
             lease_until: Timestamp::now().plus(Duration::from_secs(600)),
             parallel: 4,
-            asked: nexus_daemon::store::Continuation::default(),
+            asked: nexus_daemon::backend::store::Continuation::default(),
         };
         let claimed = self.env.store.claim_build(claim, self.env.workflows.load_full()).await.unwrap();
         let Claim::Claimed(claimed) = claimed else { panic!("{claimed:?}") };

@@ -12,10 +12,10 @@ use salvo::Depot;
 use serde_json::Value;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{answers::Chats, error::ApiError};
+use crate::api::{agents::answers::Chats, http::error::ApiError};
 use crate::{
-    actors::events::EventHub,
     agents::Agents,
+    backend::{queue::Queue, store::Store},
     config::Config,
     deletion::Deletions,
     domain::{
@@ -23,9 +23,8 @@ use crate::{
         ids::{ProjectId, TaskId},
         workflow::Workflows,
     },
+    events::EventHub,
     plugins::Plugins,
-    queue::Queue,
-    store::Store,
     tools::{ToolTests, mcp::McpServers},
 };
 
@@ -87,22 +86,22 @@ pub struct AppState {
 
 impl AppState {
     /// The one way to delete something.
-    pub(super) fn deletions(&self) -> Deletions {
+    pub(crate) fn deletions(&self) -> Deletions {
         Deletions::new(Arc::clone(&self.store), self.agents.clone())
     }
 
     /// Largest body of a request with files.
-    pub(super) fn upload_limit(&self) -> usize {
+    pub(crate) fn upload_limit(&self) -> usize {
         self.config.load().server.max_upload_bytes.as_usize()
     }
 
     /// After so long without a word a stream gives a sign of life.
-    pub(super) fn keep_alive(&self) -> Duration {
+    pub(crate) fn keep_alive(&self) -> Duration {
         self.config.load().server.sse_keepalive_secs.duration().max(Duration::from_secs(1))
     }
 
     /// Largest body of a request without files.
-    pub(super) fn body_limit(&self) -> usize {
+    pub(crate) fn body_limit(&self) -> usize {
         self.config.load().server.max_body_bytes.as_usize()
     }
 
@@ -110,7 +109,7 @@ impl AppState {
     ///
     /// # Errors
     /// Only when the handler runs outside of `api::service`.
-    pub(super) fn of(depot: &Depot) -> Result<Arc<Self>, ApiError> {
+    pub(crate) fn of(depot: &Depot) -> Result<Arc<Self>, ApiError> {
         depot.get_typed::<Arc<Self>>().cloned().map_err(|_| ApiError::internal("no state in the depot"))
     }
 }

@@ -13,9 +13,10 @@ use std::{
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{complain, failed, loaded, print, run_to_end, teller};
+use super::{complain, failed, loaded, run_to_end, teller};
+use crate::terminal::print;
 use crate::{
-    backup::{self, BackupError, Head, Progress, Watch},
+    backend::backup::{self, BackupError, Head, Progress, Watch},
     config::{BackendKind, Inputs},
 };
 

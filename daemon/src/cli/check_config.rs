@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
-use super::{complain_about, failed, loaded, machine, print, probe};
+use super::{complain_about, failed, loaded, machine, probe};
 use crate::config::{Inputs, Loaded, Place, Problem, describe_values};
 use crate::plugins::{PluginReport, PluginState};
 use crate::reload::unknown_handlers;
+use crate::terminal::print;
 
 pub(super) fn check(inputs: &Inputs, with_plugins: bool) -> ExitCode {
     let loaded = match loaded(inputs) {

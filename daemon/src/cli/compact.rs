@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
-use super::{complain, loaded, print};
+use super::{complain, loaded};
+use crate::terminal::print;
 use crate::{
+    backend::{error::chain, sqlite::compact},
     config::{BackendKind, Inputs},
-    store::{error::chain, sqlite::compact},
 };
 
 pub(super) fn run(inputs: &Inputs) -> ExitCode {

@@ -7,15 +7,14 @@ use clap::{Subcommand, ValueEnum};
 
 use serde_json::{Value, json};
 
-use super::{client::Daemon, complain, failed, loaded, print, run_to_end};
+use super::{client::Daemon, complain, failed, loaded, run_to_end};
 #[cfg(feature = "aws")]
-use crate::{cloud, queue::sqs::Letter};
+use crate::backend::aws::{clients as cloud, sqs::Letter};
+use crate::terminal::print;
 use crate::{
+    backend::sqlite::queue::{KeptLetter, dead_letters},
     config::{BackendKind, Config, Inputs},
-    queue::{
-        QueueName,
-        sqlite::{KeptLetter, dead_letters},
-    },
+    domain::queue::QueueName,
 };
 
 /// What to do with dead letters.

@@ -2,14 +2,16 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use super::{cloud_store, failed, loaded, print, run_to_end};
+use super::{cloud_store, failed, loaded, run_to_end};
+use crate::terminal::print;
 use crate::{
-    binding,
+    backend::{
+        data_folder::{Survey, binding, survey},
+        sqlite::look::SqliteLook,
+        store::{Nobody, Store},
+    },
     config::{BackendKind, Config, Inputs, Loaded},
-    deletion::{Survey, survey},
     domain::deletion::Deletion,
-    startup,
-    store::{Nobody, Store, sqlite::look::SqliteLook},
 };
 
 /// Lines of one kind that are printed.
@@ -82,7 +84,8 @@ fn show_orphans(orphans: &[(String, u64)]) {
 
 #[cfg(feature = "aws")]
 async fn orphans(config: &Config) -> Result<Vec<(String, u64)>, String> {
-    let parts = crate::cloud::parts(config, Arc::new(Nobody), None).await.map_err(|error| error.to_string())?;
+    let parts =
+        crate::backend::aws::clients::parts(config, Arc::new(Nobody), None).await.map_err(|error| error.to_string())?;
     let found = parts.0.orphans().await.map_err(|error| error.to_string())?;
     Ok(found.into_iter().map(|orphan| (orphan.path, orphan.bytes)).collect())
 }
@@ -125,11 +128,11 @@ pub(super) fn adopt(inputs: &Inputs) -> ExitCode {
 }
 
 async fn bind(config: &Config) -> Result<(), String> {
-    startup::make_folders(&config.data).map_err(|error| error.to_string())?;
+    crate::backend::data_folder::make_folders(&config.data).map_err(|error| error.to_string())?;
     let store: Arc<dyn Store> = if config.backend.kind == BackendKind::Aws {
         cloud_store(config).await?
     } else {
-        startup::open_file(config, Arc::new(Nobody)).await.map_err(|error| error.to_string())?.0
+        crate::backend::open::open_file(config, Arc::new(Nobody)).await.map_err(|error| error.to_string())?.0
     };
     let before = binding::bound_to(&config.data).map_err(|error| error.to_string())?;
     let bound = binding::adopt(store.as_ref(), &config.data).await.map_err(|error| error.to_string());

@@ -6,7 +6,7 @@ use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
 
 use crate::config::{Loaded, Place, Problem};
 use crate::plugins::PluginReport;
-use crate::pythons;
+use crate::tools::pythons;
 
 /// Everything that this machine lacks.
 pub(super) fn problems(loaded: &Loaded, reports: &[PluginReport]) -> Vec<Problem> {

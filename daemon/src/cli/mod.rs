@@ -18,7 +18,6 @@ mod probe;
 mod resources;
 mod retention;
 mod scaffold;
-mod screen;
 mod serve;
 mod shell;
 #[cfg(feature = "aws")]
@@ -35,13 +34,13 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 
 #[cfg(feature = "aws")]
-use crate::store::Nobody;
+use crate::backend::store::Nobody;
 use crate::{
-    config::{Config, Environment, Inputs, Loaded, Problem, load},
-    store::Store,
+    backend::store::Store,
+    config::{Config, Environment, Inputs, Loaded, load},
 };
 
-pub use screen::{PluginLine, Screen, WorkflowLine};
+pub(crate) use crate::terminal::{complain, complain_about, print};
 
 /// How often a command says how far it is.
 const TELL_EVERY: Duration = Duration::from_secs(2);
@@ -226,7 +225,8 @@ const NO_CLOUD: &str = "this nexusd was built without the cloud backend";
 /// The store of the cloud backend.
 #[cfg(feature = "aws")]
 async fn cloud_store(config: &Config) -> Result<Arc<dyn Store>, String> {
-    let parts = crate::cloud::parts(config, Arc::new(Nobody), None).await.map_err(|error| error.to_string())?;
+    let parts =
+        crate::backend::aws::clients::parts(config, Arc::new(Nobody), None).await.map_err(|error| error.to_string())?;
     Ok(parts.0)
 }
 
@@ -260,29 +260,6 @@ fn run_to_end(command: impl Future<Output = ExitCode>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// A line on standard output. A closed pipe (`nexusd … | head`) is the reader's choice and no error.
-fn print(text: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
-}
-
-/// A line on standard error.
-pub(crate) fn complain(text: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
-}
-
-/// All problems, and how many there are.
-pub(crate) fn complain_about(problems: &[Problem]) {
-    for problem in problems {
-        complain(&format!("error: {problem}"));
-    }
-    complain(&match problems.len() {
-        1 => "1 problem".to_owned(),
-        many => format!("{many} problems"),
-    });
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::probe;
-use super::{complain, failed, loaded, print};
+use super::{complain, failed, loaded};
 use crate::config::{Inputs, PluginsConfig, describe_settings};
 use crate::plugins::{PluginReport, check_dirs, check_file};
+use crate::terminal::print;
 
 /// Everything in the folders that `serve` would search.
 fn survey(plugins: &PluginsConfig) -> Vec<PluginReport> {

@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 use nexus_plugin_api::payload::Description;
 use serde::{Deserialize, Serialize};
 
-use super::{loaded, print};
+use super::loaded;
 use crate::config::{Inputs, PluginsConfig};
 use crate::plugins::{PluginReport, Trial, check_dirs, check_file, try_file};
+use crate::terminal::print;
 
 /// Begins a line of the answer.
 const MARK: &str = "nexusd-plugin-trial ";

@@ -4,12 +4,17 @@ use std::{io::IsTerminal as _, process::ExitCode};
 
 use clap::{Args, Subcommand};
 
-use super::{complain, failed, loaded, print, run_to_end};
+use super::{complain, failed, loaded, run_to_end};
+use crate::terminal::print;
 use crate::{
-    cloud,
+    backend::{
+        aws::{
+            clients as cloud,
+            resources::{self, Action, Report, State},
+        },
+        queue::QueueNames,
+    },
     config::{Config, Inputs},
-    queue::QueueNames,
-    resources::{self, Action, Report, State},
 };
 
 /// What to do with the tables and queues.

@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
-use super::{cloud_store, failed, loaded, print, run_to_end};
+use super::{cloud_store, failed, loaded, run_to_end};
+use crate::terminal::print;
 use crate::{
+    backend::sqlite::look::SqliteLook,
     config::{BackendKind, Config, Inputs},
-    retention::{Planned, plan},
-    store::sqlite::look::SqliteLook,
+    deletion::retention::{Planned, plan},
 };
 
 pub(super) fn show(inputs: &Inputs) -> ExitCode {

@@ -11,7 +11,8 @@ use std::{
 
 use clap::Args;
 
-use super::{complain, print};
+use super::complain;
+use crate::terminal::print;
 
 /// Words of Rust that cannot name a crate, and crates that the plugin needs itself.
 const TAKEN: [&str; 66] = [

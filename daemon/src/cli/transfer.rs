@@ -6,10 +6,12 @@ use clap::Args;
 
 use super::{complain, failed, loaded, run_to_end, teller};
 use crate::{
+    backend::{
+        open::OpenBackendError,
+        store::transfer::Kind,
+        transfer::{self, Backend, Imported, TransferError},
+    },
     config::{Config, Inputs},
-    startup::StartError,
-    store::transfer::Kind,
-    transfer::{self, Backend, Imported, TransferError},
 };
 
 /// Where an export goes.
@@ -34,9 +36,9 @@ pub(super) struct ImportArgs {
 
 /// Why a command ended early.
 enum Failed {
-    Start(StartError),
+    Start(OpenBackendError),
     Transfer(TransferError),
-    Store(crate::store::StoreError),
+    Store(crate::backend::error::BackendError),
 }
 
 fn named(path: Option<PathBuf>) -> Option<PathBuf> {

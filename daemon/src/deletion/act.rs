@@ -2,10 +2,11 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
-use super::{Acted, Deletions, moving, trash};
+use super::{Acted, Deletions};
+use crate::backend::data_folder::{moving, trash};
 use crate::{
     agents::place,
-    artifacts::{Edit, Owner},
+    backend::files::{Edit, Owner},
     domain::{
         deletion::{DeletedKind, Deletion, KeptAgent},
         ids::{AgentId, ProjectId},
@@ -18,7 +19,7 @@ use crate::{
 const TRIED_FOR: Duration = Duration::from_secs(7 * 86_400);
 
 impl Deletions {
-    pub(super) async fn act(&self, record: &Deletion) -> Acted {
+    pub(crate) async fn act(&self, record: &Deletion) -> Acted {
         match (record.kind, record.id.parse::<ProjectId>(), record.id.parse::<AgentId>()) {
             (DeletedKind::Project, Ok(id), _) => self.act_for_project(&id, &record.owned.kept).await,
             (DeletedKind::Agent, _, Ok(id)) => self.act_for_agent(&id, record).await,
@@ -143,13 +144,13 @@ impl Deletions {
 
     /// Whether the agent's project builds, or has built, one anew: what lies in its folder is of that. A deletion may be
     /// done again for days, as long as a deployment cannot be taken back.
-    async fn built_since(&self, project: &ProjectId, at: Timestamp) -> crate::store::Result<bool> {
+    async fn built_since(&self, project: &ProjectId, at: Timestamp) -> crate::backend::store::Result<bool> {
         let stages = self.store.stages(project).await?;
         Ok(stages.iter().any(|stage| stage.started_at.is_some_and(|started| started > at)))
     }
 
     /// An agent's state folder, and what is shared of it.
-    pub(super) async fn remove_state(&self, id: &AgentId, mut acted: Acted) -> Acted {
+    pub(crate) async fn remove_state(&self, id: &AgentId, mut acted: Acted) -> Acted {
         let state = self.agents.data().agents().join(id.as_str());
         if let Err(error) = self.to_trash(DeletedKind::Agent, id.as_str(), state).await {
             tracing::warn!(agent_id = %id, %error, "a deleted agent's state folder could not be moved");

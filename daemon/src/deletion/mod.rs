@@ -6,24 +6,21 @@
 //! Folders go through the trash. What no record names is counted and told, and never touched.
 
 mod act;
-pub(crate) mod moving;
-mod survey;
-pub mod trash;
+pub mod retention;
 
 use std::{sync::Arc, time::Duration};
 
-pub(crate) use survey::folders;
-pub use survey::{Records, Survey, Unknown, survey};
-
 use crate::{
-    actors::Environment,
     agents::Agents,
+    backend::{
+        data_folder::{self, Records as _, survey, trash},
+        store::{DeletedAgent, DeletedProject, Result, Store},
+    },
     domain::{
         deletion::{DeleteOrders, DeletedKind, Deletion},
         ids::{AgentId, ProjectId, SessionId},
         time::Timestamp,
     },
-    store::{DeletedAgent, DeletedProject, Result, Store},
     telemetry::told,
 };
 
@@ -31,9 +28,6 @@ use crate::{
 const LIMIT: usize = 1_000;
 /// A deletion younger than this is most likely still being worked on by who asked for it.
 const UNDER_WAY: Duration = Duration::from_secs(30);
-
-/// A deletion is committed within this time after the moment that it is recorded with.
-pub(crate) const COMMITS_WITHIN: Duration = Duration::from_secs(180);
 
 /// Deletes, and does what belongs to it. Cheap to clone.
 #[derive(Clone)]
@@ -74,18 +68,6 @@ pub struct AgentGone {
 }
 
 impl Deletions {
-    /// With what the actors share.
-    #[must_use]
-    pub fn of(env: &Environment) -> Self {
-        let agents = Agents::new(
-            Arc::clone(&env.executor),
-            Arc::clone(&env.config),
-            Arc::clone(&env.artifacts),
-            Arc::clone(&env.leases),
-        );
-        Self::new(Arc::clone(&env.store), agents)
-    }
-
     /// Over this store, with this way to agents and folders.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, agents: Agents) -> Self {
@@ -188,7 +170,7 @@ impl Deletions {
 
     /// Does what a recorded deletion asks for. What goes wrong is told, and stays to be done.
     async fn finish(&self, kind: DeletedKind, id: &str) -> Acted {
-        let failed = |error: &crate::store::StoreError| {
+        let failed = |error: &crate::backend::error::BackendError| {
             tracing::warn!(%kind, id, %error, "a deletion is recorded, but what it asks for must wait");
             let text = format!("{kind} {id}: what is left of it cannot be removed now; it will be later");
             Acted { errors: vec![text], again: true, ..Acted::default() }
@@ -258,7 +240,7 @@ impl Deletions {
             }
         }
         // A commit that is still under way has a time before it.
-        Ok((followed, begun.minus(COMMITS_WITHIN)))
+        Ok((followed, begun.minus(crate::domain::deletion::COMMITS_WITHIN)))
     }
 
     async fn is_there(&self, kind: DeletedKind, id: &str) -> Result<bool> {
@@ -279,7 +261,7 @@ impl Deletions {
                 swept += 1;
             }
         }
-        survey::measure(&found);
+        data_folder::measure(&found);
         let (kept, trash) = (data.trash_days.duration(), data.trash());
         let emptied = tokio::task::spawn_blocking(move || trash::empty(&trash, kept)).await;
         match emptied {

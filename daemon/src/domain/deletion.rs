@@ -143,3 +143,6 @@ impl Owned {
         self
     }
 }
+
+/// A deletion is committed within this time after the moment that it is recorded with.
+pub const COMMITS_WITHIN: Duration = Duration::from_secs(180);

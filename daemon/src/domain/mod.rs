@@ -14,6 +14,7 @@ pub mod foreign;
 pub mod ids;
 pub mod plan;
 pub mod project;
+pub mod queue;
 pub mod requirement;
 pub mod session;
 pub mod stage;

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 
 use nexus_plugin_api::payload::LogLevel;
 
+use crate::domain::queue::QueueName;
 use crate::domain::{
     agent::{Agent, AgentStatus},
     control::ControlAction,
@@ -18,7 +19,6 @@ use crate::domain::{
     stage::{StageEnd, StageOutcome},
     text::shorten,
 };
-use crate::queue::QueueName;
 
 /// Lines of one job of a deploy handler that reach the log; a handler that talks on and on must not fill the disk.
 const MAX_LINES: u32 = 100;

@@ -6,10 +6,7 @@
 use metrics::{counter, gauge};
 
 use super::names;
-use crate::{
-    domain::{failure::FailureKind, workflow::Workflows},
-    queue::QueueName,
-};
+use crate::domain::{failure::FailureKind, queue::QueueName, workflow::Workflows};
 
 /// How a build ends or leaves this daemon.
 const BUILD_OUTCOMES: [&str; 4] = ["completed", "failed", "paused", "cancelled"];

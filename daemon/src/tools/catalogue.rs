@@ -10,12 +10,14 @@ use serde_json::{Map, Value};
 use super::{Sources, SourcesError};
 use crate::{
     agents::place,
+    backend::store::Store,
     config::DataConfig,
-    domain::agent::Agent,
-    domain::bounds,
-    domain::tool::{NewTool, Tool, ToolSource},
+    domain::{
+        agent::Agent,
+        bounds,
+        tool::{NewTool, Tool, ToolSource},
+    },
     plugins::Plugins,
-    store::Store,
 };
 
 /// Most tools that one build may leave.

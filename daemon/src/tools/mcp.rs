@@ -17,8 +17,7 @@ use tokio::sync::Mutex;
 
 use crate::files;
 
-/// Name of the file.
-pub const FILE: &str = "mcp_servers.json";
+use crate::backend::data_folder::MCP_SERVERS as FILE;
 const MAX_BYTES: u64 = 1 << 20;
 const SERVERS: &str = "mcpServers";
 /// What stands in place of a secret.

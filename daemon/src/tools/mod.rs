@@ -17,6 +17,7 @@
 
 pub mod catalogue;
 pub mod mcp;
+pub mod pythons;
 mod sandbox;
 mod sources;
 pub mod typing;

@@ -5,13 +5,15 @@ use std::{sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use nexus_daemon::{
-    cloud::TroubleLog,
-    domain::time::Timestamp,
-    queue::{
-        Queue, QueueNames,
-        sqs::{SqsOptions, SqsQueue},
+    backend::{
+        aws::{
+            TroubleLog,
+            dynamodb::DynamoOptions,
+            sqs::{SqsOptions, SqsQueue},
+        },
+        queue::{Queue, QueueNames},
     },
-    store::dynamodb::DynamoOptions,
+    domain::time::Timestamp,
 };
 use serde_json::Value;
 

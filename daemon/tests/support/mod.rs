@@ -6,6 +6,7 @@
 #[cfg(feature = "aws")]
 pub mod account;
 pub mod agent_code;
+pub mod api;
 pub mod clock;
 pub mod document;
 #[cfg(feature = "aws")]
@@ -14,6 +15,7 @@ pub mod emulator;
 pub mod faulty;
 pub mod prices;
 pub mod sse;
+pub mod stages;
 pub mod tree;
 pub mod venv;
 #[cfg(feature = "aws")]

@@ -9,12 +9,10 @@ use std::{
 
 use async_trait::async_trait;
 use nexus_daemon::{
-    actors::{
-        Environment,
-        environment::Shared,
-        events::EventHub,
-        executor::{Executor, Job},
-        root::{Root, RootMessage},
+    backend::{
+        queue::Queue,
+        sqlite::{SqliteOptions, SqliteStore},
+        store::{NewProject, ProjectDetail},
     },
     config::Config,
     domain::{
@@ -23,10 +21,12 @@ use nexus_daemon::{
         project::ProjectStatus,
         workflow::{StageSpec, Workflow, WorkflowSpec, Workflows},
     },
-    queue::Queue,
-    store::{
-        NewProject, ProjectDetail,
-        sqlite::{SqliteOptions, SqliteStore},
+    events::EventHub,
+    jobs::executor::{Executor, Job},
+    workers::{
+        Environment,
+        environment::Shared,
+        root::{Root, RootMessage},
     },
 };
 use nexus_plugin_api::payload::{Event, HandlerKind, Operation, StageRequest};

@@ -71,9 +71,9 @@ fn allowed() -> u32 {
 #[test]
 fn the_unit_allows_more_deaths_than_it_takes_to_find_a_culprit() {
     // And a second culprit at the same time, which costs two more, with starts to spare for what is not a plugin.
-    let needed = nexus_daemon::store::sqlite::FAULTS + 2;
+    let needed = nexus_daemon::backend::sqlite::FAULTS + 2;
     assert!(allowed() >= needed + 2, "{} starts are allowed, {needed} may be needed", allowed());
-    let kills = nexus_daemon::store::sqlite::KILLS;
+    let kills = nexus_daemon::backend::sqlite::KILLS;
     assert!(allowed() > kills, "{} starts are allowed, {kills} may be needed", allowed());
 }
 
@@ -199,7 +199,7 @@ async fn what_has_the_daemon_killed_from_outside_each_time_is_found_too() {
     let daemon = home.start();
     let bad = daemon.create("this one eats all memory", "bad").await;
     let (daemon, deaths) = keep_running(&home, daemon, async |daemon| status(daemon, &bad).await == "failed").await;
-    assert_eq!(deaths, nexus_daemon::store::sqlite::KILLS);
+    assert_eq!(deaths, nexus_daemon::backend::sqlite::KILLS);
     let error = peek(&daemon, &format!("/projects/{bad}")).await["data"]["error_info"].clone();
     assert_eq!(error["stage"], "breaks", "{error:#}");
 }

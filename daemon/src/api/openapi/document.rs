@@ -10,9 +10,10 @@ use salvo::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    super::{error::ApiError, extract::State, reply, state::AppState},
+    super::state::AppState,
     shape::{described, reference, united},
 };
+use crate::api::http::{error::ApiError, request::extract::State, response as reply};
 
 /// What a page about the API needs to know first.
 const INTRODUCTION: &str = "\
@@ -59,7 +60,7 @@ static DOCUMENT: LazyLock<(Value, Vec<String>)> = LazyLock::new(build);
 ///
 /// This document. Names of workflows and deployment targets are those of the moment.
 #[endpoint(operation_id = "getOpenApi", tags("system"))]
-pub(in crate::api) async fn openapi_json(state: State, res: &mut Response) -> Result<(), ApiError> {
+pub(crate) async fn openapi_json(state: State, res: &mut Response) -> Result<(), ApiError> {
     reply::put_json(res, &of_today(&state));
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::domain::{
 };
 
 /// The schemas that events refer to.
-pub(super) fn referred() -> Map<String, Value> {
+pub(crate) fn referred() -> Map<String, Value> {
     let mut components = Components::new();
     for shape in [
         AgentStatus::shape,
@@ -70,7 +70,7 @@ fn one_of(doc: &str, tag: &str, kinds: &[(&str, &str)]) -> Value {
 }
 
 /// The schemas of what `/projects/{id}/events`, `/events` and `/ws` tell, by their names.
-pub(super) fn project_events() -> Map<String, Value> {
+pub(crate) fn project_events() -> Map<String, Value> {
     let text = || json!({ "type": "string" });
     let maybe = || json!({ "type": ["string", "null"] });
     let count = || json!({ "type": "integer", "minimum": 0 });
@@ -247,7 +247,7 @@ fn socket_requests() -> [(String, Value); 3] {
 }
 
 /// The schemas of what a chat's stream tells, by their names.
-pub(super) fn chat_events() -> Map<String, Value> {
+pub(crate) fn chat_events() -> Map<String, Value> {
     let text = || json!({ "type": "string" });
     let count = || json!({ "type": "integer", "minimum": 0 });
     let piece = |of: &str, doc: &str, own: Value, optional: &[&str]| {

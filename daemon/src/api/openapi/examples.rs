@@ -14,7 +14,7 @@ handler = \"agent-build/orchestrator\"
 ";
 
 /// An example that succeeds.
-pub(super) fn of(operation: &str) -> Option<Value> {
+pub(crate) fn of(operation: &str) -> Option<Value> {
     Some(match operation {
         "createProject" => json!({
             "requirement": "Build an agent that answers questions about this price list: apple 3 EUR, pear 4 EUR.",

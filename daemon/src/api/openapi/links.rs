@@ -15,7 +15,7 @@ const LINKS: [(&str, &str, &str, &str); 7] = [
 ];
 
 /// Adds the links to a document's paths.
-pub(super) fn add(paths: &mut Value) {
+pub(crate) fn add(paths: &mut Value) {
     for (from, status, pointer, prefix) in LINKS {
         let targets = targets(paths, prefix);
         let parameter = prefix.rsplit_once('{').map_or("id", |(_, name)| name.trim_end_matches('}'));

@@ -8,9 +8,9 @@ mod examples;
 mod links;
 mod page;
 mod records;
-pub(super) mod shape;
+pub(crate) mod shape;
 
-pub(super) use document::openapi_json;
+pub(crate) use document::openapi_json;
 pub use document::{openapi, openapi_conflicts};
-pub(super) use page::{docs, docs_file};
-pub(super) use shape::{ID_PATTERN, Pattern, Shape, describe, described, named, nullable, object, raw, words};
+pub(crate) use page::{docs, docs_file};
+pub(crate) use shape::{ID_PATTERN, Pattern, Shape, describe, described, named, nullable, object, raw, words};

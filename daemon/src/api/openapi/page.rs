@@ -7,9 +7,9 @@ use salvo::{
     oapi::swagger_ui::SwaggerUi,
 };
 
-use super::super::{
+use crate::api::http::{
     error::{ApiError, Resource},
-    input,
+    request::input,
 };
 
 /// Without inline scripts, which the page's security policy forbids.
@@ -21,7 +21,7 @@ const VIEWER: [&str; 3] = ["swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui
 
 /// `GET /docs`
 #[handler]
-pub(in crate::api) async fn docs(req: &mut Request, res: &mut Response) {
+pub(crate) async fn docs(req: &mut Request, res: &mut Response) {
     // Links are relative, so that the page works below the path of a proxy; seen from `/docs/` they begin one above.
     let page = if req.uri().path().ends_with('/') {
         PAGE.replace("\"docs/", "\"../docs/").replace("\"openapi.json", "\"../openapi.json")
@@ -33,7 +33,7 @@ pub(in crate::api) async fn docs(req: &mut Request, res: &mut Response) {
 
 /// `GET /docs/{file}`
 #[handler]
-pub(in crate::api) async fn docs_file(
+pub(crate) async fn docs_file(
     req: &mut Request,
     depot: &mut Depot,
     res: &mut Response,

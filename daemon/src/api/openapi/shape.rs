@@ -19,13 +19,13 @@ use crate::domain::{
 };
 
 /// Tells the JSON schema of a type's values.
-pub(in crate::api) trait Shape {
+pub(crate) trait Shape {
     /// The schema, or a reference to it after it was put into `components`.
     fn shape(components: &mut Components) -> Value;
 }
 
 /// A schema as the framework's document holds it: every keyword as it is.
-pub(in crate::api) fn raw(schema: Value) -> RefOr<Schema> {
+pub(crate) fn raw(schema: Value) -> RefOr<Schema> {
     let mut object = Object::new();
     object.schema_type = salvo::oapi::schema::SchemaType::AnyValue;
     if let Value::Object(keywords) = schema {
@@ -38,7 +38,7 @@ pub(in crate::api) fn raw(schema: Value) -> RefOr<Schema> {
 ///
 /// The framework overwrites what has the same name. So the name is kept with the type until the document is made of
 /// all of it: there two types of one name are seen.
-pub(in crate::api) fn named<T: ?Sized>(
+pub(crate) fn named<T: ?Sized>(
     components: &mut Components,
     name: &str,
     make: impl FnOnce(&mut Components) -> Value,
@@ -57,7 +57,7 @@ pub(in crate::api) fn named<T: ?Sized>(
 const OF_TYPE: char = '@';
 
 /// Schemas under their names alone, and the names that two different ones share.
-pub(super) fn united(all: impl IntoIterator<Item = (String, Value)>) -> (Map<String, Value>, Vec<String>) {
+pub(crate) fn united(all: impl IntoIterator<Item = (String, Value)>) -> (Map<String, Value>, Vec<String>) {
     let (mut united, mut shared) = (Map::new(), Vec::new());
     for (whose, schema) in all {
         let name = whose.split(OF_TYPE).next().unwrap_or_default();
@@ -71,26 +71,26 @@ pub(super) fn united(all: impl IntoIterator<Item = (String, Value)>) -> (Map<Str
 }
 
 /// A reference to a named schema.
-pub(in crate::api) fn reference(name: &str) -> Value {
+pub(crate) fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
 /// The name that a reference ends with.
-pub(in crate::api) fn referred(schema: &Value) -> Option<&str> {
+pub(crate) fn referred(schema: &Value) -> Option<&str> {
     schema.get("$ref")?.as_str()?.rsplit('/').next()
 }
 
 /// One member of an object.
-pub(in crate::api) struct Member {
-    pub(in crate::api) name: &'static str,
-    pub(in crate::api) doc: &'static str,
-    pub(in crate::api) schema: Value,
+pub(crate) struct Member {
+    pub(crate) name: &'static str,
+    pub(crate) doc: &'static str,
+    pub(crate) schema: Value,
     /// Always there, be it as null.
-    pub(in crate::api) always: bool,
+    pub(crate) always: bool,
 }
 
 /// An object of these members.
-pub(in crate::api) fn object(doc: &str, members: Vec<Member>) -> Value {
+pub(crate) fn object(doc: &str, members: Vec<Member>) -> Value {
     let (mut properties, mut required) = (Map::new(), Vec::new());
     for Member { name, doc, schema, always } in members {
         if always {
@@ -102,7 +102,7 @@ pub(in crate::api) fn object(doc: &str, members: Vec<Member>) -> Value {
 }
 
 /// Adds a description, unless there is none to add.
-pub(in crate::api) fn described(mut schema: Value, doc: &str) -> Value {
+pub(crate) fn described(mut schema: Value, doc: &str) -> Value {
     let doc = doc.trim();
     if let (Value::Object(keywords), false) = (&mut schema, doc.is_empty()) {
         keywords.insert("description".to_owned(), doc.into());
@@ -111,7 +111,7 @@ pub(in crate::api) fn described(mut schema: Value, doc: &str) -> Value {
 }
 
 /// The members of a shape that stands in `components`, for an object that has all of them and more.
-pub(in crate::api) fn members_of(components: &Components, reference: &Value) -> (Map<String, Value>, Vec<Value>) {
+pub(crate) fn members_of(components: &Components, reference: &Value) -> (Map<String, Value>, Vec<Value>) {
     let found = referred(reference).and_then(|name| {
         let is_it = |whose: &str| whose.split(OF_TYPE).next() == Some(name);
         components.schemas.iter().find_map(|(whose, schema)| is_it(whose).then_some(schema))
@@ -123,10 +123,7 @@ pub(in crate::api) fn members_of(components: &Components, reference: &Value) -> 
 }
 
 /// The shape of what a function gives: lets `describe!` find a member's type.
-pub(in crate::api) fn of_member<T: ?Sized, M: Shape + ?Sized>(
-    components: &mut Components,
-    _member: fn(&T) -> &M,
-) -> Value {
+pub(crate) fn of_member<T: ?Sized, M: Shape + ?Sized>(components: &mut Components, _member: fn(&T) -> &M) -> Value {
     M::shape(components)
 }
 
@@ -166,10 +163,10 @@ macro_rules! describe {
         }
     };
 }
-pub(in crate::api) use describe;
+pub(crate) use describe;
 
 /// Adds the members of `inner` to `whole`.
-pub(in crate::api) fn flatten(components: &Components, whole: &mut Value, inner: &Value) {
+pub(crate) fn flatten(components: &Components, whole: &mut Value, inner: &Value) {
     let (mut properties, mut required) = members_of(components, inner);
     let Value::Object(keywords) = whole else { return };
     if let Some(Value::Object(own)) = keywords.get_mut("properties") {
@@ -183,7 +180,7 @@ pub(in crate::api) fn flatten(components: &Components, whole: &mut Value, inner:
 }
 
 /// The schema, or null.
-pub(in crate::api) fn nullable(schema: Value) -> Value {
+pub(crate) fn nullable(schema: Value) -> Value {
     let simple = schema.get("type").and_then(Value::as_str).map(str::to_owned);
     match (simple, schema) {
         (Some(kind), Value::Object(mut keywords)) if !keywords.contains_key("enum") => {
@@ -239,10 +236,10 @@ plain! {
 }
 
 /// The characters of an id, which daemon and original agree on.
-pub(in crate::api) const ID_PATTERN: &str = "^[A-Za-z0-9_:-][A-Za-z0-9_.:-]{0,127}$";
+pub(crate) const ID_PATTERN: &str = "^[A-Za-z0-9_:-][A-Za-z0-9_.:-]{0,127}$";
 
 /// The same for agents, which the original may have given any name.
-pub(in crate::api) const AGENT_ID_PATTERN: &str = r"^[^./\\\x00-\x20\x7f][^/\\\x00-\x1f\x7f]{0,127}$";
+pub(crate) const AGENT_ID_PATTERN: &str = r"^[^./\\\x00-\x20\x7f][^/\\\x00-\x1f\x7f]{0,127}$";
 
 macro_rules! ids {
     ($($type:ty, $name:literal, $doc:literal, $example:literal;)*) => {
@@ -257,7 +254,7 @@ macro_rules! ids {
 }
 
 /// Of which characters an id is.
-pub(in crate::api) trait Pattern {
+pub(crate) trait Pattern {
     /// As a regular expression of JSON schema.
     const PATTERN: &'static str = ID_PATTERN;
 }
@@ -297,7 +294,7 @@ macro_rules! words {
         })*
     };
 }
-pub(in crate::api) use words;
+pub(crate) use words;
 
 words! {
     FailureKind, "FailureKind", "What kind of failure it was.";

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{Client, complain, error::ClientError, find, http::Result, show};
-use crate::cli::print;
+use crate::terminal::print;
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum AgentsCommand {

@@ -14,7 +14,7 @@ use super::{
     http::{Result, escaped},
     show,
 };
-use crate::cli::print;
+use crate::terminal::print;
 
 /// Messages of a session that are shown when it is taken up again.
 const SHOWN: usize = 20;

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Client, complain, error::ClientError, http::Result, show, watch};
-use crate::cli::print;
+use crate::terminal::print;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct NewArgs {

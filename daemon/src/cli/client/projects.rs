@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{Client, complain, events::Follow, find, http::Result, show};
-use crate::cli::print;
+use crate::terminal::print;
 
 /// A stream that says nothing for so long has told what there is so far.
 const CAUGHT_UP: Duration = Duration::from_millis(500);

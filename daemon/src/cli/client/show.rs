@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use serde_json::Value;
 
-use crate::{cli::print, domain::text::shorten};
+use crate::{domain::text::shorten, terminal::print};
 
 /// Widest cell of a table.
 const WIDE: usize = 60;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Client, find, http::Result, show};
-use crate::cli::print;
+use crate::terminal::print;
 
 pub(super) async fn run(client: &Client, days: u32) -> Result<()> {
     let overview = client.api.get("/statistics/overview").await?;

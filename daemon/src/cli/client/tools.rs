@@ -10,7 +10,7 @@ use super::{
     http::{Result, escaped},
     show,
 };
-use crate::cli::print;
+use crate::terminal::print;
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum ToolsCommand {

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::{Client, complain, error::ClientError, events::Follow, find::rows, http::Result, show};
-use crate::cli::print;
+use crate::terminal::print;
 
 /// How long a deployment may take before one is told that it goes on by itself.
 const DEPLOY: Duration = Duration::from_secs(60);

@@ -4,9 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use futures::StreamExt as _;
 use nexus_daemon::{
-    actors::events::EventHub,
+    backend::{
+        aws::dynamodb::DynamoStore,
+        store::{NewProject, PageRequest, ProjectFilter, ProjectSort, Store},
+    },
     domain::workflow::Workflow,
-    store::{NewProject, PageRequest, ProjectFilter, ProjectSort, Store, dynamodb::DynamoStore},
+    events::EventHub,
 };
 
 use super::{

@@ -1,0 +1,105 @@
+//! `GET /system`: the state of the daemon for its operator, and `/`, which says where things are.
+
+use std::time::Duration;
+
+use salvo::{Writer as _, oapi::endpoint};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::api::{
+    http::{
+        measure::OpenStream,
+        request::extract::State,
+        response::{Answer, Flat, FlatAnswer, Reply},
+    },
+    openapi::describe,
+    state::AppState,
+};
+use crate::domain::queue::QueueName;
+
+/// How long a part may take to tell its state.
+const PATIENCE: Duration = Duration::from_millis(800);
+
+#[derive(Serialize)]
+struct System {
+    version: &'static str,
+    uptime_seconds: f64,
+    store: Value,
+    queues: Value,
+    open_streams: i64,
+    tree: Value,
+}
+
+describe! {
+    /// The state of the daemon, for its operator.
+    System as "System" {
+        version, uptime_seconds,
+        /// Kind, schema version and counts.
+        store,
+        /// Depths by queue name; null for one that does not answer.
+        queues,
+        open_streams,
+        /// The actor tree; null when it does not answer.
+        tree,
+    }
+}
+
+#[derive(Serialize)]
+struct Root {
+    message: &'static str,
+    version: &'static str,
+    docs: String,
+    health: String,
+    api_prefix: String,
+}
+
+describe! {
+    /// Where things are.
+    Root as "Root" { message, version, docs, health, api_prefix }
+}
+
+/// `GET /system`
+///
+/// Read the state of the daemon.
+#[endpoint(operation_id = "getSystem", tags("system"))]
+pub(crate) async fn system(state: State) -> Answer<System> {
+    let tree = async { tokio::time::timeout(PATIENCE, state.conductor.tree()).await.unwrap_or(Value::Null) };
+    let (tree, queues) = futures::future::join(tree, queues(&state)).await;
+    Ok(Reply::new(System {
+        version: state.version,
+        uptime_seconds: state.started_at.elapsed().as_secs_f64(),
+        store: state.store.describe(),
+        queues,
+        open_streams: OpenStream::count(),
+        tree,
+    }))
+}
+
+/// Depths by queue name; null for one that does not answer.
+async fn queues(state: &AppState) -> Value {
+    let depths = QueueName::ALL.map(|name| async move {
+        let depth = tokio::time::timeout(PATIENCE, state.queue.depth(name)).await;
+        let depth = depth.ok().and_then(Result::ok).map(|d| {
+            let oldest = d.oldest.map(|age| age.as_secs_f64());
+            json!({ "visible": d.visible, "in_flight": d.in_flight, "oldest_seconds": oldest })
+        });
+        (name.as_str().to_owned(), depth.unwrap_or(Value::Null))
+    });
+    futures::future::join_all(depths).await.into_iter().collect::<Map<_, _>>().into()
+}
+
+/// `GET /`
+///
+/// Where things are.
+#[endpoint(operation_id = "getRoot", tags("system"))]
+pub(crate) async fn root(state: State) -> FlatAnswer<Root> {
+    let config = state.config.load();
+    let at = |path: &str| format!("{}{path}", config.server.public_path());
+    Ok(Flat::ok(Root {
+        message: "Nexus-AI API",
+        version: state.version,
+        docs: at("/docs"),
+        health: at("/health"),
+        api_prefix: at("/api/v2"),
+    }))
+}

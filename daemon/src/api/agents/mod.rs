@@ -1,0 +1,199 @@
+//! `/agents`: list, detail, delete. Asking one is `invoke`, talking to one is `sessions`.
+
+pub(crate) mod answers;
+pub(crate) mod attachments;
+pub(crate) mod chat;
+pub(crate) mod edit;
+pub(crate) mod elsewhere;
+pub(crate) mod files;
+pub(crate) mod history;
+pub(crate) mod invoke;
+pub(crate) mod messages;
+pub(crate) mod ready;
+pub(crate) mod runtime;
+pub(crate) mod service_state;
+pub(crate) mod session_lease;
+pub(crate) mod sessions;
+pub(crate) mod settle;
+pub(crate) mod stream;
+pub(crate) mod upload;
+
+use salvo::{Writer as _, oapi::endpoint};
+use serde::Serialize;
+
+use super::{openapi::describe, state::AppState};
+use crate::api::http::{
+    error::{ApiError, Resource},
+    request::{
+        extract::{Id, Query, State},
+        input,
+        rules::{Count, Cursor, Flag, OfProject, Search, Word, fields_of},
+    },
+    response::{Answer, PageAnswer, Paged, Reply},
+};
+use crate::{
+    backend::store::{AgentFilter, Page, PageRequest},
+    deletion::AgentGone,
+    domain::{
+        agent::{Agent, AgentStatus},
+        deletion::DeleteOrders,
+        ids::{AgentId, ProjectId},
+        time::Timestamp,
+    },
+};
+
+/// What lists show.
+#[derive(Serialize)]
+struct Summary {
+    agent_id: AgentId,
+    agent_name: String,
+    display_name: String,
+    status: AgentStatus,
+    category: String,
+    version: String,
+    deployment_type: String,
+    total_invocations: u64,
+    created_at: Timestamp,
+    description: String,
+    project_id: Option<ProjectId>,
+}
+
+impl Summary {
+    fn of(agent: Agent) -> Self {
+        Self {
+            display_name: agent.display_name,
+            agent_id: agent.agent_id,
+            agent_name: agent.agent_name,
+            status: agent.status,
+            category: agent.category,
+            version: agent.version,
+            deployment_type: agent.deployment_type,
+            total_invocations: agent.total_invocations,
+            created_at: agent.created_at,
+            description: agent.description,
+            project_id: agent.project_id,
+        }
+    }
+}
+
+describe! {
+    /// What lists of agents show.
+    Summary as "AgentSummary" {
+        agent_id,
+        /// By which programs know it; several may have one.
+        agent_name,
+        /// For people: no other agent is called so.
+        display_name,
+        status, category, version,
+        /// The deployment target, such as `local`.
+        deployment_type,
+        total_invocations, created_at, description, project_id,
+    }
+}
+
+fields_of! {
+    /// Which agents.
+    pub(crate) AgentsQuery {
+        /// Only in this state.
+        status: Word<AgentStatus>,
+        /// Only of this category.
+        category: Search,
+        /// Only out of this project.
+        project_id: OfProject,
+        page: Count<1, { input::MAX_PAGE }, 1>,
+        limit: Count<1, 100, 20>,
+        /// `next_cursor` of the page before, in place of `page`.
+        cursor: Cursor,
+    }
+}
+
+/// `GET /agents`
+///
+/// List agents, newest first.
+#[endpoint(operation_id = "listAgents", tags("agents"))]
+pub(crate) async fn list(state: State, query: Query<AgentsQuery>) -> PageAnswer<Summary> {
+    let Query(query) = query;
+    let page = PageRequest { page: query.page, limit: query.limit, cursor: query.cursor };
+    let filter = AgentFilter { status: query.status, category: query.category, project_id: query.project_id };
+    let found = state.store.list_agents(&filter, &page).await.map_err(input::cursor_fault)?;
+    let items = found.items.into_iter().map(Summary::of).collect();
+    Ok(Paged::new(Page { items, total: found.total, next_cursor: found.next_cursor }, &page))
+}
+
+/// `GET /agents/{id}`
+///
+/// Read an agent.
+#[endpoint(operation_id = "getAgent", tags("agents"))]
+pub(crate) async fn detail(state: State, id: Id<AgentId>) -> Answer<Agent> {
+    let Id(id) = id;
+    known(&state, &id).await.map(Reply::new)
+}
+
+/// The agent, or 404.
+pub(crate) async fn known(state: &AppState, id: &AgentId) -> Result<Agent, ApiError> {
+    let found = state.store.agent(id).await?;
+    found.ok_or_else(|| ApiError::not_found(Resource::Agent, id.as_str()))
+}
+
+fields_of! {
+    /// What goes along.
+    pub(crate) DeleteAgentQuery {
+        /// Also its files in its project's folder.
+        delete_local_files: Flag<false>,
+        /// Also what runs in the cloud.
+        delete_cloud_resources: Flag<true>,
+    }
+}
+
+#[derive(Serialize)]
+struct Deleted {
+    agent_id: AgentId,
+    deleted_resources: Vec<String>,
+    errors: Vec<String>,
+}
+
+describe! {
+    /// What an agent's deletion did.
+    Deleted as "AgentDeleted" {
+        agent_id, deleted_resources,
+        /// What could not be cleaned up.
+        errors,
+    }
+}
+
+/// `DELETE /agents/{id}`
+///
+/// Delete an agent with its sessions and their messages. It is taken out of service, unless it runs in the cloud and
+/// `delete_cloud_resources=false`; a failure to do so is told in `errors` and tried again later.
+#[endpoint(operation_id = "deleteAgent", tags("agents"))]
+pub(crate) async fn delete(state: State, id: Id<AgentId>, query: Query<DeleteAgentQuery>) -> Answer<Deleted> {
+    let (State(state), Id(id), Query(query)) = (state, id, query);
+    let (files, cloud) = (query.delete_local_files, query.delete_cloud_resources);
+    let tasks = state.tasks.clone();
+    let whole = tasks.spawn(async move { delete_all(&state, &id, files, cloud).await });
+    let data = whole.await.map_err(ApiError::internal)??;
+    Ok(Reply::new(data).message("agent deleted"))
+}
+
+async fn delete_all(state: &AppState, id: &AgentId, files: bool, cloud: bool) -> Result<Deleted, ApiError> {
+    let agent = known(state, id).await?;
+    let undeploy = cloud || agent.deployment_type == "local";
+    let gone = state.deletions().agent(id, DeleteOrders { undeploy, files }).await?;
+    let AgentGone { deleted, acted } = gone.ok_or_else(|| ApiError::not_found(Resource::Agent, id.as_str()))?;
+    let mut resources = Vec::new();
+    if acted.undeployed {
+        resources.push("deployment".to_owned());
+    }
+    resources.push("agent_record".to_owned());
+    for (what, count) in
+        [("sessions", deleted.sessions), ("messages", deleted.messages), ("invocations", deleted.invocations)]
+    {
+        if count > 0 {
+            resources.push(format!("{what}:{count}"));
+        }
+    }
+    if acted.files {
+        resources.push("local_files".to_owned());
+    }
+    Ok(Deleted { agent_id: id.clone(), deleted_resources: resources, errors: acted.errors })
+}

@@ -1,0 +1,121 @@
+//! `/projects/{id}/stage-docs/{stage}` and `/workflow-report`: the documents that the stages wrote.
+
+use salvo::{Writer as _, oapi::endpoint};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::files;
+use crate::api::{
+    http::{
+        error::{ApiError, Resource},
+        request::extract::{Id, Part, StageName, State},
+        response::{Answer, Reply},
+    },
+    openapi::describe,
+    projects,
+};
+use crate::domain::ids::ProjectId;
+
+/// Where a report is looked for: the original's name first.
+const REPORTS: [&str; 3] = ["workflow_summary_report.md", "workflow_report.md", "docs/workflow_report.md"];
+
+#[derive(Serialize)]
+struct Report {
+    exists: bool,
+    content: Option<String>,
+    path: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Document {
+    exists: bool,
+    stage_name: String,
+    content: Option<String>,
+    parsed_content: Option<Value>,
+    path: Option<String>,
+    /// `store`, `file`, or none.
+    source: Option<&'static str>,
+}
+
+describe! {
+    /// The report that a build wrote.
+    Report as "WorkflowReport" {
+        exists, content,
+        /// Relative to the project's folder.
+        path,
+    }
+}
+
+describe! {
+    /// The document that a stage wrote.
+    Document as "StageDocument" {
+        exists, stage_name, content,
+        /// What a structured document says.
+        parsed_content,
+        /// Relative to the project's folder.
+        path,
+        /// `store`, `file`, or none.
+        source,
+    }
+}
+
+/// `GET /projects/{id}/workflow-report`
+///
+/// Read the report of a project's build.
+#[endpoint(operation_id = "getWorkflowReport", tags("projects"))]
+pub(crate) async fn workflow_report(state: State, id: Id<ProjectId>) -> Answer<Report> {
+    let Id(id) = id;
+    projects::known(&state, &id).await?;
+    for path in REPORTS {
+        if let Some(shown) = files::read(&state, &id, path).await? {
+            return Ok(Reply::new(Report { exists: true, content: shown.content, path: Some(path.to_owned()) }));
+        }
+    }
+    Ok(Reply::new(Report { exists: false, content: None, path: None }))
+}
+
+/// `GET /projects/{id}/stage-docs/{stage}`
+///
+/// Read the document of a stage.
+#[endpoint(operation_id = "getStageDocument", tags("projects"))]
+pub(crate) async fn stage_document(state: State, id: Id<ProjectId>, stage: Part<StageName>) -> Answer<Document> {
+    let (Id(id), asked) = (id, stage.text);
+    let found = state.store.project_detail(&id).await?;
+    let found = found.ok_or_else(|| ApiError::not_found(Resource::Project, id.as_str()))?;
+    let workflow = state.workflows.load().get(&found.project.workflow).cloned();
+    let known = workflow.as_ref().and_then(|w| w.stages().get(w.index_of(&asked)?));
+    let name = known.map_or(asked.as_str(), |spec| spec.name.as_str());
+    let stage = found.stages.into_iter().find(|s| s.stage_name == name);
+    let stage = stage.ok_or_else(|| ApiError::not_found(Resource::Stage, &asked))?;
+
+    let mut document = Document {
+        exists: false,
+        stage_name: stage.stage_name,
+        content: stage.agent_output_content,
+        parsed_content: stage.design_document,
+        path: stage.doc_path,
+        source: None,
+    };
+    if document.content.is_some() {
+        document.source = Some("store");
+    } else if let Some(path) = &document.path
+        && let Some(shown) = files::read(&state, &id, path).await?
+    {
+        document.content = shown.content;
+        document.parsed_content = document.parsed_content.or(shown.parsed_content);
+        document.source = Some("file");
+    }
+    document.exists = document.source.is_some();
+    if document.parsed_content.is_none()
+        && let Some((name, "md")) = document.path.as_deref().and_then(|path| path.rsplit_once('.'))
+        && let Some(beside) = files::read(&state, &id, &format!("{name}.json")).await?
+    {
+        // What the text says, for programs.
+        document.parsed_content = beside.parsed_content;
+    }
+    if document.parsed_content.is_none() {
+        let kind = document.path.as_deref().map(|path| files::kind_of(std::path::Path::new(path)));
+        document.parsed_content = kind.zip(document.content.as_deref()).and_then(|(k, text)| files::parse(k, text));
+    }
+    Ok(Reply::new(document))
+}

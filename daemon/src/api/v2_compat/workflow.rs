@@ -1,0 +1,419 @@
+//! `/workflow/{id}`: the original's flat paths for control and for the results of a build. Control is that
+//! of `control`: there is one state machine.
+
+use std::collections::BTreeMap;
+
+use salvo::{Writer as _, oapi::endpoint};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::api::{
+    admin::plugins::NoFields,
+    http::{
+        error::{ApiError, Resource},
+        request::{
+            extract::{FilePath, Id, OptionalBody, Part, Query, StageName, State},
+            rules::{Flag, Place, Rule, StageRef, Text, fields_of},
+        },
+        response::{Flat, FlatAnswer},
+    },
+    openapi::describe,
+    projects::{control, files},
+    state::AppState,
+};
+use crate::{
+    backend::store::ProjectDetail,
+    domain::{
+        control::{ControlAction, ControlRequest, ControlStatus},
+        ids::ProjectId,
+        project::{AggregatedMetrics, Project, ProjectStatus},
+        stage::{GeneratedFile, Stage, StageStatus},
+        time::Timestamp,
+    },
+};
+
+#[derive(Serialize)]
+struct Steered {
+    success: bool,
+    message: &'static str,
+    project_id: ProjectId,
+    control_status: ControlStatus,
+    timestamp: Timestamp,
+}
+
+describe! {
+    /// What became of a request to a build.
+    Steered as "Steered" { success, message, project_id, control_status, timestamp }
+}
+
+fields_of! {
+    /// Why a build is paused.
+    pub(crate) PauseBody {
+        reason: Text<0, 500>,
+    }
+}
+
+fields_of! {
+    /// Where a build goes on.
+    pub(crate) ResumeBody {
+        /// Absent: the first stage that is not complete.
+        from_stage: StageRef,
+    }
+}
+
+fields_of! {
+    /// Where a build begins again.
+    pub(crate) RestartBody {
+        /// Absent: the first stage that failed, else the first.
+        from_stage: StageRef,
+        /// What depends on the stage is always done again: its input changes. Anything but true is refused.
+        clear_subsequent: AlwaysTrue,
+    }
+}
+
+/// True, or absent.
+pub(crate) struct AlwaysTrue;
+
+impl Rule for AlwaysTrue {
+    type Value = ();
+    fn read(fields: &mut crate::api::http::request::fields::Fields, name: &str) {
+        if !Flag::<true>::read(fields, name) {
+            let msg = "Input should be true: what depends on a stage is always done again";
+            fields.fault(name, "value_error", msg, false.into());
+        }
+    }
+    fn schema(_place: Place) -> Value {
+        serde_json::json!({ "type": "boolean", "default": true })
+    }
+}
+
+async fn steer(state: &AppState, id: &ProjectId, request: ControlRequest) -> FlatAnswer<Steered> {
+    let action = request.action;
+    let applied = control::apply(state, id, request).await?;
+    Ok(Flat::ok(Steered {
+        success: true,
+        message: control::told(action, &applied),
+        project_id: id.clone(),
+        control_status: applied.control_status,
+        timestamp: Timestamp::now(),
+    }))
+}
+
+fn request(action: ControlAction) -> ControlRequest {
+    ControlRequest { action, reason: None, from_stage: None, requested_by: None }
+}
+
+/// `POST /workflow/{id}/pause`
+///
+/// Pause a build after its running stage.
+#[endpoint(operation_id = "pauseWorkflow", tags("workflow"), responses((status_code = 409, description = "Not in this state.")))]
+pub(crate) async fn pause_of(state: State, id: Id<ProjectId>, body: OptionalBody<PauseBody>) -> FlatAnswer<Steered> {
+    let request = ControlRequest { reason: body.0.reason, ..request(ControlAction::Pause) };
+    steer(&state, &id.0, request).await
+}
+
+/// `POST /workflow/{id}/resume`
+///
+/// Go on with a paused build.
+#[endpoint(operation_id = "resumeWorkflow", tags("workflow"), responses((status_code = 409, description = "Not in this state.")))]
+pub(crate) async fn resume_of(state: State, id: Id<ProjectId>, body: OptionalBody<ResumeBody>) -> FlatAnswer<Steered> {
+    let request = ControlRequest { from_stage: body.0.from_stage, ..request(ControlAction::Resume) };
+    steer(&state, &id.0, request).await
+}
+
+/// `POST /workflow/{id}/stop`
+///
+/// Stop a build. Its running stage is cancelled.
+#[endpoint(operation_id = "stopWorkflow", tags("workflow"), responses((status_code = 409, description = "Not in this state.")))]
+pub(crate) async fn stop_of(state: State, id: Id<ProjectId>, body: OptionalBody<NoFields>) -> FlatAnswer<Steered> {
+    let OptionalBody(NoFields {}) = body;
+    steer(&state, &id.0, request(ControlAction::Stop)).await
+}
+
+/// `POST /workflow/{id}/restart`
+///
+/// Build again from a stage. It and all that depend on it go back to pending.
+#[endpoint(operation_id = "restartWorkflow", tags("workflow"), responses((status_code = 409, description = "Not in this state.")))]
+pub(crate) async fn restart_of(
+    state: State,
+    id: Id<ProjectId>,
+    body: OptionalBody<RestartBody>,
+) -> FlatAnswer<Steered> {
+    let RestartBody { from_stage, clear_subsequent: () } = body.0;
+    let request = ControlRequest { from_stage, ..request(ControlAction::Restart) };
+    steer(&state, &id.0, request).await
+}
+
+async fn known(state: &AppState, id: &ProjectId) -> Result<ProjectDetail, ApiError> {
+    let found = state.store.project_detail(id).await?;
+    found.ok_or_else(|| ApiError::not_found(Resource::Project, id.as_str()))
+}
+
+/// The stage of a project, also by its old names.
+pub(crate) fn stage_named(
+    state: &AppState,
+    project: &Project,
+    stages: Vec<Stage>,
+    asked: &str,
+) -> Result<Stage, ApiError> {
+    let workflow = state.workflows.load().get(&project.workflow).cloned();
+    let spec = workflow.as_ref().and_then(|w| w.stages().get(w.index_of(asked)?));
+    let name = spec.map_or(asked, |spec| spec.name.as_str());
+    let found = stages.into_iter().find(|stage| stage.stage_name == name);
+    found.ok_or_else(|| ApiError::not_found(Resource::Stage, asked))
+}
+
+#[derive(Serialize)]
+struct Status {
+    project_id: ProjectId,
+    project_name: String,
+    status: ProjectStatus,
+    control_status: ControlStatus,
+    current_stage: Option<String>,
+    completed_stages: Vec<String>,
+    pending_stages: Vec<String>,
+    failed_stages: Vec<String>,
+    aggregated_metrics: AggregatedMetrics,
+}
+
+describe! {
+    /// Where a build is.
+    Status as "WorkflowStatus" {
+        project_id, project_name, status, control_status, current_stage,
+        /// Completed and skipped ones.
+        completed_stages,
+        /// What is not done yet, what runs included.
+        pending_stages,
+        failed_stages, aggregated_metrics,
+    }
+}
+
+/// `GET /workflow/{id}/status`
+///
+/// Read where a build is.
+#[endpoint(operation_id = "getWorkflowStatus", tags("workflow"))]
+pub(crate) async fn status_of(state: State, id: Id<ProjectId>) -> FlatAnswer<Status> {
+    let ProjectDetail { project, stages, .. } = known(&state, &id.0).await?;
+    let those = |which: fn(StageStatus) -> bool| -> Vec<String> {
+        stages.iter().filter(|stage| which(stage.status)).map(|stage| stage.stage_name.clone()).collect()
+    };
+    Ok(Flat::ok(Status {
+        completed_stages: those(StageStatus::is_satisfied),
+        pending_stages: those(|status| matches!(status, StageStatus::Pending | StageStatus::Running)),
+        failed_stages: those(|status| status == StageStatus::Failed),
+        project_id: project.project_id,
+        project_name: project.project_name,
+        status: project.status,
+        control_status: project.control_status,
+        current_stage: project.current_stage,
+        aggregated_metrics: project.aggregated_metrics,
+    }))
+}
+
+#[derive(Serialize)]
+struct StageState {
+    project_id: ProjectId,
+    stage_name: String,
+    status: StageStatus,
+    started_at: Option<Timestamp>,
+    completed_at: Option<Timestamp>,
+    error_message: Option<String>,
+    metrics: StageMetrics,
+}
+
+describe! {
+    /// Where a stage is.
+    StageState as "WorkflowStage" {
+        project_id, stage_name, status, started_at, completed_at, error_message, metrics,
+    }
+}
+
+#[derive(Serialize)]
+struct StageMetrics {
+    input_tokens: u64,
+    output_tokens: u64,
+    execution_time_seconds: f64,
+    tool_calls_count: u64,
+    model_id: Option<String>,
+    total_tokens: u64,
+}
+
+describe! {
+    /// What a stage took.
+    StageMetrics as "StageMetrics" {
+        input_tokens, output_tokens,
+        /// So far, for a stage that runs.
+        execution_time_seconds,
+        tool_calls_count, model_id, total_tokens,
+    }
+}
+
+impl From<&Stage> for StageMetrics {
+    fn from(stage: &Stage) -> Self {
+        let (input_tokens, output_tokens) = (stage.input_tokens.unwrap_or(0), stage.output_tokens.unwrap_or(0));
+        let model = stage.metrics.as_ref().and_then(|metrics| metrics.get("model_id")?.as_str());
+        Self {
+            input_tokens,
+            output_tokens,
+            execution_time_seconds: stage.duration_seconds.unwrap_or(0.0),
+            tool_calls_count: stage.tool_calls.unwrap_or(0),
+            model_id: model.map(str::to_owned),
+            total_tokens: input_tokens.saturating_add(output_tokens),
+        }
+    }
+}
+
+/// `GET /workflow/{id}/stages/{stage}`
+///
+/// Read where a stage is.
+#[endpoint(operation_id = "getWorkflowStage", tags("workflow"))]
+pub(crate) async fn stage_of(state: State, id: Id<ProjectId>, stage: Part<StageName>) -> FlatAnswer<StageState> {
+    let ProjectDetail { project, stages, .. } = known(&state, &id.0).await?;
+    let stages = crate::api::projects::running_times(stages);
+    let stage = stage_named(&state, &project, stages, &stage.text)?;
+    Ok(Flat::ok(StageState {
+        metrics: StageMetrics::from(&stage),
+        project_id: project.project_id,
+        stage_name: stage.stage_name,
+        status: stage.status,
+        started_at: stage.started_at,
+        completed_at: stage.completed_at,
+        error_message: stage.error_message,
+    }))
+}
+
+#[derive(Serialize)]
+struct StageOutput {
+    project_id: ProjectId,
+    stage_name: String,
+    content: Option<String>,
+    document_content: Option<String>,
+    document_format: Option<&'static str>,
+    generated_files: Vec<GeneratedFile>,
+}
+
+describe! {
+    /// What a stage made.
+    StageOutput as "StageOutput" {
+        project_id, stage_name,
+        /// What it said.
+        content,
+        /// The document that it wrote.
+        document_content,
+        /// A word for the document's kind, such as `markdown`.
+        document_format,
+        generated_files,
+    }
+}
+
+/// `GET /workflow/{id}/stages/{stage}/output`
+///
+/// Read what a stage made.
+#[endpoint(operation_id = "getStageOutput", tags("workflow"))]
+pub(crate) async fn output_of(state: State, id: Id<ProjectId>, stage: Part<StageName>) -> FlatAnswer<StageOutput> {
+    let ProjectDetail { project, stages, .. } = known(&state, &id.0).await?;
+    let stage = stage_named(&state, &project, stages, &stage.text)?;
+    let mut document_content = None;
+    if let Some(path) = &stage.doc_path {
+        document_content = files::read(&state, &id.0, path).await?.and_then(|shown| shown.content);
+    }
+    let said = stage.agent_output_content;
+    Ok(Flat::ok(StageOutput {
+        project_id: project.project_id,
+        stage_name: stage.stage_name,
+        document_content: document_content.or_else(|| said.clone()),
+        content: said,
+        document_format: stage.doc_path.map(|path| files::kind_of(std::path::Path::new(&path))),
+        generated_files: stage.generated_files,
+    }))
+}
+
+#[derive(Serialize)]
+struct Metrics {
+    project_id: ProjectId,
+    stage_metrics: BTreeMap<String, StageMetrics>,
+    aggregated_metrics: AggregatedMetrics,
+}
+
+describe! {
+    /// What a build took, by stage and in all.
+    Metrics as "WorkflowMetrics" { project_id, stage_metrics, aggregated_metrics }
+}
+
+/// `GET /workflow/{id}/metrics`
+///
+/// Read what a build took.
+#[endpoint(operation_id = "getWorkflowMetrics", tags("workflow"))]
+pub(crate) async fn metrics_of(state: State, id: Id<ProjectId>) -> FlatAnswer<Metrics> {
+    let ProjectDetail { project, stages, .. } = known(&state, &id.0).await?;
+    let stages = crate::api::projects::running_times(stages);
+    Ok(Flat::ok(Metrics {
+        project_id: project.project_id,
+        stage_metrics: stages.iter().map(|stage| (stage.stage_name.clone(), StageMetrics::from(stage))).collect(),
+        aggregated_metrics: project.aggregated_metrics,
+    }))
+}
+
+fields_of! {
+    /// Of which stage.
+    pub(crate) WorkflowFilesQuery {
+        /// Only what this stage made.
+        stage_name: Text<0, 100>,
+    }
+}
+
+#[derive(Serialize)]
+struct Files {
+    project_id: ProjectId,
+    files: Vec<StageFile>,
+    total_count: usize,
+}
+
+describe! {
+    /// Files that stages made.
+    Files as "WorkflowFiles" { project_id, files, total_count }
+}
+
+#[derive(Serialize)]
+struct StageFile {
+    stage_name: String,
+    #[serde(flatten)]
+    file: GeneratedFile,
+}
+
+describe! {
+    /// A file that a stage made.
+    StageFile as "StageFile" {
+        ..file;
+        /// Who made it.
+        stage_name,
+    }
+}
+
+/// `GET /workflow/{id}/files`
+///
+/// List the files that stages made.
+#[endpoint(operation_id = "listWorkflowFiles", tags("workflow"))]
+pub(crate) async fn list_files(state: State, id: Id<ProjectId>, query: Query<WorkflowFilesQuery>) -> FlatAnswer<Files> {
+    let ProjectDetail { project, stages, .. } = known(&state, &id.0).await?;
+    let stages = match query.0.stage_name {
+        Some(asked) => vec![stage_named(&state, &project, stages, &asked)?],
+        None => stages,
+    };
+    let each = stages.into_iter().flat_map(|stage| {
+        let name = stage.stage_name;
+        stage.generated_files.into_iter().map(move |file| StageFile { stage_name: name.clone(), file })
+    });
+    let files: Vec<_> = each.collect();
+    Ok(Flat::ok(Files { project_id: project.project_id, total_count: files.len(), files }))
+}
+
+/// `GET /workflow/{id}/files/{path}`
+///
+/// Read a file that a stage made.
+#[endpoint(operation_id = "getWorkflowFile", tags("workflow"))]
+pub(crate) async fn show_file(state: State, id: Id<ProjectId>, path: Part<FilePath>) -> FlatAnswer<files::Shown> {
+    crate::api::projects::known(&state, &id.0).await?;
+    let found = files::read(&state, &id.0, &path.text).await?;
+    found.map(Flat::ok).ok_or_else(|| ApiError::not_found(Resource::File, &path.text))
+}

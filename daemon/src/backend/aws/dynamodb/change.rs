@@ -1,0 +1,153 @@
+//! Carries the change of a build out on what was read of it. What changes is decided in [`crate::domain::change`].
+
+use serde_json::Value;
+
+use super::{DynamoStore, aggregate::Plan, tasks};
+use crate::{
+    backend::store::Result,
+    domain::{
+        change::{BuildView, Change, LeaseChange, ProjectChange, StageChange, StageWrite, rest, retry::log_at_end},
+        failure::ErrorInfo,
+        project::{AggregatedMetrics, ProjectStatus, StageFigures},
+        stage::{Stage, StageEnd},
+        time::Timestamp,
+    },
+};
+
+impl Plan {
+    /// What decisions need of the build.
+    pub(crate) fn view(&self) -> BuildView<'_, Stage> {
+        let project = &self.after.stored.project;
+        BuildView {
+            state: self.after.state(),
+            progress: project.progress,
+            current_stage: project.current_stage.as_deref(),
+            stages: &self.after.stages,
+            task: self.after.task.as_ref().map(|task| task.task.status).filter(|status| !status.is_final()),
+        }
+    }
+
+    /// Carries out a change; `result` is what the task came to.
+    pub(crate) fn carry_out(&mut self, change: Change<'_>, result: Option<Value>) -> Result<()> {
+        let now = self.now;
+        for of_stage in &change.stages {
+            if let Some(stage) = self.after.stages.get_mut(of_stage.index) {
+                write_stage(stage, of_stage, now);
+            }
+        }
+        if let Some(project) = change.project {
+            self.write_project(project);
+        }
+        if let Some(end) = change.task
+            && let Some(task) = self.after.open_task()
+        {
+            tasks::finish(task, end.event, end.error, result, now)?;
+        }
+        self.events.extend(change.events);
+        Ok(())
+    }
+
+    fn write_project(&mut self, change: ProjectChange<'_>) {
+        let now = self.now;
+        self.after.set_state(change.state);
+        let project = &mut self.after.stored.project;
+        project.progress = change.progress;
+        project.current_stage = change.current_stage;
+        project.updated_at = now;
+        if let Some(sums) = change.aggregated {
+            project.aggregated_metrics = sums;
+        }
+        match change.lease {
+            LeaseChange::Kept => {}
+            LeaseChange::Taken => project.started_at = project.started_at.or(Some(now)),
+            LeaseChange::Ended { error } => {
+                project.completed_at = change.state.status.is_final().then_some(now);
+                project.error_info = error.cloned();
+                self.after.stored.lease_worker = None;
+            }
+        }
+    }
+
+    /// Carries out a pause or stop that nobody is left to reach; the word for what the project is then.
+    pub(crate) fn settle(&mut self) -> Result<Option<&'static str>> {
+        let Some((reached, word)) = rest::reached(&self.view(), self.now)? else { return Ok(None) };
+        self.carry_out(reached, None)?;
+        Ok(Some(word))
+    }
+
+    /// Carries out a stop that stands in the words. Whether there was one.
+    pub(crate) fn settle_stop(&mut self) -> Result<bool> {
+        let Some(stopped) = rest::stop_reached(&self.view(), self.now)? else { return Ok(false) };
+        self.carry_out(stopped, None)?;
+        Ok(true)
+    }
+
+    /// Ends a build as failed, whoever holds its lease.
+    pub(crate) fn fail(&mut self, store: &DynamoStore, info: &ErrorInfo) -> Result<()> {
+        let failed = rest::fail(&self.view(), info, self.now)?;
+        self.carry_out(failed, None)?;
+        store.build_figures(self, ProjectStatus::Failed)
+    }
+
+    /// Makes the sums anew over the stages that are done.
+    pub(crate) fn sum_up(&mut self) {
+        let mut sums = AggregatedMetrics::default();
+        for stage in self.after.stages.iter().filter(|stage| stage.status.is_satisfied()) {
+            sums.add(&StageFigures {
+                input_tokens: stage.input_tokens.unwrap_or(0),
+                output_tokens: stage.output_tokens.unwrap_or(0),
+                tool_calls: stage.tool_calls.unwrap_or(0),
+                duration_seconds: stage.duration_seconds.unwrap_or(0.0),
+                cost_usd: stage.metrics.as_ref().and_then(|m| m.get("cost_usd")?.as_f64()).unwrap_or(0.0),
+            });
+        }
+        self.after.stored.project.aggregated_metrics = sums;
+    }
+}
+
+fn write_stage(stage: &mut Stage, change: &StageChange<'_>, now: Timestamp) {
+    (stage.status, stage.attempt) = (change.status, change.attempt);
+    match &change.how {
+        StageWrite::Begun { note } => {
+            stage.started_at = Some(now);
+            stage.completed_at = None;
+            stage.duration_seconds = None;
+            (stage.input_tokens, stage.output_tokens, stage.tool_calls) = (None, None, None);
+            stage.error_message = None;
+            stage.logs.extend(note.clone());
+        }
+        StageWrite::Ended(end) => write_end(stage, end),
+        StageWrite::CutOff(error) => {
+            stage.completed_at = Some(now);
+            stage.error_message = Some(error.clone());
+        }
+        StageWrite::SetBack { clear } => {
+            stage.started_at = None;
+            if *clear {
+                stage.completed_at = None;
+                stage.duration_seconds = None;
+                (stage.input_tokens, stage.output_tokens, stage.tool_calls) = (None, None, None);
+                (stage.output_data, stage.error_message, stage.doc_path) = (None, None, None);
+                (stage.agent_output_content, stage.agent_output_s3_ref) = (None, None);
+                (stage.design_document, stage.metrics) = (None, None);
+                (stage.logs, stage.generated_files) = (Vec::new(), Vec::new());
+            }
+        }
+    }
+}
+
+fn write_end(stage: &mut Stage, end: &StageEnd) {
+    let (figures, product) = (&end.figures, end.outcome.product());
+    stage.completed_at = Some(end.ended_at);
+    stage.duration_seconds = Some(figures.duration_seconds);
+    stage.input_tokens = Some(figures.input_tokens);
+    stage.output_tokens = Some(figures.output_tokens);
+    stage.tool_calls = Some(figures.tool_calls);
+    stage.error_message = end.outcome.failure().map(|failure| failure.message.clone());
+    stage.metrics = Some(end.metrics());
+    stage.logs = log_at_end(&stage.logs, &end.logs);
+    stage.doc_path = product.and_then(|product| product.doc_path.clone());
+    stage.generated_files = product.map(|product| product.files.clone()).unwrap_or_default();
+    stage.output_data = product.map(|product| &product.output).filter(|output| !output.is_null()).cloned();
+    stage.agent_output_content = product.and_then(|product| product.content.clone());
+}

@@ -1,0 +1,152 @@
+//! Files of projects over a store in memory.
+
+use std::fs;
+
+use object_store::memory::InMemory;
+
+use super::*;
+
+fn lease(epoch: u32) -> Lease {
+    let (task_id, project_id) = ("task_1".parse().unwrap(), "proj_1".parse().unwrap());
+    Lease { task_id, project_id, worker_id: "w".parse().unwrap(), epoch }
+}
+
+#[tokio::test]
+async fn another_machine_has_the_same_folder() {
+    let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (one, two) = (Artifacts::shared(Arc::clone(&store)), Artifacts::shared(Arc::clone(&store)));
+    let write = |name: &str, text: &str| {
+        let file = here.path().join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    };
+    write("docs/a.md", "first");
+    write("agent/b.py", "print(1)");
+    one.save(&lease(1), here.path().into()).await.unwrap();
+    write("docs/a.md", "second");
+    write("empty", "");
+    one.save(&lease(1), here.path().into()).await.unwrap();
+    fs::write(there.path().join("left-over"), "x").unwrap();
+    let id = lease(1).project_id;
+    two.restore(&id, there.path().into()).await.unwrap();
+    // What nobody placed there stays.
+    let mut same = scan(there.path()).unwrap();
+    assert!(same.files.remove("left-over").is_some());
+    assert_eq!(scan(here.path()).unwrap(), same);
+    // The next owner goes on; the old one, who does not know, changes nothing for anybody.
+    fs::write(there.path().join("c"), "of the second").unwrap();
+    two.save(&lease(2), there.path().into()).await.unwrap();
+    write("c", "of the first");
+    one.save(&lease(1), here.path().into()).await.unwrap();
+    two.restore(&id, there.path().into()).await.unwrap();
+    assert_eq!(fs::read_to_string(there.path().join("c")).unwrap(), "of the second");
+}
+
+#[tokio::test]
+async fn what_is_damaged_or_outside_is_refused() {
+    let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let artifacts = Artifacts::shared(Arc::clone(&store));
+    fs::write(here.path().join("a"), "text").unwrap();
+    artifacts.save(&lease(1), here.path().into()).await.unwrap();
+    let id = lease(1).project_id;
+    let sha256 = folder::hash(&here.path().join("a")).unwrap();
+    store.put(&content_path(&Owner::from(&id), &sha256), "other".into()).await.unwrap();
+    assert!(artifacts.restore(&id, there.path().into()).await.is_err());
+    assert_eq!(fs::read_dir(there.path()).unwrap().count(), 0, "nothing is left of it");
+    let evil = r#"{"files": {"../x": {"sha256": "0", "size": 1}}}"#;
+    store.put(&manifest_path(&lease(2)), evil.into()).await.unwrap();
+    let refused = artifacts.restore(&id, there.path().into()).await.unwrap_err();
+    assert_eq!(refused.kind(), BackendErrorKind::Corrupt);
+}
+
+#[tokio::test]
+async fn an_edit_changes_one_file_whatever_lies_here() {
+    let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (one, two) = (Artifacts::shared(Arc::clone(&store)), Artifacts::shared(Arc::clone(&store)));
+    let owner = Owner::from(&lease(1).project_id);
+    for (name, text) in [("agent/a.py", "1"), ("agent/b.py", "2"), ("docs/c.md", "3")] {
+        let file = here.path().join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    }
+    one.save(&lease(1), here.path().into()).await.unwrap();
+    // The other has nothing but the one file.
+    let file = there.path().join("a.py");
+    fs::write(&file, "changed").unwrap();
+    two.edit(&owner, &Edit::Put { name: "agent/a.py".into(), file }).await.unwrap();
+    one.refresh(&owner, here.path().into()).await.unwrap();
+    assert_eq!(fs::read_to_string(here.path().join("agent/a.py")).unwrap(), "changed");
+    assert_eq!(scan(here.path()).unwrap().files.len(), 3);
+    two.edit(&owner, &Edit::Remove { folder: "agent".into() }).await.unwrap();
+    // A folder stands where a file belongs, and the other way.
+    fs::remove_file(here.path().join("docs/c.md")).unwrap();
+    fs::create_dir_all(here.path().join("docs/c.md/d")).unwrap();
+    one.refresh(&owner, here.path().into()).await.unwrap();
+    assert_eq!(scan(here.path()).unwrap().files.keys().collect::<Vec<_>>(), ["docs/c.md"]);
+}
+
+/// A daemon over this store with a memory, as after a start.
+fn started(store: &Arc<dyn ObjectStore>, memory: &tempfile::TempDir) -> Artifacts {
+    Artifacts::remembering(Arc::clone(store), memory.path().join("manifests"))
+}
+
+#[tokio::test]
+async fn a_restart_removes_what_it_placed_and_nothing_else() {
+    let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let folders = [(); 4].map(|()| tempfile::tempdir().unwrap());
+    let [build, here, memory, other] = &folders;
+    let owner = Owner::from(&lease(1).project_id);
+    for (name, text) in [("a.py", "1"), ("b.py", "2"), ("gone.py", "3"), ("gone-too.py", "4")] {
+        fs::write(build.path().join(name), text).unwrap();
+    }
+    let builder = started(&store, other);
+    builder.save(&lease(1), build.path().into()).await.unwrap();
+    started(&store, memory).refresh(&owner, here.path().into()).await.unwrap();
+    // An agent writes: a file of its own, one over what was placed, one over what is about to go.
+    for (name, text) in [("notes.md", "mine"), ("b.py", "changed"), ("gone-too.py", "changed")] {
+        fs::write(here.path().join(name), text).unwrap();
+    }
+    for name in ["gone.py", "gone-too.py"] {
+        fs::remove_file(build.path().join(name)).unwrap();
+    }
+    fs::write(build.path().join("a.py"), "new").unwrap();
+    builder.save(&lease(2), build.path().into()).await.unwrap();
+    started(&store, memory).refresh(&owner, here.path().into()).await.unwrap();
+    let read = |name: &str| fs::read_to_string(here.path().join(name)).ok();
+    let wanted = [("a.py", "new"), ("b.py", "changed"), ("notes.md", "mine"), ("gone-too.py", "changed")];
+    for (name, text) in wanted {
+        assert_eq!(read(name).as_deref(), Some(text), "{name}");
+    }
+    assert_eq!(read("gone.py"), None, "placed here, and not in the newest manifest");
+    // Without a memory nothing goes.
+    let nothing = tempfile::tempdir().unwrap();
+    started(&store, &nothing).refresh(&owner, here.path().into()).await.unwrap();
+    assert!(read("notes.md").is_some() && read("gone-too.py").is_some());
+}
+
+#[tokio::test]
+async fn an_agents_files_become_its_own_and_go_with_it() {
+    let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let (build, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (project, agent) = (lease(1).project_id, "agent_1".parse::<AgentId>().unwrap());
+    for name in ["agent/a.py", "agent/tools/t.py", "agents/other.py", "docs/d.md"] {
+        let file = build.path().join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, name).unwrap();
+    }
+    let artifacts = Artifacts::shared(Arc::clone(&store));
+    artifacts.save(&lease(1), build.path().into()).await.unwrap();
+    let kept = KeptAgent { agent_id: agent.clone(), agent_dir: "agent".into() };
+    artifacts.keep(&project, &kept).await.unwrap();
+    artifacts.forget(&Owner::from(&project)).await.unwrap();
+    // Cut off and done again: what is there stays.
+    artifacts.keep(&project, &kept).await.unwrap();
+    let elsewhere = Artifacts::shared(Arc::clone(&store));
+    elsewhere.refresh(&Owner::from(&agent), here.path().into()).await.unwrap();
+    assert_eq!(scan(here.path()).unwrap().files.keys().collect::<Vec<_>>(), ["a.py", "tools/t.py"]);
+    elsewhere.forget(&Owner::from(&agent)).await.unwrap();
+    assert_eq!(store.list(None).count().await, 0, "nothing is left of either");
+}

@@ -1,0 +1,133 @@
+//! Taking the lease of a build task, and ending a task that cannot be worked on.
+
+use rusqlite::OptionalExtension;
+
+use super::{
+    change::{self, Beside},
+    clock::Moment,
+    projects::{self, Fence},
+    stages,
+    state::Live,
+    tasks,
+    tx::Tx,
+};
+use crate::{
+    backend::store::{Claim, ClaimBuild, ClaimedBuild, Result},
+    domain::{
+        change::{
+            claim::{Claimed, Fit, claim as decide_claim, fitting, obsolete},
+            rest,
+        },
+        failure::ErrorInfo,
+        ids::{ProjectId, TaskId},
+        stage::Stage,
+        task::{Lease, TaskType},
+        transition::TaskEvent,
+        workflow::{Workflow, Workflows},
+    },
+};
+
+/// `Store::claim_build`.
+pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild, until: Moment, workflows: &Workflows) -> Result<Claim> {
+    let id = &claim.project_id;
+    let Some(fence) = projects::fence(tx, id)? else { return Ok(Claim::Obsolete("the project does not exist")) };
+    let task = match &fence.task_id {
+        Some(task_id) => tasks::brief(tx, task_id)?,
+        None => None,
+    };
+    let known = task.as_ref().map(|task| (task.status, task.task_type));
+    if let Some(why) = obsolete(claim.task_id.as_ref(), fence.state, fence.task_id.as_ref(), known) {
+        return Ok(Claim::Obsolete(why));
+    }
+    let (Some(task_id), Some(task)) = (fence.task_id.clone(), task) else {
+        return Ok(Claim::Obsolete("the task does not exist"));
+    };
+    if let Some(until) = tasks::held_by_another(tx, &task_id, &task, &claim.worker_id) {
+        return Ok(Claim::HeldUntil(until.on_the_wall()));
+    }
+    let mut briefs = stages::briefs(tx.conn(), fence.key)?;
+    let beside = Beside { task: Some((&task_id, &task)), ..Beside::default() };
+    // The owner died between the request and the end of its stage.
+    if let Some((reached, word)) = rest::reached(&change::view(&fence, &briefs, Some(task.status)), tx.now())? {
+        change::carry_out(tx, id, &fence, &mut briefs, reached, &beside)?;
+        return Ok(Claim::Obsolete(word));
+    }
+    let decided = match find_workflow(tx, id, &fence, &mut briefs, workflows)? {
+        Ok(workflow) => {
+            decide_claim(&change::view(&fence, &briefs, Some(task.status)), workflow, claim.parallel, tx.now())?
+        }
+        Err(info) => Claimed::Failed(info),
+    };
+    let begun = match decided {
+        Claimed::Begun(begun) => begun,
+        Claimed::Failed(info) => {
+            let failed = rest::fail(&change::view(&fence, &briefs, Some(task.status)), &info, tx.now())?;
+            change::carry_out(tx, id, &fence, &mut briefs, failed, &beside)?;
+            return Ok(Claim::Failed(info));
+        }
+    };
+    let task_begun = task.started_at.unwrap_or(tx.now());
+    let epoch = tasks::claim(tx, &task_id, &task, &claim.worker_id, until)?;
+    let beside = Beside { holder: Some((&claim.worker_id, epoch)), ..beside };
+    change::write(tx, &fence, &mut briefs, &begun, &beside)?;
+    tx.emit(id, begun.events)?;
+    if let Some(project) = begun.project {
+        let worker = Some(claim.worker_id.clone());
+        let held = Fence { state: project.state, worker, epoch, current_stage: project.current_stage, ..fence };
+        tx.state.set_live(id, Live { fence: held, stages: briefs });
+    }
+    let Some((project, key)) = projects::read_keyed(tx.conn(), id)? else {
+        return Ok(Claim::Obsolete("the project does not exist"));
+    };
+    let stages = stages::all(tx.conn(), id, key)?;
+    let lease = Lease { task_id, project_id: id.clone(), worker_id: claim.worker_id.clone(), epoch };
+    Ok(Claim::Claimed(Box::new(ClaimedBuild { lease, project, stages, task_begun })))
+}
+
+/// The workflow of the project, when it has the stages that are stored.
+fn find_workflow<'w>(
+    tx: &Tx<'_>,
+    id: &ProjectId,
+    fence: &Fence,
+    briefs: &mut Vec<stages::Brief>,
+    workflows: &'w Workflows,
+) -> Result<std::result::Result<&'w Workflow, ErrorInfo>> {
+    let mut find = tx.sql("SELECT workflow FROM nexus_projects WHERE project_key = ?1")?;
+    let name: String = find.query_row([fence.key], |row| row.get(0)).optional()?.unwrap_or_default();
+    match fitting(&name, briefs, workflows) {
+        Ok(Fit::Same(workflow)) => Ok(Ok(workflow)),
+        Ok(Fit::Anew(workflow)) => {
+            let specs = workflow.stages().iter().zip(1..);
+            let fresh: Vec<Stage> = specs.map(|(spec, number)| Stage::pending(id.clone(), spec, number)).collect();
+            stages::replace(tx, fence.key, &fresh)?;
+            *briefs = stages::briefs(tx.conn(), fence.key)?;
+            Ok(Ok(workflow))
+        }
+        Err(info) => Ok(Err(info)),
+    }
+}
+
+/// `Store::fail_task`.
+pub(crate) fn fail_task(tx: &mut Tx<'_>, id: &TaskId, info: &ErrorInfo) -> Result<()> {
+    let Some(task) = tasks::brief(tx, id)? else { return Err(super::error::not_found("task")) };
+    if task.status.is_final() {
+        return Ok(());
+    }
+    if task.task_type == TaskType::DeployAgent {
+        return super::deploy::fail(tx, id, &task, info);
+    }
+    let project = task.project_id.clone();
+    match projects::fence(tx, &project)? {
+        Some(fence) if fence.task_id.as_ref() == Some(id) && !fence.state.status.is_final() => {
+            let mut briefs = stages::briefs(tx.conn(), fence.key)?;
+            let failed = rest::fail(&change::view(&fence, &briefs, Some(task.status)), info, tx.now())?;
+            let beside = Beside { task: Some((id, &task)), ..Beside::default() };
+            change::carry_out(tx, &project, &fence, &mut briefs, failed, &beside)
+        }
+        // Stale: only the task itself is left to end.
+        _ => {
+            tasks::finish(tx, id, &task, TaskEvent::Fail, Some(&info.message), None)?;
+            tx.withdraw_message(id).map(drop)
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Leases of tasks: extending, giving back, and finding those that ended without a word.
+
+use rusqlite::params;
+
+use super::{
+    build,
+    change::{self, Beside},
+    clock::Moment,
+    error::{fenced, not_found},
+    projects, rows, stages,
+    state::Effect,
+    tasks,
+    tx::Tx,
+};
+use crate::{
+    backend::{
+        queue::Receipt,
+        store::{LeaseState, Result, StrandedTask},
+    },
+    domain::{
+        change::rest,
+        control::ControlStatus,
+        ids::TaskId,
+        task::{Lease, TaskStatus, TaskType},
+    },
+};
+
+/// `Store::extend_leases`. Their ends live in memory: no row changes.
+pub(crate) fn extend(tx: &mut Tx<'_>, leases: &[Lease], until: Moment) -> Result<Vec<LeaseState>> {
+    let mut states = Vec::with_capacity(leases.len());
+    for lease in leases {
+        let fence = projects::fence(tx, &lease.project_id)?;
+        let control = fence.as_ref().map_or(ControlStatus::Cancelled, |fence| fence.state.control);
+        let held = match fence {
+            Some(fence) if fence.admits(lease) => true,
+            // A deploy task's lease is in its own row.
+            _ => holds_task(tx, lease)?,
+        };
+        if held {
+            tx.state.leases.insert(lease.task_id.clone(), until);
+        }
+        states.push(LeaseState { held, control });
+    }
+    Ok(states)
+}
+
+/// Whether `lease` is that of a running deploy task.
+pub(crate) fn holds_task(tx: &Tx<'_>, lease: &Lease) -> Result<bool> {
+    Ok(tasks::brief(tx, &lease.task_id)?.is_some_and(|task| {
+        task.task_type == TaskType::DeployAgent
+            && task.status == TaskStatus::Running
+            && task.epoch == lease.epoch
+            && task.worker.as_ref() == Some(&lease.worker_id)
+    }))
+}
+
+/// `Store::release_lease`.
+pub(crate) fn release(tx: &mut Tx<'_>, lease: &Lease, receipt: Option<&Receipt>) -> Result<()> {
+    let Some(task) = tasks::brief(tx, &lease.task_id)? else { return Err(fenced()) };
+    if task.task_type == TaskType::DeployAgent {
+        if !holds_task(tx, lease)? {
+            return Err(fenced());
+        }
+    } else {
+        let id = &lease.project_id;
+        let fence = build::admit(tx, lease)?;
+        let mut briefs = stages::briefs(tx.conn(), fence.key)?;
+        let beside = Beside { task: Some((&lease.task_id, &task)), ..Beside::default() };
+        let view = change::view(&fence, &briefs, Some(task.status));
+        // Nobody would reach the pause any more.
+        if let Some((reached, _)) = rest::reached(&view, tx.now())? {
+            return change::carry_out(tx, id, &fence, &mut briefs, reached, &beside);
+        }
+        let handed_back = rest::hand_back(&view, tx.now())?;
+        change::carry_out(tx, id, &fence, &mut briefs, handed_back, &beside)?;
+    }
+    tasks::queue_again(tx, &lease.task_id, &task)?;
+    // Handed back, not failed: the receive does not count. A message without a task's name (the
+    // original's) is known by its receipt only.
+    let held = receipt.and_then(|receipt| tx.state.mail.held_by(receipt));
+    if let Some(key) = tx.state.mail.key_of(&lease.task_id).or(held) {
+        let count = tx.state.mail.get(key).map_or(0, |letter| letter.count.saturating_sub(1));
+        tx.sql("UPDATE queue_messages SET in_flight = 0, receive_count = ?2 WHERE message_key = ?1")?
+            .execute(params![key, count])?;
+        tx.at_commit(Effect::HandedBack(key));
+    }
+    Ok(())
+}
+
+/// `Store::stranded_tasks`.
+pub(crate) fn stranded(tx: &mut Tx<'_>, now: Moment, limit: usize) -> Result<Vec<StrandedTask>> {
+    let mut found = Vec::new();
+    {
+        let mut find = tx.sql(
+            "SELECT task_id, project_id, task_type FROM nexus_tasks WHERE status = 'pending' ORDER BY task_key LIMIT ?1",
+        )?;
+        let mut pending = find.query([rows::integer(limit as u64)])?;
+        while let Some(row) = pending.next()? {
+            found.push(StrandedTask {
+                task_id: rows::word(row, 0)?,
+                project_id: rows::word(row, 1)?,
+                task_type: rows::word(row, 2)?,
+                status: TaskStatus::Pending,
+            });
+        }
+    }
+    let mut ended: Vec<(Moment, TaskId)> =
+        tx.state.leases.iter().filter(|(_, until)| **until < now).map(|(task, until)| (*until, task.clone())).collect();
+    ended.sort_unstable();
+    for (_, task_id) in ended {
+        if found.len() >= limit {
+            break;
+        }
+        match tasks::brief(tx, &task_id)? {
+            Some(task) if task.status == TaskStatus::Running => {
+                let (project_id, task_type) = (task.project_id, task.task_type);
+                found.push(StrandedTask { task_id, project_id, task_type, status: TaskStatus::Running });
+            }
+            _ => {
+                tx.state.leases.remove(&task_id);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// `Store::requeue_task`.
+pub(crate) fn requeue(tx: &mut Tx<'_>, id: &TaskId) -> Result<()> {
+    let Some(task) = tasks::brief(tx, id)? else { return Err(not_found("task")) };
+    if task.status.is_final() {
+        return Ok(());
+    }
+    if task.task_type != TaskType::DeployAgent
+        && let Some(fence) = projects::fence(tx, &task.project_id)?
+        && fence.task_id.as_ref() == Some(id)
+    {
+        // Whoever held the lease is fenced off.
+        tx.sql("UPDATE nexus_projects SET lease_worker = NULL WHERE project_key = ?1")?.execute([fence.key])?;
+    }
+    tasks::queue_again(tx, id, &task)
+}

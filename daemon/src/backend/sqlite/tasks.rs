@@ -1,0 +1,192 @@
+//! Rows of tasks, and the messages that go with them.
+
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::{
+    clock::Moment,
+    error::illegal,
+    rows,
+    state::Effect,
+    tx::{Outgoing, Tx},
+};
+use crate::{
+    backend::store::Result,
+    domain::{
+        ids::{AgentId, ProjectId, TaskId, WorkerId},
+        project::Priority,
+        queue::QueueName,
+        task::{Task, TaskStatus, TaskType},
+        time::Timestamp,
+        transition::{self, TaskEvent},
+    },
+};
+
+/// A task to be written and queued.
+pub(crate) struct NewTask<'a> {
+    pub(crate) task_id: &'a TaskId,
+    pub(crate) task_type: TaskType,
+    pub(crate) project_id: &'a ProjectId,
+    pub(crate) project_key: i64,
+    pub(crate) agent_id: Option<&'a AgentId>,
+    pub(crate) priority: Priority,
+    pub(crate) payload: String,
+}
+
+/// Writes a task with its message, in state `queued`.
+pub(crate) fn insert(tx: &mut Tx<'_>, new: &NewTask<'_>) -> Result<()> {
+    tx.sql(
+        "INSERT INTO nexus_tasks (task_id, task_type, project_id, project_key, agent_id, status, priority,
+             created_at, updated_at, payload)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9)",
+    )?
+    .execute(params![
+        new.task_id.as_str(),
+        new.task_type.as_str(),
+        new.project_id.as_str(),
+        new.project_key,
+        new.agent_id.map(AgentId::as_str),
+        TaskStatus::Queued.as_str(),
+        new.priority.get(),
+        tx.now_text(),
+        new.payload,
+    ])?;
+    let task_key = tx.conn().last_insert_rowid();
+    let priority = new.priority.get();
+    let queue = queue_of(new.task_type);
+    tx.send(&Outgoing { queue, priority, task: Some((new.task_id, task_key)), body: None })
+}
+
+/// Where messages of such tasks go.
+pub(crate) const fn queue_of(task_type: TaskType) -> QueueName {
+    match task_type {
+        TaskType::DeployAgent => QueueName::Deploy,
+        TaskType::BuildAgent | TaskType::InvokeAgent => QueueName::Build,
+    }
+}
+
+/// What decisions need of a task.
+pub(crate) struct Brief {
+    pub(crate) key: i64,
+    pub(crate) task_type: TaskType,
+    pub(crate) project_id: ProjectId,
+    pub(crate) project_key: i64,
+    pub(crate) status: TaskStatus,
+    pub(crate) worker: Option<WorkerId>,
+    pub(crate) epoch: u32,
+    pub(crate) priority: Priority,
+    pub(crate) agent_id: Option<AgentId>,
+    /// First claimed.
+    pub(crate) started_at: Option<Timestamp>,
+}
+
+fn brief_row(row: &Row<'_>) -> rusqlite::Result<Brief> {
+    Ok(Brief {
+        key: row.get(0)?,
+        task_type: rows::word(row, 1)?,
+        project_id: rows::word(row, 2)?,
+        status: rows::word(row, 3)?,
+        worker: rows::word_opt(row, 4)?,
+        epoch: row.get(5)?,
+        priority: Priority::clamped(row.get(6)?),
+        agent_id: rows::word_opt(row, 7)?,
+        project_key: row.get(8)?,
+        started_at: rows::word_opt(row, 9)?,
+    })
+}
+
+/// A task in brief.
+pub(crate) fn brief(tx: &Tx<'_>, id: &TaskId) -> Result<Option<Brief>> {
+    let mut find = tx.sql(
+        "SELECT task_key, task_type, project_id, status, worker_id, lease_epoch, priority, agent_id, project_key,
+             started_at
+         FROM nexus_tasks WHERE task_id = ?1",
+    )?;
+    Ok(find.query_row([id.as_str()], brief_row).optional()?)
+}
+
+/// Until when another worker holds the task's lease.
+pub(crate) fn held_by_another(tx: &Tx<'_>, id: &TaskId, task: &Brief, worker: &WorkerId) -> Option<Moment> {
+    if task.status != TaskStatus::Running || task.worker.as_ref() == Some(worker) {
+        return None;
+    }
+    tx.state.leases.get(id).copied().filter(|until| *until > Moment::now())
+}
+
+/// Gives the task's lease to a worker.
+pub(crate) fn claim(tx: &mut Tx<'_>, id: &TaskId, task: &Brief, worker: &WorkerId, until: Moment) -> Result<u32> {
+    let status = transition::task(task.status, TaskEvent::Claim).map_err(|e| illegal(&e))?;
+    let epoch = task.epoch + 1;
+    tx.sql(
+        "UPDATE nexus_tasks SET status = ?2, worker_id = ?3, lease_epoch = ?4, retry_count = ?4 - 1,
+             claimed_at = ?5, started_at = coalesce(started_at, ?5), updated_at = ?5
+         WHERE task_key = ?1",
+    )?
+    .execute(params![task.key, status.as_str(), worker.as_str(), epoch, tx.now_text()])?;
+    if task.started_at.is_none() {
+        tx.at_commit(Effect::Begun(id.clone(), Instant::now()));
+    }
+    tx.at_commit(Effect::Leased(id.clone(), until));
+    Ok(epoch)
+}
+
+/// How long a task has been worked on since its first claim: by this process's own clock where it began it, and by the
+/// wall clock, which may have been set, otherwise.
+pub(crate) fn age(tx: &Tx<'_>, id: &TaskId, task: &Brief) -> Duration {
+    match tx.state.begun.get(id) {
+        Some(begun) => begun.elapsed(),
+        None => task.started_at.map_or(Duration::ZERO, |begun| tx.now().since(begun)),
+    }
+}
+
+/// Ends a task; its lease goes with it.
+pub(crate) fn finish(
+    tx: &mut Tx<'_>,
+    id: &TaskId,
+    task: &Brief,
+    event: TaskEvent,
+    error: Option<&str>,
+    result: Option<&str>,
+) -> Result<()> {
+    let status = transition::task(task.status, event).map_err(|e| illegal(&e))?;
+    tx.sql(
+        "UPDATE nexus_tasks SET status = ?2, completed_at = ?3, updated_at = ?3, error_message = ?4, result = ?5
+         WHERE task_key = ?1",
+    )?
+    .execute(params![task.key, status.as_str(), tx.now_text(), error, result])?;
+    tx.at_commit(Effect::Ended(id.clone()));
+    Ok(())
+}
+
+/// Queues a task whose lease ended: its message comes again at once.
+pub(crate) fn queue_again(tx: &mut Tx<'_>, id: &TaskId, task: &Brief) -> Result<()> {
+    let event = if task.status == TaskStatus::Running { Some(TaskEvent::Release) } else { None };
+    let event = if task.status == TaskStatus::Pending { Some(TaskEvent::Queue) } else { event };
+    if let Some(event) = event {
+        let status = transition::task(task.status, event).map_err(|e| illegal(&e))?;
+        tx.sql("UPDATE nexus_tasks SET status = ?2, updated_at = ?3 WHERE task_key = ?1")?.execute(params![
+            task.key,
+            status.as_str(),
+            tx.now_text()
+        ])?;
+        tx.at_commit(Effect::Unleased(id.clone()));
+    }
+    match tx.state.mail.key_of(id) {
+        Some(key) => {
+            tx.sql("UPDATE queue_messages SET in_flight = 0 WHERE message_key = ?1")?.execute([key])?;
+            tx.at_commit(Effect::Show(key));
+            Ok(())
+        }
+        None => {
+            let (queue, priority) = (queue_of(task.task_type), task.priority.get());
+            tx.send(&Outgoing { queue, priority, task: Some((id, task.key)), body: None })
+        }
+    }
+}
+
+/// `Store::task`.
+pub(crate) fn read(conn: &Connection, id: &TaskId) -> Result<Option<Task>> {
+    let mut find = conn.prepare_cached(&format!("SELECT {} FROM nexus_tasks WHERE task_id = ?1", rows::TASK))?;
+    Ok(find.query_row([id.as_str()], rows::task).optional()?)
+}

@@ -1,0 +1,85 @@
+//! What every backend writes alike: events, bodies of messages, names.
+
+use serde_json::Value;
+
+pub(crate) use crate::domain::change::event::agent as agent_event;
+#[cfg(feature = "aws")]
+pub(crate) use crate::domain::change::event::project as project_event;
+use crate::{
+    backend::queue::{BuildMessage, DeployMessage},
+    domain::{
+        agent::AgentStatus,
+        ids::{AgentId, ProjectId, TaskId},
+        project::Project,
+        transition::AgentEvent,
+    },
+};
+
+/// Characters of the first message that name a session.
+const NAME_CHARS: usize = 30;
+
+/// Bytes above which a message's body is made smaller: a queue takes 256 KB, and would refuse more for ever.
+const BODY: usize = 200_000;
+/// Characters of a requirement that such a message has; the whole one stands in the project.
+const SHOWN: usize = 20_000;
+
+/// The message of a build task.
+pub(crate) fn build_payload(project: &Project, task: &TaskId) -> String {
+    let mut message = BuildMessage {
+        task_id: Some(task.clone()),
+        project_id: project.project_id.clone(),
+        requirement: project.requirement.clone(),
+        user_id: project.user_id.clone(),
+        priority: project.priority.get().into(),
+        action: None,
+        target_stage: None,
+    };
+    let body = message.to_body();
+    if body.len() <= BODY {
+        return body;
+    }
+    for text in [&mut message.requirement, &mut message.user_id] {
+        *text = crate::domain::text::shorten(text, SHOWN);
+    }
+    message.to_body()
+}
+
+/// The message of a deploy task.
+pub(crate) fn deploy_payload(project: &ProjectId, agent: &AgentId, config: Option<&Value>, task: &TaskId) -> String {
+    let message = DeployMessage {
+        task_id: Some(task.clone()),
+        project_id: project.clone(),
+        agent_id: agent.clone(),
+        deployment_config: config.cloned().unwrap_or(Value::Null),
+    };
+    let body = message.to_body();
+    if body.len() <= BODY {
+        return body;
+    }
+    // The agent's own record has it, too.
+    DeployMessage { deployment_config: Value::Null, ..message }.to_body()
+}
+
+/// The event of the agent machine that leads to a status.
+pub(crate) const fn towards(status: AgentStatus) -> AgentEvent {
+    match status {
+        AgentStatus::Building | AgentStatus::Deploying => AgentEvent::Deploy,
+        AgentStatus::Running => AgentEvent::Run,
+        AgentStatus::Offline => AgentEvent::TakeOffline,
+        AgentStatus::Error => AgentEvent::Fail,
+    }
+}
+
+/// The name that a session gets from its first message.
+pub(crate) fn name_from(content: &str) -> String {
+    let content = content.trim();
+    if content.chars().count() <= NAME_CHARS {
+        return content.to_owned();
+    }
+    content.chars().take(NAME_CHARS).chain("...".chars()).collect()
+}
+
+/// Whoever began a request was stopped for longer than its key lasted.
+pub(crate) fn key_was_lost() {
+    tracing::warn!("an idempotency key was another's by the time of this answer: the other's answer stays");
+}
