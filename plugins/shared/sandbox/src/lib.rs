@@ -8,6 +8,7 @@
 //! confined  the running process as its owner holds it
 //! stage/    the hidden run: keeper, child, walls
 //! walls     what this kernel gives; cgroup: what systemd delegates
+//! socket    how an owner reaches what it confined
 //! python    which files belong to an interpreter
 //! ```
 //!
@@ -22,15 +23,17 @@ mod host;
 mod policy;
 mod python;
 mod sandbox;
+mod socket;
 mod stage;
 mod walls;
 
 pub use confined::{Confined, Ending};
 pub use error::SandboxError;
-pub use host::{STAGE, run_if_asked};
+pub use host::{STAGE, Settings, configure, run_if_asked, settings};
 pub use policy::{Breach, Limits, Mode, Profile};
 pub use python::Interpreter;
 pub use sandbox::{Sandbox, Stdio};
+pub use socket::{connect, token};
 pub use walls::Walls;
 
 #[cfg(test)]

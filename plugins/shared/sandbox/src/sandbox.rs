@@ -8,6 +8,7 @@ use std::{
 use crate::{
     SandboxError,
     confined::Confined,
+    host,
     policy::{Limits, Mode, Policy, Profile},
     walls,
 };
@@ -40,11 +41,11 @@ pub struct Sandbox {
     pub limits: Limits,
     /// How its standard streams are connected.
     pub stdio: Stdio,
-    /// How the walls are built.
-    pub mode: Mode,
-    /// Whether it is started without the walls that this kernel lacks. They are named in
-    /// [`Confined::weaker`](crate::Confined::weaker).
-    pub allow_weaker: bool,
+    /// How the walls are built; `None`: as the operator decided ([`settings`](crate::settings)).
+    pub mode: Option<Mode>,
+    /// Whether it is started without the walls that this kernel lacks; `None`: as the operator decided. They are
+    /// named in [`Confined::weaker`](crate::Confined::weaker).
+    pub allow_weaker: Option<bool>,
     /// No newer Landlock than this version is used, as on an older kernel.
     pub landlock_at_most: Option<u32>,
 }
@@ -76,8 +77,8 @@ impl Sandbox {
             socket: None,
             limits: Limits::default(),
             stdio: Stdio::default(),
-            mode: Mode::default(),
-            allow_weaker: false,
+            mode: None,
+            allow_weaker: None,
             landlock_at_most: None,
         }
     }
@@ -105,7 +106,8 @@ impl Sandbox {
     }
 
     pub(crate) fn policy(&self) -> Result<Policy, SandboxError> {
-        let bwrap = match self.mode {
+        let decided = host::settings();
+        let bwrap = match self.mode.unwrap_or(decided.mode) {
             Mode::Landlock => None,
             Mode::Bwrap => Some(path("bwrap", &walls::bubblewrap().ok_or(SandboxError::NoBubblewrap)?)?),
         };
@@ -131,7 +133,7 @@ impl Sandbox {
             bind: self.bind.clone(),
             socket: self.socket.as_deref().map(|socket| path("the socket", socket)).transpose()?,
             limits: self.limits,
-            allow_weaker: self.allow_weaker,
+            allow_weaker: self.allow_weaker.unwrap_or(decided.allow_weaker),
             landlock_at_most: self.landlock_at_most,
             group: None,
             bwrap,
