@@ -6,6 +6,7 @@
 //! sandbox    the process: started bare, in an empty folder, bounded, and ended with all it started
 //! runner.py  in the process: calls the tool and tells what came of it
 //! typing     Python's words for types, and values out of texts
+//! walls      what this kernel gives to confine with, and the operator's choice
 //! mcp        the MCP servers that people have written down
 //! ```
 //!
@@ -19,6 +20,7 @@ pub mod pythons;
 mod sandbox;
 mod sources;
 pub mod typing;
+pub mod walls;
 
 use std::{
     path::PathBuf,

@@ -143,7 +143,7 @@ fn not_started(python: &str, error: SandboxError) -> String {
     match error {
         SandboxError::Program { source, .. } => no_python(python, &source),
         // What the operator has to know before anybody runs foreign code here.
-        SandboxError::Weak { .. } | SandboxError::NoBubblewrap => {
+        SandboxError::Weak { .. } | SandboxError::NoBubblewrap | SandboxError::NoNamespaces => {
             tracing::warn!(%error, "a test of a tool was not started, since it could not be confined");
             format!("the test was not started: {error}")
         }

@@ -3,10 +3,12 @@
 
 use std::{
     future::Future,
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 
 use metrics::gauge;
+use nexus_sandbox::Walls;
 use salvo::{
     Response, Writer as _,
     http::{
@@ -35,6 +37,7 @@ use crate::{
     domain::queue::QueueName,
     plugins::{PluginReport, PluginState},
     telemetry::names,
+    tools::walls,
 };
 
 /// The limit of one check.
@@ -67,6 +70,7 @@ struct Health {
     service: &'static str,
     version: &'static str,
     checks: Checks,
+    sandbox: Sandboxing,
     #[serde(skip_serializing_if = "Option::is_none")]
     reasons: Option<Reasons>,
 }
@@ -76,6 +80,7 @@ struct Checks {
     store: Condition,
     queue: Condition,
     plugins: Condition,
+    sandbox: Condition,
     #[serde(skip_serializing_if = "Option::is_none")]
     dynamodb: Option<Condition>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,10 +90,21 @@ struct Checks {
 }
 
 #[derive(Serialize)]
+struct Sandboxing {
+    mode: String,
+    allow_weaker: bool,
+    landlock: u32,
+    seccomp: bool,
+    cgroup: Vec<String>,
+    missing: Vec<String>,
+}
+
+#[derive(Serialize)]
 struct Reasons {
     store: Option<String>,
     queue: Option<String>,
     plugins: Option<String>,
+    sandbox: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     artifacts: Option<String>,
 }
@@ -97,6 +113,8 @@ describe! {
     /// Whether the daemon can do its work: as badly off as its worst part; plugins and artifacts degrade it at most.
     Health as "Health" {
         status, service, version, checks,
+        /// What holds code that nobody here wrote.
+        sandbox,
         /// Why a part is not healthy, when one is not.
         (maybe) reasons,
     }
@@ -111,6 +129,8 @@ describe! {
         queue,
         /// `degraded` when one was refused, takes no jobs, or lacks the Python it runs.
         plugins,
+        /// `degraded` when tools, tests and agents cannot be confined.
+        sandbox,
         /// The store, when it is that of the cloud.
         (maybe) dynamodb,
         /// The queue, when it is that of the cloud.
@@ -121,9 +141,27 @@ describe! {
 }
 
 describe! {
+    /// The walls around tools that are tried out, tests of agents, and agents: what is asked for and what this kernel gives.
+    Sandboxing as "HealthSandbox" {
+        /// `landlock`, or `bwrap` for namespaces too.
+        mode,
+        /// Whether such code is started without walls that are missing.
+        allow_weaker,
+        /// Version of Landlock's interface; 0 where there is none.
+        landlock,
+        /// Whether system calls can be filtered.
+        seccomp,
+        /// Controllers of the control group that is delegated to the daemon.
+        cgroup,
+        /// What this kernel lacks, and what stands in for it.
+        missing,
+    }
+}
+
+describe! {
     /// In words, why a part is not healthy; none for one that is.
     Reasons as "HealthReasons" {
-        store, queue, plugins,
+        store, queue, plugins, sandbox,
         /// When daemons share files.
         (maybe) artifacts,
     }
@@ -183,6 +221,23 @@ async fn without_room(state: &AppState) -> Option<String> {
     (free < ROOM).then(|| "no space is left for the data folder: free some".to_owned())
 }
 
+/// What this kernel gives to confine with, whether that will do, and why not.
+fn walled(state: &AppState) -> (Sandboxing, Condition, Option<String>) {
+    static WALLS: LazyLock<Walls> = LazyLock::new(Walls::probe);
+    let config = state.config.load().sandbox;
+    let troubles = walls::troubles(config, &WALLS);
+    let condition = if troubles.is_empty() { Condition::Healthy } else { Condition::Degraded };
+    let sandbox = Sandboxing {
+        mode: serde_json::to_value(config.mode).ok().and_then(|mode| mode.as_str().map(Into::into)).unwrap_or_default(),
+        allow_weaker: config.allow_weaker,
+        landlock: WALLS.landlock.unwrap_or(0),
+        seccomp: WALLS.seccomp,
+        cgroup: WALLS.cgroup.clone().unwrap_or_default(),
+        missing: WALLS.missing.clone(),
+    };
+    (sandbox, condition, (!troubles.is_empty()).then(|| troubles.join("; ")))
+}
+
 async fn examine(state: &AppState) -> Flat<Health> {
     let store = check("store", state.store.ping(), || state.store.trouble());
     let queue = check("queue", state.queue.depth(QueueName::Build), || state.queue.trouble());
@@ -207,13 +262,20 @@ async fn examine(state: &AppState) -> Flat<Health> {
     let of_plugins = (!of_plugins.is_empty()).then(|| of_plugins.join("; "));
     // Without shared files builds wait, and all else goes on.
     let of_files = artifacts.map_or(Condition::Healthy, |artifacts| artifacts.min(Condition::Degraded));
-    let status = store.max(queue).max(plugins).max(of_files);
+    let (sandbox, walled, of_sandbox) = walled(state);
+    let status = store.max(queue).max(plugins).max(of_files).max(walled);
     let cloud = state.config.load().backend.kind == BackendKind::Aws;
-    let checks =
-        Checks { store, queue, plugins, dynamodb: cloud.then_some(store), sqs: cloud.then_some(queue), artifacts };
-    let reasons = Reasons { store: of_store, queue: of_queue, plugins: of_plugins, artifacts: of_artifacts.flatten() };
+    let (dynamodb, sqs) = (cloud.then_some(store), cloud.then_some(queue));
+    let checks = Checks { store, queue, plugins, sandbox: walled, dynamodb, sqs, artifacts };
+    let reasons = Reasons {
+        store: of_store,
+        queue: of_queue,
+        plugins: of_plugins,
+        sandbox: of_sandbox,
+        artifacts: of_artifacts.flatten(),
+    };
     let reasons = (status != Condition::Healthy).then_some(reasons);
-    let health = Health { status, service: "nexus-ai-api", version: state.version, checks, reasons };
+    let health = Health { status, service: "nexus-ai-api", version: state.version, checks, sandbox, reasons };
     Flat(if status < Condition::Unhealthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, health)
 }
 

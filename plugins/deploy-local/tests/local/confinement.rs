@@ -68,7 +68,7 @@ async fn limits_hold() {
     let limits: HashMap<String, [i64; 2]> = serde_json::from_str(&bench.output(&agent, "limits").await).unwrap();
     assert_eq!(limits["RLIMIT_DATA"], [200 << 20; 2]);
     assert_eq!(limits["RLIMIT_NOFILE"], [100; 2]);
-    assert_eq!(limits["RLIMIT_CPU"], [77; 2]);
+    assert_eq!(limits["RLIMIT_CPU"], [77, 78]);
     assert_eq!(limits["RLIMIT_CORE"], [0; 2]);
     assert_eq!(bench.output(&agent, "memory 300").await, "refused");
     assert_eq!(bench.output(&agent, "memory 20").await, format!("got {}", 20 << 20));

@@ -110,7 +110,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_json({"output": str(os.getpid())})
 
     def do_descriptors(self, argument, body):
-        kinds = [os.readlink("/proc/self/fd/" + fd) for fd in os.listdir("/proc/self/fd") if int(fd) > 2 and os.path.exists("/proc/self/fd/" + fd)]
+        kinds = [os.readlink("/proc/self/fd/%d" % fd) for fd in range(3, 1024) if os.path.lexists("/proc/self/fd/%d" % fd)]
         self.send_json({"output": json.dumps(kinds)})
 
     def do_limits(self, argument, body):
@@ -223,7 +223,7 @@ class Server(ThreadingHTTPServer):
 
 def main():
     port = int(os.environ["PORT"])
-    with open("starts", "a") as file:
+    with open(os.path.join(os.environ["HOME"], "starts"), "a") as file:
         file.write("%d\n" % os.getpid())
     if START == "crash":
         print("cannot go on: no module named wisdom", file=sys.stderr)

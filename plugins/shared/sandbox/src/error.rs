@@ -9,7 +9,8 @@ use crate::policy::{Fault, Step};
 pub enum SandboxError {
     /// The kernel lacks walls that the policy needs.
     #[error(
-        "this system cannot confine it: {} missing; [sandbox] allow_weaker = true starts it all the same, without", .missing.join(", ")
+        "this system cannot confine it, for it lacks {}; [sandbox] allow_weaker = true starts it all the same, without",
+        .missing.join("; ")
     )]
     Weak {
         /// The walls.
@@ -21,6 +22,11 @@ pub enum SandboxError {
     /// `[sandbox] mode = "bwrap"`, and there is no bwrap.
     #[error("bubblewrap is not installed (no bwrap in /usr/bin); install it, or set [sandbox] mode = \"landlock\"")]
     NoBubblewrap,
+    /// It is installed, and may not make namespaces.
+    #[error(
+        "this system lets this user make no namespaces, so bubblewrap confines nothing; set [sandbox] mode = \"landlock\""
+    )]
+    NoNamespaces,
     /// The policy cannot be told.
     #[error("{what} {value:?} {why}")]
     Policy {
@@ -62,7 +68,7 @@ impl SandboxError {
             Self::Program { source, .. } => source.kind(),
             Self::Start { code: Some(code), .. } => io::Error::from_raw_os_error(*code).kind(),
             Self::Policy { .. } => io::ErrorKind::InvalidInput,
-            Self::Weak { .. } | Self::NoStage | Self::NoBubblewrap => io::ErrorKind::Unsupported,
+            Self::Weak { .. } | Self::NoStage | Self::NoBubblewrap | Self::NoNamespaces => io::ErrorKind::Unsupported,
             Self::Start { .. } | Self::Lost(_) => io::ErrorKind::Other,
         };
         io::Error::new(kind, self)
@@ -71,6 +77,7 @@ impl SandboxError {
     pub(crate) fn of(fault: Fault, program: &str) -> Self {
         match (fault.step, fault.code) {
             (Step::Walls, _) => Self::Weak { missing: fault.message.split("; ").map(Into::into).collect() },
+            (Step::Namespaces, _) => Self::NoNamespaces,
             (Step::Program, Some(code)) => {
                 Self::Program { program: program.into(), source: io::Error::from_raw_os_error(code) }
             }

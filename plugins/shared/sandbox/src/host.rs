@@ -28,6 +28,8 @@ use crate::{Mode, SandboxError, stage};
 
 /// The first argument of the hidden run.
 pub const STAGE: &str = "sandbox-exec";
+/// The second one, in the run inside namespaces.
+pub(crate) const INNER: &str = "inner";
 /// Holds the id of the process that has the stage, and the descriptor of its settings.
 const HOST: &str = "NEXUS_SANDBOX_HOST";
 const OWN_FILE: &str = "/proc/self/exe";
@@ -38,8 +40,10 @@ pub fn run_if_asked() {
     let mut arguments = env::args_os().skip(1);
     let asked = arguments.next().is_some_and(|argument| argument == STAGE);
     // The parent of a hidden run is a host, and a person who types the word is none.
-    if asked && arguments.next().is_none() {
-        stage::run();
+    match arguments.next() {
+        None if asked => stage::run(),
+        Some(inner) if asked && inner == INNER => stage::inner(),
+        _ => {}
     }
     let settings = memfd_create("sandbox-settings", MemfdFlags::CLOEXEC).map_or(-1, IntoRawFd::into_raw_fd);
     // SAFETY: called at the head of `main` (or before it), where this process has one thread, so nobody reads the

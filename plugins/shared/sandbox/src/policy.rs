@@ -135,6 +135,7 @@ pub(crate) enum Step {
     Walls,
     Files,
     Calls,
+    Namespaces,
     Program,
     Fork,
 }
@@ -151,6 +152,7 @@ impl Step {
             Self::Walls => "looking for the kernel's walls",
             Self::Files => "restricting files and ports (Landlock)",
             Self::Calls => "restricting system calls (seccomp)",
+            Self::Namespaces => "making namespaces (bubblewrap)",
             Self::Program => "running the program",
             Self::Fork => "making its process",
         }

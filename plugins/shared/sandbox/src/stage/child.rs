@@ -10,7 +10,10 @@ use std::{
 };
 
 use super::{At as _, calls, checked, files, limits, privileges};
-use crate::policy::{Fault, Policy, Step};
+use crate::{
+    policy::{Fault, Policy, Step},
+    walls,
+};
 
 /// Where a program finds the listening socket that was made for it.
 const SOCKET: i32 = 3;
@@ -20,6 +23,12 @@ const SOCKET: i32 = 3;
 pub(super) struct Walls {
     pub(super) landlock: Option<u32>,
     pub(super) seccomp: bool,
+}
+
+impl Walls {
+    pub(super) fn of(policy: &Policy) -> Self {
+        Self { landlock: walls::landlock_up_to(policy.landlock_at_most), seccomp: walls::has_seccomp() }
+    }
 }
 
 /// Tells the keeper why there is no program, and ends.

@@ -62,6 +62,14 @@ pub(super) fn restrict(policy: &Policy, version: u32) -> Result<(), Fault> {
     }
 }
 
+/// What of the system it may read and run. A tool runs nothing but itself; the loader of programs is among the
+/// libraries.
+pub(super) fn system(policy: &Policy) -> Vec<&'static str> {
+    let programs = if policy.profile == Profile::Tool { &[] } else { PROGRAMS };
+    let names = if policy.connect.is_empty() { &[] } else { NAMES };
+    [LIBRARIES, programs, names].concat()
+}
+
 fn fault(error: &RulesetError) -> Fault {
     Fault { step: Step::Files, message: error.to_string(), code: None }
 }
@@ -85,16 +93,8 @@ fn build(policy: &Policy, abi: ABI) -> Result<RulesetCreated, Fault> {
         & !(AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::MakeSock | AccessFs::MakeFifo))
         & !ioctl(abi)
         | read;
-    let processes = policy.profile != Profile::Tool;
-    for path in LIBRARIES {
-        // A tool runs nothing but itself; the loader of programs is among the libraries.
+    for path in system(policy) {
         walls = allow(walls, path, run, abi, Absent::Skipped)?;
-    }
-    for path in PROGRAMS.iter().filter(|_| processes) {
-        walls = allow(walls, path, run, abi, Absent::Skipped)?;
-    }
-    for path in NAMES.iter().filter(|_| !policy.connect.is_empty()) {
-        walls = allow(walls, path, read, abi, Absent::Skipped)?;
     }
     walls = allow(walls, "/dev/null", AccessFs::ReadFile | AccessFs::WriteFile, abi, Absent::Skipped)?;
     walls = allow(walls, &policy.program, run, abi, Absent::Refused)?;

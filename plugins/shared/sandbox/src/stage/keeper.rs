@@ -81,13 +81,11 @@ fn start(control: &UnixStream) -> Result<Kept, Fault> {
     let mut line = Vec::new();
     BufReader::new(control.take(MAX_POLICY)).read_until(b'\n', &mut line).at(Step::Policy)?;
     let policy: Policy = serde_json::from_slice(&line).map_err(io::Error::other).at(Step::Policy)?;
-    let landlock = walls::landlock_up_to(policy.landlock_at_most);
-    let seccomp = walls::has_seccomp();
-    let weaker = walls::missing_for(&policy, landlock, seccomp);
+    let walls = child::Walls::of(&policy);
+    let weaker = walls::missing_for(&policy, walls.landlock, walls.seccomp);
     if !weaker.is_empty() && !policy.allow_weaker {
         return Err(Fault { step: Step::Walls, message: weaker.join("; "), code: None });
     }
-    let walls = child::Walls { landlock, seccomp };
     let guards = guards(&policy, walls);
     let socket = policy.socket.as_deref().map(|path| listen(Path::new(path))).transpose().at(Step::Socket)?;
     let (mut report, writer) = std::io::pipe().at(Step::Fork)?;
@@ -97,7 +95,7 @@ fn start(control: &UnixStream) -> Result<Kept, Fault> {
         0 => {
             drop(report);
             let fault = match &policy.bwrap {
-                Some(bwrap) => namespaces::enter(bwrap, &policy, walls, socket, &writer),
+                Some(bwrap) => namespaces::enter(bwrap, &policy, socket, &writer),
                 None => child::become_program(&policy, walls, socket, &writer),
             };
             child::report(writer, &fault);
@@ -109,18 +107,28 @@ fn start(control: &UnixStream) -> Result<Kept, Fault> {
     unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) };
     let group = policy.group.as_ref().map(PathBuf::from);
     let tree = Tree::new(main, group.clone(), policy.bwrap.is_some());
-    let mut fault = String::new();
+    let mut said = String::new();
     // It ends when the program runs, or when there is none.
-    report.read_to_string(&mut fault).at(Step::Fork)?;
-    if !fault.is_empty() {
+    report.read_to_string(&mut said).at(Step::Fork)?;
+    if let Some(fault) = fault_of(&said, policy.bwrap.is_some()) {
         tree.end();
-        let plain = |_| Fault { step: Step::Fork, message: fault.clone(), code: None };
-        return Err(serde_json::from_str(&fault).map_err(plain).unwrap_or_else(|fault| fault));
+        return Err(fault);
     }
     let_go_of_streams().at(Step::Fork)?;
     let watch = Watch::new(&policy);
     let started = Told::Started { pid: main, guards, weaker };
     Ok(Kept { main, tree, watch, signals, group, started })
+}
+
+/// Why there is no program, if there is none.
+fn fault_of(said: &str, wrapped: bool) -> Option<Fault> {
+    let fault = said.trim_start_matches(namespaces::ARRIVED);
+    if fault.is_empty() {
+        let fault = Fault { step: Step::Namespaces, message: String::new(), code: None };
+        return (wrapped && said.is_empty()).then_some(fault);
+    }
+    let plain = |_| Fault { step: Step::Fork, message: fault.to_owned(), code: None };
+    Some(serde_json::from_str(fault).unwrap_or_else(plain))
 }
 
 /// What holds it, by name.

@@ -27,8 +27,11 @@ pub(super) fn set(limits: &Limits) -> io::Result<()> {
     for (resource, wanted) in wanted {
         let Some(wanted) = wanted else { continue };
         // None above what the daemon itself may have.
-        let value = getrlimit(resource).maximum.map_or(wanted, |ceiling| ceiling.min(wanted));
-        setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) })?;
+        let ceiling = getrlimit(resource).maximum.unwrap_or(u64::MAX);
+        // A second for the signal that says why, before the one that says nothing.
+        let more = u64::from(resource == Resource::Cpu);
+        let (current, maximum) = (ceiling.min(wanted), ceiling.min(wanted.saturating_add(more)));
+        setrlimit(resource, Rlimit { current: Some(current), maximum: Some(maximum) })?;
     }
     if limits.nice > 0 {
         nice(i32::from(limits.nice.min(19)))?;

@@ -5,6 +5,7 @@
 //! keeper   reads the policy, forks, watches limits of the whole tree, ends it, tells how it ended
 //! child    session, limits, privileges → files (Landlock) → calls (seccomp) → exec
 //! tree     who belongs to the tree, and its end
+//! namespaces   the same inside bubblewrap's
 //! watch    what the kernel counts for no tree: memory, processes and disk of all together
 //! ```
 //!
@@ -19,6 +20,8 @@ mod namespaces;
 mod privileges;
 mod tree;
 mod watch;
+
+pub(crate) use namespaces::inner;
 
 use std::io;
 

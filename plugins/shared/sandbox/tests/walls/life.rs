@@ -1,6 +1,6 @@
 //! How a confined process begins and ends, and what it may do.
 
-use nexus_sandbox::{Profile, SandboxError, Stdio};
+use nexus_sandbox::{Mode, Profile, SandboxError, Stdio};
 
 use crate::bench::*;
 
@@ -94,5 +94,30 @@ async fn it_is_asked_to_end_and_then_ended() {
         let ending = confined.stop(std::time::Duration::from_secs(grace)).await.unwrap();
         assert_eq!(ending.status.code(), code, "{ending}");
         assert_eq!(confined.ended().await.unwrap(), ending, "an end is told as often as one asks");
+    }
+}
+
+/// The same walls inside namespaces, where bubblewrap can make them.
+#[tokio::test]
+async fn bubblewrap_holds_the_same() {
+    if !as_ordinary_user("life::bubblewrap_holds_the_same") {
+        return;
+    }
+    let bench = Bench::new().await;
+    let script = "import os\nprint(os.getpid() < 10, os.path.exists('/home'), os.access(os.environ['TMPDIR'], os.W_OK))\nopen('secret')";
+    let mut sandbox = bench.sandbox(Profile::Agent, script);
+    sandbox.mode = Some(Mode::Bwrap);
+    match sandbox.spawn().await {
+        Ok(confined) => {
+            assert!(confined.guards().iter().any(|guard| guard == "bubblewrap"));
+            let done = read_to_the_end(confined).await;
+            assert_eq!(done.stdout.trim(), "True False True", "{}", done.stderr);
+            assert!(!done.ending.status.success() && done.stderr.contains("secret"), "{}", done.stderr);
+        }
+        // Closed where it cannot be had, whatever the reason.
+        Err(error) => assert!(
+            matches!(error, SandboxError::NoBubblewrap | SandboxError::NoNamespaces),
+            "neither walled in nor refused: {error}"
+        ),
     }
 }

@@ -5,6 +5,8 @@
 mod attacks;
 mod bench;
 mod bounds;
+mod groups;
 mod life;
+mod unit;
 
 nexus_sandbox::stage_before_main!();
