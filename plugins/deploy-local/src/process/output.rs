@@ -37,6 +37,7 @@ pub(crate) struct Output {
 #[derive(Deserialize)]
 struct Listening {
     event: String,
+    #[serde(default)]
     port: u16,
 }
 
