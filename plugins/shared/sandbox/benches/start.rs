@@ -43,7 +43,10 @@ async fn measure() {
                     let begun = Instant::now();
                     match sandbox.spawn().await {
                         Ok(mut confined) => confined.ended().await.map(|_| times.push(begun.elapsed())).unwrap(),
-                        Err(error) => break println!("{name:8} {mode:?} {}: {error}", profile.word()),
+                        Err(error) => {
+                            println!("{name:8} {mode:?} {}: {error}", profile.word());
+                            break;
+                        }
                     }
                 }
                 if !times.is_empty() {
