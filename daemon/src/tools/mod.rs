@@ -83,7 +83,6 @@ pub struct Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{running} tools are being tried out already; try again later")]
 pub struct Busy {
-    /// How many.
     pub running: usize,
 }
 

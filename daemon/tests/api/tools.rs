@@ -1,9 +1,11 @@
 //! The tools API over the real binary: the catalogue of the real plugin, what a build leaves, how its use
 //! is counted, tools that are tried out, and the switches of MCP servers.
+
 use std::path::Path;
 
-use crate::support::{Daemon, Home, PATIENCE, eventually, plugin_dir, prices::PRICES_AND_UNITS};
 use serde_json::{Value, json};
+
+use crate::support::{Daemon, Home, PATIENCE, eventually, plugin_dir, prices::PRICES_AND_UNITS};
 
 async fn test(daemon: &Daemon, name: &str, parameters: Value) -> Value {
     let (status, answer) = daemon.post(&format!("/tools/{name}/test"), &json!({ "parameters": parameters })).await;
@@ -197,7 +199,7 @@ async fn a_build_leaves_its_tools_and_their_use_is_counted() {
     let session = session["data"]["session_id"].as_str().unwrap();
     let stream = daemon.http().post(daemon.at(&format!("/sessions/{session}/stream")));
     let response = stream.json(&json!({"content": "what is 12 kg in lb?"})).send().await.unwrap();
-    let frames = support::sse::Stream::new(response).all().await;
+    let frames = crate::support::sse::Stream::new(response).all().await;
     assert!(frames.iter().any(|frame| frame.data["tool_name"] == "convert_units"), "{frames:#?}");
     for (name, wanted) in [("quote_items", 1), ("convert_units", 1), ("list_units", 0)] {
         let id = of(name)["tool_id"].as_str().unwrap();

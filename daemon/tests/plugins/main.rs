@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 #![allow(unreachable_pub, missing_docs)]
 
+#[path = "../support/alone.rs"]
+mod alone;
 mod c;
 mod faults;
 mod host;

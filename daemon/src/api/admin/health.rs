@@ -1,6 +1,7 @@
 //! `/health`, `/health/live`, `/health/ready` and `/metrics`. Health answers within a second, whatever
 //! hangs: every check has its own time limit.
 
+use schemars::JsonSchema;
 use std::{
     future::Future,
     sync::LazyLock,
@@ -25,7 +26,6 @@ use crate::api::{
         request::extract::State,
         response::{Flat, FlatAnswer},
     },
-    openapi::describe,
     state::AppState,
 };
 use crate::{
@@ -60,124 +60,80 @@ crate::domain::words! {
     }
 }
 
-crate::api::openapi::words! {
-    Condition, "Condition", "How a part is, or the whole.";
-}
-
-#[derive(Serialize)]
+/// Whether the daemon can do its work: as badly off as its worst part; plugins and artifacts degrade it at most.
+#[derive(Serialize, JsonSchema)]
 struct Health {
     status: Condition,
     service: &'static str,
     version: &'static str,
     checks: Checks,
+    /// What holds code that nobody here wrote.
     sandbox: Sandboxing,
+    /// Why a part is not healthy, when one is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     reasons: Option<Reasons>,
 }
 
-#[derive(Serialize)]
+/// Each part.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "HealthChecks")]
 struct Checks {
+    /// Written to within the time limit.
     store: Condition,
+    /// Read from within the time limit.
     queue: Condition,
+    /// `degraded` when one was refused, takes no jobs, or lacks the Python it runs.
     plugins: Condition,
+    /// `degraded` when tools, tests and agents cannot be confined.
     sandbox: Condition,
+    /// The store, when it is that of the cloud.
     #[serde(skip_serializing_if = "Option::is_none")]
     dynamodb: Option<Condition>,
+    /// The queue, when it is that of the cloud.
     #[serde(skip_serializing_if = "Option::is_none")]
     sqs: Option<Condition>,
+    /// Where daemons share the files of projects. Away: builds and deployments wait.
     #[serde(skip_serializing_if = "Option::is_none")]
     artifacts: Option<Condition>,
 }
 
-#[derive(Serialize)]
+/// The walls around tools that are tried out, tests of agents, and agents: what is asked for and what this kernel gives.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "HealthSandbox")]
 struct Sandboxing {
+    /// `landlock`, or `bwrap` for namespaces too.
     mode: String,
+    /// Whether such code is started without walls that are missing.
     allow_weaker: bool,
+    /// Version of Landlock's interface; 0 where there is none.
     landlock: u32,
+    /// Whether system calls can be filtered.
     seccomp: bool,
+    /// Controllers of the control group that is delegated to the daemon.
     cgroup: Vec<String>,
+    /// What this kernel lacks, and what stands in for it.
     missing: Vec<String>,
 }
 
-#[derive(Serialize)]
+/// In words, why a part is not healthy; none for one that is.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "HealthReasons")]
 struct Reasons {
     store: Option<String>,
     queue: Option<String>,
     plugins: Option<String>,
     sandbox: Option<String>,
+    /// When daemons share files.
     #[serde(skip_serializing_if = "Option::is_none")]
     artifacts: Option<String>,
 }
 
-describe! {
-    /// Whether the daemon can do its work: as badly off as its worst part; plugins and artifacts degrade it at most.
-    Health as "Health" {
-        status, service, version, checks,
-        /// What holds code that nobody here wrote.
-        sandbox,
-        /// Why a part is not healthy, when one is not.
-        (maybe) reasons,
-    }
-}
-
-describe! {
-    /// Each part.
-    Checks as "HealthChecks" {
-        /// Written to within the time limit.
-        store,
-        /// Read from within the time limit.
-        queue,
-        /// `degraded` when one was refused, takes no jobs, or lacks the Python it runs.
-        plugins,
-        /// `degraded` when tools, tests and agents cannot be confined.
-        sandbox,
-        /// The store, when it is that of the cloud.
-        (maybe) dynamodb,
-        /// The queue, when it is that of the cloud.
-        (maybe) sqs,
-        /// Where daemons share the files of projects. Away: builds and deployments wait.
-        (maybe) artifacts,
-    }
-}
-
-describe! {
-    /// The walls around tools that are tried out, tests of agents, and agents: what is asked for and what this kernel gives.
-    Sandboxing as "HealthSandbox" {
-        /// `landlock`, or `bwrap` for namespaces too.
-        mode,
-        /// Whether such code is started without walls that are missing.
-        allow_weaker,
-        /// Version of Landlock's interface; 0 where there is none.
-        landlock,
-        /// Whether system calls can be filtered.
-        seccomp,
-        /// Controllers of the control group that is delegated to the daemon.
-        cgroup,
-        /// What this kernel lacks, and what stands in for it.
-        missing,
-    }
-}
-
-describe! {
-    /// In words, why a part is not healthy; none for one that is.
-    Reasons as "HealthReasons" {
-        store, queue, plugins, sandbox,
-        /// When daemons share files.
-        (maybe) artifacts,
-    }
-}
-
-#[derive(Serialize)]
+/// The process answers.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Liveness")]
 struct Live {
+    /// `alive`.
     status: &'static str,
-}
-
-describe! {
-    /// The process answers.
-    Live as "Liveness" {
-        /// `alive`.
-        status,
-    }
 }
 
 /// How a part is, and why it is not healthy. `trouble` is what it has had to contend with lately.
@@ -242,7 +198,7 @@ async fn examine(state: &AppState) -> Flat<Health> {
     let store = check("store", state.store.ping(), || state.store.trouble());
     let queue = check("queue", state.queue.depth(QueueName::Build), || state.queue.trouble());
     let artifacts = async {
-        let artifacts = state.agents.artifacts();
+        let artifacts = state.agents.deployed.artifacts();
         if artifacts.is_shared() { Some(check("artifacts", artifacts.check(), || None).await) } else { None }
     };
     let ((store, of_store), (queue, of_queue), artifacts) = futures::future::join3(store, queue, artifacts).await;

@@ -21,10 +21,8 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use self::{
-    error::ClientError,
-    http::{Api, escaped},
-};
+use self::http::escaped;
+pub(super) use self::{error::ClientError, events::Follow, http::Api};
 use super::{complain, run_to_end};
 use crate::config::{Inputs, load};
 

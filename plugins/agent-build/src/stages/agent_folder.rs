@@ -76,7 +76,8 @@ pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
         "tools": entries,
         "knowledge": knowledge,
         "examples": design.examples,
-        "uncovered": design.uncovered,
+        "coverage": design.coverage,
+        "not_served": design.not_served,
     });
     add(&mut job, "manifest.json".into(), pretty(&manifest)?);
     add(&mut job, "README.md".into(), documents::readme(&design, &introduction, &tools.tools, &requirements));
