@@ -148,7 +148,7 @@ fn expected(oracle: &Oracle) -> String {
     let plain = |text: &String| text.split("<-").next().unwrap_or(text).trim().to_owned();
     let mut parts: Vec<String> = oracle.figures.iter().map(ToString::to_string).collect();
     parts.extend(oracle.dates.iter().chain(&oracle.times).chain(&oracle.must).map(plain));
-    if !oracle.must_not.is_empty() {
+    if parts.is_empty() && !oracle.must_not.is_empty() {
         parts.push("anything but the order itself".to_owned());
     }
     if oracle.refuse {
