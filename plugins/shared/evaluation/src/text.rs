@@ -40,15 +40,21 @@ pub fn occurs(haystack: &str, needle: &str) -> bool {
 
 fn occurs_once(haystack: &str, needle: &str) -> bool {
     let word = |c: char| c.is_ascii_alphanumeric();
+    // A plural or another short ending of a word is the word; a longer one makes another. What ends with a digit is whole.
+    let is_word = needle.chars().count() > 3 && needle.ends_with(|c: char| c.is_ascii_alphabetic());
+    let longest = if is_word { ENDING } else { 0 };
     haystack.match_indices(needle).any(|(at, _)| {
         let before = haystack.get(..at).and_then(|text| text.chars().next_back());
+        let rest = haystack.get(at + needle.len()..).unwrap_or_default();
+        let ending = rest.chars().take_while(|c| word(*c)).count();
         let begins = !(needle.starts_with(word) && before.is_some_and(word));
-        // A plural or another ending of a word is the word.
-        let ends =
-            needle.chars().count() > 3 || !(needle.ends_with(word) && after.is_some_and(word)) || needle.ends_with(' ');
+        let ends = ending <= longest || !needle.ends_with(|c: char| word(c) || c == '=');
         begins && ends
     })
 }
+
+/// The longest ending that leaves a word what it is, in letters.
+const ENDING: usize = 4;
 
 /// Whether a sign is Chinese.
 #[must_use]
