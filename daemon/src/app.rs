@@ -29,7 +29,7 @@ use crate::{
     systemd::Systemd,
     telemetry::Telemetry,
     terminal::Screen,
-    tools::{ToolTests, catalogue, mcp::McpServers, pythons},
+    tools::{ToolTests, catalogue, mcp::McpServers, pythons, walls},
     workers::{
         Environment,
         environment::Shared,
@@ -92,6 +92,11 @@ pub async fn run(start: Start) -> ExitCode {
 async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Daemon, StartError> {
     let Start { loaded, inputs, telemetry, systemd } = start;
     let config = loaded.config.clone();
+    // Before anything is confined; while no other process is in this control group.
+    if let Err(error) = nexus_sandbox::cgroup::take_over() {
+        tracing::warn!(%error, "the delegated control group cannot be used");
+    }
+    walls::put_up(config.sandbox);
     let started_at = std::time::Instant::now();
 
     data_folder::make_folders(&config.data)?;

@@ -4,10 +4,12 @@
 use schemars::JsonSchema;
 use std::{
     future::Future,
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 
 use metrics::gauge;
+use nexus_sandbox::Walls;
 use salvo::{
     Response, Writer as _,
     http::{
@@ -35,6 +37,7 @@ use crate::{
     domain::queue::QueueName,
     plugins::{PluginReport, PluginState},
     telemetry::names,
+    tools::walls,
 };
 
 /// The limit of one check.
@@ -64,6 +67,8 @@ struct Health {
     service: &'static str,
     version: &'static str,
     checks: Checks,
+    /// What holds code that nobody here wrote.
+    sandbox: Sandboxing,
     /// Why a part is not healthy, when one is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     reasons: Option<Reasons>,
@@ -79,6 +84,8 @@ struct Checks {
     queue: Condition,
     /// `degraded` when one was refused, takes no jobs, or lacks the Python it runs.
     plugins: Condition,
+    /// `degraded` when tools, tests and agents cannot be confined.
+    sandbox: Condition,
     /// The store, when it is that of the cloud.
     #[serde(skip_serializing_if = "Option::is_none")]
     dynamodb: Option<Condition>,
@@ -90,6 +97,24 @@ struct Checks {
     artifacts: Option<Condition>,
 }
 
+/// The walls around tools that are tried out, tests of agents, and agents: what is asked for and what this kernel gives.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "HealthSandbox")]
+struct Sandboxing {
+    /// `landlock`, or `bwrap` for namespaces too.
+    mode: String,
+    /// Whether such code is started without walls that are missing.
+    allow_weaker: bool,
+    /// Version of Landlock's interface; 0 where there is none.
+    landlock: u32,
+    /// Whether system calls can be filtered.
+    seccomp: bool,
+    /// Controllers of the control group that is delegated to the daemon.
+    cgroup: Vec<String>,
+    /// What this kernel lacks, and what stands in for it.
+    missing: Vec<String>,
+}
+
 /// In words, why a part is not healthy; none for one that is.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "HealthReasons")]
@@ -97,6 +122,7 @@ struct Reasons {
     store: Option<String>,
     queue: Option<String>,
     plugins: Option<String>,
+    sandbox: Option<String>,
     /// When daemons share files.
     #[serde(skip_serializing_if = "Option::is_none")]
     artifacts: Option<String>,
@@ -151,6 +177,23 @@ async fn without_room(state: &AppState) -> Option<String> {
     (free < ROOM).then(|| "no space is left for the data folder: free some".to_owned())
 }
 
+/// What this kernel gives to confine with, whether that will do, and why not.
+fn walled(state: &AppState) -> (Sandboxing, Condition, Option<String>) {
+    static WALLS: LazyLock<Walls> = LazyLock::new(Walls::probe);
+    let config = state.config.load().sandbox;
+    let troubles = walls::troubles(config, &WALLS);
+    let condition = if troubles.is_empty() { Condition::Healthy } else { Condition::Degraded };
+    let sandbox = Sandboxing {
+        mode: serde_json::to_value(config.mode).ok().and_then(|mode| mode.as_str().map(Into::into)).unwrap_or_default(),
+        allow_weaker: config.allow_weaker,
+        landlock: WALLS.landlock.unwrap_or(0),
+        seccomp: WALLS.seccomp,
+        cgroup: WALLS.cgroup.clone().unwrap_or_default(),
+        missing: WALLS.missing.clone(),
+    };
+    (sandbox, condition, (!troubles.is_empty()).then(|| troubles.join("; ")))
+}
+
 async fn examine(state: &AppState) -> Flat<Health> {
     let store = check("store", state.store.ping(), || state.store.trouble());
     let queue = check("queue", state.queue.depth(QueueName::Build), || state.queue.trouble());
@@ -175,13 +218,20 @@ async fn examine(state: &AppState) -> Flat<Health> {
     let of_plugins = (!of_plugins.is_empty()).then(|| of_plugins.join("; "));
     // Without shared files builds wait, and all else goes on.
     let of_files = artifacts.map_or(Condition::Healthy, |artifacts| artifacts.min(Condition::Degraded));
-    let status = store.max(queue).max(plugins).max(of_files);
+    let (sandbox, walled, of_sandbox) = walled(state);
+    let status = store.max(queue).max(plugins).max(of_files).max(walled);
     let cloud = state.config.load().backend.kind == BackendKind::Aws;
-    let checks =
-        Checks { store, queue, plugins, dynamodb: cloud.then_some(store), sqs: cloud.then_some(queue), artifacts };
-    let reasons = Reasons { store: of_store, queue: of_queue, plugins: of_plugins, artifacts: of_artifacts.flatten() };
+    let (dynamodb, sqs) = (cloud.then_some(store), cloud.then_some(queue));
+    let checks = Checks { store, queue, plugins, sandbox: walled, dynamodb, sqs, artifacts };
+    let reasons = Reasons {
+        store: of_store,
+        queue: of_queue,
+        plugins: of_plugins,
+        sandbox: of_sandbox,
+        artifacts: of_artifacts.flatten(),
+    };
     let reasons = (status != Condition::Healthy).then_some(reasons);
-    let health = Health { status, service: "nexus-ai-api", version: state.version, checks, reasons };
+    let health = Health { status, service: "nexus-ai-api", version: state.version, checks, sandbox, reasons };
     Flat(if status < Condition::Unhealthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, health)
 }
 

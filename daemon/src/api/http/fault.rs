@@ -36,10 +36,6 @@ impl Fault {
         self
     }
 
-    pub(crate) fn is_missing(&self) -> bool {
-        self.kind == "missing"
-    }
-
     /// Makes the place as a whole the one at fault.
     pub(crate) fn whole(&mut self) {
         self.loc.truncate(1);

@@ -361,6 +361,7 @@ fn a_pause_waits_for_the_stage_that_runs_beside() {
         still_running: 2,
         progress: 25.0,
         aggregated: AggregatedMetrics::default(),
+        assessment: None,
         end: None,
         assessment: None,
         events: &[],
