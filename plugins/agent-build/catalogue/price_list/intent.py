@@ -97,7 +97,10 @@ def _ranking(question: Question, order: Order, names: List[str], items: List[Dic
             return Proposal("compare_prices", {"names": names, "order": "descending" if dearest and not cheapest else "ascending"}, 0.92, used=[])
     if len(order.lines) == 2 and order.counted and all(len(line.choices) == 1 for line in order.lines) and re.search(r"\bthan\b|\bor\b|\bvs\b|\bcompared\b|\bdifference\b|还是|比|差", question.lower) and (
             cheapest or dearest or words.DIFFERENCE.search(question.lower)):
-        return Proposal("quote_items", {"items": [_wanted(line) for line in order.lines], "compare": True}, 0.93, used=order.used)
+        return Proposal("quote_items", {"items": [_wanted(line) for line in order.lines], "against": order.lines[0].name}, 0.93, used=order.used)
+    alone = [line for line in order.lines if line.quantity is None]
+    if len(order.lines) > 2 and len(alone) == 1 and order.counted and all(len(line.choices) == 1 for line in order.lines) and (cheapest or dearest or words.DIFFERENCE.search(question.lower)):
+        return Proposal("quote_items", {"items": [_wanted(line) for line in order.lines], "against": alone[0].name}, 0.93, used=order.used)
     limited = words.UNDER.search(question.lower) and [figure for figure in question.figures if figure.kind == "number" and not figure.soft]
     if not (cheapest or dearest) or order.counted or question.of_kind("percent", "off") or limited:
         return None
@@ -174,7 +177,7 @@ def _quote(question: Question, order: Order, about: bool, follows: bool, items: 
         return _which(order, question)
     arguments: Dict[str, Any] = {"items": [_wanted(line) for line in order.lines] + [{"name": name} for name in order.unknown]}
     used = list(order.used) + order.told
-    by_measure = _without_unit(order)
+    by_measure = _without_unit(order) or _uncounted(question, order)
     if by_measure:
         return by_measure
     discount = _discount(question)
@@ -211,6 +214,17 @@ def _leftover(question: Question, order: Order) -> str:
     start = order.lines[0].end
     named = [word for word in re.findall(r"[a-z]{4,}", question.lower[start:]) if word not in ORDER_WORDS and word not in HARMLESS]
     return question.lower[order.lines[0].start :].strip(" ?.!") if named else ""
+
+
+def _uncounted(question: Question, order: Order) -> Optional[Proposal]:
+    """Ask how many when a plural stands without a number beside counted things: "4 adults with audio guides"."""
+    counted = [line for line in order.lines if line.quantity is not None and line.quantity > 1]
+    for line in order.lines if counted else []:
+        said = question.text[line.start : line.end].lower()
+        if line.quantity is None and said.endswith("s") and not line.name.lower().endswith("s") and said.rstrip("s") in line.name.lower():
+            items = [_wanted(other) for other in order.lines]
+            return Proposal("quote_items", {"items": items}, 0.9, ask={"en": "How many %s do you want?" % said, "zh": "请问要几个%s？" % line.name})
+    return None
 
 
 def _without_unit(order: Order) -> Optional[Proposal]:
@@ -325,7 +339,7 @@ _UNKNOWN = [
     re.compile(r"^(?:请问)?(?:你们|这里|店里)?(?:有没有|有|卖不卖|卖)?(?:一|两|\d+|[二三四五六七八九十])?[个只斤份瓶盒杯条台本张件套箱袋包位块碗盘]?([\u4e00-\u9fff]{1,8}?)(?:的)?(?:多少钱|价格|怎么卖|什么价|几块|卖吗|有吗|吗|有没有)"),
     re.compile(r"^(?:请问)?(?:你们|这里|店里)?(?:有没有|有|卖不卖|卖)([\u4e00-\u9fff]{1,8}?)(?:吗|么|呢)?$"),
 ]
-_NO_NAME = re.compile(r"\b(?:it|that|this|them|all|total|they|these|those|everything|delivery|shipping|you|i|we|open|name|time|there)\b|这个|那个|一共|它|什么|哪些|营业|开门|多少|个?人|大概|平均|加起来")
+_NO_NAME = re.compile(r"\b(?:it|that|this|them|all|total|they|these|those|everything|delivery|shipping|you|i|we|open|name|time|there|year old)\b|这个|那个|一共|它|什么|哪些|营业|开门|多少|个?人|大概|平均|加起来")
 
 
 def _unknown(question: Question, follows: bool, about: bool) -> Optional[Proposal]:
