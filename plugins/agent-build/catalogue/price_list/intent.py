@@ -339,7 +339,7 @@ _UNKNOWN = [
     re.compile(r"^(?:请问)?(?:你们|这里|店里)?(?:有没有|有|卖不卖|卖)?(?:一|两|\d+|[二三四五六七八九十])?[个只斤份瓶盒杯条台本张件套箱袋包位块碗盘]?([\u4e00-\u9fff]{1,8}?)(?:的)?(?:多少钱|价格|怎么卖|什么价|几块|卖吗|有吗|吗|有没有)"),
     re.compile(r"^(?:请问)?(?:你们|这里|店里)?(?:有没有|有|卖不卖|卖)([\u4e00-\u9fff]{1,8}?)(?:吗|么|呢)?$"),
 ]
-_NO_NAME = re.compile(r"\b(?:it|that|this|them|all|total|they|these|those|everything|delivery|shipping|you|i|we|open|name|time|there|year old)\b|这个|那个|一共|它|什么|哪些|营业|开门|多少|个?人|大概|平均|加起来")
+_NO_NAME = re.compile(r"\b(?:it|that|this|them|all|total|they|these|those|everything|delivery|shipping|you|i|we|open|name|time|there|year old|refund|discount|receipt|invoice|appointment|help|job|idea)\b|这个|那个|一共|它|什么|哪些|营业|开门|多少|个?人|大概|平均|加起来")
 
 
 def _unknown(question: Question, follows: bool, about: bool) -> Optional[Proposal]:

@@ -115,6 +115,18 @@ CONVERSATIONS = [
         ],
     },
     {
+        "name": "Harbour tours", "tools": ["price_list", "notes_search"],
+        "data": [prices(price("tour", "25", "EUR", "person"), price("boat trip", "40"), price("bike rental", "15", "EUR", "day")), notes("The tour lasts two and a half hours.", "Rain gear is provided.")],
+        "sessions": [
+            [("tour for 6 people", "150 EUR")],
+            [("boat trip and tour for two", "90 EUR")],
+            [("boat trip for 4", "refuse")],
+            [("2 bikes for 3 days", "90 EUR")],
+            [("how long is the tour?", "two and a half")],
+            [("can I get a refund", "refuse")],
+        ],
+    },
+    {
         "name": "Castle tickets", "tools": ["price_list"],
         "data": [prices(price("adult", "14"), price("child", "7"), price("student", "10"), price("family ticket", "35"), price("audio guide", "3"), price("season pass", "4.50", "EUR", "month"))],
         "sessions": [

@@ -81,7 +81,7 @@ def _give(line: Line, item: Dict[str, Any], before: List[Figure], after: List[Fi
     for figure in after:
         in_unit = _counts_per(item, figure, text)
         bare = not in_unit and id(figure) not in measures and not re.match(r"\s?[%s]" % "".join(CLASSIFIERS), text[figure.end :])
-        if bare and str(figure.value) == str(item["amount"]).rstrip("0").rstrip(".") or bare and figure.value == Decimal(str(item["amount"])):
+        if bare and figure.value == Decimal(str(item["amount"])):
             line.used.append(figure)  # the price itself: 染发198太贵了
             continue
         if bare and (figure.value != int(figure.value) or not re.match(r"\s*(?:$|[,，;；、。.!！?？)+&]|and\b|x\b|pieces?\b|times\b|please\b|pls\b|和|跟|加)", text[figure.end :].lower())):
@@ -116,6 +116,8 @@ def _counts_per(item: Dict[str, Any], figure: Figure, text: str) -> bool:
         return following.lstrip(" 个").startswith(per) or figure.measure == per or (per in "人位" and bool(re.match("个?人|位|个?大人", following)))
     word = re.match(r"[\s-]*(?:more\s+|full\s+|extra\s+)?([a-z]+)", following)
     people = {"person", "people", "guest", "head", "adult", "pax"}
+    if per in people and not re.match(r"\s*[a-z]", following) and re.search(r"\bfor\s+$", text[: figure.start].lower()):
+        return True  # "for two" of what is priced per person
     return bool(word) and (stem(word.group(1)) == stem(per) or (per in people and word.group(1).rstrip("s") in people))
 
 
