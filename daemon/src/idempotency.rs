@@ -14,12 +14,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::backend::{
     error::{BackendError, BackendErrorKind},
-    store::{IdempotencyKey, KeyRecord, Store},
+    store::{KeptAnswer, KeyRecord, Store},
 };
 
 /// How long a key that is being worked under outlives a daemon that is gone.
 const LEASE: Duration = Duration::from_secs(15);
 
+/// What a client sent to say that a request may come twice.
 #[derive(Clone, Debug)]
 pub struct IdempotencyKey {
     /// The client's, made unique among callers and operations.
@@ -72,9 +73,9 @@ impl IdempotencyKey {
 
 impl<T> Keyed<T> {
     /// What the store keeps beside the thing that the request creates.
-    pub fn kept(&self, created: &T) -> IdempotencyKey {
+    pub fn kept(&self, created: &T) -> KeptAnswer {
         let IdempotencyKey { key, fingerprint } = self.key.clone();
-        IdempotencyKey { key, fingerprint, answer: (self.answer)(created), holder: None }
+        KeptAnswer { key, fingerprint, answer: (self.answer)(created), holder: None }
     }
 }
 
@@ -174,9 +175,9 @@ impl HeldKey {
     }
 
     /// What the store keeps as the answer.
-    pub fn answered(&self, answer: Value) -> IdempotencyKey {
+    pub fn answered(&self, answer: Value) -> KeptAnswer {
         let IdempotencyKey { key, fingerprint } = self.key.clone();
-        IdempotencyKey { key, fingerprint, answer, holder: Some(self.holder.clone()) }
+        KeptAnswer { key, fingerprint, answer, holder: Some(self.holder.clone()) }
     }
 
     /// The store has the answer, or the key is not ours.
@@ -217,10 +218,9 @@ impl Unsettled {
     }
 
     /// Notes an answer until it is forgotten.
-    pub fn note(&self, idempotency: &IdempotencyKey) {
-        let record =
-            KeyRecord { fingerprint: idempotency.fingerprint.clone(), answer: Some(idempotency.answer.clone()) };
-        self.lock().insert(idempotency.key.clone(), record);
+    pub fn note(&self, kept: &KeptAnswer) {
+        let record = KeyRecord { fingerprint: kept.fingerprint.clone(), answer: Some(kept.answer.clone()) };
+        self.lock().insert(kept.key.clone(), record);
     }
 
     /// The store has it, or it is given up.

@@ -14,7 +14,7 @@ pub enum BackendErrorKind {
     NotFound,
     /// The thing is there already.
     Conflict,
-    /// The same request was answered already, see `IdempotencyKey`.
+    /// The same request was answered already, see `KeptAnswer`.
     Repeated,
     /// The state does not allow it.
     Illegal,

@@ -97,7 +97,7 @@ impl Deletions {
     /// The store refuses: nothing has changed.
     pub async fn aged_project(&self, id: &ProjectId, before: Timestamp) -> Result<Option<ProjectGone>> {
         let Some(deleted) = self.store.expire_project(id, before).await? else { return Ok(None) };
-        Ok(Some(self.project_gone(id, false, deleted).await))
+        Ok(Some(self.project_gone(id, ProjectAgents::Keep, deleted).await))
     }
 
     /// What follows the commit.

@@ -77,7 +77,7 @@ impl Drop for InFlight {
         // Outside of a runtime the process is ending, and the visibility timeout does the same.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let tasks = self.env.tasks.clone();
-            tasks.spawn_on(async move { release(&env, &receipt, AFTER_FAILURE, false).await }, &runtime);
+            tasks.spawn_on(async move { release(&env, &receipt, AFTER_FAILURE, Receive::Counted).await }, &runtime);
         }
     }
 }

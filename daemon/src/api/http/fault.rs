@@ -10,8 +10,8 @@ const ECHO_LIMIT: usize = 200;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Fault {
     #[serde(rename = "type")]
-    kind: &'static str,
-    loc: Vec<Value>,
+    pub(crate) kind: &'static str,
+    pub(crate) loc: Vec<Value>,
     /// For people.
     pub msg: String,
     input: Value,
@@ -34,10 +34,6 @@ impl Fault {
     pub(crate) fn at(mut self, inner: impl Into<Value>) -> Self {
         self.loc.push(inner.into());
         self
-    }
-
-    pub(crate) fn is_missing(&self) -> bool {
-        self.kind == "missing"
     }
 
     /// Makes the place as a whole the one at fault.

@@ -16,7 +16,7 @@ use super::{
     tx::Tx,
 };
 use crate::{
-    backend::store::{Agents, IdempotencyKey, Result, alike::deploy_payload, naming},
+    backend::store::{Agents, KeptAnswer, Result, alike::deploy_payload, naming},
     domain::{
         agent::{Agent, AgentChange, AgentStatus, Invocation, InvocationStatus, NewAgent},
         change::agent as change,
@@ -144,7 +144,7 @@ pub(crate) fn record_invocation(
     tx: &mut Tx<'_>,
     held: &Held,
     invocation: &Invocation,
-    idempotency: Option<&IdempotencyKey>,
+    idempotency: Option<&KeptAnswer>,
 ) -> Result<()> {
     let mut known = tx.sql("SELECT 1 FROM nexus_agents WHERE agent_id = ?1")?;
     if !known.exists([invocation.agent_id.as_str()])? {
@@ -194,7 +194,7 @@ impl Agents for SqliteStore {
         self.write(move |tx| update(tx, &id, &change)).await
     }
 
-    async fn record_invocation(&self, invocation: Invocation, idempotency: Option<IdempotencyKey>) -> Result<()> {
+    async fn record_invocation(&self, invocation: Invocation, idempotency: Option<KeptAnswer>) -> Result<()> {
         let held = Arc::clone(&self.inner.held);
         self.write(move |tx| record_invocation(tx, &held, &invocation, idempotency.as_ref())).await
     }

@@ -149,7 +149,9 @@ impl Removal for SqliteStore {
     async fn expire_project(&self, id: &ProjectId, before: Timestamp) -> Result<Option<DeletedProject>> {
         let id = id.clone();
         let gone = self
-            .write(move |tx| if aged::is_past(tx.conn(), &id, before)? { project(tx, &id, false) } else { Ok(None) })
+            .write(move |tx| {
+                if aged::is_past(tx.conn(), &id, before)? { project(tx, &id, ProjectAgents::Keep) } else { Ok(None) }
+            })
             .await?;
         sweep::start(&self.inner);
         Ok(gone)

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{SqliteStore, held::Held, rows, tx::Tx};
 use crate::backend::{
     error::{BackendError, BackendErrorKind},
-    store::{IdempotencyKey, IdempotencyKeys, KeyRecord, Result},
+    store::{IdempotencyKeys, KeptAnswer, KeyRecord, Result},
 };
 
 pub(crate) fn read(conn: &Connection, key: &str) -> Result<Option<KeyRecord>> {
@@ -19,7 +19,7 @@ pub(crate) fn read(conn: &Connection, key: &str) -> Result<Option<KeyRecord>> {
 }
 
 /// Refuses a key that is taken already. Called before the unit's first write.
-pub(crate) fn check(tx: &Tx<'_>, idempotency: Option<&IdempotencyKey>) -> Result<()> {
+pub(crate) fn check(tx: &Tx<'_>, idempotency: Option<&KeptAnswer>) -> Result<()> {
     let Some(idempotency) = idempotency else { return Ok(()) };
     match read(tx.conn(), &idempotency.key)? {
         None => Ok(()),
@@ -28,7 +28,7 @@ pub(crate) fn check(tx: &Tx<'_>, idempotency: Option<&IdempotencyKey>) -> Result
 }
 
 /// Keeps the answer of this unit.
-pub(crate) fn keep(tx: &Tx<'_>, idempotency: Option<&IdempotencyKey>) -> Result<()> {
+pub(crate) fn keep(tx: &Tx<'_>, idempotency: Option<&KeptAnswer>) -> Result<()> {
     let Some(idempotency) = idempotency else { return Ok(()) };
     tx.sql(
         "INSERT INTO idempotency_keys (once_key, fingerprint, answer, created_at) VALUES (?1, ?2, ?3, ?4)
@@ -45,7 +45,7 @@ pub(crate) fn keep(tx: &Tx<'_>, idempotency: Option<&IdempotencyKey>) -> Result<
 
 /// Keeps the answer of what was begun. A holder that was stopped for longer than his key lasted may find it another's, or
 /// answered: then that stays.
-pub(crate) fn end(tx: &Tx<'_>, held: &Held, idempotency: Option<&IdempotencyKey>) -> Result<()> {
+pub(crate) fn end(tx: &Tx<'_>, held: &Held, idempotency: Option<&KeptAnswer>) -> Result<()> {
     let Some((idempotency, holder)) =
         idempotency.and_then(|idempotency| Some((idempotency, idempotency.holder.as_ref()?)))
     else {

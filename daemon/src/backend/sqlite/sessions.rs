@@ -13,7 +13,7 @@ use super::{
     tx::Tx,
 };
 use crate::{
-    backend::store::{IdempotencyKey, MessageRange, NewMessage, Result, Sessions, alike::name_from},
+    backend::store::{KeptAnswer, MessageRange, NewMessage, Result, Sessions, alike::name_from},
     domain::{
         ids::{AgentId, MessageId, SessionId},
         session::{Message, Role, Session, is_named_by_first_message},
@@ -30,7 +30,7 @@ pub(crate) const NEXT_KEY: &str = "1 + max((SELECT coalesce(max(session_key), 0)
     (SELECT coalesce(max(session_key), 0) FROM doomed_sessions),
     (SELECT coalesce(max(last_session), 0) FROM doomed_agents))";
 
-pub(crate) fn create(tx: &mut Tx<'_>, session: &Session, idempotency: Option<&IdempotencyKey>) -> Result<()> {
+pub(crate) fn create(tx: &mut Tx<'_>, session: &Session, idempotency: Option<&KeptAnswer>) -> Result<()> {
     super::idempotency::check(tx, idempotency)?;
     if !tx.sql("SELECT 1 FROM nexus_agents WHERE agent_id = ?1")?.exists([session.agent_id.as_str()])? {
         return Err(not_found("agent"));
@@ -132,7 +132,7 @@ pub(crate) fn append(tx: &mut Tx<'_>, held: &Held, new: &NewMessage) -> Result<M
     };
     if let Some(idempotency) = &new.idempotency {
         // Its id is made here, so the answer is, too.
-        let idempotency = IdempotencyKey { answer: serde_json::to_value(&message)?, ..idempotency.clone() };
+        let idempotency = KeptAnswer { answer: serde_json::to_value(&message)?, ..idempotency.clone() };
         super::idempotency::keep(tx, Some(&idempotency))?;
     }
     Ok(message)
@@ -178,7 +178,7 @@ pub(crate) fn messages(conn: &Connection, session: &SessionId, range: &MessageRa
 
 #[async_trait]
 impl Sessions for SqliteStore {
-    async fn create_session(&self, session: Session, idempotency: Option<IdempotencyKey>) -> Result<()> {
+    async fn create_session(&self, session: Session, idempotency: Option<KeptAnswer>) -> Result<()> {
         self.write(move |tx| create(tx, &session, idempotency.as_ref())).await
     }
 

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{ClaimBuild, DeployClaim, DeployEnd, IdempotencyKey, Result};
+use super::{ClaimBuild, DeployClaim, DeployEnd, KeptAnswer, Result};
 use crate::domain::{
     agent::{Agent, AgentChange, AgentStatus, Invocation},
     ids::{AgentId, TaskId},
@@ -27,7 +27,7 @@ pub trait Agents: Send + Sync + 'static {
     /// Writes an invocation, moves the agent's figures and those of the tools it called, and ends what
     /// [`take_key`] began, in one unit. When the key is another's by now, or answered, that stays, and only the
     /// invocation is written.
-    async fn record_invocation(&self, invocation: Invocation, idempotency: Option<IdempotencyKey>) -> Result<()>;
+    async fn record_invocation(&self, invocation: Invocation, idempotency: Option<KeptAnswer>) -> Result<()>;
 }
 
 /// An agent is put into service by a task.

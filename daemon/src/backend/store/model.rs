@@ -28,7 +28,7 @@ pub struct NewProject {
     pub project: Project,
     pub stages: Vec<Stage>,
     /// When the request may come twice.
-    pub idempotency: Option<IdempotencyKey>,
+    pub idempotency: Option<KeptAnswer>,
 }
 
 impl NewProject {
@@ -280,7 +280,7 @@ pub struct NewMessage {
     /// The caller's own data, tool calls, content blocks.
     pub metadata: Option<Value>,
     /// When the request may come twice; its answer is the stored message.
-    pub idempotency: Option<IdempotencyKey>,
+    pub idempotency: Option<KeptAnswer>,
     /// Of an answer: who took the session for it by `Store::lease_session`.
     pub holder: Option<String>,
 }
@@ -299,7 +299,7 @@ pub struct MessageRange {
 /// A request that may come twice: what it creates and what was answered are written as one unit. A second one
 /// is refused as [`BackendErrorKind::Repeated`](super::BackendErrorKind::Repeated), and `key_record` tells the answer.
 #[derive(Clone, Debug, PartialEq)]
-pub struct IdempotencyKey {
+pub struct KeptAnswer {
     /// The caller's key, made unique among callers and operations.
     pub key: String,
     /// Tells two different requests under one key apart.

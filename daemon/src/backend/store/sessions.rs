@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{IdempotencyKey, MessageRange, NewMessage, Result, SessionLease};
+use super::{KeptAnswer, MessageRange, NewMessage, Result, SessionLease};
 use crate::domain::{
     ids::{AgentId, SessionId},
     session::{Message, Session},
@@ -17,7 +17,7 @@ pub trait Sessions: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`BackendErrorKind::NotFound`] when the agent is unknown.
-    async fn create_session(&self, session: Session, idempotency: Option<IdempotencyKey>) -> Result<()>;
+    async fn create_session(&self, session: Session, idempotency: Option<KeptAnswer>) -> Result<()>;
 
     async fn session(&self, id: &SessionId) -> Result<Option<Session>>;
 

@@ -201,6 +201,7 @@ pub(super) mod tests {
             category: "c".into(),
             version: "2".into(),
             deployment_type: "local".into(),
+            assessment: crate::domain::assessment::Assessment::default(),
             capabilities: Vec::new(),
             tools: Vec::new(),
             prompt_path: None,
@@ -208,6 +209,7 @@ pub(super) mod tests {
             agent_dir: "agent".into(),
             deployment_config: None,
             generated_tools: Vec::new(),
+            assessment: crate::domain::assessment::Assessment::default(),
         };
         let project = ProjectId::generate();
         let again = registered(&new, Some(&known), &project, "Again".into(), true, now());

@@ -180,7 +180,7 @@ mod tests {
 
     fn asked<'c>(ended: &'c [StageEnd], begin: &'c [String], events: &'c [NewEvent], end: Option<End<'c>>) -> Step<'c> {
         let aggregated = AggregatedMetrics::default();
-        Step { ended, begin, still_running: 0, progress: 50.0, aggregated, end, events }
+        Step { ended, begin, still_running: 0, progress: 50.0, aggregated, assessment: None, end, events }
     }
 
     #[test]

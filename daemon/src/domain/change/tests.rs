@@ -361,7 +361,9 @@ fn a_pause_waits_for_the_stage_that_runs_beside() {
         still_running: 2,
         progress: 25.0,
         aggregated: AggregatedMetrics::default(),
+        assessment: None,
         end: None,
+        assessment: None,
         events: &[],
     };
     let view = BuildView { state, ..building(&stored) };

@@ -6,7 +6,7 @@ use nexus_daemon::domain::deletion::ProjectAgents;
 use nexus_daemon::{
     backend::{
         error::BackendErrorKind,
-        store::{AgentFilter, IdempotencyKey, NewMessage, ProjectFilter, ProjectSort, ToolFilter},
+        store::{AgentFilter, KeptAnswer, NewMessage, ProjectFilter, ProjectSort, ToolFilter},
     },
     domain::{
         agent::{AgentChange, AgentStatus, Invocation, InvocationStatus},
@@ -174,8 +174,8 @@ pub async fn an_agent_is_changed_by_its_machine(f: &Fixture) {
 }
 
 /// What a request leaves that takes its key in one unit.
-pub fn kept(key: &str, answer: serde_json::Value) -> IdempotencyKey {
-    IdempotencyKey { key: key.into(), fingerprint: "f".into(), answer, holder: None }
+pub fn kept(key: &str, answer: serde_json::Value) -> KeptAnswer {
+    KeptAnswer { key: key.into(), fingerprint: "f".into(), answer, holder: None }
 }
 
 pub async fn a_request_that_comes_twice_creates_once(f: &Fixture) {
@@ -195,7 +195,7 @@ pub async fn a_request_that_comes_twice_creates_once(f: &Fixture) {
     let long = Duration::from_secs(60);
     assert_eq!(f.store.take_key("i", "f", "one", long).await.unwrap(), None);
     assert_eq!(f.store.take_key("i", "g", "two", long).await.unwrap().unwrap().answer, None);
-    let answered = IdempotencyKey { holder: Some("one".into()), ..kept("i", json!(7)) };
+    let answered = KeptAnswer { holder: Some("one".into()), ..kept("i", json!(7)) };
     f.store.record_invocation(invocation(&agent, InvocationStatus::Success, 100), Some(answered)).await.unwrap();
     assert_eq!(f.store.take_key("i", "f", "two", long).await.unwrap().unwrap().answer, Some(json!(7)));
     f.store.release_key("i", "one").await.unwrap();

@@ -3,7 +3,7 @@
 use nexus_daemon::{
     backend::{
         error::BackendErrorKind,
-        store::{IdempotencyKey, MessageRange, NewMessage, SessionLease},
+        store::{KeptAnswer, MessageRange, NewMessage, SessionLease},
     },
     domain::{agent::InvocationStatus, control::ControlAction, deletion::DeletedKind, session::Role, time::Timestamp},
 };
@@ -19,7 +19,7 @@ use super::{
 pub async fn an_answer_under_a_lost_key_changes_nothing(f: &Fixture) {
     let agent = an_agent(f).await;
     let end = async |holder: &str, answer: i64| {
-        let idempotency = IdempotencyKey { holder: Some(holder.to_owned()), ..kept("k", json!(answer)) };
+        let idempotency = KeptAnswer { holder: Some(holder.to_owned()), ..kept("k", json!(answer)) };
         f.store.record_invocation(invocation(&agent, InvocationStatus::Success, 100), Some(idempotency)).await.unwrap();
         f.store.key_record("k").await.unwrap().unwrap().answer
     };
@@ -36,13 +36,13 @@ pub async fn an_answer_under_a_lost_key_changes_nothing(f: &Fixture) {
     // One whose key has run out, but that nobody took, ends what it began.
     assert_eq!(f.store.take_key("j", "f", "one", LEASE).await.unwrap(), None);
     tokio::time::sleep(LEASE + std::time::Duration::from_secs(2)).await;
-    let idempotency = IdempotencyKey { holder: Some("one".to_owned()), ..kept("j", json!(3)) };
+    let idempotency = KeptAnswer { holder: Some("one".to_owned()), ..kept("j", json!(3)) };
     f.store.record_invocation(invocation(&agent, InvocationStatus::Success, 100), Some(idempotency)).await.unwrap();
     assert_eq!(f.store.key_record("j").await.unwrap().unwrap().answer, Some(json!(3)));
     // Who names nobody takes a free key, and no other.
     let free = f.store.record_invocation(
         invocation(&agent, InvocationStatus::Success, 100),
-        Some(IdempotencyKey { holder: None, ..kept("j", json!(4)) }),
+        Some(KeptAnswer { holder: None, ..kept("j", json!(4)) }),
     );
     assert_eq!(free.await.unwrap_err().kind(), BackendErrorKind::Repeated);
 }

@@ -5,8 +5,8 @@ import re
 from decimal import Decimal
 from typing import Any, Dict, Optional
 
-from runtime.figures import show
 from runtime.question import Proposal, Question
+from runtime.writing import show
 
 DOES = True
 _N = r"(\d+(?:\.\d+)?)"

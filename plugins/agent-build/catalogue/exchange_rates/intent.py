@@ -5,8 +5,8 @@ import re
 from typing import Any, Dict, List, Optional, Tuple
 
 from runtime.currencies import NAMES
-from runtime.figures import json_number, show
 from runtime.question import Proposal, Question
+from runtime.writing import json_number, show
 from tools.exchange_rates import currencies
 
 DOES = True

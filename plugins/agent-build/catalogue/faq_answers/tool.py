@@ -35,7 +35,7 @@ def search_faq(question: str) -> List[Dict[str, Any]]:
         if match < 0.99 and not fits_kind(question, pairs[index]["answer"]):
             match *= 0.7
         if match < 0.99 and asks_otherwise(question, pairs[index]["question"]):
-            match *= 0.5
+            match *= 0.35
         ranked.append({"question": pairs[index]["question"], "answer": pairs[index]["answer"], "match": round(min(1.0, match), 3)})
     return sorted(ranked, key=lambda entry: -entry["match"])[:3]
 

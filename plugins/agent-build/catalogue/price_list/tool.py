@@ -7,9 +7,9 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from runtime import knowledge
 from runtime.currencies import amount_text
-from runtime.figures import show
 from runtime.refusal import Refused, Unknown
 from runtime.units import convert, find_unit
+from runtime.writing import show
 
 __all__ = ["quote_items", "compare_prices", "find_prices", "list_prices", "how_many_for"]
 
@@ -76,6 +76,8 @@ def _quantity_in(item: Dict[str, Any], quantity: Decimal, unit: str) -> Decimal:
     if not unit or unit == per:
         return quantity / size if unit or size == 1 or not physical else quantity
     asked = find_unit(unit)
+    if asked and asked[1] == "yr" and per.lower() in ("month", "months", "月", "个月"):
+        return quantity * 12 / size
     if asked and priced and asked[0] == priced[0]:
         return convert(quantity, unit, per)[3] / size
     raise Refused(

@@ -5,9 +5,9 @@ from decimal import Decimal
 from typing import Any, Dict, List, Optional, Tuple
 
 from runtime import knowledge
-from runtime.figures import json_number
 from runtime.refusal import Refused, Unknown
 from runtime.tables import Row, column_named, figure, number_in, select
+from runtime.writing import json_number
 
 __all__ = ["look_up", "times_cell", "find_rows", "table_figure", "rank_rows", "show_table"]
 

@@ -97,6 +97,12 @@ def _pattern(alternatives: str, ask: str, separator: str) -> "re.Pattern[str]":
     return re.compile("|".join(bound + anywhere))
 
 
+# 报名要带什么 asks for the rules of what 帮我报名 asks to be done.
+_ASKED_ABOUT = ("bookings", "payments", "accounts", "records", "call", "mail")
+_ABOUT_RULES = re.compile("吗|怎么|多少|几|什么|啥|哪|如何|多久|要带|需要|？|\\?")
+_FOR_ME = re.compile("帮|请你|给我|替我|麻烦|我要|我想|想要|你能|你可以|能不能|可以不可以|可不可以")
+
+
 @lru_cache(maxsize=None)
 def _patterns(limit: Limit) -> "Tuple[re.Pattern[str], re.Pattern[str]]":
     """Compiled when a question first holds a word of the limit: most starts of an agent are over before."""
@@ -110,14 +116,24 @@ def asked_for(instruction: str) -> Optional[Limit]:
     for limit in _LIMITS:
         if any(word in text for word in limit.words.split()):
             english, zh = _patterns(limit)
-            if english.search(text) or (chinese and zh.search(text)):
+            if english.search(text) or (chinese and zh.search(text) and not (limit.ability in _ASKED_ABOUT and _ABOUT_RULES.search(text) and not _FOR_ME.search(text))):
                 return limit
     return None
 
 
+_DIRECTED = re.compile(r"\b(?:please|pls|can you|could you|would you|will you|can u|i want you to|help me|for me)\b|^\W*(?:book|reserve|order|send|call|remind|translate|write|draw|cancel my)\b|帮我|帮忙|请你|给我|替我|麻烦你")
+
+
+def is_directed(instruction: str) -> bool:
+    """True when an instruction tells the agent to do something, and does not ask how it is done."""
+    return bool(_DIRECTED.search(instruction.lower()))
+
+
 def not_served(manifest: Dict[str, Any]) -> List[Dict[str, str]]:
     """What the build found it could not serve: [{"text", "reason", "ability"}]."""
-    return [entry for entry in manifest.get("not_served") or manifest.get("uncovered") or [] if isinstance(entry, dict) and entry.get("text")]
+    entries = manifest.get("not_served") or manifest.get("uncovered") or []
+    # What a test of the build missed is for the requester, not for those who ask the agent.
+    return [entry for entry in entries if isinstance(entry, dict) and entry.get("text") and entry.get("ability") != "acceptance"]
 
 
 def of_agent(instruction: str, entries: Iterable[Dict[str, str]]) -> Optional[Dict[str, str]]:

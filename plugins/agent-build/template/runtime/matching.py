@@ -117,6 +117,8 @@ def _near_misses(text: str, names: Sequence[str], found: Sequence[Mention]) -> L
         count = len(re.findall(r"[a-z]+", name))
         for at in range(len(words) - count + 1):
             span = text[words[at].start() : words[at + count - 1].end()].lower().rstrip("s")
+            if span[0] != name[0] or abs(len(span) - len(name)) > 2:
+                continue
             if difflib.SequenceMatcher(None, span, name).ratio() >= 0.88 and free(words[at].start(), words[at + count - 1].end()):
                 near.append(Mention(whole, words[at].start(), words[at + count - 1].end()))
                 break
@@ -124,8 +126,9 @@ def _near_misses(text: str, names: Sequence[str], found: Sequence[Mention]) -> L
         word = match.group(0).lower()
         if len(word) < 4 or word in _NEVER_TYPOS or not free(match.start(), match.end()):
             continue
-        close = difflib.get_close_matches(word.rstrip("s"), list(roots), n=1, cutoff=0.8 if len(word) > 6 else 0.86)
-        if close and close[0][0] == word[0] or close and len(word) > 5:
+        alike = [root for root in roots if abs(len(root) - len(word)) < 3 and (root[0] == word[0] or len(word) > 5 and root[-1] == word.rstrip("s")[-1])]
+        close = difflib.get_close_matches(word.rstrip("s"), alike, n=1, cutoff=0.8 if len(word) > 6 else 0.86)
+        if close:
             near.append(Mention(roots[close[0]], match.start(), match.end()))
     return near
 

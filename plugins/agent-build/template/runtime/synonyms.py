@@ -17,7 +17,8 @@ old oldest ancient 最老 最古老 古老 历史
 *address adress addres location located where directions street find place get_there get_to_you 地址 在哪 哪里 位置 地点 哪儿 怎么走
 *phone telephone call number contact reach hotline 电话 联系 联系方式 客服 热线 号码 手机
 email mail e-mail write contact 邮箱 邮件 电子邮件
-refund return money_back back exchange replace 退款 退货 退钱 退换 退 换货 能换 换一 更换 调换
+refund return money_back back 退款 退货 退钱 退换 退
+exchange replace swap 换货 能换 换一 更换 调换 退换
 cancel cancellation reschedule postpone 取消 改期 退订
 delivery deliver ship shipping dispatch courier send postage parcel order package get_here gets_here receive arrive 发货 配送 快递 送货 寄 物流 邮寄
 shipping_cost postage shipping_fee delivery_fee 运费 邮费 快递费 配送费

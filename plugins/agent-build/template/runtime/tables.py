@@ -5,8 +5,9 @@ import re
 from decimal import Decimal, InvalidOperation
 from typing import Any, Dict, List, Optional, Sequence
 
-from runtime.figures import json_number, separated
+from runtime.digits import separated
 from runtime.refusal import Refused
+from runtime.writing import json_number
 
 Row = Dict[str, Any]
 

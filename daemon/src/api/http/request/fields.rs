@@ -58,7 +58,7 @@ impl Fields {
         let mut lacking: Vec<(&mut Fault, String)> = self
             .faults
             .iter_mut()
-            .filter(|fault| fault.is_missing())
+            .filter(|fault| fault.kind == "missing")
             .map(|f| {
                 let field = f.field();
                 (f, field)

@@ -17,7 +17,7 @@ use crate::{
         error::{BackendError, BackendErrorKind, fenced, not_found},
         files::Owner,
         store::{
-            Agents, IdempotencyKey, Result,
+            Agents, KeptAnswer, Result,
             alike::{deploy_payload, key_was_lost},
             naming,
         },
@@ -207,7 +207,7 @@ impl Agents for DynamoStore {
         self.with_agent(id, change).await
     }
 
-    async fn record_invocation(&self, invocation: Invocation, idempotency: Option<IdempotencyKey>) -> Result<()> {
+    async fn record_invocation(&self, invocation: Invocation, idempotency: Option<KeptAnswer>) -> Result<()> {
         let invocation = &invocation;
         let mut idempotency = idempotency.as_ref();
         let mut item = invocation.to_item()?;

@@ -18,7 +18,7 @@ use crate::{
     backend::{
         error::{BackendError, BackendErrorKind},
         files::Owner,
-        store::{IdempotencyKey, IdempotencyKeys, KeyRecord, Result, transfer::Record},
+        store::{IdempotencyKeys, KeptAnswer, KeyRecord, Result, transfer::Record},
     },
     domain::time::Timestamp,
 };
@@ -86,19 +86,14 @@ impl DynamoStore {
     pub(crate) async fn keep_key(
         &self,
         unit: &mut Unit,
-        idempotency: Option<&IdempotencyKey>,
+        idempotency: Option<&KeptAnswer>,
         owner: &Owner,
     ) -> Result<()> {
         self.write_key(unit, idempotency, owner, &self.expired()).await
     }
 
     /// Keeps the answer of what was begun, on condition that the key is its holder's still.
-    pub(crate) async fn end_key(
-        &self,
-        unit: &mut Unit,
-        idempotency: Option<&IdempotencyKey>,
-        owner: &Owner,
-    ) -> Result<()> {
+    pub(crate) async fn end_key(&self, unit: &mut Unit, idempotency: Option<&KeptAnswer>, owner: &Owner) -> Result<()> {
         let guard = match idempotency.and_then(|idempotency| idempotency.holder.as_deref()) {
             Some(holder) => Guard::FreeOrHeldBy(holder, self.shared_seconds()),
             None => self.expired(),
@@ -109,7 +104,7 @@ impl DynamoStore {
     async fn write_key(
         &self,
         unit: &mut Unit,
-        idempotency: Option<&IdempotencyKey>,
+        idempotency: Option<&KeptAnswer>,
         owner: &Owner,
         guard: &Guard<'_>,
     ) -> Result<()> {

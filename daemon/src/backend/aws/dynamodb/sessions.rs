@@ -16,7 +16,7 @@ use crate::{
     backend::{
         error::{fenced, invalid, not_found},
         files::Owner,
-        store::{IdempotencyKey, MessageRange, NewMessage, Result, Sessions, alike::name_from},
+        store::{KeptAnswer, MessageRange, NewMessage, Result, Sessions, alike::name_from},
     },
     domain::{
         ids::{AgentId, MessageId, SessionId},
@@ -62,7 +62,7 @@ impl DynamoStore {
 
 #[async_trait]
 impl Sessions for DynamoStore {
-    async fn create_session(&self, session: Session, idempotency: Option<IdempotencyKey>) -> Result<()> {
+    async fn create_session(&self, session: Session, idempotency: Option<KeptAnswer>) -> Result<()> {
         let session = &session;
         let idempotency = idempotency.as_ref();
         let mut unit = Unit::default();
@@ -138,7 +138,7 @@ impl Sessions for DynamoStore {
             let idempotency = match &new.idempotency {
                 // Its id is made here, so the answer is, too.
                 Some(idempotency) => {
-                    Some(IdempotencyKey { answer: serde_json::to_value(&message)?, ..idempotency.clone() })
+                    Some(KeptAnswer { answer: serde_json::to_value(&message)?, ..idempotency.clone() })
                 }
                 None => None,
             };

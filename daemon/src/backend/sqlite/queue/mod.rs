@@ -52,7 +52,7 @@ impl SqliteQueue {
             let taken = inner.writer.call(Mode::Loose, move |tx| ops::receive(tx, queue, max, visibility)).await;
             let Err(Ok((found, _))) = answer.send(taken) else { return };
             for Delivery { receipt, .. } in found {
-                let put_back = move |tx: &mut Tx<'_>| ops::release(tx, &receipt, Duration::ZERO, true);
+                let put_back = move |tx: &mut Tx<'_>| ops::release(tx, &receipt, Duration::ZERO, Receive::Uncounted);
                 // An error means that the store is closing; the next start shows them.
                 let _ = inner.writer.call(Mode::Loose, put_back).await;
             }
