@@ -14,7 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from agent_folder import CATALOGUE  # noqa: E402
-from conversations import CONVERSATIONS, IMPOSSIBLE, POSSIBLE  # noqa: E402
+from abilities import IMPOSSIBLE, POSSIBLE  # noqa: E402
+from conversations import CONVERSATIONS  # noqa: E402
 from runtime import knowledge  # noqa: E402
 from runtime.engine import OfflineEngine  # noqa: E402
 from runtime.limits import asked_for  # noqa: E402
