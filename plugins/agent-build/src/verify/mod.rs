@@ -6,6 +6,8 @@ mod agent;
 mod finding;
 mod http;
 mod process;
+#[cfg(test)]
+mod walls_tests;
 
 use std::{io, path::Path, time::Duration};
 
