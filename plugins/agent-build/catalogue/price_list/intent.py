@@ -97,7 +97,10 @@ def _ranking(question: Question, order: Order, names: List[str], items: List[Dic
             return Proposal("compare_prices", {"names": names, "order": "descending" if dearest and not cheapest else "ascending"}, 0.92, used=[])
     if len(order.lines) == 2 and order.counted and all(len(line.choices) == 1 for line in order.lines) and re.search(r"\bthan\b|\bor\b|\bvs\b|\bcompared\b|\bdifference\b|还是|比|差", question.lower) and (
             cheapest or dearest or words.DIFFERENCE.search(question.lower)):
-        return Proposal("quote_items", {"items": [_wanted(line) for line in order.lines], "compare": True}, 0.93, used=order.used)
+        return Proposal("quote_items", {"items": [_wanted(line) for line in order.lines], "against": order.lines[0].name}, 0.93, used=order.used)
+    alone = [line for line in order.lines if line.quantity is None]
+    if len(order.lines) > 2 and len(alone) == 1 and order.counted and all(len(line.choices) == 1 for line in order.lines) and (cheapest or dearest or words.DIFFERENCE.search(question.lower)):
+        return Proposal("quote_items", {"items": [_wanted(line) for line in order.lines], "against": alone[0].name}, 0.93, used=order.used)
     limited = words.UNDER.search(question.lower) and [figure for figure in question.figures if figure.kind == "number" and not figure.soft]
     if not (cheapest or dearest) or order.counted or question.of_kind("percent", "off") or limited:
         return None
@@ -117,7 +120,7 @@ def _limits(question: Question, order: Order, names: List[str]) -> Optional[Prop
     if len(figures) == 2 and words.BETWEEN.search(question.lower):
         low, high = sorted(figure.value for figure in figures)
         return Proposal("find_prices", {"names": names, "at_most": _plain(high), "at_least": _plain(low)}, 0.9, used=figures)
-    which = re.search(r"\b(?:what|which|anything|something|items?|show|list|find|everything|any|all|do you have)\b|什么|哪些|哪个|有没有|有", question.lower)
+    which = re.search(r"\b(?:what|which|anything|something|items?|show|list|find|everything|any|all|do you have)\b|什么|哪些|哪个|有没有|有|(?:以下|以内|之内|以上)的", question.lower)
     for_money = re.search(r"\b(?:what|anything|something)\b.*\b(?:for|with)\b", question.lower) or re.search(r"能?买(?:些|点)?(?:什么|啥)|能买到(?:什么|啥)", question.lower)
     if len(figures) != 1 or not which or not (under or over or for_money):
         return None
@@ -174,7 +177,7 @@ def _quote(question: Question, order: Order, about: bool, follows: bool, items: 
         return _which(order, question)
     arguments: Dict[str, Any] = {"items": [_wanted(line) for line in order.lines] + [{"name": name} for name in order.unknown]}
     used = list(order.used) + order.told
-    by_measure = _without_unit(order)
+    by_measure = _without_unit(order) or _uncounted(question, order)
     if by_measure:
         return by_measure
     discount = _discount(question)
@@ -211,6 +214,17 @@ def _leftover(question: Question, order: Order) -> str:
     start = order.lines[0].end
     named = [word for word in re.findall(r"[a-z]{4,}", question.lower[start:]) if word not in ORDER_WORDS and word not in HARMLESS]
     return question.lower[order.lines[0].start :].strip(" ?.!") if named else ""
+
+
+def _uncounted(question: Question, order: Order) -> Optional[Proposal]:
+    """Ask how many when a plural stands without a number beside counted things: "4 adults with audio guides"."""
+    counted = [line for line in order.lines if line.quantity is not None and line.quantity > 1]
+    for line in order.lines if counted else []:
+        said = question.text[line.start : line.end].lower()
+        if line.quantity is None and said.endswith("s") and not line.name.lower().endswith("s") and said.rstrip("s") in line.name.lower():
+            items = [_wanted(other) for other in order.lines]
+            return Proposal("quote_items", {"items": items}, 0.9, ask={"en": "How many %s do you want?" % said, "zh": "请问要几个%s？" % line.name})
+    return None
 
 
 def _without_unit(order: Order) -> Optional[Proposal]:
@@ -325,7 +339,7 @@ _UNKNOWN = [
     re.compile(r"^(?:请问)?(?:你们|这里|店里)?(?:有没有|有|卖不卖|卖)?(?:一|两|\d+|[二三四五六七八九十])?[个只斤份瓶盒杯条台本张件套箱袋包位块碗盘]?([\u4e00-\u9fff]{1,8}?)(?:的)?(?:多少钱|价格|怎么卖|什么价|几块|卖吗|有吗|吗|有没有)"),
     re.compile(r"^(?:请问)?(?:你们|这里|店里)?(?:有没有|有|卖不卖|卖)([\u4e00-\u9fff]{1,8}?)(?:吗|么|呢)?$"),
 ]
-_NO_NAME = re.compile(r"\b(?:it|that|this|them|all|total|they|these|those|everything|delivery|shipping|you|i|we|open|name|time|there)\b|这个|那个|一共|它|什么|哪些|营业|开门|多少")
+_NO_NAME = re.compile(r"\b(?:it|that|this|them|all|total|they|these|those|everything|delivery|shipping|you|i|we|open|name|time|there|year old|refund|discount|receipt|invoice|appointment|help|job|idea)\b|这个|那个|一共|它|什么|哪些|营业|开门|多少|个?人|大概|平均|加起来")
 
 
 def _unknown(question: Question, follows: bool, about: bool) -> Optional[Proposal]:
@@ -338,7 +352,7 @@ def _unknown(question: Question, follows: bool, about: bool) -> Optional[Proposa
         if len(lines) == 1 and len(lines[0].choices) == 1 and lines[0].start == 0 and lines[0].end == len(again):
             return Proposal("quote_items", {"items": [{"name": lines[0].name}]}, 0.8)  # 补张卡 is 补卡
         if match and not _NO_NAME.search(match.group(1)) and len(match.group(1).split()) <= 3 and (about or words.HAVE.search(question.lower) or follows):
-            sure = 0.7 if about and re.search(r"how much (?:is|are|for|does|do)|price (?:of|for)|多少钱|怎么卖|什么价|价格", text) else 0.52
+            sure = 0.8 if about and re.search(r"how much (?:is|are|for|does|do)|price (?:of|for)|多少钱|怎么卖|什么价|价格", text) else 0.52
             return Proposal("quote_items", {"items": [{"name": match.group(1).strip()}]}, sure)
     short = re.fullmatch(r"(?:(?:an?|the|one|some)\s+)?([a-z]{3,}(?: [a-z]{3,})?)", text)
     if short and question.text.rstrip().endswith(("?", "？")) and not _NO_NAME.search(text) and not re.search(r"\b(?:why|how|what|when|where|who|really|sure|help|yes|no|ok)\b", text):

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Dict, List, Sequence, Tuple
 
 from runtime.figures import Figure
@@ -53,6 +54,11 @@ def read_order(question: Question, items: Sequence[Dict[str, Any]]) -> Order:
         behind_next = index + 1 < len(lines) and _belongs_ahead(text, after, lines[index + 1])
         _give(line, by_name[line.name], before[-1:], [] if behind_next and before else after if not behind_next else after[:-1], text, measures)
         taken.extend(line.used)
+    for line in lines:
+        # "for a year" of what is priced by the month is twelve of them.
+        if line.quantity is None and str(by_name[line.name].get("per") or "").lower() in ("month", "月", "个月") and re.search(r"\b(?:a|per|one|whole|full|each) year\b|\byearly\b|\bannually\b|一年|每年|全年", text.lower()):
+            line.quantity, line.unit = Decimal(1), "yr"
+            line.used += [figure for figure in figures if figure.soft and figure not in taken]
     _share_spans(lines, by_name, figures, taken, text, measures)
     unknown, told = _unknown(text, lines, question)
     named = [figure for figure in question.figures if any(figure.start < line.end and line.start < figure.end for line in lines)]
@@ -74,6 +80,12 @@ def _give(line: Line, item: Dict[str, Any], before: List[Figure], after: List[Fi
         _multiply(line, item, figure, text, measures)
     for figure in after:
         in_unit = _counts_per(item, figure, text)
+        bare = not in_unit and id(figure) not in measures and not re.match(r"\s?[%s]" % "".join(CLASSIFIERS), text[figure.end :])
+        if bare and figure.value == Decimal(str(item["amount"])):
+            line.used.append(figure)  # the price itself: 染发198太贵了
+            continue
+        if bare and (figure.value != int(figure.value) or not re.match(r"\s*(?:$|[,，;；、。.!！?？)+&]|and\b|x\b|pieces?\b|times\b|please\b|pls\b|和|跟|加)", text[figure.end :].lower())):
+            continue
         if not before or in_unit:
             gap = text[line.end : figure.start]
             if in_unit or re.fullmatch(r"\s*(?:[x×*:：,(（-]|各|just|only|about|[\u4e00-\u9fff]{0,2}(?<![和跟加与]))*\s*", gap) or (id(figure) in measures and len(gap) < 12):
@@ -104,6 +116,8 @@ def _counts_per(item: Dict[str, Any], figure: Figure, text: str) -> bool:
         return following.lstrip(" 个").startswith(per) or figure.measure == per or (per in "人位" and bool(re.match("个?人|位|个?大人", following)))
     word = re.match(r"[\s-]*(?:more\s+|full\s+|extra\s+)?([a-z]+)", following)
     people = {"person", "people", "guest", "head", "adult", "pax"}
+    if per in people and not re.match(r"\s*[a-z]", following) and re.search(r"\bfor\s+$", text[: figure.start].lower()):
+        return True  # "for two" of what is priced per person
     return bool(word) and (stem(word.group(1)) == stem(per) or (per in people and word.group(1).rstrip("s") in people))
 
 
