@@ -59,6 +59,13 @@ fn lists_in_running_text() {
             "rent 1,250 euros per month, internet 39.90, electricity 85",
             "rent=1250EUR/month|internet=39.90EUR|electricity=85EUR",
         ),
+        ("Latte (small/large) – $3.75 / $4.50", "Latte small=3.75USD|Latte large=4.50USD"),
+        (
+            "Stock and prices (all in £): Pixel 7 - 210, iPhone 14 Pro - 560, chargers 12 each.",
+            "Pixel 7=210GBP|iPhone 14 Pro=560GBP|chargers=12GBP",
+        ),
+        ("洗车店报价：轿车普洗30，SUV普洗40（单位：元）", "轿车普洗=30元|SUV普洗=40元"),
+        ("红玫瑰【12元/支】，向日葵【15元/支】", "红玫瑰=12元/支|向日葵=15元/支"),
         ("美式 小杯/大杯 18/22元", "美式小杯=18元|美式大杯=22元"),
     ] {
         assert_eq!(list(text, Setting::default()).join("|"), items, "{text}");
