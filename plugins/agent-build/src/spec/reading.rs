@@ -153,7 +153,11 @@ fn says_something(text: &str) -> bool {
         };
         rest = markup.get(end..).unwrap_or_default();
     }
-    rest.chars().any(char::is_alphanumeric)
+    // The number of a list's entry says nothing.
+    let mark = rest.trim_matches(|c: char| !c.is_alphanumeric());
+    let numbered = mark.len() <= 2 && mark.chars().all(|c| c.is_ascii_digit());
+    let closed = rest.split_once(mark).is_some_and(|(_, behind)| behind.starts_with(['.', ')', '、', '）']));
+    !mark.is_empty() && !(numbered && closed)
 }
 
 impl Reading {

@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::{
-    super::source::{Range, at, at_colon, place},
+    super::{
+        source::{Range, at, at_colon, place},
+        speech,
+    },
     Entry,
     amount::{self, Amount},
     names,
@@ -14,7 +17,7 @@ use crate::spec::PriceItem;
 
 static SLASHED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let number = r"\d+(?:[.,]\d{1,2})?";
-    Regex::new(&format!(r"^(?P<base>[^/\d]*?)[\s:：(（]*(?P<names>[^\s/\d:：(（]+(?:\s?/\s?[^\s/\d:：)）]+)+)[)）]?\s*[:：=]?\s*(?P<sign>\p{{Sc}})?(?P<numbers>{number}(?:\s?/\s?\p{{Sc}}?{number})+)\s*(?P<unit>\p{{Sc}}|[A-Za-z]{{3,7}}|元|块)?\.?$")).ok()
+    Regex::new(&format!(r"^(?P<base>[^/\d]*?)[\s:：(（]*(?P<names>[^\s/\d:：(（]+(?:\s?/\s?[^\s/\d:：)）]+)+)[)）]?[\s:：=–—-]*(?P<sign>\p{{Sc}})?(?P<numbers>{number}(?:\s?/\s?\p{{Sc}}?\s?{number})+)\s*(?P<unit>\p{{Sc}}|[A-Za-z]{{3,7}}|元|块)?\.?$")).ok()
 });
 
 const CUES: &[&str] =
@@ -55,10 +58,11 @@ pub(super) fn read(text: &str, range: &Range, setting: Setting) -> Option<Prices
     let bare = setting.cue && setting.line || cue && !head.is_empty() || setting.decimals && all_decimals(body);
     let amounts = if bare { amount::find_any(body) } else { amount::find_listed(body) };
     let amounts: Vec<Amount> = amounts.into_iter().filter(|a| !measures(body, a)).collect();
+    let amounts = without_names(body, amounts);
     let mut list = List {
         text,
         body,
-        currency: currency_of(head),
+        currency: list_currency(head, sentence),
         headed: false,
         items: Vec::new(),
         base: String::new(),
@@ -77,7 +81,8 @@ pub(super) fn read(text: &str, range: &Range, setting: Setting) -> Option<Prices
     if items.len() < enough || items.len() * 2 <= amounts.len() || lone {
         return None;
     }
-    let whole = items.iter().all(|(_, item)| !item.variant.is_empty() && item.base.is_empty());
+    let whole =
+        !speech::is_task(head) && items.iter().all(|(_, item)| !item.variant.is_empty() && item.base.is_empty());
     if whole && names::usable(head) && head.split_whitespace().count() <= 4 {
         items.iter_mut().for_each(|(_, item)| {
             item.base = head.trim().to_owned();
@@ -95,7 +100,28 @@ fn split_head(sentence: &str) -> (&str, &str) {
     let first = amount::find_any(body).first().map_or(0, |a| a.start);
     // "apple: 3 EUR, pear: 4 EUR" has no head: the colon belongs to the first item.
     let named = body.get(..first).is_some_and(|before| !names::before(before).name.is_empty());
-    if named && !body.trim_start().starts_with("EUR") { (head, body) } else { ("", sentence) }
+    if named && amount::find(head).is_empty() && !body.trim_start().starts_with("EUR") {
+        (head, body)
+    } else {
+        ("", sentence)
+    }
+}
+
+/// The amounts but for numbers that belong to a name: in "iPhone 14 Pro - 560" only the last is set off.
+fn without_names(body: &str, amounts: Vec<Amount>) -> Vec<Amount> {
+    let set_off = |amount: &Amount| {
+        body.get(..amount.start).unwrap_or_default().trim_end().ends_with(['-', '–', '—', ':', '：', '='])
+    };
+    let in_name = |pair: &[Amount]| {
+        let [first, second] = pair else { return false };
+        let between = body.get(first.end..second.start).unwrap_or_default();
+        first.currency.is_empty()
+            && set_off(second)
+            && !set_off(first)
+            && !between.contains([',', ';', '，', '、', '；', '\n'])
+    };
+    let names: Vec<bool> = amounts.windows(2).map(in_name).chain([false]).collect();
+    amounts.into_iter().zip(names).filter(|(_, in_name)| !in_name).map(|(amount, _)| amount).collect()
 }
 
 /// Whether an amount says when a rule applies, or how much of something, not what a thing costs.
@@ -161,6 +187,16 @@ fn states_price(lower: &str) -> bool {
         .iter()
         .any(|verb| lower.contains(verb));
     says && lower.split_whitespace().count() <= 12
+}
+
+/// The currency of a list: named in its head or in a bracket, as in "(EUR)" or （单位：元）.
+fn list_currency(head: &str, sentence: &str) -> String {
+    let named = currency_of(head);
+    let brackets =
+        sentence.split(['(', '（', '[', '【']).skip(1).filter_map(|rest| rest.split([')', '）', ']', '】']).next());
+    let short =
+        brackets.filter(|inside| inside.chars().count() <= 14 && !inside.contains(|c: char| c.is_ascii_digit()));
+    if named.is_empty() { short.map(currency_of).find(|c| !c.is_empty()).unwrap_or_default() } else { named }
 }
 
 /// The currency named beside the list: "prices in EUR:", "price list (USD):".
@@ -299,7 +335,9 @@ impl<'a> List<'a> {
         let parsed = names::before(before);
         let (mut name, mut note) = (parsed.name, parsed.note);
         let mut after = tail.trim();
-        if let Some((inside, rest)) = bracket(after) {
+        if let Some((inside, rest)) =
+            bracket(after).map(|(inside, rest)| (if names_unit(inside) { "" } else { inside }, rest))
+        {
             note = if note.is_empty() { inside.to_owned() } else { format!("{note}, {inside}") };
             after = rest.trim();
         }
@@ -362,6 +400,7 @@ impl<'a> List<'a> {
                     && names::usable(head)
                     && head.split_whitespace().count() <= 4
                     && !announces(head)
+                    && !speech::is_task(head)
                 {
                     self.headed = true;
                     names::before(head).name
@@ -391,6 +430,14 @@ fn bracket(text: &str) -> Option<(&str, &str)> {
     let inside = text.get(open.len_utf8()..close)?.trim();
     let rest = text.get(close..)?;
     Some((inside, rest.get(rest.chars().next()?.len_utf8()..).unwrap_or_default()))
+}
+
+/// Whether a bracket only says what the prices are in.
+fn names_unit(inside: &str) -> bool {
+    inside.contains("单位")
+        || !currency_of(inside).is_empty()
+            && inside.chars().count() <= 8
+            && !inside.contains(|c: char| c.is_ascii_digit())
 }
 
 /// The note of a price that is the lowest of several.
@@ -480,6 +527,13 @@ mod tests {
                 "rent 1,250 euros per month, internet 39.90, electricity 85",
                 "rent=1250EUR/month|internet=39.90EUR|electricity=85EUR",
             ),
+            ("Latte (small/large) – $3.75 / $4.50", "Latte small=3.75USD|Latte large=4.50USD"),
+            (
+                "Stock and prices (all in £): Pixel 7 - 210, iPhone 14 Pro - 560, chargers 12 each.",
+                "Pixel 7=210GBP|iPhone 14 Pro=560GBP|chargers=12GBP",
+            ),
+            ("洗车店报价：轿车普洗30，SUV普洗40（单位：元）", "轿车普洗=30元|SUV普洗=40元"),
+            ("红玫瑰【12元/支】，向日葵【15元/支】", "红玫瑰=12元/支|向日葵=15元/支"),
             ("美式 小杯/大杯 18/22元", "美式小杯=18元|美式大杯=22元"),
         ] {
             assert_eq!(list(text, Setting::default()).join("|"), items, "{text}");
