@@ -4,13 +4,16 @@
 //! Down: not ready → pollers stop, streams end → builds end or are handed back → API → plugins (and the
 //! agents they run) → store. `cli::serve` calls [`run`].
 
+mod conductor;
+
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use ractor::{Actor, ActorRef, call_t};
 use tokio::{sync::Notify, task::JoinHandle, time::timeout};
 
+use self::conductor::Conductor;
 use crate::{
-    agents::Agents,
+    agents::{Agents, Conversations},
     api,
     backend::{
         data_folder::{self, DataLock},
@@ -19,13 +22,14 @@ use crate::{
     config::{Inputs, Loaded},
     events::EventHub,
     plugins::{self, PluginReport, Plugins, note_in},
+    projects::Projects,
     reload::{Reloader, host_options, unknown_handlers, warn_of_strangers},
     shutdown::{EXIT_OVERRUN, End, Shutdown},
     startup::{self, StartError},
     systemd::Systemd,
     telemetry::Telemetry,
     terminal::Screen,
-    tools::{ToolTests, catalogue, mcp::McpServers, pythons},
+    tools::{ToolTests, catalogue, mcp::McpServers, pythons, walls},
     workers::{
         Environment,
         environment::Shared,
@@ -88,6 +92,11 @@ pub async fn run(start: Start) -> ExitCode {
 async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Daemon, StartError> {
     let Start { loaded, inputs, telemetry, systemd } = start;
     let config = loaded.config.clone();
+    // Before anything is confined; while no other process is in this control group.
+    if let Err(error) = nexus_sandbox::cgroup::take_over() {
+        tracing::warn!(%error, "the delegated control group cannot be used");
+    }
+    walls::put_up(config.sandbox);
     let started_at = std::time::Instant::now();
 
     data_folder::make_folders(&config.data)?;
@@ -121,19 +130,35 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let tool_tests = ToolTests::new(config.data.run().join("tool-tests"));
     tool_tests.clean();
     let metrics = telemetry.clone();
+    let conductor = Arc::new(Conductor { root: root.clone(), reloader: Arc::clone(&reloader) });
     let state = Arc::new(api::AppState {
         store: Arc::clone(&env.store),
         queue: Arc::clone(&env.queue),
-        hub,
-        conductor: Arc::new(startup::Conductor { root: root.clone(), reloader: Arc::clone(&reloader) }),
-        agents: Agents::new(
-            Arc::new(plugins.clone()),
-            Arc::clone(&env.config),
-            Arc::clone(&env.artifacts),
-            env.leases.clone(),
+        projects: Projects {
+            store: Arc::clone(&env.store),
+            conductor: conductor.clone(),
+            deletions: env.deletions.clone(),
+            workflows: Arc::clone(&env.workflows),
+            config: Arc::clone(&env.config),
+            tasks: env.tasks.clone(),
+        },
+        agents: Agents {
+            store: Arc::clone(&env.store),
+            deployed: env.agents.clone(),
+            deletions: env.deletions.clone(),
+            config: Arc::clone(&env.config),
+            tasks: env.tasks.clone(),
+        },
+        conversations: Conversations::new(
+            Arc::clone(&env.store),
+            env.agents.clone(),
+            Arc::clone(&hub),
+            env.tasks.clone(),
+            shutdown.draining().clone(),
         ),
+        operations: conductor,
+        hub,
         plugins: plugins.clone(),
-        chats: api::Chats::default(),
         tool_tests,
         mcp_servers: McpServers::new(&config.data.dir),
         tasks: env.tasks.clone(),

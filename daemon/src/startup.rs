@@ -1,24 +1,15 @@
 //! The single steps of start-up: folders, store, handles; and what can go wrong with them.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr};
 
-use async_trait::async_trait;
-use ractor::{ActorRef, SpawnErr, call_t};
-use serde_json::{Value, json};
+use ractor::SpawnErr;
 
 use crate::{
-    api,
     backend::{data_folder::FolderError, error::chain, open::OpenBackendError},
     config::Problem,
-    domain::{
-        control::ControlAction,
-        ids::{ProjectId, TaskId},
-    },
     plugins::PluginReport,
-    reload::{Reloaded, Reloader},
     telemetry::Readers,
     terminal,
-    workers::{dispatcher::DispatcherMessage, root::RootMessage},
 };
 
 /// Why the daemon did not come up.
@@ -36,19 +27,13 @@ pub enum StartError {
     /// Workflows or deploy targets want handlers that no plugin has.
     #[error("workflows or deploy targets want handlers that no loaded plugin has")]
     Settings {
-        /// Which.
         problems: Vec<Problem>,
         /// Plugin files that were refused: most likely they have the handlers.
         refused: Vec<PluginReport>,
     },
     /// The port cannot be had.
     #[error("cannot listen on {address}: {source}; {}", port_remedy(source))]
-    Port {
-        /// Where.
-        address: SocketAddr,
-        /// Why.
-        source: io::Error,
-    },
+    Port { address: SocketAddr, source: io::Error },
     /// The actor tree did not start.
     #[error("the actor tree did not start: {0}")]
     Tree(SpawnErr),
@@ -120,35 +105,5 @@ pub fn raise_file_limit(max_connections: usize) {
             wanted,
             "fewer files may be open than max_connections needs: raise the limit (LimitNOFILE), or lower max_connections"
         );
-    }
-}
-
-/// The actor tree and the reload, as the API asks for them.
-pub struct Conductor {
-    /// The tree.
-    pub root: ActorRef<RootMessage>,
-    /// The reload.
-    pub reloader: Arc<Reloader>,
-}
-
-#[async_trait]
-impl api::Conductor for Conductor {
-    fn controlled(&self, project: &ProjectId, task: Option<&TaskId>, action: ControlAction) {
-        // Without a task nobody works on it.
-        let Some(task) = task else { return };
-        let message = DispatcherMessage::Control(project.clone(), task.clone(), action);
-        let _ = self.root.cast(RootMessage::Dispatch(message));
-    }
-
-    fn deleted(&self, project: &ProjectId) {
-        let _ = self.root.cast(RootMessage::Dispatch(DispatcherMessage::Forget(project.clone())));
-    }
-
-    async fn tree(&self) -> Value {
-        call_t!(self.root, RootMessage::Tree, 1_000).unwrap_or_else(|error| json!({"error": error.to_string()}))
-    }
-
-    async fn reload(&self) -> Result<Reloaded, String> {
-        self.reloader.reload().await
     }
 }

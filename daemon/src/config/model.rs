@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::sections::{
-    BackendConfig, DeployConfig, LogConfig, PluginsConfig, Price, QueuesConfig, RetentionConfig, Role, StoreConfig,
-    ToolsConfig, WorkerConfig, WorkflowsConfig,
+    BackendConfig, DeployConfig, LogConfig, PluginsConfig, Price, QueuesConfig, RetentionConfig, Role, SandboxConfig,
+    StoreConfig, ToolsConfig, WorkerConfig, WorkflowsConfig,
 };
 use super::units::{Bytes, Days, Seconds};
 
@@ -48,6 +48,8 @@ pub struct Config {
     pub plugins: PluginsConfig,
     /// How tools are tried out.
     pub tools: ToolsConfig,
+    /// The walls around tools, tests and agents.
+    pub sandbox: SandboxConfig,
     /// Price of a model's tokens, by model id. Models that are not listed cost nothing.
     pub pricing: BTreeMap<String, Price>,
     /// Log output.
@@ -70,6 +72,7 @@ impl Default for Config {
             deploy: DeployConfig::default(),
             plugins: PluginsConfig::default(),
             tools: ToolsConfig::default(),
+            sandbox: SandboxConfig::default(),
             pricing: BTreeMap::new(),
             log: LogConfig::default(),
         }

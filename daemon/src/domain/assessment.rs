@@ -1,6 +1,7 @@
 //! How much of a requirement an agent serves, and how that was found out (SPEC, section 7).
 
 use nexus_evaluation::Acceptance;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -19,8 +20,7 @@ super::words! {
 }
 
 /// A part of the requirement that is not served.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NotServed {
     /// In the requirement's words.
     pub text: String,
@@ -29,8 +29,7 @@ pub struct NotServed {
 }
 
 /// What a build found out about what it made. Its members stand in the records of project and agent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Assessment {
     /// None until a stage says it.
     pub coverage: Option<Coverage>,

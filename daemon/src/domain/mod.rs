@@ -5,7 +5,9 @@
 
 pub mod agent;
 pub mod assessment;
+pub mod backoff;
 pub mod bounds;
+pub mod caller;
 pub mod change;
 pub mod control;
 pub mod deletion;
@@ -16,6 +18,7 @@ pub mod ids;
 pub mod plan;
 pub mod project;
 pub mod queue;
+pub mod rel_path;
 pub mod requirement;
 pub mod session;
 pub mod stage;
@@ -28,8 +31,8 @@ pub mod workflow;
 
 /// Declares a status enum with its stored word for every variant.
 macro_rules! words {
-    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
-        $(#[$meta])*
+    ($(#[doc = $doc:literal])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[doc = $doc])*
         #[allow(unreachable_pub)] // some words are of one module only
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum $name { $($(#[$vmeta])* $variant),+ }
@@ -40,7 +43,6 @@ macro_rules! words {
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
             /// The word used in tables, messages and JSON.
-            #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
@@ -72,6 +74,19 @@ macro_rules! words {
             }
         }
 
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                let words: Vec<&str> = Self::ALL.iter().map(|word| word.as_str()).collect();
+                schemars::json_schema!({
+                    "type": "string", "enum": words, "description": concat!($($doc, "\n"),*).trim(),
+                })
+            }
+        }
+
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
                 let word = std::borrow::Cow::<'de, str>::deserialize(d)?;
@@ -92,8 +107,6 @@ pub trait Words: Copy + std::fmt::Display + std::str::FromStr + Send + Sync + 's
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{word:?} is no {what}")]
 pub struct UnknownWord {
-    /// The enum.
     pub what: &'static str,
-    /// What was found.
     pub word: String,
 }

@@ -6,20 +6,21 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::environment::Environment;
 use crate::backend::queue::{Delivery, Receipt};
+use crate::domain::queue::Receive;
 
 /// Pause before a message comes again whose actor died.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// A message with its permit. One of `delete`, `release`, `dead_letter` or `forget` ends it; when it is
 /// dropped without (its actor was killed or panicked), the message is released, so nothing is lost.
-pub struct Ticket {
+pub struct InFlight {
     env: Arc<Environment>,
     delivery: Delivery,
     _permit: OwnedSemaphorePermit,
     settled: bool,
 }
 
-impl Ticket {
+impl InFlight {
     /// Takes over the duty.
     #[must_use]
     pub fn new(env: Arc<Environment>, delivery: Delivery, permit: OwnedSemaphorePermit) -> Self {
@@ -52,10 +53,10 @@ impl Ticket {
         }
     }
 
-    /// The message comes again after `delay`; `uncounted` when that is not its own fault.
-    pub async fn release(mut self, delay: Duration, uncounted: bool) {
+    /// The message comes again after `delay`; `receive` says whether that is its own fault.
+    pub async fn release(mut self, delay: Duration, receive: Receive) {
         self.settled = true;
-        release(&self.env, &self.delivery.receipt, delay, uncounted).await;
+        release(&self.env, &self.delivery.receipt, delay, receive).await;
     }
 
     /// The message can never be worked on.
@@ -67,7 +68,7 @@ impl Ticket {
     }
 }
 
-impl Drop for Ticket {
+impl Drop for InFlight {
     fn drop(&mut self) {
         if self.settled {
             return;
@@ -76,13 +77,13 @@ impl Drop for Ticket {
         // Outside of a runtime the process is ending, and the visibility timeout does the same.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let tasks = self.env.tasks.clone();
-            tasks.spawn_on(async move { release(&env, &receipt, AFTER_FAILURE, false).await }, &runtime);
+            tasks.spawn_on(async move { release(&env, &receipt, AFTER_FAILURE, Receive::Counted).await }, &runtime);
         }
     }
 }
 
-async fn release(env: &Environment, receipt: &Receipt, delay: Duration, uncounted: bool) {
-    if let Err(error) = env.queue.release(receipt, delay, uncounted).await {
-        tracing::warn!(%error, "a message could not be handed back; it comes again by its visibility timeout");
+async fn release(env: &Environment, receipt: &Receipt, delay: Duration, receive: Receive) {
+    if let Err(error) = env.queue.release(receipt, delay, receive).await {
+        tracing::warn!(%error, "a message could not be released; it is delivered again after its visibility timeout");
     }
 }

@@ -2,10 +2,11 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use crate::support::api::{Answer, Api, Frames, enveloped, keys};
 use nexus_daemon::domain::ids::AgentId;
 use reqwest::Method;
 use serde_json::{Value, json};
+
+use crate::support::api::{Answer, Api, Frames, enveloped, keys};
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 

@@ -5,11 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::api::{Api, Script, enveloped, keys};
 use nexus_daemon::domain::failure::{Failure, FailureKind};
 use reqwest::Method;
 use serde_json::json;
 use tokio::sync::Semaphore;
+
+use crate::support::api::{Api, Script, enveloped, keys};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deleted_project_leaves_nothing() {

@@ -6,10 +6,11 @@ use std::{
     time::Duration,
 };
 
-use crate::support::api::{Api, Frame, Frames, Script};
 use nexus_plugin_api::payload::Event;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
+
+use crate::support::api::{Api, Frame, Frames, Script};
 
 const WORDS: [&str; 4] = ["one ", "two ", "three ", "four"];
 

@@ -1,17 +1,19 @@
 //! Clients that mean harm, or are broken: the daemon's memory stays flat, and so does what others wait.
 #![allow(clippy::print_stdout)] // figures for the reader of the log
+
 use std::{
     fs,
     time::{Duration, Instant},
 };
 
-use crate::support::{Daemon, Home};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpSocket, TcpStream},
     task::JoinHandle,
 };
+
+use crate::support::{Daemon, Home};
 
 /// What an attack may cost the daemon, in kilobytes.
 const MAY_COST: u64 = 40_000;

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use crate::support::api::{Api, error_body};
 use reqwest::Method;
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
+
+use crate::support::api::{Api, error_body};
 
 /// Method, path (`{p}` project, `{a}` agent, `{s}` session), content type, body, status, code, field.
 type Row = (&'static str, &'static str, &'static str, Vec<u8>, u16, &'static str, &'static str);

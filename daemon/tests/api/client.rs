@@ -1,4 +1,5 @@
 //! A client written from the contract alone follows a build and a chat to their ends, against the real daemon.
+
 use std::process::Command;
 
 use crate::support::Home;
@@ -10,7 +11,7 @@ fn a_client_written_from_the_contract_follows_a_build_and_a_chat() {
     let output = Command::new("python3")
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/follow.py"))
         .arg(daemon.at("//").trim_end_matches('/'))
-        .arg(support::prices::PRICES)
+        .arg(crate::support::prices::PRICES)
         .arg("how much are 3 pears?")
         .output()
         .expect("python3");

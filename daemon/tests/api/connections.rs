@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::support::api::{Api, Frames, Script};
 use nexus_daemon::{
     config::Seconds,
     domain::{
@@ -18,6 +17,8 @@ use tokio::{
     net::TcpStream,
     sync::Semaphore,
 };
+
+use crate::support::api::{Api, Frames, Script};
 
 async fn to_the_end(mut client: TcpStream) -> String {
     let mut answer = Vec::new();

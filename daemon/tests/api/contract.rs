@@ -2,8 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::support::api::{Api, enveloped, keys};
 use serde_json::json;
+
+use crate::support::api::{Api, enveloped, keys};
 
 const STAGE: &[&str] = &[
     "agent_name",

@@ -3,9 +3,10 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use crate::support::api::{Api, Script};
 use nexus_plugin_api::payload::Event;
 use serde_json::json;
+
+use crate::support::api::{Api, Script};
 
 /// Fault, and where it is tried: file and test.
 const FAULTS: [(&str, &[(&str, &str)]); 18] = [

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::support::api::{Api, enveloped, keys};
 use reqwest::Method;
 use serde_json::{Value, json};
+
+use crate::support::api::{Api, enveloped, keys};
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 

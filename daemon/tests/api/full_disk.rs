@@ -1,17 +1,20 @@
 //! A disk that takes nothing more, by the limit of file sizes, which is one for a whole process: so this test runs in a
-//! process of its own, this binary again with nothing but itself to do.
+//! process of its own.
 
 use std::{
-    process::Command,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use crate::support::api::{Answer, Api, Script};
 use reqwest::Method;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 use tokio::{signal::unix::SignalKind, sync::Semaphore};
+
+use crate::support::{
+    alone::alone,
+    api::{Answer, Api, Script},
+};
 
 /// Sent to a process that writes past the limit; it is to get the error of its write.
 const SIGXFSZ: i32 = 25;
@@ -34,20 +37,10 @@ async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// Set in the process whose files are limited.
-const ALONE: &str = "NEXUSD_TEST_FULL_DISK";
-
 #[test]
 fn what_was_answered_on_a_full_disk_is_recorded_when_there_is_room() {
-    if std::env::var_os(ALONE).is_some() {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
-        return runtime.block_on(answers_are_recorded_when_there_is_room());
-    }
     let name = "full_disk::what_was_answered_on_a_full_disk_is_recorded_when_there_is_room";
-    let output =
-        Command::new(std::env::current_exe().unwrap()).args([name, "--exact"]).env(ALONE, "1").output().unwrap();
-    let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    alone(name, answers_are_recorded_when_there_is_room());
 }
 
 async fn answers_are_recorded_when_there_is_room() {

@@ -7,10 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::api::{Answer, Api, Script};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
+
+use crate::support::api::{Answer, Api, Script};
 
 async fn send(api: &Api, path: &str, key: &str, body: &Value) -> Answer {
     let headers = [("content-type", "application/json"), ("idempotency-key", key)];

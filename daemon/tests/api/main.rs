@@ -14,6 +14,7 @@ mod bad_input;
 mod client;
 mod connections;
 mod contract;
+mod conversation;
 mod faults;
 mod flat;
 mod full_disk;

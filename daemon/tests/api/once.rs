@@ -1,9 +1,10 @@
 //! `Idempotency-Key`: what is sent twice creates once.
 
-use crate::support::api::{Answer, Api, Script};
 use nexus_daemon::domain::failure::{Failure, FailureKind};
 use reqwest::Method;
 use serde_json::{Value, json};
+
+use crate::support::api::{Answer, Api, Script};
 
 async fn send(api: &Api, path: &str, key: &str, body: &Value) -> Answer {
     let headers = [("content-type", "application/json"), ("idempotency-key", key)];

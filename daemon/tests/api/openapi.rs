@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use crate::support::api::Api;
 use nexus_daemon::api;
 use reqwest::Method;
 use serde_json::{Value, json};
+
+use crate::support::api::Api;
 
 /// The whole document; a change of the API is seen in the review of this file.
 #[test]

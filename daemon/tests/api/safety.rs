@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::support::api::Api;
 use reqwest::Method;
+
+use crate::support::api::Api;
 
 const JSON: &str = "application/json";
 const PROJECTS: &str = "/api/v2/projects";

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::api::Api;
 use serde_json::json;
+
+use crate::support::api::Api;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stalled_store_sheds_what_it_cannot_take() {

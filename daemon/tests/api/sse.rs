@@ -5,7 +5,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::api::{Api, Frame, Frames, Script};
 use nexus_daemon::{
     backend::store::Origin,
     domain::{
@@ -21,6 +20,8 @@ use tokio::{
     net::TcpStream,
     sync::Semaphore,
 };
+
+use crate::support::api::{Api, Frame, Frames, Script};
 
 async fn say(api: &Api, project: &ProjectId, count: usize, text: &str) {
     for _ in 0..count {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::support::api::{Api, Frames, document, keys};
 use futures::{SinkExt as _, StreamExt as _};
 use nexus_daemon::{
     backend::store::Origin,
@@ -19,6 +18,11 @@ use tokio::{
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Error, Message, client::IntoClientRequest as _, protocol::frame::coding::CloseCode},
+};
+
+use crate::support::{
+    api::{Api, Frames, keys},
+    document,
 };
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use crate::place::*;
 use nexus_daemon::plugins::{JobError, check_file};
 use nexus_plugin_api::payload::Event;
 use serde_json::{Value, json};
+
+use crate::place::*;
 
 fn example(place: &Place) {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/example-c/example.c");

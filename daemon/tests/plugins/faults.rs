@@ -3,10 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::place::*;
 use nexus_daemon::plugins::{JobError, PluginState, Plugins};
 use nexus_plugin_api::payload::{Event, FailureKind, HandlerKind, Operation};
 use serde_json::{Value, json};
+
+use crate::place::*;
 
 /// Runs a job of the C plugin to its end.
 async fn c(plugins: &Plugins, what: &str) -> Result<Value, JobError> {

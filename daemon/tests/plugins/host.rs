@@ -1,9 +1,10 @@
 //! The plugin host with well-behaved plugins: real shared objects, loaded as the daemon loads them.
 
-use crate::place::*;
 use nexus_daemon::plugins::{JobError, PluginState, ResolveError};
 use nexus_plugin_api::payload::{Event, HandlerKind, InvokeRequest, LogLevel, Operation};
 use serde_json::{Value, json};
+
+use crate::place::*;
 
 #[tokio::test]
 async fn a_stage_runs_and_its_events_come_before_the_end() {

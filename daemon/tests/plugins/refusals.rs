@@ -3,10 +3,11 @@
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use crate::place::*;
 use nexus_daemon::plugins::{PluginReport, PluginState, check_dirs, check_file};
 use nexus_plugin_api::payload::HandlerKind;
 use serde_json::json;
+
+use crate::place::*;
 
 fn refusal<'a>(reports: &'a [PluginReport], file: &str) -> &'a PluginReport {
     let found = reports.iter().find(|r| r.file.file_name().unwrap() == file);

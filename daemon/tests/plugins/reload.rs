@@ -8,10 +8,11 @@ use std::{
     time::Duration,
 };
 
-use crate::place::*;
 use nexus_daemon::plugins::{JobError, PluginState, Plugins};
 use nexus_plugin_api::payload::HandlerKind;
 use serde_json::{Value, json};
+
+use crate::{alone::alone, place::*};
 
 async fn label(plugins: &Plugins) -> Value {
     outcome(plugins, "nothing").await.unwrap()["output"]["label"].clone()
@@ -119,9 +120,13 @@ async fn the_bound_on_jobs_holds_and_can_be_changed() {
 }
 
 /// Reloads as fast as they go while jobs run, are cancelled and dropped: none is lost, each ends in
-/// the generation it began in, every one of its handles is destroyed once.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn reload_in_a_loop_under_load() {
+/// the generation it began in, every one of its handles is destroyed once. The threads of the process are counted.
+#[test]
+fn reload_in_a_loop_under_load() {
+    alone("reload::reload_in_a_loop_under_load", reloads_in_a_loop_under_load());
+}
+
+async fn reloads_in_a_loop_under_load() {
     let mut place = Place::new().with("faulty").with("noop").setting("faulty", json!({"label": "0"}));
     faulty_c(&place, "cfaulty", &[]);
     place.options.max_jobs = 16;

@@ -6,6 +6,7 @@
 #[cfg(feature = "aws")]
 pub mod account;
 pub mod agent_code;
+pub mod alone;
 pub mod api;
 pub mod clock;
 pub mod document;

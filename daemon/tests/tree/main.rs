@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use nexus_daemon::domain::queue::Receive;
 use nexus_daemon::{
     backend::{
         error::BackendError,
@@ -324,7 +325,7 @@ async fn what_a_deployment_says_is_kept_and_handed_back() {
     })
     .await;
     assert_eq!(agent.agentcore_runtime_arn.as_deref(), Some("arn:test"));
-    let told = nexus_daemon::agents::place::agent_ref(&agent, &tree.env.config.load().data);
+    let told = nexus_daemon::jobs::agent_ref::of(&agent, &tree.env.config.load().data);
     assert_eq!(serde_json::Value::Object(told.details), json!({"agentcore_runtime_arn": "arn:test"}));
 }
 
@@ -388,8 +389,8 @@ impl Queue for Twice {
         self.inner.delete(receipt).await
     }
 
-    async fn release(&self, receipt: &Receipt, delay: Duration, uncounted: bool) -> Result<(), BackendError> {
-        self.inner.release(receipt, delay, uncounted).await
+    async fn release(&self, receipt: &Receipt, delay: Duration, receive: Receive) -> Result<(), BackendError> {
+        self.inner.release(receipt, delay, receive).await
     }
 
     async fn dead_letter(&self, receipt: &Receipt, reason: &str) -> Result<(), BackendError> {

@@ -1,5 +1,6 @@
 //! `GET /system`: the state of the daemon for its operator, and `/`, which says where things are.
 
+use schemars::JsonSchema;
 use std::time::Duration;
 
 use salvo::{Writer as _, oapi::endpoint};
@@ -12,7 +13,6 @@ use crate::api::{
         request::extract::State,
         response::{Answer, Flat, FlatAnswer, Reply},
     },
-    openapi::describe,
     state::AppState,
 };
 use crate::domain::queue::QueueName;
@@ -20,31 +20,22 @@ use crate::domain::queue::QueueName;
 /// How long a part may take to tell its state.
 const PATIENCE: Duration = Duration::from_millis(800);
 
-#[derive(Serialize)]
+/// The state of the daemon, for its operator.
+#[derive(Serialize, JsonSchema)]
 struct System {
     version: &'static str,
     uptime_seconds: f64,
+    /// Kind, schema version and counts.
     store: Value,
+    /// Depths by queue name; null for one that does not answer.
     queues: Value,
     open_streams: i64,
+    /// The actor tree; null when it does not answer.
     tree: Value,
 }
 
-describe! {
-    /// The state of the daemon, for its operator.
-    System as "System" {
-        version, uptime_seconds,
-        /// Kind, schema version and counts.
-        store,
-        /// Depths by queue name; null for one that does not answer.
-        queues,
-        open_streams,
-        /// The actor tree; null when it does not answer.
-        tree,
-    }
-}
-
-#[derive(Serialize)]
+/// Where things are.
+#[derive(Serialize, JsonSchema)]
 struct Root {
     message: &'static str,
     version: &'static str,
@@ -53,17 +44,12 @@ struct Root {
     api_prefix: String,
 }
 
-describe! {
-    /// Where things are.
-    Root as "Root" { message, version, docs, health, api_prefix }
-}
-
 /// `GET /system`
 ///
 /// Read the state of the daemon.
 #[endpoint(operation_id = "getSystem", tags("system"))]
 pub(crate) async fn system(state: State) -> Answer<System> {
-    let tree = async { tokio::time::timeout(PATIENCE, state.conductor.tree()).await.unwrap_or(Value::Null) };
+    let tree = async { tokio::time::timeout(PATIENCE, state.operations.tree()).await.unwrap_or(Value::Null) };
     let (tree, queues) = futures::future::join(tree, queues(&state)).await;
     Ok(Reply::new(System {
         version: state.version,

@@ -1,5 +1,6 @@
 //! `/agents/{id}`: what people change of an agent, and what is to be known for running it.
 
+use schemars::JsonSchema;
 use std::time::Duration;
 
 use nexus_plugin_api::payload::AgentState as Reported;
@@ -7,26 +8,21 @@ use salvo::{Writer as _, oapi::endpoint};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::service_state;
-use crate::api::{
-    agents::known,
-    http::{
-        error::{ApiError, Resource},
-        request::{
-            extract::{Body, Id, Query, State},
-            rules::{MaybeTexts, NeededWord, Text, Word, fields_of},
-        },
-        response::{Answer, Reply},
+use crate::api::http::{
+    error::ApiError,
+    request::{
+        extract::{Body, Id, Query, State},
+        rules::{MaybeTexts, NeededWord, Text, Word, fields_of},
     },
-    openapi::describe,
-    projects::files::blocking,
+    response::{Answer, Reply},
 };
 use crate::{
-    backend::store::AgentChange,
+    agents::package::Package,
     domain::{
-        agent::{Agent, AgentStatus},
+        agent::{Agent, AgentChange, AgentStatus},
         ids::AgentId,
     },
+    jobs::public_message,
 };
 
 /// How long a deploy handler may take to say how an agent is.
@@ -72,22 +68,9 @@ fields_of! {
 /// target does not allow changes nothing.
 #[endpoint(operation_id = "updateAgent", tags("agents"), responses((status_code = 409, description = "Not in this state.")))]
 pub(crate) async fn update(state: State, id: Id<AgentId>, body: Body<AgentBody>) -> Answer<Agent> {
-    let (Id(id), Body(body)) = (id, body);
-    let AgentBody { agent_name, description, category, version, capabilities, tools, status } = body;
+    let AgentBody { agent_name, description, category, version, capabilities, tools, status } = body.0;
     let change = AgentChange { agent_name, description, category, version, capabilities, tools, status: None };
-    let mut agent = known(&state, &id).await?;
-    let status = status.map(Service::status);
-    if let Some(status) = status {
-        // Before anything is written.
-        service_state::check(&state, &agent, status)?;
-    }
-    if change != AgentChange::default() {
-        let changed = state.store.update_agent(&id, change).await?;
-        agent = changed.ok_or_else(|| ApiError::not_found(Resource::Agent, id.as_str()))?;
-    }
-    if let Some(status) = status {
-        agent = service_state::put_into(&state, agent, status, None).await?;
-    }
+    let agent = state.agents.update(state.caller(), &id.0, change, status.map(Service::status)).await?;
     Ok(Reply::new(agent).message("agent changed"))
 }
 
@@ -109,45 +92,32 @@ fields_of! {
 pub(crate) async fn put_status(state: State, id: Id<AgentId>, query: Query<StatusQuery>) -> Answer<Agent> {
     let (Id(id), Query(StatusQuery { status, error_message })) = (id, query);
     let status = status.ok_or_else(|| ApiError::internal("a status that passed the check is gone"))?;
-    let agent = known(&state, &id).await?;
-    let changed = service_state::put_into(&state, agent, status, error_message).await?;
+    let agent = state.agents.get(state.caller(), &id).await?;
+    let changed = state.agents.put_into(state.caller(), agent, status, error_message).await?;
     Ok(Reply::new(changed).message("agent changed"))
 }
 
-#[derive(Serialize)]
+/// What is to be known for running an agent.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AgentContext")]
 struct Context {
     agent_id: AgentId,
+    /// For people: no other agent is called so.
     display_name: String,
+    /// Relative to the project's folder.
     system_prompt_path: Option<String>,
+    /// Relative to the project's folder.
     code_path: Option<String>,
+    /// Relative to the project's folder; none when it has no tools there.
     tools_path: Option<String>,
     description: String,
+    /// Its category and what it can do.
     tags: Vec<String>,
+    /// The model that its deployment or its manifest names.
     runtime_model_id: Option<String>,
     agentcore_runtime_arn: Option<String>,
     agentcore_runtime_alias: Option<String>,
     agentcore_region: Option<String>,
-}
-
-describe! {
-    /// What is to be known for running an agent.
-    Context as "AgentContext" {
-        agent_id,
-        /// For people: no other agent is called so.
-        display_name,
-        /// Relative to the project's folder.
-        system_prompt_path,
-        /// Relative to the project's folder.
-        code_path,
-        /// Relative to the project's folder; none when it has no tools there.
-        tools_path,
-        description,
-        /// Its category and what it can do.
-        tags,
-        /// The model that its deployment or its manifest names.
-        runtime_model_id,
-        agentcore_runtime_arn, agentcore_runtime_alias, agentcore_region,
-    }
 }
 
 /// `GET /agents/{id}/context`
@@ -155,9 +125,8 @@ describe! {
 /// Read what is to be known for running an agent.
 #[endpoint(operation_id = "getAgentContext", tags("agents"))]
 pub(crate) async fn context(state: State, id: Id<AgentId>) -> Answer<Context> {
-    let agent = known(&state, &id.0).await?;
-    let package = state.agents.package(&agent).await?;
-    let (has_tools, manifest) = blocking(move || (!package.tool_paths().is_empty(), package.manifest())).await?;
+    let look = |package: &Package| (!package.tool_paths().is_empty(), package.manifest());
+    let (agent, (has_tools, manifest)) = state.agents.look(state.caller(), &id.0, look).await?;
     let model = |value: &Option<Value>| {
         let value = value.as_ref()?;
         let found = value.get("model_id").or_else(|| value.pointer("/details/model_id"))?;
@@ -180,42 +149,28 @@ pub(crate) async fn context(state: State, id: Id<AgentId>) -> Answer<Context> {
     }))
 }
 
-#[derive(Serialize)]
+/// Whether an agent can be asked now.
+#[derive(Serialize, JsonSchema)]
 struct RuntimeHealth {
     agent_id: AgentId,
     agent_name: String,
     status: AgentStatus,
     has_agentcore_arn: bool,
+    /// Its entry file is there.
     has_entrypoint: bool,
+    /// `agentcore`, `local_http`, or the name of another deployment target.
     runtime_type: String,
     agentcore_arn: Option<String>,
+    /// Relative to the project's folder.
     entrypoint: Option<String>,
+    /// Where it answers, as its deploy handler said when it deployed it.
     endpoint: Option<String>,
+    /// What its deploy handler wrote while it deployed it, last.
     deploy_log: Vec<String>,
+    /// It answers, or would start on first use.
     is_ready: bool,
+    /// What its deploy handler says.
     message: Option<String>,
-}
-
-describe! {
-    /// Whether an agent can be asked now.
-    RuntimeHealth as "RuntimeHealth" {
-        agent_id, agent_name, status, has_agentcore_arn,
-        /// Its entry file is there.
-        has_entrypoint,
-        /// `agentcore`, `local_http`, or the name of another deployment target.
-        runtime_type,
-        agentcore_arn,
-        /// Relative to the project's folder.
-        entrypoint,
-        /// Where it answers, as its deploy handler said when it deployed it.
-        endpoint,
-        /// What its deploy handler wrote while it deployed it, last.
-        deploy_log,
-        /// It answers, or would start on first use.
-        is_ready,
-        /// What its deploy handler says.
-        message,
-    }
 }
 
 /// `GET /agents/{id}/runtime/health`
@@ -223,13 +178,12 @@ describe! {
 /// Ask an agent's deploy handler how the agent is.
 #[endpoint(operation_id = "getAgentRuntimeHealth", tags("agents"))]
 pub(crate) async fn runtime_health(state: State, id: Id<AgentId>) -> Answer<RuntimeHealth> {
-    let agent = known(&state, &id.0).await?;
-    let package = state.agents.package(&agent).await?;
-    let has_entrypoint = blocking(move || package.code_path().is_some_and(|path| package.read(&path).exists)).await?;
-    let told = tokio::time::timeout(PATIENCE, state.agents.status(&agent)).await;
+    let look = |package: &Package| package.code_path().is_some_and(|path| package.read(&path).exists);
+    let (agent, has_entrypoint) = state.agents.look(state.caller(), &id.0, look).await?;
+    let told = tokio::time::timeout(PATIENCE, state.agents.reported(state.caller(), &agent)).await;
     let (answers, message) = match told {
         Ok(Ok(told)) => (matches!(told.state, Reported::Running | Reported::Idle), told.message),
-        Ok(Err(failure)) => (false, super::chat::public_message(&failure)),
+        Ok(Err(failure)) => (false, public_message(&failure)),
         Err(_) => (false, "the deploy handler does not say in time".to_owned()),
     };
     let runtime_type = match agent.deployment_type.as_str() {

@@ -1,36 +1,44 @@
 //! `/agents/{id}/sessions` and `/sessions/{id}`: conversations, without their messages.
 
-use salvo::{Writer as _, oapi::endpoint};
+use salvo::{Router, Writer as _, oapi::endpoint};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::invoke::METADATA_BYTES;
-use crate::api::{
-    agents,
-    http::{
-        error::{ApiError, Resource},
-        idempotency::Idempotency,
-        request::{
-            extract::{Id, OptionalBody, Query, State},
-            rules::{Count, Json, Text, fields_of},
-        },
-        response::{Answer, Created, CreatedAnswer, Reply},
+use super::{invoke::METADATA_BYTES, messages, stream, upload};
+use crate::api::at;
+use crate::api::http::{
+    idempotency::{Idempotency, kept},
+    request::{
+        extract::{Id, OptionalBody, Query, State},
+        rules::{Count, Json, Text, fields_of},
     },
-    openapi::describe,
-    state::AppState,
+    response::{Answer, Created, CreatedAnswer, Reply},
 };
 use crate::{
-    backend::error::BackendErrorKind,
+    agents::conversation::NewSession,
     domain::{
         ids::{AgentId, SessionId},
-        session::{Session, SessionStatus},
+        session::Session,
         time::Timestamp,
     },
 };
 
-/// A session as clients read it: `updated_at` is the time of the last message.
-#[derive(Serialize)]
+pub(crate) fn paths() -> Router {
+    let stream = at("stream", || stream::resume_answer).post(stream::stream_answer).delete(stream::stop_answer);
+    let one = at("{id}", || detail)
+        .delete(delete)
+        .push(at("messages", || messages::list).post(messages::send))
+        .push(Router::with_path("upload").post(upload::upload))
+        .push(stream);
+    Router::with_path("sessions").push(one)
+}
+
+/// A conversation with an agent.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Session")]
 struct Shown {
+    /// The time of the last message.
     updated_at: Timestamp,
     #[serde(flatten)]
     session: Session,
@@ -39,15 +47,6 @@ struct Shown {
 impl From<Session> for Shown {
     fn from(session: Session) -> Self {
         Self { updated_at: session.last_active_at, session }
-    }
-}
-
-describe! {
-    /// A conversation with an agent.
-    Shown as "Session" {
-        ..session;
-        /// The time of the last message.
-        updated_at,
     }
 }
 
@@ -70,35 +69,23 @@ pub(crate) async fn create(
     state: State,
     id: Id<AgentId>,
     body: OptionalBody<NewSessionBody>,
-    once: Idempotency,
+    idempotency: Idempotency,
 ) -> CreatedAnswer<Shown> {
-    if let Some(earlier) = once.earlier(&state).await? {
-        return Ok(Created::again(earlier));
-    }
-    let (Id(agent_id), OptionalBody(NewSessionBody { display_name, user_id, metadata })) = (id, body);
-    let metadata = metadata.map(Value::Object);
-    let now = Timestamp::now();
-    let session = Session {
-        session_id: SessionId::generate(),
-        agent_id: agent_id.clone(),
-        user_id,
-        display_name,
-        status: SessionStatus::Active,
-        message_count: 0,
-        created_at: now,
-        last_active_at: now,
-        metadata,
-    };
-    let (location, message) = (format!("/sessions/{}", session.session_id), "session created");
-    let shown = Shown::from(session.clone());
-    let kept = once.keep(&location, message, &shown);
-    match state.store.create_session(session, kept).await {
-        Ok(()) => Ok(Reply::new(shown).message(message).created(location)),
-        Err(error) if error.kind() == BackendErrorKind::NotFound => {
-            Err(ApiError::not_found(Resource::Agent, agent_id.as_str()))
-        }
-        Err(error) => once.or_earlier(&state, error).await,
-    }
+    let NewSessionBody { display_name, user_id, metadata } = body.0;
+    let new = NewSession { display_name, user_id, metadata: metadata.map(Value::Object) };
+    let keyed =
+        idempotency.answered_by(|session: &Session| kept(&path_of(session), CREATED, &Shown::from(session.clone())));
+    let session = state.conversations.create_session(state.caller(), id.0, new, keyed).await?;
+    Ok(Created::of(session, |session| {
+        let path = path_of(&session);
+        Reply::new(Shown::from(session)).message(CREATED).created(path)
+    }))
+}
+
+const CREATED: &str = "session created";
+
+fn path_of(session: &Session) -> String {
+    format!("/sessions/{}", session.session_id)
 }
 
 fields_of! {
@@ -113,11 +100,8 @@ fields_of! {
 /// List an agent's sessions, the last used first.
 #[endpoint(operation_id = "listSessions", tags("sessions"))]
 pub(crate) async fn list(state: State, id: Id<AgentId>, query: Query<SessionsQuery>) -> Answer<Vec<Shown>> {
-    let (Id(agent_id), Query(SessionsQuery { limit })) = (id, query);
-    let sessions = state.store.list_sessions(&agent_id, usize::try_from(limit).unwrap_or(20)).await?;
-    if sessions.is_empty() {
-        agents::known(&state, &agent_id).await?;
-    }
+    let limit = usize::try_from(query.0.limit).unwrap_or(20);
+    let sessions = state.conversations.sessions(state.caller(), &id.0, limit).await?;
     Ok(Reply::new(sessions.into_iter().map(Shown::from).collect()))
 }
 
@@ -126,40 +110,17 @@ pub(crate) async fn list(state: State, id: Id<AgentId>, query: Query<SessionsQue
 /// Read a session.
 #[endpoint(operation_id = "getSession", tags("sessions"))]
 pub(crate) async fn detail(state: State, id: Id<SessionId>) -> Answer<Shown> {
-    let Id(id) = id;
-    known(&state, &id).await.map(|session| Reply::new(session.into()))
+    Ok(Reply::new(state.conversations.session(state.caller(), &id.0).await?.into()))
 }
 
-/// The session, or 404.
-pub(crate) async fn known(state: &AppState, id: &SessionId) -> Result<Session, ApiError> {
-    let found = state.store.session(id).await?;
-    found.ok_or_else(|| ApiError::not_found(Resource::Session, id.as_str()))
-}
-
-/// The session, when it takes messages.
-pub(crate) async fn open(state: &AppState, id: &SessionId) -> Result<Session, ApiError> {
-    let session = known(state, id).await?;
-    if session.status == SessionStatus::Active {
-        return Ok(session);
-    }
-    let details = Some(json!({ "status": session.status }));
-    Err(ApiError::Conflict { code: "SESSION_CLOSED", message: "the session is closed".to_owned(), details })
-}
-
-#[derive(Serialize)]
+/// What a session's deletion did.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SessionDeleted")]
 struct Deleted {
     session_id: SessionId,
     deleted_messages_count: u64,
+    /// `deleted`.
     status: &'static str,
-}
-
-describe! {
-    /// What a session's deletion did.
-    Deleted as "SessionDeleted" {
-        session_id, deleted_messages_count,
-        /// `deleted`.
-        status,
-    }
 }
 
 /// `DELETE /sessions/{id}`
@@ -167,10 +128,7 @@ describe! {
 /// Delete a session with its messages.
 #[endpoint(operation_id = "deleteSession", tags("sessions"))]
 pub(crate) async fn delete(state: State, id: Id<SessionId>) -> Answer<Deleted> {
-    let Id(id) = id;
-    state.chats.stop(&id);
-    let count = state.deletions().session(&id).await?;
-    let count = count.ok_or_else(|| ApiError::not_found(Resource::Session, id.as_str()))?;
-    let deleted = Deleted { session_id: id, deleted_messages_count: count, status: "deleted" };
-    Ok(Reply::new(deleted).message("session deleted"))
+    let Id(session_id) = id;
+    let deleted_messages_count = state.conversations.delete_session(state.caller(), &session_id).await?;
+    Ok(Reply::new(Deleted { session_id, deleted_messages_count, status: "deleted" }).message("session deleted"))
 }

@@ -11,10 +11,11 @@ use salvo::{
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::api::http::{middleware::RequestId, request::fields::Fault, response as reply};
+use crate::api::http::{fault::Fault, json::put_json, request_id::RequestId};
 use crate::{
     backend::error::{BackendError, BackendErrorKind},
     domain::time::Timestamp,
+    idempotency::KeyError,
 };
 
 /// A request that is not answered with what it asked for.
@@ -254,7 +255,7 @@ impl ApiError {
         if let Some(seconds) = self.retry_after() {
             res.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
-        reply::put_json(res, &body);
+        put_json(res, &body);
     }
 }
 
@@ -300,6 +301,17 @@ impl From<BackendError> for ApiError {
             }
             BackendErrorKind::Corrupt => Self::Internal(format!("{error}: {:?}", std::error::Error::source(&error))),
         }
+    }
+}
+
+impl From<KeyError> for ApiError {
+    fn from(error: KeyError) -> Self {
+        let code = match error {
+            KeyError::Reused => "IDEMPOTENCY_KEY_REUSED",
+            KeyError::InProgress => "IDEMPOTENCY_IN_PROGRESS",
+            KeyError::Store(error) => return error.into(),
+        };
+        Self::plain(StatusCode::CONFLICT, code, error.to_string())
     }
 }
 

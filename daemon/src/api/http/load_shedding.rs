@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use salvo::{Request, http::Method};
 
-use super::{error::ApiError, measure::InFlight};
+use super::{error::ApiError, measure::OpenRequest};
 use crate::api::state::AppState;
 use crate::backend::store::Pressure;
 
@@ -33,7 +33,7 @@ pub(crate) fn refusal(req: &Request, state: &AppState) -> Option<ApiError> {
         return None;
     }
     let reading = matches!(*req.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if InFlight::count() > IN_FLIGHT || is_full(&state.store.pressure(), reading) {
+    if OpenRequest::count() > IN_FLIGHT || is_full(&state.store.pressure(), reading) {
         let message = "the daemon has more to do than it can; try again".to_owned();
         return Some(ApiError::Unavailable { code: "OVERLOADED", message });
     }

@@ -1,5 +1,6 @@
 //! `GET /projects/{id}/build`: the dashboard that clients poll, with real figures at every moment.
 
+use schemars::JsonSchema;
 use std::collections::BTreeMap;
 
 use salvo::{Writer as _, oapi::endpoint};
@@ -8,19 +9,13 @@ use serde_json::{Value, json};
 
 use crate::api::{
     http::{
-        error::{ApiError, Resource},
         request::extract::{Id, State},
         response::{Answer, Reply},
     },
-    openapi::describe,
-    projects::{
-        self,
-        dashboard_graph::{Alert, Graph, GraphEdge, GraphNode, Made, alerts, made},
-    },
-    state::AppState,
+    projects::dashboard_graph::{Alert, Graph, GraphEdge, GraphNode, Made, alerts, made},
 };
 use crate::{
-    backend::store::{AgentFilter, PageRequest, TaskFilter},
+    backend::store::ProjectDetail,
     config::Price,
     domain::{
         agent::Agent,
@@ -33,132 +28,86 @@ use crate::{
     },
 };
 
-#[derive(Serialize)]
+/// A build at a glance.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BuildDashboard")]
 struct Dashboard {
     project_id: ProjectId,
     project_name: String,
+    /// Relative to the data folder.
     local_project_dir: String,
     status: ProjectStatus,
+    /// 0 to 100.
     progress: f64,
+    /// The same, by the name that the original's dashboard has.
     progress_percentage: f64,
     requirement: String,
+    /// In order.
     stages: Vec<StageLine>,
     total_stages: usize,
+    /// Completed and skipped ones.
     completed_stages: usize,
     updated_at: Timestamp,
     metrics: Metrics,
+    /// Workflow, deployment, priority and tags.
     config_summary: Value,
     error_info: Option<ErrorInfo>,
+    /// The newest task of the project: its build, or the deployment after it.
     latest_task: Option<Task>,
+    /// What the build made: its agents, each followed by its tools.
     resources: Vec<Made>,
+    /// What a reader should see at once: failures, stages that were skipped, a pause.
     alerts: Vec<Alert>,
+    /// The workflow's stages as a graph, as they are now.
     workflow_graph_nodes: Vec<GraphNode>,
     workflow_graph_edges: Vec<GraphEdge>,
 }
 
-#[derive(Serialize)]
+/// A stage at a glance.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BuildStage")]
 struct StageLine {
     name: String,
+    /// Chinese.
     display_name: String,
+    /// English.
     display_name_en: String,
+    /// From 1.
     order: u32,
     status: StageStatus,
     started_at: Option<Timestamp>,
     completed_at: Option<Timestamp>,
+    /// So far, for a stage that runs.
     duration_seconds: Option<f64>,
     error: Option<String>,
+    /// Null when nobody counted them, as `output_tokens`.
     input_tokens: Option<u64>,
     output_tokens: Option<u64>,
     tool_calls: u64,
-    /// There is no rule yet by which one stage is more efficient than another.
+    /// None in this version.
     efficiency_rating: Option<String>,
     doc_path: Option<String>,
     artifact_paths: Vec<String>,
 }
 
-#[derive(Default, Serialize)]
+/// Sums over the stages.
+#[derive(Default, Serialize, JsonSchema)]
+#[schemars(rename = "BuildMetrics")]
 struct Metrics {
     total_duration_seconds: f64,
+    /// Null when no stage counted them, as `output_tokens`.
     input_tokens: Option<u64>,
     output_tokens: Option<u64>,
     tool_calls: u64,
+    /// Tools that the project's agents were given.
     total_tools: usize,
     cost_input_usd: f64,
     cost_output_usd: f64,
     cost_total_usd: f64,
+    /// The model by whose price the cost was reckoned.
     pricing_model: Option<String>,
     successful_stages: usize,
     failed_stages: usize,
-}
-
-describe! {
-    /// A build at a glance.
-    Dashboard as "BuildDashboard" {
-        project_id, project_name,
-        /// Relative to the data folder.
-        local_project_dir,
-        status,
-        /// 0 to 100.
-        progress,
-        /// The same, by the name that the original's dashboard has.
-        progress_percentage,
-        requirement,
-        /// In order.
-        stages,
-        total_stages,
-        /// Completed and skipped ones.
-        completed_stages,
-        updated_at, metrics,
-        /// Workflow, deployment, priority and tags.
-        config_summary,
-        error_info,
-        /// The newest task of the project: its build, or the deployment after it.
-        latest_task,
-        /// What the build made: its agents, each followed by its tools.
-        resources,
-        /// What a reader should see at once: failures, stages that were skipped, a pause.
-        alerts,
-        /// The workflow's stages as a graph, as they are now.
-        workflow_graph_nodes,
-        workflow_graph_edges,
-    }
-}
-
-describe! {
-    /// A stage at a glance.
-    StageLine as "BuildStage" {
-        name,
-        /// Chinese.
-        display_name,
-        /// English.
-        display_name_en,
-        /// From 1.
-        order,
-        status, started_at, completed_at,
-        /// So far, for a stage that runs.
-        duration_seconds,
-        error,
-        /// Null when nobody counted them, as `output_tokens`.
-        input_tokens, output_tokens, tool_calls,
-        /// None in this version.
-        efficiency_rating,
-        doc_path, artifact_paths,
-    }
-}
-
-describe! {
-    /// Sums over the stages.
-    Metrics as "BuildMetrics" {
-        total_duration_seconds,
-        /// Null when no stage counted them, as `output_tokens`.
-        input_tokens, output_tokens, tool_calls,
-        /// Tools that the project's agents were given.
-        total_tools,
-        cost_input_usd, cost_output_usd, cost_total_usd,
-        /// The model by whose price the cost was reckoned.
-        pricing_model,
-        successful_stages, failed_stages,
-    }
 }
 
 /// `GET /projects/{id}/build`
@@ -166,24 +115,12 @@ describe! {
 /// Read the dashboard of a build. It is made for polling.
 #[endpoint(operation_id = "getBuild", tags("projects"))]
 pub(crate) async fn dashboard(state: State, id: Id<ProjectId>) -> Answer<Dashboard> {
-    let Id(id) = id;
-    let found = state.store.project_detail(&id).await?;
-    let found = found.ok_or_else(|| ApiError::not_found(Resource::Project, id.as_str()))?;
-    let agents = if found.agent_count > 0 { agents_of(&state, &id).await? } else { Vec::new() };
-    let filter = TaskFilter { project_id: Some(id), ..TaskFilter::default() };
-    let tasks = state.store.list_tasks(&filter, &PageRequest { page: 1, limit: 1, cursor: None }).await?;
-    let stages = projects::running_times(found.stages);
-    let workflow = state.workflows.load().get(&found.project.workflow).cloned();
+    let ProjectDetail { project, stages, agent_count, .. } = state.projects.detail(state.caller(), &id.0).await?;
+    let agents = if agent_count > 0 { state.projects.agents(state.caller(), &id.0, 20).await? } else { Vec::new() };
+    let latest = state.projects.tasks_of(state.caller(), &id.0, 1).await?.into_iter().next();
+    let workflow = state.workflows.load().get(&project.workflow).cloned();
     let graph = Graph::of(workflow.as_deref(), &stages);
-    let latest = tasks.items.into_iter().next();
-    Ok(Reply::new(assemble(found.project, stages, &agents, latest, graph, &state.config.load().pricing)))
-}
-
-/// The project's agents.
-async fn agents_of(state: &AppState, id: &ProjectId) -> Result<Vec<Agent>, ApiError> {
-    let filter = AgentFilter { project_id: Some(id.clone()), ..AgentFilter::default() };
-    let page = PageRequest { page: 1, limit: 20, cursor: None };
-    Ok(state.store.list_agents(&filter, &page).await?.items)
+    Ok(Reply::new(assemble(project, stages, &agents, latest, graph, &state.config.load().pricing)))
 }
 
 fn assemble(

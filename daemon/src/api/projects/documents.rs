@@ -1,62 +1,43 @@
 //! `/projects/{id}/stage-docs/{stage}` and `/workflow-report`: the documents that the stages wrote.
 
 use salvo::{Writer as _, oapi::endpoint};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::files;
-use crate::api::{
-    http::{
-        error::{ApiError, Resource},
-        request::extract::{Id, Part, StageName, State},
-        response::{Answer, Reply},
-    },
-    openapi::describe,
-    projects,
+use crate::api::http::{
+    request::extract::{Id, Part, StageName, State},
+    response::{Answer, Reply},
 };
 use crate::domain::ids::ProjectId;
 
 /// Where a report is looked for: the original's name first.
 const REPORTS: [&str; 3] = ["workflow_summary_report.md", "workflow_report.md", "docs/workflow_report.md"];
 
-#[derive(Serialize)]
+/// The report that a build wrote.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WorkflowReport")]
 struct Report {
     exists: bool,
     content: Option<String>,
+    /// Relative to the project's folder.
     path: Option<String>,
 }
 
-#[derive(Serialize)]
+/// The document that a stage wrote.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "StageDocument")]
 struct Document {
     exists: bool,
     stage_name: String,
     content: Option<String>,
+    /// What a structured document says.
     parsed_content: Option<Value>,
+    /// Relative to the project's folder.
     path: Option<String>,
     /// `store`, `file`, or none.
     source: Option<&'static str>,
-}
-
-describe! {
-    /// The report that a build wrote.
-    Report as "WorkflowReport" {
-        exists, content,
-        /// Relative to the project's folder.
-        path,
-    }
-}
-
-describe! {
-    /// The document that a stage wrote.
-    Document as "StageDocument" {
-        exists, stage_name, content,
-        /// What a structured document says.
-        parsed_content,
-        /// Relative to the project's folder.
-        path,
-        /// `store`, `file`, or none.
-        source,
-    }
 }
 
 /// `GET /projects/{id}/workflow-report`
@@ -65,7 +46,7 @@ describe! {
 #[endpoint(operation_id = "getWorkflowReport", tags("projects"))]
 pub(crate) async fn workflow_report(state: State, id: Id<ProjectId>) -> Answer<Report> {
     let Id(id) = id;
-    projects::known(&state, &id).await?;
+    state.projects.get(state.caller(), &id).await?;
     for path in REPORTS {
         if let Some(shown) = files::read(&state, &id, path).await? {
             return Ok(Reply::new(Report { exists: true, content: shown.content, path: Some(path.to_owned()) }));
@@ -79,15 +60,8 @@ pub(crate) async fn workflow_report(state: State, id: Id<ProjectId>) -> Answer<R
 /// Read the document of a stage.
 #[endpoint(operation_id = "getStageDocument", tags("projects"))]
 pub(crate) async fn stage_document(state: State, id: Id<ProjectId>, stage: Part<StageName>) -> Answer<Document> {
-    let (Id(id), asked) = (id, stage.text);
-    let found = state.store.project_detail(&id).await?;
-    let found = found.ok_or_else(|| ApiError::not_found(Resource::Project, id.as_str()))?;
-    let workflow = state.workflows.load().get(&found.project.workflow).cloned();
-    let known = workflow.as_ref().and_then(|w| w.stages().get(w.index_of(&asked)?));
-    let name = known.map_or(asked.as_str(), |spec| spec.name.as_str());
-    let stage = found.stages.into_iter().find(|s| s.stage_name == name);
-    let stage = stage.ok_or_else(|| ApiError::not_found(Resource::Stage, &asked))?;
-
+    let Id(id) = id;
+    let (_, stage) = state.projects.stage(state.caller(), &id, &stage.text).await?;
     let mut document = Document {
         exists: false,
         stage_name: stage.stage_name,

@@ -1,6 +1,7 @@
 //! `/projects/{id}/files`: what the stages wrote, bounded, and never anything outside of the project's
 //! folder, whatever the path says and wherever a symlink points.
 
+use schemars::JsonSchema;
 use std::{
     fs,
     io::Read as _,
@@ -18,12 +19,10 @@ use crate::api::{
         request::extract::{FilePath, Id, Part, State},
         response::{Answer, Reply},
     },
-    openapi::describe,
-    projects,
     state::AppState,
 };
 use crate::{
-    domain::{ids::ProjectId, time::Timestamp},
+    domain::{ids::ProjectId, rel_path::RelPath, time::Timestamp},
     files,
 };
 
@@ -36,82 +35,51 @@ const MAX_DEPTH: usize = 16;
 /// Most bytes shown of a file.
 pub(crate) const MAX_SHOWN: u64 = 1 << 20;
 
-#[derive(Serialize)]
+/// The files of a project.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "FileListing")]
 struct Listing {
+    /// By path.
     files: Vec<Entry>,
+    /// Relative to the data folder.
     project_path: String,
     /// There are more than are listed.
     truncated: bool,
 }
 
-#[derive(Serialize)]
+/// A file of a project.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "FileEntry")]
 struct Entry {
     name: String,
+    /// Relative to the project's folder.
     path: String,
+    /// Bytes.
     size: u64,
+    /// A word for its kind, by its ending.
     #[serde(rename = "type")]
     kind: &'static str,
     modified_at: Option<Timestamp>,
 }
 
-/// A file as it is shown.
-#[derive(Serialize)]
+/// A file with its content.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "FileContent")]
 pub(crate) struct Shown {
     filename: String,
+    /// Relative to the project's folder.
     path: String,
+    /// A word for its kind; `binary` when it is no text.
     #[serde(rename = "type")]
     kind: &'static str,
     /// None for a binary file.
     pub(crate) content: Option<String>,
+    /// What a YAML or JSON file says.
     pub(crate) parsed_content: Option<Value>,
+    /// Bytes.
     size: u64,
     /// The content is only the begin.
     truncated: bool,
-}
-
-describe! {
-    /// The files of a project.
-    Listing as "FileListing" {
-        /// By path.
-        files,
-        /// Relative to the data folder.
-        project_path,
-        /// There are more than are listed.
-        truncated,
-    }
-}
-
-describe! {
-    /// A file of a project.
-    Entry as "FileEntry" {
-        name,
-        /// Relative to the project's folder.
-        path,
-        /// Bytes.
-        size,
-        /// A word for its kind, by its ending.
-        kind as "type",
-        modified_at,
-    }
-}
-
-describe! {
-    /// A file with its content.
-    Shown as "FileContent" {
-        filename,
-        /// Relative to the project's folder.
-        path,
-        /// A word for its kind; `binary` when it is no text.
-        kind as "type",
-        /// None for a binary file.
-        content,
-        /// What a YAML or JSON file says.
-        parsed_content,
-        /// Bytes.
-        size,
-        /// The content is only the begin.
-        truncated,
-    }
 }
 
 /// `GET /projects/{id}/files`
@@ -120,7 +88,7 @@ describe! {
 #[endpoint(operation_id = "listProjectFiles", tags("projects"))]
 pub(crate) async fn list(state: State, id: Id<ProjectId>) -> Answer<Listing> {
     let Id(id) = id;
-    projects::known(&state, &id).await?;
+    state.projects.get(state.caller(), &id).await?;
     fetch(&state, &id).await;
     let root = folder(&state.project_root, &id);
     let (files, truncated) = blocking(move || walk(&root)).await?;
@@ -133,14 +101,14 @@ pub(crate) async fn list(state: State, id: Id<ProjectId>) -> Answer<Listing> {
 #[endpoint(operation_id = "getProjectFile", tags("projects"))]
 pub(crate) async fn show_file(state: State, id: Id<ProjectId>, path: Part<FilePath>) -> Answer<Shown> {
     let (Id(id), path) = (id, path.text);
-    projects::known(&state, &id).await?;
+    state.projects.get(state.caller(), &id).await?;
     let found = read(&state, &id, &path).await?;
     found.map(Reply::new).ok_or_else(|| ApiError::not_found(Resource::File, &path))
 }
 
 /// What is here is shown, also when it cannot be made new.
 async fn fetch(state: &AppState, id: &ProjectId) {
-    if let Err(error) = state.agents.fetch_files(id).await {
+    if let Err(error) = state.agents.deployed.fetch_files(id).await {
         tracing::warn!(project_id = %id, %error, "the files of a project could not be brought here");
     }
 }
@@ -157,14 +125,14 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
 
 /// A file of the project, or `None` when there is none that may be shown.
 pub(crate) async fn read(state: &AppState, id: &ProjectId, path: &str) -> Result<Option<Shown>, ApiError> {
-    let Some(relative) = files::plain(path) else { return Ok(None) };
+    let Ok(path) = RelPath::parse(path) else { return Ok(None) };
     fetch(state, id).await;
     let root = folder(&state.project_root, id);
-    blocking(move || show(&root, &relative)).await
+    blocking(move || show(&root, &path)).await
 }
 
-fn show(root: &Path, relative: &Path) -> Option<Shown> {
-    let (file, meta) = files::open(root, relative)?;
+fn show(root: &Path, path: &RelPath) -> Option<Shown> {
+    let (file, meta) = files::open(root, path)?;
     let mut bytes = Vec::new();
     file.take(MAX_SHOWN).read_to_end(&mut bytes).ok()?;
     let truncated = meta.len() > MAX_SHOWN;
@@ -172,11 +140,11 @@ fn show(root: &Path, relative: &Path) -> Option<Shown> {
         cut_to_character(&mut bytes);
     }
     let content = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
-    let kind = if content.is_some() { kind_of(relative) } else { "binary" };
+    let kind = if content.is_some() { kind_of(path.as_path()) } else { "binary" };
     let parsed_content = content.as_deref().filter(|_| !truncated).and_then(|text| parse(kind, text));
     Some(Shown {
-        filename: relative.file_name()?.to_string_lossy().into_owned(),
-        path: relative.to_string_lossy().into_owned(),
+        filename: path.name().to_owned(),
+        path: path.to_string(),
         kind,
         content,
         parsed_content,
@@ -258,12 +226,12 @@ mod tests {
         std::os::unix::fs::symlink(dir.path().join("secret"), root.join("link")).unwrap();
         std::os::unix::fs::symlink(dir.path(), root.join("up")).unwrap();
         for bad in ["../secret", "/etc/passwd", "a/../../secret", "a\\b", "", ".", "a\0"] {
-            assert_eq!(files::plain(bad).and_then(|p| show(&root, &p)).map(|s| s.path), None, "{bad:?}");
+            assert_eq!(bad.parse().ok().and_then(|path| show(&root, &path)).map(|shown| shown.path), None, "{bad:?}");
         }
         for bad in ["link", "up/secret", "a", "none"] {
-            assert!(files::plain(bad).and_then(|p| show(&root, &p)).is_none(), "{bad:?}");
+            assert!(show(&root, &bad.parse().unwrap()).is_none(), "{bad:?}");
         }
-        let shown = show(&root, Path::new("a/ok.json")).unwrap();
+        let shown = show(&root, &"a/ok.json".parse().unwrap()).unwrap();
         assert_eq!(shown.parsed_content, Some(serde_json::json!({"x": 1})));
         assert_eq!(walk(&root).0.iter().map(|e| e.path.as_str()).collect::<Vec<_>>(), ["a/ok.json"]);
     }
@@ -286,9 +254,9 @@ mod tests {
         fs::write(dir.path().join("odd.txt"), format!("x{}", "ä".repeat(1 << 20))).unwrap();
         fs::write(dir.path().join("bin"), [0xff, 0, 1]).unwrap();
         for name in ["big.txt", "odd.txt"] {
-            let big = show(dir.path(), Path::new(name)).unwrap();
+            let big = show(dir.path(), &name.parse().unwrap()).unwrap();
             assert!(big.truncated && big.content.unwrap().len() <= 1 << 20);
         }
-        assert_eq!(show(dir.path(), Path::new("bin")).unwrap().kind, "binary");
+        assert_eq!(show(dir.path(), &"bin".parse().unwrap()).unwrap().kind, "binary");
     }
 }

@@ -10,6 +10,7 @@ use salvo::{
     },
     oapi::endpoint,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::api::{
@@ -22,7 +23,6 @@ use crate::api::{
         },
         response::{Flat, FlatAnswer},
     },
-    openapi::describe,
 };
 
 /// The way in which callers are known. Further ways come with access control.
@@ -40,57 +40,35 @@ fields_of! {
     }
 }
 
-#[derive(Serialize)]
+/// A login.
+#[derive(Serialize, JsonSchema)]
 struct LoggedIn {
     success: bool,
     access_token: String,
+    /// `bearer`.
     token_type: &'static str,
     username: String,
+    /// `none`: there is no access control.
     auth: &'static str,
     message: &'static str,
 }
 
-describe! {
-    /// A login.
-    LoggedIn as "LoggedIn" {
-        success, access_token,
-        /// `bearer`.
-        token_type,
-        username,
-        /// `none`: there is no access control.
-        auth,
-        message,
-    }
-}
-
-#[derive(Serialize)]
+/// Who the caller is.
+#[derive(Serialize, JsonSchema)]
 struct Me {
     success: bool,
     username: String,
+    /// A token came along.
     authenticated: bool,
+    /// `none`: there is no access control.
     auth: &'static str,
 }
 
-describe! {
-    /// Who the caller is.
-    Me as "Me" {
-        success, username,
-        /// A token came along.
-        authenticated,
-        /// `none`: there is no access control.
-        auth,
-    }
-}
-
-#[derive(Serialize)]
+/// The end of a login.
+#[derive(Serialize, JsonSchema)]
 struct LoggedOut {
     success: bool,
     message: &'static str,
-}
-
-describe! {
-    /// The end of a login.
-    LoggedOut as "LoggedOut" { success, message }
 }
 
 /// `POST /auth/login`

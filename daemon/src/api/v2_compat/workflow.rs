@@ -1,14 +1,16 @@
 //! `/workflow/{id}`: the original's flat paths for control and for the results of a build. Control is that
 //! of `control`: there is one state machine.
 
+use schemars::JsonSchema;
 use std::collections::BTreeMap;
 
-use salvo::{Writer as _, oapi::endpoint};
+use salvo::{Router, Writer as _, oapi::endpoint};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::api::{
     admin::plugins::NoFields,
+    at,
     http::{
         error::{ApiError, Resource},
         request::{
@@ -17,33 +19,41 @@ use crate::api::{
         },
         response::{Flat, FlatAnswer},
     },
-    openapi::describe,
-    projects::{control, files},
-    state::AppState,
+    projects::files,
 };
 use crate::{
     backend::store::ProjectDetail,
     domain::{
         control::{ControlAction, ControlRequest, ControlStatus},
         ids::ProjectId,
-        project::{AggregatedMetrics, Project, ProjectStatus},
+        project::{AggregatedMetrics, ProjectStatus},
         stage::{GeneratedFile, Stage, StageStatus},
         time::Timestamp,
     },
+    projects::told,
 };
 
-#[derive(Serialize)]
+pub(crate) fn paths() -> Router {
+    let stage = at("stages/{stage}", || stage_of).push(at("output", || output_of));
+    Router::with_path("workflow/{id}")
+        .push(Router::with_path("pause").post(pause_of))
+        .push(Router::with_path("resume").post(resume_of))
+        .push(Router::with_path("stop").post(stop_of))
+        .push(Router::with_path("restart").post(restart_of))
+        .push(at("status", || status_of))
+        .push(stage)
+        .push(at("metrics", || metrics_of))
+        .push(at("files", || list_files).push(at("{**path}", || show_file)))
+}
+
+/// What became of a request to a build.
+#[derive(Serialize, JsonSchema)]
 struct Steered {
     success: bool,
     message: &'static str,
     project_id: ProjectId,
     control_status: ControlStatus,
     timestamp: Timestamp,
-}
-
-describe! {
-    /// What became of a request to a build.
-    Steered as "Steered" { success, message, project_id, control_status, timestamp }
 }
 
 fields_of! {
@@ -87,12 +97,12 @@ impl Rule for AlwaysTrue {
     }
 }
 
-async fn steer(state: &AppState, id: &ProjectId, request: ControlRequest) -> FlatAnswer<Steered> {
+async fn steer(state: &State, id: &ProjectId, request: ControlRequest) -> FlatAnswer<Steered> {
     let action = request.action;
-    let applied = control::apply(state, id, request).await?;
+    let applied = state.projects.control(state.caller(), id, request).await?;
     Ok(Flat::ok(Steered {
         success: true,
-        message: control::told(action, &applied),
+        message: told(action, &applied),
         project_id: id.clone(),
         control_status: applied.control_status,
         timestamp: Timestamp::now(),
@@ -144,48 +154,21 @@ pub(crate) async fn restart_of(
     steer(&state, &id.0, request).await
 }
 
-async fn known(state: &AppState, id: &ProjectId) -> Result<ProjectDetail, ApiError> {
-    let found = state.store.project_detail(id).await?;
-    found.ok_or_else(|| ApiError::not_found(Resource::Project, id.as_str()))
-}
-
-/// The stage of a project, also by its old names.
-pub(crate) fn stage_named(
-    state: &AppState,
-    project: &Project,
-    stages: Vec<Stage>,
-    asked: &str,
-) -> Result<Stage, ApiError> {
-    let workflow = state.workflows.load().get(&project.workflow).cloned();
-    let spec = workflow.as_ref().and_then(|w| w.stages().get(w.index_of(asked)?));
-    let name = spec.map_or(asked, |spec| spec.name.as_str());
-    let found = stages.into_iter().find(|stage| stage.stage_name == name);
-    found.ok_or_else(|| ApiError::not_found(Resource::Stage, asked))
-}
-
-#[derive(Serialize)]
+/// Where a build is.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WorkflowStatus")]
 struct Status {
     project_id: ProjectId,
     project_name: String,
     status: ProjectStatus,
     control_status: ControlStatus,
     current_stage: Option<String>,
+    /// Completed and skipped ones.
     completed_stages: Vec<String>,
+    /// What is not done yet, what runs included.
     pending_stages: Vec<String>,
     failed_stages: Vec<String>,
     aggregated_metrics: AggregatedMetrics,
-}
-
-describe! {
-    /// Where a build is.
-    Status as "WorkflowStatus" {
-        project_id, project_name, status, control_status, current_stage,
-        /// Completed and skipped ones.
-        completed_stages,
-        /// What is not done yet, what runs included.
-        pending_stages,
-        failed_stages, aggregated_metrics,
-    }
 }
 
 /// `GET /workflow/{id}/status`
@@ -193,7 +176,7 @@ describe! {
 /// Read where a build is.
 #[endpoint(operation_id = "getWorkflowStatus", tags("workflow"))]
 pub(crate) async fn status_of(state: State, id: Id<ProjectId>) -> FlatAnswer<Status> {
-    let ProjectDetail { project, stages, .. } = known(&state, &id.0).await?;
+    let ProjectDetail { project, stages, .. } = state.projects.detail(state.caller(), &id.0).await?;
     let those = |which: fn(StageStatus) -> bool| -> Vec<String> {
         stages.iter().filter(|stage| which(stage.status)).map(|stage| stage.stage_name.clone()).collect()
     };
@@ -210,7 +193,9 @@ pub(crate) async fn status_of(state: State, id: Id<ProjectId>) -> FlatAnswer<Sta
     }))
 }
 
-#[derive(Serialize)]
+/// Where a stage is.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WorkflowStage")]
 struct StageState {
     project_id: ProjectId,
     stage_name: String,
@@ -221,31 +206,16 @@ struct StageState {
     metrics: StageMetrics,
 }
 
-describe! {
-    /// Where a stage is.
-    StageState as "WorkflowStage" {
-        project_id, stage_name, status, started_at, completed_at, error_message, metrics,
-    }
-}
-
-#[derive(Serialize)]
+/// What a stage took.
+#[derive(Serialize, JsonSchema)]
 struct StageMetrics {
     input_tokens: u64,
     output_tokens: u64,
+    /// So far, for a stage that runs.
     execution_time_seconds: f64,
     tool_calls_count: u64,
     model_id: Option<String>,
     total_tokens: u64,
-}
-
-describe! {
-    /// What a stage took.
-    StageMetrics as "StageMetrics" {
-        input_tokens, output_tokens,
-        /// So far, for a stage that runs.
-        execution_time_seconds,
-        tool_calls_count, model_id, total_tokens,
-    }
 }
 
 impl From<&Stage> for StageMetrics {
@@ -268,9 +238,7 @@ impl From<&Stage> for StageMetrics {
 /// Read where a stage is.
 #[endpoint(operation_id = "getWorkflowStage", tags("workflow"))]
 pub(crate) async fn stage_of(state: State, id: Id<ProjectId>, stage: Part<StageName>) -> FlatAnswer<StageState> {
-    let ProjectDetail { project, stages, .. } = known(&state, &id.0).await?;
-    let stages = crate::api::projects::running_times(stages);
-    let stage = stage_named(&state, &project, stages, &stage.text)?;
+    let (project, stage) = state.projects.stage(state.caller(), &id.0, &stage.text).await?;
     Ok(Flat::ok(StageState {
         metrics: StageMetrics::from(&stage),
         project_id: project.project_id,
@@ -282,28 +250,18 @@ pub(crate) async fn stage_of(state: State, id: Id<ProjectId>, stage: Part<StageN
     }))
 }
 
-#[derive(Serialize)]
+/// What a stage made.
+#[derive(Serialize, JsonSchema)]
 struct StageOutput {
     project_id: ProjectId,
     stage_name: String,
+    /// What it said.
     content: Option<String>,
+    /// The document that it wrote.
     document_content: Option<String>,
+    /// A word for the document's kind, such as `markdown`.
     document_format: Option<&'static str>,
     generated_files: Vec<GeneratedFile>,
-}
-
-describe! {
-    /// What a stage made.
-    StageOutput as "StageOutput" {
-        project_id, stage_name,
-        /// What it said.
-        content,
-        /// The document that it wrote.
-        document_content,
-        /// A word for the document's kind, such as `markdown`.
-        document_format,
-        generated_files,
-    }
 }
 
 /// `GET /workflow/{id}/stages/{stage}/output`
@@ -311,8 +269,7 @@ describe! {
 /// Read what a stage made.
 #[endpoint(operation_id = "getStageOutput", tags("workflow"))]
 pub(crate) async fn output_of(state: State, id: Id<ProjectId>, stage: Part<StageName>) -> FlatAnswer<StageOutput> {
-    let ProjectDetail { project, stages, .. } = known(&state, &id.0).await?;
-    let stage = stage_named(&state, &project, stages, &stage.text)?;
+    let (project, stage) = state.projects.stage(state.caller(), &id.0, &stage.text).await?;
     let mut document_content = None;
     if let Some(path) = &stage.doc_path {
         document_content = files::read(&state, &id.0, path).await?.and_then(|shown| shown.content);
@@ -328,16 +285,13 @@ pub(crate) async fn output_of(state: State, id: Id<ProjectId>, stage: Part<Stage
     }))
 }
 
-#[derive(Serialize)]
+/// What a build took, by stage and in all.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WorkflowMetrics")]
 struct Metrics {
     project_id: ProjectId,
     stage_metrics: BTreeMap<String, StageMetrics>,
     aggregated_metrics: AggregatedMetrics,
-}
-
-describe! {
-    /// What a build took, by stage and in all.
-    Metrics as "WorkflowMetrics" { project_id, stage_metrics, aggregated_metrics }
 }
 
 /// `GET /workflow/{id}/metrics`
@@ -345,8 +299,7 @@ describe! {
 /// Read what a build took.
 #[endpoint(operation_id = "getWorkflowMetrics", tags("workflow"))]
 pub(crate) async fn metrics_of(state: State, id: Id<ProjectId>) -> FlatAnswer<Metrics> {
-    let ProjectDetail { project, stages, .. } = known(&state, &id.0).await?;
-    let stages = crate::api::projects::running_times(stages);
+    let ProjectDetail { project, stages, .. } = state.projects.detail(state.caller(), &id.0).await?;
     Ok(Flat::ok(Metrics {
         project_id: project.project_id,
         stage_metrics: stages.iter().map(|stage| (stage.stage_name.clone(), StageMetrics::from(stage))).collect(),
@@ -362,32 +315,22 @@ fields_of! {
     }
 }
 
-#[derive(Serialize)]
+/// Files that stages made.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WorkflowFiles")]
 struct Files {
     project_id: ProjectId,
     files: Vec<StageFile>,
     total_count: usize,
 }
 
-describe! {
-    /// Files that stages made.
-    Files as "WorkflowFiles" { project_id, files, total_count }
-}
-
-#[derive(Serialize)]
+/// A file that a stage made.
+#[derive(Serialize, JsonSchema)]
 struct StageFile {
+    /// Who made it.
     stage_name: String,
     #[serde(flatten)]
     file: GeneratedFile,
-}
-
-describe! {
-    /// A file that a stage made.
-    StageFile as "StageFile" {
-        ..file;
-        /// Who made it.
-        stage_name,
-    }
 }
 
 /// `GET /workflow/{id}/files`
@@ -395,17 +338,16 @@ describe! {
 /// List the files that stages made.
 #[endpoint(operation_id = "listWorkflowFiles", tags("workflow"))]
 pub(crate) async fn list_files(state: State, id: Id<ProjectId>, query: Query<WorkflowFilesQuery>) -> FlatAnswer<Files> {
-    let ProjectDetail { project, stages, .. } = known(&state, &id.0).await?;
     let stages = match query.0.stage_name {
-        Some(asked) => vec![stage_named(&state, &project, stages, &asked)?],
-        None => stages,
+        Some(asked) => vec![state.projects.stage(state.caller(), &id.0, &asked).await?.1],
+        None => state.projects.stages(state.caller(), &id.0).await?,
     };
     let each = stages.into_iter().flat_map(|stage| {
         let name = stage.stage_name;
         stage.generated_files.into_iter().map(move |file| StageFile { stage_name: name.clone(), file })
     });
     let files: Vec<_> = each.collect();
-    Ok(Flat::ok(Files { project_id: project.project_id, total_count: files.len(), files }))
+    Ok(Flat::ok(Files { project_id: id.0, total_count: files.len(), files }))
 }
 
 /// `GET /workflow/{id}/files/{path}`
@@ -413,7 +355,7 @@ pub(crate) async fn list_files(state: State, id: Id<ProjectId>, query: Query<Wor
 /// Read a file that a stage made.
 #[endpoint(operation_id = "getWorkflowFile", tags("workflow"))]
 pub(crate) async fn show_file(state: State, id: Id<ProjectId>, path: Part<FilePath>) -> FlatAnswer<files::Shown> {
-    crate::api::projects::known(&state, &id.0).await?;
+    state.projects.get(state.caller(), &id.0).await?;
     let found = files::read(&state, &id.0, &path.text).await?;
     found.map(Flat::ok).ok_or_else(|| ApiError::not_found(Resource::File, &path.text))
 }

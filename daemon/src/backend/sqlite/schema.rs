@@ -23,7 +23,6 @@ const NAMES: i64 = 4;
 /// The version this daemon writes.
 pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
 
-/// The file's version.
 pub(crate) fn version(conn: &Connection) -> rusqlite::Result<i64> {
     conn.query_row("PRAGMA user_version", [], |row| row.get(0))
 }

@@ -17,7 +17,6 @@ use crate::{
 /// One step of a build: what ended, what begins, and perhaps the end of it all.
 #[derive(Clone, Debug, Default)]
 pub struct BuildStep {
-    /// Stages that ended.
     pub ended: Vec<StageEnd>,
     /// Names of stages to begin, unless a pause is asked for.
     pub begin: Vec<String>,
@@ -39,7 +38,6 @@ pub struct BuildStep {
 
 impl BuildStep {
     /// What is to be decided.
-    #[must_use]
     pub fn request(&self) -> Step<'_> {
         let end = match &self.end {
             Some(BuildEnd::Completed { .. }) => Some(End::Completed),
@@ -78,7 +76,6 @@ pub enum BuildEnd {
 pub struct BuildProgress {
     /// Begun stages with their attempt number, in the order of `begin`; empty when held.
     pub begun: Vec<(String, u32)>,
-    /// The project now.
     pub status: ProjectStatus,
     /// What the user wants now.
     pub control: ControlStatus,
@@ -89,10 +86,8 @@ pub struct BuildProgress {
 /// A further attempt after a failure.
 #[derive(Clone, Debug)]
 pub struct StageRetry {
-    /// Which stage.
     pub stage_name: String,
     /// The attempt that failed.
     pub failed_attempt: u32,
-    /// Why.
     pub failure: Failure,
 }

@@ -10,7 +10,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     fs::{self, File},
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -32,6 +32,7 @@ use crate::{
     },
     domain::{
         ids::{AgentId, ProjectId, TaskId, WorkerId},
+        rel_path::RelPath,
         task::Lease,
     },
     files,
@@ -79,7 +80,6 @@ fn is_root(root: &str) -> bool {
     }
 }
 
-/// A project's root.
 fn project_of(root: &str) -> Option<ProjectId> {
     root.strip_prefix("projects/")?.parse().ok()
 }
@@ -188,9 +188,7 @@ pub(super) struct Pieces {
     _kept: Option<Scratch>,
 }
 
-/// One of them.
 pub(super) enum Piece {
-    /// To be written.
     Record(Record),
     /// A file that cannot be read.
     Unreadable(String),
@@ -199,7 +197,6 @@ pub(super) enum Piece {
 }
 
 impl Pieces {
-    /// The next one.
     pub(super) async fn next(mut self) -> Result<(Self, Piece)> {
         blocking(move || {
             let piece = match self.read() {
@@ -277,7 +274,6 @@ impl Taker {
         self.shared.is_some()
     }
 
-    /// Takes a piece.
     pub(super) async fn take(mut self, record: Record) -> Result<(Self, Written)> {
         let root = record.get("root").and_then(Value::as_str).ok_or_else(|| lacks("root"))?.to_owned();
         if self.root.as_ref() != Some(&root) {
@@ -357,17 +353,13 @@ impl Taker {
 
     /// Where a file goes: below the roots there are, and nowhere else.
     fn place(&self, root: &str, path: &str) -> Result<PathBuf> {
-        let plain = |text: &str| {
-            let path = Path::new(text);
-            (!text.is_empty() && path.components().all(|part| matches!(part, Component::Normal(_))))
-                .then(|| path.to_owned())
-        };
         let outside = || corrupt(format!("the file {path:?} of {root:?} does not belong into the data folder"));
-        let (below, file) = (plain(root).ok_or_else(outside)?, plain(path).ok_or_else(outside)?);
+        let read = |text| RelPath::of_file(text).map_err(|_| outside());
+        let (below, file) = (read(root)?, read(path)?);
         match root {
-            MCP if path == crate::backend::data_folder::MCP_SERVERS => Ok(self.data.join(file)),
+            MCP if path == crate::backend::data_folder::MCP_SERVERS => Ok(file.below(&self.data)),
             MCP => Err(outside()),
-            root if is_root(root) => Ok(self.data.join(below).join(file)),
+            root if is_root(root) => Ok(file.below(&below.below(&self.data))),
             _ => Err(outside()),
         }
     }

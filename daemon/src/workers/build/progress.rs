@@ -71,7 +71,6 @@ pub enum Verdict {
     Retry {
         /// Which, from 1.
         retry: u32,
-        /// Why.
         failure: Failure,
     },
 }

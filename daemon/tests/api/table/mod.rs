@@ -8,12 +8,13 @@ use std::{
     fmt::Write as _,
 };
 
+use reqwest::Method;
+use serde_json::{Value, json};
+
 use crate::support::{
     api::{Answer, Api, error_body},
     document::Document,
 };
-use reqwest::Method;
-use serde_json::{Value, json};
 
 /// Keys and kinds of a value, lists by their first item.
 fn shape(value: &Value) -> String {

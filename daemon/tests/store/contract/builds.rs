@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use nexus_daemon::domain::queue::Receive;
 use nexus_daemon::{
     backend::{
         error::BackendErrorKind,
@@ -69,7 +70,7 @@ pub async fn an_idle_build_begins_what_is_ready_side_by_side(f: &Fixture) {
     let step = BuildStep { ended: vec![done("b", 1)], still_running: 1, progress: 50.0, ..BuildStep::default() };
     assert!(f.store.advance_build(lease, step).await.unwrap().begun.is_empty());
     // The owner dies: another goes on with what ran, and with nothing that is done.
-    f.queue.release(&delivery.receipt, Duration::ZERO, true).await.unwrap();
+    f.queue.release(&delivery.receipt, Duration::ZERO, Receive::Uncounted).await.unwrap();
     f.lapse(lease).await;
     let (_, again) = f.take("w2").await;
     let running: Vec<_> = again.stages.iter().filter(|s| s.status == StageStatus::Running).collect();
@@ -199,7 +200,7 @@ pub async fn a_lease_given_back_goes_on_at_once(f: &Fixture) {
     let (delivery, build) = f.start("agent_build").await;
     f.step(&build.lease, &[STAGES[0]], &[STAGES[1]]).await.unwrap();
     f.store.release_lease(&build.lease, Some(&delivery.receipt)).await.unwrap();
-    f.queue.release(&delivery.receipt, Duration::ZERO, true).await.unwrap();
+    f.queue.release(&delivery.receipt, Duration::ZERO, Receive::Uncounted).await.unwrap();
     assert_eq!(f.store.stages(&build.lease.project_id).await.unwrap()[1].status, StageStatus::Pending);
     assert_eq!(f.store.task(&build.lease.task_id).await.unwrap().unwrap().status, TaskStatus::Queued);
     let (second, again) = f.take("w2").await;

@@ -149,7 +149,7 @@ pub fn new_project(workflow: &str, priority: i64) -> NewProject {
         deployment: Some(json!({"target": "local"})),
         task_id: Some(TaskId::generate()),
     };
-    NewProject { project, stages, once: None }
+    NewProject { project, stages, idempotency: None }
 }
 
 pub fn worker(name: &str) -> WorkerId {

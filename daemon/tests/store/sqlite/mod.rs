@@ -13,8 +13,9 @@ use std::{
     time::Duration,
 };
 
-use crate::contract::world::{Fixture, Recorder};
 use nexus_daemon::backend::sqlite::{OpenError, SqliteOptions, SqliteStore, queue::SqliteQueue};
+
+use crate::contract::world::{Fixture, Recorder};
 
 const VISIBILITY: Duration = Duration::from_millis(400);
 
@@ -58,3 +59,11 @@ async fn fixture() -> Fixture {
 }
 
 contract!(fixture);
+
+#[cfg(feature = "aws")]
+#[tokio::test]
+async fn a_stop_that_came_with_the_records_is_carried_out_by_the_claim() {
+    let (_dir, file) = new_file();
+    let (store, ..) = open_hiding(&file, VISIBILITY).unwrap();
+    crate::contract::controls::a_stop_that_came_with_the_records_is_carried_out_by_the_claim(&*store, &*store).await;
+}

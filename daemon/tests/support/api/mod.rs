@@ -16,16 +16,16 @@ pub use agents::{Script, ScriptedAgents};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 pub use frames::{Frame, Frames};
-use nexus_daemon::workers::lease::LeaseBook;
 use nexus_daemon::{
-    agents::Agents,
-    api::{self, AppState, Conductor},
+    agents::{Agents, Conversations},
+    api::{self, AppState, Operations},
     backend::{
         queue::Queue,
         sqlite::{SqliteOptions, SqliteStore},
         store::{BuildEnd, BuildStep, Claim, ClaimBuild, ClaimedBuild, Continuation, DeployClaim, DeployEnd, Store},
     },
     config::Config,
+    deletion::Deletions,
     domain::{
         agent::NewAgent,
         control::ControlAction,
@@ -36,9 +36,12 @@ use nexus_daemon::{
         workflow::{StageSpec, Workflow, WorkflowSpec, Workflows},
     },
     events::EventHub,
+    jobs::DeployedAgents,
     plugins::{HostOptions, Plugins},
+    projects::{Conductor, Projects},
     reload::Reloaded,
     tools::{ToolTests, mcp::McpServers},
+    workers::lease::LeaseBook,
 };
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
@@ -52,7 +55,6 @@ pub struct Recorder {
     pub refuses: Mutex<Option<String>>,
 }
 
-#[async_trait]
 impl Conductor for Recorder {
     fn controlled(&self, project: &ProjectId, task: Option<&TaskId>, action: ControlAction) {
         let task = task.map_or("-", TaskId::as_str);
@@ -61,6 +63,10 @@ impl Conductor for Recorder {
     fn deleted(&self, project: &ProjectId) {
         self.calls.lock().unwrap().push(format!("deleted {project}"));
     }
+}
+
+#[async_trait]
+impl Operations for Recorder {
     async fn tree(&self) -> Value {
         json!({ "root": "stub" })
     }
@@ -159,22 +165,41 @@ impl Api {
         let config = Arc::new(ArcSwap::from_pointee(config));
         let agents = Arc::new(ScriptedAgents::default());
         let recorder = Arc::new(Recorder::default());
+        let workflows = Arc::new(ArcSwap::from_pointee(workflows));
+        let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
+        let here = Arc::new(LeaseBook::default());
+        let deployed = DeployedAgents::new(agents.clone(), config.clone(), Arc::default(), here);
+        let deletions = Deletions::new(store.clone(), deployed.clone());
         let state = Arc::new(AppState {
+            projects: Projects {
+                store: store.clone(),
+                conductor: recorder.clone(),
+                deletions: deletions.clone(),
+                workflows: workflows.clone(),
+                config: config.clone(),
+                tasks: tasks.clone(),
+            },
+            conversations: Conversations::new(
+                store.clone(),
+                deployed.clone(),
+                hub.clone(),
+                tasks.clone(),
+                shutdown.clone(),
+            ),
+            agents: Agents { store: store.clone(), deployed, deletions, config: config.clone(), tasks: tasks.clone() },
             store,
             queue,
             hub,
-            conductor: recorder.clone(),
+            operations: recorder.clone(),
             plugins: Plugins::new(HostOptions::default()),
-            agents: Agents::new(agents.clone(), config.clone(), Arc::default(), Arc::new(LeaseBook::default())),
-            chats: api::Chats::default(),
             tool_tests: ToolTests::new(data.path().join("tool-tests")),
             mcp_servers: McpServers::new(data.path()),
-            tasks: TaskTracker::new(),
-            workflows: Arc::new(ArcSwap::from_pointee(workflows)),
+            tasks,
+            workflows,
             config,
             settings_file,
             project_root,
-            shutdown: CancellationToken::new(),
+            shutdown,
             render_metrics: Arc::new(|| "# metrics\n".to_owned()),
             started_at: Instant::now(),
             version: "0.0.0-test",
@@ -355,6 +380,7 @@ fn new_agent(id: &AgentId) -> NewAgent {
         version: "1.0.0".to_owned(),
         deployment_type: "local".to_owned(),
         capabilities: vec!["weather".to_owned()],
+        assessment: nexus_daemon::domain::assessment::Assessment::default(),
         tools: vec!["forecast".to_owned(), "now".to_owned()],
         prompt_path: Some("agent/prompt.md".to_owned()),
         code_path: Some("agent/main.py".to_owned()),

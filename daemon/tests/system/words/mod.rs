@@ -6,8 +6,9 @@ mod reader;
 
 use std::process::Command;
 
-use self::blocks::Block;
 use reader::{Reader, checkout};
+
+use self::blocks::Block;
 
 #[test]
 fn readme_leads_to_an_answer() {

@@ -5,14 +5,16 @@ import re
 from decimal import Decimal
 from typing import Any, Dict, Optional
 
-from runtime.figures import show
 from runtime.question import Proposal, Question
+from runtime.writing import show
 
 DOES = True
 _N = r"(\d+(?:\.\d+)?)"
 _OPEN, _CLOSE = r"(?<=[\d)%!])\s*", r"\s*(?=[\d(\-]|sqrt)"
 # Words of arithmetic and the signs for them, in the order in which they are replaced.
 _WORDS = [
+    (r"%s\s+[a-z ]{2,20}?\s*(?:at|for|@)\s*[$€£]?\s?%s\s*(?:[a-z]+\s+)?(?:each|apiece|a piece)" % (_N, _N), r"\1 * \2"),
+    (r"\bsqrt\s+%s" % _N, r"sqrt(\1)"),
     (r"(?:the )?square root of\s*\(?%s\)?" % _N, r"sqrt(\1)"),
     (r"(?:the )?cube root of\s*\(?%s\)?" % _N, r"cbrt(\1)"),
     (r"√\s*\(?%s\)?|(?:根号|开方)\s*%s" % (_N, _N), lambda match: "sqrt(%s)" % (match.group(1) or match.group(2))),

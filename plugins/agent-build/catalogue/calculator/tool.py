@@ -6,8 +6,8 @@ import math
 from decimal import Decimal, DivisionByZero, InvalidOperation, localcontext
 from typing import Any, Callable, Dict, Union
 
-from runtime.figures import json_number
 from runtime.refusal import Refused
+from runtime.writing import json_number
 
 __all__ = ["calculate"]
 

@@ -6,8 +6,9 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from runtime.question import Proposal, Question
 from runtime.tables import markdown, number_in
-from runtime.figures import in_digits, rounded
+from runtime.figures import in_digits
 from runtime.text import has_cjk, stem
+from runtime.writing import rounded
 from tools.csv_query import parse_csv
 
 DOES = True

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from runtime.clock import clock_text
@@ -60,6 +60,8 @@ def propose(question: Question) -> Optional[Proposal]:
     figures = exact or figures
     if len(figures) >= 2 and not (weekday and not count):
         start, end = figures[0].value, figures[1].value
+        if start.weekday is not None and end.weekday is not None and end.day < start.day:
+            end = end._replace(day=end.day + timedelta(days=7))
         return Proposal("days_between", {"start": _iso(start), "end": _iso(_after(end, start))}, 0.95 if count else 0.65, used=figures)
     if len(figures) == 1:
         return _single(question, figures, count, weekday, previous)
@@ -165,7 +167,7 @@ def _single(question: Question, figures: List[Figure], count: bool, weekday: boo
     short = len(question.text) < 40
     if re.search(r"\bwhat(?:'s| is) (?:the )?(?:date|day)\b", question.lower) and mention.day == date.today():
         return Proposal("weekday_of", {"day": "today"}, 0.8, used=figures)
-    if previous and (question.is_follow_up or short):
+    if previous and (question.is_follow_up or short) and not re.search(r"几号|哪一?天|几月几|\bwhat date\b", question.lower):
         return _again(previous, mention, figures)
     if re.search(r"\b(?:date|when) (?:is|was)\b|几号|日期|哪一?天", question.lower) or (short and mention.weekday is None and len(question.text) - (figures[0].end - figures[0].start) < 4):
         return Proposal("weekday_of", {"day": _iso(mention)}, 0.6, used=figures)
@@ -197,12 +199,21 @@ def _age(question: Question, figures: List[Figure]) -> Optional[Proposal]:
 
 
 def _year(question: Question) -> Optional[Proposal]:
-    """Leap years, and the days of a month or year."""
+    """Leap years, the days of a month or year, and what is left of this one."""
+    if re.search(r"今年(?:还剩|还有|剩下)|\bdays? (?:are )?(?:left|remaining|remain) (?:in|of) (?:the|this) year\b", question.lower) and not question.figures:
+        return Proposal("days_between", {"start": "today", "end": "%d-12-31" % date.today().year}, 0.9, used=[])
     years = [figure for figure in question.figures if figure.kind == "number" and 1000 <= figure.value <= 9999 and figure.value == int(figure.value)]
     month = re.search(r"\b(%s)\b" % "|".join(MONTHS), question.lower) or re.search(r"(\d{1,2})\s*月", question.text)
     if _LEAP.search(question.lower) and not question.of_kind("date"):
         year = int(years[0].value) if years else date.today().year
         return Proposal("about_year", {"year": year}, 0.92, used=years[:1])
+    if month and _WORKDAYS.search(question.lower) and not question.of_kind("date"):
+        number = MONTHS.index(month.group(1)) + 1 if month.group(1).isalpha() else int(month.group(1))
+        year = int(years[0].value) if years else date.today().year
+        if 1 <= number <= 12:
+            start, end = date(year, number, 1), date(year + number // 12, number % 12 + 1, 1)
+            used = years[:1] + [figure for figure in question.figures if figure.start == month.start(1)]
+            return Proposal("days_between", {"start": start.isoformat(), "end": end.isoformat()}, 0.9, used=used)
     if re.search(r"how many days (?:are (?:there )?in|in|has|does)|有?(?:多少|几)天", question.lower) and (month or years) and not question.of_kind("date"):
         used = list(years[:1])
         number = 0
@@ -243,6 +254,10 @@ _ZH_UNITS = {"days": "天", "weeks": "周", "months": "个月", "years": "年", 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
+def _counted(number: int, unit: str) -> str:
+    return "%d %s%s" % (number, unit, "" if abs(number) == 1 else "s")
+
+
 def say(function: str, arguments: Dict[str, Any], result: Dict[str, Any], language: str) -> str:
     """Put the dates into a sentence."""
     zh = language == "zh"
@@ -251,8 +266,8 @@ def say(function: str, arguments: Dict[str, Any], result: Dict[str, Any], langua
         if zh:
             return "从 %s 到 %s 相差 %d 天（%d 周零 %d 天，%d 个月零 %d 天，其中工作日 %d 天）。" % (
                 result["start"], result["end"], days, result["weeks"], result["remaining_days"], result["months"], result["days_after_months"], result["workdays"])
-        return "From %s to %s it is %d day%s (%d weeks and %d days, or %d months and %d days; %d of them Monday to Friday)." % (
-            result["start"], result["end"], days, "" if abs(days) == 1 else "s", result["weeks"], result["remaining_days"], result["months"], result["days_after_months"], result["workdays"])
+        counts = [_counted(result[name], unit) for name, unit in (("weeks", "week"), ("remaining_days", "day"), ("months", "month"), ("days_after_months", "day"))]
+        return "From %s to %s it is %s (%s and %s, or %s and %s; %d of them Monday to Friday)." % (result["start"], result["end"], _counted(days, "day"), *counts, result["workdays"])
     if function == "weekday_of":
         if zh:
             return "%s 是星期%s（第 %d 周，全年第 %d 天，%s）。" % (

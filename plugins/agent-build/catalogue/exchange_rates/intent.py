@@ -5,8 +5,8 @@ import re
 from typing import Any, Dict, List, Optional, Tuple
 
 from runtime.currencies import NAMES
-from runtime.figures import json_number, show
 from runtime.question import Proposal, Question
+from runtime.writing import json_number, show
 from tools.exchange_rates import currencies
 
 DOES = True
@@ -77,7 +77,7 @@ def _named(question: Question) -> List[Tuple[str, int, int]]:
         while at >= 0:
             end = at + len(name)
             whole = not name.isascii() or not name[-1].isalpha() or not (lower[at - 1 : at].isalpha() and lower[at - 1 : at].isascii() or lower[end : end + 1].isalpha() and lower[end : end + 1].isascii())
-            common = name in ("try", "won", "rand", "rs", "php", "rub") and question.text[at:end] != name.upper()
+            common = name in ("try", "won", "rand", "rs", "php", "rub") and question.text[at:end] != name.upper() and not (code in currencies() and re.search(r"\d\s?$", lower[:at]))
             if whole and not common and not any(at < last and first < end for first, last in taken):
                 taken.append((at, end))
                 found.append((_known_form(code, question), at, end))

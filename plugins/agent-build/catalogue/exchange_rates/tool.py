@@ -5,8 +5,8 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, Dict, List, Optional
 
 from runtime import knowledge
-from runtime.figures import json_number
 from runtime.refusal import Refused, Unknown
+from runtime.writing import json_number
 
 __all__ = ["convert_currency", "list_rates"]
 

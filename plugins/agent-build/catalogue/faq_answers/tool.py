@@ -5,7 +5,7 @@ from typing import Any, Dict, List
 
 from runtime import knowledge
 from runtime.refusal import Unknown
-from runtime.retrieval import fits_kind, ranker
+from runtime.retrieval import asks_otherwise, fits_kind, ranker
 
 __all__ = ["answer_faq", "list_faq"]
 
@@ -34,6 +34,8 @@ def search_faq(question: str) -> List[Dict[str, Any]]:
         match = max(matches.get(index, 0.0), 0.85 * told.get(index, 0.0)) + 0.001 * told.get(index, 0.0)
         if match < 0.99 and not fits_kind(question, pairs[index]["answer"]):
             match *= 0.7
+        if match < 0.99 and asks_otherwise(question, pairs[index]["question"]):
+            match *= 0.35
         ranked.append({"question": pairs[index]["question"], "answer": pairs[index]["answer"], "match": round(min(1.0, match), 3)})
     return sorted(ranked, key=lambda entry: -entry["match"])[:3]
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Dict, List, Optional
 
-from runtime.figures import Figure, json_number, show
+from runtime.figures import Figure
 from runtime.question import Proposal, Question
+from runtime.writing import json_number, show
 
 DOES = True
 _TERM = re.compile(r"\s*(?:-\s*)?(?P<years>years?|yrs?|y\b|年(?!利|化|息|率))|\s*(?:-\s*)?(?P<months>months?|mos?\b|个月|月(?!供|利|薪|息)|期)", re.IGNORECASE)

@@ -5,13 +5,14 @@ import re
 from decimal import Decimal
 from typing import Any, Dict, List, Optional, Tuple
 
-from runtime.figures import Figure, json_number, rounded
+from runtime.figures import Figure
 from runtime.question import Proposal, Question
+from runtime.writing import json_number, rounded
 
 DOES = True
 _FIGURES: List[Tuple[str, "re.Pattern[str]"]] = [
     ("population_deviation", re.compile(r"\bpopulation (?:standard )?(?:deviation|std\w*|sd)\b|总体标准差")),
-    ("standard_deviation", re.compile(r"\bstandard deviation\b|\bst(?:d|andard)\.? ?dev\w*\b|\bstdev\b|\bsd\b|\bspread\b|标准差")),
+    ("standard_deviation", re.compile(r"\bstandard deviation\b|\bst(?:d|andard)\.? ?dev\w*\b|\bstd\b|\bstdev\b|\bsd\b|\bspread\b|标准差")),
     ("variance", re.compile(r"\bvariance\b|方差")),
     ("median", re.compile(r"\bmedian\b|\bmiddle (?:value|number)\b|中位数|中间数")),
     ("mean", re.compile(r"\bmean\b|\bav(?:e|a)?r(?:a|e)ge\b|\bavg\b|平均|均值")),
@@ -22,7 +23,7 @@ _FIGURES: List[Tuple[str, "re.Pattern[str]"]] = [
     ("minimum", re.compile(r"\bmin(?:imum)?\b|\bsmallest\b|\blowest\b|最小|最低")),
     ("product", re.compile(r"\bproduct\b|乘积|之积")),
     ("count", re.compile(r"\bhow many (?:numbers|values|data ?points|are there)\b|\bcount\b|多少个数|几个数|个数")),
-    ("sum", re.compile(r"\bsum\b|\btotal\b|\badd (?:up|these|them|those|all)\b|总和|求和|之和|合计|总计|加起来|总共|一共")),
+    ("sum", re.compile(r"\bsum\b|\btotal\b|\badd (?:up|these|them|those|all)\b|总和|求和|之和|合计|总计|加起来|总共|一共|的和|加到")),
     ("all", re.compile(r"\bstatistics?\b|\bdescribe\b|\bstats\b|\bsummar\w+\b|\banaly[sz]e\b|统计|分析|描述")),
 ]
 _NAMES = {"mean": ("mean (average)", "平均值"), "median": ("median", "中位数"), "sum": ("sum", "总和"), "minimum": ("minimum", "最小值"), "maximum": ("maximum", "最大值"), "range": ("range", "极差"),
@@ -43,8 +44,12 @@ def propose(question: Question) -> Optional[Proposal]:
     if question.of_kind("date"):
         return None
     listed = _listed(question)
+    span = re.search(r"(-?\d+)\s*(?:to|through|until|到|至|加到)\s*(-?\d+)", question.plain)
+    if span and len(question.numbers()) == 2 and "sum" in asked and 0 < int(span.group(2)) - int(span.group(1)) < 5000 and all(figure.value == int(figure.value) for figure in question.figures):
+        whole = list(range(int(span.group(1)), int(span.group(2)) + 1))
+        return Proposal("describe_numbers", dict(wanted, numbers=whole), 0.9, used=question.figures)
     if asked and len(listed) >= 2:
-        return Proposal("describe_numbers", dict(wanted, numbers=[json_number(value) for value, _ in listed]), 0.92 if len(listed) > 2 else 0.78, used=[figure for _, figure in listed])
+        return Proposal("describe_numbers", dict(wanted, numbers=[json_number(value) for value, _ in listed]), 0.92 if len(listed) > 2 else 0.78, used=[figure for _, figure in listed] + _size(question, listed))
     if previous and len(question.text) < 80:
         known = previous.arguments["numbers"]
         wanted = wanted or {name: value for name, value in previous.arguments.items() if name == "wanted"}
@@ -64,6 +69,12 @@ def propose(question: Question) -> Optional[Proposal]:
     if not asked and len(listed) > 2 and len(question.text) - (listed[-1][1].end - listed[0][1].start) < 4:
         return Proposal("describe_numbers", {"numbers": [json_number(value) for value, _ in listed]}, 0.6, used=[figure for _, figure in listed])
     return None
+
+
+def _size(question: Question, listed: List[Tuple[Decimal, Figure]]) -> List[Figure]:
+    """The "5" of "5 people weigh 60, 72, 81, 55 and 90 kg": it says how many numbers follow."""
+    inside = [figure for _, figure in listed]
+    return [figure for figure in question.figures if figure not in inside and figure.kind == "number" and figure.value == len(listed)]
 
 
 def _listed(question: Question) -> List[Tuple[Decimal, Figure]]:

@@ -5,8 +5,8 @@ from collections import Counter
 from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any, Dict, List, Optional
 
-from runtime.figures import json_number
 from runtime.refusal import Refused
+from runtime.writing import json_number
 
 __all__ = ["describe_numbers"]
 

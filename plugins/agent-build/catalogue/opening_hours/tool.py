@@ -108,11 +108,17 @@ def week_hours(subject: str = "") -> Dict[str, Any]:
         subject: what is open, when several things have hours of their own; "" for the whole.
 
     Returns:
-        {"subject", "days": [{"day", "spans": [{"from", "to"}]}], "closed": [names of the days on which it stays closed]}.
+        {"subject", "days": [{"day", "spans": [{"from", "to"}]}], "closed": [names of the days on which it stays closed]};
+        {"parts": [the same for each]} when several things have hours of their own and none is named.
 
     Raises:
         ValueError: there are no hours.
     """
+    told = {entry.get("subject") or "" for data in knowledge.of_kind("hours") for entry in data.get("hours", [])}
+    if not subject and "" not in told and len(told) > 1:
+        parts = [week_hours(name) for name in subjects() if name in told]
+        return {"subject": "", "days": [], "closed": [], "parts": parts}
+    subject = subject or ("" if "" in told or not told else next(iter(told)))
     if not any(_spans(number, subject) for number in range(1, 8)):
         raise Refused("I know no opening hours", "没有营业时间的资料")
     days = [{"day": _NAMES[number - 1], "spans": _spans(number, subject) or []} for number in range(1, 8)]

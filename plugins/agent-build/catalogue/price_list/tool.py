@@ -7,9 +7,9 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from runtime import knowledge
 from runtime.currencies import amount_text
-from runtime.figures import show
 from runtime.refusal import Refused, Unknown
 from runtime.units import convert, find_unit
+from runtime.writing import show
 
 __all__ = ["quote_items", "compare_prices", "find_prices", "list_prices", "how_many_for"]
 
@@ -76,6 +76,8 @@ def _quantity_in(item: Dict[str, Any], quantity: Decimal, unit: str) -> Decimal:
     if not unit or unit == per:
         return quantity / size if unit or size == 1 or not physical else quantity
     asked = find_unit(unit)
+    if asked and asked[1] == "yr" and per.lower() in ("month", "months", "月", "个月"):
+        return quantity * 12 / size
     if asked and priced and asked[0] == priced[0]:
         return convert(quantity, unit, per)[3] / size
     raise Refused(
@@ -91,7 +93,8 @@ def sold_by_measure(item: Dict[str, Any]) -> str:
 
 
 def quote_items(
-    items: List[Dict[str, Any]], discount_percent: float = 0, added_percent: float = 0, paid: float = 0, conditions: Optional[List[str]] = None
+    items: List[Dict[str, Any]], discount_percent: float = 0, added_percent: float = 0, paid: float = 0, conditions: Optional[List[str]] = None,
+    against: str = ""
 ) -> Dict[str, Any]:
     """Add up what a number of items cost.
 
@@ -102,13 +105,15 @@ def quote_items(
         added_percent: what comes on top of the total in percent, such as VAT or a tip.
         paid: the money handed over, to tell the change or what is missing.
         conditions: words such as "student" that make a rule of the list apply.
+        against: one of the names, to set its cost against that of all the others together,
+            without a total.
 
     Returns:
         {"lines": [{"name", "quantity", "unit", "price", "currency", "subtotal", "note"}],
         "totals": {currency: amount}, "before": {currency: amount before discount and
         addition}, "unknown": [names not on the list], "discount_percent",
         "added_percent", "rules": [the rules that applied], "change": amount or None,
-        "currency"}. Amounts are decimal strings.
+        "currency", "against"}. Amounts are decimal strings.
 
     Raises:
         ValueError: none of the items is on the list, or a quantity does not fit.
@@ -161,7 +166,7 @@ def quote_items(
     return {
         "lines": lines, "totals": totals, "before": {currency: _span(total, high[currency]) for currency, total in low.items()}, "unknown": unknown,
         "discount_percent": float(discount), "added_percent": float(added), "rules": applied, "change": change, "paid": amount_text(money),
-        "currency": single or "",
+        "currency": single or "", "against": against if len(lines) > 1 and single is not None and not ranged else "",
     }
 
 

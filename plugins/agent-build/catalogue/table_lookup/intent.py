@@ -2,58 +2,23 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Optional
 
-from runtime.columns import asked_columns, named_columns, without_asking
-from runtime.figures import Figure, rounded, show
-from runtime.matching import Mention, find_mentions, find_parts
+from runtime.columns import named_columns, without_asking
+from runtime.figures import Figure
 from runtime.question import Proposal, Question
+from runtime.strangers import stranger
+from runtime.table_reading import Asked, figure_word, meant_column, names_table, read_asked, read_conditions
 from runtime.tables import markdown, number_in
-from runtime.text import has_cjk, stem
+from runtime.text import has_cjk
+from runtime.writing import json_number, rounded, show
 from tools.table_lookup import tables
 
-_FIGURES: List[Tuple[str, "re.Pattern[str]"]] = [
-    ("average", re.compile(r"\baverages?\b|\bmean\b|\bon average\b|平均")),
-    ("sum", re.compile(r"\btotals?\b|\bsum\b|\baltogether\b|\bin all\b|\bcombined\b|总和|总计|合计|总共|一共|总数|加起来")),
-    ("median", re.compile(r"\bmedian\b|中位数")),
-    ("maximum", re.compile(
-        r"\b(?:highest|largest|biggest|most|maximum|max|longest|oldest|tallest|greatest|best|heaviest|fastest|dearest|priciest|latest|furthest|farthest|deepest|richest|strongest|hottest|top|more|higher|larger|bigger|longer|older|taller|heavier|faster|newest)\b|"
-        r"最高|最大|最多|最长|最贵|最重|最快|最好|最远|最老|最晚|最热|更高|更大|更多|更长|更贵|最新|最深")),
-    ("minimum", re.compile(
-        r"\b(?:lowest|smallest|least|minimum|min|shortest|youngest|fewest|lightest|slowest|worst|cheapest|earliest|nearest|closest|weakest|coldest|lower|smaller|less|shorter|younger|cheaper|lighter|slower|fewer)\b|"
-        r"最低|最小|最少|最短|最便宜|最轻|最慢|最近|最早|最年轻|最冷|更低|更小|更少|更短|更便宜")),
-]
-# What an extreme is about when no column is named: the oldest by age, the cheapest by price.
-_EXTREME_OF = [(r"\b(?:old|young)\w*\b|年轻|最老|最大年", "age year born founded built 年龄 年份"), (r"\b(?:expensive|cheap\w*|dearest|pric\w+)\b|贵|便宜", "price cost fee rent rate 价格 费用 单价 租金 学费 票价"),
-               (r"\b(?:long|short)\w*\b|长|短", "length duration minutes time distance 长度 时长"), (r"\b(?:tall|high)\w*\b|高", "height altitude salary score price 高度 身高 海拔"),
-               (r"\b(?:heav|light)\w*\b|重|轻", "weight mass 重量"), (r"\b(?:fast|slow)\w*\b|快|慢", "speed time 速度 时间"), (r"\b(?:big|large|small)\w*\b|大|小", "size area population capacity 面积 人口 大小"),
-               (r"\b(?:earn|paid|salary)\w*\b|工资|挣", "salary wage pay 工资 薪水 月薪"), (r"\b(?:far|near|close)\w*\b|远|近", "distance km 距离"), (r"\b(?:new|late|early|earliest|latest)\w*\b|新|早|晚", "year date time start 年份 日期 时间")]
-_COMPARE = [
-    (">=", re.compile(r"at least\s*$|no less than\s*$|minimum of\s*$|from\s*$|>=\s*$|不少于$|不低于$|至少(?:有)?$"), re.compile(r"\s*(?:or more|or above|and above|or over|\+|以上|及以上|起)")),
-    ("<=", re.compile(r"(?:at most|no more than|up to|maximum of|within)\s*$|<=\s*$|不超过$|不高于$|最多$|至多$"), re.compile(r"\s*(?:or less|or below|or under|or fewer|以内|以下|及以下|之内)")),
-    (">", re.compile(r"(?:(?:more|greater|higher|bigger|larger|older|longer|heavier|taller|later|better|bigger) than|over|above|exceed(?:s|ing)?|after|beyond|>)\s*[^\d\s]{0,3}$|(?:超过|大于|高于|多于|长于|晚于|贵于|早?超)(?:了)?$"), re.compile(r"(?!)")),
-    ("<", re.compile(r"(?:(?:less|fewer|lower|smaller|younger|shorter|lighter|cheaper|earlier) than|under|below|before|<)\s*[^\d\s]{0,3}$|(?:小于|低于|少于|不到|短于|早于|不足)$"), re.compile(r"(?!)")),
-]
 _SUPERLATIVE = re.compile(r"\b\w+est\b|\bmost\b|\bleast\b|\bmax\w*\b|\bmin(?:imum)?\b|最")
 _COUNT = re.compile(r"\bhow many\b|\bcount\b|\bnumber of\b|多少个?|几个|几位|几种|几门|几条|几家|几人|多少人|多少(?:位|种|条|家|门)")
 _LIST = re.compile(r"\b(?:list|show|all|every|table|everything|which|what|who|whole)\b|列出|所有|全部|显示|哪些|有什么|都有")
-# Numbers that only name something are not compared unless their column is named.
-_LABELS = re.compile(r"\b(?:room|phone|tel\w*|id|code|zip|extension|ext|no|number|floor|year|isbn|gate|platform)\b|教室|房间|电话|编号|学号|工号|号码|楼层|分机|座位号|年份")
 _SORT = re.compile(r"\b(?:sort(?:ed)?|rank(?:ed|ing)?|order(?:ed)? by|from (?:highest|lowest|largest|cheapest|oldest)|top|bottom)\b|排序|排名|排行|从高到低|从低到高|前(?=[\d一二三四五六七八九十])")
-_FUNCTIONS = ("look_up", "find_rows", "table_figure", "rank_rows", "show_table")
-
-
-class _Asked(NamedTuple):
-    """What a question says about one table."""
-
-    table: Dict[str, Any]
-    mentions: List[Mention]
-    names: List[str]  # rows that are named, whole or in part
-    partly: List[str]  # rows that a word may mean when several share it
-    named: List[str]  # columns that are named
-    columns: List[str]  # columns that are wanted, named or by a question word
-    numeric: List[str]  # all columns of numbers
-    about: bool
+_FUNCTIONS = ("look_up", "times_cell", "find_rows", "table_figure", "rank_rows", "show_table")
 
 
 def propose(question: Question) -> Optional[Proposal]:
@@ -65,8 +30,8 @@ def propose(question: Question) -> Optional[Proposal]:
 
 
 def _for_table(question: Question, table: Dict[str, Any]) -> Optional[Proposal]:
-    asked = _asked(question, table)
-    where, used = _conditions(question, asked)
+    asked = read_asked(question, table, len(tables()) == 1)
+    where, used = read_conditions(question, asked)
     for offer in (_ranked(question, asked, where, used), _figured(question, asked, where, used), _looked_up(question, asked, where, used),
                   _filtered(question, asked, where, used), _unknown(question, asked), _follow_up(question, asked, where, used)):
         if offer:
@@ -76,124 +41,11 @@ def _for_table(question: Question, table: Dict[str, Any]) -> Optional[Proposal]:
     return None
 
 
-def _asked(question: Question, table: Dict[str, Any]) -> _Asked:
-    names = [str(row[table["key"]]) for row in table["rows"] if str(row[table["key"]]).strip()]
-    mentions = find_mentions(question.text, names)
-    found = list(dict.fromkeys(mention.name for mention in mentions))
-    partly: List[str] = []
-    if not mentions:
-        for mention, meant in find_parts(question.text, names, mentions):
-            word = question.text[mention.start : mention.end].lower()
-            if named_columns(word, table["columns"]) or stem(word) in {stem(part) for part in re.findall(r"[a-z]+", table["title"].lower())}:
-                continue
-            mentions = mentions + [mention]
-            if len(meant) == 1:
-                found.append(meant[0])
-            else:
-                partly = [name for name in (partly or meant) if name in meant] or partly
-    named = [column for column in named_columns(question.text, table["columns"]) if column != table["key"]]
-    others = [column for column in table["columns"] if column != table["key"]]
-    asked_by = asked_columns(question.text, others)
-    numeric = [column for column in others if sum(number_in(row[column]) is not None for row in table["rows"]) * 2 > len(table["rows"])]
-    about = bool(named) or _names_table(question, table)
-    return _Asked(table, mentions, list(dict.fromkeys(found)), partly, named, named or asked_by, numeric, about)
-
-
-def _names_table(question: Question, table: Dict[str, Any]) -> bool:
-    words = {stem(word) for word in re.findall(r"[a-z0-9]+", question.lower)}
-    texts = [table["title"], table["key"]]
-    title = [stem(word) for text in texts for word in re.findall(r"[a-z0-9]+", text.lower()) if len(word) > 2 and word not in ("the", "table", "list", "data", "following", "name", "id")]
-    chinese = [part for text in texts for part in re.findall(r"[\u4e00-\u9fff]{2,}", text) if part not in ("名称", "姓名", "数据", "表格", "资料")]
-    return any(word in words for word in title) or any(part in question.text for part in chinese) or question.has("table", "rows", "entries", "records", "表", "表格", "记录")
-
-
-def _conditions(question: Question, asked: _Asked) -> Tuple[List[Dict[str, str]], List[Figure]]:
-    """The conditions on rows that a question makes, and the figures they use."""
-    table = asked.table
-    where: List[Dict[str, str]] = []
-    used: List[Figure] = [figure for figure in question.figures if any(figure.start < mention.end and mention.start < figure.end for mention in asked.mentions)]
-    for figure in question.figures:
-        if figure in used or figure.kind not in ("number", "percent"):
-            continue
-        before, after = question.lower[: figure.start], question.lower[figure.end :]
-        operator = next((sign for sign, front, behind in _COMPARE if front.search(before) or behind.match(after)), None)
-        column = _column_for(question, asked, figure, operator)
-        if operator and column:
-            where.append({"column": column, "operator": operator, "value": show(figure.value)})
-            used.append(figure)
-        elif column and not figure.soft and any(number_in(row[column]) == figure.value for row in table["rows"]):
-            where.append({"column": column, "operator": "=", "value": show(figure.value)})
-            used.append(figure)
-    between = re.search(r"\bbetween\b|之间|到|至", question.lower)
-    loose = [figure for figure in question.figures if figure not in used and figure.kind == "number" and not figure.soft]
-    if between and len(loose) == 2:
-        column = _column_for(question, asked, loose[0], ">")
-        if column:
-            low, high = sorted(figure.value for figure in loose)
-            where = [{"column": column, "operator": ">=", "value": show(low)}, {"column": column, "operator": "<=", "value": show(high)}]
-            used += loose
-    taken = {condition["column"] for condition in where}
-    for column in table["columns"][1:]:
-        if column in taken:
-            continue
-        value, mention = _value_in(question, asked, column)
-        if value is not None:
-            exact = any(str(row[column]).strip().lower() == value.lower() for row in table["rows"])
-            where.append({"column": column, "operator": "=" if exact else "contains", "value": value})
-            used += [figure for figure in question.figures if figure not in used and mention and figure.start < mention.end and mention.start < figure.end]
-    return where, used
-
-
-def _column_for(question: Question, asked: _Asked, figure: Figure, operator: Optional[str]) -> Optional[str]:
-    """The column of numbers that a figure is compared with: named, meant by a word such as "older", or the only one."""
-    named = [column for column in asked.named if column in asked.numeric]
-    if named:
-        return named[0]
-    meant = _meant(question, asked.numeric)
-    if meant:
-        return meant
-    for column in asked.numeric:  # the unit behind the figure stands in the column's name: 30 minutes, 5 km
-        unit = re.match(r"\s*([a-z]+|[\u4e00-\u9fff]{1,2})", question.lower[figure.end :])
-        if unit and unit.group(1) and stem(unit.group(1)) in {stem(word) for word in re.findall(r"[a-z]+|[\u4e00-\u9fff]+", column.lower())}:
-            return column
-    wanted = [column for column in asked.columns if column in asked.numeric]
-    if wanted:
-        return wanted[0]
-    counted = [column for column in asked.numeric if not _LABELS.search(column.lower())]
-    return counted[0] if operator and len(counted) == 1 and (asked.about or len(tables()) == 1) else None
-
-
-def _meant(question: Question, columns: List[str]) -> Optional[str]:
-    for words, names in _EXTREME_OF:
-        if re.search(words, question.lower):
-            for name in names.split():
-                for column in columns:
-                    if name in column.lower():
-                        return column
-    return None
-
-
-def _value_in(question: Question, asked: _Asked, column: str) -> Tuple[Optional[str], Optional[Mention]]:
-    """A cell's text that the question contains ("who works in Sales?"), or a part of a cell that lists several ("on Mondays")."""
-    cells = [str(row[column]).strip() for row in asked.table["rows"] if number_in(row[column]) is None]
-    values = {cell for cell in cells if len(cell) > 1 and cell.lower() not in ("yes", "no", "是", "否", "有", "无")}
-    values |= {part.strip() for cell in cells for part in re.split(r"[,;/&、，；]|\band\b|和|\s(?=\d)", cell) if len(part.strip()) > 2 or has_cjk(part) and len(part.strip()) > 1}
-    blocked = [(mention.start, mention.end) for mention in asked.mentions]
-    for mention in find_mentions(question.text, sorted(values)):
-        if not any(mention.start < end and start < mention.end for start, end in blocked) and mention.name.lower() not in (c.lower() for c in asked.table["columns"]):
-            return mention.name, mention
-    return None, None
-
-
-def _figure_word(question: Question) -> Optional[str]:
-    return next((name for name, pattern in _FIGURES if pattern.search(question.lower)), None)
-
-
-def _ranked(question: Question, asked: _Asked, where: List[Dict[str, str]], used: List[Figure]) -> Optional[Proposal]:
+def _ranked(question: Question, asked: Asked, where: List[Dict[str, str]], used: List[Figure]) -> Optional[Proposal]:
     """"Top 3 by salary", "sorted by price"."""
     if not _SORT.search(question.lower):
         return None
-    columns = [column for column in asked.named if column in asked.numeric] or ([_meant(question, asked.numeric)] if _meant(question, asked.numeric) else []) or asked.named
+    columns = [column for column in asked.named if column in asked.numeric] or ([meant_column(question, asked.numeric)] if meant_column(question, asked.numeric) else []) or asked.named
     column = columns[-1] if columns else asked.numeric[0] if len(asked.numeric) == 1 and asked.about else None
     if not column:
         return None
@@ -203,15 +55,15 @@ def _ranked(question: Question, asked: _Asked, where: List[Dict[str, str]], used
     return Proposal("rank_rows", {"column": column, "descending": not lowest and (column in asked.numeric), "limit": limit, "table": asked.table["id"], **({"where": where} if where else {})}, 0.9, used=used + numbers[:1])
 
 
-def _figured(question: Question, asked: _Asked, where: List[Dict[str, str]], used: List[Figure]) -> Optional[Proposal]:
+def _figured(question: Question, asked: Asked, where: List[Dict[str, str]], used: List[Figure]) -> Optional[Proposal]:
     """The average, the sum, the highest; of all rows, of those that meet a condition, or of some names."""
-    figure = _figure_word(question)
+    figure = figure_word(question)
     table = asked.table
     if _COUNT.search(question.lower) and not asked.names and (asked.about or where) and not [column for column in asked.columns if column in asked.numeric and column in asked.named]:
         if figure not in ("maximum", "minimum", "average"):
             return Proposal("table_figure", {"column": "", "what": "count", "table": table["id"], **({"where": where} if where else {})}, 0.84 if where else 0.74, used=used)
     if re.search(r"(?:几|多少)[个门种位家条]?[\u4e00-\u9fff]{0,2}[？?]?$", question.text) and not asked.names and not where and has_cjk(table["key"]) and any(char in question.text for char in table["key"]):
-        return Proposal("table_figure", {"column": "", "what": "count", "table": table["id"]}, 0.86 if re.match(r"\W*(?:一共|总共|共|现在|你们)?有?(?:多少|几)", question.text) else 0.6, used=used)
+        return Proposal("table_figure", {"column": "", "what": "count", "table": table["id"]}, 0.94 if re.match(r"\W*(?:一共|总共|共|现在|你们)?有?(?:多少|几)", question.text) else 0.6, used=used)
     compared = any(condition["operator"] not in ("=", "contains") for condition in where)
     if compared and figure in ("maximum", "minimum") and not _SUPERLATIVE.search(question.lower):
         figure = None  # "more than 500" asks for rows, not for the most
@@ -219,7 +71,7 @@ def _figured(question: Question, asked: _Asked, where: List[Dict[str, str]], use
         return None
     where = [condition for condition in where if condition["operator"] in ("=", "contains", ">", ">=", "<", "<=")]
     target = [column for column in asked.named if column in asked.numeric]
-    meant = _meant(question, asked.numeric)
+    meant = meant_column(question, asked.numeric)
     if not target and meant:
         target = [meant]
     if not target:
@@ -236,16 +88,24 @@ def _figured(question: Question, asked: _Asked, where: List[Dict[str, str]], use
     return Proposal("table_figure", arguments, 0.9 if target[0] in asked.named or meant else 0.74, used=used)
 
 
-def _looked_up(question: Question, asked: _Asked, where: List[Dict[str, str]], used: List[Figure]) -> Optional[Proposal]:
+def _looked_up(question: Question, asked: Asked, where: List[Dict[str, str]], used: List[Figure]) -> Optional[Proposal]:
     """A row by its name, or one of its columns; several rows when several are named or meant."""
     table = asked.table
     names = asked.names or asked.partly
     if not names:
         return None
+    if len(asked.mentions) == 1 and has_cjk(question.text):
+        mention = asked.mentions[0]
+        other = stranger(question, mention.start, mention.end, mention.name, len(names) == 1)
+        if other:
+            return Proposal("look_up", {"name": other, "column": "", "table": table["id"]}, 0.66, used=used)
     short = len(question.text) < 40
     if len(names) > 1:
         return Proposal("find_rows", {"table": table["id"], "names": names}, 0.86 if asked.columns else 0.72, used=used)
     column = asked.columns[0] if asked.columns else ""
+    multiplied = _multiplied(question, asked, names[0], used)
+    if multiplied:
+        return multiplied
     whole = re.search(r"\b(?:about|tell me|details?|who is|what is|info\w*|everything|describe)\b|介绍|信息|详情|怎么样|资料", question.lower)
     sure = 0.92 if column else 0.8 if whole or short else 0.6
     previous = question.previous("look_up")
@@ -254,7 +114,33 @@ def _looked_up(question: Question, asked: _Asked, where: List[Dict[str, str]], u
     return Proposal("look_up", {"name": names[0], "column": column, "table": table["id"]}, sure, used=used)
 
 
-def _filtered(question: Question, asked: _Asked, where: List[Dict[str, str]], used: List[Figure]) -> Optional[Proposal]:
+_PRICE_COLUMN = re.compile(r"\b(?:price|cost|fee|rate|rent|tariff)s?\b|价|费|租金|单价")
+_PRICE_WORDS = re.compile(r"\b(?:how much|costs?|price|total|pay|charge)\b|多少钱|一共|总共|费用|价")
+_UNIT_OF = re.compile(r"\b(?:per|a|/)\s*(day|night|hour|week|month|year|person|people|kg|piece|lesson|class)\b|/\s*([a-z]+)|每(天|晚|小时|周|月|年|人|节|次|个)|(?:日|天)(租)")
+
+
+def _multiplied(question: Question, asked: Asked, name: str, used: List[Figure]) -> Optional[Proposal]:
+    """A price of the table times a count: "the golf for 3 days", "3 small cappuccinos"."""
+    counts = [figure for figure in question.figures if figure.kind == "number" and figure not in used and not figure.soft and not figure.currency]
+    if len(counts) != 1 or counts[0].value <= 0:
+        return None
+    row = next(row for row in asked.table["rows"] if str(row[asked.table["key"]]) == name)
+    numeric = [column for column in asked.table["columns"][1:] if number_in(row[column]) is not None]
+    wanted = [column for column in asked.named if column in numeric] or [column for column in asked.columns if column in numeric]
+    following = question.lower[counts[0].end : counts[0].end + 12]
+    for column in [column for column in wanted or numeric]:
+        unit = _UNIT_OF.search(column.lower())
+        per = next((part for part in unit.groups() if part), "") if unit else ""
+        fits_unit = per and (re.match(r"\s*(?:个)?" + re.escape(per[:-1] if len(per) > 3 else per), following) or per == "租" and re.match(r"\s*[天日]", following))
+        priced = _PRICE_COLUMN.search(column.lower()) or re.search(r"[$€£¥元]|\b(?:eur|usd|gbp)\b", str(row[column]).lower())
+        plain = not per and not re.match(r"\s*(?:days?|nights?|hours?|weeks?|months?|people|persons|天|晚|小时|周|月|人)", following)
+        if fits_unit or (plain and (priced or column in wanted) and (priced or _PRICE_WORDS.search(question.lower) or len(wanted) == 1)):
+            arguments = {"name": name, "column": column, "quantity": json_number(counts[0].value), "table": asked.table["id"]}
+            return Proposal("times_cell", arguments, 0.88 if fits_unit or priced else 0.7, used=[*used, *counts])
+    return None
+
+
+def _filtered(question: Question, asked: Asked, where: List[Dict[str, str]], used: List[Figure]) -> Optional[Proposal]:
     table = asked.table
     if where:
         certain = any(condition["operator"] not in ("=", "contains") for condition in where) or asked.about or len(where) > 1
@@ -262,20 +148,23 @@ def _filtered(question: Question, asked: _Asked, where: List[Dict[str, str]], us
         return Proposal("find_rows", {"table": table["id"], "where": where}, sure, used=used)
     if asked.about and _LIST.search(question.lower) and not asked.columns or question.has("whole table", "full table", "整张表"):
         return Proposal("show_table", {"table": table["id"]}, 0.72, used=used)
-    if asked.named and _LIST.search(question.lower) and _names_table(question, table):
+    if asked.named and _LIST.search(question.lower) and names_table(question, table):
         return Proposal("show_table", {"table": table["id"]}, 0.7, used=used)
     return None
 
 
-def _follow_up(question: Question, asked: _Asked, where: List[Dict[str, str]], used: List[Figure]) -> Optional[Proposal]:
+def _follow_up(question: Question, asked: Asked, where: List[Dict[str, str]], used: List[Figure]) -> Optional[Proposal]:
     """"And the phone?", "what about Sales?"."""
     previous = question.previous(*_FUNCTIONS)
+    numbers = [figure for figure in question.figures if figure.kind == "number" and not figure.soft]
+    if previous is not None and previous.function == "times_cell" and len(numbers) == 1 and len(question.text) < 40 and not asked.columns:
+        return Proposal("times_cell", dict(previous.arguments, quantity=json_number(numbers[0].value)), 0.85, used=numbers)
     if previous is None or previous.arguments.get("table") != asked.table["id"] or len(question.text) > 60:
         return None
     if previous.function == "look_up" and asked.columns and not _other_name(question, asked):
         return Proposal("look_up", dict(previous.arguments, column=asked.columns[0]), 0.84, used=used)
     if previous.function == "table_figure" and (question.is_follow_up or len(question.text) < 25):
-        figure = _figure_word(question)
+        figure = figure_word(question)
         changed = dict(previous.arguments)
         if figure:
             changed["what"] = figure
@@ -292,7 +181,7 @@ _PLAIN_WORDS = re.compile(
 _ZH_PLAIN = re.compile("那|呢|的|是|吗|什么|多少|几|哪|里|儿|谁|在|有|时候|时间|怎么|它|他|她|还|请问|告诉我|多|长|久|大|高|远|钱|点|号|天|个|和|又|[\\s，。？?！]")
 
 
-def _other_name(question: Question, asked: _Asked) -> bool:
+def _other_name(question: Question, asked: Asked) -> bool:
     """True when a follow-up names something else than columns: then it is not about the row of before."""
     text = without_asking(question.lower)
     for column in asked.table["columns"]:
@@ -307,9 +196,9 @@ _OF = [re.compile(r"(?:\bof|\bfor|\bdoes|\bis|\babout|\bdid|\bdo)\s+(?:the |an? 
        re.compile(r"\b([A-Z][\w-]+(?: [A-Z][\w-]+)?)['’]s\b"), re.compile(r"^(?:请问)?([\u4e00-\u9fff]{2,6}?)的")]
 
 
-def _unknown(question: Question, asked: _Asked) -> Optional[Proposal]:
+def _unknown(question: Question, asked: Asked) -> Optional[Proposal]:
     """A column of somebody or something that is not in the table: say so, and who is."""
-    if not asked.named or question.figures or _figure_word(question):
+    if not asked.named or question.figures or figure_word(question):
         return None
     for pattern in _OF:
         match = pattern.search(question.text)
@@ -332,10 +221,13 @@ def say(function: str, arguments: Dict[str, Any], result: Dict[str, Any], langua
         if "row" in result:
             return "\n\n".join("\n".join("- %s: %s" % (column, _cell(value)) for column, value in row.items()) for row in result["rows"])
         return ("%s的%s：%s" if zh else "%s, %s: %s") % (result["name"], result["column"], _cell(result["value"]))
+    if function == "times_cell":
+        return "%s × %s（%s：%s）= %s" % (show(result["quantity"]), result["name"], result["column"], _cell(result["cell"]), rounded(result["value"])) if zh else "%s × %s (%s: %s) = %s" % (
+            show(result["quantity"]), result["name"], result["column"], _cell(result["cell"]), rounded(result["value"]))
     if function == "table_figure":
         if result["what"] == "count":
             return "共 %d 条。" % result["value"] if zh else "There are %d entries." % result["value"]
-        value = rounded(result["value"])
+        value = result["value"] if isinstance(result["value"], str) else rounded(result["value"])
         text = "%s的%s：%s" % (result["column"], _ZH_FIGURES[result["what"]], value) if zh else "%s of %s: %s" % (result["what"].capitalize(), result["column"], value)
         if result["row"]:
             names = ("、" if zh else ", ").join(str(row[result["key"]]) for row in result["rows"])

@@ -1,13 +1,15 @@
 """Questions to the tables that came with the requirement: look up, filter, count, rank, figures."""
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, Dict, List, Optional, Tuple
 
 from runtime import knowledge
 from runtime.refusal import Refused, Unknown
 from runtime.tables import Row, column_named, figure, number_in, select
+from runtime.writing import json_number
 
-__all__ = ["look_up", "find_rows", "table_figure", "rank_rows", "show_table"]
+__all__ = ["look_up", "times_cell", "find_rows", "table_figure", "rank_rows", "show_table"]
 
 _MAX_ROWS = 50
 
@@ -73,6 +75,29 @@ def look_up(name: str, column: str = "", table: str = "") -> Dict[str, Any]:
     column = column_named(source["columns"], column)
     value = rows[0][column] if len(rows) == 1 else "; ".join(str(row[column]) for row in rows)
     return {"name": rows[0][source["key"]], "column": column, "value": value}
+
+
+def times_cell(name: str, column: str, quantity: float, table: str = "") -> Dict[str, Any]:
+    """Multiply a number of the table: what three days cost at the price of a day.
+
+    Args:
+        name: what the first column says.
+        column: the column that holds the number.
+        quantity: how many times.
+        table: the table's id, or "" for the first one.
+
+    Returns:
+        {"name", "column", "cell": as it stands in the table, "quantity", "value"}.
+
+    Raises:
+        ValueError: no row has that name, there is no such column, or it holds no number.
+    """
+    found = look_up(name, column, table)
+    number = number_in(found["value"])
+    if number is None:
+        raise Refused("%s, %s is no number" % (found["name"], found["column"]), "%s的%s不是数字" % (found["name"], found["column"]))
+    value = number * Decimal(str(quantity))
+    return {"name": found["name"], "column": found["column"], "cell": found["value"], "quantity": quantity, "value": json_number(value)}
 
 
 def find_rows(

@@ -5,10 +5,10 @@ import re
 from decimal import Decimal
 from typing import Any, Dict, List, Optional, Tuple
 
-from runtime.figures import json_number, rounded, show
 from runtime.measures import AMBIGUOUS, Measure, is_preposition, unit_pattern
 from runtime.question import Proposal, Question
 from runtime.units import find_unit
+from runtime.writing import json_number, rounded, show
 
 DOES = True
 _DISPLAY = {"c": "°C", "f": "°F", "k": "K", "l": "L", "ml": "mL", "m3": "m³", "cm3": "cm³", "ft3": "ft³", "m2": "m²", "cm2": "cm²", "km2": "km²", "ft2": "ft²", "mm2": "mm²", "in2": "in²",

@@ -4,8 +4,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Dict
 
-from runtime.figures import json_number
 from runtime.units import UNITS, convert
+from runtime.writing import json_number
 
 __all__ = ["convert_units", "compare_measures", "list_units"]
 

@@ -6,9 +6,12 @@ mod agent;
 mod finding;
 mod http;
 mod process;
+#[cfg(test)]
+mod walls_tests;
 
 use std::{io, path::Path, time::Duration};
 
+use nexus_sandbox::{Profile, SandboxError};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -124,6 +127,9 @@ pub enum VerifyError {
         /// Why.
         source: io::Error,
     },
+    /// It cannot be confined, so it was not started.
+    #[error("the agent cannot be verified: {0}")]
+    Sandbox(#[from] SandboxError),
     /// Something of the agent does not hold.
     #[error("{}", finding::summary(.0))]
     Failed(Vec<Finding>),
@@ -189,11 +195,11 @@ async fn findings<T>(
 }
 
 async fn check(python: &str, folder: &Path, limit: Duration) -> Result<Report, VerifyError> {
-    let mut command = process::python(python, folder);
-    command.args(["-B", "-c", CHECK]);
-    let finished = process::finish(command, python, limit).await?;
+    let mut walled = process::Walled::python(python, folder, Profile::Test).await?;
+    walled.sandbox = walled.sandbox.arguments(["-B", "-c", CHECK]);
+    let finished = process::finish(walled, python, limit).await?;
     let report: Report = serde_json::from_str(finished.stdout.lines().last().unwrap_or_default()).map_err(|e| {
-        Finding::new(Check::UnitTest, "tests", "a report of the tests", format!("none ({}; {e})", finished.status))
+        Finding::new(Check::UnitTest, "tests", "a report of the tests", format!("none ({}; {e})", finished.ending))
             .with_output(&format!("{}\n{}", finished.stdout, finished.stderr))
     })?;
     if let Some(reason) = report.unusable {

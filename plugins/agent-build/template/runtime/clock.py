@@ -4,18 +4,19 @@ from __future__ import annotations
 import re
 from typing import List, NamedTuple, Optional
 
-from runtime.numerals import chinese_value
+from runtime.chinese_numerals import chinese_value
 
 _HOURS = "one two three four five six seven eight nine ten eleven twelve".split()
 _HOUR = r"\d{1,2}|" + "|".join(_HOURS)
 _ZH_NUMBER = r"\d{1,2}|[零〇一二两三四五六七八九十]{1,3}"
+# One pass over all forms. A number becomes a time only with a colon, am or pm, o'clock, past, to, or 点.
 _TIME = re.compile(
     r"(?<![\d:.,])(?P<clock>\d{1,2}[:：]\d{2})(?::\d{2})?(?![\d:])\s*(?P<half>[ap]\.?m\b\.?)?"
     r"|(?<![\d:.,a-z])(?P<hour>\d{1,2}(?:\.\d{2})?)\s*(?P<ampm>[ap]\.?m\b\.?)"
-    r"|\b(?P<past>(?P<what>half|(?:a )?quarter|[1-5]?\d|five|ten|twenty)(?: minutes)? (?P<side>past|to) (?P<of>%(hour)s)(?![:.]\d|\s*(?:%%|kg|km|€|eur|\$)))\b"
+    r"|\b(?P<past>(?P<what>half|(?:a )?quarter|[1-5]?\d(?= minutes)|(?:5|10|20|25)(?= past)|five|ten|twenty)(?: minutes)? (?P<side>past|to) (?P<of>%(hour)s)(?![:.]\d|\s*(?:%%|kg|km|€|eur|\$)))\b"
     r"|\b(?P<oclock>%(hour)s)\s?o['’]?\s?clock\b(?:\s+(?P<side2>in the (?:morning|afternoon|evening)|at night))?"
     r"|\b(?P<word>noon|midday|midnight)\b|(?P<zhword>正午|午夜|零点)"
-    r"|(?P<zhpart>凌晨|早上|早晨|上午|中午|下午|傍晚|晚上|夜里|今晚|明晚|早)?\s*(?<!第)(?P<zhhour>%(zh)s)\s*(?:点|时(?![间候段]))(?P<zhmin>钟|整|半|[一三]刻|(?:%(zh)s)分?)?(?!\d*[亿万个])"
+    r"|(?:(?P<zhpart>凌晨|早上|早晨|上午|中午|下午|傍晚|晚上|夜里|今晚|明晚|早)\s?)?(?<!第)(?P<zhhour>%(zh)s)\s*(?:点|时(?![间候段]))(?P<zhmin>钟|整|半|[一三]刻|(?:%(zh)s)分?)?(?!\d*[亿万个])"
     % {"hour": _HOUR, "zh": _ZH_NUMBER},
 )
 

@@ -17,12 +17,13 @@ _MONTH = "(?:%s)" % "|".join(name[:3] + "(?:%s)?" % name[3:] if len(name) > 3 el
 _NAMED = {
     "christmas eve": (12, 24), "christmas day": (12, 25), "christmas": (12, 25), "xmas": (12, 25), "new year's eve": (12, 31), "new years eve": (12, 31),
     "new year's day": (1, 1), "new year's": (1, 1), "new year": (1, 1), "halloween": (10, 31), "valentine's day": (2, 14), "valentines day": (2, 14),
-    "圣诞节": (12, 25), "平安夜": (12, 24), "元旦": (1, 1), "国庆节": (10, 1), "国庆": (10, 1), "劳动节": (5, 1), "五一节": (5, 1), "情人节": (2, 14),
+    "圣诞节": (12, 25), "平安夜": (12, 24), "元旦": (1, 1), "国庆节": (10, 1), "国庆": (10, 1), "劳动节": (5, 1), "五一": (5, 1), "情人节": (2, 14),
     "儿童节": (6, 1), "教师节": (9, 10), "妇女节": (3, 8), "跨年夜": (12, 31),
 }
 _RELATIVE = {"today": 0, "now": 0, "tonight": 0, "tomorrow": 1, "yesterday": -1, "day after tomorrow": 2, "day before yesterday": -2,
              "今天": 0, "今日": 0, "今晚": 0, "现在": 0, "明天": 1, "明日": 1, "明晚": 1, "后天": 2, "大后天": 3, "昨天": -1, "前天": -2, "大前天": -3}
 _WEEKDAY = "mondays?|tuesdays?|wednesdays?|thursdays?|fridays?|saturdays?|sundays?|mon|tues?|wed|thurs?|thu|fri|sat|sun"
+# One pass finds all forms, the surest first, so that no part of one date is read as another. The text is in small letters.
 _DATE = re.compile(
     r"(?<![a-z_\d.-])(?P<iso>\d{4}[-/.]\d{1,2}[-/.]\d{1,2})(?![\d-])"
     r"|(?<!\d)(?P<zh>(?:\d{4}|[零〇一二三四五六七八九]{4}|今|明|去|后)\s*年\s*(?:\d{1,2}|[一二三四五六七八九十]{1,2})\s*月\s*(?:\d{1,2}|[一二三四五六七八九十]{1,3})\s*[日号]?)"
@@ -31,13 +32,14 @@ _DATE = re.compile(
     r"|(?<![\d.,])(?P<dmy>\d{1,2}(?:st|nd|rd|th)?(?:\s+of\s+|\s+|\.\s*|-)%(month)s\b\.?(?:,?[\s-]+\d{4}\b)?)"
     r"|\b(?P<mdy>%(month)s\.?\s+(?:the\s+)?\d{1,2}(?:st|nd|rd|th)?(?![\d:])(?:,?\s+\d{4}\b)?)"
     r"|(?P<end>\b(?:the )?end of (?:the |this )?(?:year|month)\b|年底|月底|月末)"
-    r"|\b(?P<named>%(named)s)\b(?:\s+(?P<namedyear>\d{4}))?|(?P<zhnamed>%(zhnamed)s)"
+    r"|\b(?P<named>%(named)s)\b(?:\s+(?P<namedyear>\d{4}))?|(?:(?P<zhyear>\d{4})\s*年\s*)?(?P<zhnamed>%(zhnamed)s)"
     r"|\b(?:the )?(?P<word>day (?:after tomorrow|before yesterday)|tomorrow|today|tonight|yesterday)\b|(?P<zhword>大后天|大前天|今天|今日|今晚|明天|明日|明晚|后天|昨天|前天)"
-    r"|\b(?P<weekday>(?:(?:this|next|last|coming)\s+)?(?:%(weekday)s))\b\.?|(?P<zhweekday>(?:[上下本这]个?)?(?:星期|周|礼拜)[一二三四五六日天])(?![一-鿿]*?次)"
+    r"|\b(?P<weekday>(?:(?:this|next|last|coming)\s+)?(?:%(weekday)s))\b\.?|(?P<zhweekday>(?:下下|上上|[上下本这])?个?(?:星期|周|礼拜)[一二三四五六日天])(?![一-鿿]*?次)"
     % {
         "month": _MONTH, "weekday": _WEEKDAY,
         "named": "|".join(sorted((name for name in _NAMED if name.isascii()), key=len, reverse=True)),
-        "zhnamed": "|".join(sorted((name for name in _NAMED if not name.isascii()), key=len, reverse=True)),
+        "zhnamed": "|".join(name if name != "五一" else "(?<![零一二三四五六七八九十百千万点第])五一(?![折零〇一二三四五六七八九十百千万亿点个])"
+                            for name in sorted((name for name in _NAMED if not name.isascii()), key=len, reverse=True)),
     },
 )
 
@@ -77,7 +79,7 @@ def _read(match: "re.Match[str]", now: date) -> Optional[DateMention]:
         month = next(number for number, full in enumerate(MONTHS, 1) if full.startswith(name.group(0)[:3]))
         return _made(numbers[1] if len(numbers) > 1 else now.year, month, numbers[0], text, start, end, len(numbers) > 1)
     if kind in ("named", "zhnamed"):
-        month, day = _NAMED[re.sub(r"\s+\d{4}$", "", text)]
+        month, day = _NAMED[re.sub(r"\s+\d{4}$|^\d{4}\s*年\s*", "", text)]
         return _made(numbers[0] if numbers else now.year, month, day, text, start, end, bool(numbers))
     if kind == "end":
         following = date(now.year + 1, 1, 1) if "year" in text or "年" in text else date(now.year + now.month // 12, now.month % 12 + 1, 1)
@@ -108,7 +110,7 @@ def _numeric(numbers: List[int], text: str, start: int, end: int) -> DateMention
 
 
 def _chinese(text: str, now: date, start: int, end: int, year_given: bool) -> Optional[DateMention]:
-    from runtime.numerals import chinese_value  # here, because few questions need it
+    from runtime.chinese_numerals import chinese_value  # here, because few questions need it
 
     parts = re.findall(r"\d+|[零〇一二三四五六七八九十]+|[今明去后]", text)
     values: List[int] = []
@@ -128,7 +130,7 @@ def _chinese(text: str, now: date, start: int, end: int, year_given: bool) -> Op
 def _weekday(text: str, now: date, start: int, end: int) -> DateMention:
     if text[-1] in ZH_WEEKDAYS + "天":
         wanted = ZH_WEEKDAYS.index("日" if text[-1] == "天" else text[-1])
-        weeks = 1 if text.startswith("下") else -1 if text.startswith("上") else 0
+        weeks = text[:2].count("下") - text[:2].count("上")
         monday = now - timedelta(days=now.weekday())
         return DateMention(monday + timedelta(days=wanted + 7 * weeks), start, end, weekday=wanted)
     words = text.rstrip(".").split()

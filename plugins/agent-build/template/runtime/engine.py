@@ -75,8 +75,8 @@ class OfflineEngine:
         chosen = routes(text, session.recent_calls(), self.agent.tools, session.recent_text)
         instruction, pasted = split(text)
         session.keep_text(pasted)
-        reason = self._refused(instruction, language)
-        if reason and not any(_does_it(route) for route in chosen):
+        reason = self._refused(instruction, bool(chosen), language)
+        if reason and not any(_does_it(route, limits.is_directed(instruction)) for route in chosen):
             return [], phrases.refusal(reason, self.agent, language)
         if not chosen:
             return [], phrases.cannot_answer(self.agent, language)
@@ -89,13 +89,17 @@ class OfflineEngine:
                  for route in chosen if route.left_out and not route.proposal.ask]
         return calls, "\n\n".join(asks) or None
 
-    def _refused(self, instruction: str, language: str) -> Optional[str]:
+    def _refused(self, instruction: str, answered: bool, language: str) -> Optional[str]:
         """Why an instruction asks for something that this agent cannot do; None when it does not."""
         limit = limits.asked_for(instruction)
         if limit:
             return limit.why_zh if language == "zh" else limit.why
-        entry = limits.of_agent(instruction, limits.not_served(self.agent.manifest))
-        reason = entry.get("reason", "") if entry else ""
+        entry = None if answered else limits.of_agent(instruction, limits.not_served(self.agent.manifest))
+        reason = entry.get("reason", "").strip() if entry else ""
+        if reason and language == "zh":
+            reason = reason.rstrip("。") + "。"
+        elif reason:
+            reason = reason[0].upper() + reason[1:].rstrip(".") + "."
         return reason if reason and (language_of(reason) == "zh") == (language == "zh") else None
 
     def rebuild(self, session: Session, history: List[Dict[str, str]]) -> None:
@@ -148,7 +152,7 @@ class OfflineEngine:
         yield {"event": "message", "type": "text", "data": text}
 
 
-def _does_it(route: Route) -> bool:
+def _does_it(route: Route, directed: bool) -> bool:
     """True when a tool really does what sounds like something no agent can: "translate to morse", an FAQ on bookings."""
     return getattr(route.tool.intent, "DOES", False) and route.proposal.confidence >= 0.85 or (
-        route.proposal.function == "answer_faq" and route.proposal.confidence >= 0.75)
+        route.proposal.function == "answer_faq" and not directed and route.proposal.confidence >= 0.88)

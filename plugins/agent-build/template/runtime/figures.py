@@ -7,17 +7,20 @@ decimals, never floats.
 from __future__ import annotations
 
 import re
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any, Iterable, List, NamedTuple, Optional, Tuple
 
 from runtime.clock import find_times
 from runtime.currencies import CODE_AFTER, CODE_BEFORE, code_of
 from runtime.dates import find_dates
-from runtime.numerals import MEASURE, SCALES, find_numerals, leading_value
+from runtime.digits import VULGAR, fraction, separated
+from runtime.chinese_numerals import MEASURE, leading_value
+from runtime.english_numerals import SCALES
+from runtime.numerals import find_numerals
+from runtime.writing import show
 
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF10, 0xFF1A)}
 _FULL_WIDTH.update({ord("％"): ord("%"), ord("．"): ord("."), ord("＋"): ord("+"), ord("－"): ord("-"), ord("−"): ord("-"), ord("\u00a0"): ord(" "), ord("\u202f"): ord(" ")})
-_VULGAR = {"½": "0.5", "¼": "0.25", "¾": "0.75", "⅓": "1/3", "⅔": "2/3", "⅛": "0.125"}
 # Digits with their separators. Not behind a letter (A4, MP3) and not inside a word (3d6), except a unit or a scale behind it.
 _DIGITS = re.compile(
     r"(?:(?<![a-z0-9_.#@])|(?<=(?<![a-z])x))(?<![a-z][-])(?<!\d,)(?P<sign>(?:(?<=\s)|(?<=[(=:：,，+*/×÷])|^)[-]|(?:minus|negative)\s+|负|零下)?\s?(?P<number>\d+(?:[.,'’]\d+)*|\.\d+)"
@@ -50,6 +53,8 @@ class Figure(NamedTuple):
     ambiguous: bool = False  # 1.234 € is 1234 or 1.234
 
 
+# Figures are read of what is asked, not of whole documents.
+_MAX_TEXT = 4000
 _LOWER = {code: code + 32 for code in range(65, 91)}
 
 
@@ -65,7 +70,7 @@ def plain(text: str) -> str:
 
 def read_figures(text: str, names: Iterable[Tuple[int, int]] = ()) -> List[Figure]:
     """Every figure of a text in its order; spans in `names` (of known names) hold none."""
-    text = plain(text)
+    text = plain(text[:_MAX_TEXT])
     small = lowered(text)
     taken = list(names)
     found: List[Figure] = []
@@ -91,7 +96,7 @@ def read_figures(text: str, names: Iterable[Tuple[int, int]] = ()) -> List[Figur
 def _digits(match: "re.Match[str]", text: str) -> List[Figure]:
     start, end = match.start("sign") if match.group("sign") else match.start("number") if match.group("number") else match.start(), match.end()
     if match.group("alone"):
-        return [_with_surroundings(Figure("number", _fraction(_VULGAR[match.group("alone")]), start, end, text[start:end]), text)]
+        return [_with_surroundings(Figure("number", fraction(VULGAR[match.group("alone")]), start, end, text[start:end]), text)]
     number = match.group("number")
     values = separated(number)
     if len(values) > 1:  # "3,5,8": a list written without spaces
@@ -101,7 +106,7 @@ def _digits(match: "re.Match[str]", text: str) -> List[Figure]:
         ]
     value, ambiguous = values[0][0], values[0][2] == "?"
     if match.group("vulgar"):
-        value += _fraction(_VULGAR[match.group("vulgar")])
+        value += fraction(VULGAR[match.group("vulgar")])
     elif match.group("and"):
         value += {"half": Decimal("0.5"), "quarter": Decimal("0.25"), "third": Decimal(1) / 3}[match.group("and").lower()]
     elif match.group("zeros"):
@@ -124,36 +129,6 @@ def _digits(match: "re.Match[str]", text: str) -> List[Figure]:
     value = -value if sign else value
     figure = Figure("number", value, start, end, text[start:end], ambiguous=ambiguous)
     return [_with_surroundings(figure, text, scaled=not match.group("vulgar"))]
-
-
-def separated(number: str) -> List[Tuple[Decimal, int, str]]:
-    """Read separators: 1,234.50 and 1.234,50 are one number, 3,5,8 are three; the third part is "?" when it is open."""
-    number = number.replace("’", "'")
-    if re.fullmatch(r"\d{1,3}(?:'\d{3})+(?:\.\d+)?", number):
-        return [(Decimal(number.replace("'", "")), 0, "")]
-    commas, dots = number.count(","), number.count(".")
-    if commas and dots:
-        if re.fullmatch(r"\d{1,3}(?:,\d{3})+\.\d+", number):
-            return [(Decimal(number.replace(",", "")), 0, "")]
-        if re.fullmatch(r"\d{1,3}(?:\.\d{3})+,\d+", number):
-            return [(Decimal(number.replace(".", "").replace(",", ".")), 0, "")]
-    elif commas == 1 and re.fullmatch(r"0,\d+|\d+,\d{1,2}", number):
-        return [(Decimal(number.replace(",", ".")), 0, "")]
-    elif commas and re.fullmatch(r"[1-9]\d{0,2}(?:,\d{3})+", number):
-        return [(Decimal(number.replace(",", "")), 0, "")]
-    elif dots == 1 and re.fullmatch(r"\d*\.\d+", number):
-        return [(Decimal(number), 0, "?" if re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", number) else "")]
-    elif dots > 1 and re.fullmatch(r"[1-9]\d{0,2}(?:\.\d{3})+", number):
-        return [(Decimal(number.replace(".", "")), 0, "")]
-    elif number.isdigit():
-        return [(Decimal(number), 0, "")]
-    parts = [(Decimal(part.group(0)), part.start(), part.group(0)) for part in re.finditer(r"\d+(?:\.\d+)?", number)]
-    return parts
-
-
-def _fraction(text: str) -> Decimal:
-    upper, _, lower = text.partition("/")
-    return Decimal(upper) / Decimal(lower) if lower else Decimal(upper)
 
 
 def _with_surroundings(figure: Figure, text: str, scaled: bool = True) -> Figure:
@@ -217,28 +192,6 @@ def first(figures: Iterable[Figure], *kinds: str) -> Optional[Figure]:
     return next((figure for figure in figures if figure.kind in kinds), None)
 
 
-def show(value: "Decimal | int | float") -> str:
-    """Write a number the short way: 12.0 as 12, 0.30 as 0.3, never 1E+3."""
-    number = value if isinstance(value, Decimal) else Decimal(repr(value))
-    if not number.is_finite():
-        return str(value)
-    if number == number.to_integral_value():
-        return str(int(number)) if abs(number) < Decimal(10) ** 30 else str(number)
-    text = format(number.normalize(), "f")
-    return text if len(text) <= 16 else format(round(number, 10).normalize(), "f")
-
-
-def rounded(value: "Decimal | int | float") -> str:
-    """Write a measured value for people: two decimals, or four significant digits when small."""
-    number = value if isinstance(value, Decimal) else Decimal(repr(value))
-    if number == 0:
-        return "0"
-    if abs(number) >= Decimal(10) ** 15 or abs(number) < Decimal("0.000001"):
-        return "%.6g" % number
-    places = 2 if abs(number) >= 1 else 4 if abs(number) >= Decimal("0.01") else 4 - number.adjusted() - 1
-    return show(number.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP))
-
-
 def in_digits(text: str, figures: Optional[Iterable[Figure]] = None) -> str:
     """The text with every number as plain digits: "three hundred plus 5万" is "300 plus 50000"."""
     parts, end = [], 0
@@ -247,8 +200,3 @@ def in_digits(text: str, figures: Optional[Iterable[Figure]] = None) -> str:
             parts += [text[end : figure.start], show(figure.value) + ("%" if figure.kind == "percent" else "")]
             end = figure.end
     return "".join(parts) + text[end:]
-
-
-def json_number(value: Decimal) -> "int | float":
-    """A decimal as a number of JSON: whole where it is whole."""
-    return int(value) if value == value.to_integral_value() else float(value)

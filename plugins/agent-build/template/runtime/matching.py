@@ -8,9 +8,9 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 from runtime.text import STOP_WORDS, has_cjk, stem
 
-_IRREGULAR = {"mouse": "mice", "child": "children", "man": "men", "woman": "women", "foot": "feet", "tooth": "teeth", "goose": "geese", "person": "people"}
-_IRREGULAR.update({"kid": "child", "kids": "children"})
-_IRREGULAR.update({plural: singular for singular, plural in list(_IRREGULAR.items())})
+IRREGULAR = {"mouse": "mice", "child": "children", "man": "men", "woman": "women", "foot": "feet", "tooth": "teeth", "goose": "geese", "person": "people"}
+IRREGULAR.update({"woman": "women", "kid": "child", "kids": "children"})
+IRREGULAR.update({plural: singular for singular, plural in list(IRREGULAR.items())})
 # Words of names that say too little to find an item by.
 _COMMON = STOP_WORDS | frozenset(
     "small medium large big regular mini little extra xl xxl size sized per each single double half full new old one two set pack piece pieces with without plus day hour week month year night "
@@ -52,7 +52,7 @@ def find_mentions(text: str, names: Sequence[str]) -> List[Mention]:
 def _may_occur(name: str, lower: str) -> bool:
     """A cheap look before the pattern is made: the name's first letters must be there."""
     head = re.match(r"\w+", name.lower())
-    return head is None or head.group(0)[: max(1, len(head.group(0)) - 3)] in lower or head.group(0) in _IRREGULAR
+    return head is None or head.group(0)[: max(1, len(head.group(0)) - 3)] in lower or head.group(0) in IRREGULAR
 
 
 @lru_cache(maxsize=4096)
@@ -61,7 +61,7 @@ def _pattern(name: str) -> "re.Pattern[str]":
         return re.compile(r"\s*".join(map(re.escape, name.split())), re.IGNORECASE)
     words = re.findall(r"\w+|[^\w\s]", name)
     return re.compile(
-        r"(?<!\w)" + r"[\s\-]*".join(_word(word, last=index == len(words) - 1) for index, word in enumerate(words)) + r"(?!\w)",
+        r"(?<![A-Za-z0-9_À-ÿ])" + r"[\s\-]*".join(_word(word, last=index == len(words) - 1) for index, word in enumerate(words)) + r"(?![A-Za-z0-9_À-ÿ])",
         re.IGNORECASE,
     )
 
@@ -89,8 +89,8 @@ def _word(word: str, last: bool) -> str:
         forms = [root, root + "s", root[:-1] + "ves"]
     else:
         forms = [root, root + "s"]
-    if root in _IRREGULAR:
-        forms.append(_IRREGULAR[root])
+    if root in IRREGULAR:
+        forms.append(IRREGULAR[root])
     if root in ("child", "children", "kid", "kids"):
         forms += ["child", "children", "kid", "kids"]
     return "(?:%s)" % "|".join(sorted(map(re.escape, set(forms)), key=len, reverse=True))
@@ -117,6 +117,8 @@ def _near_misses(text: str, names: Sequence[str], found: Sequence[Mention]) -> L
         count = len(re.findall(r"[a-z]+", name))
         for at in range(len(words) - count + 1):
             span = text[words[at].start() : words[at + count - 1].end()].lower().rstrip("s")
+            if span[0] != name[0] or abs(len(span) - len(name)) > 2:
+                continue
             if difflib.SequenceMatcher(None, span, name).ratio() >= 0.88 and free(words[at].start(), words[at + count - 1].end()):
                 near.append(Mention(whole, words[at].start(), words[at + count - 1].end()))
                 break
@@ -124,10 +126,14 @@ def _near_misses(text: str, names: Sequence[str], found: Sequence[Mention]) -> L
         word = match.group(0).lower()
         if len(word) < 4 or word in _NEVER_TYPOS or not free(match.start(), match.end()):
             continue
-        close = difflib.get_close_matches(word.rstrip("s"), list(roots), n=1, cutoff=0.8 if len(word) > 6 else 0.86)
-        if close and close[0][0] == word[0] or close and len(word) > 5:
+        alike = [root for root in roots if abs(len(root) - len(word)) < 3 and (root[0] == word[0] or len(word) > 5 and root[-1] == word.rstrip("s")[-1])]
+        close = difflib.get_close_matches(word.rstrip("s"), alike, n=1, cutoff=0.8 if len(word) > 6 else 0.86)
+        if close:
             near.append(Mention(roots[close[0]], match.start(), match.end()))
     return near
+
+
+_PERIODS = {"monthly": "month", "annual": "year", "yearly": "year", "annually": "year", "weekly": "week", "daily": "day", "hourly": "hour"}
 
 
 def find_parts(text: str, names: Sequence[str], taken: Sequence[Mention]) -> List[Tuple[Mention, List[str]]]:
@@ -142,9 +148,11 @@ def find_parts(text: str, names: Sequence[str], taken: Sequence[Mention]) -> Lis
         for word in re.findall(r"[a-z]{3,}", name.lower()):
             if word not in _COMMON:
                 words.setdefault(stem(word), []).append(name)
+            if word in _PERIODS:  # "for 3 months" names the monthly card
+                words.setdefault(_PERIODS[word], []).append(name)
     for match in re.finditer(r"[A-Za-z]{3,}", text):
         meant = _part(match.group(0).lower(), words)
-        if meant and match.group(0).lower() not in _COMMON and free(match.start(), match.end()):
+        if meant and (match.group(0).lower() not in _COMMON or stem(match.group(0).lower()) in _PERIODS.values()) and free(match.start(), match.end()):
             last = found[-1] if found else None
             both = [name for name in meant if last and name in last[1]]
             if last and both and not text[last[0].end : match.start()].strip(" -"):  # two words of one name

@@ -76,8 +76,8 @@ def read_measures(text: str, figures: Sequence[Figure]) -> List[Measure]:
             elif unit is not None and find_unit(unit.group(0)):
                 (kind, symbol), end = find_unit(unit.group(0)), unit.end()
             else:
-                if found and found[-1].symbol in ("ft", "h", "m") and figure.start - found[-1].end <= 1 and figure.value < 100 and figure.text.isdigit():
-                    smaller = {"ft": "in", "h": "min", "m": "cm"}[found[-1].symbol]  # 6 ft 2, 1h30, 1米75
+                if found and found[-1].symbol in ("ft", "h", "m", "st") and figure.start - found[-1].end <= 1 and figure.value < 100 and figure.text.isdigit():
+                    smaller = {"ft": "in", "h": "min", "m": "cm", "st": "lb"}[found[-1].symbol]  # 6 ft 2, 1h30, 1米75
                     found[-1] = _joined(found[-1], Measure(figure.value, found[-1].kind, smaller, figure.start, figure.end, [figure]))
                 continue
         measure = Measure(figure.value, kind, symbol, figure.start, end, [figure])

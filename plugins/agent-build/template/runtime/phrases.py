@@ -10,12 +10,14 @@ from runtime.registry import Agent
 from runtime.text import has_cjk, language_of
 
 _END = r"[\s!！,，.。~～?？:)]*"
+# Whole messages only: "hi, how much is a latte?" is a question. All are matched in small letters.
 _GREETING = re.compile(
     r"^\s*(?:hi|hello|hey|hiya|howdy|yo|good (?:morning|afternoon|evening|day)|greetings|你好|您好|嗨|哈喽|哈啰|在吗|在不在|早上好|上午好|下午好|晚上好|早安|早)(?:\s+(?:there|all|everyone|bot|agent|team)|啊|呀|呢)?%s$" % _END,
 )
 _THANKS = re.compile(
     r"^\s*(?:(?:ok(?:ay)?|great|perfect|nice|cool|good|awesome|wonderful|super|好的?|太好了|行|嗯)[\s,，.!！。]*)?(?:thanks?(?: you)?(?: very much| so much| a lot)?(?: for (?:your|the) help)?|thx|ty|cheers|much appreciated|多谢|谢谢?(?:你|您|了|啦)*|感谢(?:你|您)?|谢啦|辛苦了)%s$" % _END,
 )
+_CHAIN = re.compile(r"^(?:(?:ok(?:ay)?|great|perfect|cool|nice|good|thanks?|thank you|thx|ty|cheers|bye|goodbye|see you|that's all|that is all|got it|for now|so much|a lot|好的?|谢谢|再见|拜拜|没事了)[\s,，.!！。]*)+$")
 _BYE = re.compile(r"^\s*(?:(?:good ?)?bye(?: bye)?|see you(?: later| soon| tomorrow)?|cya|good night|have a (?:nice|good|great) (?:day|evening|weekend)|再见|拜拜|回头见|晚安)%s$" % _END)
 _FINE = re.compile(r"^\s*(?:ok(?:ay)?|great|perfect|nice|cool|got it|i see|all right|alright|sounds good|good|awesome|wonderful|that's all|no thanks|no,? thank you|好的?|行|知道了|明白了?|收到|嗯+|没事了?|不用了|可以了|太好了|厉害)%s$" % _END)
 _MOOD = re.compile(r"^\s*(?:how are you(?: doing)?(?: today)?|how's it going|how do you do|what's up|are you (?:ok|well|there)|你好吗|你怎么样|最近好吗|最近怎么样)%s$" % _END)
@@ -52,6 +54,8 @@ def small_talk(text: str, agent: Agent, language: str) -> Optional[str]:
         return "不客气。" if zh else "You are welcome."
     if _GREETING.match(text):
         return introduction(agent, language) + "\n\n" + abilities(agent, language)
+    if _CHAIN.match(text.strip()) and re.search("thank|thx|谢", text):
+        return "不客气。" if zh else "You are welcome."
     if _BYE.match(text):
         return "再见！" if zh else "Goodbye!"
     if _MOOD.match(text):

@@ -72,7 +72,9 @@ class Ranker:
         free = wide - bound
         weights = {term: self._weight(term) for term in terms}
         weights.update({name: self._weight(name) for name in free})
-        total = sum(weights.values()) or 1.0
+        # Two strange words are enough to tell that a text does not speak of this; more are one word cut in pieces.
+        strange = sorted((weight for term, weight in weights.items() if not term.isascii() and term not in self._documents and term[0] != "~"), reverse=True)
+        total = sum(weights.values()) - sum(strange[2:]) or 1.0
         # E9 is not E7: a code that is asked for must stand in the text.
         codes = {term for term in terms if re.fullmatch(r"[a-z]{1,3}\d{1,4}", term)}
         hits: List[Hit] = []
@@ -114,6 +116,12 @@ _WANTS = [
     (re.compile(r"\bwhat time\b|\bwhen\b|什么时候|几点|何时"), re.compile(_NUMBER.pattern + r"|\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|\b(?:today|daily|every|always|morning|evening|noon|january|february|march|april|may|june|july|august|september|october|november|december|after|before|until|during|weekend|end|start|once|as soon)\b|周|星期|月|日|随时|每天|早|晚|后|前")),
     (re.compile(r"\b(?:phone|telephone|call you|number)\b|电话|号码"), re.compile(r"\d{3}|phone|call|电话")),
 ]
+
+
+def asks_otherwise(query: str, question: str) -> bool:
+    """True when both ask for something general ("when", "how much", "what to bring"), and not for the same."""
+    one, other = concepts(query) & GENERIC, concepts(question) & GENERIC
+    return bool(one and other and not one & other)
 
 
 def fits_kind(query: str, text: str) -> bool:

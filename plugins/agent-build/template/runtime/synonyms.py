@@ -8,20 +8,33 @@ from runtime.text import has_cjk, stem
 
 # One group a line; words of several parts are joined by "_". A star marks the groups of question words.
 _GROUPS = """
+freeze pause suspend hold interrupt 暂停 冻结 停卡
+请假 请个假 请病假 请事假 time_off day_off days_off
+old oldest ancient 最老 最古老 古老 历史
+*when time date 时间 日期 什么时候 几点 何时 哪天
 *open opening hours close closed closing weekend business_hours 营业 营业时间 开门 开放 几点 关门 打烊 上班 下班 开放时间
 *price cost fee charge expensive rate pay 价格 多少钱 收费 费用 价钱 学费 票价
-*address location located where directions street find place 地址 在哪 哪里 位置 地点 哪儿 怎么走
+*address adress addres location located where directions street find place get_there get_to_you 地址 在哪 哪里 位置 地点 哪儿 怎么走
 *phone telephone call number contact reach hotline 电话 联系 联系方式 客服 热线 号码 手机
 email mail e-mail write contact 邮箱 邮件 电子邮件
-refund return money_back exchange send_back sent_back give_back bring_back 退款 退货 退钱 退换 退
-cancel cancellation reschedule postpone 取消 改期 退订
-delivery deliver ship shipping dispatch courier send postage parcel order package get_here gets_here receive arrive 发货 配送 快递 送货 寄 物流 邮寄 运费
+refund return money_back back 退款 退货 退钱 退换 退
+exchange replace swap 换货 能换 换一 更换 调换 退换
+lift elevator 电梯
+export download backup save_as csv 导出 下载
+lost forget forgot left_behind left_my found property missing misplaced 丢 丢失 遗失 落下 忘拿 遗忘
+track tracking whereabouts 查物流 到哪 哪里了 到了没 物流信息
+api interface integration rest 接口
+taxi cab uber ride 出租车 打车
+material cotton fabric made_of 材质 面料 棉 布料
+cancel cancellation unsubscribe terminate quit stop_paying reschedule postpone 取消 改期 退订
+delivery deliver ship shipping dispatch courier send postage parcel order package get_here gets_here receive arrive 发货 配送 快递 送货 寄 物流 邮寄 包裹
+shipping_cost postage shipping_fee delivery_fee 运费 邮费 快递费 配送费
 book booking reserve reservation appointment 预订 预约 订位 定位 预定
-pay payment card cash credit visa invoice 付款 支付 刷卡 现金 微信 支付宝
+pay payment card cash credit visa mastercard amex paypal invoice 付款 支付 刷卡 现金 微信 支付宝
 park parking car garage 停车 车位 停车场
 wifi internet wlan wireless network password 无线 网络 上网 wifi
 pet dog cat animal 宠物 狗 猫 动物
-child children kid baby toddler family 孩子 小孩 儿童 宝宝 小朋友
+child children kid baby toddler family year_old years_old teenager 孩子 小孩 儿童 宝宝 小朋友
 discount offer deal coupon sale promotion reduced cheaper 优惠 折扣 打折 活动 促销
 member membership join sign_up register enroll subscription 会员 办卡 报名 注册 加入
 vegetarian vegan meat-free plant-based animal_products animal_stuff 素食 吃素 纯素
@@ -36,22 +49,21 @@ toilet restroom bathroom washroom 厕所 洗手间 卫生间
 wheelchair accessible disabled accessibility ramp 轮椅 无障碍
 smoke smoking cigarette 吸烟 抽烟
 warranty guarantee 保修 质保 保固
-repair fix broken break defective faulty damaged damage pieces cracked smashed 维修 修理 坏了 故障 损坏 摔 弄坏 破损
-password login sign_in log_in account 密码 登录 账号 账户
+repair fix broken break defective faulty damaged damage pieces cracked smashed 维修 修理 坏了 故障 损坏 摔 弄坏 破损 碎
+password pw passcode login sign_in log_in account 密码 登录 账号 账户
 *bring carry documents papers 带 携带 材料 证件
 wear dress clothes clothing 穿 着装 衣服
-gift voucher present certificate 礼品 礼物 礼品卡
+gift voucher present certificate 礼品 礼物 礼品卡 赠品
 takeaway takeout to-go 外卖 打包 外带
 bus train metro subway tram transport station 公交 地铁 火车 车站 交通
-holiday vacation leave pto days_off 年假 假期 休假 放假 请假 假日
-sick ill illness 病假 生病
+holiday vacation leave pto 年假 假期 休假 放假 假日
+sick ill illness sick_note 病假 生病
 salary wage paid payday payroll 工资 薪水 发工资 薪资
 expense reimbursement reimburse 报销 费用报销
 remote home_office homeoffice work_from_home 远程 在家办公 居家
 boss manager supervisor 领导 主管 经理
 *start begin beginning 开始
 *end finish over 结束
-lost missing misplaced 丢 丢失 遗失
 age old minimum_age 年龄 几岁 多大
 *long duration last take length 多久 时长 多长
 homework assignment exercise 作业
@@ -88,7 +100,6 @@ insurance insured 保险
 tax vat receipt 税 发票 收据
 size dimension measure 尺寸 尺码 大小
 colour color 颜色
-material made fabric 材质 面料
 trial free_class sample 试听 试用 体验 试课 试一节 试一次 先试
 birthday party celebration 生日 派对 聚会
 owner founder runs boss 老板 创始人

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Questions, answers and score.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acceptance {
     /// Cases that were made from the requirement.
@@ -17,7 +18,9 @@ pub struct Acceptance {
     pub items: Vec<Item>,
 }
 
-/// One case.
+/// A question that was made from the requirement and asked of the finished agent.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "AcceptanceItem"))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
     /// What it is about: `datum`, `task`, `refusal`, `trap`.
@@ -39,6 +42,8 @@ pub struct Item {
 }
 
 /// What became of a case.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "CaseOutcome"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {

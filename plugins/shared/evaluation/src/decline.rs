@@ -82,6 +82,7 @@ const PLAIN: &[&str] = &[
     "not known",
     "is unknown",
     "only answer",
+    " not by ",
     "only convert",
     "only know",
     "outside",
@@ -179,6 +180,9 @@ const PLAIN: &[&str] = &[
     "没有“",
     "没有\"",
     "没有工具",
+    "里没有",
+    "中没有",
+    "不按",
     "超出",
     "不认识",
     "不会做",
@@ -222,6 +226,33 @@ pub(crate) fn declines(answer: &str, requirement: &str) -> bool {
     has(PLAIN) || (length <= SHORT && has(BRIEF))
 }
 
+/// Whether an answer says which part of the question it left out: a line that declines names a word of it.
+pub(crate) fn names_what_it_left_out(answer: &str, question: &str) -> bool {
+    let question = normal(question);
+    let named = |line: &str| {
+        let line = normal(line);
+        let declines = PLAIN.iter().chain(BRIEF).any(|phrase| line.contains(phrase));
+        declines && words(&question).iter().any(|word| line.contains(word.as_str()))
+    };
+    answer.split(['\n', '。']).flat_map(|line| line.split(". ")).any(named)
+}
+
+/// Words that tell something: Latin ones of three letters, Chinese ones of two signs.
+fn words(text: &str) -> Vec<String> {
+    let latin = text
+        .split(|c: char| !c.is_alphanumeric() || is_chinese(c))
+        .filter(|word| word.chars().count() >= 3 && word.chars().any(char::is_alphabetic) && !COMMON.contains(word));
+    let signs: Vec<char> = text.chars().collect();
+    let chinese = signs.windows(2).filter(|two| two.iter().all(|c| is_chinese(*c))).map(|two| two.iter().collect());
+    latin.map(str::to_owned).chain(chinese).collect()
+}
+
+/// Words that any line may have.
+const COMMON: &[&str] = &[
+    "the", "and", "for", "are", "how", "much", "what", "you", "can", "that", "this", "with", "price", "list", "not",
+    "have",
+];
+
 /// The sentences of an answer that do not stand in the requirement.
 fn without_repeated(answer: &str, requirement: &str) -> String {
     let known = normal(requirement);
@@ -251,6 +282,14 @@ mod tests {
         ] {
             assert!(declines(text, "prices: apple 3"), "{text}");
         }
+    }
+
+    #[test]
+    fn what_was_left_out_is_named() {
+        let question = "6 croissants and 2 baguettes";
+        assert!(names_what_it_left_out("6 × croissant = 10.80 EUR\nNot on the price list: baguettes", question));
+        assert!(names_what_it_left_out("2 本 = 24 元\n价目表里没有：彩印", "彩印20张，再胶装2本"));
+        assert!(!names_what_it_left_out("I cannot say more. 6 × croissant = 10.80 EUR", question));
     }
 
     #[test]

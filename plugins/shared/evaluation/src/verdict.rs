@@ -2,7 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Oracle, decline::declines, figure::Figures, nonsense::nonsense};
+use crate::{
+    Oracle,
+    decline::{declines, names_what_it_left_out},
+    figure::Figures,
+    nonsense::nonsense,
+};
 
 /// What an agent said, and what it did for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,7 +101,7 @@ pub fn judge(turn: Turn<'_>, oracle: &Oracle, answer: &Answer) -> Judgement {
         },
         (true, false) => judgement(Verdict::Wrong, "it should have declined".to_owned()),
         (false, _) if missing.is_empty() => judgement(Verdict::Right, String::new()),
-        (false, true) => match invented {
+        (false, true) => match invented.filter(|_| !names_what_it_left_out(&answer.text, turn.question)) {
             Some(figure) => {
                 judgement(Verdict::Wrong, format!("it states {figure} and does not say {}", missing.join(", ")))
             }
@@ -156,7 +161,9 @@ mod tests {
         let of = |text: &str, tool| verdict_of(total, "6 croissants and 2 baguettes?", text, tool);
         assert_eq!(of("6 × 1.80 + 2 × 1.60 = 14.00 EUR", Some(true)), Verdict::Right);
         assert_eq!(of("That makes 10.80 EUR.", Some(true)), Verdict::Wrong);
-        assert_eq!(of("I do not know \"baguettes\". 6 croissants: 10.80 EUR", Some(true)), Verdict::Wrong);
+        // Half of it, and it says which half is missing.
+        assert_eq!(of("6 croissants: 10.80 EUR\nI do not know \"baguettes\".", Some(true)), Verdict::Refused);
+        assert_eq!(of("I do not know everything. Total: 10.80 EUR", Some(true)), Verdict::Wrong);
         assert_eq!(of("I do not know \"baguettes\".", Some(false)), Verdict::Refused);
         assert_eq!(of("I cannot answer that. For example: \"What is 12 kg in lb?\"", None), Verdict::Refused);
         assert_eq!(of("", None), Verdict::Nonsense);

@@ -21,7 +21,10 @@ use crate::api::{
     openapi::{Pattern, described as with_description, named, object, raw, shape::Member},
     state::AppState,
 };
-use crate::domain::ids::{AgentId, ProjectId, SessionId, TaskId, ToolId};
+use crate::domain::{
+    caller::Caller,
+    ids::{AgentId, ProjectId, SessionId, TaskId, ToolId},
+};
 
 static METADATA: std::sync::LazyLock<Metadata> = std::sync::LazyLock::new(|| Metadata::new(""));
 
@@ -40,8 +43,19 @@ macro_rules! extracted {
     };
 }
 
-/// The state of the daemon.
-pub(crate) struct State(pub(crate) Arc<AppState>);
+/// The state of the daemon, and who asks.
+pub(crate) struct State(pub(crate) Arc<AppState>, pub(crate) Caller);
+
+impl State {
+    /// Who asks. The only place in which the API finds that out.
+    pub(crate) fn of(depot: &Depot) -> Result<Self, ApiError> {
+        Ok(Self(AppState::of(depot)?, Caller::anonymous()))
+    }
+
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.1
+    }
+}
 
 impl Deref for State {
     type Target = Arc<AppState>;
@@ -50,7 +64,7 @@ impl Deref for State {
     }
 }
 
-extracted!([] State, |_req, depot| std::future::ready(AppState::of(depot).map(Self)));
+extracted!([] State, |_req, depot| std::future::ready(Self::of(depot)));
 
 impl EndpointArgRegister for State {
     fn register(_components: &mut Components, _operation: &mut Operation, _arg: &str) {}

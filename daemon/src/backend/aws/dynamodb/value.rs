@@ -82,12 +82,10 @@ pub(crate) fn json(attribute: &AttributeValue) -> Value {
     }
 }
 
-/// A text attribute.
 pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 
-/// A number attribute.
 pub(crate) fn whole(value: impl Into<i128>) -> AttributeValue {
     AttributeValue::N(value.into().to_string())
 }

@@ -195,9 +195,18 @@ fn faq(pairs: &[QuestionAnswer], source: &Source<'_>) -> Vec<Case> {
 
 /// How a text begins: its first sentence, at most 120 signs.
 fn opening_words(text: &str) -> String {
+    const MOST: usize = 120;
     let first = text.trim().lines().next().unwrap_or_default();
     let end = first.char_indices().find(|(_, c)| "。！？!?".contains(*c)).map_or(first.len(), |(at, _)| at);
-    first.get(..end).unwrap_or(first).chars().take(120).collect::<String>().trim_end_matches('.').trim().to_owned()
+    let first = first.get(..end).unwrap_or(first);
+    let mut words: String = first.chars().take(MOST).collect();
+    // No word is cut in two.
+    if first.chars().count() > MOST
+        && let Some((whole, _)) = words.rsplit_once(' ')
+    {
+        words = whole.to_owned();
+    }
+    words.trim_end_matches('.').trim().to_owned()
 }
 
 fn notes(passages: &[String], topics: &[Vec<String>], language: Language, source: &Source<'_>) -> Vec<Case> {
@@ -311,13 +320,13 @@ fn exchange(rates: &[Rate], language: Language, source: &Source<'_>) -> Vec<Case
         let ask = |amount: &str, from: &str, to: &str| {
             asked(language, &format!("{amount} {from} in {to}"), &format!("{amount} {from} 等于多少 {to}？"))
         };
-        cases.push(datum(
-            ask("200", from, to),
-            figures([Expected::number(value * rust_decimal::Decimal::from(200), to)]),
-            source(at),
-        ));
-        let back = rust_decimal::Decimal::from(5000) / value;
-        cases.push(datum(ask("5000", to, from), figures([Expected::number(back, from)]), source(at)));
+        // The currency is part of the answer.
+        let oracle = |amount: rust_decimal::Decimal, of: &str| Oracle {
+            must: vec![nexus_evaluation::figure::words_for(of).join("|")],
+            ..figures([Expected::number(amount.round_dp(6), of)])
+        };
+        cases.push(datum(ask("200", from, to), oracle(value * rust_decimal::Decimal::from(200), to), source(at)));
+        cases.push(datum(ask("5000", to, from), oracle(rust_decimal::Decimal::from(5000) / value, from), source(at)));
     }
     if let Some(rate) = rates.first()
         && !rates.iter().any(|one| one.from == "CHF" || one.to == "CHF")

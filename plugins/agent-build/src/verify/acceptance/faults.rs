@@ -21,8 +21,8 @@ use crate::{
     verify::RunningAgent,
 };
 
-/// What is changed of a result, of the arguments, or of the tool as a whole; `faults.py` has the first ones.
-const FAULTS: [&str; 24] = [
+/// What is changed of the figures of a result, of its rows, of the arguments; `faults.py` has them all.
+const OF_FIGURES: &[&str] = &[
     "one_more",
     "one_less",
     "tenfold",
@@ -35,10 +35,11 @@ const FAULTS: [&str; 24] = [
     "digits_turned",
     "zero",
     "pounds_for_kilograms",
-    "text_turned",
-    "text_cut",
-    "text_shifted",
-    "text_lost",
+    "three_more",
+    "ten_less",
+    "doubled",
+    "hundredfold",
+    "a_tenth_less",
     "first_lost",
     "last_lost",
     "rotated",
@@ -46,8 +47,49 @@ const FAULTS: [&str; 24] = [
     "same_for_all",
     "raises",
     "arguments_moved",
+];
+
+/// What is changed where a tool is for words: its figures are an ornament there.
+const OF_WORDS: &[&str] = &[
+    "text_turned",
+    "text_cut",
+    "text_shifted",
+    "text_lost",
+    "text_halved",
+    "text_without_vowels",
+    "text_without_blanks",
+    "words_turned",
+    "words_lost",
+    "words_doubled",
+    "digits_moved",
+    "first_sign_lost",
+    "last_sign_lost",
+    "every_third_lost",
+    "neighbours_swapped",
+    "middle_lost",
+    "last_word_lost",
+    "first_lost",
+    "last_lost",
+    "only_first",
+    "values_turned",
+    "same_for_all",
+    "raises",
     "arguments_cut",
 ];
+
+/// What a unit is called: for tools that convert.
+const OF_UNITS: &[&str] = &["text_turned", "text_shifted", "text_lost"];
+
+fn faults_for(tool: &str) -> Vec<&'static str> {
+    match tool {
+        "faq_answers" | "notes_search" | "opening_hours" | "text_classifier" | "text_transform" | "text_summary"
+        | "pattern_extract" | "encode_text" | "hash_text" | "json_query" | "markdown_table" | "file_search" => {
+            OF_WORDS.to_vec()
+        }
+        "exchange_rates" | "unit_converter" => [OF_FIGURES, OF_UNITS].concat(),
+        _ => OF_FIGURES.to_vec(),
+    }
+}
 
 /// A requirement for each tool, in the words of somebody who wants just that.
 const WANTED: &[(&str, &str)] = &[
@@ -191,7 +233,7 @@ async fn score(tool: &'static str, requirement: &'static str) -> (usize, Vec<Str
     let (baseline, right) = exam.sit(&running, tool).await;
     let took = begun.elapsed();
     let (mut effective, mut missed) = (0, Vec::new());
-    for fault in FAULTS {
+    for fault in faults_for(tool) {
         switch(fault);
         let (passed, said) = exam.sit(&running, tool).await;
         // What nobody can see, as a score that is never told, is no fault of an answer.

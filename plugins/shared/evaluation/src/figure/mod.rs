@@ -11,8 +11,8 @@ mod unit;
 use rust_decimal::Decimal;
 
 pub use moment::{Date, Time};
-pub use unit::Unit;
 pub(crate) use unit::named as units_of;
+pub use unit::{Unit, words_for};
 
 /// A number in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -65,6 +65,15 @@ pub(crate) fn named(word: &str) -> Vec<Unit> {
     short.map(|(name, _)| Unit(name)).collect()
 }
 
+/// All words for what a word names, itself among them.
+#[must_use]
+pub fn words_for(word: &str) -> Vec<&str> {
+    let units = named(word);
+    let others =
+        UNITS.iter().filter(|(name, _)| units.contains(&Unit(name))).flat_map(|(_, words)| words.iter().copied());
+    std::iter::once(word).chain(others).collect()
+}
+
 /// The units that begin a text, by their longest word. Letters must end there; Chinese words need no border.
 pub(super) fn leading(text: &str) -> Vec<Unit> {
     longest(|word| {
