@@ -189,6 +189,9 @@ def _quote(question: Question, order: Order, about: bool, follows: bool, items: 
     paid = [figure for figure in question.figures if figure.kind == "number" and figure not in used and not figure.soft and (figure.currency or words.PAID.search(question.lower) or words.ENOUGH.search(question.lower))
             and not any(figure.start < line.end and line.start < figure.end for line in order.lines)]
     paid = [figure for figure in paid if not any(figure.start < other.end and other.start < figure.end for other in used)]
+    prices = [Decimal(str(item["amount"])) for item in items if item["name"] in {line.name for line in order.lines}]
+    named = [figure for figure in paid if figure.value in prices and not (words.PAID.search(question.lower) or words.ENOUGH.search(question.lower))]
+    used, paid = used + named, [figure for figure in paid if figure not in named and _may_be_money(figure, question.text)]
     if len(paid) == 1 and (paid[0].currency or words.PAID.search(question.lower) or words.ENOUGH.search(question.lower)):
         arguments["paid"], used = _plain(paid[0].value), used + paid
     if re.search(r"[a-z]", question.lower) or has_cjk(question.text):
@@ -207,6 +210,14 @@ def _quote(question: Question, order: Order, about: bool, follows: bool, items: 
     sure = 0.95 if about or paid or discount else 0.9 if follows and (question.is_follow_up or counted or len(question.text) < 30) else 0.85 if words.HAVE.search(question.lower) or _orders(question) else (
         0.78 if counted or len(question.text) < 18 else 0.55)
     return Proposal("quote_items", arguments, sure if exact else sure - 0.1, used=used)
+
+
+def _may_be_money(figure: Figure, text: str) -> bool:
+    """True for "with a 20" and 付100, not for the two of "I have two kids"."""
+    following = text[figure.end :].lower()
+    if figure.currency:
+        return True
+    return bool(re.match(r"\s*(?:$|[,，.。!！?？;；]|(?:for|and|to|in|on|back|note|bill|left|cash|is|what|how|can|if|when|please|euros?|dollars?|pounds)\b|买|够|找|能|可以|的|整)", following))
 
 
 def _leftover(question: Question, order: Order) -> str:

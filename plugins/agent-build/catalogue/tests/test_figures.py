@@ -347,6 +347,23 @@ class PriceTest(FigureTest):
                     got = self.result(text)
                     self.same(got["change"], cents(paid - prices[single] * count), text)
 
+    def test_counts_before_behind_and_between_the_names(self):
+        items = [{"name": name, "amount": str(amount), "currency": "EUR", "per": "斤" if name in ("苹果", "香蕉", "榴莲") else ""} for name, amount in (
+            ("espresso", "2.15"), ("croissant", "1.85"), ("scone", "2.40"), ("苹果", "6.35"), ("香蕉", "4.15"), ("榴莲", "28.5"))]
+        amounts = {item["name"]: Decimal(item["amount"]) for item in items}
+        with knowledge.replaced_by({"kind": "prices", "id": "prices", "title": "Prices", "items": items}):
+            for _ in range(150):
+                for names, forms in (
+                    (["espresso", "croissant", "scone"], [("{n} {i}s", ", "), ("{i} x{n}", ", "), ("{i} {n}", ", "), ("{n}x {i}", " and "), ("{n} {i}s", " plus ")]),
+                    (["苹果", "香蕉", "榴莲"], [("{i}{n}斤", ""), ("{n}斤{i}", ""), ("{i}{n}斤", "，"), ("{n}斤{i}", "和"), ("{i}{z}斤", "、"), ("{z}斤{i}", "再加")]),
+                ):
+                    chosen = self.random.sample(names, self.random.randint(2, 3))
+                    counts = [self.random.randint(2, 30) for _ in chosen]
+                    form, joint = self.random.choice(forms)
+                    text = joint.join(form.format(n=count, i=name, z=chinese(count)) for name, count in zip(chosen, counts))
+                    text = ("how much is %s?" if names[0] == "espresso" else "%s一共多少钱") % text
+                    self.same(self.result(text)["totals"]["EUR"], sum(amounts[name] * count for name, count in zip(chosen, counts)), text)
+
     def test_weights(self):
         items = [{"name": "cheese", "amount": "18.40", "currency": "EUR", "per": "kg"}, {"name": "苹果", "amount": "6.50", "currency": "元", "per": "斤"}, {"name": "ham", "amount": "2.35", "currency": "EUR", "per": "100g"}]
         with knowledge.replaced_by({"kind": "prices", "id": "prices", "title": "Prices", "items": items}):

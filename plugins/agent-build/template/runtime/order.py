@@ -46,12 +46,15 @@ def read_order(question: Question, items: Sequence[Dict[str, Any]]) -> Order:
     measures = {id(figure): measure for measure in whole for figure in measure.figures}
     by_name = {item["name"]: item for item in items}
     taken: List[Figure] = []
+    behind = _counts_stand_behind(lines, figures, text)
     for index, line in enumerate(lines):
         start = lines[index - 1].end if index else 0
         end = lines[index + 1].start if index + 1 < len(lines) else len(text)
         before = [f for f in figures if start <= f.start and f.end <= line.start and f not in taken and not _SEPARATOR.search(text[f.end : line.start])]
         after = [f for f in figures if line.end <= f.start and f.end <= end]
-        behind_next = index + 1 < len(lines) and _belongs_ahead(text, after, lines[index + 1])
+        if behind:
+            before = []
+        behind_next = not behind and index + 1 < len(lines) and _belongs_ahead(text, after, lines[index + 1])
         _give(line, by_name[line.name], before[-1:], [] if behind_next and before else after if not behind_next else after[:-1], text, measures)
         taken.extend(line.used)
     for line in lines:
@@ -67,6 +70,14 @@ def read_order(question: Question, items: Sequence[Dict[str, Any]]) -> Order:
 
 # Between a figure and the item that it counts stands none of these.
 _SEPARATOR = re.compile(r"[,，;；、。\n]|\band\b|\bwith\b|\bplus\b|和|跟|加|与|还有|再|\+")
+
+
+def _counts_stand_behind(lines: List[Line], figures: List[Figure], text: str) -> bool:
+    """True for "apples 3, pears 2" and 香蕉3斤榴莲2斤: every item has one figure, and it stands behind."""
+    if not lines or len(figures) != len(lines):
+        return False
+    ends = [line.start for line in lines[1:]] + [10**9]
+    return all(line.end <= figure.start and figure.end <= end and not _SEPARATOR.search(text[line.end : figure.start]) for line, figure, end in zip(lines, figures, ends))
 
 
 def _belongs_ahead(text: str, after: List[Figure], following: Line) -> bool:
@@ -123,10 +134,11 @@ def _counts_per(item: Dict[str, Any], figure: Figure, text: str) -> bool:
 
 def _share_spans(lines: List[Line], items: Dict[str, Dict[str, Any]], figures: List[Figure], taken: List[Figure], text: str, measures: Dict[int, Measure]) -> None:
     """"For 3 nights" or "for 4 people" at the end or the beginning counts for every item priced so."""
-    spans = [figure for figure in figures if any(_counts_per(items[line.name], figure, text) for line in lines)]
+    outside = [figure for figure in figures if lines and (figure.end <= lines[0].start or figure.start >= lines[-1].end)]
+    spans = [figure for figure in outside if any(_counts_per(items[line.name], figure, text) for line in lines)]
     for figure in spans:
         for line in lines:
-            own = any(other in spans for other in line.used)
+            own = any(_counts_per(items[line.name], other, text) for other in line.used)
             if not own and _counts_per(items[line.name], figure, text):
                 line.quantity = figure.value if line.quantity is None else line.quantity * figure.value
                 line.used.append(figure)

@@ -7,7 +7,7 @@ from collections import Counter
 from functools import lru_cache
 from typing import Dict, List, NamedTuple, Sequence, Tuple
 
-from runtime.synonyms import GENERIC, chinese_words, concepts
+from runtime.synonyms import FAMILY, GENERIC, chinese_words, concepts
 from runtime.text import has_cjk, tokens
 
 _K1 = 1.2
@@ -120,7 +120,7 @@ _WANTS = [
 
 def asks_otherwise(query: str, question: str) -> bool:
     """True when both ask for something general ("when", "how much", "what to bring"), and not for the same."""
-    one, other = concepts(query) & GENERIC, concepts(question) & GENERIC
+    one, other = ({FAMILY[name] for name in concepts(text) & GENERIC} for text in (query, question))
     return bool(one and other and not one & other)
 
 

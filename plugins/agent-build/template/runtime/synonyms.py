@@ -110,6 +110,9 @@ language speak english 语言 英语
 
 # What most questions ask for ("how much", "when", "where") tells less than what they ask about.
 GENERIC = {"#%d" % number for number, line in enumerate(_GROUPS.strip().splitlines()) if line.startswith("*")}
+# "When" and "how long" ask for the same kind of thing: 什么时候发货 is answered by 多久发货.
+_TIMES = ("*when", "*open", "*long", "*start", "*end")
+FAMILY = {"#%d" % number: "#time" if line.startswith(_TIMES) else "#%d" % number for number, line in enumerate(_GROUPS.strip().splitlines())}
 _by_term: Dict[str, Set[int]] = {}
 _chinese: List[Tuple[str, int]] = []
 
