@@ -157,7 +157,7 @@ fn says_something(text: &str) -> bool {
     let mark = rest.trim_matches(|c: char| !c.is_alphanumeric());
     let numbered = mark.len() <= 2 && mark.chars().all(|c| c.is_ascii_digit());
     let closed = rest.split_once(mark).is_some_and(|(_, behind)| behind.starts_with(['.', ')', '、', '）']));
-    !mark.is_empty() && !(numbered && closed)
+    !(mark.is_empty() || numbered && closed)
 }
 
 impl Reading {

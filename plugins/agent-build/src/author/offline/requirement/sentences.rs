@@ -156,7 +156,7 @@ pub(super) fn clauses(text: &str, range: &Range) -> Vec<Range> {
     }
     let mut clauses = Vec::new();
     let mut from = range.start;
-    for cut in cuts.into_iter().chain([range.end..range.end]) {
+    for cut in cuts.into_iter().chain(std::iter::once(range.end..range.end)) {
         let clause = trimmed(text, &(from..cut.start), |c| {
             c.is_whitespace() || matches!(c, '.' | '。' | ':' | '：' | '!' | '！' | '?' | '？')
         });

@@ -196,7 +196,7 @@ mod tests {
 
     fn read(text: &str) -> (Vec<(String, String)>, String) {
         let mut found = Vec::new();
-        let open = extract(text, vec![0..text.len()], &mut found);
+        let open = extract(text, std::iter::once(0..text.len()).collect(), &mut found);
         let entries = found.into_iter().flat_map(|f| f.entries);
         let pairs = entries
             .filter_map(|(_, e)| if let Entry::Pair(p) = e { Some((p.question, p.answer)) } else { None })

@@ -215,7 +215,7 @@ mod tests {
 
     fn read(text: &str) -> (Vec<Found>, String) {
         let mut found = Vec::new();
-        let open = extract(text, vec![0..text.len()], &mut found);
+        let open = extract(text, std::iter::once(0..text.len()).collect(), &mut found);
         let rest: Vec<&str> = open.iter().map(|range| at(text, range).trim()).collect();
         (found, rest.join("\n"))
     }

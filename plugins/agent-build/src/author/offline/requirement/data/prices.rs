@@ -458,7 +458,7 @@ fn all_decimals(text: &str) -> bool {
         .filter(|n| !n.is_empty())
         .collect();
     let priced = |number: &&str| number.rsplit_once(['.', ',']).is_some_and(|(_, part)| part.len() == 2);
-    !numbers.is_empty() && numbers.iter().all(|number| priced(&number))
+    !numbers.is_empty() && numbers.iter().all(priced)
 }
 
 fn says_more(rest: &str) -> bool {

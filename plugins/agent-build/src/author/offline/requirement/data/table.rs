@@ -78,13 +78,7 @@ fn prices(names: &[String], rows: &[(Range, Vec<String>)]) -> Vec<(Range, Entry)
     let holds = |i: usize| rows.iter().filter_map(|(_, row)| row.get(i)).any(|cell| !amount::find(cell).is_empty());
     let named: Vec<usize> = (1..names.len()).filter(|i| names.get(*i).is_some_and(|name| is_price(name))).collect();
     let money: Vec<usize> = (1..names.len()).filter(|i| holds(*i)).collect();
-    let columns = if named.len() == 1 {
-        named
-    } else if money.is_empty() {
-        named
-    } else {
-        money
-    };
+    let columns = if named.len() == 1 || money.is_empty() { named } else { money };
     let mut items = Vec::new();
     for (range, row) in rows {
         let Some(base) = row.first().filter(|name| !name.is_empty()) else { continue };
