@@ -78,7 +78,12 @@ fn bare(mut amount: Amount, text: &str) -> Amount {
 pub(super) fn find_listed(text: &str) -> Vec<Amount> {
     let mut money = find(text);
     let apart = |a: &Amount| money.iter().all(|m| a.end <= m.start || a.start >= m.end);
-    let after_colon = |a: &Amount| text.get(..a.start).is_some_and(|before| before.ends_with([':', '：']) && !before.trim_end_matches([':', '：']).ends_with(|c: char| c.is_alphabetic()));
+    let after_colon = |a: &Amount| {
+        text.get(..a.start).is_some_and(|before| {
+            before.ends_with([':', '：'])
+                && !before.trim_end_matches([':', '：']).ends_with(|c: char| c.is_alphabetic())
+        })
+    };
     let measured = |a: &Amount| {
         text.get(a.end..)
             .and_then(|rest| rest.chars().next())
