@@ -153,11 +153,15 @@ fn says_something(text: &str) -> bool {
         };
         rest = markup.get(end..).unwrap_or_default();
     }
-    // The number of a list's entry says nothing.
+    // The number of a list's entry says nothing: it stands first on its line.
     let mark = rest.trim_matches(|c: char| !c.is_alphanumeric());
     let numbered = mark.len() <= 2 && mark.chars().all(|c| c.is_ascii_digit());
-    let closed = rest.split_once(mark).is_some_and(|(_, behind)| behind.starts_with(['.', ')', '、', '）']));
-    !(mark.is_empty() || numbered && closed)
+    let entry = rest.split_once(mark).is_some_and(|(before, behind)| {
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        line.chars().all(|c| c.is_whitespace() || matches!(c, '-' | '*' | '•'))
+            && behind.starts_with(['.', ')', '、', '）'])
+    });
+    !(mark.is_empty() || numbered && entry)
 }
 
 impl Reading {

@@ -53,7 +53,7 @@ fn title(project_name: &str, first: &str, text: &str, language: Language) -> Str
     let named = |name: &str| Some(name).filter(usable).map(subject);
     let title = named(own).or_else(|| owner(text).filter(|name| usable(&name.as_str())));
     let title = title.or_else(|| named(first)).or_else(|| named(project_name)).unwrap_or_default();
-    let title = shortened(&title, 80);
+    let title = shortened(title.trim_end_matches(|c: char| c.is_whitespace() || ":：.。!！?？,，".contains(c)), 80);
     if title.is_empty() { language.pick("Assistant", "助手").to_owned() } else { title }
 }
 

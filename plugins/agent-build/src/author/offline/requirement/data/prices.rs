@@ -467,5 +467,4 @@ fn says_more(rest: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "prices_tests.rs"]
 mod tests;

@@ -1,4 +1,4 @@
-//! Prices in running text, in lists and where they are none.
+//! How prices are written.
 
 use super::*;
 
