@@ -158,7 +158,8 @@ fn says_something(text: &str) -> bool {
     let numbered = mark.len() <= 2 && mark.chars().all(|c| c.is_ascii_digit());
     let entry = rest.split_once(mark).is_some_and(|(before, behind)| {
         let line = before.rsplit('\n').next().unwrap_or_default();
-        line.chars().all(|c| c.is_whitespace() || matches!(c, '-' | '*' | '•')) && behind.starts_with(['.', ')', '、', '）'])
+        line.chars().all(|c| c.is_whitespace() || matches!(c, '-' | '*' | '•'))
+            && behind.starts_with(['.', ')', '、', '）'])
     });
     !mark.is_empty() && !(numbered && entry)
 }
