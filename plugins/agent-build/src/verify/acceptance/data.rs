@@ -202,9 +202,9 @@ fn opening_words(text: &str) -> String {
     let mut words: String = first.chars().take(MOST).collect();
     // No word is cut in two.
     if first.chars().count() > MOST
-        && let Some((whole, _)) = words.rsplit_once(' ')
+        && let Some(end) = words.rfind(' ')
     {
-        words = whole.to_owned();
+        words.truncate(end);
     }
     words.trim_end_matches('.').trim().to_owned()
 }
