@@ -17,7 +17,7 @@ use crate::{
     api,
     backend::{
         data_folder::{self, DataLock},
-        open::{Patience, open},
+        open::{OpenBackendError, Patience, open},
     },
     config::{Inputs, Loaded},
     events::EventHub,
@@ -81,7 +81,7 @@ pub async fn run(start: Start) -> ExitCode {
     }
     match up(start, shutdown, reload).await {
         Ok(daemon) => daemon.work().await,
-        Err(StartError::Stopped) => ExitCode::SUCCESS,
+        Err(StartError::Backend(OpenBackendError::Stopped)) => ExitCode::SUCCESS,
         Err(error) => {
             error.report(readers);
             ExitCode::FAILURE

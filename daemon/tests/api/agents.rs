@@ -255,7 +255,7 @@ async fn the_flat_paths_and_the_small_rules() {
     let root = api.get("/").await;
     assert_eq!(keys(&root.body), ["api_prefix", "docs", "health", "message", "version"]);
     let health = api.get("/health").await;
-    assert_eq!(keys(&health.body), ["checks", "service", "status", "version"], "{}", health.text);
+    assert_eq!(keys(&health.body), ["checks", "sandbox", "service", "status", "version"], "{}", health.text);
     assert_eq!(
         (health.status.as_u16(), &health.body["status"], &health.body["service"]),
         (200, &json!("healthy"), &json!("nexus-ai-api"))
