@@ -1,5 +1,5 @@
 //! Verifies an agent by using it: one process compiles everything and runs the unit tests, another is the
-//! agent itself, which is asked `/ping`, one question and the cases of [`acceptance`], and told to stop.
+//! agent itself, which is asked `/ping`, one question and the cases of `acceptance`, and told to stop.
 
 pub(crate) mod acceptance;
 mod agent;
