@@ -254,6 +254,13 @@ fn cleaned(text: &str) -> (String, String, bool) {
         per = unit.to_owned();
         name = item.trim();
     }
+    // "Our bakery sells croissants": what is sold is the item, whoever sells it.
+    for verb in [" sells ", " sell ", " offers ", " offer ", " serves ", " serve "] {
+        if let Some((_, sold)) = name.split_once(verb).filter(|(_, sold)| usable(sold)) {
+            cut = true;
+            name = sold.trim();
+        }
+    }
     // "Dogs are welcome for …": the subject names the item.
     for verb in [" is ", " are ", " can be ", " may be ", " was ", " will be "] {
         if let Some((subject, _)) = name.split_once(verb).filter(|(subject, _)| usable(subject)) {

@@ -26,6 +26,7 @@ fn lists_in_running_text() {
         ("Price list (EUR): tea 2, coffee 3.20", "tea=2EUR|coffee=3.20EUR"),
         ("Menu: salt and pepper squid 12 USD; fish & chips 9 USD", "salt and pepper squid=12USD|fish & chips=9USD"),
         ("apple: 3 EUR, pear: 4 EUR", "apple=3EUR|pear=4EUR"),
+        ("Our bakery sells croissants 2.10 EUR, baguettes 1.80 EUR", "croissants=2.10EUR|baguettes=1.80EUR"),
         ("价格：咖啡25元、茶15元、果汁18元", "咖啡=25元|茶=15元|果汁=18元"),
         ("Latte: small 3 €, large 4 €", "Latte small=3EUR|Latte large=4EUR"),
         ("latte small 3 €, large 4 €, tea 2 €", "latte small=3EUR|latte large=4EUR|tea=2EUR"),
