@@ -62,14 +62,20 @@ impl ErrorKind {
     /// Whether the same call may succeed a little later.
     #[must_use]
     pub fn is_worth_a_retry(self) -> bool {
-        matches!(self, Self::RateLimited | Self::Overloaded | Self::ProviderFault | Self::Timeout | Self::Unreachable | Self::Cut)
+        matches!(
+            self,
+            Self::RateLimited | Self::Overloaded | Self::ProviderFault | Self::Timeout | Self::Unreachable | Self::Cut
+        )
     }
 
     /// Whether another provider may succeed where this one cannot.
     #[must_use]
     pub fn is_worth_another_provider(self) -> bool {
         self.is_worth_a_retry()
-            || matches!(self, Self::Unauthorized | Self::Forbidden | Self::UnknownModel | Self::QuotaExceeded | Self::Protocol)
+            || matches!(
+                self,
+                Self::Unauthorized | Self::Forbidden | Self::UnknownModel | Self::QuotaExceeded | Self::Protocol
+            )
     }
 
     /// Whether the provider may have worked for this call, and may charge for it, though it failed.
@@ -99,7 +105,14 @@ pub struct ModelError {
 impl ModelError {
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), status: None, retry_after: None, spent: Vec::new(), may_have_cost: kind.may_have_cost() }
+        Self {
+            kind,
+            message: message.into(),
+            status: None,
+            retry_after: None,
+            spent: Vec::new(),
+            may_have_cost: kind.may_have_cost(),
+        }
     }
 
     #[must_use]

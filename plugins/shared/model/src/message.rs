@@ -17,11 +17,22 @@ pub enum Role {
 pub enum Content {
     Text(String),
     /// A picture: its media type and its bytes in base64.
-    Image { media_type: String, base64: String },
+    Image {
+        media_type: String,
+        base64: String,
+    },
     /// A call that the assistant made; `arguments` is an object.
-    ToolUse { id: String, name: String, arguments: Value },
+    ToolUse {
+        id: String,
+        name: String,
+        arguments: Value,
+    },
     /// The tool's answer; belongs in a user message.
-    ToolResult { id: String, content: String, is_error: bool },
+    ToolResult {
+        id: String,
+        content: String,
+        is_error: bool,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -19,7 +19,10 @@ pub struct ToolCall {
 pub enum Arguments {
     Object(Value),
     /// No object: the call cannot be made, and the model should be told why.
-    Unreadable { text: String, problem: String },
+    Unreadable {
+        text: String,
+        problem: String,
+    },
 }
 
 /// A fragment as a provider sends it.
@@ -77,7 +80,10 @@ impl ToolCalls {
         };
         self.bytes += fragment.arguments.len();
         if self.bytes > MOST_BYTES {
-            return Err(ModelError::protocol(&self.who, format_args!("the arguments of tool calls exceed {MOST_BYTES} bytes")));
+            return Err(ModelError::protocol(
+                &self.who,
+                format_args!("the arguments of tool calls exceed {MOST_BYTES} bytes"),
+            ));
         }
         let Some(call) = self.calls.get_mut(slot) else { return Ok(None) };
         match (&call.name, name) {
@@ -128,7 +134,10 @@ impl ToolCalls {
             return Err(ModelError::protocol(&self.who, "a fragment of a tool call belongs to no call that has begun"));
         }
         if self.calls.len() >= MOST_CALLS {
-            return Err(ModelError::protocol(&self.who, format_args!("one answer has more than {MOST_CALLS} tool calls")));
+            return Err(ModelError::protocol(
+                &self.who,
+                format_args!("one answer has more than {MOST_CALLS} tool calls"),
+            ));
         }
         self.calls.push(Open { index, id: id.map(str::to_owned), name: None, arguments: String::new(), told: None });
         Ok(self.calls.len() - 1)

@@ -100,7 +100,9 @@ pub fn read_object(text: &str) -> Result<Value, NotOfSchema> {
             break;
         };
         let object = candidate.get(..length).unwrap_or_default();
-        match serde_json::from_str(object).or_else(|error| serde_json::from_str(&without_spare_commas(object)).map_err(|_| error)) {
+        match serde_json::from_str(object)
+            .or_else(|error| serde_json::from_str(&without_spare_commas(object)).map_err(|_| error))
+        {
             Ok(value @ Value::Object(_)) => return Ok(value),
             Ok(_) => {}
             Err(error) => {
@@ -163,7 +165,8 @@ fn without_spare_commas(text: &str) -> String {
     // Where a comma stands that only blanks follow until now.
     let mut comma: Option<usize> = None;
     for (_, sign, outside) in outside_of_texts(text) {
-        if outside && matches!(sign, '}' | ']')
+        if outside
+            && matches!(sign, '}' | ']')
             && let Some(place) = comma
         {
             clean.remove(place);

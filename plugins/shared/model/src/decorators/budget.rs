@@ -114,7 +114,9 @@ impl Account {
     fn see(&mut self, event: &StreamEvent) {
         let bytes = match event {
             StreamEvent::Text(text) | StreamEvent::Reasoning(text) => text.len(),
-            StreamEvent::ToolDelta(delta) => delta.arguments.len() + delta.name.as_ref().map_or(0, |name| name.len() + 16),
+            StreamEvent::ToolDelta(delta) => {
+                delta.arguments.len() + delta.name.as_ref().map_or(0, |name| name.len() + 16)
+            }
             StreamEvent::Started { by, .. } => {
                 self.who = by.clone();
                 0
@@ -137,7 +139,10 @@ impl Account {
         const FRAME: u64 = 16;
         let most = Usage { input: self.most_input, output: self.delivered.saturating_add(FRAME), ..Usage::default() };
         let is_estimate = self.usage.is_none();
-        self.settle(Some(most), Settlement { used: Vec::new(), is_open: false, is_estimate, error: None, is_cancelled: false });
+        self.settle(
+            Some(most),
+            Settlement { used: Vec::new(), is_open: false, is_estimate, error: None, is_cancelled: false },
+        );
     }
 
     /// `began`: the provider had begun to answer, so that it may charge for more than it reported.
@@ -163,7 +168,10 @@ impl Account {
 
 impl Drop for Account {
     fn drop(&mut self) {
-        self.settle(None, Settlement { used: Vec::new(), is_open: true, is_estimate: false, error: None, is_cancelled: true });
+        self.settle(
+            None,
+            Settlement { used: Vec::new(), is_open: true, is_estimate: false, error: None, is_cancelled: true },
+        );
     }
 }
 

@@ -39,7 +39,11 @@ fn next(step: Option<Duration>, what: &'static str, end: Option<Instant>) -> Opt
     }
 }
 
-async fn within<T>(deadline: Option<(Instant, &str)>, who: &Identity, work: impl Future<Output = T>) -> Result<T, ModelError> {
+async fn within<T>(
+    deadline: Option<(Instant, &str)>,
+    who: &Identity,
+    work: impl Future<Output = T>,
+) -> Result<T, ModelError> {
     match deadline {
         None => Ok(work.await),
         Some((at, what)) => {

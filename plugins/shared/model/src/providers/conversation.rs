@@ -6,7 +6,8 @@ use crate::{Content, Message, Role};
 pub(super) fn in_turn(messages: &[Message]) -> Vec<(Role, Vec<&Content>)> {
     let mut turns: Vec<(Role, Vec<&Content>)> = Vec::new();
     for message in messages {
-        let parts = message.content.iter().filter(|content| !matches!(content, Content::Text(text) if text.trim().is_empty()));
+        let parts =
+            message.content.iter().filter(|content| !matches!(content, Content::Text(text) if text.trim().is_empty()));
         let mut parts = parts.peekable();
         if parts.peek().is_none() {
             continue;
@@ -25,5 +26,6 @@ pub(super) fn in_turn(messages: &[Message]) -> Vec<(Role, Vec<&Content>)> {
 
 /// Tool names that every provider takes: `[a-zA-Z0-9_-]{1,64}`.
 pub(super) fn is_tool_name(name: &str) -> bool {
-    (1..=64).contains(&name.len()) && name.bytes().all(|sign| sign.is_ascii_alphanumeric() || sign == b'_' || sign == b'-')
+    (1..=64).contains(&name.len())
+        && name.bytes().all(|sign| sign.is_ascii_alphanumeric() || sign == b'_' || sign == b'-')
 }

@@ -50,7 +50,8 @@ fn shortened(text: &str) -> String {
 impl Words {
     fn say(&self, any: &[&str]) -> bool {
         let message = self.message.to_lowercase();
-        any.iter().any(|word| message.contains(word) || self.codes.iter().any(|code| code.to_lowercase().contains(word)))
+        any.iter()
+            .any(|word| message.contains(word) || self.codes.iter().any(|code| code.to_lowercase().contains(word)))
     }
 
     fn kind(&self, status: u16) -> ErrorKind {
@@ -96,25 +97,25 @@ pub(super) fn refused(who: &Identity, status: u16, retry_after: Option<Duration>
         ErrorKind::UnknownModel => "; check the model's id and the base URL",
         _ => "",
     };
-    ModelError::new(kind, format!("{who}: HTTP {status}, {said}{remedy}")).with_status(status).with_retry_after(retry_after)
+    ModelError::new(kind, format!("{who}: HTTP {status}, {said}{remedy}"))
+        .with_status(status)
+        .with_retry_after(retry_after)
 }
 
 /// An error that comes within a stream, whose status was 200. Its words stand for the status.
 pub(super) fn in_band(who: &Identity, body: &str) -> ModelError {
     let words = words_of(body);
     let numeric = words.codes.iter().find_map(|code| code.parse::<u16>().ok()).filter(|code| (400..600).contains(code));
-    let status = numeric.unwrap_or_else(|| {
-        match () {
-            () if words.say(&["overloaded"]) => 529,
-            () if words.say(&["rate_limit", "rate limit", "throttl"]) => 429,
-            () if words.say(&["budget_exhausted"]) => 402,
-            () if words.say(&["unavailable"]) => 503,
-            () if words.say(&["timeout"]) => 408,
-            () if words.say(&["invalid_request", "invalid request"]) => 400,
-            () if words.say(&["authentication"]) => 401,
-            () if words.say(&["permission"]) => 403,
-            () => 500,
-        }
+    let status = numeric.unwrap_or_else(|| match () {
+        () if words.say(&["overloaded"]) => 529,
+        () if words.say(&["rate_limit", "rate limit", "throttl"]) => 429,
+        () if words.say(&["budget_exhausted"]) => 402,
+        () if words.say(&["unavailable"]) => 503,
+        () if words.say(&["timeout"]) => 408,
+        () if words.say(&["invalid_request", "invalid request"]) => 400,
+        () if words.say(&["authentication"]) => 401,
+        () if words.say(&["permission"]) => 403,
+        () => 500,
     });
     let kind = words.kind(status);
     ModelError::new(kind, format!("{who}: an error came within the stream: `{}`", words.message))
@@ -153,7 +154,10 @@ mod tests {
         for body in overflow {
             assert_eq!(kind(400, body), ErrorKind::ContextOverflow, "{body}");
         }
-        assert_eq!(kind(429, r#"{"error":{"code":"insufficient_quota","message":"no money"}}"#), ErrorKind::QuotaExceeded);
+        assert_eq!(
+            kind(429, r#"{"error":{"code":"insufficient_quota","message":"no money"}}"#),
+            ErrorKind::QuotaExceeded
+        );
         assert_eq!(kind(429, r#"{"error":{"code":"budget_exhausted","message":"no"}}"#), ErrorKind::BudgetExhausted);
         assert_eq!(kind(429, "slow down"), ErrorKind::RateLimited);
         assert_eq!(kind(529, ""), ErrorKind::Overloaded);

@@ -96,7 +96,8 @@ impl Connection {
             .user_agent(concat!("nexusd/", env!("CARGO_PKG_VERSION")));
         let (builder, base) = match place {
             Place::Url(url) => {
-                let parsed = reqwest::Url::parse(url).map_err(|error| invalid(format!("`{url}` is no URL: {error}")))?;
+                let parsed =
+                    reqwest::Url::parse(url).map_err(|error| invalid(format!("`{url}` is no URL: {error}")))?;
                 let host = parsed.host_str().unwrap_or_default();
                 let loopback = host == "localhost" || host.starts_with("127.") || host == "[::1]";
                 // What runs on this machine is not reached through a proxy.
@@ -187,11 +188,15 @@ pub(super) async fn json(who: &Identity, response: Response) -> Result<serde_jso
             return Err(ModelError::protocol(who, format_args!("the answer exceeds {MOST} bytes")));
         }
     }
-    serde_json::from_slice(&bytes).map_err(|error| ModelError::protocol(who, format_args!("the answer is no JSON: {error}")))
+    serde_json::from_slice(&bytes)
+        .map_err(|error| ModelError::protocol(who, format_args!("the answer is no JSON: {error}")))
 }
 
 /// The server-sent events of an answer.
-pub(super) fn events(who: &Identity, response: Response) -> impl Stream<Item = Result<Event, ModelError>> + Send + use<> {
+pub(super) fn events(
+    who: &Identity,
+    response: Response,
+) -> impl Stream<Item = Result<Event, ModelError>> + Send + use<> {
     let chunks = Bounded::default();
     let bytes = response.bytes_stream().scan(chunks, |bounded, chunk| {
         std::future::ready(Some(chunk.map_err(Broken::Transport).and_then(|chunk| bounded.pass(chunk))))
@@ -203,8 +208,12 @@ pub(super) fn events(who: &Identity, response: Response) -> impl Stream<Item = R
             EventStreamError::Transport(Broken::TooLong) => {
                 ModelError::protocol(&who, format_args!("an event exceeds {} bytes", Bounded::MOST))
             }
-            EventStreamError::Utf8(error) => ModelError::protocol(&who, format_args!("the stream is no UTF-8: {error}")),
-            EventStreamError::Parser(error) => ModelError::protocol(&who, format_args!("the stream has no events: {error}")),
+            EventStreamError::Utf8(error) => {
+                ModelError::protocol(&who, format_args!("the stream is no UTF-8: {error}"))
+            }
+            EventStreamError::Parser(error) => {
+                ModelError::protocol(&who, format_args!("the stream has no events: {error}"))
+            }
         })
     })
 }

@@ -79,9 +79,11 @@ impl Decoder {
             Some("tool_use") if self.forced => {}
             Some("tool_use") => {
                 // A server that imitates the protocol sends the whole input here.
-                let input = block.input.as_ref().filter(|input| input.as_object().is_some_and(|object| !object.is_empty()));
+                let input =
+                    block.input.as_ref().filter(|input| input.as_object().is_some_and(|object| !object.is_empty()));
                 let arguments = input.map(Value::to_string).unwrap_or_default();
-                let fragment = Fragment { index, id: block.id.as_deref(), name: block.name.as_deref(), arguments: &arguments };
+                let fragment =
+                    Fragment { index, id: block.id.as_deref(), name: block.name.as_deref(), arguments: &arguments };
                 if let Some(event) = progress.calls.take(fragment)? {
                     progress.tell(event);
                 }

@@ -61,7 +61,10 @@ pub(super) fn body<'a>(model: &'a str, request: &'a ChatRequest) -> Result<Body<
     let mut tools: Vec<ToolOut<'a>> = Vec::with_capacity(request.tools.len() + 1);
     for tool in &request.tools {
         if !is_tool_name(&tool.name) {
-            return invalid(format!("the tool name `{}` is none: 1 to 64 letters, digits, `_` or `-` are allowed", tool.name));
+            return invalid(format!(
+                "the tool name `{}` is none: 1 to 64 letters, digits, `_` or `-` are allowed",
+                tool.name
+            ));
         }
         let (name, description, input_schema) = (tool.name.as_str(), tool.description.as_str(), tool.parameters.raw());
         tools.push(ToolOut { name, description, input_schema, cache_control: None });
@@ -97,7 +100,8 @@ pub(super) fn body<'a>(model: &'a str, request: &'a ChatRequest) -> Result<Body<
     if messages.is_empty() {
         return invalid("a request needs a message with some content".to_owned());
     }
-    let last = messages.last_mut().and_then(|message| message.get_mut("content")?.as_array_mut()?.last_mut()?.as_object_mut());
+    let last =
+        messages.last_mut().and_then(|message| message.get_mut("content")?.as_array_mut()?.last_mut()?.as_object_mut());
     if let (Some(block), Some(mark)) = (last, mark()) {
         block.insert("cache_control".to_owned(), mark);
     }
@@ -142,7 +146,9 @@ fn block(content: &Content) -> Value {
         Content::Image { media_type, base64 } => {
             json!({ "type": "image", "source": { "type": "base64", "media_type": media_type, "data": base64 } })
         }
-        Content::ToolUse { id, name, arguments } => json!({ "type": "tool_use", "id": id, "name": name, "input": arguments }),
+        Content::ToolUse { id, name, arguments } => {
+            json!({ "type": "tool_use", "id": id, "name": name, "input": arguments })
+        }
         Content::ToolResult { id, content, is_error } => {
             json!({ "type": "tool_result", "tool_use_id": id, "content": content, "is_error": is_error })
         }

@@ -65,7 +65,10 @@ impl Decode for Decoder {
                     && !self.forced
                 {
                     let index = number(event.content_block_index());
-                    take(progress, Fragment { index, id: Some(tool.tool_use_id()), name: Some(tool.name()), arguments: "" })?;
+                    take(
+                        progress,
+                        Fragment { index, id: Some(tool.tool_use_id()), name: Some(tool.name()), arguments: "" },
+                    )?;
                 }
             }
             ConverseStreamOutput::ContentBlockDelta(event) => {

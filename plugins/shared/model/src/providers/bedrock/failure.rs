@@ -24,12 +24,16 @@ where
             let code = refusal.err().code().unwrap_or("unknown");
             let kind = match code {
                 "ModelTimeoutException" => ErrorKind::Timeout,
-                "ModelErrorException" | "ModelStreamErrorException" | "InternalServerException" => ErrorKind::ProviderFault,
+                "ModelErrorException" | "ModelStreamErrorException" | "InternalServerException" => {
+                    ErrorKind::ProviderFault
+                }
                 "ModelNotReadyException" | "ServiceUnavailableException" => ErrorKind::Overloaded,
                 "ThrottlingException" => ErrorKind::RateLimited,
                 "ServiceQuotaExceededException" => ErrorKind::QuotaExceeded,
                 "ResourceNotFoundException" => ErrorKind::UnknownModel,
-                "UnrecognizedClientException" | "ExpiredTokenException" | "InvalidSignatureException" => ErrorKind::Unauthorized,
+                "UnrecognizedClientException" | "ExpiredTokenException" | "InvalidSignatureException" => {
+                    ErrorKind::Unauthorized
+                }
                 "AccessDeniedException" => ErrorKind::Forbidden,
                 _ => {
                     let body = serde_json::json!({ "error": { "message": said, "code": code } }).to_string();
@@ -44,8 +48,11 @@ where
             let message = format!("{who}: HTTP {status}, {code}: `{said}`{remedy}");
             ModelError::new(kind, message).with_status(status).with_retry_after(wait)
         }
-        SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() || failure.is_user() => {
-            ModelError::new(ErrorKind::Unreachable, format!("{who}: {}", chain(&error)))
+        SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
+            let causes = chain(&error);
+            // The SDK does not tell apart a connection that did not come about from one that broke.
+            let kind = if causes.contains("(Connect)") { ErrorKind::Unreachable } else { ErrorKind::Cut };
+            ModelError::new(kind, format!("{who}: {causes}"))
         }
         // Among them: there are no credentials.
         SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => {

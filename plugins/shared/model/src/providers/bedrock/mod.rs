@@ -83,7 +83,8 @@ impl ChatModel for Bedrock {
             .set_system(parts.system)
             .set_tool_config(parts.tools)
             .build();
-        let count = self.client.count_tokens().model_id(&*self.who.model).input(CountTokensInput::Converse(input)).send().await;
+        let count =
+            self.client.count_tokens().model_id(&*self.who.model).input(CountTokensInput::Converse(input)).send().await;
         let count = count.map_err(|error| failure::refused(&self.who, error))?;
         Ok(u64::try_from(count.input_tokens()).ok())
     }

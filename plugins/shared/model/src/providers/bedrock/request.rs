@@ -1,9 +1,10 @@
 //! The parts of a Converse request.
 
 use aws_sdk_bedrockruntime::types::{
-    AnyToolChoice, AutoToolChoice, CachePointBlock, CachePointType, ContentBlock, ConversationRole, ImageBlock, ImageFormat,
-    ImageSource, InferenceConfiguration, Message, SpecificToolChoice, SystemContentBlock, Tool, ToolChoice as Choice,
-    ToolConfiguration, ToolInputSchema, ToolResultBlock, ToolResultContentBlock, ToolResultStatus, ToolSpecification, ToolUseBlock,
+    AnyToolChoice, AutoToolChoice, CachePointBlock, CachePointType, ContentBlock, ConversationRole, ImageBlock,
+    ImageFormat, ImageSource, InferenceConfiguration, Message, SpecificToolChoice, SystemContentBlock, Tool,
+    ToolChoice as Choice, ToolConfiguration, ToolInputSchema, ToolResultBlock, ToolResultContentBlock,
+    ToolResultStatus, ToolSpecification, ToolUseBlock,
 };
 use aws_smithy_types::{Blob, Document, Number};
 use base64::Engine as _;
@@ -74,7 +75,13 @@ fn tools(request: &ChatRequest) -> Result<Option<ToolConfiguration>, ModelError>
         return config.build().map(Some).map_err(invalid);
     }
     // Converse has no way to forbid the tools that a conversation has used; leaving them out is refused where it has.
-    let used = || request.messages.iter().flat_map(|message| &message.content).any(|content| matches!(content, Content::ToolUse { .. }));
+    let used = || {
+        request
+            .messages
+            .iter()
+            .flat_map(|message| &message.content)
+            .any(|content| matches!(content, Content::ToolUse { .. }))
+    };
     if request.tools.is_empty() || (request.tool_choice == ToolChoice::Never && !used()) {
         return Ok(None);
     }
@@ -92,7 +99,9 @@ fn tools(request: &ChatRequest) -> Result<Option<ToolConfiguration>, ModelError>
 
 fn tool(name: &str, description: &str, schema: &OutputSchema) -> Result<Tool, ModelError> {
     if !is_tool_name(name) {
-        return Err(invalid(format!("the tool name `{name}` is none: 1 to 64 letters, digits, `_` or `-` are allowed")));
+        return Err(invalid(format!(
+            "the tool name `{name}` is none: 1 to 64 letters, digits, `_` or `-` are allowed"
+        )));
     }
     // The SDK keeps objects without an order, so that this is the one provider which may shuffle the fields of a schema.
     let value: Value = serde_json::from_str(schema.as_json()).map_err(invalid)?;
@@ -141,6 +150,8 @@ fn document(value: &Value) -> Document {
         }),
         Value::String(text) => Document::String(text.clone()),
         Value::Array(items) => Document::Array(items.iter().map(document).collect()),
-        Value::Object(fields) => Document::Object(fields.iter().map(|(name, value)| (name.clone(), document(value))).collect()),
+        Value::Object(fields) => {
+            Document::Object(fields.iter().map(|(name, value)| (name.clone(), document(value))).collect())
+        }
     }
 }

@@ -151,7 +151,8 @@ fn usage(value: &Value) -> Option<Usage> {
     let number = |path: &str| value.pointer(path).and_then(Value::as_f64).map(whole);
     let output = number("/completion_tokens")?;
     let prompt = number("/prompt_tokens").unwrap_or(0);
-    let cache_read = number("/prompt_tokens_details/cached_tokens").or_else(|| number("/prompt_cache_hit_tokens")).unwrap_or(0);
+    let cache_read =
+        number("/prompt_tokens_details/cached_tokens").or_else(|| number("/prompt_cache_hit_tokens")).unwrap_or(0);
     let cache_write = number("/prompt_tokens_details/cache_write_tokens").unwrap_or(0);
     Some(Usage {
         input: prompt.saturating_sub(cache_read).saturating_sub(cache_write),
@@ -185,7 +186,8 @@ impl Decode for Decoder {
                 (serde_json::from_value::<Chunk>(value), body)
             }
         };
-        let chunk = chunk.map_err(|error| progress.protocol(format_args!("a chunk of the answer cannot be read: {error}")))?;
+        let chunk =
+            chunk.map_err(|error| progress.protocol(format_args!("a chunk of the answer cannot be read: {error}")))?;
         if chunk.error.as_ref().is_some_and(|error| !error.is_null()) {
             return Err(failure::in_band(&progress.who, &body));
         }

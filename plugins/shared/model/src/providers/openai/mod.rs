@@ -52,7 +52,8 @@ impl ChatModel for OpenAi {
         let response = http::send(&self.who, self.connection.post("/chat/completions", Scheme::Bearer, &body)?).await?;
         let decoder = decoder::Decoder::new(&self.server);
         let unreliable = self.server.answer.index_is_unreliable;
-        let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let content_type =
+            response.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
         if content_type.starts_with("application/json") {
             // A server that does not stream answers in one piece, or with an error in spite of its status.
             let whole = http::json(&self.who, response).await?;

@@ -80,7 +80,8 @@ pub(super) fn body<'a>(model: &'a str, server: &'a Server, request: &'a ChatRequ
     }
     for tool in &request.tools {
         if !is_tool_name(&tool.name) {
-            let problem = format!("the tool name `{}` is none: 1 to 64 letters, digits, `_` or `-` are allowed", tool.name);
+            let problem =
+                format!("the tool name `{}` is none: 1 to 64 letters, digits, `_` or `-` are allowed", tool.name);
             return Err(ModelError::new(ErrorKind::InvalidRequest, problem));
         }
     }
@@ -164,8 +165,7 @@ fn push_message(messages: &mut Vec<Value>, message: &Message) {
     if parts.is_empty() && calls.is_empty() {
         return;
     }
-    let texts: Option<Vec<&str>> =
-        parts.iter().map(|part| part.get("text").and_then(Value::as_str)).collect();
+    let texts: Option<Vec<&str>> = parts.iter().map(|part| part.get("text").and_then(Value::as_str)).collect();
     // Many servers take nothing but a plain text.
     let content = match texts {
         Some(texts) if texts.is_empty() => Value::Null,

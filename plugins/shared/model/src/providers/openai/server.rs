@@ -113,14 +113,18 @@ impl Server {
             Some((_, text)) => Self::parse(name, text).map(Arc::new),
             None => {
                 let known = Self::known().collect::<Vec<_>>().join(", ");
-                Err(ServerError { name: name.to_owned(), problem: format!("no server is known by this name; known are {known}") })
+                Err(ServerError {
+                    name: name.to_owned(),
+                    problem: format!("no server is known by this name; known are {known}"),
+                })
             }
         }
     }
 
     /// A server by a file of the operator.
     pub fn parse(name: &str, text: &str) -> Result<Self, ServerError> {
-        toml::from_str(text).map_err(|error| ServerError { name: name.to_owned(), problem: error.to_string().trim_end().to_owned() })
+        toml::from_str(text)
+            .map_err(|error| ServerError { name: name.to_owned(), problem: error.to_string().trim_end().to_owned() })
     }
 }
 
