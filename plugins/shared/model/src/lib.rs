@@ -3,6 +3,7 @@
 //! - [`ChatModel`] is a model behind any protocol; the contract of its stream's end stands there.
 //! - [`providers`] speak Bedrock Converse, Anthropic Messages and OpenAI chat completions; `Scripted` says what a test wrote.
 //! - [`Stack`] puts the decorators around them, in the one order that is right: budget → retry → failover → provider.
+//! - [`wire`] is what a gateway speaks to its callers.
 //! - [`typed`] asks for one object of a JSON schema: read leniently, validated strictly.
 //!
 //! Every call is streamed, also where the caller wants the whole: servers stop generating when a stream is dropped,
@@ -21,6 +22,7 @@ pub mod providers;
 mod schema;
 mod tool_calls;
 pub mod typed;
+pub mod wire;
 
 pub use answer::{Answer, collect};
 pub use chat::{Allowance, ChatModel, ChatStream, Identity};
