@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::WireError;
 use crate::{
-    Answer, Arguments, ChatRequest, Content, Message, OutputSchema, Role, StopReason, StreamEvent, Tool, ToolChoice, Usage,
+    Answer, Arguments, ChatRequest, Content, Message, OutputSchema, Role, StopReason, StreamEvent, Tool, ToolChoice,
+    Usage,
 };
 
 /// A request as it came.
@@ -92,7 +93,8 @@ struct Schema {
 
 /// Reads the body of a request.
 pub fn read_chat(body: &[u8]) -> Result<Asked, WireError> {
-    let body: Body = serde_json::from_slice(body).map_err(|error| WireError::new(format!("the request cannot be read: {error}")))?;
+    let body: Body =
+        serde_json::from_slice(body).map_err(|error| WireError::new(format!("the request cannot be read: {error}")))?;
     if body.n.unwrap_or(1) != 1 {
         return Err(WireError::new("`n` must be 1: one answer is given to a request"));
     }
@@ -126,7 +128,11 @@ pub fn read_chat(body: &[u8]) -> Result<Asked, WireError> {
                 request.output = Some(OutputSchema::passed_on(name.as_deref().unwrap_or("answer"), schema));
             }
             ("json_object", _) => request.output = Some(any_object()),
-            _ => return Err(WireError::new("`response_format` must be text, json_object, or json_schema with its schema")),
+            _ => {
+                return Err(WireError::new(
+                    "`response_format` must be text, json_object, or json_schema with its schema",
+                ));
+            }
         },
     }
     Ok(Asked {
@@ -192,10 +198,15 @@ fn part(part: &Value) -> Result<Content, WireError> {
         Some("text" | "input_text" | "output_text") => Ok(Content::Text(text("text").unwrap_or_default().to_owned())),
         Some("refusal") => Ok(Content::Text(text("refusal").unwrap_or_default().to_owned())),
         Some("image_url" | "input_image") => {
-            let url = part.pointer("/image_url/url").or_else(|| part.get("image_url")).and_then(Value::as_str).unwrap_or_default();
+            let url = part
+                .pointer("/image_url/url")
+                .or_else(|| part.get("image_url"))
+                .and_then(Value::as_str)
+                .unwrap_or_default();
             let picture = url.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
-            let (media_type, base64) =
-                picture.ok_or_else(|| WireError::new("a picture must come as a `data:` URL in base64: nothing is fetched for it"))?;
+            let (media_type, base64) = picture.ok_or_else(|| {
+                WireError::new("a picture must come as a `data:` URL in base64: nothing is fetched for it")
+            })?;
             Ok(Content::Image { media_type: media_type.to_owned(), base64: base64.to_owned() })
         }
         other => Err(WireError::new(format!("a part of the type `{}` is not taken", other.unwrap_or("none")))),
@@ -203,7 +214,10 @@ fn part(part: &Value) -> Result<Content, WireError> {
 }
 
 pub(super) fn texts(content: Vec<Content>) -> String {
-    content.into_iter().filter_map(|content| if let Content::Text(text) = content { Some(text) } else { None }).collect()
+    content
+        .into_iter()
+        .filter_map(|content| if let Content::Text(text) = content { Some(text) } else { None })
+        .collect()
 }
 
 fn take_message(message: Incoming, system: &mut Vec<String>, messages: &mut Vec<Message>) -> Result<(), WireError> {
@@ -214,12 +228,18 @@ fn take_message(message: Incoming, system: &mut Vec<String>, messages: &mut Vec<
         "assistant" => {
             let mut content = content;
             for call in message.tool_calls.unwrap_or_default() {
-                content.push(call_of(call.id, call.function.name, call.function.arguments.as_deref().unwrap_or_default())?);
+                content.push(call_of(
+                    call.id,
+                    call.function.name,
+                    call.function.arguments.as_deref().unwrap_or_default(),
+                )?);
             }
             messages.push(Message { role: Role::Assistant, content });
         }
         "tool" => {
-            let id = message.tool_call_id.ok_or_else(|| WireError::new("a message of the role `tool` needs its `tool_call_id`"))?;
+            let id = message
+                .tool_call_id
+                .ok_or_else(|| WireError::new("a message of the role `tool` needs its `tool_call_id`"))?;
             let result = Content::ToolResult { id, content: texts(content), is_error: false };
             messages.push(Message { role: Role::User, content: vec![result] });
         }
@@ -272,7 +292,8 @@ pub fn whole_chat(id: &str, created: u64, model: &str, answer: &Answer) -> Value
     let calls: Vec<Value> = answer.tool_calls.iter().map(|call| {
         json!({ "id": call.id, "type": "function", "function": { "name": call.name, "arguments": written(&call.arguments) } })
     }).collect();
-    let content = if answer.text.is_empty() && !calls.is_empty() { Value::Null } else { Value::from(answer.text.as_str()) };
+    let content =
+        if answer.text.is_empty() && !calls.is_empty() { Value::Null } else { Value::from(answer.text.as_str()) };
     let mut message = json!({ "role": "assistant", "content": content, "refusal": null });
     if let Some(fields) = message.as_object_mut() {
         if !calls.is_empty() {
@@ -309,7 +330,9 @@ impl ChatWriter {
         let mut chunk = json!({
             "id": self.id, "object": "chat.completion.chunk", "created": self.created, "model": self.model, "choices": choices,
         });
-        if self.wants_usage && let Some(fields) = chunk.as_object_mut() {
+        if self.wants_usage
+            && let Some(fields) = chunk.as_object_mut()
+        {
             fields.insert("usage".to_owned(), used.map_or(Value::Null, usage));
         }
         format!("data: {chunk}\n\n")

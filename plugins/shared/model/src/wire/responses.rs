@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use super::chat::{Asked, call_of, contents, texts, tool_choice, written};
 use super::{WireError, refusal};
-use crate::{ChatRequest, Content, Message, ModelError, OutputSchema, Role, StopReason, StreamEvent, Tool, ToolCall, Usage};
+use crate::{
+    ChatRequest, Content, Message, ModelError, OutputSchema, Role, StopReason, StreamEvent, Tool, ToolCall, Usage,
+};
 
 #[derive(Deserialize)]
 struct Body {
@@ -49,7 +51,8 @@ struct FormatIn {
 
 /// Reads the body of a request.
 pub fn read_response(body: &[u8]) -> Result<Asked, WireError> {
-    let body: Body = serde_json::from_slice(body).map_err(|error| WireError::new(format!("the request cannot be read: {error}")))?;
+    let body: Body =
+        serde_json::from_slice(body).map_err(|error| WireError::new(format!("the request cannot be read: {error}")))?;
     if body.previous_response_id.is_some() || body.conversation.is_some() {
         return Err(WireError::new("responses are not kept here: send the whole conversation as `input`"));
     }
@@ -66,7 +69,10 @@ pub fn read_response(body: &[u8]) -> Result<Asked, WireError> {
     };
     for tool in body.tools.unwrap_or_default() {
         let (Some(name), "function") = (tool.name, tool.r#type.as_str()) else {
-            return Err(WireError::new(format!("a tool of the type `{}` is not offered: only functions are", tool.r#type)));
+            return Err(WireError::new(format!(
+                "a tool of the type `{}` is not offered: only functions are",
+                tool.r#type
+            )));
         };
         let parameters = tool.parameters.unwrap_or_else(|| RawValue::NULL.to_owned());
         let description = tool.description.unwrap_or_default();
@@ -118,7 +124,11 @@ fn take_item(item: &Value, system: &mut Vec<String>, messages: &mut Vec<Message>
             messages.push(Message { role, content: contents(item.get("content"))? });
         }
         ("message" | "", "system" | "developer") => system.push(texts(contents(item.get("content"))?)),
-        (kind, role) => return Err(WireError::new(format!("an input item of the type `{kind}` and the role `{role}` is not taken"))),
+        (kind, role) => {
+            return Err(WireError::new(format!(
+                "an input item of the type `{kind}` and the role `{role}` is not taken"
+            )));
+        }
     }
     Ok(())
 }
@@ -252,7 +262,8 @@ impl ResponseWriter {
         if self.message.is_none() {
             let index = self.output.len();
             let id = format!("msg_{}_{index}", self.id);
-            let item = json!({ "type": "message", "id": id, "role": "assistant", "status": "in_progress", "content": [] });
+            let item =
+                json!({ "type": "message", "id": id, "role": "assistant", "status": "in_progress", "content": [] });
             self.output.push(item.clone());
             self.tell(out, "response.output_item.added", json!({ "output_index": index, "item": item }));
             let part = json!({ "type": "output_text", "text": "", "annotations": [] });
@@ -274,7 +285,8 @@ impl ResponseWriter {
         let part = json!({ "type": "output_text", "text": text, "annotations": [] });
         let event = json!({ "output_index": index, "item_id": id, "content_index": 0, "part": part });
         self.tell(out, "response.content_part.done", event);
-        let item = json!({ "type": "message", "id": id, "role": "assistant", "status": "completed", "content": [part] });
+        let item =
+            json!({ "type": "message", "id": id, "role": "assistant", "status": "completed", "content": [part] });
         self.done(out, index, item);
     }
 

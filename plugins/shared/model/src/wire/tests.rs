@@ -18,10 +18,19 @@ fn a_conversation_with_calls_is_read() {
     let asked = read_chat(body.as_bytes()).unwrap();
     assert_eq!((asked.model.as_str(), asked.stream, asked.wants_usage), ("fast", true, true));
     let request = asked.request;
-    assert_eq!((request.system.as_deref(), request.max_tokens, request.tool_choice), (Some("Be brief."), Some(9), ToolChoice::Any));
+    assert_eq!(
+        (request.system.as_deref(), request.max_tokens, request.tool_choice),
+        (Some("Be brief."), Some(9), ToolChoice::Any)
+    );
     assert_eq!(request.messages.len(), 3);
-    assert_eq!(request.messages[2].content[0], Content::ToolResult { id: "c".into(), content: "2".into(), is_error: false });
-    assert!(request.tools[0].parameters.as_json().contains(r#""properties":{"z":{},"a":{}}"#), "the order of the fields stays");
+    assert_eq!(
+        request.messages[2].content[0],
+        Content::ToolResult { id: "c".into(), content: "2".into(), is_error: false }
+    );
+    assert!(
+        request.tools[0].parameters.as_json().contains(r#""properties":{"z":{},"a":{}}"#),
+        "the order of the fields stays"
+    );
 }
 
 #[test]
@@ -31,7 +40,10 @@ fn what_would_change_the_answer_is_refused_by_name() {
         (r#"{"model":"m","messages":[],"logprobs":true}"#, "`logprobs`"),
         (r#"{"model":"m","messages":[{"role":"owner","content":"x"}]}"#, "`owner`"),
         (r#"{"model":"m","messages":[{"role":"user","content":[{"type":"video"}]}]}"#, "`video`"),
-        (r#"{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"http://h/x.png"}}]}]}"#, "`data:`"),
+        (
+            r#"{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"http://h/x.png"}}]}]}"#,
+            "`data:`",
+        ),
         (r#"{"model":"m","messages":[],"tool_choice":"maybe"}"#, "`tool_choice`"),
         (r#"{"messages":[]}"#, "`model`"),
         ("[", "cannot be read"),
@@ -79,11 +91,16 @@ async fn what_is_written_is_understood() {
     assert_eq!(chunks[0]["choices"][0]["delta"]["role"], "assistant");
     let text: String = chunks.iter().filter_map(|chunk| chunk.pointer("/choices/0/delta/content")?.as_str()).collect();
     assert_eq!(text, "Let me see.");
-    let arguments: String =
-        chunks.iter().filter_map(|chunk| chunk.pointer("/choices/0/delta/tool_calls/0/function/arguments")?.as_str()).collect();
+    let arguments: String = chunks
+        .iter()
+        .filter_map(|chunk| chunk.pointer("/choices/0/delta/tool_calls/0/function/arguments")?.as_str())
+        .collect();
     assert_eq!(arguments, r#"{"x":1}"#);
     let last = &chunks[chunks.len() - 1];
-    assert_eq!((&last["choices"], &last["usage"]["prompt_tokens"], &last["usage"]["completion_tokens"]), (&json!([]), &json!(8), &json!(7)));
+    assert_eq!(
+        (&last["choices"], &last["usage"]["prompt_tokens"], &last["usage"]["completion_tokens"]),
+        (&json!([]), &json!(8), &json!(7))
+    );
     assert_eq!(chunks[chunks.len() - 2]["choices"][0]["finish_reason"], "tool_calls");
 }
 
@@ -137,7 +154,11 @@ fn every_kind_of_failure_has_a_status_that_sdks_treat_rightly() {
     assert_eq!((status, &body["error"]["code"]), (402, &json!("budget_exhausted")));
     let (status, body) = refusal(&ModelError::new(ErrorKind::ContextOverflow, "too long"));
     assert_eq!((status, &body["error"]["code"]), (400, &json!("context_length_exceeded")));
-    assert_eq!(refusal(&ModelError::new(ErrorKind::Unauthorized, "x")).0, 502, "a caller's token is not what was refused");
+    assert_eq!(
+        refusal(&ModelError::new(ErrorKind::Unauthorized, "x")).0,
+        502,
+        "a caller's token is not what was refused"
+    );
     let mut writer = ResponseWriter::new("r".into(), 1, "m".into());
     let _began = writer.event(&StreamEvent::Text("x".into()));
     assert!(writer.failure(&error).contains("\"code\":\"budget_exhausted\""));
