@@ -21,6 +21,7 @@ use crate::{
     },
     config::{Inputs, Loaded},
     events::EventHub,
+    models,
     plugins::{self, PluginReport, Plugins, note_in},
     projects::Projects,
     reload::{Reloader, host_options, unknown_handlers, warn_of_strangers},
@@ -66,6 +67,7 @@ struct Daemon {
     root_ended: JoinHandle<()>,
     api: api::ServerHandle,
     api_ended: JoinHandle<std::io::Result<()>>,
+    models: models::Doors,
     /// Its data folder is no other daemon's to the end.
     _folder: DataLock,
 }
@@ -127,6 +129,15 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let (root, root_ended) = Root::spawn(None, Root, Arc::clone(&env)).await.map_err(StartError::Tree)?;
     let reloader = Arc::new(Reloader::new(inputs, plugins.clone(), Arc::clone(&env), telemetry.clone()));
 
+    let (gate, model_doors) = models::start(models::Surroundings {
+        store: Arc::clone(&env.store),
+        config: Arc::clone(&env.config),
+        tasks: env.tasks.clone(),
+        stopping: shutdown.stopping().clone(),
+    })
+    .await
+    .map_err(|source| StartError::Models { address: config.models.listen, source })?;
+
     let tool_tests = ToolTests::new(config.data.run().join("tool-tests"));
     tool_tests.clean();
     let metrics = telemetry.clone();
@@ -179,9 +190,24 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let api_ended = tokio::spawn(serving);
     tokio::spawn(telemetry.upkeep(shutdown.stopping().clone()));
 
-    Screen::new(address, &config, loaded.file.as_deref(), &reports, &loaded.workflows).print(config.log.format);
+    Screen::new(address, &config, loaded.file.as_deref(), &reports, &loaded.workflows)
+        .with_models(&model_doors.place, &gate.routes())
+        .print(config.log.format);
     systemd.ready(&format!("listening on http://{address}"));
-    Ok(Daemon { shutdown, systemd, reload, reloader, env, plugins, root, root_ended, api, api_ended, _folder: folder })
+    Ok(Daemon {
+        shutdown,
+        systemd,
+        reload,
+        reloader,
+        env,
+        plugins,
+        root,
+        root_ended,
+        api,
+        api_ended,
+        models: model_doors,
+        _folder: folder,
+    })
 }
 
 impl Daemon {
@@ -224,10 +250,11 @@ impl Daemon {
 
     async fn down(self) -> End {
         // The lock of the data folder goes last.
-        let Self { shutdown, systemd, env, plugins, root, root_ended, api, api_ended, _folder, .. } = self;
+        let Self { shutdown, systemd, env, plugins, root, root_ended, api, api_ended, models, _folder, .. } = self;
         systemd.stopping("stopping");
         shutdown.begin("the daemon ends");
         api.stop_graceful(Some(API_GRACE));
+        models.close(API_GRACE);
         // A handle that has ended was read already, when its end is why we are here.
         if !api_ended.is_finished() {
             let guard = shutdown.guard("http connections");

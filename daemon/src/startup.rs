@@ -31,6 +31,9 @@ pub enum StartError {
     /// The port cannot be had.
     #[error("cannot listen on {address}: {source}; {}", port_remedy(source))]
     Port { address: SocketAddr, source: io::Error },
+    /// The gate to models cannot be opened.
+    #[error("the gate to language models cannot be opened on {address}: {source}; change `listen` in [models]")]
+    Models { address: SocketAddr, source: io::Error },
     /// The actor tree did not start.
     #[error("the actor tree did not start: {0}")]
     Tree(SpawnErr),

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::sections::{
-    BackendConfig, DeployConfig, LogConfig, PluginsConfig, Price, QueuesConfig, RetentionConfig, Role, SandboxConfig,
-    StoreConfig, ToolsConfig, WorkerConfig, WorkflowsConfig,
+    BackendConfig, DeployConfig, LogConfig, ModelsConfig, PluginsConfig, Price, QueuesConfig, RetentionConfig, Role,
+    SandboxConfig, StoreConfig, ToolsConfig, WorkerConfig, WorkflowsConfig,
 };
 use super::units::{Bytes, Days, Seconds};
 
@@ -50,6 +50,8 @@ pub struct Config {
     pub tools: ToolsConfig,
     /// The walls around tools, tests and agents.
     pub sandbox: SandboxConfig,
+    /// The gate to language models.
+    pub models: ModelsConfig,
     /// Price of a model's tokens, by model id. Models that are not listed cost nothing.
     pub pricing: BTreeMap<String, Price>,
     /// Log output.
@@ -73,6 +75,7 @@ impl Default for Config {
             plugins: PluginsConfig::default(),
             tools: ToolsConfig::default(),
             sandbox: SandboxConfig::default(),
+            models: ModelsConfig::default(),
             pricing: BTreeMap::new(),
             log: LogConfig::default(),
         }

@@ -25,6 +25,8 @@ pub struct Screen {
     /// Plugins, refused ones too.
     pub plugins: Vec<PluginLine>,
     pub workflows: Vec<WorkflowLine>,
+    /// What the names of models stand for, and where they are asked.
+    pub models: Vec<String>,
 }
 
 /// A plugin on the screen.
@@ -76,7 +78,18 @@ impl Screen {
             config: file.map(Path::to_owned),
             plugins: plugins.iter().map(plugin).collect(),
             workflows: workflows.all().into_iter().map(workflow).collect(),
+            models: Vec::new(),
         }
+    }
+
+    /// With the models that can be asked.
+    #[must_use]
+    pub fn with_models(mut self, place: &crate::models::Place, routes: &crate::models::Routes) -> Self {
+        self.models = routes.lines();
+        if !routes.is_offline() {
+            self.models.push(format!("asked at {}", place.base_url));
+        }
+        self
     }
 
     /// Prints it, as one line where everything is to be JSON. Nobody reading standard output (a service) is no error.
@@ -97,6 +110,7 @@ impl Screen {
             "timestamp": Timestamp::now(), "level": "INFO", "message": "nexusd is up", "version": crate::version::FULL,
             "address": format!("http://{}", self.address), "backend": self.backend, "data": self.data_dir,
             "settings": self.config, "plugins": plugins, "refused": refused.collect::<Vec<_>>(), "workflows": workflows,
+            "models": self.models,
         })
     }
 }
@@ -130,6 +144,7 @@ impl fmt::Display for Screen {
             format!("{} ({} stages{default})", workflow.name, workflow.stages)
         });
         column(f, "workflows", workflows.collect())?;
+        column(f, "models", self.models.clone())?;
         writeln!(f, "  docs       http://{}/docs", self.address)?;
         writeln!(
             f,
@@ -172,6 +187,7 @@ mod tests {
                 plugin("old", 0, Some("built for interface 0, this nexusd has 1")),
             ],
             workflows: vec![WorkflowLine { name: "agent_build".into(), stages: 9, default: true }],
+            models: vec!["none: offline, agents are written from the catalogue".into()],
         };
         insta::assert_snapshot!(screen.to_string().replace(crate::version::FULL, "VERSION"));
     }

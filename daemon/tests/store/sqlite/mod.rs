@@ -1,6 +1,7 @@
 //! The embedded store and queue under the contract, and what only a file can do.
 
 mod backup;
+mod books;
 mod crashes;
 mod file;
 #[cfg(feature = "aws")]

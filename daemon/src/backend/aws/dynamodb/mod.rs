@@ -9,6 +9,7 @@ mod aggregate;
 mod ahead;
 mod answering;
 mod asked;
+mod books;
 mod build;
 mod catalogue;
 mod change;
