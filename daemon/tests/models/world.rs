@@ -29,7 +29,8 @@ pub struct World {
     pub doors: Doors,
     pub store: Arc<SqliteStore>,
     pub tasks: TaskTracker,
-    pub folder: tempfile::TempDir,
+    /// Store and socket lie in it.
+    _folder: tempfile::TempDir,
 }
 
 /// Costs 3 dollars for a million tokens in, 15 out.
@@ -64,7 +65,7 @@ impl World {
             tasks: tasks.clone(),
         });
         let doors = open(&gateway, "127.0.0.1:0".parse().unwrap(), folder.path()).await.unwrap();
-        Self { gateway, doors, store, tasks, folder }
+        Self { gateway, doors, store, tasks, _folder: folder }
     }
 
     /// One provider with a script.

@@ -1,12 +1,12 @@
 //! The embedded store and queue under the contract, and what only a file can do.
 
 mod backup;
-mod books;
 mod crashes;
 mod file;
 #[cfg(feature = "aws")]
 mod moves;
 mod operation;
+mod overdraft;
 
 use std::{
     path::{Path, PathBuf},

@@ -75,7 +75,7 @@ async fn ten_thousand_reservations_with_restarts_overdraw_nothing() {
     let (mut reserved, mut settled) = (BTreeMap::new(), BTreeMap::new());
     for part in 0..PARTS {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["sqlite::books::child", "--exact", "--nocapture", "--test-threads=1"])
+            .args(["sqlite::overdraft::child", "--exact", "--nocapture", "--test-threads=1"])
             .env(FILE, &file)
             .env(PART, part.to_string())
             .stdout(Stdio::piped())
@@ -111,8 +111,11 @@ async fn ten_thousand_reservations_with_restarts_overdraw_nothing() {
     let mut sums: BTreeMap<String, u64> = BTreeMap::new();
     let kept = rusqlite::Connection::open(&file).unwrap();
     let mut all = kept.prepare("SELECT call_id, state, cost FROM model_calls").unwrap();
-    let calls: Vec<(String, String, u64)> =
-        all.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap().map(Result::unwrap).collect();
+    let calls: Vec<(String, String, u64)> = all
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?.unsigned_abs())))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
     for (id, state, cost) in &calls {
         let number: u64 = id[1..].parse().unwrap();
         let expected = if state == "settled" { most(number) / 2 } else { most(number) };
