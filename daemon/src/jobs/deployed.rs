@@ -114,10 +114,7 @@ impl DeployedAgents {
     /// Brings a project's files here, where daemons share them and another may have changed them. What a build of our own
     /// has written is left alone.
     pub async fn fetch_files(&self, id: &ProjectId) -> Stored<()> {
-        if !self.artifacts.is_shared() || self.builds.works_on(id) {
-            return Ok(());
-        }
-        self.artifacts.refresh(&Owner::from(id), self.folder_of(id)).await
+        self.artifacts.refresh(&Owner::from(id), self.folder_of(id), || self.builds.works_on(id)).await
     }
 
     /// The same of an agent: of its project's files, or of its own when it outlived that.
@@ -126,7 +123,7 @@ impl DeployedAgents {
             Some(project) => self.fetch_files(project).await,
             None => {
                 let folder = agent_ref::kept(&self.data(), &agent.agent_id);
-                self.artifacts.refresh(&Owner::from(&agent.agent_id), folder).await
+                self.artifacts.refresh(&Owner::from(&agent.agent_id), folder, || false).await
             }
         }
     }

@@ -71,7 +71,7 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild, until: Moment, workflow
         }
     };
     let task_begun = task.started_at.unwrap_or(tx.now());
-    let epoch = tasks::claim(tx, &task_id, &task, &claim.worker_id, until)?;
+    let epoch = tasks::claim(tx, &task_id, &task, fence.epoch, &claim.worker_id, until)?;
     let beside = Beside { holder: Some((&claim.worker_id, epoch)), ..beside };
     change::write(tx, &fence, &mut briefs, &begun, &beside)?;
     tx.emit(id, begun.events)?;

@@ -17,13 +17,27 @@ pub struct ClaimedTask {
     pub retry_count: u32,
 }
 
-/// A worker takes the task; `epoch` is the number of the claim before, or 0.
+/// A task as its next claim finds it.
+#[derive(Clone, Copy, Debug)]
+pub struct Claimable {
+    pub status: TaskStatus,
+    /// Number of the task's last claim; 0 before the first.
+    pub epoch: u32,
+    /// What the last claim left there.
+    pub retry_count: u32,
+    /// The highest number that any lease on the same thing has had, under whatever task: a build that is resumed or
+    /// restarted has a task of its own, and what is saved under its leases must come after what was saved before.
+    pub given: u32,
+}
+
+/// A worker takes the task.
 ///
 /// # Errors
 /// [`Refusal::Illegal`]: it has ended.
-pub fn claim(status: TaskStatus, epoch: u32) -> Result<ClaimedTask, Refusal> {
-    let status = transition::task(status, TaskEvent::Claim)?;
-    Ok(ClaimedTask { status, epoch: epoch + 1, retry_count: epoch })
+pub fn claim(task: Claimable) -> Result<ClaimedTask, Refusal> {
+    let status = transition::task(task.status, TaskEvent::Claim)?;
+    let retry_count = if task.epoch == 0 { 0 } else { task.retry_count.saturating_add(1) };
+    Ok(ClaimedTask { status, epoch: task.epoch.max(task.given).saturating_add(1), retry_count })
 }
 
 /// Until when another worker holds the task: the one who asks must wait for so long. A worker takes his own lease anew.
@@ -70,11 +84,16 @@ mod tests {
     #[test]
     fn each_claim_has_the_next_number_and_counts_those_before() {
         for status in [TaskStatus::Pending, TaskStatus::Queued, TaskStatus::Running] {
-            let claimed = ClaimedTask { status: TaskStatus::Running, epoch: 3, retry_count: 2 };
-            assert_eq!(claim(status, 2), Ok(claimed));
+            for (epoch, retry_count, given, number, counted) in
+                [(0, 0, 0, 1, 0), (2, 1, 2, 3, 2), (0, 0, 2, 3, 0), (3, 0, 3, 4, 1), (2, 1, 0, 3, 2)]
+            {
+                let claimed = ClaimedTask { status: TaskStatus::Running, epoch: number, retry_count: counted };
+                assert_eq!(claim(Claimable { status, epoch, retry_count, given }), Ok(claimed));
+            }
         }
         for status in [TaskStatus::Completed, TaskStatus::Failed, TaskStatus::Cancelled] {
-            assert!(matches!(claim(status, 2), Err(Refusal::Illegal(_))));
+            let ended = Claimable { status, epoch: 2, retry_count: 1, given: 2 };
+            assert!(matches!(claim(ended), Err(Refusal::Illegal(_))));
         }
     }
 

@@ -50,10 +50,17 @@ pub(crate) fn pending(
     Ok(StoredTask::of(task, agent.cloned(), 0))
 }
 
-/// Gives the lease to a worker.
-pub(crate) fn claim(stored: &mut StoredTask, worker: &WorkerId, until: Timestamp, now: Timestamp) -> Result<()> {
-    let task = &mut stored.task;
-    let claimed = rules::claim(task.status, stored.epoch)?;
+/// Gives the lease to a worker. `given`: see [`rules::Claimable::given`].
+pub(crate) fn claim(
+    stored: &mut StoredTask,
+    given: u32,
+    worker: &WorkerId,
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<()> {
+    let (task, epoch) = (&mut stored.task, stored.epoch);
+    let (status, retry_count) = (task.status, task.retry_count);
+    let claimed = rules::claim(rules::Claimable { status, epoch, retry_count, given })?;
     (task.status, stored.epoch, task.retry_count) = (claimed.status, claimed.epoch, claimed.retry_count);
     if !stored.tried_by.contains(worker) {
         stored.fruitless += 1;
