@@ -12,6 +12,24 @@ fn state(status: ProjectStatus, control: ControlStatus) -> ProjectState {
 }
 
 #[test]
+fn a_late_queued_is_read_as_what_the_rest_of_its_row_says() {
+    use TaskStatus as T;
+    for (stated, leased, ended, failed, means) in [
+        (None, false, false, false, T::Pending),
+        (None, true, false, false, T::Running),
+        (Some(T::Pending), true, true, true, T::Running),
+        (Some(T::Queued), true, false, false, T::Running),
+        (Some(T::Queued), false, true, false, T::Completed),
+        (Some(T::Queued), false, true, true, T::Failed),
+        (Some(T::Queued), false, false, true, T::Queued),
+        (Some(T::Pending), false, true, false, T::Pending),
+        (Some(T::Cancelled), true, true, true, T::Cancelled),
+    ] {
+        assert_eq!(stated_task(stated, leased, ended, failed), means, "{stated:?} {leased} {ended} {failed}");
+    }
+}
+
+#[test]
 fn foreign_words_under_a_lease_are_wishes() {
     use ControlStatus as C;
     use ProjectStatus as S;

@@ -21,11 +21,11 @@ use crate::{
         store::{GivenUp, LeaseState, Leases, Projects as _, Reconciliation, Result, StrandedTask},
     },
     domain::{
-        change::rest,
+        change::{rest, task as rules},
         control::ControlStatus,
         failure::ErrorInfo,
         ids::{ProjectId, TaskId},
-        task::{Lease, Task, TaskStatus, TaskType},
+        task::{Lease, Task, TaskType},
         time::Timestamp,
     },
 };
@@ -97,7 +97,7 @@ pub(crate) fn stranded(tx: &mut Tx<'_>, now: Moment, limit: usize) -> Result<Vec
                 task_id: rows::word(row, 0)?,
                 project_id: rows::word(row, 1)?,
                 task_type: rows::word(row, 2)?,
-                status: TaskStatus::Pending,
+                status: rules::UNSENT,
             });
         }
     }
@@ -109,9 +109,9 @@ pub(crate) fn stranded(tx: &mut Tx<'_>, now: Moment, limit: usize) -> Result<Vec
             break;
         }
         match tasks::brief(tx, &task_id)? {
-            Some(task) if task.status == TaskStatus::Running => {
+            Some(task) if rules::is_worked_on(task.status) => {
                 let (project_id, task_type) = (task.project_id, task.task_type);
-                found.push(StrandedTask { task_id, project_id, task_type, status: TaskStatus::Running });
+                found.push(StrandedTask { task_id, project_id, task_type, status: task.status });
             }
             _ => {
                 tx.state.leases.remove(&task_id);

@@ -49,7 +49,7 @@ pub(crate) fn insert(tx: &mut Tx<'_>, new: &NewTask<'_>) -> Result<()> {
         new.project_id.as_str(),
         new.project_key,
         new.agent_id.map(AgentId::as_str),
-        TaskStatus::Queued.as_str(),
+        rules::SENT.as_str(),
         new.priority.get(),
         tx.now_text(),
         new.payload,

@@ -160,6 +160,7 @@ mod tests {
     use super::*;
     use crate::domain::{
         change::tests::{NOW, building, stages},
+        control::ControlStatus,
         event::{Event, EventType},
         failure::{Failure, FailureKind},
         project::StageFigures,
@@ -220,6 +221,27 @@ mod tests {
             .collect();
         assert_eq!(told, ["log", "b completed 1 Some(7)", "c running 1 None", "building Some(\"c\")"]);
         assert_eq!(stepped.change.events[1].at, Timestamp::from_micros(900_000), "an end has its own time");
+    }
+
+    /// Not even for the moment in which the same step would cut it off again: it would be told as running.
+    #[test]
+    fn nothing_begins_while_a_pause_or_stop_is_asked_for() {
+        use StageStatus::{Completed, Pending, Running};
+        let stored = stages(&[Completed, Running, Pending, Pending]);
+        let ends = [ended(StageOutcome::Completed(Box::<StageProduct>::default()))];
+        let begin = ["c".to_owned()];
+        for control in [ControlStatus::Paused, ControlStatus::Stopped, ControlStatus::Cancelled] {
+            for still_running in [0, 1] {
+                let mut view = building(&stored);
+                view.state.control = control;
+                let asked = Step { still_running, ..asked(&ends, &begin, &[], None) };
+                let stepped = step(&view, &asked, NOW).unwrap();
+                assert!(stepped.begun.is_empty(), "{control}: {:?}", stepped.begun);
+                assert!(stepped.change.stages.iter().all(|stage| stage.status != Running), "{control}");
+                let runs = |event: &NewEvent| matches!(event.event, Event::Stage { status: Running, .. });
+                assert!(!stepped.change.events.iter().any(runs), "{control}");
+            }
+        }
     }
 
     #[test]

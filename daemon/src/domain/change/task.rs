@@ -7,6 +7,13 @@ use crate::domain::{
     transition::{self, TaskEvent},
 };
 
+/// Of a task whose row is written before its message is sent, as a store without a queue of its own must.
+pub const UNSENT: TaskStatus = TaskStatus::Pending;
+/// Of a task whose message is sent, with its row or after it.
+pub const SENT: TaskStatus = TaskStatus::Queued;
+/// Of a task that a worker holds.
+pub const HELD: TaskStatus = TaskStatus::Running;
+
 /// What a worker's claim makes of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClaimedTask {
@@ -52,9 +59,29 @@ pub fn held_by_another<T: PartialOrd>(
     until.filter(|until| is_held && until > now)
 }
 
+/// Whether a worker has taken the task and not ended it: what is received and not yet claimed has run nothing.
+#[must_use]
+pub const fn is_worked_on(status: TaskStatus) -> bool {
+    matches!(status, HELD)
+}
+
 /// Whether a task's worker has let its lease end: nobody would come for it.
 pub fn has_lapsed<T: PartialOrd>(status: TaskStatus, until: &T, now: &T) -> bool {
     status == TaskStatus::Running && until < now
+}
+
+/// Whether a task's row changes before its message is sent once more: one that waits for that already does not, unless
+/// the message is sent for one that became a dead letter, which is counted.
+#[must_use]
+pub const fn is_set_back(status: TaskStatus, dead_letters: u32) -> bool {
+    !matches!(status, UNSENT) || dead_letters > 0
+}
+
+/// Whether the dead letter of a task that has ended says what became of it: what ended well, or was withdrawn, leaves one
+/// that means nothing.
+#[must_use]
+pub const fn is_told_by_its_letter(status: TaskStatus) -> bool {
+    matches!(status, TaskStatus::Failed)
 }
 
 /// The message of a task is to come again: `Queued`, unless it has ended or waits already.
@@ -124,6 +151,9 @@ mod tests {
             (Cancelled, None, Cancelled),
         ] {
             assert_eq!((queued_again(status), unsent(status)), (again, sent), "{status}");
+            assert_eq!(is_set_back(status, 0), status != Pending, "{status}");
+            assert!(is_set_back(status, 1), "{status}");
+            assert_eq!(is_told_by_its_letter(status), status == Failed, "{status}");
         }
     }
 }

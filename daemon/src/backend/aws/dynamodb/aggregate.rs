@@ -27,13 +27,13 @@ use crate::{
     },
     domain::{
         agent::AgentStatus,
+        change::task as rules,
         event::NewEvent,
         foreign,
         ids::{ProjectId, TaskId},
-        project::ProjectStatus,
         queue::QueueName,
         stage::Stage,
-        task::{Holder, Lease, TaskStatus},
+        task::{Holder, Lease, is_built_by_us},
         time::Timestamp,
         transition::ProjectState,
     },
@@ -205,7 +205,7 @@ impl DynamoStore {
         }
         stages.sort_by_key(|stage| stage.stage_number);
         let leased = |task: &StoredTask| {
-            task.task.status == TaskStatus::Running
+            rules::is_worked_on(task.task.status)
                 && task.epoch == stored.lease_epoch
                 && task.task.worker_id == stored.lease_worker
                 && task.lease_until.is_some_and(|until| until > self.tables.clock())
@@ -279,7 +279,7 @@ impl DynamoStore {
         for (from, to) in agents {
             self.counts.agent_moved(from, to);
         }
-        let ours = after.stored.lease_worker.is_some() && after.stored.project.status == ProjectStatus::Building;
+        let ours = is_built_by_us(after.stored.project.status, after.stored.lease_worker.as_ref());
         if ours {
             *held.known = Some(after);
         }
@@ -375,9 +375,8 @@ impl DynamoStore {
             return;
         }
         let mut unit = Unit::default();
-        let change =
-            Change { set: vec![("status".into(), value::text(TaskStatus::Queued.as_str()))], ..Change::default() };
-        let read = [("status", Some(value::text(TaskStatus::Pending.as_str())))];
+        let change = Change { set: vec![("status".into(), value::text(rules::SENT.as_str()))], ..Change::default() };
+        let read = [("status", Some(value::text(rules::UNSENT.as_str())))];
         let key = Table::Tasks.one(task.as_str());
         let marked = unit
             .update(&self.tables, Table::Tasks, key, change, &Guard::AsRead(&read), Refused::Stale)

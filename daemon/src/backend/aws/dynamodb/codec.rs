@@ -25,11 +25,12 @@ use crate::{
     domain::{
         agent::{Agent, AgentStatus, Invocation, InvocationStatus},
         control::ControlStatus,
+        foreign,
         ids::{AgentId, TaskId, WorkerId},
         project::{Project, ProjectStatus, ProjectSummary},
         session::{Message, Role, Session, SessionStatus},
         stage::{Stage, StageStatus},
-        task::{Task, TaskStatus, TaskType},
+        task::{Task, TaskType},
         time::Timestamp,
         tool::{Tool, ToolSource},
     },
@@ -286,16 +287,8 @@ impl Record for StoredTask {
         let read = Reader(item);
         let task_id: TaskId = read.key("task_id")?;
         let lease_until = read.time("lease_expires_at");
-        // The original's API writes `queued` after it has sent the message: perhaps behind the claim, perhaps behind the
-        // end. Of ours a task has a lease exactly while it runs, and a time of its end exactly when it has ended.
-        let status =
-            match read.word("status").unwrap_or(TaskStatus::Pending) {
-                TaskStatus::Pending | TaskStatus::Queued if lease_until.is_some() => TaskStatus::Running,
-                TaskStatus::Queued if read.time("completed_at").is_some() => {
-                    if read.some_text("error_message").is_some() { TaskStatus::Failed } else { TaskStatus::Completed }
-                }
-                status => status,
-            };
+        let (ended, failed) = (read.time("completed_at").is_some(), read.some_text("error_message").is_some());
+        let status = foreign::stated_task(read.word("status"), lease_until.is_some(), ended, failed);
         let payload = read.document("payload");
         let task = Task {
             task_id,

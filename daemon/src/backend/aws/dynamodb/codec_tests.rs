@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::domain::task::TaskStatus;
 
 /// A record with every field set.
 fn sample<R: Record>(item: Value) -> R {
