@@ -12,7 +12,7 @@ use crate::{
         deletion::DeleteOrders,
         failure::Failure,
         ids::{AgentId, TaskId},
-        transition::{self, AgentEvent},
+        state_machine::{self, AgentEvent},
     },
     jobs::targets,
     telemetry::told,
@@ -31,7 +31,7 @@ fn possible(now: AgentStatus, wanted: AgentStatus) -> bool {
         AgentStatus::Error => AgentEvent::Fail,
         AgentStatus::Building | AgentStatus::Deploying => return false,
     };
-    transition::agent(now, event).is_ok()
+    state_machine::agent(now, event).is_ok()
 }
 
 fn illegal(now: AgentStatus, wanted: AgentStatus) -> AgentError {

@@ -11,9 +11,9 @@ use super::{
     plan,
     project::{Project, ProjectStatus},
     stage::{Stage, StageStatus},
+    state_machine::ProjectState,
     task::{Task, TaskStatus, TaskType},
     time::Timestamp,
-    transition::ProjectState,
     workflow::Workflow,
 };
 

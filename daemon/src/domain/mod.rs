@@ -22,11 +22,11 @@ pub mod rel_path;
 pub mod requirement;
 pub mod session;
 pub mod stage;
+pub mod state_machine;
 pub mod task;
 pub mod text;
 pub mod time;
 pub mod tool;
-pub mod transition;
 pub mod workflow;
 
 /// Declares a status enum with its stored word for every variant.

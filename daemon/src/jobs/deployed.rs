@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use super::{
     agent_ref,
-    brought::Brought,
     executor::Executor,
+    fetched::Brought,
     run::{Counts, Late, Limit, Listener, Order, run_job},
     targets,
 };

@@ -16,8 +16,8 @@ use crate::{
         failure::ErrorInfo,
         ids::{AgentId, TaskId},
         project::Priority,
+        state_machine::TaskEvent,
         task::Lease,
-        transition::TaskEvent,
     },
 };
 

@@ -21,7 +21,7 @@ use crate::{
         store::{GivenUp, LeaseState, Leases, Projects as _, Reconciliation, Result, StrandedTask},
     },
     domain::{
-        change::{rest, task as rules},
+        change::{ownerless, task as rules},
         control::ControlStatus,
         failure::ErrorInfo,
         ids::{ProjectId, TaskId},
@@ -65,7 +65,7 @@ pub(crate) fn release(tx: &mut Tx<'_>, lease: &Lease, receipt: Option<&Receipt>)
     } else {
         let fence = build::admit(tx, lease)?;
         let mut briefs = stages::briefs(tx.conn(), fence.key)?;
-        let released = rest::release(&change::view(&fence, &briefs, Some(task.status)), tx.now())?;
+        let released = ownerless::release(&change::view(&fence, &briefs, Some(task.status)), tx.now())?;
         let waits_again = released.waits_again();
         let beside = Beside { task: Some((&lease.task_id, &task)), ..Beside::default() };
         change::carry_out(tx, &lease.project_id, &fence, &mut briefs, released, &beside)?;

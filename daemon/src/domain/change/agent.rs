@@ -5,8 +5,8 @@ use crate::domain::{
     agent::{Agent, AgentChange, AgentStatus, NewAgent},
     event::{Event, NewEvent},
     ids::ProjectId,
+    state_machine::{self, AgentEvent, IllegalTransition},
     time::Timestamp,
-    transition::{self, AgentEvent, IllegalTransition},
 };
 
 /// What is told of an agent as it is now.
@@ -123,7 +123,7 @@ fn reachable(from: AgentStatus, wanted: AgentStatus) -> Result<AgentStatus, Ille
         AgentStatus::Offline => AgentEvent::TakeOffline,
         AgentStatus::Error => AgentEvent::Fail,
     };
-    let reached = transition::agent(from, event)?;
+    let reached = state_machine::agent(from, event)?;
     if reached == wanted {
         return Ok(reached);
     }

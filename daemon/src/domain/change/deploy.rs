@@ -7,9 +7,9 @@ use crate::domain::{
     agent::{Agent, AgentStatus},
     event::NewEvent,
     failure::Failure,
+    state_machine::{self, AgentEvent, IllegalTransition, TaskEvent},
     task::{TaskStatus, TaskType},
     time::Timestamp,
-    transition::{self, AgentEvent, IllegalTransition, TaskEvent},
 };
 
 /// Why a message is not for a deployment now, whoever asks; its message may go.
@@ -23,7 +23,7 @@ pub fn obsolete(status: TaskStatus, task_type: TaskType) -> Option<&'static str>
 /// # Errors
 /// [`Refusal::Illegal`]: the agent is not to be deployed now.
 pub fn begin(agent: &mut Agent, now: Timestamp) -> Result<Option<NewEvent>, Refusal> {
-    let status = transition::agent(agent.status, AgentEvent::Deploy)?;
+    let status = state_machine::agent(agent.status, AgentEvent::Deploy)?;
     // Its own for each claim: a process that a former owner started, or another daemon before, is not taken for it.
     agent.generation += 1;
     if agent.status == status {
@@ -39,7 +39,7 @@ pub fn begin(agent: &mut Agent, now: Timestamp) -> Result<Option<NewEvent>, Refu
 /// # Errors
 /// [`Refusal::Illegal`]: the agent was not being deployed.
 pub fn deployed(agent: &mut Agent, details: &Value, now: Timestamp) -> Result<NewEvent, Refusal> {
-    agent.status = transition::agent(agent.status, AgentEvent::Run)?;
+    agent.status = state_machine::agent(agent.status, AgentEvent::Run)?;
     let own = |name: &str| details.get("details").and_then(|own| own.get(name));
     let keep = |field: &mut Option<String>, name: &str| {
         if let Some(text) = own(name).and_then(Value::as_str) {
@@ -62,7 +62,7 @@ pub fn deployed(agent: &mut Agent, details: &Value, now: Timestamp) -> Result<Ne
 /// The deployment failed. `None`: an agent that was taken out of service in between stays so.
 #[must_use]
 pub fn failed(agent: &mut Agent, why: &str, now: Timestamp) -> Option<NewEvent> {
-    agent.status = transition::agent(agent.status, AgentEvent::Fail).ok()?;
+    agent.status = state_machine::agent(agent.status, AgentEvent::Fail).ok()?;
     agent.error_message = Some(why.to_owned());
     agent.updated_at = now;
     Some(told(agent, Some(why), now))

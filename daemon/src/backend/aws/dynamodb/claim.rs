@@ -26,9 +26,9 @@ use crate::{
         foreign,
         ids::{ProjectId, TaskId},
         stage::Stage,
+        state_machine::TaskEvent,
         task::{Lease, TaskType},
         time::Timestamp,
-        transition::TaskEvent,
         workflow::{Workflow, Workflows},
     },
 };

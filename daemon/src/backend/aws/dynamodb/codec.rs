@@ -13,8 +13,8 @@ mod reader;
 pub(crate) use reader::{Reader, Word};
 
 use super::{
-    asked::Timed,
-    lax,
+    invocation_counters::Timed,
+    lenient,
     value::{self, Item},
 };
 use crate::{
@@ -128,7 +128,7 @@ impl Record for StoredProject {
 
     fn from_item(item: &Item) -> Result<Self> {
         let read = Reader(item);
-        let (sums, other_sums) = read.document("aggregated_metrics").map(lax::sums).unzip();
+        let (sums, other_sums) = read.document("aggregated_metrics").map(lenient::sums).unzip();
         let project = Project {
             project_id: read.key("project_id")?,
             project_name: read.text("project_name").unwrap_or_default(),
@@ -140,7 +140,7 @@ impl Record for StoredProject {
             tags: read.texts("tags"),
             progress: read.float("progress").unwrap_or(0.0),
             current_stage: read.some_text("current_stage"),
-            error_info: read.document("error_info").and_then(|info| lax::error_info(&info)),
+            error_info: read.document("error_info").and_then(|info| lenient::error_info(&info)),
             created_at: read.created(),
             updated_at: read.time("updated_at").unwrap_or_else(|| read.created()),
             started_at: read.time("started_at"),
@@ -190,12 +190,13 @@ impl Record for Stage {
         let stage_name: String = read.some_text("stage_name").unwrap_or_default();
         let metrics = read.document("metrics");
         // The original keeps the figures of a stage there only.
-        let figure = |name: &str, names: &[&str]| read.count(name).or_else(|| lax::count_in(metrics.as_ref(), names));
+        let figure =
+            |name: &str, names: &[&str]| read.count(name).or_else(|| lenient::count_in(metrics.as_ref(), names));
         let (input_tokens, output_tokens) =
             (figure("input_tokens", &["input_tokens"]), figure("output_tokens", &["output_tokens"]));
         let tool_calls = figure("tool_calls", &["tool_calls_count", "tool_calls"]);
         let seconds = ["execution_time_seconds", "execution_time", "duration_seconds"];
-        let duration = read.float("duration_seconds").or_else(|| lax::number_in(metrics.as_ref(), &seconds));
+        let duration = read.float("duration_seconds").or_else(|| lenient::number_in(metrics.as_ref(), &seconds));
         let display_name = read.some_text("display_name").unwrap_or_else(|| stage_name.clone());
         Ok(Self {
             project_id: read.key("project_id")?,
@@ -217,7 +218,7 @@ impl Record for Stage {
             doc_path: read.some_text("doc_path"),
             agent_output_content: read.text("agent_output_content"),
             agent_output_s3_ref: read.some_text("agent_output_s3_ref"),
-            generated_files: read.document("generated_files").map(lax::files).unwrap_or_default(),
+            generated_files: read.document("generated_files").map(lenient::files).unwrap_or_default(),
             design_document: read.document("design_document"),
             metrics,
             attempt: read.whole("attempt"),
@@ -309,7 +310,7 @@ impl Record for StoredTask {
         Ok(Self {
             task,
             // The original's tasks name it in their payload only.
-            agent_id: read.word("agent_id").or_else(|| lax::text_in(payload.as_ref(), "agent_id")?.parse().ok()),
+            agent_id: read.word("agent_id").or_else(|| lenient::text_in(payload.as_ref(), "agent_id")?.parse().ok()),
             epoch: read.whole("lease_epoch"),
             lease_until,
             fruitless: read.whole("fruitless_claims"),

@@ -22,8 +22,8 @@ use crate::{
         failure::{ErrorInfo, FailureKind},
         ids::{AgentId, TaskId},
         project::Priority,
+        state_machine::TaskEvent,
         task::Lease,
-        transition::TaskEvent,
     },
 };
 

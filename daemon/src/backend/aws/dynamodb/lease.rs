@@ -21,15 +21,15 @@ use crate::{
         store::{GivenUp, LeaseState, Leases, Result, alike},
     },
     domain::{
-        change::{TaskChange, rest, task as rules},
+        change::{TaskChange, ownerless, task as rules},
         control::ControlStatus,
         failure::ErrorInfo,
         foreign,
         ids::{ProjectId, TaskId},
         queue::QueueName,
+        state_machine::{ProjectState, TaskEvent},
         task::{Lease, Task, TaskType},
         time::Timestamp,
-        transition::{ProjectState, TaskEvent},
     },
 };
 
@@ -147,7 +147,7 @@ impl DynamoStore {
             let mut plan = self.plan(&mut held).await?;
             let fate = plan.as_ref().map(|plan| (plan.after.state().status, plan.after.is_current(task)));
             let Some((mut plan, _)) =
-                plan.take().zip(fate.filter(|(status, current)| rest::is_needed(*status, *current)))
+                plan.take().zip(fate.filter(|(status, current)| ownerless::is_needed(*status, *current)))
             else {
                 // Its project is gone, rests, has ended or is built under another: nobody would ever come for this one.
                 let why = fate.map_or_else(
@@ -258,7 +258,7 @@ impl Leases for DynamoStore {
                 *held.known = None;
                 return Err(fenced());
             }
-            let released = rest::release(&plan.view(), plan.now)?;
+            let released = ownerless::release(&plan.view(), plan.now)?;
             let waits_again = released.waits_again();
             plan.carry_out(released, None)?;
             if waits_again && let Some(task) = plan.after.open_task() {
@@ -301,7 +301,7 @@ impl Leases for DynamoStore {
         for round in 0..TRIES {
             *held.known = None;
             let plan = self.plan(&mut held).await?;
-            let is_needed = |plan: &Plan| rest::is_needed(plan.after.state().status, plan.after.is_current(&task));
+            let is_needed = |plan: &Plan| ownerless::is_needed(plan.after.state().status, plan.after.is_current(&task));
             let Some(mut plan) = plan.filter(is_needed) else {
                 // Stale: only the task itself is left to end.
                 let end = TaskChange { event: TaskEvent::Fail, error: Some(&info.message) };

@@ -15,9 +15,9 @@ use crate::{
         change::{TaskChange, task as rules},
         ids::{AgentId, ProjectId, TaskId, WorkerId},
         project::Priority,
+        state_machine::{self, TaskEvent},
         task::{Holder, Lease, Task, TaskType},
         time::Timestamp,
-        transition::{self, TaskEvent},
     },
 };
 
@@ -87,7 +87,7 @@ pub(crate) fn finish(
     now: Timestamp,
 ) -> Result<()> {
     let task = &mut stored.task;
-    task.status = transition::task(task.status, end.event)?;
+    task.status = state_machine::task(task.status, end.event)?;
     task.completed_at = Some(now);
     task.updated_at = now;
     // What the original left there stays readable where there is nothing new to say.
