@@ -12,6 +12,7 @@ use tokio::{sync::Notify, task::JoinHandle, time::timeout};
 use crate::{
     agents::Agents,
     api,
+    auth::Access,
     backend::{
         data_folder::{self, DataLock},
         open::{Patience, open},
@@ -93,6 +94,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     data_folder::make_folders(&config.data)?;
     let folder = config.data.dir.clone();
     let folder = tokio::task::spawn_blocking(move || DataLock::take(&folder)).await??;
+    let access = Access::open(&config)?;
     startup::raise_file_limit(config.server.max_connections);
     let hub = EventHub::new();
     let patience = Patience { systemd, stop: shutdown.draining().clone(), asked: Default::default() };
@@ -122,6 +124,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     tool_tests.clean();
     let metrics = telemetry.clone();
     let state = Arc::new(api::AppState {
+        access: Arc::clone(&access),
         store: Arc::clone(&env.store),
         queue: Arc::clone(&env.queue),
         hub,
@@ -147,11 +150,10 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
         version: env!("CARGO_PKG_VERSION"),
     });
     let address = bound.address;
-    if config.server.allow_remote_without_access_control && !address.ip().to_canonical().is_loopback() {
-        tracing::warn!(%address, "there is no access control: whoever reaches this address can run code here");
-    }
+    startup::warn_of_open_doors(&config, address);
     let (api, serving) = bound.serve(state);
     let api_ended = tokio::spawn(serving);
+    tokio::spawn(Arc::clone(&access).upkeep(shutdown.stopping().clone()));
     tokio::spawn(telemetry.upkeep(shutdown.stopping().clone()));
 
     Screen::new(address, &config, loaded.file.as_deref(), &reports, &loaded.workflows).print(config.log.format);

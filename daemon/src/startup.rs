@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use crate::{
     api,
+    auth::AccessError,
     backend::{data_folder::FolderError, error::chain, open::OpenBackendError},
-    config::Problem,
+    config::{AuthMode, Config, Problem},
     domain::{
         control::ControlAction,
         ids::{ProjectId, TaskId},
@@ -27,6 +28,9 @@ pub enum StartError {
     /// The data folder cannot be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// Nobody can be let in.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// The backend cannot be opened.
     #[error(transparent)]
     Backend(#[from] OpenBackendError),
@@ -99,6 +103,21 @@ impl StartError {
             (error, Readers::People) => terminal::complain(&format!("error: {}", chain(error))),
             (error, Readers::Programs) => tracing::error!(error = chain(error), "nexusd did not start"),
         }
+    }
+}
+
+/// Says who may come in, where that is more than the operator may think.
+pub fn warn_of_open_doors(config: &Config, address: SocketAddr) {
+    if config.auth.mode == AuthMode::None {
+        tracing::warn!(
+            %address,
+            "[auth] mode is none: everybody who reaches this address, each account of this machine too, may do everything"
+        );
+    } else if !address.ip().to_canonical().is_loopback() && config.server.tls_certificate.as_os_str().is_empty() {
+        tracing::warn!(
+            %address,
+            "tokens cross the network in the clear: set tls_certificate and tls_key in [server], or let a proxy speak TLS"
+        );
     }
 }
 

@@ -15,6 +15,7 @@ mod v2_compat;
 
 use std::sync::Arc;
 
+use http::access::Entrance;
 pub use agents::answers::Chats;
 pub use http::{ApiError, Bound, Fault, Resource, bind};
 pub use openapi::{openapi, openapi_conflicts};
@@ -81,6 +82,7 @@ fn resources() -> Router {
         .push(workflow())
         .push(at("workflows", || admin::workflows::list))
         .push(auth())
+        .push(admin::keys::paths())
         .push(config())
         .push(statistics())
         .push(at("plugins", || admin::plugins::list).push(Router::with_path("reload").post(admin::plugins::reload)))
@@ -127,6 +129,8 @@ fn auth() -> Router {
     Router::with_path("auth")
         .push(Router::with_path("login").post(v2_compat::auth::login))
         .push(Router::with_path("logout").post(v2_compat::auth::logout))
+        .push(Router::with_path("code").post(v2_compat::auth::take_code))
+        .push(Router::with_path("link").post(v2_compat::auth::make_link))
         .push(at("me", || v2_compat::auth::me))
         .push(at("check", || v2_compat::auth::check))
 }
@@ -181,10 +185,9 @@ fn at<H: Handler>(path: &str, handler: impl Fn() -> H) -> Router {
 }
 
 /// The paths with all that is around them: request ids, errors, metrics.
-#[must_use]
-pub fn service(state: Arc<AppState>) -> Service {
+fn service(state: Arc<AppState>, entrance: Entrance) -> Service {
     // A daemon that only works shows its health and figures, and serves nothing else.
     let serves = state.config.load().roles.contains(&crate::config::Role::Api);
     let tree = if serves { router() } else { apart() };
-    Service::new(tree).hoop(http::middleware::Edge { state }).catcher(Catcher::new(http::middleware::catcher))
+    Service::new(tree).hoop(http::middleware::Edge { state, entrance }).catcher(Catcher::new(http::middleware::catcher))
 }

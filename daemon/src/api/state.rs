@@ -15,6 +15,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::api::{agents::answers::Chats, http::error::ApiError};
 use crate::{
     agents::Agents,
+    auth::Access,
     backend::{queue::Queue, store::Store},
     config::Config,
     deletion::Deletions,
@@ -46,6 +47,8 @@ pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// What the API stands on.
 pub struct AppState {
+    /// Who may call.
+    pub access: Arc<Access>,
     /// Metadata.
     pub store: Arc<dyn Store>,
     /// Build and deploy queues, for their health and depth.

@@ -1,9 +1,10 @@
 //! The command line: `nexusd [serve]`, `check-config`, `dump-config`, `compact`, `plugins list | check | new`, `resources …`,
-//! `dlq list | redrive`, `backup`, `restore`, `retention`, `export`, `import`, `doctor`, `adopt-folder`, `version`, and the
+//! `dlq list | redrive`, `token`, `login-link`, `keys …`, `users …`, `audit verify | export`, `backup`, `restore`, `retention`, `export`, `import`, `doctor`, `adopt-folder`, `version`, and the
 //! client's commands.
 //!
 //! `main.rs` parses and calls [`run`]. Exit codes: 0 fine, 1 refused or failed, 2 wrong usage.
 
+mod access;
 mod backup;
 mod check_config;
 mod client;
@@ -109,6 +110,19 @@ enum Command {
     /// Read such lines into the backend; what is there already stays as it is
     #[cfg(feature = "aws")]
     Import(transfer::ImportArgs),
+    /// Print the token of the first start, by which one is an admin of the daemon on this machine
+    Token,
+    /// Print a link that opens the daemon's page as an admin, once and within half an hour
+    LoginLink,
+    /// Keys for programs: create, list, revoke, rotate
+    #[command(subcommand)]
+    Keys(access::KeysCommand),
+    /// Users who log in by name and password
+    #[command(subcommand)]
+    Users(access::UsersCommand),
+    /// What was changed and what was refused
+    #[command(subcommand)]
+    Audit(access::AuditCommand),
     /// Print what a shell needs to complete commands: nexusd completions bash > /etc/bash_completion.d/nexusd
     Completions {
         /// Which shell
@@ -189,6 +203,18 @@ pub fn run(cli: Cli) -> ExitCode {
             let inputs = inputs(None);
             dlq::run(&inputs, &client::Daemon::of(&inputs, cli.client), json, command)
         }
+        Some(Command::Token) => access::token(&inputs(None)),
+        Some(Command::LoginLink) => {
+            let inputs = inputs(None);
+            access::login_link(&inputs, &client::Daemon::of(&inputs, cli.client))
+        }
+        Some(Command::Keys(command)) => {
+            let json = cli.client.json;
+            let inputs = inputs(None);
+            access::keys(&inputs, &client::Daemon::of(&inputs, cli.client), json, command)
+        }
+        Some(Command::Users(command)) => access::users(&inputs(None), cli.client.json, command),
+        Some(Command::Audit(command)) => access::audit(&inputs(None), command),
         Some(Command::Backup(args)) => backup::backup(&inputs(None), args),
         Some(Command::Restore(args)) => backup::restore(&inputs(None), args),
         #[cfg(feature = "aws")]

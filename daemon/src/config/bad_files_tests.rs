@@ -65,7 +65,7 @@ fn bad_settings() {
         ("zero duration", b"[worker]\nheartbeat_secs = 0", &[]),
         ("negative number", b"[worker]\nbuilds = -1", &[]),
         ("huge number", b"[worker]\nbuilds = 99999999999999999999999999", &[]),
-        ("number for a flag", b"[server]\nallow_remote_without_access_control = 1", &[]),
+        ("number for a flag", b"[plugins]\nshipped = 1", &[]),
         ("origin with a path", b"[server]\nallowed_origins = [\"https://console.example/app\"]", &[]),
         ("host with a port", b"[server]\nallowed_hosts = [\"nexus.example:8000\"]", &[]),
         ("section written as a value", b"server = 3", &[]),

@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod bounds;
+pub mod caller;
 pub mod change;
 pub mod control;
 pub mod deletion;
@@ -16,6 +17,7 @@ pub mod plan;
 pub mod project;
 pub mod queue;
 pub mod requirement;
+pub mod secret;
 pub mod session;
 pub mod stage;
 pub mod task;

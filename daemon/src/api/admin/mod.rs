@@ -2,6 +2,7 @@
 
 pub(crate) mod config;
 pub(crate) mod health;
+pub(crate) mod keys;
 pub(crate) mod plugins;
 pub(crate) mod statistics;
 pub(crate) mod system;

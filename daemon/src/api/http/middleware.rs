@@ -12,7 +12,9 @@ use salvo::{
     },
 };
 
-use super::{error::ApiError, headers, host, measure, serve::HEAD_BYTES};
+use super::{
+    access::{self, Entrance},
+    error::ApiError, headers, host, measure, serve::HEAD_BYTES};
 use crate::api::{
     http::{load_shedding as shed, origins as cors, request::input, response as reply},
     state::AppState,
@@ -59,6 +61,7 @@ impl std::fmt::Display for RequestId {
 /// See the module.
 pub(crate) struct Edge {
     pub(crate) state: Arc<AppState>,
+    pub(crate) entrance: Entrance,
 }
 
 #[async_trait]
@@ -89,6 +92,10 @@ impl Handler for Edge {
             input::read_away(req).await;
             refusal.render(&id, res);
             ctrl.skip_rest();
+        } else if let Some(refusal) = self.admitted(req, depot, res, &id).await {
+            input::read_away(req).await;
+            refusal.render(&id, res);
+            ctrl.skip_rest();
         } else {
             let called = AssertUnwindSafe(ctrl.call_next(req, depot, res)).catch_unwind().await;
             if let Err(panic) = called {
@@ -105,6 +112,16 @@ impl Handler for Edge {
         let took = started.elapsed();
         headers.insert(PROCESS_TIME, reply::seconds(took));
         measure::request(req.method(), req.matched_path(), res.status_code.unwrap_or(StatusCode::OK), took);
+    }
+}
+
+impl Edge {
+    /// Why the gate does not let the request in. What leads nowhere needs none.
+    async fn admitted(&self, req: &Request, depot: &mut Depot, res: &Response, id: &RequestId) -> Option<ApiError> {
+        if matches!(res.status_code, Some(StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED)) {
+            return None;
+        }
+        access::admit(req, depot, &self.state, self.entrance, id).await.err()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What every request passes, whatever it asks for: the socket, the layers around it, how it is read and how it is answered.
 
+pub(crate) mod access;
 pub(crate) mod error;
 pub(crate) mod headers;
 pub(crate) mod host;
@@ -12,6 +13,7 @@ pub(crate) mod middleware;
 pub(crate) mod origins;
 pub(crate) mod request;
 pub(crate) mod response;
+pub(crate) mod rules;
 pub(crate) mod serve;
 pub(crate) mod sse;
 

@@ -7,6 +7,7 @@ use salvo::{Server, server::ServerHandle};
 
 use crate::api::{
     http::{
+        access::Entrance,
         idle_limits::{HEAD_LIMIT, Limits},
         listener::Door,
     },
@@ -46,6 +47,6 @@ impl Bound {
         server.http1_mut().max_buf_size(HEAD_BYTES).max_headers(HEADERS).half_close(true);
         server.http1_mut().header_read_timeout(HEAD_LIMIT);
         let handle = server.handle();
-        (handle, server.try_serve(crate::api::service(state)))
+        (handle, server.try_serve(crate::api::service(state, Entrance::Network)))
     }
 }

@@ -10,17 +10,20 @@ use salvo::{
 };
 
 use super::{
+    fields::Fields,
     input::{self, raw as raw_path},
     rules::{Described, Input, Place},
 };
 use crate::api::{
     http::{
+        access,
         error::{ApiError, Resource},
         idempotency::Fingerprint,
     },
     openapi::{Pattern, described as with_description, named, object, raw, shape::Member},
     state::AppState,
 };
+use crate::domain::caller::{ANONYMOUS, Caller};
 use crate::domain::ids::{AgentId, ProjectId, SessionId, TaskId, ToolId};
 
 static METADATA: std::sync::LazyLock<Metadata> = std::sync::LazyLock::new(|| Metadata::new(""));
@@ -53,6 +56,25 @@ impl Deref for State {
 extracted!([] State, |_req, depot| std::future::ready(AppState::of(depot).map(Self)));
 
 impl EndpointArgRegister for State {
+    fn register(_components: &mut Components, _operation: &mut Operation, _arg: &str) {}
+}
+
+/// Who calls.
+pub(crate) struct Who(pub(crate) Caller);
+
+impl Deref for Who {
+    type Target = Caller;
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+extracted!([] Who, |_req, depot| {
+    let caller = access::permitted(depot).cloned().map(Self);
+    std::future::ready(caller.ok_or_else(|| ApiError::internal("no caller in the depot")))
+});
+
+impl EndpointArgRegister for Who {
     fn register(_components: &mut Components, _operation: &mut Operation, _arg: &str) {}
 }
 
@@ -146,6 +168,8 @@ path_parts! {
     pub(crate) StageName = "stage";
     /// The tool's name, without or with `.py`.
     pub(crate) ToolName = "name";
+    /// The key's id.
+    pub(crate) KeyId = "key";
     /// The file's name.
     pub(crate) ConfigName = "file";
     /// The file's path, relative to the project's folder; slashes are part of it.
@@ -155,8 +179,11 @@ path_parts! {
 /// The query.
 pub(crate) struct Query<I>(pub(crate) I);
 
-extracted!([I: Input + 'ex] Query<I>, |req, _depot| {
+extracted!([I: Input + 'ex] Query<I>, |req, depot| {
     let mut fields = input::query(req);
+    if let Some(user) = access::caller(depot).and_then(Caller::sees_only) {
+        fields.put(USER, user.into());
+    }
     let read = I::read(&mut fields);
     std::future::ready(fields.finish().map(|()| Self(read)))
 });
@@ -175,12 +202,23 @@ impl<I: Input> EndpointArgRegister for Query<I> {
     }
 }
 
+/// Names whose a record is, or whose records are looked for.
+const USER: &str = "user_id";
+
+/// Whose a record is comes from who calls, never from what he says; only an admin may act for others.
+fn in_his_name(fields: &mut Fields, depot: &Depot) {
+    let Some(caller) = access::caller(depot).filter(|caller| caller.user_id != ANONYMOUS) else { return };
+    let given = fields.take(USER).filter(|given| caller.is_admin() && given.as_str() != Some(""));
+    fields.put(USER, given.unwrap_or_else(|| caller.user_id.clone().into()));
+}
+
 /// A JSON body that must be there.
 pub(crate) struct Body<I>(pub(crate) I);
 
 extracted!([I: Input + 'ex] Body<I>, |req, depot| async move {
     let limit = AppState::of(depot)?.body_limit();
     let mut fields = input::body(req, limit).await?;
+    in_his_name(&mut fields, depot);
     Fingerprint::take(req, depot, || fields.canonical());
     let read = I::read(&mut fields);
     fields.finish().map(|()| Self(read))
@@ -192,6 +230,7 @@ pub(crate) struct OptionalBody<I>(pub(crate) I);
 extracted!([I: Input + 'ex] OptionalBody<I>, |req, depot| async move {
     let limit = AppState::of(depot)?.body_limit();
     let mut fields = input::optional_body(req, limit).await?;
+    in_his_name(&mut fields, depot);
     Fingerprint::take(req, depot, || fields.canonical());
     let read = I::read(&mut fields);
     fields.finish().map(|()| Self(read))
@@ -203,6 +242,7 @@ pub(crate) struct LargeBody<I>(pub(crate) I);
 extracted!([I: Input + 'ex] LargeBody<I>, |req, depot| async move {
     let limit = AppState::of(depot)?.upload_limit();
     let mut fields = input::body(req, limit).await?;
+    in_his_name(&mut fields, depot);
     Fingerprint::take(req, depot, || fields.canonical());
     let read = I::read(&mut fields);
     fields.finish().map(|()| Self(read))

@@ -1,0 +1,230 @@
+//! `/keys`: the keys of programs. Only admins come here; a key's secret is shown once, when it is made.
+
+use std::time::Duration;
+
+use salvo::{Router, Writer as _, oapi::endpoint};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::api::{
+    http::{
+        error::{ApiError, Resource},
+        request::{
+            extract::{Body, KeyId, OptionalBody, Part, State, Who},
+            rules::{Integer, MaybeTexts, Needed, Text, Texts, Word, fields_of},
+        },
+        response::{Answer, CreatedAnswer, Reply},
+    },
+    openapi::describe,
+    state::AppState,
+};
+use crate::{
+    auth::{
+        book::BookError,
+        credential::{Credential, CredentialKind, NewCredential},
+        token::NewToken,
+    },
+    domain::{
+        caller::{Caller, Role, Scopes},
+        time::Timestamp,
+    },
+};
+
+/// The paths of keys.
+pub(crate) fn paths() -> Router {
+    let one = Router::with_path("{key}").delete(revoke).push(Router::with_path("rotate").post(rotate));
+    Router::with_path("keys").get(list).head(list).post(create).push(one)
+}
+
+fields_of! {
+    /// A key that is to be made.
+    pub(crate) NewKeyBody {
+        /// What it is for.
+        name: Needed<1, 100>,
+        /// What it may; `editor` when absent.
+        role: Word<Role>,
+        /// Whose things are its own; its name when absent.
+        user_id: Text<0, 100>,
+        /// Only these rights of the role's: `read`, `read_files`, `build`, `control`, `change_agent`, `change_code`,
+        /// `converse`, `statistics`, `administer`, `scrape`.
+        rights: MaybeTexts<10, 20>,
+        /// Only these agents.
+        agents: MaybeTexts<1000, 128>,
+        /// Agents of others that it may talk to.
+        shared: Texts<1000, 128>,
+        /// Days after which it ends; never when absent.
+        expires_days: Integer<1, 36_500>,
+    }
+}
+
+fields_of! {
+    /// How a key gets a new secret.
+    pub(crate) RotateBody {
+        /// Hours for which the secret before is still taken; 24 when absent.
+        grace_hours: Integer<0, 8760>,
+    }
+}
+
+#[derive(Serialize)]
+struct Shown(Value);
+
+impl crate::api::openapi::Shape for Shown {
+    fn shape(components: &mut salvo::oapi::Components) -> Value {
+        crate::api::openapi::named::<Self>(components, "Key", |_| {
+            let text = json!({ "type": "string" });
+            let at = json!({ "type": "string", "format": "date-time" });
+            let maybe_at = json!({ "type": ["string", "null"], "format": "date-time" });
+            let texts = json!({ "type": "array", "items": text });
+            let maybe_texts = json!({ "type": ["array", "null"], "items": text });
+            json!({
+                "type": "object",
+                "description": "What is known of a key: everything but its secret.",
+                "properties": {
+                    "id": text, "name": text, "role": { "type": "string", "enum": Role::ALL }, "user_id": text,
+                    "rights": maybe_texts, "agents": maybe_texts, "shared": texts,
+                    "live_secrets": { "type": "integer", "minimum": 0, "description": "Two while one rotates." },
+                    "created_at": at, "created_by": text, "expires_at": maybe_at, "expired": { "type": "boolean" },
+                    "last_used_at": maybe_at,
+                },
+                "required": ["id", "name", "role", "user_id", "rights", "agents", "shared", "live_secrets", "created_at",
+                    "created_by", "expires_at", "expired", "last_used_at"],
+            })
+        })
+    }
+}
+
+crate::api::openapi::words! {
+    Role, "CallerRole", "What a caller may.";
+}
+
+#[derive(Serialize)]
+struct Made {
+    id: String,
+    name: String,
+    role: Role,
+    token: String,
+    key: Shown,
+}
+
+describe! {
+    /// A key with its secret, which is shown this once.
+    Made as "NewKey" {
+        id, name, role,
+        /// For `Authorization: Bearer`.
+        token,
+        key,
+    }
+}
+
+impl Made {
+    fn of(credential: &Credential, made: &NewToken) -> Self {
+        let token = made.text.reveal().to_owned();
+        let key = Shown(credential.shown(Timestamp::now()));
+        Self { id: credential.id.clone(), name: credential.name.clone(), role: credential.role, token, key }
+    }
+}
+
+/// `GET /keys`
+///
+/// List the keys, without their secrets.
+#[endpoint(operation_id = "listKeys", tags("auth"))]
+pub(crate) async fn list(state: State) -> Answer<Vec<Shown>> {
+    let now = Timestamp::now();
+    let keys = state.access.book.all().into_iter().filter(|one| one.kind == CredentialKind::Key);
+    Ok(Reply::new(keys.map(|one| Shown(one.shown(now))).collect()))
+}
+
+/// `POST /keys`
+///
+/// Make a key. Its secret is in this answer and nowhere else.
+#[endpoint(operation_id = "createKey", tags("auth"))]
+pub(crate) async fn create(state: State, who: Who, body: Body<NewKeyBody>) -> CreatedAnswer<Made> {
+    let Body(body) = body;
+    let new = wanted(body, &who)?;
+    let (credential, made) = state.access.make_key(new).await.map_err(|error| failed(error, ""))?;
+    let location = format!("/keys/{}", credential.id);
+    Ok(Reply::new(Made::of(&credential, &made)).message("key made; its token is shown this once").created(location))
+}
+
+fn wanted(body: NewKeyBody, who: &Caller) -> Result<NewCredential, ApiError> {
+    fn each<T: std::str::FromStr<Err: std::fmt::Display>>(name: &str, texts: Vec<String>) -> Result<Vec<T>, ApiError> {
+        let parse = |text: String| {
+            text.parse::<T>().map_err(|error| ApiError::invalid("body", name, "value_error", error.to_string(), text.into()))
+        };
+        texts.into_iter().map(parse).collect()
+    }
+    let scopes = Scopes {
+        rights: body.rights.map(|rights| each("rights", rights)).transpose()?,
+        agents: body.agents.map(|agents| each("agents", agents)).transpose()?,
+        shared: each("shared", body.shared)?,
+    };
+    let days = body.expires_days.and_then(|days| u64::try_from(days).ok());
+    Ok(NewCredential {
+        kind: CredentialKind::Key,
+        user_id: body.user_id.filter(|user| !user.is_empty()).unwrap_or_else(|| body.name.clone()),
+        name: body.name,
+        role: body.role.unwrap_or(Role::Editor),
+        scopes,
+        lasts: days.map(|days| Duration::from_secs(days * 86_400)),
+        created_by: who.name.clone(),
+    })
+}
+
+#[derive(Serialize)]
+struct Revoked {
+    id: String,
+    status: &'static str,
+}
+
+describe! {
+    /// A key that is taken no longer.
+    Revoked as "KeyRevoked" {
+        id,
+        /// `revoked`.
+        status,
+    }
+}
+
+/// `DELETE /keys/{key}`
+///
+/// Revoke a key. It is not taken from now on.
+#[endpoint(operation_id = "revokeKey", tags("auth"))]
+pub(crate) async fn revoke(state: State, id: Part<KeyId>) -> Answer<Revoked> {
+    let id = known(&state, id.text)?;
+    let gone = id.clone();
+    state.access.written(move |access| access.book.remove(&gone)).await.map_err(|error| failed(error, &id))?;
+    Ok(Reply::new(Revoked { id, status: "revoked" }).message("key revoked"))
+}
+
+/// `POST /keys/{key}/rotate`
+///
+/// Give a key a new secret. The one before is taken for a while longer.
+#[endpoint(operation_id = "rotateKey", tags("auth"))]
+pub(crate) async fn rotate(state: State, id: Part<KeyId>, body: OptionalBody<RotateBody>) -> Answer<Made> {
+    let id = known(&state, id.text)?;
+    let OptionalBody(RotateBody { grace_hours }) = body;
+    let grace = Duration::from_secs(grace_hours.and_then(|hours| u64::try_from(hours).ok()).unwrap_or(24) * 3600);
+    let changed = id.clone();
+    let made = state.access.written(move |access| {
+        access.book.update(&changed, |credential| {
+            let made = credential.rotate(grace, Timestamp::now());
+            Made::of(credential, &made)
+        })
+    });
+    let made = made.await.map_err(|error| failed(error, &id))?;
+    Ok(Reply::new(made).message("key rotated; its new token is shown this once"))
+}
+
+/// A session is no key.
+fn known(state: &AppState, id: String) -> Result<String, ApiError> {
+    let is_key = |one: &Credential| one.id == id && one.kind == CredentialKind::Key;
+    if state.access.book.all().iter().any(is_key) { Ok(id) } else { Err(ApiError::not_found(Resource::Key, &id)) }
+}
+
+fn failed(error: BookError, id: &str) -> ApiError {
+    match error {
+        BookError::Unknown => ApiError::not_found(Resource::Key, id),
+        BookError::Full => ApiError::Conflict { code: "TOO_MANY_KEYS", message: error.to_string(), details: None },
+        BookError::File(error) => ApiError::internal(error),
+    }
+}
