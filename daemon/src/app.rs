@@ -62,6 +62,7 @@ struct Daemon {
     root: ActorRef<RootMessage>,
     root_ended: JoinHandle<()>,
     api: api::ServerHandle,
+    socket: Option<api::ServerHandle>,
     api_ended: JoinHandle<std::io::Result<()>>,
     /// Its data folder is no other daemon's to the end.
     _folder: DataLock,
@@ -112,6 +113,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let bound = api::bind(config.server.listen)
         .await
         .map_err(|source| StartError::Port { address: config.server.listen, source })?;
+    let (bound, socket) = startup::doors(bound, &config.server).await?;
 
     let (executor, draining) = (Arc::new(plugins.clone()), shutdown.draining().clone());
     let shared = Shared { store, queue, artifacts, executor, draining };
@@ -151,14 +153,19 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     });
     let address = bound.address;
     startup::warn_of_open_doors(&config, address);
+    let socket = socket.map(|socket| socket.serve(Arc::clone(&state)));
     let (api, serving) = bound.serve(state);
     let api_ended = tokio::spawn(serving);
+    let socket = socket.map(|(handle, serving)| {
+        tokio::spawn(serving);
+        handle
+    });
     tokio::spawn(Arc::clone(&access).upkeep(shutdown.stopping().clone()));
     tokio::spawn(telemetry.upkeep(shutdown.stopping().clone()));
 
     Screen::new(address, &config, loaded.file.as_deref(), &reports, &loaded.workflows).print(config.log.format);
     systemd.ready(&format!("listening on http://{address}"));
-    Ok(Daemon { shutdown, systemd, reload, reloader, env, plugins, root, root_ended, api, api_ended, _folder: folder })
+    Ok(Daemon { shutdown, systemd, reload, reloader, env, plugins, root, root_ended, api, socket, api_ended, _folder: folder })
 }
 
 impl Daemon {
@@ -201,10 +208,13 @@ impl Daemon {
 
     async fn down(self) -> End {
         // The lock of the data folder goes last.
-        let Self { shutdown, systemd, env, plugins, root, root_ended, api, api_ended, _folder, .. } = self;
+        let Self { shutdown, systemd, env, plugins, root, root_ended, api, socket, api_ended, _folder, .. } = self;
         systemd.stopping("stopping");
         shutdown.begin("the daemon ends");
         api.stop_graceful(Some(API_GRACE));
+        if let Some(socket) = socket {
+            socket.stop_graceful(Some(API_GRACE));
+        }
         // A handle that has ended was read already, when its end is why we are here.
         if !api_ended.is_finished() {
             let guard = shutdown.guard("http connections");

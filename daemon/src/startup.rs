@@ -1,6 +1,6 @@
 //! The single steps of start-up: folders, store, handles; and what can go wrong with them.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use ractor::{ActorRef, SpawnErr, call_t};
@@ -10,7 +10,7 @@ use crate::{
     api,
     auth::AccessError,
     backend::{data_folder::FolderError, error::chain, open::OpenBackendError},
-    config::{AuthMode, Config, Problem},
+    config::{AuthMode, Config, Problem, ServerConfig},
     domain::{
         control::ControlAction,
         ids::{ProjectId, TaskId},
@@ -50,6 +50,17 @@ pub enum StartError {
     Port {
         /// Where.
         address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// TLS cannot be spoken.
+    #[error("[server] tls_certificate and tls_key cannot be used: {0}")]
+    Tls(io::Error),
+    /// The Unix socket cannot be had.
+    #[error("[server] socket = {path:?}: {source}")]
+    Socket {
+        /// Where.
+        path: PathBuf,
         /// Why.
         source: io::Error,
     },
@@ -104,6 +115,25 @@ impl StartError {
             (error, Readers::Programs) => tracing::error!(error = chain(error), "nexusd did not start"),
         }
     }
+}
+
+/// What stands before the port, and beside it.
+///
+/// # Errors
+/// The certificate cannot be used, or the socket cannot be had.
+pub async fn doors(
+    bound: api::Bound,
+    server: &ServerConfig,
+) -> Result<(api::Bound, Option<api::BoundSocket>), StartError> {
+    let bound = if server.tls_certificate.as_os_str().is_empty() {
+        bound
+    } else {
+        bound.with_tls(&server.tls_certificate, &server.tls_key).await.map_err(StartError::Tls)?
+    };
+    let path = &server.socket;
+    let failed = |source| StartError::Socket { path: path.clone(), source };
+    let socket = (!path.as_os_str().is_empty()).then(|| api::bind_socket(path).map_err(failed)).transpose()?;
+    Ok((bound, socket))
 }
 
 /// Says who may come in, where that is more than the operator may think.

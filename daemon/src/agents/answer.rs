@@ -107,8 +107,8 @@ impl Answer {
                 }
             }
             Event::Tokens { input, output } => {
-                self.input_tokens += input;
-                self.output_tokens += output;
+                self.input_tokens = self.input_tokens.saturating_add(*input);
+                self.output_tokens = self.output_tokens.saturating_add(*output);
             }
             Event::Log { .. } | Event::Progress { .. } | Event::File { .. } => {}
         }

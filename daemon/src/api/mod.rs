@@ -15,9 +15,9 @@ mod v2_compat;
 
 use std::sync::Arc;
 
-use http::access::Entrance;
+use http::{access::Entrance, places::Places};
 pub use agents::answers::Chats;
-pub use http::{ApiError, Bound, Fault, Resource, bind};
+pub use http::{ApiError, Bound, BoundSocket, Fault, Resource, bind, bind_socket};
 pub use openapi::{openapi, openapi_conflicts};
 pub use salvo::server::ServerHandle;
 use salvo::{Handler, Router, Service, catcher::Catcher};
@@ -185,9 +185,9 @@ fn at<H: Handler>(path: &str, handler: impl Fn() -> H) -> Router {
 }
 
 /// The paths with all that is around them: request ids, errors, metrics.
-fn service(state: Arc<AppState>, entrance: Entrance) -> Service {
+fn service(state: Arc<AppState>, entrance: Entrance, places: Places) -> Service {
     // A daemon that only works shows its health and figures, and serves nothing else.
     let serves = state.config.load().roles.contains(&crate::config::Role::Api);
     let tree = if serves { router() } else { apart() };
-    Service::new(tree).hoop(http::middleware::Edge { state, entrance }).catcher(Catcher::new(http::middleware::catcher))
+    Service::new(tree).hoop(http::middleware::Edge { state, entrance, places }).catcher(Catcher::new(http::middleware::catcher))
 }

@@ -112,7 +112,7 @@ async fn what_is_wrong_in_any_part_does_not_pass() {
     wrong.push(head.to_owned());
     wrong.push(format!("{}.{signature}", known.sign(&with("sub", json!("bob"))).rsplit_once('.').unwrap().0));
     let public = serde_json::to_vec(&known.jwk()).unwrap();
-    let shared = EncodingKey::from_secret(&public);
+    let shared = EncodingKey::from_secret(&public).unwrap();
     wrong.push(encode(&Header::new(Algorithm::HS256), &claims(), &shared).unwrap());
     let none = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
     wrong.push(format!("{none}.{}.", head.split_once('.').unwrap().1));

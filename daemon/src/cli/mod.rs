@@ -15,6 +15,7 @@ mod first;
 mod machine;
 mod plugins;
 mod probe;
+mod process;
 #[cfg(feature = "aws")]
 mod resources;
 mod retention;
@@ -70,6 +71,9 @@ struct Settings {
     /// IP address and port to listen on [default: $NEXUSD_LISTEN, else 127.0.0.1:8000]
     #[arg(long, global = true, value_name = "ADDRESS")]
     listen: Option<String>,
+    /// Run the daemon as root all the same: whatever breaks out of it, or into it, has the whole machine
+    #[arg(long, global = true, env = "NEXUSD_ALLOW_ROOT", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    allow_root: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -174,6 +178,7 @@ enum PluginsCommand {
 /// Runs the command.
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
+    process::keep_files_private();
     let inputs = |file: Option<PathBuf>| Inputs {
         file: file.or(cli.settings.config.clone()),
         data_dir: cli.settings.data_dir.clone(),
@@ -182,7 +187,10 @@ pub fn run(cli: Cli) -> ExitCode {
     };
     match cli.command {
         None | Some(Command::Serve) if first::is_first() => first::reap(),
-        None | Some(Command::Serve) => serve::serve(inputs(None)),
+        None | Some(Command::Serve) => match process::shut_in(cli.settings.allow_root) {
+            Ok(()) => serve::serve(inputs(None)),
+            Err(error) => failed(&error),
+        },
         Some(Command::Client(command)) => client::run(&inputs(None), cli.client, command),
         Some(Command::Completions { shell }) => shell::completions(shell),
         Some(Command::Man { folder }) => shell::manual(folder.as_deref()),

@@ -1,7 +1,7 @@
 //! `/config`: settings and workflow files, for administrators. Only workflow files can be changed, and a change
 //! counts only when the whole daemon takes it.
 
-use salvo::{Request, Writer as _, http::StatusCode, oapi::endpoint};
+use salvo::{Writer as _, http::StatusCode, oapi::endpoint};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::Mutex;

@@ -1,18 +1,25 @@
 //! The gate in front of every operation: who calls, how much of it, and whether he may. A handler runs only behind a
 //! permit, which [`Policy::check`] alone makes; what is refused, and what changes something, is in the audit.
 
-use std::{borrow::Cow, net::IpAddr, sync::Arc};
+use std::{
+    borrow::Cow,
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures::StreamExt as _;
 
 use salvo::{
-    Depot, Request,
+    Depot, Request, Response,
     http::{
-        Method, StatusCode,
+        Method, ResBody, StatusCode,
         header::{self, HeaderMap},
     },
 };
 
 use super::{
     error::{ApiError, Resource as Thing},
+    load_shedding,
     middleware::RequestId,
     request::input,
     rules::{self, About, Rule},
@@ -22,7 +29,7 @@ use crate::{
     auth::{
         Shown,
         audit::Entry,
-        limits::TooMuch,
+        limits::{StreamPermit, TooMuch},
         policy::{Denial, Permit, Policy, Resource},
     },
     config::AuthMode,
@@ -82,8 +89,29 @@ pub(crate) async fn admit(
     };
     state.access.limits.request(&caller).map_err(too_much)?;
     let permit = gate.permit(&caller, rule).await?;
+    if load_shedding::is_stream(req)
+        && let Some(held) = state.access.limits.stream(&caller).map_err(too_much)?
+    {
+        depot.insert_typed(HeldStream(Mutex::new(Some(held))));
+    }
     depot.insert_typed(By { caller: Some(caller), permit: Some(permit) });
     Ok(())
+}
+
+/// A stream of a caller that counts as open.
+struct HeldStream(Mutex<Option<StreamPermit>>);
+
+/// Lets the stream of an answer count until it ends. What turned out to be no stream counts no longer.
+pub(crate) fn hold_stream_permit(depot: &Depot, res: &mut Response) {
+    let Ok(held) = depot.get_typed::<HeldStream>() else { return };
+    let permit = held.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some(permit) = permit else { return };
+    match res.take_body() {
+        ResBody::Stream(body) => res.stream(body.into_inner().inspect(move |_| {
+            let _open = &permit;
+        })),
+        other => drop(res.replace_body(other)),
+    }
 }
 
 /// Who shows what: nobody when nothing is shown, an error when that is worth nothing.

@@ -15,6 +15,7 @@ use salvo::{
 use super::{
     access::{self, Entrance},
     error::ApiError, headers, host, measure, serve::HEAD_BYTES};
+use super::places::Places;
 use crate::api::{
     http::{load_shedding as shed, origins as cors, request::input, response as reply},
     state::AppState,
@@ -62,6 +63,7 @@ impl std::fmt::Display for RequestId {
 pub(crate) struct Edge {
     pub(crate) state: Arc<AppState>,
     pub(crate) entrance: Entrance,
+    pub(crate) places: Places,
 }
 
 #[async_trait]
@@ -79,7 +81,7 @@ impl Handler for Edge {
         drop(config);
         let refusal = match refusal {
             Some(refusal) => Some(refusal),
-            None => shed::refusal(req, &self.state),
+            None => self.places.refusal(req).or_else(|| shed::refusal(req, &self.state)),
         };
         if let Some(refusal) = refusal {
             input::read_away(req).await;
@@ -102,12 +104,16 @@ impl Handler for Edge {
                 ApiError::Internal(format!("a handler panicked: {}", panic_text(panic.as_ref()))).render(&id, res);
             }
         }
+        access::hold_stream_permit(depot, res);
         fill_error(res, &id);
         origin.stamp(res);
         headers::secure(res);
         let headers = res.headers_mut();
         if let Ok(value) = HeaderValue::from_str(id.as_str()) {
             headers.insert(REQUEST_ID, value);
+        }
+        if self.places.is_guest(req) {
+            headers.insert(salvo::http::header::CONNECTION, HeaderValue::from_static("close"));
         }
         let took = started.elapsed();
         headers.insert(PROCESS_TIME, reply::seconds(took));

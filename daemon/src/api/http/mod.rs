@@ -11,12 +11,15 @@ pub(crate) mod load_shedding;
 pub(crate) mod measure;
 pub(crate) mod middleware;
 pub(crate) mod origins;
+pub(crate) mod places;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod rules;
 pub(crate) mod serve;
+pub(crate) mod socket;
 pub(crate) mod sse;
+pub(crate) mod tls;
 
 pub use error::{ApiError, Resource};
 pub use request::Fault;
-pub use serve::{Bound, bind};
+pub use serve::{Bound, BoundSocket, bind, bind_socket};

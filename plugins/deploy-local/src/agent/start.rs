@@ -163,6 +163,13 @@ pub(crate) fn with_output(mut failure: Failure, output: &Output) -> Failure {
     failure.with_details(tail)
 }
 
+/// Appends the agent's last words to the details alone, which go to the daemon's log. Who asked is not told them: one
+/// process answers many sessions, and what it printed may be another's.
+pub(crate) fn with_output_in_log(failure: Failure, output: &Output) -> Failure {
+    let tail = output.tail();
+    if tail.is_empty() { failure } else { failure.with_details(tail) }
+}
+
 /// How a process ended, for people.
 pub(crate) fn describe_exit(status: &io::Result<ExitStatus>) -> String {
     match status {
