@@ -10,7 +10,7 @@ use ractor::{Actor, ActorRef, call_t};
 use tokio::{sync::Notify, task::JoinHandle, time::timeout};
 
 use crate::{
-    agents::Agents,
+    agents::{Agents, Conversations},
     api,
     auth::Access,
     backend::{
@@ -20,6 +20,7 @@ use crate::{
     config::{Inputs, Loaded},
     events::EventHub,
     plugins::{self, PluginReport, Plugins, note_in},
+    projects::Projects,
     reload::{Reloader, host_options, unknown_handlers, warn_of_strangers},
     shutdown::{EXIT_OVERRUN, End, Shutdown},
     startup::{self, StartError},
@@ -125,20 +126,36 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let tool_tests = ToolTests::new(config.data.run().join("tool-tests"));
     tool_tests.clean();
     let metrics = telemetry.clone();
+    let conductor = Arc::new(startup::Conductor { root: root.clone(), reloader: Arc::clone(&reloader) });
     let state = Arc::new(api::AppState {
         access: Arc::clone(&access),
         store: Arc::clone(&env.store),
         queue: Arc::clone(&env.queue),
-        hub,
-        conductor: Arc::new(startup::Conductor { root: root.clone(), reloader: Arc::clone(&reloader) }),
-        agents: Agents::new(
-            Arc::new(plugins.clone()),
-            Arc::clone(&env.config),
-            Arc::clone(&env.artifacts),
-            env.leases.clone(),
+        projects: Projects {
+            store: Arc::clone(&env.store),
+            conductor: conductor.clone(),
+            deletions: env.deletions.clone(),
+            workflows: Arc::clone(&env.workflows),
+            config: Arc::clone(&env.config),
+            tasks: env.tasks.clone(),
+        },
+        agents: Agents {
+            store: Arc::clone(&env.store),
+            deployed: env.agents.clone(),
+            deletions: env.deletions.clone(),
+            config: Arc::clone(&env.config),
+            tasks: env.tasks.clone(),
+        },
+        conversations: Conversations::new(
+            Arc::clone(&env.store),
+            env.agents.clone(),
+            Arc::clone(&hub),
+            env.tasks.clone(),
+            shutdown.draining().clone(),
         ),
+        operations: conductor,
+        hub,
         plugins: plugins.clone(),
-        chats: api::Chats::default(),
         tool_tests,
         mcp_servers: McpServers::new(&config.data.dir),
         tasks: env.tasks.clone(),

@@ -8,21 +8,10 @@ use std::{
     fs,
     io::{self, Read as _, Write as _},
     os::fd::AsRawFd as _,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
-/// Longest path that is looked at.
-const MAX_PATH: usize = 4096;
-
-/// A relative path of plain names only.
-#[must_use]
-pub fn plain(path: &str) -> Option<PathBuf> {
-    if path.is_empty() || path.len() > MAX_PATH || path.contains(['\0', '\\']) {
-        return None;
-    }
-    let relative = Path::new(path);
-    relative.components().all(|c| matches!(c, Component::Normal(_))).then(|| relative.to_owned())
-}
+use crate::domain::rel_path::RelPath;
 
 /// Runs file work off the runtime: all that is in here is such work.
 ///
@@ -34,9 +23,9 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
 
 /// Opens a regular file below `root`; `None` when there is none that may be read.
 #[must_use]
-pub fn open(root: &Path, relative: &Path) -> Option<(fs::File, fs::Metadata)> {
+pub fn open(root: &Path, file: &RelPath) -> Option<(fs::File, fs::Metadata)> {
     // Before the open, which would wait on a pipe.
-    let file = open_below(root, relative, fs::Metadata::is_file).ok()?;
+    let file = open_below(root, file.as_path(), fs::Metadata::is_file).ok()?;
     let meta = file.metadata().ok()?;
     meta.is_file().then_some((file, meta))
 }
@@ -61,11 +50,15 @@ fn open_below(root: &Path, relative: &Path, wanted: impl Fn(&fs::Metadata) -> bo
 pub struct Folder(fs::File);
 
 impl Folder {
-    /// Opens a folder below `root`; an empty path is `root` itself.
+    /// Opens a folder below `root`; without a path, `root` itself.
     ///
     /// # Errors
     /// There is none, or it lies elsewhere.
-    pub fn open(root: &Path, relative: &Path) -> io::Result<Self> {
+    pub fn open(root: &Path, below: Option<&RelPath>) -> io::Result<Self> {
+        Self::open_at(root, below.map_or(Path::new(""), RelPath::as_path))
+    }
+
+    fn open_at(root: &Path, relative: &Path) -> io::Result<Self> {
         open_below(root, relative, fs::Metadata::is_dir).map(Self)
     }
 
@@ -73,17 +66,17 @@ impl Folder {
     ///
     /// # Errors
     /// It cannot be made, or something else is in its place.
-    pub fn make(root: &Path, relative: &Path) -> io::Result<Self> {
+    pub fn make(root: &Path, below: Option<&RelPath>) -> io::Result<Self> {
         let mut made = PathBuf::new();
-        let mut folder = Self::open(root, &made)?;
-        for name in relative.components() {
+        let mut folder = Self::open_at(root, &made)?;
+        for name in below.into_iter().flat_map(RelPath::names) {
             made.push(name);
-            match fs::create_dir(folder.at(Path::new(&name))) {
+            match fs::create_dir(folder.at(Path::new(name))) {
                 Ok(()) => folder.0.sync_all()?,
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
-            folder = Self::open(root, &made)?;
+            folder = Self::open_at(root, &made)?;
         }
         Ok(folder)
     }
@@ -183,6 +176,10 @@ mod tests {
 
     use super::*;
 
+    fn path(text: &str) -> RelPath {
+        text.parse().unwrap()
+    }
+
     #[test]
     fn nothing_outside_is_read_or_written() {
         let dir = tempfile::tempdir().unwrap();
@@ -192,14 +189,11 @@ mod tests {
         fs::write(outside.join("secret"), "s").unwrap();
         symlink(&outside, root.join("up")).unwrap();
         symlink(outside.join("secret"), root.join("in/link")).unwrap();
-        for bad in ["", "..", "../outside/secret", "/etc/passwd", "in/../../outside", "a\\b", "a\0"] {
-            assert_eq!(plain(bad), None, "{bad:?}");
-        }
-        assert!(open(&root, Path::new("up/secret")).is_none() && open(&root, Path::new("in/link")).is_none());
-        assert!(Folder::open(&root, Path::new("up")).is_err());
-        assert!(Folder::make(&root, Path::new("up/new")).is_err());
+        assert!(open(&root, &path("up/secret")).is_none() && open(&root, &path("in/link")).is_none());
+        assert!(Folder::open(&root, Some(&path("up"))).is_err());
+        assert!(Folder::make(&root, Some(&path("up/new"))).is_err());
         assert!(!outside.join("new").exists());
-        let folder = Folder::open(&root, Path::new("in")).unwrap();
+        let folder = Folder::open(&root, Some(&path("in"))).unwrap();
         assert!(folder.read("link", 10).is_err());
         // Replaced, not followed.
         folder.put("link", b"mine").unwrap();
@@ -215,7 +209,7 @@ mod tests {
     #[test]
     fn a_file_is_replaced_whole() {
         let dir = tempfile::tempdir().unwrap();
-        let folder = Folder::make(dir.path(), Path::new("a/b")).unwrap();
+        let folder = Folder::make(dir.path(), Some(&path("a/b"))).unwrap();
         folder.put("f", b"one").unwrap();
         folder.put("f", b"two").unwrap();
         assert_eq!(folder.read("f", 10).unwrap().unwrap(), b"two");

@@ -16,6 +16,7 @@ use crate::{
         ids::{ProjectId, TaskId},
     },
     plugins::PluginReport,
+    projects,
     reload::{Reloaded, Reloader},
     telemetry::Readers,
     terminal,
@@ -180,8 +181,7 @@ pub struct Conductor {
     pub reloader: Arc<Reloader>,
 }
 
-#[async_trait]
-impl api::Conductor for Conductor {
+impl projects::Conductor for Conductor {
     fn controlled(&self, project: &ProjectId, task: Option<&TaskId>, action: ControlAction) {
         // Without a task nobody works on it.
         let Some(task) = task else { return };
@@ -192,7 +192,10 @@ impl api::Conductor for Conductor {
     fn deleted(&self, project: &ProjectId) {
         let _ = self.root.cast(RootMessage::Dispatch(DispatcherMessage::Forget(project.clone())));
     }
+}
 
+#[async_trait]
+impl api::Operations for Conductor {
     async fn tree(&self) -> Value {
         call_t!(self.root, RootMessage::Tree, 1_000).unwrap_or_else(|error| json!({"error": error.to_string()}))
     }

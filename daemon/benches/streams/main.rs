@@ -7,8 +7,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 #![allow(clippy::print_stdout, clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 
-#[path = "../../tests/api_support/mod.rs"]
-mod api_support;
+#[path = "../../tests/support/mod.rs"]
+mod support;
 
 use std::{
     net::SocketAddr,
@@ -16,9 +16,9 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use api_support::{Api, Script};
 use nexus_plugin_api::payload::Event;
 use serde_json::json;
+use support::api::{Api, Script};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,

@@ -3,14 +3,17 @@
 
 use std::{
     io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Mutex, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use sha2::{Digest as _, Sha256};
 
-use crate::{domain::agent::Agent, files};
+use crate::{
+    domain::{agent::Agent, rel_path::RelPath},
+    files,
+};
 
 /// Largest file that is shown or taken, in bytes.
 pub const MAX_FILE: u64 = 1 << 20;
@@ -96,7 +99,8 @@ impl Package {
     /// Paths of its tools. Blocks.
     #[must_use]
     pub fn tool_paths(&self) -> Vec<String> {
-        let Ok(folder) = files::Folder::open(&self.root, Path::new("tools")) else { return Vec::new() };
+        let folder = "tools".parse().ok().and_then(|tools| files::Folder::open(&self.root, Some(&tools)).ok());
+        let Some(folder) = folder else { return Vec::new() };
         let found = folder.files().unwrap_or_default().into_iter().map(|(name, _)| name);
         let mut names: Vec<_> = found.filter(|name| name.ends_with(".py") && name != "__init__.py").collect();
         names.sort();
@@ -108,8 +112,8 @@ impl Package {
     #[must_use]
     pub fn read(&self, path: &str) -> AgentFile {
         let nothing = || AgentFile { path: path.to_owned(), ..AgentFile::default() };
-        let Some(relative) = files::plain(path) else { return nothing() };
-        let Some((file, meta)) = files::open(&self.root, &relative) else { return nothing() };
+        let found = path.parse::<RelPath>().ok().and_then(|path| files::open(&self.root, &path));
+        let Some((file, meta)) = found else { return nothing() };
         let mut bytes = Vec::new();
         let read = io::Read::read_to_end(&mut io::Read::take(file, MAX_FILE + 1), &mut bytes);
         let whole = read.is_ok() && bytes.len() as u64 <= MAX_FILE;
@@ -133,13 +137,10 @@ impl Package {
     ///
     /// # Errors
     /// See [`WriteError`]; nothing has changed.
-    pub fn write(&self, path: &str, content: &str, expected: Option<&str>) -> Result<usize, WriteError> {
-        let outside = || io::Error::from(io::ErrorKind::InvalidInput);
-        let relative = files::plain(path).ok_or_else(outside)?;
-        let name = relative.file_name().and_then(|name| name.to_str()).ok_or_else(outside)?;
+    pub fn write(&self, path: &RelPath, content: &str, expected: Option<&str>) -> Result<usize, WriteError> {
         let _alone = CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
-        let folder = files::Folder::make(&self.root, relative.parent().unwrap_or(Path::new("")))?;
-        let old = folder.read(name, MAX_FILE)?;
+        let folder = files::Folder::make(&self.root, path.parent().as_ref())?;
+        let old = folder.read(path.name(), MAX_FILE)?;
         let now = old.as_deref().map(checksum).unwrap_or_default();
         if expected.is_some_and(|expected| !expected.eq_ignore_ascii_case(&now)) {
             return Err(WriteError::Changed);
@@ -149,7 +150,7 @@ impl Package {
             let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             history.put(&format!("{:020}", at.as_micros()), &old)?;
         }
-        folder.put(name, content.as_bytes())?;
+        folder.put(path.name(), content.as_bytes())?;
         let mut kept = names(&history)?;
         while kept.len() > VERSIONS {
             history.remove(&kept.remove(0));
@@ -159,16 +160,17 @@ impl Package {
 
     /// When the versions before were replaced, in microseconds since 1970, the oldest first. Blocks.
     #[must_use]
-    pub fn versions(&self, path: &str) -> Vec<i64> {
+    pub fn versions(&self, path: &RelPath) -> Vec<i64> {
         let kept = self.history(path).and_then(|history| names(&history)).unwrap_or_default();
         kept.iter().filter_map(|name| name.parse().ok()).collect()
     }
 
     /// The folder with the versions before of a file.
-    fn history(&self, path: &str) -> io::Result<files::Folder> {
+    fn history(&self, path: &RelPath) -> io::Result<files::Folder> {
         // One name for each path, without its slashes.
-        let name = path.replace('%', "%25").replace('/', "%2f");
-        files::Folder::make(&self.state, &Path::new("versions").join(name))
+        let name = path.as_str().replace('%', "%25").replace('/', "%2f");
+        let folder = format!("versions/{name}").parse().map_err(io::Error::other)?;
+        files::Folder::make(&self.state, Some(&folder))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Handlers only parse, call and map: `input` and `fields` read, `reply` and `error` write, `edge` is
 //! around every request. Storage is reached through [`crate::backend::store::Store`], the actor tree through
-//! [`Conductor`], agents through [`crate::agents`].
+//! its services, [`crate::projects`] and [`crate::agents`] do the work.
 
 mod admin;
 mod agents;
@@ -16,12 +16,11 @@ mod v2_compat;
 use std::sync::Arc;
 
 use http::{access::Entrance, places::Places};
-pub use agents::answers::Chats;
 pub use http::{ApiError, Bound, BoundSocket, Fault, Resource, bind, bind_socket};
 pub use openapi::{openapi, openapi_conflicts};
 pub use salvo::server::ServerHandle;
 use salvo::{Handler, Router, Service, catcher::Catcher};
-pub use state::{AppState, Conductor, RenderMetrics};
+pub use state::{AppState, Operations, RenderMetrics};
 
 /// The prefixes under which the resources live; the second is the original's alias.
 const PREFIXES: [&str; 2] = ["api/v2", "api/v1"];

@@ -12,30 +12,22 @@ use salvo::Depot;
 use serde_json::Value;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::api::{agents::answers::Chats, http::error::ApiError};
+use crate::api::http::error::ApiError;
 use crate::{
-    agents::Agents,
+    agents::{Agents, Conversations},
     auth::Access,
     backend::{queue::Queue, store::Store},
     config::Config,
-    deletion::Deletions,
-    domain::{
-        control::ControlAction,
-        ids::{ProjectId, TaskId},
-        workflow::Workflows,
-    },
+    domain::workflow::Workflows,
     events::EventHub,
     plugins::Plugins,
+    projects::Projects,
     tools::{ToolTests, mcp::McpServers},
 };
 
-/// What the API asks of the actor tree. The tree implements it; tests put a recorder in its place.
+/// What the API asks of the whole daemon. `app` implements it; tests put a recorder in its place.
 #[async_trait]
-pub trait Conductor: Send + Sync {
-    /// A control request was applied in the store: tell the owner of `task`, if it is here.
-    fn controlled(&self, project: &ProjectId, task: Option<&TaskId>, action: ControlAction);
-    /// A project was deleted: end whatever works on it.
-    fn deleted(&self, project: &ProjectId);
+pub trait Operations: Send + Sync {
     /// The tree's state for `GET /system`.
     async fn tree(&self) -> Value;
     /// Reloads configuration, plugins and workflows, as SIGHUP does; reports what changed.
@@ -55,14 +47,16 @@ pub struct AppState {
     pub queue: Arc<dyn Queue>,
     /// Live events.
     pub hub: Arc<EventHub>,
-    /// The actor tree.
-    pub conductor: Arc<dyn Conductor>,
+    /// The whole daemon.
+    pub operations: Arc<dyn Operations>,
+    /// Projects.
+    pub projects: Projects,
+    /// Agents.
+    pub agents: Agents,
+    /// Conversations with agents.
+    pub conversations: Arc<Conversations>,
     /// The plugin host, for its reports.
     pub plugins: Plugins,
-    /// Deployed agents, through the plugin host.
-    pub agents: Agents,
-    /// Sessions in which an agent is answering now.
-    pub chats: Chats,
     /// Tests of tools.
     pub tool_tests: Arc<ToolTests>,
     /// The MCP servers that people have written down.
@@ -88,11 +82,6 @@ pub struct AppState {
 }
 
 impl AppState {
-    /// The one way to delete something.
-    pub(crate) fn deletions(&self) -> Deletions {
-        Deletions::new(Arc::clone(&self.store), self.agents.clone())
-    }
-
     /// Largest body of a request with files.
     pub(crate) fn upload_limit(&self) -> usize {
         self.config.load().server.max_upload_bytes.as_usize()

@@ -5,7 +5,6 @@ use std::{io, path::PathBuf, time::Duration};
 use super::{Acted, Deletions};
 use crate::backend::data_folder::{moving, trash};
 use crate::{
-    agents::place,
     backend::files::{Edit, Owner},
     domain::{
         deletion::{DeletedKind, Deletion, KeptAgent},
@@ -13,6 +12,7 @@ use crate::{
         time::Timestamp,
     },
     files::blocking,
+    jobs::{agent_ref, public_message},
 };
 
 /// How long it is tried to take a deleted agent out of service.
@@ -69,10 +69,10 @@ impl Deletions {
 
     /// Moves an agent's folder out of its project's; whether there was anything to move.
     async fn set_aside(&self, project: &ProjectId, agent: &KeptAgent) -> io::Result<bool> {
-        let Some(dir) = place::plain(&agent.agent_dir) else { return Ok(false) };
+        let Some(folder) = agent_ref::folder_of(&agent.agent_dir) else { return Ok(false) };
         let data = self.agents.data();
-        let from = data.projects().join(project.as_str()).join(dir);
-        let to = place::kept(&data, &agent.agent_id);
+        let from = folder.below(&data.projects().join(project.as_str()));
+        let to = agent_ref::kept(&data, &agent.agent_id);
         blocking(move || {
             let there = |path: &PathBuf| match std::fs::symlink_metadata(path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -96,11 +96,11 @@ impl Deletions {
         let mut acted = Acted::default();
         let Some(gone) = &record.owned.agent else { return acted };
         if gone.orders.undeploy {
-            match self.agents.undeploy_gone(id, &record.name, gone).await {
+            match self.agents.undeploy_deleted(id, &record.name, gone).await {
                 Ok(undeployed) => acted.undeployed = undeployed,
                 Err(failure) => {
                     tracing::warn!(agent_id = %id, %failure, "a deleted agent could not be taken out of service");
-                    acted.errors.push(format!("deployment: {}", crate::agents::public_message(&failure)));
+                    acted.errors.push(format!("deployment: {}", public_message(&failure)));
                     // What lasts is told, and is nobody's to repeat for ever.
                     acted.again = failure.kind.retryable() && Timestamp::now().since(record.deleted_at) < TRIED_FOR;
                 }
@@ -119,9 +119,9 @@ impl Deletions {
         if gone.orders.files
             && !built_since
             && let Some(project) = &gone.project_id
-            && let Some(dir) = place::plain(&gone.agent_dir)
+            && let Some(name) = agent_ref::folder_of(&gone.agent_dir)
         {
-            let folder = self.agents.data().projects().join(project.as_str()).join(dir);
+            let folder = name.below(&self.agents.data().projects().join(project.as_str()));
             match self.to_trash(DeletedKind::Agent, id.as_str(), folder).await {
                 Ok(moved) => acted.files = moved,
                 Err(error) => {
@@ -129,7 +129,7 @@ impl Deletions {
                     acted = acted.must_wait("local_files: they could not be removed now".to_owned());
                 }
             }
-            let edit = Edit::Remove { folder: gone.agent_dir.clone() };
+            let edit = Edit::Remove { folder: name };
             if let Err(error) = self.agents.artifacts().edit(&Owner::from(project), &edit).await {
                 tracing::warn!(agent_id = %id, %error, "other daemons still have the files of a deleted agent");
                 acted.again = true;

@@ -11,7 +11,6 @@ pub mod retention;
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    agents::Agents,
     backend::{
         data_folder::{self, Records as _, survey, trash},
         store::{DeletedAgent, DeletedProject, Result, Store},
@@ -21,6 +20,7 @@ use crate::{
         ids::{AgentId, ProjectId, SessionId},
         time::Timestamp,
     },
+    jobs::DeployedAgents,
     telemetry::told,
 };
 
@@ -33,7 +33,7 @@ const UNDER_WAY: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Deletions {
     store: Arc<dyn Store>,
-    agents: Agents,
+    agents: DeployedAgents,
 }
 
 /// What was done outside of the store for a deletion.
@@ -70,7 +70,7 @@ pub struct AgentGone {
 impl Deletions {
     /// Over this store, with this way to agents and folders.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, agents: Agents) -> Self {
+    pub fn new(store: Arc<dyn Store>, agents: DeployedAgents) -> Self {
         Self { store, agents }
     }
 

@@ -27,10 +27,24 @@ impl Caller {
         Self::new(ANONYMOUS, Role::Admin, ANONYMOUS)
     }
 
+    /// Somebody who is not known, behind an operation that is open to everybody: may nothing, owns nothing.
+    #[must_use]
+    pub fn nobody() -> Self {
+        let mut nobody = Self::new("nobody", Role::Metrics, "");
+        nobody.scopes.rights = Some(Vec::new());
+        nobody
+    }
+
     /// A caller without scopes.
     #[must_use]
     pub fn new(name: &str, role: Role, user_id: &str) -> Self {
         Self { name: name.to_owned(), role, scopes: Scopes::default(), user_id: user_id.to_owned() }
+    }
+
+    /// Whether there is no access control.
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        self.user_id == ANONYMOUS
     }
 
     /// Whether everything is his to see and to change.

@@ -4,6 +4,7 @@
 //! a change of state the result of one function per machine in [`transition`].
 
 pub mod agent;
+pub mod backoff;
 pub mod bounds;
 pub mod caller;
 pub mod change;
@@ -16,6 +17,7 @@ pub mod ids;
 pub mod plan;
 pub mod project;
 pub mod queue;
+pub mod rel_path;
 pub mod requirement;
 pub mod secret;
 pub mod session;

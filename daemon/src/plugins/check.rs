@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, HashSet},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -12,10 +13,13 @@ use serde_json::Value;
 
 use super::{
     discover,
-    library::{self, Image},
     load::{self, Step},
     refusal::Refusal,
     report::PluginReport,
+    transport::{
+        Transport,
+        library::image::{self, Image},
+    },
 };
 
 const LIMIT: Duration = Duration::from_secs(5);
@@ -46,17 +50,18 @@ pub fn try_file(file: &Path, settings: impl FnOnce(&Description) -> Option<Value
     };
     let (content, path) = (image.content.clone(), file.to_owned());
     let opened = Step::begin("describe", LIMIT, move || {
-        let entries = library::link(&path, image.entry_size)?;
-        Ok((entries, entries.describe()?))
+        let transport: Arc<dyn Transport> = Arc::new(image::link(&path, image.entry_size)?);
+        let description = transport.describe()?;
+        Ok((transport, description))
     });
-    let (entries, description) = match opened.and_then(Step::wait) {
+    let (transport, description) = match opened.and_then(Step::wait) {
         Ok(opened) => opened,
         Err(refusal) => return tell(Trial::Over(Box::new(PluginReport::refused(file, None, &content, &refusal)))),
     };
     tell(Trial::Described(Box::new(description.clone()), content.clone()));
     let report = PluginReport::described(file, &description, &content);
     let configured = match settings(&description) {
-        Some(settings) => load::configure(entries, &settings, CONFIGURE_LIMIT).and_then(Step::wait),
+        Some(settings) => load::configure(transport, &settings, CONFIGURE_LIMIT).and_then(Step::wait),
         None => Ok(()),
     };
     tell(Trial::Over(Box::new(match configured {
@@ -109,7 +114,7 @@ fn judge(file: &Path) -> (PluginReport, Option<Description>) {
     };
     let content = image.content.clone();
     let path = file.to_owned();
-    let described = Step::begin("describe", LIMIT, move || library::link(&path, image.entry_size)?.describe());
+    let described = Step::begin("describe", LIMIT, move || image::link(&path, image.entry_size)?.describe());
     match described.and_then(Step::wait) {
         Ok(description) => (PluginReport::described(file, &description, &content), Some(description)),
         Err(refusal) => (PluginReport::refused(file, None, &content, &refusal), None),

@@ -8,7 +8,7 @@ use std::{
 
 use object::ReadCache;
 
-use super::{elf, refusal::Refusal};
+use super::{refusal::Refusal, transport::library::elf};
 
 /// Files of this name are test fixtures. In a checkout cargo puts them beside the real plugins, where
 /// the daemon must not pick them up; tests copy them to a folder of their own under another name.

@@ -1,5 +1,5 @@
-//! One loaded library: its entries, its jobs, its counts. A reload makes a new generation; running
-//! jobs keep theirs. Generations live as long as the process, as their libraries do, so they are
+//! One loaded plugin: the way to it, its jobs, its counts. A reload makes a new generation; running
+//! jobs keep theirs. Generations live as long as the process, as loaded libraries do, so they are
 //! `&'static`, and a job's token leads to its generation without any pointer crossing the boundary.
 
 use std::{
@@ -19,14 +19,13 @@ use tokio::sync::{Notify, oneshot};
 
 use super::{
     error::JobError,
-    handshake::Entries,
-    lane::{Call, Lane},
     lock,
     options::Limits,
     permits::Permit,
     report::PluginState,
     state::JobState,
     stats::Stats,
+    transport::{LostCall, LostCalls, Transport},
 };
 use crate::telemetry::names;
 
@@ -42,8 +41,7 @@ pub(super) struct Generation {
     pub(super) file: PathBuf,
     pub(super) content: String,
     pub(super) settings: Value,
-    pub(super) entries: Entries,
-    pub(super) lane: Lane,
+    transport: Arc<dyn Transport>,
     pub(super) stats: Stats,
     index: u64,
     limits: ArcSwap<Limits>,
@@ -68,7 +66,7 @@ pub(super) struct Parts {
     pub(super) file: PathBuf,
     pub(super) content: String,
     pub(super) settings: Value,
-    pub(super) entries: Entries,
+    pub(super) transport: Arc<dyn Transport>,
     pub(super) limits: Limits,
 }
 
@@ -79,14 +77,14 @@ pub(super) fn of_token(token: u64) -> Option<&'static Generation> {
 }
 
 /// Gives up every call that is over its limit; says whether any call is running or waiting.
-pub(super) fn check_lanes(now: Instant) -> bool {
+pub(super) fn give_up_overdue_calls(now: Instant) -> bool {
     let all = ALL.read().unwrap_or_else(PoisonError::into_inner).clone();
     let mut active = false;
     for generation in all {
-        if let Some(lost) = generation.lane.check(generation, now) {
+        if let Some(lost) = generation.transport().give_up_overdue(now) {
             generation.call_lost(lost);
         }
-        active |= generation.lane.is_active();
+        active |= generation.transport().is_active();
     }
     active
 }
@@ -101,8 +99,7 @@ impl Generation {
             file: parts.file,
             content: parts.content,
             settings: parts.settings,
-            entries: parts.entries,
-            lane: Lane::default(),
+            transport: parts.transport,
             stats: Stats::default(),
             index: all.len() as u64,
             limits: ArcSwap::from_pointee(parts.limits),
@@ -116,6 +113,11 @@ impl Generation {
         }));
         all.push(generation);
         generation
+    }
+
+    /// The way to the plugin.
+    pub(super) fn transport(&'static self) -> &'static dyn Transport {
+        &*self.transport
     }
 
     pub(super) fn name(&self) -> &str {
@@ -132,9 +134,9 @@ impl Generation {
 
     /// Whether new jobs make sense.
     pub(super) fn admits(&self) -> Result<(), JobError> {
-        let (lost, broken) = self.lane.lost();
-        if broken {
-            return Err(JobError::Broken { plugin: self.name().to_owned(), lost });
+        let lost = self.transport.lost_calls();
+        if lost.too_many {
+            return Err(JobError::Broken { plugin: self.name().to_owned(), lost: lost.count });
         }
         let stuck = self.stats.stuck();
         if stuck > self.limits().max_stuck {
@@ -243,17 +245,15 @@ impl Generation {
         }
     }
 
-    fn call_lost(&'static self, lost: super::lane::Lost) {
-        let (count, broken) = self.lane.lost();
+    fn call_lost(&'static self, lost: LostCall) {
+        let LostCalls { count, too_many: broken } = self.transport.lost_calls();
         let (plugin, entry) = (self.name(), lost.entry);
         tracing::error!(plugin, generation = self.number, entry, limit = ?lost.limit, count, broken, "a call into the plugin does not return; its thread is given up");
         if let (Some(job), "start") = (&lost.job, lost.entry) {
             job.start_hangs(lost.limit);
         }
-        for call in lost.unmade {
-            if let Call::Start(job, _) = call {
-                job.undeliverable();
-            }
+        for job in lost.unmade {
+            job.undeliverable();
         }
     }
 
@@ -275,13 +275,13 @@ impl Generation {
         let idle = self.retired.load(Ordering::Acquire) && self.open.load(Ordering::Acquire) == 0;
         if idle && !self.shutdown_called.swap(true, Ordering::AcqRel) {
             let limit = self.limits().cancel_grace.max(Duration::from_secs(1));
-            let _ = self.lane.push(self, Call::Shutdown { limit, finished: None });
+            let _ = self.transport().shut_down(limit, None);
         }
     }
 
     /// Whether a retired generation has nothing left to do.
     pub(super) fn is_drained(&self) -> bool {
-        self.shutdown_called.load(Ordering::Acquire) && !self.lane.is_active()
+        self.shutdown_called.load(Ordering::Acquire) && !self.transport.is_active()
     }
 
     /// The daemon stops: cancels every job, waits for the first half of `grace`, then calls `shutdown`.
@@ -309,7 +309,7 @@ impl Generation {
         }
         let (finished, wait) = oneshot::channel();
         let limit = deadline.saturating_duration_since(tokio::time::Instant::now());
-        let pushed = self.lane.push(self, Call::Shutdown { limit, finished: Some(finished) });
+        let pushed = self.transport().shut_down(limit, Some(finished));
         if pushed.is_ok() && tokio::time::timeout_at(deadline, wait).await.is_err() {
             tracing::warn!(plugin = self.name(), "the plugin's `shutdown` did not return in time");
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use nexus_plugin_api::payload::{Event, HandlerKind, Operation, PAYLOAD_VERSION, Request};
 use serde_json::Value;
 
-use super::{error::JobError, lane::Call, slot::Slot, state::JobState};
+use super::{error::JobError, slot::Slot, state::JobState};
 
 /// A handler of a plugin. Cheap to clone. Each job starts on the plugin's newest generation.
 #[derive(Clone)]
@@ -44,7 +44,7 @@ impl Handler {
                 Err(returned) => permit = returned,
             }
         };
-        if state.generation.lane.push(state.generation, Call::Start(Arc::clone(&state), request)).is_err() {
+        if state.generation.transport().start(Arc::clone(&state), request).is_err() {
             state.undeliverable();
         }
         Ok(Job { state })

@@ -3,7 +3,7 @@
 
 use std::{
     path::Path,
-    sync::mpsc,
+    sync::{Arc, mpsc},
     time::{Duration, Instant},
 };
 
@@ -11,9 +11,11 @@ use nexus_plugin_api::payload::Description;
 use serde_json::Value;
 
 use super::{
-    handshake::Entries,
-    library::{Image, Loaded},
     refusal::Refusal,
+    transport::{
+        Transport,
+        library::image::{Image, Loaded},
+    },
 };
 
 /// A plugin that was loaded and has told what it is, but takes no jobs yet.
@@ -65,13 +67,13 @@ pub(super) fn open(image: &Image, copies: &Path, limit: Duration) -> Result<Step
     let entry_size = image.entry_size;
     Step::begin("describe", limit, move || {
         let loaded = copy.load(entry_size)?;
-        let description = loaded.entries.describe()?;
+        let description = loaded.transport.describe()?;
         Ok(Opened { loaded, description })
     })
 }
 
 /// Hands the settings to an opened plugin.
-pub(super) fn configure(entries: Entries, settings: &Value, limit: Duration) -> Result<Step<()>, Refusal> {
+pub(super) fn configure(transport: Arc<dyn Transport>, settings: &Value, limit: Duration) -> Result<Step<()>, Refusal> {
     let settings = settings.to_string();
-    Step::begin("configure", limit, move || entries.configure(settings.as_bytes()))
+    Step::begin("configure", limit, move || transport.configure(settings.as_bytes()))
 }

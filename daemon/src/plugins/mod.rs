@@ -1,36 +1,34 @@
 //! The plugin host: finds shared libraries, loads them, runs their jobs, and survives what they do.
 //!
 //! ```text
-//! discover ─ elf          which files are plugins, without loading any
-//! library ─ handshake     copy, load, check the table; describe, validate
+//! discover                which files are plugins, without loading any
 //! load ─ reload ─ registry   generations come and go; names lead to handlers
+//! description             what `describe` answers, read and judged
 //! slot ─ permits          one plugin name: its newest generation, its bound on jobs
-//! generation ─ lane       one library: its jobs, and the thread that calls into it
+//! generation              one loaded plugin and its jobs
 //! job ─ state ─ queue     one job: events, cancel, outcome
-//! host                    the functions that plugins call
+//! transport               how calls get to the plugin: `library` loads it into this process
+//! inbound                 what plugins say on their own
 //! tools                   the tools that plugins bring along
 //! watch                   notices what does not happen
 //! fault                   notes that a plugin ends the process
 //! ```
 //!
-//! A job: [`Plugins::resolve`] → [`Handler::start`] (permit) → lane calls `start` → the plugin's
-//! threads call `event` and at last `done` → [`Job::next_event`], [`Job::outcome`] → lane calls
-//! `destroy`. Callers are the stage and deploy actors; the API and the CLI read [`Plugins::reports`].
+//! A job: [`Plugins::resolve`] → [`Handler::start`] (permit) → the transport calls `start` → the plugin's
+//! threads call `event` and at last `done` → [`Job::next_event`], [`Job::outcome`] → the transport
+//! calls `destroy`. Callers are the stage and deploy actors; the API and the CLI read [`Plugins::reports`].
 //!
-//! No thread of the daemon ever waits for a plugin: entries are called on lanes, events and results
+//! No thread of the daemon ever waits for a plugin: a transport makes calls on threads of its own, events and results
 //! arrive on the plugin's threads, and a reload runs on a thread of its own.
 
 mod check;
+mod description;
 mod discover;
-mod elf;
 mod error;
 mod fault;
 mod generation;
-mod handshake;
-mod host;
+mod inbound;
 mod job;
-mod lane;
-mod library;
 mod load;
 mod options;
 mod permits;
@@ -43,6 +41,7 @@ mod slot;
 mod state;
 mod stats;
 mod tools;
+mod transport;
 mod watch;
 
 pub use check::{Trial, check_dirs, check_file, try_file};

@@ -28,6 +28,13 @@ pub(super) enum Pushed {
     Full,
 }
 
+/// Whether a producer may be held up until there is room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    UntilRoom,
+    Never,
+}
+
 #[derive(Default)]
 pub(super) struct EventQueue {
     inner: Mutex<Inner>,
@@ -43,8 +50,8 @@ struct Inner {
 }
 
 impl EventQueue {
-    /// Adds an event of `size` bytes; waits for room when `may_wait`, until the queue is closed.
-    pub(super) fn push(&self, event: Event, size: usize, may_wait: bool) -> Pushed {
+    /// Adds an event of `size` bytes; may wait for room, until the queue is closed.
+    pub(super) fn push(&self, event: Event, size: usize, wait: Wait) -> Pushed {
         let mut inner = lock(&self.inner);
         loop {
             if inner.closed {
@@ -55,7 +62,7 @@ impl EventQueue {
             if fits || inner.events.is_empty() {
                 break;
             }
-            if !may_wait {
+            if wait == Wait::Never {
                 return Pushed::Full;
             }
             inner = self.room.wait(inner).unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -14,12 +14,13 @@ use super::{
     error::{ResolveError, hint},
     generation::Generation,
     job::Handler,
-    library, lock,
+    lock,
     options::HostOptions,
     reload::{self, Known},
     report::PluginReport,
     slot::{self, Slot},
     tools::PluginTool,
+    transport::library::image,
 };
 
 /// The plugins of a daemon. Cheap to clone.
@@ -189,7 +190,7 @@ impl Inner {
         }
         if !known.cleaned {
             known.cleaned = true;
-            library::remove_old_copies(&options.copies());
+            image::remove_old_copies(&options.copies());
         }
         let Some(changes) = reload::reload(&mut known, &options, accept) else { return false };
         known.loaded = true;

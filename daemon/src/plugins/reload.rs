@@ -16,12 +16,12 @@ use serde_json::Value;
 use super::{
     discover,
     generation::{Generation, Parts},
-    library::Image,
     load::{self, Opened, Step},
     options::HostOptions,
     refusal::Refusal,
     report::PluginReport,
     slot::Slot,
+    transport::library::image::Image,
 };
 use crate::telemetry::{names, zeros};
 
@@ -112,9 +112,9 @@ pub(super) fn reload(known: &mut Known, options: &HostOptions, accept: &Accept) 
         match opened {
             Ok(opened) => {
                 let settings = options.settings_of(&opened.description.name);
-                let configured = options
-                    .prepared(&opened.description)
-                    .and_then(|prepared| load::configure(opened.loaded.entries, &prepared, options.configure_limit));
+                let configured = options.prepared(&opened.description).and_then(|prepared| {
+                    load::configure(Arc::clone(&opened.loaded.transport), &prepared, options.configure_limit)
+                });
                 newcomers.push(Newcomer { file, content, settings, opened, configured });
             }
             Err(Refusal::Duplicate { name, winner }) if shipped => {
@@ -216,7 +216,7 @@ fn admit(known: &mut Known, options: &HostOptions, changes: &mut Changes, newcom
     let name = opened.description.name.clone();
     let slot = known.slots.entry(name.clone()).or_insert_with(|| Slot::new(&name, options.max_jobs_of(&name)));
     let number = slot.next_number();
-    let (entries, version) = (opened.loaded.entries, opened.description.version.clone());
+    let (transport, version) = (Arc::clone(&opened.loaded.transport), opened.description.version.clone());
     opened.loaded.keep(&name, &content, number);
     let handlers = opened.description.handlers.len();
     zeros::of_plugin(&name, opened.description.handlers.iter().map(|handler| handler.name.as_str()));
@@ -226,7 +226,7 @@ fn admit(known: &mut Known, options: &HostOptions, changes: &mut Changes, newcom
         file: file.clone(),
         content,
         settings,
-        entries,
+        transport,
         limits: options.limits(),
     });
     changes.retired.extend(slot.replace(Some(generation)));

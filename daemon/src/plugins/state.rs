@@ -1,11 +1,10 @@
 //! One job as the host sees it: its outcome, its cancel flag, its handle, its permit.
 //!
-//! Who touches it: the plugin's threads through the host table (`host.rs`), the generation's lane, the
+//! Who touches it: the plugin's threads through `inbound`, the plugin's transport, the
 //! watch, and the task that owns the [`Job`](super::Job). Whoever takes the token out of the
 //! generation's table (`claim`) decides the outcome; everybody later is late.
 
 use std::{
-    ffi::c_void,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -15,7 +14,9 @@ use std::{
 
 use serde_json::Value;
 
-use super::{error::JobError, generation::Generation, lane::Call, lock, permits::Permit, queue::EventQueue, watch};
+use super::{
+    error::JobError, generation::Generation, lock, permits::Permit, queue::EventQueue, transport::JobHandle, watch,
+};
 
 pub(super) type Outcome = Result<Value, JobError>;
 
@@ -52,18 +53,11 @@ enum Phase {
 enum Handle {
     /// `start` has not returned.
     Awaited,
-    Live(Ptr),
-    Cancelling(Ptr),
+    Live(JobHandle),
+    Cancelling(JobHandle),
     /// Destroyed, being destroyed, null, or never made.
     Gone,
 }
-
-#[derive(Clone, Copy)]
-struct Ptr(*mut c_void);
-
-#[allow(unsafe_code)]
-// SAFETY: an opaque value that is only handed back to the plugin, which must accept it on any thread.
-unsafe impl Send for Ptr {}
 
 impl JobState {
     pub(super) fn new(token: u64, generation: &'static Generation, handler: String, permit: Permit) -> Arc<Self> {
@@ -93,8 +87,8 @@ impl JobState {
         if self.cancelled.swap(true, Ordering::AcqRel) || lock(&self.inner).phase != Phase::Open {
             return;
         }
-        // A lane that is given up takes no calls; the plugin can still poll, and the grace still ends.
-        let _ = self.generation.lane.push(self.generation, Call::Cancel(Arc::clone(self)));
+        // A plugin that is given up takes no calls; the plugin can still poll, and the grace still ends.
+        let _ = self.generation.transport().cancel(Arc::clone(self));
         watch::at(Instant::now() + self.generation.limits().cancel_grace, self);
     }
 
@@ -165,7 +159,7 @@ impl JobState {
     }
 
     fn push_destroy(self: &Arc<Self>) {
-        let _ = self.generation.lane.push(self.generation, Call::Destroy(Arc::clone(self)));
+        let _ = self.generation.transport().destroy(Arc::clone(self));
     }
 
     /// Nobody reads the job any more.
@@ -179,15 +173,15 @@ impl JobState {
         lock(&self.inner).outcome.take()
     }
 
-    /// The job cannot be brought to the plugin: the lane is given up.
+    /// The job cannot be brought to the plugin: no further call is made into it.
     pub(super) fn undeliverable(self: &Arc<Self>) {
         if self.generation.claim(self.token).is_some() {
-            let lost = self.generation.lane.lost().0;
+            let lost = self.generation.transport().lost_calls().count;
             self.finish_unbegun(Err(JobError::Broken { plugin: self.generation.name().to_owned(), lost }));
         }
     }
 
-    // From here on: called by the lane.
+    // From here on: called by the transport.
 
     /// Whether to call `start` at all: not for a job that was cancelled while it waited.
     pub(super) fn may_start(self: &Arc<Self>) -> bool {
@@ -198,17 +192,17 @@ impl JobState {
         true
     }
 
-    /// `start` returned 0.
-    pub(super) fn started(self: &Arc<Self>, handle: *mut c_void) {
+    /// The plugin took the job; without a handle there is nothing to cancel or to destroy.
+    pub(super) fn started(self: &Arc<Self>, handle: Option<JobHandle>) {
         let (over, cancel) = {
             let mut inner = lock(&self.inner);
-            inner.handle = if handle.is_null() { Handle::Gone } else { Handle::Live(Ptr(handle)) };
+            inner.handle = handle.map_or(Handle::Gone, Handle::Live);
             (inner.phase == Phase::Over, self.is_cancelled() && !inner.cancel_called)
         };
         if over {
-            if handle.is_null() { self.generation.job_closed() } else { self.push_destroy() }
+            if handle.is_none() { self.generation.job_closed() } else { self.push_destroy() }
         } else if cancel {
-            let _ = self.generation.lane.push(self.generation, Call::Cancel(Arc::clone(self)));
+            let _ = self.generation.transport().cancel(Arc::clone(self));
         }
     }
 
@@ -225,13 +219,13 @@ impl JobState {
     }
 
     /// The handle for the one call of `cancel`, if there is something to cancel.
-    pub(super) fn enter_cancel(&self) -> Option<*mut c_void> {
+    pub(super) fn enter_cancel(&self) -> Option<JobHandle> {
         let mut inner = lock(&self.inner);
         match inner.handle {
-            Handle::Live(ptr) if inner.phase != Phase::Over && !inner.cancel_called => {
+            Handle::Live(handle) if inner.phase != Phase::Over && !inner.cancel_called => {
                 inner.cancel_called = true;
-                inner.handle = Handle::Cancelling(ptr);
-                Some(ptr.0)
+                inner.handle = Handle::Cancelling(handle);
+                Some(handle)
             }
             _ => None,
         }
@@ -240,8 +234,8 @@ impl JobState {
     pub(super) fn leave_cancel(self: &Arc<Self>) {
         let over = {
             let mut inner = lock(&self.inner);
-            if let Handle::Cancelling(ptr) = inner.handle {
-                inner.handle = Handle::Live(ptr);
+            if let Handle::Cancelling(handle) = inner.handle {
+                inner.handle = Handle::Live(handle);
             }
             inner.phase == Phase::Over
         };
@@ -251,12 +245,12 @@ impl JobState {
     }
 
     /// The handle for the one call of `destroy`.
-    pub(super) fn enter_destroy(&self) -> Option<*mut c_void> {
+    pub(super) fn enter_destroy(&self) -> Option<JobHandle> {
         let mut inner = lock(&self.inner);
         match inner.handle {
-            Handle::Live(ptr) => {
+            Handle::Live(handle) => {
                 inner.handle = Handle::Gone;
-                Some(ptr.0)
+                Some(handle)
             }
             _ => None,
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use nexus_plugin_api::payload::{Description, ToolInfo};
 
-use crate::files::plain;
+use crate::domain::rel_path::RelPath;
 
 const MAX_TOOLS: usize = 512;
 const MAX_FILES: usize = 1024;
@@ -56,7 +56,7 @@ pub(super) fn check(description: &Description) -> Result<(), String> {
     if tools.len() > MAX_TOOLS || tool_files.len() > MAX_FILES {
         return Err(format!("more than {MAX_TOOLS} tools, or than {MAX_FILES} files of tools"));
     }
-    if let Some(path) = tool_files.keys().find(|path| path.len() > 200 || plain(path).is_none()) {
+    if let Some(path) = tool_files.keys().find(|path| path.len() > 200 || RelPath::parse(path).is_err()) {
         return Err(format!("the tool file {path:?} is no relative path of at most 200 bytes"));
     }
     let mut seen = HashSet::new();

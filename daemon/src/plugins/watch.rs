@@ -46,7 +46,7 @@ impl PartialEq for Deadline {
 }
 impl Eq for Deadline {}
 
-/// Looks at the lanes until none has a call.
+/// Looks at the running calls until there is none.
 pub(super) fn arm() {
     let watch = watch();
     if !watch.armed.load(Ordering::SeqCst) && !watch.armed.swap(true, Ordering::SeqCst) {
@@ -83,7 +83,7 @@ impl Watch {
             }
             // Disarm first: a call that begins after the look arms again.
             self.armed.store(false, Ordering::SeqCst);
-            if generation::check_lanes(Instant::now()) {
+            if generation::give_up_overdue_calls(Instant::now()) {
                 self.armed.store(true, Ordering::SeqCst);
             }
         }

@@ -9,7 +9,6 @@ use serde_json::{Map, Value};
 
 use super::{Sources, SourcesError};
 use crate::{
-    agents::place,
     backend::store::Store,
     config::DataConfig,
     domain::{
@@ -17,6 +16,7 @@ use crate::{
         bounds,
         tool::{NewTool, Tool, ToolSource},
     },
+    jobs::agent_ref,
     plugins::Plugins,
 };
 
@@ -139,14 +139,14 @@ pub fn sources(tool: &Tool, plugins: &Plugins, agent: Option<(&Agent, &DataConfi
     }
     if tool.source == ToolSource::System {
         let found = plugins.tools().into_iter().find(|of| of.info.name == tool.tool_name);
-        return found.map(|found| Sources::of_plugin(&found)).ok_or(Unrunnable::NoPlugin);
+        return found.and_then(|found| Sources::of_plugin(&found).ok()).ok_or(Unrunnable::NoPlugin);
     }
     let (Some((agent, data)), Some(path)) = (agent, &tool.code_path) else { return Err(Unrunnable::NoFile) };
     // Paths of records are the project's; the agent's folder may lie elsewhere.
     let dir = agent.agent_dir.trim_end_matches('/');
     let below = path.strip_prefix(dir).and_then(|rest| rest.strip_prefix('/'));
     match below {
-        Some(below) => Ok(Sources::of_project(&place::code(data, agent), below)?),
+        Some(below) => Ok(Sources::of_project(&agent_ref::code(data, agent), below)?),
         None => {
             let project = agent.project_id.as_ref().ok_or(Unrunnable::NoFile)?;
             Ok(Sources::of_project(&data.projects().join(project.as_str()), path)?)

@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-use crate::{files::plain, plugins::PluginTool};
+use crate::{domain::rel_path::RelPath, plugins::PluginTool};
 
 /// Bounds of an agent's folder that is copied for a test.
 const MAX_FILES: usize = 500;
@@ -29,16 +29,18 @@ pub enum SourcesError {
 /// Relative paths with contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sources {
-    code_path: String,
-    files: Vec<(String, Vec<u8>)>,
+    code_path: RelPath,
+    files: Vec<(RelPath, Vec<u8>)>,
 }
 
 impl Sources {
     /// The texts that a plugin told.
-    #[must_use]
-    pub fn of_plugin(tool: &PluginTool) -> Self {
-        let files = tool.sources().map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec())).collect();
-        Self { code_path: tool.info.code_path.clone(), files }
+    ///
+    /// # Errors
+    /// The file with the function is none of them.
+    pub fn of_plugin(tool: &PluginTool) -> Result<Self, SourcesError> {
+        let texts = tool.sources().filter_map(|(path, text)| Some((path.parse().ok()?, text.as_bytes().to_vec())));
+        Ok(Self { code_path: tool.info.code_path.parse().map_err(|_| SourcesError::Missing)?, files: texts.collect() })
     }
 
     /// A copy of the part of a project's folder that the tool lives in: `code_path` is relative to the
@@ -48,15 +50,16 @@ impl Sources {
     /// # Errors
     /// When there is no such file inside of the folder, or when there is too much.
     pub fn of_project(project: &Path, code_path: &str) -> Result<Self, SourcesError> {
-        let relative = plain(code_path).ok_or(SourcesError::Missing)?;
+        let file: RelPath = code_path.parse().map_err(|_| SourcesError::Missing)?;
         let project = project.canonicalize().map_err(|_| SourcesError::Missing)?;
         // agent/tools/x.py → modules are found from agent/.
-        let base = relative.parent().and_then(Path::parent).unwrap_or_else(|| Path::new(""));
-        let root = project.join(base).canonicalize().map_err(|_| SourcesError::Missing)?;
+        let base = file.parent().and_then(|tools| tools.parent());
+        let root = base.as_ref().map_or(project.clone(), |base| base.below(&project));
+        let root = root.canonicalize().map_err(|_| SourcesError::Missing)?;
         if !root.starts_with(&project) {
             return Err(SourcesError::Missing);
         }
-        let code_path = relative.strip_prefix(base).unwrap_or(&relative).to_string_lossy().into_owned();
+        let code_path = base.and_then(|base| file.within(&base)).unwrap_or(file);
         let files = copy(&project, &root)?;
         if !files.iter().any(|(path, _)| *path == code_path) {
             return Err(SourcesError::Missing);
@@ -67,7 +70,7 @@ impl Sources {
     /// The file with the function.
     #[must_use]
     pub fn code_path(&self) -> &str {
-        &self.code_path
+        self.code_path.as_str()
     }
 
     /// The text of the file with the function.
@@ -81,8 +84,7 @@ impl Sources {
     pub(super) fn write(&self, folder: &Path) -> io::Result<()> {
         fs::create_dir_all(folder)?;
         for (path, content) in &self.files {
-            let Some(path) = plain(path) else { continue };
-            let target = folder.join(path);
+            let target = path.below(folder);
             if let Some(parent) = target.parent() {
                 fs::create_dir_all(parent)?;
             }
@@ -93,7 +95,7 @@ impl Sources {
 }
 
 /// The regular files below `root`; links are passed over.
-fn copy(project: &Path, root: &Path) -> Result<Vec<(String, Vec<u8>)>, SourcesError> {
+fn copy(project: &Path, root: &Path) -> Result<Vec<(RelPath, Vec<u8>)>, SourcesError> {
     let mut files = Vec::new();
     let mut bytes = 0;
     let mut open = vec![(root.to_owned(), String::new(), 0)];
@@ -115,7 +117,9 @@ fn copy(project: &Path, root: &Path) -> Result<Vec<(String, Vec<u8>)>, SourcesEr
                 if files.len() == MAX_FILES {
                     return Err(SourcesError::TooLarge);
                 }
-                files.push((path, content));
+                if let Ok(path) = RelPath::of_file(&path) {
+                    files.push((path, content));
+                }
             }
         }
     }

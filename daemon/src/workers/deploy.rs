@@ -4,11 +4,12 @@
 //! is there so that the tree shows it and its end ends the job.
 
 use std::{
+    future::pending,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use nexus_plugin_api::payload::{DeployResult, Event, HandlerKind, Operation};
+use nexus_plugin_api::payload::{DeployResult, Operation};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use serde_json::Value;
 use tokio::{sync::watch, task::JoinHandle};
@@ -16,11 +17,10 @@ use tokio::{sync::watch, task::JoinHandle};
 use super::{
     environment::Environment,
     lease::{Holding, LeaseNews},
-    supervise::{Finally, backoff},
+    supervise::Finally,
 };
-use crate::workers::{in_flight::Ticket, metrics as figures};
+use crate::workers::{in_flight::InFlight, metrics as figures};
 use crate::{
-    agents::place,
     backend::{
         error::{BackendErrorKind, chain},
         queue::DeployMessage,
@@ -28,25 +28,26 @@ use crate::{
     },
     domain::{
         agent::Agent,
+        backoff::backoff,
         bounds,
         failure::{Failure, FailureKind},
         task::Lease,
         text::pathless,
         time::Timestamp,
     },
+    jobs::{Counts, Late, Limit, Order, agent_ref, run_job, targets},
     telemetry::told::{self, HandlerLines},
 };
 
-/// Limit of one try; the visibility timeout of the deploy queue (SPEC section 2).
-const LIMIT: Duration = Duration::from_secs(600);
+/// Of one try; the visibility timeout of the deploy queue (SPEC section 2).
+const LIMIT: Limit =
+    Limit { time: Duration::from_secs(600), counts: Counts::FromRequest, late: Late::Awaited, told: "it took over" };
 /// Tries of a deployment that fails for a passing reason.
 const TRIES: u32 = 3;
 /// First pause between them.
 const PAUSE: Duration = Duration::from_secs(2);
 /// Before a deployment comes again whose files could not be had.
 const FILES_AWAY: Duration = Duration::from_secs(5);
-/// Limit of taking back what was deployed for an agent that is gone.
-const UNDO_LIMIT: Duration = Duration::from_secs(20);
 
 /// See the module.
 pub struct DeployActor;
@@ -64,7 +65,7 @@ pub struct DeployArguments {
     /// Shared.
     pub env: Arc<Environment>,
     /// The message.
-    pub ticket: Ticket,
+    pub in_flight: InFlight,
     /// Its content.
     pub message: DeployMessage,
 }
@@ -91,10 +92,10 @@ impl Actor for DeployActor {
         myself: ActorRef<Self::Msg>,
         arguments: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
-        let DeployArguments { env, ticket, message } = arguments;
+        let DeployArguments { env, in_flight, message } = arguments;
         let listener = myself.clone();
         let holding = env.leases.hold(
-            ticket.receipt().clone(),
+            in_flight.receipt().clone(),
             Arc::new(move |news| {
                 if let LeaseNews::Lost = news {
                     let _ = listener.cast(DeployNews::End);
@@ -105,7 +106,7 @@ impl Actor for DeployActor {
         let task = tokio::spawn(async move {
             // Whatever becomes of the task: an actor that stayed would keep its agent from being deployed again.
             let _done = Finally::new(move || drop(myself.cast(DeployNews::Done)));
-            run(env, ticket, message, holding, ended).await;
+            run(env, in_flight, message, holding, ended).await;
         });
         Ok(DeployState { end, task })
     }
@@ -128,7 +129,7 @@ impl Actor for DeployActor {
 
 async fn run(
     env: Arc<Environment>,
-    ticket: Ticket,
+    in_flight: InFlight,
     message: DeployMessage,
     holding: Holding,
     mut ended: watch::Receiver<bool>,
@@ -138,24 +139,24 @@ async fn run(
         Ok(DeployClaim::Claimed { lease, agent }) => (lease, agent),
         Ok(DeployClaim::Obsolete(why)) => {
             tracing::info!(agent_id = %message.agent_id, why, "a deploy message is of no use any more");
-            return ticket.delete().await;
+            return in_flight.delete().await;
         }
-        Ok(DeployClaim::HeldUntil(until)) => return ticket.release(until.since(Timestamp::now()), true).await,
+        Ok(DeployClaim::HeldUntil(until)) => return in_flight.release(until.since(Timestamp::now()), true).await,
         Err(error) => {
             tracing::warn!(agent_id = %message.agent_id, %error, "a deployment could not be claimed");
-            return ticket.release(Duration::from_secs(5), error.retryable()).await;
+            return in_flight.release(Duration::from_secs(5), error.retryable()).await;
         }
     };
     holding.claimant().leased(lease.clone());
     if let Err(error) = env.restore_files(&lease.project_id).await {
         tracing::warn!(agent_id = %agent.agent_id, error = chain(&error), "the files of an agent are not here");
-        return give_back(&env, &lease, &agent, ticket, FILES_AWAY).await;
+        return give_back(&env, &lease, &agent, in_flight, FILES_AWAY).await;
     }
     let begun = Instant::now();
     let mut lines = HandlerLines::new(&agent.agent_id, "deploy");
     let (result, tries) = tokio::select! {
         result = deploy_with_retries(&env, &agent, &mut lines) => result,
-        () = asked_to_end(&mut ended) => return give_back(&env, &lease, &agent, ticket, Duration::ZERO).await,
+        () = asked_to_end(&mut ended) => return give_back(&env, &lease, &agent, in_flight, Duration::ZERO).await,
     };
     let result = result.and_then(|done| {
         // The record could not be written, now or ever.
@@ -176,7 +177,7 @@ async fn run(
     });
     // The record is for people elsewhere; the log has the whole of it.
     let result = result.map_err(|failure| Failure { message: pathless(&failure.message), ..failure });
-    let receipt = Some(ticket.receipt().clone());
+    let receipt = Some(in_flight.receipt().clone());
     let outcome = if result.is_ok() { "completed" } else { "failed" };
     match env.store.finish_deploy(&lease, DeployEnd { agent_id: agent.agent_id.clone(), result, receipt }).await {
         Ok(()) => {
@@ -186,14 +187,14 @@ async fn run(
                 Ok(done) => told::agent_deployed(&agent, done.endpoint.as_deref(), seconds, tries),
                 Err(failure) => told::deploy_failed(&agent, failure, seconds),
             }
-            ticket.delete().await;
+            in_flight.delete().await;
         }
         Err(error) => {
             tracing::warn!(agent_id = %agent.agent_id, %error, "the end of a deployment could not be stored");
             if matches!(error.kind(), BackendErrorKind::Fenced | BackendErrorKind::NotFound) {
                 undo_if_deleted(&env, &agent).await;
             }
-            ticket.release(Duration::from_secs(5), error.retryable()).await;
+            in_flight.release(Duration::from_secs(5), error.retryable()).await;
         }
     }
 }
@@ -203,14 +204,14 @@ async fn asked_to_end(ended: &mut watch::Receiver<bool>) {
     let _ = ended.wait_for(|ended| *ended).await;
 }
 
-async fn give_back(env: &Environment, lease: &Lease, agent: &Agent, ticket: Ticket, delay: Duration) {
+async fn give_back(env: &Environment, lease: &Lease, agent: &Agent, in_flight: InFlight, delay: Duration) {
     figures::deploy_ended("handed_back");
-    match env.store.release_lease(lease, Some(ticket.receipt())).await {
+    match env.store.release_lease(lease, Some(in_flight.receipt())).await {
         Ok(()) => {}
         Err(error) if error.kind() == BackendErrorKind::Fenced => undo_if_deleted(env, agent).await,
         Err(error) => tracing::warn!(%error, "a deploy lease could not be given back; it ends by itself"),
     }
-    ticket.release(delay, true).await;
+    in_flight.release(delay, true).await;
 }
 
 /// Whoever deleted the agent took it out of service before this deployment brought it up (again). What came
@@ -224,14 +225,10 @@ async fn undo_if_deleted(env: &Environment, agent: &Agent) {
         }
     }
     tracing::info!(agent_id = %agent.agent_id, "the agent was deleted while it was deployed: the deployment is taken back");
-    let told = place::agent_ref(agent, &env.config.load().data);
-    let mut lines = HandlerLines::new(&agent.agent_id, "undeploy");
-    let undone =
-        async { run_job(env, &handler_of(env, agent)?, Operation::Undeploy(told), UNDO_LIMIT, &mut lines).await };
-    if let Err(failure) = undone.await {
+    if let Err(failure) = env.agents.take_back(agent).await {
         tracing::warn!(agent_id = %agent.agent_id, error = %failure.message, "the deployment of a deleted agent is left");
     }
-    env.deletions().taken_back(&agent.agent_id).await;
+    env.deletions.taken_back(&agent.agent_id).await;
 }
 
 /// The outcome of the last try, and its number.
@@ -254,59 +251,12 @@ async fn deploy_with_retries(
 }
 
 async fn deploy(env: &Environment, agent: &Agent, lines: &mut HandlerLines) -> Result<DeployResult, Failure> {
-    let handler = handler_of(env, agent)?;
-    let agent_ref = place::agent_ref(agent, &env.config.load().data);
-    tokio::fs::create_dir_all(&agent_ref.state_dir)
+    let config = env.config.load_full();
+    let handler = targets::handler_of(&config.deploy, &agent.deployment_type)?;
+    let told = agent_ref::of(agent, &config.data);
+    tokio::fs::create_dir_all(&told.state_dir)
         .await
         .map_err(|e| Failure::new(FailureKind::Infrastructure, format!("the agent's state folder: {e}")))?;
-    let value = run_job(env, &handler, Operation::Deploy(agent_ref), LIMIT, lines).await?;
-    serde_json::from_value(value)
-        .map_err(|e| Failure::new(FailureKind::Plugin, format!("the plugin's deploy result is not understood: {e}")))
-}
-
-fn handler_of(env: &Environment, agent: &Agent) -> Result<String, Failure> {
-    let config = env.config.load();
-    let targets = &config.deploy.targets;
-    targets.get(&agent.deployment_type).cloned().ok_or_else(|| {
-        let known: Vec<&str> = targets.keys().map(String::as_str).collect();
-        let message =
-            format!("no deploy target is named {:?}; configured are: {}", agent.deployment_type, known.join(", "));
-        Failure::new(FailureKind::Permanent, message)
-    })
-}
-
-/// Runs a job to its end. One that is late is cancelled and its end awaited, which the host bounds, so that
-/// the next try does not meet it.
-async fn run_job(
-    env: &Environment,
-    handler: &str,
-    operation: Operation,
-    limit: Duration,
-    lines: &mut HandlerLines,
-) -> Result<Value, Failure> {
-    let late = || Failure::new(FailureKind::Timeout, format!("it took over {} s", limit.as_secs()));
-    let deadline = tokio::time::sleep(limit);
-    tokio::pin!(deadline);
-    let mut job = tokio::select! {
-        job = env.executor.start(handler, HandlerKind::Deploy, operation) => job?,
-        () = &mut deadline => return Err(late()),
-    };
-    let mut cancelled = false;
-    loop {
-        tokio::select! {
-            event = job.next_event() => match event {
-                Some(Event::Log { level, message }) => lines.tell(level, &message),
-                Some(_) => {}
-                None => break,
-            },
-            () = &mut deadline, if !cancelled => {
-                cancelled = true;
-                job.cancel();
-            }
-        }
-    }
-    match job.outcome().await {
-        Err(_) if cancelled => Err(late()),
-        result => result,
-    }
+    let order = Order { handler: &handler, operation: Operation::Deploy(told), limit: LIMIT };
+    run_job(env.executor.as_ref(), order, lines, pending()).await
 }

@@ -13,7 +13,7 @@ use super::{
     environment::Environment,
     reconciler,
 };
-use crate::workers::{in_flight::Ticket, metrics as figures};
+use crate::workers::{in_flight::InFlight, metrics as figures};
 use crate::{
     backend::queue::{BuildMessage as BuildBody, DeployMessage},
     domain::{
@@ -32,7 +32,7 @@ pub struct Dispatcher;
 /// Messages of the [`Dispatcher`].
 pub enum DispatcherMessage {
     /// A received message.
-    Job(Ticket),
+    Job(InFlight),
     /// A control request was applied to the stored project while this task was worked on.
     Control(ProjectId, TaskId, ControlAction),
     /// The project is gone from the store.
@@ -87,7 +87,7 @@ impl Actor for Dispatcher {
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            DispatcherMessage::Job(ticket) => state.job(&myself.get_cell(), ticket).await,
+            DispatcherMessage::Job(in_flight) => state.job(&myself.get_cell(), in_flight).await,
             DispatcherMessage::Control(project, task, action) => {
                 state.tell(&project, BuildMessage::Control(task, action));
             }
@@ -125,7 +125,7 @@ impl Actor for Dispatcher {
         match event {
             SupervisionEvent::ActorTerminated(cell, ..) => state.ended(cell.get_id()),
             SupervisionEvent::ActorFailed(cell, error) => {
-                // Its message is handed back by its `Ticket` and counts as received.
+                // Its message is handed back by its `InFlight` and counts as received.
                 tracing::error!(%error, "a build or deploy actor failed");
                 figures::actor_failed("build");
                 state.ended(cell.get_id());
@@ -137,55 +137,55 @@ impl Actor for Dispatcher {
 }
 
 impl DispatcherState {
-    async fn job(&mut self, myself: &ActorCell, ticket: Ticket) {
+    async fn job(&mut self, myself: &ActorCell, in_flight: InFlight) {
         if self.draining {
-            self.env.tasks.spawn(ticket.release(Duration::ZERO, true));
+            self.env.tasks.spawn(in_flight.release(Duration::ZERO, true));
             return;
         }
-        match ticket.receipt().queue {
-            QueueName::Build => match BuildBody::parse(ticket.body()) {
-                Ok(message) => self.build(myself, ticket, message).await,
-                Err(error) => self.poison(ticket, error.to_string()),
+        match in_flight.receipt().queue {
+            QueueName::Build => match BuildBody::parse(in_flight.body()) {
+                Ok(message) => self.build(myself, in_flight, message).await,
+                Err(error) => self.poison(in_flight, error.to_string()),
             },
-            QueueName::Deploy => match DeployMessage::parse(ticket.body()) {
-                Ok(message) => self.deploy(myself, ticket, message).await,
-                Err(error) => self.poison(ticket, error.to_string()),
+            QueueName::Deploy => match DeployMessage::parse(in_flight.body()) {
+                Ok(message) => self.deploy(myself, in_flight, message).await,
+                Err(error) => self.poison(in_flight, error.to_string()),
             },
             QueueName::BuildDead | QueueName::DeployDead => {
-                self.poison(ticket, "dead letters are not worked on".to_owned());
+                self.poison(in_flight, "dead letters are not worked on".to_owned());
             }
         }
     }
 
-    async fn build(&mut self, myself: &ActorCell, ticket: Ticket, message: BuildBody) {
+    async fn build(&mut self, myself: &ActorCell, in_flight: InFlight, message: BuildBody) {
         let asked = message.asked();
         let project = message.project_id;
         if self.builds.contains_key(&project) {
             // Delivered twice, or restarted while the stopped build still ends.
-            self.env.tasks.spawn(ticket.release(BUSY, true));
+            self.env.tasks.spawn(in_flight.release(BUSY, true));
             return;
         }
         let env = Arc::clone(&self.env);
         let (task_id, project_id) = (message.task_id, project.clone());
-        let arguments = BuildArguments { env, ticket, task_id, project_id, asked };
+        let arguments = BuildArguments { env, in_flight, task_id, project_id, asked };
         match BuildActor::spawn_linked(None, BuildActor, arguments, myself.clone()).await {
             Ok((build, _)) => {
                 self.children.insert(build.get_id(), Child::Build(project.clone()));
                 self.builds.insert(project, build);
                 figures::running(self.builds.len(), self.deploys.len());
             }
-            // Its ticket has handed the message back. All the other builds go on.
+            // Its `InFlight` has handed the message back. All the other builds go on.
             Err(error) => tracing::error!(%project, %error, "a build actor did not start"),
         }
     }
 
-    async fn deploy(&mut self, myself: &ActorCell, ticket: Ticket, message: DeployMessage) {
+    async fn deploy(&mut self, myself: &ActorCell, in_flight: InFlight, message: DeployMessage) {
         let (agent, project) = (message.agent_id.clone(), message.project_id.clone());
         if self.deploys.contains_key(&agent) {
-            self.env.tasks.spawn(ticket.release(BUSY, true));
+            self.env.tasks.spawn(in_flight.release(BUSY, true));
             return;
         }
-        let arguments = DeployArguments { env: Arc::clone(&self.env), ticket, message };
+        let arguments = DeployArguments { env: Arc::clone(&self.env), in_flight, message };
         match DeployActor::spawn_linked(None, DeployActor, arguments, myself.clone()).await {
             Ok((deploy, _)) => {
                 self.children.insert(deploy.get_id(), Child::Deploy(agent.clone()));
@@ -197,12 +197,12 @@ impl DispatcherState {
     }
 
     /// What a message says of itself although it is none: its task or project is told, so that nobody waits for it.
-    fn poison(&self, ticket: Ticket, reason: String) {
+    fn poison(&self, in_flight: InFlight, reason: String) {
         tracing::warn!(reason, "a message cannot be read and goes to the dead letters");
         let env = Arc::clone(&self.env);
         self.env.tasks.spawn(async move {
-            let (queue, body) = (ticket.receipt().queue, ticket.body().to_owned());
-            ticket.dead_letter(&reason).await;
+            let (queue, body) = (in_flight.receipt().queue, in_flight.body().to_owned());
+            in_flight.dead_letter(&reason).await;
             reconciler::tell_subject(&env, queue, &body, &reason).await;
         });
     }

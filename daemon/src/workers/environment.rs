@@ -6,9 +6,7 @@ use arc_swap::ArcSwap;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::lease::LeaseBook;
-use crate::jobs::executor::Executor;
 use crate::{
-    agents::Agents,
     backend::{
         error::BackendError,
         files::Artifacts,
@@ -23,6 +21,7 @@ use crate::{
         time::Timestamp,
         workflow::Workflows,
     },
+    jobs::{DeployedAgents, executor::Executor},
     telemetry::zeros,
 };
 
@@ -38,6 +37,10 @@ pub struct Environment {
     pub artifacts: Arc<Artifacts>,
     /// Plugin jobs.
     pub executor: Arc<dyn Executor>,
+    /// Deployed agents.
+    pub agents: DeployedAgents,
+    /// Deleting, as far as it goes beyond the store.
+    pub deletions: Deletions,
     /// Known workflows; replaced by a reload.
     pub workflows: Arc<ArcSwap<Workflows>>,
     /// The settings in force; replaced by a reload (price list, deploy targets).
@@ -78,34 +81,28 @@ impl Environment {
     pub fn new(shared: Shared, config: &Config, workflows: &Workflows) -> Self {
         zeros::of_workflows(workflows);
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let leases = Arc::<LeaseBook>::default();
+        let in_force = Arc::new(ArcSwap::from_pointee(config.clone()));
+        let (executor, artifacts) = (Arc::clone(&shared.executor), Arc::clone(&shared.artifacts));
+        let agents = DeployedAgents::new(executor, Arc::clone(&in_force), artifacts, leases.clone());
         Self {
             worker_id: WorkerId::for_process(host.trim()),
+            deletions: Deletions::new(Arc::clone(&shared.store), agents.clone()),
+            agents,
             store: shared.store,
             queue: shared.queue,
             artifacts: shared.artifacts,
             executor: shared.executor,
             workflows: Arc::new(ArcSwap::from_pointee(workflows.clone())),
-            config: Arc::new(ArcSwap::from_pointee(config.clone())),
+            config: in_force,
             works: config.roles.contains(&Role::Worker),
             worker: config.worker.clone(),
             projects_dir: config.data.projects(),
             agents_dir: config.data.agents(),
-            leases: Arc::default(),
+            leases,
             draining: shared.draining,
             tasks: TaskTracker::new(),
         }
-    }
-
-    /// Deleting, as far as it goes beyond the store.
-    #[must_use]
-    pub fn deletions(&self) -> Deletions {
-        let agents = Agents::new(
-            Arc::clone(&self.executor),
-            Arc::clone(&self.config),
-            Arc::clone(&self.artifacts),
-            self.leases.clone(),
-        );
-        Deletions::new(Arc::clone(&self.store), agents)
     }
 
     /// Makes the project's folder what its last owner left, where daemons share files.

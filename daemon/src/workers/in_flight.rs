@@ -12,14 +12,14 @@ const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// A message with its permit. One of `delete`, `release`, `dead_letter` or `forget` ends it; when it is
 /// dropped without (its actor was killed or panicked), the message is released, so nothing is lost.
-pub struct Ticket {
+pub struct InFlight {
     env: Arc<Environment>,
     delivery: Delivery,
     _permit: OwnedSemaphorePermit,
     settled: bool,
 }
 
-impl Ticket {
+impl InFlight {
     /// Takes over the duty.
     #[must_use]
     pub fn new(env: Arc<Environment>, delivery: Delivery, permit: OwnedSemaphorePermit) -> Self {
@@ -67,7 +67,7 @@ impl Ticket {
     }
 }
 
-impl Drop for Ticket {
+impl Drop for InFlight {
     fn drop(&mut self) {
         if self.settled {
             return;

@@ -9,13 +9,11 @@ use std::{sync::Arc, time::Duration};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::{sync::Semaphore, task::JoinHandle};
 
-use super::{
-    dispatcher::DispatcherMessage,
-    environment::Environment,
-    supervise::{Finally, backoff},
+use super::{dispatcher::DispatcherMessage, environment::Environment, supervise::Finally};
+use crate::{
+    domain::{backoff::backoff, queue::QueueName},
+    workers::{in_flight::InFlight, metrics as figures},
 };
-use crate::domain::queue::QueueName;
-use crate::workers::{in_flight::Ticket, metrics as figures};
 
 /// Longest wait of one receive.
 const LONG_POLL: Duration = Duration::from_secs(20);
@@ -121,9 +119,9 @@ async fn receive(arguments: PollerArguments) {
                         tracing::error!(%queue, "the queue gave more messages than asked for");
                         break;
                     };
-                    let ticket = Ticket::new(Arc::clone(&env), delivery, permit);
-                    if dispatcher.cast(DispatcherMessage::Job(ticket)).is_err() {
-                        // The dispatcher is being restarted; the ticket has handed the message back.
+                    let in_flight = InFlight::new(Arc::clone(&env), delivery, permit);
+                    if dispatcher.cast(DispatcherMessage::Job(in_flight)).is_err() {
+                        // The dispatcher is being restarted; the dropped `InFlight` has handed the message back.
                         tokio::time::sleep(Duration::from_millis(100)).await;
                     }
                 }

@@ -136,7 +136,7 @@ async fn round(env: &Environment, clean: bool, first: bool, put_right: bool) -> 
     figures::reconciler_looked(Timestamp::now());
     if clean {
         let rows = env.store.clean(env.config.load().store.event_retention_days.duration()).await?;
-        let deletions = env.deletions();
+        let deletions = &env.deletions;
         let finished = deletions.replay(first).await?;
         let folders = deletions.sweep().await?;
         if rows > 0 || folders > 0 || finished > 0 {
@@ -149,7 +149,7 @@ async fn round(env: &Environment, clean: bool, first: bool, put_right: bool) -> 
 /// Ends here what other daemons have deleted.
 async fn follow(env: &Environment, since: &Mutex<Timestamp>) {
     let mut since = since.lock().await;
-    match env.deletions().follow(*since).await {
+    match env.deletions.follow(*since).await {
         Ok((_, next)) => *since = next,
         Err(error) => tracing::warn!(%error, "what other daemons deleted is not known now; it is looked for again"),
     }
@@ -158,7 +158,7 @@ async fn follow(env: &Environment, since: &Mutex<Timestamp>) {
 /// Deletes what is past its time, where the settings say so.
 async fn retain(env: &Environment, retention: &Retention) {
     let config = env.config.load_full();
-    match retention.round(env.store.as_ref(), &env.deletions(), &config).await {
+    match retention.round(env.store.as_ref(), &env.deletions, &config).await {
         Ok(0) => {}
         Ok(deleted) => tracing::info!(deleted, "retention deleted what was past its time"),
         Err(error) => {

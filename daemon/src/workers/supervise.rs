@@ -55,14 +55,6 @@ impl Restarts {
     }
 }
 
-/// The pause before attempt `retry` (from 1) of something that starts with `base`: doubled each time,
-/// at most ten minutes, up to 30 % longer by `jitter`.
-#[must_use]
-pub fn backoff(base: Duration, retry: u32, jitter: f64) -> Duration {
-    let factor = 2u32.saturating_pow(retry.saturating_sub(1).min(16));
-    base.saturating_mul(factor).min(Duration::from_secs(600)).mul_f64(1.0 + 0.3 * jitter.clamp(0.0, 1.0))
-}
-
 /// Does something at the end of its scope, also by a panic or an abort: an actor that waits for the word
 /// of its own task must not wait for ever.
 pub struct Finally<F: FnOnce()>(Option<F>);

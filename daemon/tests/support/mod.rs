@@ -6,6 +6,8 @@
 #[cfg(feature = "aws")]
 pub mod account;
 pub mod agent_code;
+pub mod alone;
+pub mod api;
 pub mod clock;
 pub mod document;
 #[cfg(feature = "aws")]
@@ -14,6 +16,7 @@ pub mod emulator;
 pub mod faulty;
 pub mod prices;
 pub mod sse;
+pub mod stages;
 pub mod tree;
 pub mod venv;
 #[cfg(feature = "aws")]
@@ -66,6 +69,13 @@ impl Home {
             "{settings}\n[workflows]\ndirs = [{workflows:?}]\n\n[plugins]\ndirs = [{bundled:?}, {plugins:?}]\nmax_jobs = 512\n"
         ));
         home
+    }
+
+    /// Lets everybody in, for tests of what lies behind the gate.
+    #[must_use]
+    pub fn open_to_all(mut self) -> Self {
+        self.set("NEXUSD_AUTH__MODE", "none");
+        self
     }
 
     /// Sets a variable for its daemons.
@@ -153,7 +163,7 @@ impl Home {
             }
         });
         match address.recv_timeout(PATIENCE) {
-            Ok(url) => Ok(Daemon { child, url, log, http: reqwest::Client::new() }),
+            Ok(url) => Ok(Daemon { child, url, log, http: client(&self.data()) }),
             Err(_) => {
                 let _ = child.kill();
                 let _ = child.wait();
@@ -161,6 +171,16 @@ impl Home {
             }
         }
     }
+}
+
+/// A client with the token of the first start, where there is one.
+pub fn client(data: &Path) -> reqwest::Client {
+    let mut headers = reqwest::header::HeaderMap::new();
+    if let Ok(token) = std::fs::read_to_string(data.join("admin.token")) {
+        let value = format!("Bearer {}", token.trim()).parse().expect("a header");
+        headers.insert(reqwest::header::AUTHORIZATION, value);
+    }
+    reqwest::Client::builder().default_headers(headers).build().expect("a client")
 }
 
 /// Where cargo puts the shared objects of bundled and test plugins.

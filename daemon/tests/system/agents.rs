@@ -1,4 +1,5 @@
 //! An agent is edited, redeployed, left in mid-answer and taken out of service: the real binary, real Python.
+
 use super::support::{Daemon, Home, agent_code, eventually, sse::Stream};
 use serde_json::{Value, json};
 

@@ -55,7 +55,7 @@ fn count(text: &str, word: &str) -> usize {
 async fn the_document_holds_whatever_is_sent() {
     let programs = tokio::task::spawn_blocking(venv::bin).await.unwrap();
     let wanted: usize = std::env::var("NEXUSD_FUZZ_CASES").map_or(FEW, |text| text.parse().expect("a number of cases"));
-    let home = Home::new("");
+    let home = Home::new("").open_to_all();
     let daemon = home.start();
     let ids = seed(&daemon).await;
     let file = home.path().join("schemathesis.toml");
@@ -88,7 +88,7 @@ async fn the_document_holds_whatever_is_sent() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_document_is_valid_and_complete() {
     let programs = tokio::task::spawn_blocking(venv::bin).await.unwrap();
-    let home = Home::new("");
+    let home = Home::new("").open_to_all();
     let daemon = home.start();
     let url = daemon.at("//openapi.json");
     let text = daemon.http().get(url).send().await.unwrap().text().await.unwrap();

@@ -1,4 +1,5 @@
 //! `kill -9` at random moments: nothing is lost, nothing is done twice.
+
 use std::time::{Duration, Instant};
 
 use super::support::{Daemon, Home, eventually};

@@ -1,5 +1,6 @@
 //! Folders and files when things are deleted, lost or refused: nothing goes that no record names, and what is committed
 //! is done in the end.
+
 use std::{
     path::{Path, PathBuf},
     process::Command,

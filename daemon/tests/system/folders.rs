@@ -1,4 +1,5 @@
 //! Folders at places and times that nobody thinks of: other file systems, deletions that are done again later.
+
 use super::{
     files::{files, project_with_files},
     support::{Home, eventually},

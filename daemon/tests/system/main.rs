@@ -20,6 +20,7 @@ mod crash;
 mod files;
 mod folders;
 mod main_job;
+mod messages;
 mod no_more_files;
 mod products;
 mod reload;
@@ -31,3 +32,4 @@ mod terminal;
 mod told;
 #[cfg(feature = "aws")]
 mod verified;
+mod words;

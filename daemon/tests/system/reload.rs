@@ -1,4 +1,5 @@
 //! Dropping a plugin and a workflow in and reloading is all it takes; what is wrong changes nothing.
+
 use super::support::{Home, noop_workflow, plugin_dir};
 use serde_json::json;
 

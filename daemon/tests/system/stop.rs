@@ -1,4 +1,5 @@
 //! `kill -TERM` under load: a quick and clean end, streams ended, work handed back.
+
 use std::time::Duration;
 
 use super::support::{Home, sse::Stream};

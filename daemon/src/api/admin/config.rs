@@ -215,7 +215,7 @@ pub(crate) async fn put(
     file: Part<ConfigName>,
     body: Body<ConfigBody>,
 ) -> Answer<Content> {
-    let (State(state), name, text) = (state, file.text, body.0.raw_content);
+    let (State(state, _), name, text) = (state, file.text, body.0.raw_content);
     changeable(&state, &name)?;
     if let Err(problems) = check_text(FileKind::Workflow, &name, &text) {
         return Err(refused_text(&problems));
@@ -246,7 +246,7 @@ pub(crate) async fn restore(
     file: Part<ConfigName>,
     body: OptionalBody<NoFields>,
 ) -> Answer<Listing> {
-    let (State(state), name, OptionalBody(NoFields {})) = (state, file.text, body);
+    let (State(state, _), name, OptionalBody(NoFields {})) = (state, file.text, body);
     changeable(&state, &name)?;
     let tasks = state.tasks.clone();
     let work = tasks.spawn(async move {
@@ -283,7 +283,7 @@ fn unwritable(error: std::io::Error) -> ApiError {
 /// Reads the configuration again; when that is refused, the file goes back.
 async fn taken(state: &AppState, files: ConfigFiles, name: &str) -> Result<(), ApiError> {
     let of = name.to_owned();
-    let Err(reason) = state.conductor.reload().await else {
+    let Err(reason) = state.operations.reload().await else {
         return blocking(move || files.accepted(&of)).await?.map_err(unwritable);
     };
     blocking(move || files.refused(&of)).await?.map_err(unwritable)?;

@@ -187,7 +187,7 @@ async fn examine(state: &AppState) -> Flat<Health> {
     let store = check("store", state.store.ping(), || state.store.trouble());
     let queue = check("queue", state.queue.depth(QueueName::Build), || state.queue.trouble());
     let artifacts = async {
-        let artifacts = state.agents.artifacts();
+        let artifacts = state.agents.deployed.artifacts();
         if artifacts.is_shared() { Some(check("artifacts", artifacts.check(), || None).await) } else { None }
     };
     let ((store, of_store), (queue, of_queue), artifacts) = futures::future::join3(store, queue, artifacts).await;

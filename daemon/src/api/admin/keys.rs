@@ -10,7 +10,7 @@ use crate::api::{
     http::{
         error::{ApiError, Resource},
         request::{
-            extract::{Body, KeyId, OptionalBody, Part, State, Who},
+            extract::{Body, KeyId, OptionalBody, Part, State},
             rules::{Integer, MaybeTexts, Needed, Text, Texts, Word, fields_of},
         },
         response::{Answer, CreatedAnswer, Reply},
@@ -138,9 +138,9 @@ pub(crate) async fn list(state: State) -> Answer<Vec<Shown>> {
 ///
 /// Make a key. Its secret is in this answer and nowhere else.
 #[endpoint(operation_id = "createKey", tags("auth"))]
-pub(crate) async fn create(state: State, who: Who, body: Body<NewKeyBody>) -> CreatedAnswer<Made> {
+pub(crate) async fn create(state: State, body: Body<NewKeyBody>) -> CreatedAnswer<Made> {
     let Body(body) = body;
-    let new = wanted(body, &who)?;
+    let new = wanted(body, state.caller())?;
     let (credential, made) = state.access.make_key(new).await.map_err(|error| failed(error, ""))?;
     let location = format!("/keys/{}", credential.id);
     Ok(Reply::new(Made::of(&credential, &made)).message("key made; its token is shown this once").created(location))

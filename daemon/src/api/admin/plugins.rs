@@ -79,8 +79,8 @@ pub(crate) async fn list(state: State) -> Answer<Vec<PluginReport>> {
 /// Look for plugins again, and read settings and workflows again, as SIGHUP does. Running jobs keep their generation.
 #[endpoint(operation_id = "reloadPlugins", tags("plugins"), responses((status_code = 409, description = "Not in this state.")))]
 pub(crate) async fn reload(state: State, body: OptionalBody<NoFields>) -> Answer<Reloaded> {
-    let (State(state), OptionalBody(NoFields {})) = (state, body);
-    let work = tokio::spawn(async move { state.conductor.reload().await.map(|done| (done, state)) });
+    let (State(state, _), OptionalBody(NoFields {})) = (state, body);
+    let work = tokio::spawn(async move { state.operations.reload().await.map(|done| (done, state)) });
     match work.await.map_err(ApiError::internal)? {
         Ok((done, state)) => {
             let message = match done.refused.as_slice() {

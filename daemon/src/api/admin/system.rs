@@ -63,7 +63,7 @@ describe! {
 /// Read the state of the daemon.
 #[endpoint(operation_id = "getSystem", tags("system"))]
 pub(crate) async fn system(state: State) -> Answer<System> {
-    let tree = async { tokio::time::timeout(PATIENCE, state.conductor.tree()).await.unwrap_or(Value::Null) };
+    let tree = async { tokio::time::timeout(PATIENCE, state.operations.tree()).await.unwrap_or(Value::Null) };
     let (tree, queues) = futures::future::join(tree, queues(&state)).await;
     Ok(Reply::new(System {
         version: state.version,

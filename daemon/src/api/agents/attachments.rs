@@ -1,55 +1,14 @@
 //! Files that come with a message, as base64 in its JSON.
-//!
-//! What becomes of them: a text file is shown to the agent as part of the question, between two marks,
-//! cut at a limit; any other file goes to the deploy handler as `metadata.files` with its data. The
-//! stored message keeps name, type and size only.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
-use crate::api::http::request::{fields::Fields, rules::rule};
-use crate::domain::text::shorten_bytes;
+use crate::{
+    agents::conversation::attachments::Attachment,
+    api::http::request::{fields::Fields, rules::rule},
+};
 
 /// Most files of a message.
 pub(crate) const MAX_FILES: usize = 10;
-/// Most bytes of text shown of one file, and of all of a message.
-const SHOWN_OF_ONE: usize = 64 * 1024;
-const SHOWN_OF_ALL: usize = 128 * 1024;
-
-/// A file with its content.
-pub(crate) struct Attachment {
-    file_id: Option<String>,
-    filename: String,
-    content_type: String,
-    size: usize,
-    content: Content,
-}
-
-enum Content {
-    Text(String),
-    /// As it came.
-    Binary(String),
-}
-
-impl Attachment {
-    /// What is kept of it.
-    pub(crate) fn described(&self) -> Value {
-        self.with_data(None)
-    }
-
-    fn with_data(&self, data: Option<&str>) -> Value {
-        let mut object = Map::new();
-        object.insert("file_id".to_owned(), self.file_id.clone().into());
-        object.insert("filename".to_owned(), self.filename.as_str().into());
-        object.insert("content_type".to_owned(), self.content_type.as_str().into());
-        object.insert("size".to_owned(), self.size.into());
-        if let Some(data) = data {
-            object.insert("data".to_owned(), data.into());
-        }
-        object.into()
-    }
-}
-
 rule! {
     /// Files in a message's JSON.
     pub(crate) Files -> Vec<Attachment>,
@@ -125,37 +84,8 @@ fn one(mut object: Map<String, Value>) -> Result<Attachment, Wrong> {
         None | Some(Value::Null) => return Err(("data", "missing", "Field required")),
         Some(_) => return Err(("data", "string_type", "Input should be a valid string")),
     };
-    let bytes = STANDARD.decode(&data).map_err(|_| ("data", "base64_decode", "Input should be valid base64"))?;
-    let size = bytes.len();
-    let content = match String::from_utf8(bytes) {
-        Ok(text) if !text.contains('\0') => Content::Text(text),
-        _ => Content::Binary(data),
-    };
-    Ok(Attachment { file_id, filename, content_type, size, content })
-}
-
-/// The question as the agent gets it: what was written, then the text files.
-pub(crate) fn question(written: &str, files: &[Attachment]) -> String {
-    let mut whole = written.to_owned();
-    let mut room = SHOWN_OF_ALL;
-    for file in files {
-        let Content::Text(text) = &file.content else { continue };
-        let shown = shorten_bytes(text, room.min(SHOWN_OF_ONE));
-        room = room.saturating_sub(shown.len());
-        let cut = if shown.len() < text.len() { "\n[cut]" } else { "" };
-        whole.push_str(&format!("\n\n--- file {} ---\n{shown}{cut}\n--- end of file ---", file.filename));
-    }
-    whole
-}
-
-/// The other files, for the deploy handler; none is null.
-pub(crate) fn for_handler(files: &[Attachment]) -> Option<Value> {
-    let each = files.iter().filter_map(|file| {
-        let Content::Binary(data) = &file.content else { return None };
-        Some(file.with_data(Some(data)))
-    });
-    let all: Vec<Value> = each.collect();
-    (!all.is_empty()).then_some(Value::Array(all))
+    Attachment::decode(file_id, filename, content_type, data)
+        .map_err(|_| ("data", "base64_decode", "Input should be valid base64"))
 }
 
 #[cfg(test)]
@@ -168,18 +98,6 @@ mod tests {
         let mut fields = Fields::new("body", Map::from_iter([("files".to_owned(), value)]));
         let files = take(&mut fields);
         fields.finish().map(|()| files)
-    }
-
-    #[test]
-    fn text_is_shown_and_the_rest_is_passed_on() {
-        let given = json!([
-            {"filename": "a.txt", "content_type": "text/plain", "data": "aGVsbG8="},
-            {"filename": "b.png", "data": "/wD/"},
-        ]);
-        let files = files(given).unwrap();
-        assert_eq!(question("read", &files), "read\n\n--- file a.txt ---\nhello\n--- end of file ---");
-        assert_eq!(for_handler(&files).unwrap()[0]["data"], "/wD/");
-        assert_eq!(files[1].described()["size"], 3);
     }
 
     #[test]

@@ -7,11 +7,9 @@ use salvo::{Writer as _, oapi::endpoint};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::service_state;
 use crate::api::{
-    agents::known,
     http::{
-        error::{ApiError, Resource},
+        error::ApiError,
         request::{
             extract::{Body, Id, Query, State},
             rules::{MaybeTexts, NeededWord, Text, Word, fields_of},
@@ -19,14 +17,15 @@ use crate::api::{
         response::{Answer, Reply},
     },
     openapi::describe,
-    projects::files::blocking,
 };
 use crate::{
+    agents::package::Package,
     backend::store::AgentChange,
     domain::{
         agent::{Agent, AgentStatus},
         ids::AgentId,
     },
+    jobs::public_message,
 };
 
 /// How long a deploy handler may take to say how an agent is.
@@ -72,22 +71,9 @@ fields_of! {
 /// target does not allow changes nothing.
 #[endpoint(operation_id = "updateAgent", tags("agents"), responses((status_code = 409, description = "Not in this state.")))]
 pub(crate) async fn update(state: State, id: Id<AgentId>, body: Body<AgentBody>) -> Answer<Agent> {
-    let (Id(id), Body(body)) = (id, body);
-    let AgentBody { agent_name, description, category, version, capabilities, tools, status } = body;
+    let AgentBody { agent_name, description, category, version, capabilities, tools, status } = body.0;
     let change = AgentChange { agent_name, description, category, version, capabilities, tools, status: None };
-    let mut agent = known(&state, &id).await?;
-    let status = status.map(Service::status);
-    if let Some(status) = status {
-        // Before anything is written.
-        service_state::check(&state, &agent, status)?;
-    }
-    if change != AgentChange::default() {
-        let changed = state.store.update_agent(&id, change).await?;
-        agent = changed.ok_or_else(|| ApiError::not_found(Resource::Agent, id.as_str()))?;
-    }
-    if let Some(status) = status {
-        agent = service_state::put_into(&state, agent, status, None).await?;
-    }
+    let agent = state.agents.update(state.caller(), &id.0, change, status.map(Service::status)).await?;
     Ok(Reply::new(agent).message("agent changed"))
 }
 
@@ -109,8 +95,8 @@ fields_of! {
 pub(crate) async fn put_status(state: State, id: Id<AgentId>, query: Query<StatusQuery>) -> Answer<Agent> {
     let (Id(id), Query(StatusQuery { status, error_message })) = (id, query);
     let status = status.ok_or_else(|| ApiError::internal("a status that passed the check is gone"))?;
-    let agent = known(&state, &id).await?;
-    let changed = service_state::put_into(&state, agent, status, error_message).await?;
+    let agent = state.agents.get(state.caller(), &id).await?;
+    let changed = state.agents.put_into(state.caller(), agent, status, error_message).await?;
     Ok(Reply::new(changed).message("agent changed"))
 }
 
@@ -155,9 +141,8 @@ describe! {
 /// Read what is to be known for running an agent.
 #[endpoint(operation_id = "getAgentContext", tags("agents"))]
 pub(crate) async fn context(state: State, id: Id<AgentId>) -> Answer<Context> {
-    let agent = known(&state, &id.0).await?;
-    let package = state.agents.package(&agent).await?;
-    let (has_tools, manifest) = blocking(move || (!package.tool_paths().is_empty(), package.manifest())).await?;
+    let look = |package: &Package| (!package.tool_paths().is_empty(), package.manifest());
+    let (agent, (has_tools, manifest)) = state.agents.look(state.caller(), &id.0, look).await?;
     let model = |value: &Option<Value>| {
         let value = value.as_ref()?;
         let found = value.get("model_id").or_else(|| value.pointer("/details/model_id"))?;
@@ -223,13 +208,12 @@ describe! {
 /// Ask an agent's deploy handler how the agent is.
 #[endpoint(operation_id = "getAgentRuntimeHealth", tags("agents"))]
 pub(crate) async fn runtime_health(state: State, id: Id<AgentId>) -> Answer<RuntimeHealth> {
-    let agent = known(&state, &id.0).await?;
-    let package = state.agents.package(&agent).await?;
-    let has_entrypoint = blocking(move || package.code_path().is_some_and(|path| package.read(&path).exists)).await?;
-    let told = tokio::time::timeout(PATIENCE, state.agents.status(&agent)).await;
+    let look = |package: &Package| package.code_path().is_some_and(|path| package.read(&path).exists);
+    let (agent, has_entrypoint) = state.agents.look(state.caller(), &id.0, look).await?;
+    let told = tokio::time::timeout(PATIENCE, state.agents.reported(state.caller(), &agent)).await;
     let (answers, message) = match told {
         Ok(Ok(told)) => (matches!(told.state, Reported::Running | Reported::Idle), told.message),
-        Ok(Err(failure)) => (false, super::chat::public_message(&failure)),
+        Ok(Err(failure)) => (false, public_message(&failure)),
         Err(_) => (false, "the deploy handler does not say in time".to_owned()),
     };
     let runtime_type = match agent.deployment_type.as_str() {

@@ -3,33 +3,26 @@
 
 use std::path::Path;
 
-use salvo::{Writer as _, http::StatusCode, oapi::endpoint};
+use salvo::{Writer as _, oapi::endpoint};
 use serde::Serialize;
-use serde_json::json;
 
-use super::service_state;
 use crate::api::{
-    agents::known,
     http::{
         error::{ApiError, Resource},
         request::{
             extract::{Body, Id, Part, Query, State, ToolName},
-            fields::Fault,
             rules::{Flag, Text, Verbatim, fields_of},
         },
         response::{Answer, Reply},
     },
     openapi::describe,
-    projects::files::blocking,
-    state::AppState,
 };
 use crate::{
     agents::{
-        package::{AgentFile, MAX_FILE, Package, WriteError},
-        syntax,
+        NewContent,
+        package::{AgentFile, MAX_FILE, Package},
     },
     domain::{
-        agent::Agent,
         ids::{AgentId, TaskId},
         time::Timestamp,
     },
@@ -115,26 +108,13 @@ fields_of! {
 #[endpoint(operation_id = "listAgentFiles", tags("agent files"))]
 pub(crate) async fn show_list(state: State, id: Id<AgentId>, query: Query<FilesQuery>) -> Answer<Files> {
     let with_content = query.0.include_content;
-    let (agent, read) = read(&state, &id.0, move |package| {
+    let look = move |package: &Package| {
         let file = |path: String| File::of(package.read(&path), with_content);
         let (code, prompt) = (package.code_path().map(file), package.prompt_path().map(file));
         (code, prompt, package.tool_paths().into_iter().map(file).collect())
-    })
-    .await?;
-    let (code_file, prompt_file, tool_files) = read;
+    };
+    let (agent, (code_file, prompt_file, tool_files)) = state.agents.look(state.caller(), &id.0, look).await?;
     Ok(Reply::new(Files { agent_id: agent.agent_id, agent_name: agent.agent_name, code_file, prompt_file, tool_files }))
-}
-
-/// What `look` finds among an agent's files.
-async fn read<T: Send + 'static>(
-    state: &AppState,
-    id: &AgentId,
-    look: impl FnOnce(&Package) -> T + Send + 'static,
-) -> Result<(Agent, T), ApiError> {
-    let agent = known(state, id).await?;
-    let package = state.agents.package(&agent).await?;
-    let found = blocking(move || look(&package)).await?;
-    Ok((agent, found))
 }
 
 /// `GET /agents/{id}/files/code`
@@ -143,7 +123,7 @@ async fn read<T: Send + 'static>(
 #[endpoint(operation_id = "getAgentCode", tags("agent files"))]
 pub(crate) async fn show_code(state: State, id: Id<AgentId>) -> Answer<File> {
     let look = |package: &Package| package.code_path().map(|path| File::of(package.read(&path), true));
-    let (_, file) = read(&state, &id.0, look).await?;
+    let (_, file) = state.agents.look(state.caller(), &id.0, look).await?;
     file.map(Reply::new).ok_or_else(|| ApiError::not_found(Resource::File, "code"))
 }
 
@@ -153,7 +133,7 @@ pub(crate) async fn show_code(state: State, id: Id<AgentId>) -> Answer<File> {
 #[endpoint(operation_id = "getAgentPrompt", tags("agent files"))]
 pub(crate) async fn show_prompt(state: State, id: Id<AgentId>) -> Answer<File> {
     let look = |package: &Package| package.prompt_path().map(|path| File::of(package.read(&path), true));
-    let (_, file) = read(&state, &id.0, look).await?;
+    let (_, file) = state.agents.look(state.caller(), &id.0, look).await?;
     file.map(Reply::new).ok_or_else(|| ApiError::not_found(Resource::File, "prompt"))
 }
 
@@ -166,7 +146,7 @@ pub(crate) async fn show_tools(state: State, id: Id<AgentId>, query: Query<Files
     let look = move |package: &Package| {
         package.tool_paths().into_iter().map(|path| File::of(package.read(&path), with_content)).collect()
     };
-    read(&state, &id.0, look).await.map(|(_, files)| Reply::new(files))
+    Ok(Reply::new(state.agents.look(state.caller(), &id.0, look).await?.1))
 }
 
 fields_of! {
@@ -211,10 +191,7 @@ describe! {
 /// Change an agent's code. It is checked before it is taken; the version before is kept.
 #[endpoint(operation_id = "putAgentCode", tags("agent files"), responses((status_code = 409, description = "Not in this state.")))]
 pub(crate) async fn put_code(state: State, id: Id<AgentId>, body: Body<FileBody>) -> Answer<Written> {
-    let agent = known(&state, &id.0).await?;
-    let path = state.agents.package(&agent).await?.code_path();
-    let path = path.ok_or_else(|| ApiError::not_found(Resource::File, "code"))?;
-    put(&state, agent, path, body.0).await
+    put(&state, &id.0, Package::code_path, "code", body.0).await
 }
 
 /// `PUT /agents/{id}/files/prompt`
@@ -222,10 +199,7 @@ pub(crate) async fn put_code(state: State, id: Id<AgentId>, body: Body<FileBody>
 /// Change an agent's prompt. It is checked before it is taken; the version before is kept.
 #[endpoint(operation_id = "putAgentPrompt", tags("agent files"), responses((status_code = 409, description = "Not in this state.")))]
 pub(crate) async fn put_prompt(state: State, id: Id<AgentId>, body: Body<FileBody>) -> Answer<Written> {
-    let agent = known(&state, &id.0).await?;
-    let path = state.agents.package(&agent).await?.prompt_path();
-    let path = path.ok_or_else(|| ApiError::not_found(Resource::File, "prompt"))?;
-    put(&state, agent, path, body.0).await
+    put(&state, &id.0, Package::prompt_path, "prompt", body.0).await
 }
 
 /// `PUT /agents/{id}/files/tools/{name}`
@@ -238,79 +212,33 @@ pub(crate) async fn put_tool(
     name: Part<ToolName>,
     body: Body<FileBody>,
 ) -> Answer<Written> {
-    let agent = known(&state, &id.0).await?;
     let stem = name.text.strip_suffix(".py").unwrap_or(&name.text);
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-    if stem.is_empty() || stem.len() > 64 || !stem.bytes().all(plain) || stem == "__init__" {
-        return Err(ApiError::not_found(Resource::File, &name.text));
-    }
-    put(&state, agent, format!("tools/{stem}.py"), body.0).await
+    let is_tool = !stem.is_empty() && stem.len() <= 64 && stem.bytes().all(plain) && stem != "__init__";
+    let path = is_tool.then(|| format!("tools/{stem}.py"));
+    put(&state, &id.0, |_| path, &name.text, body.0).await
 }
 
-async fn put(state: &AppState, agent: Agent, path: String, body: FileBody) -> Answer<Written> {
+async fn put(
+    state: &State,
+    id: &AgentId,
+    path: impl FnOnce(&Package) -> Option<String>,
+    name: &str,
+    body: FileBody,
+) -> Answer<Written> {
     let FileBody { content, file_type, expected_checksum, redeploy } = body;
     // What counts is the ending.
     drop(file_type);
-    if content.len() as u64 > MAX_FILE {
-        let message = format!("the file is larger than {MAX_FILE} bytes");
-        return Err(ApiError::plain(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", message));
-    }
-    if redeploy {
-        // Before anything is written.
-        service_state::check_deploy(state, &agent)?;
-    }
-    syntax::check(kind_of(Path::new(&path)), &content).await.map_err(broken)?;
-    let package = state.agents.package(&agent).await?;
-    let changed = path.clone();
-    let work = blocking(move || {
-        package.write(&path, &content, expected_checksum.as_deref())?;
-        Ok::<_, WriteError>((package.read(&path), package.versions(&path)))
-    });
-    let (file, versions) = work.await?.map_err(refused)?;
-    if let Err(error) = state.agents.share_file(&agent, &changed).await {
-        tracing::warn!(agent_id = %agent.agent_id, %error, "a change of an agent's file could not be shared");
-        let message =
-            "the file is changed here, but other daemons cannot see that yet: send the change again".to_owned();
-        return Err(ApiError::Unavailable { code: "NOT_SHARED", message });
-    }
-    let redeploy_task_id = if redeploy { service_state::deploy(state, &agent).await? } else { None };
+    let new = NewContent { content, expected_checksum, redeploy };
+    let changed = state.agents.write(state.caller(), id, path, name, new).await?;
     let message = if redeploy { "file changed, the agent is being deployed again" } else { "file changed" };
-    let versions = versions.into_iter().map(Timestamp::from_micros).collect();
-    let file = File::of(file, true);
-    let written = Written { agent_id: agent.agent_id, path: file.path.clone(), file, versions, redeploy_task_id };
+    let file = File::of(changed.file, true);
+    let written = Written {
+        agent_id: changed.agent_id,
+        path: file.path.clone(),
+        file,
+        versions: changed.versions,
+        redeploy_task_id: changed.redeploy_task,
+    };
     Ok(Reply::new(written).message(message))
-}
-
-fn broken(error: syntax::SyntaxError) -> ApiError {
-    match error {
-        syntax::SyntaxError::Broken(broken) => {
-            let place = match (broken.line, broken.column) {
-                (Some(line), Some(column)) => format!("line {line}, column {column}: "),
-                (Some(line), None) => format!("line {line}: "),
-                _ => String::new(),
-            };
-            let msg = format!("{place}{}", broken.message);
-            let place = json!({ "line": broken.line, "column": broken.column });
-            ApiError::Invalid(vec![Fault::new("body", "content", "syntax_error", msg, place)])
-        }
-        syntax::SyntaxError::Unchecked(why) => {
-            tracing::warn!(why, "a file of an agent could not be checked");
-            let message = "the file cannot be checked now, so it is not taken".to_owned();
-            ApiError::Unavailable { code: "NOT_CHECKED", message }
-        }
-    }
-}
-
-fn refused(error: WriteError) -> ApiError {
-    match error {
-        WriteError::Changed => {
-            let message = "the file is not the one that expected_checksum names: read it again".to_owned();
-            ApiError::Conflict { code: "FILE_CHANGED", message, details: None }
-        }
-        WriteError::Io(error) => {
-            tracing::warn!(%error, "a file of an agent could not be written");
-            let message = "the agent's folder is not there or cannot be written".to_owned();
-            ApiError::Conflict { code: "FILE_NOT_WRITABLE", message, details: None }
-        }
-    }
 }

@@ -1,20 +1,14 @@
 //! `POST /agents/{id}/invoke`: one question, one answer, really asked and recorded. It keeps no
 //! conversation: for that there are sessions.
 
-use std::{future::pending, sync::Arc};
-
 use salvo::{Response, Writer as _, oapi::endpoint};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{
-    chat::{self, Call, Outcome},
-    ready,
-};
 use crate::api::{
     http::{
         error::ApiError,
-        idempotency::{Begun, Idempotency, Key},
+        idempotency::Idempotency,
         request::{
             extract::{Body, Id, State},
             fields::Fields,
@@ -23,14 +17,14 @@ use crate::api::{
         response::{Answer, REPLAYED, Reply},
     },
     openapi::{ID_PATTERN, describe},
-    state::AppState,
 };
 use crate::{
-    agents::Question,
+    agents::conversation::{Invoke, Outcome},
     domain::{
         agent::InvocationStatus,
         ids::{AgentId, InvocationId, SessionId},
     },
+    idempotency::Repeatable,
 };
 
 /// Most bytes of a caller's own data.
@@ -111,70 +105,33 @@ pub(crate) async fn invoke(
     once: Idempotency,
     res: &mut Response,
 ) -> Answer<Invoked> {
-    let (State(state), Id(id), Body(body)) = (state, id, body);
-    let with_trace = body.enable_trace;
-    // Work of the daemon: whatever becomes of the connection, it is recorded, and its key answered or given back.
-    let tasks = state.tasks.clone();
-    let asked = tasks.spawn(ask(state, id, body, once.key()));
-    let (mut invoked, again) = asked.await.map_err(ApiError::internal)??;
-    if again {
-        res.headers_mut().insert(REPLAYED, salvo::http::HeaderValue::from_static("true"));
-    }
-    invoked.trace = invoked.trace.filter(|_| with_trace);
-    Ok(Reply::new(invoked))
-}
-
-/// The whole work of one request: the key, the question, the answer, the record. Whether the answer is an earlier one.
-async fn ask(
-    state: Arc<AppState>,
-    id: AgentId,
-    body: InvokeBody,
-    key: Option<Key>,
-) -> Result<(Invoked, bool), ApiError> {
-    let InvokeBody { input_text, session_id, enable_trace, user_id, metadata } = body;
-    let once = match key {
-        None => None,
-        Some(key) => match key.claim(&state).await? {
-            Begun::Claimed(claim) => Some(claim),
-            Begun::Answered(earlier) => {
-                return Ok((serde_json::from_value(earlier).map_err(ApiError::internal)?, true));
-            }
-        },
-    };
-    let agent = ready::askable_soon(&state, &id, ready::INVOKE_WAITS, pending()).await?;
+    let InvokeBody { input_text, session_id, enable_trace, user_id, metadata } = body.0;
     let metadata = metadata.map(Value::Object);
-    let session_id = session_id.unwrap_or_else(SessionId::generate);
-    let question = Question {
-        input_text: input_text.clone(),
-        history: Vec::new(),
-        enable_trace,
-        metadata: metadata.clone().unwrap_or_default(),
+    let asked = Invoke { input_text, session_id, enable_trace, user_id, metadata };
+    let keyed = once.answered_by(|outcome| serde_json::to_value(Invoked::of(outcome)).unwrap_or_default());
+    let mut invoked = match state.conversations.invoke(state.caller().clone(), id.0, asked, keyed).await? {
+        Repeatable::New(outcome) => Invoked::of(&outcome),
+        Repeatable::Again(earlier) => {
+            res.headers_mut().insert(REPLAYED, salvo::http::HeaderValue::from_static("true"));
+            serde_json::from_value(earlier).map_err(ApiError::internal)?
+        }
     };
-    let user_id = user_id.unwrap_or_else(|| "anonymous".to_owned());
-    let call = Call { agent, session: session_id.clone(), user_id, written: input_text, question, metadata, once };
-    let outcome = chat::ask(&state, call, None, pending()).await;
-    if let Some(failure) = &outcome.failure {
-        let details = json!({
-            "invocation_id": outcome.id, "session_id": session_id,
-            "duration_ms": outcome.millis(), "status": InvocationStatus::Failed,
-        });
-        return Err(chat::error_of(failure, details));
-    }
-    Ok((Invoked::of(&session_id, &outcome, outcome.recorded), false))
+    invoked.trace = invoked.trace.filter(|_| enable_trace);
+    Ok(Reply::new(invoked))
 }
 
 impl Invoked {
     /// What is told of an answer.
-    pub(crate) fn of(session_id: &SessionId, outcome: &Outcome, recorded: bool) -> Self {
+    fn of(outcome: &Outcome) -> Self {
         Self {
             invocation_id: outcome.id.clone(),
-            session_id: session_id.clone(),
+            session_id: outcome.session_id.clone(),
             output: outcome.answer.text.clone(),
             duration_ms: outcome.millis(),
             status: InvocationStatus::Success,
             usage: outcome.usage(),
             trace: outcome.trace.clone(),
-            recorded: (!recorded).then_some(false),
+            recorded: (!outcome.recorded).then_some(false),
         }
     }
 }

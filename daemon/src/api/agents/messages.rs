@@ -2,47 +2,29 @@
 //! original did; the agent answers at `/stream`.
 
 use salvo::{Writer as _, oapi::endpoint};
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::{
-    attachments::{self, Attachment},
-    invoke::METADATA_BYTES,
-    sessions,
-};
-use crate::api::{
-    http::{
-        error::{ApiError, Resource},
-        idempotency::Idempotency,
-        request::{
-            extract::{Id, LargeBody, Query, State},
-            fields::Fields,
-            input,
-            rules::{Count, Json, Verbatim, Word, fields_of, rule},
-        },
-        response::{Answer, Created, CreatedAnswer, Reply},
+use super::{attachments, invoke::METADATA_BYTES};
+use crate::api::http::{
+    idempotency::{Idempotency, kept},
+    request::{
+        extract::{Id, LargeBody, Query, State},
+        fields::Fields,
+        input,
+        rules::{Count, Json, Verbatim, Word, fields_of, rule},
     },
-    state::AppState,
+    response::{Answer, Created, CreatedAnswer, Reply},
 };
 use crate::{
-    backend::{
-        error::BackendErrorKind,
-        store::{MessageRange, NewMessage},
-    },
+    agents::conversation::Sent,
+    backend::store::MessageRange,
     domain::{
         ids::SessionId,
         session::{Message, Role},
         time::Timestamp,
     },
+    idempotency::Repeatable,
 };
-
-/// What a client sends, to be stored or to be answered.
-pub(crate) struct Sent {
-    pub(crate) content: String,
-    pub(crate) role: Role,
-    pub(crate) metadata: Option<Map<String, Value>>,
-    pub(crate) files: Vec<Attachment>,
-}
 
 fields_of! {
     /// A message that is stored.
@@ -96,31 +78,6 @@ impl From<QuestionBody> for Sent {
     }
 }
 
-/// A message for the store. Of its files the row keeps what they are, not their content.
-pub(crate) fn new_message(id: &SessionId, sent: &Sent) -> NewMessage {
-    let mut metadata = sent.metadata.clone().unwrap_or_default();
-    if !sent.files.is_empty() {
-        metadata.insert("files".to_owned(), sent.files.iter().map(Attachment::described).collect());
-    }
-    let metadata = (sent.metadata.is_some() || !metadata.is_empty()).then_some(Value::Object(metadata));
-    NewMessage {
-        session_id: id.clone(),
-        role: sent.role,
-        content: sent.content.clone(),
-        metadata,
-        once: None,
-        holder: None,
-    }
-}
-
-/// Stores a message.
-pub(crate) async fn store(state: &AppState, id: &SessionId, sent: &Sent) -> Result<Message, ApiError> {
-    state.store.append_message(new_message(id, sent)).await.map_err(|error| match error.kind() {
-        BackendErrorKind::NotFound => ApiError::not_found(Resource::Session, id.as_str()),
-        _ => error.into(),
-    })
-}
-
 /// `POST /sessions/{id}/messages`
 ///
 /// Store a message. The agent does not answer; for that there is `/stream`.
@@ -131,33 +88,14 @@ pub(crate) async fn send(
     body: LargeBody<MessageBody>,
     once: Idempotency,
 ) -> CreatedAnswer<Message> {
-    if let Some(earlier) = once.earlier(&state).await? {
-        return Ok(again(&id.0, earlier));
-    }
-    let (Id(id), LargeBody(body)) = (id, body);
-    let sent = Sent::from(body);
-    sessions::open(&state, &id).await?;
-    let mut new = new_message(&id, &sent);
-    new.once = once.keep("", "", &());
-    match state.store.append_message(new).await {
-        Ok(stored) => Ok(Reply::new(stored).message(STORED).created(format!("/sessions/{id}/messages"))),
-        Err(error) if error.kind() == BackendErrorKind::NotFound => {
-            Err(ApiError::not_found(Resource::Session, id.as_str()))
-        }
-        Err(error) if error.kind() == BackendErrorKind::Repeated => {
-            let earlier = once.earlier(&state).await?.ok_or_else(|| ApiError::from(error))?;
-            Ok(again(&id, earlier))
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-const STORED: &str = "message stored";
-
-/// The store keeps the message itself as the answer.
-fn again(id: &SessionId, message: Value) -> Created<Message> {
-    let path = format!("/sessions/{id}/messages");
-    Created::again(serde_json::json!({ "path": path, "message": STORED, "data": message }))
+    // The store keeps the message itself as the answer.
+    let keyed = once.answered_by(|(): &()| Value::Null);
+    let stored = state.conversations.store_message(state.caller(), &id.0, Sent::from(body.0), keyed).await?;
+    let (path, message) = (format!("/sessions/{}/messages", id.0), "message stored");
+    Ok(match stored {
+        Repeatable::New(stored) => Reply::new(stored).message(message).created(path),
+        Repeatable::Again(stored) => Created::again(kept(&path, message, &stored)),
+    })
 }
 
 fields_of! {
@@ -188,35 +126,9 @@ rule! {
 /// List the messages of a session, oldest first.
 #[endpoint(operation_id = "listMessages", tags("sessions"))]
 pub(crate) async fn list(state: State, id: Id<SessionId>, query: Query<MessagesQuery>) -> Answer<Vec<Message>> {
-    let (Id(id), Query(query)) = (id, query);
-    let limit = usize::try_from(query.limit).unwrap_or(100);
-    let range = MessageRange { limit, before: query.before, after: query.after };
-    let messages = state.store.messages(&id, &range).await?;
-    if messages.is_empty() {
-        sessions::known(&state, &id).await?;
-    }
-    Ok(Reply::new(messages.into_iter().map(as_text).collect()))
-}
-
-/// What tools took and gave is text for clients; rows of earlier versions hold structures.
-fn as_text(mut message: Message) -> Message {
-    let calls = match (message.role, &mut message.metadata) {
-        (Role::Assistant, Some(metadata)) => metadata.get_mut("tool_calls").and_then(Value::as_array_mut),
-        _ => None,
-    };
-    for call in calls.into_iter().flatten().filter_map(Value::as_object_mut) {
-        for key in ["input", "result"] {
-            match call.get_mut(key) {
-                None | Some(Value::String(_)) => {}
-                Some(value) => {
-                    let structured = value.take();
-                    *value = crate::domain::text::text_of(&structured).into();
-                    call.insert(format!("{key}_json"), structured);
-                }
-            }
-        }
-    }
-    message
+    let MessagesQuery { limit, before, after } = query.0;
+    let range = MessageRange { limit: usize::try_from(limit).unwrap_or(100), before, after };
+    Ok(Reply::new(state.conversations.messages(state.caller(), &id.0, &range).await?))
 }
 
 /// A message id or a timestamp. A `+` that nobody encoded has become a space on the way.
@@ -230,20 +142,4 @@ fn bound(query: &mut Fields, name: &str) -> Option<String> {
         query.fault(name, "value_error", "Input should be a message id or an ISO-8601 timestamp", text.into());
     }
     at.map(|at| at.to_string())
-}
-
-/// The answer to a stream, for its row's metadata.
-#[derive(Serialize)]
-pub(crate) struct AnswerMetadata<'a> {
-    pub(crate) invocation_id: &'a crate::domain::ids::InvocationId,
-    pub(crate) tool_calls: &'a [crate::agents::ToolUse],
-    pub(crate) content_blocks: &'a [crate::agents::Block],
-    pub(crate) usage: Value,
-    pub(crate) duration_ms: u64,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) interrupted: bool,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) truncated: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) error: Option<String>,
 }

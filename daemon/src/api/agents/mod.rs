@@ -1,29 +1,21 @@
 //! `/agents`: list, detail, delete. Asking one is `invoke`, talking to one is `sessions`.
 
-pub(crate) mod answers;
 pub(crate) mod attachments;
-pub(crate) mod chat;
 pub(crate) mod edit;
-pub(crate) mod elsewhere;
+mod error;
 pub(crate) mod files;
-pub(crate) mod history;
 pub(crate) mod invoke;
 pub(crate) mod messages;
-pub(crate) mod ready;
 pub(crate) mod runtime;
-pub(crate) mod service_state;
-pub(crate) mod session_lease;
 pub(crate) mod sessions;
-pub(crate) mod settle;
 pub(crate) mod stream;
 pub(crate) mod upload;
 
 use salvo::{Writer as _, oapi::endpoint};
 use serde::Serialize;
 
-use super::{openapi::describe, state::AppState};
+use super::openapi::describe;
 use crate::api::http::{
-    error::{ApiError, Resource},
     request::{
         extract::{Id, Query, State},
         input,
@@ -36,7 +28,6 @@ use crate::{
     deletion::AgentGone,
     domain::{
         agent::{Agent, AgentStatus},
-        deletion::DeleteOrders,
         ids::{AgentId, ProjectId},
         time::Timestamp,
     },
@@ -115,7 +106,7 @@ pub(crate) async fn list(state: State, query: Query<AgentsQuery>) -> PageAnswer<
     let Query(query) = query;
     let page = PageRequest { page: query.page, limit: query.limit, cursor: query.cursor };
     let filter = AgentFilter { status: query.status, category: query.category, project_id: query.project_id };
-    let found = state.store.list_agents(&filter, &page).await.map_err(input::cursor_fault)?;
+    let found = state.agents.list(state.caller(), &filter, &page).await.map_err(input::cursor_fault)?;
     let items = found.items.into_iter().map(Summary::of).collect();
     Ok(Paged::new(Page { items, total: found.total, next_cursor: found.next_cursor }, &page))
 }
@@ -125,14 +116,7 @@ pub(crate) async fn list(state: State, query: Query<AgentsQuery>) -> PageAnswer<
 /// Read an agent.
 #[endpoint(operation_id = "getAgent", tags("agents"))]
 pub(crate) async fn detail(state: State, id: Id<AgentId>) -> Answer<Agent> {
-    let Id(id) = id;
-    known(&state, &id).await.map(Reply::new)
-}
-
-/// The agent, or 404.
-pub(crate) async fn known(state: &AppState, id: &AgentId) -> Result<Agent, ApiError> {
-    let found = state.store.agent(id).await?;
-    found.ok_or_else(|| ApiError::not_found(Resource::Agent, id.as_str()))
+    Ok(Reply::new(state.agents.get(state.caller(), &id.0).await?))
 }
 
 fields_of! {
@@ -167,19 +151,9 @@ describe! {
 /// `delete_cloud_resources=false`; a failure to do so is told in `errors` and tried again later.
 #[endpoint(operation_id = "deleteAgent", tags("agents"))]
 pub(crate) async fn delete(state: State, id: Id<AgentId>, query: Query<DeleteAgentQuery>) -> Answer<Deleted> {
-    let (State(state), Id(id), Query(query)) = (state, id, query);
-    let (files, cloud) = (query.delete_local_files, query.delete_cloud_resources);
-    let tasks = state.tasks.clone();
-    let whole = tasks.spawn(async move { delete_all(&state, &id, files, cloud).await });
-    let data = whole.await.map_err(ApiError::internal)??;
-    Ok(Reply::new(data).message("agent deleted"))
-}
-
-async fn delete_all(state: &AppState, id: &AgentId, files: bool, cloud: bool) -> Result<Deleted, ApiError> {
-    let agent = known(state, id).await?;
-    let undeploy = cloud || agent.deployment_type == "local";
-    let gone = state.deletions().agent(id, DeleteOrders { undeploy, files }).await?;
-    let AgentGone { deleted, acted } = gone.ok_or_else(|| ApiError::not_found(Resource::Agent, id.as_str()))?;
+    let (Id(id), Query(DeleteAgentQuery { delete_local_files, delete_cloud_resources })) = (id, query);
+    let gone = state.agents.delete(state.caller(), id.clone(), delete_local_files, delete_cloud_resources).await?;
+    let AgentGone { deleted, acted } = gone;
     let mut resources = Vec::new();
     if acted.undeployed {
         resources.push("deployment".to_owned());
@@ -195,5 +169,6 @@ async fn delete_all(state: &AppState, id: &AgentId, files: bool, cloud: bool) ->
     if acted.files {
         resources.push("local_files".to_owned());
     }
-    Ok(Deleted { agent_id: id.clone(), deleted_resources: resources, errors: acted.errors })
+    let data = Deleted { agent_id: id, deleted_resources: resources, errors: acted.errors };
+    Ok(Reply::new(data).message("agent deleted"))
 }

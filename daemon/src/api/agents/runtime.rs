@@ -11,13 +11,10 @@ use crate::api::http::{
         rules::{Needed, Text, Verbatim, fields_of},
     },
 };
-use crate::{
-    agents::Question,
-    domain::{
-        agent::{Agent, AgentStatus},
-        ids::{AgentId, SessionId},
-        time::Timestamp,
-    },
+use crate::domain::{
+    agent::{Agent, AgentStatus},
+    ids::{AgentId, SessionId},
+    time::Timestamp,
 };
 
 /// The target whose handler knows AgentCore.
@@ -41,8 +38,7 @@ fields_of! {
 /// Ask an AgentCore runtime that has no agent record, and read the answer as it comes. Nothing is stored.
 #[endpoint(operation_id = "streamRuntime", tags("agentcore"), responses((status_code = 409, description = "The target is not configured.")))]
 pub(crate) async fn ask_runtime(state: State, body: Body<RuntimeBody>, res: &mut Response) -> Result<(), ApiError> {
-    let (State(state), Body(body)) = (state, body);
-    let RuntimeBody { runtime_arn, session_id, content, runtime_alias, region } = body;
+    let RuntimeBody { runtime_arn, session_id, content, runtime_alias, region } = body.0;
     if !state.config.load().deploy.targets.contains_key(TARGET) {
         let message = "no deploy target is named `agentcore`: add it to [deploy.targets] with the handler of a plugin \
                        that knows AgentCore";
@@ -54,8 +50,7 @@ pub(crate) async fn ask_runtime(state: State, body: Body<RuntimeBody>, res: &mut
     let region = region.or_else(|| runtime_arn.split(':').nth(3).filter(|part| !part.is_empty()).map(str::to_owned));
     let alias = runtime_alias.unwrap_or_else(|| "DEFAULT".to_owned());
     let agent = passing(runtime_arn, alias, region);
-    let question = Question { input_text: content.clone(), ..Question::default() };
-    stream::pass_on(&state, agent, session, content, question, res);
+    stream::send(&state, state.conversations.ask_passing(state.caller(), agent, session, content), res);
     Ok(())
 }
 

@@ -2,14 +2,12 @@
 
 use salvo::{Writer as _, oapi::endpoint};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::invoke::METADATA_BYTES;
 use crate::api::{
-    agents,
     http::{
-        error::{ApiError, Resource},
-        idempotency::Idempotency,
+        idempotency::{Idempotency, kept},
         request::{
             extract::{Id, OptionalBody, Query, State},
             rules::{Count, Json, Text, fields_of},
@@ -17,13 +15,12 @@ use crate::api::{
         response::{Answer, Created, CreatedAnswer, Reply},
     },
     openapi::describe,
-    state::AppState,
 };
 use crate::{
-    backend::error::BackendErrorKind,
+    agents::conversation::NewSession,
     domain::{
         ids::{AgentId, SessionId},
-        session::{Session, SessionStatus},
+        session::Session,
         time::Timestamp,
     },
 };
@@ -72,33 +69,20 @@ pub(crate) async fn create(
     body: OptionalBody<NewSessionBody>,
     once: Idempotency,
 ) -> CreatedAnswer<Shown> {
-    if let Some(earlier) = once.earlier(&state).await? {
-        return Ok(Created::again(earlier));
-    }
-    let (Id(agent_id), OptionalBody(NewSessionBody { display_name, user_id, metadata })) = (id, body);
-    let metadata = metadata.map(Value::Object);
-    let now = Timestamp::now();
-    let session = Session {
-        session_id: SessionId::generate(),
-        agent_id: agent_id.clone(),
-        user_id,
-        display_name,
-        status: SessionStatus::Active,
-        message_count: 0,
-        created_at: now,
-        last_active_at: now,
-        metadata,
-    };
-    let (location, message) = (format!("/sessions/{}", session.session_id), "session created");
-    let shown = Shown::from(session.clone());
-    let kept = once.keep(&location, message, &shown);
-    match state.store.create_session(session, kept).await {
-        Ok(()) => Ok(Reply::new(shown).message(message).created(location)),
-        Err(error) if error.kind() == BackendErrorKind::NotFound => {
-            Err(ApiError::not_found(Resource::Agent, agent_id.as_str()))
-        }
-        Err(error) => once.or_earlier(&state, error).await,
-    }
+    let NewSessionBody { display_name, user_id, metadata } = body.0;
+    let new = NewSession { display_name, user_id, metadata: metadata.map(Value::Object) };
+    let keyed = once.answered_by(|session: &Session| kept(&path_of(session), CREATED, &Shown::from(session.clone())));
+    let session = state.conversations.create_session(state.caller(), id.0, new, keyed).await?;
+    Ok(Created::of(session, |session| {
+        let path = path_of(&session);
+        Reply::new(Shown::from(session)).message(CREATED).created(path)
+    }))
+}
+
+const CREATED: &str = "session created";
+
+fn path_of(session: &Session) -> String {
+    format!("/sessions/{}", session.session_id)
 }
 
 fields_of! {
@@ -113,11 +97,8 @@ fields_of! {
 /// List an agent's sessions, the last used first.
 #[endpoint(operation_id = "listSessions", tags("sessions"))]
 pub(crate) async fn list(state: State, id: Id<AgentId>, query: Query<SessionsQuery>) -> Answer<Vec<Shown>> {
-    let (Id(agent_id), Query(SessionsQuery { limit })) = (id, query);
-    let sessions = state.store.list_sessions(&agent_id, usize::try_from(limit).unwrap_or(20)).await?;
-    if sessions.is_empty() {
-        agents::known(&state, &agent_id).await?;
-    }
+    let limit = usize::try_from(query.0.limit).unwrap_or(20);
+    let sessions = state.conversations.sessions(state.caller(), &id.0, limit).await?;
     Ok(Reply::new(sessions.into_iter().map(Shown::from).collect()))
 }
 
@@ -126,24 +107,7 @@ pub(crate) async fn list(state: State, id: Id<AgentId>, query: Query<SessionsQue
 /// Read a session.
 #[endpoint(operation_id = "getSession", tags("sessions"))]
 pub(crate) async fn detail(state: State, id: Id<SessionId>) -> Answer<Shown> {
-    let Id(id) = id;
-    known(&state, &id).await.map(|session| Reply::new(session.into()))
-}
-
-/// The session, or 404.
-pub(crate) async fn known(state: &AppState, id: &SessionId) -> Result<Session, ApiError> {
-    let found = state.store.session(id).await?;
-    found.ok_or_else(|| ApiError::not_found(Resource::Session, id.as_str()))
-}
-
-/// The session, when it takes messages.
-pub(crate) async fn open(state: &AppState, id: &SessionId) -> Result<Session, ApiError> {
-    let session = known(state, id).await?;
-    if session.status == SessionStatus::Active {
-        return Ok(session);
-    }
-    let details = Some(json!({ "status": session.status }));
-    Err(ApiError::Conflict { code: "SESSION_CLOSED", message: "the session is closed".to_owned(), details })
+    Ok(Reply::new(state.conversations.session(state.caller(), &id.0).await?.into()))
 }
 
 #[derive(Serialize)]
@@ -167,10 +131,7 @@ describe! {
 /// Delete a session with its messages.
 #[endpoint(operation_id = "deleteSession", tags("sessions"))]
 pub(crate) async fn delete(state: State, id: Id<SessionId>) -> Answer<Deleted> {
-    let Id(id) = id;
-    state.chats.stop(&id);
-    let count = state.deletions().session(&id).await?;
-    let count = count.ok_or_else(|| ApiError::not_found(Resource::Session, id.as_str()))?;
-    let deleted = Deleted { session_id: id, deleted_messages_count: count, status: "deleted" };
-    Ok(Reply::new(deleted).message("session deleted"))
+    let Id(session_id) = id;
+    let deleted_messages_count = state.conversations.delete_session(state.caller(), &session_id).await?;
+    Ok(Reply::new(Deleted { session_id, deleted_messages_count, status: "deleted" }).message("session deleted"))
 }

@@ -14,7 +14,7 @@ use salvo::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{attachments::MAX_FILES, sessions};
+use super::attachments::MAX_FILES;
 use crate::api::{
     agents::attachments::bare_name,
     http::{
@@ -185,7 +185,7 @@ fn broken(error: &Error, limit: usize) -> ApiError {
 /// Read files for a message. They come back as the `files` of a message; nothing is stored.
 #[endpoint(operation_id = "uploadFiles", tags("sessions"), responses((status_code = 409, description = "Not in this state.")))]
 pub(crate) async fn upload(state: State, id: Id<SessionId>, files: Multi) -> Answer<Upload> {
-    sessions::open(&state, &id.0).await?;
+    state.conversations.open_session(state.caller(), &id.0).await?;
     let Multi(files) = files;
     Ok(Reply::new(Upload { count: files.len(), files, session_id: id.0 }))
 }

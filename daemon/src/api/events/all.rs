@@ -38,7 +38,7 @@ pub(crate) async fn stream_all(
     req: &mut Request,
     res: &mut Response,
 ) -> Result<(), ApiError> {
-    let State(state) = state;
+    let State(state, _) = state;
     let (wanted, mut after) = query.0.split();
     if let Some(header) = req.headers().get("last-event-id") {
         let text = String::from_utf8_lossy(header.as_bytes()).into_owned();

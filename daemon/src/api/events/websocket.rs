@@ -62,7 +62,7 @@ pub(crate) async fn open(
     req: &mut Request,
     res: &mut Response,
 ) -> Result<(), ApiError> {
-    let State(state) = state;
+    let State(state, _) = state;
     let (wanted, after) = query.0.split();
     if !req.headers().contains_key("upgrade") {
         let message = "this path speaks WebSocket: ask for an upgrade, or read /events";

@@ -273,20 +273,6 @@ async fn session(state: &AppState, id: &str) -> Result<Option<Resource<'static>>
     }))
 }
 
-/// For operations whose body names a conversation: it must be there for the caller, too.
-///
-/// # Errors
-/// It is not.
-pub(crate) async fn hears(state: &AppState, caller: &Caller, id: &SessionId) -> Result<(), ApiError> {
-    if caller.is_admin() && caller.scopes.agents.is_none() {
-        return Ok(());
-    }
-    // One that does not exist yet is the caller's to begin.
-    let Some(resource) = session(state, id.as_str()).await? else { return Ok(()) };
-    let policy = Policy { code_is_editable: state.config.load().agents.editable };
-    policy.check(caller, Right::Converse, &resource).map(drop).map_err(|denial| refusal(denial, Thing::Session, id.as_str()))
-}
-
 fn refusal(denial: Denial, missing: Thing, id: &str) -> ApiError {
     match denial {
         Denial::Hidden => ApiError::not_found(missing, id),

@@ -15,6 +15,7 @@ use crate::api::http::{middleware::RequestId, request::fields::Fault, response a
 use crate::{
     backend::error::{BackendError, BackendErrorKind},
     domain::time::Timestamp,
+    idempotency::KeyError,
 };
 
 /// A request that is not answered with what it asked for.
@@ -320,6 +321,17 @@ impl From<BackendError> for ApiError {
             }
             BackendErrorKind::Corrupt => Self::Internal(format!("{error}: {:?}", std::error::Error::source(&error))),
         }
+    }
+}
+
+impl From<KeyError> for ApiError {
+    fn from(error: KeyError) -> Self {
+        let code = match error {
+            KeyError::Reused => "IDEMPOTENCY_KEY_REUSED",
+            KeyError::InProgress => "IDEMPOTENCY_IN_PROGRESS",
+            KeyError::Store(error) => return error.into(),
+        };
+        Self::plain(StatusCode::CONFLICT, code, error.to_string())
     }
 }
 

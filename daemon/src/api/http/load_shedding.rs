@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use salvo::{Request, http::Method};
 
-use super::{error::ApiError, measure::{InFlight, OpenStream}};
+use super::{error::ApiError, measure::{OpenRequest, OpenStream}};
 use crate::api::state::AppState;
 use crate::backend::store::Pressure;
 
@@ -51,7 +51,7 @@ pub(crate) fn refusal(req: &Request, state: &AppState) -> Option<ApiError> {
         let message = "more event streams are open than the daemon keeps room for; try again".to_owned();
         return Some(ApiError::Unavailable { code: "TOO_MANY_STREAMS", message });
     }
-    if InFlight::count() > IN_FLIGHT || is_full(&state.store.pressure(), reading) {
+    if OpenRequest::count() > IN_FLIGHT || is_full(&state.store.pressure(), reading) {
         let message = "the daemon has more to do than it can; try again".to_owned();
         return Some(ApiError::Unavailable { code: "OVERLOADED", message });
     }

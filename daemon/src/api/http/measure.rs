@@ -61,9 +61,9 @@ impl Drop for OpenStream {
 static IN_FLIGHT: AtomicUsize = AtomicUsize::new(0);
 
 /// A request that is being answered; counts until dropped.
-pub(crate) struct InFlight;
+pub(crate) struct OpenRequest;
 
-impl InFlight {
+impl OpenRequest {
     /// Requests being answered in this process.
     pub(crate) fn count() -> usize {
         IN_FLIGHT.load(Ordering::Relaxed)
@@ -76,7 +76,7 @@ impl InFlight {
     }
 }
 
-impl Drop for InFlight {
+impl Drop for OpenRequest {
     fn drop(&mut self) {
         IN_FLIGHT.fetch_sub(1, Ordering::Relaxed);
         gauge!(HTTP_IN_FLIGHT).decrement(1.0);

@@ -70,7 +70,7 @@ pub(crate) struct Edge {
 impl Handler for Edge {
     async fn handle(&self, req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
         let started = Instant::now();
-        let _in_flight = measure::InFlight::begin();
+        let _open = measure::OpenRequest::begin();
         let id = RequestId::from_headers(req.headers());
         depot.insert_typed(id.clone());
         depot.insert_typed(Arc::clone(&self.state));

@@ -23,6 +23,7 @@ use crate::api::{
 use crate::{
     backend::store::{Page, PageRequest},
     domain::time::Timestamp,
+    idempotency::Repeatable,
 };
 
 /// Marks an answer that was given before.
@@ -118,7 +119,15 @@ impl<T> Reply<T> {
 }
 
 impl<T> Created<T> {
-    /// The answer that `once` kept.
+    /// What was created now, or the answer that was kept when it was.
+    pub(crate) fn of<N>(found: Repeatable<N>, new: impl FnOnce(N) -> Self) -> Self {
+        match found {
+            Repeatable::New(created) => new(created),
+            Repeatable::Again(kept) => Self::again(kept),
+        }
+    }
+
+    /// The answer that was kept.
     pub(crate) fn again(mut kept: Value) -> Self {
         let mut take = |name: &str| kept.get_mut(name).map(Value::take).unwrap_or_default();
         let (path, message, data) = (take("path"), take("message"), take("data"));

@@ -3,6 +3,8 @@
 //! A stream is pulled by its connection: nothing is read ahead for a client that does not read, so a
 //! slow one costs its socket buffer and its place in a bounded ring.
 
+use std::io::Write as _;
+
 use bytes::Bytes;
 use futures::Stream;
 use salvo::{
@@ -27,18 +29,14 @@ pub(crate) fn frame<T: Serialize>(id: impl std::fmt::Display, event: &str, data:
     bytes.into()
 }
 
-/// A frame with a number and data.
-pub(crate) fn numbered<T: Serialize>(id: u64, data: &T) -> Bytes {
-    let mut bytes = format!("id: {id}\ndata: ").into_bytes();
-    finish(&mut bytes, data);
-    bytes.into()
-}
-
-/// A frame with data only.
-pub(crate) fn data<T: Serialize>(data: &T) -> Bytes {
-    let mut bytes = b"data: ".to_vec();
-    finish(&mut bytes, data);
-    bytes.into()
+/// Adds a frame with data, and a number where it has one.
+pub(crate) fn put<T: Serialize>(bytes: &mut Vec<u8>, id: Option<u64>, data: &T) {
+    if let Some(id) = id {
+        // Writing to memory does not fail.
+        let _ = write!(bytes, "id: {id}\n");
+    }
+    bytes.extend_from_slice(b"data: ");
+    finish(bytes, data);
 }
 
 /// JSON without the three characters beside LF and CR at which some readers end a line: U+2028, U+2029, U+0085.
@@ -91,7 +89,12 @@ mod tests {
     fn an_event_is_one_line_for_every_reader() {
         let text = "a\u{2028}b\u{2029}\u{85}c\n\r\u{2028}";
         let value = serde_json::json!({ text: text, "plain": "ä语" });
-        for frame in [frame(1, "x", &value), numbered(1, &value), data(&value)] {
+        let put = |id| {
+            let mut bytes = Vec::new();
+            put(&mut bytes, id, &value);
+            Bytes::from(bytes)
+        };
+        for frame in [frame(1, "x", &value), put(Some(1)), put(None)] {
             let frame = std::str::from_utf8(&frame).unwrap();
             assert!(!frame.contains(LINE_ENDS) && frame.contains("ä语"), "{frame:?}");
             let line = frame.trim_end().lines().last().unwrap();

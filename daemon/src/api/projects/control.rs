@@ -1,12 +1,11 @@
-//! `POST /projects/{id}/control`: the five requests of API.md section 4. The store applies them by the
-//! project machine; the tree is told afterwards.
+//! `POST /projects/{id}/control`: the five requests of API.md section 4.
 
 use salvo::{Writer as _, oapi::endpoint};
 use serde::Serialize;
 
 use crate::api::{
     http::{
-        error::{ApiError, Resource},
+        error::ApiError,
         request::{
             extract::{Body, Id, State},
             rules::{NeededWord, StageRef, Text, fields_of},
@@ -14,16 +13,14 @@ use crate::api::{
         response::{Answer, Reply},
     },
     openapi::describe,
-    state::AppState,
 };
 use crate::{
-    backend::error::BackendErrorKind,
     domain::{
         control::{ControlAction, ControlApplied, ControlRequest, ControlStatus},
         ids::{ProjectId, TaskId},
         project::ProjectStatus,
     },
-    telemetry,
+    projects::told,
 };
 
 #[derive(Serialize)]
@@ -64,42 +61,8 @@ pub(crate) async fn control(state: State, id: Id<ProjectId>, body: Body<ControlB
     let action = action.ok_or_else(|| ApiError::internal("an action that passed the check is gone"))?;
     let from_stage = from_stage.filter(|_| matches!(action, ControlAction::Resume | ControlAction::Restart));
     let request = ControlRequest { action, reason, from_stage, requested_by };
-    let applied = apply(&state, &id, request).await?;
+    let applied = state.projects.control(state.caller(), &id, request).await?;
     let message = told(action, &applied);
     let ControlApplied { status, control_status, task_id, .. } = applied;
     Ok(Reply::new(Controlled { project_id: id, status, control_status, task_id }).message(message))
-}
-
-/// Applies a request and tells the tree. The one way in, for the flat `/workflow` paths too.
-pub(crate) async fn apply(
-    state: &AppState,
-    id: &ProjectId,
-    request: ControlRequest,
-) -> Result<ControlApplied, ApiError> {
-    let action = request.action;
-    let from_stage = request.from_stage.clone();
-    let applied = state.store.control(id, request, state.workflows.load_full()).await;
-    let applied = applied.map_err(|error| match error.kind() {
-        BackendErrorKind::NotFound => ApiError::not_found(Resource::Project, id.as_str()),
-        BackendErrorKind::Invalid => {
-            ApiError::invalid("body", "from_stage", "value_error", error.to_string(), from_stage.into())
-        }
-        _ => error.into(),
-    })?;
-    state.conductor.controlled(id, applied.notify.as_ref(), action);
-    telemetry::told::controlled(id, action, applied.status, told(action, &applied));
-    Ok(applied)
-}
-
-pub(crate) const fn told(action: ControlAction, applied: &ControlApplied) -> &'static str {
-    match action {
-        ControlAction::Pause if matches!(applied.status, ProjectStatus::Building) => {
-            "pause requested: the running stage ends first"
-        }
-        ControlAction::Pause => "project paused",
-        ControlAction::Resume => "project resumed, its build is queued",
-        ControlAction::Stop => "project stopped",
-        ControlAction::Cancel => "project cancelled",
-        ControlAction::Restart => "project restarted, its build is queued",
-    }
 }

@@ -8,19 +8,14 @@ use serde_json::{Value, json};
 
 use crate::api::{
     http::{
-        error::{ApiError, Resource},
         request::extract::{Id, State},
         response::{Answer, Reply},
     },
     openapi::describe,
-    projects::{
-        self,
-        dashboard_graph::{Alert, Graph, GraphEdge, GraphNode, Made, alerts, made},
-    },
-    state::AppState,
+    projects::dashboard_graph::{Alert, Graph, GraphEdge, GraphNode, Made, alerts, made},
 };
 use crate::{
-    backend::store::{AgentFilter, PageRequest, TaskFilter},
+    backend::store::ProjectDetail,
     config::Price,
     domain::{
         agent::Agent,
@@ -166,24 +161,12 @@ describe! {
 /// Read the dashboard of a build. It is made for polling.
 #[endpoint(operation_id = "getBuild", tags("projects"))]
 pub(crate) async fn dashboard(state: State, id: Id<ProjectId>) -> Answer<Dashboard> {
-    let Id(id) = id;
-    let found = state.store.project_detail(&id).await?;
-    let found = found.ok_or_else(|| ApiError::not_found(Resource::Project, id.as_str()))?;
-    let agents = if found.agent_count > 0 { agents_of(&state, &id).await? } else { Vec::new() };
-    let filter = TaskFilter { project_id: Some(id), ..TaskFilter::default() };
-    let tasks = state.store.list_tasks(&filter, &PageRequest { page: 1, limit: 1, cursor: None }).await?;
-    let stages = projects::running_times(found.stages);
-    let workflow = state.workflows.load().get(&found.project.workflow).cloned();
+    let ProjectDetail { project, stages, agent_count, .. } = state.projects.detail(state.caller(), &id.0).await?;
+    let agents = if agent_count > 0 { state.projects.agents(state.caller(), &id.0, 20).await? } else { Vec::new() };
+    let latest = state.projects.tasks_of(state.caller(), &id.0, 1).await?.into_iter().next();
+    let workflow = state.workflows.load().get(&project.workflow).cloned();
     let graph = Graph::of(workflow.as_deref(), &stages);
-    let latest = tasks.items.into_iter().next();
-    Ok(Reply::new(assemble(found.project, stages, &agents, latest, graph, &state.config.load().pricing)))
-}
-
-/// The project's agents.
-async fn agents_of(state: &AppState, id: &ProjectId) -> Result<Vec<Agent>, ApiError> {
-    let filter = AgentFilter { project_id: Some(id.clone()), ..AgentFilter::default() };
-    let page = PageRequest { page: 1, limit: 20, cursor: None };
-    Ok(state.store.list_agents(&filter, &page).await?.items)
+    Ok(Reply::new(assemble(project, stages, &agents, latest, graph, &state.config.load().pricing)))
 }
 
 fn assemble(

@@ -7,12 +7,10 @@ use serde_json::Value;
 use super::files;
 use crate::api::{
     http::{
-        error::{ApiError, Resource},
         request::extract::{Id, Part, StageName, State},
         response::{Answer, Reply},
     },
     openapi::describe,
-    projects,
 };
 use crate::domain::ids::ProjectId;
 
@@ -65,7 +63,7 @@ describe! {
 #[endpoint(operation_id = "getWorkflowReport", tags("projects"))]
 pub(crate) async fn workflow_report(state: State, id: Id<ProjectId>) -> Answer<Report> {
     let Id(id) = id;
-    projects::known(&state, &id).await?;
+    state.projects.get(state.caller(), &id).await?;
     for path in REPORTS {
         if let Some(shown) = files::read(&state, &id, path).await? {
             return Ok(Reply::new(Report { exists: true, content: shown.content, path: Some(path.to_owned()) }));
@@ -79,15 +77,8 @@ pub(crate) async fn workflow_report(state: State, id: Id<ProjectId>) -> Answer<R
 /// Read the document of a stage.
 #[endpoint(operation_id = "getStageDocument", tags("projects"))]
 pub(crate) async fn stage_document(state: State, id: Id<ProjectId>, stage: Part<StageName>) -> Answer<Document> {
-    let (Id(id), asked) = (id, stage.text);
-    let found = state.store.project_detail(&id).await?;
-    let found = found.ok_or_else(|| ApiError::not_found(Resource::Project, id.as_str()))?;
-    let workflow = state.workflows.load().get(&found.project.workflow).cloned();
-    let known = workflow.as_ref().and_then(|w| w.stages().get(w.index_of(&asked)?));
-    let name = known.map_or(asked.as_str(), |spec| spec.name.as_str());
-    let stage = found.stages.into_iter().find(|s| s.stage_name == name);
-    let stage = stage.ok_or_else(|| ApiError::not_found(Resource::Stage, &asked))?;
-
+    let Id(id) = id;
+    let (_, stage) = state.projects.stage(state.caller(), &id, &stage.text).await?;
     let mut document = Document {
         exists: false,
         stage_name: stage.stage_name,

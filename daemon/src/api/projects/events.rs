@@ -23,10 +23,9 @@ use crate::api::{
     http::{
         error::{ApiError, Resource},
         measure::OpenStream,
-        request::input,
+        request::{extract::State, input},
         sse,
     },
-    projects,
     state::AppState,
 };
 use crate::{
@@ -58,11 +57,11 @@ const BATCH: usize = 32;
     )
 )]
 pub(crate) async fn stream_events(req: &mut Request, depot: &mut Depot, res: &mut Response) -> Result<(), ApiError> {
-    let state = AppState::of(depot)?;
+    let state = State::of(depot)?;
     let id: ProjectId = input::id(req, Resource::Project)?;
     let after = last_event_id(req)?.unwrap_or(0);
     let subscription = state.hub.subscribe(&id);
-    let project = projects::known(&state, &id).await?;
+    let project = state.projects.get(state.caller(), &id).await?;
     let mut events = Events {
         subscription,
         project: id,
@@ -74,7 +73,7 @@ pub(crate) async fn stream_events(req: &mut Request, depot: &mut Depot, res: &mu
         deployment: Deployment::default(),
         told: foreign::Told::behind(after),
         look_at: Instant::now() + foreign::LOOK_EVERY,
-        state,
+        state: state.0,
         _open: OpenStream::begin("project"),
     };
     if after > 0 && events.begin(project.status).await? == Begin::AtEnd {

@@ -19,11 +19,10 @@ use crate::api::{
         response::{Answer, Reply},
     },
     openapi::describe,
-    projects,
     state::AppState,
 };
 use crate::{
-    domain::{ids::ProjectId, time::Timestamp},
+    domain::{ids::ProjectId, rel_path::RelPath, time::Timestamp},
     files,
 };
 
@@ -120,7 +119,7 @@ describe! {
 #[endpoint(operation_id = "listProjectFiles", tags("projects"))]
 pub(crate) async fn list(state: State, id: Id<ProjectId>) -> Answer<Listing> {
     let Id(id) = id;
-    projects::known(&state, &id).await?;
+    state.projects.get(state.caller(), &id).await?;
     fetch(&state, &id).await;
     let root = folder(&state.project_root, &id);
     let (files, truncated) = blocking(move || walk(&root)).await?;
@@ -133,14 +132,14 @@ pub(crate) async fn list(state: State, id: Id<ProjectId>) -> Answer<Listing> {
 #[endpoint(operation_id = "getProjectFile", tags("projects"))]
 pub(crate) async fn show_file(state: State, id: Id<ProjectId>, path: Part<FilePath>) -> Answer<Shown> {
     let (Id(id), path) = (id, path.text);
-    projects::known(&state, &id).await?;
+    state.projects.get(state.caller(), &id).await?;
     let found = read(&state, &id, &path).await?;
     found.map(Reply::new).ok_or_else(|| ApiError::not_found(Resource::File, &path))
 }
 
 /// What is here is shown, also when it cannot be made new.
 async fn fetch(state: &AppState, id: &ProjectId) {
-    if let Err(error) = state.agents.fetch_files(id).await {
+    if let Err(error) = state.agents.deployed.fetch_files(id).await {
         tracing::warn!(project_id = %id, %error, "the files of a project could not be brought here");
     }
 }
@@ -157,14 +156,14 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
 
 /// A file of the project, or `None` when there is none that may be shown.
 pub(crate) async fn read(state: &AppState, id: &ProjectId, path: &str) -> Result<Option<Shown>, ApiError> {
-    let Some(relative) = files::plain(path) else { return Ok(None) };
+    let Ok(path) = RelPath::parse(path) else { return Ok(None) };
     fetch(state, id).await;
     let root = folder(&state.project_root, id);
-    blocking(move || show(&root, &relative)).await
+    blocking(move || show(&root, &path)).await
 }
 
-fn show(root: &Path, relative: &Path) -> Option<Shown> {
-    let (file, meta) = files::open(root, relative)?;
+fn show(root: &Path, path: &RelPath) -> Option<Shown> {
+    let (file, meta) = files::open(root, path)?;
     let mut bytes = Vec::new();
     file.take(MAX_SHOWN).read_to_end(&mut bytes).ok()?;
     let truncated = meta.len() > MAX_SHOWN;
@@ -172,11 +171,11 @@ fn show(root: &Path, relative: &Path) -> Option<Shown> {
         cut_to_character(&mut bytes);
     }
     let content = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
-    let kind = if content.is_some() { kind_of(relative) } else { "binary" };
+    let kind = if content.is_some() { kind_of(path.as_path()) } else { "binary" };
     let parsed_content = content.as_deref().filter(|_| !truncated).and_then(|text| parse(kind, text));
     Some(Shown {
-        filename: relative.file_name()?.to_string_lossy().into_owned(),
-        path: relative.to_string_lossy().into_owned(),
+        filename: path.name().to_owned(),
+        path: path.to_string(),
         kind,
         content,
         parsed_content,
@@ -258,12 +257,12 @@ mod tests {
         std::os::unix::fs::symlink(dir.path().join("secret"), root.join("link")).unwrap();
         std::os::unix::fs::symlink(dir.path(), root.join("up")).unwrap();
         for bad in ["../secret", "/etc/passwd", "a/../../secret", "a\\b", "", ".", "a\0"] {
-            assert_eq!(files::plain(bad).and_then(|p| show(&root, &p)).map(|s| s.path), None, "{bad:?}");
+            assert_eq!(bad.parse().ok().and_then(|path| show(&root, &path)).map(|shown| shown.path), None, "{bad:?}");
         }
         for bad in ["link", "up/secret", "a", "none"] {
-            assert!(files::plain(bad).and_then(|p| show(&root, &p)).is_none(), "{bad:?}");
+            assert!(show(&root, &bad.parse().unwrap()).is_none(), "{bad:?}");
         }
-        let shown = show(&root, Path::new("a/ok.json")).unwrap();
+        let shown = show(&root, &"a/ok.json".parse().unwrap()).unwrap();
         assert_eq!(shown.parsed_content, Some(serde_json::json!({"x": 1})));
         assert_eq!(walk(&root).0.iter().map(|e| e.path.as_str()).collect::<Vec<_>>(), ["a/ok.json"]);
     }
@@ -286,9 +285,9 @@ mod tests {
         fs::write(dir.path().join("odd.txt"), format!("x{}", "ä".repeat(1 << 20))).unwrap();
         fs::write(dir.path().join("bin"), [0xff, 0, 1]).unwrap();
         for name in ["big.txt", "odd.txt"] {
-            let big = show(dir.path(), Path::new(name)).unwrap();
+            let big = show(dir.path(), &name.parse().unwrap()).unwrap();
             assert!(big.truncated && big.content.unwrap().len() <= 1 << 20);
         }
-        assert_eq!(show(dir.path(), Path::new("bin")).unwrap().kind, "binary");
+        assert_eq!(show(dir.path(), &"bin".parse().unwrap()).unwrap().kind, "binary");
     }
 }

@@ -5,20 +5,18 @@ pub(crate) mod dashboard;
 pub(crate) mod dashboard_graph;
 pub(crate) mod deployment;
 pub(crate) mod documents;
+mod error;
 pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod tasks;
-
-use std::sync::Arc;
 
 use salvo::{Writer as _, oapi::endpoint};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{openapi::describe, state::AppState};
+use super::openapi::describe;
 use crate::api::http::{
-    error::{ApiError, Resource},
-    idempotency::Idempotency,
+    idempotency::{Idempotency, kept},
     request::{
         extract::{Body, Id, Query, State},
         fields::Fields,
@@ -28,26 +26,21 @@ use crate::api::http::{
     response::{Answer, Created, CreatedAnswer, PageAnswer, Paged, Reply},
 };
 use crate::{
-    backend::store::{AgentFilter, DeletedProject, NewProject, PageRequest, ProjectFilter, ProjectSort, TaskFilter},
+    backend::store::{PageRequest, ProjectDetail, ProjectFilter, ProjectSort},
     deletion::ProjectGone,
     domain::{
         ids::{AgentId, ProjectId, TaskId},
-        project::{Priority, Project, ProjectStatus, ProjectSummary},
+        project::{Project, ProjectStatus, ProjectSummary},
         requirement::without_constraint,
-        stage::{Stage, StageStatus},
+        stage::Stage,
         task::Task,
         text::shorten,
-        time::Timestamp,
-        workflow::Workflow,
     },
-    telemetry::told,
+    projects::{NewBuild, Queued},
 };
 
 /// Most bytes of `deployment`.
 const DEPLOYMENT_BYTES: usize = 16 * 1024;
-
-/// The target that deploys nothing.
-const NO_DEPLOYMENT: &str = "none";
 
 #[derive(Serialize)]
 struct NewlyQueued {
@@ -121,51 +114,42 @@ rule! {
 /// Create a project. Its build is queued; everything is durable when the answer comes.
 #[endpoint(operation_id = "createProject", tags("projects"), responses((status_code = 409, description = "Not in this state.")))]
 pub(crate) async fn create(state: State, body: Body<NewProjectBody>, once: Idempotency) -> CreatedAnswer<NewlyQueued> {
-    let Body(body) = body;
-    if let Some(earlier) = once.earlier(&state).await? {
-        return Ok(Created::again(earlier));
-    }
-    let workflow = workflow(body.workflow, &state)?;
-    let deployment = known_target(body.deployment, &state)?;
+    let NewProjectBody { requirement, project_name, user_id, user_name, priority, tags, workflow, deployment } = body.0;
+    let (constraint, requirement) = requirement;
+    let asked = NewBuild {
+        requirement,
+        project_name: project_name.or(constraint),
+        user_id,
+        user_name,
+        priority,
+        tags,
+        workflow,
+        deployment,
+    };
+    let keyed = once.answered_by(|queued: &Queued| {
+        let queued = NewlyQueued::from(queued.clone());
+        kept(&queued.path(), QUEUED, &queued)
+    });
+    let queued = state.projects.create(state.caller(), asked, keyed).await?;
+    Ok(Created::of(queued, |queued| {
+        let queued = NewlyQueued::from(queued);
+        let path = queued.path();
+        Reply::new(queued).message(QUEUED).created(path)
+    }))
+}
 
-    let (constraint, requirement) = body.requirement;
-    let mut new = NewProject::queued(&workflow, requirement);
-    let project = &mut new.project;
-    if let Some(name) = body.project_name.or(constraint) {
-        project.project_name = name;
-    }
-    if let Some(user_id) = body.user_id {
-        project.user_id = user_id;
-    }
-    if let Some(priority) = body.priority {
-        project.priority = Priority::clamped(priority);
-    }
-    (project.user_name, project.tags, project.deployment) = (body.user_name, body.tags, deployment);
-    let (project_id, project_name) = (project.project_id.clone(), project.project_name.clone());
-    let task_id = project.task_id.clone();
-    let location = format!("/projects/{project_id}");
-    let message = "project created, its build is queued";
-    let created = NewlyQueued { project_id, task_id, project_name, status: ProjectStatus::Queued, message };
-    new.once = once.keep(&location, message, &created);
-    match state.store.create_project(new).await {
-        Ok(()) => {
-            let NewlyQueued { project_id, task_id, project_name, .. } = &created;
-            told::project_created(project_id, project_name, workflow.name(), task_id.as_ref());
-            Ok(Reply::new(created).message(message).created(location))
-        }
-        Err(error) => once.or_earlier(&state, error).await,
+const QUEUED: &str = "project created, its build is queued";
+
+impl From<Queued> for NewlyQueued {
+    fn from(Queued { project_id, task_id, project_name }: Queued) -> Self {
+        Self { project_id, task_id, project_name, status: ProjectStatus::Queued, message: QUEUED }
     }
 }
 
-/// The named workflow, or the default; an unknown name is a fault that lists the known ones.
-fn workflow(name: Option<String>, state: &AppState) -> Result<Arc<Workflow>, ApiError> {
-    let name = name.unwrap_or_else(|| state.config.load().workflows.default.clone());
-    let workflows = state.workflows.load();
-    workflows.get(&name).cloned().ok_or_else(|| {
-        let known: Vec<&str> = workflows.all().into_iter().map(|w| w.name()).collect();
-        let msg = format!("There is no such workflow; known: {}", known.join(", "));
-        ApiError::invalid("body", "workflow", "value_error", msg, name.into())
-    })
+impl NewlyQueued {
+    fn path(&self) -> String {
+        format!("/projects/{}", self.project_id)
+    }
 }
 
 /// `{"target": …}`; a text is taken as the target.
@@ -175,22 +159,6 @@ fn deployment(fields: &mut Fields, name: &str) -> Option<Value> {
         other => {
             fields.put(name, other);
             fields.object(name, DEPLOYMENT_BYTES).map(Value::Object)
-        }
-    }
-}
-
-/// A deployment whose target, when it names one, is there.
-fn known_target(given: Option<Value>, state: &AppState) -> Result<Option<Value>, ApiError> {
-    let config = state.config.load();
-    let targets = &config.deploy.targets;
-    let known = |name: &str| name == NO_DEPLOYMENT || targets.contains_key(name);
-    match given.as_ref().and_then(|given| given.get("target")) {
-        None | Some(Value::Null) => Ok(given),
-        Some(Value::String(name)) if known(name) => Ok(given),
-        Some(other) => {
-            let names: Vec<&str> = targets.keys().map(String::as_str).chain([NO_DEPLOYMENT]).collect();
-            let msg = format!("There is no such deployment target; known: {}", names.join(", "));
-            Err(ApiError::invalid("body", "deployment", "value_error", msg, other.clone()))
         }
     }
 }
@@ -255,7 +223,7 @@ pub(crate) async fn list(state: State, query: Query<ProjectsQuery>) -> PageAnswe
     let page = PageRequest { page: query.page, limit: query.limit, cursor: query.cursor };
     let filter =
         ProjectFilter { status: query.status, user_id: query.user_id, tag: query.tag, q: query.q, sort: query.sort };
-    let found = state.store.list_projects(&filter, &page).await.map_err(input::cursor_fault)?;
+    let found = state.projects.list(state.caller(), &filter, &page).await.map_err(input::cursor_fault)?;
     Ok(Paged::new(found, &page))
 }
 
@@ -286,18 +254,10 @@ describe! {
 /// Read a project.
 #[endpoint(operation_id = "getProject", tags("projects"))]
 pub(crate) async fn detail(state: State, id: Id<ProjectId>) -> Answer<Detail> {
-    let Id(id) = id;
-    let found = state.store.project_detail(&id).await?;
-    let found = found.ok_or_else(|| ApiError::not_found(Resource::Project, id.as_str()))?;
-    let stages = running_times(found.stages);
-    let agent_id = if found.agent_count > 0 { newest_agent(&state, &id).await? } else { None };
-    Ok(Reply::new(Detail { project: found.project, stages, agent_count: found.agent_count, agent_id }))
-}
-
-async fn newest_agent(state: &AppState, id: &ProjectId) -> Result<Option<AgentId>, ApiError> {
-    let filter = AgentFilter { project_id: Some(id.clone()), ..AgentFilter::default() };
-    let found = state.store.list_agents(&filter, &PageRequest { page: 1, limit: 1, cursor: None }).await?;
-    Ok(found.items.into_iter().next().map(|agent| agent.agent_id))
+    let ProjectDetail { project, stages, agent_count, .. } = state.projects.detail(state.caller(), &id.0).await?;
+    let newest = if agent_count > 0 { state.projects.agents(state.caller(), &id.0, 1).await? } else { Vec::new() };
+    let agent_id = newest.into_iter().next().map(|agent| agent.agent_id);
+    Ok(Reply::new(Detail { project, stages, agent_count, agent_id }))
 }
 
 /// `GET /projects/{id}/stages`
@@ -305,29 +265,7 @@ async fn newest_agent(state: &AppState, id: &ProjectId) -> Result<Option<AgentId
 /// List the stages of a project, in order.
 #[endpoint(operation_id = "listStages", tags("projects"))]
 pub(crate) async fn list_stages(state: State, id: Id<ProjectId>) -> Answer<Vec<Stage>> {
-    let Id(id) = id;
-    let stages = state.store.stages(&id).await?;
-    if stages.is_empty() {
-        known(&state, &id).await?;
-    }
-    Ok(Reply::new(running_times(stages)))
-}
-
-/// A running stage has run until now; the store writes its duration only when it ends.
-pub(crate) fn running_times(mut stages: Vec<Stage>) -> Vec<Stage> {
-    let now = Timestamp::now();
-    for stage in &mut stages {
-        if let (StageStatus::Running, Some(start)) = (stage.status, stage.started_at) {
-            stage.duration_seconds = Some(now.since(start).as_secs_f64());
-        }
-    }
-    stages
-}
-
-/// The project, or 404.
-pub(crate) async fn known(state: &AppState, id: &ProjectId) -> Result<Project, ApiError> {
-    let found = state.store.project(id).await?;
-    found.ok_or_else(|| ApiError::not_found(Resource::Project, id.as_str()))
+    Ok(Reply::new(state.projects.stages(state.caller(), &id.0).await?))
 }
 
 fields_of! {
@@ -343,12 +281,11 @@ fields_of! {
 #[endpoint(operation_id = "listProjectTasks", tags("projects"))]
 pub(crate) async fn list_tasks(state: State, id: Id<ProjectId>, query: Query<ProjectTasksQuery>) -> Answer<Vec<Task>> {
     let (Id(id), Query(ProjectTasksQuery { limit })) = (id, query);
-    let filter = TaskFilter { project_id: Some(id.clone()), ..TaskFilter::default() };
-    let found = state.store.list_tasks(&filter, &PageRequest { page: 1, limit, cursor: None }).await?;
-    if found.items.is_empty() {
-        known(&state, &id).await?;
+    let tasks = state.projects.tasks_of(state.caller(), &id, limit).await?;
+    if tasks.is_empty() {
+        state.projects.get(state.caller(), &id).await?;
     }
-    Ok(Reply::new(found.items))
+    Ok(Reply::new(tasks))
 }
 
 fields_of! {
@@ -386,16 +323,9 @@ describe! {
 /// removed now is removed later.
 #[endpoint(operation_id = "deleteProject", tags("projects"), responses((status_code = 409, description = "Not in this state.")))]
 pub(crate) async fn delete(state: State, id: Id<ProjectId>, query: Query<DeleteProjectQuery>) -> Answer<Deleted> {
-    let (State(state), Id(id), Query(query)) = (state, id, query);
-    let tasks = state.tasks.clone();
-    // Half a deletion helps nobody.
-    let whole = tasks.spawn(async move {
-        let told = |_: &DeletedProject| state.conductor.deleted(&id);
-        let gone = state.deletions().project(&id, query.delete_agents, told).await?;
-        let gone = gone.ok_or_else(|| ApiError::not_found(Resource::Project, id.as_str()))?;
-        Ok::<_, ApiError>((gone, id))
-    });
-    let (ProjectGone { deleted, errors }, project_id) = whole.await.map_err(ApiError::internal)??;
-    let deleted_agents = deleted.agents.iter().map(|a| a.agent_id.clone()).collect();
+    let Id(project_id) = id;
+    let gone = state.projects.delete(state.caller(), project_id.clone(), query.0.delete_agents).await?;
+    let ProjectGone { deleted, errors } = gone;
+    let deleted_agents = deleted.agents.into_iter().map(|agent| agent.agent_id).collect();
     Ok(Reply::new(Deleted { project_id, status: "deleted", deleted_agents, errors }).message("project deleted"))
 }

@@ -3,7 +3,6 @@
 use salvo::{Writer as _, oapi::endpoint};
 
 use crate::api::http::{
-    error::{ApiError, Resource},
     request::{
         extract::{Id, Query, State},
         input,
@@ -24,9 +23,7 @@ use crate::{
 /// Read a task.
 #[endpoint(operation_id = "getTask", tags("tasks"))]
 pub(crate) async fn detail(state: State, id: Id<TaskId>) -> Answer<Task> {
-    let Id(id) = id;
-    let task = state.store.task(&id).await?;
-    task.map(Reply::new).ok_or_else(|| ApiError::not_found(Resource::Task, id.as_str()))
+    Ok(Reply::new(state.projects.task(state.caller(), &id.0).await?))
 }
 
 fields_of! {
@@ -53,6 +50,6 @@ pub(crate) async fn list(state: State, query: Query<TasksQuery>) -> PageAnswer<T
     let Query(query) = query;
     let page = PageRequest { page: query.page, limit: query.limit, cursor: query.cursor };
     let filter = TaskFilter { status: query.status, task_type: query.task_type, project_id: query.project_id };
-    let found = state.store.list_tasks(&filter, &page).await.map_err(input::cursor_fault)?;
+    let found = state.projects.tasks(state.caller(), &filter, &page).await.map_err(input::cursor_fault)?;
     Ok(Paged::new(found, &page))
 }

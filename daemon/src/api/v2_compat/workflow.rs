@@ -18,18 +18,18 @@ use crate::api::{
         response::{Flat, FlatAnswer},
     },
     openapi::describe,
-    projects::{control, files},
-    state::AppState,
+    projects::files,
 };
 use crate::{
     backend::store::ProjectDetail,
     domain::{
         control::{ControlAction, ControlRequest, ControlStatus},
         ids::ProjectId,
-        project::{AggregatedMetrics, Project, ProjectStatus},
+        project::{AggregatedMetrics, ProjectStatus},
         stage::{GeneratedFile, Stage, StageStatus},
         time::Timestamp,
     },
+    projects::told,
 };
 
 #[derive(Serialize)]
@@ -87,12 +87,12 @@ impl Rule for AlwaysTrue {
     }
 }
 
-async fn steer(state: &AppState, id: &ProjectId, request: ControlRequest) -> FlatAnswer<Steered> {
+async fn steer(state: &State, id: &ProjectId, request: ControlRequest) -> FlatAnswer<Steered> {
     let action = request.action;
-    let applied = control::apply(state, id, request).await?;
+    let applied = state.projects.control(state.caller(), id, request).await?;
     Ok(Flat::ok(Steered {
         success: true,
-        message: control::told(action, &applied),
+        message: told(action, &applied),
         project_id: id.clone(),
         control_status: applied.control_status,
         timestamp: Timestamp::now(),
@@ -144,25 +144,6 @@ pub(crate) async fn restart_of(
     steer(&state, &id.0, request).await
 }
 
-async fn known(state: &AppState, id: &ProjectId) -> Result<ProjectDetail, ApiError> {
-    let found = state.store.project_detail(id).await?;
-    found.ok_or_else(|| ApiError::not_found(Resource::Project, id.as_str()))
-}
-
-/// The stage of a project, also by its old names.
-pub(crate) fn stage_named(
-    state: &AppState,
-    project: &Project,
-    stages: Vec<Stage>,
-    asked: &str,
-) -> Result<Stage, ApiError> {
-    let workflow = state.workflows.load().get(&project.workflow).cloned();
-    let spec = workflow.as_ref().and_then(|w| w.stages().get(w.index_of(asked)?));
-    let name = spec.map_or(asked, |spec| spec.name.as_str());
-    let found = stages.into_iter().find(|stage| stage.stage_name == name);
-    found.ok_or_else(|| ApiError::not_found(Resource::Stage, asked))
-}
-
 #[derive(Serialize)]
 struct Status {
     project_id: ProjectId,
@@ -193,7 +174,7 @@ describe! {
 /// Read where a build is.
 #[endpoint(operation_id = "getWorkflowStatus", tags("workflow"))]
 pub(crate) async fn status_of(state: State, id: Id<ProjectId>) -> FlatAnswer<Status> {
-    let ProjectDetail { project, stages, .. } = known(&state, &id.0).await?;
+    let ProjectDetail { project, stages, .. } = state.projects.detail(state.caller(), &id.0).await?;
     let those = |which: fn(StageStatus) -> bool| -> Vec<String> {
         stages.iter().filter(|stage| which(stage.status)).map(|stage| stage.stage_name.clone()).collect()
     };
@@ -268,9 +249,7 @@ impl From<&Stage> for StageMetrics {
 /// Read where a stage is.
 #[endpoint(operation_id = "getWorkflowStage", tags("workflow"))]
 pub(crate) async fn stage_of(state: State, id: Id<ProjectId>, stage: Part<StageName>) -> FlatAnswer<StageState> {
-    let ProjectDetail { project, stages, .. } = known(&state, &id.0).await?;
-    let stages = crate::api::projects::running_times(stages);
-    let stage = stage_named(&state, &project, stages, &stage.text)?;
+    let (project, stage) = state.projects.stage(state.caller(), &id.0, &stage.text).await?;
     Ok(Flat::ok(StageState {
         metrics: StageMetrics::from(&stage),
         project_id: project.project_id,
@@ -311,8 +290,7 @@ describe! {
 /// Read what a stage made.
 #[endpoint(operation_id = "getStageOutput", tags("workflow"))]
 pub(crate) async fn output_of(state: State, id: Id<ProjectId>, stage: Part<StageName>) -> FlatAnswer<StageOutput> {
-    let ProjectDetail { project, stages, .. } = known(&state, &id.0).await?;
-    let stage = stage_named(&state, &project, stages, &stage.text)?;
+    let (project, stage) = state.projects.stage(state.caller(), &id.0, &stage.text).await?;
     let mut document_content = None;
     if let Some(path) = &stage.doc_path {
         document_content = files::read(&state, &id.0, path).await?.and_then(|shown| shown.content);
@@ -345,8 +323,7 @@ describe! {
 /// Read what a build took.
 #[endpoint(operation_id = "getWorkflowMetrics", tags("workflow"))]
 pub(crate) async fn metrics_of(state: State, id: Id<ProjectId>) -> FlatAnswer<Metrics> {
-    let ProjectDetail { project, stages, .. } = known(&state, &id.0).await?;
-    let stages = crate::api::projects::running_times(stages);
+    let ProjectDetail { project, stages, .. } = state.projects.detail(state.caller(), &id.0).await?;
     Ok(Flat::ok(Metrics {
         project_id: project.project_id,
         stage_metrics: stages.iter().map(|stage| (stage.stage_name.clone(), StageMetrics::from(stage))).collect(),
@@ -395,17 +372,16 @@ describe! {
 /// List the files that stages made.
 #[endpoint(operation_id = "listWorkflowFiles", tags("workflow"))]
 pub(crate) async fn list_files(state: State, id: Id<ProjectId>, query: Query<WorkflowFilesQuery>) -> FlatAnswer<Files> {
-    let ProjectDetail { project, stages, .. } = known(&state, &id.0).await?;
     let stages = match query.0.stage_name {
-        Some(asked) => vec![stage_named(&state, &project, stages, &asked)?],
-        None => stages,
+        Some(asked) => vec![state.projects.stage(state.caller(), &id.0, &asked).await?.1],
+        None => state.projects.stages(state.caller(), &id.0).await?,
     };
     let each = stages.into_iter().flat_map(|stage| {
         let name = stage.stage_name;
         stage.generated_files.into_iter().map(move |file| StageFile { stage_name: name.clone(), file })
     });
     let files: Vec<_> = each.collect();
-    Ok(Flat::ok(Files { project_id: project.project_id, total_count: files.len(), files }))
+    Ok(Flat::ok(Files { project_id: id.0, total_count: files.len(), files }))
 }
 
 /// `GET /workflow/{id}/files/{path}`
@@ -413,7 +389,7 @@ pub(crate) async fn list_files(state: State, id: Id<ProjectId>, query: Query<Wor
 /// Read a file that a stage made.
 #[endpoint(operation_id = "getWorkflowFile", tags("workflow"))]
 pub(crate) async fn show_file(state: State, id: Id<ProjectId>, path: Part<FilePath>) -> FlatAnswer<files::Shown> {
-    crate::api::projects::known(&state, &id.0).await?;
+    state.projects.get(state.caller(), &id.0).await?;
     let found = files::read(&state, &id.0, &path.text).await?;
     found.map(Flat::ok).ok_or_else(|| ApiError::not_found(Resource::File, &path.text))
 }

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io::{self, BufReader, Read, Write as _},
-    path::{Component, Path},
+    path::Path,
 };
 
 use sha2::{Digest as _, Sha256};
@@ -14,6 +14,7 @@ use super::{
     BackupError, Watch,
     manifest::{self, Entry, Form, Head, MANIFEST, SEAL, hash, hex},
 };
+use crate::domain::rel_path::RelPath;
 
 const BUFFER: usize = 256 << 10;
 /// Largest manifest that is read.
@@ -118,8 +119,8 @@ pub(crate) fn read(file: &Path, watch: &Watch<'_>, sink: &mut dyn Sink) -> Resul
             return Err(BackupError::bad(file, "something comes behind its end. Take another backup"));
         }
         let path = entry.path_bytes().into_owned();
-        let path = std::str::from_utf8(&path).ok().map(|path| path.trim_end_matches('/').to_owned());
-        let path = path.filter(|path| is_plain(path));
+        let path = std::str::from_utf8(&path).ok().and_then(|path| RelPath::of_file(path).ok());
+        let path = path.map(|path| path.to_string());
         let path =
             path.ok_or_else(|| BackupError::bad(file, format!("it has a path that no backup has, behind {last}")))?;
         let size = entry.size();
@@ -193,12 +194,6 @@ fn pass(
         done += count as u64;
         told(done)?;
     }
-}
-
-fn is_plain(path: &str) -> bool {
-    !path.is_empty()
-        && !path.contains('\0')
-        && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
 fn compare(file: &Path, mut passed: Passed) -> Result<(Head, usize), BackupError> {

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{self, Read as _},
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use super::Result;
 use crate::{
     backend::error::{BackendError, BackendErrorKind},
+    domain::rel_path::RelPath,
     files,
 };
 
@@ -171,9 +172,8 @@ fn make_way(root: &Path, name: &str) -> io::Result<bool> {
 
 /// A path of a manifest, if it stays below the folder.
 pub(super) fn within(root: &Path, name: &str) -> Result<PathBuf> {
-    let plain = |part: Component<'_>| matches!(part, Component::Normal(_));
-    if Path::new(name).components().all(plain) && !name.is_empty() {
-        return Ok(root.join(name));
-    }
-    Err(BackendError::new(BackendErrorKind::Corrupt, "a manifest of artifacts names a file outside of its project"))
+    RelPath::of_file(name).map(|path| path.below(root)).map_err(|why| {
+        let message = "a manifest of artifacts names a file outside of its project";
+        BackendError::new(BackendErrorKind::Corrupt, message).because(why)
+    })
 }

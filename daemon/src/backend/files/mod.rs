@@ -30,6 +30,7 @@ use crate::{
     domain::{
         deletion::KeptAgent,
         ids::{AgentId, ProjectId, SessionId},
+        rel_path::RelPath,
         task::Lease,
     },
 };
@@ -89,14 +90,14 @@ pub enum Edit {
     /// A file is what lies there now.
     Put {
         /// Its path within the project.
-        name: String,
+        name: RelPath,
         /// Where it lies.
         file: PathBuf,
     },
     /// A folder is gone.
     Remove {
         /// Its path within the project.
-        folder: String,
+        folder: RelPath,
     },
 }
 
@@ -225,10 +226,10 @@ impl Artifacts {
                     let path = file.clone();
                     let Some(entry) = blocking(move || folder::entry(&path)).await? else { return Ok(()) };
                     let Some(entry) = content::upload(store, owner, file.clone(), entry).await? else { return Ok(()) };
-                    manifest.files.insert(name.clone(), entry);
+                    manifest.files.insert(name.to_string(), entry);
                 }
                 Edit::Remove { folder } => {
-                    let below = format!("{}/", folder.trim_end_matches('/'));
+                    let below = format!("{folder}/");
                     manifest.files.retain(|name, _| !name.starts_with(&below));
                 }
             }

@@ -76,11 +76,11 @@ async fn an_edit_changes_one_file_whatever_lies_here() {
     // The other has nothing but the one file.
     let file = there.path().join("a.py");
     fs::write(&file, "changed").unwrap();
-    two.edit(&owner, &Edit::Put { name: "agent/a.py".into(), file }).await.unwrap();
+    two.edit(&owner, &Edit::Put { name: "agent/a.py".parse().unwrap(), file }).await.unwrap();
     one.refresh(&owner, here.path().into()).await.unwrap();
     assert_eq!(fs::read_to_string(here.path().join("agent/a.py")).unwrap(), "changed");
     assert_eq!(scan(here.path()).unwrap().files.len(), 3);
-    two.edit(&owner, &Edit::Remove { folder: "agent".into() }).await.unwrap();
+    two.edit(&owner, &Edit::Remove { folder: "agent".parse().unwrap() }).await.unwrap();
     // A folder stands where a file belongs, and the other way.
     fs::remove_file(here.path().join("docs/c.md")).unwrap();
     fs::create_dir_all(here.path().join("docs/c.md/d")).unwrap();

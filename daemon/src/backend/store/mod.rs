@@ -1,6 +1,6 @@
 //! Storage, by what the daemon does with it: every method of [`Store`] is one atomic use case.
 //!
-//! A backend answers a write only when it is durable. One contract suite (`tests/store_contract/`)
+//! A backend answers a write only when it is durable. One contract suite (`tests/store/contract/`)
 //! runs over every backend.
 
 mod aged;

@@ -10,7 +10,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     fs::{self, File},
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -32,6 +32,7 @@ use crate::{
     },
     domain::{
         ids::{AgentId, ProjectId, TaskId, WorkerId},
+        rel_path::RelPath,
         task::Lease,
     },
     files,
@@ -357,17 +358,13 @@ impl Taker {
 
     /// Where a file goes: below the roots there are, and nowhere else.
     fn place(&self, root: &str, path: &str) -> Result<PathBuf> {
-        let plain = |text: &str| {
-            let path = Path::new(text);
-            (!text.is_empty() && path.components().all(|part| matches!(part, Component::Normal(_))))
-                .then(|| path.to_owned())
-        };
         let outside = || corrupt(format!("the file {path:?} of {root:?} does not belong into the data folder"));
-        let (below, file) = (plain(root).ok_or_else(outside)?, plain(path).ok_or_else(outside)?);
+        let read = |text| RelPath::of_file(text).map_err(|_| outside());
+        let (below, file) = (read(root)?, read(path)?);
         match root {
-            MCP if path == crate::backend::data_folder::MCP_SERVERS => Ok(self.data.join(file)),
+            MCP if path == crate::backend::data_folder::MCP_SERVERS => Ok(file.below(&self.data)),
             MCP => Err(outside()),
-            root if is_root(root) => Ok(self.data.join(below).join(file)),
+            root if is_root(root) => Ok(file.below(&below.below(&self.data))),
             _ => Err(outside()),
         }
     }

@@ -5,10 +5,10 @@ use std::{
     io::Read,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use nexus_plugin_api::payload::{AgentManifest, HandlerKind, Operation, StageRequest, StageResult};
+use nexus_plugin_api::payload::{AgentManifest, Operation, StageRequest, StageResult};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::{OnceCell, watch};
@@ -19,14 +19,15 @@ use crate::{
         failure::{Failure, FailureKind},
         ids::ProjectId,
         project::StageFigures,
+        rel_path::RelPath,
         stage::{GeneratedFile, StageEnd, StageOutcome, StageProduct},
         task::Lease,
         time::Timestamp,
         workflow::{StageSpec, Workflow},
     },
-    files,
+    jobs::{Counts, Late, Limit, Listener as _, Order, run_job},
+    workers::environment::Environment,
 };
-use crate::{jobs::executor::Job, workers::environment::Environment};
 
 /// Longest document kept in the stage's row, in bytes; longer ones stay in their file only.
 const MAX_CONTENT: usize = 256 * 1024;
@@ -152,43 +153,17 @@ impl Attempt {
             return Err(Failure::new(FailureKind::Infrastructure, "an attempt of a stage that its workflow lacks"));
         };
         self.make_folder().await?;
-        let limit = spec.timeout;
-        let operation = Operation::Run(request);
-        let mut interrupt = self.interrupt.clone();
-        let mut job = tokio::select! {
-            job = self.env.executor.start(&spec.handler, HandlerKind::Stage, operation) => job?,
-            reason = interrupted(&mut interrupt) => return Err(interrupt_failure(reason)),
+        let limit = Limit {
+            time: spec.timeout,
+            // The limit of the whole build bounds the wait.
+            counts: Counts::FromBegin,
+            late: Late::Awaited,
+            told: "the stage took longer than its limit of",
         };
-        // From here on: to wait for one's turn at a busy plugin is not to be slow, and another try would only
-        // queue up again. The limit of the whole build bounds the wait.
-        let deadline = tokio::time::sleep(limit);
-        tokio::pin!(deadline);
-        let mut ending: Option<Failure> = None;
-        loop {
-            tokio::select! {
-                event = job.next_event() => match event {
-                    Some(event) => journal.note(event).await,
-                    None => break,
-                },
-                () = journal.due() => journal.flush().await,
-                // Cancelled once; after that only the job's end counts, which the host bounds.
-                reason = interrupted(&mut interrupt), if ending.is_none() => {
-                    ending = Some(interrupt_failure(reason));
-                    job.cancel();
-                }
-                () = &mut deadline, if ending.is_none() => {
-                    ending = Some(timeout(limit));
-                    job.cancel();
-                }
-            }
-        }
-        let result = finished(job).await;
-        match ending {
-            // It may have come to its end all the same; then the work counts.
-            Some(_) if result.is_ok() => result,
-            Some(failure) => Err(failure),
-            None => result,
-        }
+        let order = Order { handler: &spec.handler, operation: Operation::Run(request), limit };
+        let mut interrupt = self.interrupt.clone();
+        let interrupted = async { interrupt_failure(interrupted(&mut interrupt).await) };
+        run_job(self.env.executor.as_ref(), order, journal, interrupted).await
     }
 
     /// The interface promises that the folder exists. Once a build is enough; an attempt that is made again looks again,
@@ -215,9 +190,9 @@ impl Attempt {
         };
         let (doc_path, content) = match result.document {
             Some(document) => {
-                inside(&document.path)?;
+                let path = inside(&document.path)?.to_string();
                 let content = (document.content.len() <= MAX_CONTENT).then_some(document.content);
-                (Some(document.path), content)
+                (Some(path), content)
             }
             None => (None, None),
         };
@@ -240,23 +215,12 @@ fn interrupt_failure(reason: Interrupt) -> Failure {
     }
 }
 
-fn timeout(limit: Duration) -> Failure {
-    let message = format!("the stage took longer than its limit of {} s", limit.as_secs_f64());
-    Failure::new(FailureKind::Timeout, message)
-}
-
-async fn finished(job: Box<dyn Job>) -> Result<StageResult, Failure> {
-    let value = job.outcome().await?;
-    serde_json::from_value(value)
-        .map_err(|e| Failure::new(FailureKind::Plugin, format!("the plugin's stage result is not understood: {e}")))
-}
-
 /// Refuses a path that could lead out of the project's folder.
-fn inside(path: &str) -> Result<(), Failure> {
-    if files::plain(path).is_some() {
-        return Ok(());
-    }
-    Err(Failure::new(FailureKind::Plugin, format!("the plugin named a path outside of the project's folder: {path:?}")))
+fn inside(path: &str) -> Result<RelPath, Failure> {
+    RelPath::parse(path).map_err(|why| {
+        let message = format!("the plugin named a path outside of the project's folder, {path:?}: {why}");
+        Failure::new(FailureKind::Plugin, message)
+    })
 }
 
 fn describe_files(workspace: &Path, mut listed: Vec<String>) -> Result<Vec<GeneratedFile>, Failure> {
@@ -264,8 +228,8 @@ fn describe_files(workspace: &Path, mut listed: Vec<String>) -> Result<Vec<Gener
     listed.dedup();
     let mut files = Vec::with_capacity(listed.len().min(MAX_FILES));
     for path in listed.into_iter().take(MAX_FILES) {
-        inside(&path)?;
-        files.push(describe_file(&workspace.join(&path), path)?);
+        let path = inside(&path)?;
+        files.push(describe_file(&path.below(workspace), path.to_string())?);
     }
     Ok(files)
 }

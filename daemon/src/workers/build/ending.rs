@@ -97,21 +97,21 @@ impl BuildState {
     }
 
     fn hand_back_after(&mut self, myself: &ActorRef<BuildMessage>, delay: Duration) {
-        let Some(ticket) = self.ticket.take() else { return };
+        let Some(in_flight) = self.in_flight.take() else { return };
         let Some(work) = &self.work else {
             // Not claimed yet.
-            self.ticket = Some(ticket);
+            self.in_flight = Some(in_flight);
             return self.give_back(myself, delay, true);
         };
         let (env, lease, myself) = (Arc::clone(&self.env), work.lease.clone(), myself.clone());
         self.env.tasks.spawn(async move {
-            match env.store.release_lease(&lease, Some(ticket.receipt())).await {
-                Ok(()) => ticket.release(delay, true).await,
+            match env.store.release_lease(&lease, Some(in_flight.receipt())).await {
+                Ok(()) => in_flight.release(delay, true).await,
                 // It was taken or withdrawn meanwhile.
-                Err(error) if error.kind() == BackendErrorKind::Fenced => ticket.release(delay, true).await,
+                Err(error) if error.kind() == BackendErrorKind::Fenced => in_flight.release(delay, true).await,
                 Err(error) => {
                     tracing::warn!(%error, "a lease could not be given back; it ends by itself");
-                    ticket.release(Duration::from_secs(1), true).await;
+                    in_flight.release(Duration::from_secs(1), true).await;
                 }
             }
             myself.stop(None);
@@ -119,26 +119,26 @@ impl BuildState {
     }
 
     pub(crate) fn give_back(&mut self, myself: &ActorRef<BuildMessage>, delay: Duration, uncounted: bool) {
-        let (Some(ticket), myself) = (self.ticket.take(), myself.clone()) else { return };
+        let (Some(in_flight), myself) = (self.in_flight.take(), myself.clone()) else { return };
         self.env.tasks.spawn(async move {
-            ticket.release(delay, uncounted).await;
+            in_flight.release(delay, uncounted).await;
             myself.stop(None);
         });
     }
 
     /// The message is done with and goes.
     pub(crate) fn settle(&mut self, myself: &ActorRef<BuildMessage>) {
-        let (Some(ticket), myself) = (self.ticket.take(), myself.clone()) else { return };
+        let (Some(in_flight), myself) = (self.in_flight.take(), myself.clone()) else { return };
         self.env.tasks.spawn(async move {
-            ticket.delete().await;
+            in_flight.delete().await;
             myself.stop(None);
         });
     }
 
     /// The message went with the last commit.
     pub(crate) fn forget(&mut self, myself: &ActorRef<BuildMessage>) {
-        if let Some(ticket) = self.ticket.take() {
-            ticket.forget();
+        if let Some(in_flight) = self.in_flight.take() {
+            in_flight.forget();
         }
         myself.stop(None);
     }

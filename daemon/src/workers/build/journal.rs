@@ -7,16 +7,18 @@ use nexus_plugin_api::payload::{Event, LogLevel};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::workers::environment::Environment;
 use crate::{
-    backend::store::Origin,
+    backend::{error::BackendErrorKind, store::Origin},
     domain::{
         event::{EventType, NewEvent},
         project::StageFigures,
+        rel_path::RelPath,
         task::Lease,
         text::shorten,
+        time::Timestamp,
     },
-    files,
+    jobs::Listener,
+    workers::environment::Environment,
 };
 
 /// Events stored together at most.
@@ -47,15 +49,9 @@ pub struct Journal {
     figures: StageFigures,
 }
 
-impl Journal {
-    /// An empty journal of a stage.
-    pub fn new(env: Arc<Environment>, lease: Lease, stage: String) -> Self {
-        let log = VecDeque::new();
-        Self { env, lease, stage, waiting: Vec::new(), bytes: 0, due: None, log, figures: StageFigures::default() }
-    }
-
-    /// Takes an event. Waits for the store when a batch is full: that is the plugin's backpressure.
-    pub async fn note(&mut self, event: Event) {
+impl Listener for Journal {
+    /// Waits for the store when a batch is full: that is the plugin's backpressure.
+    async fn hear(&mut self, event: Event) {
         match event {
             // Text may be split anywhere: nothing of a long one is lost.
             Event::Text { delta } if delta.len() > MAX_DELTA => {
@@ -70,22 +66,8 @@ impl Journal {
         }
     }
 
-    async fn note_one(&mut self, event: Event) {
-        let Some((kind, mut fields)) = self.translate(event) else { return };
-        if let Value::Object(map) = &mut fields {
-            map.insert("stage_name".into(), self.stage.clone().into());
-        }
-        let event = NewEvent::new(kind, fields);
-        self.bytes += event.weight();
-        self.waiting.push(event);
-        self.due.get_or_insert_with(|| Instant::now() + DELAY);
-        if self.waiting.len() >= BATCH || self.bytes >= BATCH_BYTES {
-            self.flush().await;
-        }
-    }
-
-    /// Resolves when waiting events are to be stored; never while there are none. Cancel-safe.
-    pub async fn due(&self) {
+    /// Never while nothing waits.
+    async fn due(&self) {
         match self.due {
             Some(at) => tokio::time::sleep_until(at).await,
             None => std::future::pending().await,
@@ -94,7 +76,7 @@ impl Journal {
 
     /// Stores what waits. Events are a report, not the work: a store that is away loses them, with a
     /// line in the daemon's log, and does not fail the stage.
-    pub async fn flush(&mut self) {
+    async fn flush(&mut self) {
         self.due = None;
         if self.waiting.is_empty() {
             return;
@@ -106,10 +88,32 @@ impl Journal {
             return;
         };
         // Cancelled, or taken over: whoever did that has told of it.
-        if error.kind() == crate::backend::error::BackendErrorKind::Fenced {
+        if error.kind() == BackendErrorKind::Fenced {
             tracing::debug!(project_id = %project, stage = %self.stage, "events of a build that is ours no more were dropped");
         } else {
             tracing::warn!(project_id = %project, stage = %self.stage, %error, "events of a stage were not stored");
+        }
+    }
+}
+
+impl Journal {
+    /// An empty journal of a stage.
+    pub fn new(env: Arc<Environment>, lease: Lease, stage: String) -> Self {
+        let log = VecDeque::new();
+        Self { env, lease, stage, waiting: Vec::new(), bytes: 0, due: None, log, figures: StageFigures::default() }
+    }
+
+    async fn note_one(&mut self, event: Event) {
+        let Some((kind, mut fields)) = self.translate(event) else { return };
+        if let Value::Object(map) = &mut fields {
+            map.insert("stage_name".into(), self.stage.clone().into());
+        }
+        let event = NewEvent::new(kind, fields);
+        self.bytes += event.weight();
+        self.waiting.push(event);
+        self.due.get_or_insert_with(|| Instant::now() + DELAY);
+        if self.waiting.len() >= BATCH || self.bytes >= BATCH_BYTES {
+            self.flush().await;
         }
     }
 
@@ -156,8 +160,11 @@ impl Journal {
                 });
                 (EventType::Tool, fields)
             }
-            Event::File { path } if is_inside(&path) => (EventType::File, json!({"path": path})),
             Event::File { path } => {
+                // Within the workspace, and fit for a line of the log.
+                if let Some(file) = RelPath::parse(&path).ok().filter(|_| !path.contains('\n')) {
+                    return Some((EventType::File, json!({"path": file.as_str()})));
+                }
                 let message = format!("a file outside of the workspace was named: {}", shorten(&path, 200));
                 self.log_line(LogLevel::Warn, &message);
                 (EventType::Log, json!({"level": LogLevel::Warn, "message": message}))
@@ -169,13 +176,8 @@ impl Journal {
         if self.log.len() == MAX_LOG_LINES {
             self.log.pop_front();
         }
-        self.log.push_back(format!("{} {} {message}", crate::domain::time::Timestamp::now(), level.word()));
+        self.log.push_back(format!("{} {} {message}", Timestamp::now(), level.word()));
     }
-}
-
-/// A path that cannot lead out of the workspace, and fits into a line of the log.
-fn is_inside(path: &str) -> bool {
-    files::plain(path.strip_prefix("./").unwrap_or(path)).is_some() && !path.contains('\n')
 }
 
 fn bounded(value: Value) -> Value {

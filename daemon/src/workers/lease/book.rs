@@ -10,9 +10,9 @@ use std::{
 };
 
 use crate::{
-    agents::BuildsHere,
     backend::queue::Receipt,
     domain::{control::ControlStatus, ids::ProjectId, task::Lease},
+    jobs::BuildsHere,
 };
 
 /// What a heartbeat found.

@@ -1,9 +1,6 @@
 //! The way over from the original's services without downtime, by the steps of `docs/CLOUD.md`, with builds in flight: a
 //! double writes what the original's API and worker write, word for word, and never asks who else is there.
 
-#[path = "../../store_contract/stages.rs"]
-mod stages;
-
 use std::time::Duration;
 
 use aws_sdk_sqs::types::MessageAttributeValue;
@@ -12,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     Account, depth, home, ready,
-    support::{Daemon, account::ago, eventually, prices::PRICES, sse::Stream},
+    support::{Daemon, account::ago, eventually, prices::PRICES, sse::Stream, stages::STAGES},
 };
 
 fn now() -> String {
@@ -234,8 +231,8 @@ async fn the_way_over_from_the_original_loses_nothing_and_builds_nothing_twice()
     old.send("nexus-build-dlq", &dead, &task, json!({})).await;
     old.update_project(&dead, json!({"status": "queued"})).await;
     old.update_task(&task, json!({"status": "queued"})).await;
-    let (real, _) = old.write_project("00000000real", "agent_build", &stages::STAGES).await;
-    for stage in &stages::STAGES[..3] {
+    let (real, _) = old.write_project("00000000real", "agent_build", &STAGES).await;
+    for stage in &STAGES[..3] {
         let keys = [("project_id", real.as_str()), ("stage_name", *stage)];
         old.set(
             "nexus_stages",

@@ -78,7 +78,7 @@ describe! {
     )
 )]
 pub(crate) async fn test(state: State, name: Part<ToolName>, body: OptionalBody<TestBody>) -> Answer<Tested> {
-    let (State(state), OptionalBody(body)) = (state, body);
+    let (State(state, _), OptionalBody(body)) = (state, body);
     let tool = super::find(&state, &name.text).await?;
     let tool = tool.ok_or_else(|| ApiError::not_found(Resource::Tool, &name.text))?;
     let config = state.config.load_full();
@@ -104,7 +104,7 @@ pub(crate) async fn test(state: State, name: Part<ToolName>, body: OptionalBody<
         };
         if let Some(agent) = &agent {
             // Whatever machine built it.
-            state.agents.package(agent).await?;
+            state.agents.deployed.fetch(agent).await?;
         }
         let data = config.data.clone();
         let sources = move || catalogue::sources(&tool, &reader.plugins, agent.as_ref().map(|agent| (agent, &data)));

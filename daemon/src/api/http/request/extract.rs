@@ -10,7 +10,6 @@ use salvo::{
 };
 
 use super::{
-    fields::Fields,
     input::{self, raw as raw_path},
     rules::{Described, Input, Place},
 };
@@ -23,8 +22,10 @@ use crate::api::{
     openapi::{Pattern, described as with_description, named, object, raw, shape::Member},
     state::AppState,
 };
-use crate::domain::caller::{ANONYMOUS, Caller};
-use crate::domain::ids::{AgentId, ProjectId, SessionId, TaskId, ToolId};
+use crate::domain::{
+    caller::Caller,
+    ids::{AgentId, ProjectId, SessionId, TaskId, ToolId},
+};
 
 static METADATA: std::sync::LazyLock<Metadata> = std::sync::LazyLock::new(|| Metadata::new(""));
 
@@ -43,8 +44,19 @@ macro_rules! extracted {
     };
 }
 
-/// The state of the daemon.
-pub(crate) struct State(pub(crate) Arc<AppState>);
+/// The state of the daemon, and who asks.
+pub(crate) struct State(pub(crate) Arc<AppState>, pub(crate) Caller);
+
+impl State {
+    /// Who asks. The only place in which the API finds that out.
+    pub(crate) fn of(depot: &Depot) -> Result<Self, ApiError> {
+        Ok(Self(AppState::of(depot)?, access::permitted(depot).cloned().unwrap_or_else(Caller::nobody)))
+    }
+
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.1
+    }
+}
 
 impl Deref for State {
     type Target = Arc<AppState>;
@@ -53,28 +65,9 @@ impl Deref for State {
     }
 }
 
-extracted!([] State, |_req, depot| std::future::ready(AppState::of(depot).map(Self)));
+extracted!([] State, |_req, depot| std::future::ready(Self::of(depot)));
 
 impl EndpointArgRegister for State {
-    fn register(_components: &mut Components, _operation: &mut Operation, _arg: &str) {}
-}
-
-/// Who calls.
-pub(crate) struct Who(pub(crate) Caller);
-
-impl Deref for Who {
-    type Target = Caller;
-    fn deref(&self) -> &Self::Target {
-        &self.0
-    }
-}
-
-extracted!([] Who, |_req, depot| {
-    let caller = access::permitted(depot).cloned().map(Self);
-    std::future::ready(caller.ok_or_else(|| ApiError::internal("no caller in the depot")))
-});
-
-impl EndpointArgRegister for Who {
     fn register(_components: &mut Components, _operation: &mut Operation, _arg: &str) {}
 }
 
@@ -179,11 +172,8 @@ path_parts! {
 /// The query.
 pub(crate) struct Query<I>(pub(crate) I);
 
-extracted!([I: Input + 'ex] Query<I>, |req, depot| {
+extracted!([I: Input + 'ex] Query<I>, |req, _depot| {
     let mut fields = input::query(req);
-    if let Some(user) = access::caller(depot).and_then(Caller::sees_only) {
-        fields.put(USER, user.into());
-    }
     let read = I::read(&mut fields);
     std::future::ready(fields.finish().map(|()| Self(read)))
 });
@@ -202,23 +192,12 @@ impl<I: Input> EndpointArgRegister for Query<I> {
     }
 }
 
-/// Names whose a record is, or whose records are looked for.
-const USER: &str = "user_id";
-
-/// Whose a record is comes from who calls, never from what he says; only an admin may act for others.
-fn in_his_name(fields: &mut Fields, depot: &Depot) {
-    let Some(caller) = access::caller(depot).filter(|caller| caller.user_id != ANONYMOUS) else { return };
-    let given = fields.take(USER).filter(|given| caller.is_admin() && given.as_str() != Some(""));
-    fields.put(USER, given.unwrap_or_else(|| caller.user_id.clone().into()));
-}
-
 /// A JSON body that must be there.
 pub(crate) struct Body<I>(pub(crate) I);
 
 extracted!([I: Input + 'ex] Body<I>, |req, depot| async move {
     let limit = AppState::of(depot)?.body_limit();
     let mut fields = input::body(req, limit).await?;
-    in_his_name(&mut fields, depot);
     Fingerprint::take(req, depot, || fields.canonical());
     let read = I::read(&mut fields);
     fields.finish().map(|()| Self(read))
@@ -230,7 +209,6 @@ pub(crate) struct OptionalBody<I>(pub(crate) I);
 extracted!([I: Input + 'ex] OptionalBody<I>, |req, depot| async move {
     let limit = AppState::of(depot)?.body_limit();
     let mut fields = input::optional_body(req, limit).await?;
-    in_his_name(&mut fields, depot);
     Fingerprint::take(req, depot, || fields.canonical());
     let read = I::read(&mut fields);
     fields.finish().map(|()| Self(read))
@@ -242,7 +220,6 @@ pub(crate) struct LargeBody<I>(pub(crate) I);
 extracted!([I: Input + 'ex] LargeBody<I>, |req, depot| async move {
     let limit = AppState::of(depot)?.upload_limit();
     let mut fields = input::body(req, limit).await?;
-    in_his_name(&mut fields, depot);
     Fingerprint::take(req, depot, || fields.canonical());
     let read = I::read(&mut fields);
     fields.finish().map(|()| Self(read))

@@ -1,0 +1,67 @@
+//! Conversations with agents: the session is taken among all daemons, the question stored, the agent asked, its answer passed
+//! on while it comes and stored at its end.
+//!
+//! An answer belongs to the daemon, not to who asked for it: it goes on without its client ([`running`]), another client
+//! finds it again, also one that asks another daemon ([`elsewhere`]).
+
+mod answer;
+mod ask;
+mod asking;
+pub mod attachments;
+mod elsewhere;
+mod history;
+mod invoke;
+mod lease;
+mod messages;
+mod piece;
+mod ready;
+mod running;
+mod sessions;
+mod settle;
+
+use std::sync::Arc;
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use self::running::Chats;
+pub use self::{
+    answer::Answer,
+    ask::Pieces,
+    asking::{NoAnswer, Outcome},
+    invoke::Invoke,
+    messages::Sent,
+    piece::{MessagePiece, Metrics, Numbered, Piece},
+    sessions::NewSession,
+};
+use super::{AgentError, Result, lost, of_session};
+use crate::{
+    backend::store::Store, deletion::Deletions, events::EventHub, idempotency::HeldKeys, jobs::DeployedAgents,
+};
+
+/// See the module.
+pub struct Conversations {
+    store: Arc<dyn Store>,
+    deployed: DeployedAgents,
+    deletions: Deletions,
+    hub: Arc<EventHub>,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+    keys: HeldKeys,
+    chats: Chats,
+}
+
+impl Conversations {
+    /// Over this store, with this way to agents. `hub` tells when one is deployed, `tasks` go on when a client leaves, and
+    /// answers end when `shutdown` fires.
+    pub fn new(
+        store: Arc<dyn Store>,
+        deployed: DeployedAgents,
+        hub: Arc<EventHub>,
+        tasks: TaskTracker,
+        shutdown: CancellationToken,
+    ) -> Arc<Self> {
+        let deletions = Deletions::new(Arc::clone(&store), deployed.clone());
+        let (keys, chats) = (HeldKeys::new(Arc::clone(&store), tasks.clone()), Chats::default());
+        Arc::new(Self { store, deployed, deletions, hub, tasks, shutdown, keys, chats })
+    }
+}
