@@ -168,6 +168,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
         started_at,
         version: env!("CARGO_PKG_VERSION"),
     });
+    state.conversations.count_by(startup::meter(Arc::clone(&access), Arc::clone(&env.config)));
     let address = bound.address;
     startup::warn_of_open_doors(&config, address);
     let socket = socket.map(|socket| socket.serve(Arc::clone(&state)));
@@ -180,7 +181,9 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     tokio::spawn(Arc::clone(&access).upkeep(shutdown.stopping().clone()));
     tokio::spawn(telemetry.upkeep(shutdown.stopping().clone()));
 
-    Screen::new(address, &config, loaded.file.as_deref(), &reports, &loaded.workflows).print(config.log.format);
+    Screen::new(address, &config, loaded.file.as_deref(), &reports, &loaded.workflows)
+        .with_link(&config, || access.make_code())
+        .print(config.log.format);
     systemd.ready(&format!("listening on http://{address}"));
     Ok(Daemon { shutdown, systemd, reload, reloader, env, plugins, root, root_ended, api, socket, api_ended, _folder: folder })
 }

@@ -2,18 +2,21 @@
 
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use ractor::{ActorRef, SpawnErr, call_t};
 use serde_json::{Value, json};
 
 use crate::{
+    agents::Meter,
     api,
-    auth::AccessError,
+    auth::{Access, AccessError},
     backend::{data_folder::FolderError, error::chain, open::OpenBackendError},
     config::{AuthMode, Config, Problem, ServerConfig},
     domain::{
         control::ControlAction,
         ids::{ProjectId, TaskId},
+        time::Timestamp,
     },
     plugins::PluginReport,
     projects,
@@ -116,6 +119,18 @@ impl StartError {
             (error, Readers::Programs) => tracing::error!(error = chain(error), "nexusd did not start"),
         }
     }
+}
+
+/// Counts what answers take, for the limits of those who ask.
+#[must_use]
+pub fn meter(access: Arc<Access>, config: Arc<ArcSwap<Config>>) -> Meter {
+    Arc::new(move |caller, answer| {
+        let (input, output) = (answer.input_tokens, answer.output_tokens);
+        let config = config.load();
+        let price = answer.model_id.as_ref().and_then(|model| config.pricing.get(model));
+        let usd = price.map_or(0.0, |price| price.cost(input, output));
+        access.limits.answered(caller, input.saturating_add(output), usd, Timestamp::now());
+    })
 }
 
 /// What stands before the port, and beside it.

@@ -156,13 +156,13 @@ impl Limits {
     }
 
     /// The figures of today, of this caller; `change` may move them.
-    fn today<T>(&self, caller: &Caller, now: Timestamp, change: impl FnOnce(&mut Used) -> (T, bool)) -> T {
+    fn today<T>(&self, caller: &str, now: Timestamp, change: impl FnOnce(&mut Used) -> (T, bool)) -> T {
         let today: String = now.to_string().chars().take(10).collect();
         let mut day = unpoisoned(&self.day);
         if day.day != today {
             *day = Day { day: today, ..Day::default() };
         }
-        let (answer, changed) = change(day.used.entry(caller.name.clone()).or_default());
+        let (answer, changed) = change(day.used.entry(caller.to_owned()).or_default());
         day.changed |= changed;
         answer
     }
@@ -176,7 +176,7 @@ impl Limits {
         if most == 0 {
             return Ok(());
         }
-        let taken = self.today(caller, now, |used| {
+        let taken = self.today(&caller.name, now, |used| {
             let room = used.builds < most;
             used.builds += u64::from(room);
             (room, room)
@@ -195,13 +195,13 @@ impl Limits {
         if tokens == 0 && usd <= 0.0 {
             return Ok(());
         }
-        let over = self.today(caller, now, |used| ((tokens > 0 && used.tokens >= tokens) || (usd > 0.0 && used.usd >= usd), false));
+        let over = self.today(&caller.name, now, |used| ((tokens > 0 && used.tokens >= tokens) || (usd > 0.0 && used.usd >= usd), false));
         let what = "this credential has used all the tokens, or the money, of its day";
         if over { Err(TooMuch { what, after: to_midnight(now) }) } else { Ok(()) }
     }
 
     /// What an answer took.
-    pub fn answered(&self, caller: &Caller, tokens: u64, usd: f64, now: Timestamp) {
+    pub fn answered(&self, caller: &str, tokens: u64, usd: f64, now: Timestamp) {
         if self.counts_days() {
             self.today(caller, now, |used| {
                 used.tokens = used.tokens.saturating_add(tokens);
@@ -293,7 +293,7 @@ mod tests {
         let (one, noon) = (caller("a"), Timestamp::from_micros(43_200_000_000));
         assert!(limits.build(&one, noon).is_ok() && limits.build(&one, noon).is_ok());
         assert_eq!(limits.build(&one, noon).unwrap_err().after, Duration::from_secs(43_200));
-        limits.answered(&one, 100, 0.0, noon);
+        limits.answered(&one.name, 100, 0.0, noon);
         limits.settle().unwrap();
         let again = Limits::open(&limits.config, &folder.path().join("usage.json")).unwrap();
         assert!(again.build(&one, noon).is_err() && again.answers(&one, noon).is_err());

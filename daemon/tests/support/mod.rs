@@ -180,7 +180,7 @@ pub fn client(data: &Path) -> reqwest::Client {
         let value = format!("Bearer {}", token.trim()).parse().expect("a header");
         headers.insert(reqwest::header::AUTHORIZATION, value);
     }
-    reqwest::Client::builder().default_headers(headers).build().expect("a client")
+    reqwest::Client::builder().no_proxy().default_headers(headers).build().expect("a client")
 }
 
 /// Where cargo puts the shared objects of bundled and test plugins.

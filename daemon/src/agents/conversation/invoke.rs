@@ -77,7 +77,8 @@ impl Conversations {
             metadata: metadata.clone().unwrap_or_default(),
         };
         let user_id = caller.acting_for(user_id);
-        let call = Call { agent, session, user_id, written: input_text, question, metadata, held };
+        let asked_by = caller.name.clone();
+        let call = Call { agent, session, user_id, asked_by, written: input_text, question, metadata, held };
         let mut outcome = self.ask_recorded(call, None, pending()).await;
         match outcome.failure.take() {
             None => Ok(Repeatable::New(outcome)),

@@ -215,7 +215,7 @@ impl Api {
         let address = bound.address;
         let (handle, serving) = bound.serve(state.clone());
         tokio::spawn(serving);
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = super::client(data.path());
         Self { base: format!("http://{address}"), address, client, state, recorder, agents, data, handle }
     }
 
