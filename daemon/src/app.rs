@@ -185,7 +185,20 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
         .with_link(&config, || access.make_code())
         .print(config.log.format);
     systemd.ready(&format!("listening on http://{address}"));
-    Ok(Daemon { shutdown, systemd, reload, reloader, env, plugins, root, root_ended, api, socket, api_ended, _folder: folder })
+    Ok(Daemon {
+        shutdown,
+        systemd,
+        reload,
+        reloader,
+        env,
+        plugins,
+        root,
+        root_ended,
+        api,
+        socket,
+        api_ended,
+        _folder: folder,
+    })
 }
 
 impl Daemon {

@@ -15,8 +15,8 @@ mod v2_compat;
 
 use std::sync::Arc;
 
-use http::{access::Entrance, places::Places};
 pub use http::{ApiError, Bound, BoundSocket, Fault, Resource, bind, bind_socket};
+use http::{access::Entrance, places::Places};
 pub use openapi::{openapi, openapi_conflicts};
 pub use salvo::server::ServerHandle;
 use salvo::{Handler, Router, Service, catcher::Catcher};
@@ -188,5 +188,7 @@ fn service(state: Arc<AppState>, entrance: Entrance, places: Places) -> Service 
     // A daemon that only works shows its health and figures, and serves nothing else.
     let serves = state.config.load().roles.contains(&crate::config::Role::Api);
     let tree = if serves { router() } else { apart() };
-    Service::new(tree).hoop(http::middleware::Edge { state, entrance, places }).catcher(Catcher::new(http::middleware::catcher))
+    Service::new(tree)
+        .hoop(http::middleware::Edge { state, entrance, places })
+        .catcher(Catcher::new(http::middleware::catcher))
 }

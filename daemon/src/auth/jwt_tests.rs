@@ -31,7 +31,8 @@ impl Signer {
 /// A key on P-256 that is made for this run.
 fn signer(id: &'static str) -> Signer {
     use aws_lc_rs::{rand::SystemRandom, signature};
-    let pkcs8 = signature::EcdsaKeyPair::generate_pkcs8(&signature::ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
+    let pkcs8 =
+        signature::EcdsaKeyPair::generate_pkcs8(&signature::ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
     Signer::new(id, pkcs8.unwrap().as_ref())
 }
 
@@ -156,7 +157,8 @@ async fn an_issuers_keys_are_found_and_asked_for_again() {
             } else {
                 keys.clone()
             };
-            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+            let answer =
+                format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
             socket.write_all(answer.as_bytes()).await.unwrap();
         }
     });
@@ -173,7 +175,9 @@ fn keys_come_over_tls_or_from_this_machine() {
     for good in ["https://a.example/keys", "http://127.0.0.1:1/keys", "http://localhost/keys", "http://[::1]:2"] {
         assert!(is_safe(good), "{good}");
     }
-    for bad in ["http://a.example/keys", "http://127.0.0.1.evil.example/", "http://localhost@evil/", "file:///etc/passwd", ""] {
+    for bad in
+        ["http://a.example/keys", "http://127.0.0.1.evil.example/", "http://localhost@evil/", "file:///etc/passwd", ""]
+    {
         assert!(!is_safe(bad), "{bad}");
     }
 }

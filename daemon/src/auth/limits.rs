@@ -84,9 +84,10 @@ fn judge<K: std::hash::Hash + Eq + Clone>(
     what: &'static str,
 ) -> Result<(), TooMuch> {
     let Some(limiter) = limiter else { return Ok(()) };
-    limiter
-        .check_key(key)
-        .map_err(|not_until| TooMuch { what, after: not_until.wait_time_from(governor::clock::DefaultClock::default().now()) })
+    limiter.check_key(key).map_err(|not_until| TooMuch {
+        what,
+        after: not_until.wait_time_from(governor::clock::DefaultClock::default().now()),
+    })
 }
 
 impl Limits {
@@ -195,7 +196,9 @@ impl Limits {
         if tokens == 0 && usd <= 0.0 {
             return Ok(());
         }
-        let over = self.today(&caller.name, now, |used| ((tokens > 0 && used.tokens >= tokens) || (usd > 0.0 && used.usd >= usd), false));
+        let over = self.today(&caller.name, now, |used| {
+            ((tokens > 0 && used.tokens >= tokens) || (usd > 0.0 && used.usd >= usd), false)
+        });
         let what = "this credential has used all the tokens, or the money, of its day";
         if over { Err(TooMuch { what, after: to_midnight(now) }) } else { Ok(()) }
     }
@@ -289,7 +292,8 @@ mod tests {
 
     #[test]
     fn a_day_is_one_day_over_a_restart() {
-        let (folder, limits) = limits(LimitsConfig { builds_per_day: 2, tokens_per_day: 100, ..LimitsConfig::default() });
+        let (folder, limits) =
+            limits(LimitsConfig { builds_per_day: 2, tokens_per_day: 100, ..LimitsConfig::default() });
         let (one, noon) = (caller("a"), Timestamp::from_micros(43_200_000_000));
         assert!(limits.build(&one, noon).is_ok() && limits.build(&one, noon).is_ok());
         assert_eq!(limits.build(&one, noon).unwrap_err().after, Duration::from_secs(43_200));

@@ -211,7 +211,9 @@ impl Access {
 
     /// Ends the session that a token belongs to, when it is one.
     pub async fn end_session(self: &Arc<Self>, text: &str) {
-        let Some(presented) = token::parse(text).filter(|presented| presented.kind == TokenKind::Session) else { return };
+        let Some(presented) = token::parse(text).filter(|presented| presented.kind == TokenKind::Session) else {
+            return;
+        };
         if let Some(found) = self.book.find(&presented, Timestamp::now()) {
             let id = found.id.clone();
             if let Err(error) = self.written(move |access| access.book.remove(&id)).await {

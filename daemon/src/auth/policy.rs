@@ -98,7 +98,8 @@ impl Policy {
             return Err(Denial::Scope);
         }
         // A credential for certain agents reaches those and their conversations, and nothing beside them.
-        let beside = matches!(resource, Resource::Daemon | Resource::Everything | Resource::Own | Resource::Project { .. });
+        let beside =
+            matches!(resource, Resource::Daemon | Resource::Everything | Resource::Own | Resource::Project { .. });
         if caller.scopes.agents.is_some() && beside {
             return Err(Denial::Scope);
         }

@@ -127,7 +127,10 @@ pub fn parse(text: &str) -> Option<Presented<'_>> {
 pub(super) fn random(chars: usize) -> String {
     use rand::Rng as _;
     let mut source = rand::rng();
-    (0..chars).filter_map(|_| ALPHABET.get(source.random_range(0..ALPHABET.len()))).map(|byte| char::from(*byte)).collect()
+    (0..chars)
+        .filter_map(|_| ALPHABET.get(source.random_range(0..ALPHABET.len())))
+        .map(|byte| char::from(*byte))
+        .collect()
 }
 
 fn checksum(id: &str, secret: &str) -> String {
@@ -163,7 +166,17 @@ mod tests {
             let changed = String::from_utf8(bytes).unwrap();
             assert!(parse(&changed).is_none_or(|read| !read.hash.matches(&made.hash)), "{at}");
         }
-        for bad in ["", "nxk", "nxk_", "nxk__", "nxk_a_b", "Bearer", &text[..text.len() - 1], &format!("{text}a"), &text.replace("nxk", "nxs")[..5]] {
+        for bad in [
+            "",
+            "nxk",
+            "nxk_",
+            "nxk__",
+            "nxk_a_b",
+            "Bearer",
+            &text[..text.len() - 1],
+            &format!("{text}a"),
+            &text.replace("nxk", "nxs")[..5],
+        ] {
             assert!(parse(bad).is_none(), "{bad}");
         }
         assert!(parse("nxk_é_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa").is_none());

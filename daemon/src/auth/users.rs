@@ -105,7 +105,9 @@ impl Users {
             let written = match files::read(&self.path)? {
                 None => Written::default(),
                 Some(text) => toml::from_str(&text).map_err(|error: toml::de::Error| {
-                    let line = error.span().map_or(1, |span| text.get(..span.start).unwrap_or_default().matches('\n').count() + 1);
+                    let line = error
+                        .span()
+                        .map_or(1, |span| text.get(..span.start).unwrap_or_default().matches('\n').count() + 1);
                     FileError::told(&self.path, format!("line {line}: not of the form of a file of users"))
                 })?,
             };
@@ -172,7 +174,10 @@ impl Users {
         self.change(|users| users.remove(name).map(|_| ()).ok_or(UserError::Unknown))
     }
 
-    fn change(&self, change: impl FnOnce(&mut BTreeMap<String, User>) -> Result<(), UserError>) -> Result<(), UserError> {
+    fn change(
+        &self,
+        change: impl FnOnce(&mut BTreeMap<String, User>) -> Result<(), UserError>,
+    ) -> Result<(), UserError> {
         let _lock = files::lock(&self.path)?;
         let mut read = files::unpoisoned(&self.read);
         self.refresh(&mut read)?;
@@ -234,7 +239,10 @@ mod tests {
         let path = folder.path().join("users.toml");
         let users = Users::open(&path).unwrap();
         for name in ["", "a b", "a/b", ANONYMOUS, "a\n"] {
-            assert!(matches!(users.put(name, Role::User, vec![], &secret("long enough")), Err(UserError::Name)), "{name}");
+            assert!(
+                matches!(users.put(name, Role::User, vec![], &secret("long enough")), Err(UserError::Name)),
+                "{name}"
+            );
         }
         assert!(matches!(users.put("ann", Role::User, vec![], &secret("short")), Err(UserError::Password)));
         std::fs::write(&path, "[users.ann]\nrole = \"root\"\npassword = \"sesame\"\n").unwrap();

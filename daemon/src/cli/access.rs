@@ -220,7 +220,9 @@ fn table(listed: &Value) -> String {
         _ => "-".to_owned(),
     };
     let mut rows = vec![columns.map(str::to_owned).to_vec()];
-    rows.extend(listed.as_array().into_iter().flatten().map(|row| columns.iter().map(|name| cell(row, name)).collect()));
+    rows.extend(
+        listed.as_array().into_iter().flatten().map(|row| columns.iter().map(|name| cell(row, name)).collect()),
+    );
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|text| text.chars().count()).max();
     let widths: Vec<usize> = (0..columns.len()).map(|column| width(column).unwrap_or(0)).collect();
     let line = |row: &Vec<String>| {
@@ -367,10 +369,15 @@ fn verify(folder: &Path, known: Option<&str>) -> Result<(), String> {
     });
     let found = found.map_err(|error| error.to_string())?;
     if !met {
-        return Err("the head that was given is not part of the chain: its end was cut off, or it is another one".to_owned());
+        return Err(
+            "the head that was given is not part of the chain: its end was cut off, or it is another one".to_owned()
+        );
     }
     if found.strays > 0 {
-        complain(&format!("{} lines were cut off while they were written; none is missing before or behind them", found.strays));
+        complain(&format!(
+            "{} lines were cut off while they were written; none is missing before or behind them",
+            found.strays
+        ));
     }
     print(&format!("{}:{}", found.head.seq, found.head.hash));
     Ok(())

@@ -187,10 +187,7 @@ pub fn run(cli: Cli) -> ExitCode {
     };
     match cli.command {
         None | Some(Command::Serve) if first::is_first() => first::reap(),
-        None | Some(Command::Serve) => match process::shut_in(cli.settings.allow_root) {
-            Ok(()) => serve::serve(inputs(None)),
-            Err(error) => failed(&error),
-        },
+        None | Some(Command::Serve) => serve::serve(inputs(None), cli.settings.allow_root),
         Some(Command::Client(command)) => client::run(&inputs(None), cli.client, command),
         Some(Command::Completions { shell }) => shell::completions(shell),
         Some(Command::Man { folder }) => shell::manual(folder.as_deref()),

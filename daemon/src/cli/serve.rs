@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{complain, complain_about, failed};
+use super::{complain, complain_about, failed, process};
 use crate::app::{self, Start};
 use serde_json::json;
 
@@ -24,7 +24,7 @@ fn refuse(inputs: &Inputs, problems: &[Problem]) {
     }
 }
 
-pub(super) fn serve(inputs: Inputs) -> ExitCode {
+pub(super) fn serve(inputs: Inputs, allow_root: bool) -> ExitCode {
     let loaded = load(&inputs).and_then(|loaded| {
         // A change of a workflow file may have been cut off while it was tried.
         match ConfigFiles::new(&loaded.config, None).settle() {
@@ -43,6 +43,14 @@ pub(super) fn serve(inputs: Inputs) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if let Err(error) = process::shut_in(allow_root) {
+        if asks_for_json(&inputs) {
+            let line = json!({ "timestamp": Timestamp::now(), "level": "ERROR", "message": "nexusd did not start", "error": error });
+            complain(&line.to_string());
+            return ExitCode::FAILURE;
+        }
+        return failed(&error);
+    }
     let telemetry = match Telemetry::init(&loaded.config.log) {
         Ok(telemetry) => telemetry,
         Err(error) => return failed(&error),

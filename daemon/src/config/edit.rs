@@ -300,28 +300,59 @@ pub fn shown(kind: FileKind, text: &str) -> (Value, String) {
 }
 
 /// In place of a text that cannot be read.
-const UNREADABLE: &str = "# This file is not valid TOML, so it is not shown here: nobody knows which of it is a secret.\n";
+const UNREADABLE: &str =
+    "# This file is not valid TOML, so it is not shown here: nobody knows which of it is a secret.\n";
 
 /// Sections whose plain values (numbers, truth values, words of a closed set, names) are no secrets.
 const OPEN: [&str; 16] = [
-    "version", "roles", "server", "auth.mode", "auth.session_hours", "auth.limits", "data", "store", "retention",
-    "queues", "worker", "workflows", "deploy", "agents", "tools", "log",
+    "version",
+    "roles",
+    "server",
+    "auth.mode",
+    "auth.session_hours",
+    "auth.limits",
+    "data",
+    "store",
+    "retention",
+    "queues",
+    "worker",
+    "workflows",
+    "deploy",
+    "agents",
+    "tools",
+    "log",
 ];
 /// Further keys, in sections that are not shown as a whole.
 const OPEN_KEYS: [&str; 16] = [
-    "backend.kind", "backend.region", "backend.prefix", "backend.artifacts", "pricing", "plugins.dirs", "plugins.shipped",
-    "plugins.max_jobs", "plugins.cancel_grace_secs", "plugins.max_stuck", "plugins.max_result_bytes",
-    "plugins.max_event_bytes", "auth.oidc.user_claim", "auth.oidc.role_claim", "auth.oidc.shared_claim",
+    "backend.kind",
+    "backend.region",
+    "backend.prefix",
+    "backend.artifacts",
+    "pricing",
+    "plugins.dirs",
+    "plugins.shipped",
+    "plugins.max_jobs",
+    "plugins.cancel_grace_secs",
+    "plugins.max_stuck",
+    "plugins.max_result_bytes",
+    "plugins.max_event_bytes",
+    "auth.oidc.user_claim",
+    "auth.oidc.role_claim",
+    "auth.oidc.shared_claim",
     "auth.oidc.default_role",
 ];
 /// Addresses: shown without user, password and query.
 const ADDRESSES: [&str; 5] = [
-    "backend.endpoint_url", "backend.dynamodb_endpoint_url", "backend.sqs_endpoint_url", "server.public_url",
+    "backend.endpoint_url",
+    "backend.dynamodb_endpoint_url",
+    "backend.sqs_endpoint_url",
+    "server.public_url",
     "auth.oidc.issuer",
 ];
 
 fn keep_what_may_be_shown(table: toml::Table, above: &str) -> toml::Table {
-    let below = |known: &str, path: &str| path == known || path.strip_prefix(known).is_some_and(|rest| rest.starts_with('.'));
+    let below =
+        |known: &str, path: &str| path == known || path.strip_prefix(known).is_some_and(|rest| rest.starts_with('.'));
     let one = |(key, value): (String, toml::Value)| {
         let path = if above.is_empty() { key.clone() } else { format!("{above}.{key}") };
         let open = OPEN.iter().chain(&OPEN_KEYS).any(|known| below(known, &path))

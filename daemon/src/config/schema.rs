@@ -3,8 +3,8 @@
 //! A test compares the two by serialising the model's defaults, so neither can grow a key alone.
 
 use super::forms::{
-    address, bucket, claim, filter, handler, host, issuer, model_id, name, origin, prefix, public_url, queue_name, role,
-    url, word,
+    address, bucket, claim, filter, handler, host, issuer, model_id, name, origin, prefix, public_url, queue_name,
+    role, url, word,
 };
 
 /// What a value must look like.

@@ -93,8 +93,11 @@ fn access(config: &Config, place: &dyn Fn(&str) -> Place, problems: &mut Vec<Pro
     if auth.mode == AuthMode::Oidc {
         let oidc = &auth.oidc;
         if oidc.audience.is_empty() {
-            let message = "`auth.mode` is `oidc`, and `auth.oidc.audience` is empty: tokens for other services would be taken";
-            problems.push(Problem::new(place("auth.mode"), message).help("set what the tokens for this daemon name in `aud`"));
+            let message =
+                "`auth.mode` is `oidc`, and `auth.oidc.audience` is empty: tokens for other services would be taken";
+            problems.push(
+                Problem::new(place("auth.mode"), message).help("set what the tokens for this daemon name in `aud`"),
+            );
         }
         if oidc.issuer.is_empty() && oidc.jwks_file.as_os_str().is_empty() {
             let message = "`auth.mode` is `oidc`, and neither `auth.oidc.issuer` nor `auth.oidc.jwks_file` is set";

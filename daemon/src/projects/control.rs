@@ -14,7 +14,12 @@ use crate::{
 
 impl Projects {
     /// Applies a request and tells the tree: the one way in.
-    pub async fn control(&self, caller: &Caller, id: &ProjectId, mut request: ControlRequest) -> Result<ControlApplied> {
+    pub async fn control(
+        &self,
+        caller: &Caller,
+        id: &ProjectId,
+        mut request: ControlRequest,
+    ) -> Result<ControlApplied> {
         if !caller.is_anonymous() {
             request.requested_by = Some(caller.acting_for(request.requested_by));
         }

@@ -36,7 +36,8 @@ impl<'w> FormatFields<'w> for Fields {
 /// The text with everything escaped that would end the line, or write elsewhere on the screen.
 fn escaped(text: &str) -> String {
     let steers = |c: char| {
-        c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        c.is_control()
+            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     };
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

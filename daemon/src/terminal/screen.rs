@@ -19,6 +19,8 @@ use crate::plugins::PluginReport;
 pub struct Screen {
     /// Where it listens, with the port that the system chose.
     pub address: SocketAddr,
+    /// `http`, or `https` where TLS is spoken.
+    pub scheme: &'static str,
     /// The link that logs whoever opens it in as an admin, once; only ever on a terminal.
     pub link: Option<Secret>,
     /// Which store and queue.
@@ -80,6 +82,7 @@ impl Screen {
         };
         Self {
             address,
+            scheme: if config.server.tls_certificate.as_os_str().is_empty() { "http" } else { "https" },
             link: None,
             backend: config.backend.kind.as_str(),
             data_dir: config.data.dir.clone(),
@@ -93,7 +96,7 @@ impl Screen {
     #[must_use]
     pub fn with_link(mut self, config: &Config, code: impl FnOnce() -> Secret) -> Self {
         let base = config.server.public_base();
-        let base = if base.is_empty() { format!("http://{}", self.address) } else { base.to_owned() };
+        let base = if base.is_empty() { format!("{}://{}", self.scheme, self.address) } else { base.to_owned() };
         if config.auth.mode != AuthMode::None && std::io::stdout().is_terminal() {
             self.link = Some(format!("{base}/#code={}", code().reveal()).into());
         }
@@ -116,7 +119,7 @@ impl Screen {
         let workflows: Vec<&str> = self.workflows.iter().map(|workflow| workflow.name.as_str()).collect();
         json!({
             "timestamp": Timestamp::now(), "level": "INFO", "message": "nexusd is up", "version": crate::version::FULL,
-            "address": format!("http://{}", self.address), "backend": self.backend, "data": self.data_dir,
+            "address": format!("{}://{}", self.scheme, self.address), "backend": self.backend, "data": self.data_dir,
             "settings": self.config, "plugins": plugins, "refused": refused.collect::<Vec<_>>(), "workflows": workflows,
         })
     }
@@ -125,7 +128,7 @@ impl Screen {
 impl fmt::Display for Screen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "nexusd {}", crate::version::FULL)?;
-        writeln!(f, "  address    http://{}", self.address)?;
+        writeln!(f, "  address    {}://{}", self.scheme, self.address)?;
         writeln!(f, "  backend    {}", self.backend)?;
         writeln!(f, "  data       {}", self.data_dir.display())?;
         match &self.config {
@@ -151,7 +154,7 @@ impl fmt::Display for Screen {
             format!("{} ({} stages{default})", workflow.name, workflow.stages)
         });
         column(f, "workflows", workflows.collect())?;
-        writeln!(f, "  docs       http://{}/docs", self.address)?;
+        writeln!(f, "  docs       {}://{}/docs", self.scheme, self.address)?;
         if let Some(link) = &self.link {
             writeln!(f, "  log in     {}  (once, within half an hour)", link.reveal())?;
         }
@@ -187,6 +190,7 @@ mod tests {
         };
         let screen = Screen {
             address: SocketAddr::from(([127, 0, 0, 1], 8000)),
+            scheme: "http",
             link: Some("http://127.0.0.1:8000/#code=0123456789abcdefghijABCDEFGHIJ01".to_owned().into()),
             backend: "embedded",
             data_dir: "/var/lib/nexusd".into(),

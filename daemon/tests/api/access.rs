@@ -95,7 +95,8 @@ impl World {
         }
         let response = request.send().await.unwrap();
         // A stream goes on: only its beginning is of interest.
-        let streams = response.headers().get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"text/event"));
+        let streams =
+            response.headers().get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"text/event"));
         if streams {
             let (status, headers) = (response.status(), response.headers().clone());
             return Answer { status, headers, text: String::new(), body: Value::Null };
@@ -141,7 +142,14 @@ fn path_of(template: &str, things: &Things) -> String {
         "agents" => &things.agent,
         _ => &things.session,
     };
-    let parts = [("{id}", id.as_str()), ("{stage}", "plan"), ("{path}", "a.txt"), ("{name}", "x"), ("{file}", "agent_build.toml"), ("{key}", "nokey")];
+    let parts = [
+        ("{id}", id.as_str()),
+        ("{stage}", "plan"),
+        ("{path}", "a.txt"),
+        ("{name}", "x"),
+        ("{file}", "agent_build.toml"),
+        ("{key}", "nokey"),
+    ];
     parts.iter().fold(template.to_owned(), |path, (mark, text)| path.replace(mark, text))
 }
 
@@ -203,7 +211,11 @@ async fn lists_and_parameters_show_nothing_of_others() {
     let (ann, bob) = (Some(world.tokens["owner"].as_str()), Some(world.tokens["other"].as_str()));
     for path in ["/api/v2/projects", "/api/v2/projects?user_id=ann", "/api/v1/projects?user_id=ann", "/api/v2/agents"] {
         let (own, others) = (world.ask(ann, "GET", path, None).await, world.ask(bob, "GET", path, None).await);
-        assert_eq!((&own.body["pagination"]["total"], &others.body["pagination"]["total"]), (&json!(1), &json!(0)), "{path}");
+        assert_eq!(
+            (&own.body["pagination"]["total"], &others.body["pagination"]["total"]),
+            (&json!(1), &json!(0)),
+            "{path}"
+        );
         assert!(!others.text.contains(&things.project) && !others.text.contains(&things.agent), "{}", others.text);
     }
     // A record is the caller's, whatever he says; an admin acts for others.
@@ -264,7 +276,9 @@ async fn of_ten_thousand_worthless_tokens_none_passes() {
             2 => format!("{}x{}", &good[..at], &good[at..]),
             3 => good[..at].to_owned(),
             4 => foreign[number % 2].clone(),
-            5 => ["eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9.", "admin", "open.YWRtaW4", "null", "nxs_admin_x"][number % 5].to_owned(),
+            5 => ["eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9.", "admin", "open.YWRtaW4", "null", "nxs_admin_x"]
+                [number % 5]
+                .to_owned(),
             _ => good.to_ascii_uppercase(),
         });
     }
@@ -319,7 +333,8 @@ async fn a_login_is_a_cookie_that_pages_of_others_cannot_use() {
     let world = world(|_| ()).await;
     let password = Secret::new("open sesame!".to_owned());
     world.api.state.access.users.put("ann", Role::Editor, vec![], &password).unwrap();
-    let wrong = world.ask(None, "POST", "/api/v2/auth/login", Some(&json!({ "username": "ann", "password": "x" }))).await;
+    let wrong =
+        world.ask(None, "POST", "/api/v2/auth/login", Some(&json!({ "username": "ann", "password": "x" }))).await;
     wrong.is_error(401, "LOGIN_FAILED");
     let body = json!({ "username": "ann", "password": "open sesame!" });
     let login = world.ask(None, "POST", "/api/v2/auth/login", Some(&body)).await;
@@ -328,8 +343,10 @@ async fn a_login_is_a_cookie_that_pages_of_others_cannot_use() {
     assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=lax") && !cookie.contains("Domain"), "{cookie}");
     let pair = cookie.split(';').next().unwrap().to_owned();
     let send = async |method: &str, path: &str, headers: &[(&str, &str)]| {
-        let all: Vec<(&str, &str)> =
-            [("cookie", pair.as_str()), ("content-type", "application/json")].into_iter().chain(headers.iter().copied()).collect();
+        let all: Vec<(&str, &str)> = [("cookie", pair.as_str()), ("content-type", "application/json")]
+            .into_iter()
+            .chain(headers.iter().copied())
+            .collect();
         let body = br#"{"requirement": "Build an agent that tells the weather"}"#.to_vec();
         let body = if method == "GET" { Vec::new() } else { body };
         let mut request = world.client.request(method.parse().unwrap(), world.api.url(path)).body(body);
@@ -401,7 +418,9 @@ async fn who_asks_for_too_much_is_told_when_to_come_again() {
     // Wrong tokens, from one address: right ones from there still pass.
     let mut statuses = BTreeMap::<u16, usize>::new();
     for _ in 0..10 {
-        *statuses.entry(world.ask(Some("nonsense"), "GET", "/api/v2/projects", None).await.status.as_u16()).or_default() += 1;
+        *statuses
+            .entry(world.ask(Some("nonsense"), "GET", "/api/v2/projects", None).await.status.as_u16())
+            .or_default() += 1;
     }
     assert!(statuses[&401] >= 5 && statuses[&429] >= 4, "{statuses:?}");
     assert_eq!(world.ask(Some(&world.admin), "GET", "/api/v2/workflows", None).await.status, 200);
@@ -424,7 +443,8 @@ async fn changes_and_refusals_are_in_the_audit() {
         let mut lines: Vec<Value> = Vec::new();
         let found = nexus_daemon::auth::audit::verify(&folder, |line| lines.push(serde_json::from_str(line).unwrap()));
         found.unwrap();
-        let of_this: Vec<&Value> = lines.iter().filter(|line| line["action"] == "DELETE /api/v2/projects/{id}").collect();
+        let of_this: Vec<&Value> =
+            lines.iter().filter(|line| line["action"] == "DELETE /api/v2/projects/{id}").collect();
         if of_this.len() == 4 {
             for (line, caller) in of_this.iter().zip(wanted) {
                 assert_eq!(line["caller"], caller, "{line}");

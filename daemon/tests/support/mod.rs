@@ -157,7 +157,9 @@ impl Home {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 // A screen, or a line of JSON.
                 let words = line.split(|c: char| c.is_whitespace() || c == '"');
-                if let Some(url) = words.into_iter().find(|word| word.starts_with("http://")) {
+                if let Some(url) =
+                    words.into_iter().find(|word| word.starts_with("http://") || word.starts_with("https://"))
+                {
                     let _ = send.send(url.to_owned());
                 }
             }

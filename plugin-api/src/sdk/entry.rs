@@ -74,8 +74,9 @@ unsafe extern "C" fn configure<P: Exported>(settings: Bytes, error: *mut OwnedBy
 fn configure_instance<P: Exported>(settings: &[u8]) -> Result<(), Failure> {
     let settings = if settings.is_empty() { b"{}" } else { settings };
     let mut reader = serde_json::Deserializer::from_slice(settings);
-    let settings: P::Settings = serde_path_to_error::deserialize(&mut reader)
-        .map_err(|error| Failure::invalid_input(wrong_setting(&error.path().to_string(), &error.inner().to_string())))?;
+    let settings: P::Settings = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        Failure::invalid_input(wrong_setting(&error.path().to_string(), &error.inner().to_string()))
+    })?;
     let instance = P::instance();
     let _in_runtime = instance.runtime()?.enter();
     let handlers = P::configure(settings)?;

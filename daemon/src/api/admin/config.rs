@@ -186,11 +186,7 @@ async fn content(state: &AppState, name: String) -> Result<Content, ApiError> {
 ///
 /// Check a text as the content of a file. Nothing is changed.
 #[endpoint(operation_id = "validateConfig", tags("config"))]
-pub(crate) async fn validate(
-    state: State,
-    file: Part<ConfigName>,
-    body: Body<ConfigBody>,
-) -> Answer<Verdict> {
+pub(crate) async fn validate(state: State, file: Part<ConfigName>, body: Body<ConfigBody>) -> Answer<Verdict> {
     let name = file.text;
     let known = files_of(&state).find(&name).map(|file| file.kind);
     let kind = known.or_else(|| is_file_name(&name).then_some(FileKind::Workflow)).ok_or_else(|| unknown(&name))?;
@@ -210,11 +206,7 @@ pub(crate) async fn validate(
 /// Change a workflow file. It is checked, the version before is kept, and the daemon reads its configuration again;
 /// when it refuses, the file is as before.
 #[endpoint(operation_id = "putConfig", tags("config"), responses((status_code = 409, description = "The daemon refuses it.")))]
-pub(crate) async fn put(
-    state: State,
-    file: Part<ConfigName>,
-    body: Body<ConfigBody>,
-) -> Answer<Content> {
+pub(crate) async fn put(state: State, file: Part<ConfigName>, body: Body<ConfigBody>) -> Answer<Content> {
     let (State(state, _), name, text) = (state, file.text, body.0.raw_content);
     changeable(&state, &name)?;
     if let Err(problems) = check_text(FileKind::Workflow, &name, &text) {
@@ -241,11 +233,7 @@ pub(crate) async fn put(
 ///
 /// Put the version before of a workflow file back. Doing it twice changes nothing.
 #[endpoint(operation_id = "restoreConfig", tags("config"), responses((status_code = 409, description = "There is none, or the daemon refuses it.")))]
-pub(crate) async fn restore(
-    state: State,
-    file: Part<ConfigName>,
-    body: OptionalBody<NoFields>,
-) -> Answer<Listing> {
+pub(crate) async fn restore(state: State, file: Part<ConfigName>, body: OptionalBody<NoFields>) -> Answer<Listing> {
     let (State(state, _), name, OptionalBody(NoFields {})) = (state, file.text, body);
     changeable(&state, &name)?;
     let tasks = state.tasks.clone();

@@ -149,7 +149,8 @@ pub(crate) async fn create(state: State, body: Body<NewKeyBody>) -> CreatedAnswe
 fn wanted(body: NewKeyBody, who: &Caller) -> Result<NewCredential, ApiError> {
     fn each<T: std::str::FromStr<Err: std::fmt::Display>>(name: &str, texts: Vec<String>) -> Result<Vec<T>, ApiError> {
         let parse = |text: String| {
-            text.parse::<T>().map_err(|error| ApiError::invalid("body", name, "value_error", error.to_string(), text.into()))
+            text.parse::<T>()
+                .map_err(|error| ApiError::invalid("body", name, "value_error", error.to_string(), text.into()))
         };
         texts.into_iter().map(parse).collect()
     }

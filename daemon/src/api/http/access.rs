@@ -132,7 +132,11 @@ async fn identify(req: &Request, state: &AppState, entrance: Entrance) -> Result
 pub(crate) fn shown(headers: &HeaderMap) -> Option<Shown<'_>> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         // Another scheme, or no text, is a credential that is worth nothing.
-        let token = value.to_str().ok().and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let token = value
+            .to_str()
+            .ok()
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         return Some(Shown::Bearer(token.map_or("", |(_, token)| token.trim())));
     }
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());

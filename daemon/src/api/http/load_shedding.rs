@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use salvo::{Request, http::Method};
 
-use super::{error::ApiError, measure::{OpenRequest, OpenStream}};
+use super::{
+    error::ApiError,
+    measure::{OpenRequest, OpenStream},
+};
 use crate::api::state::AppState;
 use crate::backend::store::Pressure;
 

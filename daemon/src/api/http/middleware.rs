@@ -12,10 +12,13 @@ use salvo::{
     },
 };
 
+use super::places::Places;
 use super::{
     access::{self, Entrance},
-    error::ApiError, headers, host, measure, serve::HEAD_BYTES};
-use super::places::Places;
+    error::ApiError,
+    headers, host, measure,
+    serve::HEAD_BYTES,
+};
 use crate::api::{
     http::{load_shedding as shed, origins as cors, request::input, response as reply},
     state::AppState,

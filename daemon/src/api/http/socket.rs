@@ -31,7 +31,10 @@ impl SocketDoor {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
             Ok(meta) if !meta.file_type().is_socket() => {
-                return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file at this path that is no socket"));
+                return Err(io::Error::new(
+                    io::ErrorKind::AlreadyExists,
+                    "there is a file at this path that is no socket",
+                ));
             }
             Ok(_) if std::os::unix::net::UnixStream::connect(path).is_ok() => {
                 return Err(io::Error::from(io::ErrorKind::AddrInUse));
@@ -57,7 +60,9 @@ impl SocketDoor {
             let peer = Peer { uid: credentials.uid(), pid: credentials.pid() };
             match peer.admit() {
                 Ok(()) => return Ok((stream, address)),
-                Err(reason) => tracing::warn!(uid = peer.uid, pid = peer.pid, %reason, "a peer of the socket was let go"),
+                Err(reason) => {
+                    tracing::warn!(uid = peer.uid, pid = peer.pid, %reason, "a peer of the socket was let go")
+                }
             }
         }
     }

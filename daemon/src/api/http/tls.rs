@@ -29,7 +29,9 @@ type Stamps = [Option<SystemTime>; 2];
 
 impl Files {
     fn read(&self) -> io::Result<RustlsConfig> {
-        let read = |path: &Path| fs::read(path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())));
+        let read = |path: &Path| {
+            fs::read(path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+        };
         let pair = Keycert::new().cert(read(&self.certificate)?).key(read(&self.key)?);
         Ok(RustlsConfig::new(pair))
     }
@@ -78,5 +80,8 @@ impl Listener for Open {
 /// Puts TLS before a door.
 pub(crate) async fn before(door: Door, files: Files) -> io::Result<RustlsAcceptor<Door>> {
     let first = files.read()?;
-    RustlsListener::new(files.versions(first), Open(door)).try_bind().await.map_err(|error| io::Error::other(error.to_string()))
+    RustlsListener::new(files.versions(first), Open(door))
+        .try_bind()
+        .await
+        .map_err(|error| io::Error::other(error.to_string()))
 }

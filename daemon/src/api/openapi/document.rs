@@ -13,7 +13,7 @@ use super::{
     super::state::AppState,
     shape::{described, reference, united},
 };
-use crate::api::http::{access, error::ApiError, rules, request::extract::State, response as reply};
+use crate::api::http::{access, error::ApiError, request::extract::State, response as reply, rules};
 
 /// What a page about the API needs to know first.
 const INTRODUCTION: &str = "\

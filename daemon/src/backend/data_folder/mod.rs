@@ -4,8 +4,8 @@
 pub mod binding;
 mod error;
 mod lock;
-mod private;
 pub(crate) mod moving;
+mod private;
 mod survey;
 pub mod trash;
 

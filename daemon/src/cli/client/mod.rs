@@ -21,8 +21,8 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-pub(super) use self::{error::ClientError, http::escaped};
 use self::http::{Api, Credential};
+pub(super) use self::{error::ClientError, http::escaped};
 use super::{complain, run_to_end};
 use crate::config::{Inputs, Loaded, load};
 

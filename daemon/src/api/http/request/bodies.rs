@@ -2,10 +2,7 @@
 //! that finds no room for a while is refused, and its client may come again. Small ones need none, so that a few large
 //! ones never keep the others out.
 
-use std::{
-    sync::OnceLock,
-    time::Duration,
-};
+use std::{sync::OnceLock, time::Duration};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
