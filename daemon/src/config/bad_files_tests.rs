@@ -71,7 +71,7 @@ fn bad_settings() {
         ("section written as a value", b"server = 3", &[]),
         ("listen by host name", b"[server]\nlisten = \"localhost:8000\"", &[]),
         ("listen without address", b"[server]\nlisten = \":8000\"", &[]),
-        ("listen on everything", b"[server]\nlisten = \"0.0.0.0:8000\"", &[]),
+        ("listen on everything", b"[server]\nlisten = \"0.0.0.0:8000\"\n[auth]\nmode = \"none\"", &[]),
         ("unknown backend", b"roles = [\"cook\"]\n[backend]\nkind = \"azure\"\nendpoint_url = \"host\"\nprefix = \"a b\"\nartifacts = \"/x\"", &[]),
         ("wrong word", b"[log]\nformat = \"jsn\"", &[]),
         ("mistyped level", b"[log]\nfilter = \"warn,nexus_daemon=inof\"", &[]),
@@ -98,7 +98,7 @@ fn bad_settings() {
         ("variable, mistyped", b"", &[("NEXUSD_WORKER__BUILD", "3")]),
         ("variable of no section", b"", &[("NEXUSD_A__B", "3")]),
         ("variable with a wrong value", b"", &[("NEXUSD_WORKER__BUILDS", "many")]),
-        ("variable with a remote address", b"", &[("NEXUSD_LISTEN", "0.0.0.0:80")]),
+        ("variable with a remote address", b"[auth]\nmode = \"none\"", &[("NEXUSD_LISTEN", "0.0.0.0:80")]),
         ("variable with one underscore", b"", &[("NEXUSD_WORKER_BUILDS", "3")]),
         ("variable for a whole section", b"", &[("NEXUSD_PLUGINS__LLM", "x")]),
     ];

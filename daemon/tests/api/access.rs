@@ -9,7 +9,7 @@ use std::{
 
 use nexus_daemon::{
     auth::credential::{CredentialKind, NewCredential},
-    config::{AuthMode, Config},
+    config::{AuthMode, Config, Seconds},
     domain::{
         caller::{Role, Scopes},
         secret::Secret,
@@ -386,6 +386,8 @@ async fn who_asks_for_too_much_is_told_when_to_come_again() {
         config.auth.limits.failures_per_minute = 5;
         config.auth.limits.builds_per_day = 1;
         config.auth.limits.streams = 1;
+        // A client that has gone is noticed when something is written to it.
+        config.server.sse_keepalive_secs = Seconds(1);
     })
     .await;
     let things = world.things().await;
