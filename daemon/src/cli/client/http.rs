@@ -6,7 +6,7 @@ use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 
 use super::error::ClientError;
-use crate::domain::secret::Secret;
+use crate::domain::secret::{Secret, shown_url};
 
 pub(super) type Result<T> = std::result::Result<T, ClientError>;
 
@@ -70,9 +70,9 @@ impl Api {
         Ok(Self { base, http, credential })
     }
 
-    /// Where it is.
-    pub(super) fn base(&self) -> &str {
-        &self.base
+    /// Where it is, for people.
+    pub(super) fn base(&self) -> String {
+        shown_url(&self.base)
     }
 
     fn url(&self, path: &str) -> String {
@@ -87,7 +87,7 @@ impl Api {
         request.send().await.map_err(|error| {
             let reason = root_cause(&error);
             if error.is_connect() {
-                ClientError::Unreachable { url: self.base.clone(), reason }
+                ClientError::Unreachable { url: shown_url(&self.base), reason }
             } else {
                 ClientError::Broken(reason)
             }
@@ -120,7 +120,7 @@ impl Api {
             }),
             _ => {
                 let shown: String = text.chars().take(120).collect();
-                Err(ClientError::Foreign { url: url.to_owned(), reason: format!("status {status}, {shown:?}") })
+                Err(ClientError::Foreign { url: shown_url(url), reason: format!("status {status}, {shown:?}") })
             }
         }
     }
@@ -178,7 +178,7 @@ impl Api {
             200 => Ok(Some(response)),
             _ => Err(match self.read(&url, response).await {
                 Err(error) => error,
-                Ok(_) => ClientError::Foreign { url, reason: "no stream of events".to_owned() },
+                Ok(_) => ClientError::Foreign { url: shown_url(&url), reason: "no stream of events".to_owned() },
             }),
         }
     }
