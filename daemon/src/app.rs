@@ -4,11 +4,14 @@
 //! Down: not ready → pollers stop, streams end → builds end or are handed back → API → plugins (and the
 //! agents they run) → store. `cli::serve` calls [`run`].
 
+mod conductor;
+
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use ractor::{Actor, ActorRef, call_t};
 use tokio::{sync::Notify, task::JoinHandle, time::timeout};
 
+use self::conductor::Conductor;
 use crate::{
     agents::{Agents, Conversations},
     api,
@@ -17,7 +20,7 @@ use crate::{
         data_folder::{self, DataLock},
         open::{Patience, open},
     },
-    config::{Inputs, Loaded},
+    config::{Inputs, Loaded, ServerConfig},
     events::EventHub,
     plugins::{self, PluginReport, Plugins, note_in},
     projects::Projects,
@@ -27,7 +30,7 @@ use crate::{
     systemd::Systemd,
     telemetry::Telemetry,
     terminal::Screen,
-    tools::{ToolTests, catalogue, mcp::McpServers, pythons},
+    tools::{ToolTests, catalogue, mcp::McpServers, pythons, walls},
     workers::{
         Environment,
         environment::Shared,
@@ -91,6 +94,11 @@ pub async fn run(start: Start) -> ExitCode {
 async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Daemon, StartError> {
     let Start { loaded, inputs, telemetry, systemd } = start;
     let config = loaded.config.clone();
+    // Before anything is confined; while no other process is in this control group.
+    if let Err(error) = nexus_sandbox::cgroup::take_over() {
+        tracing::warn!(%error, "the delegated control group cannot be used");
+    }
+    walls::put_up(config.sandbox);
     let started_at = std::time::Instant::now();
 
     data_folder::make_folders(&config.data)?;
@@ -114,7 +122,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let bound = api::bind(config.server.listen)
         .await
         .map_err(|source| StartError::Port { address: config.server.listen, source })?;
-    let (bound, socket) = startup::doors(bound, &config.server).await?;
+    let (bound, socket) = doors(bound, &config.server).await?;
 
     let (executor, draining) = (Arc::new(plugins.clone()), shutdown.draining().clone());
     let shared = Shared { store, queue, artifacts, executor, draining };
@@ -126,7 +134,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let tool_tests = ToolTests::new(config.data.run().join("tool-tests"));
     tool_tests.clean();
     let metrics = telemetry.clone();
-    let conductor = Arc::new(startup::Conductor { root: root.clone(), reloader: Arc::clone(&reloader) });
+    let conductor = Arc::new(Conductor { root: root.clone(), reloader: Arc::clone(&reloader) });
     let state = Arc::new(api::AppState {
         access: Arc::clone(&access),
         store: Arc::clone(&env.store),
@@ -199,6 +207,25 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
         api_ended,
         _folder: folder,
     })
+}
+
+/// What stands before the port, and beside it.
+///
+/// # Errors
+/// The certificate cannot be used, or the socket cannot be had.
+async fn doors(
+    bound: api::Bound,
+    server: &ServerConfig,
+) -> Result<(api::Bound, Option<api::BoundSocket>), StartError> {
+    let bound = if server.tls_certificate.as_os_str().is_empty() {
+        bound
+    } else {
+        bound.with_tls(&server.tls_certificate, &server.tls_key).await.map_err(StartError::Tls)?
+    };
+    let path = &server.socket;
+    let failed = |source| StartError::Socket { path: path.clone(), source };
+    let socket = (!path.as_os_str().is_empty()).then(|| api::bind_socket(path).map_err(failed)).transpose()?;
+    Ok((bound, socket))
 }
 
 impl Daemon {

@@ -14,13 +14,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::backend::{
     error::{BackendError, BackendErrorKind},
-    store::{Once, OnceRecord, Store},
+    store::{KeptAnswer, KeyRecord, Store},
 };
 
 /// How long a key that is being worked under outlives a daemon that is gone.
 const LEASE: Duration = Duration::from_secs(15);
 
-/// The key of a request.
+/// What a client sent to say that a request may come twice.
 #[derive(Clone, Debug)]
 pub struct IdempotencyKey {
     /// The client's, made unique among callers and operations.
@@ -31,9 +31,7 @@ pub struct IdempotencyKey {
 
 /// A key, and what a request under it is answered with.
 pub struct Keyed<T> {
-    /// The key.
     pub key: IdempotencyKey,
-    /// Makes the answer.
     pub answer: fn(&T) -> Value,
 }
 
@@ -61,7 +59,7 @@ pub enum KeyError {
 }
 
 impl IdempotencyKey {
-    fn judge(&self, record: OnceRecord) -> Result<Value, KeyError> {
+    fn judge(&self, record: KeyRecord) -> Result<Value, KeyError> {
         if record.fingerprint != self.fingerprint {
             return Err(KeyError::Reused);
         }
@@ -69,15 +67,15 @@ impl IdempotencyKey {
     }
 
     async fn earlier(&self, store: &dyn Store) -> Result<Option<Value>, KeyError> {
-        store.once(&self.key).await?.map(|record| self.judge(record)).transpose()
+        store.key_record(&self.key).await?.map(|record| self.judge(record)).transpose()
     }
 }
 
 impl<T> Keyed<T> {
     /// What the store keeps beside the thing that the request creates.
-    pub fn kept(&self, created: &T) -> Once {
+    pub fn kept(&self, created: &T) -> KeptAnswer {
         let IdempotencyKey { key, fingerprint } = self.key.clone();
-        Once { key, fingerprint, answer: (self.answer)(created), holder: None }
+        KeptAnswer { key, fingerprint, answer: (self.answer)(created), holder: None }
     }
 }
 
@@ -138,7 +136,7 @@ impl HeldKeys {
         }
         // Before the store is asked: its answer may get lost although the key is ours.
         let held = HeldKey::new(key, self.clone());
-        match self.store.begin_once(&held.key.key, &held.key.fingerprint, &held.holder, LEASE).await? {
+        match self.store.take_key(&held.key.key, &held.key.fingerprint, &held.holder, LEASE).await? {
             None => Ok(Begun::Held(held)),
             Some(record) => {
                 let key = held.key.clone();
@@ -167,7 +165,7 @@ impl HeldKey {
             async move {
                 loop {
                     tokio::time::sleep(LEASE / 3).await;
-                    if let Err(error) = store.extend_once(&key, &holder, LEASE).await {
+                    if let Err(error) = store.extend_key(&key, &holder, LEASE).await {
                         tracing::warn!(%error, "an idempotency key could not be extended");
                     }
                 }
@@ -177,9 +175,9 @@ impl HeldKey {
     }
 
     /// What the store keeps as the answer.
-    pub fn answered(&self, answer: Value) -> Once {
+    pub fn answered(&self, answer: Value) -> KeptAnswer {
         let IdempotencyKey { key, fingerprint } = self.key.clone();
-        Once { key, fingerprint, answer, holder: Some(self.holder.clone()) }
+        KeptAnswer { key, fingerprint, answer, holder: Some(self.holder.clone()) }
     }
 
     /// The store has the answer, or the key is not ours.
@@ -198,8 +196,8 @@ impl Drop for HeldKey {
         }
         let (store, key, holder) = (Arc::clone(&self.keys.store), self.key.key.clone(), self.holder.clone());
         let given_back = async move {
-            if let Err(error) = store.abandon_once(&key, &holder).await {
-                tracing::warn!(%error, "an idempotency key could not be given back; it is free in {} s", LEASE.as_secs());
+            if let Err(error) = store.release_key(&key, &holder).await {
+                tracing::warn!(%error, "an idempotency key could not be released; it expires in {} s", LEASE.as_secs());
             }
         };
         self.keys.tasks.spawn_on(given_back, &runtime);
@@ -208,21 +206,21 @@ impl Drop for HeldKey {
 
 /// Answers that were told but could not be recorded yet: the same request gets them all the same.
 #[derive(Clone, Default)]
-pub struct Unsettled(Arc<Mutex<HashMap<String, OnceRecord>>>);
+pub struct Unsettled(Arc<Mutex<HashMap<String, KeyRecord>>>);
 
 impl Unsettled {
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, OnceRecord>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, KeyRecord>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn get(&self, key: &str) -> Option<OnceRecord> {
+    fn get(&self, key: &str) -> Option<KeyRecord> {
         self.lock().get(key).cloned()
     }
 
     /// Notes an answer until it is forgotten.
-    pub fn note(&self, once: &Once) {
-        let record = OnceRecord { fingerprint: once.fingerprint.clone(), answer: Some(once.answer.clone()) };
-        self.lock().insert(once.key.clone(), record);
+    pub fn note(&self, kept: &KeptAnswer) {
+        let record = KeyRecord { fingerprint: kept.fingerprint.clone(), answer: Some(kept.answer.clone()) };
+        self.lock().insert(kept.key.clone(), record);
     }
 
     /// The store has it, or it is given up.

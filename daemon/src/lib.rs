@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 pub mod deletion;
 pub mod domain;
+pub mod evaluation;
 pub mod events;
 pub mod files;
 pub mod idempotency;

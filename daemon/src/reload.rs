@@ -13,7 +13,7 @@ use crate::{
     config::{self, Config, HandlerUse, Inputs, PluginTables, Problem, RefusedPlugin, known_handlers},
     plugins::{HostOptions, PluginReport, PluginState, Plugins, Prepare},
     telemetry::{Telemetry, names},
-    tools::pythons,
+    tools::{pythons, walls},
     workers::Environment,
 };
 
@@ -89,6 +89,7 @@ impl Reloader {
         }
         self.env.apply(&new, &loaded.workflows);
         warn_of_strangers(&loaded.tables, &reports);
+        walls::put_up(new.sandbox);
         tokio::spawn(pythons::look(self.plugins.clone(), new.tools.python.clone()));
         let keys = |restart: bool| -> Vec<&str> {
             changes.iter().filter(|c| c.needs_restart == restart).map(|c| c.key.as_str()).collect()

@@ -149,7 +149,11 @@ impl Shutdown {
             }
             if now >= report {
                 let left = deadline.saturating_duration_since(now).as_secs();
-                tracing::warn!(still_running = names.join(", "), seconds_left = left, "waiting for the end");
+                tracing::warn!(
+                    still_running = names.join(", "),
+                    seconds_left = left,
+                    "shutdown waits for what still runs"
+                );
                 report = now + REPORT;
             }
             let _ = timeout_at(report.min(deadline), changed).await;
@@ -174,7 +178,7 @@ impl Shutdown {
                     None => reload.notify_one(),
                     Some(name) if shutdown.begin(name) => {}
                     Some(name) if shutdown.has_just_begun() => {
-                        tracing::debug!(signal = name, "the same request to end, said twice");
+                        tracing::debug!(signal = name, "the same shutdown request came twice");
                     }
                     Some(name) => {
                         let names = shutdown.still_running().join(", ");

@@ -3,27 +3,17 @@
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use arc_swap::ArcSwap;
-use async_trait::async_trait;
-use ractor::{ActorRef, SpawnErr, call_t};
-use serde_json::{Value, json};
+use ractor::SpawnErr;
 
 use crate::{
     agents::Meter,
-    api,
     auth::{Access, AccessError},
     backend::{data_folder::FolderError, error::chain, open::OpenBackendError},
-    config::{AuthMode, Config, Problem, ServerConfig},
-    domain::{
-        control::ControlAction,
-        ids::{ProjectId, TaskId},
-        time::Timestamp,
-    },
+    config::{AuthMode, Config, Problem},
+    domain::time::Timestamp,
     plugins::PluginReport,
-    projects,
-    reload::{Reloaded, Reloader},
     telemetry::Readers,
     terminal,
-    workers::{dispatcher::DispatcherMessage, root::RootMessage},
 };
 
 /// Why the daemon did not come up.
@@ -44,7 +34,6 @@ pub enum StartError {
     /// Workflows or deploy targets want handlers that no plugin has.
     #[error("workflows or deploy targets want handlers that no loaded plugin has")]
     Settings {
-        /// Which.
         problems: Vec<Problem>,
         /// Plugin files that were refused: most likely they have the handlers.
         refused: Vec<PluginReport>,
@@ -133,25 +122,6 @@ pub fn meter(access: Arc<Access>, config: Arc<ArcSwap<Config>>) -> Meter {
     })
 }
 
-/// What stands before the port, and beside it.
-///
-/// # Errors
-/// The certificate cannot be used, or the socket cannot be had.
-pub async fn doors(
-    bound: api::Bound,
-    server: &ServerConfig,
-) -> Result<(api::Bound, Option<api::BoundSocket>), StartError> {
-    let bound = if server.tls_certificate.as_os_str().is_empty() {
-        bound
-    } else {
-        bound.with_tls(&server.tls_certificate, &server.tls_key).await.map_err(StartError::Tls)?
-    };
-    let path = &server.socket;
-    let failed = |source| StartError::Socket { path: path.clone(), source };
-    let socket = (!path.as_os_str().is_empty()).then(|| api::bind_socket(path).map_err(failed)).transpose()?;
-    Ok((bound, socket))
-}
-
 /// Says who may come in, where that is more than the operator may think.
 pub fn warn_of_open_doors(config: &Config, address: SocketAddr) {
     if config.auth.mode == AuthMode::None {
@@ -185,37 +155,5 @@ pub fn raise_file_limit(max_connections: usize) {
             wanted,
             "fewer files may be open than max_connections needs: raise the limit (LimitNOFILE), or lower max_connections"
         );
-    }
-}
-
-/// The actor tree and the reload, as the API asks for them.
-pub struct Conductor {
-    /// The tree.
-    pub root: ActorRef<RootMessage>,
-    /// The reload.
-    pub reloader: Arc<Reloader>,
-}
-
-impl projects::Conductor for Conductor {
-    fn controlled(&self, project: &ProjectId, task: Option<&TaskId>, action: ControlAction) {
-        // Without a task nobody works on it.
-        let Some(task) = task else { return };
-        let message = DispatcherMessage::Control(project.clone(), task.clone(), action);
-        let _ = self.root.cast(RootMessage::Dispatch(message));
-    }
-
-    fn deleted(&self, project: &ProjectId) {
-        let _ = self.root.cast(RootMessage::Dispatch(DispatcherMessage::Forget(project.clone())));
-    }
-}
-
-#[async_trait]
-impl api::Operations for Conductor {
-    async fn tree(&self) -> Value {
-        call_t!(self.root, RootMessage::Tree, 1_000).unwrap_or_else(|error| json!({"error": error.to_string()}))
-    }
-
-    async fn reload(&self) -> Result<Reloaded, String> {
-        self.reloader.reload().await
     }
 }

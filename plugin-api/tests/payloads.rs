@@ -161,6 +161,11 @@ fn results() {
             prompt_path: "agents/weather/prompt.md".into(),
             code_path: "agents/weather/agent.py".into(),
         }),
+        assessment: Some(Assessment {
+            coverage: "partial".into(),
+            not_served: vec![NotServed { text: "sends mail".into(), reason: "no connection to a mail server".into() }],
+            acceptance: Some(json!({"asked": 3, "passed": 3, "failed": 0, "unproven": 0, "items": []})),
+        }),
     };
     golden("result-run", &run);
     let deploy =

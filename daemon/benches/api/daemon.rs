@@ -13,7 +13,7 @@ use std::{
 use nexus_daemon::{
     backend::{
         sqlite::{SqliteOptions, SqliteStore},
-        store::{NewProject, Store as _},
+        store::{NewProject, prelude::*},
     },
     domain::workflow::{StageSpec, Workflow, WorkflowSpec},
     events::EventHub,

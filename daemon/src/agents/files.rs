@@ -17,25 +17,18 @@ use crate::{
     files::{blocking, kind_of},
 };
 
-/// A change of a file.
 pub struct NewContent {
-    /// The whole of it.
     pub content: String,
     /// SHA-256 of what is to be replaced: another content is refused.
     pub expected_checksum: Option<String>,
-    /// Deploy the agent again.
     pub redeploy: bool,
 }
 
-/// A file that was changed.
 pub struct Written {
-    /// Whose.
     pub agent_id: AgentId,
-    /// As it is now.
     pub file: AgentFile,
     /// When the versions before were replaced, the oldest first.
     pub versions: Vec<Timestamp>,
-    /// The task that deploys the agent again.
     pub redeploy_task: Option<TaskId>,
 }
 

@@ -5,10 +5,9 @@ use nexus_plugin_api::payload::AgentStatus as Reported;
 
 use super::{AgentError, Agents, Result, lost};
 use crate::{
-    backend::store::AgentChange,
     deletion::AgentGone,
     domain::{
-        agent::{Agent, AgentStatus},
+        agent::{Agent, AgentChange, AgentStatus},
         caller::Caller,
         deletion::DeleteOrders,
         failure::Failure,

@@ -65,7 +65,6 @@ impl Agents {
         Ok(Page { items, total, next_cursor: more.then(|| (number + 1).to_string()) })
     }
 
-    /// An agent.
     pub async fn get(&self, _caller: &Caller, id: &AgentId) -> Result<Agent> {
         self.store.agent(id).await?.ok_or_else(|| AgentError::Unknown(id.clone()))
     }

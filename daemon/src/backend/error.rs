@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::domain::{
     change::Refusal,
-    transition::{self, ProjectState},
+    transition::{self, IllegalTransition, ProjectState},
 };
 
 /// Kinds of store failure, as callers must tell them apart.
@@ -14,7 +14,7 @@ pub enum BackendErrorKind {
     NotFound,
     /// The thing is there already.
     Conflict,
-    /// The same request was answered already, see [`super::Once`].
+    /// The same request was answered already, see `KeptAnswer`.
     Repeated,
     /// The state does not allow it.
     Illegal,
@@ -41,45 +41,37 @@ pub struct BackendError {
 
 impl BackendError {
     /// An error without a cause.
-    #[must_use]
     pub fn new(kind: BackendErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), details: None, source: None }
     }
 
     /// Files that belong to what is stored cannot be had now.
-    #[must_use]
     pub fn data_folder(error: std::io::Error) -> Self {
         Self::new(BackendErrorKind::Unavailable, "the data folder cannot be read or written").because(error)
     }
 
     /// Adds the cause, for the log.
-    #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
 
     /// Adds facts for the caller (state, allowed actions).
-    #[must_use]
     pub fn with_details(mut self, details: Value) -> Self {
         self.details = Some(details);
         self
     }
 
-    /// Which kind.
-    #[must_use]
     pub const fn kind(&self) -> BackendErrorKind {
         self.kind
     }
 
     /// Facts for the caller.
-    #[must_use]
     pub const fn details(&self) -> Option<&Value> {
         self.details.as_ref()
     }
 
     /// Whether the same call can succeed later.
-    #[must_use]
     pub const fn retryable(&self) -> bool {
         matches!(self.kind, BackendErrorKind::Unavailable)
     }
@@ -95,23 +87,25 @@ pub(crate) fn not_found(what: &str) -> BackendError {
     BackendError::new(BackendErrorKind::NotFound, format!("this {what} does not exist"))
 }
 
-/// The state does not allow it.
-pub(crate) fn illegal(error: &crate::domain::transition::IllegalTransition) -> BackendError {
-    let details = serde_json::json!({ "status": error.state });
-    BackendError::new(BackendErrorKind::Illegal, error.to_string()).with_details(details)
-}
-
 /// The request itself is wrong.
 pub(crate) fn invalid(text: impl Into<String>) -> BackendError {
     BackendError::new(BackendErrorKind::Invalid, text)
+}
+
+impl From<IllegalTransition> for BackendError {
+    fn from(error: IllegalTransition) -> Self {
+        let details = serde_json::json!({ "status": error.state });
+        Self::new(BackendErrorKind::Illegal, error.to_string()).with_details(details)
+    }
 }
 
 impl From<Refusal> for BackendError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Fenced => fenced(),
-            Refusal::Illegal(error) => illegal(&error),
+            Refusal::Illegal(error) => error.into(),
             Refusal::Invalid(text) => invalid(text),
+            Refusal::Conflict(text) => Self::new(BackendErrorKind::Conflict, text),
             Refusal::NoStage { ref known, .. } => {
                 let details = serde_json::json!({ "stages": known });
                 invalid(refusal.to_string()).with_details(details)

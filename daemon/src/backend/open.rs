@@ -103,7 +103,7 @@ pub async fn open(
         move || store.note_of_the_end().and_then(note_ends_in)
     });
     if let Err(error) = noted.await? {
-        tracing::warn!(%error, "should a plugin end this process, the next one will take it for a kill from outside");
+        tracing::warn!(%error, "the crash note cannot be written: a crash by a plugin will look like a kill from outside");
     }
     data_folder::binding::check(store.as_ref(), &config.data).await?;
     Ok((store, queue, Arc::default()))

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{client::Daemon, complain, failed, loaded, run_to_end};
 #[cfg(feature = "aws")]
-use crate::backend::aws::{clients as cloud, sqs::Letter};
+use crate::backend::aws::{clients as cloud, sqs::FoundDeadLetter};
 use crate::terminal::print;
 use crate::{
     backend::sqlite::queue::{KeptLetter, dead_letters},
@@ -131,8 +131,8 @@ async fn act(config: &Config, json: bool, command: DlqCommand) -> Result<(), Str
     };
     let mut count = 0;
     for of in queues(which) {
-        let (wanted, others): (Vec<Letter>, Vec<Letter>) = queue
-            .letters(of)
+        let (wanted, others): (Vec<FoundDeadLetter>, Vec<FoundDeadLetter>) = queue
+            .dead_letters(of)
             .await
             .map_err(|error| error.to_string())?
             .into_iter()
@@ -141,7 +141,7 @@ async fn act(config: &Config, json: bool, command: DlqCommand) -> Result<(), Str
         queue.let_go(of, if redrive { &others } else { &wanted }).await.map_err(|error| error.to_string())?;
         for letter in wanted {
             count += 1;
-            let Letter { id, reason, body, .. } = &letter;
+            let FoundDeadLetter { id, reason, body, .. } = &letter;
             if json && !redrive {
                 print(&json!({ "id": id, "queue": of.as_str(), "reason": reason, "body": body }).to_string());
                 continue;

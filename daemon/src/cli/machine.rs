@@ -1,17 +1,19 @@
-//! What `check-config` looks for on this machine beside the files: Python, and folders with the rights they need.
+//! What `check-config` looks for on this machine beside the files: Python, walls, and folders with the rights they need.
 
 use std::path::{Path, PathBuf};
 
+use nexus_sandbox::Walls;
 use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
 
 use crate::config::{Loaded, Place, Problem};
 use crate::plugins::PluginReport;
-use crate::tools::pythons;
+use crate::tools::{pythons, walls};
 
 /// Everything that this machine lacks.
 pub(super) fn problems(loaded: &Loaded, reports: &[PluginReport]) -> Vec<Problem> {
     let mut problems = folders(loaded);
     problems.extend(python(loaded, reports));
+    problems.extend(sandbox(loaded));
     problems
 }
 
@@ -29,6 +31,14 @@ fn python(loaded: &Loaded, reports: &[PluginReport]) -> Vec<Problem> {
         Problem::new(place, format!("`{}`: {}", missing.keys.join("`, `"), missing.reason)).help(missing.remedy)
     };
     pythons::missing(&wanted).into_iter().map(problem).collect()
+}
+
+/// Walls that are missing, where that keeps code from being started.
+fn sandbox(loaded: &Loaded) -> Vec<Problem> {
+    let config = loaded.config.sandbox;
+    let troubles = walls::troubles(config, &Walls::probe());
+    let stop = troubles.into_iter().filter(|trouble| !(config.allow_weaker && trouble.contains("run without")));
+    stop.map(|trouble| Problem::new(loaded.tables.place(&["sandbox", "mode"]), trouble).help(walls::REMEDY)).collect()
 }
 
 fn folders(loaded: &Loaded) -> Vec<Problem> {

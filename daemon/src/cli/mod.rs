@@ -1,5 +1,5 @@
 //! The command line: `nexusd [serve]`, `check-config`, `dump-config`, `compact`, `plugins list | check | new`, `resources …`,
-//! `dlq list | redrive`, `token`, `login-link`, `keys …`, `users …`, `audit verify | export`, `backup`, `restore`, `retention`, `export`, `import`, `doctor`, `adopt-folder`, `version`, and the
+//! `dlq list | redrive`, `token`, `login-link`, `keys …`, `users …`, `audit verify | export`, `eval`, `backup`, `restore`, `retention`, `export`, `import`, `doctor`, `adopt-folder`, `version`, and the
 //! client's commands.
 //!
 //! `main.rs` parses and calls [`run`]. Exit codes: 0 fine, 1 refused or failed, 2 wrong usage.
@@ -11,6 +11,7 @@ mod client;
 mod compact;
 mod dlq;
 mod doctor;
+mod eval;
 mod first;
 mod machine;
 mod plugins;
@@ -147,6 +148,8 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Measure agents: build each requirement of a set, ask its questions, judge the answers
+    Eval(eval::EvalArgs),
     /// Print the version
     Version,
 }
@@ -229,6 +232,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Doctor) => doctor::doctor(&inputs(None)),
         Some(Command::AdoptFolder) => doctor::adopt(&inputs(None)),
         Some(Command::Retention { .. }) => retention::show(&inputs(None)),
+        Some(Command::Eval(args)) => eval::eval(&inputs(None), args, cli.client.json),
         Some(Command::Version) => {
             print(&format!("nexusd {}", crate::version::FULL));
             ExitCode::SUCCESS

@@ -44,9 +44,7 @@ pub enum FileKind {
 /// A file of the configuration.
 #[derive(Clone, Debug)]
 pub struct ConfigFile {
-    /// Its name.
     pub name: String,
-    /// What it is.
     pub kind: FileKind,
     /// Where it lies; none for what is part of the program.
     pub path: Option<PathBuf>,

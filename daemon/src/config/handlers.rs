@@ -41,9 +41,7 @@ pub fn known_handlers<'a>(plugins: impl IntoIterator<Item = (&'a str, &'a [Handl
 /// A plugin that was found and not loaded.
 #[derive(Debug, Clone)]
 pub struct RefusedPlugin {
-    /// Its name.
     pub name: String,
-    /// Why.
     pub reason: String,
     /// What to do about it.
     pub remedy: String,

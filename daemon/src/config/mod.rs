@@ -49,6 +49,6 @@ pub(crate) use problem::closest;
 pub use problem::{Place, Problem, Spot};
 pub use sections::{
     BackendConfig, BackendKind, DeployConfig, LogConfig, LogFormat, PluginsConfig, Price, QueueConfig, QueuesConfig,
-    RetentionConfig, Role, StoreConfig, ToolsConfig, WorkerConfig, WorkflowsConfig,
+    RetentionConfig, Role, SandboxConfig, StoreConfig, ToolsConfig, WorkerConfig, WorkflowsConfig,
 };
 pub use units::{Bytes, Days, Hours, Seconds};

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::auth::{AgentsConfig, AuthConfig};
 use super::sections::{
-    BackendConfig, DeployConfig, LogConfig, PluginsConfig, Price, QueuesConfig, RetentionConfig, Role, StoreConfig,
-    ToolsConfig, WorkerConfig, WorkflowsConfig,
+    BackendConfig, DeployConfig, LogConfig, PluginsConfig, Price, QueuesConfig, RetentionConfig, Role, SandboxConfig,
+    StoreConfig, ToolsConfig, WorkerConfig, WorkflowsConfig,
 };
 use super::units::{Bytes, Days, Seconds};
 
@@ -53,6 +53,8 @@ pub struct Config {
     pub agents: AgentsConfig,
     /// How tools are tried out.
     pub tools: ToolsConfig,
+    /// The walls around tools, tests and agents.
+    pub sandbox: SandboxConfig,
     /// Price of a model's tokens, by model id. Models that are not listed cost nothing.
     pub pricing: BTreeMap<String, Price>,
     /// Log output.
@@ -77,6 +79,7 @@ impl Default for Config {
             plugins: PluginsConfig::default(),
             agents: AgentsConfig::default(),
             tools: ToolsConfig::default(),
+            sandbox: SandboxConfig::default(),
             pricing: BTreeMap::new(),
             log: LogConfig::default(),
         }

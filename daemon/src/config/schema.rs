@@ -229,6 +229,10 @@ pub(super) static CONFIG: Shape = Shape::Table(&[
         ]),
     ),
     key(
+        "sandbox",
+        Shape::Table(&[key("mode", Shape::Choice(&["landlock", "bwrap"])), key("allow_weaker", Shape::Bool)]),
+    ),
+    key(
         "pricing",
         Shape::Map(
             model_id,

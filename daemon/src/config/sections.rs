@@ -328,6 +328,18 @@ impl Default for ToolsConfig {
     }
 }
 
+/// `[sandbox]`: the walls around code that nobody here wrote: tools that are tried out, tests of agents, agents.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SandboxConfig {
+    /// How the walls are built. `landlock`: Landlock and seccomp. `bwrap`: these inside namespaces that bubblewrap
+    /// makes, so that other processes and folders do not even appear; it needs user namespaces. Default `landlock`.
+    pub mode: nexus_sandbox::Mode,
+    /// Whether such code is started without the walls that this kernel lacks. They are then named in `/health` and
+    /// with each process; otherwise it is not started. Default false.
+    pub allow_weaker: bool,
+}
+
 /// `[pricing."<model id>"]`: what a million tokens cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -36,7 +36,7 @@ impl Deletions {
                 Ok(Some(stays)) => stays,
                 Ok(None) => continue,
                 Err(error) => {
-                    tracing::warn!(agent_id = %agent.agent_id, %error, "whether an agent stays is not known");
+                    tracing::warn!(agent_id = %agent.agent_id, %error, "it could not be read whether the agent outlives its project");
                     return acted.must_wait(format!("{}: its files cannot be set aside now", agent.agent_id));
                 }
             };
@@ -110,7 +110,7 @@ impl Deletions {
             Some(project) if gone.orders.files => match self.built_since(project, record.deleted_at).await {
                 Ok(built) => built,
                 Err(error) => {
-                    tracing::warn!(agent_id = %id, %error, "whose files those of a deleted agent are is not known");
+                    tracing::warn!(agent_id = %id, %error, "it could not be read whether the project was built again since its agent was deleted");
                     return acted.must_wait("local_files: they could not be removed now".to_owned());
                 }
             },

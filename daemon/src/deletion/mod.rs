@@ -10,6 +10,7 @@ pub mod retention;
 
 use std::{sync::Arc, time::Duration};
 
+use crate::domain::deletion::ProjectAgents;
 use crate::{
     backend::{
         data_folder::{self, Records as _, survey, trash},
@@ -74,7 +75,7 @@ impl Deletions {
         Self { store, agents }
     }
 
-    /// Deletes a project, and its agents when `with_agents`; those that stay keep their files. `committed` is called
+    /// Deletes a project, and its agents when they are not kept; those that stay keep their files. `committed` is called
     /// between the commit and all that follows it. `None` when there is no such project.
     ///
     /// # Errors
@@ -82,12 +83,12 @@ impl Deletions {
     pub async fn project(
         &self,
         id: &ProjectId,
-        with_agents: bool,
+        fate: ProjectAgents,
         committed: impl FnOnce(&DeletedProject) + Send,
     ) -> Result<Option<ProjectGone>> {
-        let Some(deleted) = self.store.delete_project(id, with_agents).await? else { return Ok(None) };
+        let Some(deleted) = self.store.delete_project(id, fate).await? else { return Ok(None) };
         committed(&deleted);
-        Ok(Some(self.project_gone(id, with_agents, deleted).await))
+        Ok(Some(self.project_gone(id, fate, deleted).await))
     }
 
     /// Deletes a project that is past its time, unless it was touched since. `None` when it was, or is gone.
@@ -96,12 +97,12 @@ impl Deletions {
     /// The store refuses: nothing has changed.
     pub async fn aged_project(&self, id: &ProjectId, before: Timestamp) -> Result<Option<ProjectGone>> {
         let Some(deleted) = self.store.expire_project(id, before).await? else { return Ok(None) };
-        Ok(Some(self.project_gone(id, false, deleted).await))
+        Ok(Some(self.project_gone(id, ProjectAgents::Keep, deleted).await))
     }
 
     /// What follows the commit.
-    async fn project_gone(&self, id: &ProjectId, with_agents: bool, deleted: DeletedProject) -> ProjectGone {
-        told::project_deleted(id, deleted.agents.len(), with_agents);
+    async fn project_gone(&self, id: &ProjectId, fate: ProjectAgents, deleted: DeletedProject) -> ProjectGone {
+        told::project_deleted(id, deleted.agents.len(), fate);
         let mut errors = Vec::new();
         for agent in &deleted.agents {
             errors.extend(self.finish(DeletedKind::Agent, agent.agent_id.as_str()).await.errors);
@@ -148,7 +149,9 @@ impl Deletions {
         match self.store.knows(DeletedKind::Project, id.as_str()).await {
             Ok(false) => drop(self.finish(DeletedKind::Project, id.as_str()).await),
             Ok(true) => {}
-            Err(error) => tracing::warn!(project_id = %id, %error, "whether a project is gone is not known"),
+            Err(error) => {
+                tracing::warn!(project_id = %id, %error, "it could not be read whether the project was deleted")
+            }
         }
     }
 
@@ -185,7 +188,7 @@ impl Deletions {
             && let Err(error) = self.store.settle_deletion(kind, id).await
         {
             // Done again later, which changes nothing.
-            tracing::warn!(%kind, id, %error, "the end of a deletion could not be noted");
+            tracing::warn!(%kind, id, %error, "a finished deletion could not be marked as settled");
             acted.again = true;
         }
         acted
@@ -235,7 +238,7 @@ impl Deletions {
             if let Some(record) = self.store.deletion(kind, &id).await?
                 && !self.act(&record).await.again
             {
-                tracing::info!(%kind, id, "what was here of something that another daemon deleted is gone");
+                tracing::info!(%kind, id, "local files of what another daemon deleted were removed");
                 followed += 1;
             }
         }

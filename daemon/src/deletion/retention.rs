@@ -86,7 +86,7 @@ pub async fn plan<S: PastTime + ?Sized>(store: &S, config: &Config) -> Result<Ve
         let mut planned = Planned::new(name, (days.0 > 0).then_some(days.0));
         let mut place = None;
         while let Some(before) = cutoff(days) {
-            let bite = store.past(kind, before, place).await?;
+            let bite = store.aged(kind, before, place).await?;
             bite.items.iter().for_each(|(_, at)| planned.add(*at));
             place = bite.next;
             if place.is_none() {

@@ -1,15 +1,17 @@
 //! Agents that came out of builds, and the record of asking them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
+    assessment::Assessment,
     ids::{AgentId, InvocationId, ProjectId, SessionId},
     time::Timestamp,
 };
 
 super::words! {
-    /// Where an agent is (SPEC: `nexus_agents.status`).
+    /// Whether an agent can be asked.
     AgentStatus {
         /// Its project is being built.
         Building = "building",
@@ -19,36 +21,34 @@ super::words! {
         Running = "running",
         /// Taken out of service.
         Offline = "offline",
-        /// Its deployment failed.
         Error = "error",
     }
 }
 
-/// A row of `nexus_agents`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// An agent that came out of a build.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Agent {
-    /// Key.
     pub agent_id: AgentId,
     /// The project it came from; none for one that was registered by hand.
     pub project_id: Option<ProjectId>,
-    /// Short name.
+    /// By which programs know it; several may have one.
     pub agent_name: String,
-    /// What people call it, and no other (the daemon's own attribute).
+    /// For people: no other agent is called so.
     pub display_name: String,
     /// One or two sentences.
     pub description: String,
-    /// For grouping.
     pub category: String,
-    /// The agent's version.
     pub version: String,
-    /// Where it is.
     pub status: AgentStatus,
-    /// Name of its deployment target: local, agentcore.
+    /// The deployment target, such as `local`.
     pub deployment_type: String,
     /// ARN and alias on AgentCore.
     pub agentcore_config: Option<Value>,
     /// What it can do.
     pub capabilities: Vec<String>,
+    /// How much of its requirement it serves: `coverage`, `not_served`, `acceptance` (SPEC, section 7).
+    #[serde(flatten)]
+    pub assessment: Assessment,
     /// Names of its tools.
     pub tools: Vec<String>,
     /// Relative to the project's folder.
@@ -57,24 +57,16 @@ pub struct Agent {
     pub code_path: Option<String>,
     /// When it was registered.
     pub created_at: Timestamp,
-    /// Last change.
     pub updated_at: Timestamp,
-    /// Last successful deployment.
     pub deployed_at: Option<Timestamp>,
-    /// AgentCore runtime.
     pub agentcore_runtime_arn: Option<String>,
-    /// AgentCore alias.
     pub agentcore_runtime_alias: Option<String>,
-    /// AgentCore region.
     pub agentcore_region: Option<String>,
-    /// Number of its deployment, raised when one is claimed: a process of another number does not answer for it (the
-    /// daemon's own attribute).
+    /// Number of its deployment, raised by each: whichever daemon is asked answers with the code of that one.
+    // A process of another number does not answer for it.
     pub generation: u64,
-    /// Invocations in all.
     pub total_invocations: u64,
-    /// Those that succeeded.
     pub successful_invocations: u64,
-    /// Those that failed.
     pub failed_invocations: u64,
     /// Mean time of an invocation, milliseconds.
     pub avg_duration_ms: f64,
@@ -82,7 +74,7 @@ pub struct Agent {
     pub last_invoked_at: Option<Timestamp>,
     /// Why it is in `error`.
     pub error_message: Option<String>,
-    /// The agent's folder, relative to the project's (the daemon's own attribute).
+    /// Its folder, relative to the project's.
     pub agent_dir: String,
     /// The deployment request, as the user gave it (the daemon's own attribute).
     #[serde(skip)]
@@ -92,25 +84,77 @@ pub struct Agent {
     pub deployment_details: Option<Value>,
 }
 
+impl Agent {
+    /// An agent of which nothing is known yet but its id.
+    pub fn unused(agent_id: AgentId, now: Timestamp) -> Self {
+        Self {
+            agent_id,
+            project_id: None,
+            agent_name: String::new(),
+            display_name: String::new(),
+            description: String::new(),
+            category: String::new(),
+            version: String::new(),
+            status: AgentStatus::Building,
+            deployment_type: String::new(),
+            agentcore_config: None,
+            capabilities: Vec::new(),
+            assessment: Assessment::default(),
+            tools: Vec::new(),
+            prompt_path: None,
+            code_path: None,
+            created_at: now,
+            updated_at: now,
+            deployed_at: None,
+            agentcore_runtime_arn: None,
+            agentcore_runtime_alias: None,
+            agentcore_region: None,
+            generation: 0,
+            total_invocations: 0,
+            successful_invocations: 0,
+            failed_invocations: 0,
+            avg_duration_ms: 0.0,
+            last_invoked_at: None,
+            error_message: None,
+            agent_dir: String::new(),
+            deployment_config: None,
+            deployment_details: None,
+        }
+    }
+}
+
+/// What is to change of an agent; what is `None` stays.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AgentChange {
+    pub agent_name: Option<String>,
+    pub description: Option<String>,
+    pub category: Option<String>,
+    pub version: Option<String>,
+    /// What it can do.
+    pub capabilities: Option<Vec<String>>,
+    /// Names of its tools.
+    pub tools: Option<Vec<String>>,
+    /// Its state, by the agent machine.
+    pub status: Option<AgentStatus>,
+}
+
 /// What a build says of the agent it made; the record is made from it when the build ends.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewAgent {
-    /// Key.
     pub agent_id: AgentId,
-    /// Short name.
     pub agent_name: String,
     /// What people call it; empty: the short name in words. Of several with one name all but the first get a number.
     pub display_name: String,
     /// One or two sentences.
     pub description: String,
-    /// For grouping.
     pub category: String,
-    /// Version.
     pub version: String,
     /// Name of the deployment target.
     pub deployment_type: String,
     /// What it can do.
     pub capabilities: Vec<String>,
+    /// What the build found out about it.
+    pub assessment: Assessment,
     /// Names of its tools.
     pub tools: Vec<String>,
     /// Relative to the project's folder.
@@ -119,16 +163,14 @@ pub struct NewAgent {
     pub code_path: Option<String>,
     /// Relative to the project's folder.
     pub agent_dir: String,
-    /// The project's `deployment`.
     pub deployment_config: Option<Value>,
     /// What is to be known of the tools that were made for it.
     pub generated_tools: Vec<super::tool::NewTool>,
 }
 
 super::words! {
-    /// How an invocation ended.
+    /// How a question to an agent ended.
     InvocationStatus {
-        /// Answered.
         Success = "success",
         /// Not, or not to the end.
         Failed = "failed",
@@ -138,19 +180,12 @@ super::words! {
 /// A row of `nexus_invocations`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Invocation {
-    /// Key.
     pub invocation_id: InvocationId,
-    /// Who was asked.
     pub agent_id: AgentId,
-    /// In which conversation.
     pub session_id: Option<SessionId>,
-    /// By whom.
     pub user_id: String,
-    /// The question.
     pub input_text: String,
-    /// The answer.
     pub output_text: Option<String>,
-    /// How it ended.
     pub status: InvocationStatus,
     /// Milliseconds.
     pub duration_ms: u64,
@@ -158,7 +193,6 @@ pub struct Invocation {
     pub input_tokens: u64,
     /// Tokens written.
     pub output_tokens: u64,
-    /// Why it failed.
     pub error_message: Option<String>,
     /// When it was asked.
     pub created_at: Timestamp,

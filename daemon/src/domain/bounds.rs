@@ -29,13 +29,11 @@ fn cut_all(list: &mut Vec<String>, (count, most): (usize, usize)) {
 }
 
 /// Whether a document is too large for a record.
-#[must_use]
 pub fn is_too_large(document: &Value) -> bool {
     document.to_string().len() > DOCUMENT
 }
 
 /// An agent as it fits.
-#[must_use]
 pub fn agent(mut agent: NewAgent) -> NewAgent {
     for word in [&mut agent.agent_name, &mut agent.display_name, &mut agent.category, &mut agent.version] {
         cut(word, WORD);
@@ -47,7 +45,6 @@ pub fn agent(mut agent: NewAgent) -> NewAgent {
 }
 
 /// A tool as it fits: a schema that is too large says nothing of the arguments any more, and a source is left to its file.
-#[must_use]
 pub fn tool(mut tool: NewTool) -> NewTool {
     for word in [&mut tool.tool_name, &mut tool.display_name, &mut tool.category, &mut tool.version] {
         cut(word, WORD);
@@ -93,6 +90,7 @@ mod tests {
             version: huge.clone(),
             deployment_type: "local".into(),
             capabilities: vec![huge.clone(); 600],
+            assessment: Default::default(),
             tools: vec![huge; 600],
             prompt_path: None,
             code_path: None,

@@ -77,7 +77,7 @@ impl Caller {
 
 super::words! {
     /// Kinds of callers, by what they may.
-    Role {
+    CallerRole {
         /// Everything.
         Admin = "admin",
         /// Builds, and changes what is his own.
@@ -90,6 +90,9 @@ super::words! {
         Metrics = "metrics",
     }
 }
+
+/// The same, where no other role is meant.
+pub use CallerRole as Role;
 
 super::words! {
     /// What an operation needs.

@@ -3,27 +3,30 @@
 use super::{ids::TaskId, project::ProjectStatus};
 
 super::words! {
-    /// What the user wants of the project (SPEC: `control_status`).
+    /// What the project's user wants.
     ControlStatus {
-        /// Go on.
         Running = "running",
         /// Hold after the running stage.
         Paused = "paused",
-        /// Ended by stop.
         Stopped = "stopped",
-        /// Ended by cancel.
         Cancelled = "cancelled",
     }
 }
 
+impl ControlStatus {
+    /// Whether the project is to end, whatever it does.
+    pub const fn is_end(self) -> bool {
+        matches!(self, Self::Stopped | Self::Cancelled)
+    }
+}
+
 super::words! {
-    /// The five requests.
+    /// What to do with a project.
     ControlAction {
         /// Hold after the running stage.
         Pause = "pause",
         /// Go on after a pause.
         Resume = "resume",
-        /// End now.
         Stop = "stop",
         /// Go over it again from a stage on.
         Restart = "restart",
@@ -35,20 +38,16 @@ super::words! {
 /// A request with its arguments.
 #[derive(Clone, Debug)]
 pub struct ControlRequest {
-    /// What.
     pub action: ControlAction,
-    /// Why, for people.
     pub reason: Option<String>,
     /// For resume and restart: the first stage to run again, by its name in the workflow.
     pub from_stage: Option<String>,
-    /// Who asks.
     pub requested_by: Option<String>,
 }
 
 /// What a control request did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ControlApplied {
-    /// The project now.
     pub status: ProjectStatus,
     /// The project's control word now.
     pub control_status: ControlStatus,

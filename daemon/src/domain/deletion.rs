@@ -17,25 +17,27 @@ use super::{
 pub const KEPT_FOR: Duration = Duration::from_secs(90 * 86_400);
 
 super::words! {
-    /// What was deleted.
     DeletedKind {
-        /// A project.
         Project = "project",
-        /// An agent.
         Agent = "agent",
-        /// A conversation.
         Session = "session",
     }
+}
+
+/// What becomes of a project's agents when it is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProjectAgents {
+    /// They stay, without a project.
+    Keep,
+    /// They go with it, and their conversations.
+    Delete,
 }
 
 /// A record of a deletion.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Deletion {
-    /// What it was.
     pub kind: DeletedKind,
-    /// Its id.
     pub id: String,
-    /// Its name.
     pub name: String,
     /// When it was deleted.
     pub deleted_at: Timestamp,
@@ -57,7 +59,6 @@ pub struct Owned {
 /// An agent that outlives its project.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KeptAgent {
-    /// The agent.
     pub agent_id: AgentId,
     /// Its folder, relative to the project's.
     pub agent_dir: String,
@@ -85,7 +86,6 @@ pub struct GoneAgent {
 /// What goes with the record of an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeleteOrders {
-    /// Its deployment.
     pub undeploy: bool,
     /// Its files in its project's folder.
     pub files: bool,
@@ -99,14 +99,12 @@ impl Default for DeleteOrders {
 
 impl Deletion {
     /// The record of a project whose agents stay as `kept` says.
-    #[must_use]
     pub fn project(id: &ProjectId, name: &str, kept: Vec<KeptAgent>, deleted_at: Timestamp) -> Self {
         let owned = Owned { kept, agent: None };
         Self { kind: DeletedKind::Project, id: id.to_string(), name: name.to_owned(), deleted_at, owned }
     }
 
     /// The record of an agent.
-    #[must_use]
     pub fn agent(agent: &Agent, orders: DeleteOrders, deleted_at: Timestamp) -> Self {
         let gone = GoneAgent {
             project_id: agent.project_id.clone(),
@@ -126,7 +124,6 @@ impl Deletion {
     }
 
     /// The record of a conversation.
-    #[must_use]
     pub fn session(id: &str, name: &str, deleted_at: Timestamp) -> Self {
         let (id, name) = (id.to_owned(), name.to_owned());
         Self { kind: DeletedKind::Session, id, name, deleted_at, owned: Owned::default() }
@@ -135,7 +132,6 @@ impl Deletion {
 
 impl Owned {
     /// What is left to be known once everything that belonged to it is dealt with: nothing that may be secret.
-    #[must_use]
     pub fn settled(mut self) -> Self {
         if let Some(agent) = &mut self.agent {
             (agent.config, agent.details) = (None, None);

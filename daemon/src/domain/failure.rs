@@ -1,13 +1,13 @@
 //! Why something failed, and what that means for trying again.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 super::words! {
-    /// The kinds of failure of a stage, as `error_info.kind` says it.
+    /// What kind of failure it was.
     FailureKind {
         /// May pass by itself.
         Transient = "transient",
-        /// Will fail again.
         Permanent = "permanent",
         /// The requirement or its parameters are at fault.
         InvalidInput = "invalid_input",
@@ -26,7 +26,6 @@ super::words! {
 
 impl FailureKind {
     /// Whether another attempt can succeed.
-    #[must_use]
     pub const fn retryable(self) -> bool {
         match self {
             Self::Transient | Self::Timeout | Self::Infrastructure => true,
@@ -36,54 +35,48 @@ impl FailureKind {
     }
 }
 
-/// A failed attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
     /// Decides about the retry.
     pub kind: FailureKind,
-    /// For the user.
     pub message: String,
-    /// For the operator.
     #[serde(default)]
     pub details: Option<String>,
 }
 
 impl Failure {
     /// A failure without details.
-    #[must_use]
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), details: None }
     }
 }
 
-/// `error_info` of a failed project.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Why a build failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorInfo {
-    /// The stage that failed; absent when the build failed outside of a stage.
+    /// The stage that failed, when one did.
     #[serde(default)]
     pub stage: Option<String>,
     /// What kind of failure.
     pub kind: FailureKind,
-    /// What happened and what to do.
+    /// For people.
     pub message: String,
-    /// More for the operator.
+    /// What the plugin said of it.
     #[serde(default)]
     pub details: Option<String>,
-    /// The attempt that failed last, from 1.
+    /// The attempt that failed.
     #[serde(default)]
     pub attempt: u32,
 }
 
 impl ErrorInfo {
     /// Of a build, or of what surrounds it, and of none of its stages.
-    #[must_use]
     pub fn outside(kind: FailureKind, message: impl Into<String>) -> Self {
         Self { stage: None, kind, message: message.into(), details: None, attempt: 0 }
     }
 
     /// Of a stage that failed in an earlier build, by its name and its last attempt.
-    #[must_use]
     pub fn failed_earlier(stage: Option<String>, attempt: Option<u32>) -> Self {
         let message = "the stage failed in an earlier build: restart the project from it";
         let attempt = attempt.unwrap_or_default();

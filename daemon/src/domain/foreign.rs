@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use super::{
     control::ControlStatus,
-    project::ProjectStatus,
+    event::{Event, NewEvent},
+    ids::WorkerId,
+    plan,
+    project::{Project, ProjectStatus},
     stage::{Stage, StageStatus},
-    task::TaskStatus,
+    task::{Task, TaskStatus, TaskType},
     time::Timestamp,
     transition::ProjectState,
     workflow::Workflow,
@@ -19,12 +22,13 @@ use super::{
 const QUIET: Duration = Duration::from_secs(30 * 60);
 /// How soon a message is looked at again whose project another works on.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// What a task says that ended since its project goes on under a newer one.
+pub const REPLACED: &str = "another task has taken its place";
 /// Words that follow each other at once may come in two writes.
 pub const SETTLED: Duration = Duration::from_secs(20);
 
 /// The state of a project while one of us holds its lease, from the words that stand in its row. We write `building` there,
 /// so any other word is another's wish. None: another has ended the build.
-#[must_use]
 pub fn under_lease(stated: ProjectState) -> Option<ProjectState> {
     use ControlStatus as C;
     use ProjectStatus as S;
@@ -37,61 +41,61 @@ pub fn under_lease(stated: ProjectState) -> Option<ProjectState> {
     Some(ProjectState { status: S::Building, control })
 }
 
-/// A build task that runs without a lease.
-#[derive(Clone, Copy, Debug)]
-pub struct Unleased {
-    /// When it began.
-    pub begun: Option<Timestamp>,
+/// Whether a project may be built under a task.
+pub fn may_build(task: &Task) -> bool {
+    task.task_type == TaskType::BuildAgent && !task.status.is_final()
 }
 
-/// Until when the project of such tasks is left to them, after the last change of its rows; none: not any more.
-#[must_use]
-pub fn busy_until(tasks: &[Unleased], last_change: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
-    let last = tasks.iter().filter_map(|task| task.begun).chain(last_change).max()?;
+/// Whether a build task waits for a worker.
+pub fn waits(task: &Task) -> bool {
+    may_build(task) && task.status != TaskStatus::Running
+}
+
+/// Whether another's worker works on a task, without a lease, as the original's does.
+pub fn runs_unleased(task: &Task, lease_until: Option<Timestamp>, asks: &WorkerId) -> bool {
+    may_build(task)
+        && task.status == TaskStatus::Running
+        && lease_until.is_none()
+        && task.worker_id.as_ref() != Some(asks)
+}
+
+/// Whether a project is to be built under a task: under its own, or under one that came after that, as the original's
+/// API lets a project go on.
+pub fn is_current(own: Option<&Task>, task: &Task) -> bool {
+    match own {
+        Some(own) if own.task_id == task.task_id => true,
+        Some(own) if !own.status.is_final() => own.created_at < task.created_at,
+        _ => true,
+    }
+}
+
+/// Until when a project is left to tasks that run without a lease, after the last change of its rows; none: not any more.
+/// `begun` is when each began.
+pub fn busy_until(begun: &[Timestamp], last_change: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    let last = begun.iter().copied().chain(last_change).max()?;
     let until = last.plus(QUIET);
-    (!tasks.is_empty() && until > now).then(|| until.min(now.plus(LOOK_AGAIN)))
+    (!begun.is_empty() && until > now).then(|| until.min(now.plus(LOOK_AGAIN)))
 }
 
 /// The earlier of a lease's end and the next look: a lease may be given back long before it ends.
-#[must_use]
 pub fn look_again(until: Timestamp, now: Timestamp) -> Timestamp {
     until.min(now.plus(LOOK_AGAIN))
 }
 
 /// The last change of any of these stages.
-#[must_use]
 pub fn last_change(stages: &[Stage]) -> Option<Timestamp> {
     stages.iter().flat_map(|stage| [stage.started_at, stage.completed_at]).flatten().max()
 }
 
-/// What becomes of a build task that nobody comes for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// Its message is sent (again).
-    Requeue,
-    /// Nothing is left to do for it: the original leaves one behind for each pause.
-    End,
-}
-
-/// Decides it by its project and by whether it is the task that the project is to be built under.
-#[must_use]
-pub const fn fate(project: ProjectStatus, current: bool) -> Fate {
-    match project {
-        ProjectStatus::Pending | ProjectStatus::Queued | ProjectStatus::Building if current => Fate::Requeue,
-        _ => Fate::End,
-    }
-}
-
 /// How a project has ended whose row says that it waits: the original's API writes `queued` after it has sent the message,
 /// so perhaps behind the end. `task` is the project's own, `others_wait` whether it has another that has not ended.
-#[must_use]
 pub fn ended(
     status: ProjectStatus,
     stages: &[StageStatus],
     task: Option<TaskStatus>,
     others_wait: bool,
 ) -> Option<ProjectStatus> {
-    if !matches!(status, ProjectStatus::Pending | ProjectStatus::Queued) || others_wait {
+    if !status.waits() || others_wait {
         return None;
     }
     // Under a task that waits the build goes on to its own end, which is more than a word.
@@ -109,9 +113,30 @@ pub fn ended(
     }
 }
 
+/// Carries out an end that [`ended`] found: what the rows say of it stays. Answers what is told.
+pub fn close(project: &mut Project, stages: &[StageStatus], status: ProjectStatus, now: Timestamp) -> NewEvent {
+    project.status = status;
+    project.completed_at = project.completed_at.or(Some(now));
+    project.updated_at = now;
+    project.progress = if status == ProjectStatus::Completed { 100.0 } else { plan::progress(stages) };
+    let event = Event::Project {
+        state: ProjectState { status, control: project.control_status },
+        progress: project.progress,
+        current_stage: project.current_stage.clone(),
+        error: None,
+        request: None,
+    };
+    NewEvent { at: now, event }
+}
+
+/// Whether a row that says `queued` may be behind an end: whatever ended has left one of these; one that waits for its
+/// first build has none.
+pub fn may_have_ended(project: &Project) -> bool {
+    project.completed_at.is_some() || project.progress >= 100.0 || project.current_stage.is_some()
+}
+
 /// Completed stages that must run again before the build can go on: another completed them (ours have an attempt) and left
 /// no output, and a stage that is still to run is given it.
-#[must_use]
 pub fn to_run_again(workflow: &Workflow, stages: &[Stage]) -> Vec<usize> {
     let empty = |stage: &Stage| {
         stage.status == StageStatus::Completed

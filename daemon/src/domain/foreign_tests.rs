@@ -53,24 +53,14 @@ fn every_wish_can_be_carried_out() {
 fn a_task_without_a_lease_is_believed_for_a_while() {
     let now = Timestamp::from_micros(10_000_000_000);
     let ago = |minutes: i64| Some(Timestamp::from_micros(now.as_micros() - minutes * 60_000_000));
-    let runs = [Unleased { begun: ago(90) }];
+    let begun = ago(90);
+    let runs = begun.as_slice();
     assert_eq!(busy_until(&[], ago(0), now), None, "nobody works on it");
-    assert_eq!(busy_until(&runs, ago(90), now), None, "nothing was heard of it");
-    assert_eq!(busy_until(&runs, None, now), None);
-    assert_eq!(busy_until(&runs, ago(3), now), Some(now.plus(LOOK_AGAIN)));
-    assert_eq!(busy_until(&[Unleased { begun: None }], ago(1), now), Some(now.plus(LOOK_AGAIN)));
+    assert_eq!(busy_until(runs, ago(90), now), None, "nothing was heard of it");
+    assert_eq!(busy_until(runs, None, now), None);
+    assert_eq!(busy_until(runs, ago(3), now), Some(now.plus(LOOK_AGAIN)));
     let nearly = Timestamp::from_micros(now.plus(Duration::from_secs(2)).as_micros() - 30 * 60_000_000);
-    assert_eq!(busy_until(&runs, Some(nearly), now), Some(now.plus(Duration::from_secs(2))));
-}
-
-#[test]
-fn only_the_task_of_a_waiting_project_is_queued_again() {
-    use ProjectStatus as S;
-    for status in S::ALL {
-        let waits = matches!(status, S::Pending | S::Queued | S::Building);
-        assert_eq!(fate(*status, true), if waits { Fate::Requeue } else { Fate::End }, "{status}");
-        assert_eq!(fate(*status, false), Fate::End, "{status}");
-    }
+    assert_eq!(busy_until(runs, Some(nearly), now), Some(now.plus(Duration::from_secs(2))));
 }
 
 /// Status, stages, own task, whether another waits; how it has ended.

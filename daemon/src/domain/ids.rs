@@ -1,7 +1,8 @@
 //! Identifiers. A type each, so that a task's id cannot stand where a project's belongs.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Longest accepted identifier, in bytes.
@@ -34,16 +35,23 @@ fn check_name(text: &str) -> Result<(), InvalidId> {
     Ok(())
 }
 
+/// The characters of an id, which daemon and original agree on.
+pub const ID_PATTERN: &str = "^[A-Za-z0-9_:-][A-Za-z0-9_.:-]{0,127}$";
+
+/// The same for agents, which the original may have given any name.
+pub const AGENT_ID_PATTERN: &str = r"^[^./\\\x00-\x20\x7f][^/\\\x00-\x1f\x7f]{0,127}$";
+
 macro_rules! id {
-    ($(#[$meta:meta])* $name:ident) => { id!($(#[$meta])* $name by check); };
-    ($(#[$meta:meta])* $name:ident by $check:ident) => {
+    ($(#[$meta:meta])* $name:ident, $doc:literal, $example:literal) => {
+        id!($(#[$meta])* $name, $doc, $example; check, ID_PATTERN);
+    };
+    ($(#[$meta:meta])* $name:ident, $doc:literal, $example:literal; $check:ident, $pattern:ident) => {
         $(#[$meta])*
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name(Arc<str>);
 
         impl $name {
             /// The text of the identifier.
-            #[must_use]
             pub fn as_str(&self) -> &str { &self.0 }
         }
         impl fmt::Display for $name {
@@ -56,12 +64,19 @@ macro_rules! id {
             type Err = InvalidId;
             fn from_str(text: &str) -> Result<Self, InvalidId> { $check(text)?; Ok(Self(text.into())) }
         }
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> { stringify!($name).into() }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": "string", "pattern": $pattern, "description": $doc, "examples": [$example] })
+            }
+        }
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> { s.serialize_str(&self.0) }
         }
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
+                let text = Cow::<'de, str>::deserialize(d)?;
                 text.parse().map_err(serde::de::Error::custom)
             }
         }
@@ -74,18 +89,17 @@ fn twelve_hex(prefix: &str) -> Arc<str> {
     format!("{prefix}{bits:012x}").into()
 }
 
-id!(/** `proj_<12 hex>`. */ ProjectId);
-id!(/** `task_<12 hex>`. */ TaskId);
-id!(/** `agent_<12 hex>`; the original's may be any name. */ AgentId by check_name);
-id!(/** `inv_<12 hex>`. */ InvocationId);
-id!(/** `tool_<12 hex>`. */ ToolId);
-id!(/** `sess-<uuid>`: long enough for AgentCore, which wants 33 characters. */ SessionId);
-id!(/** A ULID: sorts by time within a session. */ MessageId);
-id!(/** A daemon, among all that share a backend: `<host>-<pid>-<random>`. */ WorkerId);
+id!(/** `proj_<12 hex>`. */ ProjectId, "A project.", "proj_3f9a0c1d2e4b");
+id!(/** `task_<12 hex>`. */ TaskId, "A task: one piece of queued work.", "task_3f9a0c1d2e4b");
+id!(/** `agent_<12 hex>`; the original's may be any name. */ AgentId, "An agent.", "agent_3f9a0c1d2e4b"; check_name, AGENT_ID_PATTERN);
+id!(/** `inv_<12 hex>`. */ InvocationId, "The record of one question to an agent.", "inv_3f9a0c1d2e4b");
+id!(/** `tool_<12 hex>`. */ ToolId, "A tool.", "tool_3f9a0c1d2e4b");
+id!(/** `sess-<uuid>`: long enough for AgentCore, which wants 33 characters. */ SessionId, "A conversation with an agent.", "sess-0b8f2f0e-8a52-4b3f-9c6e-1f2d3c4b5a69");
+id!(/** A ULID: sorts by time within a session. */ MessageId, "A message: a ULID, so that ids sort by time.", "01JX3Q5Y2M8F7T6R4W1K0ZB9CD");
+id!(/** A daemon, among all that share a backend: `<host>-<pid>-<random>`. */ WorkerId, "A daemon.", "host-4711-9f3c");
 
 impl ProjectId {
     /// A new random id.
-    #[must_use]
     pub fn generate() -> Self {
         Self(twelve_hex("proj_"))
     }
@@ -93,7 +107,6 @@ impl ProjectId {
 
 impl TaskId {
     /// A new random id.
-    #[must_use]
     pub fn generate() -> Self {
         Self(twelve_hex("task_"))
     }
@@ -101,7 +114,6 @@ impl TaskId {
 
 impl TaskId {
     /// The id of the task that a project gets which has none. Derived, so that the same is made every time.
-    #[must_use]
     pub fn of_project(project: &ProjectId) -> Self {
         let tail = project.as_str().strip_prefix("proj_").unwrap_or(project.as_str());
         Self(format!("task_{tail}").into())
@@ -110,7 +122,6 @@ impl TaskId {
 
 impl TaskId {
     /// The id of the task that takes the place of another. Derived, likewise.
-    #[must_use]
     pub fn after(before: &Self) -> Self {
         let hashed = ToolId::of("task", "", before.as_str());
         Self(hashed.as_str().replacen("tool_", "task_", 1).into())
@@ -119,14 +130,12 @@ impl TaskId {
 
 impl AgentId {
     /// A new random id.
-    #[must_use]
     pub fn generate() -> Self {
         Self(twelve_hex("agent_"))
     }
 
     /// The id of the agent that project `project` makes. Derived, so that a build that is run again
     /// after a crash finds its own agent instead of registering a second one.
-    #[must_use]
     pub fn of_project(project: &ProjectId) -> Self {
         let tail = project.as_str().strip_prefix("proj_").unwrap_or(project.as_str());
         Self(format!("agent_{tail}").into())
@@ -136,7 +145,6 @@ impl AgentId {
 impl ToolId {
     /// The id of a tool by where it comes from, whose it is and how it is called: the same tool, found again, has
     /// the same id.
-    #[must_use]
     pub fn of(source: &str, owner: &str, name: &str) -> Self {
         // FNV-1a: stable for ever, which the standard library's hashes do not promise.
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
@@ -149,7 +157,6 @@ impl ToolId {
 
 impl InvocationId {
     /// A new random id.
-    #[must_use]
     pub fn generate() -> Self {
         Self(twelve_hex("inv_"))
     }
@@ -157,7 +164,6 @@ impl InvocationId {
 
 impl SessionId {
     /// A new random id (a version 4 UUID behind the prefix).
-    #[must_use]
     pub fn generate() -> Self {
         let bits = (rand::random::<u128>() & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
         let (a, b, c) = (bits >> 96, (bits >> 80) & 0xffff, (bits >> 64) & 0xffff);
@@ -167,8 +173,6 @@ impl SessionId {
 }
 
 impl MessageId {
-    /// Wraps a ULID.
-    #[must_use]
     pub fn from_ulid(ulid: ulid::Ulid) -> Self {
         Self(ulid.to_string().into())
     }
@@ -176,7 +180,6 @@ impl MessageId {
 
 impl WorkerId {
     /// This process: host name, process id and a random part, for the start after this one.
-    #[must_use]
     pub fn for_process(host: &str) -> Self {
         let host: String = host.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(40).collect();
         Self(format!("w-{host}-{}-{:08x}", std::process::id(), rand::random::<u32>()).into())

@@ -4,6 +4,7 @@
 //! a change of state the result of one function per machine in [`transition`].
 
 pub mod agent;
+pub mod assessment;
 pub mod backoff;
 pub mod bounds;
 pub mod caller;
@@ -31,8 +32,8 @@ pub mod workflow;
 
 /// Declares a status enum with its stored word for every variant.
 macro_rules! words {
-    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
-        $(#[$meta])*
+    ($(#[doc = $doc:literal])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[doc = $doc])*
         #[allow(unreachable_pub)] // some words are of one module only
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum $name { $($(#[$vmeta])* $variant),+ }
@@ -43,7 +44,6 @@ macro_rules! words {
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
             /// The word used in tables, messages and JSON.
-            #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
@@ -75,6 +75,19 @@ macro_rules! words {
             }
         }
 
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                let words: Vec<&str> = Self::ALL.iter().map(|word| word.as_str()).collect();
+                schemars::json_schema!({
+                    "type": "string", "enum": words, "description": concat!($($doc, "\n"),*).trim(),
+                })
+            }
+        }
+
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
                 let word = std::borrow::Cow::<'de, str>::deserialize(d)?;
@@ -95,8 +108,6 @@ pub trait Words: Copy + std::fmt::Display + std::str::FromStr + Send + Sync + 's
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{word:?} is no {what}")]
 pub struct UnknownWord {
-    /// The enum.
     pub what: &'static str,
-    /// What was found.
     pub word: String,
 }

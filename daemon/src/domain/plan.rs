@@ -17,7 +17,6 @@ pub enum Next {
 }
 
 /// Decides the next step. At most `parallel` stages run side by side.
-#[must_use]
 pub fn next(workflow: &Workflow, statuses: &[StageStatus], parallel: usize) -> Next {
     if statuses.iter().all(|s| s.is_satisfied()) {
         return Next::Finished;
@@ -33,13 +32,11 @@ pub fn next(workflow: &Workflow, statuses: &[StageStatus], parallel: usize) -> N
 }
 
 /// Statuses as a new owner takes them over: what was running is to be run again.
-#[must_use]
 pub fn taken_over(statuses: &[StageStatus]) -> Vec<StageStatus> {
     statuses.iter().map(|s| if *s == StageStatus::Running { StageStatus::Pending } else { *s }).collect()
 }
 
 /// Progress in percent: the share of stages that are completed or skipped.
-#[must_use]
 pub fn progress(statuses: &[StageStatus]) -> f64 {
     if statuses.is_empty() {
         return 0.0;
@@ -51,7 +48,6 @@ pub fn progress(statuses: &[StageStatus]) -> f64 {
 }
 
 /// The stage where a restart begins when the request names none: the first failed one, else the first.
-#[must_use]
 pub fn default_restart(statuses: &[StageStatus]) -> usize {
     statuses.iter().position(|s| *s == StageStatus::Failed).unwrap_or(0)
 }

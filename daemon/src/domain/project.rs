@@ -1,9 +1,11 @@
 //! A project: one requirement on its way to an agent.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
+    assessment::Assessment,
     control::ControlStatus,
     failure::ErrorInfo,
     ids::{ProjectId, TaskId},
@@ -11,7 +13,7 @@ use super::{
 };
 
 super::words! {
-    /// Where a project is (SPEC: `nexus_projects.status`).
+    /// Where a project is on its way to an agent.
     ProjectStatus {
         /// Written, not yet queued.
         Pending = "pending",
@@ -32,9 +34,23 @@ super::words! {
 
 impl ProjectStatus {
     /// Whether nothing more happens unless somebody asks for it (paused counts as open).
-    #[must_use]
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+
+    /// Whether it is being built or waits for that: a worker may hold its task.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::Queued | Self::Building)
+    }
+
+    /// Whether a worker has yet to take it.
+    pub const fn waits(self) -> bool {
+        matches!(self, Self::Pending | Self::Queued)
+    }
+
+    /// Whether the build came to its own end, which statistics count. What its user ended they do not.
+    pub const fn is_outcome(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed)
     }
 }
 
@@ -42,38 +58,60 @@ impl ProjectStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct Priority(u8);
 
+impl JsonSchema for Priority {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Priority".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "integer", "minimum": 1, "maximum": 5 })
+    }
+}
+
 impl Priority {
     /// What a project gets that does not say.
     pub const DEFAULT: Self = Self(3);
 
     /// Clamps a stored or received number into the range.
-    #[must_use]
     pub fn clamped(value: i64) -> Self {
         Self(u8::try_from(value.clamp(1, 5)).unwrap_or(3))
     }
 
     /// 1 to 5.
-    #[must_use]
     pub const fn get(self) -> u8 {
         self.0
     }
 }
 
-/// Sums over the stages (SPEC: `aggregated_metrics`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+impl Project {
+    /// When it ended; none while it has not.
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        self.status.is_final().then(|| self.completed_at.unwrap_or(self.updated_at))
+    }
+
+    /// Whether retention may delete it: it ended before then. (One that has an agent is its agent's code.)
+    pub fn is_past(&self, before: Timestamp) -> bool {
+        self.ended_at().is_some_and(|at| at < before)
+    }
+}
+
+/// Sums over the stages of a project.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct AggregatedMetrics {
     /// Tokens read by models.
     pub total_input_tokens: u64,
     /// Tokens written by models.
     pub total_output_tokens: u64,
-    /// Both.
     pub total_tokens: u64,
-    /// US dollars, by the configured price list.
+    /// US dollars.
     pub total_cost: f64,
-    /// Seconds of stage work, added up.
+    /// Seconds.
     pub total_execution_time: f64,
-    /// Tool calls.
     pub total_tool_calls: u64,
 }
 
@@ -97,47 +135,40 @@ pub struct StageFigures {
     pub input_tokens: u64,
     /// Tokens written.
     pub output_tokens: u64,
-    /// Tool calls.
     pub tool_calls: u64,
-    /// Seconds.
     pub duration_seconds: f64,
     /// US dollars.
     pub cost_usd: f64,
 }
 
-/// A row of `nexus_projects`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// A project: one requirement on its way to an agent.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Project {
-    /// Key.
     pub project_id: ProjectId,
-    /// For people.
     pub project_name: String,
-    /// Where it is.
     pub status: ProjectStatus,
-    /// As the user wrote it.
+    /// What the agent is to do.
     pub requirement: String,
-    /// Who asked.
     pub user_id: String,
     /// Who asked, for people.
     pub user_name: Option<String>,
-    /// Order in the queue.
+    /// 1 (last) to 5 (first).
     pub priority: Priority,
-    /// The user's.
     pub tags: Vec<String>,
     /// 0 to 100.
     pub progress: f64,
     /// The stage that runs, or ran last.
     pub current_stage: Option<String>,
-    /// Why it failed.
     pub error_info: Option<ErrorInfo>,
     /// When it was posted.
     pub created_at: Timestamp,
-    /// Last change.
     pub updated_at: Timestamp,
-    /// First stage begun.
     pub started_at: Option<Timestamp>,
     /// Ended, one way or another.
     pub completed_at: Option<Timestamp>,
+    /// How much of the requirement is served: `coverage`, `not_served`, `acceptance` (SPEC, section 7).
+    #[serde(flatten)]
+    pub assessment: Assessment,
     /// Free figures of the original's services.
     pub metrics: Option<Value>,
     /// What the user wants of it.
@@ -154,22 +185,20 @@ pub struct Project {
     pub control_action_by: Option<String>,
     /// Sums over the stages.
     pub aggregated_metrics: AggregatedMetrics,
-    /// Name of its workflow (the daemon's own attribute).
+    /// The workflow that it is built by.
     pub workflow: String,
-    /// The user's `deployment`, as given (the daemon's own attribute).
+    /// What was said of the deployment.
     pub deployment: Option<Value>,
-    /// The task that may work on it; a message of any other task is stale (the daemon's own attribute).
+    /// The task that may work on it.
+    // A message of any other task is stale.
     pub task_id: Option<TaskId>,
 }
 
 /// What lists of projects show.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ProjectSummary {
-    /// Key.
     pub project_id: ProjectId,
-    /// For people.
     pub project_name: String,
-    /// Where it is.
     pub status: ProjectStatus,
     /// 0 to 100.
     pub progress: f64,
@@ -177,7 +206,6 @@ pub struct ProjectSummary {
     pub current_stage: Option<String>,
     /// When it was posted.
     pub created_at: Timestamp,
-    /// Last change.
     pub updated_at: Timestamp,
 }
 

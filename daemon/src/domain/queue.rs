@@ -1,24 +1,33 @@
 //! The queues that the daemon works with.
 
+/// Whether a receive counts towards the dead letters: one that the message is not to blame for does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receive {
+    Counted,
+    Uncounted,
+}
+
+impl Receive {
+    /// A failure that may pass by itself is none of the message's.
+    pub const fn after(retryable: bool) -> Self {
+        if retryable { Self::Uncounted } else { Self::Counted }
+    }
+}
+
 /// The queues of the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum QueueName {
-    /// Build tasks.
     Build,
-    /// Deploy tasks.
     Deploy,
     /// Build messages that were received too often or could not be read.
     BuildDead,
-    /// Deploy messages likewise.
     DeployDead,
 }
 
 impl QueueName {
-    /// All of them.
     pub const ALL: [Self; 4] = [Self::Build, Self::Deploy, Self::BuildDead, Self::DeployDead];
 
     /// The name of SPEC section 2.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Build => "nexus-build-queue",
@@ -29,7 +38,6 @@ impl QueueName {
     }
 
     /// Where its dead letters go; a dead-letter queue has none.
-    #[must_use]
     pub const fn dead_letters(self) -> Option<Self> {
         match self {
             Self::Build => Some(Self::BuildDead),

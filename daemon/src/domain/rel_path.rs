@@ -74,19 +74,16 @@ impl RelPath {
     }
 
     /// The path as text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// The path, to be given to the system.
-    #[must_use]
     pub fn as_path(&self) -> &Path {
         Path::new(&self.0)
     }
 
     /// Where it lies below this folder.
-    #[must_use]
     pub fn below(&self, folder: &Path) -> PathBuf {
         folder.join(&self.0)
     }
@@ -96,14 +93,11 @@ impl RelPath {
         self.0.split('/')
     }
 
-    /// The last name.
-    #[must_use]
     pub fn name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)
     }
 
     /// The folder that it lies in; none for a name alone.
-    #[must_use]
     pub fn parent(&self) -> Option<Self> {
         self.0.rsplit_once('/').map(|(folder, _)| Self(folder.to_owned()))
     }
@@ -118,7 +112,6 @@ impl RelPath {
     }
 
     /// What is left of it below `folder`; none when it lies elsewhere or is that folder.
-    #[must_use]
     pub fn within(&self, folder: &Self) -> Option<Self> {
         self.0.strip_prefix(&folder.0)?.strip_prefix('/').map(|rest| Self(rest.to_owned()))
     }

@@ -10,7 +10,6 @@ const REPEATED: &str = "请务必使用";
 const AS_NAME: &str = "作为项目名称";
 
 /// The requirement without the console's sentence, and the name that the sentence gives.
-#[must_use]
 pub fn without_constraint(text: &str) -> (Option<&str>, &str) {
     let found = || {
         let after = text.trim_start().strip_prefix(MARK)?.trim_start().strip_prefix([':', '：'])?;

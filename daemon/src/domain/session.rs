@@ -1,5 +1,6 @@
 //! Conversations with an agent.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -9,23 +10,17 @@ use super::{
 };
 
 super::words! {
-    /// Where a session is.
+    /// Whether a session takes messages.
     SessionStatus {
-        /// Takes messages.
         Active = "active",
-        /// Ended.
         Closed = "closed",
     }
 }
 
 super::words! {
-    /// Who speaks.
     Role {
-        /// The person.
         User = "user",
-        /// The agent.
         Assistant = "assistant",
-        /// Neither.
         System = "system",
     }
 }
@@ -35,7 +30,6 @@ const DEFAULT_NAMES: [&str; 6] = ["新对话", "新会话", "new chat", "new ses
 
 /// Whether the first message of a session may name it: it has no name, or one that a client gave it by default.
 /// One that a person chose stays, and so does one that an earlier message gave.
-#[must_use]
 pub fn is_named_by_first_message(display_name: Option<&str>, message_count: u64) -> bool {
     let name = display_name.unwrap_or_default().trim().to_lowercase();
     name.is_empty() || (message_count == 0 && is_default_name(&name))
@@ -56,43 +50,32 @@ fn is_default_name(name: &str) -> bool {
     rest.filter(begins_anew).is_some_and(|rest| rest.split_whitespace().all(adds_nothing))
 }
 
-/// A row of `nexus_sessions`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// A conversation with an agent.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "SessionRecord")]
 pub struct Session {
-    /// Key.
     pub session_id: SessionId,
-    /// With whom.
     pub agent_id: AgentId,
-    /// Whose.
     pub user_id: Option<String>,
     /// For people; the first message names a session that has none.
     pub display_name: Option<String>,
-    /// Where it is.
     pub status: SessionStatus,
-    /// Messages stored.
     pub message_count: u64,
-    /// When it began.
     pub created_at: Timestamp,
-    /// Last message.
     pub last_active_at: Timestamp,
     /// The caller's own data.
     pub metadata: Option<Value>,
 }
 
-/// A row of `nexus_messages`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// What was said.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Message {
-    /// Partition key.
     pub session_id: SessionId,
-    /// Sort key.
     pub message_id: MessageId,
-    /// Who.
     pub role: Role,
-    /// What.
     pub content: String,
-    /// When.
     pub created_at: Timestamp,
-    /// Tool calls, content blocks, the caller's own data.
+    /// The caller's own data; of an answer its `tool_calls`, `content_blocks` and `usage`.
     pub metadata: Option<Value>,
 }
 

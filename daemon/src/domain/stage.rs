@@ -1,40 +1,36 @@
 //! A stage of a project: one row of `nexus_stages`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{failure::Failure, ids::ProjectId, project::StageFigures, time::Timestamp};
 
 super::words! {
-    /// Where a stage is (SPEC: `nexus_stages.status`).
+    /// Where a stage is.
     StageStatus {
         /// Waits for its prerequisites.
         Pending = "pending",
-        /// An attempt runs.
         Running = "running",
-        /// Done.
         Completed = "completed",
         /// Failed for good, or cut off by stop or cancel.
         Failed = "failed",
-        /// Not needed.
         Skipped = "skipped",
     }
 }
 
 impl StageStatus {
     /// Whether stages that need this one may begin.
-    #[must_use]
     pub const fn is_satisfied(self) -> bool {
         matches!(self, Self::Completed | Self::Skipped)
     }
 }
 
 /// A file that a stage made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GeneratedFile {
-    /// Relative to the project's folder, `/` as separator.
+    /// Relative to the project's folder.
     pub path: String,
-    /// Bytes.
     pub size: u64,
     /// SHA-256, hexadecimal.
     pub checksum: String,
@@ -42,60 +38,51 @@ pub struct GeneratedFile {
     pub last_modified: Timestamp,
 }
 
-/// A row of `nexus_stages`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// A stage of a project's workflow.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Stage {
-    /// Partition key.
     pub project_id: ProjectId,
-    /// Sort key.
     pub stage_name: String,
-    /// Place in the workflow, from 1.
+    /// From 1.
     pub stage_number: u32,
-    /// For people, in Chinese (SPEC section 3).
+    /// Chinese.
     pub display_name: String,
-    /// For people, in English.
+    /// English.
     pub display_name_en: String,
-    /// Where it is.
     pub status: StageStatus,
-    /// The handler that runs it, `plugin/handler`.
+    /// The handler that runs it.
     pub agent_name: Option<String>,
     /// Begin of the last attempt.
     pub started_at: Option<Timestamp>,
     /// End of the last attempt.
     pub completed_at: Option<Timestamp>,
-    /// Of the last attempt.
+    /// So far, for a stage that runs.
     pub duration_seconds: Option<f64>,
-    /// Tokens read.
     pub input_tokens: Option<u64>,
-    /// Tokens written.
     pub output_tokens: Option<u64>,
-    /// Tool calls.
     pub tool_calls: Option<u64>,
     /// What later stages read.
     pub output_data: Option<Value>,
-    /// Why it failed.
     pub error_message: Option<String>,
     /// Last lines of its log.
     pub logs: Vec<String>,
-    /// Its document, relative to the project's folder.
+    /// Relative to the project's folder.
     pub doc_path: Option<String>,
-    /// The document's content.
     pub agent_output_content: Option<String>,
     /// Where the content is when it is too large for the row.
     pub agent_output_s3_ref: Option<String>,
-    /// Files it made.
     pub generated_files: Vec<GeneratedFile>,
     /// The original's structured design.
     pub design_document: Option<Value>,
     /// Free figures: `model_id`, `cost_usd`, `attempts`.
     pub metrics: Option<Value>,
-    /// Attempts begun, over all builds of the project; fences late writes (the daemon's own attribute).
+    /// How often it was begun.
+    // Over all builds of the project: it fences late writes.
     pub attempt: u32,
 }
 
 impl Stage {
     /// A stage that has not begun.
-    #[must_use]
     pub fn pending(project_id: ProjectId, spec: &super::workflow::StageSpec, number: u32) -> Self {
         Self {
             project_id,
@@ -128,13 +115,11 @@ impl Stage {
 /// How an attempt of a stage ended, with all that is kept of it.
 #[derive(Clone, Debug)]
 pub struct StageEnd {
-    /// Which stage.
     pub stage_name: String,
     /// The attempt that ends; refused when the stored one is another.
     pub attempt: u32,
     /// Completed, skipped or failed.
     pub outcome: StageOutcome,
-    /// When.
     pub ended_at: Timestamp,
     /// Tokens, calls, time, cost.
     pub figures: StageFigures,
@@ -147,17 +132,13 @@ pub struct StageEnd {
 /// The three ends of a stage.
 #[derive(Clone, Debug)]
 pub enum StageOutcome {
-    /// Done.
     Completed(Box<StageProduct>),
-    /// Nothing to do.
     Skipped(Box<StageProduct>),
-    /// Failed for good.
     Failed(Failure),
 }
 
 impl StageEnd {
     /// `metrics` of the stage.
-    #[must_use]
     pub fn metrics(&self) -> Value {
         json!({ "model_id": self.model_id, "cost_usd": self.figures.cost_usd, "attempts": self.attempt })
     }
@@ -165,7 +146,6 @@ impl StageEnd {
 
 impl StageOutcome {
     /// What came out; nothing of a failure.
-    #[must_use]
     pub fn product(&self) -> Option<&StageProduct> {
         match self {
             Self::Completed(product) | Self::Skipped(product) => Some(product),
@@ -174,7 +154,6 @@ impl StageOutcome {
     }
 
     /// Why nothing came out.
-    #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
         match self {
             Self::Failed(failure) => Some(failure),
@@ -186,12 +165,8 @@ impl StageOutcome {
 /// What a completed stage leaves in its row.
 #[derive(Clone, Debug, Default)]
 pub struct StageProduct {
-    /// `output_data`.
     pub output: Value,
-    /// `doc_path`.
     pub doc_path: Option<String>,
-    /// `agent_output_content`.
     pub content: Option<String>,
-    /// `generated_files`.
     pub files: Vec<GeneratedFile>,
 }

@@ -1,11 +1,13 @@
 //! A task: a row of `nexus_tasks`, and the lease that the one who works on it holds.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{
     ids::{ProjectId, TaskId, WorkerId},
-    project::Priority,
+    project::{Priority, ProjectStatus},
+    queue::QueueName,
     time::Timestamp,
 };
 
@@ -21,6 +23,16 @@ super::words! {
     }
 }
 
+impl TaskType {
+    /// Where messages of such tasks go.
+    pub const fn queue(self) -> QueueName {
+        match self {
+            Self::DeployAgent => QueueName::Deploy,
+            Self::BuildAgent | Self::InvokeAgent => QueueName::Build,
+        }
+    }
+}
+
 super::words! {
     /// Where a task is.
     TaskStatus {
@@ -30,9 +42,7 @@ super::words! {
         Queued = "queued",
         /// A worker holds its lease.
         Running = "running",
-        /// Done.
         Completed = "completed",
-        /// Failed for good.
         Failed = "failed",
         /// Withdrawn: its message does nothing any more.
         Cancelled = "cancelled",
@@ -41,42 +51,32 @@ super::words! {
 
 impl TaskStatus {
     /// Whether its message, should it come again, is to be deleted unread.
-    #[must_use]
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
     }
 }
 
-/// A row of `nexus_tasks`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// A piece of queued work.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Task {
-    /// Key.
     pub task_id: TaskId,
-    /// What it does.
     pub task_type: TaskType,
-    /// For whom.
     pub project_id: ProjectId,
-    /// Where it is.
     pub status: TaskStatus,
-    /// Order in the queue.
+    /// 1 (last) to 5 (first).
     pub priority: Priority,
     /// What the message says.
     pub payload: Value,
-    /// What came out.
     pub result: Option<Value>,
-    /// Why it failed.
     pub error_message: Option<String>,
     /// Claims after the first: redeliveries and take-overs.
     pub retry_count: u32,
     /// When it was written.
     pub created_at: Timestamp,
-    /// First claimed.
     pub started_at: Option<Timestamp>,
-    /// Ended.
     pub completed_at: Option<Timestamp>,
-    /// Who works on it, or did last.
+    /// The daemon that works on it, or did.
     pub worker_id: Option<WorkerId>,
-    /// Last change.
     pub updated_at: Timestamp,
 }
 
@@ -84,12 +84,34 @@ pub struct Task {
 /// recognised and refused (fencing).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// The task.
     pub task_id: TaskId,
-    /// Its project.
     pub project_id: ProjectId,
-    /// The holder.
     pub worker_id: WorkerId,
     /// Number of the claim, from 1.
     pub epoch: u32,
+}
+
+/// Who holds a build or a task, as its row says.
+#[derive(Clone, Copy, Debug)]
+pub struct Holder<'h> {
+    /// The task that the build is worked on under.
+    pub task_id: Option<&'h TaskId>,
+    pub worker: Option<&'h WorkerId>,
+    pub epoch: u32,
+}
+
+impl Lease {
+    /// Whether this lease is the one that may write to a build.
+    pub fn holds_build(&self, status: ProjectStatus, holder: Holder<'_>) -> bool {
+        status == ProjectStatus::Building && self.is_of(holder)
+    }
+
+    /// Whether this lease is that of a running task.
+    pub fn holds_task(&self, status: TaskStatus, holder: Holder<'_>) -> bool {
+        status == TaskStatus::Running && self.is_of(holder)
+    }
+
+    fn is_of(&self, holder: Holder<'_>) -> bool {
+        self.epoch == holder.epoch && holder.worker == Some(&self.worker_id) && holder.task_id == Some(&self.task_id)
+    }
 }

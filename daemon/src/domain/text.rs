@@ -1,7 +1,6 @@
 //! Small rules about texts that more than one part needs.
 
 /// Cuts `text` to at most `max` characters without splitting one, marking the cut with `…`.
-#[must_use]
 pub fn shorten(text: &str, max: usize) -> String {
     match text.char_indices().nth(max) {
         None => text.to_owned(),
@@ -10,7 +9,6 @@ pub fn shorten(text: &str, max: usize) -> String {
 }
 
 /// A value where readers expect text: a text as it is, all else as JSON.
-#[must_use]
 pub fn text_of(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::String(text) => text.clone(),
@@ -19,7 +17,6 @@ pub fn text_of(value: &serde_json::Value) -> String {
 }
 
 /// A text without the paths of this machine: of a path of more than one folder only its last name is left.
-#[must_use]
 pub fn pathless(text: &str) -> String {
     let ends =
         |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | ',' | ';' | '(' | ')' | '[' | ']' | '<' | '>');
@@ -48,13 +45,11 @@ pub fn pathless(text: &str) -> String {
 }
 
 /// The begin of `text`, at most `max` bytes, without splitting a character and without a mark.
-#[must_use]
 pub fn shorten_bytes(text: &str, max: usize) -> &str {
     text.get(..text.floor_char_boundary(max)).unwrap_or(text)
 }
 
 /// A project's name from its requirement: its first sentence or line, shortened.
-#[must_use]
 pub fn project_name_from(requirement: &str) -> String {
     let line = requirement.trim().lines().next().unwrap_or_default();
     let sentence = line.split_inclusive(['.', '!', '?', '。', '！', '？', ':', '：', ';', '；']).next().unwrap_or(line);

@@ -3,11 +3,26 @@
 use std::{fmt, str::FromStr, time::Duration};
 
 use chrono::{DateTime, Utc};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// UTC, microseconds. Written as `2026-01-27T09:14:29.123456Z`, which sorts as text.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp(i64);
+
+impl JsonSchema for Timestamp {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Timestamp".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date-time", "examples": ["2026-01-27T09:14:29.123456Z"] })
+    }
+}
 
 /// A text that is no timestamp.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,37 +31,30 @@ pub struct InvalidTimestamp(String);
 
 impl Timestamp {
     /// The system clock's time.
-    #[must_use]
     pub fn now() -> Self {
         Self(Utc::now().timestamp_micros())
     }
 
     /// From microseconds since 1970.
-    #[must_use]
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
 
     /// Microseconds since 1970.
-    #[must_use]
     pub const fn as_micros(self) -> i64 {
         self.0
     }
 
     /// This much later; saturates.
-    #[must_use]
     pub fn plus(self, by: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
     }
 
-    /// This long before.
-    #[must_use]
     pub fn minus(self, by: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
     }
 
     /// Time since `earlier`; zero when that is later.
-    #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }

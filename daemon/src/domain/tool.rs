@@ -1,5 +1,6 @@
 //! Tools: what agents are made of. The catalogue's come from plugins, others from builds.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -20,26 +21,22 @@ super::words! {
     }
 }
 
-/// A row of `nexus_tools`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// A tool: one function that agents call.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Tool {
-    /// Its id.
     pub tool_id: ToolId,
-    /// The name by which agents call it.
+    /// By which agents call it.
     pub tool_name: String,
-    /// For people.
     pub display_name: String,
-    /// What it does.
     pub description: String,
     /// Kind of work it is for.
     pub category: String,
     /// Where it comes from.
     pub source: ToolSource,
-    /// Its version.
     pub version: String,
-    /// Its file: relative to its project's folder, or within its plugin.
+    /// Relative to the project's folder, or within the plugin.
     pub code_path: Option<String>,
-    /// JSON schema of its arguments.
+    /// The JSON Schema of its arguments. Keywords that begin with `x-` are the daemon's own.
     pub schema: Option<Value>,
     /// Packages that it needs.
     pub dependencies: Vec<String>,
@@ -47,7 +44,6 @@ pub struct Tool {
     pub usage_count: u64,
     /// When it was first known.
     pub created_at: Timestamp,
-    /// When it changed.
     pub updated_at: Timestamp,
     /// The agent that it was made for.
     pub agent_id: Option<AgentId>,
@@ -60,15 +56,11 @@ pub struct Tool {
 pub struct NewTool {
     /// The name by which agents call it.
     pub tool_name: String,
-    /// For people.
     pub display_name: String,
-    /// What it does.
     pub description: String,
     /// Kind of work it is for.
     pub category: String,
-    /// Its version.
     pub version: String,
-    /// Its file.
     pub code_path: Option<String>,
     /// JSON schema of its arguments.
     pub schema: Option<Value>,

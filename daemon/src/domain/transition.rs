@@ -12,18 +12,14 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{event} is not possible while {machine} is {state}")]
 pub struct IllegalTransition {
-    /// Which machine.
     pub machine: &'static str,
-    /// Where it is.
     pub state: &'static str,
-    /// What was asked.
     pub event: &'static str,
 }
 
 /// A project's two state words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProjectState {
-    /// What it does.
     pub status: ProjectStatus,
     /// What its user wants.
     pub control: ControlStatus,
@@ -65,29 +61,24 @@ impl ProjectEvent {
 /// What must be done beside writing the new state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// The current task is cancelled; its message does nothing any more.
-    WithdrawTask,
     /// The running stages end now.
     CancelRunningStages,
     /// No further stage begins.
     HoldAfterRunningStages,
     /// A new task is written and queued.
     QueueTask,
-    /// The stages from the restart point on go back to pending.
-    ResetStages,
 }
 
-/// The project machine.
-///
-/// # Errors
-/// The event is not possible in this state; nothing changes.
-pub fn project(state: ProjectState, event: ProjectEvent) -> Result<(ProjectState, Vec<Effect>), IllegalTransition> {
+pub fn project(
+    state: ProjectState,
+    event: ProjectEvent,
+) -> Result<(ProjectState, &'static [Effect]), IllegalTransition> {
     use ControlStatus as C;
-    use Effect::{CancelRunningStages, HoldAfterRunningStages, QueueTask, ResetStages, WithdrawTask};
+    use Effect::{CancelRunningStages, HoldAfterRunningStages, QueueTask};
     use ProjectEvent as E;
     use ProjectStatus as S;
 
-    let to = |status, control, effects: &[Effect]| Ok((ProjectState { status, control }, effects.to_vec()));
+    let to = |status, control, effects: &'static [Effect]| Ok((ProjectState { status, control }, effects));
     let control = state.control;
     match (state.status, event) {
         (S::Pending, E::Queued) => to(S::Queued, control, &[]),
@@ -95,36 +86,27 @@ pub fn project(state: ProjectState, event: ProjectEvent) -> Result<(ProjectState
         (S::Pending | S::Queued | S::Building, E::PauseReached) if control == C::Paused => {
             to(S::Paused, C::Paused, &[])
         }
-        (S::Pending | S::Queued | S::Building, E::StopReached) if matches!(control, C::Stopped | C::Cancelled) => {
-            to(S::Cancelled, control, &[WithdrawTask, CancelRunningStages])
+        (S::Pending | S::Queued | S::Building, E::StopReached) if control.is_end() => {
+            to(S::Cancelled, control, &[CancelRunningStages])
         }
         (S::Building, E::Completed) => to(S::Completed, C::Running, &[]),
         (S::Building, E::Failed) => to(S::Failed, C::Running, &[]),
 
-        (S::Pending | S::Queued, E::Control(ControlAction::Pause)) => to(S::Paused, C::Paused, &[WithdrawTask]),
+        (S::Pending | S::Queued, E::Control(ControlAction::Pause)) => to(S::Paused, C::Paused, &[]),
         (S::Building, E::Control(ControlAction::Pause)) => to(S::Building, C::Paused, &[HoldAfterRunningStages]),
         (S::Paused, E::Control(ControlAction::Resume)) => to(S::Queued, C::Running, &[QueueTask]),
-        (S::Pending | S::Queued | S::Paused, E::Control(ControlAction::Stop)) => {
-            to(S::Cancelled, C::Stopped, &[WithdrawTask])
-        }
-        (S::Building, E::Control(ControlAction::Stop)) => {
-            to(S::Cancelled, C::Stopped, &[WithdrawTask, CancelRunningStages])
-        }
-        (S::Pending | S::Queued | S::Paused, E::Control(ControlAction::Cancel)) => {
-            to(S::Cancelled, C::Cancelled, &[WithdrawTask])
-        }
-        (S::Building, E::Control(ControlAction::Cancel)) => {
-            to(S::Cancelled, C::Cancelled, &[WithdrawTask, CancelRunningStages])
-        }
+        (S::Pending | S::Queued | S::Paused, E::Control(ControlAction::Stop)) => to(S::Cancelled, C::Stopped, &[]),
+        (S::Pending | S::Queued | S::Paused, E::Control(ControlAction::Cancel)) => to(S::Cancelled, C::Cancelled, &[]),
+        (S::Building, E::Control(ControlAction::Stop)) => to(S::Cancelled, C::Stopped, &[CancelRunningStages]),
+        (S::Building, E::Control(ControlAction::Cancel)) => to(S::Cancelled, C::Cancelled, &[CancelRunningStages]),
         (S::Completed | S::Failed | S::Cancelled | S::Paused, E::Control(ControlAction::Restart)) => {
-            to(S::Queued, C::Running, &[ResetStages, QueueTask])
+            to(S::Queued, C::Running, &[QueueTask])
         }
         _ => Err(IllegalTransition { machine: "project", state: state.status.as_str(), event: event.name() }),
     }
 }
 
 /// The control requests that [`project`] would accept in this state.
-#[must_use]
 pub fn allowed_actions(state: ProjectState) -> Vec<ControlAction> {
     let allowed = |a: &ControlAction| project(state, ProjectEvent::Control(*a)).is_ok();
     ControlAction::ALL.iter().copied().filter(allowed).collect()
@@ -135,7 +117,6 @@ pub fn allowed_actions(state: ProjectState) -> Vec<ControlAction> {
 pub enum StageEvent {
     /// An attempt begins, also after one that was cut off or failed.
     Begin,
-    /// The attempt succeeded.
     Complete,
     /// Nothing to do, or optional and failed.
     Skip,
@@ -145,10 +126,6 @@ pub enum StageEvent {
     Reset,
 }
 
-/// The stage machine.
-///
-/// # Errors
-/// The event is not possible in this state.
 pub fn stage(state: StageStatus, event: StageEvent) -> Result<StageStatus, IllegalTransition> {
     use StageStatus as S;
     match (state, event) {
@@ -179,18 +156,12 @@ pub enum TaskEvent {
     Claim,
     /// A worker gave the lease back; the message will come again.
     Release,
-    /// Done.
     Complete,
-    /// Failed for good.
     Fail,
     /// Withdrawn by a control request.
     Cancel,
 }
 
-/// The task machine.
-///
-/// # Errors
-/// The event is not possible in this state.
 pub fn task(state: TaskStatus, event: TaskEvent) -> Result<TaskStatus, IllegalTransition> {
     use TaskStatus as S;
     match (state, event) {
@@ -222,14 +193,9 @@ pub enum AgentEvent {
     Run,
     /// Taken out of service.
     TakeOffline,
-    /// The deployment failed.
     Fail,
 }
 
-/// The agent machine.
-///
-/// # Errors
-/// The event is not possible in this state.
 pub fn agent(state: AgentStatus, event: AgentEvent) -> Result<AgentStatus, IllegalTransition> {
     use AgentStatus as S;
     match (state, event) {

@@ -15,7 +15,6 @@ pub struct StageSpec {
     pub display_name: String,
     /// For people, in English.
     pub display_name_en: String,
-    /// `plugin/handler`.
     pub handler: String,
     /// Names of the stages that must be completed or skipped before.
     pub prerequisites: Vec<String>,
@@ -36,7 +35,6 @@ pub struct StageSpec {
 pub struct WorkflowSpec {
     /// Unique among the workflows.
     pub name: String,
-    /// For people.
     pub description: String,
     /// In the order in which they are shown.
     pub stages: Vec<StageSpec>,
@@ -49,18 +47,13 @@ pub struct WorkflowSpec {
 /// A fault of a workflow. `stage` is the index of the stage at fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WorkflowError {
-    /// Nothing to do.
     #[error("workflow {workflow:?} has no stages: add at least one [[stages]] table")]
-    Empty {
-        /// The workflow.
-        workflow: String,
-    },
+    Empty { workflow: String },
     /// A name that cannot be one.
     #[error("stage name {name:?} is not allowed: use a lower-case letter, then up to 63 letters, digits or '_'")]
     BadName {
         /// Index of the stage.
         stage: usize,
-        /// Its name.
         name: String,
     },
     /// A name or alias used twice.
@@ -68,7 +61,6 @@ pub enum WorkflowError {
     Duplicate {
         /// Index of the second.
         stage: usize,
-        /// The name.
         name: String,
         /// Place of the first, from 1.
         first: usize,
@@ -78,7 +70,6 @@ pub enum WorkflowError {
     UnknownPrerequisite {
         /// Index of the stage.
         stage: usize,
-        /// Its name.
         name: String,
         /// What it asks for.
         prerequisite: String,
@@ -97,7 +88,6 @@ pub enum WorkflowError {
 
 impl WorkflowError {
     /// Index of the stage at fault, if one is.
-    #[must_use]
     pub const fn stage(&self) -> Option<usize> {
         match self {
             Self::Empty { .. } => None,
@@ -170,33 +160,27 @@ impl Workflow {
         if errors.is_empty() { Ok(Self { spec, needs, by_name }) } else { Err(errors) }
     }
 
-    /// The workflow's name.
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.spec.name
     }
 
     /// All it was made from.
-    #[must_use]
     pub const fn spec(&self) -> &WorkflowSpec {
         &self.spec
     }
 
     /// The stages, in the order in which they are shown.
-    #[must_use]
     pub fn stages(&self) -> &[StageSpec] {
         &self.spec.stages
     }
 
     /// The index of a stage by its name or an alias.
-    #[must_use]
     pub fn index_of(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()
     }
 
     /// Stages that are pending (or were cut off while running) and whose prerequisites are satisfied.
     /// `statuses` has one entry per stage.
-    #[must_use]
     pub fn ready(&self, statuses: &[StageStatus]) -> Vec<usize> {
         let satisfied = |i: &usize| statuses.get(*i).is_some_and(|s| s.is_satisfied());
         self.needs
@@ -208,13 +192,11 @@ impl Workflow {
     }
 
     /// All stages that `index` depends on, directly or not.
-    #[must_use]
     pub fn ancestors(&self, index: usize) -> Vec<usize> {
         self.reach(index, |i| self.needs.get(i).cloned().unwrap_or_default())
     }
 
     /// `index` and all stages that depend on it, directly or not: what a restart resets.
-    #[must_use]
     pub fn with_dependents(&self, index: usize) -> Vec<usize> {
         let dependents = |i: usize| {
             let needs_i = |(j, needs): (usize, &Vec<usize>)| needs.contains(&i).then_some(j);
@@ -251,19 +233,14 @@ pub struct Workflows {
 }
 
 impl Workflows {
-    /// Adds or replaces.
     pub fn insert(&mut self, workflow: Workflow) {
         self.by_name.insert(workflow.name().to_owned(), Arc::new(workflow));
     }
 
-    /// By name.
-    #[must_use]
     pub fn get(&self, name: &str) -> Option<&Arc<Workflow>> {
         self.by_name.get(name)
     }
 
-    /// Sorted by name.
-    #[must_use]
     pub fn all(&self) -> Vec<&Arc<Workflow>> {
         let mut all: Vec<_> = self.by_name.values().collect();
         all.sort_by(|a, b| a.name().cmp(b.name()));

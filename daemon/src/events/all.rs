@@ -50,7 +50,6 @@ impl FromStr for Position {
     }
 }
 
-/// See the module.
 pub(crate) struct All {
     sender: broadcast::Sender<Arc<Told>>,
     ring: VecDeque<Arc<Told>>,
@@ -123,7 +122,6 @@ pub struct AllSubscription {
     backlog: VecDeque<Arc<Told>>,
     /// What it asked for was gone.
     pub missed: bool,
-    /// Where it is.
     pub last: Position,
     receiver: broadcast::Receiver<Arc<Told>>,
     doubts: watch::Receiver<u64>,

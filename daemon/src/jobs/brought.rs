@@ -15,7 +15,6 @@ const KEPT: usize = 10_000;
 
 type Number = Arc<tokio::sync::Mutex<u64>>;
 
-/// See the module.
 #[derive(Default)]
 pub(super) struct Brought(Mutex<HashMap<AgentId, Number>>);
 

@@ -52,16 +52,12 @@ const SESSION_ID_LEN: usize = 33;
 /// Longest text of a failure that a client is told, in characters.
 const MESSAGE_CHARS: usize = 1_000;
 
-/// One question.
 #[derive(Clone, Debug, Default)]
 pub struct Question {
-    /// What is asked.
     pub input_text: String,
     /// What was said before, oldest first.
     pub history: Vec<HistoryMessage>,
-    /// Whether the steps are wanted.
     pub enable_trace: bool,
-    /// The caller's own data.
     pub metadata: Value,
 }
 
@@ -111,7 +107,6 @@ impl DeployedAgents {
         self.config.load().data.projects().join(id.as_str())
     }
 
-    /// The data folder.
     pub(crate) fn data(&self) -> DataConfig {
         self.config.load().data.clone()
     }

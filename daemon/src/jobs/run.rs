@@ -18,7 +18,6 @@ use crate::{
 pub struct Order<'a> {
     /// `plugin/handler`.
     pub handler: &'a str,
-    /// The work.
     pub operation: Operation,
     /// How long it may take.
     pub limit: Limit,
@@ -27,7 +26,6 @@ pub struct Order<'a> {
 /// How long a job may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
-    /// The time.
     pub time: Duration,
     /// From when it counts.
     pub counts: Counts,

@@ -24,9 +24,7 @@ pub enum JobError {
     /// The job neither ended nor can be ended; its memory and threads stay until the daemon restarts.
     #[error("plugin {plugin}: the job of handler {handler} is stuck: {what} within {limit:?}")]
     Stuck {
-        /// Whose job.
         plugin: String,
-        /// Which handler.
         handler: String,
         /// What was waited for.
         what: &'static str,
@@ -51,16 +49,10 @@ pub enum JobError {
     },
     /// Too many jobs of this generation are stuck.
     #[error("plugin {plugin} is degraded: {stuck} of its jobs are stuck; reload a repaired file or restart nexusd")]
-    Degraded {
-        /// Which plugin.
-        plugin: String,
-        /// How many.
-        stuck: usize,
-    },
+    Degraded { plugin: String, stuck: usize },
     /// Too many calls into this generation never returned.
     #[error("plugin {plugin} is broken: {lost} calls into it never returned; reload a repaired file or restart nexusd")]
     Broken {
-        /// Which plugin.
         plugin: String,
         /// How many threads were lost to it.
         lost: u32,
@@ -73,7 +65,6 @@ pub enum JobError {
     Unsendable {
         /// To whom.
         plugin: String,
-        /// Why.
         what: String,
     },
     /// The daemon ends.
@@ -171,7 +162,6 @@ pub enum ResolveError {
         name: String,
         /// What was asked for.
         wanted: HandlerKind,
-        /// What it is.
         found: HandlerKind,
     },
 }

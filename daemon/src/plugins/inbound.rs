@@ -52,7 +52,7 @@ pub(super) fn event<'a>(token: u64, size: usize, read: impl FnOnce() -> &'a [u8]
         Ok(Event::Progress { value, message }) => Event::Progress { value: value.clamp(0.0, 1.0), message },
         Ok(event) => event,
         Err(error) => {
-            unreadable(&job, "event_invalid", format!("an event that is none: {error}, in {}", excerpt(bytes)));
+            unreadable(&job, "event_invalid", format!("an event that cannot be read: {error}, in {}", excerpt(bytes)));
             return Taken::Yes;
         }
     };

@@ -36,7 +36,6 @@ pub enum Refusal {
     Copy {
         /// The folder of copies.
         folder: String,
-        /// Why.
         error: String,
     },
     /// The dynamic linker refused it.
@@ -75,7 +74,6 @@ pub enum Refusal {
     /// A call did not return in time.
     #[error("`{entry}` did not return within {limit:?}")]
     Hung {
-        /// Which.
         entry: &'static str,
         /// How long was waited.
         limit: Duration,
@@ -86,7 +84,6 @@ pub enum Refusal {
     /// Another file has the same plugin name and comes first.
     #[error("plugin {name:?} is loaded from {winner} already, which comes first")]
     Duplicate {
-        /// The name.
         name: String,
         /// The file that won.
         winner: String,

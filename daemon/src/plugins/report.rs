@@ -6,31 +6,34 @@ use nexus_plugin_api::{
     abi::ABI_MAJOR,
     payload::{Description, HandlerInfo},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
     generation::Generation,
     refusal::{Refusal, short},
 };
+use crate::domain::words;
 
-/// State of a plugin file or generation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PluginState {
-    /// Takes jobs.
-    Loaded,
-    /// More jobs are stuck than allowed: takes none.
-    Degraded,
-    /// Calls into it never returned: takes none.
-    Broken,
-    /// Replaced or removed; finishes its running jobs.
-    Retired,
-    /// Not loaded; `reason` and `remedy` say why.
-    Refused,
+words! {
+    /// Whether a plugin takes jobs.
+    PluginState {
+        /// Takes jobs.
+        Loaded = "loaded",
+        /// More jobs are stuck than allowed: takes none.
+        Degraded = "degraded",
+        /// Calls into it never returned: takes none.
+        Broken = "broken",
+        /// Replaced or removed; finishes its running jobs.
+        Retired = "retired",
+        /// Not loaded; `reason` and `remedy` say why.
+        Refused = "refused",
+    }
 }
 
-/// One loaded generation, or one refused file.
-#[derive(Clone, Debug, Serialize)]
+/// A loaded plugin, or a file that was refused.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Plugin")]
 pub struct PluginReport {
     /// The plugin's name; for a refused file the file's name without ending, unless it told its own.
     pub name: String,
@@ -43,6 +46,7 @@ pub struct PluginReport {
     /// Major version of the interface it is (or must be) built for.
     pub abi: u32,
     /// What it handles.
+    #[schemars(with = "Vec<HandlerShape>")]
     pub handlers: Vec<HandlerInfo>,
     /// The JSON schema of its settings.
     #[serde(skip)]
@@ -57,9 +61,11 @@ pub struct PluginReport {
     pub state: PluginState,
     /// Why it takes none.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub reason: Option<String>,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub remedy: Option<String>,
     /// Jobs that run now.
     pub jobs_running: usize,
@@ -71,6 +77,24 @@ pub struct PluginReport {
     pub panics: u64,
     /// Broken rules: late calls, unreadable or too large payloads.
     pub violations: u64,
+}
+
+// As the interface's `HandlerInfo` is written: its crate knows nothing of schemas.
+#[allow(dead_code)] // its fields are told, never read
+#[derive(JsonSchema)]
+#[schemars(inline)]
+struct HandlerShape {
+    name: String,
+    kind: KindShape,
+    summary: String,
+}
+
+#[allow(dead_code)]
+#[derive(JsonSchema)]
+#[schemars(inline, rename_all = "lowercase")]
+enum KindShape {
+    Stage,
+    Deploy,
 }
 
 impl PluginReport {

@@ -16,7 +16,6 @@ const MAX_TEXT: usize = 4 << 10;
 /// A tool of a loaded plugin. Descriptions live as long as the process, and so does this.
 #[derive(Clone, Copy, Debug)]
 pub struct PluginTool {
-    /// Whose.
     pub plugin: &'static str,
     /// The plugin's version, for a tool that has none of its own.
     pub plugin_version: &'static str,

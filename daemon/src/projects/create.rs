@@ -18,19 +18,15 @@ use crate::{
     telemetry::told,
 };
 
-/// What is asked for.
 pub struct NewBuild {
-    /// What the agent is to do.
     pub requirement: String,
     /// Made from the requirement when absent.
     pub project_name: Option<String>,
     /// For whom, when it is not the caller himself.
     pub user_id: Option<String>,
-    /// For people.
     pub user_name: Option<String>,
     /// 1 (last) to 5 (first).
     pub priority: Option<i64>,
-    /// For lists.
     pub tags: Vec<String>,
     /// The default one when absent.
     pub workflow: Option<String>,
@@ -41,11 +37,8 @@ pub struct NewBuild {
 /// A project whose build is queued.
 #[derive(Clone, Debug)]
 pub struct Queued {
-    /// The project.
     pub project_id: ProjectId,
-    /// The task that builds it.
     pub task_id: Option<TaskId>,
-    /// How it is called.
     pub project_name: String,
 }
 
@@ -76,7 +69,7 @@ impl Projects {
         (project.user_name, project.tags, project.deployment) = (asked.user_name, asked.tags, deployment);
         let (project_id, project_name) = (project.project_id.clone(), project.project_name.clone());
         let queued = Queued { project_id, task_id: project.task_id.clone(), project_name };
-        new.once = keyed.map(|keyed| keyed.kept(&queued));
+        new.idempotency = keyed.map(|keyed| keyed.kept(&queued));
         match store.create_project(new).await {
             Ok(()) => {
                 told::project_created(

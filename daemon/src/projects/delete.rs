@@ -1,6 +1,7 @@
 //! A project goes, and what belongs to it.
 
 use super::{ProjectError, Projects, Result};
+use crate::domain::deletion::ProjectAgents;
 use crate::{
     backend::store::DeletedProject,
     deletion::ProjectGone,
@@ -8,13 +9,13 @@ use crate::{
 };
 
 impl Projects {
-    /// Deletes a project, and its agents when `with_agents`. Runs to its end even when the caller goes away: half a deletion
+    /// Deletes a project, and its agents when they are not kept. Runs to its end even when the caller goes away: half a deletion
     /// helps nobody.
-    pub async fn delete(&self, _caller: &Caller, id: ProjectId, with_agents: bool) -> Result<ProjectGone> {
+    pub async fn delete(&self, _caller: &Caller, id: ProjectId, fate: ProjectAgents) -> Result<ProjectGone> {
         let this = self.clone();
         let whole = self.tasks.spawn(async move {
             let committed = |_: &DeletedProject| this.conductor.deleted(&id);
-            let gone = this.deletions.project(&id, with_agents, committed).await?;
+            let gone = this.deletions.project(&id, fate, committed).await?;
             gone.ok_or(ProjectError::Unknown(id))
         });
         whole.await?

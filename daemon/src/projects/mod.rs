@@ -40,15 +40,10 @@ pub trait Conductor: Send + Sync {
 /// See the module. Cheap to clone.
 #[derive(Clone)]
 pub struct Projects {
-    /// Metadata.
     pub store: Arc<dyn Store>,
-    /// The actor tree.
     pub conductor: Arc<dyn Conductor>,
-    /// The one way to delete something.
     pub deletions: Deletions,
-    /// The workflows of today.
     pub workflows: Arc<ArcSwap<Workflows>>,
-    /// The settings of today.
     pub config: Arc<ArcSwap<Config>>,
     /// Work that goes on when its client leaves.
     pub tasks: TaskTracker,
@@ -57,43 +52,21 @@ pub struct Projects {
 /// Why something cannot be done with a project.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectError {
-    /// There is none of this id.
     #[error("project {0} not found")]
     Unknown(ProjectId),
     /// It has no such stage, by this or an old name.
     #[error("stage {0} not found")]
     UnknownStage(String),
-    /// There is no such task.
     #[error("task {0} not found")]
     UnknownTask(TaskId),
-    /// No workflow is called so.
     #[error("There is no such workflow; known: {known}")]
-    NoWorkflow {
-        /// What was asked for.
-        name: String,
-        /// Those that there are.
-        known: String,
-    },
-    /// No deployment target is called so.
+    NoWorkflow { name: String, known: String },
     #[error("There is no such deployment target; known: {known}")]
-    NoTarget {
-        /// What was asked for.
-        given: Value,
-        /// Those that there are.
-        known: String,
-    },
-    /// A build cannot begin at this stage.
+    NoTarget { given: Value, known: String },
     #[error("{message}")]
-    FromStage {
-        /// Why not.
-        message: String,
-        /// What was asked for.
-        stage: Option<String>,
-    },
-    /// See [`KeyError`].
+    FromStage { message: String, stage: Option<String> },
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The store refuses, or is away.
     #[error(transparent)]
     Store(#[from] BackendError),
     /// The work was lost: a fault of the daemon.
@@ -101,5 +74,4 @@ pub enum ProjectError {
     Lost(#[from] tokio::task::JoinError),
 }
 
-/// What a service answers.
 pub type Result<T> = std::result::Result<T, ProjectError>;

@@ -31,12 +31,10 @@ impl Projects {
         }
     }
 
-    /// A project.
     pub async fn get(&self, _caller: &Caller, id: &ProjectId) -> Result<Project> {
         self.store.project(id).await?.ok_or_else(|| ProjectError::Unknown(id.clone()))
     }
 
-    /// A project with its stages.
     pub async fn detail(&self, _caller: &Caller, id: &ProjectId) -> Result<ProjectDetail> {
         let found = self.store.project_detail(id).await?;
         let mut found = found.ok_or_else(|| ProjectError::Unknown(id.clone()))?;
@@ -76,12 +74,10 @@ impl Projects {
         Ok(self.tasks(caller, &filter, &PageRequest { page: 1, limit, cursor: None }).await?.items)
     }
 
-    /// A page of tasks.
     pub async fn tasks(&self, _caller: &Caller, filter: &TaskFilter, page: &PageRequest) -> Stored<Page<Task>> {
         self.store.list_tasks(filter, page).await
     }
 
-    /// A task.
     pub async fn task(&self, _caller: &Caller, id: &TaskId) -> Result<Task> {
         self.store.task(id).await?.ok_or_else(|| ProjectError::UnknownTask(id.clone()))
     }

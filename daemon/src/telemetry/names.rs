@@ -19,9 +19,7 @@ pub enum Kind {
 /// A metric of the daemon.
 #[derive(Debug, Clone, Copy)]
 pub struct Metric {
-    /// The name.
     pub name: &'static str,
-    /// What it is.
     pub kind: Kind,
     /// Its unit.
     pub unit: Unit,

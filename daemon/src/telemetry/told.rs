@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 
 use nexus_plugin_api::payload::LogLevel;
 
+use crate::domain::deletion::ProjectAgents;
 use crate::domain::queue::QueueName;
 use crate::domain::{
     agent::{Agent, AgentStatus},
@@ -33,8 +34,8 @@ pub fn project_created(project: &ProjectId, name: &str, workflow: &str, task: Op
 }
 
 /// A project was deleted.
-pub fn project_deleted(project: &ProjectId, agents: usize, with_agents: bool) {
-    tracing::info!(project_id = %project, agents, with_agents, "project deleted");
+pub fn project_deleted(project: &ProjectId, agents: usize, fate: ProjectAgents) {
+    tracing::info!(project_id = %project, agents, ?fate, "project deleted");
 }
 
 /// A person's request took effect, or will when the running stage ends.
@@ -67,7 +68,6 @@ pub fn stage_retried(project: &ProjectId, stage: &str, retry: u32, pause: std::t
 pub struct BuildFigures<'a> {
     /// What was built.
     pub project: &'a Project,
-    /// Its task.
     pub task: &'a TaskId,
     /// Stages that are done.
     pub stages: usize,

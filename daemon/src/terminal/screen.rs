@@ -25,22 +25,18 @@ pub struct Screen {
     pub link: Option<Secret>,
     /// Which store and queue.
     pub backend: &'static str,
-    /// The data folder.
     pub data_dir: PathBuf,
     /// The file of settings, if one was read.
     pub config: Option<PathBuf>,
     /// Plugins, refused ones too.
     pub plugins: Vec<PluginLine>,
-    /// Workflows.
     pub workflows: Vec<WorkflowLine>,
 }
 
 /// A plugin on the screen.
 #[derive(Debug, Clone)]
 pub struct PluginLine {
-    /// Its name.
     pub name: String,
-    /// Its version.
     pub version: String,
     /// How many handlers it has.
     pub handlers: usize,
@@ -51,7 +47,6 @@ pub struct PluginLine {
 /// A workflow on the screen.
 #[derive(Debug, Clone)]
 pub struct WorkflowLine {
-    /// Its name.
     pub name: String,
     /// How many stages it has.
     pub stages: usize,

@@ -4,6 +4,7 @@
 //!
 //! The file is read at every request, since people edit it, and written as a whole or not at all.
 
+use schemars::JsonSchema;
 use std::{
     fs,
     io::{self, Read as _, Write as _},
@@ -34,25 +35,23 @@ pub enum McpError {
     Io(#[from] io::Error),
 }
 
-/// A server as people see it. Values of `env` are secrets: only their names are told.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// An MCP server. Values of its environment are never told.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct McpServer {
     /// Its name in the file.
     pub name: String,
-    /// `stdio` for one that is started, `http` for one that is reached by its URL.
+    /// `stdio` or `http`.
     #[serde(rename = "type")]
     pub kind: &'static str,
-    /// What starts it.
     pub command: Option<String>,
     /// As many as it has arguments, each masked.
     pub args: Vec<String>,
-    /// Where it is.
     pub url: Option<String>,
-    /// Names of environment variables; the values are masked.
+    /// Names, with masked values.
     pub env: Map<String, Value>,
     /// Not to be used.
     pub disabled: bool,
-    /// Names of its tools that need no approval.
+    /// Names of tools that need no approval.
     pub auto_approve: Vec<String>,
 }
 
@@ -65,7 +64,6 @@ pub struct McpChange {
     pub auto_approve: Option<Vec<String>>,
 }
 
-/// The file.
 #[derive(Debug)]
 pub struct McpServers {
     path: PathBuf,

@@ -4,16 +4,15 @@
 //! catalogue  between what plugins tell, the store's rows, and what can be called
 //! sources    which files a tool is made of: a plugin's texts, or a copy of an agent's folder
 //! sandbox    the process: started bare, in an empty folder, bounded, and ended with all it started
-//! runner.py  in the process: limits, then the kernel's refusals (kernel.py), then the tool
+//! runner.py  in the process: calls the tool and tells what came of it
 //! typing     Python's words for types, and values out of texts
+//! walls      what this kernel gives to confine with, and the operator's choice
 //! mcp        the MCP servers that people have written down
 //! ```
 //!
-//! What holds a tool back: resource limits, Landlock and seccomp (where the kernel has them), an audit
-//! hook in Python that says why, an empty environment, a folder of its own, and a process group that ends
-//! with the test, with the client's connection, and with the daemon. The tool still runs as the daemon's
-//! user on the daemon's kernel: this is no place for code from strangers, and an agent that was built with
-//! a tool may do more than its test.
+//! What holds a tool back: the walls of [`nexus_sandbox`] (files, system calls, limits, nothing left behind), and in
+//! front of them an audit hook in Python that says why. A kernel that lacks walls runs no tool, unless the operator
+//! allows it.
 
 pub mod catalogue;
 pub mod mcp;
@@ -21,6 +20,7 @@ pub mod pythons;
 mod sandbox;
 mod sources;
 pub mod typing;
+pub mod walls;
 
 use std::{
     path::PathBuf,
@@ -45,6 +45,11 @@ const FILE_BYTES: u64 = 4 << 20;
 /// How many files a test writes.
 const WRITTEN_FILES: u64 = 64;
 const OPEN_FILES: u64 = 32;
+/// How much a test writes in all.
+const DISK_BYTES: u64 = 64 << 20;
+const THREADS: u64 = 64;
+/// Processes and threads of the daemon's user, all together.
+const USER_PROCESSES: u64 = 4096;
 /// Largest result, as JSON.
 pub const OUTPUT_BYTES: usize = 256 << 10;
 /// What is kept of what the tool prints.
@@ -78,7 +83,6 @@ pub struct Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{running} tools are being tried out already; try again later")]
 pub struct Busy {
-    /// How many.
     pub running: usize,
 }
 

@@ -1,9 +1,6 @@
-"""Calls one tool and tells what came of it. The daemon starts this in a process of its own, in an empty
-folder, and ends it; here the process takes everything from itself that a tool does not need, before any
-code of the tool is loaded: limits (setrlimit), the kernel's refusals (kernel.py), and an audit hook that
-refuses the same things first, so that the tool's author reads why.
-
-The hook alone would be no wall, since Python code can get around Python code; the kernel's refusals are.
+"""Calls one tool and tells what came of it. The daemon starts this behind walls that hold whatever the tool does
+(nexus-sandbox), and ends it. Here an audit hook refuses the same things first, so that the tool's author reads why.
+The hook alone would be no wall, since Python code can get around Python code.
 
 argv: the folder, with request.json, code/ and work/. The answer is one JSON object on standard output.
 """
@@ -12,7 +9,7 @@ import importlib.util
 import inspect
 import io
 import json
-import resource
+import os
 import sys
 import time
 
@@ -22,26 +19,6 @@ LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/share/zoneinfo", 
 
 class Refused(PermissionError):
     """The tool tried what is not allowed here."""
-
-
-def limit(wanted):
-    """The kernel ends or refuses whoever wants more; a limit that is lower already stays."""
-    for what, (soft, hard) in wanted.items():
-        now = resource.getrlimit(what)[1]
-        if now != resource.RLIM_INFINITY:
-            soft, hard = min(soft, now), min(hard, now)
-        resource.setrlimit(what, (soft, hard))
-
-
-def bound(limits):
-    """Time, memory, files."""
-    limit({
-        resource.RLIMIT_CPU: (limits["cpu_seconds"], limits["cpu_seconds"] + 1),
-        resource.RLIMIT_AS: (limits["memory_bytes"],) * 2,
-        resource.RLIMIT_FSIZE: (limits["file_bytes"],) * 2,
-        resource.RLIMIT_NOFILE: (limits["open_files"],) * 2,
-        resource.RLIMIT_CORE: (0, 0),
-    })
 
 
 def audit(readable, writable, writes):
@@ -150,7 +127,6 @@ def main():
     code, work, asked = (os.path.join(folder, name) for name in ("code", "work", "request.json"))
     with open(asked, encoding="utf-8") as file:
         request = json.load(file)
-    os.remove(asked)
     out, devnull = os.dup(1), os.open(os.devnull, os.O_RDWR)
     for stream in (1, 2):
         os.dup2(devnull, stream)
@@ -165,18 +141,13 @@ def main():
     readable, writable = libraries + (code,) + DEVICES, (work, os.devnull)
 
     def tell(ok, output, error):
-        lines = {"ok": ok, "error": error, "printed": "".join(printed.parts), "guards": guards,
+        lines = {"ok": ok, "error": error, "printed": "".join(printed.parts),
                  "milliseconds": (time.perf_counter() - begun) * 1000}
         text = '{"output": %s, %s' % (output, json.dumps(lines, ensure_ascii=False)[1:])
         data = memoryview(text.encode("utf-8", "replace"))
         while data:
             data = data[os.write(out, data):]
 
-    bound(request["limits"])
-    guards = guard(readable + LIBRARIES, (work,))
-    if "seccomp" not in guards:
-        # Processes are refused by it; without it threads go, too, unless the daemon runs as root.
-        limit({resource.RLIMIT_NPROC: (0, 0)})
     audit(readable + LIBRARIES, writable, request["limits"]["written_files"])
     begun = time.perf_counter()
     try:

@@ -1,35 +1,26 @@
-//! The process that a test runs in. It gets a folder of its own and an empty environment, is told the
-//! limits it has to put on itself, and is ended with everything it started, however the test ends.
+//! The process that a test runs in. It gets a folder of its own and an empty environment, is walled in
+//! ([`nexus_sandbox`]), and is ended with everything it started, however the test ends.
 
 use std::{
     io,
     os::unix::{fs::DirBuilderExt as _, process::ExitStatusExt as _},
     path::{Path, PathBuf},
-    process::{ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
+use nexus_sandbox::{Breach, Confined, Ending, Interpreter, Limits, Profile, Sandbox, SandboxError};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncRead, AsyncReadExt as _},
-    process::{Child, ChildStdin, Command},
-};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    CPU_SECONDS, FILE_BYTES, MEMORY_BYTES, OPEN_FILES, OUTPUT_BYTES, PRINTED_CHARACTERS, Trial, Verdict, WRITTEN_FILES,
+    CPU_SECONDS, DISK_BYTES, FILE_BYTES, MEMORY_BYTES, OPEN_FILES, OUTPUT_BYTES, PRINTED_CHARACTERS, THREADS, Trial,
+    USER_PROCESSES, Verdict, WRITTEN_FILES,
 };
 
-/// Ends the process group when the pipe on its standard input closes, which it does however the daemon
-/// ends; then becomes the command. (A parent-death signal hangs on a thread, and needs code that this crate forbids.)
-const TETHER: &str = r#"exec 3<&0 </dev/null
-{ cat <&3; kill -KILL 0; } >/dev/null 2>&1 &
-exec 3<&-
-exec "$0" "$@""#;
-
 /// What runs in the process before the tool.
-const RUNNER: &str = concat!(include_str!("kernel.py"), "\n", include_str!("runner.py"));
+const RUNNER: &str = include_str!("runner.py");
 
 /// The answer with everything around the result; characters may be escaped.
 const MAX_ANSWER: u64 = OUTPUT_BYTES as u64 + 6 * PRINTED_CHARACTERS as u64 + (32 << 10);
@@ -42,7 +33,6 @@ struct Told {
     output: Value,
     error: Option<String>,
     printed: String,
-    guards: Vec<String>,
 }
 
 /// See [`super::Turn::run`].
@@ -57,8 +47,8 @@ pub(super) async fn run(
     let (mut printed, mut guards) = (String::new(), Vec::new());
     let place = folder.join(format!("{:032x}", rand::random::<u128>()));
     let result = match prepare(place.clone(), trial).await {
-        Ok(()) => tried(python, &place, limit, left).await.and_then(|told| {
-            (printed, guards) = (told.printed, told.guards);
+        Ok(()) => tried(python, &place, limit, left, &mut guards).await.and_then(|told| {
+            printed = told.printed;
             if told.ok { Ok(told.output) } else { Err(told.error.unwrap_or_default()) }
         }),
         Err(error) => {
@@ -82,8 +72,7 @@ async fn prepare(place: PathBuf, trial: Trial) -> io::Result<()> {
         "entry": entry,
         "parameters": parameters,
         "limits": {
-            "cpu_seconds": CPU_SECONDS, "memory_bytes": MEMORY_BYTES, "file_bytes": FILE_BYTES,
-            "open_files": OPEN_FILES, "written_files": WRITTEN_FILES, "output_bytes": OUTPUT_BYTES,
+            "memory_bytes": MEMORY_BYTES, "written_files": WRITTEN_FILES, "output_bytes": OUTPUT_BYTES,
             "printed_characters": PRINTED_CHARACTERS,
         },
     });
@@ -96,54 +85,89 @@ async fn prepare(place: PathBuf, trial: Trial) -> io::Result<()> {
     crate::files::blocking(write).await.flatten()
 }
 
-/// Runs the process to its end, or ends it.
-async fn tried(python: &str, place: &Path, limit: Duration, left: &CancellationToken) -> Result<Told, String> {
-    let mut group = Group::spawn(python, place).map_err(|error| {
-        tracing::warn!(%error, "a test of a tool cannot be started");
-        "the daemon cannot start a process for the test".to_owned()
-    })?;
+/// Runs the process to its end, or ends it. `guards` learns what held it.
+async fn tried(
+    python: &str,
+    place: &Path,
+    limit: Duration,
+    left: &CancellationToken,
+    guards: &mut Vec<String>,
+) -> Result<Told, String> {
+    let interpreter = Interpreter::find(python).await.map_err(|error| no_python(python, &error))?;
+    let mut confined = sandbox(&interpreter, place).spawn().await.map_err(|error| not_started(python, error))?;
+    guards.extend_from_slice(confined.guards());
+    guards.extend(confined.weaker().iter().map(|missing| format!("without {missing}")));
     let ended = tokio::select! {
-        ended = group.finish() => ended,
+        ended = finish(&mut confined) => ended,
         () = tokio::time::sleep(limit) => Err(format!("the tool did not end within {} s", limit.as_secs())),
         () = left.cancelled() => Err("the test was given up".to_owned()),
     };
     // Not before it is gone can its folder be removed for good.
-    group.end().await;
-    let (status, answer, errors) = ended?;
-    match serde_json::from_slice::<Told>(&answer) {
-        Ok(told) => {
-            unguarded(&told.guards);
-            Ok(told)
-        }
-        Err(_) => Err(without_answer(python, status, &answer, &errors)),
+    if let Err(error) = confined.kill().await {
+        tracing::warn!(%error, "the end of a test of a tool cannot be observed");
     }
+    let (ending, answer, errors) = ended?;
+    serde_json::from_slice::<Told>(&answer).map_err(|_| without_answer(ending, &answer, &errors))
 }
 
-/// Tells the operator once that the kernel's part is missing.
-fn unguarded(guards: &[String]) {
-    static TOLD: std::sync::Once = std::sync::Once::new();
-    if guards.len() < 2 {
-        TOLD.call_once(|| {
-            tracing::warn!(in_force = ?guards, "this system has not both Landlock and seccomp: tests of tools are held back by Python alone");
-        });
+/// The walls: the interpreter's own files and the test's folder to read, its working folder to write, nothing else.
+fn sandbox(python: &Interpreter, place: &Path) -> Sandbox {
+    let mut sandbox = Sandbox::new(Profile::Tool, &python.program, place)
+        .arguments(["-I", "-S", "-B", "-X", "utf8", "-c", RUNNER])
+        .arguments([place])
+        .variable("LANG", "C.UTF-8");
+    sandbox.reads = python.files.clone();
+    sandbox.writes = vec![place.join("work")];
+    sandbox.limits = Limits {
+        memory: Some(MEMORY_BYTES),
+        address_space: Some(MEMORY_BYTES),
+        cpu_seconds: Some(CPU_SECONDS),
+        file_bytes: Some(FILE_BYTES),
+        open_files: Some(OPEN_FILES),
+        processes: Some(THREADS),
+        user_processes: Some(USER_PROCESSES),
+        disk_bytes: Some(DISK_BYTES),
+        disk_files: Some(WRITTEN_FILES),
+        nice: 5,
+        ..Limits::default()
+    };
+    sandbox
+}
+
+fn no_python(python: &str, error: &io::Error) -> String {
+    tracing::warn!(python, %error, "tools cannot be tried out: Python cannot be run");
+    "Python cannot be run on the daemon's machine".to_owned()
+}
+
+fn not_started(python: &str, error: SandboxError) -> String {
+    match error {
+        SandboxError::Program { source, .. } => no_python(python, &source),
+        // What the operator has to know before anybody runs foreign code here.
+        SandboxError::Weak { .. } | SandboxError::NoBubblewrap | SandboxError::NoNamespaces => {
+            tracing::warn!(%error, "a test of a tool was not started, since it could not be confined");
+            format!("the test was not started: {error}")
+        }
+        _ => {
+            tracing::warn!(%error, "a test of a tool cannot be started");
+            "the daemon cannot start a process for the test".to_owned()
+        }
     }
 }
 
 /// Why a process ended without an answer.
-fn without_answer(python: &str, status: ExitStatus, answer: &[u8], errors: &[u8]) -> String {
+fn without_answer(ending: Ending, answer: &[u8], errors: &[u8]) -> String {
     /// The same numbers on every machine that the daemon runs on.
     const SIGKILL: i32 = 9;
     const SIGXCPU: i32 = 24;
-    match (status.code(), status.signal()) {
-        (_, Some(SIGXCPU)) => format!("the tool used more than {CPU_SECONDS} s of CPU time"),
-        (_, Some(SIGKILL)) => "the tool's process was killed".to_owned(),
-        (_, Some(signal)) => format!("the tool's process crashed with signal {signal}"),
-        // What the shell says of a program that it cannot find or run.
-        (Some(126 | 127), _) if answer.is_empty() && !errors.is_empty() => {
-            tracing::warn!(python, "tools cannot be tried out: Python cannot be run");
-            "Python cannot be run on the daemon's machine".to_owned()
-        }
-        (Some(code), _) if answer.is_empty() && errors.is_empty() => {
+    let status = ending.status;
+    match (ending.breach, status.code(), status.signal()) {
+        (Some(Breach::Disk), ..) => "the tool wrote too much".to_owned(),
+        (Some(Breach::Memory), ..) => format!("the tool wanted more than {} MiB of memory", MEMORY_BYTES >> 20),
+        (Some(Breach::Processes), ..) => "the tool started too many threads".to_owned(),
+        (_, _, Some(SIGXCPU)) => format!("the tool used more than {CPU_SECONDS} s of CPU time"),
+        (_, _, Some(SIGKILL)) => "the tool's process was killed".to_owned(),
+        (_, _, Some(signal)) => format!("the tool's process crashed with signal {signal}"),
+        (_, Some(code), _) if answer.is_empty() && errors.is_empty() => {
             format!("the tool ended its process with code {code}")
         }
         _ => {
@@ -154,49 +178,13 @@ fn without_answer(python: &str, status: ExitStatus, answer: &[u8], errors: &[u8]
     }
 }
 
-/// A process and everything it starts.
-struct Group {
-    child: Child,
-    /// Kept out of `child`, whose `wait` would close it.
-    tether: Option<ChildStdin>,
-}
+type Ended = (Ending, Vec<u8>, Vec<u8>);
 
-type Ended = (ExitStatus, Vec<u8>, Vec<u8>);
-
-impl Group {
-    fn spawn(python: &str, place: &Path) -> io::Result<Self> {
-        let mut command = Command::new("/bin/sh");
-        command
-            .args(["-c", TETHER, python, "-I", "-S", "-B", "-X", "utf8", "-c", RUNNER])
-            .arg(place)
-            .current_dir(place)
-            .env_clear()
-            // To find Python; the runner takes it away from the tool.
-            .env("PATH", std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()))
-            .env("LANG", "C.UTF-8")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .process_group(0);
-        let mut child = command.spawn()?;
-        let tether = child.stdin.take();
-        Ok(Self { child, tether })
-    }
-
-    /// Waits for its end; what it said is bounded.
-    async fn finish(&mut self) -> Result<Ended, String> {
-        let (out, err) = (self.child.stdout.take(), self.child.stderr.take());
-        let lost = |_| "the tool's process was lost".to_owned();
-        tokio::try_join!(async { self.child.wait().await.map_err(lost) }, read(out, MAX_ANSWER), read(err, MAX_ERRORS))
-    }
-
-    /// Ends whatever still runs, and waits for the process.
-    async fn end(mut self) {
-        // The tether kills the rest of the group.
-        drop(self.tether.take());
-        let _ = self.child.kill().await;
-    }
+/// Waits for its end; what it said is bounded.
+async fn finish(confined: &mut Confined) -> Result<Ended, String> {
+    let (out, err) = (confined.stdout.take(), confined.stderr.take());
+    let lost = |_| "the tool's process was lost".to_owned();
+    tokio::try_join!(async { confined.ended().await.map_err(lost) }, read(out, MAX_ANSWER), read(err, MAX_ERRORS))
 }
 
 /// All of a pipe.

@@ -19,6 +19,7 @@ use super::{
     lease::{Holding, LeaseNews},
     supervise::Finally,
 };
+use crate::domain::queue::Receive;
 use crate::workers::{in_flight::InFlight, metrics as figures};
 use crate::{
     backend::{
@@ -49,7 +50,6 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// Before a deployment comes again whose files could not be had.
 const FILES_AWAY: Duration = Duration::from_secs(5);
 
-/// See the module.
 pub struct DeployActor;
 
 /// What a [`DeployActor`] is told.
@@ -62,9 +62,7 @@ pub enum DeployNews {
 
 /// What a [`DeployActor`] is started with.
 pub struct DeployArguments {
-    /// Shared.
     pub env: Arc<Environment>,
-    /// The message.
     pub in_flight: InFlight,
     /// Its content.
     pub message: DeployMessage,
@@ -138,13 +136,15 @@ async fn run(
     let (lease, agent) = match env.store.claim_deploy(claim).await {
         Ok(DeployClaim::Claimed { lease, agent }) => (lease, agent),
         Ok(DeployClaim::Obsolete(why)) => {
-            tracing::info!(agent_id = %message.agent_id, why, "a deploy message is of no use any more");
+            tracing::info!(agent_id = %message.agent_id, why, "a deploy message is obsolete");
             return in_flight.delete().await;
         }
-        Ok(DeployClaim::HeldUntil(until)) => return in_flight.release(until.since(Timestamp::now()), true).await,
+        Ok(DeployClaim::HeldUntil(until)) => {
+            return in_flight.release(until.since(Timestamp::now()), Receive::Uncounted).await;
+        }
         Err(error) => {
             tracing::warn!(agent_id = %message.agent_id, %error, "a deployment could not be claimed");
-            return in_flight.release(Duration::from_secs(5), error.retryable()).await;
+            return in_flight.release(Duration::from_secs(5), Receive::after(error.retryable())).await;
         }
     };
     holding.claimant().leased(lease.clone());
@@ -194,7 +194,7 @@ async fn run(
             if matches!(error.kind(), BackendErrorKind::Fenced | BackendErrorKind::NotFound) {
                 undo_if_deleted(&env, &agent).await;
             }
-            in_flight.release(Duration::from_secs(5), error.retryable()).await;
+            in_flight.release(Duration::from_secs(5), Receive::after(error.retryable())).await;
         }
     }
 }
@@ -209,9 +209,9 @@ async fn give_back(env: &Environment, lease: &Lease, agent: &Agent, in_flight: I
     match env.store.release_lease(lease, Some(in_flight.receipt())).await {
         Ok(()) => {}
         Err(error) if error.kind() == BackendErrorKind::Fenced => undo_if_deleted(env, agent).await,
-        Err(error) => tracing::warn!(%error, "a deploy lease could not be given back; it ends by itself"),
+        Err(error) => tracing::warn!(%error, "a deploy lease could not be released; it expires by itself"),
     }
-    in_flight.release(delay, true).await;
+    in_flight.release(delay, Receive::Uncounted).await;
 }
 
 /// Whoever deleted the agent took it out of service before this deployment brought it up (again). What came
@@ -221,12 +221,12 @@ async fn undo_if_deleted(env: &Environment, agent: &Agent) {
         Ok(None) => {}
         Ok(Some(_)) => return,
         Err(error) => {
-            return tracing::warn!(agent_id = %agent.agent_id, %error, "whether an agent is gone is not known");
+            return tracing::warn!(agent_id = %agent.agent_id, %error, "it could not be read whether the agent was deleted");
         }
     }
     tracing::info!(agent_id = %agent.agent_id, "the agent was deleted while it was deployed: the deployment is taken back");
     if let Err(failure) = env.agents.take_back(agent).await {
-        tracing::warn!(agent_id = %agent.agent_id, error = %failure.message, "the deployment of a deleted agent is left");
+        tracing::warn!(agent_id = %agent.agent_id, error = %failure.message, "the deployment of a deleted agent could not be taken back");
     }
     env.deletions.taken_back(&agent.agent_id).await;
 }

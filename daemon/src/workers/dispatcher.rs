@@ -13,6 +13,7 @@ use super::{
     environment::Environment,
     reconciler,
 };
+use crate::domain::queue::Receive;
 use crate::workers::{in_flight::InFlight, metrics as figures};
 use crate::{
     backend::queue::{BuildMessage as BuildBody, DeployMessage},
@@ -26,7 +27,6 @@ use crate::{
 /// Pause before a message comes again whose project is still worked on by an earlier one.
 const BUSY: Duration = Duration::from_secs(1);
 
-/// See the module.
 pub struct Dispatcher;
 
 /// Messages of the [`Dispatcher`].
@@ -139,7 +139,7 @@ impl Actor for Dispatcher {
 impl DispatcherState {
     async fn job(&mut self, myself: &ActorCell, in_flight: InFlight) {
         if self.draining {
-            self.env.tasks.spawn(in_flight.release(Duration::ZERO, true));
+            self.env.tasks.spawn(in_flight.release(Duration::ZERO, Receive::Uncounted));
             return;
         }
         match in_flight.receipt().queue {
@@ -162,7 +162,7 @@ impl DispatcherState {
         let project = message.project_id;
         if self.builds.contains_key(&project) {
             // Delivered twice, or restarted while the stopped build still ends.
-            self.env.tasks.spawn(in_flight.release(BUSY, true));
+            self.env.tasks.spawn(in_flight.release(BUSY, Receive::Uncounted));
             return;
         }
         let env = Arc::clone(&self.env);
@@ -182,7 +182,7 @@ impl DispatcherState {
     async fn deploy(&mut self, myself: &ActorCell, in_flight: InFlight, message: DeployMessage) {
         let (agent, project) = (message.agent_id.clone(), message.project_id.clone());
         if self.deploys.contains_key(&agent) {
-            self.env.tasks.spawn(in_flight.release(BUSY, true));
+            self.env.tasks.spawn(in_flight.release(BUSY, Receive::Uncounted));
             return;
         }
         let arguments = DeployArguments { env: Arc::clone(&self.env), in_flight, message };

@@ -29,13 +29,10 @@ use crate::{
 pub struct Environment {
     /// Who we are, among all daemons of this backend.
     pub worker_id: WorkerId,
-    /// Metadata.
     pub store: Arc<dyn Store>,
-    /// Tasks.
     pub queue: Arc<dyn Queue>,
     /// Files of projects, where daemons share them.
     pub artifacts: Arc<Artifacts>,
-    /// Plugin jobs.
     pub executor: Arc<dyn Executor>,
     /// Deployed agents.
     pub agents: DeployedAgents,
@@ -63,13 +60,10 @@ pub struct Environment {
 
 /// What the environment is made of beside the settings.
 pub struct Shared {
-    /// Metadata.
     pub store: Arc<dyn Store>,
-    /// Tasks.
     pub queue: Arc<dyn Queue>,
     /// Files of projects, where daemons share them.
     pub artifacts: Arc<Artifacts>,
-    /// Plugin jobs.
     pub executor: Arc<dyn Executor>,
     /// Set when the daemon begins to stop.
     pub draining: CancellationToken,

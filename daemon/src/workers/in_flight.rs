@@ -6,6 +6,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::environment::Environment;
 use crate::backend::queue::{Delivery, Receipt};
+use crate::domain::queue::Receive;
 
 /// Pause before a message comes again whose actor died.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
@@ -52,10 +53,10 @@ impl InFlight {
         }
     }
 
-    /// The message comes again after `delay`; `uncounted` when that is not its own fault.
-    pub async fn release(mut self, delay: Duration, uncounted: bool) {
+    /// The message comes again after `delay`; `receive` says whether that is its own fault.
+    pub async fn release(mut self, delay: Duration, receive: Receive) {
         self.settled = true;
-        release(&self.env, &self.delivery.receipt, delay, uncounted).await;
+        release(&self.env, &self.delivery.receipt, delay, receive).await;
     }
 
     /// The message can never be worked on.
@@ -76,13 +77,13 @@ impl Drop for InFlight {
         // Outside of a runtime the process is ending, and the visibility timeout does the same.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let tasks = self.env.tasks.clone();
-            tasks.spawn_on(async move { release(&env, &receipt, AFTER_FAILURE, false).await }, &runtime);
+            tasks.spawn_on(async move { release(&env, &receipt, AFTER_FAILURE, Receive::Counted).await }, &runtime);
         }
     }
 }
 
-async fn release(env: &Environment, receipt: &Receipt, delay: Duration, uncounted: bool) {
-    if let Err(error) = env.queue.release(receipt, delay, uncounted).await {
-        tracing::warn!(%error, "a message could not be handed back; it comes again by its visibility timeout");
+async fn release(env: &Environment, receipt: &Receipt, delay: Duration, receive: Receive) {
+    if let Err(error) = env.queue.release(receipt, delay, receive).await {
+        tracing::warn!(%error, "a message could not be released; it is delivered again after its visibility timeout");
     }
 }

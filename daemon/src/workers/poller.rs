@@ -20,7 +20,6 @@ const LONG_POLL: Duration = Duration::from_secs(20);
 /// Most messages of one receive.
 const MAX_RECEIVE: usize = 64;
 
-/// See the module.
 pub struct Poller;
 
 /// Messages of a [`Poller`].
@@ -32,9 +31,7 @@ pub enum PollerMessage {
 /// What a [`Poller`] is started with.
 #[derive(Clone)]
 pub struct PollerArguments {
-    /// Shared.
     pub env: Arc<Environment>,
-    /// Which queue.
     pub queue: QueueName,
     /// The permits. They belong to the queue, not to this incarnation of its poller: jobs taken by an
     /// earlier one still hold theirs.

@@ -9,6 +9,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::Mutex;
 
 use super::{culprit, environment::Environment, supervise::Finally};
+use crate::backend::store::Repair;
 use crate::workers::metrics as figures;
 use crate::{
     backend::{
@@ -31,9 +32,8 @@ const LIMIT: usize = 256;
 /// Rounds between two searches for old rows and folders of what was deleted.
 const CLEAN_EVERY: u32 = 60;
 /// Rounds between two looks at what others left half written.
-const PUT_RIGHT_EVERY: u32 = 4;
+const REPAIR_EVERY: u32 = 4;
 
-/// See the module.
 pub struct Reconciler;
 
 /// Messages of the [`Reconciler`].
@@ -81,15 +81,21 @@ impl Actor for Reconciler {
             ReconcilerMessage::Round if state.looking || state.env.draining.is_cancelled() => {}
             ReconcilerMessage::Round => {
                 state.looking = true;
-                let (clean, first) = (state.round % CLEAN_EVERY == 0, state.round == 0);
-                let put_right = clean || state.round % PUT_RIGHT_EVERY == 0;
+                let first = state.round == 0;
+                let clean = state.round % CLEAN_EVERY == 0;
+                let repair = match state.round % REPAIR_EVERY == 0 {
+                    _ if clean => Some(Repair::ProjectsAndFigures),
+                    true => Some(Repair::Projects),
+                    false => None,
+                };
+                let work = Round { repair, clean, first };
                 state.round = state.round.wrapping_add(1);
                 let (env, retention) = (Arc::clone(&state.env), Arc::clone(&state.retention));
                 let followed = Arc::clone(&state.followed);
                 tokio::spawn(async move {
                     let _done = Finally::new(move || drop(myself.cast(ReconcilerMessage::Done)));
-                    if let Err(error) = round(&env, clean, first, put_right).await {
-                        tracing::warn!(%error, "the reconciler could not look everywhere; it tries again");
+                    if let Err(error) = round(&env, work).await {
+                        tracing::warn!(%error, "a round of the reconciler failed in part; the next one tries again");
                     }
                     if env.store.is_shared() {
                         follow(&env, &followed).await;
@@ -105,7 +111,18 @@ impl Actor for Reconciler {
     }
 }
 
-async fn round(env: &Environment, clean: bool, first: bool, put_right: bool) -> Result<(), BackendError> {
+/// What one round does beside looking for tasks that were left behind.
+struct Round {
+    /// In a store that others write, too.
+    repair: Option<Repair>,
+    /// Removes what was deleted or is past its time.
+    clean: bool,
+    /// The first since the start: deletions that were cut off then are gone on with.
+    first: bool,
+}
+
+async fn round(env: &Environment, work: Round) -> Result<(), BackendError> {
+    let Round { repair, clean, first } = work;
     // Without workers the daemon answers for its own messages only: what others left is for those who work on it.
     let tasks = match env.works {
         true => env.store.stranded_tasks(Timestamp::now(), LIMIT).await?,
@@ -123,10 +140,12 @@ async fn round(env: &Environment, clean: bool, first: bool, put_right: bool) -> 
     if env.works {
         settle_letters(env).await?;
     }
-    if env.works && put_right {
-        let rows = env.store.put_right(Timestamp::now(), clean).await?;
+    if env.works
+        && let Some(extent) = repair
+    {
+        let rows = env.store.repair(Timestamp::now(), extent).await?;
         if rows > 0 {
-            tracing::info!(rows, "rows that another left half written were put right");
+            tracing::info!(rows, "half-written rows of other services were repaired");
         }
     }
     for queue in QueueName::ALL {
@@ -238,6 +257,6 @@ pub(crate) async fn tell_subject(env: &Environment, queue: QueueName, body: &str
     let reason =
         ErrorInfo::outside(FailureKind::Infrastructure, format!("a message of the task could not be read: {reason}"));
     if let Err(error) = give_up(env, queue, body, reason).await {
-        tracing::warn!(%queue, %error, "nobody could be told of a message that cannot be read");
+        tracing::warn!(%queue, %error, "a message that cannot be read could not be reported");
     }
 }

@@ -23,7 +23,6 @@ use super::{
 use crate::domain::queue::QueueName;
 use crate::workers::metrics as figures;
 
-/// See the module.
 pub struct Root;
 
 /// Messages of the [`Root`].

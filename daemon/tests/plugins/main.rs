@@ -11,3 +11,5 @@ mod place;
 mod refusals;
 mod reload;
 mod tool_tests;
+
+nexus_sandbox::stage_before_main!();

@@ -18,6 +18,7 @@ mod clock;
 mod cloud;
 mod command_line;
 mod crash;
+mod evaluation;
 mod files;
 mod folders;
 mod main_job;

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use nexus_daemon::domain::queue::Receive;
 use nexus_daemon::{
     backend::{
         error::BackendError,
@@ -388,8 +389,8 @@ impl Queue for Twice {
         self.inner.delete(receipt).await
     }
 
-    async fn release(&self, receipt: &Receipt, delay: Duration, uncounted: bool) -> Result<(), BackendError> {
-        self.inner.release(receipt, delay, uncounted).await
+    async fn release(&self, receipt: &Receipt, delay: Duration, receive: Receive) -> Result<(), BackendError> {
+        self.inner.release(receipt, delay, receive).await
     }
 
     async fn dead_letter(&self, receipt: &Receipt, reason: &str) -> Result<(), BackendError> {

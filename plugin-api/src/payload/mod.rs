@@ -16,7 +16,7 @@ pub use deploy::{
 pub use describe::{Description, HandlerInfo, HandlerKind};
 pub use event::{Event, LogLevel};
 pub use failure::{Failure, FailureKind};
-pub use stage::{AgentManifest, Document, StageRequest, StageResult, Usage};
+pub use stage::{AgentManifest, Assessment, Document, NotServed, StageRequest, StageResult, Usage};
 pub use tool::ToolInfo;
 
 use serde::{Deserialize, Serialize};

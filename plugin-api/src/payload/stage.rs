@@ -61,6 +61,33 @@ pub struct StageResult {
     /// The agent that came out. The last one given by any stage is registered when the build ends.
     #[serde(default)]
     pub agent: Option<AgentManifest>,
+    /// How much of the requirement is served, as far as this stage knows. The last one given by any stage is kept with
+    /// the project, and with the agent when one comes out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assessment: Option<Assessment>,
+}
+
+/// How much of a requirement an agent serves.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Assessment {
+    /// `full`, `partial` or `none`.
+    pub coverage: String,
+    /// What is not served.
+    #[serde(default)]
+    pub not_served: Vec<NotServed>,
+    /// What the finished agent answered: `{asked, passed, failed, unproven, items: [{kind, question, answer, expected,
+    /// outcome, reason?, source?}]}`, with the outcomes `passed`, `failed` and `unproven`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acceptance: Option<Value>,
+}
+
+/// A part of a requirement that is not served.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotServed {
+    /// In the requirement's words.
+    pub text: String,
+    /// Why, for people.
+    pub reason: String,
 }
 
 /// The document of a stage.

@@ -69,3 +69,7 @@ impl Plugin for AgentBuild {
 }
 
 export_plugin!(AgentBuild);
+
+// Unit tests run agents; their binary has to be one that can confine.
+#[cfg(test)]
+nexus_sandbox::stage_before_main!();

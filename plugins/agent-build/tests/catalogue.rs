@@ -1,4 +1,5 @@
-//! The catalogue's own Python tests: every tool's unit tests, and every example question with all tools loaded.
+//! The catalogue's own Python tests: every tool's unit tests, every example question with all tools loaded, and every
+//! tool that computes against Python's own arithmetic and calendar, and conversations over data of many kinds.
 #![allow(clippy::expect_used)]
 
 use std::{path::Path, process::Command};
@@ -21,4 +22,14 @@ fn every_example_reaches_its_tool() {
 #[test]
 fn every_tool_passes_its_unit_tests() {
     unittest("test_tools.py");
+}
+
+#[test]
+fn every_figure_is_what_decimal_and_datetime_say() {
+    unittest("test_figures.py");
+}
+
+#[test]
+fn conversations_in_both_languages_hold() {
+    unittest("test_conversations.py");
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use crate::bench::*;
 
 fn main() {
+    nexus_sandbox::run_if_asked();
     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(figures());
 }
 

@@ -15,7 +15,6 @@ use crate::{
     Settings,
     agent::{Code, Command, House, Keeper, Lease, View, forget, status},
     capacity::Capacity,
-    process::Spawner,
 };
 
 /// Commands that wait for one keeper; more wait at the sender.
@@ -40,11 +39,9 @@ impl Fleet {
     /// No agents yet. Must be called inside the runtime.
     pub(crate) fn new(settings: Settings) -> Result<Arc<Self>, Failure> {
         settings.validate()?;
-        let spawner = Spawner::start()
-            .map_err(|e| Failure::transient(format!("cannot start the thread that starts agents: {e}")))?;
         let capacity = Capacity::new(settings.max_agents);
         let start_slots = Semaphore::new(settings.max_starts);
-        let house = Arc::new(House { settings, spawner: Arc::new(spawner), capacity, start_slots });
+        let house = Arc::new(House { settings, capacity, start_slots });
         Ok(Arc::new(Self { house, keepers: Mutex::new(Some(HashMap::new())) }))
     }
 

@@ -50,7 +50,7 @@ impl LocalDeployer {
         loop {
             let mut lease = self.fleet.acquire(&request.agent).await?;
             let ask = Ask {
-                port: lease.port,
+                address: lease.address.clone(),
                 total_secs: settings.invoke_timeout_secs,
                 idle_secs: settings.idle_timeout_secs,
                 max_bytes: settings.max_answer_bytes,
@@ -68,7 +68,7 @@ impl LocalDeployer {
 
     /// A process that does not even answer `/ping` is ended, and the text says so.
     async fn probe(&self, agent: &AgentRef, text: String, lease: &Lease) -> String {
-        if ping(lease.port, PROBE_PATIENCE).await.is_ok() {
+        if ping(&lease.address, PROBE_PATIENCE).await.is_ok() {
             return text;
         }
         self.fleet.unresponsive(agent, lease.generation).await;
@@ -122,7 +122,7 @@ impl DeployHandler for LocalDeployer {
         // Not the port and the process: they change with every start, `status` tells them.
         details.insert("log".into(), Value::from(agent.state_dir.join(LOG_NAME).display().to_string()));
         details.insert("ready_ms".into(), Value::from(lease.ready_ms));
-        Ok(DeployResult { endpoint: Some(format!("http://127.0.0.1:{}", lease.port)), details })
+        Ok(DeployResult { endpoint: Some(lease.address.place.to_string()), details })
     }
 
     async fn undeploy(&self, agent: AgentRef, _cx: Context) -> Result<(), Failure> {

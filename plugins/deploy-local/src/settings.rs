@@ -35,8 +35,7 @@ pub struct Settings {
     /// Agents that start at once; more wait for their turn, and their `ready_timeout_secs` with them.
     #[schemars(range(min = 1, max = 10000))]
     pub max_starts: usize,
-    /// Memory of one agent process: `RLIMIT_DATA`, what it can write to. (`RLIMIT_AS` would count
-    /// mapped libraries and address space that is only reserved.) A child of the agent has the same again. 0: no limit.
+    /// Memory of one agent, of each of its processes (`RLIMIT_DATA`) and of all together. 0: no limit.
     #[schemars(extend("unit" = "MiB"))]
     pub memory_limit_mb: u64,
     /// CPU time of one agent process, summed over its life (`RLIMIT_CPU`); beyond it the
@@ -45,9 +44,15 @@ pub struct Settings {
     pub cpu_limit_secs: u64,
     /// Open files of one agent process. 0: as the daemon.
     pub max_open_files: u64,
-    /// Processes and threads (`RLIMIT_NPROC`). The kernel counts all of the daemon's user, and does not
-    /// hold root to it: it ends fork bombs, it is no share per agent. 0: as the daemon.
+    /// Processes and threads of one agent with all that it starts; beyond it the agent is ended. 0: no limit.
     pub max_processes: u64,
+    /// What one agent may write to its home in all. 0: no limit.
+    #[schemars(extend("unit" = "MiB"))]
+    pub disk_limit_mb: u64,
+    /// TCP ports that every agent may connect to, beside those that its `manifest.json` names in `connect`; nothing else.
+    pub connect: Vec<u16>,
+    /// Further files and folders that every agent may read, as absolute paths: models, data.
+    pub reads: Vec<String>,
     /// Size at which an agent's log is rotated.
     #[schemars(extend("unit" = "bytes"), range(min = 4096))]
     pub log_max_bytes: u64,
@@ -94,7 +99,10 @@ impl Default for Settings {
             memory_limit_mb: 1024,
             cpu_limit_secs: 0,
             max_open_files: 1024,
-            max_processes: 4096,
+            max_processes: 512,
+            disk_limit_mb: 1024,
+            connect: Vec::new(),
+            reads: Vec::new(),
             log_max_bytes: 5 * 1024 * 1024,
             log_files: 3,
             max_answer_bytes: 8 * 1024 * 1024,
@@ -139,6 +147,11 @@ impl Settings {
         if let Some((_, message)) = rules.iter().find(|(holds, _)| !holds) {
             return Err(Failure::invalid_input(format!("settings: {message}")));
         }
+        if let Some(path) = self.reads.iter().find(|path| !std::path::Path::new(path).is_absolute() || *path == "/") {
+            return Err(Failure::invalid_input(format!(
+                "settings: reads must hold absolute paths, and not the whole file system; {path:?} is none"
+            )));
+        }
         let names = self.env_allow.iter().chain(self.env.keys());
         if let Some(name) = names.into_iter().find(|name| !is_variable_name(name)) {
             return Err(Failure::invalid_input(format!("settings: {name:?} is no name of an environment variable")));
@@ -174,7 +187,7 @@ mod tests {
 
     #[test]
     fn the_settings_are_described_as_they_are_and_the_defaults_are_accepted() {
-        assert_eq!(nexus_plugin_api::sdk::testing::check_settings::<crate::DeployLocal>(), Ok(22));
+        assert_eq!(nexus_plugin_api::sdk::testing::check_settings::<crate::DeployLocal>(), Ok(25));
         Settings::default().validate().unwrap();
     }
 

@@ -40,14 +40,12 @@ pub struct ToolUse {
 pub enum BlockKind {
     /// A piece of text between tools.
     Text,
-    /// A tool.
     Tool,
 }
 
 /// A part of the answer in the order in which it came.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Block {
-    /// What it is.
     #[serde(rename = "type")]
     pub kind: BlockKind,
     /// The tool's id, or the block's number.
@@ -69,9 +67,7 @@ pub struct Answer {
     pub tools: Vec<ToolUse>,
     /// Both in order.
     pub blocks: Vec<Block>,
-    /// Tokens read.
     pub input_tokens: u64,
-    /// Tokens written.
     pub output_tokens: u64,
     /// The model that read and wrote them, when the agent names it.
     pub model_id: Option<String>,

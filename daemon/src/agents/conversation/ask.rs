@@ -40,7 +40,6 @@ use crate::{
 pub enum Pieces {
     /// It is given, or was given, by this daemon.
     Here(Reader),
-    /// It is given by another.
     Elsewhere(Elsewhere),
 }
 
@@ -234,7 +233,7 @@ impl Conversations {
             role: Role::Assistant,
             content: answer.text.clone(),
             metadata: serde_json::to_value(metadata).ok(),
-            once: None,
+            idempotency: None,
             holder: Some(held.holder().to_owned()),
         };
         settle::answer(self, message, &outcome.id).await

@@ -30,7 +30,6 @@ use crate::{
     },
 };
 
-/// A question to an agent.
 pub(super) struct Call {
     pub(super) agent: Agent,
     pub(super) session: SessionId,
@@ -46,14 +45,10 @@ pub(super) struct Call {
     pub(super) held: Option<(HeldKey, fn(&Outcome) -> Value)>,
 }
 
-/// What came of a question.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Its record.
     pub id: InvocationId,
-    /// In which session it was asked.
     pub session_id: SessionId,
-    /// What the agent said.
     pub answer: Answer,
     /// Why the answer is not whole.
     pub failure: Option<Failure>,
@@ -61,7 +56,6 @@ pub struct Outcome {
     pub interrupted: bool,
     /// The steps, when they were asked for and the agent tells them.
     pub trace: Option<Value>,
-    /// How long it took.
     pub took: Duration,
     /// What is kept of it is durable. Nothing is kept of an agent without a record.
     pub recorded: bool,
@@ -70,13 +64,9 @@ pub struct Outcome {
 /// A question that has a record and no answer.
 #[derive(Debug)]
 pub struct NoAnswer {
-    /// Why.
     pub failure: Failure,
-    /// The record.
     pub invocation_id: InvocationId,
-    /// In which session.
     pub session_id: SessionId,
-    /// How long it took, in milliseconds.
     pub duration_ms: u64,
 }
 
@@ -87,7 +77,6 @@ impl Outcome {
         Self { id, session_id, answer, failure, interrupted, trace: None, took, recorded: true }
     }
 
-    /// How long it took, in milliseconds.
     pub fn millis(&self) -> u64 {
         u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX)
     }

@@ -16,10 +16,8 @@ use crate::{
     jobs::ANSWER_LIMIT,
 };
 
-/// Between two looks.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// See the module.
 pub struct Elsewhere {
     of: Arc<Conversations>,
     session: SessionId,

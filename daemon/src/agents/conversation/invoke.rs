@@ -16,15 +16,12 @@ use crate::{
 
 /// A question that stands alone.
 pub struct Invoke {
-    /// What is asked.
     pub input_text: String,
     /// Ties questions together for the agent; made when absent.
     pub session_id: Option<SessionId>,
-    /// Whether the steps are wanted.
     pub enable_trace: bool,
     /// For whom, when it is not the caller himself.
     pub user_id: Option<String>,
-    /// The caller's own data.
     pub metadata: Option<Value>,
 }
 

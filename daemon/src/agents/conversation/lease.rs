@@ -25,7 +25,6 @@ const EXTEND_EVERY: Duration = Duration::from_millis(2_500);
 /// Before another can have it, an answer that could not be extended must have ended.
 const MARGIN: Duration = Duration::from_secs(2);
 
-/// See the module.
 pub(super) struct SessionHeld {
     store: Arc<dyn Store>,
     tasks: TaskTracker,
@@ -89,7 +88,7 @@ impl Drop for SessionHeld {
         let (store, session, holder) = (Arc::clone(&self.store), self.session.clone(), self.holder.clone());
         let release = async move {
             if let Err(error) = store.release_session(&session, &holder).await {
-                tracing::warn!(%session, %error, "a session could not be given back; it is free in {} s", LEASE.as_secs());
+                tracing::warn!(%session, %error, "a session's lease could not be released; it expires in {} s", LEASE.as_secs());
             }
         };
         self.tasks.spawn_on(release, &runtime);
@@ -132,7 +131,7 @@ pub(super) async fn append_answer(store: &dyn Store, message: NewMessage) -> Sto
         Err(error) if error.kind() == BackendErrorKind::Fenced => error,
         stored => return stored.map(drop),
     };
-    tracing::warn!(session = %message.session_id, error = %refused, "the session was another's by the time of this answer");
+    tracing::warn!(session = %message.session_id, error = %refused, "another question took over the session before this answer was stored");
     let mut metadata = message.metadata.unwrap_or_else(|| Value::Object(Map::new()));
     if let Some(fields) = metadata.as_object_mut() {
         fields.insert("interrupted".to_owned(), true.into());

@@ -18,13 +18,9 @@ use crate::{
 
 /// A message that is stored, or is to be answered.
 pub struct Sent {
-    /// The text.
     pub content: String,
-    /// Whose.
     pub role: Role,
-    /// The caller's own data.
     pub metadata: Option<Map<String, Value>>,
-    /// What comes with it.
     pub files: Vec<Attachment>,
 }
 
@@ -37,7 +33,7 @@ impl Sent {
         }
         let metadata = (self.metadata.is_some() || !metadata.is_empty()).then_some(Value::Object(metadata));
         let (session_id, content) = (id.clone(), self.content.clone());
-        NewMessage { session_id, role: self.role, content, metadata, once: None, holder: None }
+        NewMessage { session_id, role: self.role, content, metadata, idempotency: None, holder: None }
     }
 }
 
@@ -56,8 +52,8 @@ impl Conversations {
         }
         self.open_session(caller, id).await?;
         // The store keeps the message itself as the answer.
-        let once = keyed.map(|keyed| keyed.kept(&()));
-        match store.append_message(NewMessage { once, ..sent.to_store(id) }).await {
+        let idempotency = keyed.map(|keyed| keyed.kept(&()));
+        match store.append_message(NewMessage { idempotency, ..sent.to_store(id) }).await {
             Ok(stored) => Ok(Repeatable::New(stored)),
             Err(error) if error.kind() == BackendErrorKind::NotFound => Err(AgentError::UnknownSession(id.clone())),
             Err(error) => Ok(Repeatable::Again(idempotency::or_earlier(store, keyed, error).await?)),

@@ -38,7 +38,6 @@ use crate::{
     backend::store::Store, deletion::Deletions, events::EventHub, idempotency::HeldKeys, jobs::DeployedAgents,
 };
 
-/// See the module.
 pub struct Conversations {
     store: Arc<dyn Store>,
     deployed: DeployedAgents,

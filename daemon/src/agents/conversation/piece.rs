@@ -15,20 +15,15 @@ use crate::domain::{
 /// A piece of an answer, with its number among those of its session where it has one.
 pub type Numbered = (Option<u64>, Arc<Piece>);
 
-/// A piece of an answer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Piece {
     /// The first: the question is taken.
-    Connected {
-        /// In which session.
-        session_id: SessionId,
-    },
+    Connected { session_id: SessionId },
     /// What the agent says and does.
     Message(MessagePiece),
     /// Why the answer ended early.
     Error {
-        /// For people.
         error: String,
         /// Seconds after which to ask again.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,7 +31,6 @@ pub enum Piece {
     },
     /// The last.
     Done {
-        /// What it took.
         metrics: Metrics,
         /// Only ever `false`: what is kept of the answer is not durable yet.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,59 +44,43 @@ pub enum Piece {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum MessagePiece {
-    /// A piece of text.
     Text {
-        /// It.
         data: String,
     },
     /// A tool begins.
     ToolUse {
-        /// Its name.
         tool_name: String,
         /// Unique within the answer.
         tool_id: String,
     },
     /// A piece of its arguments.
     ToolInput {
-        /// Whose.
         tool_id: String,
-        /// It.
         data: String,
     },
     /// A tool has ended. Clients of the original cut what it took and gave as text; the structure stands beside it.
     ToolEnd {
-        /// Whose.
         tool_id: String,
-        /// Its name.
         tool_name: String,
         /// Its arguments as text.
         tool_input: String,
-        /// Its result.
         tool_result: String,
         /// Its arguments, unless they are no JSON.
         tool_input_json: Option<Value>,
     },
 }
 
-/// What an answer took.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Metrics {
-    /// Tokens read.
     pub input_tokens: u64,
-    /// Tokens written.
     pub output_tokens: u64,
-    /// Both.
     pub total_tokens: u64,
-    /// Milliseconds.
     pub duration_ms: u64,
-    /// How many tools were used.
     pub tool_calls: usize,
-    /// Its record.
     pub invocation_id: Option<InvocationId>,
 }
 
 impl Piece {
-    /// A piece of text.
     pub const fn text(data: String) -> Self {
         Self::Message(MessagePiece::Text { data })
     }

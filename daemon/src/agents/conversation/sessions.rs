@@ -17,13 +17,10 @@ use crate::{
 /// Sessions of an agent among which a caller's own are looked for.
 const MOST_LOOKED_AT: usize = 10_000;
 
-/// What is known of a new session.
 pub struct NewSession {
     /// Absent: the begin of the first message.
     pub display_name: Option<String>,
-    /// For whom.
     pub user_id: Option<String>,
-    /// The caller's own data.
     pub metadata: Option<Value>,
 }
 
@@ -80,7 +77,6 @@ impl Conversations {
         Ok(sessions)
     }
 
-    /// A session.
     pub async fn session(&self, _caller: &Caller, id: &SessionId) -> Result<Session> {
         self.store.session(id).await?.ok_or_else(|| AgentError::UnknownSession(id.clone()))
     }

@@ -17,7 +17,7 @@ use super::{Conversations, lease};
 use crate::{
     backend::{
         error::{BackendErrorKind, chain},
-        store::{MessageRange, NewMessage, Once, Result, Store},
+        store::{KeptAnswer, MessageRange, NewMessage, Result, Store},
     },
     domain::{
         agent::Invocation,
@@ -40,12 +40,12 @@ pub(super) async fn invocation(
     of: &Conversations,
     invocation: Invocation,
     held: Option<HeldKey>,
-    kept: Option<Once>,
+    kept: Option<KeptAnswer>,
 ) -> bool {
     let store = Arc::clone(&of.store);
     // A failed answer leaves no key: it is given back when `held` goes.
     let (unanswered, held) = if kept.is_some() { (None, held) } else { (held, None) };
-    let key = kept.as_ref().map(|once| once.key.clone());
+    let key = kept.as_ref().map(|kept| kept.key.clone());
     let write = {
         let kept = kept.clone();
         move || {
@@ -60,9 +60,9 @@ pub(super) async fn invocation(
         "an invocation",
         write,
         move || {
-            if let Some(mut once) = kept {
-                once.answer.as_object_mut().map(|answer| answer.insert("recorded".to_owned(), false.into()));
-                noted.note(&once);
+            if let Some(mut kept) = kept {
+                kept.answer.as_object_mut().map(|answer| answer.insert("recorded".to_owned(), false.into()));
+                noted.note(&kept);
             }
         },
         move |stored| {

@@ -2,6 +2,7 @@
 //! counts only when the whole daemon takes it.
 
 use salvo::{Writer as _, http::StatusCode, oapi::endpoint};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -16,7 +17,6 @@ use crate::api::{
         },
         response::{Answer, Reply},
     },
-    openapi::describe,
     projects::files::{blocking, timestamp},
     state::AppState,
 };
@@ -34,85 +34,54 @@ static TURN: Mutex<()> = Mutex::const_new(());
 /// Where changed files are, for people: below the data folder.
 const CONFIG_DIR: &str = "workflows";
 
-#[derive(Serialize)]
+/// A file of the configuration.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ConfigEntry")]
 struct Entry {
     name: String,
+    /// `shipped/…` is part of the program.
     path: String,
+    /// Bytes.
     size: u64,
     modified_at: Option<Timestamp>,
+    /// `settings` or `workflow`.
     #[serde(rename = "type")]
     kind: &'static str,
 }
 
-describe! {
-    /// A file of the configuration.
-    Entry as "ConfigEntry" {
-        name,
-        /// `shipped/…` is part of the program.
-        path,
-        /// Bytes.
-        size,
-        modified_at,
-        /// `settings` or `workflow`.
-        kind as "type",
-    }
-}
-
-#[derive(Serialize)]
+/// The files of the configuration.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ConfigListing")]
 struct Listing {
     files: Vec<Entry>,
+    /// Where changed files are, below the data folder.
     config_dir: &'static str,
 }
 
-describe! {
-    /// The files of the configuration.
-    Listing as "ConfigListing" {
-        files,
-        /// Where changed files are, below the data folder.
-        config_dir,
-    }
-}
-
-#[derive(Serialize)]
+/// A file of the configuration with its content; secrets are masked.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ConfigContent")]
 struct Content {
     filename: String,
+    /// What it says.
     content: Value,
     raw_content: String,
+    /// `settings` or `workflow`.
     #[serde(rename = "type")]
     kind: &'static str,
 }
 
-describe! {
-    /// A file of the configuration with its content; secrets are masked.
-    Content as "ConfigContent" {
-        filename,
-        /// What it says.
-        content,
-        raw_content,
-        /// `settings` or `workflow`.
-        kind as "type",
-    }
-}
-
-#[derive(Serialize)]
+/// Whether a text is good.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ConfigVerdict")]
 struct Verdict {
     valid: bool,
+    /// What it says.
     parsed: Option<Value>,
+    /// What is wrong, for people: a line for each problem.
     error: Option<String>,
+    /// Each with `message`, and where known `line`, `column` and `help`.
     problems: Vec<Value>,
-}
-
-describe! {
-    /// Whether a text is good.
-    Verdict as "ConfigVerdict" {
-        valid,
-        /// What it says.
-        parsed,
-        /// What is wrong, for people: a line for each problem.
-        error,
-        /// Each with `message`, and where known `line`, `column` and `help`.
-        problems,
-    }
 }
 
 fields_of! {
@@ -284,13 +253,7 @@ async fn taken(state: &AppState, files: ConfigFiles, name: &str) -> Result<(), A
 
 fn refused_text(problems: &[Problem]) -> ApiError {
     let fault = |problem| {
-        crate::api::http::request::fields::Fault::new(
-            "body",
-            "raw_content",
-            "value_error",
-            sentence(problem),
-            Value::Null,
-        )
+        crate::api::http::fault::Fault::new("body", "raw_content", "value_error", sentence(problem), Value::Null)
     };
     ApiError::Invalid(problems.iter().take(20).map(fault).collect())
 }

@@ -1,12 +1,15 @@
 //! `/health`, `/health/live`, `/health/ready` and `/metrics`. Health answers within a second, whatever
 //! hangs: every check has its own time limit.
 
+use schemars::JsonSchema;
 use std::{
     future::Future,
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 
 use metrics::gauge;
+use nexus_sandbox::Walls;
 use salvo::{
     Response, Writer as _,
     http::{
@@ -23,7 +26,6 @@ use crate::api::{
         request::extract::State,
         response::{Flat, FlatAnswer},
     },
-    openapi::describe,
     state::AppState,
 };
 use crate::{
@@ -35,6 +37,7 @@ use crate::{
     domain::queue::QueueName,
     plugins::{PluginReport, PluginState},
     telemetry::names,
+    tools::walls,
 };
 
 /// The limit of one check.
@@ -57,89 +60,80 @@ crate::domain::words! {
     }
 }
 
-crate::api::openapi::words! {
-    Condition, "Condition", "How a part is, or the whole.";
-}
-
-#[derive(Serialize)]
+/// Whether the daemon can do its work: as badly off as its worst part; plugins and artifacts degrade it at most.
+#[derive(Serialize, JsonSchema)]
 struct Health {
     status: Condition,
     service: &'static str,
     version: &'static str,
     checks: Checks,
+    /// What holds code that nobody here wrote.
+    sandbox: Sandboxing,
+    /// Why a part is not healthy, when one is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     reasons: Option<Reasons>,
 }
 
-#[derive(Serialize)]
+/// Each part.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "HealthChecks")]
 struct Checks {
+    /// Written to within the time limit.
     store: Condition,
+    /// Read from within the time limit.
     queue: Condition,
+    /// `degraded` when one was refused, takes no jobs, or lacks the Python it runs.
     plugins: Condition,
+    /// `degraded` when tools, tests and agents cannot be confined.
+    sandbox: Condition,
+    /// The store, when it is that of the cloud.
     #[serde(skip_serializing_if = "Option::is_none")]
     dynamodb: Option<Condition>,
+    /// The queue, when it is that of the cloud.
     #[serde(skip_serializing_if = "Option::is_none")]
     sqs: Option<Condition>,
+    /// Where daemons share the files of projects. Away: builds and deployments wait.
     #[serde(skip_serializing_if = "Option::is_none")]
     artifacts: Option<Condition>,
 }
 
-#[derive(Serialize)]
+/// The walls around tools that are tried out, tests of agents, and agents: what is asked for and what this kernel gives.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "HealthSandbox")]
+struct Sandboxing {
+    /// `landlock`, or `bwrap` for namespaces too.
+    mode: String,
+    /// Whether such code is started without walls that are missing.
+    allow_weaker: bool,
+    /// Version of Landlock's interface; 0 where there is none.
+    landlock: u32,
+    /// Whether system calls can be filtered.
+    seccomp: bool,
+    /// Controllers of the control group that is delegated to the daemon.
+    cgroup: Vec<String>,
+    /// What this kernel lacks, and what stands in for it.
+    missing: Vec<String>,
+}
+
+/// In words, why a part is not healthy; none for one that is.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "HealthReasons")]
 struct Reasons {
     store: Option<String>,
     queue: Option<String>,
     plugins: Option<String>,
+    sandbox: Option<String>,
+    /// When daemons share files.
     #[serde(skip_serializing_if = "Option::is_none")]
     artifacts: Option<String>,
 }
 
-describe! {
-    /// Whether the daemon can do its work: as badly off as its worst part; plugins and artifacts degrade it at most.
-    Health as "Health" {
-        status, service, version, checks,
-        /// Why a part is not healthy, when one is not.
-        (maybe) reasons,
-    }
-}
-
-describe! {
-    /// Each part.
-    Checks as "HealthChecks" {
-        /// Written to within the time limit.
-        store,
-        /// Read from within the time limit.
-        queue,
-        /// `degraded` when one was refused, takes no jobs, or lacks the Python it runs.
-        plugins,
-        /// The store, when it is that of the cloud.
-        (maybe) dynamodb,
-        /// The queue, when it is that of the cloud.
-        (maybe) sqs,
-        /// Where daemons share the files of projects. Away: builds and deployments wait.
-        (maybe) artifacts,
-    }
-}
-
-describe! {
-    /// In words, why a part is not healthy; none for one that is.
-    Reasons as "HealthReasons" {
-        store, queue, plugins,
-        /// When daemons share files.
-        (maybe) artifacts,
-    }
-}
-
-#[derive(Serialize)]
+/// The process answers.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Liveness")]
 struct Live {
+    /// `alive`.
     status: &'static str,
-}
-
-describe! {
-    /// The process answers.
-    Live as "Liveness" {
-        /// `alive`.
-        status,
-    }
 }
 
 /// How a part is, and why it is not healthy. `trouble` is what it has had to contend with lately.
@@ -183,6 +177,23 @@ async fn without_room(state: &AppState) -> Option<String> {
     (free < ROOM).then(|| "no space is left for the data folder: free some".to_owned())
 }
 
+/// What this kernel gives to confine with, whether that will do, and why not.
+fn walled(state: &AppState) -> (Sandboxing, Condition, Option<String>) {
+    static WALLS: LazyLock<Walls> = LazyLock::new(Walls::probe);
+    let config = state.config.load().sandbox;
+    let troubles = walls::troubles(config, &WALLS);
+    let condition = if troubles.is_empty() { Condition::Healthy } else { Condition::Degraded };
+    let sandbox = Sandboxing {
+        mode: serde_json::to_value(config.mode).ok().and_then(|mode| mode.as_str().map(Into::into)).unwrap_or_default(),
+        allow_weaker: config.allow_weaker,
+        landlock: WALLS.landlock.unwrap_or(0),
+        seccomp: WALLS.seccomp,
+        cgroup: WALLS.cgroup.clone().unwrap_or_default(),
+        missing: WALLS.missing.clone(),
+    };
+    (sandbox, condition, (!troubles.is_empty()).then(|| troubles.join("; ")))
+}
+
 async fn examine(state: &AppState) -> Flat<Health> {
     let store = check("store", state.store.ping(), || state.store.trouble());
     let queue = check("queue", state.queue.depth(QueueName::Build), || state.queue.trouble());
@@ -207,13 +218,20 @@ async fn examine(state: &AppState) -> Flat<Health> {
     let of_plugins = (!of_plugins.is_empty()).then(|| of_plugins.join("; "));
     // Without shared files builds wait, and all else goes on.
     let of_files = artifacts.map_or(Condition::Healthy, |artifacts| artifacts.min(Condition::Degraded));
-    let status = store.max(queue).max(plugins).max(of_files);
+    let (sandbox, walled, of_sandbox) = walled(state);
+    let status = store.max(queue).max(plugins).max(of_files).max(walled);
     let cloud = state.config.load().backend.kind == BackendKind::Aws;
-    let checks =
-        Checks { store, queue, plugins, dynamodb: cloud.then_some(store), sqs: cloud.then_some(queue), artifacts };
-    let reasons = Reasons { store: of_store, queue: of_queue, plugins: of_plugins, artifacts: of_artifacts.flatten() };
+    let (dynamodb, sqs) = (cloud.then_some(store), cloud.then_some(queue));
+    let checks = Checks { store, queue, plugins, sandbox: walled, dynamodb, sqs, artifacts };
+    let reasons = Reasons {
+        store: of_store,
+        queue: of_queue,
+        plugins: of_plugins,
+        sandbox: of_sandbox,
+        artifacts: of_artifacts.flatten(),
+    };
     let reasons = (status != Condition::Healthy).then_some(reasons);
-    let health = Health { status, service: "nexus-ai-api", version: state.version, checks, reasons };
+    let health = Health { status, service: "nexus-ai-api", version: state.version, checks, sandbox, reasons };
     Flat(if status < Condition::Unhealthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, health)
 }
 

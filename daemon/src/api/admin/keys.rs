@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use salvo::{Router, Writer as _, oapi::endpoint};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::api::{
     http::{
@@ -15,7 +16,6 @@ use crate::api::{
         },
         response::{Answer, CreatedAnswer, Reply},
     },
-    openapi::describe,
     state::AppState,
 };
 use crate::{
@@ -25,7 +25,8 @@ use crate::{
         token::NewToken,
     },
     domain::{
-        caller::{Caller, Role, Scopes},
+        caller::{Caller, Right, Role, Scopes},
+        ids::AgentId,
         time::Timestamp,
     },
 };
@@ -68,52 +69,47 @@ fields_of! {
 #[derive(Serialize)]
 struct Shown(Value);
 
-impl crate::api::openapi::Shape for Shown {
-    fn shape(components: &mut salvo::oapi::Components) -> Value {
-        crate::api::openapi::named::<Self>(components, "Key", |_| {
-            let text = json!({ "type": "string" });
-            let at = json!({ "type": "string", "format": "date-time" });
-            let maybe_at = json!({ "type": ["string", "null"], "format": "date-time" });
-            let texts = json!({ "type": "array", "items": text });
-            let maybe_texts = json!({ "type": ["array", "null"], "items": text });
-            json!({
-                "type": "object",
-                "description": "What is known of a key: everything but its secret.",
-                "properties": {
-                    "id": text, "name": text, "role": { "type": "string", "enum": Role::ALL }, "user_id": text,
-                    "rights": maybe_texts, "agents": maybe_texts, "shared": texts,
-                    "live_secrets": { "type": "integer", "minimum": 0, "description": "Two while one rotates." },
-                    "created_at": at, "created_by": text, "expires_at": maybe_at, "expired": { "type": "boolean" },
-                    "last_used_at": maybe_at,
-                },
-                "required": ["id", "name", "role", "user_id", "rights", "agents", "shared", "live_secrets", "created_at",
-                    "created_by", "expires_at", "expired", "last_used_at"],
-            })
-        })
+/// What is known of a key: everything but its secret.
+#[derive(JsonSchema)]
+#[schemars(rename = "Key")]
+#[allow(dead_code, reason = "the form that `Credential::shown` writes, for the document")]
+struct KeyShape {
+    id: String,
+    name: String,
+    role: Role,
+    user_id: String,
+    rights: Option<Vec<Right>>,
+    agents: Option<Vec<AgentId>>,
+    shared: Vec<AgentId>,
+    /// Two while one rotates.
+    live_secrets: u32,
+    created_at: Timestamp,
+    created_by: String,
+    expires_at: Option<Timestamp>,
+    expired: bool,
+    last_used_at: Option<Timestamp>,
+}
+
+impl JsonSchema for Shown {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        KeyShape::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        KeyShape::json_schema(generator)
     }
 }
 
-crate::api::openapi::words! {
-    Role, "CallerRole", "What a caller may.";
-}
-
-#[derive(Serialize)]
+/// A key with its secret, which is shown this once.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "NewKey")]
 struct Made {
     id: String,
     name: String,
     role: Role,
+    /// For `Authorization: Bearer`.
     token: String,
     key: Shown,
-}
-
-describe! {
-    /// A key with its secret, which is shown this once.
-    Made as "NewKey" {
-        id, name, role,
-        /// For `Authorization: Bearer`.
-        token,
-        key,
-    }
 }
 
 impl Made {
@@ -171,19 +167,13 @@ fn wanted(body: NewKeyBody, who: &Caller) -> Result<NewCredential, ApiError> {
     })
 }
 
-#[derive(Serialize)]
+/// A key that is taken no longer.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "KeyRevoked")]
 struct Revoked {
     id: String,
+    /// `revoked`.
     status: &'static str,
-}
-
-describe! {
-    /// A key that is taken no longer.
-    Revoked as "KeyRevoked" {
-        id,
-        /// `revoked`.
-        status,
-    }
 }
 
 /// `DELETE /keys/{key}`

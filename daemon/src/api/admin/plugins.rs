@@ -1,69 +1,32 @@
 //! `/plugins`: what the plugin host has loaded, and the request to look again.
 
 use salvo::{Writer as _, http::StatusCode, oapi::endpoint};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::api::{
-    http::{
-        error::ApiError,
-        request::{
-            extract::{OptionalBody, State},
-            rules::fields_of,
-        },
-        response::{Answer, Reply},
+use crate::api::http::{
+    error::ApiError,
+    request::{
+        extract::{OptionalBody, State},
+        rules::fields_of,
     },
-    openapi::{Shape, describe, named},
+    response::{Answer, Reply},
 };
 use crate::plugins::PluginReport;
-
-impl Shape for PluginReport {
-    fn shape(components: &mut salvo::oapi::Components) -> Value {
-        named::<Self>(components, "Plugin", |_| {
-            let (text, count) = (json!({ "type": "string" }), json!({ "type": "integer", "minimum": 0 }));
-            let handler = json!({
-                "type": "object",
-                "properties": { "name": text, "kind": { "enum": ["stage", "deploy"] }, "summary": text },
-                "required": ["name", "kind", "summary"],
-            });
-            let states = json!({ "type": "string", "enum": ["loaded", "degraded", "broken", "retired", "refused"] });
-            json!({
-                "type": "object",
-                "description": "A loaded plugin, or a file that was refused.",
-                "properties": {
-                    "name": text, "file": text, "version": text, "summary": text, "abi": count,
-                    "handlers": { "type": "array", "items": handler },
-                    "tools": count, "generation": count, "content": text, "state": states, "reason": text, "remedy": text,
-                    "jobs_running": count, "jobs_stuck": count, "jobs_total": count, "panics": count,
-                    "violations": count,
-                },
-                "required": ["name", "file", "version", "summary", "abi", "handlers", "tools", "generation", "content", "state",
-                    "jobs_running", "jobs_stuck", "jobs_total", "panics", "violations"],
-            })
-        })
-    }
-}
 
 fields_of! {
     /// Nothing is needed.
     pub(crate) NoFields {}
 }
 
-#[derive(Serialize)]
+/// What a reload changed.
+#[derive(Serialize, JsonSchema)]
 struct Reloaded {
     changed: Value,
+    /// Plugin files that were refused; `plugins` says why and what to do.
     refused: Vec<String>,
     plugins: Vec<PluginReport>,
-}
-
-describe! {
-    /// What a reload changed.
-    Reloaded as "Reloaded" {
-        changed,
-        /// Plugin files that were refused; `plugins` says why and what to do.
-        refused,
-        plugins,
-    }
 }
 
 /// `GET /plugins`

@@ -1,86 +1,39 @@
 //! `/statistics`: figures over everything, all of them counted, none made up.
 
+use schemars::JsonSchema;
 use std::time::Duration;
 
-use salvo::{Writer as _, oapi::endpoint};
+use salvo::{Router, Writer as _, oapi::endpoint};
 use serde::Serialize;
 
 use super::health::{Condition, check};
-use crate::api::{
-    http::{
-        request::{
-            extract::{Query, State},
-            rules::{Count, fields_of},
-        },
-        response::{Answer, Reply},
+use crate::api::at;
+use crate::api::http::{
+    request::{
+        extract::{Query, State},
+        rules::{Count, fields_of},
     },
-    openapi::describe,
+    response::{Answer, Reply},
 };
 use crate::{
     backend::store::{Activity, DayFigures, Overview, TopAgent},
     domain::{queue::QueueName, time::Timestamp},
 };
 
-describe! {
-    /// Figures over everything.
-    Overview as "Overview" {
-        total_projects, building_projects, completed_projects, failed_projects, total_agents, running_agents,
-        /// Those of deleted agents included.
-        total_invocations,
-        /// Since midnight, UTC.
-        today_invocations,
-        /// Completed projects among those that completed or failed, 0 to 100.
-        success_rate,
-        /// From the start of a build to its completion.
-        avg_build_time_minutes,
-    }
-}
-
-describe! {
-    /// An agent among the most asked.
-    TopAgent as "TopAgent" { agent_id, agent_name, category, total_invocations, status }
-}
-
-describe! {
-    /// Something that happened.
-    Activity as "Activity" {
-        /// `project`, `agent` or `invocation`.
-        kind as "type",
-        /// The project's, or the agent's, also of an invocation.
-        id,
-        name,
-        /// Its state now.
-        status,
-        timestamp,
-        /// `created`, `completed`, `failed`, `cancelled` or `invoked`.
-        action,
-        /// The record of the question, for an `invocation`.
-        invocation_id,
-    }
-}
-
-#[derive(Serialize)]
+/// The builds that ended on a day, UTC.
+#[derive(Serialize, JsonSchema)]
 struct BuildDay {
     date: String,
+    /// Successful and failed ones.
     total_builds: u64,
     successful_builds: u64,
     failed_builds: u64,
+    /// Of the successful ones.
     avg_duration_minutes: f64,
 }
 
-describe! {
-    /// The builds that ended on a day, UTC.
-    BuildDay as "BuildDay" {
-        date,
-        /// Successful and failed ones.
-        total_builds,
-        successful_builds, failed_builds,
-        /// Of the successful ones.
-        avg_duration_minutes,
-    }
-}
-
-#[derive(Serialize)]
+/// The questions to agents on a day, UTC.
+#[derive(Serialize, JsonSchema)]
 struct InvocationDay {
     date: String,
     total_invocations: u64,
@@ -89,22 +42,22 @@ struct InvocationDay {
     avg_duration_ms: f64,
 }
 
-describe! {
-    /// The questions to agents on a day, UTC.
-    InvocationDay as "InvocationDay" {
-        date, total_invocations, successful_invocations, failed_invocations, avg_duration_ms,
-    }
-}
-
-#[derive(Serialize)]
+/// How many agents are of a category.
+#[derive(Serialize, JsonSchema)]
 struct CategoryCount {
     category: String,
     count: u64,
 }
 
-describe! {
-    /// How many agents are of a category.
-    CategoryCount as "CategoryCount" { category, count }
+pub(crate) fn paths() -> Router {
+    Router::with_path("statistics")
+        .push(at("overview", || show_overview))
+        .push(at("builds", || builds))
+        .push(at("invocations", || invocations))
+        .push(at("agent-categories", || agent_categories))
+        .push(at("top-agents", || top_agents))
+        .push(at("recent-activities", || recent_activities))
+        .push(at("system-health", || system_health))
 }
 
 fields_of! {
@@ -196,6 +149,7 @@ pub(crate) async fn recent_activities(state: State, query: Query<TopQuery>) -> A
 }
 
 crate::domain::words! {
+    /// How the system is as a whole.
     SystemCondition {
         /// All is well.
         Healthy = "healthy",
@@ -208,30 +162,17 @@ crate::domain::words! {
     }
 }
 
-crate::api::openapi::words! {
-    SystemCondition, "SystemCondition", "How the system is as a whole.";
-}
-
-#[derive(Serialize)]
+/// The system at a glance.
+#[derive(Serialize, JsonSchema)]
 struct SystemHealth {
     status: SystemCondition,
     database: Condition,
+    /// Completed projects among those that completed or failed, 0 to 100; 100 when there are none.
     success_rate: f64,
+    /// Agents that can be asked.
     active_agents: u64,
     building_projects: u64,
     last_check: Timestamp,
-}
-
-describe! {
-    /// The system at a glance.
-    SystemHealth as "SystemHealth" {
-        status, database,
-        /// Completed projects among those that completed or failed, 0 to 100; 100 when there are none.
-        success_rate,
-        /// Agents that can be asked.
-        active_agents,
-        building_projects, last_check,
-    }
 }
 
 /// Below this share of completed builds the system needs a look.

@@ -1,5 +1,6 @@
 //! `GET /system`: the state of the daemon for its operator, and `/`, which says where things are.
 
+use schemars::JsonSchema;
 use std::time::Duration;
 
 use salvo::{
@@ -19,7 +20,6 @@ use crate::api::{
         request::extract::State,
         response::{Answer, Flat, FlatAnswer, Reply},
     },
-    openapi::describe,
     state::AppState,
 };
 use crate::domain::queue::QueueName;
@@ -27,42 +27,28 @@ use crate::domain::queue::QueueName;
 /// How long a part may take to tell its state.
 const PATIENCE: Duration = Duration::from_millis(800);
 
-#[derive(Serialize)]
+/// The state of the daemon, for its operator.
+#[derive(Serialize, JsonSchema)]
 struct System {
     version: &'static str,
     uptime_seconds: f64,
+    /// Kind, schema version and counts.
     store: Value,
+    /// Depths by queue name; null for one that does not answer.
     queues: Value,
     open_streams: i64,
+    /// The actor tree; null when it does not answer.
     tree: Value,
 }
 
-describe! {
-    /// The state of the daemon, for its operator.
-    System as "System" {
-        version, uptime_seconds,
-        /// Kind, schema version and counts.
-        store,
-        /// Depths by queue name; null for one that does not answer.
-        queues,
-        open_streams,
-        /// The actor tree; null when it does not answer.
-        tree,
-    }
-}
-
-#[derive(Serialize)]
+/// Where things are.
+#[derive(Serialize, JsonSchema)]
 struct Root {
     message: &'static str,
     version: &'static str,
     docs: String,
     health: String,
     api_prefix: String,
-}
-
-describe! {
-    /// Where things are.
-    Root as "Root" { message, version, docs, health, api_prefix }
 }
 
 /// `GET /system`

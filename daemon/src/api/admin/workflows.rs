@@ -1,77 +1,52 @@
 //! `GET /workflows`: what a project can be built by.
 
+use schemars::JsonSchema;
 use std::sync::Arc;
 
 use salvo::{Writer as _, oapi::endpoint};
 use serde::Serialize;
 
-use crate::api::{
-    http::{
-        request::extract::State,
-        response::{Answer, Reply},
-    },
-    openapi::describe,
+use crate::api::http::{
+    request::extract::State,
+    response::{Answer, Reply},
 };
 use crate::domain::workflow::{StageSpec, Workflow};
 
-#[derive(Serialize)]
+/// A workflow, as it is in force.
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct WorkflowInfo {
+    /// What `workflow` of a new project names.
     name: String,
     description: String,
+    /// A project that names none gets this one.
     default: bool,
+    /// Limit of a whole build, pauses not counted.
     total_timeout_seconds: f64,
+    /// In order.
     stages: Vec<WorkflowStage>,
 }
 
-#[derive(Serialize)]
+/// A stage of a workflow.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WorkflowStageInfo")]
 struct WorkflowStage {
     name: String,
+    /// Chinese.
     display_name: String,
+    /// English.
     display_name_en: String,
+    /// `plugin/handler`.
     handler: String,
+    /// Stages that must be done before.
     prerequisites: Vec<String>,
+    /// The build goes on when it fails.
     optional: bool,
+    /// Limit of one attempt.
     timeout_seconds: f64,
+    /// After the first attempt.
     max_retries: u32,
+    /// Other names that requests may use.
     aliases: Vec<String>,
-}
-
-describe! {
-    /// A workflow, as it is in force.
-    WorkflowInfo as "WorkflowInfo" {
-        /// What `workflow` of a new project names.
-        name,
-        description,
-        /// A project that names none gets this one.
-        default,
-        /// Limit of a whole build, pauses not counted.
-        total_timeout_seconds,
-        /// In order.
-        stages,
-    }
-}
-
-describe! {
-    /// A stage of a workflow.
-    WorkflowStage as "WorkflowStageInfo" {
-        name,
-        /// Chinese.
-        display_name,
-        /// English.
-        display_name_en,
-        /// `plugin/handler`.
-        handler,
-        /// Stages that must be done before.
-        prerequisites,
-        /// The build goes on when it fails.
-        optional,
-        /// Limit of one attempt.
-        timeout_seconds,
-        /// After the first attempt.
-        max_retries,
-        /// Other names that requests may use.
-        aliases,
-    }
 }
 
 impl WorkflowInfo {

@@ -1,5 +1,6 @@
 //! `/agents/{id}`: what people change of an agent, and what is to be known for running it.
 
+use schemars::JsonSchema;
 use std::time::Duration;
 
 use nexus_plugin_api::payload::AgentState as Reported;
@@ -7,22 +8,18 @@ use salvo::{Writer as _, oapi::endpoint};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::api::{
-    http::{
-        error::ApiError,
-        request::{
-            extract::{Body, Id, Query, State},
-            rules::{MaybeTexts, NeededWord, Text, Word, fields_of},
-        },
-        response::{Answer, Reply},
+use crate::api::http::{
+    error::ApiError,
+    request::{
+        extract::{Body, Id, Query, State},
+        rules::{MaybeTexts, NeededWord, Text, Word, fields_of},
     },
-    openapi::describe,
+    response::{Answer, Reply},
 };
 use crate::{
     agents::package::Package,
-    backend::store::AgentChange,
     domain::{
-        agent::{Agent, AgentStatus},
+        agent::{Agent, AgentChange, AgentStatus},
         ids::AgentId,
     },
     jobs::public_message,
@@ -100,40 +97,27 @@ pub(crate) async fn put_status(state: State, id: Id<AgentId>, query: Query<Statu
     Ok(Reply::new(changed).message("agent changed"))
 }
 
-#[derive(Serialize)]
+/// What is to be known for running an agent.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AgentContext")]
 struct Context {
     agent_id: AgentId,
+    /// For people: no other agent is called so.
     display_name: String,
+    /// Relative to the project's folder.
     system_prompt_path: Option<String>,
+    /// Relative to the project's folder.
     code_path: Option<String>,
+    /// Relative to the project's folder; none when it has no tools there.
     tools_path: Option<String>,
     description: String,
+    /// Its category and what it can do.
     tags: Vec<String>,
+    /// The model that its deployment or its manifest names.
     runtime_model_id: Option<String>,
     agentcore_runtime_arn: Option<String>,
     agentcore_runtime_alias: Option<String>,
     agentcore_region: Option<String>,
-}
-
-describe! {
-    /// What is to be known for running an agent.
-    Context as "AgentContext" {
-        agent_id,
-        /// For people: no other agent is called so.
-        display_name,
-        /// Relative to the project's folder.
-        system_prompt_path,
-        /// Relative to the project's folder.
-        code_path,
-        /// Relative to the project's folder; none when it has no tools there.
-        tools_path,
-        description,
-        /// Its category and what it can do.
-        tags,
-        /// The model that its deployment or its manifest names.
-        runtime_model_id,
-        agentcore_runtime_arn, agentcore_runtime_alias, agentcore_region,
-    }
 }
 
 /// `GET /agents/{id}/context`
@@ -165,42 +149,28 @@ pub(crate) async fn context(state: State, id: Id<AgentId>) -> Answer<Context> {
     }))
 }
 
-#[derive(Serialize)]
+/// Whether an agent can be asked now.
+#[derive(Serialize, JsonSchema)]
 struct RuntimeHealth {
     agent_id: AgentId,
     agent_name: String,
     status: AgentStatus,
     has_agentcore_arn: bool,
+    /// Its entry file is there.
     has_entrypoint: bool,
+    /// `agentcore`, `local_http`, or the name of another deployment target.
     runtime_type: String,
     agentcore_arn: Option<String>,
+    /// Relative to the project's folder.
     entrypoint: Option<String>,
+    /// Where it answers, as its deploy handler said when it deployed it.
     endpoint: Option<String>,
+    /// What its deploy handler wrote while it deployed it, last.
     deploy_log: Vec<String>,
+    /// It answers, or would start on first use.
     is_ready: bool,
+    /// What its deploy handler says.
     message: Option<String>,
-}
-
-describe! {
-    /// Whether an agent can be asked now.
-    RuntimeHealth as "RuntimeHealth" {
-        agent_id, agent_name, status, has_agentcore_arn,
-        /// Its entry file is there.
-        has_entrypoint,
-        /// `agentcore`, `local_http`, or the name of another deployment target.
-        runtime_type,
-        agentcore_arn,
-        /// Relative to the project's folder.
-        entrypoint,
-        /// Where it answers, as its deploy handler said when it deployed it.
-        endpoint,
-        /// What its deploy handler wrote while it deployed it, last.
-        deploy_log,
-        /// It answers, or would start on first use.
-        is_ready,
-        /// What its deploy handler says.
-        message,
-    }
 }
 
 /// `GET /agents/{id}/runtime/health`

@@ -7,7 +7,7 @@ use crate::{
     agents::{AgentError, conversation::NoAnswer, package::WriteError, syntax::SyntaxError},
     api::http::{
         error::{ApiError, Resource},
-        request::fields::Fault,
+        fault::Fault,
     },
     domain::{
         agent::InvocationStatus,

@@ -1,21 +1,19 @@
 //! `/agents/{id}/files`: what an agent is made of, shown and changed. A change is checked first, replaces the file
 //! whole, and takes effect when the agent is deployed again.
 
+use schemars::JsonSchema;
 use std::path::Path;
 
 use salvo::{Writer as _, oapi::endpoint};
 use serde::Serialize;
 
-use crate::api::{
-    http::{
-        error::{ApiError, Resource},
-        request::{
-            extract::{Body, Id, Part, Query, State, ToolName},
-            rules::{Flag, Text, Verbatim, fields_of},
-        },
-        response::{Answer, Reply},
+use crate::api::http::{
+    error::{ApiError, Resource},
+    request::{
+        extract::{Body, Id, Part, Query, State, ToolName},
+        rules::{Flag, Text, Verbatim, fields_of},
     },
-    openapi::describe,
+    response::{Answer, Reply},
 };
 use crate::{
     agents::{
@@ -29,33 +27,22 @@ use crate::{
     files::kind_of,
 };
 
-#[derive(Clone, Serialize)]
+/// A file of an agent.
+#[derive(Clone, Serialize, JsonSchema)]
+#[schemars(rename = "AgentFile")]
 pub(crate) struct File {
+    /// Relative to the agent's folder.
     path: String,
     name: String,
+    /// A word for its kind, by its ending.
     language: &'static str,
+    /// None when it is not wanted, not there, or no text of at most 1 MiB.
     content: Option<String>,
+    /// Bytes.
     size: u64,
     exists: bool,
+    /// SHA-256, hexadecimal.
     checksum: Option<String>,
-}
-
-describe! {
-    /// A file of an agent.
-    File as "AgentFile" {
-        /// Relative to the agent's folder.
-        path,
-        name,
-        /// A word for its kind, by its ending.
-        language,
-        /// None when it is not wanted, not there, or no text of at most 1 MiB.
-        content,
-        /// Bytes.
-        size,
-        exists,
-        /// SHA-256, hexadecimal.
-        checksum,
-    }
 }
 
 impl File {
@@ -73,25 +60,17 @@ impl File {
     }
 }
 
-#[derive(Serialize)]
+/// What an agent is made of.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AgentFiles")]
 struct Files {
     agent_id: AgentId,
     agent_name: String,
+    /// None when the agent has none, or it was not asked for.
     code_file: Option<File>,
+    /// None when the agent has none, or it was not asked for.
     prompt_file: Option<File>,
     tool_files: Vec<File>,
-}
-
-describe! {
-    /// What an agent is made of.
-    Files as "AgentFiles" {
-        agent_id, agent_name,
-        /// None when the agent has none, or it was not asked for.
-        code_file,
-        /// None when the agent has none, or it was not asked for.
-        prompt_file,
-        tool_files,
-    }
 }
 
 fields_of! {
@@ -162,28 +141,19 @@ fields_of! {
     }
 }
 
-#[derive(Serialize)]
+/// A file that was changed.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AgentFileWritten")]
 struct Written {
     agent_id: AgentId,
+    /// Of the file, relative to the agent's folder.
     path: String,
     file: File,
+    /// When the versions before were replaced, the oldest first.
     versions: Vec<Timestamp>,
+    /// The task that deploys the agent again, when that was asked for; none for an agent whose project is gone, which
+    /// starts anew with its next question.
     redeploy_task_id: Option<TaskId>,
-}
-
-describe! {
-    /// A file that was changed.
-    Written as "AgentFileWritten" {
-        agent_id,
-        /// Of the file, relative to the agent's folder.
-        path,
-        file,
-        /// When the versions before were replaced, the oldest first.
-        versions,
-        /// The task that deploys the agent again, when that was asked for; none for an agent whose project is gone, which
-        /// starts anew with its next question.
-        redeploy_task_id,
-    }
 }
 
 /// `PUT /agents/{id}/files/code`

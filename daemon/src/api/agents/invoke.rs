@@ -2,6 +2,7 @@
 //! conversation: for that there are sessions.
 
 use salvo::{Response, Writer as _, oapi::endpoint};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -16,7 +17,7 @@ use crate::api::{
         },
         response::{Answer, REPLAYED, Reply},
     },
-    openapi::{ID_PATTERN, describe},
+    openapi::ID_PATTERN,
 };
 use crate::{
     agents::conversation::{Invoke, Outcome},
@@ -30,34 +31,23 @@ use crate::{
 /// Most bytes of a caller's own data.
 pub(crate) const METADATA_BYTES: usize = 16 * 1024;
 
-#[derive(Serialize, Deserialize)]
+/// An agent's answer.
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Invoked {
     invocation_id: InvocationId,
     session_id: SessionId,
+    /// The answer.
     output: String,
     duration_ms: u64,
     status: InvocationStatus,
+    /// `input_tokens`, `output_tokens`, `total_tokens`.
     usage: Value,
+    /// The steps, when they were asked for and the agent tells them.
     trace: Option<Value>,
+    /// Only ever `false`: the store cannot take the record now, and it would be lost with this daemon. It is written
+    /// as soon as that can be.
     #[serde(skip_serializing_if = "Option::is_none")]
     recorded: Option<bool>,
-}
-
-describe! {
-    /// An agent's answer.
-    Invoked as "Invoked" {
-        invocation_id, session_id,
-        /// The answer.
-        output,
-        duration_ms, status,
-        /// `input_tokens`, `output_tokens`, `total_tokens`.
-        usage,
-        /// The steps, when they were asked for and the agent tells them.
-        trace,
-        /// Only ever `false`: the store cannot take the record now, and it would be lost with this daemon. It is written
-        /// as soon as that can be.
-        (maybe) recorded,
-    }
 }
 
 fields_of! {
@@ -102,13 +92,13 @@ pub(crate) async fn invoke(
     state: State,
     id: Id<AgentId>,
     body: Body<InvokeBody>,
-    once: Idempotency,
+    idempotency: Idempotency,
     res: &mut Response,
 ) -> Answer<Invoked> {
     let InvokeBody { input_text, session_id, enable_trace, user_id, metadata } = body.0;
     let metadata = metadata.map(Value::Object);
     let asked = Invoke { input_text, session_id, enable_trace, user_id, metadata };
-    let keyed = once.answered_by(|outcome| serde_json::to_value(Invoked::of(outcome)).unwrap_or_default());
+    let keyed = idempotency.answered_by(|outcome| serde_json::to_value(Invoked::of(outcome)).unwrap_or_default());
     let mut invoked = match state.conversations.invoke(state.caller().clone(), id.0, asked, keyed).await? {
         Repeatable::New(outcome) => Invoked::of(&outcome),
         Repeatable::Again(earlier) => {

@@ -86,10 +86,10 @@ pub(crate) async fn send(
     state: State,
     id: Id<SessionId>,
     body: LargeBody<MessageBody>,
-    once: Idempotency,
+    idempotency: Idempotency,
 ) -> CreatedAnswer<Message> {
     // The store keeps the message itself as the answer.
-    let keyed = once.answered_by(|(): &()| Value::Null);
+    let keyed = idempotency.answered_by(|(): &()| Value::Null);
     let stored = state.conversations.store_message(state.caller(), &id.0, Sent::from(body.0), keyed).await?;
     let (path, message) = (format!("/sessions/{}/messages", id.0), "message stored");
     Ok(match stored {

@@ -11,10 +11,11 @@ pub(crate) mod sessions;
 pub(crate) mod stream;
 pub(crate) mod upload;
 
-use salvo::{Writer as _, oapi::endpoint};
+use salvo::{Router, Writer as _, oapi::endpoint};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::openapi::describe;
+use super::at;
 use crate::api::http::{
     request::{
         extract::{Id, Query, State},
@@ -33,15 +34,36 @@ use crate::{
     },
 };
 
-/// What lists show.
-#[derive(Serialize)]
+pub(crate) fn paths() -> Router {
+    let files = at("files", || files::show_list)
+        .push(at("code", || files::show_code).put(files::put_code))
+        .push(at("prompt", || files::show_prompt).put(files::put_prompt))
+        .push(at("tools", || files::show_tools).push(Router::with_path("{name}").put(files::put_tool)));
+    let one = at("{id}", || detail)
+        .delete(delete)
+        .put(edit::update)
+        .push(Router::with_path("status").put(edit::put_status))
+        .push(at("context", || edit::context))
+        .push(at("runtime/health", || edit::runtime_health))
+        .push(files)
+        .push(Router::with_path("invoke").post(invoke::invoke))
+        .push(at("sessions", || sessions::list).post(sessions::create));
+    at("agents", || list).push(one)
+}
+
+/// What lists of agents show.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AgentSummary")]
 struct Summary {
     agent_id: AgentId,
+    /// By which programs know it; several may have one.
     agent_name: String,
+    /// For people: no other agent is called so.
     display_name: String,
     status: AgentStatus,
     category: String,
     version: String,
+    /// The deployment target, such as `local`.
     deployment_type: String,
     total_invocations: u64,
     created_at: Timestamp,
@@ -64,21 +86,6 @@ impl Summary {
             description: agent.description,
             project_id: agent.project_id,
         }
-    }
-}
-
-describe! {
-    /// What lists of agents show.
-    Summary as "AgentSummary" {
-        agent_id,
-        /// By which programs know it; several may have one.
-        agent_name,
-        /// For people: no other agent is called so.
-        display_name,
-        status, category, version,
-        /// The deployment target, such as `local`.
-        deployment_type,
-        total_invocations, created_at, description, project_id,
     }
 }
 
@@ -129,20 +136,14 @@ fields_of! {
     }
 }
 
-#[derive(Serialize)]
+/// What an agent's deletion did.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AgentDeleted")]
 struct Deleted {
     agent_id: AgentId,
     deleted_resources: Vec<String>,
+    /// What could not be cleaned up.
     errors: Vec<String>,
-}
-
-describe! {
-    /// What an agent's deletion did.
-    Deleted as "AgentDeleted" {
-        agent_id, deleted_resources,
-        /// What could not be cleaned up.
-        errors,
-    }
 }
 
 /// `DELETE /agents/{id}`

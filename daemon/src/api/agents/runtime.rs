@@ -1,7 +1,7 @@
 //! `POST /agentcore/stream`: a Bedrock AgentCore runtime that has no agent record, asked through the deploy
 //! handler of the target `agentcore`. Nothing is stored.
 
-use salvo::{Response, Writer as _, http::StatusCode, oapi::endpoint};
+use salvo::{Response, Router, Writer as _, http::StatusCode, oapi::endpoint};
 
 use super::stream;
 use crate::api::http::{
@@ -13,12 +13,17 @@ use crate::api::http::{
 };
 use crate::domain::{
     agent::{Agent, AgentStatus},
+    assessment::Assessment,
     ids::{AgentId, SessionId},
     time::Timestamp,
 };
 
 /// The target whose handler knows AgentCore.
 const TARGET: &str = "agentcore";
+
+pub(crate) fn paths() -> Router {
+    Router::with_path("agentcore/stream").post(ask_runtime)
+}
 
 fields_of! {
     /// A question to a runtime.
@@ -72,6 +77,7 @@ fn passing(arn: String, alias: String, region: Option<String>) -> Agent {
         deployment_type: TARGET.to_owned(),
         agentcore_config: None,
         capabilities: Vec::new(),
+        assessment: Assessment::default(),
         tools: Vec::new(),
         prompt_path: None,
         code_path: None,

@@ -1,20 +1,19 @@
 //! `/agents/{id}/sessions` and `/sessions/{id}`: conversations, without their messages.
 
-use salvo::{Writer as _, oapi::endpoint};
+use salvo::{Router, Writer as _, oapi::endpoint};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::invoke::METADATA_BYTES;
-use crate::api::{
-    http::{
-        idempotency::{Idempotency, kept},
-        request::{
-            extract::{Id, OptionalBody, Query, State},
-            rules::{Count, Json, Text, fields_of},
-        },
-        response::{Answer, Created, CreatedAnswer, Reply},
+use super::{invoke::METADATA_BYTES, messages, stream, upload};
+use crate::api::at;
+use crate::api::http::{
+    idempotency::{Idempotency, kept},
+    request::{
+        extract::{Id, OptionalBody, Query, State},
+        rules::{Count, Json, Text, fields_of},
     },
-    openapi::describe,
+    response::{Answer, Created, CreatedAnswer, Reply},
 };
 use crate::{
     agents::conversation::NewSession,
@@ -25,9 +24,21 @@ use crate::{
     },
 };
 
-/// A session as clients read it: `updated_at` is the time of the last message.
-#[derive(Serialize)]
+pub(crate) fn paths() -> Router {
+    let stream = at("stream", || stream::resume_answer).post(stream::stream_answer).delete(stream::stop_answer);
+    let one = at("{id}", || detail)
+        .delete(delete)
+        .push(at("messages", || messages::list).post(messages::send))
+        .push(Router::with_path("upload").post(upload::upload))
+        .push(stream);
+    Router::with_path("sessions").push(one)
+}
+
+/// A conversation with an agent.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Session")]
 struct Shown {
+    /// The time of the last message.
     updated_at: Timestamp,
     #[serde(flatten)]
     session: Session,
@@ -36,15 +47,6 @@ struct Shown {
 impl From<Session> for Shown {
     fn from(session: Session) -> Self {
         Self { updated_at: session.last_active_at, session }
-    }
-}
-
-describe! {
-    /// A conversation with an agent.
-    Shown as "Session" {
-        ..session;
-        /// The time of the last message.
-        updated_at,
     }
 }
 
@@ -67,11 +69,12 @@ pub(crate) async fn create(
     state: State,
     id: Id<AgentId>,
     body: OptionalBody<NewSessionBody>,
-    once: Idempotency,
+    idempotency: Idempotency,
 ) -> CreatedAnswer<Shown> {
     let NewSessionBody { display_name, user_id, metadata } = body.0;
     let new = NewSession { display_name, user_id, metadata: metadata.map(Value::Object) };
-    let keyed = once.answered_by(|session: &Session| kept(&path_of(session), CREATED, &Shown::from(session.clone())));
+    let keyed =
+        idempotency.answered_by(|session: &Session| kept(&path_of(session), CREATED, &Shown::from(session.clone())));
     let session = state.conversations.create_session(state.caller(), id.0, new, keyed).await?;
     Ok(Created::of(session, |session| {
         let path = path_of(&session);
@@ -110,20 +113,14 @@ pub(crate) async fn detail(state: State, id: Id<SessionId>) -> Answer<Shown> {
     Ok(Reply::new(state.conversations.session(state.caller(), &id.0).await?.into()))
 }
 
-#[derive(Serialize)]
+/// What a session's deletion did.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SessionDeleted")]
 struct Deleted {
     session_id: SessionId,
     deleted_messages_count: u64,
+    /// `deleted`.
     status: &'static str,
-}
-
-describe! {
-    /// What a session's deletion did.
-    Deleted as "SessionDeleted" {
-        session_id, deleted_messages_count,
-        /// `deleted`.
-        status,
-    }
 }
 
 /// `DELETE /sessions/{id}`

@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use futures::stream;
 use salvo::{Request, Response, Writer as _, http::StatusCode, oapi::endpoint};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::messages::QuestionBody;
@@ -15,7 +16,6 @@ use crate::api::{
         response::{Answer, Reply},
         sse,
     },
-    openapi::describe,
     projects::events::last_event_id,
     state::AppState,
 };
@@ -65,19 +65,13 @@ pub(crate) async fn resume_answer(
     Ok(())
 }
 
-#[derive(Serialize)]
+/// What came of stopping an answer.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AnswerStopped")]
 struct Stopped {
     session_id: SessionId,
+    /// Whether one was being given. What was said until then is stored, marked as interrupted.
     stopped: bool,
-}
-
-describe! {
-    /// What came of stopping an answer.
-    Stopped as "AnswerStopped" {
-        session_id,
-        /// Whether one was being given. What was said until then is stored, marked as interrupted.
-        stopped,
-    }
 }
 
 /// `DELETE /sessions/{id}/stream`

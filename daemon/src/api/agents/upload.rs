@@ -1,6 +1,7 @@
 //! `POST /sessions/{id}/upload`: files for a message, read from a multipart body and handed back as the message
 //! wants them. Nothing is stored: a file is kept with the message that brings it.
 
+use schemars::JsonSchema;
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -19,14 +20,14 @@ use crate::api::{
     agents::attachments::bare_name,
     http::{
         error::ApiError,
+        fault::Fault,
         request::{
             extract::{Id, State},
-            fields::Fault,
             input,
         },
         response::{Answer, Reply},
     },
-    openapi::{describe, raw},
+    openapi::raw,
     state::AppState,
 };
 use crate::domain::ids::SessionId;
@@ -36,37 +37,25 @@ const BODY_LIMIT: Duration = Duration::from_secs(300);
 /// Longest name of a file, in characters.
 const NAME_CHARS: usize = 255;
 
-#[derive(Serialize)]
+/// A file, as a message takes it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "UploadedFile")]
 struct Uploaded {
     filename: String,
     content_type: String,
+    /// Bytes.
     size: usize,
+    /// Base64.
     data: String,
     file_id: String,
 }
 
-describe! {
-    /// A file, as a message takes it.
-    Uploaded as "UploadedFile" {
-        filename, content_type,
-        /// Bytes.
-        size,
-        /// Base64.
-        data,
-        file_id,
-    }
-}
-
-#[derive(Serialize)]
+/// Files, as a message takes them.
+#[derive(Serialize, JsonSchema)]
 struct Upload {
     files: Vec<Uploaded>,
     count: usize,
     session_id: SessionId,
-}
-
-describe! {
-    /// Files, as a message takes them.
-    Upload as "Upload" { files, count, session_id }
 }
 
 /// The files of a multipart body.

@@ -20,8 +20,8 @@ use salvo::{
 use super::{
     error::{ApiError, Resource as Thing},
     load_shedding,
-    middleware::RequestId,
     request::input,
+    request_id::RequestId,
     rules::{self, About, Rule},
 };
 use crate::{

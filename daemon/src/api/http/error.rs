@@ -11,7 +11,7 @@ use salvo::{
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::api::http::{middleware::RequestId, request::fields::Fault, response as reply};
+use crate::api::http::{fault::Fault, json::put_json, request_id::RequestId};
 use crate::{
     backend::error::{BackendError, BackendErrorKind},
     domain::time::Timestamp,
@@ -275,7 +275,7 @@ impl ApiError {
         if let Some(seconds) = self.retry_after() {
             res.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
-        reply::put_json(res, &body);
+        put_json(res, &body);
     }
 }
 

@@ -6,61 +6,23 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 use futures::FutureExt as _;
 use salvo::{
     Depot, FlowCtrl, Handler, Request, Response, async_trait,
-    http::{
-        HeaderName, Method, ResBody, StatusCode,
-        header::{HeaderMap, HeaderValue},
-    },
+    http::{HeaderName, Method, ResBody, StatusCode, header::HeaderValue},
 };
 
-use super::places::Places;
 use super::{
     access::{self, Entrance},
     error::ApiError,
     headers, host, measure,
+    places::Places,
+    request_id::{REQUEST_ID, RequestId},
     serve::HEAD_BYTES,
 };
 use crate::api::{
-    http::{load_shedding as shed, origins as cors, request::input, response as reply},
+    http::{load_shedding, origins, request::input, response as reply},
     state::AppState,
 };
 
-/// Longest request id taken from a client.
-const MAX_ID: usize = 128;
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PROCESS_TIME: HeaderName = HeaderName::from_static("x-process-time");
-
-/// Names a request in its answer, its headers and the log.
-#[derive(Clone, Debug)]
-pub(crate) struct RequestId(Arc<str>);
-
-impl RequestId {
-    /// The client's, when it is sane, else a new one.
-    fn from_headers(headers: &HeaderMap) -> Self {
-        let sane = |id: &&str| {
-            !id.is_empty()
-                && id.len() <= MAX_ID
-                && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':'))
-        };
-        let given = headers.get(&REQUEST_ID).and_then(|v| v.to_str().ok()).filter(sane);
-        given.map_or_else(|| Self(format!("req_{:032x}", rand::random::<u128>()).into()), |id| Self(id.into()))
-    }
-
-    /// The id of the request that this depot belongs to.
-    pub(crate) fn of(depot: &Depot) -> Self {
-        depot.get_typed::<Self>().cloned().unwrap_or_else(|_| Self("req_unknown".into()))
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Display for RequestId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// See the module.
 pub(crate) struct Edge {
@@ -79,19 +41,19 @@ impl Handler for Edge {
         depot.insert_typed(Arc::clone(&self.state));
 
         let config = self.state.config.load();
-        let origin = cors::judge(req, &config.server);
+        let origin = origins::judge(req, &config.server);
         let refusal = large_head(req).or_else(|| host::refusal(req, &config.server)).or_else(|| origin.refusal(req));
         drop(config);
         let refusal = match refusal {
             Some(refusal) => Some(refusal),
-            None => self.places.refusal(req).or_else(|| shed::refusal(req, &self.state)),
+            None => self.places.refusal(req).or_else(|| load_shedding::refusal(req, &self.state)),
         };
         if let Some(refusal) = refusal {
             input::read_away(req).await;
             refusal.render(&id, res);
             ctrl.skip_rest();
-        } else if cors::is_preflight(req) {
-            cors::answer_preflight(&origin, &id, res);
+        } else if origins::is_preflight(req) {
+            origins::answer_preflight(&origin, &id, res);
             ctrl.skip_rest();
         } else if let Some(refusal) = input::refuse_form(req) {
             input::read_away(req).await;

@@ -12,7 +12,7 @@ use salvo::{
 };
 
 use super::error::ApiError;
-use crate::api::http::middleware::RequestId;
+use crate::api::http::request_id::RequestId;
 use crate::config::ServerConfig;
 
 /// What the `Origin` header says.

@@ -1,6 +1,7 @@
 //! Answers: the envelope, its form with pages, its form for what was created, and bare JSON for the flat
 //! paths. Each is serialised once, straight to the bytes that are sent, and tells the document its shape.
 
+use schemars::JsonSchema;
 use std::{borrow::Cow, fmt::Write as _};
 
 use salvo::oapi::{Components, Content, EndpointOutRegister, Operation};
@@ -16,8 +17,8 @@ use serde_json::{Value, json};
 
 use super::error::ApiError;
 use crate::api::{
-    http::middleware::RequestId,
-    openapi::{Shape, describe, raw},
+    http::{json::put_json, request_id::RequestId},
+    openapi::{Shape, raw},
     state::AppState,
 };
 use crate::{
@@ -64,29 +65,18 @@ enum What<T> {
 }
 
 /// Where a page is among the others.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Pagination {
+    /// From 1.
     page: u64,
     limit: u64,
+    /// Rows in all pages together.
     total: u64,
     pages: u64,
     has_next: bool,
     has_prev: bool,
+    /// The `cursor` of the next page; none on the last.
     next_cursor: Option<String>,
-}
-
-describe! {
-    /// Where a page is among the others.
-    Pagination as "Pagination" {
-        /// From 1.
-        page,
-        limit,
-        /// Rows in all pages together.
-        total,
-        pages, has_next, has_prev,
-        /// The `cursor` of the next page; none on the last.
-        next_cursor,
-    }
 }
 
 #[derive(Serialize)]
@@ -156,18 +146,6 @@ impl<T> Paged<T> {
 /// What a proxy takes off the paths of requests, and links therefore have before theirs.
 fn public_path(depot: &Depot) -> String {
     AppState::of(depot).map(|state| state.config.load().server.public_path().to_owned()).unwrap_or_default()
-}
-
-/// Puts JSON into the response. A value that cannot be serialised is a fault of ours: 500, logged.
-pub(crate) fn put_json<T: Serialize>(res: &mut Response, value: &T) {
-    let mut bytes = Vec::with_capacity(512);
-    if let Err(error) = serde_json::to_writer(&mut bytes, value) {
-        tracing::error!(%error, "an answer could not be serialised");
-        bytes = br#"{"success":false,"error":{"code":"INTERNAL_ERROR","message":"internal error"}}"#.to_vec();
-        res.status_code(StatusCode::INTERNAL_SERVER_ERROR);
-    }
-    res.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    res.replace_body(bytes.into());
 }
 
 fn put_envelope<T: Serialize>(
@@ -256,7 +234,7 @@ fn insert(operation: &mut Operation, status: &str, description: &str, schema: Va
         .insert(status, salvo::oapi::Response::new(description).add_content("application/json", content));
 }
 
-impl<T: Shape> EndpointOutRegister for Reply<T> {
+impl<T: JsonSchema> EndpointOutRegister for Reply<T> {
     fn register(components: &mut Components, operation: &mut Operation) {
         let data = T::shape(components);
         let schema = enveloped(components, data, false);
@@ -264,7 +242,7 @@ impl<T: Shape> EndpointOutRegister for Reply<T> {
     }
 }
 
-impl<T: Shape> EndpointOutRegister for Paged<T> {
+impl<T: JsonSchema> EndpointOutRegister for Paged<T> {
     fn register(components: &mut Components, operation: &mut Operation) {
         let data = Vec::<T>::shape(components);
         let schema = enveloped(components, data, true);
@@ -272,7 +250,7 @@ impl<T: Shape> EndpointOutRegister for Paged<T> {
     }
 }
 
-impl<T: Shape> EndpointOutRegister for Created<T> {
+impl<T: JsonSchema> EndpointOutRegister for Created<T> {
     fn register(components: &mut Components, operation: &mut Operation) {
         let data = T::shape(components);
         let schema = enveloped(components, data, false);
@@ -280,7 +258,7 @@ impl<T: Shape> EndpointOutRegister for Created<T> {
     }
 }
 
-impl<T: Shape> EndpointOutRegister for Flat<T> {
+impl<T: JsonSchema> EndpointOutRegister for Flat<T> {
     fn register(components: &mut Components, operation: &mut Operation) {
         let schema = T::shape(components);
         insert(operation, "200", "Done.", schema);

@@ -13,7 +13,7 @@ use super::{
     super::state::AppState,
     shape::{described, reference, united},
 };
-use crate::api::http::{access, error::ApiError, request::extract::State, response as reply, rules};
+use crate::api::http::{access, error::ApiError, json::put_json, request::extract::State, rules};
 
 /// What a page about the API needs to know first.
 const INTRODUCTION: &str = "\
@@ -61,7 +61,7 @@ static DOCUMENT: LazyLock<(Value, Vec<String>)> = LazyLock::new(build);
 /// This document. Names of workflows and deployment targets are those of the moment.
 #[endpoint(operation_id = "getOpenApi", tags("system"))]
 pub(crate) async fn openapi_json(state: State, res: &mut Response) -> Result<(), ApiError> {
-    reply::put_json(res, &of_today(&state));
+    put_json(res, &of_today(&state));
     Ok(())
 }
 

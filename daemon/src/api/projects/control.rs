@@ -1,18 +1,16 @@
 //! `POST /projects/{id}/control`: the five requests of API.md section 4.
 
 use salvo::{Writer as _, oapi::endpoint};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::api::{
-    http::{
-        error::ApiError,
-        request::{
-            extract::{Body, Id, State},
-            rules::{NeededWord, StageRef, Text, fields_of},
-        },
-        response::{Answer, Reply},
+use crate::api::http::{
+    error::ApiError,
+    request::{
+        extract::{Body, Id, State},
+        rules::{NeededWord, StageRef, Text, fields_of},
     },
-    openapi::describe,
+    response::{Answer, Reply},
 };
 use crate::{
     domain::{
@@ -23,21 +21,14 @@ use crate::{
     projects::told,
 };
 
-#[derive(Serialize)]
+/// A project's state after a request.
+#[derive(Serialize, JsonSchema)]
 struct Controlled {
     project_id: ProjectId,
     status: ProjectStatus,
     control_status: ControlStatus,
+    /// The new task, after resume and restart.
     task_id: Option<TaskId>,
-}
-
-describe! {
-    /// A project's state after a request.
-    Controlled as "Controlled" {
-        project_id, status, control_status,
-        /// The new task, after resume and restart.
-        task_id,
-    }
 }
 
 fields_of! {

@@ -1,5 +1,6 @@
 //! `GET /projects/{id}/build`: the dashboard that clients poll, with real figures at every moment.
 
+use schemars::JsonSchema;
 use std::collections::BTreeMap;
 
 use salvo::{Writer as _, oapi::endpoint};
@@ -11,7 +12,6 @@ use crate::api::{
         request::extract::{Id, State},
         response::{Answer, Reply},
     },
-    openapi::describe,
     projects::dashboard_graph::{Alert, Graph, GraphEdge, GraphNode, Made, alerts, made},
 };
 use crate::{
@@ -28,132 +28,86 @@ use crate::{
     },
 };
 
-#[derive(Serialize)]
+/// A build at a glance.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BuildDashboard")]
 struct Dashboard {
     project_id: ProjectId,
     project_name: String,
+    /// Relative to the data folder.
     local_project_dir: String,
     status: ProjectStatus,
+    /// 0 to 100.
     progress: f64,
+    /// The same, by the name that the original's dashboard has.
     progress_percentage: f64,
     requirement: String,
+    /// In order.
     stages: Vec<StageLine>,
     total_stages: usize,
+    /// Completed and skipped ones.
     completed_stages: usize,
     updated_at: Timestamp,
     metrics: Metrics,
+    /// Workflow, deployment, priority and tags.
     config_summary: Value,
     error_info: Option<ErrorInfo>,
+    /// The newest task of the project: its build, or the deployment after it.
     latest_task: Option<Task>,
+    /// What the build made: its agents, each followed by its tools.
     resources: Vec<Made>,
+    /// What a reader should see at once: failures, stages that were skipped, a pause.
     alerts: Vec<Alert>,
+    /// The workflow's stages as a graph, as they are now.
     workflow_graph_nodes: Vec<GraphNode>,
     workflow_graph_edges: Vec<GraphEdge>,
 }
 
-#[derive(Serialize)]
+/// A stage at a glance.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BuildStage")]
 struct StageLine {
     name: String,
+    /// Chinese.
     display_name: String,
+    /// English.
     display_name_en: String,
+    /// From 1.
     order: u32,
     status: StageStatus,
     started_at: Option<Timestamp>,
     completed_at: Option<Timestamp>,
+    /// So far, for a stage that runs.
     duration_seconds: Option<f64>,
     error: Option<String>,
+    /// Null when nobody counted them, as `output_tokens`.
     input_tokens: Option<u64>,
     output_tokens: Option<u64>,
     tool_calls: u64,
-    /// There is no rule yet by which one stage is more efficient than another.
+    /// None in this version.
     efficiency_rating: Option<String>,
     doc_path: Option<String>,
     artifact_paths: Vec<String>,
 }
 
-#[derive(Default, Serialize)]
+/// Sums over the stages.
+#[derive(Default, Serialize, JsonSchema)]
+#[schemars(rename = "BuildMetrics")]
 struct Metrics {
     total_duration_seconds: f64,
+    /// Null when no stage counted them, as `output_tokens`.
     input_tokens: Option<u64>,
     output_tokens: Option<u64>,
     tool_calls: u64,
+    /// Tools that the project's agents were given.
     total_tools: usize,
     cost_input_usd: f64,
     cost_output_usd: f64,
     cost_total_usd: f64,
+    /// The model by whose price the cost was reckoned.
     pricing_model: Option<String>,
     successful_stages: usize,
     failed_stages: usize,
-}
-
-describe! {
-    /// A build at a glance.
-    Dashboard as "BuildDashboard" {
-        project_id, project_name,
-        /// Relative to the data folder.
-        local_project_dir,
-        status,
-        /// 0 to 100.
-        progress,
-        /// The same, by the name that the original's dashboard has.
-        progress_percentage,
-        requirement,
-        /// In order.
-        stages,
-        total_stages,
-        /// Completed and skipped ones.
-        completed_stages,
-        updated_at, metrics,
-        /// Workflow, deployment, priority and tags.
-        config_summary,
-        error_info,
-        /// The newest task of the project: its build, or the deployment after it.
-        latest_task,
-        /// What the build made: its agents, each followed by its tools.
-        resources,
-        /// What a reader should see at once: failures, stages that were skipped, a pause.
-        alerts,
-        /// The workflow's stages as a graph, as they are now.
-        workflow_graph_nodes,
-        workflow_graph_edges,
-    }
-}
-
-describe! {
-    /// A stage at a glance.
-    StageLine as "BuildStage" {
-        name,
-        /// Chinese.
-        display_name,
-        /// English.
-        display_name_en,
-        /// From 1.
-        order,
-        status, started_at, completed_at,
-        /// So far, for a stage that runs.
-        duration_seconds,
-        error,
-        /// Null when nobody counted them, as `output_tokens`.
-        input_tokens, output_tokens, tool_calls,
-        /// None in this version.
-        efficiency_rating,
-        doc_path, artifact_paths,
-    }
-}
-
-describe! {
-    /// Sums over the stages.
-    Metrics as "BuildMetrics" {
-        total_duration_seconds,
-        /// Null when no stage counted them, as `output_tokens`.
-        input_tokens, output_tokens, tool_calls,
-        /// Tools that the project's agents were given.
-        total_tools,
-        cost_input_usd, cost_output_usd, cost_total_usd,
-        /// The model by whose price the cost was reckoned.
-        pricing_model,
-        successful_stages, failed_stages,
-    }
 }
 
 /// `GET /projects/{id}/build`

@@ -1,9 +1,9 @@
 //! What the dashboard of a build shows beside its figures: the workflow as a graph, what the build made, and what needs a
 //! look.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::api::openapi::describe;
 use crate::domain::{
     agent::{Agent, AgentStatus},
     project::{Project, ProjectStatus},
@@ -13,90 +13,58 @@ use crate::domain::{
     workflow::Workflow,
 };
 
-#[derive(Serialize)]
+/// Something about a build that a reader should see at once.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BuildAlert")]
 pub(crate) struct Alert {
+    /// The same for the same thing, so that a reader can hide it.
     id: String,
+    /// `error`, `warning` or `info`.
     level: &'static str,
     message: String,
     timestamp: Timestamp,
+    /// The same as `timestamp`: the original's older console reads no other.
     created_at: Timestamp,
 }
 
-#[derive(Serialize)]
+/// Something that a build made: an agent, or a tool of one.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BuildResource")]
 pub(crate) struct Made {
+    /// The agent's id; of a tool with its name behind it.
     id: String,
+    /// For people.
     label: String,
+    /// Where an agent runs (the deployment target), or whose tool it is.
     owner: String,
+    /// The agent's.
     status: AgentStatus,
+    /// `agent` or `tool`.
     r#type: &'static str,
 }
 
-#[derive(Serialize)]
+/// A stage as a node of the workflow's graph.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WorkflowNode")]
 pub(crate) struct GraphNode {
+    /// The stage's name.
     id: String,
+    /// English.
     label: String,
+    /// `stage`, or `optional` for one that a build can do without.
     r#type: &'static str,
     status: StageStatus,
 }
 
-#[derive(Serialize)]
+/// A stage that another waits for.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WorkflowEdge")]
 pub(crate) struct GraphEdge {
+    /// The stage that comes first.
     source: String,
     target: String,
+    /// `requires`.
     kind: &'static str,
-}
-
-describe! {
-    /// Something about a build that a reader should see at once.
-    Alert as "BuildAlert" {
-        /// The same for the same thing, so that a reader can hide it.
-        id,
-        /// `error`, `warning` or `info`.
-        level,
-        message, timestamp,
-        /// The same as `timestamp`: the original's older console reads no other.
-        created_at,
-    }
-}
-
-describe! {
-    /// Something that a build made: an agent, or a tool of one.
-    Made as "BuildResource" {
-        /// The agent's id; of a tool with its name behind it.
-        id,
-        /// For people.
-        label,
-        /// Where an agent runs (the deployment target), or whose tool it is.
-        owner,
-        /// The agent's.
-        status,
-        /// `agent` or `tool`.
-        r#type as "type",
-    }
-}
-
-describe! {
-    /// A stage as a node of the workflow's graph.
-    GraphNode as "WorkflowNode" {
-        /// The stage's name.
-        id,
-        /// English.
-        label,
-        /// `stage`, or `optional` for one that a build can do without.
-        r#type as "type",
-        status,
-    }
-}
-
-describe! {
-    /// A stage that another waits for.
-    GraphEdge as "WorkflowEdge" {
-        /// The stage that comes first.
-        source,
-        target,
-        /// `requires`.
-        kind,
-    }
 }
 
 /// See the module.

@@ -1,60 +1,43 @@
 //! `/projects/{id}/stage-docs/{stage}` and `/workflow-report`: the documents that the stages wrote.
 
 use salvo::{Writer as _, oapi::endpoint};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::files;
-use crate::api::{
-    http::{
-        request::extract::{Id, Part, StageName, State},
-        response::{Answer, Reply},
-    },
-    openapi::describe,
+use crate::api::http::{
+    request::extract::{Id, Part, StageName, State},
+    response::{Answer, Reply},
 };
 use crate::domain::ids::ProjectId;
 
 /// Where a report is looked for: the original's name first.
 const REPORTS: [&str; 3] = ["workflow_summary_report.md", "workflow_report.md", "docs/workflow_report.md"];
 
-#[derive(Serialize)]
+/// The report that a build wrote.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WorkflowReport")]
 struct Report {
     exists: bool,
     content: Option<String>,
+    /// Relative to the project's folder.
     path: Option<String>,
 }
 
-#[derive(Serialize)]
+/// The document that a stage wrote.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "StageDocument")]
 struct Document {
     exists: bool,
     stage_name: String,
     content: Option<String>,
+    /// What a structured document says.
     parsed_content: Option<Value>,
+    /// Relative to the project's folder.
     path: Option<String>,
     /// `store`, `file`, or none.
     source: Option<&'static str>,
-}
-
-describe! {
-    /// The report that a build wrote.
-    Report as "WorkflowReport" {
-        exists, content,
-        /// Relative to the project's folder.
-        path,
-    }
-}
-
-describe! {
-    /// The document that a stage wrote.
-    Document as "StageDocument" {
-        exists, stage_name, content,
-        /// What a structured document says.
-        parsed_content,
-        /// Relative to the project's folder.
-        path,
-        /// `store`, `file`, or none.
-        source,
-    }
 }
 
 /// `GET /projects/{id}/workflow-report`

@@ -1,6 +1,7 @@
 //! `/projects/{id}/files`: what the stages wrote, bounded, and never anything outside of the project's
 //! folder, whatever the path says and wherever a symlink points.
 
+use schemars::JsonSchema;
 use std::{
     fs,
     io::Read as _,
@@ -18,7 +19,6 @@ use crate::api::{
         request::extract::{FilePath, Id, Part, State},
         response::{Answer, Reply},
     },
-    openapi::describe,
     state::AppState,
 };
 use crate::{
@@ -35,82 +35,51 @@ const MAX_DEPTH: usize = 16;
 /// Most bytes shown of a file.
 pub(crate) const MAX_SHOWN: u64 = 1 << 20;
 
-#[derive(Serialize)]
+/// The files of a project.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "FileListing")]
 struct Listing {
+    /// By path.
     files: Vec<Entry>,
+    /// Relative to the data folder.
     project_path: String,
     /// There are more than are listed.
     truncated: bool,
 }
 
-#[derive(Serialize)]
+/// A file of a project.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "FileEntry")]
 struct Entry {
     name: String,
+    /// Relative to the project's folder.
     path: String,
+    /// Bytes.
     size: u64,
+    /// A word for its kind, by its ending.
     #[serde(rename = "type")]
     kind: &'static str,
     modified_at: Option<Timestamp>,
 }
 
-/// A file as it is shown.
-#[derive(Serialize)]
+/// A file with its content.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "FileContent")]
 pub(crate) struct Shown {
     filename: String,
+    /// Relative to the project's folder.
     path: String,
+    /// A word for its kind; `binary` when it is no text.
     #[serde(rename = "type")]
     kind: &'static str,
     /// None for a binary file.
     pub(crate) content: Option<String>,
+    /// What a YAML or JSON file says.
     pub(crate) parsed_content: Option<Value>,
+    /// Bytes.
     size: u64,
     /// The content is only the begin.
     truncated: bool,
-}
-
-describe! {
-    /// The files of a project.
-    Listing as "FileListing" {
-        /// By path.
-        files,
-        /// Relative to the data folder.
-        project_path,
-        /// There are more than are listed.
-        truncated,
-    }
-}
-
-describe! {
-    /// A file of a project.
-    Entry as "FileEntry" {
-        name,
-        /// Relative to the project's folder.
-        path,
-        /// Bytes.
-        size,
-        /// A word for its kind, by its ending.
-        kind as "type",
-        modified_at,
-    }
-}
-
-describe! {
-    /// A file with its content.
-    Shown as "FileContent" {
-        filename,
-        /// Relative to the project's folder.
-        path,
-        /// A word for its kind; `binary` when it is no text.
-        kind as "type",
-        /// None for a binary file.
-        content,
-        /// What a YAML or JSON file says.
-        parsed_content,
-        /// Bytes.
-        size,
-        /// The content is only the begin.
-        truncated,
-    }
 }
 
 /// `GET /projects/{id}/files`

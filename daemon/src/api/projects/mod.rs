@@ -10,11 +10,12 @@ pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod tasks;
 
-use salvo::{Writer as _, oapi::endpoint};
+use salvo::{Router, Writer as _, oapi::endpoint};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::openapi::describe;
+use super::at;
 use crate::api::http::{
     idempotency::{Idempotency, kept},
     request::{
@@ -25,6 +26,7 @@ use crate::api::http::{
     },
     response::{Answer, Created, CreatedAnswer, PageAnswer, Paged, Reply},
 };
+use crate::domain::deletion::ProjectAgents;
 use crate::{
     backend::store::{PageRequest, ProjectDetail, ProjectFilter, ProjectSort},
     deletion::ProjectGone,
@@ -39,21 +41,31 @@ use crate::{
     projects::{NewBuild, Queued},
 };
 
+pub(crate) fn paths() -> Router {
+    let one = at("{id}", || detail)
+        .delete(delete)
+        .push(at("stages", || list_stages))
+        .push(at("tasks", || list_tasks))
+        .push(at("build", || dashboard::dashboard))
+        .push(at("events", || events::stream_events))
+        .push(Router::with_path("control").post(control::control))
+        .push(at("files", || files::list).push(at("{**path}", || files::show_file)))
+        .push(at("workflow-report", || documents::workflow_report))
+        .push(at("stage-docs/{stage}", || documents::stage_document));
+    at("projects", || list).post(create).push(one)
+}
+
 /// Most bytes of `deployment`.
 const DEPLOYMENT_BYTES: usize = 16 * 1024;
 
-#[derive(Serialize)]
+/// What a project's creation answers.
+#[derive(Serialize, JsonSchema)]
 struct NewlyQueued {
     project_id: ProjectId,
     task_id: Option<TaskId>,
     project_name: String,
     status: ProjectStatus,
     message: &'static str,
-}
-
-describe! {
-    /// What a project's creation answers.
-    NewlyQueued as "NewlyQueued" { project_id, task_id, project_name, status, message }
 }
 
 fields_of! {
@@ -113,7 +125,11 @@ rule! {
 ///
 /// Create a project. Its build is queued; everything is durable when the answer comes.
 #[endpoint(operation_id = "createProject", tags("projects"), responses((status_code = 409, description = "Not in this state.")))]
-pub(crate) async fn create(state: State, body: Body<NewProjectBody>, once: Idempotency) -> CreatedAnswer<NewlyQueued> {
+pub(crate) async fn create(
+    state: State,
+    body: Body<NewProjectBody>,
+    idempotency: Idempotency,
+) -> CreatedAnswer<NewlyQueued> {
     let NewProjectBody { requirement, project_name, user_id, user_name, priority, tags, workflow, deployment } = body.0;
     let (constraint, requirement) = requirement;
     let asked = NewBuild {
@@ -126,7 +142,7 @@ pub(crate) async fn create(state: State, body: Body<NewProjectBody>, once: Idemp
         workflow,
         deployment,
     };
-    let keyed = once.answered_by(|queued: &Queued| {
+    let keyed = idempotency.answered_by(|queued: &Queued| {
         let queued = NewlyQueued::from(queued.clone());
         kept(&queued.path(), QUEUED, &queued)
     });
@@ -227,26 +243,18 @@ pub(crate) async fn list(state: State, query: Query<ProjectsQuery>) -> PageAnswe
     Ok(Paged::new(found, &page))
 }
 
-#[derive(Serialize)]
+/// A project with its stages.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ProjectDetail")]
 struct Detail {
     #[serde(flatten)]
     project: Project,
+    /// In order.
     stages: Vec<Stage>,
+    /// Agents that came out of it.
     agent_count: u64,
+    /// The agent that came out of it, once there is one; the newest of several.
     agent_id: Option<AgentId>,
-}
-
-describe! {
-    /// A project with its stages.
-    Detail as "ProjectDetail" {
-        ..project;
-        /// In order.
-        stages,
-        /// Agents that came out of it.
-        agent_count,
-        /// The agent that came out of it, once there is one; the newest of several.
-        agent_id,
-    }
 }
 
 /// `GET /projects/{id}`
@@ -296,24 +304,16 @@ fields_of! {
     }
 }
 
-#[derive(Serialize)]
+/// What a project's deletion did.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ProjectDeleted")]
 struct Deleted {
     project_id: ProjectId,
+    /// `deleted`.
     status: &'static str,
     deleted_agents: Vec<AgentId>,
+    /// What could not be cleaned up now.
     errors: Vec<String>,
-}
-
-describe! {
-    /// What a project's deletion did.
-    Deleted as "ProjectDeleted" {
-        project_id,
-        /// `deleted`.
-        status,
-        deleted_agents,
-        /// What could not be cleaned up now.
-        errors,
-    }
 }
 
 /// `DELETE /projects/{id}`
@@ -324,7 +324,8 @@ describe! {
 #[endpoint(operation_id = "deleteProject", tags("projects"), responses((status_code = 409, description = "Not in this state.")))]
 pub(crate) async fn delete(state: State, id: Id<ProjectId>, query: Query<DeleteProjectQuery>) -> Answer<Deleted> {
     let Id(project_id) = id;
-    let gone = state.projects.delete(state.caller(), project_id.clone(), query.0.delete_agents).await?;
+    let fate = if query.0.delete_agents { ProjectAgents::Delete } else { ProjectAgents::Keep };
+    let gone = state.projects.delete(state.caller(), project_id.clone(), fate).await?;
     let ProjectGone { deleted, errors } = gone;
     let deleted_agents = deleted.agents.into_iter().map(|agent| agent.agent_id).collect();
     Ok(Reply::new(Deleted { project_id, status: "deleted", deleted_agents, errors }).message("project deleted"))

@@ -1,7 +1,8 @@
 //! `/tasks`: one task, and the list over all projects.
 
-use salvo::{Writer as _, oapi::endpoint};
+use salvo::{Router, Writer as _, oapi::endpoint};
 
+use crate::api::at;
 use crate::api::http::{
     request::{
         extract::{Id, Query, State},
@@ -17,6 +18,10 @@ use crate::{
         task::{Task, TaskStatus, TaskType},
     },
 };
+
+pub(crate) fn paths() -> Router {
+    at("tasks", || list).push(at("{id}", || detail))
+}
 
 /// `GET /tasks/{id}`
 ///

@@ -10,6 +10,7 @@ use salvo::{
     },
     oapi::endpoint,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::api::{
@@ -17,14 +18,13 @@ use crate::api::{
     http::{
         access,
         error::ApiError,
-        middleware::RequestId,
         request::{
             extract::{Body, OptionalBody, State},
             rules::{Needed, Verbatim, fields_of},
         },
+        request_id::RequestId,
         response::{Flat, FlatAnswer},
     },
-    openapi::describe,
     state::AppState,
 };
 use crate::{
@@ -53,75 +53,45 @@ fields_of! {
     }
 }
 
-#[derive(Serialize)]
+/// A login.
+#[derive(Serialize, JsonSchema)]
 struct LoggedIn {
     success: bool,
     access_token: String,
+    /// `bearer`.
     token_type: &'static str,
     username: String,
+    /// The mode: `token`, `keys`, `oidc`; with `none` there is no access control.
     auth: &'static str,
     message: &'static str,
 }
 
-describe! {
-    /// A login.
-    LoggedIn as "LoggedIn" {
-        success, access_token,
-        /// `bearer`.
-        token_type,
-        username,
-        /// The mode: `token`, `keys`, `oidc`; with `none` there is no access control.
-        auth,
-        message,
-    }
-}
-
-#[derive(Serialize)]
+/// Who the caller is.
+#[derive(Serialize, JsonSchema)]
 struct Me {
     success: bool,
     username: String,
+    /// A credential came along, and is taken.
     authenticated: bool,
+    /// The mode: `token`, `keys`, `oidc`; with `none` there is no access control.
     auth: &'static str,
+    /// What he may; null for somebody who is not known.
     role: Option<Role>,
 }
 
-describe! {
-    /// Who the caller is.
-    Me as "Me" {
-        success, username,
-        /// A credential came along, and is taken.
-        authenticated,
-        /// The mode: `token`, `keys`, `oidc`; with `none` there is no access control.
-        auth,
-        /// What he may; null for somebody who is not known.
-        role,
-    }
-}
-
-#[derive(Serialize)]
+/// The end of a login.
+#[derive(Serialize, JsonSchema)]
 struct LoggedOut {
     success: bool,
     message: &'static str,
 }
 
-describe! {
-    /// The end of a login.
-    LoggedOut as "LoggedOut" { success, message }
-}
-
-#[derive(Serialize)]
+/// A way in, for one use.
+#[derive(Serialize, JsonSchema)]
 struct Link {
+    /// Open the daemon's root with `#code=` and this behind it.
     code: String,
     expires_in_seconds: u64,
-}
-
-describe! {
-    /// A way in, for one use.
-    Link as "LoginLink" {
-        /// Open the daemon's root with `#code=` and this behind it.
-        code,
-        expires_in_seconds,
-    }
 }
 
 /// `POST /auth/login`

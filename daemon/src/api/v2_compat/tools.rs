@@ -1,5 +1,6 @@
 //! `/tools/list` and `/tools/categories`: the forms that clients of the original read.
 
+use schemars::JsonSchema;
 use std::collections::BTreeMap;
 
 use salvo::{Writer as _, oapi::endpoint};
@@ -7,15 +8,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    api::{
-        http::{
-            request::{
-                extract::{Query, State},
-                rules::{Search, Word, fields_of},
-            },
-            response::{Answer, Reply},
+    api::http::{
+        request::{
+            extract::{Query, State},
+            rules::{Search, Word, fields_of},
         },
-        openapi::describe,
+        response::{Answer, Reply},
     },
     backend::store::{PageRequest, ToolFilter},
     domain::{
@@ -68,115 +66,71 @@ fields_of! {
     }
 }
 
-#[derive(Serialize)]
+/// An argument of a tool.
+#[derive(Serialize, JsonSchema)]
 struct ToolParameter {
     name: String,
+    /// In Python's words: `str`, `int`, `float`, `bool`, `list`, `dict`, `List[str]`, `Optional[int]`.
     #[serde(rename = "type")]
     kind: String,
     description: String,
     required: bool,
+    /// What the tool takes when it is left out.
     default: Value,
 }
 
-describe! {
-    /// An argument of a tool.
-    ToolParameter as "ToolParameter" {
-        name,
-        /// In Python's words: `str`, `int`, `float`, `bool`, `list`, `dict`, `List[str]`, `Optional[int]`.
-        kind as "type",
-        description, required,
-        /// What the tool takes when it is left out.
-        default,
-    }
-}
-
 /// What the original's clients read of a tool.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ToldTool")]
 struct Told {
+    /// As `tool_name`.
     name: String,
+    /// builtin, generated, system, template or mcp.
     #[serde(rename = "type")]
     kind: &'static str,
+    /// As `code_path`: relative to the project's folder, or within the plugin.
     file_path: Option<String>,
     parameters: Vec<ToolParameter>,
+    /// What it came with.
     package: Option<String>,
     enabled: bool,
+    /// The server that has it.
     mcp_server: Option<String>,
+    /// In Python's words.
     return_type: Option<String>,
 }
 
-describe! {
-    Told as "ToldTool" {
-        /// As `tool_name`.
-        name,
-        /// builtin, generated, system, template or mcp.
-        kind as "type",
-        /// As `code_path`: relative to the project's folder, or within the plugin.
-        file_path,
-        parameters,
-        /// What it came with.
-        package,
-        enabled,
-        /// The server that has it.
-        mcp_server,
-        /// In Python's words.
-        return_type,
-    }
-}
-
-#[derive(Serialize)]
+/// A tool as the original's clients read it.
+#[derive(Serialize, JsonSchema)]
 struct ListedTool {
     #[serde(flatten)]
     told: Told,
     category: String,
     description: String,
+    /// For `/tools/{id}`; an MCP server has none.
     tool_id: Option<ToolId>,
 }
 
-describe! {
-    /// A tool as the original's clients read it.
-    ListedTool as "ListedTool" {
-        ..told;
-        category, description,
-        /// For `/tools/{id}`; an MCP server has none.
-        tool_id,
-    }
-}
-
-#[derive(Serialize)]
+/// Tools of every kind.
+#[derive(Serialize, JsonSchema)]
 struct ToolList {
+    /// The first 1000.
     tools: Vec<ListedTool>,
+    /// Tools in all of the wanted kinds.
     total: u64,
+    /// Tools of each kind.
     by_type: BTreeMap<String, u64>,
 }
 
-describe! {
-    /// Tools of every kind.
-    ToolList as "ToolList" {
-        /// The first 1000.
-        tools,
-        /// Tools in all of the wanted kinds.
-        total,
-        /// Tools of each kind.
-        by_type,
-    }
-}
-
-#[derive(Serialize)]
+/// Categories of tools.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ToolCategories")]
 struct Categories {
+    /// By name.
     categories: Vec<String>,
     total: usize,
+    /// Tools of each.
     counts: BTreeMap<String, u64>,
-}
-
-describe! {
-    /// Categories of tools.
-    Categories as "ToolCategories" {
-        /// By name.
-        categories,
-        total,
-        /// Tools of each.
-        counts,
-    }
 }
 
 /// `GET /tools/list`
@@ -260,23 +214,15 @@ fn listed(tool: &Tool) -> ListedTool {
     }
 }
 
-#[derive(Serialize)]
+/// A tool: its record, the names that clients of the original read beside it, and its code.
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct ToolDetail {
     #[serde(flatten)]
     tool: Tool,
     #[serde(flatten)]
     told: Told,
+    /// The text of its file; none when that is not there.
     source_code: Option<String>,
-}
-
-describe! {
-    /// A tool: its record, the names that clients of the original read beside it, and its code.
-    ToolDetail as "ToolDetail" {
-        ..tool;
-        ..told;
-        /// The text of its file; none when that is not there.
-        source_code,
-    }
 }
 
 impl ToolDetail {

@@ -1,14 +1,16 @@
 //! `/workflow/{id}`: the original's flat paths for control and for the results of a build. Control is that
 //! of `control`: there is one state machine.
 
+use schemars::JsonSchema;
 use std::collections::BTreeMap;
 
-use salvo::{Writer as _, oapi::endpoint};
+use salvo::{Router, Writer as _, oapi::endpoint};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::api::{
     admin::plugins::NoFields,
+    at,
     http::{
         error::{ApiError, Resource},
         request::{
@@ -17,7 +19,6 @@ use crate::api::{
         },
         response::{Flat, FlatAnswer},
     },
-    openapi::describe,
     projects::files,
 };
 use crate::{
@@ -32,18 +33,27 @@ use crate::{
     projects::told,
 };
 
-#[derive(Serialize)]
+pub(crate) fn paths() -> Router {
+    let stage = at("stages/{stage}", || stage_of).push(at("output", || output_of));
+    Router::with_path("workflow/{id}")
+        .push(Router::with_path("pause").post(pause_of))
+        .push(Router::with_path("resume").post(resume_of))
+        .push(Router::with_path("stop").post(stop_of))
+        .push(Router::with_path("restart").post(restart_of))
+        .push(at("status", || status_of))
+        .push(stage)
+        .push(at("metrics", || metrics_of))
+        .push(at("files", || list_files).push(at("{**path}", || show_file)))
+}
+
+/// What became of a request to a build.
+#[derive(Serialize, JsonSchema)]
 struct Steered {
     success: bool,
     message: &'static str,
     project_id: ProjectId,
     control_status: ControlStatus,
     timestamp: Timestamp,
-}
-
-describe! {
-    /// What became of a request to a build.
-    Steered as "Steered" { success, message, project_id, control_status, timestamp }
 }
 
 fields_of! {
@@ -144,29 +154,21 @@ pub(crate) async fn restart_of(
     steer(&state, &id.0, request).await
 }
 
-#[derive(Serialize)]
+/// Where a build is.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WorkflowStatus")]
 struct Status {
     project_id: ProjectId,
     project_name: String,
     status: ProjectStatus,
     control_status: ControlStatus,
     current_stage: Option<String>,
+    /// Completed and skipped ones.
     completed_stages: Vec<String>,
+    /// What is not done yet, what runs included.
     pending_stages: Vec<String>,
     failed_stages: Vec<String>,
     aggregated_metrics: AggregatedMetrics,
-}
-
-describe! {
-    /// Where a build is.
-    Status as "WorkflowStatus" {
-        project_id, project_name, status, control_status, current_stage,
-        /// Completed and skipped ones.
-        completed_stages,
-        /// What is not done yet, what runs included.
-        pending_stages,
-        failed_stages, aggregated_metrics,
-    }
 }
 
 /// `GET /workflow/{id}/status`
@@ -191,7 +193,9 @@ pub(crate) async fn status_of(state: State, id: Id<ProjectId>) -> FlatAnswer<Sta
     }))
 }
 
-#[derive(Serialize)]
+/// Where a stage is.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WorkflowStage")]
 struct StageState {
     project_id: ProjectId,
     stage_name: String,
@@ -202,31 +206,16 @@ struct StageState {
     metrics: StageMetrics,
 }
 
-describe! {
-    /// Where a stage is.
-    StageState as "WorkflowStage" {
-        project_id, stage_name, status, started_at, completed_at, error_message, metrics,
-    }
-}
-
-#[derive(Serialize)]
+/// What a stage took.
+#[derive(Serialize, JsonSchema)]
 struct StageMetrics {
     input_tokens: u64,
     output_tokens: u64,
+    /// So far, for a stage that runs.
     execution_time_seconds: f64,
     tool_calls_count: u64,
     model_id: Option<String>,
     total_tokens: u64,
-}
-
-describe! {
-    /// What a stage took.
-    StageMetrics as "StageMetrics" {
-        input_tokens, output_tokens,
-        /// So far, for a stage that runs.
-        execution_time_seconds,
-        tool_calls_count, model_id, total_tokens,
-    }
 }
 
 impl From<&Stage> for StageMetrics {
@@ -261,28 +250,18 @@ pub(crate) async fn stage_of(state: State, id: Id<ProjectId>, stage: Part<StageN
     }))
 }
 
-#[derive(Serialize)]
+/// What a stage made.
+#[derive(Serialize, JsonSchema)]
 struct StageOutput {
     project_id: ProjectId,
     stage_name: String,
+    /// What it said.
     content: Option<String>,
+    /// The document that it wrote.
     document_content: Option<String>,
+    /// A word for the document's kind, such as `markdown`.
     document_format: Option<&'static str>,
     generated_files: Vec<GeneratedFile>,
-}
-
-describe! {
-    /// What a stage made.
-    StageOutput as "StageOutput" {
-        project_id, stage_name,
-        /// What it said.
-        content,
-        /// The document that it wrote.
-        document_content,
-        /// A word for the document's kind, such as `markdown`.
-        document_format,
-        generated_files,
-    }
 }
 
 /// `GET /workflow/{id}/stages/{stage}/output`
@@ -306,16 +285,13 @@ pub(crate) async fn output_of(state: State, id: Id<ProjectId>, stage: Part<Stage
     }))
 }
 
-#[derive(Serialize)]
+/// What a build took, by stage and in all.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WorkflowMetrics")]
 struct Metrics {
     project_id: ProjectId,
     stage_metrics: BTreeMap<String, StageMetrics>,
     aggregated_metrics: AggregatedMetrics,
-}
-
-describe! {
-    /// What a build took, by stage and in all.
-    Metrics as "WorkflowMetrics" { project_id, stage_metrics, aggregated_metrics }
 }
 
 /// `GET /workflow/{id}/metrics`
@@ -339,32 +315,22 @@ fields_of! {
     }
 }
 
-#[derive(Serialize)]
+/// Files that stages made.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WorkflowFiles")]
 struct Files {
     project_id: ProjectId,
     files: Vec<StageFile>,
     total_count: usize,
 }
 
-describe! {
-    /// Files that stages made.
-    Files as "WorkflowFiles" { project_id, files, total_count }
-}
-
-#[derive(Serialize)]
+/// A file that a stage made.
+#[derive(Serialize, JsonSchema)]
 struct StageFile {
+    /// Who made it.
     stage_name: String,
     #[serde(flatten)]
     file: GeneratedFile,
-}
-
-describe! {
-    /// A file that a stage made.
-    StageFile as "StageFile" {
-        ..file;
-        /// Who made it.
-        stage_name,
-    }
 }
 
 /// `GET /workflow/{id}/files`

@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::degradation::{TroubleLog, Witness};
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_dynamodb::config::{ProvideCredentials as _, SharedCredentialsProvider};
 use object_store::{
@@ -11,6 +10,8 @@ use object_store::{
     local::LocalFileSystem,
     prefix::PrefixStore,
 };
+
+use super::degradation::{TroubleLog, Witness};
 
 use crate::{
     backend::{
@@ -23,7 +24,7 @@ use crate::{
         files::Artifacts,
         open::{Opened, Patience},
         queue::{Queue as _, QueueNames},
-        store::{EventSink, Store as _},
+        store::{EventSink, Upkeep as _},
     },
     config::{BackendConfig, Config},
     domain::queue::QueueName,
@@ -55,11 +56,8 @@ pub enum CloudError {
     Store(#[from] BackendError),
 }
 
-/// The clients.
 pub struct Cloud {
-    /// Tables.
     pub dynamodb: aws_sdk_dynamodb::Client,
-    /// Queues.
     pub sqs: aws_sdk_sqs::Client,
     /// Of their tries: tables, queues.
     pub trouble: (Arc<TroubleLog>, Arc<TroubleLog>),
@@ -165,7 +163,6 @@ fn artifacts(config: &Config, cloud: &Cloud) -> Result<Arc<dyn ObjectStore>, Clo
 }
 
 /// The queues, for the daemon and for `nexusd dlq`.
-#[must_use]
 pub fn queue(cloud: &Cloud, config: &Config) -> SqsQueue {
     let options = SqsOptions {
         trouble: Arc::clone(&cloud.trouble.1),
@@ -177,7 +174,6 @@ pub fn queue(cloud: &Cloud, config: &Config) -> SqsQueue {
 }
 
 /// What `nexusd resources` is to make of the settings.
-#[must_use]
 pub fn plan(config: &Config) -> Plan {
     let days = |days: crate::config::Days| u32::try_from(days.0).unwrap_or(u32::MAX);
     let queues = &config.queues;
@@ -196,9 +192,6 @@ pub fn plan(config: &Config) -> Plan {
 }
 
 /// Store, queue, and files where they are shared; makes sure that the first two answer.
-///
-/// # Errors
-/// See [`CloudError`].
 pub async fn parts(
     config: &Config,
     sink: Arc<dyn EventSink>,
@@ -272,13 +265,9 @@ async fn reach(artifacts: &Artifacts, patience: Option<&Patience>) -> Result<(),
     }
 }
 
-/// What [`parts`] makes.
 pub type Parts = (Arc<DynamoStore>, Arc<SqsQueue>, Option<Arc<Artifacts>>);
 
 /// Opens store and queue for a daemon.
-///
-/// # Errors
-/// See [`CloudError`].
 pub async fn open(config: &Config, sink: Arc<dyn EventSink>, patience: &Patience) -> Result<Opened, CloudError> {
     let (store, queue, shared) = parts(config, sink, Some(patience)).await?;
     if shared.is_none() {

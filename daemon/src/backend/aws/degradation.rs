@@ -116,7 +116,6 @@ impl std::fmt::Debug for TroubleLog {
 
 impl TroubleLog {
     /// Of this service (`dynamodb`, `sqs`).
-    #[must_use]
     pub fn new(service: &'static str) -> Self {
         for reason in Reason::ALL {
             metrics::counter!(names::CLOUD_FAILED_TRIES, "service" => service, "reason" => reason.label()).absolute(0);
@@ -127,7 +126,6 @@ impl TroubleLog {
 
     /// What is to be added to this machine's clock for the service's, in microseconds; 0 when they agree as far as can be
     /// seen. Leases are by the service's clock: it is the one that all daemons share.
-    #[must_use]
     pub fn offset(&self) -> i64 {
         self.offset.load(Ordering::Relaxed)
     }
@@ -162,7 +160,6 @@ impl TroubleLog {
     }
 
     /// What there was in the last half minute, if it is worth a word.
-    #[must_use]
     pub fn lately(&self) -> Option<Trouble> {
         let offset = self.offset();
         if offset.abs() > SKEWED {

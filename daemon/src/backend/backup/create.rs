@@ -19,6 +19,7 @@ use super::{
     manifest::{self, FORM, Head, MANIFEST, SEAL},
     walk::{Found, walk},
 };
+use crate::domain::deletion::ProjectAgents;
 use crate::{
     backend::{
         error::{BackendError, BackendErrorKind},
@@ -26,12 +27,11 @@ use crate::{
             SqliteOptions, SqliteStore,
             backup::{self, Gone},
         },
-        store::{Nobody, Store as _},
+        store::{Nobody, Removal as _, Upkeep as _},
     },
     domain::{deletion::DeleteOrders, time::Timestamp},
 };
 
-/// What was made.
 #[derive(Debug)]
 pub struct Created {
     /// What stands first in its manifest.
@@ -212,7 +212,7 @@ fn forget(copy: &Path, gone: Gone) -> Result<(), BackupError> {
     let unknown = |id: String| BackendError::new(BackendErrorKind::Corrupt, format!("{id} is no id"));
     runtime.block_on(async {
         for id in gone.projects {
-            store.delete_project(&id.parse().map_err(|_| unknown(id))?, false).await?;
+            store.delete_project(&id.parse().map_err(|_| unknown(id))?, ProjectAgents::Keep).await?;
         }
         for id in gone.agents {
             store.delete_agent(&id.parse().map_err(|_| unknown(id))?, DeleteOrders::default()).await?;

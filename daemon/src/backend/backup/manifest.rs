@@ -40,7 +40,6 @@ pub(crate) enum Form {
     Link,
 }
 
-/// An entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
     pub(crate) path: String,
@@ -63,7 +62,6 @@ pub(crate) fn hash(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// The manifest's text.
 pub(crate) fn write(head: &Head, entries: &[Entry]) -> serde_json::Result<Vec<u8>> {
     let mut text = serde_json::to_vec(head)?;
     text.push(b'\n');
@@ -74,7 +72,6 @@ pub(crate) fn write(head: &Head, entries: &[Entry]) -> serde_json::Result<Vec<u8
     Ok(text)
 }
 
-/// Reads it again.
 pub(crate) fn read(text: &[u8]) -> Result<(Head, Vec<Entry>), String> {
     let mut lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).zip(1_u64..);
     let Some((first, _)) = lines.next() else { return Err("its manifest is empty".to_owned()) };

@@ -55,21 +55,9 @@ const DATABASE: &str = "nexus.db";
 pub enum BackupError {
     /// A file or folder.
     #[error("{}: {source}", .path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// What happened.
-        source: io::Error,
-    },
-    /// No room.
+    File { path: PathBuf, source: io::Error },
     #[error("no space is left for {}: {remedy}", .path.display())]
-    Full {
-        /// Which file.
-        path: PathBuf,
-        /// What to do.
-        remedy: &'static str,
-    },
-    /// The database.
+    Full { path: PathBuf, remedy: &'static str },
     #[error(transparent)]
     Database(#[from] OpenError),
     /// What was deleted meanwhile cannot be deleted from the copy.
@@ -80,7 +68,6 @@ pub enum BackupError {
     /// The file is no whole backup.
     #[error("{}: {text}", .path.display())]
     Bad {
-        /// Which.
         path: PathBuf,
         /// What is wrong with it, and what to do.
         text: String,
@@ -113,9 +100,7 @@ impl BackupError {
 /// How far it is.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
-    /// With what.
     pub what: &'static str,
-    /// Bytes done.
     pub bytes: u64,
     /// Of how many, where that is known.
     pub of: Option<u64>,

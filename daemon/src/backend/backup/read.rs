@@ -86,7 +86,6 @@ impl Read for Hashing {
     }
 }
 
-/// What passed.
 #[derive(Default)]
 struct Passed {
     entries: BTreeMap<String, Entry>,

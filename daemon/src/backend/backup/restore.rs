@@ -17,7 +17,6 @@ use crate::backend::sqlite::backup::SCHEMA_VERSION;
 pub(crate) const STAGING: &str = ".restoring";
 
 /// Whether a restore into this data folder was cut off.
-#[must_use]
 pub fn unfinished(data: &Path) -> bool {
     data.join(STAGING).symlink_metadata().is_ok()
 }

@@ -18,11 +18,9 @@ use super::{BackupError, LEFT_OUT, manifest};
 /// What is read first. A folder that moves from a project to an agent meanwhile is found in one of the two.
 const FIRST: [&str; 2] = ["projects", "agents"];
 
-/// An entry.
 pub(crate) enum Found {
     /// A regular file, open.
     File(File),
-    /// A folder.
     Folder,
     /// A link, and its text.
     Link(Vec<u8>),
@@ -30,7 +28,6 @@ pub(crate) enum Found {
 
 struct Level {
     folder: OwnedFd,
-    /// The last first.
     names: Vec<CString>,
     path: String,
 }

@@ -37,7 +37,6 @@ pub enum BindError {
         .folder.display(), .there
     )]
     OtherStore {
-        /// The folder.
         folder: PathBuf,
         /// The store that it carries.
         bound: String,
@@ -54,9 +53,7 @@ pub enum BindError {
         .folder.display(), .database.display()
     )]
     NoDatabase {
-        /// The folder.
         folder: PathBuf,
-        /// Its database.
         database: PathBuf,
         /// What lies in the folder.
         there: There,
@@ -69,19 +66,13 @@ pub enum BindError {
         .folder.display()
     )]
     Strange {
-        /// The folder.
         folder: PathBuf,
         /// What lies in the folder.
         there: There,
     },
     /// The folder cannot be read or written.
     #[error("{} cannot be read or written: {source}", .path.display())]
-    Io {
-        /// What.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Io { path: PathBuf, source: io::Error },
     /// The store does not say.
     #[error("the store does not say whether the data folder is its own: {}", crate::backend::error::chain(.0))]
     Store(#[from] BackendError),
@@ -90,17 +81,13 @@ pub enum BindError {
 /// What lies in a data folder, for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct There {
-    /// Folders of projects.
     pub projects: usize,
-    /// Folders of agents.
     pub agents: usize,
-    /// Some of them.
     pub names: Vec<String>,
 }
 
 impl There {
     /// Whether there is nothing that could be lost.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.projects == 0 && self.agents == 0
     }
@@ -122,9 +109,6 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> BindError {
 }
 
 /// What lies in a data folder. Blocks.
-///
-/// # Errors
-/// It cannot be read.
 pub fn there(data: &DataConfig) -> Result<There, BindError> {
     let found = crate::backend::data_folder::folders(data).map_err(failed(&data.dir))?;
     let of = |kind: DeletedKind| found.iter().filter(|(one, ..)| *one == kind).count();
@@ -133,9 +117,6 @@ pub fn there(data: &DataConfig) -> Result<There, BindError> {
 }
 
 /// The id that a data folder carries. Blocks.
-///
-/// # Errors
-/// It cannot be read.
 pub fn bound_to(data: &DataConfig) -> Result<Option<String>, BindError> {
     let file = data.dir.join(FILE);
     match fs::read_to_string(&file) {

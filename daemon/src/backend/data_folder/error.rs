@@ -7,12 +7,7 @@ use std::{io, path::PathBuf};
 pub enum FolderError {
     /// A data folder cannot be made.
     #[error("cannot make the folder {}: {source}: {}", .path.display(), folder_remedy(path, source))]
-    Make {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Make { path: PathBuf, source: io::Error },
     /// Another daemon works in it.
     #[error(
         "the data folder {} is in use by another daemon{}: stop that one, or give this one a folder of its own \
@@ -21,7 +16,6 @@ pub enum FolderError {
         if .holder.is_empty() { String::new() } else { format!(" (process {})", .holder) }
     )]
     InUse {
-        /// The folder.
         path: PathBuf,
         /// The other's process id, when known.
         holder: String,
@@ -31,7 +25,6 @@ pub enum FolderError {
     Lock {
         /// The file in it.
         path: PathBuf,
-        /// Why.
         source: io::Error,
     },
     /// A restore into the data folder did not come to its end.

@@ -51,7 +51,6 @@ impl<S: Store + ?Sized> Records for S {
 pub struct Unknown {
     /// Of what it seems to be.
     pub kind: DeletedKind,
-    /// Its name.
     pub id: String,
     /// Whether it is so young that its owner may just be in the making.
     pub young: bool,

@@ -11,11 +11,9 @@ use crate::domain::{deletion::DeletedKind, time::Timestamp};
 pub struct Trashed {
     /// Its name in the trash folder.
     pub name: String,
-    /// When it came.
     pub since: Timestamp,
     /// What it was of.
     pub kind: DeletedKind,
-    /// Whose it was.
     pub id: String,
 }
 
@@ -49,9 +47,6 @@ fn parse(name: &str) -> Option<Trashed> {
 }
 
 /// What is in the trash, the oldest first. What does not bear such a name was put there by somebody else.
-///
-/// # Errors
-/// The folder cannot be read.
 pub fn list(trash: &Path) -> io::Result<Vec<Trashed>> {
     let entries = match fs::read_dir(trash) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -32,7 +32,6 @@ struct Written {
     version: Option<String>,
 }
 
-/// See the module.
 #[derive(Default)]
 pub(super) struct Memory {
     folder: Option<PathBuf>,

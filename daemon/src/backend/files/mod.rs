@@ -45,11 +45,9 @@ const TRIES: usize = 8;
 /// Whose files and objects they are; they go with it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Owner {
-    /// A project.
     Project(ProjectId),
     /// An agent: what is too large for its rows, and its files once its project is gone.
     Agent(AgentId),
-    /// A conversation.
     Session(SessionId),
 }
 
@@ -76,7 +74,6 @@ impl From<&AgentId> for Owner {
     }
 }
 
-/// See the module.
 #[derive(Default)]
 pub struct Artifacts {
     store: Option<Arc<dyn ObjectStore>>,
@@ -91,7 +88,6 @@ pub enum Edit {
     Put {
         /// Its path within the project.
         name: RelPath,
-        /// Where it lies.
         file: PathBuf,
     },
     /// A folder is gone.
@@ -126,19 +122,16 @@ fn content_path(owner: &Owner, sha256: &str) -> Path {
 
 impl Artifacts {
     /// Shared by all daemons of the backend.
-    #[must_use]
     pub fn shared(store: Arc<dyn ObjectStore>) -> Self {
         Self { store: Some(store), ..Self::default() }
     }
 
     /// The same, with what it placed on this machine kept in a folder, so that a restart knows it.
-    #[must_use]
     pub fn remembering(store: Arc<dyn ObjectStore>, folder: PathBuf) -> Self {
         Self { store: Some(store), memory: Memory::in_folder(folder), ..Self::default() }
     }
 
     /// Whether other daemons see what is saved.
-    #[must_use]
     pub fn is_shared(&self) -> bool {
         self.store.is_some()
     }
@@ -178,9 +171,6 @@ impl Artifacts {
     }
 
     /// Makes the files of an agent that outlives its project the agent's own. Safe to repeat.
-    ///
-    /// # Errors
-    /// The store is away.
     pub async fn keep(&self, project: &ProjectId, agent: &KeptAgent) -> Result<()> {
         match &self.store {
             Some(store) => kept::keep(store, project, agent).await,
@@ -189,9 +179,6 @@ impl Artifacts {
     }
 
     /// Removes everything that is kept of an owner which is gone: also what was saved when nobody knew that yet.
-    ///
-    /// # Errors
-    /// The store is away.
     pub async fn forget(&self, owner: &Owner) -> Result<()> {
         self.memory.forget(owner).await;
         match &self.store {

@@ -98,9 +98,6 @@ impl Artifacts {
     }
 
     /// Whether it answers now, for `/health`.
-    ///
-    /// # Errors
-    /// Why not.
     pub async fn check(&self) -> Result<()> {
         let Some(store) = &self.store else { return Ok(()) };
         let mut checked = self.probe.checked.lock().await;

@@ -34,11 +34,9 @@ pub struct BuildMessage {
     /// The task; the original's messages may lack it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task_id: Option<TaskId>,
-    /// The project.
     pub project_id: ProjectId,
     /// For other readers of the queue; the daemon reads its own table.
     pub requirement: String,
-    /// Likewise.
     pub user_id: String,
     /// 1 to 5.
     pub priority: i64,
@@ -53,14 +51,11 @@ pub struct BuildMessage {
 /// A message of the deploy queue; as lax as the other.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DeployMessage {
-    /// The task.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task_id: Option<TaskId>,
-    /// The project.
     pub project_id: ProjectId,
     /// The agent; when the message names none, that which the project makes. The task knows better.
     pub agent_id: AgentId,
-    /// How.
     pub deployment_config: Value,
 }
 
@@ -132,7 +127,6 @@ struct Fields(HashMap<String, Lax>);
 
 const KNOWN: [&str; 8] =
     ["task_id", "project_id", "requirement", "user_id", "priority", "action", "target_stage", "agent_id"];
-/// Those that decide.
 const IDS: [&str; 3] = ["task_id", "project_id", "agent_id"];
 
 /// Reads these fields, and reads over the others.
@@ -223,7 +217,6 @@ fn unwrapped(body: &str) -> Cow<'_, str> {
 }
 
 /// Whom a body is about, as far as that can be read of it: for letters that are no message.
-#[must_use]
 pub fn subject(body: &str) -> (Option<TaskId>, Option<ProjectId>) {
     let fields = Fields::of(body).unwrap_or_default();
     (fields.word("task_id"), fields.word("project_id"))
@@ -243,10 +236,6 @@ pub(crate) fn with_action(body: String, action: Option<&str>) -> String {
 }
 
 impl BuildMessage {
-    /// Reads a body.
-    ///
-    /// # Errors
-    /// The body is no build message.
     pub fn parse(body: &str) -> Result<Self, MessageError> {
         let fields = Fields::of(body)?;
         Ok(Self {
@@ -261,7 +250,6 @@ impl BuildMessage {
     }
 
     /// What it asks besides the work itself.
-    #[must_use]
     pub fn asked(&self) -> Continuation {
         let from = self.target_stage.as_deref().map(str::trim).filter(|stage| !stage.is_empty()).map(str::to_owned);
         match self.action.as_deref().map(str::trim) {
@@ -272,17 +260,12 @@ impl BuildMessage {
     }
 
     /// The body to send.
-    #[must_use]
     pub fn to_body(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 }
 
 impl DeployMessage {
-    /// Reads a body.
-    ///
-    /// # Errors
-    /// The body is no deploy message.
     pub fn parse(body: &str) -> Result<Self, MessageError> {
         #[derive(Deserialize)]
         struct Config {
@@ -301,7 +284,6 @@ impl DeployMessage {
     }
 
     /// The body to send.
-    #[must_use]
     pub fn to_body(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }

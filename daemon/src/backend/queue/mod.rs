@@ -9,6 +9,7 @@ pub use message::{BuildMessage, DeployMessage, MessageError, subject};
 
 use crate::backend::{error::BackendError, store::Trouble};
 use crate::domain::queue::QueueName;
+use crate::domain::queue::Receive;
 
 /// What the queues are called outside, prefix included.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +20,6 @@ pub struct QueueNames {
 
 impl QueueNames {
     /// Those of the settings.
-    #[must_use]
     pub fn of(config: &crate::config::Config) -> Self {
         let (queues, prefix) = (&config.queues, &config.backend.prefix);
         let names = QueueName::ALL.map(|queue| match queue {
@@ -32,14 +32,12 @@ impl QueueNames {
     }
 
     /// The name of one.
-    #[must_use]
     pub fn get(&self, queue: QueueName) -> &str {
         let at = QueueName::ALL.iter().position(|one| *one == queue);
         at.and_then(|at| self.names.get(at)).map_or(queue.as_str(), String::as_str)
     }
 
     /// That of notifications, which nobody sends yet.
-    #[must_use]
     pub fn notifications(&self) -> &str {
         &self.notifications
     }
@@ -58,7 +56,6 @@ const NOTIFICATIONS: &str = "nexus-notification-queue";
 /// a receipt of an earlier delivery does nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Receipt {
-    /// Which queue.
     pub queue: QueueName,
     /// The backend's handle of the message.
     pub handle: String,
@@ -66,7 +63,6 @@ pub struct Receipt {
     pub receive_count: u32,
 }
 
-/// A received message.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     /// For extend, delete, release.
@@ -107,8 +103,8 @@ pub trait Queue: Send + Sync + 'static {
     /// Deletes a message. No error when it is gone or was received again by another.
     async fn delete(&self, receipt: &Receipt) -> Result<(), BackendError>;
 
-    /// Lets the message come again after `delay`; the receive does not count when `uncounted`.
-    async fn release(&self, receipt: &Receipt, delay: Duration, uncounted: bool) -> Result<(), BackendError>;
+    /// Lets the message come again after `delay`; `receive` says whether this one counted.
+    async fn release(&self, receipt: &Receipt, delay: Duration, receive: Receive) -> Result<(), BackendError>;
 
     /// Moves a received message to the dead letters, with the reason.
     async fn dead_letter(&self, receipt: &Receipt, reason: &str) -> Result<(), BackendError>;
@@ -117,7 +113,6 @@ pub trait Queue: Send + Sync + 'static {
     /// failed: the reconciler marks them and acknowledges each by [`Queue::settle_dead_letter`].
     async fn unsettled_dead_letters(&self, queue: QueueName, max: usize) -> Result<Vec<DeadLetter>, BackendError>;
 
-    /// See [`Queue::unsettled_dead_letters`].
     async fn settle_dead_letter(&self, id: &str) -> Result<(), BackendError>;
 
     /// Removes a dead letter whose task goes on.
@@ -137,10 +132,8 @@ pub trait Queue: Send + Sync + 'static {
 /// How the reason of a dead letter begins whose work ended the daemon.
 pub(crate) const DIED: &str = "the daemon died";
 
-/// A dead letter.
 #[derive(Clone, Debug)]
 pub struct DeadLetter {
-    /// For [`Queue::settle_dead_letter`].
     pub id: String,
     /// The backend's handle of it, for [`Queue::discard_dead_letter`].
     pub handle: String,

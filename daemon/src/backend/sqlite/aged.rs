@@ -1,11 +1,12 @@
 //! What is past its time, found in bites by the readers: the writer is asked for nothing but the deletions.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
-use super::{rows, tx::Tx};
+use super::{SqliteStore, rows, tx::Tx};
 use crate::{
-    backend::store::{Aged, AgedKind, Result},
+    backend::store::{Aged, AgedKind, PastTime, Result},
     domain::{
         ids::{ProjectId, SessionId},
         time::Timestamp,
@@ -15,7 +16,7 @@ use crate::{
 /// Things of one bite.
 const BITE: usize = 200;
 
-/// `Store::aged`. What is marked to be removed (see `sweep`) is gone already.
+/// What is marked to be removed (see `sweep`) is gone already.
 pub(crate) fn find(conn: &Connection, kind: AgedKind, before: Timestamp, from: Option<&Value>) -> Result<Aged> {
     // An id, its time, and the place behind it; in the order of a key or an index.
     let sql = match kind {
@@ -77,11 +78,17 @@ pub(crate) fn is_unused(conn: &Connection, id: &SessionId, before: Timestamp) ->
     Ok(find.exists(params![id.as_str(), before.to_string()])?)
 }
 
-/// `Store::delete_invocations`.
 pub(crate) fn delete_invocations(tx: &mut Tx<'_>, ids: &[String]) -> Result<u64> {
     let mut deleted = 0;
     for id in ids {
         deleted += tx.sql("DELETE FROM nexus_invocations WHERE invocation_id = ?1")?.execute([id])? as u64;
     }
     Ok(deleted)
+}
+
+#[async_trait]
+impl PastTime for SqliteStore {
+    async fn aged(&self, kind: AgedKind, before: Timestamp, from: Option<Value>) -> Result<Aged> {
+        self.ask(move |conn| find(conn, kind, before, from.as_ref())).await
+    }
 }

@@ -1,78 +1,52 @@
 //! Rows of agents: registered by the build that made them, changed by deployments and people.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 
 use super::{
-    error::{illegal, not_found},
+    SqliteStore,
+    error::not_found,
     held::Held,
-    names, rows,
+    names,
+    rows::{self, NewRow},
     tasks::{self, NewTask},
     tx::Tx,
 };
 use crate::{
-    backend::store::{
-        AgentChange, Once, Result,
-        alike::{agent_event as event, deploy_payload, towards},
-        naming,
-    },
+    backend::store::{Agents, KeptAnswer, Result, alike::deploy_payload, naming},
     domain::{
-        agent::{Agent, AgentStatus, Invocation, InvocationStatus, NewAgent},
+        agent::{Agent, AgentChange, AgentStatus, Invocation, InvocationStatus, NewAgent},
+        change::agent as change,
         event::NewEvent,
         ids::{AgentId, ProjectId, TaskId},
         project::Priority,
         task::TaskType,
-        transition,
     },
 };
 
-/// Writes the record of the agent that a build made. A build that runs again finds its own record:
-/// what it says is updated, when it came and how it was used stays.
+/// Registers the agent that a build made, and queues its deployment if that is asked for. Answers what is told.
 pub(crate) fn register(
     tx: &mut Tx<'_>,
     project: &ProjectId,
     task: &tasks::Brief,
-    agent: &NewAgent,
+    new: &NewAgent,
     deploy: bool,
 ) -> Result<NewEvent> {
-    let status = if deploy { AgentStatus::Deploying } else { AgentStatus::Offline };
-    let name = match read(tx.conn(), &agent.agent_id)? {
-        Some(known) => known.display_name,
-        None => names::give(tx.conn(), &naming::wanted(agent))?,
+    let known = read(tx.conn(), &new.agent_id)?;
+    let shown = match &known {
+        Some(known) => known.display_name.clone(),
+        None => names::give(tx.conn(), &naming::wanted(new))?,
     };
-    tx.sql(
-        "INSERT INTO nexus_agents (agent_id, project_id, agent_name, description, category, version, status,
-             deployment_type, capabilities, tools, prompt_path, code_path, created_at, updated_at, agent_dir,
-             deployment_config, display_name)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15, ?16)
-         ON CONFLICT (agent_id) DO UPDATE SET project_id = ?2, agent_name = ?3, description = ?4, category = ?5,
-             version = ?6, status = ?7, deployment_type = ?8, capabilities = ?9, tools = ?10, prompt_path = ?11,
-             code_path = ?12, updated_at = ?13, agent_dir = ?14, deployment_config = ?15, error_message = NULL,
-             display_name = ?16",
-    )?
-    .execute(params![
-        agent.agent_id.as_str(),
-        project.as_str(),
-        agent.agent_name,
-        agent.description,
-        agent.category,
-        agent.version,
-        status.as_str(),
-        agent.deployment_type,
-        rows::list_json(&agent.capabilities)?,
-        rows::list_json(&agent.tools)?,
-        agent.prompt_path,
-        agent.code_path,
-        tx.now_text(),
-        agent.agent_dir,
-        rows::to_json_opt(agent.deployment_config.as_ref())?,
-        name,
-    ])?;
-    super::tools::put_generated(tx, &agent.agent_id, project, &agent.generated_tools)?;
+    let agent = change::registered(new, known.as_ref(), project, shown, deploy, tx.now());
+    put(tx, &agent)?;
+    super::tools::put_generated(tx, &new.agent_id, project, &new.generated_tools)?;
     if deploy {
-        queue(tx, &agent.agent_id, agent.deployment_config.as_ref(), project, task.project_key, task.priority)?;
+        queue_deployment(tx, &agent, project, task.project_key, task.priority)?;
     }
-    Ok(event(tx.now(), &agent.agent_id, &agent.agent_name, status))
+    Ok(change::told(&agent, None, tx.now()))
 }
 
 /// Queues the deployment of an agent.
@@ -83,25 +57,14 @@ pub(crate) fn queue_deployment(
     project_key: i64,
     priority: Priority,
 ) -> Result<TaskId> {
-    queue(tx, &agent.agent_id, agent.deployment_config.as_ref(), project, project_key, priority)
-}
-
-fn queue(
-    tx: &mut Tx<'_>,
-    agent: &AgentId,
-    config: Option<&Value>,
-    project: &ProjectId,
-    project_key: i64,
-    priority: Priority,
-) -> Result<TaskId> {
     let task_id = TaskId::generate();
-    let payload = deploy_payload(project, agent, config, &task_id);
+    let payload = deploy_payload(project, &agent.agent_id, agent.deployment_config.as_ref(), &task_id);
     let new = NewTask {
         task_id: &task_id,
         task_type: TaskType::DeployAgent,
         project_id: project,
         project_key,
-        agent_id: Some(agent),
+        agent_id: Some(&agent.agent_id),
         priority,
         payload,
     };
@@ -109,50 +72,52 @@ fn queue(
     Ok(task_id)
 }
 
-/// `Store::agent`.
 pub(crate) fn read(conn: &Connection, id: &AgentId) -> Result<Option<Agent>> {
     let mut find = conn.prepare_cached(&format!("SELECT {} FROM nexus_agents WHERE agent_id = ?1", rows::AGENT))?;
     Ok(find.query_row([id.as_str()], rows::agent).optional()?)
 }
 
-/// Writes what a deployment changes in an agent's record.
-pub(crate) fn write_deployment(tx: &Tx<'_>, agent: &Agent) -> Result<()> {
-    tx.sql(
-        "UPDATE nexus_agents SET status = ?2, generation = ?3, deployed_at = ?4, updated_at = ?5, error_message = ?6,
-             deployment_details = ?7, agentcore_runtime_arn = ?8, agentcore_runtime_alias = ?9, agentcore_region = ?10,
-             agentcore_config = ?11
-         WHERE agent_id = ?1",
-    )?
-    .execute(params![
-        agent.agent_id.as_str(),
-        agent.status.as_str(),
-        rows::integer(agent.generation),
-        agent.deployed_at.map(|at| at.to_string()),
-        agent.updated_at.to_string(),
-        agent.error_message,
-        rows::to_json_opt(agent.deployment_details.as_ref())?,
-        agent.agentcore_runtime_arn,
-        agent.agentcore_runtime_alias,
-        agent.agentcore_region,
-        rows::to_json_opt(agent.agentcore_config.as_ref())?,
-    ])?;
-    Ok(())
+/// Writes an agent's record and tells its project's stream; an agent without a project has no stream.
+pub(crate) fn write(tx: &mut Tx<'_>, agent: &Agent, told: Option<NewEvent>) -> Result<()> {
+    put(tx, agent)?;
+    match (&agent.project_id, told) {
+        (Some(project), Some(told)) if tx.hot(project)?.is_some() => tx.emit(project, vec![told]),
+        _ => Ok(()),
+    }
 }
 
-/// Tells the project's stream of an agent's state; an agent without a project has no stream.
-pub(crate) fn tell(tx: &mut Tx<'_>, agent: &Agent, error: Option<&str>) -> Result<()> {
-    let Some(project) = &agent.project_id else { return Ok(()) };
-    if tx.hot(project)?.is_none() {
-        return Ok(());
+/// Fields that stand in one column together.
+const ASSESSMENT: [&str; 3] = ["coverage", "not_served", "acceptance"];
+
+/// Writes an agent's record, new or known. The figures of a known one are moved by its invocations only.
+pub(crate) fn put(tx: &Tx<'_>, agent: &Agent) -> Result<()> {
+    let document = |document: &Option<Value>| document.as_ref().map(rows::to_json).transpose().map(Value::from);
+    let beside = [
+        ("deployment_config", document(&agent.deployment_config)?),
+        ("deployment_details", document(&agent.deployment_details)?),
+        ("assessment", serde_json::to_value(&agent.assessment)?),
+    ];
+    NewRow {
+        into: "INSERT INTO nexus_agents",
+        without: &ASSESSMENT,
+        beside: &beside,
+        then: "ON CONFLICT (agent_id) DO UPDATE SET project_id = excluded.project_id, agent_name = excluded.agent_name,
+             display_name = excluded.display_name, description = excluded.description, category = excluded.category,
+             version = excluded.version, status = excluded.status, deployment_type = excluded.deployment_type,
+             agentcore_config = excluded.agentcore_config, capabilities = excluded.capabilities,
+             tools = excluded.tools, prompt_path = excluded.prompt_path, code_path = excluded.code_path,
+             updated_at = excluded.updated_at, deployed_at = excluded.deployed_at,
+             agentcore_runtime_arn = excluded.agentcore_runtime_arn,
+             agentcore_runtime_alias = excluded.agentcore_runtime_alias, agentcore_region = excluded.agentcore_region,
+             generation = excluded.generation, error_message = excluded.error_message, agent_dir = excluded.agent_dir,
+             deployment_config = excluded.deployment_config, deployment_details = excluded.deployment_details,
+             assessment = excluded.assessment",
+        ..NewRow::default()
     }
-    let mut event = event(tx.now(), &agent.agent_id, &agent.agent_name, agent.status);
-    if let Some(error) = error {
-        event.fields.insert("error".into(), error.into());
-    }
-    tx.emit(project, vec![event])
+    .write(tx, agent)
+    .map(drop)
 }
 
-/// `Store::set_agent_status`.
 pub(crate) fn set_status(
     tx: &mut Tx<'_>,
     id: &AgentId,
@@ -160,78 +125,26 @@ pub(crate) fn set_status(
     error: Option<&str>,
 ) -> Result<Option<Agent>> {
     let Some(mut agent) = read(tx.conn(), id)? else { return Ok(None) };
-    let next = transition::agent(agent.status, towards(status)).map_err(|e| illegal(&e))?;
-    if next != status {
-        let event = "building";
-        let state = agent.status.as_str();
-        return Err(illegal(&transition::IllegalTransition { machine: "agent", state, event }));
-    }
-    let error = error.filter(|_| next == AgentStatus::Error);
-    // Put into service anew: what runs was begun with the code of before.
-    let anew = next == AgentStatus::Running;
-    tx.sql(
-        "UPDATE nexus_agents SET status = ?2, error_message = ?3, updated_at = ?4, generation = generation + ?5
-         WHERE agent_id = ?1",
-    )?
-    .execute(params![id.as_str(), next.as_str(), error, tx.now_text(), anew])?;
-    agent.generation += u64::from(anew);
-    agent.status = next;
-    agent.error_message = error.map(str::to_owned);
-    agent.updated_at = tx.now();
-    tell(tx, &agent, error)?;
+    let told = change::set_status(&mut agent, status, error, tx.now())?;
+    write(tx, &agent, Some(told))?;
     Ok(Some(agent))
 }
 
-/// `Store::update_agent`.
-pub(crate) fn update(tx: &mut Tx<'_>, id: &AgentId, change: &AgentChange) -> Result<Option<Agent>> {
-    let Some(agent) = read(tx.conn(), id)? else { return Ok(None) };
-    let status = match change.status {
-        Some(status) if status != agent.status => {
-            let next = transition::agent(agent.status, towards(status)).map_err(|e| illegal(&e))?;
-            if next != status {
-                let (machine, state, event) = ("agent", agent.status.as_str(), "building");
-                return Err(illegal(&transition::IllegalTransition { machine, state, event }));
-            }
-            Some(status)
-        }
-        _ => None,
-    };
+pub(crate) fn update(tx: &mut Tx<'_>, id: &AgentId, wanted: &AgentChange) -> Result<Option<Agent>> {
+    let Some(mut agent) = read(tx.conn(), id)? else { return Ok(None) };
     // Who gives it another name means the one that is shown.
-    let renamed = change.agent_name.as_ref().filter(|name| **name != agent.agent_name);
-    let display_name = renamed.map(|name| names::give(tx.conn(), &naming::human(name))).transpose()?;
-    tx.sql(
-        "UPDATE nexus_agents SET agent_name = coalesce(?2, agent_name), description = coalesce(?3, description),
-             category = coalesce(?4, category), version = coalesce(?5, version),
-             capabilities = coalesce(?6, capabilities), tools = coalesce(?7, tools), status = coalesce(?8, status),
-             error_message = CASE WHEN ?8 IS NULL THEN error_message END, updated_at = ?9,
-             display_name = coalesce(?10, display_name)
-         WHERE agent_id = ?1",
-    )?
-    .execute(params![
-        id.as_str(),
-        change.agent_name,
-        change.description,
-        change.category,
-        change.version,
-        rows::to_json_opt(change.capabilities.as_ref())?,
-        rows::to_json_opt(change.tools.as_ref())?,
-        status.map(AgentStatus::as_str),
-        tx.now_text(),
-        display_name,
-    ])?;
-    let changed = read(tx.conn(), id)?;
-    if let (Some(agent), true) = (&changed, status.is_some()) {
-        tell(tx, agent, None)?;
-    }
-    Ok(changed)
+    let renamed = change::renamed(&agent, wanted);
+    let shown = renamed.map(|name| names::give(tx.conn(), &naming::human(name))).transpose()?;
+    let told = change::update(&mut agent, wanted, shown.as_deref(), tx.now())?;
+    write(tx, &agent, told)?;
+    Ok(Some(agent))
 }
 
-/// `Store::record_invocation`.
 pub(crate) fn record_invocation(
     tx: &mut Tx<'_>,
     held: &Held,
     invocation: &Invocation,
-    once: Option<&Once>,
+    idempotency: Option<&KeptAnswer>,
 ) -> Result<()> {
     let mut known = tx.sql("SELECT 1 FROM nexus_agents WHERE agent_id = ?1")?;
     if !known.exists([invocation.agent_id.as_str()])? {
@@ -256,5 +169,33 @@ pub(crate) fn record_invocation(
         invocation.created_at.to_string()
     ])?;
     super::tools::count_use(tx, &invocation.agent_id, &invocation.tool_names)?;
-    super::once::end(tx, held, once)
+    super::idempotency::end(tx, held, idempotency)
+}
+
+#[async_trait]
+impl Agents for SqliteStore {
+    async fn agent(&self, id: &AgentId) -> Result<Option<Agent>> {
+        let id = id.clone();
+        self.ask(move |conn| read(conn, &id)).await
+    }
+
+    async fn set_agent_status(
+        &self,
+        id: &AgentId,
+        status: AgentStatus,
+        error: Option<String>,
+    ) -> Result<Option<Agent>> {
+        let id = id.clone();
+        self.write(move |tx| set_status(tx, &id, status, error.as_deref())).await
+    }
+
+    async fn update_agent(&self, id: &AgentId, change: AgentChange) -> Result<Option<Agent>> {
+        let id = id.clone();
+        self.write(move |tx| update(tx, &id, &change)).await
+    }
+
+    async fn record_invocation(&self, invocation: Invocation, idempotency: Option<KeptAnswer>) -> Result<()> {
+        let held = Arc::clone(&self.inner.held);
+        self.write(move |tx| record_invocation(tx, &held, &invocation, idempotency.as_ref())).await
+    }
 }

@@ -30,10 +30,8 @@ const FLUSH: u64 = 16 << 20;
 const LOCKED_PAUSE: Duration = Duration::from_millis(20);
 /// Before the version in the name of a copy that is made before an upgrade.
 const BEFORE_UPGRADE: &str = "nexus-schema-";
-/// Its ending.
 const DATABASE: &str = ".db";
 
-/// What was copied.
 #[derive(Clone, Copy, Debug)]
 pub struct Copied {
     /// The version of its schema.
@@ -137,9 +135,7 @@ fn private_file(path: &Path) -> std::io::Result<()> {
 /// What a copy has that the live file no longer has.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Gone {
-    /// Ids of projects.
     pub projects: Vec<String>,
-    /// Ids of agents.
     pub agents: Vec<String>,
 }
 

@@ -3,7 +3,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _, sync::Arc};
 use super::*;
 use crate::backend::{
     sqlite::{SqliteOptions, SqliteStore},
-    store::{Nobody, Store as _},
+    store::{Nobody, Upkeep as _},
 };
 
 fn open(path: &Path, schema_backups: usize) -> Result<(), OpenError> {

@@ -1,9 +1,10 @@
 //! The steps of a build: the path that runs for every stage of every project.
 
+use async_trait::async_trait;
 use serde_json::json;
 
 use super::{
-    agents,
+    SqliteStore, agents,
     change::{self, Beside},
     error::fenced,
     projects::{self, Fence},
@@ -13,7 +14,7 @@ use super::{
     tx::Tx,
 };
 use crate::{
-    backend::store::{BuildEnd, BuildProgress, BuildStep, Result, StageRetry},
+    backend::store::{BuildEnd, BuildProgress, BuildStep, Builds, Result, StageRetry},
     domain::{
         change::{
             LeaseChange, ProjectChange,
@@ -34,7 +35,6 @@ pub(crate) fn admit(tx: &mut Tx<'_>, lease: &Lease) -> Result<Fence> {
     }
 }
 
-/// `Store::advance_build`.
 pub(crate) fn advance(tx: &mut Tx<'_>, lease: &Lease, step: &BuildStep) -> Result<BuildProgress> {
     let id = &lease.project_id;
     let (mut fence, mut briefs) = match tx.state.take_live(id) {
@@ -55,7 +55,8 @@ pub(crate) fn advance(tx: &mut Tx<'_>, lease: &Lease, step: &BuildStep) -> Resul
     };
     let mut result = None;
     if let (Some(BuildEnd::Completed { agent: Some(agent), deploy }), Some(task)) = (&step.end, &task) {
-        change.events.push(agents::register(tx, id, task, agent, *deploy)?);
+        let told = agents::register(tx, id, task, agent, *deploy)?;
+        change.events.push(told);
         result = Some(json!({"agent_id": agent.agent_id}).to_string());
     }
     let beside = Beside {
@@ -105,7 +106,6 @@ fn prove(tx: &mut Tx<'_>, task: &TaskId) -> Result<()> {
     Ok(())
 }
 
-/// `Store::retry_stage`.
 pub(crate) fn retry(tx: &mut Tx<'_>, lease: &Lease, retry: &StageRetry) -> Result<u32> {
     let fence = admit(tx, lease)?;
     let mut briefs = stages::briefs(tx.conn(), fence.key)?;
@@ -114,4 +114,17 @@ pub(crate) fn retry(tx: &mut Tx<'_>, lease: &Lease, retry: &StageRetry) -> Resul
     prove(tx, &lease.task_id)?;
     change::carry_out(tx, &lease.project_id, &fence, &mut briefs, change, &Beside::default())?;
     Ok(attempt)
+}
+
+#[async_trait]
+impl Builds for SqliteStore {
+    async fn advance_build(&self, lease: &Lease, step: BuildStep) -> Result<BuildProgress> {
+        let lease = lease.clone();
+        self.write(move |tx| advance(tx, &lease, &step)).await
+    }
+
+    async fn retry_stage(&self, lease: &Lease, retry: StageRetry) -> Result<u32> {
+        let lease = lease.clone();
+        self.write(move |tx| self::retry(tx, &lease, &retry)).await
+    }
 }

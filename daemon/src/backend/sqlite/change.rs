@@ -3,6 +3,7 @@
 use rusqlite::params;
 
 use super::{
+    error::fenced,
     projects::Fence,
     rows,
     stages::{self, Brief},
@@ -13,9 +14,10 @@ use crate::{
     backend::{queue::Receipt, store::Result},
     domain::{
         change::{BuildView, Change, LeaseChange, ProjectChange},
+        failure::ErrorInfo,
         ids::{ProjectId, TaskId, WorkerId},
-        project::ProjectStatus,
         task::TaskStatus,
+        transition::TaskEvent,
     },
 };
 
@@ -59,19 +61,24 @@ pub(crate) fn write(
         }
     }
     if let Some(project) = &change.project {
-        match (project.lease, beside.holder) {
-            (LeaseChange::Kept, _) | (LeaseChange::Taken, None) => on_the_way(tx, fence, project)?,
-            (LeaseChange::Taken, Some((worker, number))) => taken(tx, fence, project, worker, number)?,
-            (LeaseChange::Ended { .. }, _) => at_rest(tx, fence, project, beside)?,
+        if let Some(assessment) = project.assessment {
+            tx.sql("UPDATE project_texts SET assessment = ?2 WHERE project_key = ?1")?
+                .execute(params![fence.key, rows::to_json(assessment)?])?;
+        }
+        match project.lease {
+            LeaseChange::Kept => on_the_way(tx, fence, project)?,
+            LeaseChange::Taken => taken(tx, fence, project, beside.holder.ok_or_else(fenced)?)?,
+            LeaseChange::Ended { error } => at_rest(tx, fence, project, error, beside)?,
         }
     }
-    match (&change.task, beside.task) {
-        (Some(end), Some((id, task))) => {
-            tasks::finish(tx, id, task, end.event, end.error, beside.result)?;
-            withdraw(tx, id, beside.receipt)
-        }
-        _ => Ok(false),
+    let Some(end) = change.task else { return Ok(false) };
+    let (id, task) = beside.task.ok_or_else(fenced)?;
+    if end.event == TaskEvent::Release {
+        tasks::queue_again(tx, id, task)?;
+        return Ok(false);
     }
+    tasks::finish(tx, id, task, end, beside.result)?;
+    withdraw(tx, id, beside.receipt)
 }
 
 /// Writes a change and tells of it.
@@ -87,7 +94,7 @@ pub(crate) fn carry_out(
     tx.emit(id, change.events)
 }
 
-/// Status and lease stay, and with them all that is indexed; only a wish changes now and then.
+/// Status and lease stay, and with them all that is indexed; only what its user wants changes now and then.
 fn on_the_way(tx: &Tx<'_>, fence: &Fence, project: &ProjectChange<'_>) -> Result<()> {
     tx.sql(
         "UPDATE nexus_projects SET progress = ?2, current_stage = ?3, updated_at = ?4,
@@ -102,13 +109,14 @@ fn on_the_way(tx: &Tx<'_>, fence: &Fence, project: &ProjectChange<'_>) -> Result
         rows::to_json_opt(project.aggregated.as_ref())?
     ])?;
     if project.state != fence.state {
-        tx.sql("UPDATE nexus_projects SET status = ?2, control_status = ?3 WHERE project_key = ?1")?
-            .execute(params![fence.key, project.state.status.as_str(), project.state.control.as_str()])?;
+        debug_assert_eq!(project.state.status, fence.state.status, "who keeps the lease keeps the status");
+        tx.sql("UPDATE nexus_projects SET control_status = ?2 WHERE project_key = ?1")?
+            .execute(params![fence.key, project.state.control.as_str()])?;
     }
     Ok(())
 }
 
-fn taken(tx: &Tx<'_>, fence: &Fence, project: &ProjectChange<'_>, worker: &WorkerId, number: u32) -> Result<()> {
+fn taken(tx: &Tx<'_>, fence: &Fence, project: &ProjectChange<'_>, (worker, number): (&WorkerId, u32)) -> Result<()> {
     tx.sql(
         "UPDATE nexus_projects SET status = ?2, control_status = ?3, lease_worker = ?4, lease_epoch = ?5,
              current_stage = ?6, updated_at = ?7, started_at = coalesce(started_at, ?7)
@@ -126,14 +134,17 @@ fn taken(tx: &Tx<'_>, fence: &Fence, project: &ProjectChange<'_>, worker: &Worke
     Ok(())
 }
 
-fn at_rest(tx: &Tx<'_>, fence: &Fence, project: &ProjectChange<'_>, beside: &Beside<'_>) -> Result<()> {
-    let LeaseChange::Ended { error } = project.lease else { return Ok(()) };
+fn at_rest(
+    tx: &Tx<'_>,
+    fence: &Fence,
+    project: &ProjectChange<'_>,
+    error: Option<&ErrorInfo>,
+    beside: &Beside<'_>,
+) -> Result<()> {
     let status = project.state.status;
     let ended = status.is_final().then(|| tx.now_text());
-    let spent = beside
-        .task
-        .filter(|_| matches!(status, ProjectStatus::Completed | ProjectStatus::Failed))
-        .map(|(id, task)| tasks::age(tx, id, task).as_secs_f64() * 1_000.0);
+    let spent =
+        beside.task.filter(|_| status.is_outcome()).map(|(id, task)| tasks::age(tx, id, task).as_secs_f64() * 1_000.0);
     tx.sql(
         "UPDATE nexus_projects SET status = ?2, control_status = ?3, progress = ?4, current_stage = ?5,
              updated_at = ?6, aggregated_metrics = coalesce(?7, aggregated_metrics), completed_at = ?8,

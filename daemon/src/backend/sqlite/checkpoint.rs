@@ -34,7 +34,6 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// How long a short log may wait: a file that gave pages back is only shorter when the log is moved.
 const QUIET: Duration = Duration::from_secs(20);
 
-/// The writer's side.
 pub(crate) struct Checkpointer {
     bell: Option<SyncSender<()>>,
     turn: Arc<Turn>,
@@ -56,7 +55,6 @@ impl Turn {
 }
 
 impl Checkpointer {
-    /// Starts the thread.
     pub(crate) fn start(path: PathBuf, readers: Arc<readers::Shared>) -> std::io::Result<Self> {
         let (bell, rung) = mpsc::sync_channel(1);
         let turn = Arc::new(Turn::default());

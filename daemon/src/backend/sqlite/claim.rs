@@ -1,8 +1,12 @@
 //! Taking the lease of a build task, and ending a task that cannot be worked on.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use rusqlite::OptionalExtension;
 
 use super::{
+    SqliteStore,
     change::{self, Beside},
     clock::Moment,
     projects::{self, Fence},
@@ -12,9 +16,10 @@ use super::{
     tx::Tx,
 };
 use crate::{
-    backend::store::{Claim, ClaimBuild, ClaimedBuild, Result},
+    backend::store::{Claim, ClaimBuild, ClaimedBuild, Claims, Result},
     domain::{
         change::{
+            TaskChange,
             claim::{Claimed, Fit, claim as decide_claim, fitting, obsolete},
             rest,
         },
@@ -27,7 +32,6 @@ use crate::{
     },
 };
 
-/// `Store::claim_build`.
 pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild, until: Moment, workflows: &Workflows) -> Result<Claim> {
     let id = &claim.project_id;
     let Some(fence) = projects::fence(tx, id)? else { return Ok(Claim::Obsolete("the project does not exist")) };
@@ -107,7 +111,6 @@ fn find_workflow<'w>(
     }
 }
 
-/// `Store::fail_task`.
 pub(crate) fn fail_task(tx: &mut Tx<'_>, id: &TaskId, info: &ErrorInfo) -> Result<()> {
     let Some(task) = tasks::brief(tx, id)? else { return Err(super::error::not_found("task")) };
     if task.status.is_final() {
@@ -118,7 +121,7 @@ pub(crate) fn fail_task(tx: &mut Tx<'_>, id: &TaskId, info: &ErrorInfo) -> Resul
     }
     let project = task.project_id.clone();
     match projects::fence(tx, &project)? {
-        Some(fence) if fence.task_id.as_ref() == Some(id) && !fence.state.status.is_final() => {
+        Some(fence) if rest::is_needed(fence.state.status, fence.task_id.as_ref() == Some(id)) => {
             let mut briefs = stages::briefs(tx.conn(), fence.key)?;
             let failed = rest::fail(&change::view(&fence, &briefs, Some(task.status)), info, tx.now())?;
             let beside = Beside { task: Some((id, &task)), ..Beside::default() };
@@ -126,8 +129,17 @@ pub(crate) fn fail_task(tx: &mut Tx<'_>, id: &TaskId, info: &ErrorInfo) -> Resul
         }
         // Stale: only the task itself is left to end.
         _ => {
-            tasks::finish(tx, id, &task, TaskEvent::Fail, Some(&info.message), None)?;
+            let end = TaskChange { event: TaskEvent::Fail, error: Some(&info.message) };
+            tasks::finish(tx, id, &task, end, None)?;
             tx.withdraw_message(id).map(drop)
         }
+    }
+}
+
+#[async_trait]
+impl Claims for SqliteStore {
+    async fn claim_build(&self, claim: ClaimBuild, workflows: Arc<Workflows>) -> Result<Claim> {
+        let until = Moment::meant_by(claim.lease_until);
+        self.write(move |tx| self::claim(tx, &claim, until, &workflows)).await
     }
 }

@@ -48,7 +48,6 @@ impl Moment {
         Ok(())
     }
 
-    /// Now.
     pub(crate) fn now() -> Self {
         let clock = CLOCK.get_or_init(|| Mutex::new(Clock { read: Instant::now(), micros: START }));
         let mut clock = clock.lock().unwrap_or_else(PoisonError::into_inner);
@@ -58,7 +57,6 @@ impl Moment {
         Self(clock.micros)
     }
 
-    /// This much later.
     pub(crate) fn plus(self, by: Duration) -> Self {
         Self(self.0.saturating_add(micros(by)))
     }

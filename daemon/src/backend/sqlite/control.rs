@@ -1,8 +1,12 @@
 //! What a user asks of a project, written in one unit with its new state.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use rusqlite::params;
 
 use super::{
+    SqliteStore,
     change::{self, Beside},
     error::not_found,
     projects::{self, Fence},
@@ -11,7 +15,10 @@ use super::{
     tx::Tx,
 };
 use crate::{
-    backend::{error::not_allowed, store::Result},
+    backend::{
+        error::not_allowed,
+        store::{Control, Result},
+    },
     domain::{
         change::{
             control::{Controlled, Note, control as decide},
@@ -19,13 +26,12 @@ use crate::{
         },
         control::{ControlApplied, ControlRequest},
         ids::{ProjectId, TaskId},
-        project::{AggregatedMetrics, ProjectStatus, StageFigures},
+        project::{AggregatedMetrics, StageFigures},
         task::TaskType,
         workflow::Workflows,
     },
 };
 
-/// `Store::control`.
 pub(crate) fn apply(
     tx: &mut Tx<'_>,
     id: &ProjectId,
@@ -122,7 +128,15 @@ fn sums(tx: &Tx<'_>, project_key: i64) -> Result<AggregatedMetrics> {
     Ok(sums)
 }
 
-/// A project that is worked on or may be: its task must be told when the project goes.
-pub(crate) const fn is_open(status: ProjectStatus) -> bool {
-    matches!(status, ProjectStatus::Pending | ProjectStatus::Queued | ProjectStatus::Building)
+#[async_trait]
+impl Control for SqliteStore {
+    async fn control(
+        &self,
+        id: &ProjectId,
+        request: ControlRequest,
+        workflows: Arc<Workflows>,
+    ) -> Result<ControlApplied> {
+        let id = id.clone();
+        self.write(move |tx| apply(tx, &id, &request, &workflows)).await
+    }
 }

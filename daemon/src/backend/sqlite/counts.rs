@@ -11,16 +11,13 @@ use std::{
 
 use rusqlite::Connection;
 
-/// What is counted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Counted<'a> {
-    /// All projects.
     Projects,
     /// Projects in a state.
     ProjectStatus(&'a str),
     /// Projects of a user.
     ProjectUser(&'a str),
-    /// All agents.
     Agents,
     /// Agents in a state.
     AgentStatus(&'a str),
@@ -60,7 +57,8 @@ END;
 CREATE TEMP TRIGGER agent_added AFTER INSERT ON main.nexus_agents BEGIN
     INSERT INTO noted VALUES ('a', 1), ('as:' || NEW.status, 1), ('ac:' || NEW.category, 1);
 END;
-CREATE TEMP TRIGGER agent_moved AFTER UPDATE OF status, category ON main.nexus_agents BEGIN
+CREATE TEMP TRIGGER agent_moved AFTER UPDATE OF status, category ON main.nexus_agents
+    WHEN NEW.status <> OLD.status OR NEW.category <> OLD.category BEGIN
     INSERT INTO noted VALUES ('as:' || OLD.status, -1), ('as:' || NEW.status, 1),
         ('ac:' || OLD.category, -1), ('ac:' || NEW.category, 1);
 END;
@@ -110,7 +108,6 @@ impl Counts {
         Ok(())
     }
 
-    /// How many.
     pub(crate) fn of(&self, what: &Counted<'_>) -> u64 {
         let counts = self.0.read().unwrap_or_else(PoisonError::into_inner);
         counts.get(&what.key()).copied().unwrap_or(0).max(0).unsigned_abs()

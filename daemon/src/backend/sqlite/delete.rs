@@ -1,24 +1,25 @@
 //! Removing projects and agents with all that belongs to them.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use rusqlite::{OptionalExtension, params};
 
-use super::{agents, control, deletions, projects, rows, sessions, stages, state::Effect, sweep, tx::Tx};
+use super::{SqliteStore, aged, agents, deletions, projects, rows, sessions, stages, state::Effect, sweep, tx::Tx};
+use crate::domain::deletion::ProjectAgents;
 use crate::{
-    backend::store::{DeletedAgent, DeletedProject, Result},
+    backend::store::{DeletedAgent, DeletedProject, Removal, Result},
     domain::{
+        change::delete::{self as change, GoneProject, ProjectView},
         deletion::{DeleteOrders, Deletion, KeptAgent},
-        ids::{AgentId, ProjectId, TaskId},
+        ids::{AgentId, ProjectId, SessionId, TaskId},
+        time::Timestamp,
     },
 };
 
-/// `Store::delete_project`.
-pub(crate) fn project(tx: &mut Tx<'_>, id: &ProjectId, with_agents: bool) -> Result<Option<DeletedProject>> {
+pub(crate) fn project(tx: &mut Tx<'_>, id: &ProjectId, fate: ProjectAgents) -> Result<Option<DeletedProject>> {
     let Some(fence) = projects::fence(tx, id)? else { return Ok(None) };
     let Some(hot) = tx.hot(id)? else { return Ok(None) };
-    let mut deleted = DeletedProject::default();
-    if control::is_open(fence.state.status) {
-        deleted.open_task = fence.task_id.clone();
-    }
     let tasks: Vec<TaskId> = {
         let mut find = tx.sql("SELECT task_id FROM nexus_tasks WHERE project_key = ?1")?;
         let found = find.query_map([fence.key], |row| rows::word(row, 0))?;
@@ -33,8 +34,10 @@ pub(crate) fn project(tx: &mut Tx<'_>, id: &ProjectId, with_agents: bool) -> Res
     let name: String = tx
         .sql("SELECT project_name FROM nexus_projects WHERE project_key = ?1")?
         .query_row([fence.key], |row| row.get(0))?;
-    let kept = if with_agents { Vec::new() } else { agents.clone() };
-    deletions::record(tx, &Deletion::project(id, &name, kept, tx.now()))?;
+    let (status, task_id) = (fence.state.status, fence.task_id.as_ref());
+    let view = ProjectView { id, name: &name, status, task_id, seq: hot.seq };
+    let GoneProject { record, open_task, end } = change::project(view, &agents, fate, tx.now());
+    deletions::record(tx, &record)?;
     for task in tasks {
         tx.withdraw_message(&task)?;
         // Its dead letters: they speak of nothing any more.
@@ -57,20 +60,14 @@ pub(crate) fn project(tx: &mut Tx<'_>, id: &ProjectId, with_agents: bool) -> Res
     tx.sql("DELETE FROM project_texts WHERE project_key = ?1")?.execute([fence.key])?;
     tx.sql("DELETE FROM nexus_projects WHERE project_key = ?1")?.execute([fence.key])?;
     tx.state.forget_hot(id);
-    tx.announce_end(id, hot.seq + 1, "deleted");
+    tx.announce(end);
+    let mut deleted = DeletedProject { open_task, agents: Vec::new() };
     for KeptAgent { agent_id: agent, .. } in agents {
-        if with_agents {
+        if fate == ProjectAgents::Delete {
             deleted.agents.extend(self::agent(tx, &agent, DeleteOrders::default())?.map(|gone| gone.deleted.agent));
-        } else {
-            // Its deploy task went above, so nobody would end a deployment that is under way.
-            tx.sql(
-                "UPDATE nexus_agents SET project_id = NULL, updated_at = ?2,
-                     error_message = CASE WHEN status IN ('building', 'deploying')
-                         THEN 'its project was deleted before it was deployed' ELSE error_message END,
-                     status = CASE WHEN status IN ('building', 'deploying') THEN 'error' ELSE status END
-                 WHERE agent_id = ?1",
-            )?
-            .execute(params![agent.as_str(), tx.now_text()])?;
+        } else if let Some(mut outlives) = agents::read(tx.conn(), &agent)? {
+            change::outlive(&mut outlives, tx.now());
+            agents::put(tx, &outlives)?;
             tx.sql("UPDATE nexus_tools SET project_id = NULL WHERE agent_id = ?1")?.execute([agent.as_str()])?;
         }
     }
@@ -83,11 +80,9 @@ pub(crate) struct Gone {
     pub(crate) deleted: DeletedAgent,
     /// Its rows are only marked: `sweep` removes them.
     pub(crate) doomed: bool,
-    /// See `sweep::mark_of`.
     pub(crate) mark: (i64, i64),
 }
 
-/// `Store::delete_agent`.
 pub(crate) fn agent(tx: &mut Tx<'_>, id: &AgentId, orders: DeleteOrders) -> Result<Option<Gone>> {
     let Some(agent) = agents::read(tx.conn(), id)? else { return Ok(None) };
     deletions::record(tx, &Deletion::agent(&agent, orders, tx.now()))?;
@@ -135,10 +130,74 @@ fn end_deployments(tx: &mut Tx<'_>, project: &Option<ProjectId>, agent: &AgentId
     };
     for id in open {
         if let Some(task) = super::tasks::brief(tx, &id)? {
-            let cancel = crate::domain::transition::TaskEvent::Cancel;
-            super::tasks::finish(tx, &id, &task, cancel, Some("the agent was deleted"), None)?;
+            super::tasks::finish(tx, &id, &task, change::AGENT_GONE, None)?;
         }
         tx.withdraw_message(&id)?;
     }
     Ok(())
+}
+
+#[async_trait]
+impl Removal for SqliteStore {
+    async fn delete_project(&self, id: &ProjectId, fate: ProjectAgents) -> Result<Option<DeletedProject>> {
+        let id = id.clone();
+        let gone = self.write(move |tx| project(tx, &id, fate)).await?;
+        sweep::start(&self.inner);
+        Ok(gone)
+    }
+
+    async fn expire_project(&self, id: &ProjectId, before: Timestamp) -> Result<Option<DeletedProject>> {
+        let id = id.clone();
+        let gone = self
+            .write(move |tx| {
+                if aged::is_past(tx.conn(), &id, before)? { project(tx, &id, ProjectAgents::Keep) } else { Ok(None) }
+            })
+            .await?;
+        sweep::start(&self.inner);
+        Ok(gone)
+    }
+
+    async fn delete_agent(&self, id: &AgentId, orders: DeleteOrders) -> Result<Option<DeletedAgent>> {
+        let id = id.clone();
+        let of = id.clone();
+        let Some(mut gone) = self.write(move |tx| agent(tx, &id, orders)).await? else { return Ok(None) };
+        if gone.doomed {
+            // Counted beside the writer, and before the first of them goes.
+            let mark = gone.mark;
+            let counted = self.ask(move |conn| sweep::rows_of(conn, &of, mark)).await;
+            sweep::start(&self.inner);
+            (gone.deleted.sessions, gone.deleted.messages, gone.deleted.invocations) = counted?;
+        }
+        Ok(Some(gone.deleted))
+    }
+
+    async fn delete_session(&self, id: &SessionId) -> Result<Option<u64>> {
+        let id = id.clone();
+        let gone = self.write(move |tx| sweep::doom_session(tx, &id)).await?;
+        if gone.is_some_and(|messages| messages > sweep::FEW) {
+            sweep::start(&self.inner);
+        }
+        Ok(gone)
+    }
+
+    async fn expire_session(&self, id: &SessionId, before: Timestamp) -> Result<Option<u64>> {
+        let (id, held) = (id.clone(), Arc::clone(&self.inner.held));
+        let gone = self
+            .write(move |tx| {
+                if held.is_answering(&id) || !aged::is_unused(tx.conn(), &id, before)? {
+                    return Ok(None);
+                }
+                sweep::doom_session(tx, &id)
+            })
+            .await?;
+        if gone.is_some_and(|messages| messages > sweep::FEW) {
+            sweep::start(&self.inner);
+        }
+        Ok(gone)
+    }
+
+    async fn delete_invocations(&self, ids: &[String]) -> Result<u64> {
+        let ids = ids.to_owned();
+        self.write(move |tx| aged::delete_invocations(tx, &ids)).await
+    }
 }

@@ -1,10 +1,11 @@
 //! The records of deletions, and the store's id.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{rows, tx::Tx};
+use super::{SqliteStore, rows, tx::Tx};
 use crate::{
-    backend::store::Result,
+    backend::store::{Deletions, Result},
     domain::{
         deletion::{DeletedKind, Deletion, KEPT_FOR, Owned},
         time::Timestamp,
@@ -42,14 +43,12 @@ pub(crate) fn record(tx: &Tx<'_>, deletion: &Deletion) -> Result<()> {
     Ok(())
 }
 
-/// `Store::deletion`.
 pub(crate) fn read(conn: &Connection, kind: DeletedKind, id: &str) -> Result<Option<Deletion>> {
     let mut find =
         conn.prepare_cached(&format!("SELECT {COLUMNS} FROM deletions WHERE kind = ?1 AND subject_id = ?2"))?;
     Ok(find.query_row(params![kind.as_str(), id], row).optional()?)
 }
 
-/// `Store::open_deletions`.
 pub(crate) fn open(conn: &Connection, limit: usize) -> Result<Vec<Deletion>> {
     let mut find = conn.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM deletions WHERE settled_at IS NULL ORDER BY deletion_key LIMIT ?1"
@@ -58,7 +57,6 @@ pub(crate) fn open(conn: &Connection, limit: usize) -> Result<Vec<Deletion>> {
     Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
-/// `Store::settle_deletion`.
 pub(crate) fn settle(tx: &mut Tx<'_>, kind: DeletedKind, id: &str) -> Result<()> {
     let Some(found) = read(tx.conn(), kind, id)? else { return Ok(()) };
     tx.sql("UPDATE deletions SET settled_at = ?3, owned = ?4 WHERE kind = ?1 AND subject_id = ?2")?
@@ -73,7 +71,6 @@ pub(crate) fn clean(tx: &Tx<'_>) -> Result<u64> {
     Ok(tx.sql("DELETE FROM deletions WHERE settled_at < ?1")?.execute([cutoff])? as u64)
 }
 
-/// `Store::identity`.
 pub(crate) fn store_id(conn: &Connection) -> Result<String> {
     Ok(conn.query_row("SELECT value FROM store_facts WHERE name = 'store_id'", [], |row| row.get(0))?)
 }
@@ -86,4 +83,25 @@ pub(crate) fn peek(conn: &Connection) -> rusqlite::Result<Option<String>> {
         return Ok(None);
     }
     conn.query_row("SELECT value FROM store_facts WHERE name = 'store_id'", [], |row| row.get(0)).optional()
+}
+
+#[async_trait]
+impl Deletions for SqliteStore {
+    async fn identity(&self) -> Result<String> {
+        self.ask(store_id).await
+    }
+
+    async fn deletion(&self, kind: DeletedKind, id: &str) -> Result<Option<Deletion>> {
+        let id = id.to_owned();
+        self.ask(move |conn| read(conn, kind, &id)).await
+    }
+
+    async fn open_deletions(&self, limit: usize) -> Result<Vec<Deletion>> {
+        self.ask(move |conn| open(conn, limit)).await
+    }
+
+    async fn settle_deletion(&self, kind: DeletedKind, id: &str) -> Result<()> {
+        let id = id.to_owned();
+        self.write(move |tx| settle(tx, kind, &id)).await
+    }
 }

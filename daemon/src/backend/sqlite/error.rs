@@ -40,9 +40,8 @@ pub(crate) fn closed() -> BackendError {
     BackendError::new(Kind::Unavailable, "the store is closed")
 }
 
-/// The request panicked.
 pub(crate) fn panicked() -> BackendError {
     BackendError::new(Kind::Unavailable, "the store could not carry this out: see the log")
 }
 
-pub(crate) use crate::backend::error::{fenced, illegal, invalid, not_found};
+pub(crate) use crate::backend::error::{fenced, invalid, not_found};

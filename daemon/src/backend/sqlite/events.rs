@@ -1,22 +1,26 @@
 //! Project events: one row for those of a step, keyed by project and last number, so that a step
 //! costs one insert beside the rows of its neighbours.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, params};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+
+#[cfg(feature = "aws")]
+use serde::Deserialize as _;
 
 use super::{
+    SqliteStore,
     error::{fenced, not_found},
     state::Hot,
     tx::Tx,
+    writer::Mode,
 };
 use crate::{
     backend::{
         error::{BackendError, BackendErrorKind},
-        store::Result,
+        store::{Events, Origin, Result},
     },
     domain::{
-        event::{EventType, NewEvent, ProjectEvent},
+        event::{NewEvent, ProjectEvent, Told},
         ids::ProjectId,
         task::Lease,
         time::Timestamp,
@@ -30,24 +34,6 @@ const SEQ_MASK: i64 = (1 << SEQ_BITS) - 1;
 const KEPT: u64 = 10_000;
 /// How often the limit is looked at, in events.
 const TRIM_EVERY: u64 = 1_024;
-
-/// As stored: the numbers follow from the row's key.
-#[derive(Deserialize)]
-struct Stored {
-    #[serde(rename = "type")]
-    kind: EventType,
-    at: Timestamp,
-    fields: Map<String, Value>,
-}
-
-/// [`Stored`], borrowed.
-#[derive(Serialize)]
-struct ToStore<'a> {
-    #[serde(rename = "type")]
-    kind: EventType,
-    at: Timestamp,
-    fields: &'a Map<String, Value>,
-}
 
 /// First and last possible event key of a project.
 pub(crate) const fn key_range(project_key: i64) -> (i64, i64) {
@@ -67,11 +53,10 @@ pub(crate) fn event_key(project_key: i64, seq: u64) -> Result<i64> {
 }
 
 /// Writes events as one row; answers the last number.
-pub(crate) fn write(conn: &Connection, hot: Hot, now: Timestamp, new: &[NewEvent]) -> Result<u64> {
+pub(crate) fn write(conn: &Connection, hot: Hot, now: Timestamp, new: &[Told]) -> Result<u64> {
     let last = hot.seq + new.len() as u64;
     let key = event_key(hot.key, last)?;
-    let rows: Vec<_> = new.iter().map(|e| ToStore { kind: e.kind, at: e.at, fields: &e.fields }).collect();
-    let text = serde_json::to_string(&rows)?;
+    let text = serde_json::to_string(new)?;
     conn.prepare_cached("INSERT INTO project_events (event_key, at, events) VALUES (?1, ?2, ?3)")?.execute(params![
         key,
         now.as_micros(),
@@ -87,11 +72,10 @@ pub(crate) fn write(conn: &Connection, hot: Hot, now: Timestamp, new: &[NewEvent
 
 /// Whether these are events as a row has them.
 #[cfg(feature = "aws")]
-pub(crate) fn is_readable(events: &Value) -> bool {
-    Vec::<Stored>::deserialize(events).is_ok()
+pub(crate) fn is_readable(events: &serde_json::Value) -> bool {
+    Vec::<Told>::deserialize(events).is_ok()
 }
 
-/// `Store::append_events`.
 pub(crate) fn append(tx: &mut Tx<'_>, project: &ProjectId, lease: Option<&Lease>, events: &[NewEvent]) -> Result<()> {
     if tx.hot(project)?.is_none() {
         return Err(not_found("project"));
@@ -104,7 +88,6 @@ pub(crate) fn append(tx: &mut Tx<'_>, project: &ProjectId, lease: Option<&Lease>
     tx.emit(project, events.to_vec())
 }
 
-/// `Store::events_after`.
 pub(crate) fn after(conn: &Connection, id: &ProjectId, after: u64, limit: usize) -> Result<Vec<ProjectEvent>> {
     let mut rows = conn.prepare_cached(
         "SELECT e.event_key, e.events FROM nexus_projects p JOIN project_events e
@@ -116,24 +99,36 @@ pub(crate) fn after(conn: &Connection, id: &ProjectId, after: u64, limit: usize)
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let last = seq_of(row.get(0)?);
-        let stored: Vec<Stored> = match serde_json::from_str(row.get_ref(1)?.as_str().unwrap_or_default()) {
+        let stored: Vec<Told> = match serde_json::from_str(row.get_ref(1)?.as_str().unwrap_or_default()) {
             Ok(stored) => stored,
             Err(error) => {
                 super::rows::skipped("project_events", id.as_str(), &error);
                 continue;
             }
         };
-        let first = (last + 1).saturating_sub(stored.len() as u64);
-        for (event, seq) in stored.into_iter().zip(first..) {
-            if seq <= after {
-                continue;
-            }
+        for event in Told::numbered_to(last, stored, id).filter(|event| event.seq > after) {
             if found.len() >= limit {
                 return Ok(found);
             }
-            let Stored { kind, at, fields } = event;
-            found.push(ProjectEvent { seq, project_id: id.clone(), kind, at, fields });
+            found.push(event);
         }
     }
     Ok(found)
+}
+
+#[async_trait]
+impl Events for SqliteStore {
+    async fn append_events(&self, project: &ProjectId, origin: Origin<'_>, events: Vec<NewEvent>) -> Result<()> {
+        let project = project.clone();
+        let lease = match origin {
+            Origin::Lease(lease) => Some(lease.clone()),
+            Origin::Daemon => None,
+        };
+        self.write_as(Mode::Deferred, move |tx| append(tx, &project, lease.as_ref(), &events)).await
+    }
+
+    async fn events_after(&self, project: &ProjectId, after: u64, limit: usize) -> Result<Vec<ProjectEvent>> {
+        let project = project.clone();
+        self.ask(move |conn| self::after(conn, &project, after, limit)).await
+    }
 }

@@ -9,12 +9,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{backend::store::SessionLease, domain::ids::SessionId};
+use async_trait::async_trait;
+
+use super::{SqliteStore, error::not_found};
+use crate::{
+    backend::store::{Answering, Result, SessionLease, Sessions as _},
+    domain::ids::SessionId,
+};
 
 /// More than this, and those that have ended are looked for.
 const MANY: usize = 1_000;
 
-/// See the module.
 #[derive(Default)]
 pub(crate) struct Held {
     sessions: Mutex<HashMap<SessionId, Right>>,
@@ -127,5 +132,32 @@ impl Held {
             keys.remove(key);
         }
         his
+    }
+}
+
+#[async_trait]
+impl Answering for SqliteStore {
+    async fn lease_session(&self, id: &SessionId, holder: &str, lasts: Duration) -> Result<SessionLease> {
+        if self.session(id).await?.is_none() {
+            return Err(not_found("session"));
+        }
+        Ok(self.inner.held.take_session(id, holder, lasts))
+    }
+
+    async fn extend_session(&self, id: &SessionId, holder: &str, lasts: Duration) -> Result<SessionLease> {
+        Ok(self.inner.held.extend_session(id, holder, lasts))
+    }
+
+    async fn release_session(&self, id: &SessionId, holder: &str) -> Result<()> {
+        self.inner.held.release_session(id, holder);
+        Ok(())
+    }
+
+    async fn stop_session(&self, id: &SessionId) -> Result<bool> {
+        Ok(self.inner.held.stop_session(id))
+    }
+
+    async fn is_answering(&self, id: &SessionId) -> Result<bool> {
+        Ok(self.inner.held.is_answering(id))
     }
 }

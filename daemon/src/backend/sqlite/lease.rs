@@ -1,31 +1,36 @@
 //! Leases of tasks: extending, giving back, and finding those that ended without a word.
 
+use async_trait::async_trait;
 use rusqlite::params;
 
 use super::{
-    build,
+    SqliteStore, build,
     change::{self, Beside},
+    claim,
     clock::Moment,
     error::{fenced, not_found},
     projects, rows, stages,
     state::Effect,
     tasks,
     tx::Tx,
+    writer::Mode,
 };
 use crate::{
     backend::{
         queue::Receipt,
-        store::{LeaseState, Result, StrandedTask},
+        store::{GivenUp, LeaseState, Leases, Projects as _, Reconciliation, Result, StrandedTask},
     },
     domain::{
         change::rest,
         control::ControlStatus,
-        ids::TaskId,
-        task::{Lease, TaskStatus, TaskType},
+        failure::ErrorInfo,
+        ids::{ProjectId, TaskId},
+        task::{Lease, Task, TaskStatus, TaskType},
+        time::Timestamp,
     },
 };
 
-/// `Store::extend_leases`. Their ends live in memory: no row changes.
+/// Their ends live in memory: no row changes.
 pub(crate) fn extend(tx: &mut Tx<'_>, leases: &[Lease], until: Moment) -> Result<Vec<LeaseState>> {
     let mut states = Vec::with_capacity(leases.len());
     for lease in leases {
@@ -46,35 +51,28 @@ pub(crate) fn extend(tx: &mut Tx<'_>, leases: &[Lease], until: Moment) -> Result
 
 /// Whether `lease` is that of a running deploy task.
 pub(crate) fn holds_task(tx: &Tx<'_>, lease: &Lease) -> Result<bool> {
-    Ok(tasks::brief(tx, &lease.task_id)?.is_some_and(|task| {
-        task.task_type == TaskType::DeployAgent
-            && task.status == TaskStatus::Running
-            && task.epoch == lease.epoch
-            && task.worker.as_ref() == Some(&lease.worker_id)
-    }))
+    let task = tasks::brief(tx, &lease.task_id)?;
+    Ok(task.is_some_and(|task| task.task_type == TaskType::DeployAgent && task.is_held(&lease.task_id, lease)))
 }
 
-/// `Store::release_lease`.
 pub(crate) fn release(tx: &mut Tx<'_>, lease: &Lease, receipt: Option<&Receipt>) -> Result<()> {
     let Some(task) = tasks::brief(tx, &lease.task_id)? else { return Err(fenced()) };
     if task.task_type == TaskType::DeployAgent {
-        if !holds_task(tx, lease)? {
+        if !task.is_held(&lease.task_id, lease) {
             return Err(fenced());
         }
+        tasks::queue_again(tx, &lease.task_id, &task)?;
     } else {
-        let id = &lease.project_id;
         let fence = build::admit(tx, lease)?;
         let mut briefs = stages::briefs(tx.conn(), fence.key)?;
+        let released = rest::release(&change::view(&fence, &briefs, Some(task.status)), tx.now())?;
+        let waits_again = released.waits_again();
         let beside = Beside { task: Some((&lease.task_id, &task)), ..Beside::default() };
-        let view = change::view(&fence, &briefs, Some(task.status));
-        // Nobody would reach the pause any more.
-        if let Some((reached, _)) = rest::reached(&view, tx.now())? {
-            return change::carry_out(tx, id, &fence, &mut briefs, reached, &beside);
+        change::carry_out(tx, &lease.project_id, &fence, &mut briefs, released, &beside)?;
+        if !waits_again {
+            return Ok(());
         }
-        let handed_back = rest::hand_back(&view, tx.now())?;
-        change::carry_out(tx, id, &fence, &mut briefs, handed_back, &beside)?;
     }
-    tasks::queue_again(tx, &lease.task_id, &task)?;
     // Handed back, not failed: the receive does not count. A message without a task's name (the
     // original's) is known by its receipt only.
     let held = receipt.and_then(|receipt| tx.state.mail.held_by(receipt));
@@ -87,7 +85,6 @@ pub(crate) fn release(tx: &mut Tx<'_>, lease: &Lease, receipt: Option<&Receipt>)
     Ok(())
 }
 
-/// `Store::stranded_tasks`.
 pub(crate) fn stranded(tx: &mut Tx<'_>, now: Moment, limit: usize) -> Result<Vec<StrandedTask>> {
     let mut found = Vec::new();
     {
@@ -124,7 +121,6 @@ pub(crate) fn stranded(tx: &mut Tx<'_>, now: Moment, limit: usize) -> Result<Vec
     Ok(found)
 }
 
-/// `Store::requeue_task`.
 pub(crate) fn requeue(tx: &mut Tx<'_>, id: &TaskId) -> Result<()> {
     let Some(task) = tasks::brief(tx, id)? else { return Err(not_found("task")) };
     if task.status.is_final() {
@@ -138,4 +134,49 @@ pub(crate) fn requeue(tx: &mut Tx<'_>, id: &TaskId) -> Result<()> {
         tx.sql("UPDATE nexus_projects SET lease_worker = NULL WHERE project_key = ?1")?.execute([fence.key])?;
     }
     tasks::queue_again(tx, id, &task)
+}
+
+#[async_trait]
+impl Leases for SqliteStore {
+    async fn task(&self, id: &TaskId) -> Result<Option<Task>> {
+        let id = id.clone();
+        self.ask(move |conn| tasks::read(conn, &id)).await
+    }
+
+    async fn extend_leases(&self, leases: &[Lease], until: Timestamp) -> Result<Vec<LeaseState>> {
+        let (leases, until) = (leases.to_vec(), Moment::meant_by(until));
+        self.write_as(Mode::Peek, move |tx| extend(tx, &leases, until)).await
+    }
+
+    async fn release_lease(&self, lease: &Lease, receipt: Option<&Receipt>) -> Result<()> {
+        let (lease, receipt) = (lease.clone(), receipt.cloned());
+        self.write(move |tx| release(tx, &lease, receipt.as_ref())).await
+    }
+
+    async fn fail_task(&self, task: &TaskId, reason: ErrorInfo) -> Result<GivenUp> {
+        let task = task.clone();
+        self.write(move |tx| claim::fail_task(tx, &task, &reason).map(|()| GivenUp::Ended)).await
+    }
+
+    async fn fail_waiting(&self, project: &ProjectId, reason: ErrorInfo) -> Result<GivenUp> {
+        // Every project that waits here has its task.
+        let task = self.project(project).await?.and_then(|project| project.task_id);
+        match task {
+            Some(task) => self.fail_task(&task, reason).await,
+            None => Ok(GivenUp::Ended),
+        }
+    }
+
+    async fn requeue_task(&self, task: &TaskId) -> Result<()> {
+        let task = task.clone();
+        self.write(move |tx| requeue(tx, &task)).await
+    }
+}
+
+#[async_trait]
+impl Reconciliation for SqliteStore {
+    async fn stranded_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>> {
+        let now = Moment::meant_by(now);
+        self.write_as(Mode::Peek, move |tx| stranded(tx, now, limit)).await
+    }
 }

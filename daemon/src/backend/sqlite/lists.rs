@@ -4,15 +4,19 @@
 
 use std::fmt::Write as _;
 
+use async_trait::async_trait;
 use rusqlite::{Connection, Row, params_from_iter, types::Value as Sql};
 
 use super::{
+    SqliteStore,
     counts::{Counted, Counts},
     error::invalid,
     rows,
 };
 use crate::{
-    backend::store::{AgentFilter, Page, PageRequest, ProjectFilter, ProjectSort, Result, TaskFilter, ToolFilter},
+    backend::store::{
+        AgentFilter, Lists, Page, PageRequest, ProjectFilter, ProjectSort, Result, TaskFilter, ToolFilter,
+    },
     domain::{agent::Agent, project::ProjectSummary, task::Task, tool::Tool},
 };
 
@@ -218,7 +222,6 @@ fn decode(cursor: &str, sort: &str) -> Result<(String, i64)> {
     }
 }
 
-/// `Store::list_projects`.
 pub(crate) fn projects(
     conn: &Connection,
     counts: &Counts,
@@ -278,7 +281,7 @@ pub(crate) fn projects(
     question.run(conn, page, rows::summary)
 }
 
-/// `Store::list_tasks`: in the order in which they were written, newest first.
+/// In the order in which they were written, newest first.
 pub(crate) fn tasks(conn: &Connection, filter: &TaskFilter, page: &PageRequest) -> Result<Page<Task>> {
     let mut question = Question {
         table: "nexus_tasks",
@@ -301,7 +304,6 @@ pub(crate) fn tasks(conn: &Connection, filter: &TaskFilter, page: &PageRequest) 
     question.run(conn, page, rows::task)
 }
 
-/// `Store::list_agents`.
 pub(crate) fn agents(
     conn: &Connection,
     counts: &Counts,
@@ -332,7 +334,6 @@ pub(crate) fn agents(
     question.run(conn, page, rows::agent)
 }
 
-/// `Store::list_tools`.
 pub(crate) fn tools(conn: &Connection, filter: &ToolFilter, page: &PageRequest) -> Result<Page<Tool>> {
     let mut question = Question {
         table: "nexus_tools",
@@ -353,4 +354,22 @@ pub(crate) fn tools(conn: &Connection, filter: &ToolFilter, page: &PageRequest) 
     // ASCII is folded on both sides; other letters are compared as they are.
     question.only("instr(lower(tool_name || char(10) || display_name || char(10) || description), ?) > 0", search);
     question.run(conn, page, super::tools::tool)
+}
+
+#[async_trait]
+impl Lists for SqliteStore {
+    async fn list_projects(&self, filter: &ProjectFilter, page: &PageRequest) -> Result<Page<ProjectSummary>> {
+        let (filter, page, counts) = (filter.clone(), page.clone(), self.inner.counts.clone());
+        self.ask(move |conn| projects(conn, &counts, &filter, &page)).await
+    }
+
+    async fn list_tasks(&self, filter: &TaskFilter, page: &PageRequest) -> Result<Page<Task>> {
+        let (filter, page) = (filter.clone(), page.clone());
+        self.ask(move |conn| tasks(conn, &filter, &page)).await
+    }
+
+    async fn list_agents(&self, filter: &AgentFilter, page: &PageRequest) -> Result<Page<Agent>> {
+        let (filter, page, counts) = (filter.clone(), page.clone(), self.inner.counts.clone());
+        self.ask(move |conn| agents(conn, &counts, &filter, &page)).await
+    }
 }

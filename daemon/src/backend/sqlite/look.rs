@@ -21,14 +21,10 @@ use crate::{
     },
 };
 
-/// See the module.
 pub struct SqliteLook(Mutex<Connection>);
 
 impl SqliteStore {
     /// The id of the store in a file, without opening that as a store; none in one of an older version. Blocking.
-    ///
-    /// # Errors
-    /// [`OpenError`].
     pub fn peek_identity(path: &Path) -> std::result::Result<Option<String>, OpenError> {
         let sqlite = |error| OpenError::from_sqlite(path, error);
         let conn = connect(path, true).map_err(sqlite)?;
@@ -38,9 +34,6 @@ impl SqliteStore {
 
 impl SqliteLook {
     /// Opens an existing file of this version. Blocking.
-    ///
-    /// # Errors
-    /// [`OpenError`], each with what to do about it.
     pub fn open(path: &Path) -> std::result::Result<Self, OpenError> {
         if let Err(error) = std::fs::metadata(path) {
             return Err(OpenError::from_io(path, error));
@@ -60,18 +53,10 @@ impl SqliteLook {
         ask(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The store's id.
-    ///
-    /// # Errors
-    /// The file cannot be read.
     pub fn identity(&self) -> Result<String> {
         self.ask(deletions::store_id)
     }
 
-    /// As `Store::open_deletions`.
-    ///
-    /// # Errors
-    /// The file cannot be read.
     pub fn open_deletions(&self, limit: usize) -> Result<Vec<Deletion>> {
         self.ask(|conn| deletions::open(conn, limit))
     }
@@ -95,7 +80,7 @@ impl Records for SqliteLook {
 
 #[async_trait]
 impl PastTime for SqliteLook {
-    async fn past(&self, kind: AgedKind, before: Timestamp, from: Option<Value>) -> Result<Aged> {
+    async fn aged(&self, kind: AgedKind, before: Timestamp, from: Option<Value>) -> Result<Aged> {
         self.ask(|conn| aged::find(conn, kind, before, from.as_ref()))
     }
 }

@@ -20,16 +20,15 @@ mod deploy;
 mod ending;
 pub(crate) mod error;
 mod events;
-mod facade;
 mod held;
 mod housekeeping;
+mod idempotency;
 mod job;
 mod lease;
 mod lists;
 mod lock;
 pub mod look;
 mod names;
-mod once;
 pub(crate) mod open;
 mod projects;
 mod pulse;
@@ -61,7 +60,7 @@ pub use recover::{FAULTS, KILLS};
 pub(crate) use stages::MOST as MOST_STAGES;
 use tokio::sync::Notify;
 
-use crate::domain::queue::QueueName;
+use crate::{backend::store::Result, domain::queue::QueueName};
 
 /// The embedded store. Cheap to share; the writer ends when it is closed or the last user is gone.
 pub struct SqliteStore {
@@ -69,14 +68,36 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
+    /// Runs on the writer; answered when durable.
+    async fn write<T: Send + 'static>(
+        &self,
+        act: impl FnMut(&mut tx::Tx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.write_as(writer::Mode::Durable, act).await
+    }
+
+    async fn write_as<T: Send + 'static>(
+        &self,
+        mode: writer::Mode,
+        act: impl FnMut(&mut tx::Tx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.inner.writer.call(mode, act).await
+    }
+
+    /// Runs on a reader.
+    async fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&rusqlite::Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.inner.readers.ask(ask).await
+    }
+
     /// Transactions written to disk since the start.
-    #[must_use]
     pub fn commits(&self) -> u64 {
         self.inner.writer.commits()
     }
 
     /// Rows that lists left out since the start because they could not be read.
-    #[must_use]
     pub fn unreadable_rows(&self) -> u64 {
         rows::unreadable()
     }

@@ -13,9 +13,8 @@ use super::{
     checkpoint::Checkpointer,
     clock::Moment,
     counts::Counts,
-    ending,
+    ending, idempotency,
     lock::{FileLock, LockError},
-    once,
     readers::Readers,
     recover, schema,
     state::State,
@@ -76,7 +75,6 @@ pub enum OpenError {
         if .holder.is_empty() { String::new() } else { format!(" (process {})", .holder) }
     )]
     InUse {
-        /// The file.
         path: PathBuf,
         /// The other's process id, when known.
         holder: String,
@@ -89,11 +87,8 @@ pub enum OpenError {
         go_back(path, backup.as_deref())
     )]
     NewerSchema {
-        /// The file.
         path: PathBuf,
-        /// Its version.
         found: i64,
-        /// The newest known.
         known: i64,
         /// The newest copy from before an upgrade that can be read.
         backup: Option<PathBuf>,
@@ -106,7 +101,6 @@ pub enum OpenError {
         .folder.display()
     )]
     NoBackup {
-        /// The file.
         path: PathBuf,
         /// Where the backup goes.
         folder: PathBuf,
@@ -114,15 +108,12 @@ pub enum OpenError {
         found: i64,
         /// The version of this program.
         known: i64,
-        /// Why not.
         source: Box<OpenError>,
     },
     /// Written by an earlier version, and only to be read.
     #[error("{} has schema version {found}, not {known}: start nexusd on it once, which brings it up to date", .path.display())]
     OlderSchema {
-        /// The file.
         path: PathBuf,
-        /// Its version.
         found: i64,
         /// That of this program.
         known: i64,
@@ -134,28 +125,11 @@ pub enum OpenError {
          the projects that the new database will not know",
         .path.display()
     )]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What SQLite said.
-        source: rusqlite::Error,
-    },
-    /// Cannot be written.
+    Damaged { path: PathBuf, source: rusqlite::Error },
     #[error("{} cannot be written: check owner and mode of the file and of its folder", .path.display())]
-    ReadOnly {
-        /// The file.
-        path: PathBuf,
-        /// What was tried.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// No room left.
+    ReadOnly { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("no space is left for {}: free some, then start again", .path.display())]
-    DiskFull {
-        /// The file.
-        path: PathBuf,
-        /// What was tried.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    DiskFull { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
     /// A step to a newer schema was refused; it was rolled back.
     #[error(
         "the schema of {} cannot be brought from version {found} to {known}: {source}. The file is as it was before the step \
@@ -165,15 +139,12 @@ pub enum OpenError {
         backup.as_ref().map(|made| format!(", or copy {} over it (and move {1}-wal and {1}-shm away)", made.display(), path.display())).unwrap_or_default()
     )]
     Step {
-        /// The file.
         path: PathBuf,
-        /// Its version now.
         found: i64,
         /// The version of this program.
         known: i64,
         /// The copy from before, if one was made.
         backup: Option<PathBuf>,
-        /// What SQLite said.
         source: Box<rusqlite::Error>,
     },
     /// The disk below it does not do its work.
@@ -182,28 +153,16 @@ pub enum OpenError {
          the kernel's log (`dmesg`) say which",
         .path.display()
     )]
-    Disk {
-        /// The file.
-        path: PathBuf,
-        /// What SQLite said.
-        source: rusqlite::Error,
-    },
+    Disk { path: PathBuf, source: rusqlite::Error },
     /// There is something else of its name.
     #[error("{} cannot be opened, it is no file: move away what is there, or name another data folder by --data-dir or [data] dir", .path.display())]
     NotAFile {
         /// What should be the file.
         path: PathBuf,
-        /// What was tried.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// Anything else.
     #[error("{} cannot be opened: check that its folder exists and may be written", .path.display())]
-    Failed {
-        /// The file.
-        path: PathBuf,
-        /// What happened.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    Failed { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
 }
 
 /// How to go back to before an upgrade.
@@ -275,9 +234,6 @@ impl SqliteStore {
     ///
     /// Under the lock nobody else lives, so the start settles what the last process left: every
     /// message is visible, every lease free.
-    ///
-    /// # Errors
-    /// [`OpenError`], each with what to do about it.
     pub fn open(
         path: impl AsRef<Path>,
         options: SqliteOptions,
@@ -313,7 +269,7 @@ impl SqliteStore {
         if found > 0 && found < schema::VERSION && options.schema_backups > 0 {
             backup::prune(path, options.schema_backups);
         }
-        once::forget_unfinished(&conn).map_err(sqlite)?;
+        idempotency::forget_unfinished(&conn).map_err(sqlite)?;
         let counts = Counts::begin(&conn).map_err(sqlite)?;
         let fault = ending::last_fault(path);
         let mail = recover::settle(&mut conn, Timestamp::now(), fault.as_deref())
@@ -333,15 +289,11 @@ impl SqliteStore {
     }
 
     /// Begins the note of how this process ends, beside the file; see `ending`. Blocking.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     pub fn note_of_the_end(&self) -> std::io::Result<std::fs::File> {
         ending::begin(&self.inner.path)
     }
 }
 
-/// SQLite's own codes.
 const CANNOT_OPEN: i32 = 14;
 const NOT_A_DATABASE: i32 = 26;
 

@@ -1,22 +1,22 @@
 //! Writing and reading projects.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde_json::{Map, json};
 
 use super::{
-    error::invalid,
-    rows, stages,
+    SqliteStore, rows, stages,
     state::Hot,
     tasks::{self, NewTask},
     tx::Tx,
 };
 use crate::{
-    backend::store::{NewProject, ProjectDetail, Result},
+    backend::store::{NewProject, ProjectDetail, Projects, Result},
     domain::{
-        event::{EventType, NewEvent},
+        change::create::{self as change, Created},
         ids::{ProjectId, TaskId, WorkerId},
-        project::{Project, ProjectStatus},
-        task::{Lease, TaskType},
+        project::Project,
+        stage::Stage,
+        task::{Holder, Lease, TaskType},
         transition::ProjectState,
     },
 };
@@ -37,10 +37,8 @@ pub(crate) struct Fence {
 impl Fence {
     /// Whether `lease` is the one that may write.
     pub(crate) fn admits(&self, lease: &Lease) -> bool {
-        self.state.status == ProjectStatus::Building
-            && self.epoch == lease.epoch
-            && self.worker.as_ref() == Some(&lease.worker_id)
-            && self.task_id.as_ref() == Some(&lease.task_id)
+        let (task_id, worker) = (self.task_id.as_ref(), self.worker.as_ref());
+        lease.holds_build(self.state.status, Holder { task_id, worker, epoch: self.epoch })
     }
 }
 
@@ -82,14 +80,11 @@ pub(crate) fn holds(tx: &mut Tx<'_>, lease: &Lease) -> Result<bool> {
 pub(crate) const NEXT_KEY: &str = "1 + max((SELECT coalesce(max(project_key), 0) FROM nexus_projects),
     (SELECT coalesce(max(project_key), 0) FROM doomed_projects))";
 
-/// `Store::create_project`.
 pub(crate) fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<()> {
     let p = &new.project;
-    let Some(task_id) = &p.task_id else { return Err(invalid("a new project needs a task")) };
-    if new.stages.is_empty() || new.stages.len() > stages::MOST {
-        return Err(invalid("a project has 1 to 1023 stages"));
-    }
-    super::once::check(tx, new.once.as_ref())?;
+    let Created { status, task_id, event } = change::create(p, new.stages.len(), stages::MOST, tx.now())?;
+    let task_id = &task_id;
+    super::idempotency::check(tx, new.idempotency.as_ref())?;
     let (project_id, created_at) = (&p.project_id, p.created_at.to_string());
     tx.sql(&format!(
         "INSERT INTO nexus_projects (project_key, project_id, status, control_status, task_id, progress, current_stage,
@@ -99,7 +94,7 @@ pub(crate) fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<()> {
     ))?
     .execute(params![
         project_id.as_str(),
-        ProjectStatus::Queued.as_str(),
+        status.as_str(),
         p.control_status.as_str(),
         task_id.as_str(),
         p.progress,
@@ -117,7 +112,7 @@ pub(crate) fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<()> {
     ])?;
     let key = tx.conn().last_insert_rowid();
     insert_texts(tx, key, p)?;
-    super::once::keep(tx, new.once.as_ref())?;
+    super::idempotency::keep(tx, new.idempotency.as_ref())?;
     stages::insert(tx, key, &new.stages)?;
     tx.state.set_hot(project_id, Hot { key, seq: 0 });
     let payload = build_payload(p, task_id);
@@ -126,18 +121,23 @@ pub(crate) fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<()> {
         tx,
         &NewTask { task_id, task_type, project_id, project_key: key, agent_id: None, priority, payload },
     )?;
-    let mut fields = Map::new();
-    fields.insert("status".into(), ProjectStatus::Queued.as_str().into());
-    fields.insert("progress".into(), p.progress.into());
-    fields.insert("current_stage".into(), json!(p.current_stage));
-    tx.emit(project_id, vec![NewEvent { kind: EventType::Project, at: tx.now(), fields }])
+    tx.emit(project_id, vec![event])
 }
 
 /// Writes what lies beside a new project's row.
 pub(crate) fn insert_texts(tx: &Tx<'_>, key: i64, p: &Project) -> Result<()> {
     let search = format!("{}\n{}", p.project_name, p.requirement).to_lowercase();
-    tx.sql("INSERT INTO project_texts (project_key, requirement, deployment, search_text) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![key, p.requirement, rows::to_json_opt(p.deployment.as_ref())?, search])?;
+    tx.sql(
+        "INSERT INTO project_texts (project_key, requirement, deployment, search_text, assessment)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![
+        key,
+        p.requirement,
+        rows::to_json_opt(p.deployment.as_ref())?,
+        search,
+        rows::to_json(&p.assessment)?
+    ])?;
     for tag in &p.tags {
         tx.sql("INSERT OR IGNORE INTO project_tags (tag, created_at, project_key) VALUES (?1, ?2, ?3)")?
             .execute(params![tag, p.created_at.to_string(), key])?;
@@ -154,12 +154,10 @@ pub(crate) fn read_keyed(conn: &Connection, id: &ProjectId) -> Result<Option<(Pr
     Ok(find.query_row([id.as_str()], |row| Ok((rows::project(row)?, row.get(26)?))).optional()?)
 }
 
-/// `Store::project`.
 pub(crate) fn read(conn: &Connection, id: &ProjectId) -> Result<Option<Project>> {
     Ok(read_keyed(conn, id)?.map(|(project, _)| project))
 }
 
-/// `Store::project_detail`.
 pub(crate) fn detail(conn: &Connection, id: &ProjectId) -> Result<Option<ProjectDetail>> {
     let Some((project, key)) = read_keyed(conn, id)? else { return Ok(None) };
     let stages = stages::all(conn, id, key)?;
@@ -168,11 +166,32 @@ pub(crate) fn detail(conn: &Connection, id: &ProjectId) -> Result<Option<Project
     Ok(Some(ProjectDetail { project, stages, agent_count: agents.unsigned_abs() }))
 }
 
-/// `Store::stages`.
 pub(crate) fn read_stages(conn: &Connection, id: &ProjectId) -> Result<Vec<crate::domain::stage::Stage>> {
     let mut find = conn.prepare_cached("SELECT project_key FROM nexus_projects WHERE project_id = ?1")?;
     match find.query_row([id.as_str()], |row| row.get::<_, i64>(0)).optional()? {
         Some(key) => stages::all(conn, id, key),
         None => Ok(Vec::new()),
+    }
+}
+
+#[async_trait]
+impl Projects for SqliteStore {
+    async fn create_project(&self, new: NewProject) -> Result<()> {
+        self.write(move |tx| create(tx, &new)).await
+    }
+
+    async fn project(&self, id: &ProjectId) -> Result<Option<Project>> {
+        let id = id.clone();
+        self.ask(move |conn| read(conn, &id)).await
+    }
+
+    async fn project_detail(&self, id: &ProjectId) -> Result<Option<ProjectDetail>> {
+        let id = id.clone();
+        self.ask(move |conn| detail(conn, &id)).await
+    }
+
+    async fn stages(&self, id: &ProjectId) -> Result<Vec<Stage>> {
+        let id = id.clone();
+        self.ask(move |conn| read_stages(conn, &id)).await
     }
 }

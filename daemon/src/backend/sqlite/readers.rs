@@ -24,7 +24,6 @@ const OPERATIONS: i32 = 10_000;
 
 type Question = Box<dyn FnOnce(&mut Connection) + Send>;
 
-/// See the module.
 pub(crate) struct Readers {
     shared: Arc<Shared>,
     room: Semaphore,
@@ -45,7 +44,6 @@ struct Desk {
     waiting: VecDeque<Question>,
     threads: usize,
     idle: usize,
-    /// Questions being answered.
     busy: usize,
     /// What comes waits: the log is to begin anew.
     held: bool,

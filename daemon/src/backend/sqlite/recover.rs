@@ -20,7 +20,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::{rows, tasks};
+use super::rows;
 use crate::{
     backend::{
         queue::DIED,
@@ -142,7 +142,12 @@ fn judge_crash(tx: &Transaction<'_>, fault: Option<&str>) -> Result<()> {
         let work = describe(tx, suspect.task.as_ref())?;
         if (faults >= FAULTS || crashes >= KILLS) && solo >= SOLO {
             bury(tx, suspect, &format!("{DIED} {crashes} times while it worked on this ({work})"))?;
-            tracing::error!(crashes, how, work, "the daemon died again and again while this ran: it is given up");
+            tracing::error!(
+                crashes,
+                how,
+                work,
+                "the daemon crashed again and again while this task ran: the task is given up"
+            );
         } else if place < NAMED {
             tracing::warn!(
                 crashes,
@@ -153,7 +158,7 @@ fn judge_crash(tx: &Transaction<'_>, fault: Option<&str>) -> Result<()> {
         }
     }
     if crowd > NAMED {
-        tracing::warn!(suspects = crowd, "more suspects than are named here");
+        tracing::warn!(suspects = crowd, "more tasks ran during the crash than are listed here");
     }
     Ok(())
 }
@@ -211,7 +216,7 @@ fn free_leases(tx: &Transaction<'_>, now: Timestamp) -> Result<()> {
     while let Some(row) = lost.next()? {
         let (key, id, priority): (i64, String, i64) = (row.get(0)?, row.get(1)?, row.get(3)?);
         let task_type: TaskType = rows::word(row, 2)?;
-        insert.execute(params![tasks::queue_of(task_type).as_str(), priority, id, key, now.to_string()])?;
+        insert.execute(params![task_type.queue().as_str(), priority, id, key, now.to_string()])?;
         tx.execute("UPDATE nexus_tasks SET status = 'queued' WHERE task_key = ?1", [key])?;
     }
     Ok(())

@@ -6,8 +6,12 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use rusqlite::{Row, types::Type};
+use rusqlite::{
+    Row, params_from_iter,
+    types::{Type, Value as Sql},
+};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use crate::{
     backend::store::{Page, Result},
@@ -100,7 +104,7 @@ pub(crate) const PROJECT: &str = "p.project_id, p.project_name, p.status, x.requ
      p.priority, p.tags, p.progress, p.current_stage, p.error_info, p.created_at, p.updated_at, p.started_at, \
      p.completed_at, p.metrics, p.control_status, p.pause_requested_at, p.stop_requested_at, p.resume_from_stage, \
      p.last_control_action, p.control_action_by, p.aggregated_metrics, p.workflow, x.deployment, p.task_id, \
-     p.project_key";
+     p.project_key, x.assessment";
 
 pub(crate) fn project(row: &Row<'_>) -> rusqlite::Result<Project> {
     Ok(Project {
@@ -130,6 +134,7 @@ pub(crate) fn project(row: &Row<'_>) -> rusqlite::Result<Project> {
         workflow: row.get(23)?,
         deployment: json_opt(row, 24)?,
         task_id: word_opt(row, 25)?,
+        assessment: json(row, 27)?,
     })
 }
 
@@ -149,7 +154,6 @@ pub(crate) fn summary(row: &Row<'_>) -> rusqlite::Result<ProjectSummary> {
     })
 }
 
-/// Columns for [`stage`].
 pub(crate) const STAGE: &str = "stage_key, stage_name, display_name, display_name_en, status, agent_name, started_at, \
      completed_at, duration_seconds, input_tokens, output_tokens, tool_calls, output_data, error_message, logs, \
      doc_path, agent_output_content, agent_output_s3_ref, generated_files, design_document, metrics, attempt";
@@ -183,7 +187,6 @@ pub(crate) fn stage(row: &Row<'_>, project_id: &ProjectId) -> rusqlite::Result<S
     })
 }
 
-/// Columns for [`task`].
 pub(crate) const TASK: &str = "task_id, task_type, project_id, status, priority, payload, result, error_message, \
      retry_count, created_at, started_at, completed_at, worker_id, updated_at";
 
@@ -206,12 +209,11 @@ pub(crate) fn task(row: &Row<'_>) -> rusqlite::Result<Task> {
     })
 }
 
-/// Columns for [`agent`].
 pub(crate) const AGENT: &str = "agent_id, project_id, agent_name, description, category, version, status, \
      deployment_type, agentcore_config, capabilities, tools, prompt_path, code_path, created_at, updated_at, \
      deployed_at, agentcore_runtime_arn, agentcore_runtime_alias, agentcore_region, total_invocations, \
      successful_invocations, failed_invocations, avg_duration_ms, last_invoked_at, error_message, agent_dir, \
-     deployment_config, deployment_details, generation, display_name";
+     deployment_config, deployment_details, generation, display_name, assessment";
 
 pub(crate) fn agent(row: &Row<'_>) -> rusqlite::Result<Agent> {
     Ok(Agent {
@@ -245,10 +247,10 @@ pub(crate) fn agent(row: &Row<'_>) -> rusqlite::Result<Agent> {
         deployment_details: json_opt(row, 27)?,
         generation: count(row, 28)?,
         display_name: row.get(29)?,
+        assessment: json(row, 30)?,
     })
 }
 
-/// Columns for [`session`].
 pub(crate) const SESSION: &str = "session_id, agent_id, user_id, display_name, status, message_count, created_at, \
      last_active_at, metadata";
 
@@ -280,32 +282,69 @@ pub(crate) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
     })
 }
 
-/// Writes an invocation's row.
-pub(crate) fn insert_invocation(tx: &super::tx::Tx<'_>, i: &Invocation) -> Result<()> {
-    tx.sql(
-        // Above every key that a deletion under way has marked.
-        "INSERT INTO nexus_invocations (invocation_key, invocation_id, agent_id, session_id, user_id, input_text, output_text,
-             status, duration_ms, input_tokens, output_tokens, error_message, created_at, metadata)
-         VALUES (1 + max((SELECT coalesce(max(invocation_key), 0) FROM nexus_invocations),
-                 (SELECT coalesce(max(last_invocation), 0) FROM doomed_agents)),
-             ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-    )?
-    .execute(rusqlite::params![
-        i.invocation_id.as_str(),
-        i.agent_id.as_str(),
-        i.session_id.as_ref().map(crate::domain::ids::SessionId::as_str),
-        i.user_id,
-        i.input_text,
-        i.output_text,
-        i.status.as_str(),
-        integer(i.duration_ms),
-        integer(i.input_tokens),
-        integer(i.output_tokens),
-        i.error_message,
-        i.created_at.to_string(),
-        to_json_opt(i.metadata.as_ref())?,
-    ])?;
-    Ok(())
+/// Writes an invocation's row, above every key that a deletion under way has marked.
+pub(crate) fn insert_invocation(tx: &super::tx::Tx<'_>, invocation: &Invocation) -> Result<()> {
+    let next = "1 + max((SELECT coalesce(max(invocation_key), 0) FROM nexus_invocations),
+        (SELECT coalesce(max(last_invocation), 0) FROM doomed_agents))";
+    let keys = [("invocation_key", next)];
+    NewRow { into: "INSERT INTO nexus_invocations", keys: &keys, ..NewRow::default() }.write(tx, invocation).map(drop)
+}
+
+/// A row that is made of a thing's JSON: each field is the column of its name. For what is written seldom.
+#[derive(Default)]
+pub(crate) struct NewRow<'r> {
+    /// The statement, as far as the columns.
+    pub(crate) into: &'r str,
+    /// Columns that SQL makes.
+    pub(crate) keys: &'r [(&'r str, &'r str)],
+    /// Columns that are no fields.
+    pub(crate) beside: &'r [(&'r str, Value)],
+    /// Fields that are no columns.
+    pub(crate) without: &'r [&'r str],
+    /// What follows the values.
+    pub(crate) then: &'r str,
+}
+
+/// Columns that hold any JSON; of the others text stands as it is.
+const DOCUMENTS: [&str; 7] =
+    ["metrics", "output_data", "design_document", "result", "agentcore_config", "schema", "metadata"];
+
+impl NewRow<'_> {
+    /// Answers how many rows it made.
+    pub(crate) fn write(&self, tx: &super::tx::Tx<'_>, thing: &impl Serialize) -> Result<usize> {
+        let fields = match serde_json::to_value(thing)? {
+            Value::Object(fields) => fields,
+            _ => return Err(super::error::invalid("only an object is a row")),
+        };
+        let mut columns: Vec<&str> = self.keys.iter().map(|(name, _)| *name).collect();
+        let mut values: Vec<String> = self.keys.iter().map(|(_, sql)| (*sql).to_owned()).collect();
+        let mut params = Vec::new();
+        let fields = fields.iter().filter(|(name, _)| !self.without.contains(&name.as_str()));
+        let beside = self.beside.iter().map(|(name, value)| (*name, value));
+        for (name, value) in fields.map(|(name, value)| (name.as_str(), value)).chain(beside) {
+            columns.push(name);
+            params.push(column(name, value)?);
+            values.push(format!("?{}", params.len()));
+        }
+        let sql = format!("{} ({}) VALUES ({}) {}", self.into, columns.join(", "), values.join(", "), self.then);
+        Ok(tx.sql(&sql)?.execute(params_from_iter(params))?)
+    }
+}
+
+fn column(name: &str, value: &Value) -> Result<Sql> {
+    Ok(match value {
+        Value::Null => Sql::Null,
+        Value::Array(items) if items.is_empty() => Sql::Null,
+        value if DOCUMENTS.contains(&name) => Sql::Text(to_json(value)?),
+        Value::String(text) => Sql::Text(text.clone()),
+        Value::Bool(flag) => Sql::Integer(i64::from(*flag)),
+        Value::Number(number) => match (number.as_u64(), number.as_i64()) {
+            (Some(whole), _) => Sql::Integer(integer(whole)),
+            (None, Some(whole)) => Sql::Integer(whole),
+            (None, None) => Sql::Real(number.as_f64().unwrap_or_default()),
+        },
+        Value::Array(_) | Value::Object(_) => Sql::Text(to_json(value)?),
+    })
 }
 
 /// A page without rows.

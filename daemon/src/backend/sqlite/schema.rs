@@ -9,8 +9,13 @@
 use rusqlite::Connection;
 
 /// Each entry takes the file one version up.
-const MIGRATIONS: &[&str] =
-    &[V1, include_str!("schema_v2.sql"), include_str!("schema_v3.sql"), include_str!("schema_v4.sql")];
+const MIGRATIONS: &[&str] = &[
+    V1,
+    include_str!("schema_v2.sql"),
+    include_str!("schema_v3.sql"),
+    include_str!("schema_v4.sql"),
+    include_str!("schema_v5.sql"),
+];
 
 /// The version that gave agents names.
 const NAMES: i64 = 4;
@@ -18,7 +23,6 @@ const NAMES: i64 = 4;
 /// The version this daemon writes.
 pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
 
-/// The file's version.
 pub(crate) fn version(conn: &Connection) -> rusqlite::Result<i64> {
     conn.query_row("PRAGMA user_version", [], |row| row.get(0))
 }

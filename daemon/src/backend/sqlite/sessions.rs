@@ -1,15 +1,19 @@
 //! Conversations and their messages.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params, types::Value as Sql};
 
 use super::{
+    SqliteStore,
     error::{fenced, invalid, not_found},
     held::Held,
-    rows,
+    rows::{self, NewRow},
     tx::Tx,
 };
 use crate::{
-    backend::store::{MessageRange, NewMessage, Once, Result, alike::name_from},
+    backend::store::{KeptAnswer, MessageRange, NewMessage, Result, Sessions, alike::name_from},
     domain::{
         ids::{AgentId, MessageId, SessionId},
         session::{Message, Role, Session, is_named_by_first_message},
@@ -26,39 +30,22 @@ pub(crate) const NEXT_KEY: &str = "1 + max((SELECT coalesce(max(session_key), 0)
     (SELECT coalesce(max(session_key), 0) FROM doomed_sessions),
     (SELECT coalesce(max(last_session), 0) FROM doomed_agents))";
 
-/// `Store::create_session`.
-pub(crate) fn create(tx: &mut Tx<'_>, session: &Session, once: Option<&Once>) -> Result<()> {
-    super::once::check(tx, once)?;
+pub(crate) fn create(tx: &mut Tx<'_>, session: &Session, idempotency: Option<&KeptAnswer>) -> Result<()> {
+    super::idempotency::check(tx, idempotency)?;
     if !tx.sql("SELECT 1 FROM nexus_agents WHERE agent_id = ?1")?.exists([session.agent_id.as_str()])? {
         return Err(not_found("agent"));
     }
-    tx.sql(&format!(
-        "INSERT INTO nexus_sessions (session_key, session_id, agent_id, user_id, display_name, status, message_count,
-             created_at, last_active_at, metadata)
-         VALUES ({NEXT_KEY}, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
-    ))?
-    .execute(params![
-        session.session_id.as_str(),
-        session.agent_id.as_str(),
-        session.user_id,
-        session.display_name,
-        session.status.as_str(),
-        rows::integer(session.message_count),
-        session.created_at.to_string(),
-        session.last_active_at.to_string(),
-        rows::to_json_opt(session.metadata.as_ref())?,
-    ])?;
-    super::once::keep(tx, once)
+    let keys = [("session_key", NEXT_KEY)];
+    NewRow { into: "INSERT INTO nexus_sessions", keys: &keys, ..NewRow::default() }.write(tx, session)?;
+    super::idempotency::keep(tx, idempotency)
 }
 
-/// `Store::session`.
 pub(crate) fn read(conn: &Connection, id: &SessionId) -> Result<Option<Session>> {
     let mut find =
         conn.prepare_cached(&format!("SELECT {} FROM nexus_sessions s WHERE session_id = ?1{ALIVE}", rows::SESSION))?;
     Ok(find.query_row([id.as_str()], rows::session).optional()?)
 }
 
-/// `Store::list_sessions`.
 pub(crate) fn list(conn: &Connection, agent: &AgentId, limit: usize) -> Result<Vec<Session>> {
     let mut find = conn.prepare_cached(&format!(
         "SELECT {} FROM nexus_sessions s WHERE agent_id = ?1{ALIVE} ORDER BY last_active_at DESC, session_key DESC LIMIT ?2",
@@ -99,9 +86,8 @@ fn next_id(tx: &mut Tx<'_>, session_key: i64) -> Result<MessageId> {
     Ok(MessageId::from_ulid(id))
 }
 
-/// `Store::append_message`.
 pub(crate) fn append(tx: &mut Tx<'_>, held: &Held, new: &NewMessage) -> Result<Message> {
-    super::once::check(tx, new.once.as_ref())?;
+    super::idempotency::check(tx, new.idempotency.as_ref())?;
     if new.holder.as_ref().is_some_and(|holder| held.was_taken_from(&new.session_id, holder)) {
         return Err(fenced());
     }
@@ -144,10 +130,10 @@ pub(crate) fn append(tx: &mut Tx<'_>, held: &Held, new: &NewMessage) -> Result<M
         created_at: tx.now(),
         metadata: new.metadata.clone(),
     };
-    if let Some(once) = &new.once {
+    if let Some(idempotency) = &new.idempotency {
         // Its id is made here, so the answer is, too.
-        let once = Once { answer: serde_json::to_value(&message)?, ..once.clone() };
-        super::once::keep(tx, Some(&once))?;
+        let idempotency = KeptAnswer { answer: serde_json::to_value(&message)?, ..idempotency.clone() };
+        super::idempotency::keep(tx, Some(&idempotency))?;
     }
     Ok(message)
 }
@@ -162,7 +148,6 @@ fn bound(text: &str, op: &str, place: usize) -> Result<(String, Sql)> {
     Ok((format!("m.created_at {op} ?{place}"), Sql::Text(at.to_string())))
 }
 
-/// `Store::messages`.
 pub(crate) fn messages(conn: &Connection, session: &SessionId, range: &MessageRange) -> Result<Vec<Message>> {
     let mut values = vec![Sql::Text(session.as_str().to_owned()), Sql::Integer(rows::integer(range.limit as u64))];
     let mut conditions = String::new();
@@ -189,4 +174,31 @@ pub(crate) fn messages(conn: &Connection, session: &SessionId, range: &MessageRa
     }
     messages.reverse();
     Ok(messages)
+}
+
+#[async_trait]
+impl Sessions for SqliteStore {
+    async fn create_session(&self, session: Session, idempotency: Option<KeptAnswer>) -> Result<()> {
+        self.write(move |tx| create(tx, &session, idempotency.as_ref())).await
+    }
+
+    async fn session(&self, id: &SessionId) -> Result<Option<Session>> {
+        let id = id.clone();
+        self.ask(move |conn| read(conn, &id)).await
+    }
+
+    async fn list_sessions(&self, agent: &AgentId, limit: usize) -> Result<Vec<Session>> {
+        let agent = agent.clone();
+        self.ask(move |conn| list(conn, &agent, limit)).await
+    }
+
+    async fn append_message(&self, message: NewMessage) -> Result<Message> {
+        let held = Arc::clone(&self.inner.held);
+        self.write(move |tx| append(tx, &held, &message)).await
+    }
+
+    async fn messages(&self, session: &SessionId, range: &MessageRange) -> Result<Vec<Message>> {
+        let (session, range) = (session.clone(), range.clone());
+        self.ask(move |conn| messages(conn, &session, &range)).await
+    }
 }

@@ -5,6 +5,7 @@
 use std::{collections::HashMap, time::Instant};
 
 use super::{clock::Moment, projects::Fence, stages::Brief, sweep::Mark};
+use crate::domain::queue::Receive;
 use crate::{
     backend::sqlite::queue::mailbox::{Letter, Mailboxes},
     domain::{
@@ -34,7 +35,6 @@ pub(crate) struct State {
 /// What a project's next write needs to find its rows.
 #[derive(Clone, Copy)]
 pub(crate) struct Hot {
-    /// `project_key`.
     pub(crate) key: i64,
     /// Last number given to an event.
     pub(crate) seq: u64,
@@ -67,7 +67,6 @@ pub(crate) enum Effect {
     Begun(TaskId, Instant),
     /// A task ended: its lease, too.
     Ended(TaskId),
-    /// A lease ended.
     Unleased(TaskId),
     /// A build made a step: earlier receives of its message count no more.
     Progress(TaskId),
@@ -141,7 +140,7 @@ impl State {
             }
             Effect::Show(key) => self.mail.show(key),
             Effect::HandedBack(key) => {
-                self.mail.release(key, None, true);
+                self.mail.release(key, None, Receive::Uncounted);
                 self.mail.get(key).map(|letter| letter.queue)
             }
             Effect::Moved(key, to) => {

@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 
+use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
 
 use super::{
+    SqliteStore,
     counts::{Counted, Counts},
     rows,
 };
 use crate::{
-    backend::store::{Activity, DayFigures, Overview, Result, TopAgent},
+    backend::store::{Activity, DayFigures, Overview, Result, Statistics, TopAgent},
     domain::time::Timestamp,
 };
 
@@ -38,7 +40,6 @@ fn sums(row: &Row<'_>, from: usize) -> rusqlite::Result<Sums> {
     Ok(Sums { good: rows::count(row, from)?, bad: rows::count(row, from + 1)?, spent: row.get(from + 2)? })
 }
 
-/// `Store::overview`.
 pub(crate) fn overview(conn: &Connection, counts: &Counts, now: Timestamp) -> Result<Overview> {
     let mut all = conn.prepare_cached(
         "SELECT coalesce(sum(good), 0), coalesce(sum(bad), 0), coalesce(sum(spent), 0.0) FROM day_figures WHERE kind = ?1",
@@ -65,7 +66,7 @@ pub(crate) fn overview(conn: &Connection, counts: &Counts, now: Timestamp) -> Re
     })
 }
 
-/// `Store::build_days` and `Store::invocation_days`: the last `days` days, today the last, each there.
+/// The last `days` days, today the last, each there.
 pub(crate) fn days(conn: &Connection, kind: &str, days: u32, now: Timestamp) -> Result<Vec<DayFigures>> {
     const DAY: i64 = 86_400_000_000;
     let back = |days: u32| day_of(Timestamp::from_micros(now.as_micros() - i64::from(days) * DAY));
@@ -83,7 +84,6 @@ pub(crate) fn days(conn: &Connection, kind: &str, days: u32, now: Timestamp) -> 
     Ok(each.collect())
 }
 
-/// `Store::top_agents`.
 pub(crate) fn top_agents(conn: &Connection, limit: usize) -> Result<Vec<TopAgent>> {
     let mut find = conn.prepare_cached(
         "SELECT agent_id, agent_name, category, total_invocations, status FROM nexus_agents
@@ -116,7 +116,6 @@ UNION ALL SELECT * FROM (SELECT 'invocation', i.agent_id, coalesce(a.agent_name,
         WHERE d.agent_id = i.agent_id AND i.invocation_key <= d.last_invocation) ORDER BY i.created_at DESC LIMIT ?1)
 ORDER BY at DESC LIMIT ?1";
 
-/// `Store::recent_activities`.
 pub(crate) fn activities(conn: &Connection, limit: usize) -> Result<Vec<Activity>> {
     let mut find = conn.prepare_cached(ACTIVITIES)?;
     let found = find.query_map([rows::integer(limit as u64)], |row| {
@@ -131,4 +130,32 @@ pub(crate) fn activities(conn: &Connection, limit: usize) -> Result<Vec<Activity
         })
     })?;
     Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
+#[async_trait]
+impl Statistics for SqliteStore {
+    async fn overview(&self, now: Timestamp) -> Result<Overview> {
+        let counts = self.inner.counts.clone();
+        self.ask(move |conn| overview(conn, &counts, now)).await
+    }
+
+    async fn build_days(&self, days: u32, now: Timestamp) -> Result<Vec<DayFigures>> {
+        self.ask(move |conn| self::days(conn, "build", days, now)).await
+    }
+
+    async fn invocation_days(&self, days: u32, now: Timestamp) -> Result<Vec<DayFigures>> {
+        self.ask(move |conn| self::days(conn, "invocation", days, now)).await
+    }
+
+    async fn agent_categories(&self) -> Result<Vec<(String, u64)>> {
+        Ok(self.inner.counts.categories())
+    }
+
+    async fn top_agents(&self, limit: usize) -> Result<Vec<TopAgent>> {
+        self.ask(move |conn| top_agents(conn, limit)).await
+    }
+
+    async fn recent_activities(&self, limit: usize) -> Result<Vec<Activity>> {
+        self.ask(move |conn| activities(conn, limit)).await
+    }
 }

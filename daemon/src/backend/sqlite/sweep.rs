@@ -25,7 +25,6 @@ const BITE: Duration = Duration::from_millis(3);
 const ROWS: u32 = 40;
 /// Rest after a bite, in times of what it took: the writer belongs to others.
 const REST: u32 = 4;
-/// Least rest.
 const LEAST_REST: Duration = Duration::from_millis(4);
 /// Rows that are removed at once, without a mark.
 pub(crate) const FEW: u64 = 200;
@@ -268,7 +267,7 @@ pub(crate) fn start(inner: &Arc<Inner>) {
             let done = sweep(&inner).await;
             let Some(inner) = inner.upgrade() else { return };
             if let Err(error) = done {
-                tracing::debug!(%error, "what was deleted is removed later");
+                tracing::debug!(%error, "rows of deleted records could not be removed; the next sweep tries again");
             } else if inner.sweep_again.swap(false, Ordering::AcqRel) {
                 continue;
             }

@@ -6,7 +6,6 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
     clock::Moment,
-    error::illegal,
     rows,
     state::Effect,
     tx::{Outgoing, Tx},
@@ -14,12 +13,15 @@ use super::{
 use crate::{
     backend::store::Result,
     domain::{
+        change::{
+            TaskChange,
+            task::{self as rules, ClaimedTask},
+        },
         ids::{AgentId, ProjectId, TaskId, WorkerId},
         project::Priority,
-        queue::QueueName,
-        task::{Task, TaskStatus, TaskType},
+        task::{Holder, Lease, Task, TaskStatus, TaskType},
         time::Timestamp,
-        transition::{self, TaskEvent},
+        transition,
     },
 };
 
@@ -54,16 +56,8 @@ pub(crate) fn insert(tx: &mut Tx<'_>, new: &NewTask<'_>) -> Result<()> {
     ])?;
     let task_key = tx.conn().last_insert_rowid();
     let priority = new.priority.get();
-    let queue = queue_of(new.task_type);
+    let queue = new.task_type.queue();
     tx.send(&Outgoing { queue, priority, task: Some((new.task_id, task_key)), body: None })
-}
-
-/// Where messages of such tasks go.
-pub(crate) const fn queue_of(task_type: TaskType) -> QueueName {
-    match task_type {
-        TaskType::DeployAgent => QueueName::Deploy,
-        TaskType::BuildAgent | TaskType::InvokeAgent => QueueName::Build,
-    }
 }
 
 /// What decisions need of a task.
@@ -77,7 +71,6 @@ pub(crate) struct Brief {
     pub(crate) epoch: u32,
     pub(crate) priority: Priority,
     pub(crate) agent_id: Option<AgentId>,
-    /// First claimed.
     pub(crate) started_at: Option<Timestamp>,
 }
 
@@ -96,6 +89,14 @@ fn brief_row(row: &Row<'_>) -> rusqlite::Result<Brief> {
     })
 }
 
+impl Brief {
+    /// Whether `lease` is that of this task, while it runs.
+    pub(crate) fn is_held(&self, id: &TaskId, lease: &Lease) -> bool {
+        let holder = Holder { task_id: Some(id), worker: self.worker.as_ref(), epoch: self.epoch };
+        lease.holds_task(self.status, holder)
+    }
+}
+
 /// A task in brief.
 pub(crate) fn brief(tx: &Tx<'_>, id: &TaskId) -> Result<Option<Brief>> {
     let mut find = tx.sql(
@@ -108,22 +109,19 @@ pub(crate) fn brief(tx: &Tx<'_>, id: &TaskId) -> Result<Option<Brief>> {
 
 /// Until when another worker holds the task's lease.
 pub(crate) fn held_by_another(tx: &Tx<'_>, id: &TaskId, task: &Brief, worker: &WorkerId) -> Option<Moment> {
-    if task.status != TaskStatus::Running || task.worker.as_ref() == Some(worker) {
-        return None;
-    }
-    tx.state.leases.get(id).copied().filter(|until| *until > Moment::now())
+    let until = tx.state.leases.get(id).copied();
+    rules::held_by_another(task.status, task.worker.as_ref(), until, worker, &Moment::now())
 }
 
-/// Gives the task's lease to a worker.
+/// Gives the task's lease to a worker; answers its number.
 pub(crate) fn claim(tx: &mut Tx<'_>, id: &TaskId, task: &Brief, worker: &WorkerId, until: Moment) -> Result<u32> {
-    let status = transition::task(task.status, TaskEvent::Claim).map_err(|e| illegal(&e))?;
-    let epoch = task.epoch + 1;
+    let ClaimedTask { status, epoch, retry_count } = rules::claim(task.status, task.epoch)?;
     tx.sql(
-        "UPDATE nexus_tasks SET status = ?2, worker_id = ?3, lease_epoch = ?4, retry_count = ?4 - 1,
+        "UPDATE nexus_tasks SET status = ?2, worker_id = ?3, lease_epoch = ?4, retry_count = ?6,
              claimed_at = ?5, started_at = coalesce(started_at, ?5), updated_at = ?5
          WHERE task_key = ?1",
     )?
-    .execute(params![task.key, status.as_str(), worker.as_str(), epoch, tx.now_text()])?;
+    .execute(params![task.key, status.as_str(), worker.as_str(), epoch, tx.now_text(), retry_count])?;
     if task.started_at.is_none() {
         tx.at_commit(Effect::Begun(id.clone(), Instant::now()));
     }
@@ -145,26 +143,22 @@ pub(crate) fn finish(
     tx: &mut Tx<'_>,
     id: &TaskId,
     task: &Brief,
-    event: TaskEvent,
-    error: Option<&str>,
+    end: TaskChange<'_>,
     result: Option<&str>,
 ) -> Result<()> {
-    let status = transition::task(task.status, event).map_err(|e| illegal(&e))?;
+    let status = transition::task(task.status, end.event)?;
     tx.sql(
         "UPDATE nexus_tasks SET status = ?2, completed_at = ?3, updated_at = ?3, error_message = ?4, result = ?5
          WHERE task_key = ?1",
     )?
-    .execute(params![task.key, status.as_str(), tx.now_text(), error, result])?;
+    .execute(params![task.key, status.as_str(), tx.now_text(), end.error, result])?;
     tx.at_commit(Effect::Ended(id.clone()));
     Ok(())
 }
 
 /// Queues a task whose lease ended: its message comes again at once.
 pub(crate) fn queue_again(tx: &mut Tx<'_>, id: &TaskId, task: &Brief) -> Result<()> {
-    let event = if task.status == TaskStatus::Running { Some(TaskEvent::Release) } else { None };
-    let event = if task.status == TaskStatus::Pending { Some(TaskEvent::Queue) } else { event };
-    if let Some(event) = event {
-        let status = transition::task(task.status, event).map_err(|e| illegal(&e))?;
+    if let Some(status) = rules::queued_again(task.status) {
         tx.sql("UPDATE nexus_tasks SET status = ?2, updated_at = ?3 WHERE task_key = ?1")?.execute(params![
             task.key,
             status.as_str(),
@@ -179,13 +173,12 @@ pub(crate) fn queue_again(tx: &mut Tx<'_>, id: &TaskId, task: &Brief) -> Result<
             Ok(())
         }
         None => {
-            let (queue, priority) = (queue_of(task.task_type), task.priority.get());
+            let (queue, priority) = (task.task_type.queue(), task.priority.get());
             tx.send(&Outgoing { queue, priority, task: Some((id, task.key)), body: None })
         }
     }
 }
 
-/// `Store::task`.
 pub(crate) fn read(conn: &Connection, id: &TaskId) -> Result<Option<Task>> {
     let mut find = conn.prepare_cached(&format!("SELECT {} FROM nexus_tasks WHERE task_id = ?1", rows::TASK))?;
     Ok(find.query_row([id.as_str()], rows::task).optional()?)

@@ -1,17 +1,17 @@
 //! Tools: the catalogue of the plugins, and what builds made for their agents.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{rows, tx::Tx};
+use super::{SqliteStore, lists, rows, tx::Tx};
 use crate::{
-    backend::store::Result,
+    backend::store::{Page, PageRequest, Result, ToolFilter, Tools},
     domain::{
         ids::{AgentId, ProjectId, ToolId},
         tool::{NewTool, Tool, ToolSource},
     },
 };
 
-/// Columns for [`tool`].
 pub(crate) const TOOL: &str = "tool_id, tool_name, display_name, description, category, source, version, code_path, \
      schema, dependencies, usage_count, created_at, updated_at, agent_id, project_id";
 
@@ -76,7 +76,7 @@ fn put(tx: &Tx<'_>, owner: &Owner<'_>, new: &NewTool) -> Result<ToolId> {
     Ok(id)
 }
 
-/// `Store::put_system_tools`. A tool whose plugin is away leaves its use and its birth for the plugin's return.
+/// A tool whose plugin is away leaves its use and its birth for the plugin's return.
 pub(crate) fn put_system(tx: &mut Tx<'_>, tools: &[NewTool]) -> Result<()> {
     let owner = Owner { source: ToolSource::System, agent: None, project: None };
     let mut kept = Vec::with_capacity(tools.len());
@@ -132,22 +132,45 @@ pub(crate) fn count_use(tx: &Tx<'_>, agent: &AgentId, names: &[String]) -> Resul
     Ok(())
 }
 
-/// `Store::tool`.
 pub(crate) fn read(conn: &Connection, id: &ToolId) -> Result<Option<Tool>> {
     let mut find = conn.prepare_cached(&format!("SELECT {TOOL} FROM nexus_tools WHERE tool_id = ?1"))?;
     Ok(find.query_row([id.as_str()], tool).optional()?)
 }
 
-/// `Store::tool_code`.
 pub(crate) fn code(conn: &Connection, id: &ToolId) -> Result<Option<String>> {
     let mut find = conn.prepare_cached("SELECT code FROM nexus_tools WHERE tool_id = ?1")?;
     Ok(find.query_row([id.as_str()], |row| row.get(0)).optional()?.flatten())
 }
 
-/// `Store::tool_categories`.
 pub(crate) fn categories(conn: &Connection) -> Result<Vec<(String, u64)>> {
     let mut all =
         conn.prepare_cached("SELECT category, count(*) FROM nexus_tools GROUP BY category ORDER BY category")?;
     let found = all.query_map([], |row| Ok((row.get(0)?, rows::count(row, 1)?)))?;
     Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
+#[async_trait]
+impl Tools for SqliteStore {
+    async fn put_system_tools(&self, new: Vec<NewTool>) -> Result<()> {
+        self.write(move |tx| put_system(tx, &new)).await
+    }
+
+    async fn list_tools(&self, filter: &ToolFilter, page: &PageRequest) -> Result<Page<Tool>> {
+        let (filter, page) = (filter.clone(), page.clone());
+        self.ask(move |conn| lists::tools(conn, &filter, &page)).await
+    }
+
+    async fn tool(&self, id: &ToolId) -> Result<Option<Tool>> {
+        let id = id.clone();
+        self.ask(move |conn| read(conn, &id)).await
+    }
+
+    async fn tool_code(&self, id: &ToolId) -> Result<Option<String>> {
+        let id = id.clone();
+        self.ask(move |conn| code(conn, &id)).await
+    }
+
+    async fn tool_categories(&self) -> Result<Vec<(String, u64)>> {
+        self.ask(categories).await
+    }
 }

@@ -2,7 +2,6 @@
 //! and what happens at the commit.
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
-use serde_json::{Map, Value};
 
 use super::{
     error::not_found,
@@ -12,14 +11,13 @@ use super::{
 use crate::{
     backend::{sqlite::queue::mailbox::Letter, store::Result},
     domain::{
-        event::{EventType, NewEvent, ProjectEvent},
+        event::{NewEvent, ProjectEvent, Told},
         ids::{ProjectId, TaskId},
         queue::QueueName,
         time::Timestamp,
     },
 };
 
-/// See the module.
 pub(crate) struct Tx<'a> {
     conn: &'a Connection,
     pub(crate) state: &'a mut State,
@@ -91,26 +89,20 @@ impl<'a> Tx<'a> {
 
     /// Numbers and writes events of a project; the sink hears of them after the commit.
     pub(crate) fn emit(&mut self, id: &ProjectId, new: Vec<NewEvent>) -> Result<()> {
-        let new: Vec<NewEvent> = new.into_iter().map(NewEvent::bounded).collect();
         if new.is_empty() {
             return Ok(());
         }
         let Some(hot) = self.hot(id)? else { return Err(not_found("project")) };
-        let seq = events::write(self.conn, hot, self.now, &new)?;
+        let told: Vec<Told> = new.into_iter().map(NewEvent::told).collect();
+        let seq = events::write(self.conn, hot, self.now, &told)?;
         self.state.set_hot(id, Hot { key: hot.key, seq });
-        self.events.reserve(new.len());
-        for (event, seq) in new.into_iter().zip(hot.seq + 1..) {
-            let NewEvent { kind, at, fields } = event;
-            self.events.push(ProjectEvent { seq, project_id: id.clone(), kind, at, fields });
-        }
+        self.events.extend(Told::numbered_to(seq, told, id));
         Ok(())
     }
 
     /// Tells the sink of the end of a project that leaves no rows.
-    pub(crate) fn announce_end(&mut self, id: &ProjectId, seq: u64, reason: &str) {
-        let fields = Map::from_iter([("reason".to_owned(), Value::from(reason))]);
-        let (kind, at) = (EventType::End, self.now);
-        self.events.push(ProjectEvent { seq, project_id: id.clone(), kind, at, fields });
+    pub(crate) fn announce(&mut self, end: ProjectEvent) {
+        self.events.push(end);
     }
 
     /// Writes a message; it can be received after the commit.

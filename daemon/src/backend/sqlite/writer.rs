@@ -236,7 +236,7 @@ impl Thread {
             [],
         );
         if let Err(error) = handed {
-            tracing::warn!(%error, "messages that were held could not be handed back");
+            tracing::warn!(%error, "held messages could not be released");
         }
     }
 

@@ -11,7 +11,6 @@ pub enum AgedKind {
     Projects,
     /// Conversations, by their last use.
     Sessions,
-    /// Answered questions.
     Invocations,
 }
 

@@ -1,17 +1,12 @@
-//! What every backend writes alike: events, bodies of messages, names.
+//! What every backend writes alike: bodies of messages, names.
 
 use serde_json::Value;
 
-pub(crate) use crate::domain::change::event::agent as agent_event;
-#[cfg(feature = "aws")]
-pub(crate) use crate::domain::change::event::project as project_event;
 use crate::{
     backend::queue::{BuildMessage, DeployMessage},
     domain::{
-        agent::AgentStatus,
         ids::{AgentId, ProjectId, TaskId},
         project::Project,
-        transition::AgentEvent,
     },
 };
 
@@ -60,16 +55,6 @@ pub(crate) fn deploy_payload(project: &ProjectId, agent: &AgentId, config: Optio
     DeployMessage { deployment_config: Value::Null, ..message }.to_body()
 }
 
-/// The event of the agent machine that leads to a status.
-pub(crate) const fn towards(status: AgentStatus) -> AgentEvent {
-    match status {
-        AgentStatus::Building | AgentStatus::Deploying => AgentEvent::Deploy,
-        AgentStatus::Running => AgentEvent::Run,
-        AgentStatus::Offline => AgentEvent::TakeOffline,
-        AgentStatus::Error => AgentEvent::Fail,
-    }
-}
-
 /// The name that a session gets from its first message.
 pub(crate) fn name_from(content: &str) -> String {
     let content = content.trim();
@@ -81,5 +66,5 @@ pub(crate) fn name_from(content: &str) -> String {
 
 /// Whoever began a request was stopped for longer than its key lasted.
 pub(crate) fn key_was_lost() {
-    tracing::warn!("an idempotency key was another's by the time of this answer: the other's answer stays");
+    tracing::warn!("another request took over the idempotency key before this answer was stored; its answer stays");
 }

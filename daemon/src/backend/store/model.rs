@@ -6,6 +6,7 @@ use crate::{
     backend::queue::Receipt,
     domain::{
         agent::{Agent, AgentStatus},
+        assessment::Assessment,
         control::ControlStatus,
         failure::{ErrorInfo, Failure},
         ids::{AgentId, ProjectId, SessionId, TaskId, WorkerId},
@@ -25,15 +26,13 @@ use crate::{
 pub struct NewProject {
     /// With `task_id` set and status `queued` on a backend that holds the queue too.
     pub project: Project,
-    /// All pending.
     pub stages: Vec<Stage>,
     /// When the request may come twice.
-    pub once: Option<Once>,
+    pub idempotency: Option<KeptAnswer>,
 }
 
 impl NewProject {
     /// A project of an anonymous user with new ids, queued, its stages pending. Callers change what they know better.
-    #[must_use]
     pub fn queued(workflow: &Workflow, requirement: impl Into<String>) -> Self {
         let (project_id, requirement, now) = (ProjectId::generate(), requirement.into(), Timestamp::now());
         let stages = workflow.stages().iter().zip(1..);
@@ -62,18 +61,18 @@ impl NewProject {
             last_control_action: None,
             control_action_by: None,
             aggregated_metrics: AggregatedMetrics::default(),
+            assessment: Assessment::default(),
             workflow: workflow.name().to_owned(),
             deployment: None,
             task_id: Some(TaskId::generate()),
         };
-        Self { project, stages, once: None }
+        Self { project, stages, idempotency: None }
     }
 }
 
 /// A project with all that its page shows.
 #[derive(Clone, Debug)]
 pub struct ProjectDetail {
-    /// The project.
     pub project: Project,
     /// Its stages in order.
     pub stages: Vec<Stage>,
@@ -81,18 +80,14 @@ pub struct ProjectDetail {
     pub agent_count: u64,
 }
 
-/// Which projects.
 #[derive(Clone, Debug, Default)]
 pub struct ProjectFilter {
-    /// Only these.
     pub status: Option<ProjectStatus>,
-    /// Only this user's.
     pub user_id: Option<String>,
     /// Only with this tag.
     pub tag: Option<String>,
     /// Only with this text in name or requirement, case folded.
     pub q: Option<String>,
-    /// Order.
     pub sort: ProjectSort,
 }
 
@@ -106,7 +101,6 @@ pub enum ProjectSort {
     Oldest,
     /// By `updated_at`, newest first.
     RecentlyUpdated,
-    /// By name.
     Name,
 }
 
@@ -115,7 +109,6 @@ pub enum ProjectSort {
 pub struct PageRequest {
     /// From 1; ignored when `cursor` is set.
     pub page: u64,
-    /// Rows per page.
     pub limit: u64,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,
@@ -124,7 +117,6 @@ pub struct PageRequest {
 /// A page of rows.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
-    /// The rows.
     pub items: Vec<T>,
     /// Rows in all pages together.
     pub total: u64,
@@ -146,11 +138,8 @@ pub struct DeletedProject {
 pub struct DeletedAgent {
     /// The record as it was.
     pub agent: Agent,
-    /// Sessions removed.
     pub sessions: u64,
-    /// Messages removed.
     pub messages: u64,
-    /// Invocations removed.
     pub invocations: u64,
 }
 
@@ -161,7 +150,6 @@ pub struct ClaimBuild {
     pub task_id: Option<TaskId>,
     /// The project of the message.
     pub project_id: ProjectId,
-    /// Who claims.
     pub worker_id: WorkerId,
     /// When the lease ends unless extended.
     pub lease_until: Timestamp,
@@ -222,11 +210,8 @@ pub struct LeaseState {
 /// A task that nobody will come for.
 #[derive(Clone, Debug)]
 pub struct StrandedTask {
-    /// The task.
     pub task_id: TaskId,
-    /// Its project.
     pub project_id: ProjectId,
-    /// What it does.
     pub task_type: TaskType,
     /// `pending` (never queued) or `running` (its lease ended).
     pub status: TaskStatus,
@@ -241,7 +226,6 @@ pub enum GivenUp {
     Spared,
 }
 
-/// Which tasks.
 #[derive(Clone, Debug, Default)]
 pub struct TaskFilter {
     /// Only in this state.
@@ -252,7 +236,6 @@ pub struct TaskFilter {
     pub project_id: Option<ProjectId>,
 }
 
-/// Which agents.
 #[derive(Clone, Debug, Default)]
 pub struct AgentFilter {
     /// Only in this state.
@@ -270,7 +253,6 @@ pub enum DeployClaim {
     Claimed {
         /// The right to write.
         lease: Lease,
-        /// Whom to deploy.
         agent: Box<Agent>,
     },
     /// Of no use any more: delete the message.
@@ -282,7 +264,6 @@ pub enum DeployClaim {
 /// How a deployment ended.
 #[derive(Clone, Debug)]
 pub struct DeployEnd {
-    /// Whom.
     pub agent_id: AgentId,
     /// `Ok` with what the handler wants back later, or why it failed.
     pub result: Result<Value, Failure>,
@@ -293,16 +274,13 @@ pub struct DeployEnd {
 /// A message to be stored.
 #[derive(Clone, Debug)]
 pub struct NewMessage {
-    /// In which session.
     pub session_id: SessionId,
-    /// Who.
     pub role: Role,
-    /// What.
     pub content: String,
     /// The caller's own data, tool calls, content blocks.
     pub metadata: Option<Value>,
     /// When the request may come twice; its answer is the stored message.
-    pub once: Option<Once>,
+    pub idempotency: Option<KeptAnswer>,
     /// Of an answer: who took the session for it by `Store::lease_session`.
     pub holder: Option<String>,
 }
@@ -319,22 +297,21 @@ pub struct MessageRange {
 }
 
 /// A request that may come twice: what it creates and what was answered are written as one unit. A second one
-/// is refused as [`BackendErrorKind::Repeated`](super::BackendErrorKind::Repeated), and `Store::once` tells the answer.
+/// is refused as [`BackendErrorKind::Repeated`](super::BackendErrorKind::Repeated), and `key_record` tells the answer.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Once {
+pub struct KeptAnswer {
     /// The caller's key, made unique among callers and operations.
     pub key: String,
     /// Tells two different requests under one key apart.
     pub fingerprint: String,
-    /// What is answered.
     pub answer: Value,
-    /// Who began it by `Store::begin_once`; none when the unit that creates takes the key itself.
+    /// Who began it by `take_key`; none when the unit that creates takes the key itself.
     pub holder: Option<String>,
 }
 
 /// What is known of a request that came before.
 #[derive(Clone, Debug, PartialEq)]
-pub struct OnceRecord {
+pub struct KeyRecord {
     /// That of the first request.
     pub fingerprint: String,
     /// None while it is being worked on.
@@ -344,37 +321,14 @@ pub struct OnceRecord {
 /// How the right to answer in a session stands for who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionLease {
-    /// It is his.
     Held,
     /// It is his, and somebody asked him to stop.
     StopAsked,
-    /// Another has it.
     Taken,
 }
 
-/// What is to change of an agent; what is `None` stays.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct AgentChange {
-    /// Its name.
-    pub agent_name: Option<String>,
-    /// What it does.
-    pub description: Option<String>,
-    /// For grouping.
-    pub category: Option<String>,
-    /// Its version.
-    pub version: Option<String>,
-    /// What it can do.
-    pub capabilities: Option<Vec<String>>,
-    /// Names of its tools.
-    pub tools: Option<Vec<String>>,
-    /// Its state, by the agent machine.
-    pub status: Option<AgentStatus>,
-}
-
-/// Which tools.
 #[derive(Clone, Debug, Default)]
 pub struct ToolFilter {
-    /// Only from there.
     pub source: Option<ToolSource>,
     /// Only of this category.
     pub category: Option<String>,
@@ -404,7 +358,6 @@ pub struct Pressure {
 /// What a backend has had to contend with lately, although it goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
-    /// For people.
     pub reason: String,
     /// Whether it answered at all in the last seconds.
     pub answering: bool,
@@ -413,9 +366,7 @@ pub struct Trouble {
 /// Counts for the metrics page.
 #[derive(Clone, Debug, Default)]
 pub struct StoreCounts {
-    /// Projects by status.
     pub projects: Vec<(ProjectStatus, u64)>,
-    /// Agents by status.
     pub agents: Vec<(AgentStatus, u64)>,
 }
 

@@ -4,6 +4,7 @@ use crate::{
     backend::queue::Receipt,
     domain::{
         agent::NewAgent,
+        assessment::Assessment,
         change::step::{End, Step},
         control::ControlStatus,
         event::NewEvent,
@@ -16,7 +17,6 @@ use crate::{
 /// One step of a build: what ended, what begins, and perhaps the end of it all.
 #[derive(Clone, Debug, Default)]
 pub struct BuildStep {
-    /// Stages that ended.
     pub ended: Vec<StageEnd>,
     /// Names of stages to begin, unless a pause is asked for.
     pub begin: Vec<String>,
@@ -26,6 +26,8 @@ pub struct BuildStep {
     pub progress: f64,
     /// Sums over the stages after this step.
     pub aggregated: AggregatedMetrics,
+    /// How much of the requirement is served, when an ended stage said it.
+    pub assessment: Option<Assessment>,
     /// The end of the build.
     pub end: Option<BuildEnd>,
     /// Deleted in the same unit when the build ends or is paused, on a backend that holds the queue too.
@@ -36,7 +38,6 @@ pub struct BuildStep {
 
 impl BuildStep {
     /// What is to be decided.
-    #[must_use]
     pub fn request(&self) -> Step<'_> {
         let end = match &self.end {
             Some(BuildEnd::Completed { .. }) => Some(End::Completed),
@@ -49,6 +50,7 @@ impl BuildStep {
             still_running: self.still_running,
             progress: self.progress,
             aggregated: self.aggregated,
+            assessment: self.assessment.as_ref(),
             end,
             events: &self.events,
         }
@@ -74,7 +76,6 @@ pub enum BuildEnd {
 pub struct BuildProgress {
     /// Begun stages with their attempt number, in the order of `begin`; empty when held.
     pub begun: Vec<(String, u32)>,
-    /// The project now.
     pub status: ProjectStatus,
     /// What the user wants now.
     pub control: ControlStatus,
@@ -85,10 +86,8 @@ pub struct BuildProgress {
 /// A further attempt after a failure.
 #[derive(Clone, Debug)]
 pub struct StageRetry {
-    /// Which stage.
     pub stage_name: String,
     /// The attempt that failed.
     pub failed_attempt: u32,
-    /// Why.
     pub failure: Failure,
 }

@@ -15,19 +15,14 @@ pub type Record = Map<String, Value>;
 /// begins to work on a project before all of it is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
-    /// Projects.
     Projects,
-    /// Their stages.
     Stages,
     /// Their events: `{project_id, seq (of the last), at, events}`.
     Events,
-    /// Agents.
     Agents,
     /// Tools; those of builds carry their `code` when no file has it.
     Tools,
-    /// Conversations.
     Sessions,
-    /// Their messages.
     Messages,
     /// Questions to agents, answered.
     Invocations,
@@ -39,7 +34,6 @@ pub enum Kind {
     DeadLetters,
     /// Files below the data folder, in pieces: see `transfer::files`.
     Files,
-    /// Tasks.
     Tasks,
 }
 
@@ -62,7 +56,6 @@ impl Kind {
     ];
 
     /// Its name: of those that SPEC names, the table's.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Projects => "nexus_projects",
@@ -82,7 +75,6 @@ impl Kind {
     }
 
     /// The kind of that name.
-    #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
@@ -102,7 +94,6 @@ pub struct Batch {
 /// What became of records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Written {
-    /// Written.
     pub written: u64,
     /// There already, and left as they are.
     pub present: u64,
@@ -111,7 +102,6 @@ pub struct Written {
 }
 
 impl Written {
-    /// Adds up.
     pub fn add(&mut self, other: Self) {
         self.written += other.written;
         self.present += other.present;

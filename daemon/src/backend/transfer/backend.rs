@@ -25,7 +25,6 @@ use crate::{
     domain::{queue::QueueName, time::Timestamp},
 };
 
-/// One side.
 pub struct Backend {
     /// Its word in the settings.
     pub kind: &'static str,
@@ -89,7 +88,6 @@ impl Backend {
     }
 }
 
-/// Tables and queues.
 struct Both {
     tables: Arc<DynamoStore>,
     queue: Arc<SqsQueue>,
@@ -107,11 +105,11 @@ fn queue_of(dead: QueueName) -> Option<QueueName> {
 }
 
 impl Both {
-    async fn letters(&self) -> Result<Batch> {
+    async fn dead_letters(&self) -> Result<Batch> {
         let mut batch = Batch::default();
         for queue in QueueName::ALL {
             let Some(dead) = queue.dead_letters() else { continue };
-            let letters = self.queue.letters(queue).await?;
+            let letters = self.queue.dead_letters(queue).await?;
             self.queue.let_go(queue, &letters).await?;
             for letter in letters {
                 batch.records.push(Record::from_iter([
@@ -128,7 +126,7 @@ impl Both {
 
     /// The same letter is known by its words: the service gives it a new id.
     async fn bury(&self, records: Vec<Record>) -> Result<Written> {
-        let mut known: Vec<Record> = self.letters().await?.records;
+        let mut known: Vec<Record> = self.dead_letters().await?.records;
         let mut sum = Written::default();
         for record in records {
             let text = |name: &str| record.get(name).and_then(Value::as_str).ok_or_else(|| lacks(name));
@@ -154,7 +152,7 @@ impl Both {
 impl Source for Both {
     async fn batch(&self, kind: Kind, from: Option<Value>) -> Result<Batch> {
         match kind {
-            Kind::DeadLetters => self.letters().await,
+            Kind::DeadLetters => self.dead_letters().await,
             _ => self.tables.batch(kind, from).await,
         }
     }

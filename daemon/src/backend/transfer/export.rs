@@ -28,7 +28,6 @@ use crate::{
     domain::time::Timestamp,
 };
 
-/// What was written.
 #[derive(Debug, Default)]
 pub struct Exported {
     /// Lines by kind, those of before included.

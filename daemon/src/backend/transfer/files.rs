@@ -80,7 +80,6 @@ fn is_root(root: &str) -> bool {
     }
 }
 
-/// A project's root.
 fn project_of(root: &str) -> Option<ProjectId> {
     root.strip_prefix("projects/")?.parse().ok()
 }
@@ -189,9 +188,7 @@ pub(super) struct Pieces {
     _kept: Option<Scratch>,
 }
 
-/// One of them.
 pub(super) enum Piece {
-    /// To be written.
     Record(Record),
     /// A file that cannot be read.
     Unreadable(String),
@@ -200,7 +197,6 @@ pub(super) enum Piece {
 }
 
 impl Pieces {
-    /// The next one.
     pub(super) async fn next(mut self) -> Result<(Self, Piece)> {
         blocking(move || {
             let piece = match self.read() {
@@ -278,7 +274,6 @@ impl Taker {
         self.shared.is_some()
     }
 
-    /// Takes a piece.
     pub(super) async fn take(mut self, record: Record) -> Result<(Self, Written)> {
         let root = record.get("root").and_then(Value::as_str).ok_or_else(|| lacks("root"))?.to_owned();
         if self.root.as_ref() != Some(&root) {

@@ -29,7 +29,7 @@ use crate::{
     },
     domain::{
         ids::{ProjectId, TaskId},
-        project::{Project, ProjectStatus},
+        project::Project,
         task::{TaskStatus, TaskType},
         time::Timestamp,
     },
@@ -169,8 +169,7 @@ impl Import<'_> {
         if let Some(files) = self.files.as_mut().filter(|files| files.is_shared() && stored.lease_epoch > 0) {
             files.epochs.insert(id.clone(), stored.lease_epoch);
         }
-        let waits = [ProjectStatus::Pending, ProjectStatus::Queued, ProjectStatus::Building];
-        if waits.contains(&stored.project.status) {
+        if stored.project.status.is_open() {
             self.waits.insert(id.clone(), stored.project);
         }
         Ok(())

@@ -14,7 +14,6 @@ use crate::backend::{
 /// Bytes of the longest line that is read.
 const LONGEST: usize = 64 << 20;
 
-/// See the module.
 pub(super) struct Lines<R> {
     input: BufReader<R>,
     name: String,
@@ -143,7 +142,6 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     }
 }
 
-/// What comes next.
 pub(super) enum Next {
     Record(Kind, Record),
     /// All of it was as it was written.

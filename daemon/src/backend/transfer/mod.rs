@@ -28,9 +28,12 @@ pub use export::{Exported, export};
 pub use import::{Imported, Report, import};
 use serde_json::{Map, Value};
 
-use crate::backend::{
-    error::{BackendError, BackendErrorKind},
-    store::transfer::{Kind, Record},
+use crate::{
+    backend::{
+        error::{BackendError, BackendErrorKind},
+        store::transfer::{Kind, Record},
+    },
+    domain::change,
 };
 
 /// The form of the lines.
@@ -39,22 +42,11 @@ const FORM: u64 = 1;
 /// Why a move ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
-    /// The backend.
     #[error("{what}: {source}{}", .source.details().map(|details| format!(" ({details})")).unwrap_or_default())]
-    Store {
-        /// Of what.
-        what: String,
-        /// What it said.
-        source: BackendError,
-    },
+    Store { what: String, source: BackendError },
     /// The file that is written or read.
     #[error("{what}: {source}")]
-    File {
-        /// Which.
-        what: String,
-        /// What happened.
-        source: std::io::Error,
-    },
+    File { what: String, source: std::io::Error },
     /// What is read is no export, or not whole.
     #[error("line {line}: {text}")]
     Line {
@@ -80,14 +72,14 @@ impl TransferError {
     }
 }
 
-/// Lines by kind.
 pub type Counts = BTreeMap<Kind, u64>;
 
 /// A line that is understood.
 enum Line {
     /// The first; whether the others have sums.
-    Head { sums: bool },
-    /// A record.
+    Head {
+        sums: bool,
+    },
     Record(Kind, Record),
     /// The last: counts, and the SHA-256 over all lines before it.
     End(Counts, Option<String>),
@@ -127,11 +119,10 @@ fn settle(kind: Kind, record: &mut Record) {
         }
         Kind::Tasks => {
             record.remove("lease_expires_at");
-            let open =
-                ["queued", "running"].iter().any(|word| record.get("status").is_some_and(|status| status == word));
-            if open {
-                // Its message is sent anew by whoever finds it.
-                record.insert("status".into(), "pending".into());
+            // Its message is sent anew by whoever finds it.
+            let status = record.get("status").and_then(|word| word.as_str()?.parse().ok());
+            if let Some(status) = status.map(change::task::unsent) {
+                record.insert("status".into(), status.as_str().into());
             }
         }
         _ => {}

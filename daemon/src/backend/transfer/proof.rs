@@ -11,9 +11,7 @@ use crate::backend::backup::hex;
 pub(super) const NAME: &str = "sums";
 /// The form of the sums.
 pub(super) const FORM: &str = "sha256";
-/// Before a sum.
 const KEY: &str = ",\"sum\":\"";
-/// Behind it.
 const END: &str = "\"}";
 /// Letters of a sum.
 const LETTERS: usize = 16;

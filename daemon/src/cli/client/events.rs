@@ -71,7 +71,7 @@ fn parse(frame: &str) -> Option<Event> {
 }
 
 /// The events of a project, from the first, across broken connections and restarts of the daemon.
-pub(super) struct Follow {
+pub(in crate::cli) struct Follow {
     api: Api,
     path: String,
     frames: Option<Frames>,
@@ -80,12 +80,12 @@ pub(super) struct Follow {
 }
 
 impl Follow {
-    pub(super) fn project(api: &Api, id: &str) -> Self {
+    pub(in crate::cli) fn project(api: &Api, id: &str) -> Self {
         Self { api: api.clone(), path: format!("/projects/{id}/events"), frames: None, last: None, silent: 0 }
     }
 
     /// The next event; `None` behind the last.
-    pub(super) async fn next(&mut self) -> Result<Option<Value>> {
+    pub(in crate::cli) async fn next(&mut self) -> Result<Option<Value>> {
         loop {
             let frames = match &mut self.frames {
                 Some(frames) => frames,

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::error::ClientError;
 use crate::domain::secret::{Secret, shown_url};
 
-pub(super) type Result<T> = std::result::Result<T, ClientError>;
+pub(in crate::cli) type Result<T> = std::result::Result<T, ClientError>;
 
 /// How long the daemon may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -19,7 +19,7 @@ const PAUSES: [Duration; 3] = [Duration::from_millis(200), Duration::from_millis
 
 /// What shows the daemon who asks.
 #[derive(Clone)]
-pub(super) enum Credential {
+pub(in crate::cli) enum Credential {
     /// Nothing.
     None,
     /// What the user gave.
@@ -52,7 +52,7 @@ impl Credential {
 
 /// A daemon.
 #[derive(Clone)]
-pub(super) struct Api {
+pub(in crate::cli) struct Api {
     base: String,
     http: reqwest::Client,
     credential: Credential,
@@ -60,7 +60,7 @@ pub(super) struct Api {
 
 impl Api {
     /// At this address, with or without `/api/v2`.
-    pub(super) fn new(url: &str, credential: Credential) -> Result<Self> {
+    pub(in crate::cli) fn new(url: &str, credential: Credential) -> Result<Self> {
         let base = url.trim_end_matches('/').trim_end_matches("/api/v2").to_owned();
         if !base.starts_with("http://") && !base.starts_with("https://") {
             return Err(ClientError::Usage(format!("--url {url}: it must begin with http:// or https://")));
@@ -95,7 +95,7 @@ impl Api {
     }
 
     /// The whole answer, envelope included.
-    pub(super) async fn whole(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
+    pub(in crate::cli) async fn whole(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
         let url = self.url(path);
         let mut request = self.http.request(method, &url).timeout(ANSWER);
         if let Some(body) = body {
@@ -126,7 +126,7 @@ impl Api {
     }
 
     /// `data` of a GET.
-    pub(super) async fn get(&self, path: &str) -> Result<Value> {
+    pub(in crate::cli) async fn get(&self, path: &str) -> Result<Value> {
         Ok(data(self.whole(Method::GET, path, None).await?))
     }
 
@@ -136,12 +136,12 @@ impl Api {
     }
 
     /// `data` of a DELETE.
-    pub(super) async fn delete(&self, path: &str) -> Result<Value> {
+    pub(in crate::cli) async fn delete(&self, path: &str) -> Result<Value> {
         Ok(data(self.whole(Method::DELETE, path, None).await?))
     }
 
     /// A POST that creates once however often it is sent: it is repeated when the connection breaks.
-    pub(super) async fn create(&self, path: &str, body: &Value) -> Result<Value> {
+    pub(in crate::cli) async fn create(&self, path: &str, body: &Value) -> Result<Value> {
         let (url, key) = (self.url(path), format!("cli-{}", ulid::Ulid::generate()));
         let mut pauses = PAUSES.into_iter();
         loop {

@@ -21,8 +21,11 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use self::http::{Api, Credential};
-pub(super) use self::{error::ClientError, http::escaped};
+pub(super) use self::{
+    error::ClientError,
+    events::Follow,
+    http::{Api, Credential, escaped},
+};
 use super::{complain, run_to_end};
 use crate::config::{Inputs, Loaded, load};
 
@@ -168,7 +171,7 @@ impl Daemon {
 }
 
 /// Where the daemon is, and what shows it who asks. The token of this machine's daemon goes to no other machine.
-fn meant(inputs: &Inputs, given: Option<String>) -> (String, Credential) {
+pub(super) fn meant(inputs: &Inputs, given: Option<String>) -> (String, Credential) {
     let loaded = load(inputs).ok();
     let own = local_url(loaded.as_ref());
     let near = given.as_deref().is_none_or(|url| *url == own || is_loopback(url));

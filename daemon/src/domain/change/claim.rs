@@ -41,9 +41,6 @@ pub fn obsolete(
 }
 
 /// Decides with which stages the worker begins.
-///
-/// # Errors
-/// A [`Refusal`]: the project is not to be built.
 pub fn claim<S: StageView>(
     view: &BuildView<'_, S>,
     workflow: &Workflow,
@@ -75,16 +72,13 @@ pub fn claim<S: StageView>(
         project.current_stage = Some(first.name().to_owned());
     }
     // First that it is built, then with what.
-    let told = draft.project_event(&project);
+    let told = draft.project_event(&project, None);
     draft.events.insert(0, told);
-    Ok(Claimed::Begun(draft.told(project, None)))
+    Ok(Claimed::Begun(draft.as_told(project, None)))
 }
 
-/// Stages that are to run again although they were completed.
-///
-/// # Errors
-/// A [`Refusal`] of the stage machine.
-pub fn set_back<S: StageView>(
+/// Sets stages back that were completed and must run again.
+pub fn run_again<S: StageView>(
     view: &BuildView<'_, S>,
     stages: &[usize],
     now: Timestamp,
@@ -98,7 +92,6 @@ pub fn set_back<S: StageView>(
 
 /// Whether the stages that are stored are those of the project's workflow.
 pub enum Fit<'w> {
-    /// They are.
     Same(&'w Workflow),
     /// None has begun, and there are none yet or by their old names, as the original's API has them: the workflow's take
     /// their place.
@@ -106,9 +99,6 @@ pub enum Fit<'w> {
 }
 
 /// The workflow of a project, when it has the stages that are stored.
-///
-/// # Errors
-/// Why the build fails.
 pub fn fitting<'w, S: StageView>(name: &str, stored: &[S], workflows: &'w Workflows) -> Result<Fit<'w>, ErrorInfo> {
     let info = |message: String| ErrorInfo::outside(FailureKind::InvalidInput, message);
     let Some(workflow) = workflows.get(name) else {
@@ -127,4 +117,68 @@ pub fn fitting<'w, S: StageView>(name: &str, stored: &[S], workflows: &'w Workfl
         "the stages of workflow {name:?} are no longer those that this project was made with: \
          put the former workflow back, or post the requirement again"
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        change::tests::{diamond, stages},
+        control::ControlStatus,
+        project::ProjectStatus,
+        workflow::tests::{spec, stage},
+    };
+
+    #[test]
+    fn a_message_is_for_the_present_build_task_of_a_project_that_is_to_be_built() {
+        let (own, other) = (TaskId::generate(), TaskId::generate());
+        let queued = (TaskStatus::Queued, TaskType::BuildAgent);
+        for (asked, status, task_id, task, wanted) in [
+            (Some(&own), ProjectStatus::Queued, Some(&own), Some(queued), None),
+            (None, ProjectStatus::Building, Some(&own), Some(queued), None),
+            (Some(&own), ProjectStatus::Queued, None, None, Some("the project has no task")),
+            (Some(&other), ProjectStatus::Queued, Some(&own), Some(queued), Some("the project has a newer task")),
+            (Some(&own), ProjectStatus::Queued, Some(&own), None, Some("the task does not exist")),
+            (
+                Some(&own),
+                ProjectStatus::Queued,
+                Some(&own),
+                Some((TaskStatus::Cancelled, TaskType::BuildAgent)),
+                Some("the task has ended"),
+            ),
+            (
+                Some(&own),
+                ProjectStatus::Queued,
+                Some(&own),
+                Some((TaskStatus::Queued, TaskType::DeployAgent)),
+                Some("the task has ended"),
+            ),
+            (Some(&own), ProjectStatus::Paused, Some(&own), Some(queued), Some("the project is not to be built now")),
+        ] {
+            let state = ProjectState { status, control: ControlStatus::Running };
+            assert_eq!(obsolete(asked, state, task_id, task), wanted, "{asked:?} {status} {task:?}");
+        }
+    }
+
+    #[test]
+    fn a_build_keeps_its_workflow_or_says_why_it_cannot() {
+        use StageStatus::{Completed, Pending};
+        let two = Workflow::build(spec(vec![stage("a", &[]), stage("b", &["a"])])).unwrap();
+        let name = two.name().to_owned();
+        let workflows = |workflow: Workflow| {
+            let mut workflows = Workflows::default();
+            workflows.insert(workflow);
+            workflows
+        };
+        let (known, changed) = (workflows(diamond()), workflows(two));
+        let fresh = stages(&[Pending; 4]);
+        assert!(matches!(fitting(&name, &fresh, &known), Ok(Fit::Same(_))));
+        assert!(fitting("none", &fresh, &known).is_err_and(|info| info.message.contains("there is no workflow")));
+        // Fewer stages than there were: of some that the workflow does not know nothing can be said.
+        assert!(fitting(&name, &fresh, &changed).is_err());
+        assert!(matches!(fitting(&name, &fresh[..2], &known), Ok(Fit::Anew(_))), "none has begun");
+        assert!(matches!(fitting::<crate::domain::stage::Stage>(&name, &[], &known), Ok(Fit::Anew(_))));
+        let begun = stages(&[Completed, Pending]);
+        assert!(fitting(&name, &begun, &known).is_err_and(|info| info.message.contains("no longer those")));
+    }
 }

@@ -1,9 +1,9 @@
 //! What a user asks of a project: pause, resume, stop, restart, cancel.
 
 use super::{
-    BuildView, Change, LeaseChange, Refusal, StageView, TaskEnd,
+    BuildView, Change, LeaseChange, Refusal, StageView, TaskChange,
     draft::{Draft, find},
-    event, rest,
+    rest,
 };
 use crate::domain::{
     control::{ControlAction, ControlRequest},
@@ -18,7 +18,6 @@ use crate::domain::{
 /// What a request does.
 #[derive(Debug)]
 pub struct Controlled<'c> {
-    /// To be written.
     pub change: Change<'c>,
     /// What the record says of the request.
     pub note: Note,
@@ -31,7 +30,6 @@ pub struct Controlled<'c> {
 /// What a project's record says of the last request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// Which it was.
     pub action: ControlAction,
     /// Of resume and restart: the first stage that is run again.
     pub from: Option<String>,
@@ -85,7 +83,7 @@ pub fn control<'c, S: StageView>(
         let who = request.requested_by.as_deref().unwrap_or("its user");
         draft.cut_off(&format!("{how} by {who}"))?;
     }
-    let task = view.task.map(|_| TaskEnd { event: TaskEvent::Cancel, error: request.reason.as_deref() });
+    let task = view.task.map(|_| TaskChange { event: TaskEvent::Cancel, error: request.reason.as_deref() });
     for index in &set_back.stages {
         draft.set_back(*index, true)?;
     }
@@ -96,9 +94,9 @@ pub fn control<'c, S: StageView>(
             project.current_stage = None;
         }
     }
-    let told = event::with_request(draft.project_event(&project), state.control, request);
+    let told = draft.project_event(&project, Some(request));
     draft.events.push(told);
-    Ok(Controlled { change: draft.told(project, task), note, queue, notify: worked_on })
+    Ok(Controlled { change: draft.as_told(project, task), note, queue, notify: worked_on })
 }
 
 /// A pause of a build that is worked on is reached by its worker; without one, at once.
@@ -116,9 +114,9 @@ fn hold<'c, S: StageView>(
     }
     let mut draft = Draft::of(view, now);
     let project = draft.project(state, LeaseChange::Kept);
-    let told = event::with_request(draft.project_event(&project), state.control, request);
+    let told = draft.project_event(&project, Some(request));
     draft.events.push(told);
-    Ok(draft.told(project, None))
+    Ok(draft.as_told(project, None))
 }
 
 /// Which stages are to be run again.
@@ -133,9 +131,6 @@ pub struct SetBack {
 impl SetBack {
     /// Resume goes on where the build is; a restart, or a resume that names a stage, sets that stage and all that depend
     /// on it back. Failed stages are run again in any case: they are unfinished.
-    ///
-    /// # Errors
-    /// [`Refusal::NoStage`].
     pub fn decide<S: StageView>(
         stages: &[S],
         request: &ControlRequest,
@@ -162,9 +157,6 @@ impl SetBack {
     }
 
     /// Carries it out where nothing else is asked: the original's API moves the project itself.
-    ///
-    /// # Errors
-    /// A [`Refusal`] of the stage machine.
     pub fn change<S: StageView>(&self, view: &BuildView<'_, S>, now: Timestamp) -> Result<Change<'static>, Refusal> {
         let mut draft = Draft::of(view, now);
         for index in &self.stages {
@@ -175,18 +167,54 @@ impl SetBack {
         if !self.stages.is_empty() {
             project.current_stage = None;
         }
-        Ok(draft.told(project, None))
+        Ok(draft.as_told(project, None))
     }
 }
 
 /// The place of a stage by its name, or by one that its workflow knew it by.
-///
-/// # Errors
-/// [`Refusal::NoStage`].
 pub fn place<S: StageView>(stages: &[S], name: &str, workflow: Option<&Workflow>) -> Result<usize, Refusal> {
-    let unknown = find(stages, name);
-    match workflow {
-        Some(workflow) => workflow.index_of(name).map_or(unknown, Ok),
-        None => unknown,
+    match workflow.and_then(|workflow| workflow.index_of(name)) {
+        Some(index) => Ok(index),
+        None => find(stages, name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::change::tests::{NOW, building, diamond, stages};
+
+    #[test]
+    fn a_stage_is_known_by_its_workflow_or_by_what_is_stored() {
+        let (stored, workflow) = (stages(&[StageStatus::Pending; 4]), diamond());
+        for (name, workflow, wanted) in
+            [("c", Some(&workflow), Some(2)), ("c", None, Some(2)), ("x", Some(&workflow), None), ("x", None, None)]
+        {
+            let found = place(&stored, name, workflow);
+            assert_eq!(found.as_ref().ok().copied(), wanted, "{name}");
+            if let Err(refusal) = found {
+                assert_eq!(refusal.to_string(), "the project has no stage \"x\": it has a, b, c, d");
+            }
+        }
+    }
+
+    #[test]
+    fn stages_that_are_set_back_lose_what_they_made_and_the_progress_with_it() {
+        use StageStatus::{Completed, Failed, Pending};
+        let stored = stages(&[Completed, Completed, Failed, Pending]);
+        let again = SetBack { from: Some("b".into()), stages: vec![1, 2] };
+        let change = again.change(&building(&stored), NOW).unwrap();
+        let reset = |stage: &super::super::StageChange<'_>| {
+            let clears = matches!(stage.how, super::super::StageWrite::SetBack { clear: true });
+            (stage.index, stage.status, stage.attempt, clears)
+        };
+        let stages: Vec<_> = change.stages.iter().map(reset).collect();
+        assert_eq!(stages, [(1, Pending, 1, true), (2, Pending, 1, true)]);
+        let project = change.project.unwrap();
+        assert_eq!((project.progress, project.current_stage), (25.0, None));
+        assert_eq!(project.lease, LeaseChange::Kept);
+        // Nothing to set back: the project stays where it was.
+        let project = SetBack::default().change(&building(&stored), NOW).unwrap().project.unwrap();
+        assert_eq!((project.progress, project.current_stage.as_deref()), (50.0, Some("b")));
     }
 }

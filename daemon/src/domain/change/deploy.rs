@@ -2,12 +2,14 @@
 
 use serde_json::Value;
 
-use super::Refusal;
+use super::{Refusal, TaskChange, agent::told};
 use crate::domain::{
     agent::{Agent, AgentStatus},
+    event::NewEvent,
+    failure::Failure,
     task::{TaskStatus, TaskType},
     time::Timestamp,
-    transition::{self, AgentEvent, IllegalTransition},
+    transition::{self, AgentEvent, IllegalTransition, TaskEvent},
 };
 
 /// Why a message is not for a deployment now, whoever asks; its message may go.
@@ -16,27 +18,27 @@ pub fn obsolete(status: TaskStatus, task_type: TaskType) -> Option<&'static str>
     (status.is_final() || task_type != TaskType::DeployAgent).then_some("the task has ended")
 }
 
-/// A worker begins. Whether the agent's status is new.
+/// A worker begins; what is told if the agent was not being deployed already.
 ///
 /// # Errors
 /// [`Refusal::Illegal`]: the agent is not to be deployed now.
-pub fn begin(agent: &mut Agent, now: Timestamp) -> Result<bool, Refusal> {
+pub fn begin(agent: &mut Agent, now: Timestamp) -> Result<Option<NewEvent>, Refusal> {
     let status = transition::agent(agent.status, AgentEvent::Deploy)?;
     // Its own for each claim: a process that a former owner started, or another daemon before, is not taken for it.
     agent.generation += 1;
-    let is_new = agent.status != status;
-    if is_new {
-        agent.status = status;
-        agent.updated_at = now;
+    if agent.status == status {
+        return Ok(None);
     }
-    Ok(is_new)
+    agent.status = status;
+    agent.updated_at = now;
+    Ok(Some(told(agent, None, now)))
 }
 
 /// The agent runs. `details` is what the deployer says; its own part is in `details.details`.
 ///
 /// # Errors
 /// [`Refusal::Illegal`]: the agent was not being deployed.
-pub fn deployed(agent: &mut Agent, details: &Value, now: Timestamp) -> Result<(), Refusal> {
+pub fn deployed(agent: &mut Agent, details: &Value, now: Timestamp) -> Result<NewEvent, Refusal> {
     agent.status = transition::agent(agent.status, AgentEvent::Run)?;
     let own = |name: &str| details.get("details").and_then(|own| own.get(name));
     let keep = |field: &mut Option<String>, name: &str| {
@@ -54,30 +56,122 @@ pub fn deployed(agent: &mut Agent, details: &Value, now: Timestamp) -> Result<()
     agent.updated_at = now;
     agent.error_message = None;
     agent.deployment_details = Some(details.clone());
-    Ok(())
+    Ok(told(agent, None, now))
 }
 
-/// The deployment failed. `false`: an agent that was taken out of service in between stays so.
+/// The deployment failed. `None`: an agent that was taken out of service in between stays so.
 #[must_use]
-pub fn failed(agent: &mut Agent, why: &str, now: Timestamp) -> bool {
-    let Ok(status) = transition::agent(agent.status, AgentEvent::Fail) else { return false };
-    agent.status = status;
+pub fn failed(agent: &mut Agent, why: &str, now: Timestamp) -> Option<NewEvent> {
+    agent.status = transition::agent(agent.status, AgentEvent::Fail).ok()?;
     agent.error_message = Some(why.to_owned());
     agent.updated_at = now;
-    true
+    Some(told(agent, Some(why), now))
 }
 
-/// It is to be deployed once more; a task follows.
+/// A deployment ended: what is told of the agent, and how the task ends.
 ///
 /// # Errors
-/// [`Refusal::Illegal`]: it is being deployed already.
-pub fn again(agent: &mut Agent, now: Timestamp) -> Result<(), Refusal> {
-    if matches!(agent.status, AgentStatus::Building | AgentStatus::Deploying) {
+/// [`Refusal::Illegal`], as [`deployed`] says.
+pub fn ended<'r>(
+    agent: &mut Agent,
+    result: &'r Result<Value, Failure>,
+    now: Timestamp,
+) -> Result<(Option<NewEvent>, TaskChange<'r>), Refusal> {
+    match result {
+        Ok(details) => {
+            let told = deployed(agent, details, now)?;
+            Ok((Some(told), TaskChange { event: TaskEvent::Complete, error: None }))
+        }
+        Err(failure) => {
+            let end = TaskChange { event: TaskEvent::Fail, error: Some(&failure.message) };
+            Ok((failed(agent, &failure.message, now), end))
+        }
+    }
+}
+
+/// The agent is to be deployed once more; a task of its project follows.
+///
+/// # Errors
+/// [`Refusal::Illegal`]: it is being deployed already; [`Refusal::Conflict`]: its project is gone.
+pub fn again(agent: &mut Agent, has_project: bool, now: Timestamp) -> Result<NewEvent, Refusal> {
+    if is_under_way(agent.status) {
         let (machine, state, event) = ("agent", agent.status.as_str(), "deploying again");
         return Err(IllegalTransition { machine, state, event }.into());
+    }
+    if !has_project {
+        return Err(Refusal::Conflict("the agent's project is gone, so it cannot be deployed again"));
     }
     agent.status = AgentStatus::Deploying;
     agent.error_message = None;
     agent.updated_at = now;
-    Ok(())
+    Ok(told(agent, None, now))
+}
+
+/// Whether a task is on its way that puts the agent into service.
+pub(super) const fn is_under_way(status: AgentStatus) -> bool {
+    matches!(status, AgentStatus::Building | AgentStatus::Deploying)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::change::agent::tests::agent;
+
+    fn now() -> Timestamp {
+        Timestamp::from_micros(2)
+    }
+
+    #[test]
+    fn a_message_is_for_a_deployment_that_has_not_ended() {
+        for (status, of, wanted) in [
+            (TaskStatus::Pending, TaskType::DeployAgent, true),
+            (TaskStatus::Running, TaskType::DeployAgent, true),
+            (TaskStatus::Queued, TaskType::BuildAgent, false),
+            (TaskStatus::Completed, TaskType::DeployAgent, false),
+            (TaskStatus::Cancelled, TaskType::DeployAgent, false),
+        ] {
+            assert_eq!(obsolete(status, of).is_none(), wanted, "{status} {of}");
+        }
+    }
+
+    #[test]
+    fn each_claim_of_a_deployment_has_a_generation_and_only_the_first_is_told() {
+        let mut deployed = agent(AgentStatus::Offline);
+        assert!(begin(&mut deployed, now()).unwrap().is_some());
+        assert!(begin(&mut deployed, now()).unwrap().is_none());
+        assert_eq!((deployed.status, deployed.generation), (AgentStatus::Deploying, 2));
+    }
+
+    #[test]
+    fn a_deployment_ends_in_service_or_in_error() {
+        let mut one = agent(AgentStatus::Deploying);
+        one.error_message = Some("before".into());
+        let details = json!({"details": {"agentcore_region": "eu-west-1"}, "process": 7});
+        deployed(&mut one, &details, now()).unwrap();
+        assert_eq!((one.status, one.error_message.clone()), (AgentStatus::Running, None));
+        assert_eq!((one.deployed_at, one.deployment_details.clone()), (Some(now()), Some(details)));
+        assert!(deployed(&mut agent(AgentStatus::Building), &json!({}), now()).is_err());
+        assert!(failed(&mut one, "why", now()).is_some());
+        assert_eq!((one.status, one.error_message.as_deref()), (AgentStatus::Error, Some("why")));
+        let mut offline = agent(AgentStatus::Offline);
+        assert!(failed(&mut offline, "why", now()).is_none(), "taken out of service in between");
+        assert_eq!((offline.status, offline.error_message), (AgentStatus::Offline, None));
+    }
+
+    #[test]
+    fn an_agent_is_deployed_again_when_nothing_is_under_way_and_it_has_a_project() {
+        for status in AgentStatus::ALL {
+            let mut one = agent(*status);
+            let under_way = matches!(status, AgentStatus::Building | AgentStatus::Deploying);
+            assert!(matches!(
+                (again(&mut one, false, now()), under_way),
+                (Err(Refusal::Conflict(_)), false) | (Err(Refusal::Illegal(_)), true)
+            ));
+            assert_eq!(one.status, *status);
+            assert_eq!(again(&mut one, true, now()).is_ok(), !under_way);
+            assert_eq!(one.status, if under_way { *status } else { AgentStatus::Deploying });
+        }
+    }
 }

@@ -1,17 +1,15 @@
 //! A change while it is made: what each stage has become so far, and what is told of it.
 
-use super::{
-    BuildView, Change, LeaseChange, ProjectChange, Refusal, StageChange, StageView, StageWrite, TaskEnd, event,
-};
+use super::{BuildView, Change, LeaseChange, ProjectChange, Refusal, StageChange, StageView, StageWrite, TaskChange};
 use crate::domain::{
-    event::NewEvent,
+    control::ControlRequest,
+    event::{Asked, Event, NewEvent},
     failure::ErrorInfo,
     stage::{StageEnd, StageOutcome, StageStatus},
     time::Timestamp,
     transition::{self, ProjectState, StageEvent, TaskEvent},
 };
 
-/// See the module.
 pub(super) struct Draft<'c, 'v, S> {
     view: BuildView<'v, S>,
     now: Timestamp,
@@ -53,26 +51,26 @@ impl<'c, 'v, S: StageView> Draft<'c, 'v, S> {
         Ok((status, attempt))
     }
 
-    fn tell(&mut self, index: usize, (status, attempt): (StageStatus, u32)) {
-        self.events.push(event::stage(self.now, self.name(index), status, attempt));
+    fn tell(&mut self, index: usize, (status, attempt): (StageStatus, u32), error: Option<&str>) {
+        let (name, error) = (self.name(index).to_owned(), error.map(str::to_owned));
+        let event = Event::Stage { name, status, attempt, figures: None, error };
+        self.events.push(NewEvent { at: self.now, event });
     }
 
     /// Begins an attempt; answers its number.
     pub(super) fn begin(&mut self, index: usize) -> Result<u32, Refusal> {
         let reached = self.write(index, StageEvent::Begin, StageWrite::Begun { note: None })?;
-        self.tell(index, reached);
+        self.tell(index, reached, None);
         Ok(reached.1)
     }
 
     /// Begins an attempt after one that failed; answers its number.
     pub(super) fn begin_again(&mut self, index: usize, note: String, error: &str) -> Result<u32, Refusal> {
-        let (status, attempt) = self.write(index, StageEvent::Begin, StageWrite::Begun { note: Some(note) })?;
-        let event = event::stage(self.now, self.name(index), status, attempt);
-        self.events.push(event::with_error(event, error));
-        Ok(attempt)
+        let reached = self.write(index, StageEvent::Begin, StageWrite::Begun { note: Some(note) })?;
+        self.tell(index, reached, Some(error));
+        Ok(reached.1)
     }
 
-    /// Ends an attempt.
     pub(super) fn end(&mut self, index: usize, end: &'c StageEnd) -> Result<(), Refusal> {
         let how = match &end.outcome {
             StageOutcome::Completed(_) => StageEvent::Complete,
@@ -80,7 +78,14 @@ impl<'c, 'v, S: StageView> Draft<'c, 'v, S> {
             StageOutcome::Failed(_) => StageEvent::Fail,
         };
         let (status, _) = self.write(index, how, StageWrite::Ended(end))?;
-        self.events.push(event::stage_end(end, status));
+        let event = Event::Stage {
+            name: end.stage_name.clone(),
+            status,
+            attempt: end.attempt,
+            figures: Some(end.figures),
+            error: end.outcome.failure().map(|failure| failure.message.clone()),
+        };
+        self.events.push(NewEvent { at: end.ended_at, event });
         Ok(())
     }
 
@@ -93,9 +98,8 @@ impl<'c, 'v, S: StageView> Draft<'c, 'v, S> {
     /// Ends the attempts that run, with this error.
     pub(super) fn cut_off(&mut self, error: &str) -> Result<(), Refusal> {
         for index in self.running() {
-            let (status, attempt) = self.write(index, StageEvent::Fail, StageWrite::CutOff(error.to_owned()))?;
-            let event = event::stage(self.now, self.name(index), status, attempt);
-            self.events.push(event::with_error(event, error));
+            let reached = self.write(index, StageEvent::Fail, StageWrite::CutOff(error.to_owned()))?;
+            self.tell(index, reached, Some(error));
         }
         Ok(())
     }
@@ -111,7 +115,7 @@ impl<'c, 'v, S: StageView> Draft<'c, 'v, S> {
     /// Sets a stage back to pending.
     pub(super) fn set_back(&mut self, index: usize, clear: bool) -> Result<(), Refusal> {
         let reached = self.write(index, StageEvent::Reset, StageWrite::SetBack { clear })?;
-        self.tell(index, reached);
+        self.tell(index, reached, None);
         Ok(())
     }
 
@@ -122,22 +126,25 @@ impl<'c, 'v, S: StageView> Draft<'c, 'v, S> {
             progress: self.view.progress,
             current_stage: self.view.current_stage.map(str::to_owned),
             aggregated: None,
+            assessment: None,
             lease,
         }
     }
 
-    /// The event of a project's record.
-    pub(super) fn project_event(&self, project: &ProjectChange<'c>) -> NewEvent {
-        let event = event::project(self.now, project.state, project.progress, project.current_stage.as_deref());
-        match project.lease {
-            LeaseChange::Ended { error } => event::with_info(event, error),
-            LeaseChange::Kept | LeaseChange::Taken => event,
-        }
+    /// The event of a project's record, and of the request that led to it.
+    pub(super) fn project_event(&self, project: &ProjectChange<'c>, request: Option<&ControlRequest>) -> NewEvent {
+        let error = match project.lease {
+            LeaseChange::Ended { error } => error.cloned().map(Box::new),
+            LeaseChange::Kept | LeaseChange::Taken => None,
+        };
+        let request = request.map(|asked| Asked { action: asked.action, reason: asked.reason.clone() });
+        let (state, progress, current_stage) = (project.state, project.progress, project.current_stage.clone());
+        NewEvent { at: self.now, event: Event::Project { state, progress, current_stage, error, request } }
     }
 
     /// The change, told last by the project's own event.
-    pub(super) fn done(mut self, project: ProjectChange<'c>, task: Option<TaskEnd<'c>>) -> Change<'c> {
-        self.events.push(self.project_event(&project));
+    pub(super) fn done(mut self, project: ProjectChange<'c>, task: Option<TaskChange<'c>>) -> Change<'c> {
+        self.events.push(self.project_event(&project, None));
         Change { project: Some(project), stages: self.stages, task, events: self.events }
     }
 
@@ -146,15 +153,15 @@ impl<'c, 'v, S: StageView> Draft<'c, 'v, S> {
         Change { project: None, stages: self.stages, task: None, events: self.events }
     }
 
-    /// The change, whose events are as they are.
-    pub(super) fn told(self, project: ProjectChange<'c>, task: Option<TaskEnd<'c>>) -> Change<'c> {
+    /// The change, whose events were told as they came.
+    pub(super) fn as_told(self, project: ProjectChange<'c>, task: Option<TaskChange<'c>>) -> Change<'c> {
         Change { project: Some(project), stages: self.stages, task, events: self.events }
     }
 
     /// The change of a build that ends at rest; its task ends with it.
     pub(super) fn at_rest(self, state: ProjectState, error: Option<&'c ErrorInfo>, event: TaskEvent) -> Change<'c> {
         let project = self.project(state, LeaseChange::Ended { error });
-        let task = self.view.task.map(|_| TaskEnd { event, error: error.map(|info| info.message.as_str()) });
+        let task = self.view.task.map(|_| TaskChange { event, error: error.map(|info| info.message.as_str()) });
         self.done(project, task)
     }
 }

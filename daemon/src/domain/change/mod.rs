@@ -1,31 +1,39 @@
-//! What a command does to a build: decided here, once, for every backend.
+//! What a command does to a build, a deployment or an agent: each rule stands here, once, and every backend executes it.
 //!
-//! Each command is a function of a [`BuildView`], as narrow as what a store's writer remembers of a build, and answers a
-//! [`Change`]: data that says how the project, its stages and its task are to be written, and what is told of it. A store
-//! loads the view, calls the function, and writes the change as one unit under the lease that the view was read with. No
-//! store knows a rule.
+//! A command on a build is a function of a [`BuildView`], which is as narrow as what a store's writer remembers of a build.
+//! It answers a [`Change`]: data that says how the project, its stages and its task are to be written, and what is told of
+//! it. A store loads the view, calls the function, and writes the change as one unit under the lease with which it read
+//! the view. A command on an agent changes the agent's record in place and answers the event that tells of it.
 //!
 //! ```text
+//! create    a requirement becomes a project that waits for a worker
 //! claim     a worker takes the build, fresh, resumed, restarted or taken over
 //! step      stages end, others begin, the build may end
 //! retry     a failed attempt is tried again
-//! rest      a pause or a stop is reached, a build fails, a worker hands its build back
-//! control   what a user asks
+//! rest      a pause or a stop is reached, a build fails, a worker gives its build back
+//! control   a user pauses, resumes, stops, restarts or cancels
+//! delete    a project goes, and its agents with it or not
+//! agent     a build registers its agent, people change it
 //! deploy    an agent is put into service
+//! task      a task is claimed and queued again, be it a build or a deployment
 //! ```
 
+pub mod agent;
 pub mod claim;
 pub mod control;
+pub mod create;
+pub mod delete;
 pub mod deploy;
 mod draft;
-pub mod event;
 pub mod rest;
 pub mod retry;
 pub mod step;
+pub mod task;
 #[cfg(test)]
 mod tests;
 
 use super::{
+    assessment::Assessment,
     event::NewEvent,
     failure::ErrorInfo,
     project::AggregatedMetrics,
@@ -39,9 +47,7 @@ use super::{
 pub trait StageView {
     /// Its name in the workflow.
     fn name(&self) -> &str;
-    /// Where it is.
     fn status(&self) -> StageStatus;
-    /// Attempts begun.
     fn attempt(&self) -> u32;
 }
 
@@ -70,7 +76,8 @@ pub struct BuildView<'v, S> {
     pub current_stage: Option<&'v str>,
     /// In the order of the workflow.
     pub stages: &'v [S],
-    /// The project's task, while it has not ended.
+    /// The project's task, while it has not ended. A step and a retry do not look at it: who holds the build's lease holds
+    /// its task, so a writer need not remember that one.
     pub task: Option<TaskStatus>,
 }
 
@@ -99,7 +106,6 @@ pub enum Refusal {
     /// The project has no such stage.
     #[error("the project has no stage {name:?}: it has {}", .known.join(", "))]
     NoStage {
-        /// What was named.
         name: String,
         /// Those that it has.
         known: Vec<String>,
@@ -107,6 +113,9 @@ pub enum Refusal {
     /// The command contradicts itself or what is stored.
     #[error("{0}")]
     Invalid(String),
+    /// What it needs beside is gone.
+    #[error("{0}")]
+    Conflict(&'static str),
 }
 
 /// What is to be written as one unit.
@@ -116,8 +125,8 @@ pub struct Change<'c> {
     pub project: Option<ProjectChange<'c>>,
     /// In this order; a stage may be named more than once.
     pub stages: Vec<StageChange<'c>>,
-    /// How the project's task ends, if it does. Its message is withdrawn with it.
-    pub task: Option<TaskEnd<'c>>,
+    /// What becomes of the project's task, if it is another now.
+    pub task: Option<TaskChange<'c>>,
     /// What is told, in this order.
     pub events: Vec<NewEvent>,
 }
@@ -125,7 +134,6 @@ pub struct Change<'c> {
 /// The project's record after a command.
 #[derive(Debug)]
 pub struct ProjectChange<'c> {
-    /// The state words.
     pub state: ProjectState,
     /// In percent.
     pub progress: f64,
@@ -133,6 +141,8 @@ pub struct ProjectChange<'c> {
     pub current_stage: Option<String>,
     /// Sums over the stages, when they are new.
     pub aggregated: Option<AggregatedMetrics>,
+    /// How much of the requirement is served, when a stage said it.
+    pub assessment: Option<&'c Assessment>,
     /// What becomes of the build's lease.
     pub lease: LeaseChange<'c>,
 }
@@ -144,11 +154,9 @@ pub enum LeaseChange<'c> {
     Kept,
     /// It is the claiming worker's, under a new number.
     Taken,
-    /// The build rests, is over or waits again. When it is over, now is its end.
-    Ended {
-        /// Why it failed.
-        error: Option<&'c ErrorInfo>,
-    },
+    /// Nobody holds it any more: the build rests, is over or waits again. The project's `completed_at` becomes now if its
+    /// status is final, else nothing; its `error_info` becomes `error`, also if that is nothing.
+    Ended { error: Option<&'c ErrorInfo> },
 }
 
 /// One stage after a command.
@@ -158,7 +166,6 @@ pub struct StageChange<'c> {
     pub index: usize,
     /// Where it is now.
     pub status: StageStatus,
-    /// Attempts begun.
     pub attempt: u32,
     /// What else is written.
     pub how: StageWrite<'c>,
@@ -183,11 +190,18 @@ pub enum StageWrite<'c> {
     },
 }
 
-/// How a task ends.
-#[derive(Debug, PartialEq, Eq)]
-pub struct TaskEnd<'c> {
-    /// Completed, failed or cancelled.
+/// What becomes of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TaskChange<'c> {
+    /// It is completed, failed or cancelled, and its message withdrawn; or released, and its message comes again.
     pub event: TaskEvent,
-    /// Why.
     pub error: Option<&'c str>,
+}
+
+impl Change<'_> {
+    /// Whether the task was given back, so that the next worker takes it.
+    #[must_use]
+    pub fn waits_again(&self) -> bool {
+        self.task.is_some_and(|task| task.event == TaskEvent::Release)
+    }
 }

@@ -1,9 +1,10 @@
 //! How a build comes to rest without a step of its worker: a pause or stop that nobody is left to reach, a failure of the
-//! whole, a worker that hands it back.
+//! whole, a worker that gives it back.
 
-use super::{BuildView, Change, LeaseChange, Refusal, StageView, draft::Draft};
+use super::{BuildView, Change, LeaseChange, Refusal, StageView, TaskChange, draft::Draft};
 use crate::domain::{
     failure::ErrorInfo,
+    project::ProjectStatus,
     time::Timestamp,
     transition::{self, ProjectEvent, TaskEvent},
 };
@@ -12,9 +13,6 @@ use crate::domain::{
 pub(super) const STOPPED: &str = "stopped by its user";
 
 /// A pause that nobody is left to reach: what ran goes back to pending. `None`: no pause is asked for.
-///
-/// # Errors
-/// A [`Refusal`] of the stage machine.
 pub fn pause_reached<S: StageView>(
     view: &BuildView<'_, S>,
     now: Timestamp,
@@ -26,9 +24,6 @@ pub fn pause_reached<S: StageView>(
 }
 
 /// A stop that only stands in the words: what runs is cut off. The original's API asks so. `None`: no stop is asked for.
-///
-/// # Errors
-/// A [`Refusal`] of the stage machine.
 pub fn stop_reached<S: StageView>(view: &BuildView<'_, S>, now: Timestamp) -> Result<Option<Change<'static>>, Refusal> {
     let Ok((state, _)) = transition::project(view.state, ProjectEvent::StopReached) else { return Ok(None) };
     let mut draft = Draft::of(view, now);
@@ -37,9 +32,6 @@ pub fn stop_reached<S: StageView>(view: &BuildView<'_, S>, now: Timestamp) -> Re
 }
 
 /// A pause or a stop that nobody is left to reach, and the word for what the project is then.
-///
-/// # Errors
-/// A [`Refusal`] of the stage machine.
 pub fn reached<S: StageView>(
     view: &BuildView<'_, S>,
     now: Timestamp,
@@ -51,9 +43,6 @@ pub fn reached<S: StageView>(
 }
 
 /// Ends a build as failed, whoever holds its lease. One that nobody works on yet fails as if it had just been claimed.
-///
-/// # Errors
-/// A [`Refusal`]: the project is not to be built.
 pub fn fail<'c, S: StageView>(
     view: &BuildView<'_, S>,
     info: &'c ErrorInfo,
@@ -66,13 +55,21 @@ pub fn fail<'c, S: StageView>(
     Ok(draft.at_rest(state, Some(info), TaskEvent::Fail))
 }
 
-/// A worker hands its build back: what ran goes back to pending, and the next may take it.
-///
-/// # Errors
-/// A [`Refusal`] of the stage machine.
-pub fn hand_back<S: StageView>(view: &BuildView<'_, S>, now: Timestamp) -> Result<Change<'static>, Refusal> {
+/// A worker gives its build back. Nobody is left to reach a pause or a stop that was asked for, so it is reached now; else
+/// what ran goes back to pending, and the next worker may take the task.
+pub fn release<S: StageView>(view: &BuildView<'_, S>, now: Timestamp) -> Result<Change<'static>, Refusal> {
+    if let Some((reached, _)) = reached(view, now)? {
+        return Ok(reached);
+    }
     let mut draft = Draft::of(view, now);
     draft.let_go()?;
     let project = draft.project(view.state, LeaseChange::Ended { error: None });
-    Ok(draft.told(project, None))
+    Ok(draft.as_told(project, Some(TaskChange { event: TaskEvent::Release, error: None })))
+}
+
+/// Whether a build task is needed still: its project is to be built, and under this task. What becomes of such a task
+/// becomes of the project; of another one nothing is left to do.
+#[must_use]
+pub const fn is_needed(project: ProjectStatus, is_current: bool) -> bool {
+    is_current && project.is_open()
 }

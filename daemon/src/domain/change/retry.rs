@@ -38,3 +38,38 @@ pub(crate) fn log_at_end(before: &[String], own: &[String]) -> Vec<String> {
     let skipped = kept.len().saturating_sub(MOST_ATTEMPTS);
     kept.into_iter().skip(skipped).chain(own).cloned().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        change::{
+            StageWrite,
+            tests::{NOW, building, stages},
+        },
+        failure::FailureKind,
+    };
+
+    #[test]
+    fn a_log_keeps_a_line_of_each_of_the_last_twenty_attempts() {
+        let about = |attempt: usize| format!("attempt {attempt} failed (transient): no");
+        let mut before: Vec<String> = (1..=25).map(about).collect();
+        before.insert(3, "a line of an attempt".into());
+        let log = log_at_end(&before, &["own".into()]);
+        let wanted: Vec<String> = (6..=25).map(about).chain(["own".into()]).collect();
+        assert_eq!(log, wanted);
+        assert_eq!(log_at_end(&[], &[]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_line_says_which_attempt_failed_and_why_and_is_not_long() {
+        let stored = stages(&[StageStatus::Running]);
+        let failure = Failure::new(FailureKind::Timeout, "x".repeat(5_000));
+        let (change, attempt) = retry(&building(&stored), "a", 1, &failure, NOW).unwrap();
+        assert_eq!(attempt, 2);
+        let [write] = change.stages.as_slice() else { panic!("one stage") };
+        let StageWrite::Begun { note: Some(note) } = &write.how else { panic!("{write:?}") };
+        assert!(note.starts_with("attempt 1 failed (timeout): xxx") && note.chars().count() <= ATTEMPT_CHARS);
+        assert_eq!(log_at_end(std::slice::from_ref(note), &[]), std::slice::from_ref(note));
+    }
+}

@@ -1,11 +1,12 @@
 //! A step of a build: stages end, others begin, and perhaps all is over. The path that runs for every stage.
 
 use super::{
-    BuildView, Change, LeaseChange, ProjectChange, Refusal, StageView, TaskEnd,
+    BuildView, Change, LeaseChange, ProjectChange, Refusal, StageView, TaskChange,
     draft::{Draft, find},
     rest::STOPPED,
 };
 use crate::domain::{
+    assessment::Assessment,
     event::NewEvent,
     failure::ErrorInfo,
     project::AggregatedMetrics,
@@ -17,7 +18,6 @@ use crate::domain::{
 /// What a worker reports and wants.
 #[derive(Clone, Copy, Debug)]
 pub struct Step<'c> {
-    /// Stages that ended.
     pub ended: &'c [StageEnd],
     /// Stages to begin, unless a pause or stop is asked for.
     pub begin: &'c [String],
@@ -27,6 +27,8 @@ pub struct Step<'c> {
     pub progress: f64,
     /// Sums over the stages after this step.
     pub aggregated: AggregatedMetrics,
+    /// How much of the requirement is served, when an ended stage said it.
+    pub assessment: Option<&'c Assessment>,
     /// The end of the build.
     pub end: Option<End<'c>>,
     /// Further events of the ended stages, told before the step's own.
@@ -45,7 +47,6 @@ pub enum End<'c> {
 /// What a step does.
 #[derive(Debug)]
 pub struct Stepped<'c> {
-    /// To be written.
     pub change: Change<'c>,
     /// Begun stages with their attempt number, in the order of `begin`; empty when held.
     pub begun: Vec<(String, u32)>,
@@ -82,6 +83,7 @@ pub fn step<'c, S: StageView>(
         progress: step.progress,
         current_stage: current.map(str::to_owned),
         aggregated: Some(step.aggregated),
+        assessment: step.assessment,
         lease: LeaseChange::Kept,
     };
     let how = match step.end {
@@ -104,8 +106,17 @@ pub fn step<'c, S: StageView>(
         None => (None, TaskEvent::Cancel),
     };
     project.lease = LeaseChange::Ended { error };
-    let task = TaskEnd { event, error: error.map(|info| info.message.as_str()) };
+    let task = TaskChange { event, error: error.map(|info| info.message.as_str()) };
     Ok(Stepped { change: draft.done(project, Some(task)), begun })
+}
+
+/// What a step began that was written although its writer did not hear of it.
+pub fn begun_before<S: StageView>(stages: &[S], begin: &[String]) -> Vec<(String, u32)> {
+    let running = |name: &String| {
+        let stage = stages.iter().find(|stage| stage.name() == name)?;
+        (stage.status() == StageStatus::Running).then(|| (name.clone(), stage.attempt()))
+    };
+    begin.iter().filter_map(running).collect()
 }
 
 /// Holds a step against what is stored, before anything is decided.
@@ -140,4 +151,96 @@ fn check<S: StageView>(view: &BuildView<'_, S>, step: &Step<'_>) -> Result<(), R
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::{
+        change::tests::{NOW, building, stages},
+        event::{Event, EventType},
+        failure::{Failure, FailureKind},
+        project::StageFigures,
+        stage::StageProduct,
+    };
+
+    fn ended(outcome: StageOutcome) -> StageEnd {
+        StageEnd {
+            stage_name: "b".into(),
+            attempt: 1,
+            outcome,
+            ended_at: Timestamp::from_micros(900_000),
+            figures: StageFigures { input_tokens: 7, ..StageFigures::default() },
+            model_id: None,
+            logs: Vec::new(),
+        }
+    }
+
+    fn asked<'c>(ended: &'c [StageEnd], begin: &'c [String], events: &'c [NewEvent], end: Option<End<'c>>) -> Step<'c> {
+        let aggregated = AggregatedMetrics::default();
+        Step { ended, begin, still_running: 0, progress: 50.0, aggregated, assessment: None, end, events }
+    }
+
+    #[test]
+    fn a_skipped_stage_satisfies_what_follows_and_the_build() {
+        use StageStatus::{Completed, Running, Skipped};
+        let stored = stages(&[Completed, Running, Completed, Completed]);
+        let skipped = [ended(StageOutcome::Skipped(Box::<StageProduct>::default()))];
+        let stepped = step(&building(&stored), &asked(&skipped, &[], &[], Some(End::Completed)), NOW).unwrap();
+        assert_eq!(stepped.change.stages[0].status, Skipped);
+        assert_eq!(stepped.change.project.unwrap().state.status.as_str(), "completed");
+        let failed = [ended(StageOutcome::Failed(Failure::new(FailureKind::Permanent, "no")))];
+        let refused = step(&building(&stored), &asked(&failed, &[], &[], Some(End::Completed)), NOW).unwrap_err();
+        assert!(matches!(refused, Refusal::Invalid(_)), "{refused}");
+    }
+
+    #[test]
+    fn reports_are_told_first_then_ends_then_beginnings_then_the_project() {
+        use StageStatus::{Completed, Pending, Running};
+        let stored = stages(&[Completed, Running, Pending, Pending]);
+        let ends = [ended(StageOutcome::Completed(Box::<StageProduct>::default()))];
+        let report = [NewEvent::new(EventType::Log, json!({"message": "m"}))];
+        let begin = ["c".to_owned()];
+        let stepped = step(&building(&stored), &asked(&ends, &begin, &report, None), NOW).unwrap();
+        assert_eq!(stepped.begun, [("c".to_owned(), 1)]);
+        let told: Vec<String> = stepped
+            .change
+            .events
+            .iter()
+            .map(|event| match &event.event {
+                Event::Report { kind, .. } => kind.to_string(),
+                Event::Stage { name, status, attempt, figures, .. } => {
+                    format!("{name} {status} {attempt} {:?}", figures.map(|figures| figures.input_tokens))
+                }
+                Event::Project { state, current_stage, .. } => format!("{} {current_stage:?}", state.status),
+                Event::Agent { .. } => "agent".to_owned(),
+            })
+            .collect();
+        assert_eq!(told, ["log", "b completed 1 Some(7)", "c running 1 None", "building Some(\"c\")"]);
+        assert_eq!(stepped.change.events[1].at, Timestamp::from_micros(900_000), "an end has its own time");
+    }
+
+    #[test]
+    fn a_report_that_does_not_fit_what_is_stored_changes_nothing() {
+        use StageStatus::{Completed, Pending, Running};
+        let stored = stages(&[Completed, Running, Pending, Pending]);
+        let good = || StageOutcome::Completed(Box::<StageProduct>::default());
+        let late = [StageEnd { attempt: 2, ..ended(good()) }];
+        let again = [StageEnd { stage_name: "a".into(), ..ended(good()) }];
+        let unknown = [StageEnd { stage_name: "x".into(), ..ended(good()) }];
+        let own = [ended(good())];
+        let running = ["b".to_owned()];
+        for (asked, wanted) in [
+            (asked(&late, &[], &[], None), "no longer held"),
+            (asked(&again, &[], &[], None), "completing is not possible"),
+            (asked(&unknown, &[], &[], None), "no stage \"x\""),
+            (asked(&own, &running, &[], None), "cannot begin in the step"),
+            (asked(&[], &running, &[], None), "cannot begin in the step"),
+        ] {
+            let refused = step(&building(&stored), &asked, NOW).unwrap_err().to_string();
+            assert!(refused.contains(wanted), "{refused}");
+        }
+    }
 }

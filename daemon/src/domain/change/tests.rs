@@ -14,6 +14,7 @@ use super::{
 };
 use crate::domain::{
     control::{ControlAction, ControlRequest, ControlStatus},
+    event::Event,
     failure::{Failure, FailureKind},
     ids::ProjectId,
     plan,
@@ -24,10 +25,29 @@ use crate::domain::{
     workflow::tests::{spec, stage},
 };
 
-fn diamond() -> Workflow {
+pub(super) fn diamond() -> Workflow {
     let stages = vec![stage("a", &[]), stage("b", &["a"]), stage("c", &["a"]), stage("d", &["b", "c"])];
     Workflow::build(spec(stages)).unwrap()
 }
+
+/// The stages of the diamond, in these states, each in its first attempt if it has begun.
+pub(super) fn stages(statuses: &[StageStatus]) -> Vec<Stage> {
+    let (workflow, id) = (diamond(), ProjectId::generate());
+    let stages = workflow.stages().iter().zip(1..).zip(statuses).map(|((spec, number), status)| Stage {
+        status: *status,
+        attempt: u32::from(*status != StageStatus::Pending),
+        ..Stage::pending(id.clone(), spec, number)
+    });
+    stages.collect()
+}
+
+/// A build that is worked on, with such stages.
+pub(super) fn building(stages: &[Stage]) -> BuildView<'_, Stage> {
+    let state = ProjectState { status: ProjectStatus::Building, control: ControlStatus::Running };
+    BuildView { state, progress: 50.0, current_stage: Some("b"), stages, task: Some(TaskStatus::Running) }
+}
+
+pub(super) const NOW: Timestamp = Timestamp::from_micros(1_000_000);
 
 /// A store of one project.
 struct World {
@@ -85,9 +105,16 @@ impl World {
             }
             (stage.status, stage.attempt) = (of_stage.status, of_stage.attempt);
         }
-        let told: Vec<_> = change.events.iter().filter_map(|event| event.fields.get("stage_name")?.as_str()).collect();
-        let wrote: Vec<_> =
-            change.stages.iter().map(|of_stage| self.stages[of_stage.index].stage_name.as_str()).collect();
+        let stage_told = |event: &NewEvent| match &event.event {
+            Event::Stage { name, status, attempt, .. } => Some((name.clone(), *status, *attempt)),
+            _ => None,
+        };
+        let told: Vec<_> = change.events.iter().filter_map(stage_told).collect();
+        let wrote = change
+            .stages
+            .iter()
+            .map(|of_stage| (self.stages[of_stage.index].stage_name.clone(), of_stage.status, of_stage.attempt));
+        let wrote: Vec<_> = wrote.collect();
         assert_eq!(told, wrote, "what is written is told, in its order");
         if let Some(project) = &change.project {
             (self.state, self.progress) = (project.state, project.progress);
@@ -100,6 +127,7 @@ impl World {
         }
         if let Some(end) = &change.task {
             self.task = transition::task(self.task, end.event).unwrap();
+            assert_eq!(self.task.is_final(), !change.waits_again());
         }
         let runs = self.stages.iter().any(|stage| stage.status == StageStatus::Running);
         assert!(!runs || self.state.status == ProjectStatus::Building, "{:?} and a stage runs", self.state);
@@ -113,25 +141,25 @@ impl World {
         }
     }
 
-    fn now() -> Timestamp {
-        Timestamp::from_micros(1_000_000)
-    }
-
     fn claim(&mut self) {
         if self.task.is_final() {
             return;
         }
+        let asked_to_end = self.state.control.is_end();
         // Whoever held it is overtaken.
-        if let Ok(Some((reached, _))) = rest::reached(&self.view(), Self::now()) {
-            return self.write(&reached);
+        if let Ok(Some((reached, _))) = rest::reached(&self.view(), NOW) {
+            self.write(&reached);
+            assert_eq!(asked_to_end, self.state.status == ProjectStatus::Cancelled);
+            return;
         }
-        match claim(&self.view(), &self.workflow, 2, Self::now()) {
+        assert!(!asked_to_end, "a build that is to end is claimed");
+        match claim(&self.view(), &self.workflow, 2, NOW) {
             Ok(Claimed::Begun(change)) => {
                 self.task = TaskStatus::Running;
                 self.write(&change);
             }
             Ok(Claimed::Failed(info)) => {
-                let failed = rest::fail(&self.view(), &info, Self::now()).unwrap();
+                let failed = rest::fail(&self.view(), &info, NOW).unwrap();
                 self.write(&failed);
             }
             Err(refusal) => assert!(matches!(refusal, Refusal::Illegal(_)), "{refusal}"),
@@ -151,7 +179,7 @@ impl World {
             } else {
                 StageOutcome::Completed(Box::<StageProduct>::default())
             },
-            ended_at: Self::now(),
+            ended_at: NOW,
             figures: StageFigures::default(),
             model_id: None,
             logs: Vec::new(),
@@ -181,10 +209,11 @@ impl World {
             still_running,
             progress: plan::progress(&statuses),
             aggregated: AggregatedMetrics::default(),
+            assessment: None,
             end: over,
             events: &[],
         };
-        match step(&self.view(), &asked, Self::now()) {
+        match step(&self.view(), &asked, NOW) {
             Ok(stepped) => {
                 let change = stepped.change;
                 self.write(&change);
@@ -202,7 +231,7 @@ impl World {
     fn ask(&mut self, action: ControlAction, from: Option<String>) {
         let request = ControlRequest { action, reason: None, from_stage: from, requested_by: None };
         let allowed = transition::allowed_actions(self.state).contains(&action);
-        match control(&self.view(), &request, Some(&self.workflow), Self::now()) {
+        match control(&self.view(), &request, Some(&self.workflow), NOW) {
             Ok(controlled) => {
                 assert!(allowed);
                 let (change, queue) = (controlled.change, controlled.queue);
@@ -214,6 +243,12 @@ impl World {
             Err(refusal) => {
                 assert!(!allowed || request.from_stage.is_some(), "{action} was allowed and refused: {refusal}");
             }
+        }
+    }
+
+    fn overwrite(&mut self, control: ControlStatus) {
+        if self.state.status.is_open() {
+            self.state.control = control;
         }
     }
 
@@ -231,6 +266,8 @@ enum Move {
     Retry,
     HandBack,
     Ask(ControlAction, Option<u8>),
+    /// The original's API writes what it wants over a project that is open, and does nothing about it.
+    Words(ControlStatus),
 }
 
 fn moves() -> impl Strategy<Value = Vec<Move>> {
@@ -239,6 +276,8 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         8 => (any::<bool>(), 0_u8..4).prop_map(|(old, how)| Move::Report(old, how)),
         1 => Just(Move::Retry),
         1 => Just(Move::HandBack),
+        1 => prop::sample::select(vec![ControlStatus::Paused, ControlStatus::Stopped, ControlStatus::Cancelled])
+            .prop_map(Move::Words),
         3 => (prop::sample::select(ControlAction::ALL), prop::option::of(0_u8..5)).prop_map(|(a, f)| Move::Ask(a, f)),
     ];
     prop::collection::vec(one, 1..60)
@@ -251,35 +290,33 @@ proptest! {
     #[test]
     fn whatever_is_asked_in_whatever_order_the_rules_hold(moves in moves()) {
         let mut world = World::new();
-        let mut old = (Vec::new(), 0);
+        let mut old = Vec::new();
         for next in moves {
             match next {
                 Move::Claim => {
-                    old = (world.running(), world.lease.0);
+                    old = world.running();
                     world.claim();
                 }
-                Move::Report(true, how) => world.report(&old.0.clone(), old.1, how),
+                // Overtaken, but under the lease that is held now, so that only the numbers of the attempts tell it.
+                Move::Report(true, how) => world.report(&old.clone(), world.lease.0, how),
                 Move::Report(false, how) => world.report(&world.running(), world.lease.0, how),
                 Move::Retry => {
                     let Some((name, attempt)) = world.running().first().cloned() else { continue };
                     let failure = Failure::new(FailureKind::Transient, "not now");
-                    let stale = retry(&world.view(), &name, attempt.wrapping_sub(1), &failure, World::now());
+                    let stale = retry(&world.view(), &name, attempt.wrapping_sub(1), &failure, NOW);
                     prop_assert_eq!(stale.map(|(_, attempt)| attempt).unwrap_err(), Refusal::Fenced);
-                    let (change, again) = retry(&world.view(), &name, attempt, &failure, World::now()).unwrap();
+                    let (change, again) = retry(&world.view(), &name, attempt, &failure, NOW).unwrap();
                     prop_assert_eq!(again, attempt + 1);
                     world.write(&change);
                 }
                 Move::HandBack if world.lease.1 => {
-                    let change = match rest::reached(&world.view(), World::now()).unwrap() {
-                        Some((reached, _)) => reached,
-                        None => rest::hand_back(&world.view(), World::now()).unwrap(),
-                    };
-                    if change.task.is_none() {
-                        world.task = TaskStatus::Queued;
-                    }
+                    let goes_on = world.state.control == ControlStatus::Running;
+                    let change = rest::release(&world.view(), NOW).unwrap();
+                    prop_assert_eq!(change.waits_again(), goes_on, "nobody is left to reach a pause or a stop");
                     world.write(&change);
                 }
                 Move::HandBack => {}
+                Move::Words(control) => world.overwrite(control),
                 Move::Ask(action, from) => {
                     let name = from.map(|n| world.stages.get(usize::from(n)).map_or("none".into(), |s| s.stage_name.clone()));
                     world.ask(action, name);
@@ -302,6 +339,38 @@ proptest! {
         prop_assert_eq!(set_back.from.as_deref(), Some(name.as_str()));
         prop_assert_eq!(set_back.stages, world.workflow.with_dependents(from));
     }
+}
+
+#[test]
+fn who_takes_a_build_over_begins_what_was_running_anew() {
+    let mut world = World::new();
+    world.claim();
+    assert_eq!(world.running(), [("a".to_owned(), 1)]);
+    world.claim();
+    assert_eq!((world.running(), world.lease), (vec![("a".to_owned(), 2)], (2, true)));
+}
+
+#[test]
+fn a_pause_waits_for_the_stage_that_runs_beside() {
+    use StageStatus::{Completed, Pending, Running};
+    let stored = stages(&[Completed, Running, Running, Pending]);
+    let state = ProjectState { status: ProjectStatus::Building, control: ControlStatus::Paused };
+    let asked = Step {
+        ended: &[],
+        begin: &[],
+        still_running: 2,
+        progress: 25.0,
+        aggregated: AggregatedMetrics::default(),
+        assessment: None,
+        end: None,
+        assessment: None,
+        events: &[],
+    };
+    let view = BuildView { state, ..building(&stored) };
+    let held = step(&view, &asked, NOW).unwrap().change;
+    assert_eq!(held.project.map(|project| project.state.status), Some(ProjectStatus::Building));
+    let last = step(&view, &Step { still_running: 0, ..asked }, NOW).unwrap().change;
+    assert_eq!(last.project.map(|project| project.state.status), Some(ProjectStatus::Paused));
 }
 
 #[test]

@@ -6,6 +6,8 @@
 //! the process says to `inbound`, and a process that is gone is a plugin whose calls are lost.
 
 pub(super) mod library;
+#[cfg(test)]
+mod tests;
 
 use std::{
     sync::Arc,

@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use nexus_plugin_api::payload::{AgentManifest, Operation, StageRequest, StageResult};
+use nexus_plugin_api::payload::{self, AgentManifest, Operation, StageRequest, StageResult};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::{OnceCell, watch};
@@ -16,6 +16,7 @@ use tokio::sync::{OnceCell, watch};
 use super::journal::Journal;
 use crate::{
     domain::{
+        assessment::Assessment,
         failure::{Failure, FailureKind},
         ids::ProjectId,
         project::StageFigures,
@@ -49,13 +50,10 @@ pub enum Interrupt {
 
 /// What an attempt is made of.
 pub struct Attempt {
-    /// Shared.
     pub env: Arc<Environment>,
-    /// Whose stage.
     pub project_id: ProjectId,
     /// Under which it is made.
     pub lease: Lease,
-    /// Its workflow.
     pub workflow: Arc<Workflow>,
     /// Which stage of it.
     pub index: usize,
@@ -77,6 +75,8 @@ pub struct AttemptEnd {
     pub end: StageEnd,
     /// The agent that came out, if the stage named one.
     pub agent: Option<AgentManifest>,
+    /// How much of the requirement is served, if the stage said it.
+    pub assessment: Option<Assessment>,
     /// Why it was asked to end.
     pub interrupted: Interrupt,
 }
@@ -86,7 +86,7 @@ impl AttemptEnd {
         let outcome = StageOutcome::Failed(failure);
         let (ended_at, figures) = (Timestamp::now(), StageFigures::default());
         let end = StageEnd { stage_name, attempt, outcome, ended_at, figures, model_id: None, logs: Vec::new() };
-        Self { end, agent: None, interrupted }
+        Self { end, agent: None, assessment: None, interrupted }
     }
 }
 
@@ -113,7 +113,7 @@ impl Attempt {
 
         let mut figures = journal.figures();
         figures.duration_seconds = begun.elapsed().as_secs_f64();
-        let (mut agent, mut model_id) = (None, None);
+        let (mut agent, mut assessment, mut model_id) = (None, None, None);
         let outcome = match outcome {
             Ok(result) => {
                 figures.input_tokens = figures.input_tokens.saturating_add(result.usage.input_tokens);
@@ -121,6 +121,7 @@ impl Attempt {
                 figures.tool_calls = figures.tool_calls.saturating_add(result.tool_calls);
                 model_id.clone_from(&result.usage.model_id);
                 agent.clone_from(&result.agent);
+                assessment = result.assessment.as_ref().map(reported);
                 let skipped = result.skipped;
                 // Boxed: what is needed for a moment at the end must not take room all the time.
                 match Box::pin(self.product(result)).await {
@@ -135,10 +136,9 @@ impl Attempt {
         let logs = journal.into_log();
         let ended_at = Timestamp::now();
         let end = StageEnd { stage_name, attempt, outcome, ended_at, figures, model_id, logs };
-        AttemptEnd { end, agent, interrupted: *self.interrupt.borrow() }
+        AttemptEnd { end, agent, assessment, interrupted: *self.interrupt.borrow() }
     }
 
-    /// The stage's name.
     pub fn stage_name(&self) -> &str {
         self.spec().map_or("", |spec| spec.name.as_str())
     }
@@ -255,6 +255,12 @@ fn describe_file(file: &PathBuf, path: String) -> Result<GeneratedFile, Failure>
     let modified = metadata.modified().ok().and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok());
     let micros = modified.and_then(|d| i64::try_from(d.as_micros()).ok()).unwrap_or_default();
     Ok(GeneratedFile { path, size: metadata.len(), checksum, last_modified: Timestamp::from_micros(micros) })
+}
+
+/// What a stage said of its requirement, as a record can hold it.
+fn reported(told: &payload::Assessment) -> Assessment {
+    let parts = told.not_served.iter().map(|part| (part.text.as_str(), part.reason.as_str()));
+    Assessment::reported(&told.coverage, parts, told.acceptance.clone())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use ractor::ActorRef;
 
 use super::{Abandon, BuildMessage, BuildState};
+use crate::domain::queue::Receive;
 use crate::{
     backend::error::BackendErrorKind,
     domain::project::ProjectStatus,
@@ -74,7 +75,9 @@ impl BuildState {
             (Some(Interrupt::Cancelled), Some(Abandon::Lost)) if self.running.is_empty() => {
                 self.hand_back_after(myself, AFTER_FAULT);
             }
-            (Some(Interrupt::Cancelled), Some(Abandon::Lost)) => self.give_back(myself, Duration::ZERO, true),
+            (Some(Interrupt::Cancelled), Some(Abandon::Lost)) => {
+                self.give_back(myself, Duration::ZERO, Receive::Uncounted)
+            }
             (Some(Interrupt::Cancelled), _) => self.settle(myself),
             _ => self.hand_back(myself),
         }
@@ -88,7 +91,7 @@ impl BuildState {
         if self.ending.is_some() || self.env.draining.is_cancelled() {
             return self.end_now(myself);
         }
-        self.give_back(myself, AFTER_FAULT, false);
+        self.give_back(myself, AFTER_FAULT, Receive::Counted);
     }
 
     /// Gives lease and message back at once, so that another daemon, or this one after its restart, goes on.
@@ -101,27 +104,29 @@ impl BuildState {
         let Some(work) = &self.work else {
             // Not claimed yet.
             self.in_flight = Some(in_flight);
-            return self.give_back(myself, delay, true);
+            return self.give_back(myself, delay, Receive::Uncounted);
         };
         let (env, lease, myself) = (Arc::clone(&self.env), work.lease.clone(), myself.clone());
         self.env.tasks.spawn(async move {
             match env.store.release_lease(&lease, Some(in_flight.receipt())).await {
-                Ok(()) => in_flight.release(delay, true).await,
+                Ok(()) => in_flight.release(delay, Receive::Uncounted).await,
                 // It was taken or withdrawn meanwhile.
-                Err(error) if error.kind() == BackendErrorKind::Fenced => in_flight.release(delay, true).await,
+                Err(error) if error.kind() == BackendErrorKind::Fenced => {
+                    in_flight.release(delay, Receive::Uncounted).await
+                }
                 Err(error) => {
-                    tracing::warn!(%error, "a lease could not be given back; it ends by itself");
-                    in_flight.release(Duration::from_secs(1), true).await;
+                    tracing::warn!(%error, "a lease could not be released; it expires by itself");
+                    in_flight.release(Duration::from_secs(1), Receive::Uncounted).await;
                 }
             }
             myself.stop(None);
         });
     }
 
-    pub(crate) fn give_back(&mut self, myself: &ActorRef<BuildMessage>, delay: Duration, uncounted: bool) {
+    pub(crate) fn give_back(&mut self, myself: &ActorRef<BuildMessage>, delay: Duration, receive: Receive) {
         let (Some(in_flight), myself) = (self.in_flight.take(), myself.clone()) else { return };
         self.env.tasks.spawn(async move {
-            in_flight.release(delay, uncounted).await;
+            in_flight.release(delay, receive).await;
             myself.stop(None);
         });
     }

@@ -89,7 +89,7 @@ impl Listener for Journal {
         };
         // Cancelled, or taken over: whoever did that has told of it.
         if error.kind() == BackendErrorKind::Fenced {
-            tracing::debug!(project_id = %project, stage = %self.stage, "events of a build that is ours no more were dropped");
+            tracing::debug!(project_id = %project, stage = %self.stage, "the lease of a build was lost; its last events were dropped");
         } else {
             tracing::warn!(project_id = %project, stage = %self.stage, %error, "events of a stage were not stored");
         }

@@ -31,6 +31,7 @@ use super::{
     in_flight::InFlight,
     lease::{Holding, LeaseNews},
 };
+use crate::domain::queue::Receive;
 use crate::{
     backend::{
         error::BackendError,
@@ -48,7 +49,6 @@ use crate::{
 /// How long after that until the build is handed back whatever they do.
 const DRAIN_LIMIT: Duration = Duration::from_secs(2);
 
-/// See the module.
 pub struct BuildActor;
 
 /// Messages of a [`BuildActor`].
@@ -56,17 +56,11 @@ pub enum BuildMessage {
     /// The claim is answered (own call), by the workflows of that moment.
     Claimed(Result<Claim, BackendError>, Arc<Workflows>),
     /// An attempt ended (from its stage).
-    StageEnded {
-        /// Which stage.
-        index: usize,
-        /// How.
-        end: Box<AttemptEnd>,
-    },
+    StageEnded { index: usize, end: Box<AttemptEnd> },
     /// A step is stored, or not (own call).
     Stepped(Result<BuildProgress, BackendError>),
     /// The next attempt's number is stored, or not (own call).
     RetryStored {
-        /// Which stage.
         index: usize,
         /// Pause before it begins.
         pause: Duration,
@@ -93,9 +87,7 @@ pub enum BuildMessage {
 
 /// What a [`BuildActor`] is started with.
 pub struct BuildArguments {
-    /// Shared.
     pub env: Arc<Environment>,
-    /// The message.
     pub in_flight: InFlight,
     /// The message's task, if it names one.
     pub task_id: Option<TaskId>,
@@ -294,7 +286,7 @@ impl BuildState {
                 }
             }
             Ok(Claim::Obsolete(why)) => {
-                tracing::info!(project_id = %self.project_id, why, "a message is of no use any more");
+                tracing::info!(project_id = %self.project_id, why, "a build message is obsolete");
                 self.settle(myself);
             }
             Ok(Claim::Failed(error)) => {
@@ -302,12 +294,12 @@ impl BuildState {
                 self.settle(myself);
             }
             Ok(Claim::HeldUntil(until)) => {
-                self.give_back(myself, until.since(Timestamp::now()), true);
+                self.give_back(myself, until.since(Timestamp::now()), Receive::Uncounted);
             }
             Err(error) => {
                 let error_chain = crate::backend::error::chain(&error);
                 tracing::warn!(project_id = %self.project_id, error = error_chain, "a build could not be claimed");
-                self.give_back(myself, Duration::from_secs(5), error.retryable());
+                self.give_back(myself, Duration::from_secs(5), Receive::after(error.retryable()));
             }
         }
         Ok(())

@@ -17,6 +17,7 @@ use crate::{
     config::DeployConfig,
     domain::{
         agent::NewAgent,
+        assessment::Assessment,
         bounds,
         failure::{ErrorInfo, Failure, FailureKind},
         ids::AgentId,
@@ -53,6 +54,8 @@ pub struct Work {
     /// When the limit of the whole build is reached.
     deadline: Timestamp,
     manifest: Option<AgentManifest>,
+    /// Said by a stage that ended since the last step.
+    assessment: Option<Assessment>,
     failure: Option<ErrorInfo>,
     ended: Vec<StageEnd>,
     /// When the task was first begun.
@@ -68,7 +71,6 @@ pub enum Verdict {
     Retry {
         /// Which, from 1.
         retry: u32,
-        /// Why.
         failure: Failure,
     },
 }
@@ -106,6 +108,7 @@ impl Work {
             aggregated,
             deadline,
             manifest,
+            assessment: None,
             failure,
             ended,
             begun: task_begun,
@@ -153,7 +156,7 @@ impl Work {
 
     /// Takes the end of an attempt.
     pub fn note(&mut self, index: usize, end: AttemptEnd, no_retry: bool) -> Verdict {
-        let AttemptEnd { mut end, agent, .. } = end;
+        let AttemptEnd { mut end, agent, assessment, .. } = end;
         let Some(spec) = self.workflow.stages().get(index).cloned() else { return Verdict::Noted };
         let retries = self.retries.get(index).copied().unwrap_or(0);
         if let StageOutcome::Failed(failure) = &end.outcome {
@@ -190,6 +193,10 @@ impl Work {
                 StageStatus::Failed
             }
         };
+        if let Some(assessment) = assessment {
+            self.project.assessment = assessment.clone();
+            self.assessment = Some(assessment);
+        }
         self.aggregated.add(&end.figures);
         self.set_status(index, status);
         self.ended.push(end);
@@ -277,6 +284,7 @@ impl Work {
             still_running: self.running().len(),
             progress: plan::progress(&self.statuses),
             aggregated: self.aggregated,
+            assessment: self.assessment.take(),
             end,
             receipt: None,
             events: Vec::new(),
@@ -297,6 +305,7 @@ impl Work {
             version: manifest.version,
             deployment_type: target.to_owned(),
             capabilities: manifest.capabilities,
+            assessment: self.project.assessment.clone(),
             tools: manifest.tools,
             prompt_path: some(manifest.prompt_path),
             code_path: some(manifest.code_path),

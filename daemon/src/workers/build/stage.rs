@@ -12,7 +12,6 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use super::attempt::{Attempt, Interrupt, broken};
 use crate::workers::build::BuildMessage;
-/// See the module.
 pub struct StageActor;
 
 /// Messages of a [`StageActor`].

@@ -111,7 +111,7 @@ async fn renew_messages(env: &Environment, all: &[Due]) {
     for chunk in all.chunks(CHUNK) {
         let receipts: Vec<Receipt> = chunk.iter().map(|due| due.receipt.clone()).collect();
         if let Err(error) = env.queue.extend(&receipts, env.worker.visibility_timeout_secs.duration()).await {
-            tracing::warn!(%error, "messages could not be kept invisible");
+            tracing::warn!(%error, "the visibility timeout of messages could not be extended");
         }
     }
 }

@@ -5,7 +5,7 @@ use nexus_daemon::{
     backend::{
         queue::DeployMessage,
         store::{
-            AgentFilter, BuildEnd, ClaimedBuild, DeployClaim, DeployEnd, Origin, PageRequest, ProjectFilter, Store,
+            AgentFilter, BuildEnd, ClaimedBuild, DeployClaim, DeployEnd, Origin, PageRequest, ProjectFilter, prelude::*,
         },
     },
     domain::{

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use nexus_daemon::{
     backend::{
         queue::{BuildMessage, DeployMessage, Queue as _},
-        store::{BuildStep, Claim, Continuation, GivenUp, Store as _},
+        store::{BuildStep, Claim, Continuation, GivenUp, prelude::*},
     },
     domain::{
         control::ControlStatus,

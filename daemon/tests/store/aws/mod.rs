@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use nexus_daemon::domain::queue::Receive;
 use nexus_daemon::{
     backend::{
         aws::{
@@ -23,7 +24,7 @@ use nexus_daemon::{
         },
         error::{BackendError, BackendErrorKind},
         queue::{DeadLetter, Delivery, Queue, QueueDepth, QueueNames, Receipt},
-        store::{BuildStep, Claim, ClaimBuild, Result, Store as _},
+        store::{BuildStep, Claim, ClaimBuild, Result, prelude::*},
     },
     domain::{ids::TaskId, queue::QueueName, time::Timestamp},
 };
@@ -74,6 +75,13 @@ async fn fixture() -> Fixture {
 
 contract!(fixture);
 
+#[tokio::test]
+async fn a_stop_that_came_with_the_records_is_carried_out_by_the_claim() {
+    let account = account().await;
+    let store = dynamodb(&account, sqs(&account), Arc::new(Recorder::default()));
+    crate::contract::controls::a_stop_that_came_with_the_records_is_carried_out_by_the_claim(&*store, &*store).await;
+}
+
 /// Sends nothing while it is closed.
 struct Gate {
     inner: Arc<SqsQueue>,
@@ -101,8 +109,8 @@ impl Queue for Gate {
         self.inner.delete(receipt).await
     }
 
-    async fn release(&self, receipt: &Receipt, delay: Duration, uncounted: bool) -> Result<()> {
-        self.inner.release(receipt, delay, uncounted).await
+    async fn release(&self, receipt: &Receipt, delay: Duration, receive: Receive) -> Result<()> {
+        self.inner.release(receipt, delay, receive).await
     }
 
     async fn dead_letter(&self, receipt: &Receipt, reason: &str) -> Result<()> {
@@ -214,8 +222,8 @@ async fn nothing_large_outlives_what_it_belongs_to() {
     let session = session_of(&agent);
     store.create_session(session.clone(), None).await.unwrap();
     let large = crate::contract::records::large("an answer");
-    let once = crate::contract::figures::kept("k", serde_json::json!(large));
-    let message = NewMessage { once: Some(once), ..message(&session.session_id, Role::User, &large) };
+    let idempotency = crate::contract::figures::kept("k", serde_json::json!(large));
+    let message = NewMessage { idempotency: Some(idempotency), ..message(&session.session_id, Role::User, &large) };
     store.append_message(message).await.unwrap();
     let of_session = format!("sessions/{}/overflow/", session.session_id);
     let found = paths().await;
@@ -230,13 +238,13 @@ async fn nothing_large_outlives_what_it_belongs_to() {
     account.dynamodb.put_item().table_name("nexus_messages").set_item(Some(item)).send().await.unwrap();
     assert_eq!(store.delete_session(&session.session_id).await.unwrap(), Some(1));
     assert_eq!(paths().await, Vec::<String>::new());
-    assert_eq!(store.once("k").await.unwrap().unwrap().answer, None, "it went with what it was about");
+    assert_eq!(store.key_record("k").await.unwrap().unwrap().answer, None, "it went with what it was about");
 
     let good = nexus_daemon::domain::agent::InvocationStatus::Success;
     let mut invocation = invocation(&agent, good, 100);
     invocation.output_text = Some(large.clone());
-    let once = crate::contract::figures::kept("i", serde_json::json!(large));
-    store.record_invocation(invocation, Some(once)).await.unwrap();
+    let idempotency = crate::contract::figures::kept("i", serde_json::json!(large));
+    store.record_invocation(invocation, Some(idempotency)).await.unwrap();
     let of_agent = format!("agents/{agent}/overflow/");
     let found = paths().await;
     assert!(found.len() == 2 && found.iter().all(|path| path.starts_with(&of_agent)), "{found:?}");

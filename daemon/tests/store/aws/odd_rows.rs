@@ -1,16 +1,18 @@
 //! Rows of all eight tables with what nobody would write: lists go on, and show them.
 
+use nexus_daemon::domain::deletion::ProjectAgents;
 use nexus_daemon::{
     backend::{
         error::BackendErrorKind,
         store::{
-            AgentChange, AgentFilter, ClaimBuild, Continuation, DeployClaim, DeployEnd, PageRequest, ProjectFilter,
-            Store as _, TaskFilter, ToolFilter,
+            AgentFilter, ClaimBuild, Continuation, DeployClaim, DeployEnd, PageRequest, ProjectFilter, TaskFilter,
+            ToolFilter,
+            prelude::*,
             transfer::{Kind, Record, Source as _, Target as _},
         },
     },
     domain::{
-        agent::{AgentStatus, InvocationStatus},
+        agent::{AgentChange, AgentStatus, InvocationStatus},
         ids::{AgentId, ProjectId, TaskId},
         time::Timestamp,
     },
@@ -232,7 +234,7 @@ async fn a_part_that_is_gone_hides_neither_the_rest_nor_the_others() {
     let project: ProjectId = id("proj_1");
     assert_eq!(store.stages(&project).await.unwrap().len(), 1);
     assert!(store.project_detail(&project).await.unwrap().is_some());
-    assert!(store.delete_project(&project, true).await.unwrap().is_some());
+    assert!(store.delete_project(&project, ProjectAgents::Delete).await.unwrap().is_some());
 }
 
 /// A deletion that is finished late meets what has come since: an agent of the same id, a project that was imported again.
@@ -264,7 +266,7 @@ async fn what_lives_again_is_not_taken_along_by_an_old_deletion() {
     }
     let project: ProjectId = id("proj_2");
     place.project("proj_2", "completed", json!({})).await;
-    place.store.delete_project(&project, true).await.unwrap().unwrap();
+    place.store.delete_project(&project, ProjectAgents::Delete).await.unwrap().unwrap();
     place.project("proj_2", "completed", json!({})).await;
     place.stages("proj_2", 9, json!({"a": 1})).await;
     let note = json!({"pk": "deleting", "sk": "proj_2", "with_agents": 1});
@@ -314,7 +316,7 @@ async fn an_import_and_an_export_meet_deletions_that_are_under_way() {
     let stages = told(&place, Kind::Stages).await;
     assert_eq!((agents.len(), projects.len(), stages.len()), (1, 1, 9));
     let project: ProjectId = id("proj_2");
-    store.delete_project(&project, false).await.unwrap().unwrap();
+    store.delete_project(&project, ProjectAgents::Keep).await.unwrap().unwrap();
     place.stages("proj_2", 9, json!({"a": 1})).await;
     place.put("nexus_daemon_state", json!({"pk": "deleting", "sk": "proj_2", "with_agents": 0})).await;
 
@@ -332,7 +334,7 @@ async fn an_import_and_an_export_meet_deletions_that_are_under_way() {
     }
     assert_eq!((store.stages(&project).await.unwrap().len(), store.agent(&agent).await.unwrap().is_some()), (9, true));
     // Somebody deletes it between its row and its stages.
-    store.delete_project(&project, false).await.unwrap().unwrap();
+    store.delete_project(&project, ProjectAgents::Keep).await.unwrap().unwrap();
     store.put(Kind::Stages, stages.clone()).await.unwrap();
     store.finish_import(begun).await.unwrap();
     assert_eq!(place.count("nexus_stages").await, 0, "nothing is left of it");

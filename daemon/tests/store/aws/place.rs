@@ -2,11 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
+use nexus_daemon::backend::store::Repair;
 use nexus_daemon::{
     backend::{
         aws::{dynamodb::DynamoStore, sqs::SqsQueue},
         queue::Queue as _,
-        store::{Claim, ClaimBuild, ClaimedBuild, Continuation, Store as _},
+        store::{Claim, ClaimBuild, ClaimedBuild, Continuation, prelude::*},
     },
     domain::{project::ProjectStatus, queue::QueueName, task::TaskStatus, time::Timestamp},
 };
@@ -121,7 +122,7 @@ impl Place {
         for task in &tasks {
             self.store.requeue_task(&task.task_id).await.unwrap();
         }
-        self.store.put_right(Timestamp::now(), true).await.unwrap();
+        self.store.repair(Timestamp::now(), Repair::ProjectsAndFigures).await.unwrap();
         tasks.len()
     }
 

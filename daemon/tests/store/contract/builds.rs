@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
+use nexus_daemon::domain::queue::Receive;
 use nexus_daemon::{
     backend::{
         error::BackendErrorKind,
         store::{BuildEnd, BuildStep, Claim, ProjectFilter, StageRetry},
     },
     domain::{
+        agent::NewAgent,
+        assessment::Assessment,
         control::{ControlAction, ControlStatus},
         event::EventType,
         failure::{Failure, FailureKind},
-        ids::{ProjectId, TaskId},
+        ids::{AgentId, ProjectId, TaskId},
         project::ProjectStatus,
         queue::QueueName,
         stage::StageStatus,
@@ -19,6 +22,7 @@ use nexus_daemon::{
         time::Timestamp,
     },
 };
+use serde_json::json;
 
 use super::world::*;
 
@@ -66,7 +70,7 @@ pub async fn an_idle_build_begins_what_is_ready_side_by_side(f: &Fixture) {
     let step = BuildStep { ended: vec![done("b", 1)], still_running: 1, progress: 50.0, ..BuildStep::default() };
     assert!(f.store.advance_build(lease, step).await.unwrap().begun.is_empty());
     // The owner dies: another goes on with what ran, and with nothing that is done.
-    f.queue.release(&delivery.receipt, Duration::ZERO, true).await.unwrap();
+    f.queue.release(&delivery.receipt, Duration::ZERO, Receive::Uncounted).await.unwrap();
     f.lapse(lease).await;
     let (_, again) = f.take("w2").await;
     let running: Vec<_> = again.stages.iter().filter(|s| s.status == StageStatus::Running).collect();
@@ -196,7 +200,7 @@ pub async fn a_lease_given_back_goes_on_at_once(f: &Fixture) {
     let (delivery, build) = f.start("agent_build").await;
     f.step(&build.lease, &[STAGES[0]], &[STAGES[1]]).await.unwrap();
     f.store.release_lease(&build.lease, Some(&delivery.receipt)).await.unwrap();
-    f.queue.release(&delivery.receipt, Duration::ZERO, true).await.unwrap();
+    f.queue.release(&delivery.receipt, Duration::ZERO, Receive::Uncounted).await.unwrap();
     assert_eq!(f.store.stages(&build.lease.project_id).await.unwrap()[1].status, StageStatus::Pending);
     assert_eq!(f.store.task(&build.lease.task_id).await.unwrap().unwrap().status, TaskStatus::Queued);
     let (second, again) = f.take("w2").await;
@@ -297,4 +301,40 @@ pub async fn a_create_that_fails_halfway_leaves_nothing(f: &Fixture) {
     for project in f.store.list_projects(&ProjectFilter::default(), &page(1, 100)).await.unwrap().items {
         assert_eq!(f.store.events_after(&project.project_id, 0, 10).await.unwrap(), f.events.of(&project.project_id));
     }
+}
+
+/// Coverage, what is not served, and the acceptance: with the project from the step on that brings it, with the agent at
+/// the end.
+pub async fn what_a_build_found_out_is_kept(f: &Fixture) {
+    let (delivery, build) = f.start("diamond").await;
+    let (lease, id) = (&build.lease, &build.lease.project_id);
+    let kept = async || f.store.project(id).await.unwrap().unwrap().assessment;
+    assert_eq!(kept().await, Assessment::default());
+    let parts = || [("sends mail", "it has no connection to a mail server")].into_iter();
+    let read = Assessment::reported("partial", parts(), None);
+    let step = |end: &[&str], begin: &[&str], assessment| BuildStep {
+        ended: end.iter().map(|name| done(name, 1)).collect(),
+        begin: begin.iter().map(|name| (*name).to_owned()).collect(),
+        assessment,
+        ..BuildStep::default()
+    };
+    f.store.advance_build(lease, step(&["a"], &["b", "c"], Some(read.clone()))).await.unwrap();
+    assert_eq!(kept().await, read);
+    f.store.advance_build(lease, step(&["b", "c"], &["d"], None)).await.unwrap();
+    assert_eq!(kept().await, read, "a step that brings nothing leaves it");
+    let item =
+        json!({"kind": "datum", "question": "苹果多少钱？", "answer": "3 元", "expected": "3 元", "outcome": "passed"});
+    let score = json!({"asked": 1, "passed": 1, "failed": 0, "unproven": 0, "items": [item]});
+    let asked = Assessment::reported("partial", parts(), Some(score));
+    assert_eq!(asked.acceptance.as_ref().map(|all| all.passed), Some(1));
+    let agent = NewAgent { assessment: asked.clone(), ..new_agent(id) };
+    let end = BuildStep {
+        end: Some(BuildEnd::Completed { agent: Some(Box::new(agent)), deploy: false }),
+        receipt: Some(delivery.receipt),
+        ..step(&["d"], &[], Some(asked.clone()))
+    };
+    f.store.advance_build(lease, end).await.unwrap();
+    assert_eq!(kept().await, asked);
+    let agent = f.store.agent(&AgentId::of_project(id)).await.unwrap().unwrap();
+    assert_eq!(agent.assessment, asked);
 }

@@ -97,6 +97,41 @@ pub async fn a_pause_reached_by_nobody_is_settled_by_the_next_claim(f: &Fixture)
     assert!(f.receive_one(QueueName::Build).await.is_none());
 }
 
+/// A project that waits, and whose words say that it is to stop: so another may have written it, and nobody carried it out.
+#[cfg(feature = "aws")]
+pub async fn a_stop_that_came_with_the_records_is_carried_out_by_the_claim(
+    store: &dyn nexus_daemon::backend::store::Store,
+    target: &dyn nexus_daemon::backend::store::transfer::Target,
+) {
+    use nexus_daemon::backend::store::transfer::Kind;
+    let new = new_project("agent_build", 3);
+    let (mut project, id) = (new.project.clone(), &new.project.project_id);
+    (project.status, project.control_status) = (ProjectStatus::Queued, ControlStatus::Stopped);
+    let record = |thing: serde_json::Value| {
+        let fields = thing.as_object().unwrap().clone();
+        fields.into_iter().filter(|(_, value)| !value.is_null()).collect::<serde_json::Map<_, _>>()
+    };
+    let task = project.task_id.clone().unwrap();
+    let of_task = serde_json::json!({
+        "task_id": task, "task_type": "build_agent", "project_id": id, "status": "queued", "priority": 3,
+        "payload": {"task_id": task, "project_id": id}, "retry_count": 0, "lease_epoch": 0,
+        "created_at": project.created_at, "updated_at": project.created_at,
+    });
+    let stages = new.stages.iter().map(|stage| record(serde_json::to_value(stage).unwrap())).collect();
+    target.put(Kind::Projects, vec![record(serde_json::to_value(&project).unwrap())]).await.unwrap();
+    target.put(Kind::Stages, stages).await.unwrap();
+    target.put(Kind::Tasks, vec![record(of_task)]).await.unwrap();
+    target.finish().await.unwrap();
+
+    let claim = store.claim_build(claim_of(id, Some(task.clone()), "w1"), workflows()).await.unwrap();
+    assert!(matches!(claim, Claim::Obsolete("the project is stopped")), "{claim:?}");
+    let project = store.project(id).await.unwrap().unwrap();
+    assert_eq!((project.status, project.control_status), (ProjectStatus::Cancelled, ControlStatus::Stopped));
+    assert!(project.completed_at.is_some());
+    assert_eq!(store.task(&task).await.unwrap().unwrap().status, TaskStatus::Cancelled);
+    assert!(store.stages(id).await.unwrap().iter().all(|stage| stage.status == StageStatus::Pending));
+}
+
 pub async fn a_stopped_build_refuses_its_late_step(f: &Fixture) {
     let (delivery, build) = f.start("agent_build").await;
     let (lease, id) = (&build.lease, &build.lease.project_id);

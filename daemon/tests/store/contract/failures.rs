@@ -6,10 +6,10 @@ use nexus_daemon::{
     backend::{
         error::BackendErrorKind,
         queue::DeployMessage,
-        store::{AgentChange, AgentFilter, BuildEnd, BuildStep, Claim, ClaimBuild, DeployClaim, DeployEnd, GivenUp},
+        store::{AgentFilter, BuildEnd, BuildStep, Claim, ClaimBuild, DeployClaim, DeployEnd, GivenUp},
     },
     domain::{
-        agent::AgentStatus,
+        agent::{AgentChange, AgentStatus},
         control::ControlAction,
         deletion::DeleteOrders,
         event::EventType,

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use nexus_daemon::domain::deletion::ProjectAgents;
 use nexus_daemon::{
     backend::{
         error::BackendErrorKind,
-        store::{AgentChange, AgentFilter, NewMessage, Once, ProjectFilter, ProjectSort, ToolFilter},
+        store::{AgentFilter, KeptAnswer, NewMessage, ProjectFilter, ProjectSort, ToolFilter},
     },
     domain::{
-        agent::{AgentStatus, Invocation, InvocationStatus},
+        agent::{AgentChange, AgentStatus, Invocation, InvocationStatus},
         project::ProjectStatus,
         session::Role,
         time::Timestamp,
@@ -76,11 +77,11 @@ pub async fn totals_follow_every_change(f: &Fixture) {
     let agents = f.store.list_agents(&AgentFilter::default(), &page(1, 10)).await.unwrap();
     assert_eq!((agents.total, agents.items.len()), (1, 1));
     assert_eq!(agents.items[0].agent_id, agent);
-    f.store.delete_project(&built, true).await.unwrap().unwrap();
+    f.store.delete_project(&built, ProjectAgents::Delete).await.unwrap().unwrap();
     // The build may have taken the first.
     let left = f.store.list_projects(&ProjectFilter::default(), &page(1, 10)).await.unwrap();
     assert_eq!(left.total, 1);
-    f.store.delete_project(&left.items[0].project_id, true).await.unwrap().unwrap();
+    f.store.delete_project(&left.items[0].project_id, ProjectAgents::Delete).await.unwrap().unwrap();
     assert_eq!((total(None).await, total(Some(ProjectStatus::Completed)).await), (0, 0));
     assert_eq!(f.store.list_agents(&AgentFilter::default(), &page(1, 10)).await.unwrap().total, 0);
 }
@@ -173,37 +174,37 @@ pub async fn an_agent_is_changed_by_its_machine(f: &Fixture) {
 }
 
 /// What a request leaves that takes its key in one unit.
-pub fn kept(key: &str, answer: serde_json::Value) -> Once {
-    Once { key: key.into(), fingerprint: "f".into(), answer, holder: None }
+pub fn kept(key: &str, answer: serde_json::Value) -> KeptAnswer {
+    KeptAnswer { key: key.into(), fingerprint: "f".into(), answer, holder: None }
 }
 
 pub async fn a_request_that_comes_twice_creates_once(f: &Fixture) {
     let once = |answer: &str| kept("k", json!({ "is": answer }));
     let mut first = new_project("agent_build", 3);
-    first.once = Some(once("first"));
+    first.idempotency = Some(once("first"));
     f.store.create_project(first.clone()).await.unwrap();
     let mut second = new_project("agent_build", 3);
-    second.once = Some(once("second"));
+    second.idempotency = Some(once("second"));
     let refused = f.store.create_project(second.clone()).await.unwrap_err();
     assert_eq!(refused.kind(), BackendErrorKind::Repeated);
     assert!(f.store.project(&second.project.project_id).await.unwrap().is_none());
-    assert_eq!(f.store.once("k").await.unwrap().unwrap().answer, Some(json!({ "is": "first" })));
+    assert_eq!(f.store.key_record("k").await.unwrap().unwrap().answer, Some(json!({ "is": "first" })));
 
     // What is no single unit: begun, then answered or given back.
     let (_, agent) = f.completed().await;
     let long = Duration::from_secs(60);
-    assert_eq!(f.store.begin_once("i", "f", "one", long).await.unwrap(), None);
-    assert_eq!(f.store.begin_once("i", "g", "two", long).await.unwrap().unwrap().answer, None);
-    let answered = Once { holder: Some("one".into()), ..kept("i", json!(7)) };
+    assert_eq!(f.store.take_key("i", "f", "one", long).await.unwrap(), None);
+    assert_eq!(f.store.take_key("i", "g", "two", long).await.unwrap().unwrap().answer, None);
+    let answered = KeptAnswer { holder: Some("one".into()), ..kept("i", json!(7)) };
     f.store.record_invocation(invocation(&agent, InvocationStatus::Success, 100), Some(answered)).await.unwrap();
-    assert_eq!(f.store.begin_once("i", "f", "two", long).await.unwrap().unwrap().answer, Some(json!(7)));
-    f.store.abandon_once("i", "one").await.unwrap();
-    assert!(f.store.once("i").await.unwrap().is_some(), "an answer stays");
-    assert_eq!(f.store.begin_once("j", "f", "one", long).await.unwrap(), None);
-    f.store.abandon_once("j", "two").await.unwrap();
-    assert!(f.store.once("j").await.unwrap().is_some(), "only its holder gives a key back");
-    f.store.abandon_once("j", "one").await.unwrap();
-    assert_eq!(f.store.once("j").await.unwrap(), None);
+    assert_eq!(f.store.take_key("i", "f", "two", long).await.unwrap().unwrap().answer, Some(json!(7)));
+    f.store.release_key("i", "one").await.unwrap();
+    assert!(f.store.key_record("i").await.unwrap().is_some(), "an answer stays");
+    assert_eq!(f.store.take_key("j", "f", "one", long).await.unwrap(), None);
+    f.store.release_key("j", "two").await.unwrap();
+    assert!(f.store.key_record("j").await.unwrap().is_some(), "only its holder gives a key back");
+    f.store.release_key("j", "one").await.unwrap();
+    assert_eq!(f.store.key_record("j").await.unwrap(), None);
 
     // Sessions and messages.
     let session = session_of(&agent);
@@ -212,10 +213,10 @@ pub async fn a_request_that_comes_twice_creates_once(f: &Fixture) {
     f.store.create_session(session, Some(made.clone())).await.unwrap();
     let again = f.store.create_session(session_of(&agent), Some(made)).await.unwrap_err();
     assert_eq!(again.kind(), BackendErrorKind::Repeated);
-    let message = NewMessage { once: Some(kept("m", json!(null))), ..message(&id, Role::User, "hello") };
+    let message = NewMessage { idempotency: Some(kept("m", json!(null))), ..message(&id, Role::User, "hello") };
     let stored = f.store.append_message(message.clone()).await.unwrap();
     assert_eq!(f.store.append_message(message).await.unwrap_err().kind(), BackendErrorKind::Repeated);
-    let kept = f.store.once("m").await.unwrap().unwrap().answer.unwrap();
+    let kept = f.store.key_record("m").await.unwrap().unwrap().answer.unwrap();
     assert_eq!(kept["message_id"], stored.message_id.as_str());
     assert_eq!(f.store.session(&id).await.unwrap().unwrap().message_count, 1);
 }

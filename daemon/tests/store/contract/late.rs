@@ -3,7 +3,7 @@
 use nexus_daemon::{
     backend::{
         error::BackendErrorKind,
-        store::{MessageRange, NewMessage, Once, SessionLease},
+        store::{KeptAnswer, MessageRange, NewMessage, SessionLease},
     },
     domain::{agent::InvocationStatus, control::ControlAction, deletion::DeletedKind, session::Role, time::Timestamp},
 };
@@ -19,30 +19,30 @@ use super::{
 pub async fn an_answer_under_a_lost_key_changes_nothing(f: &Fixture) {
     let agent = an_agent(f).await;
     let end = async |holder: &str, answer: i64| {
-        let once = Once { holder: Some(holder.to_owned()), ..kept("k", json!(answer)) };
-        f.store.record_invocation(invocation(&agent, InvocationStatus::Success, 100), Some(once)).await.unwrap();
-        f.store.once("k").await.unwrap().unwrap().answer
+        let idempotency = KeptAnswer { holder: Some(holder.to_owned()), ..kept("k", json!(answer)) };
+        f.store.record_invocation(invocation(&agent, InvocationStatus::Success, 100), Some(idempotency)).await.unwrap();
+        f.store.key_record("k").await.unwrap().unwrap().answer
     };
-    let begin = async |holder: &str| f.store.begin_once("k", "f", holder, LEASE).await.unwrap();
+    let begin = async |holder: &str| f.store.take_key("k", "f", holder, LEASE).await.unwrap();
     assert_eq!(begin("one").await, None);
     // Its holder is stopped for longer than the key lasts, and another begins.
     until(async || begin("two").await.is_none()).await;
     assert_eq!(end("one", 1).await, None, "the key is another's, who is at work");
-    assert!(f.store.extend_once("k", "two", LEASE).await.unwrap());
+    assert!(f.store.extend_key("k", "two", LEASE).await.unwrap());
     assert_eq!(end("two", 2).await, Some(json!(2)));
     assert_eq!(end("one", 1).await, Some(json!(2)), "it is answered");
     // What the agent did it did all the same.
     assert_eq!(f.store.agent(&agent).await.unwrap().unwrap().total_invocations, 3);
     // One whose key has run out, but that nobody took, ends what it began.
-    assert_eq!(f.store.begin_once("j", "f", "one", LEASE).await.unwrap(), None);
+    assert_eq!(f.store.take_key("j", "f", "one", LEASE).await.unwrap(), None);
     tokio::time::sleep(LEASE + std::time::Duration::from_secs(2)).await;
-    let once = Once { holder: Some("one".to_owned()), ..kept("j", json!(3)) };
-    f.store.record_invocation(invocation(&agent, InvocationStatus::Success, 100), Some(once)).await.unwrap();
-    assert_eq!(f.store.once("j").await.unwrap().unwrap().answer, Some(json!(3)));
+    let idempotency = KeptAnswer { holder: Some("one".to_owned()), ..kept("j", json!(3)) };
+    f.store.record_invocation(invocation(&agent, InvocationStatus::Success, 100), Some(idempotency)).await.unwrap();
+    assert_eq!(f.store.key_record("j").await.unwrap().unwrap().answer, Some(json!(3)));
     // Who names nobody takes a free key, and no other.
     let free = f.store.record_invocation(
         invocation(&agent, InvocationStatus::Success, 100),
-        Some(Once { holder: None, ..kept("j", json!(4)) }),
+        Some(KeptAnswer { holder: None, ..kept("j", json!(4)) }),
     );
     assert_eq!(free.await.unwrap_err().kind(), BackendErrorKind::Repeated);
 }

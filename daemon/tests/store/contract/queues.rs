@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use nexus_daemon::domain::queue::Receive;
 use nexus_daemon::{
     backend::{queue::Delivery, store::GivenUp},
     domain::{
@@ -101,7 +102,7 @@ pub async fn an_old_receipt_does_nothing(f: &Fixture) {
     let first = wait_for_one(f).await;
     let second = wait_for_one(f).await;
     assert_eq!(f.queue.extend(std::slice::from_ref(&first.receipt), Duration::from_secs(60)).await.unwrap(), [false]);
-    f.queue.release(&first.receipt, Duration::ZERO, true).await.unwrap();
+    f.queue.release(&first.receipt, Duration::ZERO, Receive::Uncounted).await.unwrap();
     f.queue.dead_letter(&first.receipt, "no").await.unwrap();
     f.queue.delete(&first.receipt).await.unwrap();
     assert!(f.receive_one(BUILD).await.is_none(), "the second holder still hides it");
@@ -130,7 +131,7 @@ pub async fn too_many_receives_go_to_the_dead_letters(f: &Fixture) {
     for count in 1..=3 {
         let delivery = wait_for_one(f).await;
         assert_eq!(delivery.receive_count, count);
-        f.queue.release(&delivery.receipt, Duration::ZERO, false).await.unwrap();
+        f.queue.release(&delivery.receipt, Duration::ZERO, Receive::Counted).await.unwrap();
     }
     assert!(f.receive_one(BUILD).await.is_none());
     // The move may be committed together with a later write.
@@ -152,7 +153,7 @@ pub async fn too_many_receives_go_to_the_dead_letters(f: &Fixture) {
     // It can be read there, and no count moves it on.
     for _ in 0..5 {
         let letter = f.receive_one(QueueName::BuildDead).await.unwrap();
-        f.queue.release(&letter.receipt, Duration::ZERO, false).await.unwrap();
+        f.queue.release(&letter.receipt, Duration::ZERO, Receive::Counted).await.unwrap();
     }
 }
 
@@ -163,7 +164,7 @@ pub async fn progress_forgets_earlier_receives(f: &Fixture) {
         f.step(&build.lease, &[STAGES[stage]], &[STAGES[stage + 1]]).await.unwrap();
         if f.one_unit {
             assert_eq!(delivery.receive_count, 1);
-            f.queue.release(&delivery.receipt, Duration::ZERO, false).await.unwrap();
+            f.queue.release(&delivery.receipt, Duration::ZERO, Receive::Counted).await.unwrap();
             continue;
         }
         // The service moves it by its own count; the letter's task goes on, since it made progress.
@@ -182,10 +183,10 @@ pub async fn releasing_counts_or_not(f: &Fixture) {
     for _ in 0..10 {
         let delivery = wait_for_one(f).await;
         assert_eq!(delivery.receive_count, 1);
-        f.queue.release(&delivery.receipt, Duration::ZERO, true).await.unwrap();
+        f.queue.release(&delivery.receipt, Duration::ZERO, Receive::Uncounted).await.unwrap();
     }
     let delivery = wait_for_one(f).await;
-    f.queue.release(&delivery.receipt, Duration::from_millis(150), false).await.unwrap();
+    f.queue.release(&delivery.receipt, Duration::from_millis(150), Receive::Counted).await.unwrap();
     assert!(f.receive_one(BUILD).await.is_none());
     let begun = Instant::now();
     assert_eq!(wait_for_one(f).await.receive_count, 2);
@@ -210,7 +211,7 @@ pub async fn depth_is_true(f: &Fixture) {
     let depth = f.queue.depth(BUILD).await.unwrap();
     assert_eq!((depth.visible, depth.in_flight), (2, 1));
     assert_eq!(depth.oldest.is_some(), f.one_unit);
-    f.queue.release(&delivery.receipt, Duration::from_secs(60), true).await.unwrap();
+    f.queue.release(&delivery.receipt, Duration::from_secs(60), Receive::Uncounted).await.unwrap();
     let depth = f.queue.depth(BUILD).await.unwrap();
     assert_eq!((depth.visible, depth.in_flight), (2, 0));
     assert_eq!(f.queue.depth(QueueName::Deploy).await.unwrap(), Default::default());

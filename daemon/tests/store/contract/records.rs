@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use nexus_daemon::domain::deletion::ProjectAgents;
 use nexus_daemon::{
     backend::{
         error::BackendErrorKind,
@@ -80,11 +81,11 @@ pub async fn what_is_large_comes_back_whole(f: &Fixture) {
 pub async fn deleting_a_project_takes_all_of_it(f: &Fixture) {
     let (delivery, build) = f.start("agent_build").await;
     let (lease, id) = (&build.lease, &build.lease.project_id);
-    let gone = f.store.delete_project(id, true).await.unwrap().unwrap();
+    let gone = f.store.delete_project(id, ProjectAgents::Delete).await.unwrap().unwrap();
     assert_eq!(gone.open_task.as_ref(), Some(&lease.task_id));
     assert_eq!(f.step(lease, &[STAGES[0]], &[]).await.unwrap_err().kind(), BackendErrorKind::Fenced);
     assert!(matches!(f.claim(&delivery, "w2").await, Claim::Obsolete(_)));
-    assert!(f.store.delete_project(id, true).await.unwrap().is_none());
+    assert!(f.store.delete_project(id, ProjectAgents::Delete).await.unwrap().is_none());
     assert!(f.store.project_detail(id).await.unwrap().is_none());
     assert!(f.store.stages(id).await.unwrap().is_empty());
     assert!(f.store.task(&lease.task_id).await.unwrap().is_none());
@@ -108,7 +109,7 @@ pub async fn deleting_keeps_agents_unless_asked(f: &Fixture) {
     let agent = an_agent(f).await;
     let record = f.store.agent(&agent).await.unwrap().unwrap();
     let project = record.project_id.unwrap();
-    let gone = f.store.delete_project(&project, false).await.unwrap().unwrap();
+    let gone = f.store.delete_project(&project, ProjectAgents::Keep).await.unwrap().unwrap();
     assert!(gone.agents.is_empty() && gone.open_task.is_none());
     assert_eq!(f.store.agent(&agent).await.unwrap().unwrap().project_id, None);
 
@@ -116,7 +117,7 @@ pub async fn deleting_keeps_agents_unless_asked(f: &Fixture) {
     let session = a_session(f, &agent, None).await;
     f.store.append_message(message(&session, Role::User, "hi")).await.unwrap();
     let project = f.store.agent(&agent).await.unwrap().unwrap().project_id.unwrap();
-    let gone = f.store.delete_project(&project, true).await.unwrap().unwrap();
+    let gone = f.store.delete_project(&project, ProjectAgents::Delete).await.unwrap().unwrap();
     assert_eq!(gone.agents[0].agent_id, agent);
     assert!(f.store.agent(&agent).await.unwrap().is_none());
     assert!(f.store.session(&session).await.unwrap().is_none());
@@ -245,7 +246,7 @@ pub async fn deletions_are_recorded_until_they_are_dealt_with(f: &Fixture) {
     let agent = an_agent(f).await;
     let record = f.store.agent(&agent).await.unwrap().unwrap();
     let project = record.project_id.unwrap();
-    f.store.delete_project(&project, false).await.unwrap().unwrap();
+    f.store.delete_project(&project, ProjectAgents::Keep).await.unwrap().unwrap();
     let deleted = f.store.deletion(DeletedKind::Project, project.as_str()).await.unwrap().unwrap();
     assert_eq!((deleted.id.as_str(), deleted.kind), (project.as_str(), DeletedKind::Project));
     assert!(
@@ -277,12 +278,12 @@ pub async fn deletions_are_recorded_until_they_are_dealt_with(f: &Fixture) {
     let gone = f.store.deletion(DeletedKind::Session, session.as_str()).await.unwrap().unwrap();
     assert_eq!(gone.name, "mine");
     let project = f.store.agent(&agent).await.unwrap().unwrap().project_id.unwrap();
-    f.store.delete_project(&project, true).await.unwrap().unwrap();
+    f.store.delete_project(&project, ProjectAgents::Delete).await.unwrap().unwrap();
     for (kind, id) in [(DeletedKind::Project, project.as_str()), (DeletedKind::Agent, agent.as_str())] {
         assert!(f.store.deletion(kind, id).await.unwrap().is_some(), "{kind}");
     }
     // A refused deletion records nothing.
-    assert!(f.store.delete_project(&project, true).await.unwrap().is_none());
+    assert!(f.store.delete_project(&project, ProjectAgents::Delete).await.unwrap().is_none());
     assert!(f.store.delete_session(&session).await.unwrap().is_none());
 }
 
@@ -349,22 +350,22 @@ pub async fn until(mut what: impl AsyncFnMut() -> bool) {
 }
 
 pub async fn a_key_whose_holder_is_gone_is_free_again(f: &Fixture) {
-    let begin = async |key: &str, holder: &str| f.store.begin_once(key, "f", holder, LEASE).await.unwrap();
+    let begin = async |key: &str, holder: &str| f.store.take_key(key, "f", holder, LEASE).await.unwrap();
     assert_eq!(begin("k", "one").await, None);
     assert!(begin("k", "two").await.is_some_and(|known| known.answer.is_none()));
     // As long as its holder extends it, nobody else has it.
     let begun = Instant::now();
     while begun.elapsed() < LEASE + Duration::from_secs(2) {
-        assert!(f.store.extend_once("k", "one", LEASE).await.unwrap());
+        assert!(f.store.extend_key("k", "one", LEASE).await.unwrap());
         assert!(begin("k", "two").await.is_some());
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     // The holder is gone: nobody gave it back.
     until(async || begin("k", "two").await.is_none()).await;
-    assert!(!f.store.extend_once("k", "one", LEASE).await.unwrap(), "it is another's by now");
-    f.store.abandon_once("k", "one").await.unwrap();
+    assert!(!f.store.extend_key("k", "one", LEASE).await.unwrap(), "it is another's by now");
+    f.store.release_key("k", "one").await.unwrap();
     assert!(begin("k", "three").await.is_some(), "who lost a key gives nothing back");
-    f.store.abandon_once("k", "two").await.unwrap();
+    f.store.release_key("k", "two").await.unwrap();
     assert_eq!(begin("k", "three").await, None);
 }
 

@@ -28,7 +28,14 @@ pub fn session_of(agent: &AgentId) -> Session {
 
 /// A message that is not there yet.
 pub fn message(session: &SessionId, role: Role, content: &str) -> NewMessage {
-    NewMessage { session_id: session.clone(), role, content: content.into(), metadata: None, once: None, holder: None }
+    NewMessage {
+        session_id: session.clone(),
+        role,
+        content: content.into(),
+        metadata: None,
+        idempotency: None,
+        holder: None,
+    }
 }
 
 /// A question to an agent that ended like this.

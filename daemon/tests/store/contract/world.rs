@@ -15,6 +15,7 @@ use nexus_daemon::{
         },
     },
     domain::{
+        assessment::Assessment,
         control::{ControlAction, ControlApplied, ControlRequest, ControlStatus},
         event::ProjectEvent,
         failure::{ErrorInfo, Failure, FailureKind},
@@ -120,6 +121,7 @@ pub fn new_project(workflow: &str, priority: i64) -> NewProject {
         })
         .unwrap_or_else(|| vec![Stage::pending(project_id.clone(), &stage_spec("only", &[]), 1)]);
     let project = Project {
+        assessment: Assessment::default(),
         project_id,
         project_name: "Price agent".into(),
         status: ProjectStatus::Queued,
@@ -147,7 +149,7 @@ pub fn new_project(workflow: &str, priority: i64) -> NewProject {
         deployment: Some(json!({"target": "local"})),
         task_id: Some(TaskId::generate()),
     };
-    NewProject { project, stages, once: None }
+    NewProject { project, stages, idempotency: None }
 }
 
 pub fn worker(name: &str) -> WorkerId {
@@ -363,6 +365,7 @@ pub fn new_agent(project: &ProjectId) -> nexus_daemon::domain::agent::NewAgent {
         version: "1.0.0".into(),
         deployment_type: "local".into(),
         capabilities: vec!["prices".into()],
+        assessment: Assessment::default(),
         tools: vec!["lookup".into()],
         prompt_path: Some("prompts/p.yaml".into()),
         code_path: Some("agent.py".into()),

@@ -9,8 +9,9 @@ use std::{
 
 use nexus_daemon::backend::{
     backup::{self, BackupError, Watch},
-    store::Store as _,
+    store::prelude::*,
 };
+use nexus_daemon::domain::deletion::ProjectAgents;
 
 use super::{fixture_over, open};
 
@@ -126,7 +127,7 @@ async fn what_is_deleted_or_written_meanwhile_keeps_database_and_files_together(
     let written = AtomicBool::new(false);
     let tell = |progress: backup::Progress| {
         if progress.what == "files" && !once.swap(true, Ordering::Relaxed) {
-            handle.block_on(f.store.delete_project(&gone, false)).unwrap().unwrap();
+            handle.block_on(f.store.delete_project(&gone, ProjectAgents::Keep)).unwrap().unwrap();
             fs::remove_dir_all(data.join("projects").join(gone.as_str())).unwrap();
         }
         if progress.what == "files" && progress.bytes > 0 && !written.swap(true, Ordering::Relaxed) {

@@ -11,7 +11,7 @@ use std::{
 use nexus_daemon::{
     backend::{
         queue::Queue,
-        store::{Claim, Store},
+        store::{Claim, prelude::*},
     },
     domain::{project::ProjectStatus, queue::QueueName, stage::StageStatus},
 };
@@ -74,7 +74,7 @@ fn say(text: &str) {
 
 fn start(file: &Path, mode: &str) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["crashes::child", "--exact", "--nocapture"])
+        .args(["sqlite::crashes::child", "--exact", "--nocapture"])
         .env(FILE, file)
         .env(MODE, mode)
         .stdout(Stdio::null())

@@ -2,11 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use nexus_daemon::domain::deletion::ProjectAgents;
+use nexus_daemon::domain::queue::Receive;
 use nexus_daemon::{
     backend::{
         error::BackendErrorKind,
         sqlite::{OpenError, SqliteOptions, SqliteStore},
-        store::{ProjectFilter, Store},
+        store::{ProjectFilter, prelude::*},
     },
     domain::{ids::AgentId, queue::QueueName},
 };
@@ -102,14 +104,14 @@ async fn deleting_leaves_no_row_in_any_table() {
     let dead = f.create().await;
     for _ in 0..4 {
         if let Some(delivery) = f.receive_one(QueueName::Build).await {
-            f.queue.release(&delivery.receipt, Duration::ZERO, false).await.unwrap();
+            f.queue.release(&delivery.receipt, Duration::ZERO, Receive::Counted).await.unwrap();
         }
     }
     f.store.ping().await.unwrap();
     tokio::time::sleep(Duration::from_millis(60)).await;
     assert_eq!(f.queue.depth(QueueName::BuildDead).await.unwrap().visible, 1);
     for id in [&build.lease.project_id, &running.lease.project_id, &dead.project.project_id] {
-        f.store.delete_project(id, true).await.unwrap().unwrap();
+        f.store.delete_project(id, ProjectAgents::Delete).await.unwrap().unwrap();
     }
     f.end().await;
     // That there was a build on that day stays known, how many agents had a name, what the file notes about itself,
@@ -142,7 +144,7 @@ async fn one_bad_row_spoils_no_list() {
     let one = store.project(&bad.project.project_id).await.unwrap_err();
     assert_eq!(one.kind(), BackendErrorKind::Corrupt);
     assert!(!one.to_string().contains("wonderful") && !one.to_string().contains("SELECT"), "{one}");
-    store.delete_project(&bad.project.project_id, true).await.unwrap_err();
+    store.delete_project(&bad.project.project_id, ProjectAgents::Delete).await.unwrap_err();
     store.close().await.unwrap();
 }
 

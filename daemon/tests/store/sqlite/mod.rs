@@ -59,3 +59,11 @@ async fn fixture() -> Fixture {
 }
 
 contract!(fixture);
+
+#[cfg(feature = "aws")]
+#[tokio::test]
+async fn a_stop_that_came_with_the_records_is_carried_out_by_the_claim() {
+    let (_dir, file) = new_file();
+    let (store, ..) = open_hiding(&file, VISIBILITY).unwrap();
+    crate::contract::controls::a_stop_that_came_with_the_records_is_carried_out_by_the_claim(&*store, &*store).await;
+}

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use nexus_daemon::domain::deletion::ProjectAgents;
 use nexus_daemon::{
     backend::{
         error::BackendErrorKind,
         sqlite::transfer::SqliteSource,
         store::{
-            Store,
+            prelude::*,
             transfer::{Kind, Record, Source, Target},
         },
     },
@@ -93,7 +94,7 @@ async fn what_is_about_to_go_does_not_move_and_what_comes_back_stays() {
 
     // The daemon ends in the middle of the removal.
     let f = fixture_over(&file, Box::new(()));
-    let gone = f.store.delete_project(&goes, true).await.unwrap().unwrap();
+    let gone = f.store.delete_project(&goes, ProjectAgents::Delete).await.unwrap().unwrap();
     assert_eq!(gone.agents.len(), 1);
     f.end().await;
     let marks = "SELECT (SELECT count(*) FROM doomed_projects) + (SELECT count(*) FROM doomed_agents)";
@@ -144,7 +145,7 @@ async fn the_events_of_a_large_project_go_in_bites_and_its_key_is_not_given_agai
     f.end().await;
     fill(&file, &project, &agent);
     let f = fixture_over(&file, Box::new(()));
-    f.store.delete_project(&project, false).await.unwrap().unwrap();
+    f.store.delete_project(&project, ProjectAgents::Keep).await.unwrap().unwrap();
     assert!(f.store.project(&project).await.unwrap().is_none());
     assert!(f.store.events_after(&project, 0, 10).await.map_or(true, |events| events.is_empty()));
     let new = f.create().await.project.project_id;

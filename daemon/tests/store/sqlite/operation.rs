@@ -7,7 +7,8 @@ use nexus_daemon::{
         error::BackendErrorKind,
         sqlite::{OpenError, transfer::SqliteSource},
         store::{
-            MessageRange, ProjectFilter, Store,
+            MessageRange, ProjectFilter,
+            prelude::*,
             transfer::{Kind, Record, Source as _, Target as _},
         },
     },

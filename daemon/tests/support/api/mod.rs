@@ -387,6 +387,7 @@ fn new_agent(id: &AgentId) -> NewAgent {
         version: "1.0.0".to_owned(),
         deployment_type: "local".to_owned(),
         capabilities: vec!["weather".to_owned()],
+        assessment: nexus_daemon::domain::assessment::Assessment::default(),
         tools: vec!["forecast".to_owned(), "now".to_owned()],
         prompt_path: Some("agent/prompt.md".to_owned()),
         code_path: Some("agent/main.py".to_owned()),

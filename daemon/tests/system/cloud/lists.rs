@@ -6,7 +6,7 @@ use futures::StreamExt as _;
 use nexus_daemon::{
     backend::{
         aws::dynamodb::DynamoStore,
-        store::{NewProject, PageRequest, ProjectFilter, ProjectSort, Store},
+        store::{NewProject, PageRequest, ProjectFilter, ProjectSort, prelude::*},
     },
     domain::workflow::Workflow,
     events::EventHub,

@@ -6,8 +6,13 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from runtime.question import Proposal, Question
 from runtime.tables import markdown, number_in
-from runtime.text import digits_for_numerals, has_cjk, rounded, stem
+from runtime.figures import in_digits
+from runtime.text import has_cjk, stem
+from runtime.writing import rounded
 from tools.csv_query import parse_csv
+
+DOES = True
+READS_TEXT = True
 
 _FIGURES = [
     ("average", ("average", "mean", "平均")),
@@ -43,7 +48,7 @@ def propose(question: Question) -> Optional[Proposal]:
         by = _columns(grouped.group(1) or grouped.group(2), columns)
         if by:
             others = [column for column in named if column != by[0]] or [column for column in numeric if column != by[0]]
-            what = figure or "count"
+            what = figure or ("sum" if any(column in numeric for column in others) and any(column in named for column in others) else "count")
             return Proposal("group_csv", {"text": text, "by": by[0], "column": others[0] if others and what != "count" else "", "what": what}, sure)
     if re.search(r"\bsort|\border(?:ed)? by|排序", instruction) and named:
         descending = bool(re.search(r"desc|largest first|highest first|from high|降序|从大到小|从高到低", instruction))
@@ -104,7 +109,7 @@ def _columns(text: str, columns: List[str]) -> List[str]:
 
 
 def _condition(instruction: str, columns: List[str], rows: List[Dict[str, Any]], named: List[str]) -> Optional[Dict[str, Any]]:
-    plain = digits_for_numerals(instruction)
+    plain = in_digits(instruction)
     for operator, words in (
         (">=", r"(?:at least|>=|不少于|不低于)"), ("<=", r"(?:at most|<=|不超过|不高于)"),
         (">", r"(?:more than|greater than|over|above|higher than|larger than|older than|>|大于|超过|高于|多于)"),

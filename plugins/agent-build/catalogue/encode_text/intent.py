@@ -6,6 +6,9 @@ from typing import Any, Dict, Optional
 
 from runtime.question import Proposal, Question
 
+DOES = True
+READS_TEXT = True
+
 _SCHEMES = [("base64", r"base\s?-?64"), ("url", r"\burl\b|percent|网址编码"), ("hex", r"\bhex(?:adecimal)?\b|十六进制"), ("html", r"\bhtml\b"),
             ("morse", r"\bmorse\b|摩斯|摩尔斯"), ("rot13", r"\brot-?13\b")]
 _SCHEME_WORDS = "|".join(pattern for _, pattern in _SCHEMES)

@@ -8,6 +8,8 @@ import html
 from typing import Any, Callable, Dict, Tuple
 from urllib.parse import quote, unquote
 
+from runtime.refusal import Refused
+
 __all__ = ["encode_text", "decode_text"]
 
 _MORSE = dict(
@@ -74,10 +76,10 @@ def decode_text(text: str, scheme: str = "base64") -> Dict[str, Any]:
     except (binascii.Error, UnicodeDecodeError, KeyError, ValueError) as error:
         if scheme not in _SCHEMES:
             raise
-        raise ValueError("that is not %s" % scheme) from error
+        raise Refused("that is not %s" % scheme, "这不是有效的 %s 编码" % scheme) from error
 
 
 def _scheme(name: str) -> Tuple[Callable[[str], str], Callable[[str], str]]:
     if name not in _SCHEMES:
-        raise ValueError("unknown scheme %r; known are: %s" % (name, ", ".join(_SCHEMES)))
+        raise Refused("unknown scheme %r; known are: %s" % (name, ", ".join(_SCHEMES)), "不认识的编码：%s" % name)
     return _SCHEMES[name]

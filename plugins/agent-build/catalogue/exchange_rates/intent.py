@@ -1,67 +1,100 @@
-"""When a question converts money between currencies whose rates the agent knows."""
+"""When a question converts money between currencies whose rates the agent knows, or does not."""
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
+from runtime.currencies import NAMES
 from runtime.question import Proposal, Question
-from runtime.text import number_text
+from runtime.writing import json_number, show
 from tools.exchange_rates import currencies
 
-_NAMES = {
-    "EUR": ("eur", "euro", "euros", "€", "欧元"),
-    "USD": ("usd", "dollar", "dollars", "$", "us dollar", "us dollars", "美元", "美金"),
-    "GBP": ("gbp", "pound", "pounds", "£", "sterling", "英镑"),
-    "CNY": ("cny", "rmb", "yuan", "renminbi", "¥", "人民币", "元"),
-    "JPY": ("jpy", "yen", "日元", "日圆"),
-    "CHF": ("chf", "franc", "francs", "瑞士法郎"),
-    "INR": ("inr", "rupee", "rupees", "卢比"),
-    "KRW": ("krw", "won", "韩元"),
-    "HKD": ("hkd", "港币", "港元"),
-    "CAD": ("cad", "加元"),
-    "AUD": ("aud", "澳元"),
-}
+DOES = True
+_FAMILY = {"CNY": ("rmb",), "USD": (), "GBP": ("pound", "pounds")}
+_ASKS_LIST = re.compile(r"\b(?:(?:which|what|list|all|show|your|the) (?:\w+ )?(?:exchange )?(?:rates|currencies)|exchange rates|rates)\b|汇率(?:表|有哪些)|哪些(?:汇率|货币|币种)|什么汇率|支持.*(?:货币|币种)")
+_POINTED = re.compile(r"\b(?:in|to|into|as|for|how (?:many|much)|get in|worth in|buy)\s+(?:us |american |british |chinese )?$|[换兑成为合]\s*(?:多少|几)?$|多少$|是多少$|几$")
 
 
 def propose(question: Question) -> Optional[Proposal]:
     """An amount, its currency and the wanted one."""
     known = currencies()
-    if not known or len(question.text) > 200:
+    if not known or len(question.text) > 240:
         return None
-    if question.has("exchange rates", "list rates", "which rates", "what rates", "rates", "汇率", "哪些汇率") and not question.numbers():
-        if len(_mentioned(question.text, known)) < 2:
-            return Proposal("list_rates", {}, 0.85)
-    codes = _mentioned(question.text, known)
-    numbers = question.numbers()
-    previous = question.previous("convert_currency")
-    if len(codes) >= 2:
-        pointed = re.search(r"how (?:many|much)\s+(\S+)", question.lower)
-        if pointed and numbers and _mentioned(pointed.group(1), known) == codes[:1]:
-            codes = [codes[1], codes[0]]
-        return Proposal("convert_currency", {"amount": numbers[0] if numbers else 1.0, "from_currency": codes[0], "to_currency": codes[1]}, 0.96)
-    if previous and len(codes) == 1 and question.is_follow_up:
-        if numbers:
-            return Proposal("convert_currency", dict(previous.arguments, amount=numbers[0], from_currency=codes[0]), 0.93)
-        return Proposal("convert_currency", dict(previous.arguments, to_currency=codes[0]), 0.93)
-    if previous and not codes and numbers and question.is_follow_up and len(question.text) < 25:
-        return Proposal("convert_currency", dict(previous.arguments, amount=numbers[0]), 0.8)
+    named = _named(question)
+    codes = list(dict.fromkeys(code for code, _, _ in named))
+    figures = [figure for figure in question.figures if figure.kind == "number" and not (figure.soft and len(question.figures) > 1)]
+    hard = [figure for figure in figures if not figure.soft] or figures
+    previous = question.previous("convert_currency") or question.pending("convert_currency")
+    if _ASKS_LIST.search(question.lower) and not hard and len(codes) < 2:
+        return Proposal("list_rates", {}, 0.85, used=[])
+    relevant = any(code in known for code in codes)
+    if len(codes) == 2 and relevant:
+        amount = hard[0] if hard else None
+        source, target = _direction(question, named, codes, amount)
+        sure = 0.96 if all(code in known for code in codes) else 0.85
+        arguments = {"amount": json_number(amount.value) if amount else 1, "from_currency": source, "to_currency": target}
+        return Proposal("convert_currency", arguments, sure, used=[amount] if amount else [])
+    if previous and len(codes) == 1 and (question.is_follow_up or len(question.text) < 20):
+        arguments = dict(previous.arguments)
+        if hard and (hard[0].currency or re.match(r"\s*[a-z]", question.lower[hard[0].end :])) and codes[0] != arguments["to_currency"]:
+            return Proposal("convert_currency", dict(arguments, amount=json_number(hard[0].value), from_currency=codes[0]), 0.93, used=hard[:1])
+        if hard:
+            return Proposal("convert_currency", dict(arguments, amount=json_number(hard[0].value)), 0.9, used=hard[:1])
+        source = arguments["from_currency"] if arguments["from_currency"] != codes[0] else arguments["to_currency"]
+        return Proposal("convert_currency", dict(arguments, from_currency=source, to_currency=codes[0]), 0.93, used=[])
+    if previous and not codes and len(hard) == 1 and (question.is_follow_up or len(question.text) < 8) and len(question.text) < 25 and not question.measures:
+        return Proposal("convert_currency", dict(previous.arguments, amount=json_number(hard[0].value)), 0.8, used=hard)
+    if len(codes) == 1 and hard and relevant and re.search(r"\b(?:convert|exchange|change)\b|换|兑", question.lower):
+        others = [code for code in known if code != codes[0]]
+        arguments = {"amount": json_number(hard[0].value), "from_currency": codes[0]}
+        if len(others) == 1:
+            return Proposal("convert_currency", dict(arguments, to_currency=others[0]), 0.8, used=hard[:1])
+        return Proposal("convert_currency", dict(arguments, to_currency=""), 0.8, ask={
+            "en": "Into which currency? I know %s." % ", ".join(others), "zh": "要换成哪种货币？已知的有：%s。" % "、".join(others)})
     return None
 
 
-def _mentioned(text: str, known: List[str]) -> List[str]:
-    """The known currencies a text names, in its order."""
-    lower, found = text.lower(), []
-    for code in known:
-        names = sorted({code.lower(), *_NAMES.get(code, ())}, key=len, reverse=True)
-        places = []
-        for name in names:
-            pattern = r"(?<![a-z])%s(?![a-z])" % re.escape(name) if name.isascii() and name.isalpha() else re.escape(name)
-            if name == "元":
-                pattern = r"(?<![美欧日港加澳韩])元"
-            places.extend(match.start() for match in re.finditer(pattern, lower))
-        if places:
-            found.append((min(places), code))
-    return [code for _, code in sorted(found)]
+def _direction(question: Question, named: List[Tuple[str, int, int]], codes: List[str], amount: Any) -> Tuple[str, str]:
+    """The currency beside the amount is given; the one behind "in", "to" or "how many" is wanted."""
+    if amount is not None and amount.currency in codes:
+        return amount.currency, next(code for code in codes if code != amount.currency)
+    if amount is not None:
+        beside = min(named, key=lambda place: abs(place[1] - amount.end) if place[1] >= amount.end else abs(amount.start - place[2]) + 3)
+        return beside[0], next(code for code in codes if code != beside[0])
+    first = named[0]
+    if re.search(r"how (?:many|much)\s+\S*\s*$", question.lower[: first[1]]):
+        return codes[1], codes[0]
+    return codes[0], codes[1]
+
+
+def _named(question: Question) -> List[Tuple[str, int, int]]:
+    """The currencies that a text names, each with its place, in the text's order."""
+    lower, found = question.lower, []
+    taken: List[Tuple[int, int]] = []
+    words = sorted(((name, code) for code, names in NAMES.items() for name in (*names, *_FAMILY.get(code, ()))), key=lambda pair: -len(pair[0]))
+    for name, code in words:
+        at = lower.find(name)
+        while at >= 0:
+            end = at + len(name)
+            whole = not name.isascii() or not name[-1].isalpha() or not (lower[at - 1 : at].isalpha() and lower[at - 1 : at].isascii() or lower[end : end + 1].isalpha() and lower[end : end + 1].isascii())
+            common = name in ("try", "won", "rand", "rs", "php", "rub") and question.text[at:end] != name.upper() and not (code in currencies() and re.search(r"\d\s?$", lower[:at]))
+            if whole and not common and not any(at < last and first < end for first, last in taken):
+                taken.append((at, end))
+                found.append((_known_form(code, question), at, end))
+            at = lower.find(name, end)
+    for code in currencies():  # a code that is in the rates but not among the names
+        match = re.search(r"(?<![a-z])%s(?![a-z])" % re.escape(code.lower()), lower)
+        if match and not any(match.start() < last and first < match.end() for first, last in taken):
+            found.append((code, match.start(), match.end()))
+    return sorted(found, key=lambda place: place[1])
+
+
+def _known_form(code: str, question: Question) -> str:
+    """"$" and "dollars" mean the dollar that the rates know, when they know one."""
+    known = currencies()
+    if code not in known and code == "USD" and not re.search(r"\busd\b|\bus\b|美", question.lower):
+        return next((other for other in known if other in ("CAD", "AUD", "HKD", "SGD", "NZD")), code)
+    return code
 
 
 def say(function: str, arguments: Dict[str, Any], result: Dict[str, Any], language: str) -> str:
@@ -69,4 +102,4 @@ def say(function: str, arguments: Dict[str, Any], result: Dict[str, Any], langua
     if function == "list_rates":
         return "\n".join("- 1 %s = %s %s" % (rate["from"], rate["rate"], rate["to"]) for rate in result["rates"])
     note = "（汇率 %s）" if language == "zh" else " (rate %s)"
-    return "%s %s = %s %s" % (number_text(result["amount"]), result["from"], result["result"], result["to"]) + note % number_text(result["rate"])
+    return "%s %s = %s %s" % (show(result["amount"]), result["from"], result["result"], result["to"]) + note % show(result["rate"])

@@ -1,10 +1,12 @@
 """Currency conversion at the rates that came with the requirement; no rate is ever guessed."""
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, Dict, List, Optional
 
 from runtime import knowledge
+from runtime.refusal import Refused, Unknown
+from runtime.writing import json_number
 
 __all__ = ["convert_currency", "list_rates"]
 
@@ -47,19 +49,19 @@ def convert_currency(amount: float, from_currency: str, to_currency: str) -> Dic
         {"amount", "from", "to", "rate", "result"}; the result is rounded to two decimals.
 
     Raises:
-        LookupError: the known rates do not connect the two currencies.
-        ValueError: the amount is no number.
+        ValueError: the known rates do not connect the two currencies, or the amount is no number.
     """
     source, target = from_currency.upper(), to_currency.upper()
-    rate = _rate(source, target)
-    if rate is None or source not in currencies():
-        raise LookupError("no rate from %s to %s is known; known are: %s" % (source, target, ", ".join(currencies())))
+    known = currencies()
+    rate = _rate(source, target) if source in known else None
+    if rate is None:
+        raise Unknown("I have no rate from %s to %s. I know: %s." % (source, target, ", ".join(known)), "我没有 %s 到 %s 的汇率。已知的币种有：%s。" % (source, target, "、".join(known)))
     try:
         money = Decimal(str(amount))
-        result = (money * rate).quantize(Decimal("0.01"))
+        result = (money * rate).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
     except InvalidOperation as error:
-        raise ValueError("%r is no usable amount" % amount) from error
-    return {"amount": amount, "from": source, "to": target, "rate": float(round(rate, 6)), "result": str(result)}
+        raise Refused("%r is no usable amount" % amount, "“%s”不是可用的金额" % amount) from error
+    return {"amount": amount, "from": source, "to": target, "rate": json_number(round(rate, 6)), "result": str(result)}
 
 
 def list_rates() -> Dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 from typing import Any, Dict, List
 
 from runtime import knowledge
-from runtime.retrieval import Ranker
+from runtime.refusal import Unknown
+from runtime.retrieval import asks_otherwise, fits_kind, ranker
 
 __all__ = ["answer_faq", "list_faq"]
 
@@ -20,18 +21,23 @@ def _bare(text: str) -> str:
 def search_faq(question: str) -> List[Dict[str, Any]]:
     """Rank the known questions by how well they match: [{"question", "answer", "match"}], match 0 to 1."""
     pairs = _pairs()
-    asked = Ranker([pair["question"] for pair in pairs]).search(question)
+    if not pairs:
+        return []
+    asked = ranker(tuple(pair["question"] for pair in pairs)).search(question, limit=10)
     # The answer's words count too, for less: people ask about what the answer says.
-    told = {hit.index: hit.coverage for hit in Ranker([pair["question"] + " " + pair["answer"] for pair in pairs]).search(question, limit=10)}
+    told = {hit.index: hit.coverage for hit in ranker(tuple(pair["question"] + " " + pair["answer"] for pair in pairs)).search(question, limit=10)}
     matches = {hit.index: hit.coverage for hit in asked}
     # Word for word the same question, even when it has no searchable word ("Why?").
     matches.update({index: 1.0 for index, pair in enumerate(pairs) if _bare(pair["question"]) == _bare(question)})
-    ranked = sorted(
-        ({"question": pairs[index]["question"], "answer": pairs[index]["answer"],
-          "match": round(max(matches.get(index, 0.0), 0.75 * told.get(index, 0.0)), 3)} for index in set(matches) | set(told)),
-        key=lambda entry: -entry["match"],
-    )
-    return ranked[:3]
+    ranked = []
+    for index in set(matches) | set(told):
+        match = max(matches.get(index, 0.0), 0.85 * told.get(index, 0.0)) + 0.001 * told.get(index, 0.0)
+        if match < 0.99 and not fits_kind(question, pairs[index]["answer"]):
+            match *= 0.7
+        if match < 0.99 and asks_otherwise(question, pairs[index]["question"]):
+            match *= 0.35
+        ranked.append({"question": pairs[index]["question"], "answer": pairs[index]["answer"], "match": round(min(1.0, match), 3)})
+    return sorted(ranked, key=lambda entry: -entry["match"])[:3]
 
 
 def answer_faq(question: str) -> Dict[str, Any]:
@@ -45,11 +51,11 @@ def answer_faq(question: str) -> Dict[str, Any]:
         questions that come close}.
 
     Raises:
-        LookupError: no entry has anything in common with the question.
+        ValueError: no entry has anything in common with the question.
     """
     ranked = search_faq(question)
     if not ranked:
-        raise LookupError("no entry of the FAQ fits this question")
+        raise Unknown("no entry of the FAQ fits this question", "常见问题里没有与此相符的内容")
     best = ranked[0]
     return dict(best, others=[entry["question"] for entry in ranked[1:] if entry["match"] > 0.6 * best["match"]])
 

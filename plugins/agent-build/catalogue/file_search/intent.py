@@ -6,6 +6,8 @@ from typing import Any, Dict, Optional
 
 from runtime.question import Proposal, Question
 
+DOES = True
+
 _NAME = re.compile(r"(?<![\w/:])((?:[\w-]+/)*[\w-]+\.(?:txt|md|csv|json|log|py|yaml|yml|toml|html|xml|ini|cfg|rst))\b", re.IGNORECASE)
 
 

@@ -6,7 +6,10 @@ from typing import Any, Dict, Optional
 
 from runtime.question import Proposal, Question
 
-_NAMES = re.compile(r"\b(sha-?(?:256|512|384|224|1)|md5|crc-?32|blake2b|sha3[-_]256)\b", re.IGNORECASE)
+DOES = True
+READS_TEXT = True
+
+_NAMES = re.compile(r"(?<![A-Za-z0-9])(sha-?(?:256|512|384|224|1)|md5|crc-?32|blake2b|sha3[-_]256)(?![A-Za-z0-9])", re.IGNORECASE)
 
 
 def propose(question: Question) -> Optional[Proposal]:
@@ -22,7 +25,7 @@ def propose(question: Question) -> Optional[Proposal]:
         text = re.sub(r"^(?:请)?(?:计算|求|帮我算)(?:一下)?", "", chinese.group(1))
     if text is not None:
         text = re.sub(r"^(?:the )?(?:text|string|word)\s+", "", text)
-        text = re.sub(r"\s+(?:with|using|in)\s+(?:%s)$" % _NAMES.pattern.strip(r"\b"), "", text, flags=re.IGNORECASE)
+        text = re.sub(r"\s+(?:with|using|in)\s+(?:%s)$" % _NAMES.pattern, "", text, flags=re.IGNORECASE)
     previous = question.previous("hash_text")
     if previous and (text is None or _NAMES.fullmatch(text)):
         return Proposal("hash_text", {"text": previous.arguments["text"], "algorithm": algorithm}, 0.9)

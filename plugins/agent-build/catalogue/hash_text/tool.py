@@ -5,6 +5,8 @@ import hashlib
 import zlib
 from typing import Any, Dict
 
+from runtime.refusal import Refused
+
 __all__ = ["hash_text"]
 
 ALGORITHMS = ("sha256", "sha512", "sha384", "sha224", "sha1", "md5", "blake2b", "sha3_256", "crc32")
@@ -22,7 +24,7 @@ def hash_text(text: str, algorithm: str = "sha256") -> Dict[str, Any]:
     """
     name = algorithm.lower().replace("-", "")
     if name not in ALGORITHMS:
-        raise ValueError("unknown algorithm %r; known are: %s" % (algorithm, ", ".join(ALGORITHMS)))
+        raise Refused("unknown algorithm %r; known are: %s" % (algorithm, ", ".join(ALGORITHMS)), "不认识的算法：%s" % algorithm)
     data = text.encode("utf-8")
     digest = "%08x" % zlib.crc32(data) if name == "crc32" else hashlib.new(name, data).hexdigest()
     return {"algorithm": name, "hex": digest, "bytes": len(data)}

@@ -6,6 +6,8 @@ from typing import Any, Dict, Optional
 
 from runtime.question import Proposal, Question
 
+DOES = True
+
 _URL = re.compile(r"https?://[^\s<>\"'，。；）)\]]+", re.IGNORECASE)
 
 

@@ -1,10 +1,12 @@
-"""Tests of tools/http_fetch.py against a server on this machine."""
+"""Tests of tools/http_fetch.py against a server at the other end of a pair of sockets: tests have no network."""
 import os
+import socket
 import threading
 import unittest
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from unittest import mock
 
+from tools import http_fetch
 from tools.http_fetch import check_address, fetch_url
 
 
@@ -27,16 +29,25 @@ class Pages(BaseHTTPRequestHandler):
 
 
 class HttpFetchTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.server = HTTPServer(("127.0.0.1", 0), Pages)
-        cls.base = "http://127.0.0.1:%d" % cls.server.server_address[1]
-        threading.Thread(target=cls.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    base = "http://127.0.0.1:8"
 
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.shutdown()
-        cls.server.server_close()
+    def setUp(self):
+        patched = mock.patch.object(http_fetch._Pinned, "connect", self.connect_to_pages)
+        patched.start()
+        self.addCleanup(patched.stop)
+
+    @staticmethod
+    def connect_to_pages(connection):
+        connection.sock, theirs = socket.socketpair()
+
+        def serve():
+            with theirs:
+                try:
+                    Pages(theirs, ("", 0), None)
+                except OSError:
+                    pass  # the reader had enough
+
+        threading.Thread(target=serve, daemon=True).start()
 
     def test_page_as_text(self):
         with mock.patch.dict(os.environ, {"AGENT_FETCH_ALLOW_PRIVATE": "1"}):

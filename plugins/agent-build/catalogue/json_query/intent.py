@@ -9,6 +9,9 @@ from typing import Any, Dict, Optional, Tuple
 from runtime.question import Proposal, Question
 from tools.json_query import keys_in
 
+DOES = True
+READS_TEXT = True
+
 _FUNCTIONS = ("check_json", "json_path", "find_key", "format_json")
 _MAX_STARTS = 30
 _DECODER = json.JSONDecoder()

@@ -6,6 +6,9 @@ from typing import Any, Dict, Optional
 
 from runtime.question import Proposal, Question
 
+DOES = True
+READS_TEXT = True
+
 
 def propose(question: Question) -> Optional[Proposal]:
     """A wanted form plus a table in the message."""

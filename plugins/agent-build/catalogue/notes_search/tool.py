@@ -1,17 +1,50 @@
 """Passages from the text that came with the requirement."""
 from __future__ import annotations
 
+import re
 from typing import Any, Dict, List
 
 from runtime import knowledge
-from runtime.retrieval import Ranker
+from runtime.refusal import Unknown
+from runtime.retrieval import fits_kind, ranker
 
 __all__ = ["search_notes"]
+
+# What the agent was told to do is no note for its users.
+_TASK = re.compile(
+    r"^\W*(?:(?:the |this |your |my |our )?(?:agent|bot|assistant|chatbot|tool|system|it)\b.{0,20}\b(?:should|must|shall|can|will|needs? to|has to|answers?|tells?|helps?|knows?)\b"
+    r"|(?:please |kindly )?(?:build|create|make|develop|design|write|implement|generate)\b.{0,40}\b(?:agent|bot|assistant|chatbot|helper|tool)\b|i (?:need|want|would like|am looking for)\b.{0,40}\b(?:agent|bot|assistant|chatbot|helper|tool|something)\b"
+    r"|(?:请|帮我|给我|我想|我要|我们?需要|想要)?.{0,6}(?:做|建|开发|构建|创建|制作|设计|写|搭)(?:一个|个|一款).{0,16}(?:助手|机器人|智能体|客服|工具|agent|bot)|(?:它|助手|机器人|智能体|客服)(?:应该|要|需要|能|可以|会)"
+    r"|[\w' -]{2,40}\b(?:helper|assistant|bot|chatbot|agent|aid|planner|desk|tool)\b[\w ]{0,30}[:：]|.{0,12}(?:助理|助手|机器人|智能体|小工具)[：:，,]|.{0,6}(?:语音|智能)助手)", re.IGNORECASE)
+
+
+def _entries() -> List[Dict[str, str]]:
+    """All passages with the words that they are found by: [{"text", "found_by"}]."""
+    found = []
+    for data in knowledge.of_kind("notes"):
+        topics = data.get("topics") or []
+        for number, passage in enumerate(data["passages"]):
+            if not _TASK.search(passage):
+                words = " ".join(topics[number]) if number < len(topics) else ""
+                found.append({"text": passage, "found_by": (passage + " " + words.replace("_", " ")).strip()})
+    return found
 
 
 def passages() -> List[str]:
     """All passages of the notes."""
-    return [passage for data in knowledge.of_kind("notes") for passage in data["passages"]]
+    return [entry["text"] for entry in _entries()]
+
+
+def rank_notes(query: str, limit: int = 3) -> List[Dict[str, Any]]:
+    """The passages that fit best: [{"text", "match"}]; one that cannot hold the kind of answer asked for counts for less."""
+    entries = _entries()
+    if not entries:
+        return []
+    hits = ranker(tuple(entry["found_by"] for entry in entries)).search(query, limit=10)
+    ranked = [
+        {"text": entries[hit.index]["text"], "match": round(hit.coverage * (1.0 if fits_kind(query, entries[hit.index]["text"]) else 0.6), 3)} for hit in hits
+    ]
+    return sorted(ranked, key=lambda entry: -entry["match"])[:limit]
 
 
 def search_notes(query: str, limit: int = 3) -> Dict[str, Any]:
@@ -25,10 +58,9 @@ def search_notes(query: str, limit: int = 3) -> Dict[str, Any]:
         {"passages": [{"text", "match": 0 to 1}]}, best first.
 
     Raises:
-        LookupError: no passage has anything in common with the query.
+        ValueError: no passage has anything in common with the query.
     """
-    texts = passages()
-    hits = Ranker(texts).search(query, limit=max(1, min(10, limit)))
-    if not hits:
-        raise LookupError("the notes say nothing about that")
-    return {"passages": [{"text": texts[hit.index], "match": round(hit.coverage, 3)} for hit in hits]}
+    ranked = rank_notes(query, max(1, min(10, limit)))
+    if not ranked:
+        raise Unknown("the notes say nothing about that", "资料里没有提到这一点")
+    return {"passages": ranked}

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from typing import Any, Dict
 
+from runtime.refusal import Refused
+
 __all__ = ["convert_base", "to_roman", "from_roman", "number_in_words"]
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -24,13 +26,13 @@ def convert_base(number: str, from_base: int = 10, to_base: int = 2) -> Dict[str
         {"number", "from_base", "to_base", "result"}.
     """
     if not (2 <= from_base <= 36 and 2 <= to_base <= 36):
-        raise ValueError("a base lies between 2 and 36")
+        raise Refused("a base lies between 2 and 36", "进制应在 2 到 36 之间")
     if len(number) > 300:
-        raise ValueError("the number is too long")
+        raise Refused("the number is too long", "数字太长")
     try:
         value = int(number.strip(), from_base)
     except ValueError as error:
-        raise ValueError("%r is no whole number of base %d" % (number, from_base)) from error
+        raise Refused("%r is no whole number of base %d" % (number, from_base), "“%s”不是 %d 进制的整数" % (number, from_base)) from error
     digits, rest = "", abs(value)
     while rest:
         rest, digit = divmod(rest, to_base)
@@ -48,7 +50,7 @@ def to_roman(number: int) -> Dict[str, Any]:
         {"number", "roman"}.
     """
     if not 1 <= number <= 3999:
-        raise ValueError("Roman numerals go from 1 to 3999")
+        raise Refused("Roman numerals go from 1 to 3999", "罗马数字只能表示 1 到 3999")
     text, rest = "", number
     for value, letters in _ROMAN:
         count, rest = divmod(rest, value)
@@ -85,7 +87,7 @@ def number_in_words(number: int) -> Dict[str, Any]:
         {"number", "words"}.
     """
     if abs(number) >= 10**12:
-        raise ValueError("the number is too large")
+        raise Refused("the number is too large", "数字太大")
     return {"number": number, "words": ("minus " if number < 0 else "") + _words(abs(number))}
 
 

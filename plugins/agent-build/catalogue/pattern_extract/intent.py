@@ -6,6 +6,9 @@ from typing import Any, Dict, Optional
 
 from runtime.question import Proposal, Question
 
+DOES = True
+READS_TEXT = True
+
 _KINDS = [
     ("email", ("email", "emails", "e-mail", "e-mails", "email address", "email addresses", "邮箱", "邮件地址", "电子邮件")),
     ("url", ("url", "urls", "link", "links", "web address", "web addresses", "链接", "网址")),

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import Any, Dict
 
+from runtime.refusal import Refused
+
 __all__ = ["extract_kind", "extract_pattern"]
 
 KINDS: Dict[str, str] = {
@@ -27,6 +29,7 @@ _SECONDS = 2.0
 # Runs a foreign pattern in a process of its own: some patterns take for ever, and only a process can be stopped.
 _CHILD = """
 import json, re, sys
+
 pattern, text, limit = json.load(sys.stdin)
 compiled = re.compile(pattern)
 found = [match.group(1 if compiled.groups == 1 else 0) or "" for match in compiled.finditer(text)]
@@ -45,7 +48,7 @@ def extract_kind(text: str, kind: str) -> Dict[str, Any]:
         {"kind", "found": [...], "count"}; at most 200 found.
     """
     if kind not in KINDS:
-        raise ValueError("unknown kind %r; known are: %s" % (kind, ", ".join(KINDS)))
+        raise Refused("unknown kind %r; known are: %s" % (kind, ", ".join(KINDS)), "不认识的类型：%s" % kind)
     found = list(dict.fromkeys(match.group(0) for match in re.finditer(KINDS[kind], text[:_MAX_TEXT])))
     return {"kind": kind, "found": found[:_MAX_FOUND], "count": len(found)}
 
@@ -64,11 +67,11 @@ def extract_pattern(text: str, pattern: str) -> Dict[str, Any]:
         ValueError: the pattern is not valid, or takes longer than two seconds.
     """
     if len(pattern) > 200:
-        raise ValueError("the pattern is longer than 200 characters")
+        raise Refused("the pattern is longer than 200 characters", "表达式超过 200 个字符")
     try:
         re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:
-        raise ValueError("not a valid pattern: %s" % error) from error
+        raise Refused("not a valid pattern: %s" % error, "正则表达式无效") from error
     try:
         done = subprocess.run(
             [sys.executable, "-I", "-c", _CHILD],
@@ -79,8 +82,8 @@ def extract_pattern(text: str, pattern: str) -> Dict[str, Any]:
             check=True,
         )
     except subprocess.TimeoutExpired as error:
-        raise ValueError("the pattern takes too long on this text") from error
+        raise Refused("the pattern takes too long on this text", "这个表达式在这段文字上耗时太久") from error
     except subprocess.CalledProcessError as error:
-        raise ValueError("the pattern failed on this text") from error
+        raise Refused("the pattern failed on this text", "这个表达式在这段文字上失败了") from error
     found, count = json.loads(done.stdout)
     return {"pattern": pattern, "found": found, "count": count}

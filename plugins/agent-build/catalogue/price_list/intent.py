@@ -2,207 +2,354 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Any, Dict, List, Optional, Tuple
 
-from runtime.matching import Mention, find_mentions
+from runtime import price_words as words
+from runtime.currencies import money_text
+from runtime.figures import Figure
+from runtime.order import Order, read_order
+from runtime.order_lines import Line, find_lines
+from runtime.order_words import CLASSIFIERS, ORDER_WORDS
+from runtime.price_text import say_prices
 from runtime.question import Proposal, Question
+from runtime.strangers import HARMLESS, stranger
 from runtime.text import has_cjk
-from runtime.units import find_unit
-from tools.price_list import item_names
+from tools.price_list import price_items, sold_by_measure
 
-_PRICE_WORDS = (
-    "how much", "price", "prices", "cost", "costs", "total", "pay", "expensive", "cheap", "charge", "quote", "order", "buy", "bill",
-    "多少钱", "价格", "价钱", "总价", "一共", "总共", "贵", "便宜", "怎么卖", "报价", "单价", "买", "合计",
-)
-_CHEAPEST = ("cheapest", "cheaper", "least expensive", "lowest price", "less expensive", "最便宜", "更便宜", "比较便宜", "哪个便宜", "价格最低")
-_DEAREST = ("most expensive", "dearest", "priciest", "more expensive", "highest price", "costs the most", "最贵", "更贵", "比较贵", "哪个贵", "价格最高")
-_LIST = ("list all", "all prices", "price list", "all items", "which items", "what items", "what do you sell", "what do you have", "list prices",
-         "list the prices", "show prices", "menu", "所有价格", "全部价格", "价目表", "价格表", "有哪些商品", "列出", "都有什么", "卖什么", "菜单")
-_NUMBER = r"(\d+(?:[.,]\d+)?)"
-_MEASURE_WORDS = "个只斤份瓶盒杯条台本张件套箱袋包位块"
-_BUDGET = re.compile(r"(?:with|for|have|got|用|有|花)\s*(?:about |only |[$€£¥])?\s*(\d+(?:\.\d+)?)(?!\s*%)", re.IGNORECASE)
-_DISCOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*(?:%|percent)\s*(?:off|discount|的?折扣)|discount of (\d+(?:\.\d+)?)|打\s*(\d+(?:\.\d+)?)\s*折", re.IGNORECASE)
+_FUNCTIONS = ("quote_items", "compare_prices", "find_prices", "how_many_for", "list_prices")
 
 
 def propose(question: Question) -> Optional[Proposal]:
     """Find items of the price list with their quantities, or a comparison of prices."""
-    names = item_names()
-    if not names or len(question.text) > 600:
+    items = price_items()
+    if not items or len(question.text) > 600:
         return None
-    mentions = find_mentions(question.plain, names)
-    about_prices = question.has(*_PRICE_WORDS)
-    mentioned = list(dict.fromkeys(mention.name for mention in mentions))
-    if question.has(*_CHEAPEST, *_DEAREST):
-        order = "ascending" if question.has(*_CHEAPEST) else "descending"
-        return Proposal("compare_prices", {"names": mentioned if len(mentioned) > 1 else [], "order": order}, 0.9)
-    if mentions and question.has("how many", "能买", "可以买", "买几", "买多少") and question.has("buy", "afford", "get", "买"):
-        budget = _BUDGET.search(_DISCOUNT.sub("", question.plain))
-        if budget:
-            return Proposal("how_many_for", {"name": mentions[0].name, "budget": float(budget.group(1))}, 0.95)
-    if len(mentioned) == 2 and question.has("difference", "compare", "versus", "vs", "相差", "差多少", "比较"):
-        return Proposal("compare_prices", {"names": mentioned, "order": "ascending"}, 0.9)
-    if not mentions and question.has(*_LIST):
-        return Proposal("list_prices", {}, 0.85 if about_prices or question.has("items", "sell", "商品", "卖") else 0.7)
-    previous = question.previous("quote_items", "compare_prices", "how_many_for", "list_prices")
-    if mentions:
-        items, unknown = _quantities(question.plain, mentions)
-        discount = _discount(question.plain)
-        arguments: Dict[str, Any] = {"items": items + unknown}
-        if discount:
-            arguments["discount_percent"] = discount
-        counted = any(item.get("quantity", 1) != 1 for item in items) or len(items) > 1
-        if about_prices:
-            return Proposal("quote_items", arguments, 0.95)
-        if previous and (question.is_follow_up or counted or len(question.text) < 25):
-            return Proposal("quote_items", arguments, 0.9)
-        return Proposal("quote_items", arguments, 0.75 if counted or len(question.text) < 15 else 0.55)
-    if previous and previous.function == "quote_items" and len(question.text) < 60:
-        again = _changed(question, previous.arguments)
+    order = read_order(question, items)
+    strange = _strange(question, order)
+    if strange:
+        return strange
+    about = bool(words.ABOUT.search(question.lower))
+    money = [figure for figure in question.figures if figure.kind == "number" and figure.currency]
+    names = _named(order)
+    for offer in (_ranking(question, order, names, items), _limits(question, order, names), _budget(question, order, money), _listing(question, order, about, items)):
+        if offer:
+            return offer
+    previous = question.previous(*_FUNCTIONS)
+    if words.EVERYTHING.search(question.lower) and not order.lines:
+        wanted = [{"name": item["name"]} for item in items]
+        return Proposal("quote_items", {"items": wanted}, 0.8 if about or previous else 0.6, used=[figure for figure in question.figures if figure.soft])
+    answered = _answered(question, question.pending("quote_items"))
+    if answered:
+        return answered
+    if order.lines and not (len(order.lines) == 1 and len(order.lines[0].choices) > 1 and previous and _other_variant(question, previous.arguments, items)):
+        return _quote(question, order, about, bool(previous), items)
+    if previous and len(question.text) < 80:
+        again = _changed(question, previous.arguments, items)
         if again:
             return again
-    unknown_name = _unknown(question, bool(previous))
-    if unknown_name:
-        return Proposal("quote_items", {"items": [{"name": unknown_name, "quantity": 1}]}, 0.52)
-    return None
+    return _unknown(question, bool(previous), about)
 
 
-def _quantities(text: str, mentions: List[Mention]) -> Tuple[List[Dict[str, Any]], List[Dict[str, Any]]]:
-    """Give every mentioned item the number beside it; list counted things that are not on the price list."""
-    items: List[Dict[str, Any]] = []
-    unknown: List[Dict[str, Any]] = []
-    end = 0
-    text = _DISCOUNT.sub(lambda match: " " * len(match.group(0)), text)
-    for index, mention in enumerate(mentions):
-        before = text[end : mention.start]
-        following = text[mention.end : mentions[index + 1].start if index + 1 < len(mentions) else len(text)]
-        item: Dict[str, Any] = {"name": mention.name, "quantity": 1.0}
-        taken = 0
-        ahead = re.search(_NUMBER + r"\s*([^\W\d]*\s*(?:of\s+(?:the\s+|your\s+)?)?|[^\W\d]+\s+)$", before, re.IGNORECASE)
-        behind = re.match(r"\s*(?:x|×|\*|:|要|来|买)?\s*" + _NUMBER + r"\s*([%s]|公斤|千克|克|kg|g|lb)?" % _MEASURE_WORDS, following, re.IGNORECASE)
-        if ahead and not (items and behind and has_cjk(mention.name)):
-            item["quantity"] = float(ahead.group(1).replace(",", "."))
-            _set_unit(item, ahead.group(2))
-            unknown.extend(_counted(before[: ahead.start()]))
-        elif behind:
-            item["quantity"] = float(behind.group(1).replace(",", "."))
-            _set_unit(item, behind.group(2) or "")
-            taken = behind.end()
-        elif re.search(r"\b(?:half a|half)\b[^,;]*$|半[%s]?$" % _MEASURE_WORDS, before, re.IGNORECASE):
-            item["quantity"] = 0.5
-        if item["quantity"] == int(item["quantity"]):
-            item["quantity"] = int(item["quantity"])
-        items.append(item)
-        end = mention.end + taken
-    unknown.extend(_counted(text[end:]))
-    return items, unknown
-
-
-def _set_unit(item: Dict[str, Any], words: str) -> None:
-    unit = re.sub(r"\bof\b.*", "", words).strip()
-    found = find_unit(unit) if unit else None
-    if found and found[0] in ("mass", "volume", "length", "area", "time") and unit not in _MEASURE_WORDS.replace("斤", ""):
-        item["unit"] = unit
-
-
-def _counted(text: str) -> List[Dict[str, Any]]:
-    """"3 mangos" in the text between known items: counted, but not on the list."""
-    found = []
-    for number, name in re.findall(r"(?<![A-Za-z0-9_.])(\d+(?:\.\d+)?)\s*[%s]?\s*([a-zA-Z]{3,}|[\u4e00-\u9fff]{1,4})" % _MEASURE_WORDS, text):
-        name = re.split(r"[和跟与还多一共]", name)[0]
-        if name and not find_unit(name) and name.lower() not in ("and", "with", "percent", "off", "eur", "usd", "euro", "euros", "dollar", "dollars"):
-            found.append({"name": name, "quantity": float(number)})
-    return found
-
-
-def _discount(text: str) -> float:
-    match = _DISCOUNT.search(text)
-    if not match:
-        return 0.0
-    if match.group(3):  # 打9折 and 打85折: what is left, not what is taken off
-        share = float(match.group(3))
-        return round(100 - (share * 10 if share < 10 else share), 2)
-    return float(match.group(1) or match.group(2))
-
-
-def _changed(question: Question, arguments: Dict[str, Any]) -> Optional[Proposal]:
-    """"and 5 of them?", "with 10% off?": the last quote with another quantity or a discount."""
-    discount = _discount(question.plain)
-    if discount:
-        return Proposal("quote_items", dict(arguments, discount_percent=discount), 0.85)
-    numbers = question.numbers()
-    only_a_count = re.fullmatch(r"(?:and|what about|how about|for|or|那么?|如果是|of them|those|them|pieces|[%s呢要\s\d.?？,])+" % _MEASURE_WORDS, question.plain.lower())
-    if len(numbers) == 1 and len(arguments["items"]) == 1 and only_a_count:
-        return Proposal("quote_items", dict(arguments, items=[dict(arguments["items"][0], quantity=numbers[0])]), 0.8)
-    return None
-
-
-def _unknown(question: Question, follows: bool) -> Optional[str]:
-    """The name in a price question that matches no item, so that the answer can say it is not on the list."""
-    text = question.text.strip().rstrip("?？.。! ")
-    match = re.search(
-        r"(?:how much (?:is|are|does|do|for)|price (?:of|for)|cost of|costs? for)\s+(?:\d+\s+)?(?:an? |the |one |your )?([A-Za-z][A-Za-z ]{1,30}?)(?: cost)?$",
-        text, re.IGNORECASE,
-    ) or re.search(r"^(?:请问)?(?:一|\d+)?[%s]?([\u4e00-\u9fff]{1,6}?)(?:的)?(?:多少钱|价格|怎么卖)" % _MEASURE_WORDS, text)
-    if match is None and follows:
-        match = re.search(r"^(?:and|what about|how about)\s+(?:\d+\s+)?(?:an? |the )?([A-Za-z]{3,20})$", text, re.IGNORECASE)
-    if match is None or find_unit(match.group(1)):
+def _answered(question: Question, asked: Any) -> Optional[Proposal]:
+    """What the agent asked back: which variant ("the large one"), or how much in the right unit ("2 kg")."""
+    if asked is None or len(question.text) > 60:
         return None
-    return None if re.search(r"\b(it|that|this|them|all|total)\b", match.group(1)) else match.group(1).strip()
+    wanted = [dict(item) for item in asked.arguments.get("items", [])]
+    used: List[Figure] = []
+    changed = False
+    listed = {item["name"]: item for item in price_items()}
+    for item in wanted:
+        choices = [listed[name] for name in item.get("choices", []) if name in listed]
+        if choices:
+            base = choices[0].get("base") or ""
+            lines = find_lines(question.text + " " + base, choices) if base else find_lines(question.text, choices)
+            if len(lines) == 1 and len(lines[0].choices) == 1:
+                item["name"], changed = lines[0].name, True
+                del item["choices"]
+    measures = question.measures
+    if not changed and len(wanted) == 1 and len(measures) == 1 and wanted[0].get("name") in listed and "choices" not in wanted[0]:
+        wanted[0].update(quantity=_plain(measures[0].value), unit=measures[0].symbol)
+        used, changed = list(measures[0].figures), True
+    if not changed or any("choices" in item for item in wanted):
+        return None
+    return Proposal("quote_items", dict(asked.arguments, items=wanted), 0.9, used=used)
 
 
-def _money(amount: str, currency: str) -> str:
-    return "%s %s" % (amount, currency) if currency else amount
+def _strange(question: Question, order: Order) -> Optional[Proposal]:
+    """A listed word with a strange one before it is another thing: "mountain bike" where there are city bikes."""
+    if len(order.lines) != 1 or words.CHEAPEST.search(question.lower) or words.DEAREST.search(question.lower):
+        return None
+    line = order.lines[0]
+    name = stranger(question, line.start, line.end, line.name, len(line.choices) == 1)
+    return Proposal("quote_items", {"items": [{"name": name}]}, 0.72, used=order.used) if name else None
 
 
-def _per(item: Dict[str, str], language: str) -> str:
-    return (" / " if language == "zh" else " per ") + item["per"] if item["per"] else ""
+def _named(order: Order) -> List[str]:
+    """All items that the lines may mean, each once."""
+    return list(dict.fromkeys(name for line in order.lines for name in line.choices))
+
+
+def _ranking(question: Question, order: Order, names: List[str], items: List[Dict[str, Any]]) -> Optional[Proposal]:
+    cheapest, dearest = words.CHEAPEST.search(question.lower), words.DEAREST.search(question.lower)
+    if len(order.lines) == 2 and len(names) >= 2 and not order.counted and (cheapest or dearest or words.DIFFERENCE.search(question.lower)):
+        if all(len(line.choices) == 1 for line in order.lines):
+            return Proposal("compare_prices", {"names": names, "order": "descending" if dearest and not cheapest else "ascending"}, 0.92, used=[])
+    if len(order.lines) == 2 and order.counted and all(len(line.choices) == 1 for line in order.lines) and re.search(r"\bthan\b|\bor\b|\bvs\b|\bcompared\b|\bdifference\b|还是|比|差", question.lower) and (
+            cheapest or dearest or words.DIFFERENCE.search(question.lower)):
+        return Proposal("quote_items", {"items": [_wanted(line) for line in order.lines], "compare": True}, 0.93, used=order.used)
+    limited = words.UNDER.search(question.lower) and [figure for figure in question.figures if figure.kind == "number" and not figure.soft]
+    if not (cheapest or dearest) or order.counted or question.of_kind("percent", "off") or limited:
+        return None
+    among = names if len(names) > 1 else []
+    if len(names) == 1 and re.search(r"\bthan\b|比", question.lower):
+        return None
+    return Proposal("compare_prices", {"names": among, "order": "ascending" if cheapest else "descending"}, 0.92, used=[])
+
+
+def _limits(question: Question, order: Order, names: List[str]) -> Optional[Proposal]:
+    """Items under, over or between sums of money."""
+    figures = [figure for figure in question.figures if figure.kind == "number" and figure not in order.used and not figure.soft]
+    under, over = words.UNDER.search(question.lower), words.OVER.search(question.lower)
+    counts = words.MANY.search(question.lower) and len(order.lines) == 1
+    if counts or any(line.quantity is not None for line in order.lines) or len(order.lines) > 1 or not figures:
+        return None
+    if len(figures) == 2 and words.BETWEEN.search(question.lower):
+        low, high = sorted(figure.value for figure in figures)
+        return Proposal("find_prices", {"names": names, "at_most": _plain(high), "at_least": _plain(low)}, 0.9, used=figures)
+    which = re.search(r"\b(?:what|which|anything|something|items?|show|list|find|everything|any|all|do you have)\b|什么|哪些|哪个|有没有|有", question.lower)
+    for_money = re.search(r"\b(?:what|anything|something)\b.*\b(?:for|with)\b", question.lower) or re.search(r"能?买(?:些|点)?(?:什么|啥)|能买到(?:什么|啥)", question.lower)
+    if len(figures) != 1 or not which or not (under or over or for_money):
+        return None
+    value = _plain(figures[0].value)
+    sure = 0.9 if figures[0].currency or names or words.ABOUT.search(question.lower) or re.search(r"\b(?:anything|something|items?|products?)\b|什么|东西|商品", question.lower) else 0.56
+    if under or (for_money and not over):
+        return Proposal("find_prices", {"names": names, "at_most": value}, sure, used=figures)
+    return Proposal("find_prices", {"names": names, "at_least": value}, sure, used=figures)
+
+
+def _plain(value: Decimal) -> float:
+    return int(value) if value == int(value) else float(value)
+
+
+def _budget(question: Question, order: Order, money: List[Figure]) -> Optional[Proposal]:
+    """"How many pears can I buy with 20 EUR?\""""
+    if len(order.lines) != 1 or not words.MANY.search(question.lower) or not words.BUY.search(question.lower):
+        return None
+    line = order.lines[0]
+    figures = money or [figure for figure in question.figures_outside(order.lines) if figure.kind == "number" and not figure.soft]
+    if len(figures) != 1:
+        return None
+    if len(line.choices) > 1:
+        return _which(order, question)
+    discount = _discount(question)
+    if discount:
+        return None
+    return Proposal("how_many_for", {"name": line.name, "budget": _plain(figures[0].value)}, 0.95, used=figures)
+
+
+def _listing(question: Question, order: Order, about: bool, items: List[Dict[str, Any]]) -> Optional[Proposal]:
+    if not words.LIST.search(question.lower) or order.counted:
+        return None
+    names = _named(order)
+    if order.lines and not (len(names) > 1 and len(order.lines) == 1):
+        return None
+    if names:
+        return Proposal("list_prices", {"names": names}, 0.82, used=[])
+    sells = re.search(r"\b(?:items?|sell|prices?|menu|offer|buy|order)\b|商品|卖|价|菜单", question.lower)
+    return Proposal("list_prices", {}, 0.85 if about or sells else 0.62, used=[])
+
+
+def _quote(question: Question, order: Order, about: bool, follows: bool, items: List[Dict[str, Any]]) -> Proposal:
+    open_lines = [line for line in order.lines if len(line.choices) > 1]
+    if open_lines and words.OTHER_QUESTION.search(question.lower) and not words.STRICTLY.search(question.lower):
+        return Proposal("list_prices", {"names": open_lines[0].choices}, 0.5, used=order.used)
+    other = words.HAVE.search(question.lower) and _leftover(question, order)
+    if open_lines and other:
+        return Proposal("quote_items", {"items": [{"name": other}]}, 0.7, used=order.used)
+    if open_lines:
+        if len(order.lines) == 1 and order.lines[0].quantity is None and not question.of_kind("percent", "off"):
+            sure = 0.9 if about or follows else 0.7 if len(question.text) < 30 or words.HAVE.search(question.lower) else 0.55
+            return Proposal("list_prices", {"names": order.lines[0].choices}, sure, used=order.used)
+        return _which(order, question)
+    arguments: Dict[str, Any] = {"items": [_wanted(line) for line in order.lines] + [{"name": name} for name in order.unknown]}
+    used = list(order.used) + order.told
+    by_measure = _without_unit(order)
+    if by_measure:
+        return by_measure
+    discount = _discount(question)
+    if discount:
+        arguments["discount_percent"], used = _plain(discount[0]), used + discount[1]
+    added = [figure for figure in question.of_kind("percent") if figure not in used and words.ADDED_WORD.search(question.lower)]
+    if added:
+        arguments["added_percent"], used = _plain(added[0].value), used + added[:1]
+    paid = [figure for figure in question.figures if figure.kind == "number" and figure not in used and not figure.soft and (figure.currency or words.PAID.search(question.lower) or words.ENOUGH.search(question.lower))
+            and not any(figure.start < line.end and line.start < figure.end for line in order.lines)]
+    paid = [figure for figure in paid if not any(figure.start < other.end and other.start < figure.end for other in used)]
+    if len(paid) == 1 and (paid[0].currency or words.PAID.search(question.lower) or words.ENOUGH.search(question.lower)):
+        arguments["paid"], used = _plain(paid[0].value), used + paid
+    if re.search(r"[a-z]", question.lower) or has_cjk(question.text):
+        arguments["conditions"] = _conditions(question)
+        if not arguments["conditions"]:
+            del arguments["conditions"]
+    earlier = question.previous("quote_items")
+    if earlier and words.ADDS.search(question.lower) and not paid and not discount:
+        names = {item.get("name") for item in arguments["items"]}
+        arguments["items"] = [item for item in earlier.arguments.get("items", []) if item.get("name") not in names] + arguments["items"]
+    counted = any(line.quantity not in (None, Decimal(1)) for line in order.lines) or len(order.lines) > 1
+    if words.OTHER_QUESTION.search(question.lower) and not words.STRICTLY.search(question.lower):
+        whole = all(question.text[line.start : line.end].lower().rstrip("s") in line.name.lower() and len(line.name) - (line.end - line.start) < 2 for line in order.lines)
+        return Proposal("quote_items", arguments, 0.52 if whole else 0.4, used=used)  # about an item, but not about its price
+    exact = all(line.end - line.start >= min(len(line.name), 3) for line in order.lines)
+    sure = 0.95 if about or paid or discount else 0.9 if follows and (question.is_follow_up or counted or len(question.text) < 30) else 0.85 if words.HAVE.search(question.lower) or _orders(question) else (
+        0.78 if counted or len(question.text) < 18 else 0.55)
+    return Proposal("quote_items", arguments, sure if exact else sure - 0.1, used=used)
+
+
+def _leftover(question: Question, order: Order) -> str:
+    """What a question names beside a word of the list: the carpets of "do you also clean carpets?"."""
+    start = order.lines[0].end
+    named = [word for word in re.findall(r"[a-z]{4,}", question.lower[start:]) if word not in ORDER_WORDS and word not in HARMLESS]
+    return question.lower[order.lines[0].start :].strip(" ?.!") if named else ""
+
+
+def _without_unit(order: Order) -> Optional[Proposal]:
+    """Ask back when something is counted that is sold by weight: "3 cheeses" at so much a kilo."""
+    by_name = {item["name"]: item for item in price_items()}
+    for line in order.lines:
+        per = sold_by_measure(by_name[line.name])
+        if per and line.quantity is not None and not line.unit and any(not figure.soft for figure in line.used):
+            price = money_text(Decimal(by_name[line.name]["amount"]), by_name[line.name]["currency"])
+            items = [_wanted(other) for other in order.lines]
+            return Proposal("quote_items", {"items": items}, 0.9, ask={
+                "en": "%s is priced per %s (%s). How many %s do you want?" % (line.name, by_name[line.name]["per"], price, per),
+                "zh": "%s按%s计价（%s）。请告诉我要多少%s。" % (line.name, by_name[line.name]["per"], price, per)})
+    return None
+
+
+def _orders(question: Question) -> bool:
+    """True for "2 lattes please", "I'd like a croissant", 来两杯拿铁."""
+    return bool(re.search(r"\bplease\b|\bi(?:'d| would) like\b|\bi(?:'ll| will) (?:have|take)\b|\bi want\b|\bgive me\b|^来|我要|我想要|给我|点", question.lower))
+
+
+def _conditions(question: Question) -> List[str]:
+    """Words that a rule of the list may ask for: student, members, 学生."""
+    from tools.price_list import price_rules
+
+    targets = [rule.get("applies_to") or "" for rule in price_rules()]
+    return [target for target in targets if target and (target.lower().rstrip("s") in question.lower)]
+
+
+def _wanted(line: Line) -> Dict[str, Any]:
+    wanted: Dict[str, Any] = {"name": line.name}
+    if line.quantity is not None:
+        wanted["quantity"] = _plain(line.quantity)
+    if line.unit:
+        wanted["unit"] = line.unit
+    return wanted
+
+
+def _which(order: Order, question: Question) -> Proposal:
+    """Ask which of several items is meant, with their prices."""
+    by_name = {item["name"]: item for item in price_items()}
+    en, zh = [], []
+    for line in order.lines:
+        if len(line.choices) > 1:
+            choices = [(name, money_text(Decimal(by_name[name]["amount"]), by_name[name]["currency"])) for name in line.choices]
+            word = question.text[line.start : line.end]
+            en.append("Which %s do you mean? %s." % (word, "; ".join("%s: %s" % choice for choice in choices)))
+            zh.append("请问是哪一种%s？%s。" % (word, "；".join("%s：%s" % choice for choice in choices)))
+    items = [dict(_wanted(line), **({"choices": line.choices} if len(line.choices) > 1 else {})) for line in order.lines]
+    return Proposal("quote_items", {"items": items}, 0.9, ask={"en": "\n".join(en), "zh": "\n".join(zh)})
+
+
+def _discount(question: Question) -> Optional[Tuple[Decimal, List[Figure]]]:
+    for figure in question.of_kind("off", "percent"):
+        if figure.kind == "off" or (words.DISCOUNT_WORD.search(question.lower) and not words.ADDED_WORD.search(question.lower)):
+            return figure.value, [figure]
+    return None
+
+
+def _changed(question: Question, arguments: Dict[str, Any], items: List[Dict[str, Any]]) -> Optional[Proposal]:
+    """"and 5 of them?", "with 10% off?", "and the large one?": the last quote with another quantity, discount or variant."""
+    if question.is_follow_up or len(question.text) < 24:
+        other = _other_variant(question, arguments, items)
+        if other:
+            return other
+    if "items" not in arguments:
+        return None
+    discount = _discount(question)
+    if discount:
+        return Proposal("quote_items", dict(arguments, discount_percent=_plain(discount[0])), 0.85, used=discount[1])
+    percent = question.of_kind("percent")
+    if percent and words.ADDED_WORD.search(question.lower):
+        return Proposal("quote_items", dict(arguments, added_percent=_plain(percent[0].value)), 0.85, used=percent[:1])
+    numbers = [figure for figure in question.figures if figure.kind == "number"]
+    last = arguments["items"][-1] if arguments["items"] else None
+    if len(numbers) == 1 and (numbers[0].currency or words.PAID.search(question.lower)) and not re.search(r"\bpay for\b", question.lower):
+        return Proposal("quote_items", dict(arguments, paid=_plain(numbers[0].value)), 0.85, used=numbers)
+    blank = list(question.lower)
+    for span in [*question.figures, *question.measures]:
+        blank[span.start : span.end] = " " * (span.end - span.start)
+    spoken = "".join(blank)
+    only = re.fullmatch(
+        r"(?:\W|and|what about|how about|what if|for|or|i|we|want|take|need|buy|make it|make that|if|of them|of those|of these|them|pieces|then|instead|please|just|only|ok|okay|it|is|one|two|three|four|five|six|seven|eight|nine|ten|a dozen|dozen|kg|g|lb|nights?|hours?|people|persons?|"
+        r"那么?|如果是?|要是|换成|呢|再|还|要|买|来|个|只|斤|份|瓶|盒|杯|条|张|件|箱|袋|包|位|块|晚|天|小时|人|公斤|千克|克|多少钱|[零一二两三四五六七八九十百]|改成)+", spoken)
+    if len(numbers) == 1 and last and len(arguments["items"]) == 1 and only:
+        wanted = dict(last, quantity=_plain(numbers[0].value))
+        measures = [measure for measure in question.measures if measure.kind in ("mass", "volume", "length") and question.text[measure.figures[0].end : measure.end].strip() not in ("杯", "块", "条")]
+        if measures:
+            wanted.update(quantity=_plain(measures[0].value), unit=measures[0].symbol)
+        return Proposal("quote_items", dict(arguments, items=[wanted]), 0.82, used=numbers)
+    return None
+
+
+def _other_variant(question: Question, arguments: Dict[str, Any], items: List[Dict[str, Any]]) -> Optional[Proposal]:
+    """那大杯呢?, "and the large one?": an item of before in another variant."""
+    names = [entry.get("name") for entry in arguments.get("items", [])] or arguments.get("names") or []
+    for place, name in reversed(list(enumerate(names))):
+        base = next((item.get("base") for item in items if item["name"] == name), None)
+        siblings = [item for item in items if item.get("base") == base] if base else []
+        lines = find_lines(question.text + " " + str(base), siblings) if siblings else []
+        if len(lines) == 1 and len(lines[0].choices) == 1:
+            if "items" not in arguments:
+                return Proposal("quote_items", {"items": [{"name": lines[0].name}]}, 0.88, used=[])
+            changed = [dict(entry, name=lines[0].name) if index == place else entry for index, entry in enumerate(arguments["items"])]
+            return Proposal("quote_items", dict(arguments, items=changed), 0.88, used=[])
+    return None
+
+
+_UNKNOWN = [
+    re.compile(r"(?:how much (?:is|are|does|do|for|would|will|'s)|how mutch is|price (?:of|for)|cost of|costs? for|charge for|what (?:does|do|is|would)|do you (?:have|sell|offer|serve|do)|have you got|can i (?:get|have|buy|order))\s+(?:the (?:price|cost) of\s+)?"
+               r"(?:a |an |the |one |your |any |some |my |\d+ )*([a-z][a-z' -]{1,40}?)(?:\s+(?:cost|costs|be|each|here|please|now|today|in total|set me back))*$"),
+    re.compile(r"^(?:请问)?(?:你们|这里|店里)?(?:有没有|有|卖不卖|卖)?(?:一|两|\d+|[二三四五六七八九十])?[个只斤份瓶盒杯条台本张件套箱袋包位块碗盘]?([\u4e00-\u9fff]{1,8}?)(?:的)?(?:多少钱|价格|怎么卖|什么价|几块|卖吗|有吗|吗|有没有)"),
+    re.compile(r"^(?:请问)?(?:你们|这里|店里)?(?:有没有|有|卖不卖|卖)([\u4e00-\u9fff]{1,8}?)(?:吗|么|呢)?$"),
+]
+_NO_NAME = re.compile(r"\b(?:it|that|this|them|all|total|they|these|those|everything|delivery|shipping|you|i|we|open|name|time|there)\b|这个|那个|一共|它|什么|哪些|营业|开门|多少")
+
+
+def _unknown(question: Question, follows: bool, about: bool) -> Optional[Proposal]:
+    """The name in a price question that matches no item, so that the answer can say it is not on the list."""
+    text = question.lower.strip().rstrip("?？.。! ")
+    for pattern in _UNKNOWN:
+        match = pattern.search(text)
+        again = re.sub("[%s]" % "".join(CLASSIFIERS), "", match.group(1)) if match and has_cjk(match.group(1)) else ""
+        lines = find_lines(again, price_items()) if again and again != match.group(1) else []
+        if len(lines) == 1 and len(lines[0].choices) == 1 and lines[0].start == 0 and lines[0].end == len(again):
+            return Proposal("quote_items", {"items": [{"name": lines[0].name}]}, 0.8)  # 补张卡 is 补卡
+        if match and not _NO_NAME.search(match.group(1)) and len(match.group(1).split()) <= 3 and (about or words.HAVE.search(question.lower) or follows):
+            sure = 0.7 if about and re.search(r"how much (?:is|are|for|does|do)|price (?:of|for)|多少钱|怎么卖|什么价|价格", text) else 0.52
+            return Proposal("quote_items", {"items": [{"name": match.group(1).strip()}]}, sure)
+    short = re.fullmatch(r"(?:(?:an?|the|one|some)\s+)?([a-z]{3,}(?: [a-z]{3,})?)", text)
+    if short and question.text.rstrip().endswith(("?", "？")) and not _NO_NAME.search(text) and not re.search(r"\b(?:why|how|what|when|where|who|really|sure|help|yes|no|ok)\b", text):
+        return Proposal("quote_items", {"items": [{"name": short.group(1)}]}, 0.5)
+    if follows:
+        match = re.search(r"^(?:and|what about|how about)\s+(?:\d+\s+)?(?:an? |the )?([a-z]{3,20})$", text) or re.search("^那?([\u4e00-\u9fff]{2,6})呢$", text)
+        if match and not _NO_NAME.search(match.group(1)):
+            return Proposal("quote_items", {"items": [{"name": match.group(1)}]}, 0.55)
+    return None
 
 
 def say(function: str, arguments: Dict[str, Any], result: Dict[str, Any], language: str) -> str:
     """Show how the total comes about, or the ranking."""
-    zh = language == "zh"
-    if function == "quote_items":
-        return _say_quote(result, zh)
-    if function == "how_many_for":
-        price, left = _money(result["price"], result["currency"]), _money(result["left"], result["currency"])
-        budget = _money(result["budget"], result["currency"])
-        if zh:
-            return "%s 可以买 %d 份%s（单价 %s），还剩 %s。" % (budget, result["count"], result["name"], price, left)
-        return "%s buys %d × %s at %s each; %s is left." % (budget, result["count"], result["name"], price, left)
-    rows = ["- %s: %s%s" % (item["name"], _money(item["price"], item["currency"]), _per(item, language)) for item in result["items"]]
-    if function == "list_prices":
-        head = "共 %d 项：" % result["count"] if zh else "%d items:" % result["count"]
-        return "\n".join([head] + rows)
-    first = result["items"][0]
-    tied = [item["name"] for item in result["items"] if (item["price"], item["currency"]) == (first["price"], first["currency"])]
-    word = {(True, True): "最便宜的是", (True, False): "最贵的是", (False, True): "Cheapest", (False, False): "Most expensive"}[
-        (zh, result["order"] == "ascending")]
-    head = "%s%s %s，%s。" if zh else "%s: %s %s at %s."
-    head = head % (word, "", ("、" if zh else " and ").join(tied), _money(first["price"], first["currency"]) + _per(first, language))
-    head = head.replace(":  ", ": ")
-    if result["difference"] not in (None, "0"):
-        head += (" 相差 %s。" if zh else " The difference is %s.") % _money(result["difference"], first["currency"])
-    if len({item["currency"] for item in result["items"]}) > 1:
-        head += "（币种不同，只比较了数字。）" if zh else " (Currencies differ; only the figures were compared.)"
-    return "\n".join([head] + rows[:10])
-
-
-def _say_quote(result: Dict[str, Any], zh: bool) -> str:
-    lines = []
-    for line in result["lines"]:
-        price = _money(line["price"], line["currency"]) + (" / %s" % line["unit"] if line["unit"] else "")
-        if line["quantity"] == "1":
-            lines.append("%s: %s" % (line["name"], price))
-        else:
-            unit = " " + line["unit"] if line["unit"] else ""
-            lines.append("%s%s × %s (%s) = %s" % (line["quantity"], unit, line["name"], price, _money(line["subtotal"], line["currency"])))
-    total = " + ".join(_money(amount, currency) for currency, amount in result["totals"].items())
-    text = "\n".join(lines)
-    if len(lines) > 1 or result["discount_percent"]:
-        off = ""
-        if result["discount_percent"]:
-            off = ("（已减 %g%%）" if zh else " (with %g%% off)") % result["discount_percent"]
-        text += "\n%s%s%s" % ("合计：" if zh else "Total: ", total, off)
-    if result["unknown"]:
-        text += "\n" + ("价目表里没有：" if zh else "Not on the price list: ") + ("、" if zh else ", ").join(result["unknown"])
-    return text
+    return say_prices(function, arguments, result, language)

@@ -6,6 +6,8 @@ import string
 import uuid
 from typing import Any, Dict, List
 
+from runtime.refusal import Refused
+
 __all__ = ["generate_password", "generate_uuid", "roll_dice", "random_number", "pick_one", "shuffle_list"]
 
 _random = secrets.SystemRandom()
@@ -22,7 +24,7 @@ def generate_password(length: int = 16, symbols: bool = True) -> Dict[str, Any]:
         {"password", "length"}.
     """
     if not 8 <= length <= 128:
-        raise ValueError("a password has 8 to 128 characters here")
+        raise Refused("a password has 8 to 128 characters here", "密码长度应为 8 到 128 个字符")
     groups = [string.ascii_lowercase, string.ascii_uppercase, string.digits] + (["!#$%&*+-=?@_"] if symbols else [])
     characters = [secrets.choice(group) for group in groups]
     characters += [secrets.choice("".join(groups)) for _ in range(length - len(groups))]
@@ -40,24 +42,25 @@ def generate_uuid(count: int = 1) -> Dict[str, Any]:
         {"uuids": [...]}.
     """
     if not 1 <= count <= 100:
-        raise ValueError("1 to 100 at a time")
+        raise Refused("1 to 100 at a time", "一次 1 到 100 个")
     return {"uuids": [str(uuid.uuid4()) for _ in range(count)]}
 
 
-def roll_dice(count: int = 1, sides: int = 6) -> Dict[str, Any]:
+def roll_dice(count: int = 1, sides: int = 6, added: int = 0) -> Dict[str, Any]:
     """Roll dice.
 
     Args:
         count: how many, 1 to 100.
         sides: of each die, 2 to 1000.
+        added: what is added to the sum: 2 for "3d6+2".
 
     Returns:
-        {"rolls": [...], "total"}.
+        {"rolls": [...], "added", "total"}.
     """
     if not (1 <= count <= 100 and 2 <= sides <= 1000):
-        raise ValueError("1 to 100 dice with 2 to 1000 sides")
+        raise Refused("1 to 100 dice with 2 to 1000 sides", "可以掷 1 到 100 个 2 到 1000 面的骰子")
     rolls = [secrets.randbelow(sides) + 1 for _ in range(count)]
-    return {"rolls": rolls, "total": sum(rolls)}
+    return {"rolls": rolls, "added": added, "total": sum(rolls) + added}
 
 
 def random_number(low: int, high: int) -> Dict[str, Any]:
@@ -71,7 +74,7 @@ def random_number(low: int, high: int) -> Dict[str, Any]:
         {"number", "low", "high"}.
     """
     if low > high:
-        raise ValueError("the lower end lies above the upper end")
+        raise Refused("the lower end lies above the upper end", "下限高于上限")
     return {"number": low + secrets.randbelow(high - low + 1), "low": low, "high": high}
 
 
@@ -85,7 +88,7 @@ def pick_one(options: List[str]) -> Dict[str, Any]:
         {"picked", "of": how many there were}.
     """
     if not options:
-        raise ValueError("there is nothing to pick from")
+        raise Refused("there is nothing to pick from", "没有可选的内容")
     return {"picked": secrets.choice(options), "of": len(options)}
 
 

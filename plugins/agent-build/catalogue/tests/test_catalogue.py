@@ -60,8 +60,9 @@ class DescriptionTest(unittest.TestCase):
             with self.subTest(tool):
                 self.assertEqual(description["id"], tool)
                 self.assertEqual(description["functions"], describe.functions_of(tool), "run catalogue/describe.py")
-                for texts in (description["name"], description["summary"], description["keywords"]):
+                for texts in (description["name"], description["summary"]):
                     self.assertTrue(texts["en"] and texts["zh"])
+                self.assertTrue(description["does"] and all(group["objects"] for group in description["does"]))
                 self.assertTrue(description.get("needs") or description["examples"] or description.get("permissions"))
 
     def test_every_folder_is_a_whole_tool(self):

@@ -5,6 +5,7 @@ from typing import Any, Dict, List
 
 from runtime import knowledge
 from runtime.matching import find_mentions
+from runtime.synonyms import concepts
 from runtime.text import tokens
 
 __all__ = ["classify_text", "list_categories"]
@@ -25,10 +26,12 @@ def classify_text(text: str) -> Dict[str, Any]:
 
     Returns:
         {"category": the best or None, "matched": the words found for it,
-        "scores": {category: score}}. On a tie the category listed first wins.
+        "scores": {category: score}, "also": further categories with the same score}. On
+        a tie the category listed first wins.
     """
     stems = set(tokens(text))
-    scores: Dict[str, int] = {}
+    meant = concepts(text)
+    scores: Dict[str, float] = {}
     matched: Dict[str, List[str]] = {}
     for category in _categories():
         found = []
@@ -36,12 +39,17 @@ def classify_text(text: str) -> Dict[str, Any]:
             parts = tokens(word)
             if find_mentions(text, [word]) or (parts and all(part in stems for part in parts)):
                 found.append(word)
-        scores[category["name"]] = sum(1 + (" " in word) for word in found)
+        score = float(sum(1 + (" " in word) for word in found))
+        if not found:  # the text may say it in other words: "charged twice" for "payment"
+            related = [word for word in [category["name"]] + category["words"] if concepts(word) & meant]
+            score, found = 0.4 * min(len(related), 2), related[:1]
+        scores[category["name"]] = score
         matched[category["name"]] = found
     best = max(scores, key=lambda name: scores[name], default=None)
     if best is None or scores[best] == 0:
-        return {"category": None, "matched": [], "scores": scores}
-    return {"category": best, "matched": matched[best], "scores": scores}
+        return {"category": None, "matched": [], "scores": scores, "also": []}
+    also = [name for name in scores if name != best and scores[name] == scores[best]]
+    return {"category": best, "matched": matched[best], "scores": scores, "also": also}
 
 
 def list_categories() -> Dict[str, Any]:

@@ -6,23 +6,45 @@ from typing import Any, Dict, Optional
 
 from runtime.question import Proposal, Question
 
+DOES = True
+READS_TEXT = True
+
+
+_COUNTS = re.compile(
+    r"\bhow many (?:\w+ )?(?:words|char\w*|sentences|lines|paragraphs|letters|spaces)\b|\b(?:word|character|letter|line|sentence)s? count\b|\bcount (?:the |all )?(?:words|char\w*|letters|lines|sentences)\b|\bcount (?:this|it|that)\b|\btext statistics\b|"
+    r"\bstatistics\b|\breading time\b|\bhow long (?:does it take )?to read\b|\b(?:most )?(?:frequent|common) words\b|\bword frequency\b|\banaly[sz]e (?:this|the|my) text\b|\b(?:length of|how long is)\b.*\btext\b|\bwordcount\b|\bhow many words\b|"
+    r"多少个?(?:汉字|字|词|句|字符|单词|段|行)|字数|几个(?:字|词|句)|几句|词频|统计|阅读时间|多长时间读|高频词")
+_OBJECT = [
+    re.compile(r"(?:words|char\w*|letters|sentences|lines|count)\s+(?:are\s+|is\s+)?(?:there\s+)?(?:in|of|for|does|has)\s+(?:the |this |my )?(?:sentence |text |phrase |following |word |line )*(.+?)(?:\s+have)?\s*\??$", re.IGNORECASE | re.DOTALL),
+    re.compile(r"^(?:请问|请|帮我|统计一下|统计|数一下|数数)*[“\"「]?(.{2,}?)[”\"」]?(?:这句话|这段话|这段文字|这个词)?(?:里|中)?(?:一共|总共)?有(?:多少|几)个?(?:汉字|字符|字|词|单词)", re.DOTALL),
+]
+_POINTS_BACK = re.compile(r"\W*(?:it|this|that|there|the (?:text|sentence|paragraph|above)|this (?:text|one|sentence)|above|them|这|那|它|这个|这段|这句|上面|刚才(?:那段)?)\W*", re.IGNORECASE)
+
 
 def propose(question: Question) -> Optional[Proposal]:
     """Counting words plus a text to count."""
     head = question.text[:300]
-    times = re.search(r"how (?:many times|often) (?:does|is|do)?\s*(?:the word )?[\"'“]?([\w-]+)[\"'”]?\s*(?:occurs?|appears?|used|come)", head, re.IGNORECASE) or re.search(
-        r"[\"“「]?([\w\u4e00-\u9fff]+?)[\"”」]?\s*(?:这个词)?出现(?:了)?(?:多少|几)次", head)
-    text = question.text_or_recent()
+    times = re.search(r"how (?:many times|often) (?:does|is|do|did)?\s*(?:the (?:word|letter) )?[\"'“‘]?([\w-]+)[\"'”’]?\s*(?:occurs?|appears?|used|comes?|mentioned|show)", head, re.IGNORECASE) or re.search(
+        r"how many (?:times )?[\"'“‘]([\w-]+)[\"'”’]s?\s+(?:are|is|in)\b", head, re.IGNORECASE) or re.search(
+        r"[\"“「]?([\w\u4e00-\u9fff]+?)[\"”」]?\s*(?:这个词|这个字)?出现(?:了|过)?(?:多少|几)次", head)
+    counts = bool(_COUNTS.search(question.instruction))
+    if not times and not counts:
+        return None
+    text = question.payload()
+    if text is None or (times and text == times.group(1)):
+        found = next((match for pattern in _OBJECT for match in [pattern.search(question.text)] if match), None)
+        text = found.group(1).strip().strip("\"“”'") if found and not _POINTS_BACK.fullmatch(found.group(1)) and len(found.group(1).strip()) > 1 else None
+        if times:
+            behind = re.search(r"\bin\s*:?\s*(.{8,})$", question.text, re.IGNORECASE | re.DOTALL)
+            text = behind.group(1).strip().strip("\"“”") if behind and not _POINTS_BACK.fullmatch(behind.group(1)) else None
+    text = text or question.text_or_recent()
     if text is None:
+        if counts and not question.figures:
+            return Proposal("text_statistics", {}, 0.7, ask={"en": "Which text shall I count? Paste it behind a colon.", "zh": "请把要统计的文字发给我（放在冒号后面）。"})
         return None
     if times and times.group(1) != text:
         return Proposal("count_occurrences", {"text": text, "part": times.group(1)}, 0.93)
-    if question.asks(
-        "how many words", "how many characters", "how many sentences", "how many lines", "how many paragraphs", "how many letters", "word count",
-        "count words", "count the words", "count characters", "count the characters", "character count", "text statistics", "statistics", "reading time",
-        "frequent words", "most common words", "word frequency", "analyse this text", "analyze this text", "length of",
-        "多少字", "多少个字", "字数", "几个字", "词频", "统计", "多少个词", "多少句", "阅读时间", "多长",
-    ) and not re.fullmatch(r"[\d\s,.;，、-]+", text):
+    if not re.fullmatch(r"[\d\s,.;，、-]+", text):
         return Proposal("text_statistics", {"text": text}, 0.9)
     return None
 

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from typing import Any, Dict
 
+from runtime.refusal import Refused
 from runtime.text import STOP_WORDS
 
 __all__ = ["text_statistics", "count_occurrences"]
@@ -54,7 +55,7 @@ def count_occurrences(text: str, part: str) -> Dict[str, Any]:
         {"part", "count"}.
     """
     if not part:
-        raise ValueError("nothing to count")
+        raise Refused("nothing to count", "没有要统计的内容")
     pattern = re.escape(part)
     if re.fullmatch(r"\w+", part) and part.isascii():
         pattern = r"(?<!\w)%s(?!\w)" % pattern

@@ -6,6 +6,9 @@ from typing import Any, Dict, Optional
 
 from runtime.question import Proposal, Question
 
+DOES = True
+READS_TEXT = True
+
 
 def propose(question: Question) -> Optional[Proposal]:
     """A word for summary or keywords plus a text."""

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from typing import Any, Dict, List
 
+from runtime.refusal import Refused
 from runtime.text import tokens
 
 __all__ = ["summarize", "key_terms"]
@@ -34,7 +35,7 @@ def summarize(text: str, sentences: int = 3) -> Dict[str, Any]:
     """
     parts = split_sentences(text)
     if not parts:
-        raise ValueError("there is no text to summarise")
+        raise Refused("there is no text to summarise", "没有可以总结的文字")
     wanted = max(1, min(10, sentences, len(parts)))
     terms = [set(tokens(part)) for part in parts]
     weights = Counter(term for part in parts for term in tokens(part))

@@ -6,6 +6,9 @@ from typing import Any, Dict, Optional
 
 from runtime.question import Proposal, Question
 
+DOES = True
+READS_TEXT = True
+
 _RULES = [
     ("upper", r"\bupper ?-?case\b|\bcapital letters\b|\bcapitali[sz]e all\b|大写"),
     ("lower", r"\blower ?-?case\b|小写"),
@@ -14,7 +17,7 @@ _RULES = [
     ("snake", r"\bsnake[ _-]?case\b"),
     ("camel", r"\bcamel ?-?case\b"),
     ("slug", r"\bslug\b|\bslugify\b"),
-    ("unique_lines", r"\b(?:remove|delete|drop) (?:the )?duplicate|\bdedup|\bunique lines|去重|重复行"),
+    ("unique_lines", r"\b(?:remove|delete|drop) (?:the )?duplicate|\bdedup|\bunique lines|去重|重复的?行|去掉重复|删除重复|去除重复"),
     ("sort_lines", r"\bsort\b.*\b(?:lines|words|list|names)\b|\balphabetical|按字母排序|行排序"),
     ("number_lines", r"\bnumber (?:the |these )?lines\b|编号"),
     ("trim", r"\btrim\b|\bextra (?:white)?spaces?\b|\bclean up (?:the )?(?:white)?space|多余空格"),

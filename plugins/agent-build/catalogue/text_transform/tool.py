@@ -5,6 +5,8 @@ import re
 import unicodedata
 from typing import Any, Callable, Dict
 
+from runtime.refusal import Refused
+
 __all__ = ["transform_text", "replace_in_text"]
 
 
@@ -51,7 +53,7 @@ def transform_text(text: str, rule: str) -> Dict[str, Any]:
         {"rule", "result"}.
     """
     if rule not in _RULES:
-        raise ValueError("unknown rule %r; known are: %s" % (rule, ", ".join(_RULES)))
+        raise Refused("unknown rule %r; known are: %s" % (rule, ", ".join(_RULES)), "不认识的规则：%s" % rule)
     return {"rule": rule, "result": _RULES[rule](text)}
 
 
@@ -67,5 +69,5 @@ def replace_in_text(text: str, old: str, new: str) -> Dict[str, Any]:
         {"result", "count": how many were replaced}.
     """
     if not old:
-        raise ValueError("nothing to replace")
+        raise Refused("nothing to replace", "没有要替换的内容")
     return {"result": text.replace(old, new), "count": text.count(old)}

@@ -1,11 +1,13 @@
-"""Conversion between units of the same kind: length, mass, volume, area, speed, time, data, temperature."""
+"""Conversion between units of the same kind: length, mass, volume, area, speed, time, data, temperature, energy, power, pressure."""
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, Dict
 
 from runtime.units import UNITS, convert
+from runtime.writing import json_number
 
-__all__ = ["convert_units", "list_units"]
+__all__ = ["convert_units", "compare_measures", "list_units"]
 
 
 def convert_units(value: float, from_unit: str, to_unit: str) -> Dict[str, Any]:
@@ -23,7 +25,31 @@ def convert_units(value: float, from_unit: str, to_unit: str) -> Dict[str, Any]:
         ValueError: a unit is unknown, or the two are of different kinds.
     """
     kind, source, target, result = convert(value, from_unit, to_unit)
-    return {"value": value, "from": source, "result": result, "to": target, "kind": kind}
+    return {"value": value, "from": source, "result": json_number(result), "to": target, "kind": kind}
+
+
+def compare_measures(value: float, unit: str, other_value: float, other_unit: str) -> Dict[str, Any]:
+    """Tell which of two measures of the same kind is more.
+
+    Args:
+        value: the number of the first measure.
+        unit: its unit.
+        other_value: the number of the second measure.
+        other_unit: its unit.
+
+    Returns:
+        {"value", "unit", "other_value", "other_unit", "other_in_unit": the second one in
+        the unit of the first, "order": -1, 0 or 1 as the first is less, equal or more}.
+
+    Raises:
+        ValueError: a unit is unknown, or the two are of different kinds.
+    """
+    _, source, target, result = convert(other_value, other_unit, unit)
+    first = Decimal(str(value))
+    return {
+        "value": value, "unit": target, "other_value": other_value, "other_unit": source,
+        "other_in_unit": json_number(result), "order": (first > result) - (first < result),
+    }
 
 
 def list_units(kind: str = "") -> Dict[str, Any]:

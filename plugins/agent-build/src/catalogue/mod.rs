@@ -21,19 +21,33 @@ use crate::{
 pub(crate) struct CatalogueTool {
     #[serde(flatten)]
     pub(crate) about: Tool,
-    /// What it is found by.
-    pub(crate) keywords: Keywords,
+    /// What it does, as people ask for it.
+    pub(crate) does: Vec<Does>,
     pub(crate) examples: Vec<CatalogueExample>,
     /// The kind of data it works on; it is used only when the requirement brings such data.
     #[serde(default)]
     pub(crate) needs: Option<String>,
 }
 
-/// Words and phrases, in English and in Chinese.
+/// A clause asks for the tool when it has one of the verbs and one of the objects, English or Chinese.
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Keywords {
-    pub(crate) en: Vec<String>,
-    pub(crate) zh: Vec<String>,
+pub(crate) struct Does {
+    /// None when an object alone names the ability ("word count").
+    pub(crate) verbs: Vec<String>,
+    pub(crate) objects: Vec<String>,
+    /// A kind of data with which another tool does this.
+    #[serde(default)]
+    pub(crate) unless: Option<String>,
+    /// Counts only when no tool has a better match.
+    #[serde(default)]
+    pub(crate) weak: bool,
+    /// How many different objects the clause must have: "miles to km" has two units.
+    #[serde(default = "one")]
+    pub(crate) at_least: usize,
+}
+
+fn one() -> usize {
+    1
 }
 
 /// A question the tool answers.

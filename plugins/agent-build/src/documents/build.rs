@@ -4,7 +4,9 @@ use nexus_plugin_api::payload::AgentManifest;
 use serde_json::Value;
 
 use super::{Doc, quoted};
-use crate::spec::{AgentDesign, AgentFolder, Architecture, DataSet, Language, Plan, Requirements, ToolRecord};
+use crate::spec::{
+    AgentDesign, AgentFolder, Architecture, DataSet, Language, Plan, PriceItem, Requirements, ToolRecord,
+};
 
 const SAMPLE: usize = 20;
 
@@ -28,7 +30,7 @@ pub(crate) fn requirements(spec: &Requirements) -> String {
     let mut doc = Doc::new(spec.language, "Requirements", "需求分析");
     doc.line(format!("\n**{}**\n\n{}", super::cell_text(&spec.title), quoted(&spec.summary)));
     doc.heading("Tasks", "任务");
-    doc.bullets(spec.tasks.iter().map(|task| format!("**{}** {}", task.id, super::cell_text(&task.text))));
+    tasks(&mut doc, spec);
     if !spec.data.is_empty() {
         doc.heading("Data found in the requirement", "需求中的数据");
         for data in &spec.data {
@@ -44,15 +46,53 @@ pub(crate) fn requirements(spec: &Requirements) -> String {
     doc.text
 }
 
+/// Every task with what serves its clauses, and what was not understood.
+fn tasks(doc: &mut Doc, spec: &Requirements) {
+    let say = |en, zh| spec.language.pick(en, zh);
+    for task in &spec.reading.tasks {
+        doc.line(format!("- **{}** {}", task.id, super::cell_text(&task.text)));
+        for clause in &task.clauses {
+            let text = super::cell_text(&clause.text);
+            if let Some(limit) = &clause.not_served {
+                doc.line(format!("  - {} “{text}”: {}", say("Not served:", "不提供："), limit.reason));
+            } else if !clause.served_by.is_empty() {
+                doc.line(format!(
+                    "  - “{text}” → {}",
+                    clause.served_by.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ")
+                ));
+            }
+        }
+    }
+    if !spec.reading.not_understood.is_empty() {
+        doc.heading("Not understood", "未能理解");
+        doc.bullets(
+            spec.reading
+                .not_understood
+                .iter()
+                .map(|part| format!("“{}”: {}", super::cell_text(&part.text), part.reason)),
+        );
+    }
+}
+
 fn sample(doc: &mut Doc, data: &DataSet) {
     match data {
-        DataSet::Prices { items, .. } => {
+        DataSet::Prices { items, rules, .. } => {
+            let price = |i: &PriceItem| {
+                let to = if i.to.is_empty() { String::new() } else { format!("–{}", i.to) };
+                format!("{}{to} {}", i.amount, i.currency)
+            };
             doc.table(
-                &["item", "price", "per"],
-                items
-                    .iter()
-                    .take(SAMPLE)
-                    .map(|i| vec![i.name.clone(), format!("{} {}", i.amount, i.currency), i.per.clone()]),
+                &["item", "price", "per", "note"],
+                items.iter().take(SAMPLE).map(|i| vec![i.name.clone(), price(i), i.per.clone(), i.note.clone()]),
+            );
+            doc.bullets(rules.iter().map(|rule| super::cell_text(&rule.text)));
+        }
+        DataSet::Hours { hours, closed, .. } => {
+            let open =
+                hours.iter().map(|h| vec![h.subject.clone(), day_names(&h.days), format!("{}–{}", h.from, h.to)]);
+            doc.table(
+                &["what", "days", "open"],
+                open.chain(closed.iter().map(|c| vec![c.subject.clone(), day_names(&c.days), "–".into()])),
             );
         }
         DataSet::Table { columns, rows, .. } => {
@@ -83,6 +123,11 @@ fn sample(doc: &mut Doc, data: &DataSet) {
     if data.len() > SAMPLE {
         doc.line(format!("\n… {} more", data.len() - SAMPLE));
     }
+}
+
+fn day_names(days: &[u8]) -> String {
+    let names = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    days.iter().filter_map(|day| names.get(usize::from(day.saturating_sub(1)))).copied().collect::<Vec<_>>().join(", ")
 }
 
 pub(crate) fn architecture(architecture: &Architecture, language: Language) -> String {
@@ -118,26 +163,22 @@ pub(crate) fn design(design: &AgentDesign) -> String {
         ));
     }
     let header = if design.language == Language::Zh {
-        ["工具", "BM25 得分", "匹配词", "数据"]
+        ["工具", "对应的需求", "数据"]
     } else {
-        ["Tool", "BM25 score", "Matched words", "Data"]
+        ["Tool", "Asked for by", "Data"]
     };
     doc.table(
         &header,
-        design.tools.iter().map(|c| {
-            vec![
-                format!("`{}`", c.id),
-                format!("{:.2}", c.score),
-                c.matched.join(", "),
-                c.data.clone().unwrap_or_default(),
-            ]
-        }),
+        design
+            .tools
+            .iter()
+            .map(|c| vec![format!("`{}`", c.id), c.matched.join("; "), c.data.clone().unwrap_or_default()]),
     );
     doc.heading("Example questions", "示例问题");
     doc.bullets(design.examples.iter().map(|e| format!("{} → `{}`", super::cell_text(&e.question), e.tool)));
-    if !design.uncovered.is_empty() {
+    if !design.not_served.is_empty() {
         doc.heading("Not served", "未覆盖的需求");
-        doc.bullets(design.uncovered.iter().map(|u| format!("{}: {}", super::cell_text(&u.text), u.reason)));
+        doc.bullets(design.not_served.iter().map(|u| format!("{}: {}", super::cell_text(&u.text), u.reason)));
     }
     doc.text
 }

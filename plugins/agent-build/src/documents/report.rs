@@ -1,10 +1,10 @@
 //! The manager's report: what was built and how it was verified.
 
-use serde_json::Value;
+use nexus_evaluation::{NotServed, Outcome};
 
 use super::{Doc, cell_text, quoted};
 use crate::{
-    spec::{AgentDesign, ToolRecord},
+    spec::{AgentDesign, Language, ToolRecord},
     verify::Verified,
 };
 
@@ -13,6 +13,7 @@ pub(crate) fn report(
     design: &AgentDesign,
     tools: &[ToolRecord],
     verified: &Verified,
+    not_served: &[NotServed],
     model_id: &str,
 ) -> String {
     let language = design.language;
@@ -35,12 +36,13 @@ pub(crate) fn report(
                 language.pick("compiled", "编译").to_owned(),
                 format!("{} {}", report.compiled, language.pick("files", "个文件")),
             ],
+            vec![language.pick("acceptance", "验收").to_owned(), score(language, verified)],
             vec![
-                language.pick("unit tests", "单元测试").to_owned(),
+                language.pick("own tests", "自带测试").to_owned(),
                 language
                     .pick(
-                        &format!("{} run, 0 failed, {} s", report.tests, report.seconds),
-                        &format!("运行 {} 个，失败 0 个，{} 秒", report.tests, report.seconds),
+                        &format!("{} passed in {} s", report.tests, report.seconds),
+                        &format!("通过 {} 个，用时 {} 秒", report.tests, report.seconds),
                     )
                     .to_owned(),
             ],
@@ -55,22 +57,53 @@ pub(crate) fn report(
             ],
         ],
     );
-    doc.heading("One question", "一次提问");
-    doc.line(quoted(&verified.question));
-    doc.line("");
-    for call in verified.answer.get("tool_calls").and_then(Value::as_array).into_iter().flatten() {
-        let field = |name: &str| {
-            call.get(name).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).unwrap_or_default()
-        };
-        doc.line(format!("- `{}` {} → {}", field("name"), cell_text(&field("input")), cell_text(&field("result"))));
-    }
-    doc.line("");
-    doc.line(quoted(verified.answer.get("output").and_then(Value::as_str).unwrap_or_default()));
+    questions(&mut doc, verified);
     doc.heading("Tools", "工具");
     doc.bullets(tools.iter().map(|t| format!("`{}`: {}", t.about.id, t.about.summary.of(language))));
-    if !design.uncovered.is_empty() {
+    if !not_served.is_empty() {
         doc.heading("Not served", "未覆盖的需求");
-        doc.bullets(design.uncovered.iter().map(|u| format!("{}: {}", cell_text(&u.text), u.reason)));
+        doc.bullets(not_served.iter().map(|u| format!("{}: {}", cell_text(&u.text), u.reason)));
     }
     doc.text
+}
+
+fn score(language: Language, verified: &Verified) -> String {
+    let all = &verified.exam.acceptance;
+    language
+        .pick(
+            &format!("{} of {} cases passed, {} failed, {} unproven", all.passed, all.asked, all.failed, all.unproven),
+            &format!("{} 题通过 {} 题，未通过 {} 题，无法证明 {} 题", all.asked, all.passed, all.failed, all.unproven),
+        )
+        .to_owned()
+}
+
+/// What the finished agent was asked, and what it said: made from the requirement before the agent was.
+fn questions(doc: &mut Doc, verified: &Verified) {
+    let language = doc.language;
+    doc.heading("What it was asked", "验收问答");
+    if verified.exam.acceptance.items.is_empty() {
+        doc.line(language.pick("Nothing: no cases were made.", "没有题目。"));
+        return;
+    }
+    let header = if language.code() == "zh" {
+        ["问题", "期望", "回答", "结果"]
+    } else {
+        ["Question", "Expected", "Answer", "Outcome"]
+    };
+    let rows = verified.exam.acceptance.items.iter().map(|item| {
+        let outcome = match item.outcome {
+            Outcome::Passed => language.pick("passed", "通过"),
+            Outcome::Failed => language.pick("failed", "未通过"),
+            Outcome::Unproven => language.pick("unproven", "无法证明"),
+        };
+        let why = item.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        vec![item.question.clone(), item.expected.clone(), shortened(&item.answer), format!("{outcome}{why}")]
+    });
+    doc.table(&header, rows);
+}
+
+/// Enough of an answer to see what it says.
+fn shortened(text: &str) -> String {
+    const MOST: usize = 160;
+    if text.chars().count() <= MOST { text.to_owned() } else { text.chars().take(MOST).chain(['…']).collect() }
 }

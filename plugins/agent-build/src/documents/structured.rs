@@ -17,7 +17,7 @@ fn choices(design: &AgentDesign) -> Value {
 }
 
 pub(crate) fn requirements(requirements: &Requirements) -> Value {
-    let tasks = &requirements.tasks;
+    let tasks = &requirements.reading.tasks;
     json!({ "requirements_document": {
         "feature_name": requirements.title,
         "functional_requirements": each(tasks, |task| {
@@ -26,7 +26,10 @@ pub(crate) fn requirements(requirements: &Requirements) -> Value {
         }),
         "non_functional_requirements": { "quality": requirements.qualities, "acceptance": requirements.acceptance },
         "constraints": requirements.qualities,
-        "scope": { "included": each(tasks, |task| json!(task.text)), "excluded": [] },
+        "scope": { "included": each(tasks, |task| json!(task.text)), "excluded": each(&requirements.not_served, |left| json!(left.text)) },
+        "coverage": requirements.coverage,
+        "not_served": requirements.not_served,
+        "reading": requirements.reading,
     }})
 }
 
@@ -107,7 +110,7 @@ pub(crate) fn verification(project_name: &str, verified: &Verified, report_path:
         },
         "functional_verification": {
             "start_ms": verified.start_ms, "ping": verified.ping, "question": verified.question,
-            "answer": verified.answer,
+            "answer": verified.answer, "acceptance": verified.exam.acceptance,
         },
     }})
 }

@@ -10,7 +10,14 @@ use serde_json::Value;
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum DataSet {
     /// Items with prices.
-    Prices { id: String, title: String, items: Vec<PriceItem> },
+    Prices {
+        id: String,
+        title: String,
+        items: Vec<PriceItem>,
+        /// Discounts and the like.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        rules: Vec<PriceRule>,
+    },
     /// Rows and columns; the first column names the rows.
     Table {
         id: String,
@@ -22,14 +29,23 @@ pub(crate) enum DataSet {
     /// Questions with answers.
     Faq { id: String, title: String, pairs: Vec<QuestionAnswer> },
     /// Passages of text.
-    Notes { id: String, title: String, passages: Vec<String> },
+    Notes {
+        id: String,
+        title: String,
+        passages: Vec<String>,
+        /// For each passage what it is about, in words to be found by and never to be said: `address`, `phone`, `hours`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        topics: Vec<Vec<String>>,
+    },
+    /// When something is open.
+    Hours { id: String, title: String, hours: Vec<OpeningHours>, closed: Vec<ClosedDays> },
     /// Categories with the words that speak for them.
     Categories { id: String, title: String, categories: Vec<Category> },
     /// Exchange rates.
     Rates { id: String, title: String, rates: Vec<Rate> },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct PriceItem {
     pub(crate) name: String,
     /// The price as a decimal number.
@@ -38,6 +54,54 @@ pub(crate) struct PriceItem {
     pub(crate) currency: String,
     /// The unit it is priced by ("kg"); empty for a piece.
     pub(crate) per: String,
+    /// The upper end when the price is a range; empty when it is not.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) to: String,
+    /// What comes in several variants ("latte"); the name is then base and variant together.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) base: String,
+    /// Which of the variants ("large").
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) variant: String,
+    /// What is said of it beside the price ("vegan").
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) note: String,
+}
+
+/// A rule that changes what is to be paid.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct PriceRule {
+    /// In the requirement's words.
+    pub(crate) text: String,
+    /// What is taken off, in percent; empty when the rule is of another kind.
+    pub(crate) percent_off: String,
+    /// It applies from so many pieces; empty when the number does not matter.
+    pub(crate) from_quantity: String,
+    /// It applies from so much money; empty when the sum does not matter.
+    pub(crate) from_total: String,
+    /// Whom or what it applies to ("students", "cakes"); empty for everything.
+    pub(crate) applies_to: String,
+}
+
+/// Times of some days of the week.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct OpeningHours {
+    /// What is open ("café"); empty for the whole.
+    pub(crate) subject: String,
+    /// 1 for Monday to 7 for Sunday.
+    pub(crate) days: Vec<u8>,
+    /// `09:00`.
+    pub(crate) from: String,
+    /// `17:30`; `24:00` is midnight. It may be before `from` when it is open past midnight.
+    pub(crate) to: String,
+}
+
+/// Days of the week on which it stays closed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct ClosedDays {
+    pub(crate) subject: String,
+    /// 1 for Monday to 7 for Sunday.
+    pub(crate) days: Vec<u8>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -81,6 +145,7 @@ impl DataSet {
             Self::Notes { id, title, .. } => ("notes", id, title),
             Self::Categories { id, title, .. } => ("categories", id, title),
             Self::Rates { id, title, .. } => ("rates", id, title),
+            Self::Hours { id, title, .. } => ("hours", id, title),
         }
     }
 
@@ -106,6 +171,7 @@ impl DataSet {
             Self::Notes { passages, .. } => passages.len(),
             Self::Categories { categories, .. } => categories.len(),
             Self::Rates { rates, .. } => rates.len(),
+            Self::Hours { hours, closed, .. } => hours.len() + closed.len(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Language, StageOutput};
+use super::{Coverage, Language, StageOutput};
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct AgentDesign {
@@ -24,8 +24,12 @@ pub(crate) struct AgentDesign {
     pub(crate) tools: Vec<ToolChoice>,
     /// Questions it answers; its own tests ask them.
     pub(crate) examples: Vec<Example>,
+    /// How much of the requirement it serves.
+    #[serde(default)]
+    pub(crate) coverage: Coverage,
     /// What it will not be able to do.
-    pub(crate) uncovered: Vec<Uncovered>,
+    #[serde(default)]
+    pub(crate) not_served: Vec<Uncovered>,
     /// Whether the requirement named nothing in particular.
     pub(crate) general: bool,
 }
@@ -35,11 +39,9 @@ impl StageOutput for AgentDesign {
 }
 
 /// A tool that was chosen, and why.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ToolChoice {
     pub(crate) id: String,
-    /// How well it fits, by the author's own measure; 0 when data alone decided.
-    pub(crate) score: f32,
     /// The words of the requirement that decided.
     pub(crate) matched: Vec<String>,
     /// The data set it serves.
@@ -59,6 +61,12 @@ pub(crate) struct Example {
 pub(crate) struct Uncovered {
     pub(crate) text: String,
     pub(crate) reason: String,
+    /// The ability that is wanted: `web_search`, `mail`, `translation`, …; `unknown` when it was not recognised.
+    #[serde(default)]
+    pub(crate) ability: String,
+    /// What would serve it: `model`, `connection`, `memory` or `data`.
+    #[serde(default)]
+    pub(crate) needs: String,
 }
 
 /// `[a-zA-Z][a-zA-Z0-9_]{0,47}`: such a name becomes a file name and a cloud resource's name.

@@ -9,6 +9,7 @@ mod data;
 mod design;
 mod language;
 mod plan;
+mod reading;
 mod requirements;
 mod tool;
 mod tool_info;
@@ -17,11 +18,14 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub(crate) use agent::{AgentFolder, AgentPrompt, Introduction, PromptRecord, VERSION};
 pub(crate) use architecture::{Architecture, Component, Decision};
-pub(crate) use data::{Category, Column, DataSet, PriceItem, QuestionAnswer, Rate};
+pub(crate) use data::{
+    Category, ClosedDays, Column, DataSet, OpeningHours, PriceItem, PriceRule, QuestionAnswer, Rate,
+};
 pub(crate) use design::{AgentDesign, Example, ToolChoice, Uncovered, is_identifier};
 pub(crate) use language::{Language, Localized};
 pub(crate) use plan::{Plan, PlannedStage, StageOutline};
-pub(crate) use requirements::{Requirements, Task};
+pub(crate) use reading::{Clause, ClauseKind, Coverage, Datum, Limit, NotUnderstood, Quantity, Reading, Span, Task};
+pub(crate) use requirements::{AcceptanceCases, CasesRecord, Requirements};
 pub(crate) use tool::{Function, Parameter, Tool, ToolRecord, ToolRecords, WrittenTool};
 
 /// An object that later stages read, from the `output_data` of the stage that made it.

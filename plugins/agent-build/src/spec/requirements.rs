@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DataSet, Language, StageOutput};
+use super::{Coverage, DataSet, Language, Reading, StageOutput, Uncovered};
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Requirements {
@@ -12,10 +12,17 @@ pub(crate) struct Requirements {
     pub(crate) title: String,
     /// What is wanted, in short.
     pub(crate) summary: String,
-    /// What the agent shall do.
-    pub(crate) tasks: Vec<Task>,
-    /// What the agent shall know.
+    /// What the text says, part by part.
+    #[serde(default)]
+    pub(crate) reading: Reading,
+    /// What the agent shall know, as its tools read it.
     pub(crate) data: Vec<DataSet>,
+    /// How much of it can be served.
+    #[serde(default)]
+    pub(crate) coverage: Coverage,
+    /// What cannot be served, in the requirement's words, and why.
+    #[serde(default)]
+    pub(crate) not_served: Vec<Uncovered>,
     /// Qualities it shall have.
     pub(crate) qualities: Vec<String>,
     /// How one sees that it is done.
@@ -26,10 +33,21 @@ impl StageOutput for Requirements {
     const STAGE: &'static str = "requirements_analysis";
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Task {
-    /// `R1`, `R2`, …
-    pub(crate) id: String,
-    /// In the requirement's words.
-    pub(crate) text: String,
+/// The frozen cases that the agent will be asked, beside the requirements in the output of their stage.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct AcceptanceCases {
+    pub(crate) acceptance_cases: CasesRecord,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct CasesRecord {
+    /// In the project's folder.
+    pub(crate) path: String,
+    /// Of the file, in hexadecimal.
+    pub(crate) sha256: String,
+    pub(crate) count: usize,
+}
+
+impl StageOutput for AcceptanceCases {
+    const STAGE: &'static str = Requirements::STAGE;
 }

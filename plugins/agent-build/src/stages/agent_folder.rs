@@ -11,6 +11,9 @@ use crate::{
     spec::{AgentDesign, AgentFolder, PromptRecord, Requirements, ToolRecords, VERSION},
 };
 
+/// What tools that fetch pages connect to.
+const WEB: [u16; 2] = [80, 443];
+
 pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
     let requirements: Requirements = job.input()?;
     let design: AgentDesign = job.input()?;
@@ -52,8 +55,13 @@ pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
             })
         })
         .collect();
+    let network =
+        tools.tools.iter().any(|tool| tool.about.permissions.iter().any(|permission| permission == "network"));
     let manifest = json!({
         "schema_version": 1,
+        // What a wall around it lets through: its socket is handed to it, and these ports it may connect to.
+        "listen": "socket",
+        "connect": if network { WEB.to_vec() } else { Vec::new() },
         "agent_name": design.agent_name,
         "display_name": design.display_name,
         "description": design.description,
@@ -68,7 +76,8 @@ pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
         "tools": entries,
         "knowledge": knowledge,
         "examples": design.examples,
-        "uncovered": design.uncovered,
+        "coverage": design.coverage,
+        "not_served": design.not_served,
     });
     add(&mut job, "manifest.json".into(), pretty(&manifest)?);
     add(&mut job, "README.md".into(), documents::readme(&design, &introduction, &tools.tools, &requirements));

@@ -16,9 +16,9 @@ pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
     let design = job.answer(author.design(&brief, &requirements)).await?;
     check(&design)?;
     for choice in &design.tools {
-        job.cx.info(format!("tool {} (score {}): {}", choice.id, choice.score, choice.matched.join(", ")));
+        job.cx.info(format!("tool {}: {}", choice.id, choice.matched.join("; ")));
     }
-    for left in &design.uncovered {
+    for left in &design.not_served {
         job.cx.warn(format!("not served: {} ({})", left.text, left.reason));
     }
     job.structure(structured::design(&brief.project_name, &design, &architecture));

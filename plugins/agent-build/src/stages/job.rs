@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use nexus_plugin_api::{
-    payload::{AgentManifest, Document, StageRequest, StageResult, Usage},
+    payload::{AgentManifest, Assessment, Document, StageRequest, StageResult, Usage},
     sdk::Context,
 };
 use serde::Serialize;
@@ -25,13 +25,14 @@ pub(super) struct Job {
     files: Vec<(String, String)>,
     structure: Option<Value>,
     agent: Option<AgentManifest>,
+    assessment: Option<Assessment>,
     usage: Usage,
 }
 
 impl Job {
     pub(super) fn new(stage: &'static Stage, request: StageRequest, cx: Context, shared: Arc<Shared>) -> Self {
         let usage = Usage { model_id: Some(shared.author.model_id().to_owned()), ..Usage::default() };
-        Self { request, cx, shared, stage, files: Vec::new(), structure: None, agent: None, usage }
+        Self { request, cx, shared, stage, files: Vec::new(), structure: None, agent: None, assessment: None, usage }
     }
 
     pub(super) fn settings(&self) -> &Settings {
@@ -90,6 +91,11 @@ impl Job {
         self.agent = Some(agent);
     }
 
+    /// How much of the requirement is served.
+    pub(super) fn assessment(&mut self, assessment: Assessment) {
+        self.assessment = Some(assessment);
+    }
+
     /// Writes the files and the document, and makes the result.
     pub(super) async fn finish(mut self, output: impl Serialize, document: String) -> Result<StageResult, StageError> {
         if self.cx.is_cancelled() {
@@ -127,6 +133,7 @@ impl Job {
             files: names,
             usage: self.usage,
             agent: self.agent,
+            assessment: self.assessment,
             ..StageResult::default()
         })
     }

@@ -8,6 +8,7 @@ mod architecture;
 mod deployer;
 mod design;
 mod error;
+mod examples;
 mod job;
 mod plan;
 mod prompt;

@@ -68,7 +68,7 @@ pub static STAGES: [Stage; 9] = [
         asks: Some("analyse"),
         prompt: Some(include_str!("../../prompts/requirements_analysis/system.md")),
         reads: &[],
-        writes: &[],
+        writes: &["acceptance/"],
         run: |job| Box::pin(requirements::run(job)),
     },
     Stage {
@@ -129,12 +129,15 @@ pub static STAGES: [Stage; 9] = [
     Stage {
         name: "agent_developer_manager",
         summary: "Compiles, tests, starts and asks the agent",
-        goal: ["Compile everything, run the tests, start the agent and ask it", "编译、运行测试、启动并提问验证"],
+        goal: [
+            "Compile everything, run the tests, start the agent and ask it what the requirement wants",
+            "编译、运行测试、启动并按需求提问验收",
+        ],
         deliverable: ["workflow_summary_report.md", "验证报告"],
         asks: Some("repair"),
         prompt: None,
-        reads: &[AgentDesign::STAGE, ToolRecords::STAGE, PromptRecord::STAGE, AgentFolder::STAGE],
-        writes: &["workflow_summary_report.md"],
+        reads: &[Requirements::STAGE, AgentDesign::STAGE, ToolRecords::STAGE, PromptRecord::STAGE, AgentFolder::STAGE],
+        writes: &["workflow_summary_report.md", "agent/manifest.json", "agent/README.md"],
         run: |job| Box::pin(verification::run(job)),
     },
     Stage {

@@ -1,11 +1,11 @@
-//! A running agent: started on a free port, asked over HTTP, stopped with SIGTERM.
+//! A running agent: started on a socket of its own, asked over HTTP, stopped with SIGTERM.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-use rustix::process::Signal;
+use nexus_sandbox::{Confined, Profile};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{
     Check, Finding, VerifyError, http,
-    process::{self, Group},
+    process::{self, Walled},
 };
 
 /// The contract gives an agent two seconds to finish its answers; the rest is Python ending.
@@ -23,8 +23,11 @@ const STOP: Duration = Duration::from_secs(6);
 
 /// An agent's process.
 pub struct RunningAgent {
-    group: Group,
-    port: u16,
+    confined: Confined,
+    /// Holds its socket and what it writes; dropped after it.
+    _walled: Walled,
+    socket: PathBuf,
+    token: String,
     limit: Duration,
     stderr: JoinHandle<String>,
     /// When it was started.
@@ -37,28 +40,32 @@ impl RunningAgent {
     /// # Errors
     /// When Python cannot be run, or the agent ends or does not listen in time.
     pub async fn start(python: &str, folder: &Path, limit: Duration) -> Result<Self, VerifyError> {
-        let mut command = process::python(python, folder);
-        command.args(["-B", "agent.py"]).env("HOST", "127.0.0.1").env("PORT", "0");
+        let mut walled = Walled::python(python, folder, Profile::Agent).await?;
+        let unusable = |source| VerifyError::Python { python: python.to_owned(), source };
+        let token = nexus_sandbox::token().map_err(unusable)?;
+        // Beside what it may write: not even its own socket can it replace.
+        let socket = walled.scratch.path().join("agent.socket");
+        let work = walled.scratch.path().join("work");
+        std::fs::create_dir(&work).map_err(unusable)?;
+        walled.sandbox = walled.sandbox.arguments(["-B", "agent.py"]).variable("AGENT_TOKEN", &token);
+        walled.sandbox.socket = Some(socket.clone());
+        walled.sandbox.writes = vec![work];
         let started = Instant::now();
-        let mut group = Group::spawn(command, python)?;
-        let stderr = tokio::spawn(process::read_all(group.child.stderr.take()));
-        let stdout = group.child.stdout.take();
-        let failed = |got: &str| Finding::new(Check::Start, "agent.py", "a line of JSON with the port", got);
+        let mut confined = walled.spawn(python).await?;
+        let stderr = tokio::spawn(process::read_all(confined.stderr.take()));
+        let stdout = confined.stdout.take();
+        let failed = |got: &str| Finding::new(Check::Start, "agent.py", "a line of JSON that it listens", got);
         let mut lines = BufReader::new(stdout.ok_or_else(|| failed("no standard output"))?).lines();
         let first = timeout(limit, lines.next_line()).await.map_err(|_| VerifyError::Timeout("starting the agent"))?;
-        let port = first
-            .ok()
-            .flatten()
-            .and_then(|line| serde_json::from_str::<Value>(&line).ok())
-            .and_then(|line| u16::try_from(line.get("port")?.as_u64()?).ok());
-        let Some(port) = port else {
-            group.signal(Signal::KILL);
+        let line = first.ok().flatten().and_then(|line| serde_json::from_str::<Value>(&line).ok());
+        if line.is_none_or(|line| line.get("event").and_then(Value::as_str) != Some("listening")) {
+            let _ = confined.kill().await;
             let output = timeout(STOP, stderr).await.ok().and_then(Result::ok).unwrap_or_default();
             return Err(failed("none before it ended").with_output(&output).into());
-        };
+        }
         // Further output must not fill the pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Ok(Self { group, port, limit, stderr, started })
+        Ok(Self { confined, _walled: walled, socket, token, limit, stderr, started })
     }
 
     /// Asks for its health.
@@ -91,22 +98,26 @@ impl RunningAgent {
     /// # Errors
     /// When it does not end in time, or not with exit code 0.
     pub async fn stop(mut self) -> Result<(), VerifyError> {
-        self.group.signal(Signal::TERM);
-        let status =
-            timeout(STOP, self.group.child.wait()).await.map_err(|_| VerifyError::Timeout("stopping the agent"))?;
-        self.group.ended();
-        match status {
-            Ok(status) if status.success() => Ok(()),
-            status => {
+        self.confined.terminate().await;
+        let ending =
+            timeout(STOP, self.confined.ended()).await.map_err(|_| VerifyError::Timeout("stopping the agent"))?;
+        match ending {
+            Ok(ending) if ending.status.success() => Ok(()),
+            ending => {
                 let output = timeout(STOP, &mut self.stderr).await.ok().and_then(Result::ok).unwrap_or_default();
-                let finding = Finding::new(Check::Stop, "SIGTERM", "exit code 0", format!("{status:?}"));
+                let finding = Finding::new(
+                    Check::Stop,
+                    "SIGTERM",
+                    "exit code 0",
+                    ending.map_or_else(|e| e.to_string(), |ending| ending.to_string()),
+                );
                 Err(finding.with_output(&output).into())
             }
         }
     }
 
     async fn request(&self, check: Check, head: &str, body: &str) -> Result<Value, VerifyError> {
-        match http::request(self.port, head, body, self.limit).await {
+        match http::request(&self.socket, &self.token, head, body, self.limit).await {
             Ok((200, answer)) => Ok(answer),
             Ok((status, answer)) => Err(broken(check, head, format!("{status}: {answer}"))),
             Err(error) => Err(broken(check, head, error)),

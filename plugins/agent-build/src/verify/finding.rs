@@ -38,6 +38,8 @@ pub enum Check {
     Ping,
     /// It answers `/invocations` as the contract says.
     Invoke,
+    /// It answers a case of the requirement with the right figures.
+    Acceptance,
     /// It ends with exit code 0 when it is told to stop.
     Stop,
 }
@@ -52,6 +54,9 @@ impl Check {
             Self::Start => "agent.py must print one line of JSON with its port, and serve on",
             Self::Ping => "GET /ping must answer {\"status\": \"Healthy\" or \"HealthyBusy\"}",
             Self::Invoke => "POST /invocations must answer with output, tool_calls and the session_id of the question",
+            Self::Acceptance => {
+                "the agent must answer with the right figures, or say that it cannot; the cases stay as they are"
+            }
             Self::Stop => "SIGTERM must end the agent's server and its process",
         }
     }

@@ -1,27 +1,32 @@
-//! The few lines of HTTP that verifying an agent on the loopback interface needs.
+//! The few lines of HTTP that verifying an agent needs: over the socket that was made for it.
 
-use std::{io, time::Duration};
+use std::{io, path::Path, time::Duration};
 
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
     time::timeout,
 };
 
 const MAX_ANSWER: u64 = 8 * 1024 * 1024;
 
 /// Sends one request and reads the JSON answer: status and body.
-pub(super) async fn request(port: u16, head: &str, body: &str, limit: Duration) -> io::Result<(u16, Value)> {
-    timeout(limit, exchange(port, head, body))
+pub(super) async fn request(
+    socket: &Path,
+    token: &str,
+    head: &str,
+    body: &str,
+    limit: Duration,
+) -> io::Result<(u16, Value)> {
+    timeout(limit, exchange(socket, token, head, body))
         .await
         .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time")))
 }
 
-async fn exchange(port: u16, head: &str, body: &str) -> io::Result<(u16, Value)> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+async fn exchange(socket: &Path, token: &str, head: &str, body: &str) -> io::Result<(u16, Value)> {
+    let mut stream = nexus_sandbox::connect(socket).await?;
     let message = format!(
-        "{head} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        "{head} HTTP/1.1\r\nHost: agent\r\nAuthorization: Bearer {token}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     stream.write_all(message.as_bytes()).await?;

@@ -1,6 +1,7 @@
 //! Verifies an agent by using it: one process compiles everything and runs the unit tests, another is the
-//! agent itself, which is asked `/ping` and one `/invocations`, and told to stop.
+//! agent itself, which is asked `/ping`, one question and the cases of [`acceptance`], and told to stop.
 
+pub(crate) mod acceptance;
 mod agent;
 mod finding;
 mod http;
@@ -8,9 +9,11 @@ mod process;
 
 use std::{io, path::Path, time::Duration};
 
+use nexus_sandbox::{Profile, SandboxError};
 use serde::Deserialize;
 use serde_json::Value;
 
+use acceptance::{Frozen, exam::Exam};
 pub use agent::RunningAgent;
 pub use finding::{Check, Finding};
 
@@ -38,6 +41,19 @@ pub(crate) struct Report {
     pub(crate) tests: u64,
     errors: Vec<CheckError>,
     pub(crate) seconds: f64,
+    /// Example questions that the agent does not answer by the tool they were made for.
+    #[serde(default)]
+    pub(crate) dropped: Vec<DroppedExample>,
+}
+
+/// An example question that was dropped.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct DroppedExample {
+    pub(crate) question: String,
+    /// The tool it was made for.
+    pub(crate) tool: String,
+    /// The functions that answered instead.
+    pub(crate) got: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -75,19 +91,27 @@ pub(crate) struct Verified {
     pub(crate) question: String,
     /// Answer of `/invocations`.
     pub(crate) answer: Value,
+    /// What it answered to the cases of the requirement; wrong figures among them are no failure yet.
+    pub(crate) exam: Exam,
 }
 
 impl Verified {
     /// The steps with their results, for the log.
-    pub(crate) fn steps(&self) -> [(&'static str, String); 4] {
+    pub(crate) fn steps(&self) -> [(&'static str, String); 5] {
         let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         [
             ("compile", format!("{} files", self.report.compiled)),
             ("unit_tests", format!("{} tests passed in {} s", self.report.tests, self.report.seconds)),
             ("start_and_ping", format!("{} after {} ms", text(&self.ping, "status"), self.start_ms)),
             ("invoke", format!("{}\n{}", self.question, text(&self.answer, "output"))),
+            ("acceptance", score(&self.exam)),
         ]
     }
+}
+
+fn score(exam: &Exam) -> String {
+    let all = &exam.acceptance;
+    format!("{} of {} passed, {} failed, {} unproven", all.passed, all.asked, all.failed, all.unproven)
 }
 
 /// Why an agent did not pass, or could not be verified.
@@ -101,6 +125,9 @@ pub enum VerifyError {
         /// Why.
         source: io::Error,
     },
+    /// It cannot be confined, so it was not started.
+    #[error("the agent cannot be verified: {0}")]
+    Sandbox(#[from] SandboxError),
     /// Something of the agent does not hold.
     #[error("{}", finding::summary(.0))]
     Failed(Vec<Finding>),
@@ -122,21 +149,33 @@ impl VerifyError {
     }
 }
 
+/// What is asked of an agent beside its own tests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    /// One question, to see that it answers.
+    pub(crate) question: &'a str,
+    /// The requirement.
+    pub(crate) requirement: &'a str,
+    /// The cases made from it.
+    pub(crate) cases: &'a Frozen,
+}
+
 /// Compiles, tests, starts, asks and stops the agent in a folder.
 ///
 /// Whatever was started is ended when something cannot be verified, also when the future is dropped.
 pub(crate) async fn verify(
     python: &str,
     folder: &Path,
-    question: &str,
+    asked: Asked<'_>,
     limits: Limits,
 ) -> Result<Verified, VerifyError> {
     // Both at once: they need nothing of each other, and starting Python is most of the time.
     let checked = findings(check(python, folder, limits.tests));
-    let asked = findings(ask(python, folder, question, limits.start));
+    let question = asked.question.to_owned();
+    let asked = findings(ask(python, folder, asked, limits.start));
     match tokio::try_join!(checked, asked)? {
-        (Ok(report), Ok((start_ms, ping, answer))) => {
-            Ok(Verified { report, start_ms, ping, question: question.to_owned(), answer })
+        (Ok(report), Ok(Spoken { start_ms, ping, answer, exam })) => {
+            Ok(Verified { report, start_ms, ping, question, answer, exam })
         }
         (checked, asked) => Err(VerifyError::Failed(checked.err().into_iter().chain(asked.err()).flatten().collect())),
     }
@@ -154,11 +193,11 @@ async fn findings<T>(
 }
 
 async fn check(python: &str, folder: &Path, limit: Duration) -> Result<Report, VerifyError> {
-    let mut command = process::python(python, folder);
-    command.args(["-B", "-c", CHECK]);
-    let finished = process::finish(command, python, limit).await?;
+    let mut walled = process::Walled::python(python, folder, Profile::Test).await?;
+    walled.sandbox = walled.sandbox.arguments(["-B", "-c", CHECK]);
+    let finished = process::finish(walled, python, limit).await?;
     let report: Report = serde_json::from_str(finished.stdout.lines().last().unwrap_or_default()).map_err(|e| {
-        Finding::new(Check::UnitTest, "tests", "a report of the tests", format!("none ({}; {e})", finished.status))
+        Finding::new(Check::UnitTest, "tests", "a report of the tests", format!("none ({}; {e})", finished.ending))
             .with_output(&format!("{}\n{}", finished.stdout, finished.stderr))
     })?;
     if let Some(reason) = report.unusable {
@@ -171,18 +210,22 @@ async fn check(python: &str, folder: &Path, limit: Duration) -> Result<Report, V
     }
 }
 
-async fn ask(
-    python: &str,
-    folder: &Path,
-    question: &str,
-    limit: Duration,
-) -> Result<(u128, Value, Value), VerifyError> {
+/// What a running agent said.
+struct Spoken {
+    start_ms: u128,
+    ping: Value,
+    answer: Value,
+    exam: Exam,
+}
+
+async fn ask(python: &str, folder: &Path, asked: Asked<'_>, limit: Duration) -> Result<Spoken, VerifyError> {
     let agent = RunningAgent::start(python, folder, limit).await?;
     let ping = agent.ping().await?;
     let start_ms = agent.started.elapsed().as_millis();
-    let answer = agent.invoke(question, "verification-of-the-build-0000001").await?;
+    let answer = agent.invoke(asked.question, "verification-of-the-build-0000001").await?;
+    let exam = acceptance::exam::ask(asked.requirement, asked.cases, &agent).await?;
     agent.stop().await?;
-    Ok((start_ms, ping, answer))
+    Ok(Spoken { start_ms, ping, answer, exam })
 }
 
 #[cfg(test)]

@@ -1,16 +1,12 @@
-//! Python processes: own process group, bare environment, bounded time and output, ended when dropped.
+//! Python processes of verification: behind the walls of [`nexus_sandbox`], bounded in time and output, ended when
+//! dropped.
 
-use std::{
-    env, io,
-    path::Path,
-    process::{ExitStatus, Stdio},
-    time::Duration,
-};
+use std::{io, path::Path, time::Duration};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use nexus_sandbox::{Confined, Ending, Interpreter, Limits, Profile, Sandbox, SandboxError};
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _},
-    process::{Child, ChildStdin, Command},
     time::timeout,
 };
 
@@ -18,100 +14,74 @@ use super::VerifyError;
 
 const MAX_READ: u64 = 4 * 1024 * 1024;
 
-/// Ends the process group when the pipe on its standard input closes, which it does however the daemon
-/// ends; then becomes the command. (A parent-death signal would need unsafe code, and hangs on a thread.)
-const TETHER: &str = r#"exec 3<&0 </dev/null
-{ cat <&3; kill -KILL 0; } >/dev/null 2>&1 &
-exec 3<&-
-exec "$0" "$@""#;
+/// What an agent or its tests may take while they are verified.
+const LIMITS: Limits = Limits {
+    memory: Some(1 << 30),
+    address_space: None,
+    cpu_seconds: Some(300),
+    cpu_percent: None,
+    file_bytes: Some(64 << 20),
+    open_files: Some(256),
+    processes: Some(256),
+    user_processes: Some(4096),
+    disk_bytes: Some(256 << 20),
+    disk_files: Some(10_000),
+    nice: 5,
+};
 
-/// A command that runs Python in a folder. It sees PATH and a UTF-8 locale, nothing else of ours.
-pub(super) fn python(python: &str, folder: &Path) -> Command {
-    let mut command = Command::new("/bin/sh");
-    command
-        .args(["-c", TETHER, python])
-        .current_dir(folder)
-        .env_clear()
-        .env("PATH", env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()))
-        .env("LANG", "C.UTF-8")
-        .env("PYTHONUTF8", "1")
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("PYTHONNOUSERSITE", "1")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .process_group(0);
-    command
+/// A program in a folder that it may read, with an empty one that it may write and that goes with it.
+pub(super) struct Walled {
+    pub(super) sandbox: Sandbox,
+    pub(super) scratch: TempDir,
 }
 
-/// A child whose whole process group ends with it.
-pub(super) struct Group {
-    pub(super) child: Child,
-    pid: Option<Pid>,
-    /// Kept out of `child`, whose `wait` would close it.
-    _tether: Option<ChildStdin>,
-}
-
-impl Group {
-    pub(super) fn spawn(mut command: Command, python: &str) -> Result<Self, VerifyError> {
+impl Walled {
+    /// Python in a folder. It sees a UTF-8 locale, nothing else of ours.
+    pub(super) async fn python(python: &str, folder: &Path, profile: Profile) -> Result<Self, VerifyError> {
         let unusable = |source| VerifyError::Python { python: python.to_owned(), source };
-        find(python).map_err(unusable)?;
-        let mut child = command.spawn().map_err(unusable)?;
-        let tether = child.stdin.take();
-        let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        Ok(Self { child, pid, _tether: tether })
+        let found = Interpreter::find(python).await.map_err(unusable)?;
+        let scratch = tempfile::Builder::new().prefix("nexus-verify-").tempdir().map_err(unusable)?;
+        let folder = std::path::absolute(folder).map_err(unusable)?;
+        let mut sandbox = Sandbox::new(profile, found.program, folder)
+            .variable("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .variable("LANG", "C.UTF-8")
+            .variable("PYTHONUTF8", "1")
+            .variable("PYTHONDONTWRITEBYTECODE", "1")
+            .variable("PYTHONNOUSERSITE", "1");
+        sandbox.reads = found.files;
+        sandbox.writes = vec![scratch.path().to_owned()];
+        sandbox.limits = LIMITS;
+        Ok(Self { sandbox, scratch })
     }
 
-    pub(super) fn signal(&self, signal: Signal) {
-        // A group that is gone already is what was wanted.
-        if let Some(pid) = self.pid {
-            let _ = kill_process_group(pid, signal);
-        }
+    pub(super) async fn spawn(&self, python: &str) -> Result<Confined, VerifyError> {
+        self.sandbox.spawn().await.map_err(|error| match error {
+            SandboxError::Program { source, .. } => VerifyError::Python { python: python.to_owned(), source },
+            error => VerifyError::Sandbox(error),
+        })
     }
-
-    /// The child was waited for: its number may belong to others now.
-    pub(super) fn ended(&mut self) {
-        self.pid = None;
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        self.signal(Signal::KILL);
-    }
-}
-
-/// Whether there is such a program: the shell in between could only say so by a code.
-fn find(program: &str) -> io::Result<()> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let found = if program.contains('/') {
-        Path::new(program).is_file()
-    } else {
-        env::split_paths(&path).any(|folder| folder.join(program).is_file())
-    };
-    if found { Ok(()) } else { Err(io::Error::new(io::ErrorKind::NotFound, "no such program")) }
 }
 
 /// How a process ended and what it wrote.
 pub(super) struct Finished {
-    pub(super) status: ExitStatus,
+    pub(super) ending: Ending,
     pub(super) stdout: String,
     pub(super) stderr: String,
 }
 
-/// Runs a command to its end.
-pub(super) async fn finish(command: Command, python: &str, limit: Duration) -> Result<Finished, VerifyError> {
-    let mut group = Group::spawn(command, python)?;
-    let (stdout, stderr) = (group.child.stdout.take(), group.child.stderr.take());
+/// Runs a program to its end.
+pub(super) async fn finish(walled: Walled, python: &str, limit: Duration) -> Result<Finished, VerifyError> {
+    let mut confined = walled.spawn(python).await?;
+    let (stdout, stderr) = (confined.stdout.take(), confined.stderr.take());
     let work = async {
-        let (stdout, stderr, status) = tokio::join!(read_all(stdout), read_all(stderr), group.child.wait());
-        status.map(|status| Finished { status, stdout, stderr })
+        let (stdout, stderr, ending) = tokio::join!(read_all(stdout), read_all(stderr), confined.ended());
+        ending.map(|ending| Finished { ending, stdout, stderr })
     };
-    let finished = timeout(limit, work).await.map_err(|_| VerifyError::Timeout("testing the agent"))?;
-    let finished = finished.map_err(|source| VerifyError::Python { python: python.to_owned(), source })?;
-    group.ended();
-    Ok(finished)
+    let finished = timeout(limit, work).await;
+    // Its folder is removed with `walled`, so it must be gone before.
+    let _ = confined.kill().await;
+    let finished = finished.map_err(|_| VerifyError::Timeout("testing the agent"))?;
+    finished.map_err(|source: io::Error| VerifyError::Python { python: python.to_owned(), source })
 }
 
 /// Everything a pipe gives, up to a limit; the rest is read and dropped so that nobody blocks on it.

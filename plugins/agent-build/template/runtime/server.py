@@ -1,15 +1,19 @@
 """The HTTP server: `POST /invocations` (JSON or SSE) and `GET /ping`.
 
+It serves on the socket that it was handed (descriptor 3, told as systemd tells it), else on HOST and PORT. With
+AGENT_TOKEN only who names the token is answered; on the loopback interface no page of a browser is.
 One thread per connection, HTTP/1.1 with keep-alive. SIGTERM and SIGINT stop it:
 no new connection is taken, running answers get up to two seconds, exit code 0.
 Logs are JSON lines on stderr; stdout gets one line with the address once it listens.
 """
 from __future__ import annotations
 
+import hmac
 import json
 import logging
 import os
 import signal
+import socket
 import socketserver
 import sys
 import threading
@@ -25,6 +29,8 @@ from runtime.sessions import Session, SessionStore
 
 DRAIN_SECONDS = 2.0
 MAX_RUNNING = 64
+HANDED_OVER = 3
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 
 log = logging.getLogger("agent.server")
 
@@ -35,19 +41,21 @@ class AgentServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address: "tuple[str, int]", engine: Any) -> None:
-        super().__init__(address, Handler)
+    def __init__(self, listener: Optional[socket.socket], engine: Any) -> None:
+        # Not TCPServer's own, which makes a socket. Without one, connections are given to finish_request.
+        name = listener.getsockname() if listener else ""
+        socketserver.BaseServer.__init__(self, name, Handler)
+        if listener:
+            self.socket = listener
+        self.server_name, self.server_port = name[:2] if isinstance(name, tuple) else ("agent", 0)
+        self.token = os.environ.get("AGENT_TOKEN", "")
+        self.only_local = self.server_name in LOOPBACK
         self.engine = engine
         self.sessions = SessionStore()
         self._lock = threading.Lock()
         self._running = 0
         self._status = "Healthy"
         self._status_since = int(time.time())
-
-    def server_bind(self) -> None:
-        # Not HTTPServer's own: that one asks the name service for the host's full name, which can take long.
-        socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.server_address[:2]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         log.debug("connection from %s ended: %s", client_address, sys.exc_info()[1])
@@ -92,8 +100,34 @@ class Handler(BaseHTTPRequestHandler):
     sys_version = ""
     timeout = 75
     wbufsize = 64 * 1024  # headers and body leave in one piece; the stream flushes every frame
-    disable_nagle_algorithm = True
     server: AgentServer
+
+    def setup(self) -> None:
+        self.disable_nagle_algorithm = self.request.family != socket.AF_UNIX
+        super().setup()
+
+    def parse_request(self) -> bool:
+        return super().parse_request() and self._may_come_in()
+
+    def _may_come_in(self) -> bool:
+        """Who may not is told so, and its connection is closed."""
+        given = self.headers.get("Authorization", "")
+        if self.server.token and not hmac.compare_digest(given.encode(), b"Bearer " + self.server.token.encode()):
+            return self._turn_away(401, "the token of this run is needed")
+        if not self.server.only_local:
+            return True
+        # Names that lead here, and pages of a browser on this machine.
+        if self.headers.get("Host", "").rsplit(":", 1)[0].lower() not in LOOPBACK or self.headers.get("Origin"):
+            return self._turn_away(403, "this agent answers programs of this machine only")
+        kind = self.headers.get("Content-Type", "").split(";")[0].strip().lower()
+        if self.command == "POST" and kind != "application/json":
+            return self._turn_away(415, "the body must be application/json")
+        return True
+
+    def _turn_away(self, status: int, why: str) -> bool:
+        self.close_connection = True
+        self._json(status, failure(PermissionError(why)))
+        return False
 
     def do_GET(self) -> None:
         if self.path.split("?")[0] == "/ping":
@@ -209,13 +243,20 @@ def choose_engine(agent: Agent) -> Any:
     return OfflineEngine(agent)
 
 
+def listen() -> socket.socket:
+    """The socket that was handed over, or one on HOST and PORT."""
+    if os.environ.get("LISTEN_PID") == str(os.getpid()) and os.environ.get("LISTEN_FDS") == "1":
+        return socket.socket(fileno=HANDED_OVER)
+    address = (os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8080")))
+    return socket.create_server(address, family=socket.AF_INET6 if ":" in address[0] else socket.AF_INET, backlog=128)
+
+
 def serve(folder: Path) -> int:
     """Serve the agent in this folder until a signal ends it."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=os.environ.get("LOG_LEVEL", "WARNING").upper(), handlers=[handler])
-    address = (os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8080")))
-    server = AgentServer(address, choose_engine(Agent(folder)))
+    server = AgentServer(listen(), choose_engine(Agent(folder)))
 
     def stop(signum: int, frame: Any) -> None:
         # shutdown() waits for the serving loop, which runs on this very thread: ask from another.
@@ -223,9 +264,8 @@ def serve(folder: Path) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    host, port = server.server_address[:2]
     try:
-        print(json.dumps({"event": "listening", "host": host, "port": port}), flush=True)
+        print(json.dumps({"event": "listening", "host": server.server_name, "port": server.server_port}), flush=True)
     except BrokenPipeError:
         pass  # nobody reads our output; serve all the same
     server.serve_forever(poll_interval=0.2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import OrderedDict, deque
-from typing import Any, Deque, Dict, List, Tuple
+from typing import Any, Deque, Dict, List, Optional, Tuple
 
 from runtime.question import Call
 
@@ -21,6 +21,7 @@ class Session:
         self.lock = threading.Lock()
         self.messages: Deque[Dict[str, str]] = deque(maxlen=MAX_TURNS * 2)
         self.calls: Deque[Call] = deque(maxlen=MAX_TURNS)
+        self.recent_text: Optional[str] = None  # the last text that was pasted, for "and how many words?"
         self.engine_state: Any = None
 
     def add_message(self, role: str, content: str) -> None:
@@ -32,6 +33,11 @@ class Session:
         size = sum(len(value) for value in call.arguments.values() if isinstance(value, str))
         if size <= MAX_REMEMBERED_ARGUMENT:
             self.calls.append(call)
+
+    def keep_text(self, text: Optional[str]) -> None:
+        """Keep a pasted text for follow-up questions, unless it is too large."""
+        if text and len(text) <= MAX_REMEMBERED_ARGUMENT:
+            self.recent_text = text
 
     def recent_calls(self) -> List[Call]:
         """The calls so far, newest last."""

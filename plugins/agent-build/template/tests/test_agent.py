@@ -1,9 +1,9 @@
 """Tests of the agent as a whole: its manifest, its example questions, and the HTTP contract."""
+import http.client
 import json
+import socket
 import threading
 import unittest
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 from runtime.engine import OfflineEngine
@@ -48,9 +48,11 @@ class ConversationTest(unittest.TestCase):
 
     def test_history_rebuilds_the_context(self):
         for example in AGENT.manifest["examples"][:3]:
-            session = Session("rebuilt")
-            ENGINE.rebuild(session, [{"role": "user", "content": example["question"]}, {"role": "assistant", "content": "..."}])
-            self.assertEqual(len(session.recent_calls()), 1)
+            answered, rebuilt = Session("answered"), Session("rebuilt")
+            ask(example["question"], answered)
+            ENGINE.rebuild(rebuilt, [{"role": "user", "content": example["question"]}, {"role": "assistant", "content": "..."}])
+            known = [[(call.function, call.arguments) for call in session.recent_calls()[:1]] for session in (answered, rebuilt)]
+            self.assertEqual(known[0], known[1])
 
     def test_sessions_are_bounded(self):
         store = SessionStore(limit=2)
@@ -64,47 +66,66 @@ class ConversationTest(unittest.TestCase):
 
 
 class HttpTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.server = AgentServer(("127.0.0.1", 0), ENGINE)
-        cls.base = "http://127.0.0.1:%d" % cls.server.server_address[1]
-        threading.Thread(target=cls.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    """Over a pair of sockets: tests have no network."""
 
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.shutdown()
-        cls.server.server_close()
+    server = AgentServer(None, ENGINE)
+
+    def ask(self, method, path, body=None, **headers):
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            serving = threading.Thread(target=self.server.finish_request, args=(theirs, ""), daemon=True)
+            serving.start()
+            connection = http.client.HTTPConnection("agent", timeout=10)
+            connection.sock = ours
+            connection.request(method, path, body, {"Connection": "close", "Content-Type": "application/json", **headers})
+            with connection.getresponse() as response:
+                answer = response.status, response.headers, response.read()
+            serving.join(10)
+        return answer
 
     def post(self, body, **headers):
-        data = body if isinstance(body, bytes) else json.dumps(body).encode("utf-8")
-        request = urllib.request.Request(self.base + "/invocations", data, {"Content-Type": "application/json", **headers})
-        return urllib.request.urlopen(request, timeout=10)
+        return self.ask("POST", "/invocations", body if isinstance(body, bytes) else json.dumps(body), **headers)
 
     def test_ping(self):
-        with urllib.request.urlopen(self.base + "/ping", timeout=10) as response:
-            state = json.load(response)
+        status, _, body = self.ask("GET", "/ping")
+        state = json.loads(body)
+        self.assertEqual(status, 200)
         self.assertIn(state["status"], ("Healthy", "HealthyBusy"))
         self.assertIsInstance(state["time_of_last_update"], int)
 
     def test_json_answer_and_session_header(self):
-        with self.post({"prompt": "help"}, **{SESSION_HEADER: "s" * 36}) as response:
-            answer = json.load(response)
+        status, headers, body = self.post({"prompt": "help"}, **{SESSION_HEADER: "s" * 36})
+        answer = json.loads(body)
+        self.assertEqual((status, headers[SESSION_HEADER]), (200, "s" * 36))
         self.assertEqual(answer["session_id"], "s" * 36)
         self.assertEqual(answer["usage"], {"input_tokens": 0, "output_tokens": 0})
         self.assertEqual(answer["model_id"], AGENT.manifest["model_id"])
 
     def test_stream(self):
-        with self.post({"prompt": "help"}, Accept="text/event-stream") as response:
-            frames = [json.loads(frame[6:]) for frame in response.read().decode("utf-8").split("\n\n") if frame]
+        _, _, body = self.post({"prompt": "help"}, Accept="text/event-stream")
+        frames = [json.loads(frame[6:]) for frame in body.decode("utf-8").split("\n\n") if frame]
         self.assertEqual([frame["event"] for frame in frames], ["message", "metrics", "done"])
 
     def test_bad_requests(self):
         for body in (b"{", b"[]", b"\xff", {"prompt": {"toolUse": {}}}, {"prompt": " "}, {}, {"prompt": "x", "history": 3}):
-            with self.subTest(body), self.assertRaises(urllib.error.HTTPError) as caught:
-                self.post(body)
-            with caught.exception as response:
-                self.assertEqual(response.code, 400)
-                self.assertEqual(set(json.load(response)), {"error", "error_type", "message"})
+            with self.subTest(body):
+                status, _, answer = self.post(body)
+                self.assertEqual((status, set(json.loads(answer))), (400, {"error", "error_type", "message"}))
+
+    def test_only_who_names_the_token_is_answered(self):
+        self.addCleanup(setattr, self.server, "token", "")
+        self.server.token = "secret"
+        self.assertEqual(self.ask("GET", "/ping")[0], 401)
+        self.assertEqual(self.ask("GET", "/ping", Authorization="Bearer secre")[0], 401)
+        self.assertEqual(self.ask("GET", "/ping", Authorization="Bearer secret")[0], 200)
+
+    def test_pages_of_a_browser_are_turned_away(self):
+        self.addCleanup(setattr, self.server, "only_local", False)
+        self.server.only_local = True
+        self.assertEqual(self.post({"prompt": "help"}, Host="127.0.0.1:8080")[0], 200)
+        self.assertEqual(self.post({"prompt": "help"}, Host="agent.example.org")[0], 403)
+        self.assertEqual(self.post({"prompt": "help"}, Host="127.0.0.1:8080", Origin="http://127.0.0.1:9000")[0], 403)
+        self.assertEqual(self.ask("POST", "/invocations", "{}", **{"Host": "localhost", "Content-Type": "text/plain"})[0], 415)
 
 
 if __name__ == "__main__":

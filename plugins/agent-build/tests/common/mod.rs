@@ -15,6 +15,8 @@ use nexus_plugin_api::{
 use serde_json::Value;
 use tempfile::TempDir;
 
+nexus_sandbox::stage_before_main!();
+
 pub struct Built {
     pub folder: TempDir,
     pub results: BTreeMap<&'static str, StageResult>,

@@ -1,9 +1,10 @@
 //! The task that keeps one agent. It takes commands from the fleet, and alone starts, restarts and
 //! stops the process. It never waits for a start (that is a task of its own), and for a stop no longer than the grace.
 
-use std::{fs, io, process::ExitStatus, sync::Arc, time::Duration};
+use std::{fs, io, sync::Arc, time::Duration};
 
 use nexus_plugin_api::payload::{AgentRef, AgentState, Failure};
+use nexus_sandbox::Ending;
 use serde_json::Value;
 use tokio::{
     select,
@@ -22,8 +23,8 @@ use super::{
 use crate::{
     Settings,
     capacity::{Capacity, Resident},
-    client::{Health, ping},
-    process::{Spawner, remove_logs},
+    client::{Health, Place, ping},
+    process::{SOCKET_NAME, remove_logs},
 };
 
 /// Requests that wait for one start; more are refused.
@@ -35,7 +36,6 @@ const BUSY_PING_PATIENCE: Duration = Duration::from_secs(1);
 /// What all keepers share.
 pub(crate) struct House {
     pub(crate) settings: Settings,
-    pub(crate) spawner: Arc<Spawner>,
     pub(crate) capacity: Arc<Capacity>,
     /// For starts under way.
     pub(crate) start_slots: Semaphore,
@@ -43,7 +43,7 @@ pub(crate) struct House {
 
 /// See the module.
 pub(crate) struct Keeper {
-    state: State, // first, so that a process ends before the spawner's thread may
+    state: State,
     house: Arc<House>,
     agent: AgentRef,
     view: Arc<View>,
@@ -304,7 +304,7 @@ impl Keeper {
         }
     }
 
-    fn ended_by_itself(&mut self, how: &io::Result<ExitStatus>) {
+    fn ended_by_itself(&mut self, how: &io::Result<Ending>) {
         if let State::Running(mut running) = self.take_state() {
             let waiters = std::mem::take(&mut running.replaced_for);
             self.crashed(&running, describe_exit(how));
@@ -354,7 +354,7 @@ impl Keeper {
     async fn rest_if_not_busy(&mut self) {
         let Some(idle_stop) = self.house.settings.idle_stop() else { return };
         if let State::Running(running) = &mut self.state
-            && let Ok(Health::Busy) = ping(running.started.port, BUSY_PING_PATIENCE).await
+            && let Ok(Health::Busy) = ping(&running.started.address, BUSY_PING_PATIENCE).await
         {
             running.busy_until = Instant::now() + idle_stop;
             return;
@@ -413,8 +413,16 @@ impl Keeper {
         note("starts", self.generation.into());
         if let State::Running(running) = &self.state {
             note("deployment", running.deployment.into());
-            note("pid", running.started.process.pid().as_raw_nonzero().get().into());
-            note("port", running.started.port.into());
+            let (guards, weaker) = running.started.process.walls();
+            note("pid", running.started.process.pid().into());
+            match &running.started.address.place {
+                Place::Port(port) => note("port", (*port).into()),
+                socket @ Place::Socket(_) => note("socket", socket.to_string().into()),
+            };
+            note("guards", guards.into());
+            if !weaker.is_empty() {
+                note("without", weaker.into());
+            }
             note("ready_ms", running.started.ready_ms.into());
         }
         self.view.set(status);
@@ -437,6 +445,7 @@ async fn remove_traces(agent: &AgentRef) {
     let work = move || {
         let _ = remove_logs(&folder);
         let _ = fs::remove_dir_all(folder.join(HOME_NAME));
+        let _ = fs::remove_file(folder.join(SOCKET_NAME));
     };
     let _ = tokio::task::spawn_blocking(work).await;
 }

@@ -10,7 +10,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::process::Output;
+use crate::{client::Address, process::Output};
 
 /// Why a process is no more.
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ impl Usage {
 
 /// A running process that will not be stopped for resting as long as this is held.
 pub(crate) struct Lease {
-    pub(crate) port: u16,
+    pub(crate) address: Address,
     pub(crate) generation: u64,
     pub(crate) ready_ms: u64,
     pub(crate) output: Arc<Output>,
@@ -72,7 +72,7 @@ pub(crate) type Talk = tokio::sync::mpsc::Sender<()>;
 
 impl Lease {
     pub(crate) fn new(
-        (port, generation, ready_ms): (u16, u64, u64),
+        (address, generation, ready_ms): (Address, u64, u64),
         output: Arc<Output>,
         ended: watch::Receiver<Option<End>>,
         usage: Arc<Usage>,
@@ -80,7 +80,7 @@ impl Lease {
     ) -> Self {
         usage.active.fetch_add(1, Ordering::AcqRel);
         usage.touch();
-        Self { port, generation, ready_ms, output, ended, usage, _talk: talk }
+        Self { address, generation, ready_ms, output, ended, usage, _talk: talk }
     }
 
     /// Resolves when the process has ended.

@@ -1,7 +1,8 @@
 //! From a fresh process to one that answers `/ping`.
 
-use std::{process::ExitStatus, time::Duration};
+use std::{sync::Arc, time::Duration};
 
+use nexus_sandbox::Ending;
 use tokio::{
     select,
     sync::watch,
@@ -9,7 +10,7 @@ use tokio::{
 };
 
 use crate::{
-    client::ping,
+    client::{Address, Place, ping},
     process::{Output, Process, ports_of_group},
 };
 
@@ -21,52 +22,69 @@ const PING_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why a process did not become ready.
 pub(crate) enum NotReady {
-    Ended(std::io::Result<ExitStatus>),
+    Ended(std::io::Result<Ending>),
     /// What was last seen of it.
     Late(String),
 }
 
-/// Waits until the process answers. With `look_at_sockets` the listening line is not waited for: the agent
-/// was told its port. That it really listens there is looked up all the same; another program might.
+/// Where a process may be found to answer.
+pub(crate) enum Whereabouts {
+    /// At the socket that it was handed.
+    Handed(Place),
+    /// At a port that it tells.
+    Told,
+    /// At the port that it was told. That it really listens there is looked up; another program might.
+    Reserved,
+}
+
+/// Waits until the process answers; where.
 pub(crate) async fn ready(
     process: &mut Process,
     output: &Output,
-    look_at_sockets: bool,
+    whereabouts: &Whereabouts,
+    token: &Arc<str>,
     deadline: Instant,
-) -> Result<u16, NotReady> {
+) -> Result<Address, NotReady> {
     let mut seen = "it listens on no port".to_owned();
     let group = process.pid();
     let outcome = select! {
         biased;
-        status = process.ended() => Err(Some(status)),
-        port = probe(group, output.port(), look_at_sockets, &mut seen) => Ok(port),
+        ending = process.ended() => Err(Some(ending)),
+        address = probe(group, output.port(), whereabouts, token, &mut seen) => Ok(address),
         () = sleep_until(deadline) => Err(None),
     };
     outcome.map_err(|ended| match ended {
-        Some(status) => NotReady::Ended(status),
+        Some(ending) => NotReady::Ended(ending),
         None => NotReady::Late(seen),
     })
 }
 
 async fn probe(
-    group: rustix::process::Pid,
+    group: i32,
     mut announced: watch::Receiver<Option<u16>>,
-    look_at_sockets: bool,
+    whereabouts: &Whereabouts,
+    token: &Arc<str>,
     seen: &mut String,
-) -> u16 {
+) -> Address {
     let begin = Instant::now();
     let mut pause = FIRST_PAUSE;
     loop {
         let told = *announced.borrow_and_update();
-        let candidates = match told {
-            Some(port) => vec![port],
-            None if !look_at_sockets && begin.elapsed() < LISTENING_LINE_WAIT => Vec::new(),
-            None => tokio::task::spawn_blocking(move || ports_of_group(group)).await.unwrap_or_default(),
+        let waits = told.is_none() && begin.elapsed() < LISTENING_LINE_WAIT;
+        let candidates: Vec<Place> = match (whereabouts, told.filter(|port| *port != 0)) {
+            (Whereabouts::Handed(_) | Whereabouts::Told, _) if waits => Vec::new(),
+            (Whereabouts::Handed(place), _) => vec![place.clone()],
+            (_, Some(port)) => vec![Place::Port(port)],
+            _ => {
+                let found = tokio::task::spawn_blocking(move || ports_of_group(group)).await.unwrap_or_default();
+                found.into_iter().map(Place::Port).collect()
+            }
         };
-        for port in candidates {
-            match ping(port, PING_PATIENCE).await {
-                Ok(_) => return port,
-                Err(e) => *seen = format!("/ping on port {port}: it {e}"),
+        for place in candidates {
+            let address = Address { place, token: Arc::clone(token) };
+            match ping(&address, PING_PATIENCE).await {
+                Ok(_) => return address,
+                Err(e) => *seen = format!("/ping at {}: it {e}", address.place),
             }
         }
         select! {

@@ -1,17 +1,19 @@
 //! One attempt to bring an agent up.
 
-use std::{fs, io, net::TcpListener, process::ExitStatus, sync::Arc, time::Duration};
+use std::{fs, io, net::TcpListener, sync::Arc, time::Duration};
 
 use nexus_plugin_api::payload::{AgentRef, Failure};
+use nexus_sandbox::{Ending, Interpreter, SandboxError};
 use tokio::{select, sync::oneshot, time::Instant};
 
 use super::{
     House,
-    ready::{NotReady, ready},
+    ready::{NotReady, Whereabouts, ready},
 };
 use crate::{
     capacity::{Place, Resident},
-    process::{Entrypoint, Launch, Limits, Output, Process, environment},
+    client::{self, Address},
+    process::{Entrypoint, Output, Process, environment, sandbox},
 };
 
 /// The agent's own `HOME` inside its state folder.
@@ -20,7 +22,7 @@ pub(crate) const HOME_NAME: &str = "home";
 /// A process that answers.
 pub(crate) struct Started {
     pub(crate) process: Process,
-    pub(crate) port: u16,
+    pub(crate) address: Address,
     pub(crate) ready_ms: u64,
     pub(crate) output: Arc<Output>,
     _place: Place,
@@ -42,8 +44,8 @@ pub(crate) async fn start(
 ) -> Result<Started, StartFault> {
     let mut slot = None;
     match (attempt(&house, &agent, resident, cancel, &mut slot).await, slot) {
-        (Ok((port, ready_ms, output, place)), Some(process)) => {
-            Ok(Started { process, port, ready_ms, output, _place: place })
+        (Ok((address, ready_ms, output, place)), Some(process)) => {
+            Ok(Started { process, address, ready_ms, output, _place: place })
         }
         (Err(fault), process) => {
             if let Some(process) = process {
@@ -55,7 +57,7 @@ pub(crate) async fn start(
     }
 }
 
-type Ready = (u16, u64, Arc<Output>, Place);
+type Ready = (Address, u64, Arc<Output>, Place);
 
 async fn attempt(
     house: &House,
@@ -68,6 +70,10 @@ async fn attempt(
     let called_off = || quiet(Failure::transient("the start was called off"));
     let settings = &house.settings;
     let entrypoint = entrypoint(house, agent).await.map_err(quiet)?;
+    let cannot = |error| quiet(cannot_spawn(agent, settings.python.as_str(), error));
+    let python = Interpreter::find(&entrypoint.program)
+        .await
+        .map_err(|source| cannot(SandboxError::Program { program: entrypoint.program.clone().into(), source }))?;
     let place = select! {
         place = house.capacity.take(resident, settings.ready_timeout()) => place.map_err(quiet)?,
         _ = &mut cancel => return Err(called_off()),
@@ -82,28 +88,29 @@ async fn attempt(
     let mut reserved = None;
     loop {
         let output = Arc::new(Output::new(&agent.state_dir, settings));
-        let launch = Launch {
-            entrypoint: entrypoint.clone(),
-            folder: agent.agent_dir.clone(),
-            environment: environment(settings, &agent.config, &agent.state_dir.join(HOME_NAME), reserved.unwrap_or(0))
-                .map_err(quiet)?,
-            limits: Limits::from_settings(settings),
+        let token: Arc<str> = nexus_sandbox::token().map_err(|e| quiet(Failure::transient(e.to_string())))?.into();
+        let home = agent.state_dir.join(HOME_NAME);
+        let mut variables = environment(settings, &agent.config, &home, reserved.unwrap_or(0)).map_err(quiet)?;
+        variables.push(("AGENT_TOKEN".into(), token.to_string().into()));
+        let walls = sandbox(settings, &entrypoint, python.clone(), &agent.agent_dir, &home, reserved, variables);
+        let whereabouts = match (&walls.socket, reserved) {
+            (Some(socket), _) => Whereabouts::Handed(client::Place::Socket(Arc::new(socket.clone()))),
+            (None, Some(_)) => Whereabouts::Reserved,
+            (None, None) => Whereabouts::Told,
         };
-        // Not to be cut off: a process that nobody holds yet would be killed, but not waited for.
-        let spawned = Process::spawn(&house.spawner, launch, &output).await;
-        let process = slot.insert(spawned.map_err(|e| quiet(cannot_spawn(agent, settings.python.as_str(), &e)))?);
+        let process = slot.insert(Process::spawn(&walls, &output).await.map_err(cannot)?);
         let outcome = select! {
-            outcome = ready(process, &output, reserved.is_some(), deadline) => outcome,
+            outcome = ready(process, &output, &whereabouts, &token, deadline) => outcome,
             _ = &mut cancel => return Err(called_off()),
         };
         match outcome {
-            Ok(port) => {
+            Ok(address) => {
                 let ready_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
-                return Ok((port, ready_ms, output, place));
+                return Ok((address, ready_ms, output, place));
             }
             // An agent that cannot take port 0 says something about ports; one more try with a real one.
             // Between the reservation and the agent's bind another program may take the port: hence not the first way.
-            Err(NotReady::Ended(_)) if reserved.is_none() && speaks_of_ports(&output.tail()) => {
+            Err(NotReady::Ended(_)) if matches!(whereabouts, Whereabouts::Told) && speaks_of_ports(&output.tail()) => {
                 reserved = reserve_port();
                 if reserved.is_none() {
                     return Err(quiet(Failure::transient("no free loopback port")));
@@ -125,9 +132,18 @@ async fn entrypoint(house: &House, agent: &AgentRef) -> Result<Entrypoint, Failu
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| Err(Failure::transient(e.to_string())))
 }
 
-fn cannot_spawn(agent: &AgentRef, python: &str, error: &io::Error) -> Failure {
-    let text = format!("agent {} cannot be started with {python:?}: {error}", agent.agent_name);
-    match error.kind() {
+fn cannot_spawn(agent: &AgentRef, python: &str, error: SandboxError) -> Failure {
+    let name = &agent.agent_name;
+    match &error {
+        // Trying again changes nothing before the operator does.
+        SandboxError::Weak { .. } | SandboxError::NoBubblewrap | SandboxError::NoNamespaces | SandboxError::NoStage => {
+            return Failure::permanent(format!("agent {name} is not started: {error}"));
+        }
+        SandboxError::Policy { .. } => return Failure::invalid_input(format!("agent {name} is not started: {error}")),
+        _ => {}
+    }
+    let text = format!("agent {name} cannot be started with {python:?}: {error}");
+    match error.into_io().kind() {
         io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {
             Failure::permanent(format!("{text}; set `python` in [plugins.deploy-local]"))
         }
@@ -138,8 +154,8 @@ fn cannot_spawn(agent: &AgentRef, python: &str, error: &io::Error) -> Failure {
 fn not_ready(house: &House, agent: &AgentRef, why: &NotReady, output: &Output) -> Failure {
     let name = &agent.agent_name;
     let failure = match why {
-        NotReady::Ended(status) => {
-            Failure::permanent(format!("agent {name} crashed while starting: {}", describe_exit(status)))
+        NotReady::Ended(ending) => {
+            Failure::permanent(format!("agent {name} crashed while starting: {}", describe_exit(ending)))
         }
         NotReady::Late(seen) => Failure::transient(format!(
             "agent {name} was not ready within {} seconds (ready_timeout_secs): {seen}",
@@ -171,9 +187,9 @@ pub(crate) fn with_output_in_log(failure: Failure, output: &Output) -> Failure {
 }
 
 /// How a process ended, for people.
-pub(crate) fn describe_exit(status: &io::Result<ExitStatus>) -> String {
-    match status {
-        Ok(status) => status.to_string(),
+pub(crate) fn describe_exit(ending: &io::Result<Ending>) -> String {
+    match ending {
+        Ok(ending) => ending.to_string(),
         Err(e) => format!("its end could not be observed ({e})"),
     }
 }

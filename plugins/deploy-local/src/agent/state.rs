@@ -1,8 +1,9 @@
 //! The states of an agent, and what can happen in each by itself.
 
-use std::{process::ExitStatus, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use nexus_plugin_api::payload::Failure;
+use nexus_sandbox::Ending;
 use tokio::{
     select,
     sync::{mpsc, oneshot, watch},
@@ -63,7 +64,7 @@ pub(crate) struct Running {
 /// What happened without a command.
 pub(crate) enum Happening {
     StartOver(Box<Result<Started, StartFault>>),
-    Ended(std::io::Result<ExitStatus>),
+    Ended(std::io::Result<Ending>),
     Rested,
     /// A process that is to be replaced gave its last answer.
     Drained,
@@ -124,7 +125,7 @@ async fn rested(usage: &Usage, idle_stop: Option<Duration>, not_before: Instant)
 impl Running {
     pub(crate) fn lease(&self, usage: &Arc<Usage>) -> Lease {
         let started = &self.started;
-        let facts = (started.port, self.generation, started.ready_ms);
+        let facts = (started.address.clone(), self.generation, started.ready_ms);
         Lease::new(facts, Arc::clone(&started.output), self.ended.subscribe(), Arc::clone(usage), self.talk.0.clone())
     }
 }

@@ -1,15 +1,19 @@
 //! One HTTP/1 request over a connection of its own.
 //!
-//! Nothing is pooled: a loopback connection is cheap, and closing it is how an agent learns that
+//! Nothing is pooled: a local connection is cheap, and closing it is how an agent learns that
 //! nobody waits for its answer any more.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, task::JoinHandle};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    task::JoinHandle,
+};
 
-use super::AskError;
+use super::{Address, AskError, address::Place};
 
 /// The response's head, and the read buffer.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -22,10 +26,23 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// Connects to the agent on the loopback interface, sends the request, reads the head of the response.
-    pub(crate) async fn begin(port: u16, request: Request<Full<Bytes>>) -> Result<Self, AskError> {
-        let stream = TcpStream::connect(("127.0.0.1", port)).await.map_err(|e| AskError::Refused(e.to_string()))?;
-        let _ = stream.set_nodelay(true);
+    /// Connects to the agent, sends the request, reads the head of the response.
+    pub(crate) async fn begin(address: &Address, request: Request<Full<Bytes>>) -> Result<Self, AskError> {
+        let refused = |e: std::io::Error| AskError::Refused(e.to_string());
+        match &address.place {
+            Place::Socket(path) => Self::over(nexus_sandbox::connect(path).await.map_err(refused)?, request).await,
+            Place::Port(port) => {
+                let stream = TcpStream::connect(("127.0.0.1", *port)).await.map_err(refused)?;
+                let _ = stream.set_nodelay(true);
+                Self::over(stream, request).await
+            }
+        }
+    }
+
+    async fn over(
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Self, AskError> {
         let (mut sender, connection) = http1::Builder::new()
             .max_buf_size(MAX_HEAD_BYTES)
             .max_headers(MAX_HEADERS)

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
-    AskError,
+    Address, AskError,
     answer::Answer,
     frame::{Flow, apply_frame, apply_whole},
     http::Exchange,
@@ -29,9 +29,9 @@ const MAX_ERROR_BODY_BYTES: usize = 64 * 1024;
 const FAREWELL: Duration = Duration::from_millis(50);
 
 /// Where to ask, and how long and how much to take.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ask {
-    pub(crate) port: u16,
+    pub(crate) address: Address,
     /// Seconds for the whole answer.
     pub(crate) total_secs: u64,
     /// Seconds between two bytes.
@@ -43,8 +43,9 @@ pub(crate) struct Ask {
 /// Asks, reports the answer's pieces to `cx` as they come, and returns the whole.
 /// Dropping the future closes the connection.
 pub(crate) async fn invoke(ask: Ask, request: &InvokeRequest, cx: &Context) -> Result<InvokeResult, AskError> {
+    let (question, address) = (to_http(&ask.address, request)?, ask.address.clone());
     let mut clock = Clock { end: Instant::now() + Duration::from_secs(ask.total_secs), ask };
-    let exchange = clock.within(Exchange::begin(ask.port, to_http(ask.port, request)?)).await?;
+    let exchange = clock.within(Exchange::begin(&address, question)).await?;
     if !(200..300).contains(&exchange.status()) {
         return Err(rejection(exchange, &mut clock).await);
     }
@@ -57,14 +58,15 @@ pub(crate) async fn invoke(ask: Ask, request: &InvokeRequest, cx: &Context) -> R
     Ok(answer.finish(request.enable_trace))
 }
 
-fn to_http(port: u16, request: &InvokeRequest) -> Result<Request<Full<Bytes>>, AskError> {
+fn to_http(address: &Address, request: &InvokeRequest) -> Result<Request<Full<Bytes>>, AskError> {
     let body = json!({
         "prompt": request.input_text,
         "session_id": request.session_id,
         "history": request.history,
     });
     Request::post("/invocations")
-        .header("host", format!("127.0.0.1:{port}"))
+        .header("host", address.host())
+        .header("authorization", address.authorization())
         .header("connection", "close")
         .header("content-type", "application/json")
         .header("accept", "text/event-stream, application/json;q=0.9")

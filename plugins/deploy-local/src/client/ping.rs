@@ -8,7 +8,7 @@ use hyper::Request;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::{AskError, http::Exchange, json::excerpt};
+use super::{Address, AskError, http::Exchange, json::excerpt};
 
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
@@ -22,17 +22,18 @@ pub(crate) enum Health {
 }
 
 /// Asks once. Any success status counts as healthy; the body only tells whether it is busy.
-pub(crate) async fn ping(port: u16, patience: Duration) -> Result<Health, AskError> {
-    timeout(patience, ask(port)).await.unwrap_or(Err(AskError::Silent(patience.as_secs())))
+pub(crate) async fn ping(address: &Address, patience: Duration) -> Result<Health, AskError> {
+    timeout(patience, ask(address)).await.unwrap_or(Err(AskError::Silent(patience.as_secs())))
 }
 
-async fn ask(port: u16) -> Result<Health, AskError> {
+async fn ask(address: &Address) -> Result<Health, AskError> {
     let request = Request::get("/ping")
-        .header("host", format!("127.0.0.1:{port}"))
+        .header("host", address.host())
+        .header("authorization", address.authorization())
         .header("connection", "close")
         .body(Full::new(Bytes::new()))
         .map_err(|e| AskError::BadRequest(e.to_string()))?;
-    let exchange = Exchange::begin(port, request).await?;
+    let exchange = Exchange::begin(address, request).await?;
     let status = exchange.status();
     let body = exchange.body(MAX_BODY_BYTES).await?;
     if !(200..300).contains(&status) {

@@ -13,18 +13,39 @@ const MANIFEST: &str = "manifest.json";
 const MANIFEST_MAX_BYTES: u64 = 4 * 1024 * 1024;
 const DEFAULT_FILE: &str = "agent.py";
 
-/// A program and its arguments, to be run in the agent's folder.
+/// A manifest that names more ports than this wants no walls.
+const MAX_PORTS: usize = 32;
+
+/// A program and its arguments, to be run in the agent's folder, and what it needs of the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entrypoint {
     pub(crate) program: String,
     pub(crate) arguments: Vec<String>,
+    pub(crate) listens: Listens,
+    /// TCP ports that it may connect to.
+    pub(crate) connect: Vec<u16>,
 }
 
-/// The only field of the manifest that matters here.
+/// Where an agent waits for requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Listens {
+    /// On the socket that it is handed, as `"listen": "socket"` in its manifest says.
+    Socket,
+    /// On a port of the loopback interface; these it names beside the usual ones.
+    Ports(Vec<u16>),
+}
+
+/// The fields of the manifest that matter here.
 #[derive(Default, Deserialize)]
 struct Manifest {
     #[serde(default)]
     entrypoint: Option<Vec<String>>,
+    #[serde(default)]
+    listen: Option<String>,
+    #[serde(default)]
+    bind: Vec<u16>,
+    #[serde(default)]
+    connect: Vec<u16>,
 }
 
 impl Entrypoint {
@@ -34,7 +55,8 @@ impl Entrypoint {
         if !folder.is_dir() {
             return Err(Failure::permanent(format!("the agent's folder {} does not exist", folder.display())));
         }
-        let words = manifest(folder)?.entrypoint.unwrap_or_else(|| vec![DEFAULT_FILE.into()]);
+        let Manifest { entrypoint, listen, bind, connect } = manifest(folder)?;
+        let words = entrypoint.unwrap_or_else(|| vec![DEFAULT_FILE.into()]);
         let mut words = words.into_iter().peekable();
         if words.peek().is_some_and(|word| is_python(word)) {
             words.next();
@@ -47,7 +69,19 @@ impl Entrypoint {
         if arguments.iter().any(|argument| argument.contains('\0')) {
             return Err(Failure::permanent("manifest.json: the entrypoint holds a NUL"));
         }
-        Ok(Self { program: python.to_owned(), arguments })
+        if bind.len() + connect.len() > MAX_PORTS {
+            return Err(Failure::permanent(format!("manifest.json: more than {MAX_PORTS} ports in bind and connect")));
+        }
+        let listens = match listen.as_deref() {
+            Some("socket") => Listens::Socket,
+            Some("port") | None => Listens::Ports(bind),
+            Some(other) => {
+                return Err(Failure::permanent(format!(
+                    "manifest.json: listen must be \"socket\" or \"port\", not {other:?}"
+                )));
+            }
+        };
+        Ok(Self { program: python.to_owned(), arguments, listens, connect })
     }
 }
 
@@ -105,7 +139,21 @@ mod tests {
     fn the_configured_interpreter_runs_the_named_file() {
         for manifest in [None, Some("{}"), Some(r#"{"entrypoint": ["python3.12", "agent.py"]}"#)] {
             let found = Entrypoint::of_folder(folder(manifest).path(), "/opt/py").unwrap();
-            assert_eq!(found, Entrypoint { program: "/opt/py".into(), arguments: vec!["agent.py".into()] });
+            assert_eq!((found.program.as_str(), found.arguments), ("/opt/py", vec!["agent.py".to_owned()]));
+            assert_eq!((found.listens, found.connect), (Listens::Ports(Vec::new()), Vec::new()));
+        }
+    }
+
+    #[test]
+    fn the_manifest_names_ports_and_the_socket() {
+        let found =
+            Entrypoint::of_folder(folder(Some(r#"{"listen": "socket", "connect": [443]}"#)).path(), "p").unwrap();
+        assert_eq!((found.listens, found.connect), (Listens::Socket, vec![443]));
+        let found = Entrypoint::of_folder(folder(Some(r#"{"bind": [9000]}"#)).path(), "p").unwrap();
+        assert_eq!(found.listens, Listens::Ports(vec![9000]));
+        let many = format!(r#"{{"connect": {:?}}}"#, vec![1; 40]);
+        for wrong in [r#"{"listen": "everywhere"}"#, r#"{"connect": [99999]}"#, &many] {
+            assert!(Entrypoint::of_folder(folder(Some(wrong)).path(), "p").is_err(), "{wrong}");
         }
     }
 

@@ -2,12 +2,10 @@
 
 use std::{collections::HashSet, fs, path::Path};
 
-use rustix::process::Pid;
-
 const LISTEN: &str = "0A";
 
 /// TCP ports on which any process of `group` listens. Reads `/proc`, so it blocks.
-pub(crate) fn ports_of_group(group: Pid) -> Vec<u16> {
+pub(crate) fn ports_of_group(group: i32) -> Vec<u16> {
     let members = members(group);
     let sockets: HashSet<String> = members.iter().flat_map(|pid| sockets_of(pid)).collect();
     // Any member will do, and the group's leader may be gone.
@@ -18,11 +16,11 @@ pub(crate) fn ports_of_group(group: Pid) -> Vec<u16> {
     ports
 }
 
-fn members(group: Pid) -> Vec<String> {
+fn members(group: i32) -> Vec<String> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     entries
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.bytes().all(|b| b.is_ascii_digit()) && group_of(name) == Some(group.as_raw_nonzero().get()))
+        .filter(|name| name.bytes().all(|b| b.is_ascii_digit()) && group_of(name) == Some(group))
         .collect()
 }
 
@@ -60,7 +58,7 @@ mod tests {
     #[test]
     fn finds_this_process() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let own_group = rustix::process::getpgrp();
+        let own_group = group_of("self").unwrap();
         // The group's leader may be in another place than this test; its network is the same.
         assert!(ports_of_group(own_group).contains(&listener.local_addr().unwrap().port()));
     }

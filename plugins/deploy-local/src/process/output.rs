@@ -37,6 +37,7 @@ pub(crate) struct Output {
 #[derive(Deserialize)]
 struct Listening {
     event: String,
+    #[serde(default)]
     port: u16,
 }
 
@@ -49,7 +50,7 @@ impl Output {
         }
     }
 
-    /// The port the process said it listens on.
+    /// The port the process said it listens on; 0 when it is none.
     pub(crate) fn port(&self) -> watch::Receiver<Option<u16>> {
         self.port.subscribe()
     }
@@ -89,7 +90,6 @@ impl Output {
     fn note_port(&self, line: &[u8]) {
         if let Ok(listening) = serde_json::from_slice::<Listening>(line)
             && listening.event == "listening"
-            && listening.port != 0
         {
             self.port.send_replace(Some(listening.port));
         }

@@ -93,7 +93,7 @@ async fn a_heap_of_small_frames_is_few_events() {
 async fn a_cancelled_request_leaves_the_agent_at_once() {
     let bench = bench();
     let agent = bench.agent("left", "");
-    let note = bench.folder.path().join("gone");
+    let note = agent.state_dir.join("home/gone");
     let (recorder, cx) = Recorder::new();
     let (deployer, request) = (bench.deployer.clone(), question(&agent, &format!("notice {}", note.display())));
     let answer = tokio::spawn(async move { deployer.invoke(request, cx).await });

@@ -121,9 +121,9 @@ pub(crate) fn kill(pid: u32, signal: &str) {
     assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
 }
 
-/// The pids of all processes that were started in the agent's folder.
+/// The pids of all processes that were started, as far as the agent's home remembers.
 pub(crate) fn starts(agent: &AgentRef) -> Vec<u32> {
-    let text = std::fs::read_to_string(agent.agent_dir.join("starts")).unwrap_or_default();
+    let text = std::fs::read_to_string(agent.state_dir.join("home/starts")).unwrap_or_default();
     text.lines().map(|line| line.parse().unwrap()).collect()
 }
 

@@ -68,10 +68,93 @@ async fn limits_hold() {
     let limits: HashMap<String, [i64; 2]> = serde_json::from_str(&bench.output(&agent, "limits").await).unwrap();
     assert_eq!(limits["RLIMIT_DATA"], [200 << 20; 2]);
     assert_eq!(limits["RLIMIT_NOFILE"], [100; 2]);
-    assert_eq!(limits["RLIMIT_CPU"], [77; 2]);
+    assert_eq!(limits["RLIMIT_CPU"], [77, 78]);
     assert_eq!(limits["RLIMIT_CORE"], [0; 2]);
     assert_eq!(bench.output(&agent, "memory 300").await, "refused");
     assert_eq!(bench.output(&agent, "memory 20").await, format!("got {}", 20 << 20));
+}
+
+/// Its code to read, its home to write, no port and no other process, unless it was given.
+#[tokio::test]
+async fn an_agent_reaches_what_it_was_given_and_nothing_else() {
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = server.local_addr().unwrap().port();
+    let bench = bench();
+    let secret = bench.folder.path().join("secret");
+    std::fs::write(&secret, "hunter2").unwrap();
+    let agent = bench.agent("walled", "");
+    let attempts = [
+        (format!("open({secret:?}).read()"), "PermissionError"),
+        ("open('agent.py', 'a')".to_owned(), "PermissionError"),
+        ("open('agent.py').readline() != ''".to_owned(), "True"),
+        ("open(os.path.join(os.environ['HOME'], 'note'), 'w').write('x')".to_owned(), "1"),
+        (format!("open('/proc/{}/environ', 'rb')", std::process::id()), "PermissionError"),
+        ("os.kill(os.getppid(), 9)".to_owned(), "PermissionError"),
+        ("mmap.mmap(-1, 4096)".to_owned(), "PermissionError"),
+        ("socket.socket(socket.AF_UNIX)".to_owned(), "PermissionError"),
+        (format!("socket.create_connection(('127.0.0.1', {port}))"), "PermissionError"),
+    ];
+    for (attempt, outcome) in &attempts {
+        assert_eq!(&bench.output(&agent, &format!("try {attempt}")).await, outcome, "{attempt}");
+    }
+    let status = bench.status(&agent).await;
+    for wall in ["landlock", "seccomp", "subreaper"] {
+        assert!(status.details["guards"].as_array().unwrap().iter().any(|guard| guard == wall), "{status:?}");
+    }
+    assert!(!status.details.contains_key("without"), "{status:?}");
+
+    std::fs::write(agent.agent_dir.join("manifest.json"), format!(r#"{{"connect": [{port}]}}"#)).unwrap();
+    bench.deploy(&agent).await.unwrap();
+    let given =
+        bench.output(&agent, &format!("try socket.create_connection(('127.0.0.1', {port})).fileno() > 0")).await;
+    assert_eq!(given, "True");
+}
+
+#[tokio::test]
+async fn an_agent_on_a_socket_answers_who_knows_its_token() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let bench = bench();
+    let agent = bench.agent("handed", "");
+    std::fs::write(agent.agent_dir.join("manifest.json"), r#"{"listen": "socket"}"#).unwrap();
+    let endpoint = bench.deploy(&agent).await.unwrap().endpoint.unwrap();
+    let socket = agent.state_dir.join("agent.socket");
+    assert_eq!(endpoint, format!("unix:{}", socket.display()));
+    assert_eq!(bench.output(&agent, "plain well").await, "well");
+    assert_eq!(bench.output(&agent, "try socket.socket()").await, "PermissionError");
+    // Somebody else of this user, who does not know it.
+    let mut stranger = nexus_sandbox::connect(&socket).await.unwrap();
+    stranger.write_all(b"GET /ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    let _ = stranger.read_to_string(&mut answer).await;
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    let first = bench.pid(&agent).await;
+    kill(first, "-9");
+    eventually("it is restarted", async || starts(&agent).len() == 2).await;
+    assert_ne!(bench.pid(&agent).await, first);
+    bench.undeploy(&agent).await;
+    assert!(!socket.exists());
+}
+
+#[tokio::test]
+async fn what_all_processes_of_an_agent_take_is_bounded() {
+    let bench = bench_with(Settings { memory_limit_mb: 200, disk_limit_mb: 8, max_processes: 40, ..settings() });
+    let agent = bench.agent("greedy", "");
+    for (attempt, why) in [
+        ("try [subprocess.Popen(['sleep', '100']) for _ in range(60)] and time.sleep(60)", "more processes"),
+        (
+            "try [subprocess.Popen([sys.executable, '-c', 'b = b\"x\" * (120 << 20); input()'], stdin=subprocess.PIPE) for _ in range(3)] and time.sleep(60)",
+            "more memory",
+        ),
+        (
+            "try [open(os.environ['HOME'] + '/%d' % n, 'wb').write(b'x' * (1 << 20)) for n in range(64)] and time.sleep(60)",
+            "wrote more",
+        ),
+    ] {
+        let failure = bench.ask(&agent, attempt).await.unwrap_err();
+        assert!(failure.message.contains(why), "{attempt}: {failure}");
+        let _ = std::fs::remove_dir_all(agent.state_dir.join("home"));
+        bench.deploy(&agent).await.unwrap();
+    }
 }
 
 #[tokio::test]

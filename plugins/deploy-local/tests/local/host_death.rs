@@ -21,6 +21,7 @@ async fn host() {
     let pid = bench.pid(&agent).await;
     let child = bench.output(&agent, "child").await;
     let apart = bench.output(&agent, "child apart").await;
+    let stray = bench.output(&agent, "stray").await;
     let deployer = bench.deployer.clone();
     let request = question(&other, "hang");
     tokio::spawn(async move {
@@ -28,7 +29,7 @@ async fn host() {
             .await
     });
     eventually("the other is starting", async || !starts(&other).is_empty()).await;
-    println!("\npids {pid} {child} {apart} {}", starts(&other)[0]);
+    println!("\npids {pid} {child} {apart} {stray} {}", starts(&other)[0]);
     std::future::pending::<()>().await;
 }
 
@@ -50,6 +51,6 @@ async fn killing_the_host_kills_agents_and_their_children() {
     for pid in pids {
         eventually(&format!("process {pid} is gone"), async || !is_alive(pid)).await;
     }
-    // The tether, too, is gone: nothing works in the folders any more.
+    // Whatever else there was, is gone: nothing works in the folders any more.
     assert!(processes_in(&folder.path().join("ward/agent")).is_empty());
 }

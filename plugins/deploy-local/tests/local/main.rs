@@ -9,3 +9,5 @@ mod host_death;
 mod lifecycle;
 mod misbehaviour;
 mod races;
+
+nexus_sandbox::stage_before_main!();

@@ -1,7 +1,10 @@
 """An agent that does what the prompt says. How it starts is told by START in its environment."""
 import json
+import mmap
 import os
 import signal
+import socket
+import socketserver
 import subprocess
 import sys
 import time
@@ -15,6 +18,19 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *args):
         pass
+
+    def setup(self):
+        self.client_address = ("agent", 0)
+        super().setup()
+
+    def parse_request(self):
+        if not super().parse_request():
+            return False
+        token = os.environ["AGENT_TOKEN"]
+        if not isinstance(self.server, SocketServer) or self.headers["Authorization"] == "Bearer " + token:
+            return True
+        self.send_error(401)
+        return False
 
     def do_GET(self):
         if START == "deaf":
@@ -110,7 +126,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_json({"output": str(os.getpid())})
 
     def do_descriptors(self, argument, body):
-        kinds = [os.readlink("/proc/self/fd/" + fd) for fd in os.listdir("/proc/self/fd") if int(fd) > 2 and os.path.exists("/proc/self/fd/" + fd)]
+        kinds = [os.readlink("/proc/self/fd/%d" % fd) for fd in range(3, 1024) if os.path.lexists("/proc/self/fd/%d" % fd)]
         self.send_json({"output": json.dumps(kinds)})
 
     def do_limits(self, argument, body):
@@ -182,6 +198,28 @@ class Handler(BaseHTTPRequestHandler):
 
     # -- mischief
 
+    def do_try(self, argument, body):
+        """Says what an attempt came to: an error's name, or what it gave."""
+        try:
+            self.send_json({"output": repr(eval(argument, dict(globals())))})
+        except Exception as error:
+            self.send_json({"output": type(error).__name__})
+
+    def do_stray(self, argument, body):
+        """Twice forked, in a session of its own, without environment, deaf to signals."""
+        reader, writer = os.pipe()
+        if os.fork() == 0:
+            os.setsid()
+            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+                signal.signal(number, signal.SIG_IGN)
+            child = os.fork()
+            if child != 0:
+                os.write(writer, b"%d" % child)
+                os._exit(0)
+            os.closerange(0, 64)
+            os.execve("/bin/sleep", ["sleep", "1000"], {})
+        self.send_json({"output": os.read(reader, 20).decode()})
+
     def do_child(self, argument, body):
         child = subprocess.Popen(["sleep", "1000"], start_new_session=argument == "apart")
         self.send_json({"output": str(child.pid)})
@@ -221,9 +259,17 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 128
 
 
+class SocketServer(Server):
+    """On the socket that it was handed."""
+
+    def __init__(self):
+        socketserver.BaseServer.__init__(self, "", Handler)
+        self.socket = socket.socket(fileno=3)
+
+
 def main():
     port = int(os.environ["PORT"])
-    with open("starts", "a") as file:
+    with open(os.path.join(os.environ["HOME"], "starts"), "a") as file:
         file.write("%d\n" % os.getpid())
     if START == "crash":
         print("cannot go on: no module named wisdom", file=sys.stderr)
@@ -240,8 +286,11 @@ def main():
             print("y" * 1000)
     if START == "slow":
         time.sleep(0.7)
-    server = Server((os.environ["HOST"], port), Handler)
-    if START not in ("silent", "needs-port"):
+    handed = os.environ.get("LISTEN_PID") == str(os.getpid())
+    server = SocketServer() if handed else Server((os.environ["HOST"], port), Handler)
+    if handed:
+        print(json.dumps({"event": "listening"}), flush=True)
+    elif START not in ("silent", "needs-port"):
         print(json.dumps({"event": "listening", "host": "127.0.0.1", "port": server.server_address[1]}), flush=True)
     server.serve_forever(poll_interval=0.05)
 

@@ -1,19 +1,17 @@
 //! `/tools/mcp/servers`: the MCP servers that people have written down, shown and switched.
 
 use salvo::{Writer as _, http::StatusCode, oapi::endpoint};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    api::{
-        http::{
-            error::{ApiError, Resource},
-            request::{
-                extract::{Body, Part, State, path_parts},
-                rules::{MaybeFlag, MaybeTexts, fields_of},
-            },
-            response::{Answer, Reply},
+    api::http::{
+        error::{ApiError, Resource},
+        request::{
+            extract::{Body, Part, State, path_parts},
+            rules::{MaybeFlag, MaybeTexts, fields_of},
         },
-        openapi::describe,
+        response::{Answer, Reply},
     },
     tools::mcp::{McpChange, McpError, McpServer},
 };
@@ -23,26 +21,14 @@ path_parts! {
     pub(crate) McpName = "name";
 }
 
-describe! {
-    /// An MCP server. Values of its environment are never told.
-    McpServer as "McpServer" {
-        name,
-        /// `stdio` or `http`.
-        kind as "type",
-        command, args, url,
-        /// Names, with masked values.
-        env,
-        disabled,
-        /// Names of tools that need no approval.
-        auto_approve,
-    }
-}
-
-#[derive(Serialize)]
+/// MCP servers.
+#[derive(Serialize, JsonSchema)]
 struct McpServerList {
     servers: Vec<McpServer>,
     total: usize,
+    /// How many may be used.
     enabled: usize,
+    /// How many may not.
     disabled: usize,
 }
 
@@ -50,17 +36,6 @@ impl McpServerList {
     fn of(servers: Vec<McpServer>) -> Self {
         let disabled = servers.iter().filter(|server| server.disabled).count();
         Self { total: servers.len(), enabled: servers.len() - disabled, disabled, servers }
-    }
-}
-
-describe! {
-    /// MCP servers.
-    McpServerList as "McpServerList" {
-        servers, total,
-        /// How many may be used.
-        enabled,
-        /// How many may not.
-        disabled,
     }
 }
 

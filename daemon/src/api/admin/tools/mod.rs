@@ -1,13 +1,11 @@
-//! `/tools`: the plugins' catalogue, and what builds made of it for their agents. `compat` has the
-//! original's forms of the list, `trial` calls a tool, `mcp` shows the servers that people wrote down.
+//! `/tools`: the plugins' catalogue, and what builds made of it for their agents. `trial` calls a tool, `mcp` shows the servers
+//! that people wrote down.
 
 mod mcp;
 mod trial;
 
 use std::sync::Arc;
 
-use crate::api::v2_compat::tools as compat;
-use compat::ToolDetail;
 use salvo::{Router, Writer as _, oapi::endpoint};
 use trial::ToolName;
 
@@ -24,6 +22,7 @@ use crate::api::{
     },
     projects::files::blocking,
     state::AppState,
+    v2_compat::tools::ToolDetail,
 };
 use crate::{
     backend::store::{PageRequest, ToolFilter},
@@ -31,12 +30,9 @@ use crate::{
     tools::catalogue,
 };
 
-/// The paths. The fixed names stand before the id, which would take them.
 pub(crate) fn paths() -> Router {
     let servers = at("servers", || mcp::list).push(at("{name}", || mcp::detail).put(mcp::change));
     at("tools", || list)
-        .push(at("list", || compat::list))
-        .push(at("categories", || compat::categories))
         .push(Router::with_path("mcp").push(servers))
         .push(Router::with_path("{name}/test").post(trial::test))
         .push(at("{name}", || detail))

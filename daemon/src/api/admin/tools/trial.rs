@@ -1,5 +1,6 @@
 //! `POST /tools/{name}/test`: a tool is called, in a process with limits, and its result told.
 
+use schemars::JsonSchema;
 use std::sync::Arc;
 
 use salvo::{Writer as _, http::StatusCode, oapi::endpoint};
@@ -7,16 +8,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    api::{
-        http::{
-            error::{ApiError, Resource},
-            request::{
-                extract::{OptionalBody, Part, State, path_parts},
-                rules::{Json, fields_of},
-            },
-            response::{Answer, Reply},
+    api::http::{
+        error::{ApiError, Resource},
+        request::{
+            extract::{OptionalBody, Part, State, path_parts},
+            rules::{Json, fields_of},
         },
-        openapi::describe,
+        response::{Answer, Reply},
     },
     domain::text::text_of,
     tools::{Trial, Verdict, catalogue, typing},
@@ -35,35 +33,24 @@ fields_of! {
     }
 }
 
-#[derive(Serialize)]
+/// What came of calling a tool.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ToolTest")]
 struct Tested {
+    /// Whether it gave a result.
     success: bool,
+    /// Its result as text: a text as it is, all else as JSON. None when it failed.
     output: Option<String>,
+    /// Its result as it is.
     output_json: Value,
+    /// Why there is none.
     error: Option<String>,
+    /// The start of its process included.
     duration_ms: f64,
+    /// What it printed, at most 16 Ki characters.
     printed: String,
+    /// What held it back beside limits on time, memory and files: the names of what was in force.
     guards: Vec<String>,
-}
-
-describe! {
-    /// What came of calling a tool.
-    Tested as "ToolTest" {
-        /// Whether it gave a result.
-        success,
-        /// Its result as text: a text as it is, all else as JSON. None when it failed.
-        output,
-        /// Its result as it is.
-        output_json,
-        /// Why there is none.
-        error,
-        /// The start of its process included.
-        duration_ms,
-        /// What it printed, at most 16 Ki characters.
-        printed,
-        /// What held it back beside limits on time, memory and files: the names of what was in force.
-        guards,
-    }
 }
 
 /// `POST /tools/{name}/test`

@@ -7,72 +7,10 @@
 
 use std::{ops::RangeInclusive, str::FromStr};
 
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::api::http::error::ApiError;
+use crate::api::http::{error::ApiError, fault::Fault};
 use crate::config::closest;
-
-/// Largest input that a fault echoes, in characters of a text or entries of anything else.
-const ECHO_LIMIT: usize = 200;
-
-/// One broken rule.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Fault {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    loc: Vec<Value>,
-    /// For people.
-    pub msg: String,
-    input: Value,
-}
-
-impl Fault {
-    /// A fault of one field.
-    #[must_use]
-    pub fn new(place: &'static str, field: &str, kind: &'static str, msg: impl Into<String>, input: Value) -> Self {
-        Self { kind, loc: vec![place.into(), field.into()], msg: msg.into(), input: echo(input) }
-    }
-
-    /// A fault of the place as a whole.
-    #[must_use]
-    pub fn bare(place: &'static str, kind: &'static str, msg: impl Into<String>) -> Self {
-        Self { kind, loc: vec![place.into()], msg: msg.into(), input: Value::Null }
-    }
-
-    /// Puts a position behind the field, for an item of a list.
-    fn at(mut self, position: usize) -> Self {
-        self.loc.push(position.into());
-        self
-    }
-
-    /// Makes the place as a whole the one at fault.
-    pub(crate) fn whole(&mut self) {
-        self.loc.truncate(1);
-    }
-
-    /// The field's name, for a message.
-    #[must_use]
-    pub fn field(&self) -> String {
-        let part = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
-        let path: Vec<String> = self.loc.iter().skip(usize::from(self.loc.len() > 1)).map(part).collect();
-        path.join(".")
-    }
-}
-
-/// Bounds what is sent back of what came in.
-fn echo(input: Value) -> Value {
-    match input {
-        Value::String(text) => Value::String(crate::domain::text::shorten(&text, ECHO_LIMIT)),
-        Value::Array(items) if items.len() > 16 => json!(format!("<list of {}>", items.len())),
-        Value::Object(map) if map.len() > 16 => json!(format!("<object of {}>", map.len())),
-        Value::Array(_) | Value::Object(_) => {
-            let text = input.to_string();
-            if text.len() > ECHO_LIMIT * 4 { json!(format!("<{} bytes>", text.len())) } else { input }
-        }
-        small => small,
-    }
-}
 
 /// A JSON object or a query on its way into typed values.
 pub(crate) struct Fields {
@@ -98,11 +36,8 @@ impl Fields {
 
     /// Adds a fault of a field of an item of a list; the list's own item when `inner` is empty.
     pub(crate) fn fault_at(&mut self, field: &str, position: usize, inner: &str, kind: &'static str, msg: &str) {
-        let mut fault = Fault::new(self.place, field, kind, msg, Value::Null).at(position);
-        if !inner.is_empty() {
-            fault.loc.push(inner.into());
-        }
-        self.faults.push(fault);
+        let fault = Fault::new(self.place, field, kind, msg, Value::Null).at(position);
+        self.faults.push(if inner.is_empty() { fault } else { fault.at(inner) });
     }
 
     /// The field, unless absent or null.
@@ -381,6 +316,8 @@ fn from_float(float: f64) -> Result<i64, (&'static str, &'static str)> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn fields(value: Value) -> Fields {

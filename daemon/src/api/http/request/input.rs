@@ -11,11 +11,11 @@ use salvo::{
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
-use super::{
-    bodies::Room,
-    fields::{Fault, Fields},
+use super::{bodies::Room, fields::Fields};
+use crate::api::http::{
+    error::{ApiError, Resource},
+    fault::Fault,
 };
-use crate::api::http::error::{ApiError, Resource};
 use crate::backend::error::{BackendError, BackendErrorKind};
 
 /// A refused body is read on for this much, so that a client that writes before it reads gets the

@@ -5,5 +5,3 @@ pub(crate) mod extract;
 pub(crate) mod fields;
 pub(crate) mod input;
 pub(crate) mod rules;
-
-pub use fields::Fault;

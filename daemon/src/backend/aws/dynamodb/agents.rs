@@ -1,5 +1,7 @@
 //! Agents: registered by the build that made them, changed by deployments, people and their use.
 
+use async_trait::async_trait;
+
 use super::{
     DynamoStore,
     aggregate::{Held, Plan, TRIES, contended, pause},
@@ -12,77 +14,24 @@ use super::{
 };
 use crate::{
     backend::{
-        error::{BackendError, BackendErrorKind, fenced, illegal, not_found},
+        error::{BackendError, BackendErrorKind, fenced, not_found},
         files::Owner,
         store::{
-            AgentChange, Once, Result,
-            alike::{agent_event, deploy_payload, key_was_lost, towards},
+            Agents, KeptAnswer, Result,
+            alike::{deploy_payload, key_was_lost},
             naming,
         },
     },
     domain::{
-        agent::{Agent, AgentStatus, Invocation, InvocationStatus, NewAgent},
+        agent::{Agent, AgentChange, AgentStatus, Invocation, InvocationStatus, NewAgent},
+        change::agent as change,
         event::NewEvent,
-        ids::{AgentId, TaskId},
+        ids::{AgentId, ProjectId, TaskId},
+        project::Priority,
         task::TaskType,
         time::Timestamp,
-        transition::{self, IllegalTransition},
     },
 };
-
-fn fresh(agent: &NewAgent, now: Timestamp) -> Agent {
-    Agent {
-        agent_id: agent.agent_id.clone(),
-        project_id: None,
-        agent_name: String::new(),
-        display_name: String::new(),
-        description: String::new(),
-        category: String::new(),
-        version: String::new(),
-        status: AgentStatus::Building,
-        deployment_type: String::new(),
-        agentcore_config: None,
-        capabilities: Vec::new(),
-        tools: Vec::new(),
-        prompt_path: None,
-        code_path: None,
-        created_at: now,
-        updated_at: now,
-        deployed_at: None,
-        agentcore_runtime_arn: None,
-        agentcore_runtime_alias: None,
-        agentcore_region: None,
-        generation: 0,
-        total_invocations: 0,
-        successful_invocations: 0,
-        failed_invocations: 0,
-        avg_duration_ms: 0.0,
-        last_invoked_at: None,
-        error_message: None,
-        agent_dir: String::new(),
-        deployment_config: None,
-        deployment_details: None,
-    }
-}
-
-/// The state that is asked for, if the machine allows it.
-fn allowed(agent: &Agent, wanted: AgentStatus) -> Result<AgentStatus> {
-    let next = transition::agent(agent.status, towards(wanted)).map_err(|e| illegal(&e))?;
-    if next == wanted {
-        return Ok(next);
-    }
-    let (machine, state, event) = ("agent", agent.status.as_str(), "building");
-    Err(illegal(&IllegalTransition { machine, state, event }))
-}
-
-/// The `agent` event of what an agent is now.
-pub(crate) fn told(agent: &Agent, now: Timestamp, error: Option<&str>) -> NewEvent {
-    let mut event = agent_event(now, &agent.agent_id, &agent.agent_name, agent.status);
-    if let Some(error) = error {
-        event.fields.insert("error".into(), error.into());
-    }
-    event
-}
 
 /// An agent, and what its conditions name as it stands in the row: a row of the original's may have a status that is no
 /// word of ours, or a number as text, and a condition on what is understood of it would never hold.
@@ -100,11 +49,6 @@ impl AsReadAgent {
 }
 
 impl DynamoStore {
-    /// `Store::agent`.
-    pub(crate) async fn read_agent(&self, id: &AgentId) -> Result<Option<Agent>> {
-        Ok(self.agent_as_read(id).await?.map(|read| read.agent))
-    }
-
     /// An agent that is to be changed.
     async fn agent_as_read(&self, id: &AgentId) -> Result<Option<AsReadAgent>> {
         let item = self.tables.get(Table::Agents, Table::Agents.one(id.as_str())).await?;
@@ -120,51 +64,44 @@ impl DynamoStore {
         unit.update(&self.tables, Table::Agents, key, change, &Guard::AsRead(&read), Refused::Gone)
     }
 
-    /// Writes the record of the agent that a build made. A build that runs again finds its own record: what it says is
-    /// updated, when it came and how it was used stays.
-    pub(crate) async fn register(&self, plan: &mut Plan, new: &NewAgent, deploy: bool) -> Result<NewEvent> {
-        let (now, project) = (plan.now, plan.after.stored.project.clone());
+    /// Registers the agent that a build made, and queues its deployment if that is asked for.
+    pub(crate) async fn register(&self, plan: &mut Plan, new: &NewAgent, deploy: bool) -> Result<()> {
+        let (now, project) = (plan.now, &plan.after.stored.project);
+        let (of, priority) = (project.project_id.clone(), project.priority);
         let known = self.agent_as_read(&new.agent_id).await?;
-        let status = if deploy { AgentStatus::Deploying } else { AgentStatus::Offline };
-        let name = match &known {
+        let shown = match &known {
             Some(known) => known.agent.display_name.clone(),
             None => self.give_name(&naming::wanted(new), &new.agent_id).await?,
         };
-        let agent = Agent {
-            project_id: Some(project.project_id.clone()),
-            agent_name: new.agent_name.clone(),
-            display_name: name,
-            description: new.description.clone(),
-            category: new.category.clone(),
-            version: new.version.clone(),
-            status,
-            deployment_type: new.deployment_type.clone(),
-            capabilities: new.capabilities.clone(),
-            tools: new.tools.clone(),
-            prompt_path: new.prompt_path.clone(),
-            code_path: new.code_path.clone(),
-            updated_at: now,
-            agent_dir: new.agent_dir.clone(),
-            deployment_config: new.deployment_config.clone(),
-            error_message: None,
-            ..known.as_ref().map_or_else(|| fresh(new, now), |known| known.agent.clone())
-        };
+        let agent = change::registered(new, known.as_ref().map(|known| &known.agent), &of, shown, deploy, now);
         match &known {
             Some(known) => self.update_agent_in(&mut plan.unit, known, &agent)?,
             None => plan.unit.put(&self.tables, Table::Agents, agent.to_item()?, &Guard::Absent, Refused::Gone)?,
         }
-        plan.agents.push((known.map(|known| known.agent.status), Some(status)));
+        plan.agents.push((known.map(|known| known.agent.status), Some(agent.status)));
+        plan.events.push(change::told(&agent, None, now));
         self.put_generated(plan, new).await?;
         if deploy {
-            let id = TaskId::generate();
-            let (of, config) = (&project.project_id, new.deployment_config.as_ref());
-            let body = deploy_payload(of, &new.agent_id, config, &id);
-            let agent_id = Some(&new.agent_id);
-            let task = tasks::pending(id, TaskType::DeployAgent, of, agent_id, project.priority, &body, now)?;
-            plan.unit.put(&self.tables, Table::Tasks, task.to_item()?, &Guard::Absent, Refused::Exists)?;
-            plan.send(&task, body);
+            self.queue_deployment(&agent, &of, priority, plan)?;
         }
-        Ok(told(&agent, now, None))
+        Ok(())
+    }
+
+    /// Writes a task that deploys an agent, into the unit of its project; its message follows.
+    pub(crate) fn queue_deployment(
+        &self,
+        agent: &Agent,
+        project: &ProjectId,
+        priority: Priority,
+        plan: &mut Plan,
+    ) -> Result<TaskId> {
+        let id = TaskId::generate();
+        let body = deploy_payload(project, &agent.agent_id, agent.deployment_config.as_ref(), &id);
+        let (of, agent) = (TaskType::DeployAgent, Some(&agent.agent_id));
+        let task = tasks::pending(id.clone(), of, project, agent, priority, &body, plan.now)?;
+        plan.unit.put(&self.tables, Table::Tasks, task.to_item()?, &Guard::Absent, Refused::Exists)?;
+        plan.send(&task, body);
+        Ok(id)
     }
 
     /// Changes an agent and tells its project, if it has one still.
@@ -188,17 +125,17 @@ impl DynamoStore {
             let mut own = AgentPlan { now, plan, tell: None, unit: Unit::default() };
             let mut after = before.clone();
             let answer = change(&mut after, &mut own)?;
-            let AgentPlan { plan, tell, mut unit, .. } = own;
+            let AgentPlan { plan, tell, unit, .. } = own;
             let moved = (Some(before.status), Some(after.status));
             let committed = match (plan, &mut held, tell) {
-                (Some(mut plan), Some(held), Some(error)) => {
-                    self.update_agent_in(&mut unit, &read, &after)?;
-                    plan.unit = unit;
-                    plan.events.push(told(&after, now, error.as_deref()));
+                (Some(mut plan), Some(held), Some(told)) => {
+                    self.update_agent_in(&mut plan.unit, &read, &after)?;
+                    plan.events.push(told);
                     plan.agents.push(moved);
                     self.commit(held, plan).await?
                 }
-                _ => {
+                (plan, ..) => {
+                    let mut unit = plan.map_or(unit, |plan| plan.unit);
                     self.update_agent_in(&mut unit, &read, &after)?;
                     let committed = unit.commit(&self.tables).await?;
                     if committed.is_ok() {
@@ -216,69 +153,63 @@ impl DynamoStore {
         }
         Err(contended())
     }
+}
 
-    /// `Store::set_agent_status`.
-    pub(crate) async fn put_status(
+/// What goes with a change of an agent.
+pub(crate) struct AgentPlan {
+    pub(crate) now: Timestamp,
+    /// Its project, if that is there.
+    pub(crate) plan: Option<Plan>,
+    /// What its project is told.
+    pub(crate) tell: Option<NewEvent>,
+    unit: Unit,
+}
+
+impl AgentPlan {
+    /// What is written with the agent.
+    pub(crate) fn unit(&mut self) -> &mut Unit {
+        self.plan.as_mut().map_or(&mut self.unit, |plan| &mut plan.unit)
+    }
+}
+
+#[async_trait]
+impl Agents for DynamoStore {
+    async fn agent(&self, id: &AgentId) -> Result<Option<Agent>> {
+        Ok(self.agent_as_read(id).await?.map(|read| read.agent))
+    }
+
+    async fn set_agent_status(
         &self,
         id: &AgentId,
         status: AgentStatus,
-        error: Option<&str>,
+        error: Option<String>,
     ) -> Result<Option<Agent>> {
+        let error = error.as_deref();
         let change = |agent: &mut Agent, plan: &mut AgentPlan| {
-            agent.status = allowed(agent, status)?;
-            agent.error_message = error.filter(|_| status == AgentStatus::Error).map(str::to_owned);
-            agent.updated_at = plan.now;
-            // Put into service anew: whichever daemon is asked begins with the code of now.
-            agent.generation += u64::from(status == AgentStatus::Running);
-            plan.tell = Some(agent.error_message.clone());
+            plan.tell = Some(change::set_status(agent, status, error, plan.now)?);
             Ok(agent.clone())
         };
         self.with_agent(id, change).await
     }
 
-    /// `Store::update_agent`.
-    pub(crate) async fn edit_agent(&self, id: &AgentId, wanted: &AgentChange) -> Result<Option<Agent>> {
+    async fn update_agent(&self, id: &AgentId, change: AgentChange) -> Result<Option<Agent>> {
+        let wanted = &change;
         // Who gives it another name means the one that is shown.
-        let renamed = match &wanted.agent_name {
-            Some(name) if self.read_agent(id).await?.is_some_and(|agent| agent.agent_name != *name) => {
-                Some(self.give_name(&naming::human(name), id).await?)
-            }
-            _ => None,
+        let known = self.agent(id).await?;
+        let shown = match known.as_ref().and_then(|known| change::renamed(known, wanted)) {
+            Some(name) => Some(self.give_name(&naming::human(name), id).await?),
+            None => None,
         };
         let change = |agent: &mut Agent, plan: &mut AgentPlan| {
-            if let Some(status) = wanted.status.filter(|status| *status != agent.status) {
-                agent.status = allowed(agent, status)?;
-                agent.error_message = None;
-                plan.tell = Some(None);
-            }
-            let text = |to: &mut String, from: &Option<String>| {
-                if let Some(from) = from {
-                    to.clone_from(from);
-                }
-            };
-            if let (Some(name), Some(shown)) = (&wanted.agent_name, &renamed)
-                && agent.agent_name != *name
-            {
-                agent.display_name.clone_from(shown);
-            }
-            text(&mut agent.agent_name, &wanted.agent_name);
-            text(&mut agent.description, &wanted.description);
-            text(&mut agent.category, &wanted.category);
-            text(&mut agent.version, &wanted.version);
-            if let Some(capabilities) = &wanted.capabilities {
-                agent.capabilities.clone_from(capabilities);
-            }
-            if let Some(tools) = &wanted.tools {
-                agent.tools.clone_from(tools);
-            }
-            agent.updated_at = plan.now;
+            plan.tell = change::update(agent, wanted, shown.as_deref(), plan.now)?;
             Ok(agent.clone())
         };
         self.with_agent(id, change).await
     }
 
-    /// `Store::record_invocation`.
-    pub(crate) async fn record(&self, invocation: &Invocation, mut once: Option<&Once>) -> Result<()> {
+    async fn record_invocation(&self, invocation: Invocation, idempotency: Option<KeptAnswer>) -> Result<()> {
+        let invocation = &invocation;
+        let mut idempotency = idempotency.as_ref();
         let mut item = invocation.to_item()?;
         self.overflow.shrink(&mut item).await?;
         let key = Table::Agents.one(invocation.agent_id.as_str());
@@ -295,29 +226,19 @@ impl DynamoStore {
             self.count_uses(&mut unit, &used)?;
             #[allow(clippy::cast_precision_loss)] // milliseconds
             self.invocation_figures(&mut unit, good, invocation.duration_ms as f64)?;
-            self.end_once(&mut unit, once, &Owner::from(&invocation.agent_id)).await?;
+            self.end_key(&mut unit, idempotency, &Owner::from(&invocation.agent_id)).await?;
             match unit.commit(&self.tables).await? {
                 Ok(()) => return Ok(()),
                 Err(Refused::Exists) => return Err(BackendError::new(BackendErrorKind::Conflict, "it exists already")),
                 // The agent was asked all the same: what is another's by now is the key.
-                Err(Refused::Repeated) if once.is_some_and(|once| once.holder.is_some()) => {
+                Err(Refused::Repeated) if idempotency.is_some_and(|idempotency| idempotency.holder.is_some()) => {
                     key_was_lost();
-                    once = None;
+                    idempotency = None;
                 }
-                Err(Refused::Repeated) => return Err(super::once::repeated()),
+                Err(Refused::Repeated) => return Err(super::idempotency::repeated()),
                 Err(_) => pause(round).await,
             }
         }
         Err(contended())
     }
-}
-
-/// What goes with a change of an agent.
-pub(crate) struct AgentPlan {
-    pub(crate) now: Timestamp,
-    /// Its project, if that is there.
-    pub(crate) plan: Option<Plan>,
-    /// Whether its project is told, and of which error.
-    pub(crate) tell: Option<Option<String>>,
-    pub(crate) unit: Unit,
 }

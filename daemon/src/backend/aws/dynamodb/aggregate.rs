@@ -33,7 +33,7 @@ use crate::{
         project::ProjectStatus,
         queue::QueueName,
         stage::Stage,
-        task::{Lease, TaskStatus},
+        task::{Holder, Lease, TaskStatus},
         time::Timestamp,
         transition::ProjectState,
     },
@@ -47,7 +47,6 @@ pub(crate) const TRIES: u32 = 20;
 const ROOMY: usize = 1_500_000;
 const TIGHT: usize = 16 * 1024;
 
-/// See the module.
 #[derive(Clone, Debug)]
 pub(crate) struct Aggregate {
     pub(crate) stored: StoredProject,
@@ -95,11 +94,14 @@ impl Aggregate {
 
     /// Whether `lease` is the one that may write.
     pub(crate) fn admits(&self, lease: &Lease) -> bool {
-        let project = &self.stored.project;
-        project.status == ProjectStatus::Building
-            && self.stored.lease_epoch == lease.epoch
-            && self.stored.lease_worker.as_ref() == Some(&lease.worker_id)
-            && project.task_id.as_ref() == Some(&lease.task_id)
+        let StoredProject { project, lease_worker, lease_epoch, .. } = &self.stored;
+        let (task_id, worker) = (project.task_id.as_ref(), lease_worker.as_ref());
+        lease.holds_build(project.status, Holder { task_id, worker, epoch: *lease_epoch })
+    }
+
+    /// Whether it is to be built under this task.
+    pub(crate) fn is_current(&self, task: &StoredTask) -> bool {
+        foreign::is_current(self.task.as_ref().map(|own| &own.task), &task.task)
     }
 
     /// The task, when it has not ended.
@@ -161,7 +163,7 @@ impl Plan {
 
     /// A message for a task.
     pub(crate) fn send(&mut self, task: &StoredTask, body: String) {
-        let queue = super::tasks::queue_of(task.task.task_type);
+        let queue = task.task.task_type.queue();
         let (priority, task) = (task.task.priority.get(), task.task.task_id.clone());
         self.send.push(Outgoing { queue, body, priority, task });
     }
@@ -190,7 +192,7 @@ impl DynamoStore {
             // A stage whose output is gone runs again where that is needed; a project must not be lost with it.
             let names = match self.overflow.restore(item).await {
                 Err(error) if error.kind() == BackendErrorKind::Corrupt => {
-                    tracing::warn!(project_id = %id, %error, "a stage is read without what is gone of it");
+                    tracing::warn!(project_id = %id, %error, "a stage is read without its large part, which the artifact store has lost");
                     Vec::new()
                 }
                 restored => restored?,
@@ -268,7 +270,7 @@ impl DynamoStore {
             task.stated = None;
         }
         // The feed has the moment at which the commit begins, not that at which the plan was made.
-        let committed = super::events::write(self, &mut unit, &id, first, self.tables.clock(), &events)?;
+        let committed = super::events::write(self, &mut unit, &id, first, self.tables.clock(), events)?;
         match unit.commit(&self.tables).await? {
             Ok(()) => {}
             Err(refused) => return Ok(Err(refused)),
@@ -384,7 +386,7 @@ impl DynamoStore {
             && let Err(error) = commit.await
         {
             // It is sent once more, which does no harm.
-            tracing::warn!(task_id = %task, %error, "a sent message was not noted");
+            tracing::warn!(task_id = %task, %error, "a task's message was sent, but the task could not be marked as queued");
         }
     }
 }

@@ -9,7 +9,6 @@ use super::{
 };
 use crate::backend::store::Result;
 
-/// One of them.
 pub(crate) enum Ahead {
     Update(Table, Item, Change),
     Delete(Table, Item),

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use super::{
@@ -15,7 +16,7 @@ use super::{
 use crate::{
     backend::{
         error::not_found,
-        store::{Result, SessionLease},
+        store::{Answering, Result, SessionLease},
     },
     domain::ids::SessionId,
 };
@@ -71,8 +72,15 @@ impl DynamoStore {
         }
     }
 
-    /// `Store::lease_session`.
-    pub(crate) async fn take_session(&self, id: &SessionId, holder: &str, lasts: Duration) -> Result<SessionLease> {
+    pub(crate) fn is_answered_now(&self, item: &Item) -> bool {
+        let now = self.milliseconds().unsigned_abs();
+        item.contains_key(HOLDER) && Reader(item).count(UNTIL).is_some_and(|at| at > now)
+    }
+}
+
+#[async_trait]
+impl Answering for DynamoStore {
+    async fn lease_session(&self, id: &SessionId, holder: &str, lasts: Duration) -> Result<SessionLease> {
         let values =
             vec![(":h", value::text(holder)), (":u", self.until(lasts)), (":now", value::whole(self.milliseconds()))];
         let free = "attribute_exists(session_id) AND (attribute_not_exists(#h) OR #h = :h OR #u <= :now)";
@@ -85,8 +93,7 @@ impl DynamoStore {
         }
     }
 
-    /// `Store::extend_session`.
-    pub(crate) async fn hold_session(&self, id: &SessionId, holder: &str, lasts: Duration) -> Result<SessionLease> {
+    async fn extend_session(&self, id: &SessionId, holder: &str, lasts: Duration) -> Result<SessionLease> {
         let values = vec![(":h", value::text(holder)), (":u", self.until(lasts))];
         let held = self.change_session(id, "SET #u = :u", "#h = :h", values).await?;
         Ok(match held {
@@ -96,25 +103,17 @@ impl DynamoStore {
         })
     }
 
-    /// `Store::release_session`.
-    pub(crate) async fn let_session_go(&self, id: &SessionId, holder: &str) -> Result<()> {
+    async fn release_session(&self, id: &SessionId, holder: &str) -> Result<()> {
         self.change_session(id, "REMOVE #h, #u, #s", "#h = :h", vec![(":h", value::text(holder))]).await.map(drop)
     }
 
-    /// `Store::stop_session`.
-    pub(crate) async fn ask_to_stop(&self, id: &SessionId) -> Result<bool> {
+    async fn stop_session(&self, id: &SessionId) -> Result<bool> {
         let values = vec![(":s", AttributeValue::Bool(true)), (":now", value::whole(self.milliseconds()))];
         Ok(self.change_session(id, "SET #s = :s", "attribute_exists(#h) AND #u > :now", values).await?.is_some())
     }
 
-    /// `Store::is_answering`.
-    pub(crate) async fn answers_now(&self, id: &SessionId) -> Result<bool> {
+    async fn is_answering(&self, id: &SessionId) -> Result<bool> {
         let item = self.tables.get(Table::Sessions, Table::Sessions.one(id.as_str())).await?;
         Ok(item.is_some_and(|item| self.is_answered_now(&item)))
-    }
-
-    pub(crate) fn is_answered_now(&self, item: &Item) -> bool {
-        let now = self.milliseconds().unsigned_abs();
-        item.contains_key(HOLDER) && Reader(item).count(UNTIL).is_some_and(|at| at > now)
     }
 }

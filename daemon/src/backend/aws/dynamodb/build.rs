@@ -1,5 +1,6 @@
 //! The steps of a build: the path that runs for every stage of every project.
 
+use async_trait::async_trait;
 use serde_json::json;
 
 use super::{
@@ -9,12 +10,13 @@ use super::{
 use crate::{
     backend::{
         error::fenced,
-        store::{BuildEnd, BuildProgress, BuildStep, Result, StageRetry},
+        store::{BuildEnd, BuildProgress, BuildStep, Builds, Result, StageRetry},
     },
     domain::{
-        change::{retry::retry as decide_retry, step::step as decide_step},
-        project::ProjectStatus,
-        stage::StageStatus,
+        change::{
+            retry::retry as decide_retry,
+            step::{begun_before, step as decide_step},
+        },
         task::Lease,
         transition::ProjectState,
     },
@@ -30,17 +32,40 @@ fn name_of(lease: &Lease, step: &BuildStep) -> String {
 
 /// The answer to a step that was written, though its writer did not hear of it.
 fn told_again(known: &Aggregate, step: &BuildStep) -> BuildProgress {
-    let running = |name: &String| {
-        let stage = known.stages.iter().find(|stage| stage.stage_name == *name)?;
-        (stage.status == StageStatus::Running).then(|| (name.clone(), stage.attempt))
-    };
     let ProjectState { status, control } = known.state();
-    BuildProgress { begun: step.begin.iter().filter_map(running).collect(), status, control, message_deleted: false }
+    BuildProgress { begun: begun_before(&known.stages, &step.begin), status, control, message_deleted: false }
 }
 
 impl DynamoStore {
-    /// `Store::advance_build`.
-    pub(crate) async fn advance(&self, lease: &Lease, step: &BuildStep) -> Result<BuildProgress> {
+    async fn take_step(&self, plan: &mut Plan, step: &BuildStep) -> Result<Vec<(String, u32)>> {
+        let decided = decide_step(&plan.view(), &step.request(), plan.now)?;
+        if !step.ended.is_empty()
+            && let Some(task) = &mut plan.after.task
+        {
+            (task.fruitless, task.spared) = (0, 0);
+            task.tried_by.clear();
+        }
+        let is_over = decided.change.task.is_some();
+        let agent = match &step.end {
+            Some(BuildEnd::Completed { agent: Some(agent), deploy }) => Some((agent, *deploy)),
+            _ => None,
+        };
+        let result = agent.map(|(agent, _)| json!({"agent_id": agent.agent_id}));
+        plan.carry_out(decided.change, result)?;
+        if let Some((agent, deploy)) = agent {
+            self.register(plan, agent, deploy).await?;
+        }
+        if is_over {
+            self.build_figures(plan)?;
+        }
+        Ok(decided.begun)
+    }
+}
+
+#[async_trait]
+impl Builds for DynamoStore {
+    async fn advance_build(&self, lease: &Lease, step: BuildStep) -> Result<BuildProgress> {
+        let step = &step;
         let id = &lease.project_id;
         let name = name_of(lease, step);
         let mut held = self.slots.hold(id).await;
@@ -64,37 +89,8 @@ impl DynamoStore {
         Err(contended())
     }
 
-    async fn take_step(&self, plan: &mut Plan, step: &BuildStep) -> Result<Vec<(String, u32)>> {
-        let decided = decide_step(&plan.view(), &step.request(), plan.now)?;
-        if !step.ended.is_empty()
-            && let Some(task) = &mut plan.after.task
-        {
-            (task.fruitless, task.spared) = (0, 0);
-            task.tried_by.clear();
-        }
-        let is_over = decided.change.task.is_some();
-        if is_over && plan.after.open_task().is_none() {
-            return Err(fenced());
-        }
-        let agent = match &step.end {
-            Some(BuildEnd::Completed { agent: Some(agent), deploy }) => Some((agent, *deploy)),
-            _ => None,
-        };
-        let result = agent.map(|(agent, _)| json!({"agent_id": agent.agent_id}));
-        plan.carry_out(decided.change, result)?;
-        if let Some((agent, deploy)) = agent {
-            let event = self.register(plan, agent, deploy).await?;
-            plan.events.push(event);
-        }
-        let status = plan.after.state().status;
-        if is_over && matches!(status, ProjectStatus::Completed | ProjectStatus::Failed) {
-            self.build_figures(plan, status)?;
-        }
-        Ok(decided.begun)
-    }
-
-    /// `Store::retry_stage`.
-    pub(crate) async fn retry(&self, lease: &Lease, retry: &StageRetry) -> Result<u32> {
+    async fn retry_stage(&self, lease: &Lease, retry: StageRetry) -> Result<u32> {
+        let retry = &retry;
         let mut held = self.slots.hold(&lease.project_id).await;
         for round in 0..TRIES {
             let Some(mut plan) = self.plan(&mut held).await? else { return Err(fenced()) };

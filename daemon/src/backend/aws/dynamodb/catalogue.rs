@@ -77,7 +77,7 @@ impl DynamoStore {
         let _known = self.offers.daemon.set(daemon);
     }
 
-    /// `Store::put_system_tools`. Not one unit: a catalogue may be larger than that, and is written whole at each start.
+    /// Not one unit: a catalogue may be larger than that, and is written whole at each start.
     /// A tool whose plugin is away leaves its use and its birth for the plugin's return.
     pub(crate) async fn put_catalogue(&self, tools: &[NewTool]) -> Result<()> {
         let now = self.tables.clock();

@@ -4,13 +4,14 @@ use serde_json::Value;
 
 use super::{DynamoStore, aggregate::Plan, tasks};
 use crate::{
-    backend::store::Result,
+    backend::{error::fenced, store::Result},
     domain::{
         change::{BuildView, Change, LeaseChange, ProjectChange, StageChange, StageWrite, rest, retry::log_at_end},
         failure::ErrorInfo,
-        project::{AggregatedMetrics, ProjectStatus, StageFigures},
+        project::{AggregatedMetrics, StageFigures},
         stage::{Stage, StageEnd},
         time::Timestamp,
+        transition::TaskEvent,
     },
 };
 
@@ -38,10 +39,12 @@ impl Plan {
         if let Some(project) = change.project {
             self.write_project(project);
         }
-        if let Some(end) = change.task
-            && let Some(task) = self.after.open_task()
-        {
-            tasks::finish(task, end.event, end.error, result, now)?;
+        if let Some(end) = change.task {
+            let task = self.after.open_task().ok_or_else(fenced)?;
+            match end.event {
+                TaskEvent::Release => tasks::queue_again(task, now),
+                _ => tasks::finish(task, end, result, now)?,
+            }
         }
         self.events.extend(change.events);
         Ok(())
@@ -56,6 +59,9 @@ impl Plan {
         project.updated_at = now;
         if let Some(sums) = change.aggregated {
             project.aggregated_metrics = sums;
+        }
+        if let Some(assessment) = change.assessment {
+            project.assessment = assessment.clone();
         }
         match change.lease {
             LeaseChange::Kept => {}
@@ -86,7 +92,7 @@ impl Plan {
     pub(crate) fn fail(&mut self, store: &DynamoStore, info: &ErrorInfo) -> Result<()> {
         let failed = rest::fail(&self.view(), info, self.now)?;
         self.carry_out(failed, None)?;
-        store.build_figures(self, ProjectStatus::Failed)
+        store.build_figures(self)
     }
 
     /// Makes the sums anew over the stages that are done.

@@ -1,6 +1,10 @@
 //! Taking the lease of a build task, and beginning where the build is: fresh, resumed, restarted and redelivered
 //! builds all come this way, those of the original's API too.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
 use super::{
     DynamoStore,
     aggregate::{Aggregate, Plan, TRIES, contended, pause},
@@ -11,16 +15,18 @@ use super::{
 use crate::{
     backend::{
         error::BackendErrorKind,
-        store::{Claim, ClaimBuild, ClaimedBuild, Continuation, Result, alike},
+        store::{Claim, ClaimBuild, ClaimedBuild, Claims, Continuation, Result, alike},
     },
     domain::{
-        change::claim::{Claimed, Fit, claim as decide, fitting, obsolete, set_back},
+        change::{
+            TaskChange,
+            claim::{Claimed, Fit, claim as decide, fitting, obsolete, run_again as decide_again},
+        },
         failure::{ErrorInfo, FailureKind},
-        foreign::{self, Unleased},
+        foreign,
         ids::{ProjectId, TaskId},
-        project::ProjectStatus,
         stage::Stage,
-        task::{Lease, TaskStatus, TaskType},
+        task::{Lease, TaskType},
         time::Timestamp,
         transition::TaskEvent,
         workflow::{Workflow, Workflows},
@@ -45,22 +51,13 @@ fn no(why: &'static str) -> Result<Look> {
 /// Under which task a claim goes on.
 enum Under {
     /// Under the project's own, or under one that it did not have yet: then what the message asks is still to be done.
-    Task { adopted: bool },
-    /// Not now.
+    Task {
+        adopted: bool,
+    },
     Answer(Claim),
 }
 
 impl DynamoStore {
-    /// `Store::claim_build`.
-    pub(crate) async fn claim(&self, claim: &ClaimBuild, workflows: &Workflows) -> Result<Claim> {
-        let claim = &ClaimBuild { lease_until: self.tables.shared(claim.lease_until), ..claim.clone() };
-        let answer = self.claim_once(claim, workflows).await?;
-        if let (Claim::Obsolete(why), Some(named)) = (&answer, &claim.task_id) {
-            self.end_left(named, &claim.project_id, why).await?;
-        }
-        Ok(answer)
-    }
-
     async fn claim_once(&self, claim: &ClaimBuild, workflows: &Workflows) -> Result<Claim> {
         let mut held = self.slots.hold(&claim.project_id).await;
         for round in 0..TRIES {
@@ -106,12 +103,11 @@ impl DynamoStore {
     /// a word to the old, and its worker takes no lease.
     async fn choose_task(&self, plan: &mut Plan, claim: &ClaimBuild) -> Result<Under> {
         let now = plan.now;
-        let status = plan.after.state().status;
-        if !matches!(status, ProjectStatus::Pending | ProjectStatus::Queued | ProjectStatus::Building) {
+        if !plan.after.state().status.is_open() {
             return Ok(Under::Task { adopted: false });
         }
         let own = plan.after.task.clone();
-        let open = |task: &StoredTask| task.task.task_type == TaskType::BuildAgent && !task.task.status.is_final();
+        let open = |task: &StoredTask| foreign::may_build(&task.task);
         let other = match &claim.task_id {
             Some(id) if own.as_ref().is_none_or(|own| own.task.task_id != *id) => {
                 let named = self.stored_task(id).await?;
@@ -121,16 +117,11 @@ impl DynamoStore {
         };
         let foreign = plan.after.stored.revision == 0 || other.is_some() || claim.asked != Continuation::Execute;
         let mut running = if foreign { self.tasks_of(&claim.project_id).await? } else { own.iter().cloned().collect() };
-        running.retain(|task| {
-            open(task)
-                && task.task.status == TaskStatus::Running
-                && task.lease_until.is_none()
-                && task.task.worker_id.as_ref() != Some(&claim.worker_id)
-        });
+        running.retain(|task| foreign::runs_unleased(&task.task, task.lease_until, &claim.worker_id));
         let begun = |task: &StoredTask| task.task.started_at.unwrap_or(task.task.created_at);
-        let unleased: Vec<Unleased> = running.iter().map(|task| Unleased { begun: Some(begun(task)) }).collect();
+        let begun: Vec<Timestamp> = running.iter().map(begun).collect();
         let last = foreign::last_change(&plan.after.stages).max(Some(plan.after.stored.project.updated_at));
-        if let Some(until) = foreign::busy_until(&unleased, last, now) {
+        if let Some(until) = foreign::busy_until(&begun, last, now) {
             return Ok(Under::Answer(Claim::HeldUntil(self.tables.local(until))));
         }
         // Nothing was heard of these for long: nobody else would end them.
@@ -145,10 +136,10 @@ impl DynamoStore {
             return Ok(Under::Task { adopted });
         };
         let Some(other) = other else { return Ok(Under::Task { adopted: false }) };
-        if let Some(until) = own.lease_until.filter(|until| own.task.status == TaskStatus::Running && *until > now) {
+        if let Some(until) = own.leased_until(now) {
             return Ok(Under::Answer(Claim::HeldUntil(self.tables.local(foreign::look_again(until, now)))));
         }
-        let ended = tasks::withdrawn(&own, Some("another task has taken its place"), now)?;
+        let ended = tasks::withdrawn(&own, Some(foreign::REPLACED), now)?;
         self.update_task(&mut plan.unit, &own, &ended)?;
         plan.after.stored.project.task_id = Some(other.task.task_id.clone());
         plan.adopt(other);
@@ -159,14 +150,12 @@ impl DynamoStore {
     /// one, or not at all.
     async fn end_left(&self, id: &TaskId, of: &ProjectId, why: &str) -> Result<()> {
         let Some(task) = self.stored_task(id).await? else { return Ok(()) };
-        let left = task.task.task_type == TaskType::BuildAgent
-            && task.task.project_id == *of
-            && matches!(task.task.status, TaskStatus::Pending | TaskStatus::Queued);
-        if !left {
+        if task.task.project_id != *of || !foreign::waits(&task.task) {
             return Ok(());
         }
         let mut ended = task.clone();
-        tasks::finish(&mut ended, TaskEvent::Cancel, Some(why), None, self.tables.clock())?;
+        let end = TaskChange { event: TaskEvent::Cancel, error: Some(why) };
+        tasks::finish(&mut ended, end, None, self.tables.clock())?;
         let mut unit = Unit::default();
         self.update_task(&mut unit, &task, &ended)?;
         let _another_changed_it = unit.commit(&self.tables).await?;
@@ -188,7 +177,7 @@ impl DynamoStore {
             Some(id) => self.stored_task(id).await?,
             None => None,
         };
-        let open = |task: &StoredTask| task.task.task_type == TaskType::BuildAgent && !task.task.status.is_final();
+        let open = |task: &StoredTask| foreign::may_build(&task.task);
         let found = match named {
             Some(task) if task.task.project_id != claim.project_id || !open(&task) => return Ok(false),
             Some(task) => Some(task),
@@ -217,10 +206,7 @@ impl DynamoStore {
             return no(why);
         }
         let Some(task) = task else { return no("the task does not exist") };
-        if task.task.status == TaskStatus::Running
-            && task.task.worker_id.as_ref() != Some(&claim.worker_id)
-            && let Some(until) = task.lease_until.filter(|until| *until > now)
-        {
+        if let Some(until) = task.held_by_another(&claim.worker_id, now) {
             return Ok(Look::Answer(Claim::HeldUntil(self.tables.local(until)), false));
         }
         // The owner died between the request and the end of its stage.
@@ -284,13 +270,13 @@ fn run_again(plan: &mut Plan, workflow: &Workflow) -> Result<()> {
     if again.is_empty() {
         return Ok(());
     }
-    let change = set_back(&plan.view(), &again, plan.now)?;
+    let change = decide_again(&plan.view(), &again, plan.now)?;
     plan.carry_out(change, None)?;
     for index in again {
         if let Some(stage) = plan.after.stages.get_mut(index) {
             let (id, name) = (&stage.project_id, &stage.stage_name);
-            tracing::info!(project_id = %id, stage = %name, "a stage that another completed left no output: it runs again");
-            let text = "INFO the stage was completed elsewhere and left no output: it runs again";
+            tracing::info!(project_id = %id, stage = %name, "another service completed a stage and left no output: the stage runs again");
+            let text = "INFO another service completed the stage and left no output: it runs again";
             stage.logs.push(format!("{} {text}", plan.now));
         }
     }
@@ -322,5 +308,19 @@ fn in_order(stages: &mut [Stage], workflow: &Workflow) {
     stages.sort_by_key(|stage| place(stage));
     for (stage, number) in stages.iter_mut().zip(1..) {
         stage.stage_number = number;
+    }
+}
+
+#[async_trait]
+impl Claims for DynamoStore {
+    async fn claim_build(&self, claim: ClaimBuild, workflows: Arc<Workflows>) -> Result<Claim> {
+        let claim = &claim;
+        let workflows = &workflows;
+        let claim = &ClaimBuild { lease_until: self.tables.shared(claim.lease_until), ..claim.clone() };
+        let answer = self.claim_once(claim, workflows).await?;
+        if let (Claim::Obsolete(why), Some(named)) = (&answer, &claim.task_id) {
+            self.end_left(named, &claim.project_id, why).await?;
+        }
+        Ok(answer)
     }
 }

@@ -120,7 +120,6 @@ impl Tables {
         Timestamp::from_micros(local.as_micros().saturating_add(self.trouble.offset()))
     }
 
-    /// The other way.
     pub(crate) fn local(&self, shared: Timestamp) -> Timestamp {
         Timestamp::from_micros(shared.as_micros().saturating_sub(self.trouble.offset()))
     }

@@ -106,6 +106,7 @@ impl Record for StoredProject {
         item.insert("revision".into(), value::whole(self.revision));
         item.insert("event_seq".into(), value::whole(self.event_seq));
         item.insert("lease_epoch".into(), value::whole(self.lease_epoch));
+        value::without_empty(&mut item, "not_served");
         if let Some(at) = self.counted {
             item.insert("counted_build".into(), value::text(at.to_string()));
         }
@@ -143,6 +144,7 @@ impl Record for StoredProject {
             updated_at: read.time("updated_at").unwrap_or_else(|| read.created()),
             started_at: read.time("started_at"),
             completed_at: read.time("completed_at"),
+            assessment: read.assessment(),
             metrics: read.document("metrics"),
             control_status: read.word("control_status").unwrap_or(ControlStatus::Running),
             pause_requested_at: read.time("pause_requested_at"),
@@ -156,8 +158,7 @@ impl Record for StoredProject {
             task_id: read.word("task_id"),
         };
         let stated = Stated { status: item.get("status").cloned(), control: item.get("control_status").cloned() };
-        let known = Stated::of(&project);
-        let revision = read.count("revision").unwrap_or(0);
+        let (known, revision) = (Stated::of(&project), read.count("revision").unwrap_or(0));
         Ok(Self {
             project,
             stated_revision: read.stated("revision", (revision > 0).then(|| value::whole(revision))),
@@ -339,6 +340,7 @@ impl Record for Agent {
                 item.insert(name.into(), value::attribute(document));
             }
         }
+        value::without_empty(&mut item, "not_served");
         // What was never deployed has none, as the original's have.
         if self.generation == 0 {
             item.remove("generation");
@@ -366,6 +368,7 @@ impl Record for Agent {
             deployment_type: read.some_text("deployment_type").unwrap_or_else(|| "local".to_owned()),
             agentcore_config: read.document("agentcore_config"),
             capabilities: read.texts("capabilities"),
+            assessment: read.assessment(),
             tools: read.texts("tools"),
             prompt_path: read.some_text("prompt_path"),
             code_path: read.some_text("code_path"),

@@ -1,5 +1,9 @@
 //! What a user asks of a project, written in one unit with its new state.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
 use super::{
     DynamoStore,
     aggregate::{Plan, TRIES, contended, pause},
@@ -8,7 +12,7 @@ use super::{
 use crate::{
     backend::{
         error::{not_allowed, not_found},
-        store::{Continuation, Result, alike},
+        store::{Continuation, Control, Result, alike},
     },
     domain::{
         change::{
@@ -21,35 +25,6 @@ use crate::{
         workflow::{Workflow, Workflows},
     },
 };
-
-impl DynamoStore {
-    /// `Store::control`.
-    pub(crate) async fn apply_control(
-        &self,
-        id: &ProjectId,
-        request: &ControlRequest,
-        workflows: &Workflows,
-    ) -> Result<ControlApplied> {
-        let mut held = self.slots.hold(id).await;
-        for round in 0..TRIES {
-            let Some(mut plan) = self.plan(&mut held).await? else { return Err(not_found("project")) };
-            let applied = match steer(&mut plan, request, workflows) {
-                Ok(applied) => applied,
-                // What is known may be old: the refusal must be true.
-                Err(_) if round == 0 => {
-                    *held.known = None;
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            match self.commit(&mut held, plan).await? {
-                Ok(()) => return Ok(applied),
-                Err(_) => pause(round).await,
-            }
-        }
-        Err(contended())
-    }
-}
 
 /// The project's workflow, when it has the stages that are stored.
 fn workflow_of<'w>(plan: &Plan, workflows: &'w Workflows) -> Option<&'w Workflow> {
@@ -129,4 +104,35 @@ pub(crate) fn set_back(plan: &mut Plan, asked: &Continuation, workflows: &Workfl
     plan.carry_out(change, None)?;
     plan.sum_up();
     Ok(())
+}
+
+#[async_trait]
+impl Control for DynamoStore {
+    async fn control(
+        &self,
+        id: &ProjectId,
+        request: ControlRequest,
+        workflows: Arc<Workflows>,
+    ) -> Result<ControlApplied> {
+        let request = &request;
+        let workflows = &workflows;
+        let mut held = self.slots.hold(id).await;
+        for round in 0..TRIES {
+            let Some(mut plan) = self.plan(&mut held).await? else { return Err(not_found("project")) };
+            let applied = match steer(&mut plan, request, workflows) {
+                Ok(applied) => applied,
+                // What is known may be old: the refusal must be true.
+                Err(_) if round == 0 => {
+                    *held.known = None;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            match self.commit(&mut held, plan).await? {
+                Ok(()) => return Ok(applied),
+                Err(_) => pause(round).await,
+            }
+        }
+        Err(contended())
+    }
 }

@@ -49,7 +49,6 @@ struct Count {
     moved: i64,
 }
 
-/// See the module.
 #[derive(Default)]
 pub(crate) struct Counts(Mutex<HashMap<Counted, Count>>);
 
@@ -110,19 +109,16 @@ impl DynamoStore {
         Ok(number)
     }
 
-    /// Projects by status.
     pub(crate) async fn projects_by_status(&self) -> Result<Vec<(ProjectStatus, u64)>> {
         let all: Vec<Counted> = ProjectStatus::ALL.iter().map(|status| Counted::project(*status)).collect();
         Ok(ProjectStatus::ALL.iter().copied().zip(self.counts_of(&all).await?).collect())
     }
 
-    /// Agents by status.
     pub(crate) async fn agents_by_status(&self) -> Result<Vec<(AgentStatus, u64)>> {
         let all: Vec<Counted> = AgentStatus::ALL.iter().map(|status| Counted::agent(*status)).collect();
         Ok(AgentStatus::ALL.iter().copied().zip(self.counts_of(&all).await?).collect())
     }
 
-    /// `Store::counts`.
     pub(crate) async fn all_counts(&self) -> Result<StoreCounts> {
         let (mut projects, mut agents) = tokio::try_join!(self.projects_by_status(), self.agents_by_status())?;
         projects.retain(|(_, number)| *number > 0);

@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use async_trait::async_trait;
+
 use super::{
     DynamoStore,
-    aged::is_past,
     aggregate::{Held, TRIES, contended, pause},
     answering,
     client::Query,
@@ -17,39 +18,29 @@ use super::{
     unit::{Guard, Refused, Unit},
     value::{self, Item},
 };
+use crate::domain::deletion::ProjectAgents;
 use crate::{
     backend::{
         files::{Owner, kept},
-        store::{DeletedAgent, DeletedProject, Result},
+        store::{Agents as _, DeletedAgent, DeletedProject, Deletions as _, Removal, Result},
     },
     domain::{
-        agent::{Agent, AgentStatus},
+        agent::Agent,
+        change::delete::{self as change, GoneProject, ProjectView},
         deletion::{DeleteOrders, DeletedKind, Deletion, KeptAgent},
-        event::{EventType, ProjectEvent},
         ids::{AgentId, ProjectId, SessionId},
-        project::ProjectStatus,
         session::Session,
         task::TaskType,
         time::Timestamp,
-        transition::TaskEvent,
     },
 };
 
-fn is_open(status: ProjectStatus) -> bool {
-    matches!(status, ProjectStatus::Pending | ProjectStatus::Queued | ProjectStatus::Building)
-}
-
 impl DynamoStore {
-    /// `Store::delete_project`.
-    pub(crate) async fn remove_project(&self, id: &ProjectId, with_agents: bool) -> Result<Option<DeletedProject>> {
-        self.remove_project_if(id, with_agents, None).await
-    }
-
-    /// The same, and `Store::expire_project`: only when it has ended before then, and has no agent.
+    /// The same, and only when it has ended before then, and has no agent.
     pub(crate) async fn remove_project_if(
         &self,
         id: &ProjectId,
-        with_agents: bool,
+        fate: ProjectAgents,
         ended_before: Option<Timestamp>,
     ) -> Result<Option<DeletedProject>> {
         let mut held = self.slots.hold(id).await;
@@ -60,19 +51,21 @@ impl DynamoStore {
             let stored = &plan.after.stored;
             let mut read = vec![("revision", stored.read_revision())];
             if let Some(before) = ended_before {
-                if !is_past(&stored.project, before) || self.has_agents(id).await? {
+                if !stored.project.is_past(before) || self.has_agents(id).await? {
                     return Ok(None);
                 }
                 // Others move no revision when they begin it anew, but its words.
                 let stated = stored.stated.clone().unwrap_or_else(|| Stated::of(&stored.project));
                 read.extend([("status", stated.status), ("control_status", stated.control)]);
             }
-            let kept = if with_agents { Vec::new() } else { kept_of(&self.agents_of(id).await?) };
+            let agents = if fate == ProjectAgents::Delete { Vec::new() } else { kept_of(&self.agents_of(id).await?) };
+            let (name, task_id) = (&stored.project.project_name, stored.project.task_id.as_ref());
+            let view = ProjectView { id, name, status: stored.project.status, task_id, seq: stored.event_seq };
+            let GoneProject { record, open_task, end } = change::project(view, &agents, fate, plan.now);
             let mut unit = Unit::default();
             let key = Table::Projects.one(id.as_str());
             unit.delete(&self.tables, Table::Projects, key, &Guard::AsRead(&read), Refused::Stale)?;
-            let record = Deletion::project(id, &stored.project.project_name, kept, plan.now);
-            self.record_deletion(&mut unit, &record, with_agents)?;
+            self.record_deletion(&mut unit, &record, fate)?;
             if unit.commit(&self.tables).await?.is_err() {
                 pause(round).await;
                 continue;
@@ -80,12 +73,9 @@ impl DynamoStore {
             let project = &stored.project;
             self.counts.project_moved(Some(project.status), None);
             self.counts.moved(&Counted::new(Table::Projects, "UserIndex", "user_id", &project.user_id), -1);
-            let fields = serde_json::Map::from_iter([("reason".to_owned(), "deleted".into())]);
-            let (seq, kind, at) = (stored.event_seq + 1, EventType::End, plan.now);
-            self.tell(id, vec![ProjectEvent { seq, project_id: id.clone(), kind, at, fields }]).await;
-            let open_task = is_open(project.status).then(|| project.task_id.clone()).flatten();
+            self.tell(id, vec![end]).await;
             drop::<Held<'_>>(held);
-            let agents = self.remove_rest(id, with_agents).await?;
+            let agents = self.remove_rest(id, fate).await?;
             return Ok(Some(DeletedProject { open_task, agents }));
         }
         Err(contended())
@@ -99,7 +89,7 @@ impl DynamoStore {
         for agent in found.iter().filter_map(|item| Agent::from_item(item).ok()) {
             agents.insert(agent.agent_id.clone(), agent);
         }
-        let own = self.read_agent(&AgentId::of_project(id)).await?;
+        let own = self.agent(&AgentId::of_project(id)).await?;
         if let Some(own) = own.filter(|own| own.project_id.as_ref() == Some(id)) {
             agents.insert(own.agent_id.clone(), own);
         }
@@ -107,7 +97,7 @@ impl DynamoStore {
     }
 
     /// What is left of a project that is gone, and the note.
-    async fn remove_rest(&self, id: &ProjectId, with_agents: bool) -> Result<Vec<Agent>> {
+    async fn remove_rest(&self, id: &ProjectId, fate: ProjectAgents) -> Result<Vec<Agent>> {
         let of = |table| Query::of(table, "project_id", value::text(id.as_str()));
         let by = |table| Query::by(table, "ProjectIndex", "project_id", value::text(id.as_str()));
         self.delete_all(by(Table::Tasks)).await?;
@@ -115,11 +105,11 @@ impl DynamoStore {
         self.delete_all(of(Table::Events)).await?;
         let mut gone = Vec::new();
         let agents = self.agents_of(id).await?;
-        let recorded = self.read_deletion(DeletedKind::Project, id.as_str()).await?;
+        let recorded = self.deletion(DeletedKind::Project, id.as_str()).await?;
         let mut stay = recorded.map(|record| record.owned.kept).unwrap_or_default();
         for agent in agents {
-            if with_agents {
-                let deleted = self.remove_agent(&agent.agent_id, DeleteOrders::default()).await?;
+            if fate == ProjectAgents::Delete {
+                let deleted = self.delete_agent(&agent.agent_id, DeleteOrders::default()).await?;
                 gone.extend(deleted.map(|deleted| deleted.agent));
                 continue;
             }
@@ -128,49 +118,20 @@ impl DynamoStore {
                 stay.extend(kept_of(std::slice::from_ref(&agent)));
             }
             let change = |agent: &mut Agent, plan: &mut super::agents::AgentPlan| {
-                agent.project_id = None;
-                agent.updated_at = plan.now;
-                // Its deploy task went above, so nobody would end a deployment that is under way.
-                if matches!(agent.status, AgentStatus::Building | AgentStatus::Deploying) {
-                    agent.status = AgentStatus::Error;
-                    agent.error_message = Some("its project was deleted before it was deployed".to_owned());
-                }
+                change::outlive(agent, plan.now);
                 Ok(())
             };
             self.with_agent(&agent.agent_id, change).await?;
         }
         for agent in &stay {
             // One that was deleted since has no files to keep.
-            if self.read_agent(&agent.agent_id).await?.is_some() {
+            if self.agent(&agent.agent_id).await?.is_some() {
                 kept::keep(&self.overflow.0, id, agent).await?;
             }
         }
         self.overflow.forget(&Owner::Project(id.clone())).await?;
         self.remove_note(DeletedKind::Project, id.as_str()).await?;
         Ok(gone)
-    }
-
-    /// `Store::delete_agent`.
-    pub(crate) async fn remove_agent(&self, id: &AgentId, orders: DeleteOrders) -> Result<Option<DeletedAgent>> {
-        let Some(agent) = self.read_agent(id).await? else { return Ok(None) };
-        // What an earlier one of this id had, and is still being removed, is not counted as this one's.
-        let earlier = match self.has_note(DeletedKind::Agent, id.as_str()).await? {
-            true => self.read_deletion(DeletedKind::Agent, id.as_str()).await?.map(|record| record.deleted_at),
-            false => None,
-        };
-        let mut unit = Unit::default();
-        let key = Table::Agents.one(id.as_str());
-        unit.delete(&self.tables, Table::Agents, key, &Guard::Present, Refused::Gone)?;
-        let at = self.tables.clock();
-        self.record_deletion(&mut unit, &Deletion::agent(&agent, orders, at), false)?;
-        if unit.commit(&self.tables).await?.is_err() {
-            return Ok(None);
-        }
-        self.counts.agent_moved(Some(agent.status), None);
-        self.end_deployments(&agent).await?;
-        let mut gone = DeletedAgent { agent, sessions: 0, messages: 0, invocations: 0 };
-        (gone.sessions, gone.messages, gone.invocations) = self.remove_rest_of_agent(id, at, earlier).await?;
-        Ok(Some(gone))
     }
 
     /// What is left of an agent that is gone. Its note stays until it is out of service.
@@ -206,7 +167,7 @@ impl DynamoStore {
         let (mut sessions, mut messages, mut invocations) = (0, 0, 0);
         for item in self.left_of(id, deleted_at, self.tables.all(by(Table::Sessions), usize::MAX).await?).await? {
             let Ok(session) = Session::from_item(&item) else { continue };
-            let removed = self.remove_session(&session.session_id).await?.unwrap_or(0);
+            let removed = self.delete_session(&session.session_id).await?.unwrap_or(0);
             if is_its_own(&item) {
                 messages += removed;
                 sessions += 1;
@@ -235,12 +196,7 @@ impl DynamoStore {
         Ok(items)
     }
 
-    /// `Store::delete_session`.
-    pub(crate) async fn remove_session(&self, id: &SessionId) -> Result<Option<u64>> {
-        self.remove_session_if(id, None).await
-    }
-
-    /// The same, and `Store::expire_session`: only when it was used last before then.
+    /// The same, and only when it was used last before then.
     pub(crate) async fn remove_session_if(
         &self,
         id: &SessionId,
@@ -263,7 +219,11 @@ impl DynamoStore {
         };
         let mut unit = Unit::default();
         unit.delete(&self.tables, Table::Sessions, key, &guard, Refused::Gone)?;
-        self.record_deletion(&mut unit, &Deletion::session(id.as_str(), &name, self.tables.clock()), false)?;
+        self.record_deletion(
+            &mut unit,
+            &Deletion::session(id.as_str(), &name, self.tables.clock()),
+            ProjectAgents::Keep,
+        )?;
         if unit.commit(&self.tables).await?.is_err() {
             return Ok(None);
         }
@@ -287,7 +247,7 @@ impl DynamoStore {
                 continue;
             }
             let mut ended = task.clone();
-            tasks::finish(&mut ended, TaskEvent::Cancel, Some("the agent was deleted"), None, self.tables.clock())?;
+            tasks::finish(&mut ended, change::AGENT_GONE, None, self.tables.clock())?;
             let mut unit = Unit::default();
             self.update_task(&mut unit, &task, &ended)?;
             let _it_ended_meanwhile = unit.commit(&self.tables).await?;
@@ -301,7 +261,7 @@ impl DynamoStore {
         Ok(self.tables.get(table, table.one(id)).await?.is_some())
     }
 
-    /// `Store::clean`: finishes deletions that were cut off. What is past its time DynamoDB removes by itself.
+    /// Finishes deletions that were cut off. What is past its time DynamoDB removes by itself.
     pub(crate) async fn finish_deletions(&self) -> Result<u64> {
         let mut finished = 0;
         for note in self.notes().await? {
@@ -312,7 +272,7 @@ impl DynamoStore {
                         self.remove_note(note.kind, &note.id).await?;
                         continue;
                     }
-                    self.remove_rest(&id, note.with_agents).await?;
+                    self.remove_rest(&id, note.fate).await?;
                 }
                 DeletedKind::Session => {
                     let Ok(id) = note.id.parse::<SessionId>() else { continue };
@@ -324,7 +284,7 @@ impl DynamoStore {
                 }
                 DeletedKind::Agent => {
                     let Ok(id) = note.id.parse::<AgentId>() else { continue };
-                    let Some(record) = self.read_deletion(DeletedKind::Agent, id.as_str()).await? else {
+                    let Some(record) = self.deletion(DeletedKind::Agent, id.as_str()).await? else {
                         // Its time is up, and nobody can act by it any more.
                         self.remove_note(DeletedKind::Agent, id.as_str()).await?;
                         continue;
@@ -341,4 +301,55 @@ impl DynamoStore {
 fn kept_of(agents: &[Agent]) -> Vec<KeptAgent> {
     let kept = |agent: &Agent| KeptAgent { agent_id: agent.agent_id.clone(), agent_dir: agent.agent_dir.clone() };
     agents.iter().map(kept).collect()
+}
+
+#[async_trait]
+impl Removal for DynamoStore {
+    async fn delete_project(&self, id: &ProjectId, fate: ProjectAgents) -> Result<Option<DeletedProject>> {
+        self.remove_project_if(id, fate, None).await
+    }
+
+    async fn expire_project(&self, id: &ProjectId, before: Timestamp) -> Result<Option<DeletedProject>> {
+        self.remove_project_if(id, ProjectAgents::Keep, Some(before)).await
+    }
+
+    async fn delete_agent(&self, id: &AgentId, orders: DeleteOrders) -> Result<Option<DeletedAgent>> {
+        let Some(agent) = self.agent(id).await? else { return Ok(None) };
+        // What an earlier one of this id had, and is still being removed, is not counted as this one's.
+        let earlier = match self.has_note(DeletedKind::Agent, id.as_str()).await? {
+            true => self.deletion(DeletedKind::Agent, id.as_str()).await?.map(|record| record.deleted_at),
+            false => None,
+        };
+        let mut unit = Unit::default();
+        let key = Table::Agents.one(id.as_str());
+        unit.delete(&self.tables, Table::Agents, key, &Guard::Present, Refused::Gone)?;
+        let at = self.tables.clock();
+        self.record_deletion(&mut unit, &Deletion::agent(&agent, orders, at), ProjectAgents::Keep)?;
+        if unit.commit(&self.tables).await?.is_err() {
+            return Ok(None);
+        }
+        self.counts.agent_moved(Some(agent.status), None);
+        self.end_deployments(&agent).await?;
+        let mut gone = DeletedAgent { agent, sessions: 0, messages: 0, invocations: 0 };
+        (gone.sessions, gone.messages, gone.invocations) = self.remove_rest_of_agent(id, at, earlier).await?;
+        Ok(Some(gone))
+    }
+
+    async fn delete_session(&self, id: &SessionId) -> Result<Option<u64>> {
+        self.remove_session_if(id, None).await
+    }
+
+    async fn expire_session(&self, id: &SessionId, before: Timestamp) -> Result<Option<u64>> {
+        self.remove_session_if(id, Some(before)).await
+    }
+
+    async fn delete_invocations(&self, ids: &[String]) -> Result<u64> {
+        let keys = ids.iter().map(|id| Table::Invocations.one(id)).collect();
+        let items = self.tables.get_many(Table::Invocations, keys).await?;
+        self.overflow.forget_of(&items).await?;
+        let keys: Vec<Item> = items.iter().map(|item| Table::Invocations.key_of(item)).collect();
+        let count = keys.len() as u64;
+        self.tables.delete_many(Table::Invocations, keys).await?;
+        Ok(count)
+    }
 }

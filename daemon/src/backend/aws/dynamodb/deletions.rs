@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
+
 use super::{
     DynamoStore,
     client::Query,
@@ -13,10 +15,11 @@ use super::{
     unit::{Change, Guard, Refused, Unit},
     value::{self, Item},
 };
+use crate::domain::deletion::ProjectAgents;
 use crate::{
     backend::{
         error::{BackendError, BackendErrorKind},
-        store::Result,
+        store::{Deletions, Result},
     },
     domain::{
         deletion::{DeletedKind, Deletion, KEPT_FOR, Owned},
@@ -39,7 +42,7 @@ const MOST_LISTED: usize = 10_000;
 pub(crate) struct Note {
     pub(crate) kind: DeletedKind,
     pub(crate) id: String,
-    pub(crate) with_agents: bool,
+    pub(crate) fate: ProjectAgents,
 }
 
 fn record_key(kind: DeletedKind, id: &str) -> Item {
@@ -83,7 +86,7 @@ fn owned(owned: &Owned) -> Result<aws_sdk_dynamodb::types::AttributeValue> {
 
 impl DynamoStore {
     /// Writes record and note of a deletion into the unit that deletes.
-    pub(crate) fn record_deletion(&self, unit: &mut Unit, deletion: &Deletion, with_agents: bool) -> Result<()> {
+    pub(crate) fn record_deletion(&self, unit: &mut Unit, deletion: &Deletion, fate: ProjectAgents) -> Result<()> {
         let mut item = record_key(deletion.kind, &deletion.id);
         item.insert("name".into(), value::text(deletion.name.chars().take(500).collect::<String>()));
         item.insert("deleted_at".into(), value::text(deletion.deleted_at.to_string()));
@@ -97,32 +100,8 @@ impl DynamoStore {
             unit.put(&self.tables, Table::State, line, &Guard::Open, Refused::Stale)?;
         }
         let mut note = note_key(deletion.kind, &deletion.id);
-        note.insert("with_agents".into(), value::whole(u64::from(with_agents)));
+        note.insert("with_agents".into(), value::whole(u64::from(fate == ProjectAgents::Delete)));
         unit.put(&self.tables, Table::State, note, &Guard::Open, Refused::Stale)
-    }
-
-    /// `Store::deletion`.
-    pub(crate) async fn read_deletion(&self, kind: DeletedKind, id: &str) -> Result<Option<Deletion>> {
-        Ok(self.tables.get(Table::State, record_key(kind, id)).await?.as_ref().and_then(parse))
-    }
-
-    /// `Store::deletions_since`.
-    pub(crate) async fn listed_since(&self, since: Timestamp) -> Result<Vec<(DeletedKind, String)>> {
-        let since = self.tables.shared(since);
-        let mut days = vec![listed_on(since), listed_on(self.tables.clock())];
-        days.dedup();
-        let mut found = Vec::new();
-        for day in days {
-            let mut query = Query::of(Table::State, "pk", value::text(day));
-            query.sort = Some(("sk", ">=", value::text(since.to_string())));
-            let lines = self.tables.all(query, MOST_LISTED).await?;
-            found.extend(lines.iter().filter_map(|line| {
-                let line = Reader(line).text("sk")?;
-                let (kind, id) = line.split_once('#')?.1.split_once('#')?;
-                Some((kind.parse().ok()?, id.to_owned()))
-            }));
-        }
-        Ok(found)
     }
 
     /// What is left to be done.
@@ -135,7 +114,9 @@ impl DynamoStore {
                 Some((kind, id)) => (kind.parse().ok()?, id.to_owned()),
                 None => (DeletedKind::Project, name),
             };
-            Some(Note { kind, id, with_agents: read.count("with_agents") == Some(1) })
+            let with_agents = read.count("with_agents") == Some(1);
+            let fate = if with_agents { ProjectAgents::Delete } else { ProjectAgents::Keep };
+            Some(Note { kind, id, fate })
         };
         Ok(items.iter().filter_map(note).collect())
     }
@@ -160,33 +141,11 @@ impl DynamoStore {
     pub(crate) async fn remove_note(&self, kind: DeletedKind, id: &str) -> Result<()> {
         self.tables.delete_many(Table::State, vec![note_key(kind, id)]).await
     }
+}
 
-    /// `Store::open_deletions`: what a store cannot do by itself is to take an agent out of service.
-    pub(crate) async fn unsettled_deletions(&self, limit: usize) -> Result<Vec<Deletion>> {
-        let notes = self.notes().await?;
-        let agents = notes.iter().filter(|note| note.kind == DeletedKind::Agent).take(limit);
-        let keys = agents.map(|note| record_key(note.kind, &note.id)).collect();
-        let mut found: Vec<Deletion> =
-            self.tables.get_many(Table::State, keys).await?.iter().filter_map(parse).collect();
-        found.sort_by_key(|deletion| deletion.deleted_at);
-        Ok(found)
-    }
-
-    /// `Store::settle_deletion`.
-    pub(crate) async fn settle(&self, kind: DeletedKind, id: &str) -> Result<()> {
-        if let Some(found) = self.read_deletion(kind, id).await? {
-            let mut unit = Unit::default();
-            let set = vec![("owned".to_owned(), owned(&found.owned.settled())?)];
-            let (key, change) = (record_key(kind, id), Change { set, ..Change::default() });
-            unit.update(&self.tables, Table::State, key, change, &Guard::Present, Refused::Gone)?;
-            // Gone: its time was up.
-            let _expired = unit.commit(&self.tables).await?;
-        }
-        self.remove_note(kind, id).await
-    }
-
-    /// `Store::identity`.
-    pub(crate) async fn store_id(&self) -> Result<String> {
+#[async_trait]
+impl Deletions for DynamoStore {
+    async fn identity(&self) -> Result<String> {
         let key = Table::State.two("store", "id");
         for _ in 0..3 {
             let known = self.tables.get(Table::State, key.clone()).await?;
@@ -201,5 +160,50 @@ impl DynamoStore {
             let _made = unit.commit(&self.tables).await?;
         }
         Err(BackendError::new(BackendErrorKind::Corrupt, "the store's id in nexus_daemon_state cannot be read"))
+    }
+
+    async fn deletion(&self, kind: DeletedKind, id: &str) -> Result<Option<Deletion>> {
+        Ok(self.tables.get(Table::State, record_key(kind, id)).await?.as_ref().and_then(parse))
+    }
+
+    /// What a store cannot do by itself is to take an agent out of service.
+    async fn open_deletions(&self, limit: usize) -> Result<Vec<Deletion>> {
+        let notes = self.notes().await?;
+        let agents = notes.iter().filter(|note| note.kind == DeletedKind::Agent).take(limit);
+        let keys = agents.map(|note| record_key(note.kind, &note.id)).collect();
+        let mut found: Vec<Deletion> =
+            self.tables.get_many(Table::State, keys).await?.iter().filter_map(parse).collect();
+        found.sort_by_key(|deletion| deletion.deleted_at);
+        Ok(found)
+    }
+
+    async fn deletions_since(&self, since: Timestamp) -> Result<Vec<(DeletedKind, String)>> {
+        let since = self.tables.shared(since);
+        let mut days = vec![listed_on(since), listed_on(self.tables.clock())];
+        days.dedup();
+        let mut found = Vec::new();
+        for day in days {
+            let mut query = Query::of(Table::State, "pk", value::text(day));
+            query.sort = Some(("sk", ">=", value::text(since.to_string())));
+            let lines = self.tables.all(query, MOST_LISTED).await?;
+            found.extend(lines.iter().filter_map(|line| {
+                let line = Reader(line).text("sk")?;
+                let (kind, id) = line.split_once('#')?.1.split_once('#')?;
+                Some((kind.parse().ok()?, id.to_owned()))
+            }));
+        }
+        Ok(found)
+    }
+
+    async fn settle_deletion(&self, kind: DeletedKind, id: &str) -> Result<()> {
+        if let Some(found) = self.deletion(kind, id).await? {
+            let mut unit = Unit::default();
+            let set = vec![("owned".to_owned(), owned(&found.owned.settled())?)];
+            let (key, change) = (record_key(kind, id), Change { set, ..Change::default() });
+            unit.update(&self.tables, Table::State, key, change, &Guard::Present, Refused::Gone)?;
+            // Gone: its time was up.
+            let _expired = unit.commit(&self.tables).await?;
+        }
+        self.remove_note(kind, id).await
     }
 }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use serde::{Deserialize, Serialize};
+use async_trait::async_trait;
 use serde_json::{Map, Value};
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
     aggregate::{TRIES, contended, pause},
     client::Query,
     codec::Reader,
-    table::{EXPIRES, Table},
+    table::Table,
     transfer::{self, lacks, project_of},
     unit::{Guard, LONGEST_COMMIT, Refused, Unit},
     value::{self, Item},
@@ -23,10 +23,10 @@ use super::{
 use crate::{
     backend::{
         error::{fenced, not_found},
-        store::{Origin, Result, transfer::Record},
+        store::{Events, Origin, Result, transfer::Record},
     },
     domain::{
-        event::{EventType, NewEvent, ProjectEvent},
+        event::{NewEvent, ProjectEvent, Told},
         ids::ProjectId,
         time::Timestamp,
     },
@@ -52,15 +52,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(700);
 /// Projects whose last told number is kept.
 const KEPT: usize = 20_000;
 
-/// As stored: the numbers follow from the item's key.
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    #[serde(rename = "type")]
-    kind: EventType,
-    at: Timestamp,
-    fields: Map<String, Value>,
-}
-
 fn feed_of(id: &ProjectId) -> String {
     let sum = id.as_str().bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
     format!("feed-{}", sum % FEEDS)
@@ -77,59 +68,58 @@ pub(crate) fn write(
     id: &ProjectId,
     first: u64,
     now: Timestamp,
-    events: &[NewEvent],
+    events: Vec<NewEvent>,
 ) -> Result<Vec<ProjectEvent>> {
-    let told = events.iter().cloned().map(NewEvent::bounded).zip(first..).map(|(event, seq)| ProjectEvent {
-        seq,
-        project_id: id.clone(),
-        kind: event.kind,
-        at: event.at,
-        fields: event.fields,
-    });
-    let told: Vec<ProjectEvent> = told.collect();
-    let (mut row, mut bytes, mut last) = (Vec::new(), 0, first);
-    let mut rows: Vec<(u64, Vec<String>)> = Vec::new();
-    for event in &told {
-        let text = serde_json::to_string(&Stored { kind: event.kind, at: event.at, fields: event.fields.clone() })?;
-        if bytes > 0 && bytes + text.len() > MOST_BYTES {
-            rows.push((last, std::mem::take(&mut row)));
-            bytes = 0;
-        }
-        bytes += text.len();
-        last = event.seq;
-        row.push(text);
+    let told: Vec<Told> = events.into_iter().map(NewEvent::told).collect();
+    for item in items(store, id, first, now, &told)? {
+        unit.put(&store.tables, Table::Events, item, &Guard::Open, Refused::Stale)?;
     }
-    if !row.is_empty() {
-        rows.push((last, row));
-    }
-    let expires = now.plus(store.retention).as_micros() / 1_000_000;
-    for (last, row) in rows {
-        let item = Item::from([
+    Ok(Told::numbered_to((first + told.len() as u64).saturating_sub(1), told, id).collect())
+}
+
+/// The items that hold events, numbered from `first`, each of its size.
+fn items(store: &DynamoStore, id: &ProjectId, first: u64, at: Timestamp, events: &[Told]) -> Result<Vec<Item>> {
+    let (mut items, mut row, mut bytes) = (Vec::new(), Vec::new(), 0);
+    let mut item = |last: u64, row: &[String]| {
+        let mut item = Item::from([
             ("project_id".to_owned(), value::text(id.as_str())),
             ("seq".to_owned(), value::whole(last)),
             ("count".to_owned(), value::whole(row.len() as u64)),
             ("events".to_owned(), value::text(format!("[{}]", row.join(",")))),
             ("feed".to_owned(), value::text(feed_of(id))),
-            ("feed_at".to_owned(), value::text(feed_at(now))),
-            (EXPIRES.to_owned(), value::whole(expires)),
+            ("feed_at".to_owned(), value::text(feed_at(at))),
         ]);
-        unit.put(&store.tables, Table::Events, item, &Guard::Open, Refused::Stale)?;
+        transfer::expires(&mut item, at.plus(store.retention));
+        items.push(item);
+    };
+    for (event, number) in events.iter().zip(first..) {
+        let text = serde_json::to_string(event)?;
+        if !row.is_empty() && bytes + text.len() > MOST_BYTES {
+            item(number - 1, &row);
+            row.clear();
+            bytes = 0;
+        }
+        bytes += text.len();
+        row.push(text);
     }
-    Ok(told)
+    if !row.is_empty() {
+        item(first + events.len() as u64 - 1, &row);
+    }
+    Ok(items)
 }
 
 /// Events in parts of which a unit holds one each.
 fn parts(events: Vec<NewEvent>) -> Vec<Vec<NewEvent>> {
     let (mut parts, mut part, mut bytes) = (Vec::new(), Vec::new(), 0);
     for event in events {
-        let event = event.bounded();
+        let event = event.told();
         let text: usize = event.fields.iter().map(|(name, value)| name.len() + value.to_string().len() + 8).sum();
         if bytes > 0 && bytes + text > MOST_AT_ONCE {
             parts.push(std::mem::take(&mut part));
             bytes = 0;
         }
         bytes += text;
-        part.push(event);
+        part.push(event.into());
     }
     parts.push(part);
     parts
@@ -141,17 +131,14 @@ fn read(item: &Item) -> Vec<ProjectEvent> {
     let (Ok(project_id), Some(last)) = (reader.key::<ProjectId>("project_id"), reader.count("seq")) else {
         return Vec::new();
     };
-    let stored: Vec<Stored> = match serde_json::from_str(&reader.text("events").unwrap_or_default()) {
+    let stored: Vec<Told> = match serde_json::from_str(&reader.text("events").unwrap_or_default()) {
         Ok(stored) => stored,
         Err(error) => {
             tracing::warn!(%project_id, %error, "events of a project cannot be read and are left out");
             return Vec::new();
         }
     };
-    let first = (last + 1).saturating_sub(stored.len() as u64);
-    let event =
-        |(Stored { kind, at, fields }, seq)| ProjectEvent { seq, project_id: project_id.clone(), kind, at, fields };
-    stored.into_iter().zip(first..).map(event).collect()
+    Told::numbered_to(last, stored, &project_id).collect()
 }
 
 /// The record of an item, for the move to another backend.
@@ -176,33 +163,8 @@ pub(crate) fn moved(store: &DynamoStore, record: &Record) -> Result<Vec<Item>> {
     let at = record.get("at").and_then(Value::as_str).and_then(|text| text.parse().ok());
     let at: Timestamp = at.ok_or_else(|| lacks("at"))?;
     let events = record.get("events").cloned().unwrap_or_default();
-    let stored: Vec<Stored> = serde_json::from_value(events).map_err(|_| lacks("events"))?;
-    let first = (seq + 1).saturating_sub(stored.len() as u64);
-    let mut rows: Vec<(u64, Vec<String>)> = Vec::new();
-    let (mut row, mut bytes) = (Vec::new(), 0);
-    for (event, number) in stored.iter().zip(first..) {
-        let text = serde_json::to_string(event)?;
-        if !row.is_empty() && bytes + text.len() > MOST_BYTES {
-            rows.push((number - 1, std::mem::take(&mut row)));
-            bytes = 0;
-        }
-        bytes += text.len();
-        row.push(text);
-    }
-    rows.push((seq, row));
-    let item = |(last, row): (u64, Vec<String>)| {
-        let mut item = Item::from([
-            ("project_id".to_owned(), value::text(id.as_str())),
-            ("seq".to_owned(), value::whole(last)),
-            ("count".to_owned(), value::whole(row.len() as u64)),
-            ("events".to_owned(), value::text(format!("[{}]", row.join(",")))),
-            ("feed".to_owned(), value::text(feed_of(&id))),
-            ("feed_at".to_owned(), value::text(feed_at(at))),
-        ]);
-        transfer::expires(&mut item, at.plus(store.retention));
-        item
-    };
-    Ok(rows.into_iter().map(item).collect())
+    let stored: Vec<Told> = serde_json::from_value(events).map_err(|_| lacks("events"))?;
+    items(store, &id, (seq + 1).saturating_sub(stored.len() as u64), at, &stored)
 }
 
 /// What was told of which project.
@@ -223,14 +185,14 @@ impl DynamoStore {
             && self.sink.listening()
         {
             let between = usize::try_from(first - last - 1).unwrap_or(usize::MAX).min(10_000);
-            match self.read_events(id, last, between).await {
+            match self.events_after(id, last, between).await {
                 Ok(mut missed) => {
                     missed.retain(|event| event.seq < first);
                     missed.append(&mut events);
                     events = missed;
                 }
                 Err(error) => {
-                    tracing::debug!(project_id = %id, %error, "events between were not read");
+                    tracing::debug!(project_id = %id, %error, "events between two commits could not be read; their streams read them later");
                     self.sink.missed();
                 }
             }
@@ -250,60 +212,6 @@ impl DynamoStore {
         told.insert(id.clone(), last);
         // Under the lock: else another's later event could come first.
         self.sink.committed(&events);
-    }
-
-    /// `Store::append_events`.
-    pub(crate) async fn append(&self, id: &ProjectId, origin: Origin<'_>, events: Vec<NewEvent>) -> Result<()> {
-        let mut held = self.slots.hold(id).await;
-        let mut parts = parts(events).into_iter();
-        let mut part = parts.next().unwrap_or_default();
-        let mut round = 0;
-        loop {
-            let Some(mut plan) = self.plan(&mut held).await? else { return Err(not_found("project")) };
-            if let Origin::Lease(lease) = origin
-                && (lease.project_id != *id || !plan.after.admits(lease))
-            {
-                *held.known = None;
-                return Err(fenced());
-            }
-            if part.is_empty() {
-                return Ok(());
-            }
-            plan.events.clone_from(&part);
-            plan.settle_stop()?;
-            // The project's revision is a condition, so a lease that ends meanwhile is seen by the next round.
-            match self.commit(&mut held, plan).await? {
-                Ok(()) => match parts.next() {
-                    Some(next) => (part, round) = (next, 0),
-                    None => return Ok(()),
-                },
-                Err(_) if round >= TRIES => return Err(contended()),
-                Err(_) => {
-                    pause(round).await;
-                    round += 1;
-                }
-            }
-        }
-    }
-
-    /// `Store::events_after`.
-    pub(crate) async fn read_events(&self, id: &ProjectId, after: u64, limit: usize) -> Result<Vec<ProjectEvent>> {
-        let mut query = Query::of(Table::Events, "project_id", value::text(id.as_str()));
-        query.sort = Some(("seq", ">", value::whole(after)));
-        let mut found = Vec::new();
-        loop {
-            let page = self.tables.query(&query).await?;
-            for event in page.items.iter().flat_map(read).filter(|event| event.seq > after) {
-                if found.len() >= limit {
-                    return Ok(found);
-                }
-                found.push(event);
-            }
-            match page.next {
-                Some(next) => query.from = Some(next),
-                None => return Ok(found),
-            }
-        }
     }
 
     /// Tells of what other daemons wrote, as long as somebody listens here.
@@ -369,5 +277,62 @@ impl DynamoStore {
             }
         }
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Events for DynamoStore {
+    async fn append_events(&self, project: &ProjectId, origin: Origin<'_>, events: Vec<NewEvent>) -> Result<()> {
+        let id = project;
+        let mut held = self.slots.hold(id).await;
+        let mut parts = parts(events).into_iter();
+        let mut part = parts.next().unwrap_or_default();
+        let mut round = 0;
+        loop {
+            let Some(mut plan) = self.plan(&mut held).await? else { return Err(not_found("project")) };
+            if let Origin::Lease(lease) = origin
+                && (lease.project_id != *id || !plan.after.admits(lease))
+            {
+                *held.known = None;
+                return Err(fenced());
+            }
+            if part.is_empty() {
+                return Ok(());
+            }
+            plan.events.clone_from(&part);
+            plan.settle_stop()?;
+            // The project's revision is a condition, so a lease that ends meanwhile is seen by the next round.
+            match self.commit(&mut held, plan).await? {
+                Ok(()) => match parts.next() {
+                    Some(next) => (part, round) = (next, 0),
+                    None => return Ok(()),
+                },
+                Err(_) if round >= TRIES => return Err(contended()),
+                Err(_) => {
+                    pause(round).await;
+                    round += 1;
+                }
+            }
+        }
+    }
+
+    async fn events_after(&self, project: &ProjectId, after: u64, limit: usize) -> Result<Vec<ProjectEvent>> {
+        let id = project;
+        let mut query = Query::of(Table::Events, "project_id", value::text(id.as_str()));
+        query.sort = Some(("seq", ">", value::whole(after)));
+        let mut found = Vec::new();
+        loop {
+            let page = self.tables.query(&query).await?;
+            for event in page.items.iter().flat_map(read).filter(|event| event.seq > after) {
+                if found.len() >= limit {
+                    return Ok(found);
+                }
+                found.push(event);
+            }
+            match page.next {
+                Some(next) => query.from = Some(next),
+                None => return Ok(found),
+            }
+        }
     }
 }

@@ -6,6 +6,8 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use async_trait::async_trait;
+
 use super::{
     DynamoStore,
     client::Query,
@@ -13,12 +15,13 @@ use super::{
     table::Table,
     value::{self, Item},
 };
+use crate::backend::store::Repair;
 use crate::{
-    backend::store::{ProjectDetail, Result, StrandedTask, alike},
+    backend::store::{ProjectDetail, Projects as _, Reconciliation, Result, StrandedTask},
     domain::{
+        change::task as rules,
         foreign::{self, SETTLED},
         ids::ProjectId,
-        plan,
         project::ProjectStatus,
         stage::StageStatus,
         task::{TaskStatus, TaskType},
@@ -33,7 +36,6 @@ const PAGES: usize = 4;
 /// How old a project may be whose end is looked for again: messages live for so long.
 const RECENT: std::time::Duration = std::time::Duration::from_secs(8 * 86_400);
 
-/// See the module.
 #[derive(Default)]
 pub(crate) struct Looks {
     pending: Mutex<Option<Item>>,
@@ -59,28 +61,6 @@ fn stranded(StoredTask { task, .. }: StoredTask) -> StrandedTask {
 }
 
 impl DynamoStore {
-    /// `Store::stranded_tasks`: leases that ended first, then tasks whose message was not sent.
-    pub(crate) async fn stranded(&self, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>> {
-        let now = self.tables.shared(now);
-        let running = value::text(TaskStatus::Running.as_str());
-        let items = self.tables.all(Query::by(Table::Tasks, "StatusIndex", "status", running), 10_000).await?;
-        let tasks = items.iter().filter_map(|item| StoredTask::from_item(item).ok());
-        let lapsed = |task: &StoredTask| {
-            task.task.status == TaskStatus::Running && task.lease_until.is_some_and(|until| until < now)
-        };
-        let mut found: Vec<StrandedTask> = tasks.filter(lapsed).map(stranded).collect();
-        found.truncate(limit);
-        if found.len() < limit {
-            found.extend(self.unsent(now, limit - found.len(), false).await?);
-        }
-        Ok(found)
-    }
-
-    /// `Store::unsent_tasks`.
-    pub(crate) async fn outbox(&self, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>> {
-        self.unsent(self.tables.shared(now), limit, true).await
-    }
-
     /// Tasks written but never queued, from where the last look ended; `ours` leaves out what others wrote.
     async fn unsent(&self, now: Timestamp, limit: usize, ours: bool) -> Result<Vec<StrandedTask>> {
         let old = before(now, SETTLED);
@@ -109,16 +89,6 @@ impl DynamoStore {
         Ok(found)
     }
 
-    /// `Store::put_right`.
-    pub(crate) async fn close_ended(&self, now: Timestamp, all: bool) -> Result<u64> {
-        let now = self.tables.shared(now);
-        let mut changed = self.close_late_words(now).await?;
-        if all {
-            changed += self.count_builds(now).await?;
-        }
-        Ok(changed)
-    }
-
     /// Projects that wait although they have ended.
     async fn close_late_words(&self, now: Timestamp) -> Result<u64> {
         let mut query = Query {
@@ -132,10 +102,7 @@ impl DynamoStore {
             let page = self.tables.query(&query).await?;
             for stored in page.items.iter().filter_map(|item| StoredProject::from_item(item).ok()) {
                 let project = &stored.project;
-                // Whatever ended has left one of these; one that waits for its first build has none.
-                let suspect =
-                    project.completed_at.is_some() || project.progress >= 100.0 || project.current_stage.is_some();
-                if suspect && project.updated_at < before(now, SETTLED) {
+                if foreign::may_have_ended(project) && project.updated_at < before(now, SETTLED) {
                     closed += u64::from(self.close_one(&project.project_id).await?);
                 }
             }
@@ -156,9 +123,7 @@ impl DynamoStore {
         let own = plan.after.task.clone();
         let tasks = self.tasks_of(id).await?;
         let another = |task: &StoredTask| {
-            task.task.task_type == TaskType::BuildAgent
-                && !task.task.status.is_final()
-                && own.as_ref().is_none_or(|own| own.task.task_id != task.task.task_id)
+            foreign::may_build(&task.task) && own.as_ref().is_none_or(|own| own.task.task_id != task.task.task_id)
         };
         // The original's projects name no task: their newest one is theirs.
         let last = own.as_ref().map(|own| own.task.status).or_else(|| Some(tasks.first()?.task.status));
@@ -175,49 +140,13 @@ impl DynamoStore {
             ended.task.updated_at = plan.now;
             self.update_task(&mut plan.unit, own, &ended)?;
         }
-        let now = plan.now;
-        let project = &mut plan.after.stored.project;
-        project.status = status;
-        project.completed_at = project.completed_at.or(Some(now));
-        project.updated_at = now;
-        project.progress = if status == ProjectStatus::Completed { 100.0 } else { plan::progress(&statuses) };
-        let (progress, stage) = (project.progress, project.current_stage.clone());
-        let event = alike::project_event(now, plan.after.state(), progress, stage.as_deref());
+        let event = foreign::close(&mut plan.after.stored.project, &statuses, status, plan.now);
         plan.events.push(event);
         let closed = self.commit(&mut held, plan).await?.is_ok();
         if closed {
-            tracing::info!(project_id = %id, %status, "a project waited although it had ended: a late word of another");
+            tracing::info!(project_id = %id, %status, "a late write of another service had marked a project that has ended as waiting; its end is restored");
         }
         Ok(closed)
-    }
-
-    /// `Store::untold`.
-    pub(crate) async fn unwatched(&self, id: &ProjectId, last: u64) -> Result<Option<ProjectDetail>> {
-        let Some(item) = self.tables.get(Table::Projects, Table::Projects.one(id.as_str())).await? else {
-            return Ok(None);
-        };
-        let stored = StoredProject::from_item(&item)?;
-        // What changed with these events is told by them.
-        if stored.event_seq > last {
-            return Ok(None);
-        }
-        if stored.project.status == ProjectStatus::Building
-            && stored.lease_worker.is_some()
-            && let Some(task) = &stored.project.task_id
-        {
-            let task = self.stored_task(task).await?;
-            let now = self.tables.clock();
-            if task.is_some_and(|task| task.lease_until.is_some_and(|until| until > now)) {
-                return Ok(None);
-            }
-        }
-        let stages = self.read_stages(id).await?;
-        // A commit of ours in between is told by its events; what others write moves no number.
-        let after = self.tables.get(Table::Projects, Table::Projects.one(id.as_str())).await?;
-        if after.as_ref().and_then(|item| Reader(item).count("event_seq")) != Reader(&item).count("event_seq") {
-            return Ok(None);
-        }
-        Ok(Some(ProjectDetail { project: stored.project, stages, agent_count: 0 }))
     }
 
     /// Builds that others ended: all of them once, then those of projects that are not old.
@@ -244,5 +173,65 @@ impl DynamoStore {
         }
         self.looks.counted_all.store(true, Ordering::Relaxed);
         Ok(counted)
+    }
+}
+
+#[async_trait]
+impl Reconciliation for DynamoStore {
+    /// Leases that ended first, then tasks whose message was not sent.
+    async fn stranded_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>> {
+        let now = self.tables.shared(now);
+        let running = value::text(TaskStatus::Running.as_str());
+        let items = self.tables.all(Query::by(Table::Tasks, "StatusIndex", "status", running), 10_000).await?;
+        let tasks = items.iter().filter_map(|item| StoredTask::from_item(item).ok());
+        let lapsed =
+            |task: &StoredTask| task.lease_until.is_some_and(|until| rules::has_lapsed(task.task.status, &until, &now));
+        let mut found: Vec<StrandedTask> = tasks.filter(lapsed).map(stranded).collect();
+        found.truncate(limit);
+        if found.len() < limit {
+            found.extend(self.unsent(now, limit - found.len(), false).await?);
+        }
+        Ok(found)
+    }
+
+    async fn unsent_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>> {
+        self.unsent(self.tables.shared(now), limit, true).await
+    }
+
+    async fn repair(&self, now: Timestamp, extent: Repair) -> Result<u64> {
+        let now = self.tables.shared(now);
+        let mut changed = self.close_late_words(now).await?;
+        if extent == Repair::ProjectsAndFigures {
+            changed += self.count_builds(now).await?;
+        }
+        Ok(changed)
+    }
+
+    async fn untold(&self, id: &ProjectId, last: u64) -> Result<Option<ProjectDetail>> {
+        let Some(item) = self.tables.get(Table::Projects, Table::Projects.one(id.as_str())).await? else {
+            return Ok(None);
+        };
+        let stored = StoredProject::from_item(&item)?;
+        // What changed with these events is told by them.
+        if stored.event_seq > last {
+            return Ok(None);
+        }
+        if stored.project.status == ProjectStatus::Building
+            && stored.lease_worker.is_some()
+            && let Some(task) = &stored.project.task_id
+        {
+            let task = self.stored_task(task).await?;
+            let now = self.tables.clock();
+            if task.is_some_and(|task| task.lease_until.is_some_and(|until| until > now)) {
+                return Ok(None);
+            }
+        }
+        let stages = self.stages(id).await?;
+        // A commit of ours in between is told by its events; what others write moves no number.
+        let after = self.tables.get(Table::Projects, Table::Projects.one(id.as_str())).await?;
+        if after.as_ref().and_then(|item| Reader(item).count("event_seq")) != Reader(&item).count("event_seq") {
+            return Ok(None);
+        }
+        Ok(Some(ProjectDetail { project: stored.project, stages, agent_count: 0 }))
     }
 }

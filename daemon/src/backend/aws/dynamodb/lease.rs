@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
+use async_trait::async_trait;
 use futures::{StreamExt as _, stream};
 
 use super::{
     DynamoStore,
-    aggregate::{Aggregate, Outgoing, TRIES, contended, pause},
+    aggregate::{Outgoing, Plan, TRIES, contended, pause},
     codec::{Record as _, StoredProject, StoredTask},
     table::Table,
     tasks,
@@ -16,17 +17,17 @@ use super::{
 use crate::{
     backend::{
         error::{BackendErrorKind, fenced, not_found},
-        store::{GivenUp, LeaseState, Result, alike},
+        queue::Receipt,
+        store::{GivenUp, LeaseState, Leases, Result, alike},
     },
     domain::{
-        change::rest,
+        change::{TaskChange, rest},
         control::ControlStatus,
         failure::ErrorInfo,
-        foreign::{self, Fate},
+        foreign,
         ids::{ProjectId, TaskId},
-        project::ProjectStatus,
         queue::QueueName,
-        task::{Lease, TaskStatus, TaskType},
+        task::{Lease, Task, TaskStatus, TaskType},
         time::Timestamp,
         transition::{ProjectState, TaskEvent},
     },
@@ -38,40 +39,6 @@ const MOST_SPARED: u32 = 5;
 const SIDE_BY_SIDE: usize = 16;
 
 impl DynamoStore {
-    /// `Store::extend_leases`.
-    pub(crate) async fn extend(&self, leases: &[Lease], until: Timestamp) -> Result<Vec<LeaseState>> {
-        let until = self.tables.shared(until);
-        let keys = leases.iter().map(|lease| Table::Projects.one(lease.project_id.as_str()));
-        let mut keys: Vec<_> = keys.collect();
-        keys.sort_by_key(|key| format!("{key:?}"));
-        keys.dedup();
-        let projects = self.tables.get_many(Table::Projects, keys).await?;
-        // Words that another wrote over ours are wishes, as long as the lease is ours.
-        let wish = |stored: StoredProject| {
-            let project = stored.project;
-            let stated = ProjectState { status: project.status, control: project.control_status };
-            let control = foreign::under_lease(stated).map_or(stated.control, |state| state.control);
-            (project.project_id, control)
-        };
-        let controls: HashMap<ProjectId, ControlStatus> =
-            projects.iter().filter_map(|item| StoredProject::from_item(item).ok()).map(wish).collect();
-        let extensions = leases.iter().cloned().map(|lease| async move { self.extend_one(&lease, until).await });
-        let held: Vec<Result<bool>> = stream::iter(extensions).buffered(SIDE_BY_SIDE).collect().await;
-        let mut states = Vec::with_capacity(leases.len());
-        for (lease, held) in leases.iter().zip(held) {
-            let mut held = held?;
-            let control = controls.get(&lease.project_id).copied().unwrap_or(ControlStatus::Cancelled);
-            if held && matches!(control, ControlStatus::Stopped | ControlStatus::Cancelled) {
-                held = !self.stop_leased(lease).await?;
-            }
-            if !held {
-                self.slots.forget(&lease.project_id);
-            }
-            states.push(LeaseState { held, control });
-        }
-        Ok(states)
-    }
-
     async fn extend_one(&self, lease: &Lease, until: Timestamp) -> Result<bool> {
         let mut unit = Unit::default();
         let change =
@@ -87,7 +54,7 @@ impl DynamoStore {
             return Ok(true);
         }
         // The original's API writes `queued` when it has sent the message, which may be after the claim.
-        let Some(task) = self.stored_task(&lease.task_id).await?.filter(|task| holds(task, lease)) else {
+        let Some(task) = self.stored_task(&lease.task_id).await?.filter(|task| task.is_held(lease)) else {
             return Ok(false);
         };
         let Some(word) = task.stated else { return Ok(false) };
@@ -117,46 +84,6 @@ impl DynamoStore {
         Err(contended())
     }
 
-    /// `Store::release_lease`. The message is the caller's to let go.
-    pub(crate) async fn release(&self, lease: &Lease) -> Result<()> {
-        let Some(task) = self.stored_task(&lease.task_id).await? else { return Err(fenced()) };
-        if task.task.task_type == TaskType::DeployAgent {
-            if !holds(&task, lease) {
-                return Err(fenced());
-            }
-            let hand_back = |task: &mut StoredTask, now| {
-                // Handed back, not failed.
-                tasks::uncount(task, &lease.worker_id);
-                tasks::queue_again(task, now)
-            };
-            return if self.change_task(&task, hand_back).await? { Ok(()) } else { Err(fenced()) };
-        }
-        let mut held = self.slots.hold(&lease.project_id).await;
-        for round in 0..TRIES {
-            let Some(mut plan) = self.plan(&mut held).await? else { return Err(fenced()) };
-            if !plan.after.admits(lease) {
-                *held.known = None;
-                return Err(fenced());
-            }
-            // Nobody would reach a pause or stop any more.
-            if plan.settle()?.is_none() {
-                let handed_back = rest::hand_back(&plan.view(), plan.now)?;
-                plan.carry_out(handed_back, None)?;
-                let now = plan.now;
-                if let Some(task) = plan.after.open_task() {
-                    tasks::queue_again(task, now)?;
-                    // Handed back, not failed.
-                    tasks::uncount(task, &lease.worker_id);
-                }
-            }
-            match self.commit(&mut held, plan).await? {
-                Ok(()) => return Ok(()),
-                Err(_) => pause(round).await,
-            }
-        }
-        Err(contended())
-    }
-
     /// Changes a task that no project stands still for; `false`: it is not as it was read any more.
     async fn change_task(
         &self,
@@ -170,41 +97,38 @@ impl DynamoStore {
         Ok(unit.commit(&self.tables).await?.is_ok())
     }
 
-    /// `Store::requeue_task`: the message is written again, so of two one finds nothing to do.
-    pub(crate) async fn requeue(&self, id: &TaskId) -> Result<()> {
-        self.requeue_after(id, 0).await
-    }
-
-    async fn requeue_after(&self, id: &TaskId, letters: u32) -> Result<()> {
+    async fn requeue_after(&self, id: &TaskId, dead_letters: u32) -> Result<()> {
         let Some(task) = self.stored_task(id).await? else { return Err(not_found("task")) };
         // Or another daemon was quicker, and somebody works on it already.
-        let held = task.lease_until.is_some_and(|until| until > self.tables.clock());
+        let held = task.leased_until(self.tables.clock()).is_some();
         if task.task.status.is_final() || held {
             return Ok(());
         }
         match task.task.task_type {
-            TaskType::BuildAgent => self.requeue_build(&task, letters).await,
-            TaskType::DeployAgent => self.requeue_deploy(&task, letters).await,
+            TaskType::BuildAgent => self.requeue_build(&task, dead_letters).await,
+            TaskType::DeployAgent => self.requeue_deploy(&task, dead_letters).await,
             // The original's: no message is known for it.
             TaskType::InvokeAgent => Ok(()),
         }
     }
 
     /// The message is made of what the row names: the payload is whatever the writer of the task found useful.
-    async fn requeue_deploy(&self, task: &StoredTask, letters: u32) -> Result<()> {
+    async fn requeue_deploy(&self, task: &StoredTask, dead_letters: u32) -> Result<()> {
         let id = &task.task.task_id;
         let Some(agent) = &task.agent_id else {
             let end = |task: &mut StoredTask, now| {
-                tasks::finish(task, TaskEvent::Fail, Some("the task names no agent"), None, now)
+                let end = TaskChange { event: TaskEvent::Fail, error: Some("the task names no agent") };
+                tasks::finish(task, end, None, now)
             };
             return self.change_task(task, end).await.map(drop);
         };
         let again = |task: &mut StoredTask, now| {
-            task.spared += letters;
-            tasks::unsent(task, now)
+            task.spared += dead_letters;
+            tasks::unsent(task, now);
+            Ok(())
         };
         // Who claimed, ended or queued it in between has seen to it.
-        let changes = task.task.status != TaskStatus::Pending || letters > 0;
+        let changes = task.task.status != TaskStatus::Pending || dead_letters > 0;
         if changes && !self.change_task(task, again).await? {
             return Ok(());
         }
@@ -215,26 +139,27 @@ impl DynamoStore {
         Ok(())
     }
 
-    async fn requeue_build(&self, task: &StoredTask, letters: u32) -> Result<()> {
+    async fn requeue_build(&self, task: &StoredTask, dead_letters: u32) -> Result<()> {
         let id = &task.task.task_id;
         let mut held = self.slots.hold(&task.task.project_id).await;
         for round in 0..TRIES {
             *held.known = None;
             let mut plan = self.plan(&mut held).await?;
-            let fate = plan.as_ref().map(|plan| (plan.after.state().status, is_current(&plan.after, task)));
+            let fate = plan.as_ref().map(|plan| (plan.after.state().status, plan.after.is_current(task)));
             let Some((mut plan, _)) =
-                plan.take().zip(fate.filter(|(status, current)| foreign::fate(*status, *current) == Fate::Requeue))
+                plan.take().zip(fate.filter(|(status, current)| rest::is_needed(*status, *current)))
             else {
                 // Its project is gone, rests, has ended or is built under another: nobody would ever come for this one.
                 let why = fate.map_or_else(
                     || "its project is gone".to_owned(),
                     |(status, current)| match current {
                         true => format!("its project is {status}: nothing is left to do"),
-                        false => "another task has taken its place".to_owned(),
+                        false => foreign::REPLACED.to_owned(),
                     },
                 );
                 drop(held);
-                let end = |task: &mut StoredTask, now| tasks::finish(task, TaskEvent::Cancel, Some(&why), None, now);
+                let end = TaskChange { event: TaskEvent::Cancel, error: Some(&why) };
+                let end = |task: &mut StoredTask, now| tasks::finish(task, end, None, now);
                 return self.change_task(task, end).await.map(drop);
             };
             let (now, body) = (plan.now, alike::build_payload(&plan.after.stored.project, id));
@@ -242,8 +167,9 @@ impl DynamoStore {
                 // One that the project does not know yet: whoever claims it takes it over.
                 drop(held);
                 let unsent = |task: &mut StoredTask, now| {
-                    task.spared += letters;
-                    tasks::unsent(task, now)
+                    task.spared += dead_letters;
+                    tasks::unsent(task, now);
+                    Ok(())
                 };
                 if !self.change_task(task, unsent).await? {
                     return Ok(());
@@ -253,11 +179,11 @@ impl DynamoStore {
                 return Ok(());
             };
             // Another daemon was quicker, and somebody works on it already.
-            if open.lease_until.is_some_and(|until| until > now) {
+            if open.leased_until(now).is_some() {
                 return Ok(());
             }
-            tasks::unsent(open, now)?;
-            open.spared += letters;
+            tasks::unsent(open, now);
+            open.spared += dead_letters;
             let open = open.clone();
             // Whoever held the lease is fenced off.
             plan.after.stored.lease_worker = None;
@@ -269,46 +195,97 @@ impl DynamoStore {
         }
         Err(contended())
     }
+}
 
-    /// `Store::fail_waiting`.
-    pub(crate) async fn fail_unnamed(&self, id: &ProjectId, info: &ErrorInfo) -> Result<GivenUp> {
-        let mut held = self.slots.hold(id).await;
+#[async_trait]
+impl Leases for DynamoStore {
+    async fn task(&self, id: &TaskId) -> Result<Option<Task>> {
+        Ok(self.stored_task(id).await?.map(|stored| stored.task))
+    }
+
+    async fn extend_leases(&self, leases: &[Lease], until: Timestamp) -> Result<Vec<LeaseState>> {
+        let until = self.tables.shared(until);
+        let keys = leases.iter().map(|lease| Table::Projects.one(lease.project_id.as_str()));
+        let mut keys: Vec<_> = keys.collect();
+        keys.sort_by_key(|key| format!("{key:?}"));
+        keys.dedup();
+        let projects = self.tables.get_many(Table::Projects, keys).await?;
+        // Words that another wrote over ours are wishes, as long as the lease is ours.
+        let wish = |stored: StoredProject| {
+            let project = stored.project;
+            let stated = ProjectState { status: project.status, control: project.control_status };
+            let control = foreign::under_lease(stated).map_or(stated.control, |state| state.control);
+            (project.project_id, control)
+        };
+        let controls: HashMap<ProjectId, ControlStatus> =
+            projects.iter().filter_map(|item| StoredProject::from_item(item).ok()).map(wish).collect();
+        let extensions = leases.iter().cloned().map(|lease| async move { self.extend_one(&lease, until).await });
+        let held: Vec<Result<bool>> = stream::iter(extensions).buffered(SIDE_BY_SIDE).collect().await;
+        let mut states = Vec::with_capacity(leases.len());
+        for (lease, held) in leases.iter().zip(held) {
+            let mut held = held?;
+            let control = controls.get(&lease.project_id).copied().unwrap_or(ControlStatus::Cancelled);
+            if held && control.is_end() {
+                held = !self.stop_leased(lease).await?;
+            }
+            if !held {
+                self.slots.forget(&lease.project_id);
+            }
+            states.push(LeaseState { held, control });
+        }
+        Ok(states)
+    }
+
+    /// The message is the caller's to let go.
+    async fn release_lease(&self, lease: &Lease, _receipt: Option<&Receipt>) -> Result<()> {
+        let Some(task) = self.stored_task(&lease.task_id).await? else { return Err(fenced()) };
+        if task.task.task_type == TaskType::DeployAgent {
+            if !task.is_held(lease) {
+                return Err(fenced());
+            }
+            let hand_back = |task: &mut StoredTask, now| {
+                // Handed back, not failed.
+                tasks::uncount(task, &lease.worker_id);
+                tasks::queue_again(task, now);
+                Ok(())
+            };
+            return if self.change_task(&task, hand_back).await? { Ok(()) } else { Err(fenced()) };
+        }
+        let mut held = self.slots.hold(&lease.project_id).await;
         for round in 0..TRIES {
-            *held.known = None;
-            let Some(mut plan) = self.plan(&mut held).await? else { return Err(not_found("project")) };
-            if let Some(task) = plan.after.open_task().map(|task| task.task.task_id.clone()) {
-                drop(held);
-                return self.fail_one(&task, info).await;
+            let Some(mut plan) = self.plan(&mut held).await? else { return Err(fenced()) };
+            if !plan.after.admits(lease) {
+                *held.known = None;
+                return Err(fenced());
             }
-            if !matches!(plan.after.stored.project.status, ProjectStatus::Pending | ProjectStatus::Queued) {
-                return Ok(GivenUp::Ended);
+            let released = rest::release(&plan.view(), plan.now)?;
+            let waits_again = released.waits_again();
+            plan.carry_out(released, None)?;
+            if waits_again && let Some(task) = plan.after.open_task() {
+                // Handed back, not failed.
+                tasks::uncount(task, &lease.worker_id);
             }
-            // The original's projects name none.
-            let open = |task: &StoredTask| task.task.task_type == TaskType::BuildAgent && !task.task.status.is_final();
-            if let Some(task) = self.tasks_of(id).await?.into_iter().find(open) {
-                drop(held);
-                return self.fail_one(&task.task.task_id, info).await;
-            }
-            plan.fail(self, info)?;
             match self.commit(&mut held, plan).await? {
-                Ok(()) => return Ok(GivenUp::Ended),
+                Ok(()) => return Ok(()),
                 Err(_) => pause(round).await,
             }
         }
         Err(contended())
     }
 
-    /// `Store::fail_task`. SQS counts receives, not what came of them: in a time of trouble a message is received again and
+    /// SQS counts receives, not what came of them: in a time of trouble a message is received again and
     /// again before anybody could claim its task. So who works on the task keeps it, and a build or deployment is queued
     /// again, a few times without progress. (What ends its daemon is given up by the claims that it counts.)
-    pub(crate) async fn fail_one(&self, id: &TaskId, info: &ErrorInfo) -> Result<GivenUp> {
+    async fn fail_task(&self, task: &TaskId, reason: ErrorInfo) -> Result<GivenUp> {
+        let id = task;
+        let info = &reason;
         let Some(task) = self.stored_task(id).await? else { return Err(not_found("task")) };
         if task.task.status.is_final() {
             // What ended well, or was withdrawn, leaves a letter that means nothing.
             let failed = task.task.status == TaskStatus::Failed;
             return Ok(if failed { GivenUp::Ended } else { GivenUp::Spared });
         }
-        if task.lease_until.is_some_and(|until| until > self.tables.clock()) {
+        if task.leased_until(self.tables.clock()).is_some() {
             return Ok(GivenUp::Spared);
         }
         if task.spared < MOST_SPARED {
@@ -325,13 +302,11 @@ impl DynamoStore {
         for round in 0..TRIES {
             *held.known = None;
             let plan = self.plan(&mut held).await?;
-            let current = plan.as_ref().is_some_and(|plan| {
-                foreign::fate(plan.after.state().status, is_current(&plan.after, &task)) == Fate::Requeue
-            });
-            let Some(mut plan) = plan.filter(|_| current) else {
+            let is_needed = |plan: &Plan| rest::is_needed(plan.after.state().status, plan.after.is_current(&task));
+            let Some(mut plan) = plan.filter(is_needed) else {
                 // Stale: only the task itself is left to end.
-                let end =
-                    |task: &mut StoredTask, now| tasks::finish(task, TaskEvent::Fail, Some(&info.message), None, now);
+                let end = TaskChange { event: TaskEvent::Fail, error: Some(&info.message) };
+                let end = |task: &mut StoredTask, now| tasks::finish(task, end, None, now);
                 let ended = self.change_task(&task, end).await?;
                 return Ok(if ended { GivenUp::Ended } else { GivenUp::Spared });
             };
@@ -347,21 +322,39 @@ impl DynamoStore {
         }
         Err(contended())
     }
-}
 
-/// Whether a project is to be built under a task: under its own, or under one that came after that, as the original's
-/// API lets a project go on.
-fn is_current(project: &Aggregate, task: &StoredTask) -> bool {
-    match &project.task {
-        Some(own) if own.task.task_id == task.task.task_id => true,
-        Some(own) if !own.task.status.is_final() => own.task.created_at < task.task.created_at,
-        _ => true,
+    async fn fail_waiting(&self, project: &ProjectId, reason: ErrorInfo) -> Result<GivenUp> {
+        let id = project;
+        let info = &reason;
+        let mut held = self.slots.hold(id).await;
+        for round in 0..TRIES {
+            *held.known = None;
+            let Some(mut plan) = self.plan(&mut held).await? else { return Err(not_found("project")) };
+            if let Some(task) = plan.after.open_task().map(|task| task.task.task_id.clone()) {
+                drop(held);
+                return self.fail_task(&task, info.clone()).await;
+            }
+            if !plan.after.state().status.waits() {
+                return Ok(GivenUp::Ended);
+            }
+            // The original's projects name none.
+            let tasks = self.tasks_of(id).await?;
+            if let Some(task) = tasks.into_iter().find(|task| foreign::may_build(&task.task)) {
+                drop(held);
+                return self.fail_task(&task.task.task_id, info.clone()).await;
+            }
+            plan.fail(self, info)?;
+            match self.commit(&mut held, plan).await? {
+                Ok(()) => return Ok(GivenUp::Ended),
+                Err(_) => pause(round).await,
+            }
+        }
+        Err(contended())
     }
-}
 
-/// Whether `lease` is that of a running task.
-pub(crate) fn holds(task: &StoredTask, lease: &Lease) -> bool {
-    task.task.status == TaskStatus::Running
-        && task.epoch == lease.epoch
-        && task.task.worker_id.as_ref() == Some(&lease.worker_id)
+    /// The message is written again, so of two one finds nothing to do.
+    async fn requeue_task(&self, task: &TaskId) -> Result<()> {
+        let id = task;
+        self.requeue_after(id, 0).await
+    }
 }

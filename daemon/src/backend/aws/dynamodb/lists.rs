@@ -6,6 +6,8 @@
 
 use std::fmt::Write as _;
 
+use async_trait::async_trait;
+
 use super::{
     DynamoStore,
     client::Query,
@@ -17,7 +19,7 @@ use super::{
 use crate::{
     backend::{
         error::{BackendError, BackendErrorKind, invalid},
-        store::{AgentFilter, Page, PageRequest, ProjectFilter, ProjectSort, Result, TaskFilter},
+        store::{AgentFilter, Lists, Page, PageRequest, ProjectFilter, ProjectSort, Result, TaskFilter},
     },
     domain::{
         agent::{Agent, AgentStatus},
@@ -252,13 +254,9 @@ fn words<T: Copy>(all: &[T], one: Option<T>, word: impl Fn(T) -> &'static str) -
     one.map_or_else(|| all.iter().map(|status| word(*status)).collect(), |one| vec![word(one)])
 }
 
-impl DynamoStore {
-    /// `Store::list_projects`.
-    pub(crate) async fn find_projects(
-        &self,
-        filter: &ProjectFilter,
-        page: &PageRequest,
-    ) -> Result<Page<ProjectSummary>> {
+#[async_trait]
+impl Lists for DynamoStore {
+    async fn list_projects(&self, filter: &ProjectFilter, page: &PageRequest) -> Result<Page<ProjectSummary>> {
         let newest_first = filter.sort != ProjectSort::Oldest;
         let by_time = matches!(filter.sort, ProjectSort::Newest | ProjectSort::Oldest);
         let table = Table::Projects;
@@ -307,8 +305,7 @@ impl DynamoStore {
         slice(&format!("projects {sort:?}"), rows, page, ascending, place)
     }
 
-    /// `Store::list_tasks`.
-    pub(crate) async fn find_tasks(&self, filter: &TaskFilter, page: &PageRequest) -> Result<Page<Task>> {
+    async fn list_tasks(&self, filter: &TaskFilter, page: &PageRequest) -> Result<Page<Task>> {
         let table = Table::Tasks;
         let source = match &filter.project_id {
             Some(project) => {
@@ -336,8 +333,7 @@ impl DynamoStore {
         slice("tasks", tasks, page, false, place)
     }
 
-    /// `Store::list_agents`.
-    pub(crate) async fn find_agents(&self, filter: &AgentFilter, page: &PageRequest) -> Result<Page<Agent>> {
+    async fn list_agents(&self, filter: &AgentFilter, page: &PageRequest) -> Result<Page<Agent>> {
         let table = Table::Agents;
         let source = match (&filter.project_id, &filter.category) {
             (Some(project), _) => Source {

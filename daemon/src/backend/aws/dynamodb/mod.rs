@@ -21,13 +21,12 @@ mod delete;
 mod deletions;
 mod deploy;
 mod events;
-mod facade;
 mod foreign;
+mod idempotency;
 mod lax;
 mod lease;
 mod lists;
 mod names;
-mod once;
 mod orphans;
 mod overflow;
 mod projects;
@@ -42,12 +41,18 @@ pub(crate) mod value;
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use object_store::ObjectStore;
+use serde_json::{Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use self::orphans::Orphan;
-use self::{aggregate::Slots, client::Tables, counts::Counts, events::ToldUntil, overflow::Overflow};
-use crate::backend::{aws::TroubleLog, queue::Queue, store::EventSink};
+use self::{aggregate::Slots, client::Tables, counts::Counts, events::ToldUntil, overflow::Overflow, table::Table};
+use crate::backend::{
+    aws::TroubleLog,
+    queue::Queue,
+    store::{EventSink, Pressure, Result, StoreCounts, Trouble, Upkeep},
+};
 
 /// What is sorted or filtered here holds up to some ten thousand items in memory.
 const LARGE_LISTS: usize = 2;
@@ -100,7 +105,6 @@ impl std::ops::Deref for DynamoStore {
 
 impl DynamoStore {
     /// A store that tells `sink` of what it and other daemons commit. Sends nothing yet.
-    #[must_use]
     pub fn new(options: DynamoOptions, sink: Arc<dyn EventSink>) -> Arc<Self> {
         let stop = CancellationToken::new();
         let inner = Inner {
@@ -127,8 +131,45 @@ impl DynamoStore {
     }
 
     /// Requests sent to DynamoDB so far.
-    #[must_use]
     pub fn requests(&self) -> u64 {
         self.tables.requests()
+    }
+}
+
+#[async_trait]
+impl Upkeep for DynamoStore {
+    async fn ping(&self) -> Result<()> {
+        self.tables.get(Table::State, Table::State.two("ping", "-")).await.map(drop)
+    }
+
+    async fn counts(&self) -> Result<StoreCounts> {
+        self.all_counts().await
+    }
+
+    async fn clean(&self, _older_than: Duration) -> Result<u64> {
+        self.offer_anew().await?;
+        self.finish_deletions().await
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.stop.cancel();
+        self.tables.close();
+        Ok(())
+    }
+
+    fn pressure(&self) -> Pressure {
+        self.tables.pressure()
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn trouble(&self) -> Option<Trouble> {
+        self.tables.trouble.lately()
+    }
+
+    fn describe(&self) -> Value {
+        json!({ "kind": "dynamodb", "tables": Table::ALL.map(|table| self.tables.name(table)), "requests": self.requests() })
     }
 }

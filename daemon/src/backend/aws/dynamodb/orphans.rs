@@ -23,7 +23,6 @@ const SETTLED: Duration = Duration::from_secs(3_600);
 /// An object that no item refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Orphan {
-    /// Where it lies.
     pub path: String,
     /// How large it is.
     pub bytes: u64,
@@ -32,9 +31,6 @@ pub struct Orphan {
 impl DynamoStore {
     /// Parts of records that no record refers to, by path. Lists the artifact store, and scans the tables when it must: for
     /// diagnostics.
-    ///
-    /// # Errors
-    /// One of them cannot be read.
     pub async fn orphans(&self) -> Result<Vec<Orphan>> {
         self.orphans_older_than(SETTLED).await
     }

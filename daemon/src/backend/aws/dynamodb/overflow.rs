@@ -34,7 +34,6 @@ const MOVABLE: [&str; 11] = [
     "answer",
 ];
 
-/// See the module.
 #[derive(Clone)]
 pub(crate) struct Overflow(pub(crate) Arc<dyn ObjectStore>);
 
@@ -139,7 +138,7 @@ impl Overflow {
         for item in items.iter_mut().filter(|item| item.contains_key(REFERENCE)) {
             match self.restore(item).await {
                 Err(error) if error.kind() == BackendErrorKind::Corrupt => {
-                    tracing::warn!(%error, "a record is shown without what is gone of it");
+                    tracing::warn!(%error, "a record is shown without its large part, which the artifact store has lost");
                 }
                 restored => drop(restored?),
             }

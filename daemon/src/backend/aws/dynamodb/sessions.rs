@@ -1,5 +1,7 @@
 //! Conversations and their messages.
 
+use async_trait::async_trait;
+
 use super::{
     DynamoStore,
     aggregate::{TRIES, contended, pause},
@@ -14,7 +16,7 @@ use crate::{
     backend::{
         error::{fenced, invalid, not_found},
         files::Owner,
-        store::{MessageRange, NewMessage, Once, Result, alike::name_from},
+        store::{KeptAnswer, MessageRange, NewMessage, Result, Sessions, alike::name_from},
     },
     domain::{
         ids::{AgentId, MessageId, SessionId},
@@ -41,10 +43,30 @@ fn bound(text: &str) -> Result<Bound> {
 }
 
 impl DynamoStore {
-    /// `Store::create_session`.
-    pub(crate) async fn put_session(&self, session: &Session, once: Option<&Once>) -> Result<()> {
+    /// Deletes the items that a query finds, with what lies elsewhere of them; answers how many those were.
+    pub(crate) async fn delete_all(&self, mut query: Query<'_>) -> Result<u64> {
+        let mut count = 0;
+        loop {
+            let page = self.tables.query(&query).await?;
+            count += page.items.len() as u64;
+            self.overflow.forget_of(&page.items).await?;
+            let keys = page.items.iter().map(|item| query.table.key_of(item)).collect();
+            self.tables.delete_many(query.table, keys).await?;
+            match page.next {
+                Some(next) => query.from = Some(next),
+                None => return Ok(count),
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Sessions for DynamoStore {
+    async fn create_session(&self, session: Session, idempotency: Option<KeptAnswer>) -> Result<()> {
+        let session = &session;
+        let idempotency = idempotency.as_ref();
         let mut unit = Unit::default();
-        self.keep_once(&mut unit, once, &Owner::from(&session.agent_id)).await?;
+        self.keep_key(&mut unit, idempotency, &Owner::from(&session.agent_id)).await?;
         let agent = Table::Agents.one(session.agent_id.as_str());
         unit.check(&self.tables, Table::Agents, agent, &Guard::Present, Refused::Gone)?;
         let mut item = session.to_item()?;
@@ -52,7 +74,7 @@ impl DynamoStore {
         unit.put(&self.tables, Table::Sessions, item, &Guard::Absent, Refused::Exists)?;
         match unit.commit(&self.tables).await? {
             Ok(()) => Ok(()),
-            Err(Refused::Repeated) => Err(super::once::repeated()),
+            Err(Refused::Repeated) => Err(super::idempotency::repeated()),
             Err(Refused::Gone) => Err(not_found("agent")),
             Err(_) => Err(crate::backend::error::BackendError::new(
                 crate::backend::error::BackendErrorKind::Conflict,
@@ -61,8 +83,7 @@ impl DynamoStore {
         }
     }
 
-    /// `Store::session`.
-    pub(crate) async fn read_session(&self, id: &SessionId) -> Result<Option<Session>> {
+    async fn session(&self, id: &SessionId) -> Result<Option<Session>> {
         let Some(mut item) = self.tables.get(Table::Sessions, Table::Sessions.one(id.as_str())).await? else {
             return Ok(None);
         };
@@ -70,8 +91,7 @@ impl DynamoStore {
         Session::from_item(&item).map(Some)
     }
 
-    /// `Store::list_sessions`.
-    pub(crate) async fn sessions_of(&self, agent: &AgentId, limit: usize) -> Result<Vec<Session>> {
+    async fn list_sessions(&self, agent: &AgentId, limit: usize) -> Result<Vec<Session>> {
         let query = Query {
             forward: false,
             limit: limit.clamp(1, 1_000),
@@ -83,8 +103,8 @@ impl DynamoStore {
         Ok(items.iter().filter_map(|item| Session::from_item(item).ok()).collect())
     }
 
-    /// `Store::append_message`.
-    pub(crate) async fn add_message(&self, new: &NewMessage) -> Result<Message> {
+    async fn append_message(&self, message: NewMessage) -> Result<Message> {
+        let new = &message;
         let key = Table::Sessions.one(new.session_id.as_str());
         for round in 0..TRIES {
             let Some(session) = self.tables.get(Table::Sessions, key.clone()).await? else {
@@ -115,12 +135,14 @@ impl DynamoStore {
                 metadata: new.metadata.clone(),
             };
             let mut unit = Unit::default();
-            let once = match &new.once {
+            let idempotency = match &new.idempotency {
                 // Its id is made here, so the answer is, too.
-                Some(once) => Some(Once { answer: serde_json::to_value(&message)?, ..once.clone() }),
+                Some(idempotency) => {
+                    Some(KeptAnswer { answer: serde_json::to_value(&message)?, ..idempotency.clone() })
+                }
                 None => None,
             };
-            self.keep_once(&mut unit, once.as_ref(), &Owner::Session(new.session_id.clone())).await?;
+            self.keep_key(&mut unit, idempotency.as_ref(), &Owner::Session(new.session_id.clone())).await?;
             let mut item = message.to_item()?;
             self.overflow.shrink(&mut item).await?;
             unit.put(&self.tables, Table::Messages, item, &Guard::Absent, Refused::Stale)?;
@@ -141,15 +163,14 @@ impl DynamoStore {
             unit.update(&self.tables, Table::Sessions, key.clone(), change, &Guard::AsRead(&read), Refused::Stale)?;
             match unit.commit(&self.tables).await? {
                 Ok(()) => return Ok(message),
-                Err(Refused::Repeated) => return Err(super::once::repeated()),
+                Err(Refused::Repeated) => return Err(super::idempotency::repeated()),
                 Err(_) => pause(round).await,
             }
         }
         Err(contended())
     }
 
-    /// `Store::messages`.
-    pub(crate) async fn messages_in(&self, session: &SessionId, range: &MessageRange) -> Result<Vec<Message>> {
+    async fn messages(&self, session: &SessionId, range: &MessageRange) -> Result<Vec<Message>> {
         let before = range.before.as_deref().map(bound).transpose()?;
         let after = range.after.as_deref().map(bound).transpose()?;
         let query = Query {
@@ -186,21 +207,5 @@ impl DynamoStore {
         }
         found.reverse();
         Ok(found)
-    }
-
-    /// Deletes the items that a query finds, with what lies elsewhere of them; answers how many those were.
-    pub(crate) async fn delete_all(&self, mut query: Query<'_>) -> Result<u64> {
-        let mut count = 0;
-        loop {
-            let page = self.tables.query(&query).await?;
-            count += page.items.len() as u64;
-            self.overflow.forget_of(&page.items).await?;
-            let keys = page.items.iter().map(|item| query.table.key_of(item)).collect();
-            self.tables.delete_many(query.table, keys).await?;
-            match page.next {
-                Some(next) => query.from = Some(next),
-                None => return Ok(count),
-            }
-        }
     }
 }

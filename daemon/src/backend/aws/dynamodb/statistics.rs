@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use async_trait::async_trait;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{
@@ -14,7 +15,7 @@ use super::{
     value::{self, Item},
 };
 use crate::{
-    backend::store::{Activity, DayFigures, Overview, Result, TopAgent},
+    backend::store::{Activity, DayFigures, Overview, Result, Statistics, TopAgent},
     domain::{
         agent::{Agent, AgentStatus, Invocation},
         project::ProjectStatus,
@@ -87,7 +88,11 @@ impl DynamoStore {
     }
 
     /// A build that ends counts on the day it ends.
-    pub(crate) fn build_figures(&self, plan: &mut Plan, status: ProjectStatus) -> Result<()> {
+    pub(crate) fn build_figures(&self, plan: &mut Plan) -> Result<()> {
+        let status = plan.after.state().status;
+        if !status.is_outcome() {
+            return Ok(());
+        }
         let good = status == ProjectStatus::Completed;
         // From the task's own start: an earlier build of the project is none of its time.
         let task = plan.after.task.as_ref().and_then(|task| task.task.started_at);
@@ -133,34 +138,6 @@ impl DynamoStore {
         Ok(sums)
     }
 
-    /// `Store::overview`.
-    pub(crate) async fn figures_of_all(&self, now: Timestamp) -> Result<Overview> {
-        let (projects, agents) = tokio::try_join!(self.projects_by_status(), self.agents_by_status())?;
-        let projects: HashMap<_, _> = projects.into_iter().collect();
-        let agents: HashMap<_, _> = agents.into_iter().collect();
-        let today = day_of(now);
-        let (builds, invocations, today) = tokio::try_join!(
-            self.sums("build", "all"),
-            self.sums("invocation", "all"),
-            self.sums("invocation", &today)
-        )?;
-        let of = |status| projects.get(&status).copied().unwrap_or(0);
-        let (completed, failed) = (of(ProjectStatus::Completed), of(ProjectStatus::Failed));
-        Ok(Overview {
-            total_projects: projects.values().sum(),
-            building_projects: of(ProjectStatus::Building),
-            completed_projects: completed,
-            failed_projects: failed,
-            total_agents: agents.values().sum(),
-            running_agents: agents.get(&AgentStatus::Running).copied().unwrap_or(0),
-            total_invocations: invocations.good + invocations.bad,
-            today_invocations: today.good + today.bad,
-            success_rate: percent(completed, completed + failed),
-            avg_build_time_minutes: mean(builds.spent(), builds.good) / 60_000.0,
-        })
-    }
-
-    /// `Store::build_days` and `Store::invocation_days`.
     pub(crate) async fn days(&self, kind: &str, days: u32, now: Timestamp) -> Result<Vec<DayFigures>> {
         let dates: Vec<String> =
             (0..days).rev().map(|ago| day_of(Timestamp::from_micros(now.as_micros() - i64::from(ago) * DAY))).collect();
@@ -189,9 +166,45 @@ impl DynamoStore {
         }
         Ok(agents)
     }
+}
 
-    /// `Store::agent_categories`.
-    pub(crate) async fn categories_of_agents(&self) -> Result<Vec<(String, u64)>> {
+#[async_trait]
+impl Statistics for DynamoStore {
+    async fn overview(&self, now: Timestamp) -> Result<Overview> {
+        let (projects, agents) = tokio::try_join!(self.projects_by_status(), self.agents_by_status())?;
+        let projects: HashMap<_, _> = projects.into_iter().collect();
+        let agents: HashMap<_, _> = agents.into_iter().collect();
+        let today = day_of(now);
+        let (builds, invocations, today) = tokio::try_join!(
+            self.sums("build", "all"),
+            self.sums("invocation", "all"),
+            self.sums("invocation", &today)
+        )?;
+        let of = |status| projects.get(&status).copied().unwrap_or(0);
+        let (completed, failed) = (of(ProjectStatus::Completed), of(ProjectStatus::Failed));
+        Ok(Overview {
+            total_projects: projects.values().sum(),
+            building_projects: of(ProjectStatus::Building),
+            completed_projects: completed,
+            failed_projects: failed,
+            total_agents: agents.values().sum(),
+            running_agents: agents.get(&AgentStatus::Running).copied().unwrap_or(0),
+            total_invocations: invocations.good + invocations.bad,
+            today_invocations: today.good + today.bad,
+            success_rate: percent(completed, completed + failed),
+            avg_build_time_minutes: mean(builds.spent(), builds.good) / 60_000.0,
+        })
+    }
+
+    async fn build_days(&self, days: u32, now: Timestamp) -> Result<Vec<DayFigures>> {
+        self.days("build", days, now).await
+    }
+
+    async fn invocation_days(&self, days: u32, now: Timestamp) -> Result<Vec<DayFigures>> {
+        self.days("invocation", days, now).await
+    }
+
+    async fn agent_categories(&self) -> Result<Vec<(String, u64)>> {
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
         for agent in self.some_agents().await? {
             *counts.entry(agent.category).or_default() += 1;
@@ -201,8 +214,7 @@ impl DynamoStore {
         Ok(counts)
     }
 
-    /// `Store::top_agents`.
-    pub(crate) async fn most_asked(&self, limit: usize) -> Result<Vec<TopAgent>> {
+    async fn top_agents(&self, limit: usize) -> Result<Vec<TopAgent>> {
         let mut agents = self.some_agents().await?;
         agents.sort_by_key(|agent| std::cmp::Reverse(agent.total_invocations));
         let top = agents.into_iter().take(limit).map(|agent| TopAgent {
@@ -215,9 +227,9 @@ impl DynamoStore {
         Ok(top.collect())
     }
 
-    /// `Store::recent_activities`. No index has the order of ends or of questions: ends are those of the projects that
+    /// No index has the order of ends or of questions: ends are those of the projects that
     /// were posted last, questions those to the agents that were asked last.
-    pub(crate) async fn activities(&self, limit: usize) -> Result<Vec<Activity>> {
+    async fn recent_activities(&self, limit: usize) -> Result<Vec<Activity>> {
         let mut found = Vec::new();
         for status in ProjectStatus::ALL {
             let query = Query {

@@ -7,9 +7,7 @@ use super::value::{self, Item};
 pub struct Index {
     /// As in SPEC section 1.
     pub name: &'static str,
-    /// Partition key.
     pub partition: &'static str,
-    /// Sort key.
     pub sort: &'static str,
     /// Whether the sort key is a number.
     pub number: bool,
@@ -22,21 +20,13 @@ const fn index(name: &'static str, partition: &'static str, sort: &'static str) 
 /// The tables of a deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Table {
-    /// `nexus_projects`.
     Projects,
-    /// `nexus_stages`.
     Stages,
-    /// `nexus_agents`.
     Agents,
-    /// `nexus_invocations`.
     Invocations,
-    /// `nexus_sessions`.
     Sessions,
-    /// `nexus_messages`.
     Messages,
-    /// `nexus_tasks`.
     Tasks,
-    /// `nexus_tools`.
     Tools,
     /// The daemon's own: events of projects, with the number of the last event of an item as sort key.
     Events,
@@ -48,7 +38,6 @@ pub enum Table {
 pub const EXPIRES: &str = "expires_at";
 
 impl Table {
-    /// Every table.
     pub const ALL: [Self; 10] = [
         Self::Projects,
         Self::Stages,
@@ -63,7 +52,6 @@ impl Table {
     ];
 
     /// Its name without a prefix.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Projects => "nexus_projects",
@@ -80,7 +68,6 @@ impl Table {
     }
 
     /// Partition key, and sort key if it has one.
-    #[must_use]
     pub const fn key(self) -> (&'static str, Option<&'static str>) {
         match self {
             Self::Projects => ("project_id", None),
@@ -96,8 +83,6 @@ impl Table {
         }
     }
 
-    /// Its indexes.
-    #[must_use]
     pub const fn indexes(self) -> &'static [Index] {
         const PROJECTS: [Index; 2] =
             [index("UserIndex", "user_id", "created_at"), index("StatusIndex", "status", "created_at")];
@@ -130,13 +115,11 @@ impl Table {
     }
 
     /// Whether its sort key is a number.
-    #[must_use]
     pub const fn sorts_by_number(self) -> bool {
         matches!(self, Self::Events)
     }
 
     /// Whether its items end by [`EXPIRES`].
-    #[must_use]
     pub const fn expires(self) -> bool {
         matches!(self, Self::Events | Self::State)
     }

@@ -10,24 +10,16 @@ use super::{
     value,
 };
 use crate::{
-    backend::{error::illegal, store::Result},
+    backend::store::Result,
     domain::{
+        change::{TaskChange, task as rules},
         ids::{AgentId, ProjectId, TaskId, WorkerId},
         project::Priority,
-        queue::QueueName,
-        task::{Task, TaskStatus, TaskType},
+        task::{Holder, Lease, Task, TaskStatus, TaskType},
         time::Timestamp,
         transition::{self, TaskEvent},
     },
 };
-
-/// Where messages of such tasks go.
-pub(crate) const fn queue_of(task_type: TaskType) -> QueueName {
-    match task_type {
-        TaskType::DeployAgent => QueueName::Deploy,
-        TaskType::BuildAgent | TaskType::InvokeAgent => QueueName::Build,
-    }
-}
 
 /// A task whose message is not sent yet.
 pub(crate) fn pending(
@@ -61,13 +53,12 @@ pub(crate) fn pending(
 /// Gives the lease to a worker.
 pub(crate) fn claim(stored: &mut StoredTask, worker: &WorkerId, until: Timestamp, now: Timestamp) -> Result<()> {
     let task = &mut stored.task;
-    task.status = transition::task(task.status, TaskEvent::Claim).map_err(|e| illegal(&e))?;
-    stored.epoch += 1;
+    let claimed = rules::claim(task.status, stored.epoch)?;
+    (task.status, stored.epoch, task.retry_count) = (claimed.status, claimed.epoch, claimed.retry_count);
     if !stored.tried_by.contains(worker) {
         stored.fruitless += 1;
         stored.tried_by.push(worker.clone());
     }
-    task.retry_count = stored.epoch - 1;
     task.worker_id = Some(worker.clone());
     stored.lease_until = Some(until);
     task.started_at = task.started_at.or(Some(now));
@@ -84,18 +75,17 @@ pub(crate) fn uncount(stored: &mut StoredTask, worker: &WorkerId) {
 /// Ends a task; its lease goes with it.
 pub(crate) fn finish(
     stored: &mut StoredTask,
-    event: TaskEvent,
-    error: Option<&str>,
+    end: TaskChange<'_>,
     result: Option<Value>,
     now: Timestamp,
 ) -> Result<()> {
     let task = &mut stored.task;
-    task.status = transition::task(task.status, event).map_err(|e| illegal(&e))?;
+    task.status = transition::task(task.status, end.event)?;
     task.completed_at = Some(now);
     task.updated_at = now;
     // What the original left there stays readable where there is nothing new to say.
-    if error.is_some() || task.status == TaskStatus::Completed {
-        task.error_message = error.map(str::to_owned);
+    if end.error.is_some() || end.event == TaskEvent::Complete {
+        task.error_message = end.error.map(str::to_owned);
     }
     task.result = result.or_else(|| task.result.take());
     stored.lease_until = None;
@@ -103,39 +93,46 @@ pub(crate) fn finish(
 }
 
 /// Sets a task that was worked on back to waiting for its message.
-pub(crate) fn queue_again(stored: &mut StoredTask, now: Timestamp) -> Result<()> {
-    let task = &mut stored.task;
-    let event = match task.status {
-        TaskStatus::Running => TaskEvent::Release,
-        TaskStatus::Pending => TaskEvent::Queue,
-        _ => return Ok(()),
-    };
-    task.status = transition::task(task.status, event).map_err(|e| illegal(&e))?;
-    task.updated_at = now;
-    stored.lease_until = None;
-    Ok(())
+pub(crate) fn queue_again(stored: &mut StoredTask, now: Timestamp) {
+    if let Some(status) = rules::queued_again(stored.task.status) {
+        stored.task.status = status;
+        stored.task.updated_at = now;
+        stored.lease_until = None;
+    }
 }
 
 /// Sets a task back to where its message is not sent yet: until it is, the reconciler finds it.
-pub(crate) fn unsent(stored: &mut StoredTask, now: Timestamp) -> Result<()> {
-    if stored.task.status == TaskStatus::Running {
-        stored.task.status = transition::task(stored.task.status, TaskEvent::Release).map_err(|e| illegal(&e))?;
-    }
-    if stored.task.status == TaskStatus::Queued {
-        stored.task.status = TaskStatus::Pending;
-    }
+pub(crate) fn unsent(stored: &mut StoredTask, now: Timestamp) {
+    stored.task.status = rules::unsent(stored.task.status);
     stored.task.updated_at = now;
     stored.lease_until = None;
-    Ok(())
 }
 
 /// The task as it is when another takes its place.
-pub(crate) fn withdrawn(stored: &StoredTask, reason: Option<&str>, now: Timestamp) -> Result<StoredTask> {
+pub(crate) fn withdrawn(stored: &StoredTask, error: Option<&str>, now: Timestamp) -> Result<StoredTask> {
     let mut ended = stored.clone();
     if !ended.task.status.is_final() {
-        finish(&mut ended, TaskEvent::Cancel, reason, None, now)?;
+        finish(&mut ended, TaskChange { event: TaskEvent::Cancel, error }, None, now)?;
     }
     Ok(ended)
+}
+
+impl StoredTask {
+    /// Whether `lease` is that of this task, while it runs.
+    pub(crate) fn is_held(&self, lease: &Lease) -> bool {
+        let (task_id, worker) = (Some(&self.task.task_id), self.task.worker_id.as_ref());
+        lease.holds_task(self.task.status, Holder { task_id, worker, epoch: self.epoch })
+    }
+
+    /// Until when somebody holds it.
+    pub(crate) fn leased_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.lease_until.filter(|until| *until > now)
+    }
+
+    /// Until when another worker holds it.
+    pub(crate) fn held_by_another(&self, worker: &WorkerId, now: Timestamp) -> Option<Timestamp> {
+        rules::held_by_another(self.task.status, self.task.worker_id.as_ref(), self.lease_until, worker, &now)
+    }
 }
 
 impl DynamoStore {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use async_trait::async_trait;
+
 use super::{
     DynamoStore,
     aggregate::Plan,
@@ -13,7 +15,7 @@ use super::{
     value::{self, Item},
 };
 use crate::{
-    backend::store::{Page, PageRequest, Result, ToolFilter},
+    backend::store::{Page, PageRequest, Result, ToolFilter, Tools},
     domain::{
         agent::NewAgent,
         ids::{AgentId, ProjectId, ToolId},
@@ -132,7 +134,6 @@ impl DynamoStore {
         Ok(names.unwrap_or_default())
     }
 
-    /// Those tools.
     pub(crate) async fn generated_for(&self, agent: &AgentId) -> Result<Vec<ToolId>> {
         let id = |name: &String| id_of(ToolSource::Generated, Some(agent), name);
         Ok(self.generated_names(agent).await?.iter().map(id).collect())
@@ -176,18 +177,6 @@ impl DynamoStore {
         Ok(())
     }
 
-    /// `Store::tool`.
-    pub(crate) async fn read_tool(&self, id: &ToolId) -> Result<Option<Tool>> {
-        let item = self.tables.get(Table::Tools, Table::Tools.one(id.as_str())).await?;
-        item.as_ref().map(Tool::from_item).transpose()
-    }
-
-    /// `Store::tool_code`.
-    pub(crate) async fn read_tool_code(&self, id: &ToolId) -> Result<Option<String>> {
-        let item = self.tables.get(Table::Tools, Table::Tools.one(id.as_str())).await?;
-        Ok(item.and_then(|item| Reader(&item).text("code")))
-    }
-
     async fn all_tools(&self, source: Option<ToolSource>) -> Result<Vec<Tool>> {
         let mut tools = Vec::new();
         for one in ToolSource::ALL.iter().filter(|one| source.is_none_or(|wanted| wanted == **one)) {
@@ -195,9 +184,15 @@ impl DynamoStore {
         }
         Ok(tools)
     }
+}
 
-    /// `Store::list_tools`.
-    pub(crate) async fn find_tools(&self, filter: &ToolFilter, page: &PageRequest) -> Result<Page<Tool>> {
+#[async_trait]
+impl Tools for DynamoStore {
+    async fn put_system_tools(&self, tools: Vec<NewTool>) -> Result<()> {
+        self.put_catalogue(&tools).await
+    }
+
+    async fn list_tools(&self, filter: &ToolFilter, page: &PageRequest) -> Result<Page<Tool>> {
         let mut tools = self.all_tools(filter.source).await?;
         let q = filter.q.as_deref().map(str::trim).filter(|q| !q.is_empty()).map(str::to_ascii_lowercase);
         tools.retain(|tool| {
@@ -212,8 +207,17 @@ impl DynamoStore {
         super::lists::slice("tools", tools, page, true, place)
     }
 
-    /// `Store::tool_categories`.
-    pub(crate) async fn categories_of_tools(&self) -> Result<Vec<(String, u64)>> {
+    async fn tool(&self, id: &ToolId) -> Result<Option<Tool>> {
+        let item = self.tables.get(Table::Tools, Table::Tools.one(id.as_str())).await?;
+        item.as_ref().map(Tool::from_item).transpose()
+    }
+
+    async fn tool_code(&self, id: &ToolId) -> Result<Option<String>> {
+        let item = self.tables.get(Table::Tools, Table::Tools.one(id.as_str())).await?;
+        Ok(item.and_then(|item| Reader(&item).text("code")))
+    }
+
+    async fn tool_categories(&self) -> Result<Vec<(String, u64)>> {
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
         for tool in self.all_tools(None).await? {
             *counts.entry(tool.category).or_default() += 1;

@@ -12,7 +12,7 @@ use super::{
     catalogue::without_offers,
     client::failed,
     codec::{Reader, Record as _, StoredProject, StoredTask},
-    events, once,
+    events, idempotency,
     table::{EXPIRES, Table},
     unit::{Guard, Refused, Unit},
     value::{self, Item},
@@ -21,7 +21,7 @@ use crate::{
     backend::{
         error::{BackendError, BackendErrorKind},
         store::{
-            Result,
+            Deletions as _, Result,
             transfer::{Batch, Kind, Record, Source, Target, Written, being_deleted},
         },
     },
@@ -141,7 +141,7 @@ fn items(store: &DynamoStore, kind: Kind, record: &Record) -> Result<Vec<(Table,
     let Some(table) = table_of(kind) else { return Ok(Vec::new()) };
     match kind {
         Kind::Events => Ok(events::moved(store, record)?.into_iter().map(|item| (table, item)).collect()),
-        Kind::Answers => Ok(vec![(table, once::moved(record)?)]),
+        Kind::Answers => Ok(vec![(table, idempotency::moved(record)?)]),
         Kind::Figures => {
             let (of, day) = (text_of(record, "kind")?, text_of(record, "day")?);
             // By day, and of all days: a shard each, so that they are the same however often they come.
@@ -261,7 +261,7 @@ impl DynamoStore {
     pub async fn finish_import(&self, begun: Timestamp) -> Result<()> {
         // It may have been recorded with a moment of before, and committed after.
         let since = begun.as_micros().saturating_sub(i64::try_from(COMMITS_WITHIN.as_micros()).unwrap_or(i64::MAX));
-        for (kind, id) in self.listed_since(Timestamp::from_micros(since)).await? {
+        for (kind, id) in self.deletions_since(Timestamp::from_micros(since)).await? {
             if !self.is_there(kind, &id).await? {
                 self.write_note(kind, &id).await?;
             }
@@ -370,7 +370,7 @@ impl Source for DynamoStore {
             }
             let told = match kind {
                 Kind::Events => events::told(&item),
-                Kind::Answers => once::told(&item, self.tables.clock()),
+                Kind::Answers => idempotency::told(&item, self.tables.clock()),
                 _ => {
                     if kind == Kind::Tools {
                         without_offers(&mut item);
@@ -392,7 +392,7 @@ impl Source for DynamoStore {
         let key = match kind {
             // All at once, so again from the start.
             Kind::Figures => return Ok(Value::Null),
-            Kind::Answers => once::key(text_of(last, "key")?),
+            Kind::Answers => idempotency::item_key(text_of(last, "key")?),
             _ => table.key_of(&item(last)),
         };
         Ok(Value::Object(record(&key)))

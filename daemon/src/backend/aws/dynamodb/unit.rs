@@ -52,9 +52,7 @@ pub(crate) type AsRead<'a> = &'a [(&'a str, Option<AttributeValue>)];
 
 /// What must hold of an item.
 pub(crate) enum Guard<'a> {
-    /// There is none.
     Absent,
-    /// There is one.
     Present,
     /// There is one, and these are as they were read.
     AsRead(AsRead<'a>),
@@ -64,7 +62,6 @@ pub(crate) enum Guard<'a> {
     AbsentOrExpired(u64),
     /// None, or one that is this holder's, or that its holder has let expire by now (seconds).
     FreeOrHeldBy(&'a str, u64),
-    /// Nothing.
     Open,
 }
 
@@ -99,7 +96,6 @@ impl Change {
     /// Counts `by` more, whoever else counts meanwhile. The item is as it was read: an attribute of the original's that
     /// is no number (null, or a number as text) cannot be added to, so it is replaced as long as it is still that; the
     /// answer is what must hold then.
-    #[must_use]
     pub(crate) fn count(&mut self, read: &Item, name: &'static str, by: u64) -> Option<Read> {
         match read.get(name) {
             None | Some(AttributeValue::N(_)) => {
@@ -120,7 +116,6 @@ impl Change {
     }
 }
 
-/// See the module.
 #[derive(Default)]
 pub(crate) struct Unit {
     writes: Vec<TransactWriteItem>,
@@ -160,7 +155,7 @@ impl Names {
                 format!("attribute_not_exists({key}) OR {expires} <= {now}")
             }
             Guard::FreeOrHeldBy(holder, now) => {
-                let (key, held) = (self.name(key), self.name(super::once::HOLDER));
+                let (key, held) = (self.name(key), self.name(super::idempotency::HOLDER));
                 let expires = self.name(super::table::EXPIRES);
                 let (holder, now) = (self.value(super::value::text(*holder)), self.value(super::value::whole(*now)));
                 format!(

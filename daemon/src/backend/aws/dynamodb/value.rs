@@ -82,12 +82,10 @@ pub(crate) fn json(attribute: &AttributeValue) -> Value {
     }
 }
 
-/// A text attribute.
 pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 
-/// A number attribute.
 pub(crate) fn whole(value: impl Into<i128>) -> AttributeValue {
     AttributeValue::N(value.into().to_string())
 }
@@ -105,6 +103,13 @@ pub(crate) fn size(attribute: &AttributeValue) -> usize {
         AttributeValue::L(items) => 3 + items.iter().map(|item| 1 + size(item)).sum::<usize>(),
         AttributeValue::M(map) => 3 + map.iter().map(|(key, item)| key.len() + 1 + size(item)).sum::<usize>(),
         _ => 8,
+    }
+}
+
+/// An empty list is no attribute.
+pub(crate) fn without_empty(item: &mut Item, name: &str) {
+    if matches!(item.get(name), Some(AttributeValue::L(list)) if list.is_empty()) {
+        item.remove(name);
     }
 }
 

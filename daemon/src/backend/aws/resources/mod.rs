@@ -15,9 +15,7 @@ pub struct Plan {
     pub prefix: String,
     /// What the queues are called.
     pub names: QueueNames,
-    /// Tables.
     pub tables: bool,
-    /// Queues.
     pub queues: bool,
     /// Days a message waits: builds, deployments, dead letters.
     pub retention_days: [u32; 3],
@@ -30,23 +28,17 @@ pub struct Plan {
 pub enum State {
     /// As it should be.
     Ready,
-    /// Not there.
     Missing,
-    /// Made just now.
     Created,
     /// Set right just now.
     Updated,
     /// There, and not as it should be; not to be mended without its data.
     Drifted,
-    /// Emptied just now.
     Emptied,
-    /// Removed just now.
     Deleted,
 }
 
 impl State {
-    /// For people.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ready => "ready",
@@ -63,11 +55,9 @@ impl State {
 /// A resource and how it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// `table` or `queue`.
     pub kind: &'static str,
     /// With the prefix.
     pub name: String,
-    /// How it is.
     pub state: State,
     /// What is to be known beside: what drifted, how many items.
     pub detail: String,
@@ -78,11 +68,9 @@ pub struct Report {
 pub enum Action {
     /// Make what is missing, set right what can be.
     Init,
-    /// Only look.
     List,
     /// Remove what is in them.
     Clean,
-    /// Remove them.
     Delete,
 }
 
@@ -91,12 +79,7 @@ pub enum Action {
 pub enum ResourceError {
     /// The service refused or is away.
     #[error("{what}: {why}")]
-    Service {
-        /// What was asked.
-        what: String,
-        /// The service's words.
-        why: String,
-    },
+    Service { what: String, why: String },
     /// It did not become ready in time.
     #[error("{0} is not ready after five minutes")]
     TooSlow(String),

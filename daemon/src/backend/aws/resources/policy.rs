@@ -7,7 +7,6 @@ use crate::backend::{aws::dynamodb::table::Table, queue::QueueNames};
 
 /// The policy for the resources with `prefix` in `region` of `account`, either of which may be `*`. `bucket` is that of
 /// the artifacts, with its folder if there is one. Who is `moving` reads whole tables, too.
-#[must_use]
 pub fn policy(
     prefix: &str,
     names: &QueueNames,

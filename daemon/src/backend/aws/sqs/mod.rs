@@ -1,6 +1,6 @@
 //! The queues of the cloud backend: SQS, shared by any number of daemons and by the original's services.
 
-mod letters;
+mod dead_letters;
 mod removal;
 
 use std::{
@@ -20,9 +20,10 @@ use aws_sdk_sqs::{
 };
 use tokio::sync::OnceCell;
 
-pub use letters::Letter;
+pub use dead_letters::FoundDeadLetter;
 use removal::Removals;
 
+use crate::domain::queue::Receive;
 use crate::{
     backend::queue::{BuildMessage, DeadLetter, Delivery, Queue, QueueDepth, QueueNames, Receipt},
     domain::queue::QueueName,
@@ -73,7 +74,6 @@ struct InFlight {
     until: Instant,
 }
 
-/// See the module.
 pub struct SqsQueue {
     client: Client,
     options: SqsOptions,
@@ -146,7 +146,6 @@ fn sent_at(message: &Message) -> u64 {
 
 impl SqsQueue {
     /// Queues by their names; they are looked up when they are first used.
-    #[must_use]
     pub fn new(client: Client, options: SqsOptions) -> Self {
         let (urls, in_flight, settled, removals) = Default::default();
         Self { client, options, urls, in_flight, settled, removals }
@@ -316,7 +315,7 @@ impl Queue for SqsQueue {
                 Ok(more) => found.extend(more),
                 // What is here is hidden from everybody else: it is handed out, and the next receive tells the error.
                 Err(error) => {
-                    tracing::warn!(%error, "a further receive failed; what was received before is worked on");
+                    tracing::warn!(%error, "a second receive failed; the messages of the first are worked on");
                     break;
                 }
             }
@@ -353,9 +352,9 @@ impl Queue for SqsQueue {
 
     /// A receive that is not to count is undone by a copy: SQS takes none back. The copy is sent first, so nothing is
     /// lost by an end in between, and of two one finds nothing to do.
-    async fn release(&self, receipt: &Receipt, delay: Duration, uncounted: bool) -> Result<()> {
+    async fn release(&self, receipt: &Receipt, delay: Duration, receive: Receive) -> Result<()> {
         let Some(InFlight { body, priority, .. }) = self.take(receipt) else { return Ok(()) };
-        if uncounted {
+        if receive == Receive::Uncounted {
             self.send_with(receipt.queue, &body, priority, delay, None).await?;
             return self.remove(receipt.queue, &receipt.handle).await;
         }
@@ -415,7 +414,7 @@ impl Queue for SqsQueue {
         let looked_at: Vec<(usize, &Receipt)> = looked_at.iter().enumerate().collect();
         // They show themselves again in a few seconds anyway.
         if let Err(error) = self.extend_batch(queue, &looked_at, 0, |_| ()).await {
-            tracing::debug!(%error, "dead letters could not be let go at once");
+            tracing::debug!(%error, "the visibility timeout of dead letters could not be ended at once");
         }
         letters.truncate(max);
         Ok(letters)

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use crate::domain::queue::Receive;
 use crate::{
     backend::{
         queue::{QueueDepth, Receipt},
@@ -26,7 +27,6 @@ pub(crate) struct Letter {
     pub(crate) priority: u8,
     /// The task it was written for.
     pub(crate) task: Option<TaskId>,
-    /// Receives that count.
     pub(crate) count: u32,
     /// Daemons that died while they worked on it, since its last step.
     pub(crate) crashes: u32,
@@ -286,12 +286,12 @@ impl Mailboxes {
     }
 
     /// Ends the hold; the message is visible at `at`, at once for `None`.
-    pub(crate) fn release(&mut self, key: i64, at: Option<Moment>, uncounted: bool) {
+    pub(crate) fn release(&mut self, key: i64, at: Option<Moment>, receive: Receive) {
         self.end_trial(key);
         if let Some(letter) = self.unplace(key) {
             letter.delivery = 0;
             letter.hidden_until = at;
-            if uncounted {
+            if receive == Receive::Uncounted {
                 letter.count = letter.count.saturating_sub(1);
             }
             let letter = letter.clone();
@@ -308,7 +308,7 @@ impl Mailboxes {
     /// Ends the hold of whoever has it; answers the queue that has something to receive.
     pub(crate) fn show(&mut self, key: i64) -> Option<QueueName> {
         let queue = self.letters.get(&key)?.queue;
-        self.release(key, None, false);
+        self.release(key, None, Receive::Counted);
         Some(queue)
     }
 

@@ -4,11 +4,11 @@
 //! A receive waits on a bell that the writer rings at the commit of a message, and on the moment at
 //! which a hidden message becomes visible; it never polls.
 
-mod letters;
+mod dead_letters;
 pub(crate) mod mailbox;
 mod ops;
 
-pub use letters::{KeptLetter, dead_letters};
+pub use dead_letters::{KeptLetter, dead_letters};
 pub(crate) use ops::expire;
 
 use std::{sync::Arc, time::Duration};
@@ -20,6 +20,7 @@ use crate::backend::{
     error::BackendError,
     sqlite::{Inner, clock::Moment, error::closed, tx::Tx, writer::Mode},
 };
+use crate::domain::queue::Receive;
 use crate::{
     backend::queue::{DeadLetter, Delivery, Queue, QueueDepth, Receipt},
     domain::queue::QueueName,
@@ -51,7 +52,7 @@ impl SqliteQueue {
             let taken = inner.writer.call(Mode::Loose, move |tx| ops::receive(tx, queue, max, visibility)).await;
             let Err(Ok((found, _))) = answer.send(taken) else { return };
             for Delivery { receipt, .. } in found {
-                let put_back = move |tx: &mut Tx<'_>| ops::release(tx, &receipt, Duration::ZERO, true);
+                let put_back = move |tx: &mut Tx<'_>| ops::release(tx, &receipt, Duration::ZERO, Receive::Uncounted);
                 // An error means that the store is closing; the next start shows them.
                 let _ = inner.writer.call(Mode::Loose, put_back).await;
             }
@@ -113,9 +114,9 @@ impl Queue for SqliteQueue {
         self.inner.writer.call(Mode::Durable, move |tx| ops::delete(tx, &receipt)).await
     }
 
-    async fn release(&self, receipt: &Receipt, delay: Duration, uncounted: bool) -> Result<()> {
+    async fn release(&self, receipt: &Receipt, delay: Duration, receive: Receive) -> Result<()> {
         let receipt = receipt.clone();
-        self.inner.writer.call(Mode::Loose, move |tx| ops::release(tx, &receipt, delay, uncounted)).await?;
+        self.inner.writer.call(Mode::Loose, move |tx| ops::release(tx, &receipt, delay, receive)).await?;
         // It may have kept a suspect of another queue waiting.
         self.inner.arrivals.ring_all();
         Ok(())

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::domain::queue::Receive;
 use crate::{
     backend::{
         error::{BackendError, BackendErrorKind},
@@ -20,7 +21,6 @@ use crate::{
 
 type Result<T> = std::result::Result<T, BackendError>;
 
-/// SQS's own limits.
 const MAX_BYTES: usize = 262_144;
 const MAX_RECEIVE: usize = 1_000;
 
@@ -104,10 +104,10 @@ pub(crate) fn delete(tx: &mut Tx<'_>, receipt: &Receipt) -> Result<()> {
     }
 }
 
-pub(crate) fn release(tx: &mut Tx<'_>, receipt: &Receipt, delay: Duration, uncounted: bool) -> Result<()> {
+pub(crate) fn release(tx: &mut Tx<'_>, receipt: &Receipt, delay: Duration, receive: Receive) -> Result<()> {
     let Some(key) = tx.state.mail.held_by(receipt) else { return Ok(()) };
     let at = (!delay.is_zero()).then(|| Moment::now().plus(delay));
-    tx.state.mail.release(key, at, uncounted);
+    tx.state.mail.release(key, at, receive);
     let count = tx.state.mail.get(key).map_or(0, |letter| letter.count);
     tx.sql("UPDATE queue_messages SET in_flight = 0, receive_count = ?2 WHERE message_key = ?1")?
         .execute(params![key, count])?;

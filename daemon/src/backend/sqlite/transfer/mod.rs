@@ -39,9 +39,6 @@ pub struct SqliteSource {
 
 impl SqliteSource {
     /// Opens an existing file. Blocking.
-    ///
-    /// # Errors
-    /// [`OpenError`], each with what to do about it.
     pub fn open(path: &Path) -> std::result::Result<Self, OpenError> {
         if let Err(error) = std::fs::metadata(path) {
             return Err(OpenError::from_io(path, error));
@@ -63,7 +60,6 @@ impl SqliteSource {
     }
 
     /// Whether a daemon had the file open.
-    #[must_use]
     pub fn in_use(&self) -> bool {
         self.in_use
     }

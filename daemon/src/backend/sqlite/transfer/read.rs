@@ -248,7 +248,6 @@ fn task(row: &Row<'_>) -> Result<Record> {
     Ok(record(&item))
 }
 
-/// See [`crate::backend::store::transfer::Source::batch`].
 pub(super) fn batch(conn: &Connection, kind: Kind, from: Option<&Value>) -> Result<Batch> {
     let Some((sql, read)) = query(kind) else { return Ok(Batch::default()) };
     let mut statement = conn.prepare_cached(&sql)?;
@@ -270,7 +269,6 @@ pub(super) fn batch(conn: &Connection, kind: Kind, from: Option<&Value>) -> Resu
     Ok(batch)
 }
 
-/// See [`crate::backend::store::transfer::Source::behind`].
 pub(super) fn behind(conn: &Connection, kind: Kind, last: &Record) -> Result<Value> {
     let text = |name: &str| last.get(name).and_then(Value::as_str).ok_or_else(|| lacks(name));
     let whole = |name: &str| last.get(name).and_then(Value::as_i64).ok_or_else(|| lacks(name));

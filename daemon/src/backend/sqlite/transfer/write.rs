@@ -10,7 +10,9 @@ use crate::{
             transfer::{item, lacks, project_of},
         },
         sqlite::{
-            events, names, projects, rows, sessions, stages,
+            agents, events, names, projects,
+            rows::{self, NewRow},
+            sessions, stages,
             tx::{Outgoing, Tx},
         },
         store::{
@@ -21,7 +23,7 @@ use crate::{
     domain::{
         agent::{Agent, Invocation},
         deletion::DeletedKind,
-        ids::{AgentId, ProjectId, TaskId, WorkerId},
+        ids::{AgentId, ProjectId},
         queue::QueueName,
         session::{Message, Session},
         stage::Stage,
@@ -44,7 +46,6 @@ impl Became {
     }
 }
 
-/// See [`crate::backend::store::transfer::Target::put`].
 pub(super) fn put(tx: &mut Tx<'_>, kind: Kind, records: &[Record]) -> Result<Written> {
     // The figures move by themselves: what moves now is not counted a second time.
     let silenced = if kind == Kind::Invocations { silence(tx)? } else { None };
@@ -108,54 +109,21 @@ fn check_deleted(tx: &Tx<'_>, kind: DeletedKind, id: &str) -> Result<()> {
     if find.exists([kind.as_str(), id])? { Err(being_deleted(kind, id)) } else { Ok(()) }
 }
 
-fn at(time: Option<Timestamp>) -> Option<String> {
-    time.map(|time| time.to_string())
-}
-
 fn project(tx: &Tx<'_>, stored: &StoredProject) -> Result<Became> {
     let p = &stored.project;
     if key_of(tx, &p.project_id)?.is_some() {
         return Ok(Became::Present);
     }
     check_deleted(tx, DeletedKind::Project, p.project_id.as_str())?;
-    tx.sql(&format!(
-        "INSERT INTO nexus_projects (project_key, project_id, status, control_status, task_id, lease_epoch, progress,
-             current_stage, updated_at, aggregated_metrics, started_at, completed_at, error_info, pause_requested_at,
-             stop_requested_at, resume_from_stage, last_control_action, control_action_by, project_name, user_id,
-             user_name, priority, tags, created_at, metrics, workflow)
-         VALUES ({}, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-             ?22, ?23, ?24, ?25)",
-        projects::NEXT_KEY
-    ))?
-    .execute(params![
-        p.project_id.as_str(),
-        p.status.as_str(),
-        p.control_status.as_str(),
-        p.task_id.as_ref().map(TaskId::as_str),
-        stored.lease_epoch,
-        p.progress,
-        p.current_stage,
-        p.updated_at.to_string(),
-        rows::to_json(&p.aggregated_metrics)?,
-        at(p.started_at),
-        at(p.completed_at),
-        rows::to_json_opt(p.error_info.as_ref())?,
-        at(p.pause_requested_at),
-        at(p.stop_requested_at),
-        p.resume_from_stage,
-        p.last_control_action,
-        p.control_action_by,
-        p.project_name,
-        p.user_id,
-        p.user_name,
-        p.priority.get(),
-        rows::list_json(&p.tags)?,
-        p.created_at.to_string(),
-        rows::to_json_opt(p.metrics.as_ref())?,
-        p.workflow,
-    ])?;
-    let key = tx.conn().last_insert_rowid();
-    projects::insert_texts(tx, key, p)?;
+    let row = NewRow {
+        into: "INSERT INTO nexus_projects",
+        keys: &[("project_key", projects::NEXT_KEY)],
+        beside: &[("lease_epoch", stored.lease_epoch.into())],
+        without: &["requirement", "deployment", "coverage", "not_served", "acceptance"],
+        ..NewRow::default()
+    };
+    row.write(tx, p)?;
+    projects::insert_texts(tx, tx.conn().last_insert_rowid(), p)?;
     Ok(Became::Written)
 }
 
@@ -168,40 +136,13 @@ fn stage(tx: &Tx<'_>, s: &Stage) -> Result<Became> {
     if !(1..=stages::MOST as i64).contains(&number) {
         return Err(lacks("stage_number"));
     }
-    let rows = tx
-        .sql(
-            "INSERT OR IGNORE INTO nexus_stages (stage_key, stage_name, status, attempt, started_at, completed_at,
-                 duration_seconds, input_tokens, output_tokens, tool_calls, error_message, display_name,
-                 display_name_en, agent_name, doc_path, agent_output_s3_ref, metrics, logs, generated_files,
-                 design_document, output_data, agent_output_content)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-                 ?22)",
-        )?
-        .execute(params![
-            stages::key(project, number),
-            s.stage_name,
-            s.status.as_str(),
-            s.attempt,
-            at(s.started_at),
-            at(s.completed_at),
-            s.duration_seconds,
-            s.input_tokens.map(rows::integer),
-            s.output_tokens.map(rows::integer),
-            s.tool_calls.map(rows::integer),
-            s.error_message,
-            s.display_name,
-            s.display_name_en,
-            s.agent_name,
-            s.doc_path,
-            s.agent_output_s3_ref,
-            rows::to_json_opt(s.metrics.as_ref())?,
-            rows::list_json(&s.logs)?,
-            rows::list_json(&s.generated_files)?,
-            rows::to_json_opt(s.design_document.as_ref())?,
-            rows::to_json_opt(s.output_data.as_ref())?,
-            s.agent_output_content,
-        ])?;
-    Ok(Became::of(rows))
+    let row = NewRow {
+        into: "INSERT OR IGNORE INTO nexus_stages",
+        beside: &[("stage_key", stages::key(project, number).into())],
+        without: &["project_id", "stage_number"],
+        ..NewRow::default()
+    };
+    row.write(tx, s).map(Became::of)
 }
 
 fn event(tx: &Tx<'_>, record: &Record) -> Result<Became> {
@@ -225,123 +166,38 @@ fn agent(tx: &Tx<'_>, a: &Agent, named: bool) -> Result<Became> {
         return Ok(Became::Present);
     }
     check_deleted(tx, DeletedKind::Agent, a.agent_id.as_str())?;
-    let rows = tx
-        .sql(
-            "INSERT OR IGNORE INTO nexus_agents (agent_id, project_id, agent_name, description, category, version,
-                 status, deployment_type, agentcore_config, capabilities, tools, prompt_path, code_path, created_at,
-                 updated_at, deployed_at, agentcore_runtime_arn, agentcore_runtime_alias, agentcore_region,
-                 total_invocations, successful_invocations, failed_invocations, avg_duration_ms, last_invoked_at,
-                 error_message, agent_dir, deployment_config, deployment_details, generation, display_name)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-                 ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)",
-        )?
-        .execute(params![
-            a.agent_id.as_str(),
-            a.project_id.as_ref().map(ProjectId::as_str),
-            a.agent_name,
-            a.description,
-            a.category,
-            a.version,
-            a.status.as_str(),
-            a.deployment_type,
-            rows::to_json_opt(a.agentcore_config.as_ref())?,
-            rows::list_json(&a.capabilities)?,
-            rows::list_json(&a.tools)?,
-            a.prompt_path,
-            a.code_path,
-            a.created_at.to_string(),
-            a.updated_at.to_string(),
-            at(a.deployed_at),
-            a.agentcore_runtime_arn,
-            a.agentcore_runtime_alias,
-            a.agentcore_region,
-            rows::integer(a.total_invocations),
-            rows::integer(a.successful_invocations),
-            rows::integer(a.failed_invocations),
-            a.avg_duration_ms,
-            at(a.last_invoked_at),
-            a.error_message,
-            a.agent_dir,
-            rows::to_json_opt(a.deployment_config.as_ref())?,
-            rows::to_json_opt(a.deployment_details.as_ref())?,
-            rows::integer(a.generation),
-            a.display_name,
-        ])?;
+    agents::put(tx, a)?;
     if named {
         names::keep(tx.conn(), &a.display_name)?;
     }
-    Ok(Became::of(rows))
+    Ok(Became::Written)
 }
 
 fn tool(tx: &Tx<'_>, t: &Tool, code: Option<&str>) -> Result<Became> {
-    let rows = tx
-        .sql(
-            "INSERT OR IGNORE INTO nexus_tools (tool_id, tool_name, display_name, description, category, source,
-                 version, code_path, schema, dependencies, usage_count, created_at, updated_at, agent_id, project_id,
-                 code)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
-        )?
-        .execute(params![
-            t.tool_id.as_str(),
-            t.tool_name,
-            t.display_name,
-            t.description,
-            t.category,
-            t.source.as_str(),
-            t.version,
-            t.code_path,
-            rows::to_json_opt(t.schema.as_ref())?,
-            rows::list_json(&t.dependencies)?,
-            rows::integer(t.usage_count),
-            t.created_at.to_string(),
-            t.updated_at.to_string(),
-            t.agent_id.as_ref().map(AgentId::as_str),
-            t.project_id.as_ref().map(ProjectId::as_str),
-            code,
-        ])?;
-    Ok(Became::of(rows))
+    let beside = [("code", code.into())];
+    NewRow { into: "INSERT OR IGNORE INTO nexus_tools", beside: &beside, ..NewRow::default() }
+        .write(tx, t)
+        .map(Became::of)
 }
 
 fn session(tx: &Tx<'_>, s: &Session) -> Result<Became> {
-    let rows = tx
-        .sql(&format!(
-            "INSERT OR IGNORE INTO nexus_sessions (session_key, session_id, agent_id, user_id, display_name, status,
-                 message_count, created_at, last_active_at, metadata)
-             VALUES ({}, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            sessions::NEXT_KEY
-        ))?
-        .execute(params![
-            s.session_id.as_str(),
-            s.agent_id.as_str(),
-            s.user_id,
-            s.display_name,
-            s.status.as_str(),
-            rows::integer(s.message_count),
-            s.created_at.to_string(),
-            s.last_active_at.to_string(),
-            rows::to_json_opt(s.metadata.as_ref())?,
-        ])?;
-    Ok(Became::of(rows))
+    let keys = [("session_key", sessions::NEXT_KEY)];
+    NewRow { into: "INSERT OR IGNORE INTO nexus_sessions", keys: &keys, ..NewRow::default() }
+        .write(tx, s)
+        .map(Became::of)
 }
 
 fn message(tx: &Tx<'_>, m: &Message) -> Result<Became> {
     let mut find = tx.sql("SELECT session_key FROM nexus_sessions WHERE session_id = ?1")?;
     let session: Option<i64> = find.query_row([m.session_id.as_str()], |row| row.get(0)).optional()?;
     let Some(session) = session else { return Ok(Became::Orphaned) };
-    let rows = tx
-        .sql(
-            "INSERT OR IGNORE INTO nexus_messages (session_key, message_id, role, content, created_at, metadata)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .execute(params![
-            session,
-            m.message_id.as_str(),
-            m.role.as_str(),
-            m.content,
-            m.created_at.to_string(),
-            rows::to_json_opt(m.metadata.as_ref())?,
-        ])?;
-    Ok(Became::of(rows))
+    let row = NewRow {
+        into: "INSERT OR IGNORE INTO nexus_messages",
+        beside: &[("session_key", session.into())],
+        without: &["session_id"],
+        ..NewRow::default()
+    };
+    row.write(tx, m).map(Became::of)
 }
 
 fn invocation(tx: &Tx<'_>, i: &Invocation) -> Result<Became> {
@@ -396,34 +252,20 @@ fn dead_letter(tx: &mut Tx<'_>, record: &Record) -> Result<Became> {
 fn task(tx: &Tx<'_>, stored: &StoredTask) -> Result<Became> {
     let t = &stored.task;
     let Some(project) = key_of(tx, &t.project_id)? else { return Ok(Became::Orphaned) };
-    let rows = tx
-        .sql(
-            "INSERT OR IGNORE INTO nexus_tasks (task_id, task_type, project_id, project_key, agent_id, status, priority,
-                 retry_count, created_at, updated_at, started_at, completed_at, worker_id, lease_epoch, claimed_at,
-                 error_message, result, payload)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
-        )?
-        .execute(params![
-            t.task_id.as_str(),
-            t.task_type.as_str(),
-            t.project_id.as_str(),
-            project,
-            stored.agent_id.as_ref().map(AgentId::as_str),
-            t.status.as_str(),
-            t.priority.get(),
-            t.retry_count,
-            t.created_at.to_string(),
-            t.updated_at.to_string(),
-            at(t.started_at),
-            at(t.completed_at),
-            t.worker_id.as_ref().map(WorkerId::as_str),
-            stored.epoch,
-            at(t.started_at),
-            t.error_message,
-            rows::to_json_opt(t.result.as_ref())?,
-            t.payload.to_string(),
-        ])?;
-    Ok(Became::of(rows))
+    let row = NewRow {
+        into: "INSERT OR IGNORE INTO nexus_tasks",
+        beside: &[
+            ("project_key", project.into()),
+            ("agent_id", stored.agent_id.as_ref().map(AgentId::as_str).into()),
+            ("lease_epoch", stored.epoch.into()),
+            ("claimed_at", t.started_at.map(|at| at.to_string()).into()),
+            // Also where there is none.
+            ("payload", Value::String(t.payload.to_string())),
+        ],
+        without: &["payload"],
+        ..NewRow::default()
+    };
+    row.write(tx, t).map(Became::of)
 }
 
 /// A task for a project that names one that is over, or none.

@@ -1,50 +1,49 @@
 //! The analysed requirement.
 
-use super::requirement::{Requirement, subject::subject};
-use crate::spec::{Language, Requirements, Task};
+use super::{
+    coverage,
+    requirement::{Requirement, hostile::is_hostile, subject::subject},
+};
+use crate::{
+    author::AuthorError,
+    catalogue::Catalogue,
+    spec::{ClauseKind, Language, Requirements, Task},
+};
 
-pub(super) fn analyse(project_name: &str, requirement: Requirement) -> Requirements {
-    let language = requirement.language;
-    let first = requirement.tasks.first().map_or(project_name, String::as_str);
-    let tasks = requirement
-        .tasks
-        .iter()
-        .zip(1..)
-        .map(|(text, number)| Task { id: format!("R{number}"), text: text.clone() })
-        .collect();
-    let mut acceptance: Vec<String> =
-        requirement.data.iter().map(|data| known_data(language, data.title(), data.len())).collect();
-    acceptance.push(
-        language
-            .pick(
-                "Every example question of the design is answered by the tool named for it.",
-                "设计中的每个示例问题都由指定的工具回答。",
-            )
-            .to_owned(),
-    );
-    acceptance.push(
-        language
-            .pick(
-                "All unit tests of the agent pass; it starts, answers /ping and an invocation, and stops when told.",
-                "单元测试全部通过；能启动、响应 /ping 和一次调用，并能正常停止。",
-            )
-            .to_owned(),
-    );
+pub(super) fn analyse(catalogue: &Catalogue, project_name: &str, text: &str) -> Result<Requirements, AuthorError> {
+    let names_ability = |words: &str| coverage::names_ability(catalogue, words);
+    let requirement = Requirement::read(text, &names_ability).map_err(|e| AuthorError::Unanswerable(e.to_string()))?;
+    let Requirement { language, mut reading, data } = requirement;
+    coverage::judge(catalogue, text, &mut reading, &data, language);
+    let (coverage, not_served) = coverage::coverage(&reading, &data, language);
+    let first = reading.tasks.first().map_or("", |task| task.text.as_str());
+    let title = title(project_name, first, language);
+    let mut acceptance: Vec<String> = data.iter().map(|set| known_data(language, set.title(), set.len())).collect();
+    acceptance.extend(reading.tasks.iter().filter_map(|task| served(language, task)));
     let qualities = [
         ("Answers come from tools and given data only; nothing is invented.", "回答只来自工具和所给数据，不编造。"),
-        ("Every answer names the tool, its arguments and its result.", "每个回答都给出所用工具、参数和结果。"),
+        ("What it cannot do it says, with the reason.", "做不到的事如实说明原因。"),
         ("Follow-up questions are understood within a session.", "同一会话内能理解追问。"),
-        ("Runs without network and without packages.", "无需网络，无需第三方软件包。"),
     ];
-    Requirements {
+    Ok(Requirements {
         language,
-        title: shortened(&subject(if project_name.trim().is_empty() { first } else { project_name }), 80),
-        summary: shortened(first, 300),
-        tasks,
-        data: requirement.data,
+        title,
+        summary: shortened(if first.is_empty() { text } else { first }, 300),
+        reading,
+        data,
+        coverage,
+        not_served,
         qualities: qualities.iter().map(|(en, zh)| language.pick(en, zh).to_owned()).collect(),
         acceptance,
-    }
+    })
+}
+
+/// What the agent is called: its subject, never an order to a model.
+fn title(project_name: &str, first: &str, language: Language) -> String {
+    let named =
+        [project_name, first].into_iter().find(|name| name.chars().any(char::is_alphanumeric) && !is_hostile(name));
+    let title = shortened(&subject(named.unwrap_or_default()), 80);
+    if title.is_empty() { language.pick("Assistant", "助手").to_owned() } else { title }
 }
 
 fn known_data(language: Language, title: &str, count: usize) -> String {
@@ -54,6 +53,15 @@ fn known_data(language: Language, title: &str, count: usize) -> String {
             &format!("“{title}”的 {count} 条内容都能查询到。"),
         )
         .to_owned()
+}
+
+/// What of a task can be asked of the finished agent.
+fn served(language: Language, task: &Task) -> Option<String> {
+    let clauses =
+        task.clauses.iter().filter(|clause| clause.kind == ClauseKind::Ability && !clause.served_by.is_empty());
+    let asked: Vec<&str> = clauses.map(|clause| clause.text.as_str()).collect();
+    let list = asked.join(language.pick("; ", "；"));
+    (!asked.is_empty()).then(|| shortened(&format!("{}: {list}", task.id), 200))
 }
 
 /// A text of at most so many characters.

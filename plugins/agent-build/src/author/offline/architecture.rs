@@ -1,24 +1,14 @@
 //! The architecture, with a diagram of this agent's own tools and data.
 
-use super::{requirement::Requirement, selection::select};
+use super::selection::{chosen, select};
 use crate::{
     catalogue::{Catalogue, CatalogueTool},
     spec::{Architecture, Component, DataSet, Decision, Language, Requirements},
 };
 
-/// The requirement as the analysis stage understood it.
-pub(super) fn requirement_of(requirements: &Requirements) -> Requirement {
-    Requirement {
-        language: requirements.language,
-        tasks: requirements.tasks.iter().map(|task| task.text.clone()).collect(),
-        data: requirements.data.clone(),
-    }
-}
-
 pub(super) fn draw(catalogue: &Catalogue, requirements: &Requirements) -> Architecture {
     let language = requirements.language;
-    let selection = select(catalogue, &requirement_of(requirements));
-    let tools: Vec<&CatalogueTool> = selection.tools.iter().filter_map(|choice| catalogue.tool(&choice.id)).collect();
+    let tools = chosen(catalogue, &select(catalogue, requirements));
     let say = |en: &str, zh: &str| language.pick(en, zh).to_owned();
     let component = |name: String, role: String, place: &str| Component { name, role, place: place.to_owned() };
     let mut components = vec![
@@ -69,12 +59,7 @@ pub(super) fn draw(catalogue: &Catalogue, requirements: &Requirements) -> Archit
         ),
     ];
     let decisions = [
-        (
-            "Standard library only",
-            "仅用标准库",
-            "nothing to install, starts in a fraction of a second",
-            "无需安装，启动只需零点几秒",
-        ),
+        ("Standard library only", "仅用标准库", "nothing has to be installed", "无需安装任何软件包"),
         (
             "Intents apart from tools",
             "意图与工具分离",

@@ -1,6 +1,10 @@
 //! The design: which tools, what name, what the agent will not be able to do.
 
-use super::{analysis::shortened, architecture::requirement_of, examples, naming, selection::select};
+use super::{
+    analysis::shortened,
+    examples, naming,
+    selection::{chosen, select},
+};
 use crate::{
     catalogue::{Catalogue, CatalogueTool},
     spec::{AgentDesign, DataSet, Requirements},
@@ -8,9 +12,9 @@ use crate::{
 
 pub(super) fn design(catalogue: &Catalogue, project_name: &str, requirements: &Requirements) -> AgentDesign {
     let language = requirements.language;
-    let selection = select(catalogue, &requirement_of(requirements));
+    let selection = select(catalogue, requirements);
     let ids: Vec<String> = selection.tools.iter().map(|choice| choice.id.clone()).collect();
-    let chosen: Vec<&CatalogueTool> = ids.iter().filter_map(|id| catalogue.tool(id)).collect();
+    let chosen: Vec<&CatalogueTool> = chosen(catalogue, &selection);
     let agent_name = naming::agent_name(project_name, &ids.iter().map(String::as_str).collect::<Vec<_>>());
     let names: Vec<&str> = chosen.iter().map(|tool| tool.name().of(language)).collect();
     let data: Vec<String> = requirements.data.iter().map(|set| describe(set, language.pick("entries", "条"))).collect();
@@ -24,6 +28,11 @@ pub(super) fn design(catalogue: &Catalogue, project_name: &str, requirements: &R
         let known = language.pick(" It knows: ", "掌握的数据：").to_owned() + &data.join(language.pick("; ", "；"));
         description.push_str(&(known + language.pick(".", "。")));
     }
+    let left: Vec<String> = requirements.not_served.iter().map(|left| shortened(&left.text, 60)).collect();
+    if !left.is_empty() {
+        let not = language.pick(" It does not serve: ", "不提供：").to_owned() + &left.join(language.pick("; ", "；"));
+        description.push_str(&(not + language.pick(".", "。")));
+    }
     AgentDesign {
         agent_name,
         display_name: shortened(&requirements.title, 60),
@@ -33,7 +42,8 @@ pub(super) fn design(catalogue: &Catalogue, project_name: &str, requirements: &R
         capabilities: chosen.iter().map(|tool| tool.summary().of(language).to_owned()).collect(),
         examples: examples::examples(catalogue, &ids, &requirements.data, language),
         tools: selection.tools,
-        uncovered: selection.uncovered,
+        coverage: requirements.coverage,
+        not_served: requirements.not_served.clone(),
         general: selection.general,
     }
 }
@@ -46,7 +56,7 @@ fn category(data: &[DataSet], chosen: &[&CatalogueTool]) -> String {
     let has = |kind: &str| data.iter().any(|set| set.kind() == kind);
     if has("prices") {
         "commerce".into()
-    } else if has("faq") || has("categories") {
+    } else if has("faq") || has("categories") || has("hours") {
         "support".into()
     } else if has("table") || has("rates") {
         "data".into()

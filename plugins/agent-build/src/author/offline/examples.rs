@@ -77,6 +77,9 @@ fn from_data(set: &DataSet, language: Language) -> Option<(String, String)> {
             let word = category.words.first()?;
             Some((q(format!("Classify: {word}"), format!("分类：{word}")), String::new()))
         }
+        DataSet::Hours { .. } => {
+            Some((q("What are your opening hours?".into(), "营业时间是什么时候？".into()), String::new()))
+        }
         DataSet::Rates { rates, .. } => rates.first().map(|rate| {
             (
                 q(format!("100 {} in {}", rate.from, rate.to), format!("100 {} 等于多少 {}？", rate.from, rate.to)),
@@ -109,7 +112,7 @@ fn names(data: &[DataSet]) -> Vec<String> {
             DataSet::Rates { rates, .. } => {
                 names.extend(rates.iter().flat_map(|r| [r.from.to_lowercase(), r.to.to_lowercase()]))
             }
-            DataSet::Faq { .. } | DataSet::Notes { .. } => {}
+            DataSet::Faq { .. } | DataSet::Notes { .. } | DataSet::Hours { .. } => {}
         }
     }
     names.retain(|name| !name.trim().is_empty());

@@ -1,34 +1,32 @@
 //! The offline author: composes an agent from the catalogue's tools and the requirement's data.
 //!
-//! - [`requirement`] reads the requirement: language, tasks, data.
+//! - [`requirement`] reads the requirement: language, tasks, data, each with its place.
+//! - [`coverage`] says what of it the catalogue's tools serve, and why nothing serves the rest.
 //! - [`selection`] chooses among the tools of the catalogue.
 //!
 //! No model and no network: the same requirement always gives the same agent. Token counts are 0.
 
 mod analysis;
 mod architecture;
+pub(crate) mod coverage;
 mod design;
 mod examples;
-mod keywords;
 mod naming;
 mod plan;
 mod prompt;
 mod requirement;
 mod selection;
-mod tokenizer;
 mod tools;
 
 use async_trait::async_trait;
 use nexus_plugin_api::payload::Usage;
 
-use super::{AgentFile, Answer, Author, AuthorError, Authored, Brief};
+use super::{AgentFile, Answer, Author, Authored, Brief};
 use crate::{
     catalogue::{Catalogue, CatalogueError},
     spec::{AgentDesign, AgentPrompt, Architecture, Introduction, Plan, Requirements, StageOutline, WrittenTool},
     verify::Finding,
 };
-use requirement::Requirement;
-
 /// How this author names itself.
 const MODEL_ID: &str = "offline/blueprint";
 
@@ -42,10 +40,6 @@ impl OfflineAuthor {
     }
 }
 
-fn read(brief: &Brief) -> Result<Requirement, AuthorError> {
-    Requirement::read(&brief.requirement).map_err(|e| AuthorError::Unanswerable(e.to_string()))
-}
-
 fn free<T>(object: T) -> Answer<T> {
     Ok(Authored { object, usage: Usage { model_id: Some(MODEL_ID.into()), ..Usage::default() } })
 }
@@ -57,11 +51,11 @@ impl Author for OfflineAuthor {
     }
 
     async fn plan(&self, brief: &Brief, stages: &[StageOutline]) -> Answer<Plan> {
-        free(plan::plan(&read(brief)?, stages))
+        free(plan::plan(&analysis::analyse(self.catalogue, &brief.project_name, &brief.requirement)?, stages))
     }
 
     async fn analyse(&self, brief: &Brief) -> Answer<Requirements> {
-        free(analysis::analyse(&brief.project_name, read(brief)?))
+        free(analysis::analyse(self.catalogue, &brief.project_name, &brief.requirement)?)
     }
 
     async fn draw_architecture(&self, _brief: &Brief, requirements: &Requirements) -> Answer<Architecture> {

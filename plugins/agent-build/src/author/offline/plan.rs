@@ -1,23 +1,24 @@
 //! The orchestrator's plan.
 
-use super::requirement::Requirement;
-use crate::spec::{DataSet, Plan, PlannedStage, StageOutline};
+use crate::spec::{DataSet, Plan, PlannedStage, Requirements, StageOutline};
 
-pub(super) fn plan(requirement: &Requirement, stages: &[StageOutline]) -> Plan {
+pub(super) fn plan(requirement: &Requirements, stages: &[StageOutline]) -> Plan {
     let language = requirement.language;
     let entries: usize = requirement.data.iter().map(DataSet::len).sum();
     let summary = if requirement.data.is_empty() {
         format!(
             "{}{}",
             language.pick("An agent made from the requirement's ", "根据需求构建智能体，任务句数："),
-            language
-                .pick(&format!("{} task sentence(s).", requirement.tasks.len()), &requirement.tasks.len().to_string())
+            language.pick(
+                &format!("{} task sentence(s).", requirement.reading.tasks.len()),
+                &requirement.reading.tasks.len().to_string()
+            )
         )
     } else {
         language
             .pick(
-                &format!("An agent made from {} task sentence(s) and {} data set(s) with {entries} entries that the requirement brings along.", requirement.tasks.len(), requirement.data.len()),
-                &format!("根据 {} 句任务和需求自带的 {} 份数据（共 {entries} 条）构建智能体。", requirement.tasks.len(), requirement.data.len()),
+                &format!("An agent made from {} task sentence(s) and {} data set(s) with {entries} entries that the requirement brings along.", requirement.reading.tasks.len(), requirement.data.len()),
+                &format!("根据 {} 句任务和需求自带的 {} 份数据（共 {entries} 条）构建智能体。", requirement.reading.tasks.len(), requirement.data.len()),
             )
             .to_owned()
     };

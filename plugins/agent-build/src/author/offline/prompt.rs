@@ -19,8 +19,8 @@ pub(super) fn prompt(catalogue: &Catalogue, requirements: &Requirements, design:
     );
     let rules = language.pick(RULES, ZH_RULES).trim_end();
     let mut text = format!("# {}\n\n{role}\n\n## {}\n\n", design.display_name, say("Task", "任务"));
-    for task in &requirements.tasks {
-        let _ = writeln!(text, "- {}", task.text);
+    for task in served(requirements) {
+        let _ = writeln!(text, "- {task}");
     }
     let _ = write!(text, "\n## {}\n\n{rules}\n", say("Rules", "规则"));
     let _ = write!(text, "\n## {}\n\n", say("Tools", "工具"));
@@ -40,8 +40,32 @@ pub(super) fn prompt(catalogue: &Catalogue, requirements: &Requirements, design:
             let _ = writeln!(text, "- {} ({}, {})", data.title(), data.kind(), data.len());
         }
     }
+    if !design.not_served.is_empty() {
+        let _ = write!(text, "\n## {}\n\n", say("What you cannot do", "你做不到的事"));
+        for left in &design.not_served {
+            let _ = writeln!(text, "- {}: {}", one_line(&left.text), left.reason);
+        }
+    }
     let rules = rules.lines().map(|rule| rule.trim_start_matches("- ").to_owned()).collect();
     AgentPrompt { role, rules, text }
+}
+
+/// The tasks of which something is served. Text that gives orders to a model is none of them.
+fn served(requirements: &Requirements) -> impl Iterator<Item = String> {
+    let tasks = requirements.reading.tasks.iter();
+    let wanted = tasks.filter(|task| task.clauses.iter().any(|clause| clause.not_served.is_none()));
+    wanted.map(|task| {
+        let mut text = task.text.clone();
+        for clause in task.clauses.iter().filter(|clause| clause.not_served.is_some()) {
+            text = text.replace(&clause.text, "…");
+        }
+        one_line(&text)
+    })
+}
+
+/// Text of the requirement on one line: it cannot begin a part of the prompt of its own.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('`', "'")
 }
 
 pub(super) fn introduction(requirements: &Requirements, design: &AgentDesign) -> Introduction {
@@ -54,7 +78,7 @@ pub(super) fn introduction(requirements: &Requirements, design: &AgentDesign) ->
             "需求中没有离线目录认识的能力，因此配备了一组通用工具。",
         ));
     }
-    for left in &design.uncovered {
+    for left in &design.not_served {
         notes.push(format!("{}“{}”: {}", say("Not served: ", "未覆盖："), left.text, left.reason));
     }
     for choice in &design.tools {

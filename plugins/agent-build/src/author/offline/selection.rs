@@ -1,170 +1,141 @@
-//! Which tools a requirement asks for: BM25 over the tools, clause by clause.
-//!
-//! BM25 ranks; it cannot tell a weak match from none. So a tool is taken only when the clause also
-//! holds one of its own keywords, one that few other tools share.
+//! The tools of an agent: those that serve a clause of the requirement, and those for its data.
 
 use std::collections::BTreeMap;
 
-use bm25::Tokenizer as _;
-
-use super::{
-    keywords::{HIGH_SHARE_OF_BEST, Index, SHARE_OF_BEST},
-    requirement::{Requirement, sentences},
-    tokenizer::Terms,
-};
 use crate::{
     catalogue::{Catalogue, CatalogueTool},
-    spec::{ToolChoice, Uncovered},
+    spec::{Requirements, ToolChoice},
 };
 
-const MAX_TOOLS: usize = 10;
-/// What an agent gets when its requirement names nothing the catalogue knows.
+const MAX_TOOLS: usize = 12;
+/// What an agent gets when its requirement asks for nothing in particular.
 const GENERAL: [&str; 5] = ["calculator", "unit_converter", "date_calculator", "text_statistics", "text_summary"];
-/// Words that alone make no task: a sentence of these only is an introduction.
-const PLAIN: [&str; 14] = [
-    "friendli", "polit", "kind", "chat", "quick", "good", "daili", "everyday", "offlin", "online", "shop", "team",
-    "compani", "custom",
-];
 
 /// The outcome of a selection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Selection {
-    /// The tools, those with data first, then by score.
+    /// The tools: those with data first, then those that more clauses ask for.
     pub(super) tools: Vec<ToolChoice>,
-    /// What is left.
-    pub(super) uncovered: Vec<Uncovered>,
     /// Whether the general set was taken for want of anything better.
     pub(super) general: bool,
 }
 
 /// Chooses the tools for a requirement.
-pub(super) fn select(catalogue: &Catalogue, requirement: &Requirement) -> Selection {
-    let index = Index::new(catalogue.tools(), requirement);
+pub(super) fn select(catalogue: &Catalogue, requirements: &Requirements) -> Selection {
     let mut chosen: BTreeMap<&str, ToolChoice> = BTreeMap::new();
-    let mut selection = Selection::default();
-    for sentence in &requirement.tasks {
-        let mut covered = false;
-        let mut lacking: Option<&CatalogueTool> = None;
-        let mut parts: Vec<(String, f32)> =
-            sentences::clauses(sentence).into_iter().map(|clause| (clause, SHARE_OF_BEST)).collect();
-        if parts.len() > 1 {
-            parts.push((sentence.clone(), HIGH_SHARE_OF_BEST));
-        }
-        for (part, share) in &parts {
-            for (tool, score, matched) in index.search(part, *share) {
-                if tool.needs.as_deref().is_some_and(|kind| requirement.data_of(kind).is_none()) {
-                    lacking.get_or_insert(tool);
-                    continue;
-                }
-                covered = true;
-                let choice = chosen.entry(tool.id()).or_insert_with(|| unmatched(tool.id()));
-                choice.score = choice.score.max((score * 100.0).round() / 100.0);
-                for word in matched {
-                    if !choice.matched.contains(&word) {
-                        choice.matched.push(word);
-                    }
-                }
-            }
-        }
-        // The heading of a list is served by the tool for that list.
-        let heads_data = requirement.data.iter().any(|data| sentence.contains(data.title()));
-        if !covered && !heads_data && says_something(sentence) {
-            selection.uncovered.push(uncovered(sentence, lacking, requirement));
-        }
-    }
     for tool in catalogue.tools() {
-        if let Some(data) = tool.needs.as_deref().and_then(|kind| requirement.data_of(kind)) {
-            let choice = chosen.entry(tool.id()).or_insert_with(|| unmatched(tool.id()));
-            choice.data = Some(data.id().to_owned());
+        let set = tool.needs.as_deref().and_then(|kind| requirements.data.iter().find(|set| set.kind() == kind));
+        if let Some(set) = set {
+            chosen.insert(tool.id(), ToolChoice { data: Some(set.id().to_owned()), ..unmatched(tool.id()) });
         }
     }
-    if chosen.is_empty() {
-        selection.general = true;
-        selection.tools = GENERAL.map(unmatched).to_vec();
-        return selection;
+    for clause in requirements.reading.tasks.iter().flat_map(|task| &task.clauses) {
+        for tool in clause.served_by.iter().filter_map(|id| catalogue.tool(id)) {
+            let choice = chosen.entry(tool.id()).or_insert_with(|| unmatched(tool.id()));
+            choice.matched.push(clause.text.chars().take(80).collect());
+        }
     }
-    selection.tools = chosen.into_values().collect();
-    selection.tools.sort_by(|a, b| {
-        b.data.is_some().cmp(&a.data.is_some()).then(b.score.total_cmp(&a.score)).then(a.id.cmp(&b.id))
+    let mut tools: Vec<ToolChoice> = chosen.into_values().collect();
+    if tools.is_empty() {
+        return Selection {
+            tools: GENERAL
+                .iter()
+                .map(|id| unmatched(id))
+                .filter(|choice| catalogue.tool(&choice.id).is_some())
+                .collect(),
+            general: true,
+        };
+    }
+    tools.sort_by(|a, b| {
+        b.data.is_some().cmp(&a.data.is_some()).then(b.matched.len().cmp(&a.matched.len())).then(a.id.cmp(&b.id))
     });
-    selection.tools.truncate(MAX_TOOLS);
-    selection
+    tools.truncate(MAX_TOOLS);
+    Selection { tools, general: false }
+}
+
+pub(super) fn chosen<'a>(catalogue: &'a Catalogue, selection: &Selection) -> Vec<&'a CatalogueTool> {
+    selection.tools.iter().filter_map(|choice| catalogue.tool(&choice.id)).collect()
 }
 
 fn unmatched(id: &str) -> ToolChoice {
-    ToolChoice { id: id.to_owned(), score: 0.0, matched: Vec::new(), data: None }
-}
-
-fn says_something(sentence: &str) -> bool {
-    Terms::default().tokenize(sentence).iter().filter(|term| !PLAIN.contains(&term.as_str())).count() > 1
-}
-
-fn uncovered(sentence: &str, lacking: Option<&CatalogueTool>, requirement: &Requirement) -> Uncovered {
-    let language = requirement.language;
-    let reason = match lacking {
-        Some(tool) => format!(
-            "{}{}",
-            language.pick("needs data that the requirement does not give: ", "需要的数据没有在需求中给出："),
-            tool.name().of(language)
-        ),
-        None => language
-            .pick(
-                "no tool of the offline catalogue serves this; it needs a language model",
-                "离线目录中没有合适的工具，需要语言模型",
-            )
-            .to_owned(),
-    };
-    Uncovered { text: sentence.to_owned(), reason }
+    ToolChoice { id: id.to_owned(), matched: Vec::new(), data: None }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{author::offline::analysis, spec::Coverage};
+
+    fn analysed(text: &str) -> Requirements {
+        analysis::analyse(Catalogue::embedded().unwrap(), "x", text).unwrap()
+    }
 
     fn tools(text: &str) -> Vec<String> {
-        let requirement = Requirement::read(text).unwrap();
-        let selection = select(Catalogue::embedded().unwrap(), &requirement);
+        let selection = select(Catalogue::embedded().unwrap(), &analysed(text));
         assert!(!selection.general, "{text}");
         selection.tools.into_iter().map(|t| t.id).collect()
     }
 
     #[test]
     fn tools_follow_the_requirement() {
-        let is = |text: &str, expected: &[&str]| {
+        for (text, expected) in [
+            (
+                "Build an agent that answers questions about this price list: apple 3 EUR, pear 4 EUR. It should also convert kg to lb.",
+                "price_list unit_converter",
+            ),
+            ("An agent that computes days between dates and weekdays.", "date_calculator"),
+            (
+                "I need a text assistant: summarise articles, count words and extract email addresses.",
+                "pattern_extract text_statistics text_summary",
+            ),
+            ("Compute SHA-256 checksums and encode or decode base64", "encode_text hash_text"),
+            ("Analyse CSV data and query JSON documents", "csv_query json_query"),
+            ("Fetch web pages and summarize them", "http_fetch text_summary"),
+            ("做一个日期计算助手，能计算两个日期相差多少天，还能查询星期几。", "date_calculator"),
+            ("文本工具：统计字数、生成摘要、提取邮箱", "pattern_extract text_statistics text_summary"),
+            ("水果店助手：苹果 3元，梨 4元。可以把公斤换算成磅。", "price_list unit_converter"),
+            ("Search the files in a folder", "file_search"),
+            ("Generate passwords and UUIDs", "random_generator"),
+            ("Sort tickets into access (password, login, locked) and billing (invoice, refund).", "text_classifier"),
+            ("a little thing that tells my kids how many days until a date", "date_calculator"),
+            ("Work out the tip and split a restaurant bill", "finance_calculator"),
+            ("Roll dice for our board game night", "random_generator"),
+            ("miles to km, pounds to kilos and fahrenheit to celsius please", "unit_converter"),
+            ("把英里换成公里，华氏度换成摄氏度", "unit_converter"),
+            ("帮我算贷款月供和存款利息", "finance_calculator"),
+        ] {
             let mut found = tools(text);
             found.sort();
-            let mut expected = expected.to_vec();
-            expected.sort_unstable();
-            assert_eq!(found, expected, "{text}");
-        };
-        is(
-            "Build an agent that answers questions about this price list: apple 3 EUR, pear 4 EUR. It should also convert kg to lb.",
-            &["price_list", "unit_converter"],
-        );
-        is("An agent that computes days between dates and weekdays.", &["date_calculator"]);
-        is(
-            "I need a text assistant: summarise articles, count words and extract email addresses.",
-            &["text_summary", "text_statistics", "pattern_extract"],
-        );
-        is("Compute SHA-256 checksums and encode or decode base64", &["hash_text", "encode_text"]);
-        is("Analyse CSV data and query JSON documents", &["csv_query", "json_query"]);
-        is("Fetch web pages and summarize them", &["http_fetch", "text_summary"]);
-        is("做一个日期计算助手，能计算两个日期相差多少天，还能查询星期几。", &["date_calculator"]);
-        is("文本工具：统计字数、生成摘要、提取邮箱", &["text_statistics", "text_summary", "pattern_extract"]);
-        is("水果店助手：苹果 3元，梨 4元。可以把公斤换算成磅。", &["price_list", "unit_converter"]);
-        is("Search the files in a folder", &["file_search"]);
-        is("Generate passwords and UUIDs", &["random_generator"]);
+            assert_eq!(found.join(" "), expected, "{text}");
+        }
     }
 
     #[test]
     fn what_cannot_be_served_is_told() {
-        let requirement = Requirement::read("Convert kg to lb. Write romantic poems about the autumn sea.").unwrap();
-        let selection = select(Catalogue::embedded().unwrap(), &requirement);
-        assert_eq!(selection.tools.len(), 1);
-        assert_eq!(selection.uncovered.len(), 1);
-        let vague = Requirement::read("Compose symphonies for elephants").unwrap();
-        let selection = select(Catalogue::embedded().unwrap(), &vague);
-        assert!(selection.general);
-        assert_eq!(selection.uncovered.len(), 1);
+        for (text, coverage, abilities) in [
+            ("Convert kg to lb. Write romantic poems about the autumn sea.", Coverage::Partial, "writing"),
+            ("Compose symphonies for elephants", Coverage::None, "audio"),
+            ("Send me an email every morning with the weather in Leeds", Coverage::None, "mail"),
+            ("Convert kg to lb and never give medical advice.", Coverage::Full, ""),
+            (
+                "I want a bot that searches the web, books flights and converts miles to km.",
+                Coverage::Partial,
+                "web_search bookings",
+            ),
+            ("做一个能翻译文章、统计字数的助手", Coverage::Partial, "translation"),
+            ("帮我写诗，再画一张海报", Coverage::None, "writing images"),
+            ("It should juggle flaming torches", Coverage::None, "unknown"),
+            ("help me", Coverage::Partial, "unknown"),
+        ] {
+            let requirements = analysed(text);
+            let found: Vec<&str> = requirements.not_served.iter().map(|left| left.ability.as_str()).collect();
+            assert_eq!((requirements.coverage, found.join(" ").as_str()), (coverage, abilities), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_requirement_without_a_wish_gets_the_general_tools() {
+        let selection = select(Catalogue::embedded().unwrap(), &analysed("help me"));
+        assert!(selection.general && selection.tools.len() == GENERAL.len());
     }
 }

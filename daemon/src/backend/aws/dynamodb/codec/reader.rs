@@ -14,7 +14,7 @@ use crate::{
         error::{BackendError, BackendErrorKind},
         store::Result,
     },
-    domain::{project::Priority, time::Timestamp},
+    domain::{assessment::Assessment, project::Priority, time::Timestamp},
 };
 
 /// Stands for an id that an item lacks.
@@ -70,6 +70,18 @@ impl Reader<'_> {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // clamped
         let rounded = |n: f64| n.max(0.0) as u64;
         text.parse().ok().or_else(|| text.parse().ok().filter(|n: &f64| n.is_finite()).map(rounded))
+    }
+
+    /// How much of the requirement is served; what is not as it should be is left out.
+    pub(in crate::backend::aws::dynamodb) fn assessment(&self) -> Assessment {
+        Assessment {
+            coverage: self.word("coverage"),
+            not_served: self
+                .document("not_served")
+                .and_then(|parts| serde_json::from_value(parts).ok())
+                .unwrap_or_default(),
+            acceptance: self.document("acceptance").and_then(|all| serde_json::from_value(all).ok()),
+        }
     }
 
     /// A document; text that holds one is unwrapped, as the original wrote some.

@@ -1,24 +1,31 @@
-//! Reads a written requirement: its language, the tasks it sets, and the data it brings along.
+//! Reads a written requirement: its language, the tasks it sets, the data it brings along, and what is neither.
+//!
+//! Every part keeps its place in the text, so that a check can prove that nothing is left out: see
+//! [`Reading::missing`].
 
 pub(super) mod data;
+pub(super) mod hostile;
 pub(super) mod language;
 pub(super) mod sentences;
+mod source;
+pub(super) mod speech;
 pub(super) mod subject;
 
 use language::language_of;
+use source::{Range, at, says};
 
-use crate::spec::{DataSet, Language};
+use crate::spec::{DataSet, Language, NotUnderstood, Reading, Span, Task};
 
 /// Longer requirements are cut; the daemon's own limit is far lower.
-const MAX_CHARS: usize = 200_000;
+const MAX_BYTES: usize = 400_000;
 
 /// A requirement, read.
 #[derive(Clone, Debug)]
 pub(crate) struct Requirement {
     /// The language to answer and document in.
     pub(crate) language: Language,
-    /// What the agent shall do, sentence by sentence, without the data.
-    pub(crate) tasks: Vec<String>,
+    /// Tasks, data and the rest, each with its place.
+    pub(crate) reading: Reading,
     /// What the agent shall know.
     pub(crate) data: Vec<DataSet>,
 }
@@ -29,84 +36,65 @@ pub(crate) struct Requirement {
 pub(crate) struct Empty;
 
 impl Requirement {
-    pub(crate) fn read(text: &str) -> Result<Self, Empty> {
-        let clean: String = text
-            .replace("\r\n", "\n")
-            .replace('\r', "\n")
-            .chars()
-            .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
-            .take(MAX_CHARS)
-            .collect();
-        if !clean.chars().any(char::is_alphanumeric) {
+    /// Reads a requirement. `names_ability` tells whether words without a verb name something that an agent could do.
+    pub(crate) fn read(text: &str, names_ability: &dyn Fn(&str) -> bool) -> Result<Self, Empty> {
+        let cut = text.get(..text.floor_char_boundary(MAX_BYTES)).unwrap_or_default();
+        let plain = data::html::without_tags(&source::plain(cut));
+        if !plain.chars().any(char::is_alphanumeric) {
             return Err(Empty);
         }
-        let (data, tasks) = data::extract(&clean);
-        let spoken = if tasks.is_empty() { clean } else { tasks.join("\n") };
-        Ok(Self { language: language_of(&spoken), tasks, data })
+        let parts = data::take_apart(&plain, names_ability);
+        let spoken: Vec<&str> = parts.tasks.iter().map(|range| at(&plain, range)).collect();
+        let language = language_of(if spoken.is_empty() { plain.clone() } else { spoken.join("\n") }.as_str());
+        let (sets, data) = data::assemble(&plain, parts.found, language == Language::Zh);
+        let mut reading = Reading { data, ..Reading::default() };
+        for range in parts.tasks {
+            reading.tasks.push(task(&plain, reading.tasks.len() + 1, &range));
+        }
+        for range in parts.hostile {
+            let reason = language.pick(
+                "it gives orders to a model or a machine; it says nothing about the agent that is wanted",
+                "这是给模型或机器的指令，与所需的智能体无关",
+            );
+            reading.not_understood.push(not_understood(&plain, &range, reason));
+        }
+        let reason = language.pick("it was read neither as a task nor as data", "既不是任务也不是数据");
+        for span in reading.missing(&plain) {
+            reading.not_understood.push(not_understood(&plain, &(span.start..span.end), reason));
+        }
+        Ok(Self { language, reading, data: sets })
     }
+}
 
-    pub(crate) fn data_of(&self, kind: &str) -> Option<&DataSet> {
-        self.data.iter().find(|data| data.kind() == kind)
+fn task(text: &str, number: usize, range: &Range) -> Task {
+    Task { id: format!("R{number}"), text: on_one_line(at(text, range)), span: data::span(range), clauses: Vec::new() }
+}
+
+fn not_understood(text: &str, range: &Range, reason: &str) -> NotUnderstood {
+    NotUnderstood { text: on_one_line(at(text, range)), span: data::span(range), reason: reason.to_owned() }
+}
+
+fn on_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The clauses of a task, without those that are data.
+pub(super) fn clauses_of(text: &str, task: Span, taken: &[Span]) -> Vec<(Span, String)> {
+    let plain = source::plain(text);
+    // What is data stands apart from what is wished.
+    let mut open = vec![task.start..task.end.min(plain.len())];
+    for span in taken {
+        open = open
+            .into_iter()
+            .flat_map(|range| {
+                let (start, end) = (span.start.clamp(range.start, range.end), span.end.clamp(range.start, range.end));
+                if start < end { vec![range.start..start, end..range.end] } else { vec![range] }
+            })
+            .collect();
     }
+    let clauses = open.iter().filter(|range| says(&plain, range)).flat_map(|range| sentences::clauses(&plain, range));
+    clauses.map(|range| (data::span(&range), on_one_line(at(&plain, &range)))).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn kinds(text: &str) -> Vec<(&'static str, usize)> {
-        Requirement::read(text).unwrap().data.iter().map(|d| (d.kind(), d.len())).collect()
-    }
-
-    #[test]
-    fn tasks_and_data_are_told_apart() {
-        let read = Requirement::read("Build an agent that answers questions about this price list: apple 3 EUR, pear 4 EUR, plum 2.50 EUR. It should also convert kg to lb.").unwrap();
-        assert_eq!(
-            read.tasks,
-            ["Build an agent that answers questions about this price list", "It should also convert kg to lb."]
-        );
-        assert_eq!(read.data_of("prices").map(DataSet::len), Some(3));
-        assert_eq!(read.data.len(), 1);
-    }
-
-    #[test]
-    fn chinese() {
-        let read = Requirement::read("做一个水果店助手，价格：苹果 3元, 梨 4元。还能把公斤换算成磅。").unwrap();
-        assert_eq!(
-            (read.language, kinds("做一个水果店助手，价格：苹果 3元, 梨 4元。还能把公斤换算成磅。")),
-            (Language::Zh, vec![("prices", 2)])
-        );
-        assert!(read.tasks.iter().any(|t| t.contains("换算")));
-    }
-
-    #[test]
-    fn several_kinds_at_once() {
-        assert_eq!(
-            kinds(
-                "Museum guide. The museum is closed on Mondays. Q: Is there a café? A: Yes, on floor 2.\n\nTickets:\nadult: 12 EUR\nchild: 6 EUR"
-            ),
-            [("prices", 2), ("faq", 1), ("notes", 1)]
-        );
-    }
-
-    #[test]
-    fn nothing_said() {
-        assert_eq!(Requirement::read(" 🙂 …\n").unwrap_err(), Empty);
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-
-        #[test]
-        fn any_text_can_be_read(text in "\\PC{0,400}") {
-            let _ = Requirement::read(&text);
-        }
-
-        #[test]
-        fn any_list_like_text_can_be_read(text in "([a-zé苹果梨: ,;|=\\n\\-\"'(){}\\[\\]€$¥0-9.元QA?？：，]{0,20}){0,12}") {
-            let _ = Requirement::read(&text);
-        }
-    }
-}
+mod tests;

@@ -1,136 +1,187 @@
-//! Splits a requirement into sentences, and tells tasks for the agent from statements of fact.
+//! Splits a requirement into sentences, and sentences into clauses, by their places in the text.
 
-use super::language::is_cjk;
+use super::source::{Range, at, has_mark, lines, says, trim, trimmed, unmarked};
 
-/// The sentences of a text, trimmed, in order. A full stop inside a number or an abbreviation ends nothing.
-pub(crate) fn split(text: &str) -> Vec<String> {
-    let chars: Vec<char> = text.chars().collect();
+/// The sentences of a range, without marks, in order. A full stop inside a number or an abbreviation ends nothing.
+pub(super) fn split(text: &str, range: &Range) -> Vec<Range> {
     let mut sentences = Vec::new();
-    let mut current = String::new();
-    for (index, &c) in chars.iter().enumerate() {
-        let next = chars.get(index + 1).copied();
-        let ends = match c {
-            '\n' | '。' | '！' | '？' => true,
-            '.' | '!' | '?' => next.is_none_or(char::is_whitespace) && !is_abbreviation(&current),
-            _ => false,
-        };
-        if c != '\n' {
-            current.push(c);
+    for line in joined(text, range) {
+        let line = unmarked(text, &line);
+        let mut start = line.start;
+        let inside = at(text, &line);
+        for (offset, c) in inside.char_indices() {
+            let end = line.start + offset + c.len_utf8();
+            let next = text.get(end..line.end).and_then(|rest| rest.chars().next());
+            let ends = match c {
+                '。' | '！' | '？' => true,
+                '.' | '!' | '?' => {
+                    next.is_none_or(char::is_whitespace)
+                        && !is_abbreviation(text.get(start..end - 1).unwrap_or_default(), next.is_none())
+                }
+                _ => false,
+            };
+            if ends {
+                push(text, &mut sentences, start..end);
+                start = end;
+            }
         }
-        if ends {
-            push(&mut sentences, &mut current);
-        }
+        push(text, &mut sentences, start..line.end);
     }
-    push(&mut sentences, &mut current);
     sentences
 }
 
-fn push(sentences: &mut Vec<String>, current: &mut String) {
-    let sentence = current.trim().trim_start_matches(['-', '*', '•', '#', '·']).trim();
-    if sentence.chars().any(char::is_alphanumeric) {
-        sentences.push(sentence.to_owned());
+fn push(text: &str, sentences: &mut Vec<Range>, range: Range) {
+    let range = unmarked(text, &range);
+    if says(text, &range) {
+        sentences.push(trim(text, &range));
     }
-    current.clear();
 }
 
-fn is_abbreviation(before: &str) -> bool {
+/// The lines of a range; a line that was broken for its length goes on in the next.
+fn joined(text: &str, range: &Range) -> Vec<Range> {
+    let mut joined: Vec<Range> = Vec::new();
+    for line in lines(text, range) {
+        let content = at(text, &line).trim();
+        let goes_on = joined.last().is_some_and(|before| {
+            let before = at(text, before).trim_end();
+            let last = before.rsplit('\n').next().unwrap_or(before);
+            last.chars().count() > 45
+                && !before.ends_with(['.', '!', '?', ':', ';', '。', '！', '？', '：', '；'])
+                && !has_mark(text, &line)
+                && content.starts_with(|c: char| c.is_lowercase())
+        });
+        match joined.last_mut().filter(|_| goes_on) {
+            Some(before) => before.end = line.end,
+            None => joined.push(line),
+        }
+    }
+    joined
+}
+
+fn is_abbreviation(before: &str, last: bool) -> bool {
     let word = before.rsplit(|c: char| c.is_whitespace() || c == '(').next().unwrap_or_default().to_lowercase();
-    matches!(word.as_str(), "e.g" | "i.e" | "etc" | "approx" | "no" | "vs" | "mr" | "mrs" | "dr")
+    let known = matches!(
+        word.as_str(),
+        "e.g"
+            | "i.e"
+            | "approx"
+            | "no"
+            | "vs"
+            | "mr"
+            | "mrs"
+            | "ms"
+            | "dr"
+            | "st"
+            | "a.m"
+            | "p.m"
+            | "incl"
+            | "min"
+            | "max"
+            | "tel"
+            | "nr"
+            | "str"
+            | "ca"
+    );
+    known && !(last || word == "no" || word == "a.m" || word == "p.m" || word == "min")
+        || matches!(word.as_str(), "e.g" | "i.e" | "mr" | "mrs" | "dr" | "vs") && !last
 }
 
-/// The clauses of a sentence: what stands between commas and "and".
-pub(crate) fn clauses(sentence: &str) -> Vec<String> {
-    let mut text = sentence.to_owned();
-    for joint in [
-        " and ",
-        " or ",
-        " as well as ",
-        " then ",
-        "以及",
-        "并且",
-        "并能",
-        "还能",
-        "还要",
-        "和",
-        "并",
-        "或者",
-        "，",
-        "、",
-        "；",
-        ",",
-        ";",
-        "。",
-    ] {
-        text = text.replace(joint, "\u{1}");
-    }
-    text.split('\u{1}').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
-}
+const JOINTS: [&str; 26] = [
+    " and also ",
+    " and then ",
+    " and ",
+    " or ",
+    " as well as ",
+    " then ",
+    " plus ",
+    " but ",
+    " & ",
+    "以及",
+    "并且",
+    "并能",
+    "还能",
+    "还要",
+    "还可以",
+    "也能",
+    "也可以",
+    "同时",
+    "和",
+    "并",
+    "或者",
+    "，",
+    "、",
+    "；",
+    "。",
+    " also ",
+];
 
-const TASK_STARTS: &str = "customers ask|users ask|people ask|visitors ask|build|create|make|write|develop|design|generate|implement|i want|i need|i would like|we want|we need|please|\
-    it|the agent|an agent|the bot|a bot|the assistant|an assistant|a chatbot|the chatbot|this agent|agent|users|\
-    a user|the user|when asked|when the user|if the user|if asked|given|also|additionally|answer|convert|\
-    compute|calculate|reply|use|do not|don't|always|never|support|allow|help|provide|it's|can you|could you|\
-    must|should|let|add|include|show|tell|explain|summarize|summarise|extract|find|search|count|classify|\
-    translate|the tool|a tool|read|list|given a|for each|based on|using|请|构建|创建|做一个|制作|开发|设计|生成|\
-    我需要|我想|我要|我们需要|它|该智能体|智能体|助手|机器人|用户|能够|可以|需要|应该|还|同时|另外|并|支持|帮|\
-    回答|计算|提供|根据|要求|当用户";
-const TASK_WORDS: &str = "agent|assistant|chatbot|should be able|智能体|助手|机器人|代理";
-
-/// Verbs that make a statement of fact when they follow a subject.
-const FACT_VERBS: &str = "is|are|was|were|has|have|had|may|must|can|cannot|can't|will|would|opens|open|closes|close|costs|cost|\
-    contains|includes|weighs|lies|starts|begins|ends|takes|lasts|belongs|requires|applies|apply|offers|offer|\
-    gets|get|works|lives|means|keeps|isn't|aren't|expires|accept|accepts";
-/// What Chinese sentences that set a task speak of.
-const ZH_TASK_WORDS: &str =
-    "计算|统计|生成|提取|换算|转换|查询|搜索|分析|抓取|编码|解码|格式化|总结|概括|回答|识别|翻译|写";
-
-/// Whether a sentence says what the agent shall do; otherwise it states a fact that the agent shall know.
-pub(crate) fn is_task(sentence: &str) -> bool {
-    let lower = sentence.trim_start_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
-    let starts = TASK_STARTS.split('|').any(|start| {
-        lower.strip_prefix(start).is_some_and(|rest| {
-            start.chars().next().is_some_and(is_cjk) || !rest.chars().next().is_some_and(|c| c.is_alphanumeric())
-        })
-    });
-    if starts || TASK_WORDS.split('|').any(|word| lower.contains(word)) {
-        return true;
+/// The clauses of a sentence: what stands between commas and "and". Brackets and numbers are not cut.
+pub(super) fn clauses(text: &str, range: &Range) -> Vec<Range> {
+    let inside = at(text, range);
+    let mut cuts: Vec<Range> = Vec::new();
+    let mut depth = 0_usize;
+    let mut skip = 0;
+    let mut quoted = false;
+    for (offset, c) in inside.char_indices() {
+        match c {
+            '(' | '（' | '[' => depth += 1,
+            ')' | '）' | ']' => depth = depth.saturating_sub(1),
+            '"' => quoted = !quoted,
+            _ => {}
+        }
+        if depth > 0 || quoted || offset < skip {
+            continue;
+        }
+        let rest = inside.get(offset..).unwrap_or_default();
+        let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+        let between_digits =
+            digit(inside.get(..offset).and_then(|b| b.chars().next_back())) && digit(rest.chars().nth(1));
+        let joint = JOINTS.iter().find(|joint| rest.starts_with(**joint)).map(|joint| joint.len());
+        let length = joint.or_else(|| (matches!(c, ',' | ';') && !between_digits).then_some(1));
+        if let Some(length) = length {
+            cuts.push(range.start + offset..range.start + offset + length);
+            skip = offset + length;
+        }
     }
-    let chinese = lower.chars().filter(|c| is_cjk(*c)).count();
-    let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric() && c != '\'').filter(|w| !w.is_empty()).collect();
-    if chinese > words.len() {
-        return chinese < 6 || ZH_TASK_WORDS.split('|').any(|word| lower.contains(word));
+    let mut clauses = Vec::new();
+    let mut from = range.start;
+    for cut in cuts.into_iter().chain([range.end..range.end]) {
+        let clause = trimmed(text, &(from..cut.start), |c| {
+            c.is_whitespace() || matches!(c, '.' | '。' | ':' | '：' | '!' | '！' | '?' | '？')
+        });
+        if says(text, &clause) {
+            clauses.push(clause);
+        }
+        from = cut.end;
     }
-    // A sentence without a subject before its verb is an order: "Analyse CSV data."
-    words.len() < 4 || !words.iter().skip(1).any(|word| FACT_VERBS.split('|').any(|verb| verb == *word))
+    clauses
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn numbers_and_abbreviations_do_not_end_sentences() {
-        assert_eq!(
-            split("Plum 2.50 EUR, e.g. ripe ones. It converts kg."),
-            ["Plum 2.50 EUR, e.g. ripe ones.", "It converts kg."]
-        );
-        assert_eq!(split("做一个助手。它能换算！\n- 第二行"), ["做一个助手。", "它能换算！", "第二行"]);
-        assert!(split("  \n ... 🙂").is_empty());
+    fn all(text: &str) -> Vec<&str> {
+        split(text, &(0..text.len())).iter().map(|r| at(text, r)).collect()
     }
 
     #[test]
-    fn tasks_and_facts() {
-        assert!(is_task("It should also convert kg to lb."));
-        assert!(is_task("请做一个计算日期的助手"));
-        assert!(is_task("Analyse CSV data and query JSON documents"));
-        assert!(!is_task("The museum is closed on Mondays and public holidays."));
-        assert!(!is_task("Items bought online may be returned within 30 days."));
-        assert!(!is_task("博物馆每周一闭馆，节假日照常开放。"));
+    fn numbers_and_abbreviations_do_not_end_sentences() {
+        assert_eq!(
+            all("Plum 2.50 EUR, e.g. ripe ones. It converts kg."),
+            ["Plum 2.50 EUR, e.g. ripe ones.", "It converts kg."]
+        );
+        assert_eq!(all("做一个助手。它能换算！\n- 第二行"), ["做一个助手。", "它能换算！", "第二行"]);
+        assert!(all("  \n ... 🙂").is_empty());
+        let wrapped = "I would like a bot for our small bakery in the old\ntown, please. It answers.";
+        assert_eq!(all(wrapped).len(), 2);
     }
 
     #[test]
     fn clauses_are_split() {
-        assert_eq!(clauses("convert kg to lb, count words and hash text").len(), 3);
-        assert_eq!(clauses("能换算单位、计算日期和统计字数").len(), 3);
+        let count = |text: &str| clauses(text, &(0..text.len())).len();
+        assert_eq!(count("convert kg to lb, count words and hash text"), 3);
+        assert_eq!(count("能换算单位、计算日期和统计字数"), 3);
+        assert_eq!(count("sums of 1,000 (and more, or less)"), 1);
     }
 }

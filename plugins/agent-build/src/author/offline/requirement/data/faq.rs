@@ -1,105 +1,181 @@
-//! Questions with answers: `Q: … A: …`, `问：… 答：…`, or lines of the form `question? answer`.
+//! Questions with answers: `Q: … A: …`, `问：… 答：…`, `question? answer`, and "when asked about X, say Y".
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::sentences;
-use crate::{
-    author::offline::requirement::language::is_cjk,
-    spec::{DataSet, QuestionAnswer},
+use super::{
+    super::{
+        sentences,
+        source::{Range, at, lines, place, says, trim, unmarked},
+        speech,
+    },
+    Entry, Found,
 };
+use crate::spec::QuestionAnswer;
 
 static MARKER: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?im)(?:^|[\s。；;.?？!！,，*\-])\*{0,2}(?:(?P<q>Q(?:uestion)?\s?\d{0,3}|问题?\d{0,3})|(?P<a>A(?:nswer)?\s?\d{0,3}|答案?|回答))\*{0,2}\s*[:：]\*{0,2}\s*").ok()
+    Regex::new(r"(?im)(?:^|[\s。；;.?？!！,，*\-])\*{0,2}(?:(?P<q>Q(?:uestion)?\s?\d{0,3}|问题?\s?\d{0,3})|(?P<a>A(?:nswer)?\s?\d{0,3}|答案?\s?\d{0,3}|回答))\*{0,2}\s*[:：.]\*{0,2}\s*").ok()
+});
+static WHEN_ASKED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)(?:when|if|whenever)\s+(?:someone|somebody|anyone|people|they|customers?|users?|guests?|visitors?|a customer|the customer|a user|the user|a guest|parents?|students?|patients?|clients?|members?)?\s*(?:asks?|asked|want(?:s)? to know|wonders?)\s+(?:you\s+|it\s+|for\s+|about\s+|if\s+|whether\s+|why\s+)?(?P<q>[^,;:，；：]{3,80}?)\s*[,;:]?\s*(?:please\s+)?(?:say|tell (?:them|him|her|people)|answer|reply|respond|the answer is)(?:\s+(?:that|with))?\s*[:,]?\s*(?P<a>[^\n]{2,300})|(?:如果|当|若)?(?:有人|客人|顾客|用户|客户|学生|家长)?(?:问到|问起|问|询问)(?P<qz>[^，。；：,]{2,40})[，,：:]?\s*(?:就|请|则)?(?:说|回答|答|告诉(?:他们|对方|客人|顾客)?)[：:，,]?\s*(?P<az>[^\n。]{2,200})").ok()
 });
 
-/// Takes all question-answer pairs out of a text and returns the rest.
-pub(super) fn extract(text: &str, found: &mut Vec<DataSet>) -> String {
-    let (mut pairs, rest) = marked(text);
-    let rest = if pairs.is_empty() { lines(&rest, &mut pairs) } else { rest };
+/// Takes all question-answer pairs out of the open ranges; what is left stays open.
+pub(super) fn extract(text: &str, open: Vec<Range>, found: &mut Vec<Found>) -> Vec<Range> {
+    let mut pairs = Vec::new();
+    let mut left: Vec<Range> = open.into_iter().flat_map(|range| marked(text, range, &mut pairs)).collect();
+    left = left.into_iter().flat_map(|range| when_asked(text, range, &mut pairs)).collect();
     if pairs.is_empty() {
-        return text.to_owned();
+        left = left.into_iter().flat_map(|range| questions(text, range, &mut pairs)).collect();
     }
-    let title = if pairs.iter().any(|p| p.question.chars().any(is_cjk)) { "常见问题" } else { "FAQ" };
-    found.push(DataSet::Faq { id: String::new(), title: title.into(), pairs });
-    rest
+    if !pairs.is_empty() {
+        found.push(Found::new(pairs));
+    }
+    left.retain(|range| says(text, range));
+    left
 }
 
-fn marked(text: &str) -> (Vec<QuestionAnswer>, String) {
-    let Some(regex) = MARKER.as_ref() else { return (Vec::new(), text.to_owned()) };
+fn pair(question: &str, answer: &str) -> Entry {
+    let tidy = |text: &str| text.trim().trim_matches(['*', '"', '“', '”']).trim().to_owned();
+    Entry::Pair(QuestionAnswer { question: tidy(question), answer: tidy(answer) })
+}
+
+fn marked(text: &str, range: Range, pairs: &mut Vec<(Range, Entry)>) -> Vec<Range> {
+    let Some(regex) = MARKER.as_ref() else { return vec![range] };
     let marks: Vec<(bool, usize, usize)> = regex
-        .captures_iter(text)
-        .filter_map(|c| c.get(0).map(|m| (c.name("q").is_some(), m.start(), m.end())))
+        .captures_iter(at(text, &range))
+        .filter_map(|c| c.get(0).map(|m| (c.name("q").is_some(), range.start + m.start(), range.start + m.end())))
         .collect();
-    let mut pairs = Vec::new();
-    let mut rest = String::new();
-    let mut consumed = 0;
+    let mut open = Vec::new();
+    let mut from = range.start;
     for (index, &(is_question, start, end)) in marks.iter().enumerate() {
         let Some(&(false, answer_start, answer_end)) = marks.get(index + 1) else { continue };
         if !is_question {
             continue;
         }
-        let limit = marks.get(index + 2).map_or(text.len(), |&(_, next, _)| next);
-        let question = text.get(end..answer_start).unwrap_or_default().trim();
-        let answer_text = text.get(answer_end..limit).unwrap_or_default();
-        let length = answer_length(answer_text);
-        let answer = answer_text.get(..length).unwrap_or_default().trim();
-        if question.is_empty() || answer.is_empty() {
+        let limit = marks.get(index + 2).map_or(range.end, |&(_, next, _)| next);
+        let question = text.get(end..answer_start).unwrap_or_default();
+        let answer = answer_in(text, &(answer_end..limit));
+        if !question.chars().any(char::is_alphanumeric) && !question.contains('"')
+            || at(text, &answer).trim().is_empty()
+        {
             continue;
         }
-        pairs.push(QuestionAnswer { question: question.to_owned(), answer: answer.to_owned() });
-        rest.push_str(text.get(consumed..start).unwrap_or_default());
-        rest.push('\n');
-        consumed = answer_end + length;
+        pairs.push((start..answer.end, pair(question, at(text, &answer))));
+        open.push(from..start);
+        from = answer.end;
     }
-    rest.push_str(text.get(consumed..).unwrap_or_default());
-    (pairs, rest)
+    open.push(from..range.end);
+    open
 }
 
 /// An answer ends at an empty line, or before a sentence that speaks to the builder again.
-fn answer_length(text: &str) -> usize {
-    let block = text.find("\n\n").unwrap_or(text.len());
-    let body = text.get(..block).unwrap_or(text);
-    for sentence in sentences::split(body).iter().skip(1) {
-        if sentences::is_task(sentence)
-            && ["it ", "the agent", "also", "please", "这", "该", "它", "另外", "同时", "此外", "还"]
-                .iter()
-                .any(|start| sentence.to_lowercase().starts_with(start))
-            && let Some(at) = body.find(sentence.as_str())
-        {
-            return at;
+fn answer_in(text: &str, range: &Range) -> Range {
+    let inside = at(text, range);
+    let block = inside.find("\n\n").or_else(|| inside.find("\n \n")).unwrap_or(inside.len());
+    let body = range.start..range.start + block;
+    for sentence in sentences::split(text, &body).into_iter().skip(1) {
+        if speech::speaks_to_builder(at(text, &sentence)) {
+            return range.start..sentence.start;
         }
     }
-    block
+    body
 }
 
-/// Two or more lines that hold a question and, behind the question mark, its answer.
-fn lines(text: &str, pairs: &mut Vec<QuestionAnswer>) -> String {
-    let split = |line: &str| -> Option<QuestionAnswer> {
-        let line = line.trim().trim_start_matches(['-', '*', '•', ' ']);
-        let at = line.find(['?', '？'])?;
-        let mark = line.get(at..)?.chars().next()?;
-        let answer =
-            line.get(at + mark.len_utf8()..)?.trim().trim_start_matches(['-', '–', '—', ':', '：', ' ', '>']).trim();
-        let question = line.get(..at + mark.len_utf8())?.trim();
-        (answer.chars().count() > 1 && question.chars().count() > 3)
-            .then(|| QuestionAnswer { question: question.to_owned(), answer: answer.to_owned() })
-    };
-    if text.lines().filter(|line| split(line).is_some()).count() < 2 {
-        return text.to_owned();
+/// "If people ask about parking, tell them that it is free behind the church."
+fn when_asked(text: &str, range: Range, pairs: &mut Vec<(Range, Entry)>) -> Vec<Range> {
+    let Some(regex) = WHEN_ASKED.as_ref() else { return vec![range] };
+    let mut open = Vec::new();
+    let mut from = range.start;
+    for sentence in sentences::split(text, &range) {
+        let Some(captures) = regex.captures(at(text, &sentence)) else { continue };
+        let name =
+            |a: &str, b: &str| captures.name(a).or_else(|| captures.name(b)).map(|m| m.as_str()).unwrap_or_default();
+        let (question, answer) = (name("q", "qz"), name("a", "az"));
+        let orders = ["what ", "so", "no", "yes", "it", "them"]
+            .iter()
+            .any(|word| answer.trim().trim_end_matches('.').eq_ignore_ascii_case(word.trim()));
+        if answer.split_whitespace().count() < 2 && answer.chars().count() < 4 || orders || speech::is_manner(answer) {
+            continue;
+        }
+        pairs.push((sentence.clone(), pair(question, answer)));
+        open.push(from..sentence.start);
+        from = sentence.end;
     }
-    let mut rest = String::new();
-    for line in text.lines() {
-        match split(line) {
-            Some(pair) => pairs.push(pair),
-            None => {
-                rest.push_str(line);
-                rest.push('\n');
+    open.push(from..range.end);
+    open
+}
+
+/// Questions that stand before their answers: on a line, on the next line, or in running text.
+fn questions(text: &str, range: Range, pairs: &mut Vec<(Range, Entry)>) -> Vec<Range> {
+    let mut candidates: Vec<(Range, Range, Range)> = Vec::new();
+    let all: Vec<Range> = lines(text, &range).into_iter().filter(|line| says(text, line)).collect();
+    let mut number = 0;
+    while let Some(line) = all.get(number) {
+        number += 1;
+        let content = unmarked(text, line);
+        for (question, answer) in on_line(text, &content) {
+            if says(text, &answer) {
+                candidates.push((question.start..answer.end, question, answer));
+            } else if let Some(next) = all.get(number).map(|line| unmarked(text, line))
+                && !at(text, &next).ends_with(['?', '？', ':', '：'])
+                && !speech::is_task(at(text, &next))
+            {
+                candidates.push((question.start..next.end, question, next));
+                number += 1;
             }
         }
     }
-    rest
+    let cue = {
+        let lower = text.to_lowercase();
+        [
+            "faq",
+            "frequently asked",
+            "common questions",
+            "these questions",
+            "questions and answers",
+            "q&a",
+            "常见问题",
+            "问答",
+            "常问",
+        ]
+        .iter()
+        .any(|cue| lower.contains(cue))
+    };
+    if candidates.len() < if cue { 1 } else { 2 } {
+        return vec![range];
+    }
+    let mut open = Vec::new();
+    let mut from = range.start;
+    for (whole, question, answer) in candidates {
+        pairs.push((whole.clone(), pair(at(text, &question), at(text, &answer))));
+        open.push(from..whole.start);
+        from = whole.end.max(from);
+    }
+    open.push(from..range.end);
+    open
+}
+
+/// The questions of a line, each with what follows it up to the next question.
+fn on_line(text: &str, line: &Range) -> Vec<(Range, Range)> {
+    let mut found: Vec<(Range, Range)> = Vec::new();
+    for sentence in sentences::split(text, line) {
+        let inside = at(text, &sentence);
+        let question = inside.ends_with(['?', '？']) && inside.chars().count() > 3 && !speech::is_request(inside);
+        let answer = at(text, &sentence).trim_start_matches(['-', '–', '—', ':', '：', ' ', '>', '→']);
+        match found.last_mut() {
+            _ if question => found.push((sentence.clone(), sentence.end..sentence.end)),
+            Some((_, answered)) if answered.start == answered.end && !speech::speaks_to_builder(inside) => {
+                *answered = trim(text, &place(text, answer))
+            }
+            Some((_, answered)) if answered.start < answered.end && !speech::is_task(inside) => {
+                answered.end = sentence.end
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -108,13 +184,13 @@ mod tests {
 
     fn read(text: &str) -> (Vec<(String, String)>, String) {
         let mut found = Vec::new();
-        let rest = extract(text, &mut found);
-        let pairs = found
-            .into_iter()
-            .flat_map(|data| if let DataSet::Faq { pairs, .. } = data { pairs } else { Vec::new() })
-            .map(|p| (p.question, p.answer))
+        let open = extract(text, vec![0..text.len()], &mut found);
+        let entries = found.into_iter().flat_map(|f| f.entries);
+        let pairs = entries
+            .filter_map(|(_, e)| if let Entry::Pair(p) = e { Some((p.question, p.answer)) } else { None })
             .collect();
-        (pairs, rest.split_whitespace().collect::<Vec<_>>().join(" "))
+        let rest: Vec<&str> = open.iter().flat_map(|r| at(text, r).split_whitespace()).collect();
+        (pairs, rest.join(" "))
     }
 
     #[test]
@@ -125,16 +201,32 @@ mod tests {
         assert_eq!(pairs, [("When do you open?".into(), "At 9.".into()), ("Where?".into(), "Main St. 5.".into())]);
         assert_eq!(rest, "Build a FAQ bot. It should also convert kg to lb.");
         let (pairs, _) = read("客服\n问：可以退货吗？\n答：七天内可以。\n\n问：怎么付款？\n答：微信或支付宝。");
-        assert_eq!(pairs.len(), 2);
-        assert_eq!(pairs[1].1, "微信或支付宝。");
+        assert_eq!((pairs.len(), pairs[1].1.as_str()), (2, "微信或支付宝。"));
     }
 
     #[test]
     fn lines_with_a_question_mark() {
         let (pairs, rest) =
             read("Support bot:\n- Do you ship abroad? Yes, to the EU.\n- Is there a shop? No.\nBe kind.");
+        assert_eq!((pairs.len(), rest.as_str()), (2, "Support bot: - Be kind."));
+        let (pairs, _) = read(
+            "FAQ for our gym.\nDo you have showers?\nYes, on the first floor.\nCan I bring a friend?\nOn Fridays, for free.",
+        );
+        assert_eq!(pairs[1], ("Can I bring a friend?".into(), "On Fridays, for free.".into()));
+        let (pairs, _) = read("Do you deliver? Only in town. Is there parking? Yes, behind the shop.");
         assert_eq!(pairs.len(), 2);
-        assert_eq!(rest, "Support bot: Be kind.");
+    }
+
+    #[test]
+    fn answers_that_are_dictated() {
+        let (pairs, rest) = read(
+            "I run a shop. If people ask about parking, tell them it's free behind the church. 如果有人问停车，就说门口可以停。",
+        );
+        assert_eq!(
+            pairs,
+            [("parking".into(), "it's free behind the church.".into()), ("停车".into(), "门口可以停".into())]
+        );
+        assert_eq!(rest, "I run a shop.");
     }
 
     #[test]

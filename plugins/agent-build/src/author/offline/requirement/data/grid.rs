@@ -1,82 +1,104 @@
-//! Tables given as Markdown, CSV or JSON records.
+//! Tables given as Markdown, CSV or JSON records, also inside fences.
 
 use serde_json::Value;
 
 use super::{
-    heading,
-    table::{add, number},
-    title_of,
+    super::source::{Range, at, lines, place, says, trim},
+    Found, heading,
+    table::{self, Grid, number},
 };
-use crate::spec::DataSet;
 
-/// Takes all tables out of a text and returns the rest.
-pub(super) fn extract(text: &str, found: &mut Vec<DataSet>) -> String {
-    let text = json_records(text, found);
-    let lines: Vec<&str> = text.lines().collect();
-    let mut rest: Vec<String> = Vec::new();
-    let mut at = 0;
-    while let Some(line) = lines.get(at) {
-        if line.trim_start().starts_with("```") {
-            at += 1;
-            continue;
-        }
-        let following = lines.get(at..).unwrap_or_default();
-        let (grid, used) = markdown(following).or_else(|| delimited(following)).unwrap_or_default();
-        if used > 0 {
-            let title = title_of(&rest, "Table");
-            add(grid, title, found);
-            at += used;
-        } else {
-            rest.push((*line).to_owned());
-            at += 1;
-        }
-    }
-    rest.join("\n")
+/// Takes all tables out of the open ranges; what is left stays open.
+pub(super) fn extract(text: &str, open: Vec<Range>, found: &mut Vec<Found>) -> Vec<Range> {
+    let open: Vec<Range> = open.into_iter().flat_map(|range| json_records(text, range, found)).collect();
+    open.into_iter().flat_map(|range| tables(text, &range, found)).collect()
 }
 
-type Grid = Vec<Vec<String>>;
+fn tables(text: &str, range: &Range, found: &mut Vec<Found>) -> Vec<Range> {
+    let all = lines(text, range);
+    let mut open: Vec<Range> = Vec::new();
+    let mut from = range.start;
+    let mut number = 0;
+    while let Some(line) = all.get(number) {
+        if at(text, line).trim_start().starts_with("```") || at(text, line).trim_start().starts_with("~~~") {
+            open.push(from..line.start);
+            from = line.end;
+            number += 1;
+            continue;
+        }
+        let following = all.get(number..).unwrap_or_default();
+        let Some((grid, used)) = markdown(text, following).or_else(|| delimited(text, following)) else {
+            number += 1;
+            continue;
+        };
+        let title = all
+            .get(..number)
+            .unwrap_or_default()
+            .iter()
+            .rev()
+            .find(|line| says(text, line))
+            .map(|line| heading(at(text, line)))
+            .unwrap_or_default();
+        found.extend(table::found(grid, &title));
+        open.push(from..line.start);
+        number += used;
+        from = all.get(number).map_or(range.end, |next| next.start);
+    }
+    open.push(from..range.end);
+    open.retain(|range| says(text, range));
+    open
+}
 
-fn markdown(lines: &[&str]) -> Option<(Grid, usize)> {
+fn markdown(text: &str, lines: &[Range]) -> Option<(Grid, usize)> {
     let first = lines.first()?;
-    let ruler = lines.get(1)?;
+    let ruler = at(text, lines.get(1)?);
     let is_ruler =
         ruler.contains('-') && ruler.contains('|') && ruler.chars().all(|c| matches!(c, '|' | '-' | ':' | ' ' | '\t'));
-    if !first.contains('|') || !is_ruler {
+    if !at(text, first).contains('|') || !is_ruler {
         return None;
     }
-    let cells =
-        |line: &str| line.trim().trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
-    let body = lines.get(2..)?.iter().take_while(|line| line.contains('|')).collect::<Vec<_>>();
-    let mut grid = vec![cells(first)];
-    grid.extend(body.iter().map(|line| cells(line)));
-    (grid.len() > 1).then_some((grid, body.len() + 2))
+    let cells = |line: &str| {
+        line.trim()
+            .trim_matches('|')
+            .split('|')
+            .map(|cell| cell.trim().trim_matches('*').to_owned())
+            .collect::<Vec<_>>()
+    };
+    let body: Vec<&Range> = lines.get(2..)?.iter().take_while(|line| at(text, line).contains('|')).collect();
+    let rows: Vec<_> = body.iter().map(|line| (trim(text, line), cells(at(text, line)))).collect();
+    let grid = Grid { header: cells(at(text, first)), header_range: Some(first.clone()), rows };
+    (!grid.rows.is_empty()).then_some((grid, body.len() + 2))
 }
 
 /// Lines with the same number of delimiters: a header and at least one row; prose with commas is none.
-fn delimited(lines: &[&str]) -> Option<(Grid, usize)> {
-    let first = lines.first()?;
+fn delimited(text: &str, lines: &[Range]) -> Option<(Grid, usize)> {
+    let first = at(text, lines.first()?);
     for delimiter in ['\t', ';', '|', ',', '，'] {
         let count = first.matches(delimiter).count();
         if count == 0 {
             continue;
         }
-        let grid: Grid = lines
+        let rows: Vec<(Range, Vec<String>)> = lines
             .iter()
-            .map(|line| cells(line, delimiter))
-            .take_while(|cells| cells.len() == count + 1 && cells.iter().all(|cell| cell.chars().count() <= 80))
+            .map(|line| (trim(text, line), cells(at(text, line), delimiter)))
+            .take_while(|(_, cells)| cells.len() == count + 1 && cells.iter().all(|cell| cell.chars().count() <= 80))
             .collect();
-        let header = grid.first()?;
+        let (_, header) = rows.first()?;
         let headed = header.iter().all(|cell| {
             !cell.is_empty()
                 && cell.chars().count() <= 30
                 && cell.split_whitespace().count() <= 4
                 && number(cell).is_none()
-                && !cell.contains([':', '：', '.', '。'])
+                && !cell.contains([':', '：', '.', '。', '?', '？', '!', '€', '$', '£', '¥'])
+                && !cell.contains(|c: char| c.is_ascii_digit())
+                && !cell.starts_with(['-', '*', '•'])
         });
         let distinct = header.iter().enumerate().all(|(i, cell)| !header.iter().take(i).any(|other| other == cell));
-        if headed && distinct && grid.len() >= if count > 1 { 2 } else { 3 } {
-            let used = grid.len();
-            return Some((grid, used));
+        if headed && distinct && rows.len() >= if count > 1 { 2 } else { 3 } {
+            let used = rows.len();
+            let mut rows = rows.into_iter();
+            let (header_range, header) = rows.next()?;
+            return Some((Grid { header, header_range: Some(header_range), rows: rows.collect() }, used));
         }
     }
     None
@@ -99,53 +121,75 @@ fn cells(line: &str, delimiter: char) -> Vec<String> {
 }
 
 /// JSON arrays of objects anywhere in the text.
-fn json_records(text: &str, found: &mut Vec<DataSet>) -> String {
-    let mut rest = String::new();
-    let mut remaining = text;
-    while let Some(at) = remaining.find('[') {
-        let (before, candidate) = remaining.split_at(at);
+fn json_records(text: &str, range: Range, found: &mut Vec<Found>) -> Vec<Range> {
+    let mut open = Vec::new();
+    let mut from = range.start;
+    let mut search = range.start;
+    while let Some(offset) = text.get(search..range.end).and_then(|rest| rest.find('[')) {
+        let start = search + offset;
+        let candidate = text.get(start..range.end).unwrap_or_default();
         let mut stream =
             serde_json::Deserializer::from_str(candidate).into_iter::<Vec<serde_json::Map<String, Value>>>();
-        let parsed = stream.next().and_then(Result::ok).filter(|records| !records.is_empty());
-        let used = stream.byte_offset();
-        rest.push_str(before);
-        if let Some(records) = parsed {
-            let mut columns: Vec<String> = Vec::new();
-            for key in records.iter().flat_map(|record| record.keys()) {
-                if !columns.contains(key) {
-                    columns.push(key.clone());
-                }
-            }
-            let mut grid = vec![columns.clone()];
-            let cell = |value: Option<&Value>| match value {
-                None | Some(Value::Null) => String::new(),
-                Some(Value::String(text)) => text.clone(),
-                Some(other) => other.to_string(),
-            };
-            grid.extend(records.iter().map(|record| columns.iter().map(|column| cell(record.get(column))).collect()));
-            add(
-                grid,
-                before.lines().rev().find(|l| !l.trim().is_empty()).map(heading).unwrap_or_else(|| "Records".into()),
-                found,
-            );
-            remaining = candidate.get(used..).unwrap_or_default();
-        } else {
-            rest.push('[');
-            remaining = candidate.get(1..).unwrap_or_default();
+        let parsed =
+            stream.next().and_then(Result::ok).filter(|records| records.iter().any(|record| !record.is_empty()));
+        let Some(records) = parsed else {
+            search = start + 1;
+            continue;
+        };
+        let whole = start..start + stream.byte_offset();
+        let title = text
+            .get(..start)
+            .unwrap_or_default()
+            .lines()
+            .rev()
+            .find(|line| !line.trim().is_empty())
+            .map(heading)
+            .unwrap_or_default();
+        found.extend(table::found(records_grid(text, &whole, &records), &title));
+        open.push(from..whole.start);
+        (from, search) = (whole.end, whole.end);
+    }
+    open.push(from..range.end);
+    open
+}
+
+fn records_grid(text: &str, whole: &Range, records: &[serde_json::Map<String, Value>]) -> Grid {
+    let mut header: Vec<String> = Vec::new();
+    for key in records.iter().flat_map(|record| record.keys()) {
+        if !header.contains(key) {
+            header.push(key.clone());
         }
     }
-    rest.push_str(remaining);
-    rest
+    let cell = |value: Option<&Value>| match value {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    // A record begins at its brace; nested ones are not told apart, the whole is the place of each then.
+    let pieces: Vec<&str> = at(text, whole).split_inclusive('}').collect();
+    let range = |number: usize| {
+        pieces
+            .get(number)
+            .filter(|_| pieces.len() == records.len() + 1)
+            .map_or_else(|| whole.clone(), |piece| place(text, piece))
+    };
+    let rows = records
+        .iter()
+        .enumerate()
+        .map(|(number, record)| (range(number), header.iter().map(|column| cell(record.get(column))).collect()));
+    Grid { rows: rows.collect(), header, header_range: None }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::author::offline::requirement::data::Entry;
 
-    fn read(text: &str) -> (Vec<DataSet>, String) {
+    fn read(text: &str) -> (Vec<Found>, String) {
         let mut found = Vec::new();
-        let rest = extract(text, &mut found);
-        (found, rest)
+        let open = extract(text, vec![0..text.len()], &mut found);
+        let rest: Vec<&str> = open.iter().map(|range| at(text, range).trim()).collect();
+        (found, rest.join("\n"))
     }
 
     #[test]
@@ -153,31 +197,37 @@ mod tests {
         let (found, rest) = read(
             "Staff:\n| name | dept | age |\n|---|:-:|---|\n| Ada | R&D | 36 |\n| Bo | Sales | 41 |\nAnswer politely.",
         );
-        assert_eq!(found.len(), 1);
-        assert_eq!(rest, "Staff:\nAnswer politely.");
-        let DataSet::Table { title, columns, rows, .. } = &found[0] else { panic!("a table") };
-        assert_eq!((title.as_str(), columns[2].kind.as_str(), rows.len()), ("Staff", "number", 2));
+        assert_eq!((found.len(), rest.as_str()), (1, "Staff:\nAnswer politely."));
+        assert_eq!(
+            (found[0].title.as_str(), found[0].columns[2].kind.as_str(), found[0].entries.len()),
+            ("Staff", "number", 2)
+        );
         let (found, _) = read("city,country,population\nParis,France,2100000\nRome,Italy,2800000");
-        assert_eq!(found[0].len(), 2);
+        assert_eq!(found[0].entries.len(), 2);
         let (found, rest) = read("Use [this]: [{\"a\": 1, \"b\": \"x\"}, {\"a\": 2}] please");
-        assert_eq!((found[0].len(), rest.as_str()), (2, "Use [this]:  please"));
+        assert_eq!((found[0].entries.len(), rest.as_str()), (2, "Use [this]:\nplease"));
+        let (found, rest) = read("Data:\n```csv\na,b,c\nx,y,z\n```\nThe end.");
+        assert_eq!((found[0].entries.len(), rest.as_str()), (1, "Data:\nThe end."));
     }
 
     #[test]
     fn a_price_column_makes_a_price_list() {
         let (found, _) =
             read("| Product | Price (EUR) | Stock |\n|--|--|--|\n| Desk | 199 | 4 |\n| Chair | 49.90 | 12 |");
-        assert_eq!(found.iter().map(DataSet::kind).collect::<Vec<_>>(), ["prices", "table"]);
-        let DataSet::Prices { items, .. } = &found[0] else { panic!("prices") };
-        assert_eq!((items[1].amount.as_str(), items[1].currency.as_str()), ("49.90", "EUR"));
+        let Entry::Price(chair) = &found[0].entries[1].1 else { panic!("a price") };
+        assert_eq!((chair.amount.as_str(), chair.currency.as_str(), found.len()), ("49.90", "EUR", 2));
+        let (found, _) = read("| 饮品 | 中杯 | 大杯 |\n|--|--|--|\n| 拿铁 | 25元 | 30元 |");
+        let Entry::Price(large) = &found[0].entries[1].1 else { panic!("a price") };
+        assert_eq!((large.name.as_str(), large.variant.as_str(), large.amount.as_str()), ("拿铁 大杯", "大杯", "30"));
     }
 
     #[test]
     fn prose_with_commas_is_no_table() {
-        assert!(
-            read("First, build an agent that is kind.\nSecond, let it convert units, please.\nThird, hash text.")
-                .0
-                .is_empty()
-        );
+        for text in [
+            "First, build an agent that is kind.\nSecond, let it convert units, please.\nThird, hash text.",
+            "Cakes, pies\nTarts, buns",
+        ] {
+            assert!(read(text).0.is_empty(), "{text}");
+        }
     }
 }

@@ -1,76 +1,86 @@
-//! Data given in a requirement: found, typed, and taken out of the text.
+//! Data given in a requirement: found, typed, and tied to its place in the text.
+//!
+//! Tables, questions with answers and lists are taken first; what is left is read sentence by sentence.
 
 mod amount;
-mod categories;
+pub(super) mod categories;
+mod clock;
+mod entry;
 mod faq;
 mod grid;
+mod hours;
+pub(super) mod html;
+mod lists;
+mod names;
+mod numerals;
 mod pairs;
 mod prices;
+mod prose;
 mod rates;
+mod rules;
 mod table;
+mod topics;
 
-use super::{sentences, subject::subject};
-use crate::spec::DataSet;
+use super::{
+    hostile, sentences, source,
+    source::{Range, at},
+    subject::subject,
+};
 
-/// Finds all data of a text: the data sets, and the sentences that are left.
-pub(super) fn extract(text: &str) -> (Vec<DataSet>, Vec<String>) {
-    let mut found = Vec::new();
-    let sorting = categories::is_sorting(text);
-    let rest = faq::extract(text, &mut found);
-    let rest = grid::extract(&rest, &mut found);
-    let rest = pairs::extract_lines(&rest, sorting, &mut found);
-    let mut left = Vec::new();
-    let mut passages = Vec::new();
-    for sentence in sentences::split(&rest) {
-        let before = found.len();
-        let remains = rates::extract(&sentence, &mut found)
-            .or_else(|| prices::extract(&sentence, &mut found))
-            .or_else(|| sorting.then(|| categories::extract(&sentence, &mut found)).flatten())
-            .or_else(|| pairs::extract_inline(&sentence, &mut found));
-        match remains {
-            Some(head) if found.len() > before => {
-                if head.chars().any(char::is_alphanumeric) {
-                    left.push(head);
-                }
-            }
-            _ if sentences::is_task(&sentence) => left.push(sentence),
-            _ => passages.push(sentence),
+pub(super) use entry::{Entry, Found, assemble, span};
+
+/// A requirement taken apart.
+#[derive(Default)]
+pub(super) struct Parts {
+    pub(super) found: Vec<Found>,
+    /// Sentences that set a task.
+    pub(super) tasks: Vec<Range>,
+    /// Text that gives orders to a model or a machine.
+    pub(super) hostile: Vec<Range>,
+}
+
+/// Takes a text apart. `names_ability` tells whether words without a verb name something that an agent could do.
+pub(super) fn take_apart(text: &str, names_ability: &dyn Fn(&str) -> bool) -> Parts {
+    let mut parts = Parts::default();
+    let open = without_hostile(text, &mut parts.hostile);
+    let open = html::extract(text, open, &mut parts.found);
+    let open = grid::extract(text, open, &mut parts.found);
+    let open = faq::extract(text, open, &mut parts.found);
+    let mut reader = lists::Reader::new(text, names_ability, parts);
+    for range in &open {
+        reader.read(range);
+    }
+    reader.finish()
+}
+
+/// The text but for what gives orders to a model: from where a sentence begins to do so to its end.
+fn without_hostile(text: &str, found: &mut Vec<Range>) -> Vec<Range> {
+    let mut open = Vec::new();
+    let mut from = 0;
+    for sentence in sentences::split(text, &(0..text.len())) {
+        if !hostile::is_hostile(at(text, &sentence)) {
+            continue;
         }
+        let clauses = sentences::clauses(text, &sentence);
+        let start = clauses
+            .iter()
+            .find(|clause| hostile::is_hostile(at(text, clause)))
+            .map_or(sentence.start, |clause| clause.start);
+        open.push(from..start);
+        found.push(start..sentence.end);
+        from = sentence.end;
     }
-    if !passages.is_empty() {
-        found.push(DataSet::Notes { id: String::new(), title: "Notes".into(), passages });
-    }
-    (name_all(prices::joined(found)), left)
-}
-
-/// Gives every data set an id of its own, by kind.
-fn name_all(mut found: Vec<DataSet>) -> Vec<DataSet> {
-    let mut seen: Vec<&'static str> = Vec::new();
-    for data in &mut found {
-        let kind = data.kind();
-        seen.push(kind);
-        let number = seen.iter().filter(|k| **k == kind).count();
-        let (DataSet::Prices { id, .. }
-        | DataSet::Table { id, .. }
-        | DataSet::Faq { id, .. }
-        | DataSet::Notes { id, .. }
-        | DataSet::Categories { id, .. }
-        | DataSet::Rates { id, .. }) = data;
-        *id = if number == 1 { kind.to_owned() } else { format!("{kind}_{number}") };
-    }
-    found
-}
-
-/// What stands above a piece of data: the last line before it that says anything.
-fn title_of(before: &[String], otherwise: &str) -> String {
-    let last = before.iter().rev().find(|line| !line.trim().is_empty()).map(|line| heading(line));
-    last.filter(|title| !title.is_empty()).unwrap_or_else(|| otherwise.to_owned())
+    open.push(from..text.len());
+    open
 }
 
 /// A heading without its closing colon and leading marks; the last clause when it is long.
 fn heading(line: &str) -> String {
-    let line =
-        line.trim().trim_start_matches(['#', '-', '*', '•', ' ']).trim_end_matches([':', '：', ' ', '.', '。', '=']);
+    let line = line
+        .trim()
+        .trim_start_matches(['#', '-', '*', '•', '【', '[', '=', ' '])
+        .trim_end_matches([':', '：', ' ', '.', '。', '=', '*', '】', ']']);
+    let line = line.trim_matches(|c: char| source::is_picture(c) || c.is_whitespace());
     let short =
         if line.chars().count() > 60 { line.rsplit(['.', ',', '，', '。']).next().unwrap_or(line) } else { line };
     subject(short).chars().take(80).collect()

@@ -1,42 +1,104 @@
-//! `name: value` pairs, on lines of their own or in one sentence. Money makes a price list, lists of words
-//! make categories when the requirement is about sorting, anything else a table of two columns.
+//! `name: value` pairs, on lines of their own or in one sentence. Lists of words make categories when the
+//! requirement is about sorting, facts about the house stay text, anything else is a table of two columns.
 
 use serde_json::Value;
 
-use super::{amount, heading, sentences, title_of};
-use crate::spec::{Category, Column, DataSet, PriceItem};
+use super::{
+    super::source::{Range, at, at_colon, place},
+    Entry, Found, categories,
+};
+use crate::spec::{Category, Column};
 
-const SEPARATORS: [&str; 6] = [":", "：", " = ", "\t", " – ", " - "];
+const SEPARATORS: [&str; 8] = [":", "：", " = ", "\t", " – ", " — ", " - ", " → "];
+/// What a house says of itself: such pairs are facts, not rows.
+const ABOUT: &str = "name|shop|address|where|phone|tel|telephone|mobile|fax|email|e-mail|mail|website|web|site|url|instagram|facebook|wechat|hours|opening hours|location|parking|wifi|wi-fi|owner|contact|delivery|payment|payments|founded|about|closed|open|directions|note|notes|returns|shipping|refunds|booking|bookings|reservations|dogs|pets|allergies|access|店名|名称|地址|电话|手机|微信|邮箱|网址|网站|营业时间|位置|停车|无线|老板|联系方式|联系人|配送|付款|支付|备注|退换|预约|交通|公众号";
 
-/// Takes blocks of two or more `name: value` lines out of a text and returns the rest.
-pub(super) fn extract_lines(text: &str, sorting: bool, found: &mut Vec<DataSet>) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    let mut rest: Vec<String> = Vec::new();
-    let mut at = 0;
-    while let Some(line) = lines.get(at) {
-        let block: Vec<(String, String)> =
-            lines.get(at..).unwrap_or_default().iter().map_while(|line| pair(line)).collect();
-        let prose = block
-            .iter()
-            .filter(|(name, value)| sentences::is_task(name) && value.split_whitespace().count() > 3)
-            .count();
-        if block.len() >= 2 && prose * 2 < block.len() {
-            let title = title_of(&rest, "List");
-            at += block.len();
-            add(block, title, sorting, found);
-        } else {
-            rest.push((*line).to_owned());
-            at += 1;
-        }
-    }
-    rest.join("\n")
+/// A line with a name and a value.
+pub(super) struct Pair {
+    whole: Range,
+    name: String,
+    value: String,
 }
 
-/// Takes `head: a = 1, b = 2, c = 3` out of a sentence; what is left is the head.
-pub(super) fn extract_inline(sentence: &str, found: &mut Vec<DataSet>) -> Option<String> {
-    let (head, body) = sentence.split_once([':', '：'])?;
+/// A line as name and value.
+pub(super) fn split(text: &str, line: &Range) -> Option<Pair> {
+    let content = at(text, line);
+    if content.contains("://") && content.find("://") < content.find(' ') {
+        return None;
+    }
+    let clock = |at: usize| {
+        let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+        digit(content.get(..at).and_then(|b| b.chars().next_back()))
+            && digit(content.get(at + 1..).and_then(|r| r.chars().next()))
+    };
+    let found = SEPARATORS
+        .iter()
+        .filter_map(|s| content.find(s).filter(|at| *s != ":" || !clock(*at)).map(|at| (at, *s)))
+        .min()?;
+    let (name, value) = (content.get(..found.0)?, content.get(found.0 + found.1.len()..)?);
+    let (name, value) = short(name, value)?;
+    Some(Pair { whole: line.clone(), name, value })
+}
+
+fn short(name: &str, value: &str) -> Option<(String, String)> {
+    let (name, value) = (name.trim().trim_matches(['*', '`', '"', ' ']), value.trim().trim_matches(['*', '`']).trim());
+    let usable = !name.is_empty()
+        && !value.is_empty()
+        && name.chars().count() <= 50
+        && name.split_whitespace().count() <= 6
+        && value.chars().count() <= 300
+        && name.chars().any(char::is_alphanumeric)
+        && value.chars().any(char::is_alphanumeric);
+    usable.then(|| (name.to_owned(), value.to_owned()))
+}
+
+/// What a block of pairs is; the second part is what is no data by itself.
+pub(super) fn found(text: &str, block: Vec<Pair>, title: &str, sorting: bool) -> (Vec<Found>, Vec<Range>) {
+    let listed = block.iter().filter(|pair| categories::words(&pair.value).len() > 1).count();
+    if sorting && listed * 2 > block.len() && block.len() >= 2 {
+        let category = |pair: Pair| {
+            (pair.whole, Entry::Category(Category { words: categories::words(&pair.value), name: pair.name }))
+        };
+        return (vec![Found::new(block.into_iter().map(category).collect())], Vec::new());
+    }
+    let (about, rest): (Vec<Pair>, Vec<Pair>) =
+        block.into_iter().partition(|pair| is_about(&pair.name) || is_prose(&pair.value));
+    let mut left: Vec<Range> = about.into_iter().map(|pair| pair.whole).collect();
+    if rest.len() < 2 {
+        left.extend(rest.into_iter().map(|pair| pair.whole));
+        left.sort_by_key(|range| range.start);
+        return (Vec::new(), left);
+    }
+    let _ = text;
+    let rows = rest
+        .into_iter()
+        .map(|pair| (pair.whole, Entry::Row(vec![Value::String(pair.name), Value::String(pair.value)])))
+        .collect();
+    (vec![table(rows, title)], left)
+}
+
+fn table(entries: Vec<(Range, Entry)>, title: &str) -> Found {
+    let column = |name: &str| Column { name: name.into(), kind: "text".into() };
+    Found { columns: vec![column("name"), column("value")], title: title.to_owned(), ..Found::new(entries) }
+}
+
+fn is_about(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    ABOUT.split('|').any(|word| word == lower)
+}
+
+/// Whether a value is a sentence.
+fn is_prose(value: &str) -> bool {
+    value.ends_with(['.', '。', '!', '！']) && value.split_whitespace().count() > 4
+        || value.split_whitespace().count() > 14
+}
+
+/// The pairs of `head: a = 1, b = 2, c = 3`, and where the list begins.
+pub(super) fn inline(text: &str, sentence: &Range) -> Option<(Found, Range)> {
+    let content = at(text, sentence);
+    let (head, body) = at_colon(content)?;
     let body = body.trim().trim_end_matches(['.', '。']);
-    let hard = if body.contains([';', '；']) { [';', '；'] } else { [',', '，'] };
+    let hard = if body.contains([';', '；']) { [';', '；', ';'] } else { [',', '，', '、'] };
     let parts: Vec<&str> = body
         .split(hard)
         .map(|part| part.trim().trim_start_matches("and ").trim())
@@ -45,10 +107,18 @@ pub(super) fn extract_inline(sentence: &str, found: &mut Vec<DataSet>) -> Option
     if parts.len() < 2 {
         return None;
     }
-    let pairs: Option<Vec<(String, String)>> = parts.iter().map(|part| inline_pair(part)).collect();
-    let pairs = pairs?;
-    add(pairs, heading(head), false, found);
-    Some(head.trim().to_owned())
+    // What a house says of itself stays as it is written.
+    if is_about(head.trim()) || parts.iter().any(|part| inline_pair(part).is_some_and(|(name, _)| is_about(&name))) {
+        return None;
+    }
+    let rows: Option<Vec<(Range, Entry)>> = parts
+        .iter()
+        .map(|part| {
+            inline_pair(part)
+                .map(|(name, value)| (place(text, part), Entry::Row(vec![Value::String(name), Value::String(value)])))
+        })
+        .collect();
+    Some((table(rows?, ""), place(text, head)))
 }
 
 fn inline_pair(part: &str) -> Option<(String, String)> {
@@ -60,109 +130,38 @@ fn inline_pair(part: &str) -> Option<(String, String)> {
     // "Alice 555-0101", "apple 52 kcal": the value begins with the first digit.
     let at = part.find(|c: char| c.is_ascii_digit() || c == '+')?;
     let (name, value) = part.split_at(at);
-    (value.split_whitespace().count() <= 3).then(|| short(name, value)).flatten()
-}
-
-fn pair(line: &str) -> Option<(String, String)> {
-    let line = line.trim().trim_start_matches(['-', '*', '•', '·', ' ']);
-    let line = line
-        .split_once(['.', ')', '、'])
-        .filter(|(n, _)| !n.is_empty() && n.len() < 3 && n.chars().all(|c| c.is_ascii_digit()))
-        .map_or(line, |(_, rest)| rest.trim());
-    if line.contains("://") || line.starts_with('#') {
-        return None;
-    }
-    let found = SEPARATORS.iter().filter_map(|s| line.find(s).map(|at| (at, *s))).min();
-    match found {
-        Some((_, separator)) => line.split_once(separator).and_then(|(name, value)| short(name, value)),
-        // "apple 3 EUR" on a line of its own
-        None => {
-            let money = amount::find(line, false);
-            let only = money.first().filter(|m| {
-                money.len() == 1 && m.start > 0 && line.get(m.end..).unwrap_or_default().trim().is_empty()
-            })?;
-            short(line.get(..only.start)?, line.get(only.start..)?)
-        }
-    }
-}
-
-fn short(name: &str, value: &str) -> Option<(String, String)> {
-    let (name, value) = (name.trim().trim_matches(['*', '`', '"', ' ']), value.trim().trim_matches(['*', '`']).trim());
-    let usable = !name.is_empty()
-        && !value.is_empty()
-        && name.chars().count() <= 50
-        && name.split_whitespace().count() <= 6
-        && value.chars().count() <= 300
-        && name.chars().any(char::is_alphanumeric);
-    usable.then(|| (name.to_owned(), value.to_owned()))
-}
-
-fn add(pairs: Vec<(String, String)>, title: String, sorting: bool, found: &mut Vec<DataSet>) {
-    let words = |value: &str| {
-        value
-            .split([',', '，', '、', ';', '；', '/'])
-            .map(|w| w.trim().trim_end_matches(['.', '。']).to_owned())
-            .filter(|w| !w.is_empty())
-            .collect::<Vec<_>>()
-    };
-    if sorting && pairs.iter().any(|(_, value)| words(value).len() > 1) {
-        let categories = pairs.into_iter().map(|(name, value)| Category { name, words: words(&value) }).collect();
-        found.push(DataSet::Categories { id: String::new(), title, categories });
-        return;
-    }
-    let about_money = ["price", "cost", "价", "menu", "菜单"].iter().any(|cue| title.to_lowercase().contains(cue));
-    let items: Option<Vec<PriceItem>> = pairs
-        .iter()
-        .map(|(name, value)| {
-            let value = value.trim_end_matches(['.', '。']);
-            let money = amount::find(value, about_money)
-                .into_iter()
-                .next()
-                .filter(|m| m.start == 0 && value.get(m.end..).unwrap_or_default().trim().is_empty())?;
-            Some(PriceItem { name: name.clone(), amount: money.value, currency: money.currency, per: money.per })
-        })
-        .collect();
-    if let Some(items) = items {
-        found.push(DataSet::Prices { id: String::new(), title, items });
-        return;
-    }
-    let columns =
-        vec![Column { name: "name".into(), kind: "text".into() }, Column { name: "value".into(), kind: "text".into() }];
-    let rows = pairs.into_iter().map(|(name, value)| vec![Value::String(name), Value::String(value)]).collect();
-    found.push(DataSet::Table { id: String::new(), title, columns, rows });
+    (value.split_whitespace().count() <= 3 && !name.trim_end().ends_with(['(', '/']))
+        .then(|| short(name, value))
+        .flatten()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::author::offline::requirement::source::lines;
 
     #[test]
-    fn lines_of_pairs() {
-        let mut found = Vec::new();
-        let rest = extract_lines(
-            "Prices:\n- apple: 3 EUR\n- pear: 4 EUR\n\nPhone book:\nAda: 555-1\nBo: 555-2\nBe kind.",
-            false,
-            &mut found,
-        );
-        assert_eq!(found.iter().map(|d| (d.kind(), d.len())).collect::<Vec<_>>(), [("prices", 2), ("table", 2)]);
-        assert_eq!(rest.split_whitespace().collect::<Vec<_>>().join(" "), "Prices: Phone book: Be kind.");
-    }
-
-    #[test]
-    fn categories_when_sorting() {
-        let mut found = Vec::new();
-        extract_lines("billing: invoice, refund\ntechnical: crash, error", true, &mut found);
-        assert_eq!(found[0].kind(), "categories");
+    fn blocks() {
+        let show = |text: &str, sorting: bool| {
+            let block = lines(text, &(0..text.len())).iter().filter_map(|line| split(text, line)).collect();
+            let (found, left) = found(text, block, "", sorting);
+            (found.iter().map(|f| f.entries.len()).collect::<Vec<_>>(), left.len())
+        };
+        assert_eq!(show("Ada: 555-1\nBo: 555-2", false), (vec![2], 0));
+        assert_eq!(show("Address: Main St 5\nPhone: 555-1", false), (vec![], 2));
+        assert_eq!(show("billing: invoice, refund\ntechnical: crash, error", true), (vec![2], 0));
     }
 
     #[test]
     fn pairs_in_a_sentence() {
-        let mut found = Vec::new();
+        let read = |text: &str| {
+            inline(text, &(0..text.len()))
+                .map(|(found, head)| (found.entries.len(), text.get(head).unwrap().to_owned()))
+        };
         assert_eq!(
-            extract_inline("Knows the capitals: France = Paris, Spain = Madrid, Peru = Lima.", &mut found).as_deref(),
-            Some("Knows the capitals")
+            read("Knows the capitals: France = Paris, Spain = Madrid, Peru = Lima."),
+            Some((3, "Knows the capitals".into()))
         );
-        assert_eq!((found[0].kind(), found[0].len()), ("table", 3));
-        assert!(extract_inline("It can do three things: convert units, count words, hash text", &mut found).is_none());
+        assert_eq!(read("It can do three things: convert units, count words, hash text"), None);
     }
 }

@@ -1,118 +1,174 @@
-//! Price lists in running text: `apple 3 EUR, pear 4 EUR`, `苹果3元，梨4元`, `Tea costs $2.`
+//! Price lists in running text: `apple 3 EUR, pear 4 EUR`, `苹果3元，梨4元`, `Tea costs $2.`, `latte: small 3, large 4`.
 
-use super::{amount, heading};
-use crate::{
-    author::offline::requirement::language::is_cjk,
-    spec::{DataSet, PriceItem},
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::{
+    super::source::{Range, at, at_colon, place},
+    Entry,
+    amount::{self, Amount},
+    names,
 };
+use crate::spec::PriceItem;
 
-const CUES: &[&str] = &["price", "cost", "menu", "tariff", "fee", "sell", "价", "菜单", "卖", "收费"];
-const LEADING: &[&str] = &["and ", "or ", "a ", "an ", "the ", "our ", "plus ", "也", "和", "及", "以及", "还有", "、"];
-const TRAILING: &[&str] = &[
-    " costs",
-    " cost",
-    " is",
-    " are",
-    " for",
-    " at",
-    " sells for",
-    " sell for",
-    " priced at",
-    " price",
-    " each",
-    " only",
-    "的价格是",
-    "的价格为",
-    "价格为",
-    "价格是",
-    "价格",
-    "售价",
-    "单价",
-    "卖",
-    "为",
-    "是",
-    "要",
-    "每个",
-    "一个",
-    "每件",
-    "每只",
-    "each",
-];
-const MAX_NAME_WORDS: usize = 6;
+static SLASHED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let number = r"\d+(?:[.,]\d{1,2})?";
+    Regex::new(&format!(r"^(?P<base>[^/\d]*?)[\s:：(（]*(?P<names>[^\s/\d:：(（]+(?:\s?/\s?[^\s/\d:：)）]+)+)[)）]?\s*[:：=]?\s*(?P<sign>\p{{Sc}})?(?P<numbers>{number}(?:\s?/\s?\p{{Sc}}?{number})+)\s*(?P<unit>\p{{Sc}}|[A-Za-z]{{3,7}}|元|块)?\.?$")).ok()
+});
 
-/// Takes a price list out of a sentence; what is left of the sentence, or None when it holds no list.
-pub(super) fn extract(sentence: &str, found: &mut Vec<DataSet>) -> Option<String> {
+const CUES: &[&str] =
+    &["price", "cost", "menu", "tariff", "fee", "sell", "charge", "价", "菜单", "卖", "收费", "资费", "费用", "票"];
+
+/// How the text that may hold prices stands in the requirement.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Setting {
+    /// A heading says that prices follow.
+    pub(super) cue: bool,
+    /// The line of a list.
+    pub(super) line: bool,
+    /// Numbers with two decimals are prices here.
+    pub(super) decimals: bool,
+}
+
+/// Prices found in a sentence or a line.
+pub(super) struct Prices {
+    pub(super) entries: Vec<(Range, Entry)>,
+    /// The text before the list: up to its colon.
+    pub(super) head: Range,
+    /// Whether the list says more than the entries hold.
+    pub(super) says_more: bool,
+}
+
+/// Whether a heading or a sentence announces prices.
+pub(super) fn announces(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    CUES.iter().any(|word| lower.contains(word))
+        || ["€", "$", "£", "¥", "(eur", "(usd", "(元", "（元"].iter().any(|sign| lower.contains(sign))
+}
+
+pub(super) fn read(text: &str, range: &Range, setting: Setting) -> Option<Prices> {
+    let sentence = at(text, range);
     let lower = sentence.to_lowercase();
-    let cue = CUES.iter().any(|word| lower.contains(word));
     let (head, body) = split_head(sentence);
-    let amounts = amount::find(body, cue && !head.is_empty());
-    let mut items = Vec::new();
-    let mut from = 0;
-    let mut first = None;
-    for money in &amounts {
-        let before = body.get(from..money.start).unwrap_or_default();
-        let (name, per) = name_in(before);
-        from = money.end;
-        if let Some(name) = name {
-            first.get_or_insert(money.start);
-            let per = if money.per.is_empty() { per } else { money.per.clone() };
-            items.push(PriceItem { name, amount: money.value.clone(), currency: money.currency.clone(), per });
-        }
+    let cue = setting.cue || announces(head) || CUES.iter().any(|word| lower.contains(word));
+    let bare = setting.cue && setting.line || cue && !head.is_empty() || setting.decimals && all_decimals(body);
+    let amounts = if bare { amount::find_any(body) } else { amount::find_listed(body) };
+    let amounts: Vec<Amount> = amounts.into_iter().filter(|a| !measures(body, a)).collect();
+    let mut list = List {
+        text,
+        body,
+        currency: currency_of(head),
+        headed: false,
+        items: Vec::new(),
+        base: String::new(),
+        tailed: None,
+        says_more: false,
+    };
+    if !list.slashed(head) {
+        list.read(&amounts, head);
     }
-    let enough = if cue || lower.contains(" is ") { 1 } else { 2 };
-    let clean = items.len() * 2 > amounts.len();
+    let List { mut items, says_more, .. } = list;
+    let direct =
+        amounts.first().is_some_and(|a| body.get(..a.start).is_some_and(|b| b.trim_end().ends_with([':', '：'])));
+    let enough = if cue || setting.line || direct || states_price(&lower) { 1 } else { 2 };
     // A lone amount in a sentence without a list's colon is often no price: "a budget of 100 USD".
-    if items.len() < enough || !clean || (items.len() == 1 && head.is_empty() && !states_price(&lower)) {
+    let lone = items.len() == 1 && head.is_empty() && !setting.line && !direct && !states_price(&lower);
+    if items.len() < enough || items.len() * 2 <= amounts.len() || lone {
         return None;
     }
-    if items.iter().all(|item| item.currency.is_empty()) {
-        let currency = amount_free_currency(head);
-        items.iter_mut().for_each(|item| item.currency.clone_from(&currency));
+    let whole = items.iter().all(|(_, item)| !item.variant.is_empty() && item.base.is_empty());
+    if whole && names::usable(head) && head.split_whitespace().count() <= 4 {
+        items.iter_mut().for_each(|(_, item)| {
+            item.base = head.trim().to_owned();
+            item.name = format!("{} {}", item.base, item.variant);
+        });
     }
-    let title = if head.is_empty() { String::from("Prices") } else { heading(head) };
-    found.push(DataSet::Prices { id: String::new(), title, items });
-    let tail = body.get(from..).unwrap_or_default().trim_matches(|c: char| !c.is_alphanumeric());
-    Some(
-        format!(
-            "{head} {}",
-            if tail.split_whitespace().count() > 2 || tail.chars().filter(|c| is_cjk(*c)).count() > 3 {
-                tail
-            } else {
-                ""
-            }
-        )
-        .trim()
-        .to_owned(),
-    )
+    items.iter_mut().filter(|(_, item)| item.base.is_empty()).for_each(|(_, item)| item.variant.clear());
+    let entries = items.into_iter().map(|(range, item)| (range, Entry::Price(item))).collect();
+    Some(Prices { entries, head: place(text, head), says_more })
 }
 
 /// The part up to the colon that announces the list, and the list.
 fn split_head(sentence: &str) -> (&str, &str) {
-    match sentence.split_once([':', '：']) {
-        // "apple: 3 EUR, pear: 4 EUR" has no head: the colon belongs to the first item.
-        Some((head, body))
-            if body.chars().take_while(|c| !c.is_ascii_digit()).any(|c| c.is_alphabetic() && !"€$£¥".contains(c))
-                && !body.trim_start().starts_with("EUR") =>
-        {
-            (head, body)
-        }
-        Some((head, body)) => head.rsplit_once(['.', '。']).map_or(("", sentence), |(h, _)| (h, body)),
-        None => ("", sentence),
+    let Some((head, body)) = at_colon(sentence) else { return ("", sentence) };
+    let first = amount::find_any(body).first().map_or(0, |a| a.start);
+    // "apple: 3 EUR, pear: 4 EUR" has no head: the colon belongs to the first item.
+    let named = body.get(..first).is_some_and(|before| !names::before(before).name.is_empty());
+    if named && !body.trim_start().starts_with("EUR") { (head, body) } else { ("", sentence) }
+}
+
+/// Whether an amount says when a rule applies, or how much of something, not what a thing costs.
+fn measures(body: &str, amount: &Amount) -> bool {
+    let before = body.get(..amount.start).unwrap_or_default().trim_end().to_lowercase();
+    let after = body.get(amount.end..).unwrap_or_default().trim_start().to_lowercase();
+    if is_unit(&amount.currency) || text_unit(&after) && amount.currency.is_empty() {
+        return true;
     }
+    let after = format!("{after} ");
+    let last = before.rsplit(|c: char| c.is_whitespace() || c == '(').next().unwrap_or_default();
+    [
+        "of",
+        "over",
+        "under",
+        "than",
+        "above",
+        "below",
+        "about",
+        "up",
+        "by",
+        "least",
+        "exceeding",
+        "saves",
+        "save",
+        "minus",
+    ]
+    .contains(&last)
+        || (last == "to" && amount.to.is_empty() && !before.ends_with("up to"))
+        || last == "from" && (after.starts_with("on") || after.starts_with("order"))
+        || ["满", "超过", "低于", "高于", "不足", "达到", "减", "立减", "少于", "大于", "省"]
+            .iter()
+            .any(|word| before.ends_with(word))
+        || ["off ", "off,", "off.", "or more", "and over", "and above", "discount", "minimum"]
+            .iter()
+            .any(|word| after.starts_with(word))
+        || ["以上", "以下", "以内", "起送", "起订"].iter().any(|word| after.starts_with(word))
+        || before.ends_with(" for") && before.trim_end_matches(" for").ends_with(|c: char| c.is_ascii_digit())
+}
+
+const UNITS: &str = "g|kg|ml|l|cl|cm|mm|m|km|min|mins|minutes|minute|h|hour|hours|pcs|pieces|people|persons|x|day|days|night|nights|week|weeks|month|months|year|years|am|pm|inch|inches|lb|oz|st|nd|rd|th|克|千克|公斤|毫升|升|片|人|分钟|小时|天|年|个月|号|楼|层|寸|厘米|点|折|次|节|件|岁|斤";
+
+fn is_unit(word: &str) -> bool {
+    UNITS.split('|').any(|unit| unit.eq_ignore_ascii_case(word))
+}
+
+/// Whether a text begins with a unit or a percent sign: the number before it is no price.
+fn text_unit(after: &str) -> bool {
+    let word: String = after.chars().take_while(|c| c.is_ascii_alphabetic()).collect();
+    after.starts_with(['%', '\'', '"', '×', '#'])
+        || is_unit(&word)
+        || UNITS.split('|').any(|unit| !unit.is_ascii() && after.starts_with(unit))
 }
 
 fn states_price(lower: &str) -> bool {
-    [" costs ", " cost ", " is ", " are ", "售价", "价格"].iter().any(|verb| lower.contains(verb))
-        && lower.split_whitespace().count() <= 9
+    let conditional =
+        ["otherwise", "unless", " if ", "refund", "deposit of", "budget"].iter().any(|word| lower.contains(word));
+    let says = !conditional
+        && [
+            " costs ", " cost ", " is ", " are ", " at ", " for ", " pay ", " pays ", " from ", " each", " apiece",
+            "售价", "价格", "元", "块",
+        ]
+        .iter()
+        .any(|verb| lower.contains(verb));
+    says && lower.split_whitespace().count() <= 12
 }
 
 /// The currency named beside the list: "prices in EUR:", "price list (USD):".
-fn amount_free_currency(head: &str) -> String {
+fn currency_of(head: &str) -> String {
+    let named =
+        ["eur", "usd", "gbp", "cny", "rmb", "jpy", "chf", "euro", "euros", "dollars", "pounds", "€", "$", "£", "¥"];
     head.split(|c: char| !c.is_alphanumeric() && !"€$£¥".contains(c))
-        .find(|word| {
-            ["eur", "usd", "gbp", "cny", "rmb", "jpy", "chf", "euro", "euros", "dollars", "€", "$", "£", "¥"]
-                .contains(&word.to_lowercase().as_str())
-        })
+        .find(|word| named.contains(&word.to_lowercase().as_str()))
         .map(amount::currency)
         .or_else(|| {
             ["欧元", "美元", "英镑", "日元", "元"]
@@ -123,127 +179,325 @@ fn amount_free_currency(head: &str) -> String {
         .unwrap_or_default()
 }
 
-/// The item's name in the text before its amount, and a unit such as in 苹果每斤.
-fn name_in(before: &str) -> (Option<String>, String) {
-    let mut name = before.trim().trim_matches(|c: char| ",;，、；:：=-–—|.。•*>".contains(c) || c.is_whitespace());
-    if let Some((_, last)) = name.rsplit_once([',', ';', '，', '、', '；', '\u{1}']) {
-        name = last.trim();
-    }
-    loop {
-        let shorter = LEADING
-            .iter()
-            .find_map(|word| strip_start(name, word))
-            .or_else(|| TRAILING.iter().find_map(|word| strip_end(name, word)));
-        match shorter.map(|s| s.trim().trim_end_matches([':', '：', '=', '-', '–', '(', '（'])) {
-            Some(shorter) if !shorter.is_empty() => name = shorter.trim(),
-            _ => break,
+/// A list while it is read.
+struct List<'a> {
+    text: &'a str,
+    body: &'a str,
+    currency: String,
+    /// The head names what all items are variants of: "Membership: adult …, junior …".
+    headed: bool,
+    items: Vec<(Range, PriceItem)>,
+    /// What the last items were variants of.
+    base: String,
+    /// What the words behind the amounts are variants of.
+    tailed: Option<String>,
+    says_more: bool,
+}
+
+impl<'a> List<'a> {
+    /// "Milkshake S/M/L 3.50/4.20/4.90 €": as many names as amounts, both between slashes.
+    fn slashed(&mut self, head: &str) -> bool {
+        let Some(captures) = SLASHED.as_ref().and_then(|regex| regex.captures(self.body)) else { return false };
+        let part = |name: &str| captures.name(name).map_or("", |m| m.as_str());
+        let numbers: Vec<&str> =
+            part("numbers").split('/').map(|n| n.trim().trim_start_matches(['€', '$', '£', '¥'])).collect();
+        let variants: Vec<&str> = part("names").split('/').map(str::trim).collect();
+        let base = names::before(part("base")).name;
+        let base = if base.is_empty() { names::before(head).name } else { base };
+        if numbers.len() != variants.len() || base.is_empty() {
+            return false;
         }
-    }
-    let mut per = String::new();
-    if let Some((item, unit)) = name.rsplit_once('每')
-        && !item.is_empty()
-        && (1..=3).contains(&unit.chars().count())
-    {
-        per = unit.to_owned();
-        name = item.trim();
-    }
-    for joint in [" that ", " where ", " knows ", " with ", " which ", "知道", "其中"] {
-        if name.split_whitespace().count() > MAX_NAME_WORDS || is_cjk(joint.chars().next().unwrap_or(' ')) {
-            name = name.rsplit_once(joint).map_or(name, |(_, last)| last.trim());
+        let sign = [part("sign"), part("unit")]
+            .into_iter()
+            .find(|sign| !sign.is_empty())
+            .map(amount::currency)
+            .unwrap_or_default();
+        let currency = if sign.is_empty() { self.currency.clone() } else { sign };
+        let whole = place(self.text, captures.get(0).map_or("", |m| m.as_str()));
+        for (variant, number) in variants.iter().zip(numbers) {
+            let (base, variant) = (base.clone(), (*variant).to_owned());
+            let (name, amount) = (names::joined(&base, &variant), amount::decimal(number));
+            self.items.push((
+                whole.clone(),
+                PriceItem { name, amount, currency: currency.clone(), base, variant, ..PriceItem::default() },
+            ));
         }
+        true
     }
-    let words = name.split_whitespace().count();
-    let ends_open = ["of", "to", "from", "over", "under", "than", "above", "below", "about", "up", "by"]
-        .contains(&name.rsplit(' ').next().unwrap_or_default().to_lowercase().as_str());
-    let usable =
-        name.chars().any(char::is_alphabetic) && words <= MAX_NAME_WORDS && name.chars().count() <= 60 && !ends_open;
-    (usable.then(|| name.to_owned()), per)
-}
 
-fn strip_start<'a>(name: &'a str, word: &str) -> Option<&'a str> {
-    let head = name.get(..word.len())?;
-    (head.eq_ignore_ascii_case(word) && name.len() > word.len()).then(|| name.get(word.len()..)).flatten()
-}
+    fn read(&mut self, amounts: &[Amount], head: &str) {
+        let mut from = 0;
+        for (number, money) in amounts.iter().enumerate() {
+            let next = amounts.get(number + 1).map_or(self.body.len(), |a| a.start);
+            let before = self.body.get(from..money.start).unwrap_or_default();
+            let tail = self.tail(money.end, next, number + 1 < amounts.len());
+            let end = money.end + tail.len();
+            self.item(
+                before,
+                money,
+                tail,
+                head,
+                amounts
+                    .get(number + 1)
+                    .is_some_and(|next| !names_something(self.body.get(end..next.start).unwrap_or_default())),
+            );
+            from = end;
+        }
+        let rest = self.body.get(from..).unwrap_or_default();
+        self.says_more |= says_more(rest);
+        // Prices without a sign have that of the head, or of the list's other prices.
+        let other = self.items.iter().map(|(_, item)| item.currency.clone()).find(|c| !c.is_empty());
+        let currency = if self.currency.is_empty() { other.unwrap_or_default() } else { self.currency.clone() };
+        self.items
+            .iter_mut()
+            .filter(|(_, item)| item.currency.is_empty())
+            .for_each(|(_, item)| item.currency.clone_from(&currency));
+    }
 
-fn strip_end<'a>(name: &'a str, word: &str) -> Option<&'a str> {
-    let at = name.len().checked_sub(word.len())?;
-    let tail = name.get(at..)?;
-    (tail.eq_ignore_ascii_case(word) && at > 0).then(|| name.get(..at)).flatten()
-}
-
-/// Joins the price lists that follow each other; of items with one name the last price counts.
-pub(super) fn joined(found: Vec<DataSet>) -> Vec<DataSet> {
-    let mut all: Vec<PriceItem> = Vec::new();
-    let mut heading = String::new();
-    let mut rest = Vec::new();
-    for data in found {
-        match data {
-            DataSet::Prices { items, title, .. } => {
-                if heading.is_empty() || heading == "Prices" {
-                    heading = title;
-                }
-                for item in items {
-                    match all.iter_mut().find(|known| known.name.to_lowercase() == item.name.to_lowercase()) {
-                        Some(known) => *known = item,
-                        None => all.push(item),
+    /// What belongs to an amount behind it: up to the next separator.
+    fn tail(&self, from: usize, next: usize, more: bool) -> &'a str {
+        let rest = self.body.get(from..next).unwrap_or_default();
+        let mut depth = 0_i32;
+        for (at, c) in rest.char_indices() {
+            match c {
+                '(' | '（' => depth += 1,
+                ')' | '）' => {
+                    depth -= 1;
+                    if depth < 0 {
+                        return rest.get(..at).unwrap_or_default();
                     }
                 }
+                ',' | ';' | '，' | '；' | '、' | '。' | '\n' | '/' | '|' if depth == 0 => {
+                    return rest.get(..at).unwrap_or_default();
+                }
+                '.' if depth == 0
+                    && rest.get(at + 1..).is_none_or(|r| r.is_empty() || r.starts_with(char::is_whitespace)) =>
+                {
+                    return rest.get(..at).unwrap_or_default();
+                }
+                ' ' if depth == 0
+                    && [" and ", " or ", " but ", " plus "]
+                        .iter()
+                        .any(|j| rest.get(at..).unwrap_or_default().starts_with(j)) =>
+                {
+                    return rest.get(..at).unwrap_or_default();
+                }
+                _ => {}
             }
-            other => rest.push(other),
+        }
+        // Without a separator the words before the next amount are the next item's name.
+        match (more, rest.find(['）', ')'])) {
+            (false, _) => rest,
+            (true, Some(at)) if rest.trim_start().starts_with(['(', '（']) => rest
+                .get(..at + rest.get(at..).and_then(|r| r.chars().next()).map_or(1, char::len_utf8))
+                .unwrap_or_default(),
+            (true, _) => "",
         }
     }
-    if !all.is_empty() {
-        rest.insert(0, DataSet::Prices { id: String::new(), title: heading, items: all });
+
+    fn item(&mut self, before: &'a str, money: &Amount, tail: &'a str, head: &str, next_unnamed: bool) {
+        let parsed = names::before(before);
+        let (mut name, mut note) = (parsed.name, parsed.note);
+        let mut after = tail.trim();
+        if let Some((inside, rest)) = bracket(after) {
+            note = if note.is_empty() { inside.to_owned() } else { format!("{note}, {inside}") };
+            after = rest.trim();
+        }
+        // "peak (weekdays after 17:00)" has its note behind the name.
+        if let Some((inside, _)) = after.find(['(', '（']).and_then(|open| bracket(after.get(open..)?)) {
+            note = if note.is_empty() { inside.to_owned() } else { format!("{note}, {inside}") };
+            after = after.split(['(', '（']).next().unwrap_or_default().trim();
+        }
+        let mut own = None;
+        if !after.is_empty() {
+            let behind = names::after(after);
+            if !behind.is_empty() && name.is_empty() {
+                after = "";
+                own = self.tailed.clone().map(|base| (base, behind.clone()));
+                name = own.as_ref().map_or(behind, |(base, variant)| names::joined(base, variant));
+            } else if !behind.is_empty() && (next_unnamed || names::is_variant(&behind)) {
+                // "Court hire: £8 off-peak, £12 peak": what stands behind the amounts tells them apart.
+                after = "";
+                self.tailed = Some(name.clone());
+                own = Some((name.clone(), behind.clone()));
+                name = names::joined(&name, &behind);
+            }
+        }
+        if !before.trim().is_empty() && own.is_none() {
+            self.tailed = None;
+        }
+        self.says_more |= parsed.says_more || !after.is_empty() && !names::is_filler(after);
+        let mut part = names::Variant::of(&name, &self.base);
+        if let Some((base, variant)) = own {
+            part = names::Variant::Own { base, variant };
+        } else if self.headed && part == names::Variant::None {
+            part = names::Variant::OfEarlier { variant: name.clone() };
+        }
+        if name.is_empty() {
+            self.says_more = true;
+            return;
+        }
+        let mut item = PriceItem {
+            name,
+            amount: money.value.clone(),
+            currency: money.currency.clone(),
+            per: if money.per.is_empty() { parsed.per } else { money.per.clone() },
+            to: money.to.clone(),
+            note: if parsed.from { from_note(note) } else { note },
+            ..PriceItem::default()
+        };
+        match part {
+            names::Variant::None => self.base = item.name.clone(),
+            names::Variant::Own { base, variant } => {
+                item.name = if item.name.starts_with(&variant) && !item.name.starts_with(&base) {
+                    item.name
+                } else {
+                    names::joined(&base, &variant)
+                };
+                self.base.clone_from(&base);
+                (item.base, item.variant) = (base, variant);
+            }
+            names::Variant::OfEarlier { variant } => {
+                let base = if self.items.is_empty()
+                    && names::usable(head)
+                    && head.split_whitespace().count() <= 4
+                    && !announces(head)
+                {
+                    self.headed = true;
+                    names::before(head).name
+                } else {
+                    self.base.clone()
+                };
+                if !base.is_empty() {
+                    item.name = names::joined(&base, &variant);
+                    self.base.clone_from(&base);
+                }
+                (item.base, item.variant) = (base, variant);
+            }
+        }
+        let start = parsed
+            .start
+            .map_or_else(|| place(self.text, self.body).start + money.start, |piece| place(self.text, piece).start);
+        let end = (place(self.text, self.body).start + money.end + tail.len()).max(start);
+        // The first item of the variants was named before they were known.
+        self.items.push((start..end, item));
     }
-    rest
+}
+
+/// `(vegan) each` as what the bracket holds and what follows.
+fn bracket(text: &str) -> Option<(&str, &str)> {
+    let open = text.chars().next().filter(|c| matches!(c, '(' | '（' | '['))?;
+    let close = text.find([')', '）', ']'])?;
+    let inside = text.get(open.len_utf8()..close)?.trim();
+    let rest = text.get(close..)?;
+    Some((inside, rest.get(rest.chars().next()?.len_utf8()..).unwrap_or_default()))
+}
+
+/// The note of a price that is the lowest of several.
+fn from_note(note: String) -> String {
+    if note.is_empty() { "from".to_owned() } else { format!("from, {note}") }
+}
+
+/// Whether a text before an amount can name its item.
+fn names_something(before: &str) -> bool {
+    !names::before(before).name.is_empty()
+}
+
+/// Whether every number of a text has two decimals, as prices have.
+fn all_decimals(text: &str) -> bool {
+    let numbers: Vec<&str> = text
+        .split(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | ','))
+        .map(|n| n.trim_matches(['.', ',']))
+        .filter(|n| !n.is_empty())
+        .collect();
+    let priced = |number: &&str| number.rsplit_once(['.', ',']).is_some_and(|(_, part)| part.len() == 2);
+    !numbers.is_empty() && numbers.iter().all(|number| priced(&number))
+}
+
+fn says_more(rest: &str) -> bool {
+    let rest = rest.trim_matches(|c: char| !c.is_alphanumeric());
+    !rest.is_empty() && !names::is_filler(rest)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Vec<String> {
-        let mut found = Vec::new();
-        extract(text, &mut found);
-        joined(found)
-            .into_iter()
-            .flat_map(|data| if let DataSet::Prices { items, .. } = data { items } else { Vec::new() })
-            .map(|i| {
-                format!(
-                    "{}={}{}{}",
-                    i.name,
-                    i.amount,
-                    i.currency,
-                    if i.per.is_empty() { String::new() } else { format!("/{}", i.per) }
-                )
-            })
-            .collect()
+    fn list(text: &str, setting: Setting) -> Vec<String> {
+        let Some(found) = read(text, &(0..text.len()), setting) else { return Vec::new() };
+        let show = |entry: &Entry| {
+            let Entry::Price(i) = entry else { return String::new() };
+            let to = if i.to.is_empty() { String::new() } else { format!("-{}", i.to) };
+            let per = if i.per.is_empty() { String::new() } else { format!("/{}", i.per) };
+            let note = if i.note.is_empty() { String::new() } else { format!(" ({})", i.note) };
+            format!("{}={}{to}{}{per}{note}", i.name, i.amount, i.currency)
+        };
+        found.entries.iter().map(|(_, entry)| show(entry)).collect()
     }
 
     #[test]
     fn lists_in_running_text() {
-        assert_eq!(
-            read("Answers questions about this price list: apple 3 EUR, pear 4 EUR, plum 2.50 EUR."),
-            ["apple=3EUR", "pear=4EUR", "plum=2.50EUR"]
-        );
-        assert_eq!(read("苹果 3元, 梨 4元，香蕉每斤5.5元"), ["苹果=3元", "梨=4元", "香蕉=5.5元/斤"]);
-        assert_eq!(
-            read("Apples cost $3, pears cost $4 and green plums are $2"),
-            ["Apples=3USD", "pears=4USD", "green plums=2USD"]
-        );
-        assert_eq!(read("Price list (EUR): tea 2, coffee 3.20"), ["tea=2EUR", "coffee=3.20EUR"]);
-        assert_eq!(
-            read("Menu: salt and pepper squid 12 USD; fish & chips 9 USD"),
-            ["salt and pepper squid=12USD", "fish & chips=9USD"]
-        );
-        assert_eq!(read("apple: 3 EUR, pear: 4 EUR"), ["apple=3EUR", "pear=4EUR"]);
-        assert_eq!(read("价格：咖啡25元、茶15元、果汁18元"), ["咖啡=25元", "茶=15元", "果汁=18元"]);
+        for (text, items) in [
+            (
+                "Answers questions about this price list: apple 3 EUR, pear 4 EUR, plum 2.50 EUR.",
+                "apple=3EUR|pear=4EUR|plum=2.50EUR",
+            ),
+            ("苹果 3元, 梨 4元，香蕉每斤5.5元", "苹果=3元|梨=4元|香蕉=5.5元/斤"),
+            ("Apples cost $3, pears cost $4 and green plums are $2", "Apples=3USD|pears=4USD|green plums=2USD"),
+            ("Price list (EUR): tea 2, coffee 3.20", "tea=2EUR|coffee=3.20EUR"),
+            ("Menu: salt and pepper squid 12 USD; fish & chips 9 USD", "salt and pepper squid=12USD|fish & chips=9USD"),
+            ("apple: 3 EUR, pear: 4 EUR", "apple=3EUR|pear=4EUR"),
+            ("价格：咖啡25元、茶15元、果汁18元", "咖啡=25元|茶=15元|果汁=18元"),
+            ("Latte: small 3 €, large 4 €", "Latte small=3EUR|Latte large=4EUR"),
+            ("latte small 3 €, large 4 €, tea 2 €", "latte small=3EUR|latte large=4EUR|tea=2EUR"),
+            ("Latte (S 3.50 € / M 4 € / L 4.50 €)", "Latte S=3.50EUR|Latte M=4EUR|Latte L=4.50EUR"),
+            ("拿铁中杯25元大杯30元，美式18元", "拿铁中杯=25元|拿铁大杯=30元|美式=18元"),
+            (
+                "We sell sourdough for $4.50, rye (vegan) for $5 and croissants at $2.20 each.",
+                "sourdough=4.50USD|rye=5USD (vegan)|croissants=2.20USD",
+            ),
+            ("haircut 30-40 €, beard trim 15 €", "haircut=30-40EUR|beard trim=15EUR"),
+            ("beef $3/lb, pork $2.50/lb", "beef=3USD/lb|pork=2.50USD/lb"),
+            ("$5 for a loaf, $3 for a baguette", "loaf=5USD|baguette=3USD"),
+            ("我们卖苹果每斤8块，梨6块一斤", "苹果=8元/斤|梨=6元/斤"),
+            ("Delivery costs 5 €, free over 30 €", "Delivery=5EUR"),
+            (
+                "Court hire: £8/hour off-peak, £12/hour peak (weekdays after 17:00)",
+                "Court hire off-peak=8GBP/hour|Court hire peak=12GBP/hour (weekdays after 17:00)",
+            ),
+            (
+                "Membership: adult £180 per year, junior £60 per year, family £320 per year.",
+                "Membership adult=180GBP/year|Membership junior=60GBP/year|Membership family=320GBP/year",
+            ),
+            ("Crown: from £550", "Crown=550GBP (from)"),
+            ("10 lessons package: 350 EUR.", "10 lessons package=350EUR"),
+            ("Dogs are welcome for 10 EUR per night.", "Dogs=10EUR/night"),
+            ("Breakfast is served 7–10:30 and costs 14 EUR per person.", "Breakfast=14EUR/person"),
+            ("Late check-out until 14:00 costs 25 EUR.", "Late check-out until 14:00=25EUR"),
+            ("Guests pay £5 per visit.", "Guests=5GBP/visit"),
+            ("Milkshake S/M/L 3.50/4.20/4.90 €", "Milkshake S=3.50EUR|Milkshake M=4.20EUR|Milkshake L=4.90EUR"),
+            (
+                "rent 1,250 euros per month, internet 39.90, electricity 85",
+                "rent=1250EUR/month|internet=39.90EUR|electricity=85EUR",
+            ),
+            ("美式 小杯/大杯 18/22元", "美式小杯=18元|美式大杯=22元"),
+        ] {
+            assert_eq!(list(text, Setting::default()).join("|"), items, "{text}");
+        }
+        let line = Setting { cue: true, line: true, decimals: false };
+        assert_eq!(list("Sourdough (800 g) 4.50", line), ["Sourdough=4.50 (800 g)"]);
+        assert_eq!(list("美式 中杯18 大杯22", line), ["美式中杯=18", "美式大杯=22"]);
     }
 
     #[test]
     fn not_every_amount_is_a_price() {
-        assert!(read("It converts 100 USD to EUR").is_empty());
-        assert!(read("Plan a trip with a budget of 500 EUR").is_empty());
-        assert!(read("Split a bill of 80 EUR and a tip of 8 EUR").is_empty());
+        for text in [
+            "Please cancel 24 hours before, otherwise we charge £20.",
+            "It converts 100 USD to EUR",
+            "Plan a trip with a budget of 500 EUR",
+            "Split a bill of 80 EUR and a tip of 8 EUR",
+        ] {
+            assert!(list(text, Setting::default()).is_empty(), "{text}");
+        }
     }
 }

@@ -4,48 +4,55 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{amount, heading};
-use crate::spec::{DataSet, Rate};
+use super::{
+    super::source::{Range, at, place},
+    Entry, amount,
+};
+use crate::spec::Rate;
 
 static RATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let currency = r"(?:[A-Za-z]{3,8}|\p{Sc}|欧元|美元|人民币|元|英镑|日元|港元|港币)";
-    Regex::new(&format!(r"(?i)\b1\s*(?P<a>{currency})\s*(?:=|is|equals|等于|兑换?)\s*(?P<n>\d+(?:[.,]\d+)?)\s*(?P<b>{currency})|(?P<c>(?-i:[A-Z]{{3}}))\s*(?:/|to|->)\s*(?P<d>(?-i:[A-Z]{{3}}))\s*(?:[:=]|is)?\s*(?P<m>\d+(?:[.,]\d+)?)")).ok()
+    let currency = r"(?:[A-Za-z]{3,8}|\p{Sc}|欧元|美元|美金|人民币|元|英镑|日元|港元|港币|韩元)";
+    Regex::new(&format!(r"(?i)\b(?:1|one)\s*(?P<a>{currency})\s*(?:=|is(?: worth)?|equals|等于|兑换?|可?换)\s*(?P<n>\d+(?:[.,]\d+)?)\s*(?P<b>{currency})|(?P<s>\p{{Sc}})1\s*=\s*(?P<t>\p{{Sc}})\s*(?P<o>\d+(?:[.,]\d+)?)|(?P<c>(?-i:[A-Z]{{3}}))\s*(?:/|to|->|→)\s*(?P<d>(?-i:[A-Z]{{3}}))\s*(?:[:=]|is|at)?\s*(?P<m>\d+(?:[.,]\d+)?)")).ok()
 });
 
-/// Takes exchange rates out of a sentence; what is left is the text before them.
-pub(super) fn extract(sentence: &str, found: &mut Vec<DataSet>) -> Option<String> {
-    let regex = RATE.as_ref()?;
-    let code = |written: &str| match amount::currency(written).as_str() {
+const CODES: [&str; 27] = [
+    "EUR", "USD", "GBP", "CNY", "JPY", "CHF", "INR", "KRW", "HKD", "CAD", "AUD", "SEK", "NOK", "DKK", "PLN", "CZK",
+    "BRL", "SGD", "TRY", "MXN", "ZAR", "NZD", "THB", "RUB", "HUF", "ILS", "AED",
+];
+
+fn code(written: &str) -> String {
+    match amount::currency(written).as_str() {
         "元" => "CNY".to_owned(),
         "欧元" => "EUR".to_owned(),
         "美元" => "USD".to_owned(),
         "英镑" => "GBP".to_owned(),
         "日元" => "JPY".to_owned(),
         "港元" => "HKD".to_owned(),
+        "韩元" => "KRW".to_owned(),
         other => other.to_uppercase(),
-    };
-    let known = |code: &str| {
-        [
-            "EUR", "USD", "GBP", "CNY", "JPY", "CHF", "INR", "KRW", "HKD", "CAD", "AUD", "SEK", "NOK", "DKK", "PLN",
-            "CZK", "BRL", "SGD", "TRY", "MXN", "ZAR", "NZD", "THB", "RUB",
-        ]
-        .contains(&code)
-    };
-    let mut first = None;
+    }
+}
+
+/// The exchange rates of a sentence, each with its place, and where the first begins.
+pub(super) fn read(text: &str, range: &Range) -> Option<(Vec<(Range, Entry)>, usize)> {
+    let regex = RATE.as_ref()?;
     let mut rates = Vec::new();
-    for captures in regex.captures_iter(sentence) {
+    for captures in regex.captures_iter(at(text, range)) {
         let name =
-            |a: &str, b: &str| captures.name(a).or_else(|| captures.name(b)).map(|m| m.as_str()).unwrap_or_default();
-        let (from, to, rate) = (code(name("a", "c")), code(name("b", "d")), amount::decimal(name("n", "m")));
-        if known(&from) && known(&to) && from != to && rate.parse::<f64>().is_ok_and(|r| r > 0.0) {
-            first.get_or_insert(captures.get(0).map_or(0, |m| m.start()));
-            rates.push(Rate { from, to, rate });
+            |letters: [&str; 3]| letters.iter().find_map(|l| captures.name(l)).map(|m| m.as_str()).unwrap_or_default();
+        let (from, to) = (code(name(["a", "c", "s"])), code(name(["b", "d", "t"])));
+        let rate = amount::decimal(name(["n", "m", "o"]));
+        let known = CODES.contains(&from.as_str()) && CODES.contains(&to.as_str());
+        if let Some(whole) = captures.get(0)
+            && known
+            && from != to
+            && rate.parse::<f64>().is_ok_and(|r| r > 0.0)
+        {
+            rates.push((place(text, whole.as_str()), Entry::Rate(Rate { from, to, rate })));
         }
     }
-    let head = sentence.get(..first?)?.trim().trim_end_matches([':', '：', ',', '，']).trim();
-    let title = if head.is_empty() { "Exchange rates".into() } else { heading(head) };
-    found.push(DataSet::Rates { id: String::new(), title, rates });
-    Some(head.to_owned())
+    let first = rates.first()?.0.start;
+    Some((rates, first))
 }
 
 #[cfg(test)]
@@ -57,12 +64,11 @@ mod tests {
         for (text, count) in [
             ("Use these rates: 1 EUR = 1.08 USD, 1 GBP = 1.27 USD", 2),
             ("EUR/USD 1.08", 1),
+            ("€1 = $1.08", 1),
             ("汇率：1欧元=7.8元，1美元=7.2元", 2),
             ("convert 1 kg to lb", 0),
         ] {
-            let mut found = Vec::new();
-            extract(text, &mut found);
-            assert_eq!(found.iter().map(DataSet::len).sum::<usize>(), count, "{text}");
+            assert_eq!(read(text, &(0..text.len())).map_or(0, |(rates, _)| rates.len()), count, "{text}");
         }
     }
 }

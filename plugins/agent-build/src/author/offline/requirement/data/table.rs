@@ -2,100 +2,120 @@
 
 use serde_json::Value;
 
-use super::amount;
-use crate::spec::{Column, DataSet, PriceItem};
+use super::{super::source::Range, Entry, Found, amount};
+use crate::spec::{Column, PriceItem};
 
 const MAX_ROWS: usize = 2000;
 
-/// Adds a grid as a table, and as a price list too when a column holds money.
-pub(super) fn add(grid: Vec<Vec<String>>, title: String, found: &mut Vec<DataSet>) {
-    let mut grid = grid.into_iter();
-    let Some(header) = grid.next().filter(|header| !header.is_empty()) else { return };
-    let names: Vec<String> = header
-        .iter()
-        .enumerate()
-        .map(|(i, name)| {
-            let name = name.trim_matches(['*', '`', ' ']);
-            if name.is_empty() || header.iter().take(i).any(|other| other.trim_matches(['*', '`', ' ']) == name) {
-                format!("column {}", i + 1)
-            } else {
-                name.to_owned()
-            }
-        })
-        .collect();
-    let rows: Vec<Vec<String>> = grid
-        .take(MAX_ROWS)
-        .map(|mut row| {
-            row.resize(names.len(), String::new());
-            row
-        })
-        .filter(|row| row.iter().any(|cell| !cell.is_empty()))
-        .collect();
-    if rows.is_empty() {
-        return;
-    }
-    prices(&names, &rows, &title, found);
-    let columns = names
-        .iter()
-        .enumerate()
-        .map(|(i, name)| {
-            let numbers = i > 0
-                && rows
-                    .iter()
-                    .filter_map(|row| row.get(i))
-                    .filter(|cell| !cell.is_empty())
-                    .all(|cell| number(cell).is_some());
-            Column { name: name.clone(), kind: if numbers { "number" } else { "text" }.into() }
-        })
-        .collect::<Vec<_>>();
-    let typed =
-        rows.into_iter()
-            .map(|row| {
-                row.into_iter()
-                    .zip(&columns)
-                    .map(|(cell, column)| {
-                        if column.kind == "number" { number(&cell).unwrap_or(Value::Null) } else { Value::String(cell) }
-                    })
-                    .collect()
-            })
-            .collect();
-    found.push(DataSet::Table { id: String::new(), title, columns, rows: typed });
+/// A grid: names of columns, and rows with their places.
+#[derive(Default)]
+pub(super) struct Grid {
+    pub(super) header: Vec<String>,
+    pub(super) header_range: Option<Range>,
+    pub(super) rows: Vec<(Range, Vec<String>)>,
 }
 
-fn prices(names: &[String], rows: &[Vec<String>], title: &str, found: &mut Vec<DataSet>) {
-    let is_price = |name: &str| {
-        ["price", "cost", "价格", "单价", "售价", "价"].iter().any(|word| name.to_lowercase().contains(word))
-    };
-    let Some(at) = names.iter().skip(1).position(|name| is_price(name)).map(|i| i + 1) else { return };
-    let heading_currency = names
-        .get(at)
-        .map(|name| {
-            name.split(|c: char| !c.is_alphanumeric() && !"€$£¥".contains(c))
-                .map(amount::currency)
-                .find(|c| ["EUR", "USD", "GBP", "CNY", "JPY", "CHF", "元"].contains(&c.as_str()))
-                .unwrap_or_default()
-        })
-        .unwrap_or_default();
-    let items: Vec<PriceItem> = rows
+/// A grid as a table, and as a price list too when a column holds money.
+pub(super) fn found(grid: Grid, title: &str) -> Vec<Found> {
+    let names = unique(&grid.header);
+    let mut rows: Vec<(Range, Vec<String>)> = grid.rows;
+    // What is too much for a table is told by the check of the reading.
+    rows.truncate(MAX_ROWS);
+    rows.iter_mut().for_each(|(_, row)| row.resize(names.len(), String::new()));
+    rows.retain(|(_, row)| row.iter().any(|cell| !cell.is_empty()));
+    if names.is_empty() || rows.is_empty() {
+        return Vec::new();
+    }
+    let columns: Vec<Column> = names
         .iter()
-        .filter_map(|row| {
-            let (name, cell) = (row.first()?, row.get(at)?);
-            let item =
-                |amount: String, currency: String, per: String| PriceItem { name: name.clone(), amount, currency, per };
-            if name.is_empty() {
-                return None;
-            }
-            match amount::find(cell, false).into_iter().next() {
-                Some(money) => Some(item(money.value, money.currency, money.per)),
-                None => {
-                    number(cell).map(|_| item(amount::decimal(cell.trim()), heading_currency.clone(), String::new()))
-                }
-            }
+        .enumerate()
+        .map(|(i, name)| {
+            let mut cells = rows.iter().filter_map(|(_, row)| row.get(i)).filter(|cell| !cell.is_empty()).peekable();
+            let numbers = i > 0 && cells.peek().is_some() && cells.all(|cell| number(cell).is_some());
+            Column { name: name.clone(), kind: if numbers { "number" } else { "text" }.into() }
         })
         .collect();
-    if !items.is_empty() {
-        found.push(DataSet::Prices { id: String::new(), title: title.to_owned(), items });
+    let typed = |cell: &String, column: &Column| {
+        if column.kind == "number" { number(cell).unwrap_or(Value::Null) } else { Value::String(cell.clone()) }
+    };
+    let entries = rows
+        .iter()
+        .map(|(range, row)| {
+            (range.clone(), Entry::Row(row.iter().zip(&columns).map(|(cell, column)| typed(cell, column)).collect()))
+        })
+        .collect();
+    let table = Found { title: title.to_owned(), head: grid.header_range.into_iter().collect(), columns, entries };
+    let priced = prices(&names, &rows);
+    let prices = (!priced.is_empty()).then(|| Found { title: title.to_owned(), ..Found::new(priced) });
+    prices.into_iter().chain([table]).collect()
+}
+
+/// The names of columns: each not empty, none twice.
+fn unique(header: &[String]) -> Vec<String> {
+    let bare = |name: &String| name.trim_matches(['*', '`', ' ']).to_owned();
+    let twice = |i: usize, name: &String| header.iter().take(i).any(|other| bare(other) == bare(name));
+    let name = |(i, name): (usize, &String)| {
+        if bare(name).is_empty() || twice(i, name) { format!("column {}", i + 1) } else { bare(name) }
+    };
+    header.iter().enumerate().map(name).collect()
+}
+
+fn is_price(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    ["price", "cost", "fee", "价格", "单价", "售价", "价", "费用", "金额"].iter().any(|word| lower.contains(word))
+        || !amount_currency(name).is_empty()
+}
+
+fn amount_currency(name: &str) -> String {
+    name.split(|c: char| !c.is_alphanumeric() && !"€$£¥￥".contains(c))
+        .map(amount::currency)
+        .find(|c| ["EUR", "USD", "GBP", "CNY", "JPY", "CHF", "元"].contains(&c.as_str()))
+        .unwrap_or_default()
+}
+
+/// The price columns as items: one column gives the items, several give variants of them.
+fn prices(names: &[String], rows: &[(Range, Vec<String>)]) -> Vec<(Range, Entry)> {
+    let holds = |i: usize| rows.iter().filter_map(|(_, row)| row.get(i)).any(|cell| !amount::find(cell).is_empty());
+    let named: Vec<usize> = (1..names.len()).filter(|i| names.get(*i).is_some_and(|name| is_price(name))).collect();
+    let money: Vec<usize> = (1..names.len()).filter(|i| holds(*i)).collect();
+    let columns = if named.len() == 1 {
+        named
+    } else if money.is_empty() {
+        named
+    } else {
+        money
+    };
+    let mut items = Vec::new();
+    for (range, row) in rows {
+        let Some(base) = row.first().filter(|name| !name.is_empty()) else { continue };
+        for at in &columns {
+            let (Some(cell), Some(column)) = (row.get(*at), names.get(*at)) else { continue };
+            let found = amount::find(cell).into_iter().next();
+            let mut item = match found {
+                Some(money) => PriceItem {
+                    amount: money.value,
+                    to: money.to,
+                    currency: money.currency,
+                    per: money.per,
+                    ..PriceItem::default()
+                },
+                None if number(cell).is_some() => PriceItem {
+                    amount: amount::decimal(cell),
+                    currency: amount_currency(column),
+                    ..PriceItem::default()
+                },
+                None => continue,
+            };
+            item.name.clone_from(base);
+            if columns.len() > 1 {
+                item.name = format!("{base} {column}");
+                item.base.clone_from(base);
+                item.variant.clone_from(column);
+            }
+            items.push((range.clone(), Entry::Price(item)));
+        }
     }
+    items
 }
 
 /// A cell that is a number and nothing else; codes with leading zeros and phone numbers are text.
@@ -103,10 +123,13 @@ pub(super) fn number(cell: &str) -> Option<Value> {
     let plain = cell.trim();
     let digits = plain.strip_prefix('-').unwrap_or(plain);
     let leading_zero = digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.");
+    let telephone = digits.len() > 9 && !digits.contains(['.', ',']);
     if leading_zero
+        || telephone
         || digits.is_empty()
         || !digits.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ','))
         || digits.starts_with(['.', ','])
+        || digits.ends_with(['.', ','])
     {
         return None;
     }

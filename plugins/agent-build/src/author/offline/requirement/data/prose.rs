@@ -1,0 +1,208 @@
+//! Prose, sentence by sentence. A sentence may be both task and fact, and may hold data of several kinds.
+
+use super::{
+    super::{
+        language::is_cjk,
+        sentences,
+        source::{Range, at, place, says, trim, trimmed},
+        speech,
+    },
+    Entry, Found, categories, heading, hours,
+    lists::{Mode, Reader},
+    pairs,
+    prices::{self, Setting},
+    rates, rules,
+};
+
+impl Reader<'_> {
+    pub(super) fn prose(&mut self, range: Option<Range>) {
+        let Some(range) = range else { return };
+        for sentence in sentences::split(self.text, &range) {
+            self.sentence(sentence);
+        }
+    }
+
+    fn sentence(&mut self, range: Range) {
+        let sentence = at(self.text, &range);
+        let task = self.sets_task(sentence);
+        if let Some((rates, first)) = rates::read(self.text, &range) {
+            self.listed(&range, first, Found::new(rates), task, false);
+        } else if let Some((found, first)) =
+            self.sorting.then(|| categories::read(self.text, &range, self.knows_categories())).flatten()
+        {
+            self.listed(&range, first, Found::new(found), true, false);
+        } else if let Some((found, head)) = pairs::inline(self.text, &range)
+            .filter(|_| !self.is_priced(&range) && hours::read(self.text, &range, false).is_none())
+        {
+            self.listed(&range, head.end, found, task, false);
+        } else if !self.typed(&range, task) {
+            self.plain(range, task);
+        }
+    }
+
+    fn is_priced(&self, range: &Range) -> bool {
+        prices::read(self.text, range, Setting { decimals: self.money, ..Setting::default() }).is_some()
+    }
+
+    fn knows_categories(&self) -> bool {
+        self.parts.found.iter().any(|found| matches!(found.entries.first(), Some((_, Entry::Category(_)))))
+    }
+
+    /// Whether a sentence sets a task, where it stands.
+    fn sets_task(&self, sentence: &str) -> bool {
+        match self.title.as_ref().map_or(Mode::Any, |title| title.mode) {
+            Mode::Tasks => return true,
+            Mode::Facts if !speech::is_task(sentence) => return false,
+            _ => {}
+        }
+        if speech::is_task(sentence) {
+            return true;
+        }
+        let bare = speech::bare(sentence);
+        // "能…" behind a task goes on with it; "可以带宠物" on its own is a fact.
+        let goes_on = self.after_task
+            && ["能", "还能", "也能", "可以", "还可以", "也可以", "会", "支持"]
+                .iter()
+                .any(|start| bare.starts_with(start));
+        if goes_on && (self.names_ability)(bare) {
+            return true;
+        }
+        let short = sentence.split_whitespace().count() <= 14 && sentence.chars().filter(|c| is_cjk(*c)).count() <= 18;
+        short
+            && !speech::states(sentence)
+            && !sentence.contains(|c: char| c.is_ascii_digit())
+            && (self.names_ability)(sentence)
+    }
+
+    /// A list with what stands before it: a task, or the title of the list.
+    fn listed(&mut self, range: &Range, first: usize, found: Found, task: bool, says_more: bool) {
+        let head = trimmed(self.text, &(range.start..first), |c| c.is_whitespace() || ":：,，(（".contains(c));
+        let named = says(self.text, &head);
+        let end = found.entries.iter().map(|(range, _)| range.end).max().unwrap_or(range.end);
+        let tail = trimmed(self.text, &(end..range.end), |c| !c.is_alphanumeric());
+        let more = says(self.text, &tail)
+            && (at(self.text, &tail).split_whitespace().count() > 1
+                || at(self.text, &tail).chars().filter(|c| is_cjk(*c)).count() > 2);
+        let title = heading(at(self.text, &head));
+        if task {
+            self.task(if more || says_more || !named { range.clone() } else { head });
+            self.parts.found.push(found.titled(&title, None));
+        } else if named && title.split_whitespace().count() <= 8 {
+            self.parts.found.push(found.titled(&title, Some(head)));
+        } else {
+            self.add(found);
+        }
+        if !task && (more || says_more || named && title.split_whitespace().count() > 8) {
+            self.passage(range);
+        }
+        self.after_task = task;
+    }
+
+    /// Hours, rules and prices of a sentence. Returns whether there are any.
+    fn typed(&mut self, range: &Range, task: bool) -> bool {
+        let mut any = false;
+        let spoken = self.title.as_ref().is_some_and(|title| hours::speaks_of_hours(&title.text));
+        if let Some(table) = hours::read(self.text, range, spoken) {
+            any = true;
+            self.parts.found.push(Found::new(table.entries));
+            // The words themselves are kept, too: they may say more.
+            self.passage_of_fact(range, task);
+        }
+        let rule = rules::read(self.text, range).filter(|_| !task);
+        if let Some(rule) = rule {
+            any = true;
+            self.parts.found.push(Found::new(vec![rule]));
+            self.passage(range);
+        }
+        let cue = self.title.as_ref().is_some_and(|title| prices::announces(&title.text));
+        let setting = Setting { cue, line: false, decimals: self.money && !task };
+        let list = prices::read(self.text, range, setting);
+        if let Some(list) = list.filter(|list| !task || list.entries.len() > 1 || says(self.text, &list.head)) {
+            let first = list.entries.iter().map(|(range, _)| range.start).min().unwrap_or(range.start);
+            let first = if says(self.text, &list.head) { list.head.end } else { first };
+            let head = range.start..first;
+            let more = list.says_more && !any;
+            self.listed(
+                range,
+                if says(self.text, &trim(self.text, &head)) && says(self.text, &list.head) {
+                    first
+                } else {
+                    range.start
+                },
+                Found::new(list.entries),
+                task,
+                more,
+            );
+            any = true;
+        } else if any && task {
+            self.task(range.clone());
+        }
+        any
+    }
+
+    /// The fact of a sentence: all of it, or what a task says in brackets or tells to pass on.
+    fn passage_of_fact(&mut self, range: &Range, task: bool) {
+        if !task {
+            self.after_task = false;
+            self.passage(range);
+            return;
+        }
+        let sentence = at(self.text, range);
+        if let Some(fact) = speech::told(sentence) {
+            self.passage(&place(self.text, fact));
+        } else if let Some((_, facts)) = sentence.split_once([':', '：', '(', '（']) {
+            let facts = trimmed(self.text, &place(self.text, facts), |c| c.is_whitespace() || "()（）".contains(c));
+            if says(self.text, &facts) {
+                self.passage(&facts);
+            }
+        } else {
+            self.passage(range);
+        }
+    }
+
+    fn plain(&mut self, range: Range, task: bool) {
+        let sentence = at(self.text, &range);
+        if speech::is_courtesy(sentence) {
+            self.parts.tasks.push(range);
+            return;
+        }
+        if !task {
+            self.after_task = false;
+            // What only repeats the title of a table is its title.
+            match self.parts.found.iter_mut().find(|found| !found.title.is_empty() && found.title == heading(sentence))
+            {
+                Some(found) => found.head.push(range),
+                None => self.passage(&range),
+            }
+            return;
+        }
+        if let Some(fact) = speech::told(sentence) {
+            self.passage(&place(self.text, fact));
+        }
+        for fact in bracketed_facts(sentence) {
+            self.passage(&place(self.text, fact));
+        }
+        self.task(range);
+    }
+}
+
+/// What a task says in brackets of the house it is for: `for my café (dogs welcome, cash only)`.
+fn bracketed_facts(sentence: &str) -> Vec<&str> {
+    let mut facts = Vec::new();
+    let mut rest = sentence;
+    while let Some(open) = rest.find(['(', '（']) {
+        let inside = rest.get(open..).unwrap_or_default();
+        let Some(close) = inside.find([')', '）']) else { break };
+        let content = inside.get(inside.chars().next().map_or(1, char::len_utf8)..close).unwrap_or_default();
+        let example = ["e.g", "for example", "like ", "such as", "i.e", "例如", "比如", "如"]
+            .iter()
+            .any(|word| content.trim_start().to_lowercase().starts_with(word));
+        let spoken = speech::states(content)
+            || content.contains(|c: char| c.is_ascii_digit()) && content.split_whitespace().count() > 1;
+        if !example && spoken && !speech::is_task(content) {
+            facts.push(content);
+        }
+        rest = inside.get(close..).unwrap_or_default();
+    }
+    facts
+}

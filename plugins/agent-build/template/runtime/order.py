@@ -1,0 +1,146 @@
+"""Reads an order out of a sentence: which items of a list, how many of each, in which unit, and what is not on the list."""
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Sequence, Tuple
+
+from runtime.figures import Figure
+from runtime.measures import Measure, read_measures
+from runtime.order_lines import Line, find_lines
+from runtime.order_words import CLASSIFIERS, JOINTS, name_in
+from runtime.question import Question
+from runtime.text import has_cjk, stem
+
+_PHYSICAL = ("mass", "volume", "length", "area", "time")
+
+
+@dataclass
+class Order:
+    """An order: its lines, and the names of what was asked for but is not on the list."""
+
+    lines: List[Line]
+    unknown: List[str] = field(default_factory=list)
+    named: List[Figure] = field(default_factory=list)  # the figures in names: iPhone 15, 半年卡
+    told: List[Figure] = field(default_factory=list)  # the figures that count what is not on the list
+
+    @property
+    def used(self) -> List[Figure]:
+        """The figures that are quantities."""
+        return [figure for line in self.lines for figure in line.used] + self.named
+
+    @property
+    def counted(self) -> bool:
+        """True when a figure says how many; the "one" of "which one" does not."""
+        return any(not figure.soft for line in self.lines for figure in line.used)
+
+
+def read_order(question: Question, items: Sequence[Dict[str, Any]]) -> Order:
+    """The items with their quantities."""
+    text = question.text
+    lines = find_lines(text, items)
+    figures = [f for f in question.figures_outside(lines) if f.kind == "number" and not f.currency]
+    # The day of "3 day passes" is part of a name, no unit.
+    whole = [measure for measure in read_measures(text, figures) if not any(measure.start < line.end and line.start < measure.end for line in lines)]
+    measures = {id(figure): measure for measure in whole for figure in measure.figures}
+    by_name = {item["name"]: item for item in items}
+    taken: List[Figure] = []
+    for index, line in enumerate(lines):
+        start = lines[index - 1].end if index else 0
+        end = lines[index + 1].start if index + 1 < len(lines) else len(text)
+        before = [f for f in figures if start <= f.start and f.end <= line.start and f not in taken and not _SEPARATOR.search(text[f.end : line.start])]
+        after = [f for f in figures if line.end <= f.start and f.end <= end]
+        behind_next = index + 1 < len(lines) and _belongs_ahead(text, after, lines[index + 1])
+        _give(line, by_name[line.name], before[-1:], [] if behind_next and before else after if not behind_next else after[:-1], text, measures)
+        taken.extend(line.used)
+    _share_spans(lines, by_name, figures, taken, text, measures)
+    unknown, told = _unknown(text, lines, question)
+    named = [figure for figure in question.figures if any(figure.start < line.end and line.start < figure.end for line in lines)]
+    return Order(lines, unknown, named, told)
+
+
+# Between a figure and the item that it counts stands none of these.
+_SEPARATOR = re.compile(r"[,，;；、。\n]|\band\b|\bwith\b|\bplus\b|和|跟|加|与|还有|再|\+")
+
+
+def _belongs_ahead(text: str, after: List[Figure], following: Line) -> bool:
+    """True when the last figure between two items counts the second one ("latte, 2 teas", "apples 2 kg, pears 3 kg" does not)."""
+    return bool(after) and _SEPARATOR.search(text[after[-1].end : following.start]) is None
+
+
+def _give(line: Line, item: Dict[str, Any], before: List[Figure], after: List[Figure], text: str, measures: Dict[int, Measure]) -> None:
+    """Take the figures beside an item as its quantity; a figure counted in the item's own unit multiplies ("2 rooms for 3 nights")."""
+    for figure in before:
+        _multiply(line, item, figure, text, measures)
+    for figure in after:
+        in_unit = _counts_per(item, figure, text)
+        if not before or in_unit:
+            gap = text[line.end : figure.start]
+            if in_unit or re.fullmatch(r"\s*(?:[x×*:：,(（-]|各|just|only|about|[\u4e00-\u9fff]{0,2}(?<![和跟加与]))*\s*", gap) or (id(figure) in measures and len(gap) < 12):
+                _multiply(line, item, figure, text, measures)
+                if not in_unit:
+                    break
+
+
+def _multiply(line: Line, item: Dict[str, Any], figure: Figure, text: str, measures: Dict[int, Measure]) -> None:
+    measure = measures.get(id(figure))
+    word = text[measure.figures[-1].end : measure.end].strip() if measure and not measure.figures[-1].measure else measure.figures[-1].measure if measure else ""
+    value, used = figure.value, [figure]
+    if _counts_per(item, figure, text):
+        line.unit = str(item.get("per") or "")
+    if measure and measure.kind in _PHYSICAL and not (word in CLASSIFIERS and word not in "天") and not _counts_per(item, figure, text):
+        value, used, line.unit = measure.value, list(measure.figures), measure.symbol
+    line.quantity = value if line.quantity is None else line.quantity * value
+    line.used.extend(used)
+
+
+def _counts_per(item: Dict[str, Any], figure: Figure, text: str) -> bool:
+    """True when a figure is counted in what the item is priced by: 3 nights, 4 people, 两小时."""
+    per = str(item.get("per") or "").lower()
+    if not per or re.search(r"\d", per):
+        return False
+    following = text[figure.end : figure.end + 20].lower()
+    if has_cjk(per):
+        return following.lstrip(" 个").startswith(per) or figure.measure == per or (per in "人位" and bool(re.match("个?人|位|个?大人", following)))
+    word = re.match(r"[\s-]*(?:more\s+|full\s+|extra\s+)?([a-z]+)", following)
+    people = {"person", "people", "guest", "head", "adult", "pax"}
+    return bool(word) and (stem(word.group(1)) == stem(per) or (per in people and word.group(1).rstrip("s") in people))
+
+
+def _share_spans(lines: List[Line], items: Dict[str, Dict[str, Any]], figures: List[Figure], taken: List[Figure], text: str, measures: Dict[int, Measure]) -> None:
+    """"For 3 nights" or "for 4 people" at the end or the beginning counts for every item priced so."""
+    spans = [figure for figure in figures if any(_counts_per(items[line.name], figure, text) for line in lines)]
+    for figure in spans:
+        for line in lines:
+            own = any(other in spans for other in line.used)
+            if not own and _counts_per(items[line.name], figure, text):
+                line.quantity = figure.value if line.quantity is None else line.quantity * figure.value
+                line.used.append(figure)
+                line.unit = str(items[line.name].get("per") or "")
+
+
+def _unknown(text: str, lines: List[Line], question: Question) -> Tuple[List[str], List[Figure]]:
+    """Names between the joints of a list of items that are no item: "2 lattes and a muffin"."""
+    if not lines:
+        return [], []
+    blank = list(text)
+    for span in [*lines, *question.figures, *question.measures]:
+        blank[span.start : span.end] = "\x00" * (span.end - span.start)
+    rest = "".join(blank)
+    pieces: List[Tuple[int, int, bool]] = []
+    at = 0
+    for joint in [*JOINTS.finditer(rest), None]:
+        end = joint.start() if joint else len(rest)
+        pieces.append((at, end, at > 0))
+        at = joint.end() if joint else end
+    unknown: List[str] = []
+    told: List[Figure] = []
+    for start, end, joined in pieces:
+        counted = "\x00" in rest[start:end]
+        if len(pieces) == 1 or any(start <= line.start < end for line in lines):
+            continue  # what stands before or behind an item in its own piece is talk
+        name = name_in(rest[start:end], joined or counted)
+        if name:
+            unknown.append(name)
+            told.extend(figure for figure in question.figures if start <= figure.start < end)
+    return unknown, told
