@@ -213,10 +213,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
 ///
 /// # Errors
 /// The certificate cannot be used, or the socket cannot be had.
-async fn doors(
-    bound: api::Bound,
-    server: &ServerConfig,
-) -> Result<(api::Bound, Option<api::BoundSocket>), StartError> {
+async fn doors(bound: api::Bound, server: &ServerConfig) -> Result<(api::Bound, Option<api::BoundSocket>), StartError> {
     let bound = if server.tls_certificate.as_os_str().is_empty() {
         bound
     } else {
