@@ -12,7 +12,7 @@ pub struct Change {
 }
 
 /// Keys, and all below them, that a reload applies. Everything else is fixed at start-up.
-const APPLIED: [&str; 11] = [
+const APPLIED: [&str; 12] = [
     "agents",
     "workflows",
     "deploy",

@@ -209,7 +209,6 @@ pub(super) mod tests {
             agent_dir: "agent".into(),
             deployment_config: None,
             generated_tools: Vec::new(),
-            assessment: crate::domain::assessment::Assessment::default(),
         };
         let project = ProjectId::generate();
         let again = registered(&new, Some(&known), &project, "Again".into(), true, now());

@@ -363,7 +363,6 @@ fn a_pause_waits_for_the_stage_that_runs_beside() {
         aggregated: AggregatedMetrics::default(),
         assessment: None,
         end: None,
-        assessment: None,
         events: &[],
     };
     let view = BuildView { state, ..building(&stored) };
