@@ -18,7 +18,7 @@ use crate::{
     auth::Access,
     backend::{
         data_folder::{self, DataLock},
-        open::{Patience, open},
+        open::{OpenBackendError, Patience, open},
     },
     config::{Inputs, Loaded, ServerConfig},
     events::EventHub,
@@ -83,7 +83,7 @@ pub async fn run(start: Start) -> ExitCode {
     }
     match up(start, shutdown, reload).await {
         Ok(daemon) => daemon.work().await,
-        Err(StartError::Stopped) => ExitCode::SUCCESS,
+        Err(StartError::Backend(OpenBackendError::Stopped)) => ExitCode::SUCCESS,
         Err(error) => {
             error.report(readers);
             ExitCode::FAILURE

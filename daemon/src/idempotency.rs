@@ -148,7 +148,7 @@ impl HeldKeys {
 }
 
 /// A key that is ours as long as the work lasts. Dropped without an answer (a panic, a shutdown, a failure) it is given
-/// back; if even that fails, nobody extends it any more, and it is free within [`LEASE`].
+/// back; if even that fails, nobody extends it any more, and it is free within `LEASE`.
 pub struct HeldKey {
     key: IdempotencyKey,
     holder: String,

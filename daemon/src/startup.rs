@@ -28,9 +28,6 @@ pub enum StartError {
     /// The backend cannot be opened.
     #[error(transparent)]
     Backend(#[from] OpenBackendError),
-    /// It was stopped while it waited for the backend.
-    #[error("stopped before it was up")]
-    Stopped,
     /// Workflows or deploy targets want handlers that no plugin has.
     #[error("workflows or deploy targets want handlers that no loaded plugin has")]
     Settings {

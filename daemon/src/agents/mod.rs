@@ -1,5 +1,5 @@
 //! Agents, for whoever asks: talked to ([`conversation`]), brought into service and out of it, changed and deleted
-//! ([`lifecycle`]), read and written as the files that they are made of ([`package`], [`files`]).
+//! (`lifecycle`), read and written as the files that they are made of ([`package`], `files`).
 //!
 //! Nothing here knows HTTP or a backend's inside.
 

@@ -207,7 +207,11 @@ sessions = [[{ ask = "2 apples", figures = ["6 EUR"] }, { ask = "mango?", refuse
         let plan = Plan { set: &set, runs: 2, jobs: 1 };
         let told = AtomicUsize::new(0);
         let mut journal = Journal::open(&path, &set.digest, "1").unwrap();
-        run(plan, &subject, &mut journal, |_, _, _| drop(told.fetch_add(1, Ordering::Relaxed))).await.unwrap();
+        run(plan, &subject, &mut journal, |_, _, _| {
+            told.fetch_add(1, Ordering::Relaxed);
+        })
+        .await
+        .unwrap();
         let first = Results::of(&set, journal.rows(), 2);
         assert_eq!((first.incomplete.len(), first.total.answers), (1, 3), "{first:?}");
         assert!(first.incomplete[0].contains("the connection broke"));

@@ -16,12 +16,12 @@
 //! |---|---|---|
 //! | [`dispatcher::DispatcherMessage::Job`] | poller | dispatcher |
 //! | [`build::BuildMessage`] | dispatcher, its stages, the lease keeper, itself | build |
-//! | [`stage::StageMessage`] | build | stage |
+//! | `stage::StageMessage` | build | stage |
 //! | [`deploy::DeployNews`] | dispatcher, lease keeper, itself | deploy |
 //! | [`root::RootMessage`] | `app`, itself | root |
 //!
 //! Events of projects do not pass through actors: the store's writer hands committed ones to the
-//! [`events::EventHub`], so their order is the order of the commits.
+//! `events::EventHub`, so their order is the order of the commits.
 
 pub mod build;
 mod culprit;

@@ -255,12 +255,12 @@ async fn the_flat_paths_and_the_small_rules() {
     let root = api.get("/").await;
     assert_eq!(keys(&root.body), ["api_prefix", "docs", "health", "message", "version"]);
     let health = api.get("/health").await;
-    assert_eq!(keys(&health.body), ["checks", "service", "status", "version"], "{}", health.text);
+    assert_eq!(keys(&health.body), ["checks", "sandbox", "service", "status", "version"], "{}", health.text);
     assert_eq!(
         (health.status.as_u16(), &health.body["status"], &health.body["service"]),
         (200, &json!("healthy"), &json!("nexus-ai-api"))
     );
-    assert_eq!(keys(&health.body["checks"]), ["plugins", "queue", "store"]);
+    assert_eq!(keys(&health.body["checks"]), ["plugins", "queue", "sandbox", "store"]);
     assert_eq!(api.get("/health/live").await.status, 200);
     assert_eq!(api.get("/health/ready").await.status, 200);
     let metrics = api.get("/metrics").await;

@@ -214,7 +214,9 @@ async fn events_that_are_no_events_are_dropped_and_said_once() {
     let mut job = stage_handler(&plugins, "cfaulty/do").start(stage(json!({"do": "events-bad"}))).await.unwrap();
     let events = within(5, events(&mut job)).await;
     assert_eq!(events.len(), 2, "{events:?}");
-    assert!(matches!(&events[0], Event::Log { message, .. } if message.starts_with("dropped an event that is none")));
+    assert!(
+        matches!(&events[0], Event::Log { message, .. } if message.starts_with("dropped an event that cannot be read"))
+    );
     assert_eq!(events[1], Event::Text { delta: "good".into() });
     assert_eq!(job.outcome().await.unwrap(), json!(1));
     goes_on(&plugins, 1004..=1004).await;

@@ -3,6 +3,8 @@
 /// A server by the contract of agents. `@answer@` is what it does with a question.
 const SERVER: &str = r#"import json
 import os
+import socket
+import socketserver
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -26,7 +28,17 @@ class Handler(BaseHTTPRequestHandler):
         prompt = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["prompt"]
 @answer@
 
-ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+class Server(ThreadingHTTPServer):
+    def __init__(self):
+        """On the socket that it was handed, else on the port that it was told."""
+        if os.environ.get("LISTEN_FDS"):
+            socketserver.BaseServer.__init__(self, "", Handler)
+            self.socket = socket.socket(fileno=3)
+        else:
+            super().__init__(("127.0.0.1", int(os.environ["PORT"])), Handler)
+
+
+Server().serve_forever()
 "#;
 
 fn server(answer: &str) -> String {
@@ -39,7 +51,7 @@ pub fn echo(word: &str) -> String {
     server(&format!("self.answer({{\"output\": \"{word} \" + prompt}})"))
 }
 
-/// Answers without an end, and writes the file `left` when nobody listens any more.
+/// Answers without an end, and writes the file `left` into its home when nobody listens any more.
 pub fn endless() -> String {
     server(
         r#"
@@ -53,7 +65,7 @@ try:
         self.wfile.flush()
         time.sleep(0.02)
 except OSError:
-    with open("left", "w") as file:
+    with open(os.path.join(os.environ["HOME"], "left"), "w") as file:
         file.write("x")
 "#,
     )

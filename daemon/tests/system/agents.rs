@@ -38,7 +38,7 @@ async fn an_agent_is_edited_left_in_mid_answer_and_taken_offline() {
     for _ in 0..20 {
         back.next().await.expect("the answer goes on");
     }
-    let folder = home.data().join("projects").join(&project).join("agent");
+    let folder = home.data().join("agents").join(&agent).join("home");
     assert!(!folder.join("left").exists(), "it is still listened to");
     let (status, stopped) = daemon.delete(&format!("/sessions/{session}/stream")).await;
     assert_eq!(status, 200, "{stopped:#}");

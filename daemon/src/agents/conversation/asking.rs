@@ -42,8 +42,11 @@ pub(super) struct Call {
     /// The caller's own data, for the record.
     pub(super) metadata: Option<Value>,
     /// The key of the request, which the record ends, and what is answered under it.
-    pub(super) held: Option<(HeldKey, fn(&Outcome) -> Value)>,
+    pub(super) held: Option<(HeldKey, AnswerOf)>,
 }
+
+/// What a request is answered with, for whoever sends it again.
+pub(super) type AnswerOf = fn(&Outcome) -> Value;
 
 #[derive(Debug)]
 pub struct Outcome {

@@ -1,8 +1,8 @@
 //! Conversations with agents: the session is taken among all daemons, the question stored, the agent asked, its answer passed
 //! on while it comes and stored at its end.
 //!
-//! An answer belongs to the daemon, not to who asked for it: it goes on without its client ([`running`]), another client
-//! finds it again, also one that asks another daemon ([`elsewhere`]).
+//! An answer belongs to the daemon, not to who asked for it: it goes on without its client (`running`), another client
+//! finds it again, also one that asks another daemon (`elsewhere`).
 
 mod answer;
 mod ask;

@@ -33,7 +33,7 @@ pub(crate) fn frame<T: Serialize>(id: impl std::fmt::Display, event: &str, data:
 pub(crate) fn put<T: Serialize>(bytes: &mut Vec<u8>, id: Option<u64>, data: &T) {
     if let Some(id) = id {
         // Writing to memory does not fail.
-        let _ = write!(bytes, "id: {id}\n");
+        let _ = writeln!(bytes, "id: {id}");
     }
     bytes.extend_from_slice(b"data: ");
     finish(bytes, data);

@@ -1,5 +1,5 @@
 //! The folder of one daemon on one machine: who holds it (`lock`), which store it belongs to ([`binding`]), what lies in it
-//! ([`survey()`]), and what goes away from it ([`trash`], by [`moving`]).
+//! ([`survey()`]), and what goes away from it ([`trash`], by `moving`).
 
 pub mod binding;
 mod error;

@@ -21,11 +21,11 @@ pub trait Agents: Send + Sync + 'static {
     /// Changes what people may change of an agent, its state by the agent machine, in one unit.
     ///
     /// # Errors
-    /// [`BackendErrorKind::Illegal`] when the machine does not allow the state.
+    /// `BackendErrorKind::Illegal` when the machine does not allow the state.
     async fn update_agent(&self, id: &AgentId, change: AgentChange) -> Result<Option<Agent>>;
 
     /// Writes an invocation, moves the agent's figures and those of the tools it called, and ends what
-    /// [`take_key`] began, in one unit. When the key is another's by now, or answered, that stays, and only the
+    /// `take_key` began, in one unit. When the key is another's by now, or answered, that stays, and only the
     /// invocation is written.
     async fn record_invocation(&self, invocation: Invocation, idempotency: Option<KeptAnswer>) -> Result<()>;
 }
@@ -43,7 +43,7 @@ pub trait Deployments: Send + Sync + 'static {
     /// unknown.
     ///
     /// # Errors
-    /// [`BackendErrorKind::Illegal`] while a deployment is under way; [`BackendErrorKind::Conflict`] when the agent's
+    /// `BackendErrorKind::Illegal` while a deployment is under way; `BackendErrorKind::Conflict` when the agent's
     /// project is gone: deploy tasks belong to one.
     async fn redeploy_agent(&self, id: &AgentId) -> Result<Option<TaskId>>;
 }

@@ -43,14 +43,14 @@ pub trait Builds: Send + Sync + 'static {
     /// a pause, nothing begins, and once `still_running` is 0 the project is paused and the task ended.
     ///
     /// # Errors
-    /// [`BackendErrorKind::Fenced`] when the lease is no longer held: drop everything about the build.
+    /// `BackendErrorKind::Fenced` when the lease is no longer held: drop everything about the build.
     async fn advance_build(&self, lease: &Lease, step: BuildStep) -> Result<BuildProgress>;
 
     /// Begins a further attempt of stages after a failure, under the lease; keeps the failure's text
     /// in the stage's log.
     ///
     /// # Errors
-    /// [`BackendErrorKind::Fenced`] as above.
+    /// `BackendErrorKind::Fenced` as above.
     async fn retry_stage(&self, lease: &Lease, retry: StageRetry) -> Result<u32>;
 }
 

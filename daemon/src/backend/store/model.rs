@@ -297,7 +297,7 @@ pub struct MessageRange {
 }
 
 /// A request that may come twice: what it creates and what was answered are written as one unit. A second one
-/// is refused as [`BackendErrorKind::Repeated`](super::BackendErrorKind::Repeated), and `key_record` tells the answer.
+/// is refused as `BackendErrorKind::Repeated`, and `key_record` tells the answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeptAnswer {
     /// The caller's key, made unique among callers and operations.

@@ -54,8 +54,8 @@ pub trait Control: Send + Sync + 'static {
     /// Applies a control request in one unit, by the project machine of `domain::transition`.
     ///
     /// # Errors
-    /// [`BackendErrorKind::NotFound`]; [`BackendErrorKind::Illegal`] with the state and the allowed
-    /// actions; [`BackendErrorKind::Invalid`] for an unknown `from_stage`.
+    /// `BackendErrorKind::NotFound`; `BackendErrorKind::Illegal` with the state and the allowed
+    /// actions; `BackendErrorKind::Invalid` for an unknown `from_stage`.
     async fn control(
         &self,
         id: &ProjectId,
@@ -72,7 +72,7 @@ pub trait Events: Send + Sync + 'static {
     /// than one unit, in order; one that is over-long is cut, and says so (`truncated`).
     ///
     /// # Errors
-    /// [`BackendErrorKind::Fenced`] when their origin is a lease that is no longer held: nothing of an owner that was
+    /// `BackendErrorKind::Fenced` when their origin is a lease that is no longer held: nothing of an owner that was
     /// overtaken stands behind what the next one, or the end of the build, wrote.
     async fn append_events(&self, project: &ProjectId, origin: Origin<'_>, events: Vec<NewEvent>) -> Result<()>;
 

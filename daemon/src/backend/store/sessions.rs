@@ -16,7 +16,7 @@ pub trait Sessions: Send + Sync + 'static {
     /// Writes a session.
     ///
     /// # Errors
-    /// [`BackendErrorKind::NotFound`] when the agent is unknown.
+    /// `BackendErrorKind::NotFound` when the agent is unknown.
     async fn create_session(&self, session: Session, idempotency: Option<KeptAnswer>) -> Result<()>;
 
     async fn session(&self, id: &SessionId) -> Result<Option<Session>>;
@@ -29,7 +29,7 @@ pub trait Sessions: Send + Sync + 'static {
     /// that ids sort in the order of the commits.
     ///
     /// # Errors
-    /// [`BackendErrorKind::NotFound`] when the session is unknown; [`BackendErrorKind::Fenced`] when it names a holder and
+    /// `BackendErrorKind::NotFound` when the session is unknown; `BackendErrorKind::Fenced` when it names a holder and
     /// another took the session since: what was said under a lost lease never stands among the other's messages as if
     /// nothing had happened.
     async fn append_message(&self, message: NewMessage) -> Result<Message>;
@@ -45,7 +45,7 @@ pub trait Answering: Send + Sync + 'static {
     /// by itself unless it is extended.
     ///
     /// # Errors
-    /// [`BackendErrorKind::NotFound`] when the session is unknown.
+    /// `BackendErrorKind::NotFound` when the session is unknown.
     async fn lease_session(&self, id: &SessionId, holder: &str, lasts: Duration) -> Result<SessionLease>;
 
     /// Extends it, and tells what the holder must know.

@@ -118,7 +118,7 @@ pub trait Source: Send + Sync {
     /// The place behind a record that was given out before.
     ///
     /// # Errors
-    /// [`super::BackendErrorKind::NotFound`] when it is not there any more.
+    /// `super::BackendErrorKind::NotFound` when it is not there any more.
     async fn behind(&self, kind: Kind, last: &Record) -> Result<Value>;
 }
 
@@ -128,7 +128,7 @@ pub trait Target: Send + Sync {
     /// Writes records.
     ///
     /// # Errors
-    /// [`super::BackendErrorKind::Corrupt`] when one is no record of its kind; some before it may be written.
+    /// `super::BackendErrorKind::Corrupt` when one is no record of its kind; some before it may be written.
     async fn put(&self, kind: Kind, records: Vec<Record>) -> Result<Written>;
 
     /// Writes a task for a project that waits for one and has none.

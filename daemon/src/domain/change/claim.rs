@@ -74,7 +74,7 @@ pub fn claim<S: StageView>(
     // First that it is built, then with what.
     let told = draft.project_event(&project, None);
     draft.events.insert(0, told);
-    Ok(Claimed::Begun(draft.as_told(project, None)))
+    Ok(Claimed::Begun(draft.into_told(project, None)))
 }
 
 /// Sets stages back that were completed and must run again.

@@ -96,7 +96,7 @@ pub fn control<'c, S: StageView>(
     }
     let told = draft.project_event(&project, Some(request));
     draft.events.push(told);
-    Ok(Controlled { change: draft.as_told(project, task), note, queue, notify: worked_on })
+    Ok(Controlled { change: draft.into_told(project, task), note, queue, notify: worked_on })
 }
 
 /// A pause of a build that is worked on is reached by its worker; without one, at once.
@@ -116,7 +116,7 @@ fn hold<'c, S: StageView>(
     let project = draft.project(state, LeaseChange::Kept);
     let told = draft.project_event(&project, Some(request));
     draft.events.push(told);
-    Ok(draft.as_told(project, None))
+    Ok(draft.into_told(project, None))
 }
 
 /// Which stages are to be run again.
@@ -167,7 +167,7 @@ impl SetBack {
         if !self.stages.is_empty() {
             project.current_stage = None;
         }
-        Ok(draft.as_told(project, None))
+        Ok(draft.into_told(project, None))
     }
 }
 

@@ -154,7 +154,7 @@ impl<'c, 'v, S: StageView> Draft<'c, 'v, S> {
     }
 
     /// The change, whose events were told as they came.
-    pub(super) fn as_told(self, project: ProjectChange<'c>, task: Option<TaskChange<'c>>) -> Change<'c> {
+    pub(super) fn into_told(self, project: ProjectChange<'c>, task: Option<TaskChange<'c>>) -> Change<'c> {
         Change { project: Some(project), stages: self.stages, task, events: self.events }
     }
 

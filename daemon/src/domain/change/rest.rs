@@ -64,7 +64,7 @@ pub fn release<S: StageView>(view: &BuildView<'_, S>, now: Timestamp) -> Result<
     let mut draft = Draft::of(view, now);
     draft.let_go()?;
     let project = draft.project(view.state, LeaseChange::Ended { error: None });
-    Ok(draft.as_told(project, Some(TaskChange { event: TaskEvent::Release, error: None })))
+    Ok(draft.into_told(project, Some(TaskChange { event: TaskEvent::Release, error: None })))
 }
 
 /// Whether a build task is needed still: its project is to be built, and under this task. What becomes of such a task

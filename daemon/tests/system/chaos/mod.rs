@@ -142,6 +142,12 @@ async fn run(world: Arc<World>, seed: u64) {
         (state.violations.len(), counts)
     };
     println!("seed {seed}: {counts}");
+    if found > 0 {
+        for slot in &world.slots {
+            let beside = world.ledger.trace.path.with_extension(format!("{}.log", slot.name));
+            std::fs::write(&beside, slot.log()).expect("the daemon's log lies beside the trace");
+        }
+    }
     let report = world.ledger.report();
     assert_eq!(found, 0, "NEXUSD_CHAOS_SEED={seed}, trace {}\n{report}", world.ledger.trace.path.display());
 }

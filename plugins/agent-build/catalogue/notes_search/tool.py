@@ -15,7 +15,9 @@ _TASK = re.compile(
     r"^\W*(?:(?:the |this |your |my |our )?(?:agent|bot|assistant|chatbot|tool|system|it)\b.{0,20}\b(?:should|must|shall|can|will|needs? to|has to|answers?|tells?|helps?|knows?)\b"
     r"|(?:please |kindly )?(?:build|create|make|develop|design|write|implement|generate)\b.{0,40}\b(?:agent|bot|assistant|chatbot|helper|tool)\b|i (?:need|want|would like|am looking for)\b.{0,40}\b(?:agent|bot|assistant|chatbot|helper|tool|something)\b"
     r"|(?:请|帮我|给我|我想|我要|我们?需要|想要)?.{0,6}(?:做|建|开发|构建|创建|制作|设计|写|搭)(?:一个|个|一款).{0,16}(?:助手|机器人|智能体|客服|工具|agent|bot)|(?:它|助手|机器人|智能体|客服)(?:应该|要|需要|能|可以|会)"
-    r"|[\w' -]{2,40}\b(?:helper|assistant|bot|chatbot|agent|aid|planner|desk|tool)\b[\w ]{0,30}[:：]|.{0,12}(?:助理|助手|机器人|智能体|小工具)[：:，,]|.{0,6}(?:语音|智能)助手)", re.IGNORECASE)
+    r"|[\w' -]{2,40}\b(?:helper|assistant|bot|chatbot|agent|aid|planner|desk|tool)\b[\w ]{0,30}[:：]|.{0,12}(?:助理|助手|机器人|智能体|小工具)[：:，,]|.{0,6}(?:语音|智能)助手"
+    r"|(?:hook|connect|scrape|sync|monitor|summari[sz]e|translate|classify|converts?|extracts?|calculates?|generates?|draws?)\b|(?:an? )?(?:ai|smart|virtual|digital) (?:\w+ )?(?:designer|assistant|agent|helper|bot|tutor|coach|writer)\b"
+    r"|.*\b(?:read|check|watch|send|ping|notify|message|remind|text|mail|post|draft) (?:me|my|the team)\b|.*(?:告诉我|帮我|给我(?:发|做|写)|提醒我|自动(?:记录|发送|回复|发布)))", re.IGNORECASE)
 
 
 def _entries() -> List[Dict[str, str]]:

@@ -34,7 +34,10 @@ def propose(question: Question) -> Optional[Proposal]:
             return Proposal("extract_pattern", {"text": text, "pattern": pattern.group(1)}, 0.96)
     strong = question.asks("extract", "pull", "pick out", "提取", "抽取", "找出", "抓取")
     kind = next((name for name, words in _KINDS if question.asks(*words)), None)
-    if kind is None or not (strong or question.asks(*_VERBS)):
+    previous = question.previous("extract_kind")
+    if kind and previous and not question.payload() and (question.is_follow_up or len(question.text) < 30):
+        return Proposal("extract_kind", dict(previous.arguments, kind=kind), 0.9)
+    if kind is None or not (strong or question.asks(*_VERBS) or (question.payload() and len(question.instruction) < 40)):
         return None
     text = question.payload() or question.after("from", "in", "out of", "从", "中的")
     if text is None or len(text) < 4:

@@ -97,7 +97,10 @@ def _ranking(question: Question, order: Order, names: List[str], items: List[Dic
             return Proposal("compare_prices", {"names": names, "order": "descending" if dearest and not cheapest else "ascending"}, 0.92, used=[])
     if len(order.lines) == 2 and order.counted and all(len(line.choices) == 1 for line in order.lines) and re.search(r"\bthan\b|\bor\b|\bvs\b|\bcompared\b|\bdifference\b|还是|比|差", question.lower) and (
             cheapest or dearest or words.DIFFERENCE.search(question.lower)):
-        return Proposal("quote_items", {"items": [_wanted(line) for line in order.lines], "compare": True}, 0.93, used=order.used)
+        return Proposal("quote_items", {"items": [_wanted(line) for line in order.lines], "against": order.lines[0].name}, 0.93, used=order.used)
+    alone = [line for line in order.lines if line.quantity is None]
+    if len(order.lines) > 2 and len(alone) == 1 and order.counted and all(len(line.choices) == 1 for line in order.lines) and (cheapest or dearest or words.DIFFERENCE.search(question.lower)):
+        return Proposal("quote_items", {"items": [_wanted(line) for line in order.lines], "against": alone[0].name}, 0.93, used=order.used)
     limited = words.UNDER.search(question.lower) and [figure for figure in question.figures if figure.kind == "number" and not figure.soft]
     if not (cheapest or dearest) or order.counted or question.of_kind("percent", "off") or limited:
         return None
@@ -117,7 +120,7 @@ def _limits(question: Question, order: Order, names: List[str]) -> Optional[Prop
     if len(figures) == 2 and words.BETWEEN.search(question.lower):
         low, high = sorted(figure.value for figure in figures)
         return Proposal("find_prices", {"names": names, "at_most": _plain(high), "at_least": _plain(low)}, 0.9, used=figures)
-    which = re.search(r"\b(?:what|which|anything|something|items?|show|list|find|everything|any|all|do you have)\b|什么|哪些|哪个|有没有|有", question.lower)
+    which = re.search(r"\b(?:what|which|anything|something|items?|show|list|find|everything|any|all|do you have)\b|什么|哪些|哪个|有没有|有|(?:以下|以内|之内|以上)的", question.lower)
     for_money = re.search(r"\b(?:what|anything|something)\b.*\b(?:for|with)\b", question.lower) or re.search(r"能?买(?:些|点)?(?:什么|啥)|能买到(?:什么|啥)", question.lower)
     if len(figures) != 1 or not which or not (under or over or for_money):
         return None
@@ -174,7 +177,7 @@ def _quote(question: Question, order: Order, about: bool, follows: bool, items: 
         return _which(order, question)
     arguments: Dict[str, Any] = {"items": [_wanted(line) for line in order.lines] + [{"name": name} for name in order.unknown]}
     used = list(order.used) + order.told
-    by_measure = _without_unit(order)
+    by_measure = _without_unit(order) or _uncounted(question, order)
     if by_measure:
         return by_measure
     discount = _discount(question)
@@ -186,6 +189,9 @@ def _quote(question: Question, order: Order, about: bool, follows: bool, items: 
     paid = [figure for figure in question.figures if figure.kind == "number" and figure not in used and not figure.soft and (figure.currency or words.PAID.search(question.lower) or words.ENOUGH.search(question.lower))
             and not any(figure.start < line.end and line.start < figure.end for line in order.lines)]
     paid = [figure for figure in paid if not any(figure.start < other.end and other.start < figure.end for other in used)]
+    prices = [Decimal(str(item["amount"])) for item in items if item["name"] in {line.name for line in order.lines}]
+    named = [figure for figure in paid if figure.value in prices and not (words.PAID.search(question.lower) or words.ENOUGH.search(question.lower))]
+    used, paid = used + named, [figure for figure in paid if figure not in named and _may_be_money(figure, question.text)]
     if len(paid) == 1 and (paid[0].currency or words.PAID.search(question.lower) or words.ENOUGH.search(question.lower)):
         arguments["paid"], used = _plain(paid[0].value), used + paid
     if re.search(r"[a-z]", question.lower) or has_cjk(question.text):
@@ -206,11 +212,30 @@ def _quote(question: Question, order: Order, about: bool, follows: bool, items: 
     return Proposal("quote_items", arguments, sure if exact else sure - 0.1, used=used)
 
 
+def _may_be_money(figure: Figure, text: str) -> bool:
+    """True for "with a 20" and 付100, not for the two of "I have two kids"."""
+    following = text[figure.end :].lower()
+    if figure.currency:
+        return True
+    return bool(re.match(r"\s*(?:$|[,，.。!！?？;；]|(?:for|and|to|in|on|back|note|bill|left|cash|is|what|how|can|if|when|please|euros?|dollars?|pounds)\b|买|够|找|能|可以|的|整)", following))
+
+
 def _leftover(question: Question, order: Order) -> str:
     """What a question names beside a word of the list: the carpets of "do you also clean carpets?"."""
     start = order.lines[0].end
     named = [word for word in re.findall(r"[a-z]{4,}", question.lower[start:]) if word not in ORDER_WORDS and word not in HARMLESS]
     return question.lower[order.lines[0].start :].strip(" ?.!") if named else ""
+
+
+def _uncounted(question: Question, order: Order) -> Optional[Proposal]:
+    """Ask how many when a plural stands without a number beside counted things: "4 adults with audio guides"."""
+    counted = [line for line in order.lines if line.quantity is not None and line.quantity > 1]
+    for line in order.lines if counted else []:
+        said = question.text[line.start : line.end].lower()
+        if line.quantity is None and said.endswith("s") and not line.name.lower().endswith("s") and said.rstrip("s") in line.name.lower():
+            items = [_wanted(other) for other in order.lines]
+            return Proposal("quote_items", {"items": items}, 0.9, ask={"en": "How many %s do you want?" % said, "zh": "请问要几个%s？" % line.name})
+    return None
 
 
 def _without_unit(order: Order) -> Optional[Proposal]:
@@ -325,7 +350,7 @@ _UNKNOWN = [
     re.compile(r"^(?:请问)?(?:你们|这里|店里)?(?:有没有|有|卖不卖|卖)?(?:一|两|\d+|[二三四五六七八九十])?[个只斤份瓶盒杯条台本张件套箱袋包位块碗盘]?([\u4e00-\u9fff]{1,8}?)(?:的)?(?:多少钱|价格|怎么卖|什么价|几块|卖吗|有吗|吗|有没有)"),
     re.compile(r"^(?:请问)?(?:你们|这里|店里)?(?:有没有|有|卖不卖|卖)([\u4e00-\u9fff]{1,8}?)(?:吗|么|呢)?$"),
 ]
-_NO_NAME = re.compile(r"\b(?:it|that|this|them|all|total|they|these|those|everything|delivery|shipping|you|i|we|open|name|time|there)\b|这个|那个|一共|它|什么|哪些|营业|开门|多少")
+_NO_NAME = re.compile(r"\b(?:it|that|this|them|all|total|they|these|those|everything|delivery|shipping|you|i|we|open|name|time|there|year old|refund|discount|receipt|invoice|appointment|help|job|idea)\b|这个|那个|一共|它|什么|哪些|营业|开门|多少|个?人|大概|平均|加起来")
 
 
 def _unknown(question: Question, follows: bool, about: bool) -> Optional[Proposal]:
@@ -338,7 +363,7 @@ def _unknown(question: Question, follows: bool, about: bool) -> Optional[Proposa
         if len(lines) == 1 and len(lines[0].choices) == 1 and lines[0].start == 0 and lines[0].end == len(again):
             return Proposal("quote_items", {"items": [{"name": lines[0].name}]}, 0.8)  # 补张卡 is 补卡
         if match and not _NO_NAME.search(match.group(1)) and len(match.group(1).split()) <= 3 and (about or words.HAVE.search(question.lower) or follows):
-            sure = 0.7 if about and re.search(r"how much (?:is|are|for|does|do)|price (?:of|for)|多少钱|怎么卖|什么价|价格", text) else 0.52
+            sure = 0.8 if about and re.search(r"how much (?:is|are|for|does|do)|price (?:of|for)|多少钱|怎么卖|什么价|价格", text) else 0.52
             return Proposal("quote_items", {"items": [{"name": match.group(1).strip()}]}, sure)
     short = re.fullmatch(r"(?:(?:an?|the|one|some)\s+)?([a-z]{3,}(?: [a-z]{3,})?)", text)
     if short and question.text.rstrip().endswith(("?", "？")) and not _NO_NAME.search(text) and not re.search(r"\b(?:why|how|what|when|where|who|really|sure|help|yes|no|ok)\b", text):

@@ -94,7 +94,7 @@ def sold_by_measure(item: Dict[str, Any]) -> str:
 
 def quote_items(
     items: List[Dict[str, Any]], discount_percent: float = 0, added_percent: float = 0, paid: float = 0, conditions: Optional[List[str]] = None,
-    compare: bool = False
+    against: str = ""
 ) -> Dict[str, Any]:
     """Add up what a number of items cost.
 
@@ -105,14 +105,15 @@ def quote_items(
         added_percent: what comes on top of the total in percent, such as VAT or a tip.
         paid: the money handed over, to tell the change or what is missing.
         conditions: words such as "student" that make a rule of the list apply.
-        compare: true to set two orders against each other, without a total.
+        against: one of the names, to set its cost against that of all the others together,
+            without a total.
 
     Returns:
         {"lines": [{"name", "quantity", "unit", "price", "currency", "subtotal", "note"}],
         "totals": {currency: amount}, "before": {currency: amount before discount and
         addition}, "unknown": [names not on the list], "discount_percent",
         "added_percent", "rules": [the rules that applied], "change": amount or None,
-        "currency", "compare"}. Amounts are decimal strings.
+        "currency", "against"}. Amounts are decimal strings.
 
     Raises:
         ValueError: none of the items is on the list, or a quantity does not fit.
@@ -165,7 +166,7 @@ def quote_items(
     return {
         "lines": lines, "totals": totals, "before": {currency: _span(total, high[currency]) for currency, total in low.items()}, "unknown": unknown,
         "discount_percent": float(discount), "added_percent": float(added), "rules": applied, "change": change, "paid": amount_text(money),
-        "currency": single or "", "compare": compare and len(lines) == 2 and single is not None and not ranged,
+        "currency": single or "", "against": against if len(lines) > 1 and single is not None and not ranged else "",
     }
 
 

@@ -227,7 +227,7 @@ def say(function: str, arguments: Dict[str, Any], result: Dict[str, Any], langua
     if function == "table_figure":
         if result["what"] == "count":
             return "共 %d 条。" % result["value"] if zh else "There are %d entries." % result["value"]
-        value = rounded(result["value"])
+        value = result["value"] if isinstance(result["value"], str) else rounded(result["value"])
         text = "%s的%s：%s" % (result["column"], _ZH_FIGURES[result["what"]], value) if zh else "%s of %s: %s" % (result["what"].capitalize(), result["column"], value)
         if result["row"]:
             names = ("、" if zh else ", ").join(str(row[result["key"]]) for row in result["rows"])

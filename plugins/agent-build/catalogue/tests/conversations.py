@@ -86,6 +86,7 @@ CONVERSATIONS = [
             [("2 mochas", "refuse", "Which"), ("small please", "$8"), ("and large?", "$9.60")],
             [("6 espressos", "13.50")],
             [("what is the difference between a small and a large latte", "0.75")],
+            [("2 lattes with espressos", "refuse")],
             [("is a small latte cheaper than an espresso?", "espresso", "1.25")],
             [("do you have chai?", "not on the price list", "refuse")],
             [("how many espressos for $20", "8 ×")],
@@ -111,6 +112,33 @@ CONVERSATIONS = [
             [("book me a double room for friday", "cannot", "refuse")],
             [("how much is the penthouse suite", "refuse")],
             [("do you have a sauna?", "refuse")],
+        ],
+    },
+    {
+        "name": "Harbour tours", "tools": ["price_list", "notes_search"],
+        "data": [prices(price("tour", "25", "EUR", "person"), price("boat trip", "40"), price("bike rental", "15", "EUR", "day")), notes("The tour lasts two and a half hours.", "Rain gear is provided.")],
+        "sessions": [
+            [("tour for 6 people", "150 EUR")],
+            [("boat trip and tour for two", "90 EUR")],
+            [("boat trip for 4", "refuse")],
+            [("2 bikes for 3 days", "90 EUR")],
+            [("how long is the tour?", "two and a half")],
+            [("can I get a refund", "refuse")],
+        ],
+    },
+    {
+        "name": "Castle tickets", "tools": ["price_list"],
+        "data": [prices(price("adult", "14"), price("child", "7"), price("student", "10"), price("family ticket", "35"), price("audio guide", "3"), price("season pass", "4.50", "EUR", "month"))],
+        "sessions": [
+            [("2 adults and 3 kids", "49 EUR"), ("plus an audio guide", "52 EUR")],
+            [("2 adults 2 children, is the family ticket cheaper?", "42 EUR", "cheaper, by 7 EUR", "!77")],
+            [("4 adults with audio guides", "How many audio guides", "refuse")],
+            [("an adult and 2 children with a 50 note, change?", "22 EUR")],
+            [("2 students at half price", "10 EUR")],
+            [("season pass for a year", "54 EUR")],
+            [("ticket prices", "adult", "student")],
+            [("is the student 10 expensive?", "!100")],
+            [("how much for a 70 year old", "!980")],
         ],
     },
     {
@@ -283,6 +311,7 @@ CONVERSATIONS = [
             [("柠檬茶和杨枝甘露差多少钱", "8 元")],
             [("五杯柠檬茶打八折多少钱", "40 元")],
             [("三杯杨枝甘露多少钱", "46 元")],
+            [("柠檬茶10太贵了", "!100")],
             [("有没有咖啡", "没有咖啡", "refuse")],
             [("一杯柠檬茶加一份红豆多少钱", "10 元", "红豆")],
             [("50块够买四杯柠檬茶吗", "够", "10 元")],
@@ -352,6 +381,13 @@ CONVERSATIONS = [
             [("星期三几点关门", "21:00")],
             [("你们馆长是谁", "refuse")],
             [("明天下雨吗", "refuse")],
+        ],
+    },
+    {
+        "name": "网店客服", "language": "zh", "tools": ["faq_answers"],
+        "data": [faq(("可以退货吗？", "支持七天无理由退货。"), ("多久发货？", "付款后48小时内发货。"), ("怎么联系客服？", "拨打400-123-4567。"), ("运费谁出？", "买家承担。"))],
+        "sessions": [
+            [("我想退货", "七天")], [("什么时候发货", "48小时")], [("客服怎么联系", "400-123-4567")], [("邮费谁付", "买家承担")], [("你们老板是谁", "refuse")], [("有实体店吗", "refuse")],
         ],
     },
     {

@@ -14,9 +14,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from agent_folder import CATALOGUE  # noqa: E402
+from abilities import IMPOSSIBLE, POSSIBLE  # noqa: E402
 from conversations import CONVERSATIONS  # noqa: E402
 from runtime import knowledge  # noqa: E402
 from runtime.engine import OfflineEngine  # noqa: E402
+from runtime.limits import asked_for  # noqa: E402
 from runtime.protocol import gather  # noqa: E402
 from runtime.registry import Tool  # noqa: E402
 from runtime.sessions import Session  # noqa: E402
@@ -77,6 +79,14 @@ class ConversationTest(unittest.TestCase):
                 self.assertNotIn(internal, said)
         if has_cjk(question) and not any(letter.isascii() and letter.isalpha() for letter in question):
             self.assertNotRegex(said, r"\b(?:the|is|are|of|cannot|you)\b")
+
+
+class LimitTest(unittest.TestCase):
+    def test_what_no_agent_can_do_is_recognised_and_nothing_else(self):
+        for question in IMPOSSIBLE:
+            self.assertIsNotNone(asked_for(question), question)
+        for question in POSSIBLE:
+            self.assertIsNone(asked_for(question), question)
 
 
 if __name__ == "__main__":

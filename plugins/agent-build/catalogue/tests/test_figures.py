@@ -60,13 +60,13 @@ class NumeralTest(FigureTest):
         self.assertEqual(found, [Decimal(value) for value in values], text)
 
     def test_whole_numbers_in_words(self):
-        numbers = list(range(2, 200)) + [self.random.randint(200, 10 ** self.random.randint(3, 8)) for _ in range(1500)]
+        numbers = list(range(2, 200)) + [self.random.randint(200, 10 ** self.random.randint(3, 8)) for _ in range(900)]
         for number in numbers:
             self.reads("add %s to it" % english(number), number)
             self.reads("一共%s元" % chinese(number), number)
 
     def test_digits_and_scales(self):
-        for _ in range(1500):
+        for _ in range(900):
             value = decimal(self.random, 10**6)
             self.reads("it is %s here" % written(value, self.random), value)
             short = decimal(self.random, 900)
@@ -107,7 +107,7 @@ class UnitTest(FigureTest):
         for source, target, factor in UNITS:
             upper, _, lower = factor.partition("/")
             exact = Fraction(upper) / Fraction(lower or 1)
-            for _ in range(60):
+            for _ in range(30):
                 value = decimal(self.random, 5000, 3)
                 if source.isascii():
                     forms = ["what is {} {} in {}?", "convert {} {} to {}", "how much is {} {} in {}", "{} {} in {}"]
@@ -143,7 +143,7 @@ class FinanceTest(FigureTest):
     tools = ("finance_calculator",)
 
     def test_loans(self):
-        for _ in range(500):
+        for _ in range(300):
             principal, percent, years = self.random.randint(10, 900) * 1000, Decimal(self.random.randint(1, 120)) / 8, self.random.randint(1, 40)
             with localcontext() as context:
                 context.prec = 60
@@ -157,7 +157,7 @@ class FinanceTest(FigureTest):
             self.same(self.result(chinese_text.format(amount, percent, years))["monthly"], expected, chinese_text.format(amount, percent, years), CENT / 100)
 
     def test_interest(self):
-        for _ in range(400):
+        for _ in range(250):
             principal, percent, years = self.random.randint(100, 90000), Decimal(self.random.randint(1, 80)) / 8, self.random.randint(1, 30)
             periods, word = self.random.choice([(1, "annually"), (12, "monthly"), (4, "quarterly"), (365, "daily")])
             with localcontext() as context:
@@ -172,7 +172,7 @@ class FinanceTest(FigureTest):
             self.same(self.result(text)["interest"], cents(principal * percent / 100 * years), text, CENT / 100)
 
     def test_percentages(self):
-        for _ in range(600):
+        for _ in range(300):
             amount, percent = decimal(self.random, 5000), Decimal(self.random.randint(1, 400)) / 4
             checks = [
                 ("add {p}% VAT to {a}", "total", cents(amount * (1 + percent / 100))), ("{a}加上{p}%的税是多少", "total", cents(amount * (1 + percent / 100))),
@@ -227,7 +227,7 @@ class DateTest(FigureTest):
         return day
 
     def test_days_between(self):
-        for _ in range(600):
+        for _ in range(300):
             one, other = self.day(), self.day()
             text = "how many days are there between %s and %s?" % (self.said(one), self.said(other))
             got = self.result(text)
@@ -240,7 +240,7 @@ class DateTest(FigureTest):
             self.assertEqual(self.result(text)["days"], (other - one).days, text)
 
     def test_moved_dates(self):
-        for _ in range(600):
+        for _ in range(300):
             day, count = self.day(), self.random.randint(2, 400)
             for text, sign in (("what date is {n} days after {d}?", 1), ("which date is {n} days before {d}", -1), ("{z}之后{n}天是几号", 1), ("{z}之前{n}天是哪天", -1)):
                 text = text.format(n=count, d=self.said(day), z=self.said_zh(day))
@@ -251,7 +251,7 @@ class DateTest(FigureTest):
                 self.assertEqual(self.result(text)["date"], self.workday(day, sign * few).isoformat(), text)
 
     def test_weekdays_and_ages(self):
-        for _ in range(500):
+        for _ in range(300):
             day = self.day()
             for text in ("what day of the week is %s?" % self.said(day), "%s是星期几" % self.said_zh(day)):
                 self.assertEqual(self.result(text)["iso_weekday"], day.isoweekday(), text)
@@ -271,7 +271,7 @@ class NumberToolsTest(FigureTest):
     tools = ("number_statistics", "number_bases", "calculator")
 
     def test_statistics(self):
-        for _ in range(500):
+        for _ in range(300):
             numbers = [decimal(self.random, 900, 1) for _ in range(self.random.randint(3, 12))]
             listed = self.random.choice([", ", " ", "; "]).join(map(str, numbers[:-1])) + self.random.choice([", ", " and "]) + str(numbers[-1])
             mean = sum(numbers) / len(numbers)
@@ -288,7 +288,7 @@ class NumberToolsTest(FigureTest):
 
     def test_bases(self):
         names = {2: ("binary", "二进制", "b"), 8: ("octal", "八进制", "o"), 16: ("hexadecimal", "十六进制", "x")}
-        for _ in range(500):
+        for _ in range(300):
             number, base = self.random.randint(2, 10**6), self.random.choice([2, 8, 16])
             english_name, chinese_name, code = names[base]
             digits = format(number, code)
@@ -299,7 +299,7 @@ class NumberToolsTest(FigureTest):
 
     def test_arithmetic(self):
         words = {"+": ("plus", "加"), "-": ("minus", "减"), "*": ("times", "乘以"), "/": ("divided by", "除以")}
-        for _ in range(800):
+        for _ in range(250):
             numbers = [decimal(self.random, 99, 1) for _ in range(self.random.randint(2, 4))]
             signs = [self.random.choice("+-*/") for _ in numbers[1:]]
             exact = " ".join([str(numbers[0])] + ["%s %s" % pair for pair in zip(signs, numbers[1:])])
@@ -325,7 +325,7 @@ class PriceTest(FigureTest):
         return {name: Decimal(self.random.randint(20, 9900)) / 100 for name in self.NAMES}
 
     def test_totals(self):
-        for _ in range(400):
+        for _ in range(250):
             prices = self.prices()
             items = [{"name": name, "amount": str(amount), "currency": "EUR", "per": ""} for name, amount in prices.items()]
             with knowledge.replaced_by({"kind": "prices", "id": "prices", "title": "Prices", "items": items}):
@@ -346,6 +346,23 @@ class PriceTest(FigureTest):
                     text = ("I pay with %d euros for %d %ss, what is my change?" % (paid, count, single)) if joint == " and " else "买%d个%s，付%d元，找多少" % (count, single, paid)
                     got = self.result(text)
                     self.same(got["change"], cents(paid - prices[single] * count), text)
+
+    def test_counts_before_behind_and_between_the_names(self):
+        items = [{"name": name, "amount": str(amount), "currency": "EUR", "per": "斤" if name in ("苹果", "香蕉", "榴莲") else ""} for name, amount in (
+            ("espresso", "2.15"), ("croissant", "1.85"), ("scone", "2.40"), ("苹果", "6.35"), ("香蕉", "4.15"), ("榴莲", "28.5"))]
+        amounts = {item["name"]: Decimal(item["amount"]) for item in items}
+        with knowledge.replaced_by({"kind": "prices", "id": "prices", "title": "Prices", "items": items}):
+            for _ in range(150):
+                for names, forms in (
+                    (["espresso", "croissant", "scone"], [("{n} {i}s", ", "), ("{i} x{n}", ", "), ("{i} {n}", ", "), ("{n}x {i}", " and "), ("{n} {i}s", " plus ")]),
+                    (["苹果", "香蕉", "榴莲"], [("{i}{n}斤", ""), ("{n}斤{i}", ""), ("{i}{n}斤", "，"), ("{n}斤{i}", "和"), ("{i}{z}斤", "、"), ("{z}斤{i}", "再加")]),
+                ):
+                    chosen = self.random.sample(names, self.random.randint(2, 3))
+                    counts = [self.random.randint(2, 30) for _ in chosen]
+                    form, joint = self.random.choice(forms)
+                    text = joint.join(form.format(n=count, i=name, z=chinese(count)) for name, count in zip(chosen, counts))
+                    text = ("how much is %s?" if names[0] == "espresso" else "%s一共多少钱") % text
+                    self.same(self.result(text)["totals"]["EUR"], sum(amounts[name] * count for name, count in zip(chosen, counts)), text)
 
     def test_weights(self):
         items = [{"name": "cheese", "amount": "18.40", "currency": "EUR", "per": "kg"}, {"name": "苹果", "amount": "6.50", "currency": "元", "per": "斤"}, {"name": "ham", "amount": "2.35", "currency": "EUR", "per": "100g"}]

@@ -1,6 +1,7 @@
 """Sorting of a text into the categories that came with the requirement, by their words."""
 from __future__ import annotations
 
+import re
 from typing import Any, Dict, List
 
 from runtime import knowledge
@@ -13,6 +14,14 @@ __all__ = ["classify_text", "list_categories"]
 
 def _categories() -> List[Dict[str, Any]]:
     return [category for data in knowledge.of_kind("categories") for category in data["categories"]]
+
+
+def _akin(word: str, token: str) -> bool:
+    """True for words of one root: "heater" and "heating", "noisy" and "noise"."""
+    same = 0
+    while same < min(len(word), len(token)) and word[same] == token[same]:
+        same += 1
+    return len(word) >= 5 and same >= 4 and same >= 0.55 * max(len(word), len(token))
 
 
 def classify_text(text: str) -> Dict[str, Any]:
@@ -41,8 +50,10 @@ def classify_text(text: str) -> Dict[str, Any]:
                 found.append(word)
         score = float(sum(1 + (" " in word) for word in found))
         if not found:  # the text may say it in other words: "charged twice" for "payment"
-            related = [word for word in [category["name"]] + category["words"] if concepts(word) & meant]
-            score, found = 0.4 * min(len(related), 2), related[:1]
+            words = [word for word in [category["name"]] + category["words"] if " " not in word]
+            akin = [word for word in words if any(_akin(word.lower(), token) for token in re.findall(r"[a-z]{5,}", text.lower()))]
+            related = [word for word in words if concepts(word) & meant]
+            score, found = (0.7, akin[:1]) if akin else (0.4 * min(len(related), 2), related[:1])
         scores[category["name"]] = score
         matched[category["name"]] = found
     best = max(scores, key=lambda name: scores[name], default=None)

@@ -49,16 +49,22 @@ def propose(question: Question) -> Optional[Proposal]:
     return None
 
 
+def _counted(number: int, unit: str) -> str:
+    return "%d %s%s" % (number, unit, "" if number == 1 else "s")
+
+
 def say(function: str, arguments: Dict[str, Any], result: Dict[str, Any], language: str) -> str:
     """List the counts."""
     zh = language == "zh"
     if function == "count_occurrences":
-        return ("“%s”出现 %d 次。" if zh else '"%s" occurs %d time(s).') % (result["part"], result["count"])
+        return ("“%s”出现 %d 次。" if zh else '"%s" occurs %s.') % (result["part"], result["count"] if zh else _counted(result["count"], "time"))
     common = ", ".join("%s (%d)" % tuple(pair) for pair in result["frequent_words"][:5])
     if zh:
         return "字符 %(characters)d（不含空白 %(characters_without_spaces)d），汉字 %(chinese_characters)d，英文单词 %(words)d，句子 %(sentences)d，段落 %(paragraphs)d，行 %(lines)d，阅读约 %(reading_seconds)d 秒。" % result + (
             "\n高频词：" + common if common else "")
-    text = "%(words)d words, %(characters)d characters (%(characters_without_spaces)d without spaces), %(sentences)d sentences, %(paragraphs)d paragraphs, %(lines)d lines; about %(reading_seconds)d seconds to read." % result
+    counts = {name: _counted(result[name], name[:-1]) for name in ("words", "characters", "sentences", "paragraphs", "lines")}
+    text = "%(words)s, %(characters)s (%(bare)d without spaces), %(sentences)s, %(paragraphs)s, %(lines)s; about %(seconds)s to read." % dict(
+        counts, bare=result["characters_without_spaces"], seconds=_counted(result["reading_seconds"], "second"))
     if result["chinese_characters"]:
         text += " Chinese characters: %d." % result["chinese_characters"]
     return text + ("\nMost frequent: " + common if common else "")

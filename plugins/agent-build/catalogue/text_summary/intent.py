@@ -14,7 +14,14 @@ def propose(question: Question) -> Optional[Proposal]:
     """A word for summary or keywords plus a text."""
     text = question.text_or_recent()
     if text is None:
+        if re.search(r"\bsummar|\btl;?dr\b|摘要|总结|概括", question.instruction) and not question.figures:
+            return Proposal("summarize", {}, 0.7, ask={"en": "Which text shall I summarise? Paste it behind a colon.", "zh": "请把要总结的文字发给我（放在冒号后面）。"})
         return None
+    previous = question.previous("summarize")
+    again = re.search(r"(\d+)\s*个?(?:sentences?|points?|lines?|句|条|点)", question.plain.lower()) if previous and not question.payload() else None
+    if previous and (again or (question.is_follow_up and question.asks("shorter", "longer", "短一点", "长一点", "再短"))):
+        count = int(again.group(1)) if again else max(1, previous.arguments.get("sentences", 3) + (1 if question.asks("longer", "长一点") else -1))
+        return Proposal("summarize", dict(previous.arguments, sentences=count), 0.92)
     head = question.plain[: max(0, question.plain.find(text[:20]))] or question.plain[:80]
     if question.asks("key terms", "keywords", "key words", "main topics", "topics", "关键词", "主题词"):
         return Proposal("key_terms", {"text": text}, 0.9)

@@ -134,8 +134,9 @@ impl Coverage {
     }
 }
 
-/// Whether a text holds a letter or a digit that is no markup: no HTML tag, and not the name behind a fence.
-fn says_something(text: &str) -> bool {
+/// Whether a stretch behind `preceding` holds a letter or a digit that is no markup: no HTML tag, and not the name behind a
+/// fence.
+fn says_something(preceding: &str, text: &str) -> bool {
     let mut rest = text;
     while let Some(at) = rest.find(['<', '`']) {
         let (before, markup) = rest.split_at(at);
@@ -153,7 +154,17 @@ fn says_something(text: &str) -> bool {
         };
         rest = markup.get(end..).unwrap_or_default();
     }
-    rest.chars().any(char::is_alphanumeric)
+    // The number of a list's entry says nothing: it stands first on its line.
+    let mark = rest.trim_matches(|c: char| !c.is_alphanumeric());
+    let numbered = mark.len() <= 2 && mark.chars().all(|c| c.is_ascii_digit());
+    let entry = rest.split_once(mark).is_some_and(|(before, behind)| {
+        // The line may have begun before the stretch.
+        let begun = if before.contains('\n') { "" } else { preceding };
+        let line = [begun, before].map(|part| part.rsplit('\n').next().unwrap_or_default());
+        line.concat().chars().all(|c| c.is_whitespace() || matches!(c, '-' | '*' | '•'))
+            && behind.starts_with(['.', ')', '、', '）'])
+    });
+    !(mark.is_empty() || numbered && entry)
 }
 
 impl Reading {
@@ -165,7 +176,7 @@ impl Reading {
         let mut from = 0;
         for span in spans.into_iter().chain([Span { start: text.len(), end: text.len() }]) {
             if let Some(gap) = text.get(from..span.start)
-                && says_something(gap)
+                && says_something(text.get(..from).unwrap_or_default(), gap)
             {
                 missing.push(Span { start: from, end: span.start });
             }

@@ -41,3 +41,22 @@ pub(super) fn drop_from_readme(readme: &str, dropped: &[DroppedExample]) -> Stri
     let kept = readme.lines().filter(|line| !line.strip_prefix("- ").is_some_and(|line| is_dropped(line, dropped)));
     kept.map(|line| format!("{line}\n")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn dropped_examples_are_nowhere_shown() {
+        let dropped = [DroppedExample { question: "a?".into(), tool: "x".into(), got: "y".into() }];
+        let mut manifest = json!({
+            "examples": [{"question": "a?"}, {"question": "b?"}],
+            "tools": [{"example": {"en": "a?", "zh": "b?"}}],
+        });
+        drop_from_manifest(&mut manifest, &dropped);
+        assert_eq!(manifest, json!({"examples": [{"question": "b?"}], "tools": [{"example": {"en": "", "zh": "b?"}}]}));
+        assert_eq!(drop_from_readme("x\n- a?\n- b?\n", &dropped), "x\n- b?\n");
+    }
+}

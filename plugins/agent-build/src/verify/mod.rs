@@ -1,11 +1,13 @@
 //! Verifies an agent by using it: one process compiles everything and runs the unit tests, another is the
-//! agent itself, which is asked `/ping`, one question and the cases of [`acceptance`], and told to stop.
+//! agent itself, which is asked `/ping`, one question and the cases of `acceptance`, and told to stop.
 
 pub(crate) mod acceptance;
 mod agent;
 mod finding;
 mod http;
 mod process;
+#[cfg(test)]
+mod walls_tests;
 
 use std::{io, path::Path, time::Duration};
 

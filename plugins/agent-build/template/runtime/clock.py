@@ -9,6 +9,7 @@ from runtime.chinese_numerals import chinese_value
 _HOURS = "one two three four five six seven eight nine ten eleven twelve".split()
 _HOUR = r"\d{1,2}|" + "|".join(_HOURS)
 _ZH_NUMBER = r"\d{1,2}|[零〇一二两三四五六七八九十]{1,3}"
+# One pass over all forms. A number becomes a time only with a colon, am or pm, o'clock, past, to, or 点.
 _TIME = re.compile(
     r"(?<![\d:.,])(?P<clock>\d{1,2}[:：]\d{2})(?::\d{2})?(?![\d:])\s*(?P<half>[ap]\.?m\b\.?)?"
     r"|(?<![\d:.,a-z])(?P<hour>\d{1,2}(?:\.\d{2})?)\s*(?P<ampm>[ap]\.?m\b\.?)"

@@ -23,6 +23,7 @@ _NAMED = {
 _RELATIVE = {"today": 0, "now": 0, "tonight": 0, "tomorrow": 1, "yesterday": -1, "day after tomorrow": 2, "day before yesterday": -2,
              "今天": 0, "今日": 0, "今晚": 0, "现在": 0, "明天": 1, "明日": 1, "明晚": 1, "后天": 2, "大后天": 3, "昨天": -1, "前天": -2, "大前天": -3}
 _WEEKDAY = "mondays?|tuesdays?|wednesdays?|thursdays?|fridays?|saturdays?|sundays?|mon|tues?|wed|thurs?|thu|fri|sat|sun"
+# One pass finds all forms, the surest first, so that no part of one date is read as another. The text is in small letters.
 _DATE = re.compile(
     r"(?<![a-z_\d.-])(?P<iso>\d{4}[-/.]\d{1,2}[-/.]\d{1,2})(?![\d-])"
     r"|(?<!\d)(?P<zh>(?:\d{4}|[零〇一二三四五六七八九]{4}|今|明|去|后)\s*年\s*(?:\d{1,2}|[一二三四五六七八九十]{1,2})\s*月\s*(?:\d{1,2}|[一二三四五六七八九十]{1,3})\s*[日号]?)"

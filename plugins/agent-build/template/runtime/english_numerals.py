@@ -95,6 +95,9 @@ def english_numerals(text: str) -> List[Numeral]:
     """All English numerals of a text in small letters, in its order."""
     found: List[Numeral] = []
     for match in _ENGLISH.finditer(text):
-        if not re.search(r"\d\s+and\s+$", text[: match.start()]):  # the rest of "2 and a half" belongs to its digits
+        reduced = re.compile(r"[\s-](?:price|off)\b").match(text, match.end()) if match.group(0) == "half" else None
+        if reduced:  # half price takes 50% off
+            found.append(Numeral(Decimal(50), match.start(), reduced.end(), "off"))
+        elif not re.search(r"\d\s+and\s+$", text[: match.start()]):  # the rest of "2 and a half" belongs to its digits
             found.extend(_read(match))
     return found

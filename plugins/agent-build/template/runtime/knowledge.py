@@ -1,8 +1,16 @@
 """The data that came with the requirement, read from `knowledge/*.json`.
 
-Four kinds of data set: `prices` (items with amount, currency, and perhaps a unit),
-`table` (typed columns and rows), `faq` (questions with answers) and `notes`
-(passages of text). Every file holds one data set: {"kind", "id", "title", ...}.
+Every file holds one data set: {"kind", "id", "title", ...}. The kinds:
+
+- `prices`: `items` with name, amount, currency and per (unit); perhaps `to` (upper end of
+  a range), `base` and `variant` ("latte", "large"), `note`; and `rules` such as discounts
+  (text, percent_off, from_quantity, from_total, applies_to);
+- `table`: typed columns and rows, the first column names the rows;
+- `faq`: pairs of question and answer; `notes`: passages, each perhaps with `topics`,
+  words that it is found by;
+- `hours`: `hours` (subject, days 1 to 7 with Monday first, from, to; no days: every day)
+  and `closed` (subject, days);
+- `categories`: names with words; `rates`: from, to, rate.
 """
 from __future__ import annotations
 

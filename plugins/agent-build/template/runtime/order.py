@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Dict, List, Sequence, Tuple
 
 from runtime.figures import Figure
@@ -45,14 +46,22 @@ def read_order(question: Question, items: Sequence[Dict[str, Any]]) -> Order:
     measures = {id(figure): measure for measure in whole for figure in measure.figures}
     by_name = {item["name"]: item for item in items}
     taken: List[Figure] = []
+    behind = _counts_stand_behind(lines, figures, text)
     for index, line in enumerate(lines):
         start = lines[index - 1].end if index else 0
         end = lines[index + 1].start if index + 1 < len(lines) else len(text)
         before = [f for f in figures if start <= f.start and f.end <= line.start and f not in taken and not _SEPARATOR.search(text[f.end : line.start])]
         after = [f for f in figures if line.end <= f.start and f.end <= end]
-        behind_next = index + 1 < len(lines) and _belongs_ahead(text, after, lines[index + 1])
+        if behind:
+            before = []
+        behind_next = not behind and index + 1 < len(lines) and _belongs_ahead(text, after, lines[index + 1])
         _give(line, by_name[line.name], before[-1:], [] if behind_next and before else after if not behind_next else after[:-1], text, measures)
         taken.extend(line.used)
+    for line in lines:
+        # "for a year" of what is priced by the month is twelve of them.
+        if line.quantity is None and str(by_name[line.name].get("per") or "").lower() in ("month", "月", "个月") and re.search(r"\b(?:a|per|one|whole|full|each) year\b|\byearly\b|\bannually\b|一年|每年|全年", text.lower()):
+            line.quantity, line.unit = Decimal(1), "yr"
+            line.used += [figure for figure in figures if figure.soft and figure not in taken]
     _share_spans(lines, by_name, figures, taken, text, measures)
     unknown, told = _unknown(text, lines, question)
     named = [figure for figure in question.figures if any(figure.start < line.end and line.start < figure.end for line in lines)]
@@ -61,6 +70,14 @@ def read_order(question: Question, items: Sequence[Dict[str, Any]]) -> Order:
 
 # Between a figure and the item that it counts stands none of these.
 _SEPARATOR = re.compile(r"[,，;；、。\n]|\band\b|\bwith\b|\bplus\b|和|跟|加|与|还有|再|\+")
+
+
+def _counts_stand_behind(lines: List[Line], figures: List[Figure], text: str) -> bool:
+    """True for "apples 3, pears 2" and 香蕉3斤榴莲2斤: every item has one figure, and it stands behind."""
+    if not lines or len(figures) != len(lines):
+        return False
+    ends = [line.start for line in lines[1:]] + [10**9]
+    return all(line.end <= figure.start and figure.end <= end and not _SEPARATOR.search(text[line.end : figure.start]) for line, figure, end in zip(lines, figures, ends))
 
 
 def _belongs_ahead(text: str, after: List[Figure], following: Line) -> bool:
@@ -74,6 +91,12 @@ def _give(line: Line, item: Dict[str, Any], before: List[Figure], after: List[Fi
         _multiply(line, item, figure, text, measures)
     for figure in after:
         in_unit = _counts_per(item, figure, text)
+        bare = not in_unit and id(figure) not in measures and not re.match(r"\s?[%s]" % "".join(CLASSIFIERS), text[figure.end :])
+        if bare and figure.value == Decimal(str(item["amount"])):
+            line.used.append(figure)  # the price itself: 染发198太贵了
+            continue
+        if bare and (figure.value != int(figure.value) or not re.match(r"\s*(?:$|[,，;；、。.!！?？)+&]|and\b|x\b|pieces?\b|times\b|please\b|pls\b|和|跟|加)", text[figure.end :].lower())):
+            continue
         if not before or in_unit:
             gap = text[line.end : figure.start]
             if in_unit or re.fullmatch(r"\s*(?:[x×*:：,(（-]|各|just|only|about|[\u4e00-\u9fff]{0,2}(?<![和跟加与]))*\s*", gap) or (id(figure) in measures and len(gap) < 12):
@@ -104,15 +127,18 @@ def _counts_per(item: Dict[str, Any], figure: Figure, text: str) -> bool:
         return following.lstrip(" 个").startswith(per) or figure.measure == per or (per in "人位" and bool(re.match("个?人|位|个?大人", following)))
     word = re.match(r"[\s-]*(?:more\s+|full\s+|extra\s+)?([a-z]+)", following)
     people = {"person", "people", "guest", "head", "adult", "pax"}
+    if per in people and not re.match(r"\s*[a-z]", following) and re.search(r"\bfor\s+$", text[: figure.start].lower()):
+        return True  # "for two" of what is priced per person
     return bool(word) and (stem(word.group(1)) == stem(per) or (per in people and word.group(1).rstrip("s") in people))
 
 
 def _share_spans(lines: List[Line], items: Dict[str, Dict[str, Any]], figures: List[Figure], taken: List[Figure], text: str, measures: Dict[int, Measure]) -> None:
     """"For 3 nights" or "for 4 people" at the end or the beginning counts for every item priced so."""
-    spans = [figure for figure in figures if any(_counts_per(items[line.name], figure, text) for line in lines)]
+    outside = [figure for figure in figures if lines and (figure.end <= lines[0].start or figure.start >= lines[-1].end)]
+    spans = [figure for figure in outside if any(_counts_per(items[line.name], figure, text) for line in lines)]
     for figure in spans:
         for line in lines:
-            own = any(other in spans for other in line.used)
+            own = any(_counts_per(items[line.name], other, text) for other in line.used)
             if not own and _counts_per(items[line.name], figure, text):
                 line.quantity = figure.value if line.quantity is None else line.quantity * figure.value
                 line.used.append(figure)

@@ -16,7 +16,7 @@ ORDER_WORDS = frozenset(
     today tomorrow now again another extra x times kg g lb lbs kilo kilos gram grams liter litre liters litres ml oz dozen half box boxes bag bags bottle bottles cup cups glass glasses pack packs
     slice slices portion portions serving servings bowl bowls pot pots loaf loaves bunch bunches can cans tin tins jar jars hour hours day days night nights week weeks month months year years minutes
     person people adult adults child children kid kids student students senior seniors friend friends guest guests ticket tickets session sessions class classes lesson lessons small medium large big
-    instead same sure ok okay good let's lets see be me looking thinking planning going and/or both quantity quantities amount size sizes ones add added including include incl together what about how's""".split()
+    instead same sure ok okay good let's lets see be me looking thinking planning going and/or both quantity quantities amount size sizes ones add added including include incl together what about how's note notes bill banknote cash back year years old""".split()
 )
 JOINTS = re.compile(r"\b(?:and|plus|with|or)\b|[,;&+/]|和|跟|加上?|与|以及|还有|、|，|；|再来?|另外")
 _ZH_WORDS = re.compile(

@@ -10,6 +10,7 @@ from runtime.registry import Agent
 from runtime.text import has_cjk, language_of
 
 _END = r"[\s!！,，.。~～?？:)]*"
+# Whole messages only: "hi, how much is a latte?" is a question. All are matched in small letters.
 _GREETING = re.compile(
     r"^\s*(?:hi|hello|hey|hiya|howdy|yo|good (?:morning|afternoon|evening|day)|greetings|你好|您好|嗨|哈喽|哈啰|在吗|在不在|早上好|上午好|下午好|晚上好|早安|早)(?:\s+(?:there|all|everyone|bot|agent|team)|啊|呀|呢)?%s$" % _END,
 )

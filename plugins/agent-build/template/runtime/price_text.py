@@ -66,13 +66,20 @@ def _say_ranking(result: Dict[str, Any], rows: List[str], zh: bool, language: st
 
 
 def _difference(result: Dict[str, Any], zh: bool) -> str:
-    """Which of two orders costs less, and by how much."""
-    one, other = sorted(result["lines"], key=lambda line: Decimal(line["subtotal"]))
-    gap = Decimal(other["subtotal"]) - Decimal(one["subtotal"])
-    if not gap:
+    """Whether one item costs less than the others together, and by how much."""
+    name, currency = result["against"], result["currency"]
+    one = sum((Decimal(line["subtotal"]) for line in result["lines"] if line["name"] == name), Decimal(0))
+    others = [line for line in result["lines"] if line["name"] != name]
+    rest = sum((Decimal(line["subtotal"]) for line in others), Decimal(0))
+    together = ("、" if zh else " and ").join(line["name"] for line in others)
+    if one == rest:
         return "两者价格相同。" if zh else "Both cost the same."
-    amount = _money(amount_text(gap), one["currency"])
-    return "%s更便宜，便宜 %s。" % (one["name"], amount) if zh else "%s is cheaper, by %s." % (one["name"], amount)
+    cheaper, gap = (name, rest - one) if one < rest else (together, one - rest)
+    amount = _money(amount_text(gap), currency)
+    text = ""
+    if len(others) > 1:
+        text = "%s合计 %s。" % (together, _money(amount_text(rest), currency)) if zh else "%s come to %s. " % (together, _money(amount_text(rest), currency))
+    return text + ("%s更便宜，便宜 %s。" % (cheaper, amount) if zh else "%s is cheaper, by %s." % (cheaper, amount) if len(others) < 2 or one < rest else "Together they are cheaper, by %s." % amount)
 
 
 def _rule_text(rule: Dict[str, str], zh: bool) -> str:
@@ -98,7 +105,7 @@ def _say_quote(result: Dict[str, Any], zh: bool) -> str:
         else:
             unit = " " + line["unit"] if line["unit"] and not line["unit"][0].isdigit() else ""
             lines.append("%s%s × %s (%s) = %s" % (line["quantity"], unit, line["name"], price, _money(line["subtotal"], line["currency"])))
-    if result.get("compare"):
+    if result.get("against"):
         return "\n".join(lines) + "\n" + _difference(result, zh)
     total = " + ".join(_money(amount, currency) for currency, amount in result["totals"].items())
     before = " + ".join(_money(amount, currency) for currency, amount in result.get("before", {}).items())

@@ -11,6 +11,7 @@ CHEAPEST = re.compile(r"\b(?:cheapest|cheaper|least expensive|less expensive|low
 DEAREST = re.compile(r"\b(?:most expensive|dearest|priciest|pricier|more expensive|highest[- ]priced?|highest price|costs? (?:the )?most|costs? more)\b|最贵|更贵|比较贵|哪个贵|谁贵|价格最高|最高价")
 LIST = re.compile(
     r"\b(?:list all|all (?:the |your )?(?:prices|items|products|options)|price ?list|all items|which items|what items|what (?:do|can) (?:you|i|we) (?:sell|have|offer|serve|order|buy|get)|what(?:'s| is) (?:available|on (?:the|your) (?:menu|list))|what have you got|what all do you|"
+    r"^(?:what(?:'s| is| are) )?(?:the |your )?(?:ticket|entry|entrance|admission)?\s*(?:prices|fees|rates|entry fee|price)\W*$|how much (?:is|are) (?:it|entry|admission|entrance|tickets?|the tickets?|a ticket|everything)(?! with)\W*$|"
     r"list (?:the |your )?prices|show (?:me )?(?:the |your |all )?(?:prices|menu|list|price)|menu|your prices|the prices|what are (?:the|your) prices|full list|everything you (?:sell|have)|what (?:products|drinks|dishes|services|courses|treatments|classes|options|kinds?|sorts?|types?)\b.{0,30}\b(?:are there|do you (?:have|offer|sell)|available|have you))\b|"
     r"所有价格|全部价格|价目表?|价格表|有(?:什么|哪些|啥)(?:(?:可以|能)?(?:卖|买|吃|喝|点|选)的?|商品|东西|服务|项目|产品|套餐|饮料|菜品?|票|课程?|种类|品种|口味)?[？?呢啊呀]*$|列出|都有什么|都卖什么|卖什么|菜单|都有啥|全部商品"
 )

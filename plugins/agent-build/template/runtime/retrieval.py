@@ -7,7 +7,7 @@ from collections import Counter
 from functools import lru_cache
 from typing import Dict, List, NamedTuple, Sequence, Tuple
 
-from runtime.synonyms import GENERIC, chinese_words, concepts
+from runtime.synonyms import FAMILY, GENERIC, chinese_words, concepts
 from runtime.text import has_cjk, tokens
 
 _K1 = 1.2
@@ -47,7 +47,7 @@ class Ranker:
             if term.isascii():
                 return rare * (0.25 if term in GENERIC else 1.0)
             strange = len(term) == 2 and term[0] != "~" and not any("~" + char in self._documents for char in term)
-            return rare * (0.35 if strange else 0.05 if term[0] == "~" else 0.2)
+            return rare * (0.6 if strange else 0.05 if term[0] == "~" else 0.2)
         weight = math.log(1.0 + (len(self._counts) - containing + 0.5) / (containing + 0.5))
         return weight * (0.5 if term in GENERIC else 0.3 if term[0] == "~" else 1.0)
 
@@ -72,7 +72,9 @@ class Ranker:
         free = wide - bound
         weights = {term: self._weight(term) for term in terms}
         weights.update({name: self._weight(name) for name in free})
-        total = sum(weights.values()) or 1.0
+        # Two strange words are enough to tell that a text does not speak of this; more are one word cut in pieces.
+        strange = sorted((weight for term, weight in weights.items() if not term.isascii() and term not in self._documents and term[0] != "~"), reverse=True)
+        total = sum(weights.values()) - sum(strange[2:]) or 1.0
         # E9 is not E7: a code that is asked for must stand in the text.
         codes = {term for term in terms if re.fullmatch(r"[a-z]{1,3}\d{1,4}", term)}
         hits: List[Hit] = []
@@ -118,7 +120,7 @@ _WANTS = [
 
 def asks_otherwise(query: str, question: str) -> bool:
     """True when both ask for something general ("when", "how much", "what to bring"), and not for the same."""
-    one, other = concepts(query) & GENERIC, concepts(question) & GENERIC
+    one, other = ({FAMILY[name] for name in concepts(text) & GENERIC} for text in (query, question))
     return bool(one and other and not one & other)
 
 

@@ -19,15 +19,22 @@ old oldest ancient 最老 最古老 古老 历史
 email mail e-mail write contact 邮箱 邮件 电子邮件
 refund return money_back back 退款 退货 退钱 退换 退
 exchange replace swap 换货 能换 换一 更换 调换 退换
-cancel cancellation reschedule postpone 取消 改期 退订
-delivery deliver ship shipping dispatch courier send postage parcel order package get_here gets_here receive arrive 发货 配送 快递 送货 寄 物流 邮寄
+lift elevator 电梯
+export download backup save_as csv 导出 下载
+lost forget forgot left_behind left_my found property missing misplaced 丢 丢失 遗失 落下 忘拿 遗忘
+track tracking whereabouts 查物流 到哪 哪里了 到了没 物流信息
+api interface integration rest 接口
+taxi cab uber ride 出租车 打车
+material cotton fabric made_of 材质 面料 棉 布料
+cancel cancellation unsubscribe terminate quit stop_paying reschedule postpone 取消 改期 退订
+delivery deliver ship shipping dispatch courier send postage parcel order package get_here gets_here receive arrive 发货 配送 快递 送货 寄 物流 邮寄 包裹
 shipping_cost postage shipping_fee delivery_fee 运费 邮费 快递费 配送费
 book booking reserve reservation appointment 预订 预约 订位 定位 预定
-pay payment card cash credit visa invoice 付款 支付 刷卡 现金 微信 支付宝
+pay payment card cash credit visa mastercard amex paypal invoice 付款 支付 刷卡 现金 微信 支付宝
 park parking car garage 停车 车位 停车场
 wifi internet wlan wireless network password 无线 网络 上网 wifi
 pet dog cat animal 宠物 狗 猫 动物
-child children kid baby toddler family 孩子 小孩 儿童 宝宝 小朋友
+child children kid baby toddler family year_old years_old teenager 孩子 小孩 儿童 宝宝 小朋友
 discount offer deal coupon sale promotion reduced cheaper 优惠 折扣 打折 活动 促销
 member membership join sign_up register enroll subscription 会员 办卡 报名 注册 加入
 vegetarian vegan meat-free plant-based animal_products animal_stuff 素食 吃素 纯素
@@ -42,22 +49,21 @@ toilet restroom bathroom washroom 厕所 洗手间 卫生间
 wheelchair accessible disabled accessibility ramp 轮椅 无障碍
 smoke smoking cigarette 吸烟 抽烟
 warranty guarantee 保修 质保 保固
-repair fix broken break defective faulty damaged damage pieces cracked smashed 维修 修理 坏了 故障 损坏 摔 弄坏 破损
-password login sign_in log_in account 密码 登录 账号 账户
+repair fix broken break defective faulty damaged damage pieces cracked smashed 维修 修理 坏了 故障 损坏 摔 弄坏 破损 碎
+password pw passcode login sign_in log_in account 密码 登录 账号 账户
 *bring carry documents papers 带 携带 材料 证件
 wear dress clothes clothing 穿 着装 衣服
-gift voucher present certificate 礼品 礼物 礼品卡
+gift voucher present certificate 礼品 礼物 礼品卡 赠品
 takeaway takeout to-go 外卖 打包 外带
 bus train metro subway tram transport station 公交 地铁 火车 车站 交通
 holiday vacation leave pto 年假 假期 休假 放假 假日
-sick ill illness 病假 生病
+sick ill illness sick_note 病假 生病
 salary wage paid payday payroll 工资 薪水 发工资 薪资
 expense reimbursement reimburse 报销 费用报销
 remote home_office homeoffice work_from_home 远程 在家办公 居家
 boss manager supervisor 领导 主管 经理
 *start begin beginning 开始
 *end finish over 结束
-lost missing misplaced 丢 丢失 遗失
 age old minimum_age 年龄 几岁 多大
 *long duration last take length 多久 时长 多长
 homework assignment exercise 作业
@@ -94,7 +100,6 @@ insurance insured 保险
 tax vat receipt 税 发票 收据
 size dimension measure 尺寸 尺码 大小
 colour color 颜色
-material made fabric 材质 面料
 trial free_class sample 试听 试用 体验 试课 试一节 试一次 先试
 birthday party celebration 生日 派对 聚会
 owner founder runs boss 老板 创始人
@@ -105,6 +110,9 @@ language speak english 语言 英语
 
 # What most questions ask for ("how much", "when", "where") tells less than what they ask about.
 GENERIC = {"#%d" % number for number, line in enumerate(_GROUPS.strip().splitlines()) if line.startswith("*")}
+# "When" and "how long" ask for the same kind of thing: 什么时候发货 is answered by 多久发货.
+_TIMES = ("*when", "*open", "*long", "*start", "*end")
+FAMILY = {"#%d" % number: "#time" if line.startswith(_TIMES) else "#%d" % number for number, line in enumerate(_GROUPS.strip().splitlines())}
 _by_term: Dict[str, Set[int]] = {}
 _chinese: List[Tuple[str, int]] = []
 

@@ -8,7 +8,7 @@ from runtime.columns import asked_columns, named_columns
 from runtime.figures import Figure
 from runtime.matching import Mention, find_mentions, find_parts
 from runtime.question import Question
-from runtime.tables import number_in
+from runtime.tables import is_time, number_in
 from runtime.text import has_cjk, stem
 from runtime.writing import show
 
@@ -71,6 +71,9 @@ def read_asked(question: Question, table: Dict[str, Any], alone: bool) -> Asked:
     others = [column for column in table["columns"] if column != table["key"]]
     asked_by = asked_columns(question.text, others)
     numeric = [column for column in others if sum(number_in(row[column]) is not None for row in table["rows"]) * 2 > len(table["rows"])]
+    times = [column for column in others if all(is_time(row[column]) for row in table["rows"])]
+    if re.search(r"\b(?:earliest|latest|first|last|soonest)\b|最早|最晚|最迟", question.lower):
+        numeric = numeric + times
     about = bool(named) or names_table(question, table)
     return Asked(table, mentions, list(dict.fromkeys(found)), partly, named, named or asked_by, numeric, about, alone)
 

@@ -35,6 +35,17 @@ def number_in(cell: Any) -> Optional[Decimal]:
     return None if value is None else -value if match.group(1) else value
 
 
+def _minutes_in(cell: Any) -> Optional[int]:
+    """The time of day a cell holds ("06:30"), in minutes."""
+    match = re.fullmatch(r"\s*(\d{1,2})[:：](\d{2})\s*", str(cell))
+    return int(match.group(1)) * 60 + int(match.group(2)) if match else None
+
+
+def is_time(cell: Any) -> bool:
+    """True when a cell holds a time of day."""
+    return _minutes_in(cell) is not None
+
+
 def column_named(columns: Sequence[str], name: str) -> str:
     """The column with this name, whatever its case; refused, naming the columns, when there is none."""
     for column in columns:
@@ -66,6 +77,11 @@ def figure(rows: Sequence[Row], column: str, what: str) -> Dict[str, Any]:
     """A figure over a column: its value, how many cells had a number, and for minimum and maximum the rows that have it."""
     if what not in FIGURES:
         raise Refused("unknown figure %r; known are: %s" % (what, ", ".join(FIGURES)), "不支持的统计：%s" % what)
+    clock = [(minutes, row) for minutes, row in ((_minutes_in(row.get(column)), row) for row in rows) if minutes is not None]
+    if what in ("minimum", "maximum") and len(clock) == len(rows) > 0:
+        wanted = (min if what == "minimum" else max)(minutes for minutes, _ in clock)
+        found = [row for minutes, row in clock if minutes == wanted]
+        return {"value": found[0][column], "cells": len(clock), "row": found[0], "rows": found}
     numbers = [(number, row) for number, row in ((number_in(row.get(column)), row) for row in rows) if number is not None]
     if what == "count":
         return {"value": len(rows), "cells": len(rows), "row": None}

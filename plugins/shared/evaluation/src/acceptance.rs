@@ -41,17 +41,16 @@ pub struct Item {
     pub source: Option<String>,
 }
 
-/// What became of a case.
+/// What became of a case: the agent answered as it should, it did not, or nothing can be said of it.
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+// Without its texts on the words, the schema is a plain list of words, which every generator of clients reads.
 #[cfg_attr(feature = "schema", schemars(rename = "CaseOutcome"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
 pub enum Outcome {
-    /// The agent answered as it should.
     Passed,
-    /// It did not.
     Failed,
-    /// Nothing can be said of it.
     Unproven,
 }
 

@@ -40,16 +40,21 @@ pub fn occurs(haystack: &str, needle: &str) -> bool {
 
 fn occurs_once(haystack: &str, needle: &str) -> bool {
     let word = |c: char| c.is_ascii_alphanumeric();
+    // A plural or another short ending of a word is the word; a longer one makes another. What ends with a digit is whole.
+    let is_word = needle.chars().count() > 3 && needle.ends_with(|c: char| c.is_ascii_alphabetic());
+    let longest = if is_word { ENDING } else { 0 };
     haystack.match_indices(needle).any(|(at, _)| {
         let before = haystack.get(..at).and_then(|text| text.chars().next_back());
-        let after = haystack.get(at + needle.len()..).and_then(|text| text.chars().next());
+        let rest = haystack.get(at + needle.len()..).unwrap_or_default();
+        let ending = rest.chars().take_while(|c| word(*c)).count();
         let begins = !(needle.starts_with(word) && before.is_some_and(word));
-        // A plural or another ending of a word is the word.
-        let ends =
-            needle.chars().count() > 3 || !(needle.ends_with(word) && after.is_some_and(word)) || needle.ends_with(' ');
+        let ends = ending <= longest || !needle.ends_with(|c: char| word(c) || c == '=');
         begins && ends
     })
 }
+
+/// The longest ending that leaves a word what it is, in letters.
+const ENDING: usize = 4;
 
 /// Whether a sign is Chinese.
 #[must_use]
@@ -72,6 +77,7 @@ mod tests {
     fn short_words_are_whole_words() {
         assert!(!occurs("I know that", "no") && occurs("No, sorry", "no"));
         assert!(!occurs("switch it off", "ff") && occurs("255 = 0xff", "0xff|ff") && occurs("ff", "ff"));
+        assert!(!occurs("BillingBilling", "billing") && !occurs("c2hpcHM=c2hpcHM=x", "c2hpcHM=|x="));
         assert!(occurs("all employees", "employee") && !occurs("unopened", "opened"));
     }
 

@@ -50,7 +50,8 @@ impl Interpreter {
         let path = look_up(python)?;
         let key = (path.clone(), path.metadata()?.modified().ok());
         let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().get(&key).cloned();
-        if let Some(known) = known {
+        // Scripts that choose a version stay when the version goes.
+        if let Some(known) = known.filter(|known| known.program.is_file()) {
             return Ok(known);
         }
         let found = ask(&path).await?;

@@ -19,7 +19,7 @@ use crate::{
 pub struct Sandbox {
     /// What kind of code it is.
     pub profile: Profile,
-    /// Absolute path. See [`Interpreter`](crate::Interpreter) for Python's.
+    /// Its path. See [`Interpreter`](crate::Interpreter) for Python's.
     pub program: PathBuf,
     /// Its arguments.
     pub arguments: Vec<OsString>,
@@ -151,9 +151,8 @@ fn paths(what: &'static str, given: &[PathBuf]) -> Result<Vec<String>, SandboxEr
 }
 
 fn path(what: &'static str, given: &Path) -> Result<String, SandboxError> {
-    if !given.is_absolute() {
-        return Err(refused(what, given, "is no absolute path"));
-    }
+    // The keeper works in another folder.
+    let given = std::path::absolute(given).map_err(|_| refused(what, given, "is no path"))?;
     // All the machine is no wall.
     if given.parent().is_none() {
         return Err(refused(what, given, "is the whole file system"));

@@ -125,7 +125,7 @@ impl DynamoStore {
         Arc::new(Self(Arc::new(inner)))
     }
 
-    /// Begins to look for events of other daemons; ends with [`crate::backend::store::Store::close`].
+    /// Begins to look for events of other daemons; ends with `crate::backend::store::Store::close`.
     pub fn follow_others(&self) {
         tokio::spawn(self.clone().follow(self.stop.clone()));
     }

@@ -155,7 +155,7 @@ fn key_column(kind: Kind, columns: usize) -> usize {
 }
 
 fn project(row: &Row<'_>) -> Result<Record> {
-    let last: Option<i64> = row.get(28)?;
+    let last: Option<i64> = row.get(29)?;
     let project = rows::project(row)?;
     let stored = StoredProject {
         // The figures by day move, too.
@@ -164,7 +164,7 @@ fn project(row: &Row<'_>) -> Result<Record> {
         revision: 1,
         event_seq: last.map_or(0, events::seq_of),
         lease_worker: None,
-        lease_epoch: row.get(27)?,
+        lease_epoch: row.get(28)?,
         last_step: None,
         stated: None,
         stated_revision: None,

@@ -2,7 +2,12 @@
 
 use super::{
     coverage,
-    requirement::{Requirement, hostile::is_hostile, subject::subject},
+    requirement::{
+        Requirement,
+        hostile::is_hostile,
+        language::is_cjk,
+        subject::{owner, subject},
+    },
 };
 use crate::{
     author::AuthorError,
@@ -17,7 +22,7 @@ pub(super) fn analyse(catalogue: &Catalogue, project_name: &str, text: &str) -> 
     coverage::judge(catalogue, text, &mut reading, &data, language);
     let (coverage, not_served) = coverage::coverage(&reading, &data, language);
     let first = reading.tasks.first().map_or("", |task| task.text.as_str());
-    let title = title(project_name, first, language);
+    let title = title(project_name, first, text, language);
     let mut acceptance: Vec<String> = data.iter().map(|set| known_data(language, set.title(), set.len())).collect();
     acceptance.extend(reading.tasks.iter().filter_map(|task| served(language, task)));
     let qualities = [
@@ -39,10 +44,16 @@ pub(super) fn analyse(catalogue: &Catalogue, project_name: &str, text: &str) -> 
 }
 
 /// What the agent is called: its subject, never an order to a model.
-fn title(project_name: &str, first: &str, language: Language) -> String {
-    let named =
-        [project_name, first].into_iter().find(|name| name.chars().any(char::is_alphanumeric) && !is_hostile(name));
-    let title = shortened(&subject(named.unwrap_or_default()), 80);
+fn title(project_name: &str, first: &str, text: &str, language: Language) -> String {
+    // A short name is meant as one; a sentence is the beginning of the requirement, which says more as a whole.
+    let sentence =
+        project_name.split_whitespace().count() > 5 || project_name.chars().filter(|c| is_cjk(*c)).count() > 12;
+    let own = if sentence { "" } else { project_name };
+    let usable = |name: &&str| name.chars().any(char::is_alphanumeric) && !is_hostile(name);
+    let named = |name: &str| Some(name).filter(usable).map(subject);
+    let title = named(own).or_else(|| owner(text).filter(|name| usable(&name.as_str())));
+    let title = title.or_else(|| named(first)).or_else(|| named(project_name)).unwrap_or_default();
+    let title = shortened(title.trim_end_matches(|c: char| c.is_whitespace() || ":：.。!！?？,，".contains(c)), 80);
     if title.is_empty() { language.pick("Assistant", "助手").to_owned() } else { title }
 }
 

@@ -15,7 +15,10 @@ pub(super) fn design(catalogue: &Catalogue, project_name: &str, requirements: &R
     let selection = select(catalogue, requirements);
     let ids: Vec<String> = selection.tools.iter().map(|choice| choice.id.clone()).collect();
     let chosen: Vec<&CatalogueTool> = chosen(catalogue, &selection);
-    let agent_name = naming::agent_name(project_name, &ids.iter().map(String::as_str).collect::<Vec<_>>());
+    // The title is what the requirement is about, where the project's name is only its beginning.
+    let own = requirements.title.chars().any(|c| c.is_ascii_alphabetic());
+    let named = if own { requirements.title.as_str() } else { project_name };
+    let agent_name = naming::agent_name(named, &ids.iter().map(String::as_str).collect::<Vec<_>>());
     let names: Vec<&str> = chosen.iter().map(|tool| tool.name().of(language)).collect();
     let data: Vec<String> = requirements.data.iter().map(|set| describe(set, language.pick("entries", "条"))).collect();
     let mut description = language

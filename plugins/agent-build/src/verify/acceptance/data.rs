@@ -195,9 +195,18 @@ fn faq(pairs: &[QuestionAnswer], source: &Source<'_>) -> Vec<Case> {
 
 /// How a text begins: its first sentence, at most 120 signs.
 fn opening_words(text: &str) -> String {
+    const MOST: usize = 120;
     let first = text.trim().lines().next().unwrap_or_default();
     let end = first.char_indices().find(|(_, c)| "。！？!?".contains(*c)).map_or(first.len(), |(at, _)| at);
-    first.get(..end).unwrap_or(first).chars().take(120).collect::<String>().trim_end_matches('.').trim().to_owned()
+    let first = first.get(..end).unwrap_or(first);
+    let mut words: String = first.chars().take(MOST).collect();
+    // No word is cut in two.
+    if first.chars().count() > MOST
+        && let Some(end) = words.rfind(' ')
+    {
+        words.truncate(end);
+    }
+    words.trim_end_matches('.').trim().to_owned()
 }
 
 fn notes(passages: &[String], topics: &[Vec<String>], language: Language, source: &Source<'_>) -> Vec<Case> {

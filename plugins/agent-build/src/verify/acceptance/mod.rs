@@ -89,7 +89,7 @@ impl Frozen {
         let mut cases = data::cases(requirement, requirements);
         cases.extend(abilities::tasks(requirements));
         cases.extend(abilities::refusals(requirements));
-        cases.extend(abilities::traps(requirements.language));
+        cases.extend(abilities::traps(requirements));
         cases.dedup_by(|a, b| a.ask == b.ask);
         Self { cases: thinned(cases) }
     }
@@ -148,6 +148,9 @@ fn expected(oracle: &Oracle) -> String {
     let plain = |text: &String| text.split("<-").next().unwrap_or(text).trim().to_owned();
     let mut parts: Vec<String> = oracle.figures.iter().map(ToString::to_string).collect();
     parts.extend(oracle.dates.iter().chain(&oracle.times).chain(&oracle.must).map(plain));
+    if parts.is_empty() && !oracle.must_not.is_empty() {
+        parts.push("anything but the order itself".to_owned());
+    }
     if oracle.refuse {
         parts.push("a refusal".to_owned());
     }

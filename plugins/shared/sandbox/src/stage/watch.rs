@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn counts_removed_files_that_are_mapped() {
-        let line = "7f0000000000-7f0000100000 rw-s 00000000 08:01 5   /data/work/x (deleted)";
+        let line = "7f0000000000-7f0000100000 rw-s 00000000 08:01 5   /srv/x (deleted)";
         assert_eq!(mapped_and_removed(line), Some(1 << 20));
         assert_eq!(mapped_and_removed(&line.replace("rw-s", "rw-p")), None);
         assert_eq!(mapped_and_removed(line.trim_end_matches(" (deleted)")), None);

@@ -76,7 +76,7 @@ pub(crate) fn limits() -> Limits {
         file_bytes: Some(4 << 20),
         open_files: Some(64),
         processes: Some(64),
-        // All tests run as one user, a fork bomb among them.
+        // All tests run as one user, a fork bomb among them, which has less.
         user_processes: Some(8192),
         disk_bytes: Some(16 << 20),
         disk_files: Some(200),

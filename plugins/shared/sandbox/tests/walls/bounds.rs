@@ -139,7 +139,10 @@ while True:
     try: os.fork()
     except OSError: time.sleep(0.01)";
     for profile in [Profile::Test, Profile::Agent] {
-        let done = finish(&bench.sandbox(profile, bomb)).await;
+        let mut sandbox = bench.sandbox(profile, bomb);
+        // It must not take the processes of the other tests, which run as the same user.
+        sandbox.limits.user_processes = Some(1024);
+        let done = finish(&sandbox).await;
         assert_eq!(done.ending.breach, Some(Breach::Processes), "{profile:?}: {}", done.ending);
         assert!(processes_in(bench.folder.path()).is_empty());
     }

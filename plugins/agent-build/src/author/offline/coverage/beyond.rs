@@ -50,7 +50,7 @@ const ABILITIES: &[Ability] = &[
         id: "calendar",
         needs: "connection",
         reason: ["it cannot read or write calendars; that needs a connection to one", "无法读写日历，需要接入日历服务"],
-        pattern: r"\b(?:add|adds|put|puts|create|creates|sync\w*|manage\w*|check|checks|read|reads|update\w*|enter|enters|save|saves|access\w*|connect\w*|block\w*)\b.{0,30}\b(?:calendars?|agenda)\b|\b(?:my|our|google|outlook|apple|shared) calendar\b|\b(?:schedul\w+|arrang\w+|set up|plan|plans|organi[sz]e\w*)\b.{0,25}\b(?:meetings?|appointments?|calls?|interviews?|events?|shifts?)\b|日历|(?:安排|预定|预约|组织).{0,6}(?:会议|面试|日程|行程)|排班",
+        pattern: r"\b(?:add|adds|put|puts|create|creates|sync\w*|manage\w*|check|checks|read|reads|update\w*|enter|enters|save|saves|access\w*|connect\w*|block\w*)\b.{0,30}\b(?:calendars?|agenda)\b|\b(?:my|our|google|outlook|apple|shared) calendar\b|\b(?:schedul\w+|arrang\w+|set up|plan|plans|organi[sz]e\w*)\b.{0,25}\b(?:meetings?|appointments?|calls?|interviews?|events?|shifts?)\b|(?:加到|写入|写进|同步|添加到|加入|读取|管理|接入|谷歌|苹果|手机|我的).{0,6}日历|日历(?:同步|提醒|里)|(?:安排|预定|预约|组织).{0,6}(?:会议|面试|日程|行程)|排班",
     },
     Ability {
         id: "bookings",
@@ -59,7 +59,7 @@ const ABILITIES: &[Ability] = &[
             "it cannot take bookings, reservations or orders; that needs a connection to the system that keeps them",
             "无法接受预订、预约或下单，需要接入相应系统",
         ],
-        pattern: r"\b(?:book|books|booking|reserv\w+|take|takes|taking|make|makes|making|accept\w*|handle\w*|manage\w*|process\w*|cancel\w*|chang\w+|confirm\w*|place|places|placing|create|creates)\b.{0,30}\b(?:bookings?|reservations?|appointments?|orders|tables?\b.{0,10}\bfor|seats?|flights?|hotels?|tickets? for|rooms?|courts?|slots?|an order|my order|their order|deliver(?:y|ies))\b|\b(?:books?|reserves?)\s+(?:a|an|the|me|my|us|our|tables?|rooms?|flights?|hotels?|appointments?|tickets|lessons?|classes|courts?|trips?|them|it)\b|\border(?:s|ing)?\s+(?:food|groceries|a pizza|pizza|supplies|things|for me|online)\b|\bsign(?:s|ing)? (?:people|members|students|them|users) up\b|\b(?:online )?(?:booking|reservation|ordering) (?:system|service|bot)\b|(?:帮|替|给|为|接受|支持|在线|自动|可以|能|处理|管理).{0,8}(?:预订|预定|预约|订座|订位|订房|订票|挂号|下单|点餐|点单|报名|订机票|订酒店)|(?:订|预订|预约)(?:机票|酒店|餐厅|位子|座位|房间|门票|会议室)|(?:接|收|处理|管理|跟踪|追踪)(?:订单|预约)|查(?:询)?(?:物流|快递)|快递查询|物流(?:跟踪|查询)",
+        pattern: r"\b(?:book|books|booking|reserv\w+|take|takes|taking|make|makes|making|accept\w*|handle\w*|manage\w*|process\w*|cancel\w*|chang\w+|confirm\w*|place|places|placing|create|creates)\b.{0,30}\b(?:bookings?|reservations?|appointments?|orders|tables?\b.{0,10}\bfor|seats?|flights?|hotels?|tickets? for|rooms?|courts?|slots?|an order|my order|their order|deliver(?:y|ies))\b|\b(?:books?|reserves?)\s+(?:a|an|the|me|my|us|our|tables?|rooms?|flights?|hotels?|appointments?|tickets|lessons?|classes|courts?|trips?|them|it)\b|\border(?:s|ing)?\s+(?:food|groceries|a pizza|pizza|supplies|things|for me|online)\b|\bsign(?:s|ing)? (?:people|members|students|them|users) up\b|\b(?:online )?(?:booking|reservation|ordering) (?:system|service|bot)\b|(?:帮|替|给|为|接受|支持|在线|自动|可以|能|处理|管理).{0,8}(?:预订|预定|预约|订座|订位|订房|订票|挂号|下单|报名|订机票|订酒店)|(?:帮|替|接受|在线|自动|支持)(?:客人|顾客|用户|我)?(?:点餐|点单)|(?:订|预订|预约)(?:机票|酒店|餐厅|位子|座位|房间|门票|会议室)|(?:接|收|处理|管理|跟踪|追踪)(?:订单|预约)|查(?:询)?(?:物流|快递)|快递查询|物流(?:跟踪|查询)",
     },
     Ability {
         id: "payment",
@@ -92,13 +92,13 @@ const ABILITIES: &[Ability] = &[
             "it cannot translate or speak other languages than English and Chinese; that needs a language model",
             "无法翻译，也不会中英文以外的语言，需要语言模型",
         ],
-        pattern: r"\btranslat\w+|\binterpret(?:er|s|ing)? (?:between|from|for)\b|\b(?:in|into|to|from|speak|speaks|understand\w*|learn|teach\w*|practi[cs]e)\s+(?:simple |good |fluent |basic )?(?:spanish|french|german|italian|portuguese|japanese|korean|russian|arabic|hindi|dutch|polish|turkish|greek|swedish|latin|vietnamese|thai|any language|other languages|many languages|several languages|multiple languages|all languages|both languages)\b|\bmulti-?lingual\b|\b\d+ languages\b|翻译|译成|译为|口译|互译|多语言|(?:用|说|讲|学|教)(?:日语|法语|德语|韩语|西班牙语|俄语|粤语)",
+        pattern: r"\btranslat\w+|\binterpret(?:er|s|ing)? (?:between|from|for)\b|\b(?:in|into|to|from|speak|speaks|understand\w*|learn|teach\w*|practi[cs]e)\s+(?:simple |good |fluent |basic )?(?:spanish|french|german|italian|portuguese|japanese|korean|russian|arabic|hindi|dutch|polish|turkish|greek|swedish|latin|vietnamese|thai|any language|other languages|many languages|several languages|multiple languages|all languages|both languages)\b|\bmulti-?lingual\b|\b\d+ languages\b|翻译|翻成|传译|译成|译为|口译|互译|多语言|(?:用|说|讲|学|教)(?:日语|法语|德语|韩语|西班牙语|俄语|粤语)",
     },
     Ability {
         id: "writing",
         needs: "model",
         reason: ["it cannot write texts of its own; that needs a language model", "无法自由写作，需要语言模型"],
-        pattern: r"\b(?:write|writes|writing|compos\w+|draft\w*|creat\w+|generat\w+|invent\w*|come up with|comes up with|make up|makes up|produce\w*|prepare\w*|suggest\w*|brainstorm\w*|craft\w*|author\w*|tell|tells|give|gives|think of|make|makes)\b.{0,45}\b(?:poems?|poetry|limericks?|haikus?|rhymes?|stor(?:y|ies)|tales?|fiction|novels?|essays?|articles?|blog\w*|posts?|tweets?|captions?|speech(?:es)?|letters?|lyrics|scripts?|cop(?:y|ies)|ad copy|slogans?|taglines?|descriptions?|cover letters?|resum[eé]s?|cvs?|songs?|jokes?|emails?|e-mails?|newsletters?|reports?|press releases?|proposals?|content|sonnets?|toasts?|wishes|greetings? cards?|greetings|riddles?|quiz\w*|questions? for|exam questions|exercises|worksheets?|lesson plans?|meal plans?|workout plans?|training plans?|study plans?|recipes?|ideas?|names? for|product names|compliments?|quotes of|horoscopes?|homework|presentations?|slides?|contracts?|minutes|reviews|replies|text|texts|dialogues?|plots?|characters? for|headlines?|hashtags?)\b|\b(?:ghost-?write|copywriting|creative writing|storytelling|brainstorm\w*|symphon\w+)\b|(?:写|创作|撰写|起草|编|拟|生成|作|出)(?:一|个|首|篇|封|份|段|些|点|几|出|成|一些)*.{0,12}(?:诗|文章|文案|作文|故事|小说|情书|信|演讲稿|歌词|剧本|报告|周报|日报|总结报告|邮件|简历|标题|广告|笑话|段子|对联|祝福语?|评语|教案|试卷|题目|练习题|谜语|方案|合同|新闻稿|朋友圈|小红书|脚本|口号|食谱|菜谱|计划书|计划|论文|通知|公告|点评|好评|回复)|写诗|写作文|写作|写文章|写文案|讲(?:个|一个|点)?(?:笑话|故事|段子)|编故事|起名|取名",
+        pattern: r"\b(?:write|writes|writing|compos\w+|draft\w*|creat\w+|generat\w+|invent\w*|come up with|comes up with|make up|makes up|produce\w*|prepare\w*|suggest\w*|brainstorm\w*|craft\w*|author\w*|tell|tells|give|gives|think of|make|makes)\b.{0,45}\b(?:poems?|poetry|limericks?|haikus?|rhymes?|stor(?:y|ies)|tales?|fiction|novels?|essays?|articles?|chapters?|books?|blog\w*|posts?|tweets?|captions?|speech(?:es)?|letters?|lyrics|scripts?|cop(?:y|ies)|ad copy|slogans?|taglines?|descriptions?|cover letters?|resum[eé]s?|cvs?|songs?|jokes?|emails?|e-mails?|newsletters?|reports?|press releases?|proposals?|content|sonnets?|toasts?|wishes|greetings? cards?|greetings|riddles?|quiz\w*|questions? for|exam questions|exercises|worksheets?|lesson plans?|meal plans?|workout plans?|training plans?|study plans?|recipes?|ideas?|names? for|product names|compliments?|quotes of|horoscopes?|homework|presentations?|slides?|contracts?|minutes|reviews|replies|text|texts|dialogues?|plots?|characters? for|headlines?|hashtags?)\b|\b(?:ghost-?writ\w+|copywriting|creative writing|storytelling|brainstorm\w*|symphon\w+)\b|(?:写|创作|撰写|起草|编写|编一|编个|拟|生成|作|出)(?:一|个|首|篇|封|份|段|些|点|几|出|成|一些)*.{0,12}(?:诗|文章|文案|作文|故事|小说|情书|信|演讲稿|歌词|剧本|报告|周报|日报|总结报告|邮件|简历|标题|广告|笑话|段子|对联|祝福语?|评语|教案|试卷|题目|练习题|谜语|方案|合同|新闻稿|朋友圈|小红书|脚本|口号|食谱|菜谱|计划书|计划|论文|通知|公告|点评|好评|回复)|文案生成|(?:标题|文章|小说|诗歌|作文|剧本)生成|写诗|写作文|写作|写文章|写文案|讲(?:个|一个|点)?(?:笑话|故事|段子)|编故事|起名|取名",
     },
     Ability {
         id: "rewriting",
@@ -107,7 +107,7 @@ const ABILITIES: &[Ability] = &[
             "it cannot judge or improve the wording of a text; that needs a language model",
             "无法润色或批改文字，需要语言模型",
         ],
-        pattern: r"\b(?:proofread\w*|paraphras\w+|rephras\w+|rewrit\w+|reword\w*|polish\w*)\b|\b(?:correct\w*|check(?:s|ing)?|fix\w*|improv\w+|edit\w*|review\w*)\b.{0,30}\b(?:grammar|spelling|style|writing|wording|tone|essays?|texts?|sentences|homework|drafts?|code|english|punctuation|cvs?|resumes?|contracts?)\b|\b(?:grammar|spell(?:ing)?)[- ]?(?:check|checker|checking|mistakes)\b|润色|校对|改写|纠错|语法(?:检查|纠正|错误)|改错|批改|改(?:作文|文章|病句|错别字)|错别字|扩写|续写|仿写",
+        pattern: r"\b(?:proofread\w*|paraphras\w+|rephras\w+|rewrit\w+|reword\w*|polish\w*)\b|\breview(?:s|ing)? (?:my|our|the|their|a|an|essays?|texts?|code|drafts?)\b|\b(?:correct\w*|check(?:s|ing)?|fix\w*|improv\w+|edit\w*)\b.{0,30}\b(?:grammar|spelling|style|writing|wording|tone|essays?|texts?|sentences|homework|drafts?|code|english|punctuation|cvs?|resumes?|contracts?)\b|\b(?:grammar|spell(?:ing)?)[- ]?(?:check|checker|checking|mistakes)\b|润色|校对|改写|纠错|语法(?:检查|纠正|错误)|改错|批改|改(?:作文|文章|病句|错别字)|错别字|扩写|续写|仿写",
     },
     Ability {
         id: "code",
@@ -134,7 +134,7 @@ const ABILITIES: &[Ability] = &[
             "it knows nothing that changes from day to day, such as weather, news or market prices; that needs a connection to a service",
             "无法获取天气、新闻、行情等实时信息，需要接入相应服务",
         ],
-        pattern: r"\b(?:weather|forecasts?|temperature (?:today|outside|now))\b|\b(?:stock|share|crypto|bitcoin|gold|oil|fuel|petrol|gas|house|market|live|real[- ]?time|current|latest|today's|up[- ]to[- ]date) (?:market )?(?:prices?|quotes?|rates?|exchange rates?|markets?|data|information|info|news|scores?|results|inventory|stock levels?|availability|values?)\b|\b(?:latest|current|today's|breaking|local|tech|sports?|world|recent|daily) (?:news|headlines?|events?|scores?|traffic|offers)\b|\b(?:news|headlines)\b.{0,20}\b(?:about|on|from|of|feed|today)\b|\b(?:get|fetch|read|give|tell|show|bring|collect|find|follow)\w*\b.{0,20}\b(?:the )?news\b|\b(?:traffic|flight status|train times|bus times|departures|sports? scores|football results|exchange rates? (?:of today|today|live)|stock market|delays)\b|\bwhat(?:'s| is) (?:happening|the time|on tv)\b|\bcurrent time\b|\b(?:live|real[- ]?time)\b|天气|气温|股价|股票|股市|行情|实时|路况|最新(?:的)?(?:新闻|消息|汇率|价格|资讯|政策|动态)|新闻|热搜|热点|航班|列车时刻|比分|赛事|油价|金价|币价|今日汇率|当前汇率|空气质量|限行",
+        pattern: r"\b(?:weather|forecasts?|temperature (?:today|outside|now))\b|\b(?:stock|share|crypto|bitcoin|gold|oil|fuel|petrol|gas|house|market|live|real[- ]?time|current|latest|today's|up[- ]to[- ]date) (?:market )?(?:prices?|quotes?|rates?|exchange rates?|markets?|data|information|info|news|scores?|results|inventory|stock levels?|availability|values?)\b|\b(?:latest|current|today's|breaking|local|tech|sports?|world|recent|daily) (?:news|headlines?|events?|scores?|traffic|offers)\b|\b(?:news|headlines)\b.{0,20}\b(?:about|on|from|of|feed|today)\b|\b(?:get|fetch|read|give|tell|show|bring|collect|find|follow)\w*\b.{0,20}\b(?:the )?news\b|\b(?:traffic|flight status|train times|bus times|departures|sports? scores|football results|exchange rates? (?:of today|today|live)|stock market|delays)\b|\bwhat(?:'s| is) (?:happening|the time|on tv)\b|\bcurrent time\b|\b(?:live|real[- ]?time)\b|天气|气温|股价|股票|股市|行情|实时|路况|最新(?:的)?(?:新闻|消息|汇率|价格|资讯|政策|动态)|(?:最新|今日|今天的|热点|看|查|推送|播报|收集|获取|每天).{0,4}新闻|新闻(?:推送|早报|资讯|播报)|热搜|热点|航班|列车时刻|比分|赛事|油价|金价|币价|今日汇率|当前汇率|空气质量|限行",
     },
     Ability {
         id: "database",
@@ -240,7 +240,10 @@ static COMPILED: LazyLock<Vec<(Option<Regex>, &'static Ability)>> = LazyLock::ne
 
 /// Why a clause cannot be served, when it asks for something that no tool does.
 pub(super) fn limit(clause: &str, language: Language) -> Option<Limit> {
-    let (_, ability) = COMPILED.iter().find(|(regex, _)| regex.as_ref().is_some_and(|regex| regex.is_match(clause)))?;
+    // A bot to chat with is one that is asked in a chat.
+    let clause = clause.replace("聊天的机器人", "机器人").replace("聊天机器人", "机器人").replace("智能聊天", "");
+    let (_, ability) =
+        COMPILED.iter().find(|(regex, _)| regex.as_ref().is_some_and(|regex| regex.is_match(&clause)))?;
     let [en, zh] = ability.reason;
     Some(Limit { ability: ability.id.into(), reason: language.pick(en, zh).to_owned(), needs: ability.needs.into() })
 }

@@ -80,8 +80,8 @@ impl Known {
             _ => object_of(clause),
         };
         let asks_for_answers = [
-            "answer", "tell", "inform", "question", "ask", "reply", "respond", "know", "explain", "help", "info",
-            "look up", "find", "show", "回答", "答", "问", "告诉", "咨询", "介绍", "查", "解答", "客服",
+            "answer", "tell", "inform", "question", "ask", "reply", "respond", "know", "explain", "help me", "helps",
+            "info", "look up", "find", "show", "回答", "答", "问", "告诉", "咨询", "介绍", "查", "解答", "客服",
         ]
         .iter()
         .any(|word| lower.contains(word));

@@ -90,8 +90,9 @@ pub(crate) fn judge(catalogue: &Catalogue, text: &str, reading: &mut Reading, da
     let typed = reading.data.iter().filter(|datum| datum.kind != "notes" && datum.entry.is_some());
     let taken: Vec<Span> = typed.map(|datum| datum.span).collect();
     for task in &mut reading.tasks {
-        let mut inherited = String::new();
-        task.clauses = clauses_of(text, task.span, &taken)
+        // A clause without a verb has that of the one before, the first that of the sentence.
+        let mut inherited = abilities.verb_of(&task.text).unwrap_or_default();
+        let mut clauses: Vec<Clause> = clauses_of(text, task.span, &taken)
             .into_iter()
             .map(|(span, words)| {
                 let clause = judged(&abilities, catalogue, &known, &inherited, (span, words), language);
@@ -101,6 +102,28 @@ pub(crate) fn judge(catalogue: &Catalogue, text: &str, reading: &mut Reading, da
                 clause
             })
             .collect();
+        forgive(text, &mut clauses);
+        task.clauses = clauses;
+    }
+}
+
+/// What names the agent before a colon, and scraps among things that are served, ask for nothing by themselves.
+fn forgive(text: &str, clauses: &mut [Clause]) {
+    let served = clauses.iter().any(|clause| !clause.served_by.is_empty());
+    for clause in clauses {
+        let behind = text.get(clause.span.end..).unwrap_or_default().trim_start();
+        let names = behind.starts_with([':', '：']);
+        let words = clause.text.split_whitespace().count();
+        let scrap = served && !speech::is_task(&clause.text) && words <= 3 && clause.text.chars().count() <= 20;
+        let scrap =
+            scrap || served && words <= 5 && clause.not_served.as_ref().is_some_and(|limit| limit.ability == "answers");
+        let vague = clause.not_served.as_ref().is_some_and(|limit| {
+            ["unknown", "answers"].contains(&limit.ability.as_str()) || limit.needs == "data" && scrap
+        });
+        if vague && (names || scrap) {
+            clause.not_served = None;
+            clause.kind = ClauseKind::Context;
+        }
     }
 }
 
@@ -118,11 +141,23 @@ fn judged(
         Clause { text, span, kind: ClauseKind::Ability, verb, object, served_by: Vec::new(), not_served: None };
     let said = clause.text.as_str();
     let beyond = beyond::limit(said, language);
+    let wishes = ["want", "need", "like", "looking", "想", "要", "需"].iter().any(|word| said.contains(word));
+    if speech::is_owner(said) && !wishes {
+        clause.kind = ClauseKind::Context;
+        return clause;
+    }
     if speech::forbids(said) {
         clause.kind = ClauseKind::Manner;
         return clause;
     }
-    if let Some(limit) = beyond {
+    let words = Words::new(said);
+    let matched = abilities.serving(&words, &Words::new(inherited), |kind| known.has(kind));
+    // "Write a summary of an article" is what a tool does, though it speaks of writing.
+    let done = |limit: &Limit| {
+        limit.ability == "writing"
+            && matched.iter().any(|tool| ["text_summary", "random_generator", "text_transform"].contains(&tool.id()))
+    };
+    if let Some(limit) = beyond.filter(|limit| !done(limit)) {
         clause.not_served = Some(limit);
         return clause;
     }
@@ -130,8 +165,6 @@ fn judged(
         clause.kind = ClauseKind::Manner;
         return clause;
     }
-    let words = Words::new(said);
-    let matched = abilities.serving(&words, &Words::new(inherited), |kind| known.has(kind));
     let (able, lacking): (Vec<&CatalogueTool>, Vec<&CatalogueTool>) =
         matched.into_iter().partition(|tool| tool.needs.as_deref().is_none_or(|kind| known.has(kind)));
     clause.served_by = able.iter().map(|tool| tool.id().to_owned()).collect();
@@ -145,7 +178,8 @@ fn judged(
     if !clause.served_by.is_empty() {
         return clause;
     }
-    if asked.background || speech::is_background(said) || speech::is_courtesy(said) {
+    let names_only = !speech::is_task(said) && inherited.is_empty() && abilities.verb_of(said).is_none();
+    if asked.background || names_only || speech::is_background(said) || speech::is_courtesy(said) {
         clause.kind = ClauseKind::Context;
         return clause;
     }

@@ -58,7 +58,7 @@ pub(super) fn stems(text: &str) -> Vec<String> {
         .replace("crc-", "crc")
         .replace("-to-", " to ");
     lower
-        .split(|c: char| !(c.is_alphanumeric() && !is_cjk(c)) && c != '\'')
+        .split(|c: char| (is_cjk(c) || !c.is_alphanumeric()) && c != '\'')
         .map(|word| word.trim_matches('\'').trim_end_matches("'s"))
         .filter(|word| !word.is_empty())
         .map(|word| stemmer.stem(word).into_owned())

@@ -82,7 +82,7 @@ fn on_one_line(text: &str) -> String {
 pub(super) fn clauses_of(text: &str, task: Span, taken: &[Span]) -> Vec<(Span, String)> {
     let plain = source::plain(text);
     // What is data stands apart from what is wished.
-    let mut open = vec![task.start..task.end.min(plain.len())];
+    let mut open: Vec<Range> = std::iter::once(task.start..task.end.min(plain.len())).collect();
     for span in taken {
         open = open
             .into_iter()

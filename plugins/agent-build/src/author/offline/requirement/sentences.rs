@@ -10,17 +10,21 @@ pub(super) fn split(text: &str, range: &Range) -> Vec<Range> {
         let mut start = line.start;
         let inside = at(text, &line);
         for (offset, c) in inside.char_indices() {
-            let end = line.start + offset + c.len_utf8();
+            // Marks that close a quotation or bold text belong to the sentence.
+            let behind = text.get(line.start + offset + c.len_utf8()..line.end).unwrap_or_default();
+            let closing = behind.len() - behind.trim_start_matches(['*', '"', '”', '’', ')', '」']).len();
+            let end = line.start + offset + c.len_utf8() + closing;
             let next = text.get(end..line.end).and_then(|rest| rest.chars().next());
             let ends = match c {
                 '。' | '！' | '？' => true,
                 '.' | '!' | '?' => {
                     next.is_none_or(char::is_whitespace)
-                        && !is_abbreviation(text.get(start..end - 1).unwrap_or_default(), next.is_none())
+                        && !is_abbreviation(text.get(start..line.start + offset).unwrap_or_default(), next.is_none())
+                        && !is_half_of_day(text.get(start..line.start + offset).unwrap_or_default(), behind)
                 }
                 _ => false,
             };
-            if ends {
+            if ends && end > start {
                 push(text, &mut sentences, start..end);
                 start = end;
             }
@@ -56,6 +60,13 @@ fn joined(text: &str, range: &Range) -> Vec<Range> {
         }
     }
     joined
+}
+
+/// Whether a point ends "a.m." or "p.m." within a sentence: "10 a.m. – 5:30 p.m.".
+fn is_half_of_day(before: &str, behind: &str) -> bool {
+    let lower = before.to_lowercase();
+    let follows = behind.trim_start().chars().next();
+    (lower.ends_with("a.m") || lower.ends_with("p.m")) && follows.is_some_and(|c| !c.is_uppercase())
 }
 
 fn is_abbreviation(before: &str, last: bool) -> bool {
@@ -137,7 +148,7 @@ pub(super) fn clauses(text: &str, range: &Range) -> Vec<Range> {
         let between_digits =
             digit(inside.get(..offset).and_then(|b| b.chars().next_back())) && digit(rest.chars().nth(1));
         let joint = JOINTS.iter().find(|joint| rest.starts_with(**joint)).map(|joint| joint.len());
-        let length = joint.or_else(|| (matches!(c, ',' | ';') && !between_digits).then_some(1));
+        let length = joint.or_else(|| (matches!(c, ',' | ';' | ':' | '：') && !between_digits).then_some(c.len_utf8()));
         if let Some(length) = length {
             cuts.push(range.start + offset..range.start + offset + length);
             skip = offset + length;
@@ -145,7 +156,7 @@ pub(super) fn clauses(text: &str, range: &Range) -> Vec<Range> {
     }
     let mut clauses = Vec::new();
     let mut from = range.start;
-    for cut in cuts.into_iter().chain([range.end..range.end]) {
+    for cut in cuts.into_iter().chain(std::iter::once(range.end..range.end)) {
         let clause = trimmed(text, &(from..cut.start), |c| {
             c.is_whitespace() || matches!(c, '.' | '。' | ':' | '：' | '!' | '！' | '?' | '？')
         });
@@ -172,6 +183,7 @@ mod tests {
             ["Plum 2.50 EUR, e.g. ripe ones.", "It converts kg."]
         );
         assert_eq!(all("做一个助手。它能换算！\n- 第二行"), ["做一个助手。", "它能换算！", "第二行"]);
+        assert_eq!(all("**Do you ship?** Yes. \"No!\" he said."), ["Do you ship?**", "Yes.", "\"No!\"", "he said."]);
         assert!(all("  \n ... 🙂").is_empty());
         let wrapped = "I would like a bot for our small bakery in the old\ntown, please. It answers.";
         assert_eq!(all(wrapped).len(), 2);

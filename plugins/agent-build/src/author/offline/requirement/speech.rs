@@ -17,7 +17,7 @@ fn matches(regex: &LazyLock<Option<Regex>>, text: &str) -> bool {
 /// Words at the beginning that change nothing.
 static LEAD: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(
-        r"(?i)^(?:(?:hi|hello|hey|hallo|good morning|ok|okay|so|and|also|plus|then|but|additionally|furthermore|besides|finally|first|firstly|second|secondly|third|next|oh|well|basically|ideally|maybe|perhaps|please|pls|plz|kindly|just|there|team|folks|everyone|你好|您好|另外|此外|还有|同时|然后|首先|其次|最后|并且|而且|麻烦|请)\b?[\s,!.:，。！：]*)+",
+        r"(?i)^(?:(?:(?:hi|hello|hey|hallo|good morning|ok|okay|so|and|also|plus|then|but|additionally|furthermore|besides|finally|first|firstly|second|secondly|third|next|oh|well|basically|ideally|maybe|perhaps|please|pls|plz|kindly|just|there|team|folks|everyone)\b|你好|您好|另外|此外|还有|同时|然后|首先|其次|最后|并且|而且|麻烦|请)[\s,!.:，。！：]*)+",
     )
 });
 
@@ -30,8 +30,26 @@ static WISH: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"|(?:it|the bot|this bot|a bot|the chatbot|the agent|this agent|an agent|the assistant|an assistant|the tool|a tool|the helper|this thing|the thing|he|she|you|the app|the program|the robot|the system|bot|agent|assistant)\s+(?:should|must|can|could|has to|have to|needs? to|shall|will|may|also|never|always|only|is supposed|is able|ought|does not|doesn't|do not|don't|cannot|can't|shouldn't|mustn't|won't|answers?|tells?|helps?|gives?|converts?|computes?|calculates?|knows?|looks?|finds?|takes?|sorts?|counts?|says?|replies|reads?|explains?|lists?|shows?|returns?|extracts?|summari[sz]es?|translates?|works? out|checks?|picks?|rolls?|generates?|makes?|turns?|handles?|supports?|classif\w+|reminds?|sends?|writes?|searches|adds?|splits?|estimates?|encodes?|decodes?|formats?|suggests?|recommends?|compares?|tracks?|keeps?|uses?|understands?|speaks?|lets?|offers?|provides?|responds?|books?|manages?)\b",
         r"|(?:users?|customers?|people|visitors?|guests?|students?|parents?|members?|patients?|callers?|employees|staff|colleagues|clients?|kids|children|tenants|residents|volunteers|drivers|everyone|someone|somebody|they|folks|buyers|players|teachers?|team members?|anyone)\s+(?:will |can |could |may |might |should (?:be able to )?|must be able to |often |usually |always |keep |constantly |mostly |sometimes |just |then |all )*(?:ask|asks|asking|want to know|wants to know|wonder|paste|pastes|type|types|enter|enters|give it|give me|send it|sends it|write to|message|wants? a|need a quick|look up|should be able)\b",
         r"|(?:when|if|whenever|once|in case)\s+(?:asked|it\b|in doubt|you|the answer|the question|nothing|somebody asks|someone asks|anyone asks|people ask|users? ask|customers? ask|they ask|a (?:user|customer|guest|visitor|student|member|patient)\b|the (?:user|customer|guest|visitor|student)\b|users?\b|customers?\b|someone|somebody|anyone|people|i (?:ask|type|give|paste|say|enter)|we (?:ask|type|give|paste|enter))",
-        r"|(?:should|must|needs? to|has to|able to|capable of|can|could|to be able to|shall|will)\s|given (?:a|an|two|the|some)\b|for each\b|based on\b|using (?:the|this|these)\b|use (?:the following|these|this|only|my|our|tools|simple|short|emojis?)\b|no (?:need|small talk|jokes|advice)\b|keep (?:it|answers|replies|the answers|things)\b|be (?:friendly|polite|kind|brief|short|concise|precise|honest|nice|helpful|careful)\b|do not\b|don't\b|never\b|always\b|questions? (?:like|such as|about|are|may|might|could|would be)\b|typical questions?\b|example questions?\b|examples? of questions?\b|things like\b)",
+        r"|(?:should|must|needs? to|has to|able to|capable of|can|could|to be able to|shall|will)\s|given (?:a|an|two|the|some)\b|for each\b|based on\b|using (?:the|this|these)\b|use (?:the following|these|this|only|my|our|tools|simple|short|emojis?)\b|no (?:need|small talk|jokes|advice|e-?mails?|internet|dashboards?|chit[- ]?chat|fluff|frills|extras|ads)\b|keep (?:it|answers|replies|the answers|things)\b|be (?:friendly|polite|kind|brief|short|concise|precise|honest|nice|helpful|careful)\b|do not\b|don't\b|never\b|always\b|questions? (?:like|such as|about|are|may|might|could|would be)\b|typical questions?\b|example questions?\b|examples? of questions?\b|things like\b)",
     ))
+});
+
+/// A need that is named behind for whom it is: "Recruiting: we get texts and need …".
+static NEED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    regex(r"(?i)\b(?:we|i)\b.{0,60}\b(?:need|want) (?:every|all|an?|some|something|the|to|them|it)\b")
+});
+/// What a house needs of its customers is no wish for an agent.
+static NOTICE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    regex(
+        r"(?i)\b(?:we|i) need (?:at least |about )?(?:\d|a day|one day|two days|some time|advance|your|notice|a deposit)",
+    )
+});
+
+/// An agent that is named before a colon, a wish without a verb, or people who ask.
+static NAMED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    regex(
+        r"(?i)\b(?:agent|bot|chatbot|assistant|helper|converter|calculator)\s*[:：]|语音助手|^(?:every|each) (?:morning|day|evening|night|week|month|hour|monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b.*\b(?:send|read|check|write|post|tell|give|email|summar\w+|remind|put|message|fetch|get|make|create|scan|collect)\b|^an?\s(?:[\w'-]+\s){0,3}[\w'-]+\s(?:that|which)\s+\w+s\b|^(?:[\w'-]+\s){1,4}?(?:ask|asks|paste|pastes|keep asking|keep messaging|keep calling|keep ringing|keep emailing)\b|^if (?:we|you|it|they|i) (?:do|does|don't|doesn't|cannot|can't|have)\b",
+    )
 });
 
 /// Greetings and thanks.
@@ -45,7 +63,13 @@ static COURTESY: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// customers ("call", "book", "bring", "pay", "return", "visit", "park") are not among them.
 static ORDER: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(
-        r"(?i)^(?:re)?(?:build|create|make|write|develop|design|generate|implement|answer|convert|compute|calculate|work out|figure out|reply|respond|support|allow|help|provide|add up|add|include|show|tell|explain|summari[sz]e|extract|find out|find|search|count|classify|categori[sz]e|translate|read|list|sort|analy[sz]e|query|fetch|encode|decode|hash|format|validate|check|estimate|track|monitor|remind|notify|send|email|draft|compose|rewrite|proofread|paraphrase|recommend|suggest|plan|schedule|predict|forecast|generate|draw|paint|transcribe|record|play|sing|chat|talk|teach|tutor|coach|guide|act|behave|pretend|give|get|look up|look|pull|scrape|crawl|download|upload|save|store|remember|log|update|delete|edit|open|sync|connect|integrate|post|publish|tweet|share|book|order|reserve|pick|choose|roll|flip|shuffle|split|divide|multiply|subtract|sum|round|compare|rank|filter|group|label|tag|triage|route|assign|detect|identify|recogni[sz]e|parse|solve|simulate|practice|practise|quiz|test|grade|correct|review|debug|code|program|refactor|deploy|manage|handle|organi[sz]e|automate|collect|gather|combine|merge|clean|remove|replace|reverse|capitali[sz]e|turn|transform|change|switch|measure|print|output|return|introduce|greet|welcome|say|speak|ask for|clarify|refuse|decline|stay|stick|keep|limit|avoid|ensure|prefer|assume|treat|consider|follow|let|set up|put|take|determine|derive|evaluate|approximate|tally|total|quote|price|bill|invoice|budget|browse|google|surf)\b",
+        r"(?i)^(?:re)?(?:build|create|make|write|develop|design|generate|implement|answer|convert|compute|calculate|work out|figure out|reply|respond|support|allow|help|provide|add up|add|include|show|tell|explain|summari[sz]e|extract|find out|find|search|count|classify|categori[sz]e|translate|read|list|sort|analy[sz]e|query|fetch|encode|decode|hash|format|validate|check|estimate|track|monitor|remind|notify|send|email|draft|compose|rewrite|proofread|paraphrase|recommend|suggest|plan|schedule|predict|forecast|generate|draw|paint|transcribe|record|play|sing|chat|talk|teach|tutor|coach|guide|act|behave|pretend|give|get|look up|look|pull|scrape|crawl|download|upload|save|store|remember|log|update|delete|edit|open|hook|ping|sync|connect|integrate|post|publish|tweet|share|book|order|reserve|pick|choose|roll|flip|shuffle|split|divide|multiply|subtract|sum|round|compare|rank|filter|group|label|tag|triage|route|assign|detect|identify|recogni[sz]e|parse|solve|simulate|practice|practise|quiz|test|grade|correct|review|debug|code|program|refactor|deploy|manage|handle|organi[sz]e|automate|collect|gather|combine|merge|clean|remove|replace|reverse|capitali[sz]e|turn|transform|change|switch|measure|print|output|return|introduce|greet|welcome|say|speak|ask for|clarify|refuse|decline|stay|stick|keep|limit|avoid|ensure|prefer|assume|treat|consider|follow|let|set up|put|take|determine|derive|evaluate|approximate|tally|total|quote|price|bill|invoice|budget|browse|google|surf)\b",
+    )
+});
+/// "Counts the days between dates": what the agent does, without naming it.
+static THIRD: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    regex(
+        r"(?i)^(?:counts|tells|converts|computes|calculates|answers|summari[sz]es|extracts|translates|generates|helps|explains|finds|sends|writes|reminds|searches|gives|shows|creates|makes|builds|sorts|classifies|encodes|decodes|works out|adds up|splits|picks|rolls|estimates|turns|formats|says|recommends|suggests|draws|understands|knows|compares)\s",
     )
 });
 /// Such a verb before what only a shop says to its customers.
@@ -56,21 +80,23 @@ static SHOP_TALK: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 /// Verbs that make a statement of fact when they follow a subject.
-const FACT_VERBS: &str = "is|are|was|were|has|have|had|may|must|can|cannot|can't|will|would|opens|open|closes|close|costs|cost|contains|includes|weighs|lies|starts|begins|ends|takes|take|lasts|belongs|requires|applies|apply|offers|offer|gets|get|works|lives|means|keeps|isn't|aren't|expires|accept|accepts|run|runs|own|sell|sells|serve|serves|deliver|delivers|need|needs|rent|rents|teach|teaches|charge|charges|ship|ships|come|comes|goes|go|stays|provide|provides|arrive|arrives|leave|leaves|meet|meets|pay|pays|bake|bakes|use|uses|allowed|free|closed|do|does|don't|doesn't|we're|it's|there's|you'll|refund|refunds|receive|live|work|speak|speaks|stop|stops|depends|called|located|happens|counts|valid|allows|allow|welcome|included|excluded|required|recommended|available|park|bring|call|return|visit";
+const FACT_VERBS: &str = "is|are|was|were|has|have|had|may|must|can|cannot|can't|will|would|opens|open|closes|close|costs|cost|contains|includes|weighs|lies|starts|begins|ends|takes|take|lasts|belongs|requires|applies|apply|offers|offer|gets|get|works|lives|means|keeps|isn't|aren't|expires|accept|accepts|run|runs|own|sell|sells|serve|serves|deliver|delivers|need|needs|rent|rents|teach|teaches|charge|charges|ship|ships|come|comes|goes|go|stays|provide|provides|arrive|arrives|leave|leaves|meet|meets|pay|pays|bake|bakes|use|uses|allowed|free|closed|do|does|don't|doesn't|we're|it's|there's|you'll|refund|refunds|receive|live|work|speak|speaks|stop|stops|depends|called|located|happens|valid|allows|allow|welcome|included|excluded|required|recommended|available|park|bring|call|return|visit";
 
 static ZH_TASK: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(concat!(
-        r"^(?:我(?:们)?(?:想|要|需要|希望|打算|想要|想做|想给)|(?:帮|给)(?:我|我们|忙)|做(?:一|个|出|成)|构建|创建|开发|制作|设计(?:一|个)|搭建|生成|写(?:一|个|首|篇)|整(?:一个|个)|弄(?:一个|个)|来(?:一个|个)|实现|",
+        r"^(?:(?:给|为|帮|替)[^，。：]{1,12}?(?:做|写|搞|弄|建|开发|设计|配|把)|告诉我|我(?:们)?(?:想|要|需要|希望|打算|想要|想做|想给)|(?:帮|给)(?:我|我们|忙)|做(?:一|个|出|成)|构建|创建|开发|制作|设计(?:一|个)|搭建|生成|写(?:一|个|首|篇)|整(?:一个|个)|弄(?:一个|个)|来(?:一个|个)|实现|",
         r"它|该智能体|智能体|助手|机器人|客服(?:机器人)?(?:要|应|能|需)|AI|bot|(?:用户|客人|顾客|客户|家长|学生|员工|同事|大家|有人|别人|读者|会员|患者|居民|业主)(?:会|常|经常|总|老|一般|可能|都|主要)*(?:问|询问|输入|粘贴|发来|给出|咨询|想知道|说)|",
         r"(?:如果|当|若)(?:用户|客人|顾客|客户|有人|问|不|没有|遇到|我)|根据(?:以下|下面|上面|这)|按照(?:以下|下面|上面)|基于|使用(?:以下|下面)|",
         r"(?:要|需要|应该|应|必须|得|最好)(?:能|会|可以|支持|把|帮|是|有|用|回答|说|告诉)?|回答|计算|统计|换算|转换|提取|查询|查找|搜索|分析|抓取|编码|解码|格式化|总结|概括|识别|翻译|提醒|记录|帮助|解答|介绍一下|告诉(?:客人|用户|顾客|他们|大家|对方)|不要|别|不能(?:编|乱|说)|请勿|禁止|语气|回复|答案|只(?:回答|根据|需|要能)|按|把.{1,12}(?:转|换|变|分|算|翻译|改)|对.{1,16}(?:分类|归类|统计|分析|总结)|",
         r"功能|任务|目标|需求|要求|希望|想|能(?:够)?(?:帮|把|回答|算|查|换|统计|计算|告诉|自动|根据|识别|写|画|发|提醒|翻译|推荐)|可以(?:帮|把|回答|算|查|换算|统计|计算|告诉|自动|根据|识别|写|画|发|提醒|翻译|推荐)|支持(?:换算|单位|查询|计算|统计|多语言|语音)|能不能|可不可以)",
     ))
 });
-static ZH_AGENT: LazyLock<Option<Regex>> =
-    LazyLock::new(|| regex("智能体|助手|机器人|小工具|(?:聊天|问答|客服).{0,3}(?:bot|程序|系统)|AI客服"));
+static ZH_AGENT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    regex("智能体|助手|助理|管家|生成器|机器人|小工具|(?:聊天|问答|客服).{0,3}(?:bot|程序|系统)|AI客服")
+});
 /// What Chinese sentences that set a task speak of.
-const ZH_TASK_WORDS: &str = "计算|统计|生成|提取|换算|转换|查询|搜索|分析|抓取|编码|解码|格式化|总结|概括|识别|翻译";
+const ZH_TASK_WORDS: &str =
+    "归类|分类|计算|统计|生成|提取|换算|转换|查询|搜索|分析|抓取|编码|解码|格式化|总结|概括|识别|翻译";
 /// What Chinese sentences that state a fact speak of.
 static ZH_FACT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(
@@ -80,15 +106,15 @@ static ZH_FACT: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 static MANNER: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(concat!(
-        r"(?i)\b(?:be|stay|sound|remain)\s+(?:very |always |really |a bit |nice and )?(?:friendly|polite|kind|brief|short|concise|precise|honest|nice|helpful|patient|professional|calm|formal|informal|accurate|clear|direct|to the point|quick|fast)\b|\b(?:friendly|polite|short|brief|concise|clear|simple|quick|exact|precise|plain) (?:answers?|tone|replies|language|words|english|sentences)\b|\banswers? (?:short|briefly|politely|clearly|quickly|honestly|only|just)\b|\bkeep (?:it|answers|replies|the answers|things) (?:short|brief|simple|friendly|polite|concise)\b|\b(?:never|not|don't|doesn't|without|no) (?:make|making|made|invent|inventing|guess|guessing|hallucinat\w+|lie|making things up|made[- ]up)\b|\bsay (?:so|that (?:it|you) (?:does|do)(?:n't| not) know)\b|\bif (?:it|you) (?:does|do)(?:n't| not) know\b|\bin (?:english|chinese|simple words|plain words|plain english)\b|\bsame language\b|\bone sentence\b|\bno (?:small talk|jokes|emojis?|ads|fluff)\b|\buse (?:short|simple|plain|the metric|emojis?)\b|\bshow (?:the|your|its) (?:calculation|working|steps|work)\b|\b(?:easy to use|user[- ]friendly|round(?:ed)? to)\b",
-        r"|语气|友好|礼貌|客气|亲切|热情|耐心|简短|简洁|简单明了|言简意赅|不要(?:编|乱|啰嗦|胡|瞎|废话)|别(?:编|乱|啰嗦|瞎|废话)|不(?:编造|瞎编|胡编|乱说)|如实|实话|不知道就说|用中文|用英文|准确|直接(?:回答|给出)|一句话",
+        r"(?i)\b(?:be|stay|sound|remain)\s+(?:very |always |really |a bit |nice and )?(?:friendly|polite|kind|brief|short|concise|precise|honest|nice|helpful|patient|professional|calm|formal|informal|accurate|clear|direct|to the point|quick|fast)\b|\b(?:friendly|polite|short|brief|concise|clear|simple|quick|exact|precise|plain) (?:answers?|tone|replies|language|words|english|sentences)\b|\banswers? (?:short|briefly|politely|clearly|quickly|honestly|only|just)\b|\bkeep (?:it|answers|replies|the answers|things) (?:short|brief|simple|friendly|polite|concise)\b|\b(?:never|not|don't|doesn't|without|no) (?:make|making|made|invent|inventing|guess|guessing|hallucinat\w+|lie|making things up|made[- ]up)\b|\bsay (?:so|that (?:it|you) (?:does|do)(?:n't| not) know)\b|\bif (?:it|you) (?:does|do)(?:n't| not) know\b|\bnothing else\b|\bonly that\b|\bin (?:english|chinese|simple words|plain words|plain english)\b|\bsame language\b|\bone sentence\b|\bno (?:small talk|jokes|emojis?|ads|fluff)\b|\buse (?:short|simple|plain|the metric|emojis?)\b|\bshow (?:the|your|its) (?:calculation|working|steps|work)\b|\b(?:easy to use|user[- ]friendly|round(?:ed)? to)\b",
+        r"|语气|友好|礼貌|客气|亲切|热情|耐心|简短|简洁|简单明了|言简意赅|不要(?:编|乱|啰嗦|胡|瞎|废话)|别(?:编|乱|啰嗦|瞎|废话)|不(?:编造|瞎编|胡编|乱说)|如实|实话|不知道.{0,6}说|不清楚.{0,6}说|别的不|用中文|用英文|准确|直接(?:回答|给出)|一句话",
     ))
 });
 
 /// What an order forbids: the agent has no such ability, so it keeps to it.
 static FORBIDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(
-        r"(?i)\b(?:do not|don't|never|must not|mustn't|should not|shouldn't|does not need|doesn't need|no need|need not|can't|cannot|not have to|won't|without|instead of|rather than)\b|不要|不用|不需要|不必|无需|别|不能|不得|禁止|不可以|请勿|不会",
+        r"(?i)\b(?:do not|don't|never|must not|mustn't|should not|shouldn't|does not need|doesn't need|no need|need not|can't|cannot|not have to|won't|without|instead of|rather than)\b|(?:^|\bplease\s|\band\s)no\s+\w+|不要|不用|不需要|不必|无需|别|不能|不得|禁止|不可以|请勿|不会",
     )
 });
 
@@ -113,16 +139,19 @@ fn is_chinese(text: &str) -> bool {
 }
 
 /// Whether a sentence says what the agent shall do or be; otherwise it states a fact that the agent shall know.
-pub(super) fn is_task(sentence: &str) -> bool {
+pub(crate) fn is_task(sentence: &str) -> bool {
     let bare = bare(sentence);
+    if matches(&NAMED, bare) || bare.split_once(", please ").is_some_and(|(_, rest)| matches(&ORDER, rest)) {
+        return true;
+    }
     if is_chinese(bare) {
         if matches(&ZH_AGENT, bare) || matches(&ZH_TASK, bare) && !matches(&ZH_FACT, bare) {
             return true;
         }
         return !matches(&ZH_FACT, bare) && ZH_TASK_WORDS.split('|').any(|word| bare.contains(word));
     }
-    if matches(&WISH, bare) {
-        return true;
+    if matches(&WISH, bare) || matches(&NEED, bare) {
+        return !matches(&NOTICE, bare);
     }
     let lower = bare.to_lowercase();
     if [
@@ -156,6 +185,9 @@ pub(super) fn is_task(sentence: &str) -> bool {
     {
         return !lower.starts_with("our ") && !lower.starts_with("the estate") && !lower.starts_with("my ");
     }
+    if matches(&THIRD, bare) {
+        return true;
+    }
     // "Check-up: £20" names a thing.
     let named = ORDER
         .as_ref()
@@ -180,6 +212,11 @@ fn has_fact_verb(bare: &str) -> bool {
         ]
         .contains(&word.as_str())
     })
+}
+
+/// Whether a Chinese sentence tells of the house: its address, what is allowed there.
+pub(super) fn is_house_fact(sentence: &str) -> bool {
+    matches(&ZH_FACT, bare(sentence))
 }
 
 /// Whether a text has a verb of a statement: "Free parking is behind the shop".
@@ -259,6 +296,16 @@ pub(crate) fn is_manner(clause: &str) -> bool {
     matches(&MANNER, clause)
 }
 
+/// Whether a clause says what whoever orders the agent does himself: "I write blog posts".
+pub(crate) fn is_owner(clause: &str) -> bool {
+    static OWNER: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        regex(
+            r"(?i)^(?:(?:hi|hello|so|and|well|ok)[,!\s]+)*(?:i|we) (?:run|own|have|are|am|sell|work|teach|manage|live|write|bake|cook|ship|deliver|rent|make|grow|do|play|organi[sz]e|travel|get)\b|^我们?(?:是|在|开|有|经营|卖|做.{0,6}的)",
+        )
+    });
+    matches(&OWNER, clause)
+}
+
 /// Whether a clause tells of whoever orders the agent: "I run a bakery".
 pub(crate) fn is_background(clause: &str) -> bool {
     static BACKGROUND: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -307,7 +354,10 @@ mod tests {
 
     #[test]
     fn the_patterns_are_sound() {
-        for regex in [&LEAD, &WISH, &ORDER, &SHOP_TALK, &ZH_TASK, &ZH_AGENT, &ZH_FACT, &MANNER, &FORBIDS, &TOLD] {
+        for regex in [
+            &LEAD, &WISH, &ORDER, &THIRD, &COURTESY, &SHOP_TALK, &ZH_TASK, &ZH_AGENT, &ZH_FACT, &MANNER, &FORBIDS,
+            &TOLD,
+        ] {
             assert!(regex.is_some());
         }
     }

@@ -1,6 +1,10 @@
 //! What a sentence is about, for names and headings: "Build an agent that answers questions about this
 //! price list" is about a price list.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 /// Words that say what to do or for whom, not about what.
 const FILLER: &str = "a|about|agent|ai|an|and|answer|answers|any|app|assistant|based|bot|build|can|chatbot|create|develop|\
     following|for|from|give|gives|have|help|helper|helps|how|i|in|is|it|make|me|my|need|new|of|on|our|\
@@ -22,9 +26,56 @@ pub(crate) fn content_words(text: &str) -> Vec<String> {
         .collect()
 }
 
+static CALLED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"\b(?:called|named)\s+[\x22“']?(?P<n>\p{Lu}[\w&'’.-]*(?:\s+(?:&|and|of|the|\p{Lu}[\w&'’-]*))*)|(?:叫|名叫|名为)[“「]?(?P<z>[^，。！,.”」\s]{2,10})").ok()
+});
+static WHOSE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let ends = r"(?:\s+(?:in|on|at|near|with|that|which|where|who|called|named|and|so|to|from|customers|please)\b|\s*[.,:;!?(—–-]|\s*$)";
+    Regex::new(&format!(r"(?i)\b(?:for|of|in|at)\s+(?:my|our)\s+(?:little |small |tiny |local |new |own |family )*(?P<a>\p{{L}}[\w'’ -]{{2,32}}?){ends}|\b(?:i|we) (?:run|own|have|manage|are|operate)\s+(?:an?|the)\s+(?:little |small |tiny |local |new |family |cosy )*(?P<b>\p{{L}}[\w'’ -]{{2,32}}?){ends}|\bwe're\s+an?\s+(?:little |small |tiny |local |new |family )*(?P<c>\p{{L}}[\w'’ -]{{2,32}}?){ends}|(?:给|为|帮)(?:我们|我|我家|咱们)?的?(?P<d>[\u{{4e00}}-\u{{9fff}}]{{2,10}}?)(?:做|写|搞|弄|建|开发|设计|的客)|我们?(?:是|开了?一?家|经营一?家|有一?家)一?[家个所]?(?P<e>[\u{{4e00}}-\u{{9fff}}]{{2,10}}?)(?:[，。,.：:]|$)"))
+    .ok()
+});
+
+/// Whose agent it is, or what its house is called, when a text of some length tells it.
+pub(crate) fn owner(text: &str) -> Option<String> {
+    if text.split_whitespace().count() < 5 && text.chars().count() < 14 {
+        return None;
+    }
+    let named = |regex: &LazyLock<Option<Regex>>, groups: &[&str]| {
+        let captures = regex.as_ref()?.captures(text)?;
+        groups
+            .iter()
+            .find_map(|group| captures.name(group))
+            .map(|m| m.as_str().trim().trim_end_matches(['.', ',']).to_owned())
+    };
+    let owner = named(&CALLED, &["n", "z"]).or_else(|| named(&WHOSE, &["a", "b", "c", "d", "e"]))?;
+    let general = [
+        "customers",
+        "users",
+        "people",
+        "team",
+        "client",
+        "clients",
+        "visitors",
+        "boss",
+        "kids",
+        "friends",
+        "guests",
+        "own",
+        "website",
+        "phone",
+    ];
+    let usable = owner.chars().count() >= 2 && !general.contains(&owner.to_lowercase().as_str());
+    let mut letters = owner.chars();
+    let first = letters.next().filter(|_| usable)?;
+    Some(first.to_uppercase().collect::<String>() + letters.as_str())
+}
+
 /// What a request for an agent is about, else the text as it is.
 pub(crate) fn subject(text: &str) -> String {
     let text = text.trim();
+    if let Some(owner) = owner(text) {
+        return owner;
+    }
     if let Some(subject) = chinese(text) {
         return subject.to_owned();
     }
@@ -65,6 +116,11 @@ mod tests {
         assert_eq!(subject("构建一个价格助手，回答下面价目表的问题"), "价格助手");
         assert_eq!(subject("Fruit shop"), "Fruit shop");
         assert_eq!(subject("Build an agent"), "Build an agent");
+        assert_eq!(subject("Hi! I run a little bakery in Leeds called Crumb & Co. Could you help?"), "Crumb & Co");
+        assert_eq!(subject("We need a bot for our dental practice."), "Dental practice");
+        assert_eq!(subject("We're a small ice cream parlour. Scoop 1.60 €"), "Ice cream parlour");
+        assert_eq!(subject("给我们奶茶店做一个客服机器人，回答客人的问题"), "奶茶店");
+        assert_eq!(subject("我们是社区图书馆，想要一个能回答读者问题的助手。"), "社区图书馆");
         assert_eq!(subject("请"), "请");
         assert_eq!(subject(""), "");
     }

@@ -36,7 +36,7 @@ fn several_kinds_at_once() {
     let text = "Museum guide. The museum is closed on Mondays. Q: Is there a café? A: Yes, on floor 2.\n\nTickets:\nadult: 12 EUR\nchild: 6 EUR";
     let mut found = kinds(text);
     found.sort_unstable();
-    assert_eq!(found, [("faq", 1), ("hours", 1), ("notes", 2), ("prices", 2)]);
+    assert_eq!(found, [("faq", 1), ("hours", 1), ("notes", 1), ("prices", 2)]);
 }
 
 #[test]
@@ -125,7 +125,10 @@ proptest! {
             let end = start + part.len();
             let all = said(&requirement.reading, start, end);
             let known = numbers(&all);
-            for number in numbers(part) {
+            // Numbers of a list's entries say nothing.
+            let lines: Vec<&str> = part.lines().map(|line| line.trim_start_matches(|c: char| c.is_ascii_digit() || " -*".contains(c)).trim_start_matches(['.', ')'])).collect();
+            let part = if part.lines().any(|line| line.trim_start_matches([' ', '-']).starts_with(|c: char| c.is_ascii_digit())) { lines.join("\n") } else { part.clone() };
+            for number in numbers(&part) {
                 let clock = known.iter().any(|k| k == &number || k.parse::<u32>().ok().zip(number.parse::<u32>().ok()).is_some_and(|(k, n)| k == n + 12));
                 // 打9折 is told as what is taken off, and in its words.
                 prop_assert!(clock || number.is_empty(), "{number} of {part:?} is lost: {all}\nin {text}");

@@ -21,7 +21,7 @@ pub(super) struct Amount {
 const NUMBER: &str = r"\d{1,3}(?:\.\d{3})+,\d{1,2}|\d{1,3}(?:[,' ]\d{3})+(?:\.\d{1,4})?|\d+(?:[.,]\d{1,4})?";
 const SCALE: &str = r"(?:\s?(?:k|mio|万|千|亿|百)\b|[kK万千亿百])?";
 const DASH: &str = r"\s*(?:-|–|—|~|～|\bto\b|至|到)\s*";
-const WORDS: &str = r"(?:eur|euros?|usd|us dollars?|dollars?|bucks|gbp|pounds?|quid|cny|rmb|yuan|jpy|yen|chf|francs?|sek|nok|dkk|kr|pln|zł|zloty|inr|rupees?|krw|won|cad|aud|nzd|hkd|sgd|czk|brl|cents?|ct|credits?|coins?|points?|tokens?)\b|元|块钱|块|人民币|欧元|欧|美元|美金|英镑|日元|港币|港元|角|毛|分";
+const WORDS: &str = r"(?:eur|euros?|usd|us dollars?|dollars?|bucks|gbp|pounds?|quid|cny|rmb|yuan|jpy|yen|chf|francs?|sek|nok|dkk|kr|pln|zł|zloty|inr|rupees?|krw|won|cad|aud|nzd|hkd|sgd|czk|brl|cents?|ct|credits?|coins?|points?|tokens?)\b|元|块钱|块|人民币|欧元|欧|美元|美金|英镑|日元|港币|港元|角|毛";
 const SIGNS: &str = r"US\$|A\$|C\$|HK\$|\p{Sc}";
 const PER_ZH: &str = "斤|公斤|千克|克|个|只|份|瓶|盒|杯|条|台|本|张|件|套|箱|袋|包|位|人|次|小时|天|晚|月|年|米|升|节|课时|平米|平方米|平方|页|字|千字|块|碗|串|打|支|双|间|车|片|朵|束|棵|盆|壶|扎|例|笼|公里|分钟|半小时|学期|期|场|桌|度|吨|头|颗|粒|桶";
 
@@ -41,7 +41,7 @@ static AMOUNT: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 static PLAIN: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(&format!(
-        r"(?P<n2>(?:{NUMBER}))(?:{DASH}(?P<t2>(?:{NUMBER})))?(?:\s*(?P<after>[a-zA-Z]{{2,12}}\b))?{}",
+        r"(?P<n2>(?:{NUMBER}))(?:[-–—~](?P<t2>(?:{NUMBER})))?(?:\s*(?P<after>[a-zA-Z]{{2,12}}\b))?{}",
         per("per2")
     ))
     .ok()
@@ -56,29 +56,64 @@ pub(super) fn find(text: &str) -> Vec<Amount> {
 /// All amounts with a currency; where there is none, all numbers.
 pub(super) fn find_any(text: &str) -> Vec<Amount> {
     let money = find(text);
-    if money.is_empty() { collect(&PLAIN, text) } else { money }
+    if money.is_empty() { collect(&PLAIN, text).into_iter().map(|amount| bare(amount, text)).collect() } else { money }
+}
+
+/// A word behind a bare number is its unit only where the words end: "3 coins," but not "14 Pro - 560" nor "12 each".
+fn bare(mut amount: Amount, text: &str) -> Amount {
+    let rest = text.get(amount.end..).unwrap_or_default().trim_start();
+    let ends = rest.is_empty() || rest.starts_with([',', ';', '.', ')', '/', '，', '；', '、', '。']);
+    if !amount.currency.is_empty()
+        && (!ends || NO_UNIT.split('|').any(|word| amount.currency.eq_ignore_ascii_case(word)))
+    {
+        let number = text.get(amount.start..amount.end).unwrap_or_default();
+        let digits = number.len() - number.trim_start_matches(|c: char| !c.is_alphabetic()).len();
+        amount.end = amount.start + text.get(amount.start..amount.start + digits).map_or(0, |n| n.trim_end().len());
+        amount.currency.clear();
+    }
+    amount
 }
 
 /// All amounts with a currency; beside them, in a list of which every part has one number, those without.
 pub(super) fn find_listed(text: &str) -> Vec<Amount> {
     let mut money = find(text);
+    let apart = |a: &Amount| money.iter().all(|m| a.end <= m.start || a.start >= m.end);
+    let after_colon = |a: &Amount| {
+        text.get(..a.start).is_some_and(|before| {
+            before.ends_with([':', '：'])
+                && !before.trim_end_matches([':', '：']).ends_with(|c: char| c.is_alphabetic())
+        })
+    };
+    let measured = |a: &Amount| {
+        text.get(a.end..)
+            .and_then(|rest| rest.chars().next())
+            .is_some_and(|c| c.is_alphabetic() || matches!(c, '%' | ':' | '/' | '-'))
+    };
     let plain: Vec<Amount> = collect(&PLAIN, text)
         .into_iter()
-        .filter(|a| money.iter().all(|m| a.end <= m.start || a.start >= m.end))
+        .filter(apart)
+        .map(|a| bare(a, text))
+        .filter(|a| !measured(a) && !after_colon(a) && a.currency.is_empty())
         .collect();
-    let mut parts = text
-        .split([';', '，', '；', '、'])
-        .flat_map(|part| part.split(", "))
-        .flat_map(|part| part.split(" and "))
-        .map(|part| super::super::source::place(text, part));
-    let one = |part: super::super::source::Range| {
-        money.iter().chain(&plain).filter(|a| a.start >= part.start && a.end <= part.end).count() == 1
-    };
-    let bare = plain.iter().all(|a| a.currency.is_empty() && a.per.is_empty());
-    if !money.is_empty() && !plain.is_empty() && bare && parts.all(one) {
-        money.extend(plain);
-        money.sort_by_key(|a| a.start);
+    if money.is_empty() || plain.is_empty() {
+        return money;
     }
+    let parts =
+        text.split([';', '，', '；', '、']).flat_map(|part| part.split(", ")).flat_map(|part| part.split(" and "));
+    let counted: Vec<(super::super::source::Range, usize)> = parts
+        .map(|part| super::super::source::place(text, part))
+        .map(|part| {
+            let inside = money.iter().chain(&plain).filter(|a| a.start >= part.start && a.end <= part.end).count();
+            (part, inside)
+        })
+        .collect();
+    let whole = counted.iter().all(|(_, inside)| *inside == 1);
+    let decimals = |a: &Amount| a.value.rsplit_once('.').is_some_and(|(_, part)| part.len() == 2);
+    let alone =
+        |a: &Amount| counted.iter().any(|(part, inside)| a.start >= part.start && a.end <= part.end && *inside == 1);
+    let listed: Vec<Amount> = plain.iter().filter(|a| whole || decimals(a) && alone(a)).cloned().collect();
+    money.extend(listed);
+    money.sort_by_key(|a| a.start);
     money
 }
 

@@ -187,7 +187,7 @@ fn one(captures: &Captures<'_>, n: usize, alone: bool) -> Option<u16> {
         || period == "中午" && hour < 3
     {
         hour += 12;
-    } else if half.starts_with('a') && hour == 12 || ["晚上", "晚"].contains(&period) && hour == 12 {
+    } else if hour == 12 && (half.starts_with('a') || ["晚上", "晚"].contains(&period)) {
         hour = if half.starts_with('a') { 0 } else { 24 };
     }
     let _ = alone;
@@ -223,14 +223,13 @@ fn times(captures: &Captures<'_>, text: &str) -> Option<(u16, u16)> {
     if !has_half(captures, 1) && has_half(captures, 2) && from < 720 && to > 720 && from + 720 < to {
         // "5-10pm" is in one half of the day, "9-5pm" is not.
         from += 720;
-    } else if has_half(captures, 1)
-        && !has_half(captures, 2)
-        && to <= 720
-        && (to <= from || from > 720 && to + 720 > from)
-    {
-        to += 720;
-    } else if !has_half(captures, 1) && !has_half(captures, 2) && to <= from && from < 780 && to <= 720 {
-        to += 720;
+    } else if to <= 720 && !has_half(captures, 2) {
+        // "9-5" and "9am-5" end in the afternoon.
+        let ends_later =
+            if has_half(captures, 1) { to <= from || from > 720 && to + 720 > from } else { to <= from && from < 780 };
+        if ends_later {
+            to += 720;
+        }
     }
     (from != to && to <= 1440).then_some((from, to))
 }

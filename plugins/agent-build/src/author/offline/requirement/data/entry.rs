@@ -115,16 +115,16 @@ impl Sets<'_> {
 
     fn title(&self, kind: &str, given: &str) -> String {
         let own = match kind {
-            "prices" => ["Prices", "价格"],
-            "faq" => ["FAQ", "常见问题"],
-            "notes" => ["Notes", "资料"],
-            "categories" => ["Categories", "类别"],
-            "rates" => ["Exchange rates", "汇率"],
-            "hours" => ["Opening hours", "营业时间"],
-            _ => ["Table", "表格"],
+            "prices" => ("Prices", "价格"),
+            "faq" => ("FAQ", "常见问题"),
+            "notes" => ("Notes", "资料"),
+            "categories" => ("Categories", "类别"),
+            "rates" => ("Exchange rates", "汇率"),
+            "hours" => ("Opening hours", "营业时间"),
+            _ => ("Table", "表格"),
         };
         let joined = ["faq", "notes", "hours"].contains(&kind) || given.is_empty();
-        if joined { own[usize::from(self.chinese)].to_owned() } else { given.to_owned() }
+        if joined { if self.chinese { own.1 } else { own.0 }.to_owned() } else { given.to_owned() }
     }
 
     /// Prices without a currency have that of all the others.

@@ -7,7 +7,7 @@ use regex::Regex;
 use super::{
     super::{
         sentences,
-        source::{Range, at, lines, place, says, trim, unmarked},
+        source::{Range, at, at_colon, lines, place, says, trim, unmarked},
         speech,
     },
     Entry, Found,
@@ -37,7 +37,12 @@ pub(super) fn extract(text: &str, open: Vec<Range>, found: &mut Vec<Found>) -> V
 }
 
 fn pair(question: &str, answer: &str) -> Entry {
-    let tidy = |text: &str| text.trim().trim_matches(['*', '"', '“', '”']).trim().to_owned();
+    let tidy = |text: &str| text.trim().trim_matches(['*', '"', '“', '”', '/', ' ']).trim().to_owned();
+    // "answers: Do you mix colours?" names the list first.
+    let question = match at_colon(question) {
+        Some((head, rest)) if head.split_whitespace().count() == 1 && rest.trim_end().ends_with(['?', '？']) => rest,
+        _ => question,
+    };
     Entry::Pair(QuestionAnswer { question: tidy(question), answer: tidy(answer) })
 }
 
@@ -96,7 +101,12 @@ fn when_asked(text: &str, range: Range, pairs: &mut Vec<(Range, Entry)>) -> Vec<
         let orders = ["what ", "so", "no", "yes", "it", "them"]
             .iter()
             .any(|word| answer.trim().trim_end_matches('.').eq_ignore_ascii_case(word.trim()));
-        if answer.split_whitespace().count() < 2 && answer.chars().count() < 4 || orders || speech::is_manner(answer) {
+        if answer.split_whitespace().count() < 2 && answer.chars().count() < 4
+            || orders
+            || speech::is_manner(answer)
+            || question.contains('什')
+            || question.contains('啥')
+        {
             continue;
         }
         pairs.push((sentence.clone(), pair(question, answer)));
@@ -162,8 +172,10 @@ fn on_line(text: &str, line: &Range) -> Vec<(Range, Range)> {
     let mut found: Vec<(Range, Range)> = Vec::new();
     for sentence in sentences::split(text, line) {
         let inside = at(text, &sentence);
-        let question = inside.ends_with(['?', '？']) && inside.chars().count() > 3 && !speech::is_request(inside);
-        let answer = at(text, &sentence).trim_start_matches(['-', '–', '—', ':', '：', ' ', '>', '→']);
+        let question = inside.trim_end_matches(['*', '"', '”']).ends_with(['?', '？'])
+            && inside.chars().count() > 3
+            && !speech::is_request(inside);
+        let answer = at(text, &sentence).trim_start_matches(['-', '–', '—', ':', '：', ' ', '>', '→', '*']);
         match found.last_mut() {
             _ if question => found.push((sentence.clone(), sentence.end..sentence.end)),
             Some((_, answered)) if answered.start == answered.end && !speech::speaks_to_builder(inside) => {
@@ -184,7 +196,7 @@ mod tests {
 
     fn read(text: &str) -> (Vec<(String, String)>, String) {
         let mut found = Vec::new();
-        let open = extract(text, vec![0..text.len()], &mut found);
+        let open = extract(text, std::iter::once(0..text.len()).collect(), &mut found);
         let entries = found.into_iter().flat_map(|f| f.entries);
         let pairs = entries
             .filter_map(|(_, e)| if let Entry::Pair(p) = e { Some((p.question, p.answer)) } else { None })

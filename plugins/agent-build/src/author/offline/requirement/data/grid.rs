@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    super::source::{Range, at, lines, place, says, trim},
+    super::source::{Range, at, at_colon, lines, place, says, trim, unmarked},
     Found, heading,
     table::{self, Grid, number},
 };
@@ -27,7 +27,9 @@ fn tables(text: &str, range: &Range, found: &mut Vec<Found>) -> Vec<Range> {
             continue;
         }
         let following = all.get(number..).unwrap_or_default();
-        let Some((grid, used)) = markdown(text, following).or_else(|| delimited(text, following)) else {
+        let Some((grid, used)) =
+            markdown(text, following).or_else(|| delimited(text, following)).or_else(|| records(text, following))
+        else {
             number += 1;
             continue;
         };
@@ -102,6 +104,32 @@ fn delimited(text: &str, lines: &[Range]) -> Option<(Grid, usize)> {
         }
     }
     None
+}
+
+/// Lines of the form `key: value, key: value` with the same keys, two at least.
+fn records(text: &str, lines: &[Range]) -> Option<(Grid, usize)> {
+    let read = |line: &Range| -> Option<Vec<(String, String)>> {
+        let content = at(text, &unmarked(text, line));
+        let parts: Vec<&str> =
+            content.split(['，', ';', '；', '|', ',']).map(str::trim).filter(|part| !part.is_empty()).collect();
+        let pairs: Option<Vec<(String, String)>> = parts
+            .iter()
+            .map(|part| at_colon(part).map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned())))
+            .collect();
+        pairs.filter(|pairs| {
+            pairs.len() >= 2
+                && pairs.iter().all(|(key, value)| !value.is_empty() && (1..=20).contains(&key.chars().count()))
+        })
+    };
+    let keys = |pairs: &[(String, String)]| pairs.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
+    let header = keys(&read(lines.first()?)?);
+    let rows: Vec<(Range, Vec<String>)> = lines
+        .iter()
+        .map_while(|line| read(line).filter(|pairs| keys(pairs) == header).map(|pairs| (trim(text, line), pairs)))
+        .map(|(range, pairs)| (range, pairs.into_iter().map(|(_, value)| value).collect()))
+        .collect();
+    let used = rows.len();
+    (used >= 2).then_some((Grid { header, header_range: None, rows }, used))
 }
 
 /// The cells of a line; a quoted cell may hold the delimiter.
@@ -187,7 +215,7 @@ mod tests {
 
     fn read(text: &str) -> (Vec<Found>, String) {
         let mut found = Vec::new();
-        let open = extract(text, vec![0..text.len()], &mut found);
+        let open = extract(text, std::iter::once(0..text.len()).collect(), &mut found);
         let rest: Vec<&str> = open.iter().map(|range| at(text, range).trim()).collect();
         (found, rest.join("\n"))
     }
@@ -219,6 +247,12 @@ mod tests {
         let (found, _) = read("| 饮品 | 中杯 | 大杯 |\n|--|--|--|\n| 拿铁 | 25元 | 30元 |");
         let Entry::Price(large) = &found[0].entries[1].1 else { panic!("a price") };
         assert_eq!((large.name.as_str(), large.variant.as_str(), large.amount.as_str()), ("拿铁 大杯", "大杯", "30"));
+    }
+
+    #[test]
+    fn lines_with_the_same_keys() {
+        let (found, rest) = read("排班\n医生：李敏，科室：儿科，诊室：203\n医生：周强，科室：骨科，诊室：115\n");
+        assert_eq!((found[0].entries.len(), found[0].columns.len(), rest.as_str()), (2, 3, "排班"));
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(super) struct Timetable {
 /// Whether a text speaks of opening hours by name.
 pub(super) fn speaks_of_hours(text: &str) -> bool {
     let lower = text.to_lowercase();
-    ["open", "hours", "closed", "营业", "开放", "开门", "闭馆", "办公时间", "工作时间", "服务时间"]
+    ["open", "hours", "closed", "营业", "开放", "开门", "闭馆", "办公时间", "工作时间", "服务时间", "时间"]
         .iter()
         .any(|word| lower.contains(word))
 }
@@ -38,10 +38,12 @@ pub(super) fn read(text: &str, range: &Range, named: bool) -> Option<Timetable> 
     if !timed || !(spoken || dated) {
         return None;
     }
-    let mut entries = Vec::new();
+    let mut entries: Vec<(Range, Entry)> = Vec::new();
     let mut says_more = false;
     let mut earlier = Earlier::default();
     let mut subject = String::new();
+    // What was not understood may hold the days of what follows.
+    let mut broken = false;
     for part in parts(sentence, &all) {
         let inside = sentence.get(part.clone()).unwrap_or_default();
         let own: Vec<(Range, Mark)> =
@@ -56,14 +58,27 @@ pub(super) fn read(text: &str, range: &Range, named: bool) -> Option<Timetable> 
             says_more |= !rest.is_empty();
             continue;
         }
-        if sometimes || own.is_empty() || !rest.is_empty() && !names_place(&rest, spoken) {
-            says_more |= !rest.is_empty() || sometimes;
+        // "10:00–22:30, all week": the days stand behind the times.
+        if let [(_, Mark::Days(days))] = own.as_slice()
+            && let Some((_, Entry::Open(open))) = entries.last_mut()
+            && open.days.is_empty()
+        {
+            open.days.clone_from(days);
+            says_more |= !rest.is_empty();
             continue;
         }
+        let dated = own.iter().any(|(_, m)| matches!(m, Mark::Days(_)));
+        let unclear = sometimes || !rest.is_empty() && !names_place(&rest, spoken);
+        if own.is_empty() || unclear || broken && !dated {
+            says_more |= !rest.is_empty() || unclear || broken;
+            broken |= !own.is_empty();
+            continue;
+        }
+        broken = false;
         if !rest.is_empty() {
             subject = rest.join(" ");
         }
-        let span = place(text, inside.trim());
+        let span = place(text, inside.trim_matches(|c: char| !c.is_alphanumeric()));
         entries.extend(earlier.take(&own, &subject).into_iter().map(|entry| (span.clone(), entry)));
     }
     complete(&mut entries);
@@ -95,7 +110,8 @@ fn parts(sentence: &str, all: &[(Range, Mark)]) -> Vec<Range> {
         let more_times =
             rest.starts_with(" and ") && next.is_some_and(|(_, m)| matches!(m, Mark::Times { .. })) && !times_first;
         let goes_on = more_times || names_more_days(all, at);
-        if joint && complete && !goes_on {
+        let unmarked = !all.iter().any(|(r, _)| r.end <= at && r.start >= from);
+        if (joint && (complete || unmarked) || matches!(c, ')' | '）')) && !goes_on {
             cuts.push(at);
         }
     }
@@ -158,6 +174,8 @@ fn names_place(rest: &[String], spoken: bool) -> bool {
 struct Earlier {
     days: Vec<u8>,
     times: Option<u16>,
+    /// Days of the part before: "weekdays 8:30–12:00, 13:30–17:30" are two times of them.
+    last: Vec<u8>,
 }
 
 impl Earlier {
@@ -179,6 +197,11 @@ impl Earlier {
         days.sort_unstable();
         days.dedup();
         let subject = subject.to_owned();
+        if days.is_empty() && !closed {
+            days.clone_from(&self.last);
+        } else if !closed {
+            self.last.clone_from(&days);
+        }
         if closed && times.is_empty() {
             return if days.is_empty() { Vec::new() } else { vec![Entry::Closed(ClosedDays { subject, days })] };
         }
@@ -262,6 +285,16 @@ mod tests {
             ("Open daily 8-18, dogs are welcome", "1234567 08:00-18:00", true),
             ("Yoga is on Mondays 18:00–19:30", "", false),
             ("The museum is closed on Mondays.", "1 x", false),
+            ("办公时间：工作日8:30~12:00，13:30~17:30", "12345 08:30-12:00; 12345 13:30-17:30", false),
+            ("营业时间 10:00-22:30，全年无休。", "1234567 10:00-22:30", false),
+            (
+                "探视时间是每天上午9点到11点、下午3点到5点。",
+                "探视:1234567 09:00-11:00; 探视:1234567 15:00-17:00",
+                false,
+            ),
+            ("Sat 9-12 (emergencies only), Sunday closed", "6 09:00-12:00; 7 x", true),
+            ("美发店，周一到周五早10点到晚9点，周末早9点到晚10点。", "12345 10:00-21:00; 67 09:00-22:00", true),
+            ("午市11:00-14:00，晚市17:00-21:30营业", "午市: 11:00-14:00; 晚市: 17:00-21:30", false),
             ("Opening hours 8-22 on weekdays and 10–18 at weekends.", "12345 08:00-22:00; 67 10:00-18:00", false),
             ("open mon, wed 10-18; tue, thu 12-20; closed sun", "13 10:00-18:00; 24 12:00-20:00; 7 x", false),
             ("开馆时间：周二至周日 9:00–17:00，周一闭馆", "234567 09:00-17:00; 1 x", false),

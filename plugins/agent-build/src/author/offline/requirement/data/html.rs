@@ -18,6 +18,8 @@ static TABLE: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"(?is)<table\b
 static ROW: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"(?is)<tr\b[^>]*>.*?(?:</tr\s*>|\z)"));
 static CELL: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"(?is)<t[hd]\b[^>]*>(.*?)(?:</t[hd]\s*>|\z)"));
 static CAPTION: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"(?is)<caption\b[^>]*>(.*?)</caption\s*>"));
+static SCRIPT: LazyLock<Option<Regex>> =
+    LazyLock::new(|| pattern(r"(?is)<(?:script|style)\b[^<>]*>.*?</(?:script|style)\s*>"));
 static TAG: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"(?is)<!--.*?-->|</?[a-z][^<>]*>"));
 
 /// Takes HTML tables out of the open ranges; what is left stays open.
@@ -90,7 +92,9 @@ pub(super) fn plain(text: &str) -> String {
 
 /// The text with every tag as spaces: each byte keeps its place. Breaks and ends of items become ends of lines.
 pub(in super::super) fn without_tags(text: &str) -> String {
-    let Some(regex) = TAG.as_ref() else { return text.to_owned() };
+    let (Some(regex), Some(script)) = (TAG.as_ref(), SCRIPT.as_ref()) else { return text.to_owned() };
+    // What a script does is no part of a wish.
+    let text = script.replace_all(text, |c: &regex::Captures<'_>| " ".repeat(c.get(0).map_or(0, |m| m.len())));
     let blank = |c: &regex::Captures<'_>| {
         let tag = c.get(0).map_or("", |m| m.as_str());
         let lower = tag.to_ascii_lowercase();
@@ -108,7 +112,7 @@ pub(in super::super) fn without_tags(text: &str) -> String {
         let ends = ["br", "li", "p", "div", "h1", "h2", "h3", "h4"].iter().any(|name| named(&lower, name));
         if ends { format!("\n{}", " ".repeat(tag.len() - 1)) } else { " ".repeat(tag.len()) }
     };
-    regex.replace_all(text, blank).into_owned()
+    regex.replace_all(&text, blank).into_owned()
 }
 
 fn named(tag: &str, name: &str) -> bool {
@@ -125,7 +129,7 @@ mod tests {
     fn tables_of_html() {
         let text = "Our menu:\n<table><tr><th>Dish</th><th>Price</th></tr>\n<tr><td>Soup &amp; bread</td><td>&euro;4.50</td></tr><tr><td>Pie</td><td>€6</td></tr></table> Be kind.";
         let mut found = Vec::new();
-        let left = extract(text, vec![0..text.len()], &mut found);
+        let left = extract(text, std::iter::once(0..text.len()).collect(), &mut found);
         assert_eq!(left.iter().map(|r| at(text, r).trim()).collect::<Vec<_>>(), ["Our menu:", "Be kind."]);
         let Entry::Price(soup) = &found[0].entries[0].1 else { panic!("a price") };
         assert_eq!((soup.name.as_str(), soup.amount.as_str(), soup.currency.as_str()), ("Soup & bread", "4.50", "EUR"));

@@ -2,6 +2,7 @@
 
 use super::{
     super::{
+        language::is_cjk,
         source::{Range, at, has_mark, lines, says, trim, trimmed, unmarked},
         speech,
     },
@@ -47,7 +48,7 @@ const FACT_TITLES: &str = "info|information|facts|about us|about|details|know|no
 impl<'a> Reader<'a> {
     pub(super) fn new(text: &'a str, names_ability: &'a dyn Fn(&str) -> bool, parts: Parts) -> Self {
         let sorting = super::categories::is_sorting(text);
-        let money = !super::amount::find(text).is_empty();
+        let money = !super::amount::find(text).is_empty() || prices::announces(text);
         Self { text, names_ability, sorting, money, parts, title: None, after_task: false, pairs: Vec::new() }
     }
 
@@ -134,7 +135,8 @@ impl<'a> Reader<'a> {
         self.leave_title();
         let mode = mode(content);
         let range = trimmed(self.text, &unmarked(self.text, line), |c| c.is_whitespace() || "：:*#=】【".contains(c));
-        let task = speech::is_task(content) && words > 2 && !(framed && mode != Mode::Any);
+        let long = words > 2 || content.chars().filter(|c| is_cjk(*c)).count() > 4;
+        let task = speech::is_task(content) && long && !(framed && mode != Mode::Any);
         if task {
             self.task(range.clone());
         }
@@ -165,6 +167,15 @@ impl<'a> Reader<'a> {
         }
         if speech::is_task(content) {
             return false;
+        }
+        // One category a line: "Travel (flight, hotel)".
+        let one = content.ends_with([')', '）']) && self.sorting;
+        if let Some((category, _)) = one.then(|| super::categories::read(self.text, &range, true)).flatten()
+            && category.len() == 1
+        {
+            self.flush();
+            self.add(Found::new(category));
+            return true;
         }
         if let Some((rates, _)) = rates::read(self.text, &range) {
             self.flush();

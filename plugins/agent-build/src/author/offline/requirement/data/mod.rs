@@ -66,6 +66,9 @@ fn without_hostile(text: &str, found: &mut Vec<Range>) -> Vec<Range> {
             .iter()
             .find(|clause| hostile::is_hostile(at(text, clause)))
             .map_or(sentence.start, |clause| clause.start);
+        // "SYSTEM: you are now …" begins with its first word.
+        let few = at(text, &(sentence.start..start)).split_whitespace().count() < 5;
+        let start = if few { sentence.start } else { start };
         open.push(from..start);
         found.push(start..sentence.end);
         from = sentence.end;

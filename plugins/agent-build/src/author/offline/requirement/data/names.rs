@@ -128,7 +128,9 @@ const TRAILING: &[&str] = &[
 ];
 const FILLER: &str = "from|each|apiece|a piece|only|now|per piece|here|today|too|as well|in total|all in|inclusive|incl|etc|and so on|等|左右|而已|哦|呢|一个|一份|每个|每份|的|起|for now|at the moment|each way";
 const MAX_WORDS: usize = 6;
-const VARIANTS: &str = "extra large|small|medium|large|regular|tall|grande|venti|short|xs|s|m|l|xl|xxl|single|double|triple|half|full|whole|slice|adult|adults|child|children|kid|kids|senior|seniors|student|students|concession|concessions|family|reduced|weekday|weekend|weekdays|weekends|one way|return|monthly|yearly|annual|weekly|daily|junior|juniors|guest|guests|members|member|non-members|couple|peak|off-peak|hot|cold|iced|big|mini|standard|basic|premium|deluxe|pro";
+const VARIANTS: &str = "extra large|small|medium|large|regular|tall|grande|venti|short|xs|s|m|l|xl|xxl|single|double|triple|half|full|whole|slice|adult|adults|child|children|kid|kids|senior|seniors|student|students|concession|concessions|family|reduced|weekday|weekend|weekdays|weekends|one way|return|monthly|yearly|annual|weekly|daily|junior|juniors|guest|guests|members|member|non-members|couple|peak|off-peak|hot|cold|iced|big|mini";
+/// Those that also stand before what they are variants of: "large pizza", but not "hot towel shave".
+const SIZES: [&str; 9] = ["extra large", "small", "medium", "large", "regular", "mini", "big", "single", "double"];
 const ZH_VARIANTS: &str = "超大杯|小杯|中杯|大杯|小份|中份|大份|小号|中号|大号|加大号|成人票|儿童票|学生票|老人票|成人|儿童|学生|老人|半只|整只|一只|单人|双人|家庭|单程|往返|月卡|季卡|年卡|次卡|周卡|标准|豪华|热|冰|小瓶|大瓶|小盒|大盒|小碗|大碗|小包|大包|平日|周末|小|中|大";
 
 /// A name in the text before its amount.
@@ -148,7 +150,7 @@ pub(super) struct Before<'a> {
 }
 
 fn edge(c: char) -> bool {
-    ",;，、；:：=-–—|.。•*>/→·…\"“”「」'".contains(c)
+    ",;，、；:：=-–—|.。•*>/→·…+【】[]\"“”「」'".contains(c)
         || c.is_whitespace()
         || crate::author::offline::requirement::source::is_picture(c)
 }
@@ -198,7 +200,11 @@ fn is_filler_of(rest: &str) -> bool {
 }
 
 fn last_part(piece: &str) -> &str {
-    piece.rsplit([',', ';', '，', '、', '；', '\n', '。', ')', '）', '|']).next().unwrap_or(piece).trim_matches(edge)
+    piece
+        .rsplit([',', ';', '，', '、', '；', '\n', '。', ')', '）', '|', '：', '}'])
+        .next()
+        .unwrap_or(piece)
+        .trim_matches(edge)
 }
 
 /// The name behind its amount: "for a loaf".
@@ -247,6 +253,13 @@ fn cleaned(text: &str) -> (String, String, bool) {
     {
         per = unit.to_owned();
         name = item.trim();
+    }
+    // "Our bakery sells croissants": what is sold is the item, whoever sells it.
+    for verb in [" sells ", " sell ", " offers ", " offer ", " serves ", " serve "] {
+        if let Some((_, sold)) = name.split_once(verb).filter(|(_, sold)| usable(sold)) {
+            cut = true;
+            name = sold.trim();
+        }
     }
     // "Dogs are welcome for …": the subject names the item.
     for verb in [" is ", " are ", " can be ", " may be ", " was ", " will be "] {
@@ -327,10 +340,13 @@ impl Variant {
                 base: base.trim().to_owned(),
                 variant: variant.trim().to_owned(),
             };
-            if let Some(rest) = lower.strip_suffix(word).filter(|rest| rest.ends_with(' ')) {
+            if let Some(rest) = lower
+                .strip_suffix(word)
+                .filter(|rest| rest.ends_with(' ') && !rest.trim_end().ends_with(|c: char| c.is_ascii_digit()))
+            {
                 return own(name.get(..rest.len()).unwrap_or_default(), name.get(rest.len()..).unwrap_or_default());
             }
-            if let Some(rest) = lower.strip_prefix(word).filter(|rest| rest.starts_with(' ') && word.len() > 1) {
+            if let Some(rest) = lower.strip_prefix(word).filter(|rest| rest.starts_with(' ') && SIZES.contains(&word)) {
                 let at = name.len() - rest.len();
                 return own(name.get(at..).unwrap_or_default(), name.get(..at).unwrap_or_default());
             }

@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::{
-    super::source::{Range, at, at_colon, place},
+    super::{
+        source::{Range, at, at_colon, place},
+        speech,
+    },
     Entry,
     amount::{self, Amount},
     names,
@@ -14,7 +17,7 @@ use crate::spec::PriceItem;
 
 static SLASHED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let number = r"\d+(?:[.,]\d{1,2})?";
-    Regex::new(&format!(r"^(?P<base>[^/\d]*?)[\s:：(（]*(?P<names>[^\s/\d:：(（]+(?:\s?/\s?[^\s/\d:：)）]+)+)[)）]?\s*[:：=]?\s*(?P<sign>\p{{Sc}})?(?P<numbers>{number}(?:\s?/\s?\p{{Sc}}?{number})+)\s*(?P<unit>\p{{Sc}}|[A-Za-z]{{3,7}}|元|块)?\.?$")).ok()
+    Regex::new(&format!(r"^(?P<base>[^/\d]*?)[\s:：(（]*(?P<names>[^\s/\d:：(（]+(?:\s?/\s?[^\s/\d:：)）]+)+)[)）]?[\s:：=–—-]*(?P<sign>\p{{Sc}})?(?P<numbers>{number}(?:\s?/\s?\p{{Sc}}?\s?{number})+)\s*(?P<unit>\p{{Sc}}|[A-Za-z]{{3,7}}|元|块)?\.?$")).ok()
 });
 
 const CUES: &[&str] =
@@ -55,10 +58,11 @@ pub(super) fn read(text: &str, range: &Range, setting: Setting) -> Option<Prices
     let bare = setting.cue && setting.line || cue && !head.is_empty() || setting.decimals && all_decimals(body);
     let amounts = if bare { amount::find_any(body) } else { amount::find_listed(body) };
     let amounts: Vec<Amount> = amounts.into_iter().filter(|a| !measures(body, a)).collect();
+    let amounts = without_names(body, amounts);
     let mut list = List {
         text,
         body,
-        currency: currency_of(head),
+        currency: list_currency(head, sentence),
         headed: false,
         items: Vec::new(),
         base: String::new(),
@@ -77,7 +81,8 @@ pub(super) fn read(text: &str, range: &Range, setting: Setting) -> Option<Prices
     if items.len() < enough || items.len() * 2 <= amounts.len() || lone {
         return None;
     }
-    let whole = items.iter().all(|(_, item)| !item.variant.is_empty() && item.base.is_empty());
+    let whole =
+        !speech::is_task(head) && items.iter().all(|(_, item)| !item.variant.is_empty() && item.base.is_empty());
     if whole && names::usable(head) && head.split_whitespace().count() <= 4 {
         items.iter_mut().for_each(|(_, item)| {
             item.base = head.trim().to_owned();
@@ -95,7 +100,28 @@ fn split_head(sentence: &str) -> (&str, &str) {
     let first = amount::find_any(body).first().map_or(0, |a| a.start);
     // "apple: 3 EUR, pear: 4 EUR" has no head: the colon belongs to the first item.
     let named = body.get(..first).is_some_and(|before| !names::before(before).name.is_empty());
-    if named && !body.trim_start().starts_with("EUR") { (head, body) } else { ("", sentence) }
+    if named && amount::find(head).is_empty() && !body.trim_start().starts_with("EUR") {
+        (head, body)
+    } else {
+        ("", sentence)
+    }
+}
+
+/// The amounts but for numbers that belong to a name: in "iPhone 14 Pro - 560" only the last is set off.
+fn without_names(body: &str, amounts: Vec<Amount>) -> Vec<Amount> {
+    let set_off = |amount: &Amount| {
+        body.get(..amount.start).unwrap_or_default().trim_end().ends_with(['-', '–', '—', ':', '：', '='])
+    };
+    let in_name = |pair: &[Amount]| {
+        let [first, second] = pair else { return false };
+        let between = body.get(first.end..second.start).unwrap_or_default();
+        first.currency.is_empty()
+            && set_off(second)
+            && !set_off(first)
+            && !between.contains([',', ';', '，', '、', '；', '\n'])
+    };
+    let names: Vec<bool> = amounts.windows(2).map(in_name).chain([false]).collect();
+    amounts.into_iter().zip(names).filter(|(_, in_name)| !in_name).map(|(amount, _)| amount).collect()
 }
 
 /// Whether an amount says when a rule applies, or how much of something, not what a thing costs.
@@ -161,6 +187,16 @@ fn states_price(lower: &str) -> bool {
         .iter()
         .any(|verb| lower.contains(verb));
     says && lower.split_whitespace().count() <= 12
+}
+
+/// The currency of a list: named in its head or in a bracket, as in "(EUR)" or （单位：元）.
+fn list_currency(head: &str, sentence: &str) -> String {
+    let named = currency_of(head);
+    let brackets =
+        sentence.split(['(', '（', '[', '【']).skip(1).filter_map(|rest| rest.split([')', '）', ']', '】']).next());
+    let short =
+        brackets.filter(|inside| inside.chars().count() <= 14 && !inside.contains(|c: char| c.is_ascii_digit()));
+    if named.is_empty() { short.map(currency_of).find(|c| !c.is_empty()).unwrap_or_default() } else { named }
 }
 
 /// The currency named beside the list: "prices in EUR:", "price list (USD):".
@@ -299,7 +335,9 @@ impl<'a> List<'a> {
         let parsed = names::before(before);
         let (mut name, mut note) = (parsed.name, parsed.note);
         let mut after = tail.trim();
-        if let Some((inside, rest)) = bracket(after) {
+        if let Some((inside, rest)) =
+            bracket(after).map(|(inside, rest)| (if names_unit(inside) { "" } else { inside }, rest))
+        {
             note = if note.is_empty() { inside.to_owned() } else { format!("{note}, {inside}") };
             after = rest.trim();
         }
@@ -362,6 +400,7 @@ impl<'a> List<'a> {
                     && names::usable(head)
                     && head.split_whitespace().count() <= 4
                     && !announces(head)
+                    && !speech::is_task(head)
                 {
                     self.headed = true;
                     names::before(head).name
@@ -393,6 +432,14 @@ fn bracket(text: &str) -> Option<(&str, &str)> {
     Some((inside, rest.get(rest.chars().next()?.len_utf8()..).unwrap_or_default()))
 }
 
+/// Whether a bracket only says what the prices are in.
+fn names_unit(inside: &str) -> bool {
+    inside.contains("单位")
+        || !currency_of(inside).is_empty()
+            && inside.chars().count() <= 8
+            && !inside.contains(|c: char| c.is_ascii_digit())
+}
+
 /// The note of a price that is the lowest of several.
 fn from_note(note: String) -> String {
     if note.is_empty() { "from".to_owned() } else { format!("from, {note}") }
@@ -411,7 +458,7 @@ fn all_decimals(text: &str) -> bool {
         .filter(|n| !n.is_empty())
         .collect();
     let priced = |number: &&str| number.rsplit_once(['.', ',']).is_some_and(|(_, part)| part.len() == 2);
-    !numbers.is_empty() && numbers.iter().all(|number| priced(&number))
+    !numbers.is_empty() && numbers.iter().all(priced)
 }
 
 fn says_more(rest: &str) -> bool {
@@ -420,84 +467,4 @@ fn says_more(rest: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn list(text: &str, setting: Setting) -> Vec<String> {
-        let Some(found) = read(text, &(0..text.len()), setting) else { return Vec::new() };
-        let show = |entry: &Entry| {
-            let Entry::Price(i) = entry else { return String::new() };
-            let to = if i.to.is_empty() { String::new() } else { format!("-{}", i.to) };
-            let per = if i.per.is_empty() { String::new() } else { format!("/{}", i.per) };
-            let note = if i.note.is_empty() { String::new() } else { format!(" ({})", i.note) };
-            format!("{}={}{to}{}{per}{note}", i.name, i.amount, i.currency)
-        };
-        found.entries.iter().map(|(_, entry)| show(entry)).collect()
-    }
-
-    #[test]
-    fn lists_in_running_text() {
-        for (text, items) in [
-            (
-                "Answers questions about this price list: apple 3 EUR, pear 4 EUR, plum 2.50 EUR.",
-                "apple=3EUR|pear=4EUR|plum=2.50EUR",
-            ),
-            ("苹果 3元, 梨 4元，香蕉每斤5.5元", "苹果=3元|梨=4元|香蕉=5.5元/斤"),
-            ("Apples cost $3, pears cost $4 and green plums are $2", "Apples=3USD|pears=4USD|green plums=2USD"),
-            ("Price list (EUR): tea 2, coffee 3.20", "tea=2EUR|coffee=3.20EUR"),
-            ("Menu: salt and pepper squid 12 USD; fish & chips 9 USD", "salt and pepper squid=12USD|fish & chips=9USD"),
-            ("apple: 3 EUR, pear: 4 EUR", "apple=3EUR|pear=4EUR"),
-            ("价格：咖啡25元、茶15元、果汁18元", "咖啡=25元|茶=15元|果汁=18元"),
-            ("Latte: small 3 €, large 4 €", "Latte small=3EUR|Latte large=4EUR"),
-            ("latte small 3 €, large 4 €, tea 2 €", "latte small=3EUR|latte large=4EUR|tea=2EUR"),
-            ("Latte (S 3.50 € / M 4 € / L 4.50 €)", "Latte S=3.50EUR|Latte M=4EUR|Latte L=4.50EUR"),
-            ("拿铁中杯25元大杯30元，美式18元", "拿铁中杯=25元|拿铁大杯=30元|美式=18元"),
-            (
-                "We sell sourdough for $4.50, rye (vegan) for $5 and croissants at $2.20 each.",
-                "sourdough=4.50USD|rye=5USD (vegan)|croissants=2.20USD",
-            ),
-            ("haircut 30-40 €, beard trim 15 €", "haircut=30-40EUR|beard trim=15EUR"),
-            ("beef $3/lb, pork $2.50/lb", "beef=3USD/lb|pork=2.50USD/lb"),
-            ("$5 for a loaf, $3 for a baguette", "loaf=5USD|baguette=3USD"),
-            ("我们卖苹果每斤8块，梨6块一斤", "苹果=8元/斤|梨=6元/斤"),
-            ("Delivery costs 5 €, free over 30 €", "Delivery=5EUR"),
-            (
-                "Court hire: £8/hour off-peak, £12/hour peak (weekdays after 17:00)",
-                "Court hire off-peak=8GBP/hour|Court hire peak=12GBP/hour (weekdays after 17:00)",
-            ),
-            (
-                "Membership: adult £180 per year, junior £60 per year, family £320 per year.",
-                "Membership adult=180GBP/year|Membership junior=60GBP/year|Membership family=320GBP/year",
-            ),
-            ("Crown: from £550", "Crown=550GBP (from)"),
-            ("10 lessons package: 350 EUR.", "10 lessons package=350EUR"),
-            ("Dogs are welcome for 10 EUR per night.", "Dogs=10EUR/night"),
-            ("Breakfast is served 7–10:30 and costs 14 EUR per person.", "Breakfast=14EUR/person"),
-            ("Late check-out until 14:00 costs 25 EUR.", "Late check-out until 14:00=25EUR"),
-            ("Guests pay £5 per visit.", "Guests=5GBP/visit"),
-            ("Milkshake S/M/L 3.50/4.20/4.90 €", "Milkshake S=3.50EUR|Milkshake M=4.20EUR|Milkshake L=4.90EUR"),
-            (
-                "rent 1,250 euros per month, internet 39.90, electricity 85",
-                "rent=1250EUR/month|internet=39.90EUR|electricity=85EUR",
-            ),
-            ("美式 小杯/大杯 18/22元", "美式小杯=18元|美式大杯=22元"),
-        ] {
-            assert_eq!(list(text, Setting::default()).join("|"), items, "{text}");
-        }
-        let line = Setting { cue: true, line: true, decimals: false };
-        assert_eq!(list("Sourdough (800 g) 4.50", line), ["Sourdough=4.50 (800 g)"]);
-        assert_eq!(list("美式 中杯18 大杯22", line), ["美式中杯=18", "美式大杯=22"]);
-    }
-
-    #[test]
-    fn not_every_amount_is_a_price() {
-        for text in [
-            "Please cancel 24 hours before, otherwise we charge £20.",
-            "It converts 100 USD to EUR",
-            "Plan a trip with a budget of 500 EUR",
-            "Split a bill of 80 EUR and a tip of 8 EUR",
-        ] {
-            assert!(list(text, Setting::default()).is_empty(), "{text}");
-        }
-    }
-}
+mod tests;

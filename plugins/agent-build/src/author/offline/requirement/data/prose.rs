@@ -4,7 +4,7 @@ use super::{
     super::{
         language::is_cjk,
         sentences,
-        source::{Range, at, place, says, trim, trimmed},
+        source::{Range, at, at_colon, place, says, trim, trimmed},
         speech,
     },
     Entry, Found, categories, heading, hours,
@@ -24,7 +24,14 @@ impl Reader<'_> {
 
     fn sentence(&mut self, range: Range) {
         let sentence = at(self.text, &range);
-        let task = self.sets_task(sentence);
+        let task = self.sets_task(&range);
+        // "Desk bot: open Mon–Fri 9–17, closed on Sundays" is a task and a fact.
+        let open = task && hours::read(self.text, &range, false).is_some();
+        if let Some((head, body)) = at_colon(sentence).filter(|(head, _)| open && speech::is_task(head)) {
+            let (head, body) = (place(self.text, head), place(self.text, body));
+            self.task(trim(self.text, &head));
+            return self.sentence(trim(self.text, &body));
+        }
         if let Some((rates, first)) = rates::read(self.text, &range) {
             self.listed(&range, first, Found::new(rates), task, false);
         } else if let Some((found, first)) =
@@ -49,7 +56,8 @@ impl Reader<'_> {
     }
 
     /// Whether a sentence sets a task, where it stands.
-    fn sets_task(&self, sentence: &str) -> bool {
+    fn sets_task(&self, range: &Range) -> bool {
+        let sentence = at(self.text, range);
         match self.title.as_ref().map_or(Mode::Any, |title| title.mode) {
             Mode::Tasks => return true,
             Mode::Facts if !speech::is_task(sentence) => return false,
@@ -58,17 +66,33 @@ impl Reader<'_> {
         if speech::is_task(sentence) {
             return true;
         }
+        let words = sentence.split_whitespace().count();
+        let plain = !sentence.contains(|c: char| c.is_ascii_digit())
+            && !speech::states(sentence)
+            && !speech::is_house_fact(sentence);
+        // "Spare parts finder for the workshop." says at the beginning what is wanted.
+        let first =
+            !says(self.text, &(0..range.start)) && words <= 8 && sentence.chars().filter(|c| is_cjk(*c)).count() <= 10;
+        if plain && (first || words <= 12 && speech::is_manner(sentence)) {
+            return true;
+        }
         let bare = speech::bare(sentence);
         // "能…" behind a task goes on with it; "可以带宠物" on its own is a fact.
         let goes_on = self.after_task
-            && ["能", "还能", "也能", "可以", "还可以", "也可以", "会", "支持"]
+            && ["Also ", "also ", "plus ", "Plus ", "能", "还能", "也能", "可以", "还可以", "也可以", "会", "支持"]
                 .iter()
                 .any(|start| bare.starts_with(start));
+        let goes_on = goes_on || self.after_task && (sentence.starts_with("Also ") || sentence.starts_with("also "));
         if goes_on && (self.names_ability)(bare) {
             return true;
         }
-        let short = sentence.split_whitespace().count() <= 14 && sentence.chars().filter(|c| is_cjk(*c)).count() <= 18;
-        short
+        let short = sentence.split_whitespace().count() <= 25 && sentence.chars().filter(|c| is_cjk(*c)).count() <= 40;
+        // A Chinese statement holds such words too easily: only where a wish begins or goes on.
+        let chinese = sentence.chars().filter(|c| is_cjk(*c)).count() > words;
+        let placed = !chinese || self.after_task || !says(self.text, &(0..range.start));
+        placed
+            && short
+            && !speech::is_house_fact(sentence)
             && !speech::states(sentence)
             && !sentence.contains(|c: char| c.is_ascii_digit())
             && (self.names_ability)(sentence)
@@ -104,9 +128,11 @@ impl Reader<'_> {
         let spoken = self.title.as_ref().is_some_and(|title| hours::speaks_of_hours(&title.text));
         if let Some(table) = hours::read(self.text, range, spoken) {
             any = true;
+            let first = table.entries.iter().map(|(range, _)| range.start).min().unwrap_or(range.start);
+            let last = table.entries.iter().map(|(range, _)| range.end).max().unwrap_or(range.end);
             self.parts.found.push(Found::new(table.entries));
             // The words themselves are kept, too: they may say more.
-            self.passage_of_fact(range, task);
+            self.passage_of_fact(range, task, &(first..last));
         }
         let rule = rules::read(self.text, range).filter(|_| !task);
         if let Some(rule) = rule {
@@ -141,22 +167,21 @@ impl Reader<'_> {
     }
 
     /// The fact of a sentence: all of it, or what a task says in brackets or tells to pass on.
-    fn passage_of_fact(&mut self, range: &Range, task: bool) {
+    fn passage_of_fact(&mut self, range: &Range, task: bool, hours: &Range) {
         if !task {
             self.after_task = false;
             self.passage(range);
             return;
         }
         let sentence = at(self.text, range);
+        let facts = bracketed_facts(sentence);
         if let Some(fact) = speech::told(sentence) {
             self.passage(&place(self.text, fact));
-        } else if let Some((_, facts)) = sentence.split_once([':', '：', '(', '（']) {
-            let facts = trimmed(self.text, &place(self.text, facts), |c| c.is_whitespace() || "()（）".contains(c));
-            if says(self.text, &facts) {
-                self.passage(&facts);
-            }
-        } else {
-            self.passage(range);
+        } else if facts.is_empty() {
+            self.passage(hours);
+        }
+        for fact in facts {
+            self.passage(&place(self.text, fact));
         }
     }
 

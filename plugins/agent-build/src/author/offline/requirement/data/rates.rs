@@ -12,7 +12,7 @@ use crate::spec::Rate;
 
 static RATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let currency = r"(?:[A-Za-z]{3,8}|\p{Sc}|欧元|美元|美金|人民币|元|英镑|日元|港元|港币|韩元)";
-    Regex::new(&format!(r"(?i)\b(?:1|one)\s*(?P<a>{currency})\s*(?:=|is(?: worth)?|equals|等于|兑换?|可?换)\s*(?P<n>\d+(?:[.,]\d+)?)\s*(?P<b>{currency})|(?P<s>\p{{Sc}})1\s*=\s*(?P<t>\p{{Sc}})\s*(?P<o>\d+(?:[.,]\d+)?)|(?P<c>(?-i:[A-Z]{{3}}))\s*(?:/|to|->|→)\s*(?P<d>(?-i:[A-Z]{{3}}))\s*(?:[:=]|is|at)?\s*(?P<m>\d+(?:[.,]\d+)?)")).ok()
+    Regex::new(&format!(r"(?i)(?:^|[^\d.,A-Za-z])(?:1|one)\s*(?P<a>{currency})\s*(?:=|is(?: worth)?|equals|等于|兑换?|可?换)\s*(?P<n>\d+(?:[.,]\d+)?)\s*(?P<b>{currency})|(?P<s>\p{{Sc}})1\s*=\s*(?P<t>\p{{Sc}})\s*(?P<o>\d+(?:[.,]\d+)?)|(?P<c>(?-i:[A-Z]{{3}}))\s*(?:/|to|->|→)\s*(?P<d>(?-i:[A-Z]{{3}}))\s*(?:[:=]|is|at)?\s*(?P<m>\d+(?:[.,]\d+)?)")).ok()
 });
 
 const CODES: [&str; 27] = [

@@ -78,13 +78,7 @@ fn prices(names: &[String], rows: &[(Range, Vec<String>)]) -> Vec<(Range, Entry)
     let holds = |i: usize| rows.iter().filter_map(|(_, row)| row.get(i)).any(|cell| !amount::find(cell).is_empty());
     let named: Vec<usize> = (1..names.len()).filter(|i| names.get(*i).is_some_and(|name| is_price(name))).collect();
     let money: Vec<usize> = (1..names.len()).filter(|i| holds(*i)).collect();
-    let columns = if named.len() == 1 {
-        named
-    } else if money.is_empty() {
-        named
-    } else {
-        money
-    };
+    let columns = if named.len() == 1 || money.is_empty() { named } else { money };
     let mut items = Vec::new();
     for (range, row) in rows {
         let Some(base) = row.first().filter(|name| !name.is_empty()) else { continue };
@@ -106,6 +100,9 @@ fn prices(names: &[String], rows: &[(Range, Vec<String>)]) -> Vec<(Range, Entry)
                 },
                 None => continue,
             };
+            if item.per.is_empty() {
+                item.per = per_of(column);
+            }
             item.name.clone_from(base);
             if columns.len() > 1 {
                 item.name = format!("{base} {column}");
@@ -116,6 +113,19 @@ fn prices(names: &[String], rows: &[(Range, Vec<String>)]) -> Vec<(Range, Entry)
         }
     }
     items
+}
+
+/// The unit in the name of a column: "Price per hour", 每小时价格.
+fn per_of(column: &str) -> String {
+    let lower = column.to_lowercase();
+    let english = lower
+        .split_once(" per ")
+        .map(|(_, unit)| unit.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default());
+    let chinese = ["小时", "天", "晚", "月", "年", "斤", "公斤", "米", "位"]
+        .into_iter()
+        .find(|unit| column.contains(&format!("每{unit}")));
+    let piece = ["piece", "item", "unit", "one"];
+    english.filter(|unit| !piece.contains(unit)).or(chinese).unwrap_or_default().to_owned()
 }
 
 /// A cell that is a number and nothing else; codes with leading zeros and phone numbers are text.
