@@ -104,11 +104,11 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     data_folder::make_folders(&config.data)?;
     let folder = config.data.dir.clone();
     let folder = tokio::task::spawn_blocking(move || DataLock::take(&folder)).await??;
-    let access = Access::open(&config)?;
     startup::raise_file_limit(config.server.max_connections);
     let hub = EventHub::new();
     let patience = Patience { systemd, stop: shutdown.draining().clone(), asked: Default::default() };
     let (store, queue, artifacts) = open(&config, hub.clone(), &patience, note_in).await?;
+    let access = Access::open(&config, Arc::clone(&store))?;
     let plugins = Plugins::new(host_options(&config, &loaded.tables));
     let reports = plugins.load().await;
     let unknown = unknown_handlers(&loaded.handlers, &reports);

@@ -1,5 +1,5 @@
 //! How much one credential, or one address, may ask for. Rates are kept in memory; what is counted by the day is written
-//! beside the keys, so that a restart gives nobody a second day.
+//! in the data folder, so that a restart gives nobody a second day.
 
 use std::{
     collections::HashMap,
@@ -7,7 +7,7 @@ use std::{
     num::NonZeroU32,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _};
@@ -51,6 +51,8 @@ pub struct Limits {
     callers: Option<DefaultKeyedRateLimiter<String>>,
     addresses: Option<DefaultKeyedRateLimiter<IpAddr>>,
     failures: Option<DefaultKeyedRateLimiter<IpAddr>>,
+    /// Addresses that showed too much that was wrong, and until when.
+    barred: Mutex<HashMap<IpAddr, Instant>>,
     streams: Arc<Mutex<HashMap<String, usize>>>,
     day: Mutex<Day>,
     path: PathBuf,
@@ -103,6 +105,7 @@ impl Limits {
             callers: limiter(config.requests_per_minute),
             addresses: limiter(config.address_requests_per_minute),
             failures: limiter(config.failures_per_minute),
+            barred: Mutex::default(),
             streams: Arc::default(),
             day: Mutex::new(day),
             path: path.to_owned(),
@@ -122,8 +125,18 @@ impl Limits {
     /// # Errors
     /// There were too many.
     pub fn failure(&self, address: Option<IpAddr>) -> Result<(), TooMuch> {
-        let address = address.unwrap_or(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)).to_canonical();
-        judge(self.failures.as_ref(), &address, "too many wrong credentials or logins come from this address")
+        let address = known(address);
+        let what = "too many wrong credentials or logins come from this address";
+        judge(self.failures.as_ref(), &address, what).inspect_err(|over| {
+            unpoisoned(&self.barred).insert(address, Instant::now() + over.after);
+        })
+    }
+
+    /// Whether there were too many refused credentials from this address a moment ago: what it shows is not worth a
+    /// question to the store.
+    #[must_use]
+    pub fn is_barred(&self, address: Option<IpAddr>) -> bool {
+        unpoisoned(&self.barred).get(&known(address)).is_some_and(|until| Instant::now() < *until)
     }
 
     /// One more request of this caller.
@@ -222,6 +235,7 @@ impl Limits {
         self.callers.iter().for_each(RateLimiter::retain_recent);
         self.addresses.iter().for_each(RateLimiter::retain_recent);
         self.failures.iter().for_each(RateLimiter::retain_recent);
+        unpoisoned(&self.barred).retain(|_, until| Instant::now() < *until);
         let mut day = unpoisoned(&self.day);
         if std::mem::take(&mut day.changed) {
             let text = serde_json::to_string(&*day).map_err(|error| FileError::form(&self.path, &error))?;
@@ -229,6 +243,11 @@ impl Limits {
         }
         Ok(())
     }
+}
+
+/// Who comes through the socket has no address.
+fn known(address: Option<IpAddr>) -> IpAddr {
+    address.unwrap_or(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)).to_canonical()
 }
 
 fn to_midnight(now: Timestamp) -> Duration {
@@ -266,7 +285,8 @@ mod tests {
         assert!(limits.address(one).is_ok() && limits.address(mapped).is_ok());
         let refused = limits.address(one).unwrap_err();
         assert!(refused.after > Duration::ZERO && refused.after <= Duration::from_secs(60), "{refused}");
-        assert!(limits.failure(Some(one)).is_ok() && limits.failure(Some(one)).is_err());
+        assert!(limits.failure(Some(one)).is_ok() && !limits.is_barred(Some(one)));
+        assert!(limits.failure(Some(one)).is_err() && limits.is_barred(Some(mapped)) && !limits.is_barred(None));
         limits.settle().unwrap();
     }
 

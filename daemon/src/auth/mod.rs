@@ -34,7 +34,7 @@ use tokio::sync::Semaphore;
 
 use self::{
     audit::{Audit, AuditError},
-    book::{BookError, KeyBook},
+    book::{BookError, KeyBook, Look},
     codes::Codes,
     credential::{Credential, CredentialKind, NewCredential},
     files::FileError,
@@ -44,6 +44,10 @@ use self::{
     users::{User, UserError, Users},
 };
 use crate::{
+    backend::{
+        error::BackendError,
+        store::{CredentialClass, Store},
+    },
     config::{AuthMode, Config},
     domain::{
         caller::{Caller, Role, Scopes},
@@ -56,7 +60,7 @@ use crate::{
 pub const ADMIN: &str = "admin";
 /// Who made a session that no user of the file has.
 const BY_LINK: &str = "link";
-/// Uses, limits and files of other processes are looked at in this pause.
+/// Uses and limits are written in this pause.
 const SETTLE: Duration = Duration::from_secs(10);
 /// Passwords that are judged at a time: each takes a processor and 19 MiB.
 const PASSWORDS: usize = 2;
@@ -114,7 +118,7 @@ impl Access {
     ///
     /// # Errors
     /// A file cannot be used. Then nobody is let in: the daemon must not start.
-    pub fn open(config: &Config) -> Result<Arc<Self>, AccessError> {
+    pub fn open(config: &Config, store: Arc<dyn Store>) -> Result<Arc<Self>, AccessError> {
         let auth = &config.auth;
         let by_token = matches!(auth.mode, AuthMode::Token | AuthMode::Oidc);
         let admin = if by_token { Some(admin_token(&config.data.admin_token())?) } else { None };
@@ -123,7 +127,7 @@ impl Access {
             mode: auth.mode,
             session_lasts: auth.session_hours.duration(),
             admin,
-            book: KeyBook::open(&config.data.keys())?,
+            book: KeyBook::new(store),
             users: Users::open(&users_file(config))?,
             limits: Limits::open(&auth.limits, &config.data.dir.join("usage.json"))?,
             audit: Audit::open(&config.data.audit())?,
@@ -140,32 +144,39 @@ impl Access {
     }
 
     /// Who comes with that; `None` when it is nobody's, or not any more.
-    pub async fn identify(&self, shown: Shown<'_>) -> Option<Caller> {
+    ///
+    /// # Errors
+    /// Nobody can say: the store is away.
+    pub async fn identify(&self, shown: Shown<'_>, look: Look) -> Result<Option<Caller>, BackendError> {
         let (text, by_cookie) = match shown {
             Shown::Bearer(text) => (text, false),
             Shown::Cookie(text) => (text, true),
         };
         let now = Timestamp::now();
         let Some(presented) = token::parse(text) else {
-            let jwt = self.jwt.as_ref()?;
-            return match jwt.verify(text).await {
-                Ok(caller) => Some(caller),
-                Err(error) => {
-                    tracing::debug!(%error, "a signed token is not taken");
-                    None
-                }
-            };
+            return Ok(self.signed(text).await);
         };
         if presented.kind == TokenKind::Key && presented.id == ADMIN {
             let right = self.admin.as_ref().is_some_and(|admin| admin.matches(&presented.hash));
-            return right.then(|| Caller::new("token:admin", Role::Admin, ADMIN));
+            return Ok(right.then(|| Caller::new("token:admin", Role::Admin, ADMIN)));
         }
         // A key in a cookie was put there by a page; only sessions belong there.
         if by_cookie && presented.kind != TokenKind::Session {
-            return None;
+            return Ok(None);
         }
-        let found = self.book.find(&presented, now)?;
-        self.alive(&found).map(|credential| credential.caller())
+        let found = self.book.find(&presented, now, look).await?;
+        Ok(found.and_then(|found| self.alive(&found)).map(|credential| credential.caller()))
+    }
+
+    /// Who comes with a token that somebody else signed.
+    async fn signed(&self, text: &str) -> Option<Caller> {
+        match self.jwt.as_ref()?.verify(text).await {
+            Ok(caller) => Some(caller),
+            Err(error) => {
+                tracing::debug!(%error, "a signed token is not taken");
+                None
+            }
+        }
     }
 
     /// A session of somebody who is in the file of users is his as long as he is there, with what he may now.
@@ -190,7 +201,7 @@ impl Access {
     ///
     /// # Errors
     /// It cannot be kept.
-    pub async fn begin_session(self: &Arc<Self>, user: Option<(&str, &User)>) -> Result<Secret, BookError> {
+    pub async fn begin_session(&self, user: Option<(&str, &User)>) -> Result<Secret, BookError> {
         let (name, role, scopes, created_by) = match user {
             Some((name, user)) => (name.to_owned(), user.role, user.scopes(), "login"),
             None => (ADMIN.to_owned(), Role::Admin, Scopes::default(), BY_LINK),
@@ -205,20 +216,22 @@ impl Access {
             lasts: Some(self.session_lasts),
         };
         let (credential, made) = Credential::make(new, Timestamp::now());
-        self.written(move |access| access.book.add(credential)).await?;
+        self.book.add(credential).await?;
         Ok(made.text)
     }
 
     /// Ends the session that a token belongs to, when it is one.
-    pub async fn end_session(self: &Arc<Self>, text: &str) {
+    pub async fn end_session(&self, text: &str) {
         let Some(presented) = token::parse(text).filter(|presented| presented.kind == TokenKind::Session) else {
             return;
         };
-        if let Some(found) = self.book.find(&presented, Timestamp::now()) {
-            let id = found.id.clone();
-            if let Err(error) = self.written(move |access| access.book.remove(&id)).await {
-                tracing::warn!(%error, "a session could not be ended");
-            }
+        let ended = match self.book.find(&presented, Timestamp::now(), Look::Store).await {
+            Ok(Some(found)) => self.book.remove(CredentialClass::Session, &found.id).await,
+            Ok(None) => Ok(()),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = ended {
+            tracing::warn!(%error, "a session could not be ended");
         }
     }
 
@@ -226,26 +239,10 @@ impl Access {
     ///
     /// # Errors
     /// It cannot be kept.
-    pub async fn make_key(self: &Arc<Self>, new: NewCredential) -> Result<(Credential, NewToken), BookError> {
+    pub async fn make_key(&self, new: NewCredential) -> Result<(Credential, NewToken), BookError> {
         let (credential, made) = Credential::make(new, Timestamp::now());
-        let kept = credential.clone();
-        self.written(move |access| access.book.add(kept)).await?;
+        self.book.add(credential.clone()).await?;
         Ok((credential, made))
-    }
-
-    /// Does something that writes, off the runtime.
-    ///
-    /// # Errors
-    /// Those of what is done.
-    pub async fn written<T: Send + 'static>(
-        self: &Arc<Self>,
-        act: impl FnOnce(&Self) -> Result<T, BookError> + Send + 'static,
-    ) -> Result<T, BookError> {
-        let access = Arc::clone(self);
-        match tokio::task::spawn_blocking(move || act(&access)).await {
-            Ok(done) => done,
-            Err(error) => Err(FileError::told(Path::new("keys"), error.to_string()).into()),
-        }
     }
 
     /// A code of one use, by which its bearer becomes an admin.
@@ -267,13 +264,13 @@ impl Access {
                 () = stop.cancelled() => true,
                 () = tokio::time::sleep(SETTLE) => false,
             };
+            if let Err(error) = self.book.settle().await {
+                tracing::warn!(%error, "uses of keys could not be written");
+            }
             let access = Arc::clone(&self);
-            let settled = tokio::task::spawn_blocking(move || {
-                access.book.settle(Timestamp::now()).map_err(|error| error.to_string())?;
-                access.limits.settle().map_err(|error| error.to_string())
-            });
+            let settled = tokio::task::spawn_blocking(move || access.limits.settle());
             if let Ok(Err(error)) = settled.await {
-                tracing::warn!(error, "uses of keys could not be written");
+                tracing::warn!(%error, "what callers have used today could not be written");
             }
             if stopping {
                 return;

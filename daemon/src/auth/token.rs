@@ -7,7 +7,7 @@
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use crate::domain::secret::Secret;
+use crate::{backend::store::CredentialClass, domain::secret::Secret};
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /// 62^43 is above 2^256.
@@ -29,6 +29,15 @@ impl TokenKind {
         match self {
             Self::Key => "nxk",
             Self::Session => "nxs",
+        }
+    }
+
+    /// Of what the store keeps the record.
+    #[must_use]
+    pub const fn class(self) -> CredentialClass {
+        match self {
+            Self::Key => CredentialClass::Key,
+            Self::Session => CredentialClass::Session,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::{
     io::{BufRead as _, IsTerminal as _},
     path::Path,
     process::ExitCode,
+    sync::Arc,
     time::Duration,
 };
 
@@ -22,7 +23,11 @@ use crate::{
         users::Users,
         users_file,
     },
-    config::{Config, Inputs},
+    backend::{
+        data_folder,
+        store::{Nobody, Store},
+    },
+    config::{BackendKind, Config, Inputs},
     domain::{
         caller::{Right, Role, Scopes},
         ids::AgentId,
@@ -77,7 +82,7 @@ pub(super) struct NewKeyArgs {
     /// Days after which it ends [default: it does not]
     #[arg(long, value_name = "DAYS")]
     days: Option<u64>,
-    /// Write it into the data folder without asking the daemon: for the first key where `[auth] mode` is `keys`
+    /// Write it into the store without asking a daemon: for the first key where `[auth] mode` is `keys`
     #[arg(long)]
     offline: bool,
 }
@@ -168,7 +173,15 @@ fn asked(ask: impl Future<Output = Result<(), super::client::ClientError>>) -> E
 
 pub(super) fn keys(inputs: &Inputs, daemon: &Daemon, as_json: bool, command: KeysCommand) -> ExitCode {
     match command {
-        KeysCommand::Create(args) if args.offline => with_config(inputs, |config| create_offline(config, args)),
+        KeysCommand::Create(args) if args.offline => match loaded(inputs) {
+            Ok(loaded) => run_to_end(async {
+                match create_offline(&loaded.config, args).await {
+                    Ok(()) => ExitCode::SUCCESS,
+                    Err(error) => failed(&error),
+                }
+            }),
+            Err(code) => code,
+        },
         command => asked(async {
             match command {
                 KeysCommand::Create(args) => {
@@ -232,8 +245,8 @@ fn table(listed: &Value) -> String {
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn create_offline(config: &Config, args: NewKeyArgs) -> Result<(), String> {
-    let book = KeyBook::open(&config.data.keys()).map_err(|error| error.to_string())?;
+/// Written into the store, which must be no running daemon's unless it is one that daemons share.
+async fn create_offline(config: &Config, args: NewKeyArgs) -> Result<(), String> {
     let (rights, agents) = (args.rights, args.agents);
     let scopes = Scopes {
         rights: (!rights.is_empty()).then_some(rights),
@@ -252,10 +265,22 @@ fn create_offline(config: &Config, args: NewKeyArgs) -> Result<(), String> {
     let (credential, made) = Credential::make(new, Timestamp::now());
     let (id, role) = (credential.id.clone(), credential.role);
     note(config, "nexusd keys create --offline", &format!("key:{id}"))?;
-    book.add(credential).map_err(|error| error.to_string())?;
+    let store = store_of(config).await?;
+    let kept = KeyBook::new(Arc::clone(&store)).add(credential).await.map_err(|error| error.to_string());
+    store.close().await.map_err(|error| error.to_string())?;
+    kept?;
     complain(&format!("key {id} ({role}); this is shown once:"));
     print(made.text.reveal());
     Ok(())
+}
+
+async fn store_of(config: &Config) -> Result<Arc<dyn Store>, String> {
+    if config.backend.kind == BackendKind::Aws {
+        return super::cloud_store(config).await;
+    }
+    data_folder::make_folders(&config.data).map_err(|error| error.to_string())?;
+    let opened = crate::backend::open::open_file(config, Arc::new(Nobody)).await;
+    Ok(opened.map_err(|error| format!("{error} (a running daemon makes keys without --offline)"))?.0)
 }
 
 /// What is done here without the daemon is in its audit, too.

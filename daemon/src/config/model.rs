@@ -220,12 +220,6 @@ impl DataConfig {
         self.dir.join("admin.token")
     }
 
-    /// The keys and sessions that there are.
-    #[must_use]
-    pub fn keys(&self) -> PathBuf {
-        self.dir.join("keys.json")
-    }
-
     /// Who logs in by name and password, unless the settings name another file.
     #[must_use]
     pub fn users(&self) -> PathBuf {

@@ -7,7 +7,7 @@ use super::ids::AgentId;
 /// Who calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// How logs and the audit name the credential: `key:ci`, `user:ann`, `token:admin`.
+    /// How logs and the audit name the credential: `key:ci:<id>`, `user:ann`, `token:admin`.
     pub name: String,
     /// What a caller of this kind may.
     pub role: Role,

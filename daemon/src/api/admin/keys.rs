@@ -7,16 +7,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::api::{
-    http::{
-        error::{ApiError, Resource},
-        request::{
-            extract::{Body, KeyId, OptionalBody, Part, State},
-            rules::{Integer, MaybeTexts, Needed, Text, Texts, Word, fields_of},
-        },
-        response::{Answer, CreatedAnswer, Reply},
+use crate::api::http::{
+    error::{ApiError, Resource},
+    request::{
+        extract::{Body, KeyId, OptionalBody, Part, State},
+        rules::{Integer, MaybeTexts, Needed, Text, Texts, Word, fields_of},
     },
-    state::AppState,
+    response::{Answer, CreatedAnswer, Reply},
 };
 use crate::{
     auth::{
@@ -24,6 +21,7 @@ use crate::{
         credential::{Credential, CredentialKind, NewCredential},
         token::NewToken,
     },
+    backend::store::CredentialClass,
     domain::{
         caller::{Caller, Right, Role, Scopes},
         ids::AgentId,
@@ -126,8 +124,8 @@ impl Made {
 #[endpoint(operation_id = "listKeys", tags("auth"))]
 pub(crate) async fn list(state: State) -> Answer<Vec<Shown>> {
     let now = Timestamp::now();
-    let keys = state.access.book.all().into_iter().filter(|one| one.kind == CredentialKind::Key);
-    Ok(Reply::new(keys.map(|one| Shown(one.shown(now))).collect()))
+    let keys = state.access.book.keys().await?;
+    Ok(Reply::new(keys.iter().map(|one| Shown(one.shown(now))).collect()))
 }
 
 /// `POST /keys`
@@ -181,9 +179,8 @@ struct Revoked {
 /// Revoke a key. It is not taken from now on.
 #[endpoint(operation_id = "revokeKey", tags("auth"))]
 pub(crate) async fn revoke(state: State, id: Part<KeyId>) -> Answer<Revoked> {
-    let id = known(&state, id.text)?;
-    let gone = id.clone();
-    state.access.written(move |access| access.book.remove(&gone)).await.map_err(|error| failed(error, &id))?;
+    let id = id.text;
+    state.access.book.remove(CredentialClass::Key, &id).await.map_err(|error| failed(error, &id))?;
     Ok(Reply::new(Revoked { id, status: "revoked" }).message("key revoked"))
 }
 
@@ -192,30 +189,21 @@ pub(crate) async fn revoke(state: State, id: Part<KeyId>) -> Answer<Revoked> {
 /// Give a key a new secret. The one before is taken for a while longer.
 #[endpoint(operation_id = "rotateKey", tags("auth"))]
 pub(crate) async fn rotate(state: State, id: Part<KeyId>, body: OptionalBody<RotateBody>) -> Answer<Made> {
-    let id = known(&state, id.text)?;
+    let id = id.text;
     let OptionalBody(RotateBody { grace_hours }) = body;
     let grace = Duration::from_secs(grace_hours.and_then(|hours| u64::try_from(hours).ok()).unwrap_or(24) * 3600);
-    let changed = id.clone();
-    let made = state.access.written(move |access| {
-        access.book.update(&changed, |credential| {
-            let made = credential.rotate(grace, Timestamp::now());
-            Made::of(credential, &made)
-        })
+    let made = state.access.book.update(&id, |credential| {
+        let made = credential.rotate(grace, Timestamp::now());
+        Made::of(credential, &made)
     });
     let made = made.await.map_err(|error| failed(error, &id))?;
     Ok(Reply::new(made).message("key rotated; its new token is shown this once"))
 }
 
-/// A session is no key.
-fn known(state: &AppState, id: String) -> Result<String, ApiError> {
-    let is_key = |one: &Credential| one.id == id && one.kind == CredentialKind::Key;
-    if state.access.book.all().iter().any(is_key) { Ok(id) } else { Err(ApiError::not_found(Resource::Key, &id)) }
-}
-
 fn failed(error: BookError, id: &str) -> ApiError {
     match error {
         BookError::Unknown => ApiError::not_found(Resource::Key, id),
-        BookError::Full => ApiError::Conflict { code: "TOO_MANY_KEYS", message: error.to_string(), details: None },
-        BookError::File(error) => ApiError::internal(error),
+        BookError::Contended => ApiError::Conflict { code: "KEY_CHANGED", message: error.to_string(), details: None },
+        BookError::Store(error) => error.into(),
     }
 }

@@ -29,6 +29,7 @@ use crate::{
     auth::{
         Shown,
         audit::Entry,
+        book::Look,
         limits::{StreamPermit, TooMuch},
         policy::{Denial, Permit, Policy, Resource},
     },
@@ -42,6 +43,8 @@ use crate::{
 
 /// The cookie of a login.
 pub(crate) const COOKIE: &str = "access_token";
+/// Operations that everybody may call and that say who calls.
+const WAYS_IN: &str = "/api/v2/auth/";
 
 /// On which side of the house a request came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,17 +78,18 @@ pub(crate) async fn admit(
     if let Some(address) = address {
         state.access.limits.address(address).map_err(too_much)?;
     }
-    let found = identify(req, state, entrance).await;
     let Some(rule) = rule else {
-        // Open to everybody; also to somebody whose credential is worth nothing.
-        depot.insert_typed(By { caller: found.unwrap_or_default(), permit: None });
+        // Open to everybody; also to somebody whose credential is worth nothing. The health is told whatever the store does.
+        let found = if route.starts_with(WAYS_IN) { identify(req, state, entrance).await.ok() } else { None };
+        let caller = found.and_then(|found| if let Found::Caller(caller) = found { Some(caller) } else { None });
+        depot.insert_typed(By { caller, permit: None });
         return Ok(());
     };
     let gate = Gate { req, state, id, address };
-    let caller = match found {
-        Ok(Some(caller)) => caller,
-        Ok(None) => return Err(gate.unknown("nobody", "this needs a credential").await),
-        Err(()) => return Err(gate.unknown("unknown", "the credential is not valid, or not any more").await),
+    let caller = match identify(req, state, entrance).await? {
+        Found::Caller(caller) => caller,
+        Found::Nobody => return Err(gate.unknown("nobody", "this needs a credential").await),
+        Found::Worthless => return Err(gate.unknown("unknown", "the credential is not valid, or not any more").await),
     };
     state.access.limits.request(&caller).map_err(too_much)?;
     let permit = gate.permit(&caller, rule).await?;
@@ -114,18 +118,26 @@ pub(crate) fn hold_stream_permit(depot: &Depot, res: &mut Response) {
     }
 }
 
-/// Who shows what: nobody when nothing is shown, an error when that is worth nothing.
-async fn identify(req: &Request, state: &AppState, entrance: Entrance) -> Result<Option<Caller>, ()> {
+/// Who sends a request.
+enum Found {
+    Caller(Caller),
+    /// Nothing is shown.
+    Nobody,
+    /// What is shown is worth nothing.
+    Worthless,
+}
+
+async fn identify(req: &Request, state: &AppState, entrance: Entrance) -> Result<Found, ApiError> {
     if entrance == Entrance::Socket {
-        return Ok(Some(Caller::new("socket:admin", Role::Admin, crate::auth::ADMIN)));
+        return Ok(Found::Caller(Caller::new("socket:admin", Role::Admin, crate::auth::ADMIN)));
     }
     if state.access.mode() == AuthMode::None {
-        return Ok(Some(Caller::anonymous()));
+        return Ok(Found::Caller(Caller::anonymous()));
     }
-    match shown(req.headers()) {
-        Some(shown) => state.access.identify(shown).await.map(Some).ok_or(()),
-        None => Ok(None),
-    }
+    let Some(shown) = shown(req.headers()) else { return Ok(Found::Nobody) };
+    let barred = state.access.limits.is_barred(req.remote_addr().ip());
+    let look = if barred { Look::MemoryOnly } else { Look::Store };
+    Ok(state.access.identify(shown, look).await?.map_or(Found::Worthless, Found::Caller))
 }
 
 /// What the request brings: the bearer token first, then the cookie.

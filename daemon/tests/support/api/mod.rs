@@ -175,7 +175,7 @@ impl Api {
         let here = Arc::new(LeaseBook::default());
         let deployed = DeployedAgents::new(agents.clone(), config.clone(), Arc::default(), here);
         let deletions = Deletions::new(store.clone(), deployed.clone());
-        let access = Access::open(&config.load()).unwrap();
+        let access = Access::open(&config.load(), store.clone()).unwrap();
         let state = Arc::new(AppState {
             access,
             projects: Projects {
