@@ -22,7 +22,7 @@ use crate::{
     },
     config::{Inputs, Loaded, ServerConfig},
     events::EventHub,
-    plugins::{self, PluginReport, Plugins, note_in},
+    plugins::{PluginReport, Plugins, note_in},
     projects::Projects,
     reload::{Reloader, host_options, unknown_handlers, warn_of_strangers},
     shutdown::{EXIT_OVERRUN, End, Shutdown},
@@ -254,8 +254,6 @@ impl Daemon {
             }
         };
         let end = self.down().await;
-        // What did not end in time is known by its name already; it did not break the process.
-        plugins::end_is_meant();
         match end {
             _ if failed => ExitCode::FAILURE,
             End::Clean => ExitCode::SUCCESS,

@@ -176,6 +176,15 @@ enum PluginsCommand {
         /// The shared library
         file: PathBuf,
     },
+    /// Load a file in this process, for a daemon that is about to load it
+    #[command(hide = true)]
+    Probe {
+        /// How long it may take
+        #[arg(long)]
+        limit_ms: u64,
+        /// The shared library
+        file: PathBuf,
+    },
 }
 
 /// Runs the command.
@@ -204,6 +213,13 @@ pub fn run(cli: Cli) -> ExitCode {
             plugins::settings(&inputs(None), plugin.as_deref())
         }
         Some(Command::Plugins(PluginsCommand::Try { file })) => probe::answer(&inputs(None), &file),
+        Some(Command::Plugins(PluginsCommand::Probe { limit_ms, file })) => {
+            let told = crate::plugins::answer_probe(&file, Duration::from_millis(limit_ms));
+            told.map_or(ExitCode::FAILURE, |told| {
+                print(&told);
+                ExitCode::SUCCESS
+            })
+        }
         #[cfg(feature = "aws")]
         Some(Command::Resources(command)) => resources::run(&inputs(None), command),
         Some(Command::Dlq(command)) => {

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::config::{ConfigFiles, Inputs, Problem, asks_for_json, load};
 use crate::domain::time::Timestamp;
+use crate::plugins;
 use crate::systemd::Systemd;
 use crate::telemetry::Telemetry;
 
@@ -62,8 +63,12 @@ pub(super) fn serve(inputs: Inputs, allow_root: bool) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if let Err(error) = plugins::watch_for_exits() {
+        return failed(&error);
+    }
     let systemd = Systemd::from_environment();
     let code = runtime.block_on(app::run(Start { loaded, inputs, telemetry, systemd }));
+    plugins::end_is_meant();
     // Whatever still blocks a thread was named at the deadline; waiting for it now would go past it.
     runtime.shutdown_background();
     code

@@ -10,6 +10,7 @@ mod access;
 mod agents;
 mod api_fuzz;
 mod backup;
+mod broken_plugins;
 #[cfg(feature = "aws")]
 mod chaos;
 mod clients;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{SqliteStore, rows, tx::Tx, writer::Mode};
+use super::{SqliteStore, rows, tx::Tx};
 use crate::{
     backend::store::{CredentialClass, CredentialRecord, Credentials, Result},
     domain::time::Timestamp,
@@ -90,7 +90,7 @@ impl Credentials for SqliteStore {
     }
 
     async fn note_uses(&self, uses: Vec<(CredentialClass, String, Timestamp)>) -> Result<()> {
-        self.write_as(Mode::Loose, move |tx| {
+        self.write(move |tx| {
             for (class, id, at) in &uses {
                 tx.sql(
                     "UPDATE credentials SET last_used_at = ?3

@@ -1,4 +1,7 @@
--- Version 6: keys and sessions of callers (`store/credentials.rs`). `record` is JSON and holds hashes of secrets, no secret.
+-- Version 6: an agent's files by their hashes, as JSON; keys and sessions of callers (`store/credentials.rs`), of which
+-- `record` is JSON and holds hashes of secrets, no secret.
+
+ALTER TABLE nexus_agents ADD COLUMN file_hashes TEXT;
 
 CREATE TABLE credentials (
     class TEXT NOT NULL,

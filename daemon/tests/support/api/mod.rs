@@ -394,6 +394,7 @@ fn new_agent(id: &AgentId) -> NewAgent {
         agent_dir: "agent".to_owned(),
         deployment_config: None,
         generated_tools: Vec::new(),
+        files: Default::default(),
     }
 }
 
