@@ -15,13 +15,14 @@ use self::conductor::Conductor;
 use crate::{
     agents::{Agents, Conversations},
     api,
+    auth::Access,
     backend::{
         data_folder::{self, DataLock},
         open::{OpenBackendError, Patience, open},
     },
-    config::{Inputs, Loaded},
+    config::{Inputs, Loaded, ServerConfig},
     events::EventHub,
-    plugins::{self, PluginReport, Plugins, note_in},
+    plugins::{PluginReport, Plugins, note_in},
     projects::Projects,
     reload::{Reloader, host_options, unknown_handlers, warn_of_strangers},
     shutdown::{EXIT_OVERRUN, End, Shutdown},
@@ -65,6 +66,7 @@ struct Daemon {
     root: ActorRef<RootMessage>,
     root_ended: JoinHandle<()>,
     api: api::ServerHandle,
+    socket: Option<api::ServerHandle>,
     api_ended: JoinHandle<std::io::Result<()>>,
     /// Its data folder is no other daemon's to the end.
     _folder: DataLock,
@@ -106,6 +108,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let hub = EventHub::new();
     let patience = Patience { systemd, stop: shutdown.draining().clone(), asked: Default::default() };
     let (store, queue, artifacts) = open(&config, hub.clone(), &patience, note_in).await?;
+    let access = Access::open(&config, Arc::clone(&store))?;
     let plugins = Plugins::new(host_options(&config, &loaded.tables));
     let reports = plugins.load().await;
     let unknown = unknown_handlers(&loaded.handlers, &reports);
@@ -119,6 +122,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let bound = api::bind(config.server.listen)
         .await
         .map_err(|source| StartError::Port { address: config.server.listen, source })?;
+    let (bound, socket) = doors(bound, &config.server).await?;
 
     let (executor, draining) = (Arc::new(plugins.clone()), shutdown.draining().clone());
     let shared = Shared { store, queue, artifacts, executor, draining };
@@ -132,6 +136,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let metrics = telemetry.clone();
     let conductor = Arc::new(Conductor { root: root.clone(), reloader: Arc::clone(&reloader) });
     let state = Arc::new(api::AppState {
+        access: Arc::clone(&access),
         store: Arc::clone(&env.store),
         queue: Arc::clone(&env.queue),
         projects: Projects {
@@ -171,17 +176,53 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
         started_at,
         version: env!("CARGO_PKG_VERSION"),
     });
+    state.conversations.count_by(startup::meter(Arc::clone(&access), Arc::clone(&env.config)));
     let address = bound.address;
-    if config.server.allow_remote_without_access_control && !address.ip().to_canonical().is_loopback() {
-        tracing::warn!(%address, "there is no access control: whoever reaches this address can run code here");
-    }
+    startup::warn_of_open_doors(&config, address);
+    let socket = socket.map(|socket| socket.serve(Arc::clone(&state)));
     let (api, serving) = bound.serve(state);
     let api_ended = tokio::spawn(serving);
+    let socket = socket.map(|(handle, serving)| {
+        tokio::spawn(serving);
+        handle
+    });
+    tokio::spawn(Arc::clone(&access).upkeep(shutdown.stopping().clone()));
     tokio::spawn(telemetry.upkeep(shutdown.stopping().clone()));
 
-    Screen::new(address, &config, loaded.file.as_deref(), &reports, &loaded.workflows).print(config.log.format);
+    Screen::new(address, &config, loaded.file.as_deref(), &reports, &loaded.workflows)
+        .with_link(&config, || access.make_code())
+        .print(config.log.format);
     systemd.ready(&format!("listening on http://{address}"));
-    Ok(Daemon { shutdown, systemd, reload, reloader, env, plugins, root, root_ended, api, api_ended, _folder: folder })
+    Ok(Daemon {
+        shutdown,
+        systemd,
+        reload,
+        reloader,
+        env,
+        plugins,
+        root,
+        root_ended,
+        api,
+        socket,
+        api_ended,
+        _folder: folder,
+    })
+}
+
+/// What stands before the port, and beside it.
+///
+/// # Errors
+/// The certificate cannot be used, or the socket cannot be had.
+async fn doors(bound: api::Bound, server: &ServerConfig) -> Result<(api::Bound, Option<api::BoundSocket>), StartError> {
+    let bound = if server.tls_certificate.as_os_str().is_empty() {
+        bound
+    } else {
+        bound.with_tls(&server.tls_certificate, &server.tls_key).await.map_err(StartError::Tls)?
+    };
+    let path = &server.socket;
+    let failed = |source| StartError::Socket { path: path.clone(), source };
+    let socket = (!path.as_os_str().is_empty()).then(|| api::bind_socket(path).map_err(failed)).transpose()?;
+    Ok((bound, socket))
 }
 
 impl Daemon {
@@ -213,8 +254,6 @@ impl Daemon {
             }
         };
         let end = self.down().await;
-        // What did not end in time is known by its name already; it did not break the process.
-        plugins::end_is_meant();
         match end {
             _ if failed => ExitCode::FAILURE,
             End::Clean => ExitCode::SUCCESS,
@@ -224,10 +263,13 @@ impl Daemon {
 
     async fn down(self) -> End {
         // The lock of the data folder goes last.
-        let Self { shutdown, systemd, env, plugins, root, root_ended, api, api_ended, _folder, .. } = self;
+        let Self { shutdown, systemd, env, plugins, root, root_ended, api, socket, api_ended, _folder, .. } = self;
         systemd.stopping("stopping");
         shutdown.begin("the daemon ends");
         api.stop_graceful(Some(API_GRACE));
+        if let Some(socket) = socket {
+            socket.stop_graceful(Some(API_GRACE));
+        }
         // A handle that has ended was read already, when its end is why we are here.
         if !api_ended.is_finished() {
             let guard = shutdown.guard("http connections");

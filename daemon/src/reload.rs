@@ -133,6 +133,7 @@ pub fn host_options(config: &Config, tables: &PluginTables) -> HostOptions {
         runtime_dir: config.data.run(),
         settings,
         prepare,
+        probe: Some(executable),
         max_jobs: plugins.max_jobs,
         max_jobs_by_plugin,
         cancel_grace: plugins.cancel_grace_secs.duration(),

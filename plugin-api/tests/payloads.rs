@@ -50,6 +50,7 @@ fn agent() -> AgentRef {
         config: json!({"region": "us-west-2"}),
         details: object(json!({"runtime_arn": "arn:aws:bedrock-agentcore:us-west-2:123456789012:runtime/weather-x"})),
         generation: 3,
+        files: [("agent.py".to_owned(), "9f".repeat(32))].into(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Agents that came out of builds, and the record of asking them.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -82,6 +84,10 @@ pub struct Agent {
     /// What the deploy handler wants back with every request (the daemon's own attribute).
     #[serde(skip)]
     pub deployment_details: Option<Value>,
+    /// Its files as they were when a build or a person last wrote them: path within its folder, and SHA-256 (the daemon's
+    /// own attribute). Empty: nobody recorded them.
+    #[serde(skip)]
+    pub files: BTreeMap<String, String>,
 }
 
 impl Agent {
@@ -119,6 +125,7 @@ impl Agent {
             agent_dir: String::new(),
             deployment_config: None,
             deployment_details: None,
+            files: BTreeMap::new(),
         }
     }
 }
@@ -136,6 +143,8 @@ pub struct AgentChange {
     pub tools: Option<Vec<String>>,
     /// Its state, by the agent machine.
     pub status: Option<AgentStatus>,
+    /// Hashes of files that are written, beside those of the others.
+    pub files: BTreeMap<String, String>,
 }
 
 /// What a build says of the agent it made; the record is made from it when the build ends.
@@ -166,6 +175,8 @@ pub struct NewAgent {
     pub deployment_config: Option<Value>,
     /// What is to be known of the tools that were made for it.
     pub generated_tools: Vec<super::tool::NewTool>,
+    /// Its files by their hashes.
+    pub files: BTreeMap<String, String>,
 }
 
 super::words! {

@@ -20,6 +20,7 @@ pub mod project;
 pub mod queue;
 pub mod rel_path;
 pub mod requirement;
+pub mod secret;
 pub mod session;
 pub mod stage;
 pub mod state_machine;

@@ -52,6 +52,9 @@ pub struct HostOptions {
     pub settings: BTreeMap<String, serde_json::Value>,
     /// What is done with them before.
     pub prepare: Prepare,
+    /// The program that tries each new file in a process of its own first (`nexusd plugins probe`); none: files are loaded
+    /// untried.
+    pub probe: Option<PathBuf>,
     /// How many jobs of one plugin run at once, when not said otherwise.
     pub max_jobs: usize,
     /// The same for single plugins.
@@ -78,6 +81,7 @@ impl Default for HostOptions {
             runtime_dir: std::env::temp_dir().join("nexusd"),
             settings: BTreeMap::new(),
             prepare: Prepare::default(),
+            probe: None,
             max_jobs: 64,
             max_jobs_by_plugin: BTreeMap::new(),
             cancel_grace: Duration::from_secs(10),

@@ -102,6 +102,7 @@ pub fn agent() -> AgentRef {
         config: Value::Null,
         details: serde_json::Map::new(),
         generation: 0,
+        files: BTreeMap::new(),
     }
 }
 

@@ -27,6 +27,7 @@ impl Service {
             .args(["--listen", "127.0.0.1:0", "--config"])
             .arg(home.join("nexusd.toml"))
             .env_clear()
+            .env("NEXUSD_ALLOW_ROOT", "1")
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", home)
             .env("STATE_DIRECTORY", home.join("state"))
@@ -116,7 +117,13 @@ fn a_taken_port_is_no_start() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let mut command = Command::new(env!("CARGO_BIN_EXE_nexusd"));
-    let output = command.env_clear().env("HOME", home.path()).args(["--listen", &address]).output().unwrap();
+    let output = command
+        .env_clear()
+        .env("NEXUSD_ALLOW_ROOT", "1")
+        .env("HOME", home.path())
+        .args(["--listen", &address])
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(told.contains(&address), "{told}");
@@ -135,6 +142,7 @@ fn as_the_first_process_it_reaps_what_it_inherits() {
         .args(["--listen", "127.0.0.1:0", "--config"])
         .arg(home.path().join("nexusd.toml"))
         .env_clear()
+        .env("NEXUSD_ALLOW_ROOT", "1")
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("STATE_DIRECTORY", home.path().join("state"))
         .stdout(Stdio::piped())

@@ -69,7 +69,8 @@ fields_of! {
 #[endpoint(operation_id = "updateAgent", tags("agents"), responses((status_code = 409, description = "Not in this state.")))]
 pub(crate) async fn update(state: State, id: Id<AgentId>, body: Body<AgentBody>) -> Answer<Agent> {
     let AgentBody { agent_name, description, category, version, capabilities, tools, status } = body.0;
-    let change = AgentChange { agent_name, description, category, version, capabilities, tools, status: None };
+    let change =
+        AgentChange { agent_name, description, category, version, capabilities, tools, ..AgentChange::default() };
     let agent = state.agents.update(state.caller(), &id.0, change, status.map(Service::status)).await?;
     Ok(Reply::new(agent).message("agent changed"))
 }

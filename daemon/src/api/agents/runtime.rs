@@ -97,5 +97,6 @@ fn passing(arn: String, alias: String, region: Option<String>) -> Agent {
         agent_dir: String::new(),
         deployment_config: None,
         deployment_details: Some(details),
+        files: Default::default(),
     }
 }

@@ -1,6 +1,7 @@
-//! Which web pages may use the API. There is no login yet, so a page from anywhere must not be able to
-//! start builds through its visitor's browser. Others may read nothing either: without the headers that
-//! are added here, a browser keeps the answer from the page.
+//! Which web pages may use the API. A browser sends the cookie of a login along with whatever page asks, so a page from
+//! elsewhere must not be able to start builds through its visitor; another port of this machine, where an agent may serve,
+//! is elsewhere, too. Others may read nothing either: without the headers that are added here, a browser keeps the answer
+//! from the page.
 
 use salvo::{
     Request, Response,
@@ -10,7 +11,7 @@ use salvo::{
     },
 };
 
-use super::{error::ApiError, host::host_of};
+use super::error::ApiError;
 use crate::api::http::request_id::RequestId;
 use crate::config::ServerConfig;
 
@@ -24,8 +25,8 @@ pub(crate) enum Origin {
     Refused,
 }
 
-/// Judges the request's origin: pages of this machine, of the daemon itself (its `Host` was checked), and of
-/// the public address and origins in the settings may use the API.
+/// Judges the request's origin: pages of the daemon itself (its `Host` was checked), and of the public address and origins
+/// in the settings may use the API.
 pub(crate) fn judge(req: &Request, server: &ServerConfig) -> Origin {
     let Some(origin) = req.headers().get(header::ORIGIN) else { return Origin::None };
     let is_public = |origin: &str| !origin.is_empty() && server.public_origin().eq_ignore_ascii_case(origin);
@@ -42,10 +43,7 @@ fn is_allowed(origin: &str, headers: &HeaderMap, allowed: &[String]) -> bool {
     }
     let Some((_, authority)) = origin.split_once("://") else { return false };
     let own = headers.get(header::HOST).and_then(|h| h.to_str().ok());
-    let page = host_of(authority);
-    let near = page.eq_ignore_ascii_case("localhost") || page.to_ascii_lowercase().ends_with(".localhost");
-    let loopback = page.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    near || loopback || own.is_some_and(|own| own.eq_ignore_ascii_case(authority))
+    own.is_some_and(|own| own.eq_ignore_ascii_case(authority))
 }
 
 /// Whether it is a browser's question before the real request.

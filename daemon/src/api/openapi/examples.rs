@@ -23,7 +23,7 @@ pub(crate) fn of(operation: &str) -> Option<Value> {
         "controlProject" => json!({ "action": "pause", "reason": "the requirement changes" }),
         "pauseWorkflow" => json!({ "reason": "the requirement changes" }),
         "resumeWorkflow" | "restartWorkflow" => json!({ "from_stage": "" }),
-        "stopWorkflow" | "logout" | "restoreConfig" | "reloadPlugins" => json!({}),
+        "stopWorkflow" | "logout" | "makeLoginLink" | "restoreConfig" | "reloadPlugins" => json!({}),
         "updateAgent" => json!({ "description": "Tells prices", "category": "sales" }),
         "invokeAgent" => json!({ "input_text": "How much are 3 pears?" }),
         "putAgentCode" => json!({ "content": "def main():\n    print(\"hello\")\n", "file_type": "python" }),
@@ -39,6 +39,9 @@ pub(crate) fn of(operation: &str) -> Option<Value> {
         "testTool" => json!({ "parameters": { "expression": "2 * (3 + 4)" } }),
         "updateMcpServer" => json!({ "disabled": true }),
         "putConfig" | "validateConfig" => json!({ "raw_content": WORKFLOW }),
+        "loginByCode" => json!({ "code": "0123456789abcdefghijABCDEFGHIJ01" }),
+        "createKey" => json!({ "name": "ci", "role": "editor", "expires_days": 90 }),
+        "rotateKey" => json!({ "grace_hours": 24 }),
         "login" => json!({ "username": "ann", "password": "a password" }),
         _ => return None,
     })

@@ -96,6 +96,7 @@ pub(crate) fn put(tx: &Tx<'_>, agent: &Agent) -> Result<()> {
         ("deployment_config", document(&agent.deployment_config)?),
         ("deployment_details", document(&agent.deployment_details)?),
         ("assessment", serde_json::to_value(&agent.assessment)?),
+        ("file_hashes", rows::to_json(&agent.files)?.into()),
     ];
     NewRow {
         into: "INSERT INTO nexus_agents",
@@ -111,7 +112,7 @@ pub(crate) fn put(tx: &Tx<'_>, agent: &Agent) -> Result<()> {
              agentcore_runtime_alias = excluded.agentcore_runtime_alias, agentcore_region = excluded.agentcore_region,
              generation = excluded.generation, error_message = excluded.error_message, agent_dir = excluded.agent_dir,
              deployment_config = excluded.deployment_config, deployment_details = excluded.deployment_details,
-             assessment = excluded.assessment",
+             assessment = excluded.assessment, file_hashes = excluded.file_hashes",
         ..NewRow::default()
     }
     .write(tx, agent)

@@ -14,6 +14,7 @@ mod claim;
 pub(crate) mod clock;
 mod control;
 mod counts;
+mod credentials;
 mod delete;
 mod deletions;
 mod deploy;

@@ -213,7 +213,8 @@ pub(crate) const AGENT: &str = "agent_id, project_id, agent_name, description, c
      deployment_type, agentcore_config, capabilities, tools, prompt_path, code_path, created_at, updated_at, \
      deployed_at, agentcore_runtime_arn, agentcore_runtime_alias, agentcore_region, total_invocations, \
      successful_invocations, failed_invocations, avg_duration_ms, last_invoked_at, error_message, agent_dir, \
-     deployment_config, deployment_details, generation, display_name, assessment";
+     deployment_config, deployment_details, generation, display_name, assessment, \
+     file_hashes";
 
 pub(crate) fn agent(row: &Row<'_>) -> rusqlite::Result<Agent> {
     Ok(Agent {
@@ -248,6 +249,7 @@ pub(crate) fn agent(row: &Row<'_>) -> rusqlite::Result<Agent> {
         generation: count(row, 28)?,
         display_name: row.get(29)?,
         assessment: json(row, 30)?,
+        files: json(row, 31)?,
     })
 }
 

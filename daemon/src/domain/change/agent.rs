@@ -49,6 +49,7 @@ pub fn registered(
         updated_at: now,
         agent_dir: new.agent_dir.clone(),
         deployment_config: new.deployment_config.clone(),
+        files: new.files.clone(),
         error_message: None,
         ..known.cloned().unwrap_or_else(|| Agent::unused(new.agent_id.clone(), now))
     }
@@ -111,6 +112,7 @@ pub fn update(
             field.clone_from(new);
         }
     }
+    agent.files.extend(change.files.clone());
     agent.updated_at = now;
     Ok(status.map(|_| told(agent, None, now)))
 }
@@ -209,6 +211,7 @@ pub(super) mod tests {
             agent_dir: "agent".into(),
             deployment_config: None,
             generated_tools: Vec::new(),
+            files: Default::default(),
         };
         let project = ProjectId::generate();
         let again = registered(&new, Some(&known), &project, "Again".into(), true, now());

@@ -312,6 +312,8 @@ impl Work {
             agent_dir: manifest.agent_dir,
             deployment_config: self.project.deployment.clone(),
             generated_tools,
+            // Looked at when the step is stored.
+            files: Default::default(),
         };
         BuildEnd::Completed { agent: Some(Box::new(bounds::agent(agent))), deploy: target != "none" }
     }

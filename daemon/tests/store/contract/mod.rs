@@ -5,6 +5,7 @@
 
 pub mod builds;
 pub mod controls;
+pub mod credentials;
 pub mod events;
 pub mod failures;
 pub mod figures;
@@ -46,6 +47,7 @@ macro_rules! contract {
                 a_receive_that_waits_sees_what_another_lets_go;
             lists: pages_do_not_shift_under_inserts, filters_apply_before_the_page, sorting_and_searching,
                 tasks_and_agents_have_pages;
+            credentials: keys_and_sessions_are_kept_and_changed_under_their_revision;
             late: an_answer_under_a_lost_key_changes_nothing, an_answer_of_a_lost_session_is_refused,
                 what_was_touched_since_is_not_past_its_time;
             records: what_is_large_comes_back_whole, deleting_a_project_takes_all_of_it, deleting_keeps_agents_unless_asked,

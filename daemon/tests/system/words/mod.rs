@@ -63,7 +63,7 @@ fn the_example_in_c_says_how_it_is_built() {
 #[test]
 fn the_pages_for_operators_hold() {
     let mut reader = Reader::new("operating");
-    assert_eq!(reader.follows("daemon/docs/OPERATING.md"), 5, "blocks that need root, systemd or promtool");
+    assert_eq!(reader.follows("daemon/docs/OPERATING.md"), 6, "blocks that need root, systemd, promtool or a daemon");
     assert_eq!(reader.follows("daemon/docs/CLOUD.md"), 0);
 }
 

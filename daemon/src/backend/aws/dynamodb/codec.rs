@@ -324,6 +324,9 @@ impl Record for StoredTask {
     }
 }
 
+/// The daemon's own attribute of an agent: its files by their hashes, as JSON.
+const FILES: &str = "file_hashes";
+
 impl Record for Agent {
     fn to_item(&self) -> Result<Item> {
         let mut item = fields(self)?;
@@ -333,6 +336,9 @@ impl Record for Agent {
             if let Some(document) = document {
                 item.insert(name.into(), value::attribute(document));
             }
+        }
+        if !self.files.is_empty() {
+            item.insert(FILES.into(), value::text(serde_json::to_string(&self.files)?));
         }
         value::without_empty(&mut item, "not_served");
         // What was never deployed has none, as the original's have.
@@ -382,6 +388,7 @@ impl Record for Agent {
             agent_dir: read.text("agent_dir").unwrap_or_default(),
             deployment_config: read.document("deployment_config"),
             deployment_details: read.document("deployment_details"),
+            files: read.text(FILES).map(|text| serde_json::from_str(&text)).transpose()?.unwrap_or_default(),
         })
     }
 }

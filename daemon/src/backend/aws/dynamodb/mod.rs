@@ -14,6 +14,7 @@ mod client;
 pub(crate) mod codec;
 mod control;
 mod counts;
+mod credentials;
 mod delete;
 mod deletions;
 mod deploy;
