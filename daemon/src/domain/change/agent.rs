@@ -2,7 +2,7 @@
 
 use super::Refusal;
 use crate::domain::{
-    agent::{Agent, AgentChange, AgentStatus, NewAgent},
+    agent::{Agent, AgentChange, AgentStatus, Deployment, NewAgent},
     event::{Event, NewEvent},
     ids::ProjectId,
     state_machine::{self, AgentEvent, IllegalTransition},
@@ -40,7 +40,10 @@ pub fn registered(
         category: new.category.clone(),
         version: new.version.clone(),
         status: if deploy { AgentStatus::Deploying } else { AgentStatus::Offline },
-        deployment_type: new.deployment_type.clone(),
+        deployment: Deployment {
+            target: new.deployment_type.clone(),
+            options: known.map(|known| known.deployment.options.clone()).unwrap_or_default(),
+        },
         capabilities: new.capabilities.clone(),
         assessment: new.assessment.clone(),
         tools: new.tools.clone(),

@@ -40,17 +40,8 @@ pub fn begin(agent: &mut Agent, now: Timestamp) -> Result<Option<NewEvent>, Refu
 /// [`Refusal::Illegal`]: the agent was not being deployed.
 pub fn deployed(agent: &mut Agent, details: &Value, now: Timestamp) -> Result<NewEvent, Refusal> {
     agent.status = state_machine::agent(agent.status, AgentEvent::Run)?;
-    let own = |name: &str| details.get("details").and_then(|own| own.get(name));
-    let keep = |field: &mut Option<String>, name: &str| {
-        if let Some(text) = own(name).and_then(Value::as_str) {
-            *field = Some(text.to_owned());
-        }
-    };
-    keep(&mut agent.agentcore_runtime_arn, "agentcore_runtime_arn");
-    keep(&mut agent.agentcore_runtime_alias, "agentcore_runtime_alias");
-    keep(&mut agent.agentcore_region, "agentcore_region");
-    if let Some(config) = own("agentcore_config") {
-        agent.agentcore_config = Some(config.clone());
+    if let Some(options) = details.get("details").and_then(Value::as_object) {
+        agent.deployment.options.extend(options.clone());
     }
     agent.deployed_at = Some(now);
     agent.updated_at = now;
@@ -148,10 +139,12 @@ mod tests {
     fn a_deployment_ends_in_service_or_in_error() {
         let mut one = agent(AgentStatus::Deploying);
         one.error_message = Some("before".into());
-        let details = json!({"details": {"agentcore_region": "eu-west-1"}, "process": 7});
+        one.deployment.options.insert("arn".into(), json!("kept"));
+        let details = json!({"details": {"region": "eu-west-1"}, "process": 7});
         deployed(&mut one, &details, now()).unwrap();
         assert_eq!((one.status, one.error_message.clone()), (AgentStatus::Running, None));
         assert_eq!((one.deployed_at, one.deployment_details.clone()), (Some(now()), Some(details)));
+        assert_eq!(json!(one.deployment.options), json!({"arn": "kept", "region": "eu-west-1"}));
         assert!(deployed(&mut agent(AgentStatus::Building), &json!({}), now()).is_err());
         assert!(failed(&mut one, "why", now()).is_some());
         assert_eq!((one.status, one.error_message.as_deref()), (AgentStatus::Error, Some("why")));

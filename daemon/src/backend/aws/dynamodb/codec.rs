@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+mod deployment;
 mod reader;
 
 pub(crate) use reader::{Reader, Word};
@@ -337,6 +338,7 @@ impl Record for Agent {
                 item.insert(name.into(), value::attribute(document));
             }
         }
+        deployment::write(&self.deployment, &mut item);
         if !self.files.is_empty() {
             item.insert(FILES.into(), value::text(serde_json::to_string(&self.files)?));
         }
@@ -365,8 +367,7 @@ impl Record for Agent {
             category: read.text("category").unwrap_or_default(),
             version: read.some_text("version").unwrap_or_else(|| "1.0.0".to_owned()),
             status: read.word("status").unwrap_or(AgentStatus::Offline),
-            deployment_type: read.some_text("deployment_type").unwrap_or_else(|| "local".to_owned()),
-            agentcore_config: read.document("agentcore_config"),
+            deployment: deployment::read(&read),
             capabilities: read.texts("capabilities"),
             assessment: read.assessment(),
             tools: read.texts("tools"),
@@ -375,9 +376,6 @@ impl Record for Agent {
             created_at: read.created(),
             updated_at: read.time("updated_at").unwrap_or_else(|| read.created()),
             deployed_at: read.time("deployed_at"),
-            agentcore_runtime_arn: read.some_text("agentcore_runtime_arn"),
-            agentcore_runtime_alias: read.some_text("agentcore_runtime_alias"),
-            agentcore_region: read.some_text("agentcore_region"),
             generation: read.count("generation").unwrap_or(0),
             total_invocations: read.count("total_invocations").unwrap_or(0),
             successful_invocations: read.count("successful_invocations").unwrap_or(0),
