@@ -15,7 +15,7 @@ from runtime.price_text import say_prices
 from runtime.question import Proposal, Question
 from runtime.strangers import HARMLESS, stranger
 from runtime.text import has_cjk
-from tools.price_list import price_items, sold_by_measure
+from tools.price_list import price_items, sold_by_measure, surcharges
 
 _FUNCTIONS = ("quote_items", "compare_prices", "find_prices", "how_many_for", "list_prices")
 
@@ -186,6 +186,9 @@ def _quote(question: Question, order: Order, about: bool, follows: bool, items: 
     added = [figure for figure in question.of_kind("percent") if figure not in used and words.ADDED_WORD.search(question.lower)]
     if added:
         arguments["added_percent"], used = _plain(added[0].value), used + added[:1]
+    dearer = [percent for word, percent in surcharges() if word in question.lower and not re.search(r"不%s|没%s" % (word, word), question.lower)]
+    if len(dearer) == 1 and not added:
+        arguments["added_percent"] = _plain(dearer[0])
     paid = [figure for figure in question.figures if figure.kind == "number" and figure not in used and not figure.soft and (figure.currency or words.PAID.search(question.lower) or words.ENOUGH.search(question.lower))
             and not any(figure.start < line.end and line.start < figure.end for line in order.lines)]
     paid = [figure for figure in paid if not any(figure.start < other.end and other.start < figure.end for other in used)]

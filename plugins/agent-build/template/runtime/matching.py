@@ -159,6 +159,15 @@ def find_parts(text: str, names: Sequence[str], taken: Sequence[Mention]) -> Lis
                 found[-1] = (last[0]._replace(end=match.end(), name=both[0]), both)
             else:
                 found.append((Mention(meant[0], match.start(), match.end(), True), list(dict.fromkeys(meant))))
+    codes: Dict[str, List[str]] = {}
+    for name in names:
+        for code in re.findall(r"(?<![A-Za-z0-9])(?:[A-Za-z]{1,3}\d{1,4}|[A-Z]{2,4}(?![a-z]))(?![A-Za-z0-9])", name):
+            codes.setdefault(code.lower(), []).append(name)
+    for match in re.finditer(r"(?<![A-Za-z0-9])[A-Za-z]{1,4}\d{0,4}(?![A-Za-z0-9])", text) if codes else []:
+        meant = codes.get(match.group(0).lower(), [])
+        taken_here = any(mention.start < match.end() and match.start() < mention.end for mention, _ in found)
+        if meant and free(match.start(), match.end()) and not taken_here:
+            found.append((Mention(meant[0], match.start(), match.end(), True), meant))
     if has_cjk(text):
         found.extend(_chinese_parts(text, [name for name in names if has_cjk(name)], [*taken, *(mention for mention, _ in found)]))
     return sorted(found, key=lambda pair: pair[0].start)

@@ -155,10 +155,16 @@ def _unknown(text: str, lines: List[Line], question: Question) -> Tuple[List[str
     rest = "".join(blank)
     pieces: List[Tuple[int, int, bool]] = []
     at = 0
-    for joint in [*JOINTS.finditer(rest), None]:
-        end = joint.start() if joint else len(rest)
-        pieces.append((at, end, at > 0))
-        at = joint.end() if joint else end
+    joints = [(joint.start(), joint.end()) for joint in JOINTS.finditer(rest)]
+    if has_cjk(text):
+        # 一份煎饺两瓶可乐: a new count begins a new thing.
+        counts = [match.start() for match in re.finditer("\x00+(?=[%s])" % "".join(CLASSIFIERS), rest)]
+        counts = [start for start in counts if not any(line.start <= start < line.end for line in lines)]
+        joints = sorted(joints + [(start, start) for start in counts])
+    for joint_start, joint_end in [*joints, (len(rest), len(rest))]:
+        if joint_start > at or joint_start == len(rest):
+            pieces.append((at, joint_start, at > 0))
+        at = max(at, joint_end)
     unknown: List[str] = []
     told: List[Figure] = []
     for start, end, joined in pieces:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Dict, List, Optional, Sequence
 
@@ -111,12 +111,21 @@ def _narrowed(text: str, mention: Mention, meant: List[str]) -> List[str]:
     return [name for name in meant if shared(name) == most]
 
 
+def _whole(line: Line) -> bool:
+    return line.end - line.start >= len(line.name)
+
+
 def _merged(lines: List[Line], text: str) -> List[Line]:
     """Put together what names one item twice ("a large coffee" as large and coffee)."""
     merged: List[Line] = []
     for line in lines:
         last = merged[-1] if merged else None
         both = [name for name in line.choices if last and name in last.choices]
+        joined = last is not None and last.end == line.start and has_cjk(text[last.start : line.end])
+        if joined and last and _whole(last) != _whole(line):
+            # 补考科目二 names one thing: the part that other names have, too, only says which list is meant.
+            merged[-1] = replace(last if _whole(last) else line, start=last.start, end=line.end)
+            continue
         if last and both and len(last.choices) + len(line.choices) > 2 and not text[last.end : line.start].strip(" -的（(、"):
             merged[-1] = Line(both[0], last.start, line.end, both)
         else:

@@ -152,7 +152,7 @@ impl<'a> Reader<'a> {
         let mode = self.title.as_ref().map_or(Mode::Any, |t| t.mode);
         let title = self.title.as_ref().map_or(String::new(), |t| t.text.clone());
         if mode == Mode::Tasks
-            || in_prose && content.starts_with(|c: char| c.is_lowercase())
+            || in_prose && content.starts_with(|c: char| c.is_lowercase()) && self.goes_on_from(number, all)
             || super::sentences::split(self.text, &range).len() > 1
         {
             return false;
@@ -204,6 +204,12 @@ impl<'a> Reader<'a> {
             return true;
         }
         false
+    }
+
+    /// Whether the line before is so long that it was broken here: this one goes on with its sentence.
+    fn goes_on_from(&self, number: usize, all: &[Range]) -> bool {
+        let before = number.checked_sub(1).and_then(|before| all.get(before));
+        before.is_some_and(|line| self.content(line).chars().count() > 45)
     }
 
     fn sorting_line(&self, content: &str) -> bool {
@@ -320,6 +326,13 @@ fn decimals(content: &str) -> bool {
 
 fn mode(content: &str) -> Mode {
     let lower = content.to_lowercase();
+    // "Guests should be able to ask anything that is in my house notes:" announces the notes.
+    let last = lower.trim_end_matches([':', '：', ' ', '*']).rsplit([' ', '，', ',']).next().unwrap_or_default();
+    if ["notes", "info", "information", "facts", "handbook", "manual", "guide", "rules"].contains(&last)
+        || ["资料如下", "信息如下", "资料", "须知", "如下信息", "以下资料", "以下信息"].iter().any(|word| last.ends_with(word))
+    {
+        return Mode::Facts;
+    }
     let word = |word: &&str| {
         if word.is_ascii() {
             format!(" {lower} ").replace([':', '#', '*'], " ").contains(&format!(" {word} "))

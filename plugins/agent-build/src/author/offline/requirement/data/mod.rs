@@ -18,6 +18,7 @@ mod prices;
 mod prose;
 mod rates;
 mod rules;
+mod sizes;
 mod table;
 mod topics;
 

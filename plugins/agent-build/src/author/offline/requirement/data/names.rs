@@ -125,6 +125,12 @@ const TRAILING: &[&str] = &[
     "仅需",
     "需要",
     "各",
+    "一律",
+    "统一",
+    "全部",
+    "都是",
+    "均为",
+    "都",
 ];
 const FILLER: &str = "from|each|apiece|a piece|only|now|per piece|here|today|too|as well|in total|all in|inclusive|incl|etc|and so on|等|左右|而已|哦|呢|一个|一份|每个|每份|的|起|for now|at the moment|each way";
 const MAX_WORDS: usize = 6;
@@ -233,6 +239,13 @@ fn cleaned(text: &str) -> (String, String, bool) {
         }
     }
     let mut per = String::new();
+    // 窗帘按平方米12元 is priced by the square metre.
+    if let Some((item, unit)) = name.rsplit_once('按').filter(|(item, unit)| {
+        !item.is_empty() && super::amount::PER_ZH.split('|').any(|known| known == *unit)
+    }) {
+        per = unit.to_owned();
+        name = item.trim_matches(edge);
+    }
     for each in ['每', '一', '1'] {
         if let Some((item, unit)) = name.rsplit_once(each)
             && per.is_empty()

@@ -11,7 +11,7 @@ use super::{
     },
     Entry,
     amount::{self, Amount},
-    names,
+    names, sizes,
 };
 use crate::spec::PriceItem;
 
@@ -69,7 +69,8 @@ pub(super) fn read(text: &str, range: &Range, setting: Setting) -> Option<Prices
         tailed: None,
         says_more: false,
     };
-    if !list.slashed(head) {
+    let priced = setting.cue || setting.decimals && setting.line;
+    if !list.slashed(head) && !(priced && list.sized()) {
         list.read(&amounts, head);
     }
     let List { mut items, says_more, .. } = list;
@@ -131,6 +132,11 @@ fn measures(body: &str, amount: &Amount) -> bool {
     if is_unit(&amount.currency) || text_unit(&after) && amount.currency.is_empty() {
         return true;
     }
+    // 煎饺（一份8个） says how many there are.
+    let inside = before.rfind(['(', '（']).is_some_and(|open| !before.get(open..).unwrap_or_default().contains([')', '）']));
+    if inside && amount.currency.is_empty() && after.starts_with(['个', '只', '片', '块', '粒', '根', '枚', '串', '颗', '寸', '支', '包', '张', '份']) {
+        return true;
+    }
     let after = format!("{after} ");
     let last = before.rsplit(|c: char| c.is_whitespace() || c == '(').next().unwrap_or_default();
     [
@@ -165,7 +171,13 @@ fn measures(body: &str, amount: &Amount) -> bool {
 const UNITS: &str = "g|kg|ml|l|cl|cm|mm|m|km|min|mins|minutes|minute|h|hour|hours|pcs|pieces|people|persons|x|day|days|night|nights|week|weeks|month|months|year|years|am|pm|inch|inches|lb|oz|st|nd|rd|th|克|千克|公斤|毫升|升|片|人|分钟|小时|天|年|个月|号|楼|层|寸|厘米|点|折|次|节|件|岁|斤";
 
 fn is_unit(word: &str) -> bool {
-    UNITS.split('|').any(|unit| unit.eq_ignore_ascii_case(word))
+    UNITS.split('|').any(|unit| unit.eq_ignore_ascii_case(word)) || is_month(word)
+}
+
+fn is_month(word: &str) -> bool {
+    const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+    let lower = word.to_lowercase();
+    MONTHS.iter().any(|month| lower == *month || lower.starts_with(month) && lower.ends_with(['y', 'h', 'l', 'e', 't', 'r']) && lower.len() > 3)
 }
 
 /// Whether a text begins with a unit or a percent sign: the number before it is no price.
@@ -251,14 +263,27 @@ impl<'a> List<'a> {
         let currency = if sign.is_empty() { self.currency.clone() } else { sign };
         let whole = place(self.text, captures.get(0).map_or("", |m| m.as_str()));
         for (variant, number) in variants.iter().zip(numbers) {
-            let (base, variant) = (base.clone(), (*variant).to_owned());
-            let (name, amount) = (names::joined(&base, &variant), amount::decimal(number));
-            self.items.push((
-                whole.clone(),
-                PriceItem { name, amount, currency: currency.clone(), base, variant, ..PriceItem::default() },
-            ));
+            self.variant(&whole, &base, variant, number, currency.clone());
         }
         true
+    }
+
+    /// "margherita S 7 M 9 L 11"
+    fn sized(&mut self) -> bool {
+        let Some((base, sizes)) = sizes::row(self.body) else { return false };
+        let base = names::before(base).name;
+        let whole = place(self.text, self.body.trim());
+        for size in sizes.iter().filter(|_| !base.is_empty()) {
+            let currency = if size.sign.is_empty() { self.currency.clone() } else { amount::currency(size.sign) };
+            self.variant(&whole, &base, size.name, size.number, currency);
+        }
+        !base.is_empty()
+    }
+
+    fn variant(&mut self, whole: &Range, base: &str, variant: &str, number: &str, currency: String) {
+        let (name, amount) = (names::joined(base, variant), amount::decimal(number));
+        let (base, variant) = (base.to_owned(), variant.to_owned());
+        self.items.push((whole.clone(), PriceItem { name, amount, currency, base, variant, ..PriceItem::default() }));
     }
 
     fn read(&mut self, amounts: &[Amount], head: &str) {
