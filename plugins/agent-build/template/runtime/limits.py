@@ -45,7 +45,7 @@ _LIMITS: Tuple[Limit, ...] = (
           "I cannot make calls: I have no telephone.", "我不能打电话：我没有电话线路。"),
     Limit("bookings", "book reserv schedul cancel sign enrol register appointment arrange 订 约 定 取消 报名 挂 派",
           r"(?:book|reserve|schedule (?:an?|me|my|the|us|it|this|that|another)|cancel|reschedule|sign me up|enroll?|register me|make (?:me )?an? (?:reservation|booking|appointment)|arrange)\b(?! (?:price|list|club|shop|title|fair|store))(?!s)",
-          r"(?:预[订定约]|订(?:一?[个张间份]|购|.{0,4}(?:位|座|房|间|票|餐|桌))|约(?:一?个|个时间|时间|.{0,8}(?:考试|[课号位]|场地|师傅|教练|医生|专家|面试))|挂.{0,6}号|派.{0,6}(?:师傅|人|工|车)|取消(?:预[订约]|订单|我)|报名|挂号|改约)",
+          r"(?:预[订定约]|订(?:一?[个张间份]|购|.{0,4}(?:位|座|房|间|票|餐|桌))|约(?:一?个|个时间|时间|[今明后]天|[今明]晚|下?周|下?个?星期|下?个?礼拜|\d|[一二三四五六七八九十]+[点号]|[上下]午|晚上|.{0,8}(?:考试|[课号位]|场地|师傅|教练|医生|专家|面试))|挂.{0,6}号|派.{0,6}(?:师傅|人|工|车)|取消(?:预[订约]|订单|我)|报名|挂号|改约)",
           "I cannot make, change or cancel bookings: I have no connection to a booking system.", "我不能预订、更改或取消：我没有连接预订系统。"),
     Limit("payments", "order check pay charge refund buy transfer cart basket 下单 买 付 支付 转账 退款 购物车 结账",
           r"(?:place (?:an|my|the) order|order (?:me|it|this|that|for me|one for|some for)|check(?: me| us)? ?out\b(?! (?:time|is|at|from|by|until)|[?]|$)|pay (?:for|with|my|the|by)|charge my|refund (?:me|my)|buy (?:it|this|that|me)|transfer (?:money|\S*\d)|add .{0,30} to (?:my )?(?:cart|basket))",

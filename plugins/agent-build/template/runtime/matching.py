@@ -60,10 +60,10 @@ def _pattern(name: str) -> "re.Pattern[str]":
     if has_cjk(name):
         return re.compile(r"\s*".join(map(re.escape, name.split())), re.IGNORECASE)
     words = re.findall(r"\w+|[^\w\s]", name)
-    return re.compile(
-        r"(?<![A-Za-z0-9_À-ÿ])" + r"[\s\-]*".join(_word(word, last=index == len(words) - 1) for index, word in enumerate(words)) + r"(?![A-Za-z0-9_À-ÿ])",
-        re.IGNORECASE,
-    )
+    parts = [_word(word, last=index == len(words) - 1) for index, word in enumerate(words)]
+    # The S of "margherita S" is no plural: a letter alone stands apart.
+    joined = parts[0] + "".join((r"[\s\-]+" if len(word) == 1 and word.isalpha() else r"[\s\-]*") + part for word, part in zip(words[1:], parts[1:]))
+    return re.compile(r"(?<![A-Za-z0-9_À-ÿ])" + joined + r"(?![A-Za-z0-9_À-ÿ])", re.IGNORECASE)
 
 
 def _word(word: str, last: bool) -> str:

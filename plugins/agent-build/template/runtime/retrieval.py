@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 from runtime.figures import read_figures
-from runtime.synonyms import FAMILY, GENERIC, chinese_words, concepts, phrase_words
+from runtime.synonyms import FAMILY, GENERIC, SOFT, chinese_words, concepts, phrase_words, says_age
 from runtime.text import has_cjk, stem, tokens
 
 _K1 = 1.2
@@ -50,7 +50,7 @@ class Ranker:
             # Chinese bigrams most are no words at all.
             rare = math.log(1.0 + (len(self._counts) - 0.5) / 1.5)
             if term.isascii():
-                return rare * (0.25 if term in GENERIC or term in _PERSONS else 0.1 if term.isdigit() else 1.0)
+                return rare * (0.25 if term in GENERIC or term in SOFT or term in _PERSONS else 1.0)
             strange = len(term) == 2 and term[0] != "~" and not any("~" + char in self._documents for char in term)
             return rare * (0.6 if strange else 0.05 if term[0] == "~" else 0.2)
         weight = math.log(1.0 + (len(self._counts) - containing + 0.5) / (containing + 0.5))
@@ -76,7 +76,8 @@ class Ranker:
                 rest = rest.replace(word, " ")
         joined = phrase_words(query)
         terms = {self._known(term) for term in _terms(rest)}
-        terms = {term for term in terms if term not in joined or term in self._documents}
+        aged = says_age(query)
+        terms = {term for term in terms if (term not in joined or term in self._documents) and not (aged and term.isdigit())}
         # What stands for a word when a text says it otherwise: "fee" for "price".
         instead = {term: concepts(term) if term.isascii() else set() for term in terms}
         # A meaning that no text has counts too: it is what the texts do not answer.
@@ -148,7 +149,7 @@ def quoted(query: str, text: str, match: float, language: str) -> str:
         text = ("我不确定这是不是您要问的，资料里最接近的是：\n%s" if zh else "I am not sure that this is what you ask; the closest that I know is:\n%s") % text
     told = {figure.value for figure in read_figures(text) if figure.kind == "number"}
     counted = [figure for figure in read_figures(query) if figure.kind == "number" and not figure.soft and figure.value not in told]
-    if counted and _SUM.search(query.lower()) and re.search(r"\d", text):
+    if counted and (_SUM.search(query.lower()) or len(counted) > 1 or len(query.split()) < 5) and re.search(r"\d", text):
         named = "、".join(figure.text.strip() for figure in counted)
         text += ("\n（我没法据此算出“%s”的总数。）" if zh else '\n(I cannot work out the sum for "%s" from this.)') % named
     return text

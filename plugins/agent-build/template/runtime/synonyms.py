@@ -6,18 +6,19 @@ from typing import Dict, List, Set, Tuple
 
 from runtime.text import has_cjk, stem, unaccented
 
-# One group a line; words of several parts are joined by "_". A star marks the groups of question words.
+# One group a line; words of several parts are joined by "_". A star marks the groups of question words, a tilde
+# those of verbs that may be missing.
 _GROUPS = """
 freeze pause suspend hold interrupt 暂停 冻结 停卡
 请假 请个假 请病假 请事假 time_off day_off days_off
 old oldest ancient 最老 最古老 古老 历史
 *when time date 时间 日期 什么时候 几点 何时 哪天
 *open opening hours close closed closing weekend business_hours 营业 营业时间 开门 开放 几点 关门 打烊 上班 下班 开放时间
-*price cost fee charge expensive rate pay 价格 多少钱 收费 费用 价钱 学费 票价
+*price cost fee charge expensive rate pay 要钱 收钱 花钱 价格 多少钱 收费 费用 价钱 学费 票价
 *address adress addres location located where directions street find place get_there get_to_you 地址 在哪 哪里 位置 地点 哪儿 怎么走
 *phone telephone call number contact reach hotline 电话 联系 联系方式 客服 热线 号码 手机
 email mail e-mail write contact 邮箱 邮件 电子邮件
-refund return money_back back 退款 退货 退钱 退换 退
+refund return money_back back send_back send_it_back send_one_back send_them_back bring_it_back 退款 退货 退钱 退换 退
 exchange replace swap 换货 能换 换一 更换 调换 退换
 lift elevator 电梯
 export download backup save_as csv 导出 下载
@@ -65,7 +66,7 @@ boss manager supervisor 领导 主管 经理
 *start begin beginning 开始
 *end finish over 结束
 age old minimum_age how_old 年龄 几岁 多大 周岁
-*long duration last take length 多久 时长 多长
+*long duration last take length 多久 时长 多长 几天 几个工作日
 homework assignment exercise 作业
 exam test quiz 考试 测验
 teacher tutor instructor coach 老师 教师 教练
@@ -106,7 +107,7 @@ owner founder runs boss 老板 创始人
 founded since established started 成立 创立 创办
 language speak english 语言 英语
 coffee cafe espresso cappuccino latte tea 咖啡 咖啡厅 咖啡馆
-collect pick_up pick_it_up picking_up pickup fetch collection 取件 自提 领取 取货 取衣 能取 来取 去取 提货
+~collect pick_up pick_it_up picking_up pickup fetch collection 取件 自提 领取 取货 取衣 能取 来取 去取 提货
 someone_else somebody_else other_person husband wife partner friend neighbour neighbor mother father colleague on_behalf 别人 代取 代领 他人 家人 朋友代
 leak leaking burst_pipe flood 漏水 水管 漏了 爆管 渗水
 night late_night overnight midnight at_night evening 晚上 半夜 夜里 夜间 深夜 凌晨
@@ -130,6 +131,8 @@ wheel tyre tire flat_tyre puncture 轮胎 爆胎 补胎
 
 # What most questions ask for ("how much", "when", "where") tells less than what they ask about.
 GENERIC = {"#%d" % number for number, line in enumerate(_GROUPS.strip().splitlines()) if line.startswith("*")}
+# Of these a text need not speak: "what day is the trash picked up".
+SOFT = {"#%d" % number for number, line in enumerate(_GROUPS.strip().splitlines()) if line.startswith("~")}
 # "When" and "how long" ask for the same kind of thing: 什么时候发货 is answered by 多久发货.
 _TIMES = ("*when", "*open", "*long", "*start", "*end")
 FAMILY = {"#%d" % number: "#time" if line.startswith(_TIMES) else "#%d" % number for number, line in enumerate(_GROUPS.strip().splitlines())}
@@ -140,7 +143,7 @@ _chinese: List[Tuple[str, int]] = []
 def _prepare() -> None:
     """Made when the first question needs it, not at the start of the agent."""
     for number, line in enumerate(_GROUPS.strip().splitlines()):
-        for word in line.lstrip("*").split():
+        for word in line.lstrip("*~").split():
             if word.isascii():
                 for part in [word.replace("_", " ")]:
                     _by_term.setdefault(" ".join(stem(piece) for piece in part.split()), set()).add(number)
@@ -151,6 +154,11 @@ def _prepare() -> None:
 # "I'm 15", "my 4 year old", 15岁: somebody's age.
 _AGE = re.compile(r"\b(?:i'?m|i am|he is|she is|he'?s|she'?s|aged?|turn(?:s|ed)?)\s+(?:only\s+|just\s+)?\d{1,2}\b(?!\s*(?:minutes|min|km|miles|euro|%))|\b\d{1,2}[\s-]*(?:years?|yrs?|y/o|yo)\b[\s-]*old|\d{1,2}\s*周?岁"
                   r"|\b(?:child\w*|kids?|infants?|toddlers?|bab(?:y|ies)|aged?|years)\b\D{0,16}\d{1,2}\b")
+
+
+def says_age(text: str) -> bool:
+    """True when a number of the text is somebody's age."""
+    return bool(_AGE.search(text.lower()))
 
 
 def phrase_words(text: str) -> Set[str]:
