@@ -5,7 +5,7 @@ import re
 from typing import Any, Dict, Optional
 
 from runtime.question import Proposal, Question
-from runtime.retrieval import quoted
+from runtime.quoting import quoted
 from tools.faq_answers import list_faq, search_faq
 
 _FLOOR = 0.36

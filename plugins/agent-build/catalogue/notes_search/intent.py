@@ -5,7 +5,7 @@ import re
 from typing import Any, Dict, Optional
 
 from runtime.question import Proposal, Question
-from runtime.retrieval import SURE, quoted
+from runtime.quoting import SURE, quoted
 from tools.notes_search import rank_notes
 
 _FLOOR = 0.36

@@ -435,6 +435,7 @@ CONVERSATIONS = [
             [("one kilo of house blend", "30 EUR")],
             [("2 adults 2 kids", "not sure", "refuse")],  # two words, one item: no total
             [("truing both wheels", "36 EUR")],
+            [("2 breakfasts, no wheel truing", "22 EUR", "!18")],
             [("galaxy s22 and two screen protectors", "261 EUR")],
             [("breakfast for 5", "55 EUR")],
             [("wheel truing express", "22.50")],

@@ -63,7 +63,7 @@ def read_order(question: Question, items: Sequence[Dict[str, Any]]) -> Order:
             line.quantity, line.unit = Decimal(1), "yr"
             line.used += [figure for figure in figures if figure.soft and figure not in taken]
     _share_spans(lines, by_name, figures, taken, text, measures)
-    lines = _once(lines)
+    lines = [line for line in _once(lines) if not _LEFT_OUT.search(text[: line.start].lower())]
     for line in lines:
         if line.quantity is None and re.search(r"\b(?:both|a pair of|a couple of)\s+(?:my |the |your |our )?(?:\w+ )?$", text[: line.end].lower().rsplit(text[line.start : line.end].lower(), 1)[0][-40:]) or (
                 line.quantity is None and re.search(r"\bboth\b", text[line.start : line.end].lower())):
@@ -135,6 +135,8 @@ def _multiply(line: Line, item: Dict[str, Any], figure: Figure, text: str, measu
     line.used.extend(used)
 
 
+# "2 adults, no card": what is not wanted is no line.
+_LEFT_OUT = re.compile(r"\b(?:no|without|not|except|excluding|minus)\s+(?:a |an |the |any )?(?:\w+ )?$|(?:不要|不加|不含|去掉)$")
 # "Breakfast for 5" are five; a cake for 8 is one.
 _MEAL = re.compile(r"\b(?:breakfast|brunch|lunch|dinner|supper|buffet|admission|entry)\b", re.IGNORECASE)
 

@@ -90,7 +90,10 @@ pub(super) fn leading(text: &str) -> Vec<Unit> {
 
 /// The currencies that end a text.
 pub(super) fn trailing(text: &str) -> Vec<Unit> {
-    let signs = ["€", "$", "us$", "£", "¥", "₩", "₹", "eur", "usd", "gbp", "cny", "jpy", "rmb", "chf", "inr", "cad", "aud", "hkd"];
+    let signs = [
+        "€", "$", "us$", "£", "¥", "₩", "₹", "eur", "usd", "gbp", "cny", "jpy", "rmb", "chf", "inr", "cad", "aud",
+        "hkd",
+    ];
     longest(|word| signs.contains(&word) && text.ends_with(word))
 }
 

@@ -192,11 +192,10 @@ pub(crate) fn is_task(sentence: &str) -> bool {
         return true;
     }
     // "Check-up: £20" names a thing.
-    let named = ORDER
-        .as_ref()
-        .and_then(|regex| regex.find(bare))
-        .and_then(|m| bare.get(m.end()..))
-        .is_some_and(|rest| rest.starts_with(['-', '\'', '/', ':']));
+    let named =
+        ORDER.as_ref().and_then(|regex| regex.find(bare)).and_then(|m| bare.get(m.end()..)).is_some_and(|rest| {
+            rest.starts_with(['-', '\'', '/', ':']) || rest.trim_start().starts_with(['=', '–', '—', '：'])
+        });
     matches(&ORDER, bare) && !named && !matches(&SHOP_TALK, bare) && !has_fact_verb(bare)
 }
 
@@ -317,6 +316,13 @@ pub(crate) fn is_background(clause: &str) -> bool {
         )
     });
     matches(&BACKGROUND, clause)
+}
+
+/// Whether a sentence is a noun with what it does: "Quizmaster that thinks up questions".
+pub(super) fn describes_agent(sentence: &str) -> bool {
+    static DESCRIBED: LazyLock<Option<Regex>> =
+        LazyLock::new(|| regex(r"(?i)^(?:[\w'-]+\s){0,3}[\w'-]+\s(?:that|which|who)\s+(?:\w+ly\s)?\w+s\b"));
+    matches(&DESCRIBED, bare(sentence))
 }
 
 /// Whether a clause only names the agent that is wanted: "Freelancer tax helper", 装修换算助手.

@@ -74,7 +74,7 @@ pub(super) fn read(text: &str, range: &Range, named: bool) -> Option<Timetable> 
         }
         let dated = own.iter().any(|(_, m)| matches!(m, Mark::Days(_)));
         let daily = own.iter().any(|(_, m)| matches!(m, Mark::Days(days) if days.len() > 4));
-        let unclear = sometimes || !rest.is_empty() && !names_place(&rest, spoken) && !(daily && is_chinese_place(&rest));
+        let unclear = sometimes || !(rest.is_empty() || names_place(&rest, spoken) || daily && is_chinese_place(&rest));
         if own.is_empty() || unclear || broken && !dated {
             says_more |= !rest.is_empty() || unclear || broken;
             broken |= !own.is_empty();
@@ -150,7 +150,9 @@ fn leftover(inside: &str, offset: usize, own: &[(Range, Mark)]) -> Vec<String> {
 
 /// Whether what is left over is a place by its last sign: 训练场, 自习室.
 fn is_chinese_place(rest: &[String]) -> bool {
-    let ends = |word: &String| word.ends_with(['场', '店', '馆', '厅', '室', '部', '台', '处', '园', '池', '房', '所', '站', '窗', '院', '区']);
+    let ends = |word: &String| {
+        word.ends_with(['场', '店', '馆', '厅', '室', '部', '台', '处', '园', '池', '房', '所', '站', '窗', '院', '区'])
+    };
     rest.len() == 1 && rest.iter().all(|word| word.chars().count() <= 6 && ends(word))
 }
 
@@ -173,6 +175,18 @@ fn names_place(rest: &[String], spoken: bool) -> bool {
         "practice",
         "center",
         "centre",
+        "reception",
+        "desk",
+        "kitchen",
+        "pool",
+        "sauna",
+        "lounge",
+        "workshop",
+        "surgery",
+        "pharmacy",
+        "depot",
+        "café",
+        "cafe",
     ];
     let known = rest.iter().all(|word| common.contains(&word.to_lowercase().as_str()));
     known

@@ -48,7 +48,8 @@ const FACT_TITLES: &str = "info|information|facts|about us|about|details|know|no
 impl<'a> Reader<'a> {
     pub(super) fn new(text: &'a str, names_ability: &'a dyn Fn(&str) -> bool, parts: Parts) -> Self {
         let sorting = super::categories::is_sorting(text);
-        let money = !super::amount::find(text).is_empty() || prices::announces(text);
+        let shop = ["店", "会员", "折", "营业", "顾客", "菜单"].iter().any(|word| text.contains(word));
+        let money = !super::amount::find(text).is_empty() || prices::announces(text) || shop;
         Self { text, names_ability, sorting, money, parts, title: None, after_task: false, pairs: Vec::new() }
     }
 
@@ -229,6 +230,16 @@ impl<'a> Reader<'a> {
             return;
         }
         let title = self.title.as_ref().map_or(String::new(), |t| t.text.clone());
+        if prices::are_announced(self.text) && block.len() > 1 && block.iter().all(pairs::Pair::is_numeric) {
+            for pair in block {
+                let setting = Setting { cue: true, line: true, decimals: true };
+                match prices::read(self.text, &pair.whole, setting) {
+                    Some(list) => self.add(Found::new(list.entries)),
+                    None => self.prose(Some(pair.whole)),
+                }
+            }
+            return;
+        }
         let (found, left) = pairs::found(self.text, block, &title, self.sorting);
         for one in found {
             self.add(one);
@@ -329,7 +340,9 @@ fn mode(content: &str) -> Mode {
     // "Guests should be able to ask anything that is in my house notes:" announces the notes.
     let last = lower.trim_end_matches([':', '：', ' ', '*']).rsplit([' ', '，', ',']).next().unwrap_or_default();
     if ["notes", "info", "information", "facts", "handbook", "manual", "guide", "rules"].contains(&last)
-        || ["资料如下", "信息如下", "资料", "须知", "如下信息", "以下资料", "以下信息"].iter().any(|word| last.ends_with(word))
+        || ["资料如下", "信息如下", "资料", "须知", "如下信息", "以下资料", "以下信息"]
+            .iter()
+            .any(|word| last.ends_with(word))
     {
         return Mode::Facts;
     }

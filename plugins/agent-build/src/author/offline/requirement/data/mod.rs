@@ -11,6 +11,7 @@ mod grid;
 mod hours;
 pub(super) mod html;
 mod lists;
+mod measured;
 mod names;
 mod numerals;
 mod pairs;

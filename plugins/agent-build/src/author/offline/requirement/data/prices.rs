@@ -11,6 +11,7 @@ use super::{
     },
     Entry,
     amount::{self, Amount},
+    measured::measures,
     names, sizes,
 };
 use crate::spec::PriceItem;
@@ -50,13 +51,25 @@ pub(super) fn announces(text: &str) -> bool {
         || ["€", "$", "£", "¥", "(eur", "(usd", "(元", "（元"].iter().any(|sign| lower.contains(sign))
 }
 
+/// Whether a requirement says that it states prices: `Prices in GBP`, 价格如下.
+pub(super) fn are_announced(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    ["price", "menu", "tariff", "fees", "价格", "价目", "收费", "单价", "报价", "菜单"]
+        .iter()
+        .any(|word| lower.contains(word))
+}
+
 pub(super) fn read(text: &str, range: &Range, setting: Setting) -> Option<Prices> {
     let sentence = at(text, range);
     let lower = sentence.to_lowercase();
     let (head, body) = split_head(sentence);
     let cue = setting.cue || announces(head) || CUES.iter().any(|word| lower.contains(word));
     let bare = setting.cue && setting.line || cue && !head.is_empty() || setting.decimals && all_decimals(body);
-    let amounts = if bare { amount::find_any(body) } else { amount::find_listed(body) };
+    let ends = !bare && setting.decimals && amount::find(body).is_empty() && sizes::ends_in_prices(body);
+    let mut amounts = if bare || ends { amount::find_any(body) } else { amount::find_listed(body) };
+    if ends {
+        amounts.retain(|a| sizes::is_price(&a.value) && sizes::ends_part(body, a.end));
+    }
     let amounts: Vec<Amount> = amounts.into_iter().filter(|a| !measures(body, a)).collect();
     let amounts = without_names(body, amounts);
     let mut list = List {
@@ -70,7 +83,7 @@ pub(super) fn read(text: &str, range: &Range, setting: Setting) -> Option<Prices
         says_more: false,
     };
     let priced = setting.cue || setting.decimals && setting.line;
-    if !list.slashed(head) && !(priced && list.sized()) {
+    if !(list.slashed(head) || priced && list.sized()) {
         list.read(&amounts, head);
     }
     let List { mut items, says_more, .. } = list;
@@ -123,69 +136,6 @@ fn without_names(body: &str, amounts: Vec<Amount>) -> Vec<Amount> {
     };
     let names: Vec<bool> = amounts.windows(2).map(in_name).chain([false]).collect();
     amounts.into_iter().zip(names).filter(|(_, in_name)| !in_name).map(|(amount, _)| amount).collect()
-}
-
-/// Whether an amount says when a rule applies, or how much of something, not what a thing costs.
-fn measures(body: &str, amount: &Amount) -> bool {
-    let before = body.get(..amount.start).unwrap_or_default().trim_end().to_lowercase();
-    let after = body.get(amount.end..).unwrap_or_default().trim_start().to_lowercase();
-    if is_unit(&amount.currency) || text_unit(&after) && amount.currency.is_empty() {
-        return true;
-    }
-    // 煎饺（一份8个） says how many there are.
-    let inside = before.rfind(['(', '（']).is_some_and(|open| !before.get(open..).unwrap_or_default().contains([')', '）']));
-    if inside && amount.currency.is_empty() && after.starts_with(['个', '只', '片', '块', '粒', '根', '枚', '串', '颗', '寸', '支', '包', '张', '份']) {
-        return true;
-    }
-    let after = format!("{after} ");
-    let last = before.rsplit(|c: char| c.is_whitespace() || c == '(').next().unwrap_or_default();
-    [
-        "of",
-        "over",
-        "under",
-        "than",
-        "above",
-        "below",
-        "about",
-        "up",
-        "by",
-        "least",
-        "exceeding",
-        "saves",
-        "save",
-        "minus",
-    ]
-    .contains(&last)
-        || (last == "to" && amount.to.is_empty() && !before.ends_with("up to"))
-        || last == "from" && (after.starts_with("on") || after.starts_with("order"))
-        || ["满", "超过", "低于", "高于", "不足", "达到", "减", "立减", "少于", "大于", "省"]
-            .iter()
-            .any(|word| before.ends_with(word))
-        || ["off ", "off,", "off.", "or more", "and over", "and above", "discount", "minimum"]
-            .iter()
-            .any(|word| after.starts_with(word))
-        || ["以上", "以下", "以内", "起送", "起订"].iter().any(|word| after.starts_with(word))
-        || before.ends_with(" for") && before.trim_end_matches(" for").ends_with(|c: char| c.is_ascii_digit())
-}
-
-const UNITS: &str = "g|kg|ml|l|cl|cm|mm|m|km|min|mins|minutes|minute|h|hour|hours|pcs|pieces|people|persons|x|day|days|night|nights|week|weeks|month|months|year|years|am|pm|inch|inches|lb|oz|st|nd|rd|th|克|千克|公斤|毫升|升|片|人|分钟|小时|天|年|个月|号|楼|层|寸|厘米|点|折|次|节|件|岁|斤";
-
-fn is_unit(word: &str) -> bool {
-    UNITS.split('|').any(|unit| unit.eq_ignore_ascii_case(word)) || is_month(word)
-}
-
-fn is_month(word: &str) -> bool {
-    const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-    let lower = word.to_lowercase();
-    MONTHS.iter().any(|month| lower == *month || lower.starts_with(month) && lower.ends_with(['y', 'h', 'l', 'e', 't', 'r']) && lower.len() > 3)
-}
-
-/// Whether a text begins with a unit or a percent sign: the number before it is no price.
-fn text_unit(after: &str) -> bool {
-    let word: String = after.chars().take_while(|c| c.is_ascii_alphabetic()).collect();
-    after.starts_with(['%', '\'', '"', '×', '#'])
-        || is_unit(&word)
-        || UNITS.split('|').any(|unit| !unit.is_ascii() && after.starts_with(unit))
 }
 
 fn states_price(lower: &str) -> bool {
@@ -430,7 +380,9 @@ impl<'a> List<'a> {
                     self.headed = true;
                     names::before(head).name
                 } else {
-                    self.base.clone()
+                    // "Adult swim 5.20, kids 3.10": the kids swim, too, and are no adults.
+                    let adult = self.base.split_once(' ').filter(|(who, _)| names::is_person(who));
+                    adult.map_or_else(|| self.base.clone(), |(_, rest)| rest.to_owned())
                 };
                 if !base.is_empty() {
                     item.name = names::joined(&base, &variant);

@@ -74,6 +74,10 @@ impl Reader<'_> {
         if self.lists_abilities(range) {
             return true;
         }
+        // "Quizmaster that thinks up questions": the requirement begins with what is wanted.
+        if !says(self.text, &(0..range.start)) && speech::describes_agent(sentence) {
+            return true;
+        }
         let words = sentence.split_whitespace().count();
         let plain = !sentence.contains(|c: char| c.is_ascii_digit())
             && !speech::states(sentence)
