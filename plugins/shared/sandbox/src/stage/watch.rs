@@ -7,6 +7,7 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     os::unix::fs::{FileTypeExt as _, MetadataExt as _},
     path::PathBuf,
     time::{Duration, Instant},
@@ -164,8 +165,8 @@ impl Used {
             let entries = match fs::read_dir(folder) {
                 Ok(entries) => entries,
                 Err(e) => {
-                    // It may be gone meanwhile.
-                    self.hidden |= e.kind() != std::io::ErrorKind::NotFound;
+                    // Not when it is gone meanwhile.
+                    self.hidden |= matches!(e.kind(), ErrorKind::PermissionDenied | ErrorKind::InvalidFilename);
                     continue;
                 }
             };
