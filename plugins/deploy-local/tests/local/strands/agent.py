@@ -48,6 +48,7 @@ async def answer(payload):
 
 if "LISTEN_FDS" in os.environ:
     listener = socket.socket(fileno=3)
+    print(json.dumps({"event": "listening"}), flush=True)
 else:
     listener = socket.create_server(("127.0.0.1", 0))
     print(json.dumps({"event": "listening", "port": listener.getsockname()[1]}), flush=True)
