@@ -121,7 +121,7 @@ async fn ask(port: u16, prompt: &str) {
     let mut answer = Vec::new();
     connection.read_to_end(&mut answer).await.unwrap();
     assert!(
-        answer.starts_with(b"HTTP/1.") && answer.get(9..12) == Some(b"200"),
+        answer.starts_with(b"HTTP/1.") && answer.get(9..12) == Some(b"200".as_slice()),
         "{}",
         String::from_utf8_lossy(&answer)
     );
