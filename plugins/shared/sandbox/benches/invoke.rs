@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nexus_sandbox::{Confined, Interpreter, Limits, Mode, Profile, Sandbox};
+use nexus_sandbox::{Interpreter, Limits, Mode, Profile, Sandbox};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::TcpStream,
@@ -23,10 +23,8 @@ fn main() {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(measure());
 }
 
-enum Running {
-    Plain(#[allow(dead_code)] tokio::process::Child),
-    Confined(#[allow(dead_code)] Confined),
-}
+/// Ends with its owner.
+type Running = Box<dyn std::any::Any>;
 
 async fn measure() {
     let folder = tempfile::tempdir().unwrap();
@@ -44,7 +42,7 @@ async fn measure() {
                 let mut child =
                     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
                 let port = port(child.stdout.take().unwrap()).await;
-                (Running::Plain(child), port)
+                (Box::new(child) as Running, port)
             }
             Some(mode) => {
                 let mut sandbox = Sandbox::new(Profile::Agent, &python.program, folder.path()).arguments(["agent.py"]);
@@ -57,7 +55,7 @@ async fn measure() {
                 sandbox.limits = Limits { memory, processes: Some(256), disk_bytes: memory, ..Limits::default() };
                 let mut confined = sandbox.spawn().await.unwrap();
                 let port = port(confined.stdout.take().unwrap()).await;
-                (Running::Confined(confined), port)
+                (Box::new(confined) as Running, port)
             }
         };
         agents.push((name, running, port));

@@ -294,8 +294,8 @@ def kill_keeper():
 
 @attempt
 def stop_keepers_group():
-    os.killpg(os.getpgid(os.getppid()), signal.SIGSTOP)
-    return True
+    group = os.getpgid(os.getppid())  # inside namespaces its own, which has no number there
+    return group > 0 and os.killpg(group, signal.SIGSTOP) is None
 
 
 @attempt
