@@ -58,7 +58,10 @@ impl Shared {
 
     /// The bytecode of what agents have in common; none where this Python gives none, and then agents start slower.
     async fn bytecode(&self) -> Option<&Arc<Bytecode>> {
-        self.bytecode.get_or_init(|| async { Bytecode::of(&self.settings.python).await.ok().map(Arc::new) }).await.as_ref()
+        self.bytecode
+            .get_or_init(|| async { Bytecode::of(&self.settings.python).await.ok().map(Arc::new) })
+            .await
+            .as_ref()
     }
 }
 

@@ -70,11 +70,7 @@ impl RunningAgent {
     }
 
     /// Starts the agent in a folder, and its checks beside it: one interpreter, which loads it once for both.
-    pub(super) async fn examined(
-        python: &str,
-        folder: &Path,
-        limit: Duration,
-    ) -> Result<(Self, Events), VerifyError> {
+    pub(super) async fn examined(python: &str, folder: &Path, limit: Duration) -> Result<(Self, Events), VerifyError> {
         Self::spawn(python, folder, &["-c", CHECK], limit).await
     }
 

@@ -51,7 +51,8 @@ impl Bytecode {
     /// Asks a Python for it.
     pub(crate) async fn of(python: &str) -> io::Result<Self> {
         let python = Interpreter::find(python).await?;
-        let sources: BTreeMap<&str, &str> = embedded::TEMPLATE.iter().chain(embedded::TOOLS).copied().collect();
+        let given = embedded::TEMPLATE.iter().chain(embedded::TOOLS).copied();
+        let sources: BTreeMap<&str, &str> = given.filter(|(path, _)| path.ends_with(".py")).collect();
         let mut command = Command::new(&python.program);
         command.args(["-I", "-S", "-X", "utf8", "-c", COMPILE]).current_dir("/").env_clear().kill_on_drop(true);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;

@@ -162,11 +162,7 @@ struct Spoken {
     exam: Exam,
 }
 
-async fn ask(
-    agent: &RunningAgent,
-    listening: oneshot::Receiver<()>,
-    asked: Asked<'_>,
-) -> Result<Spoken, VerifyError> {
+async fn ask(agent: &RunningAgent, listening: oneshot::Receiver<()>, asked: Asked<'_>) -> Result<Spoken, VerifyError> {
     agent.listens(listening).await?;
     let ping = agent.ping().await?;
     let start_ms = agent.started.elapsed().as_millis();
