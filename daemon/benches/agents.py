@@ -72,7 +72,7 @@ class Daemon:
                 if status == "completed":
                     left.remove(project)
                 elif status not in ("pending", "queued", "building"):
-                    sys.exit("a build is %s" % status)
+                    sys.exit("a build is %s: %s" % (status, self.ask("GET", "/projects/" + project).get("error_info")))
             time.sleep(0.004)
         return made
 

@@ -86,13 +86,21 @@ impl Bytecode {
                 continue;
             }
             let place = folder.join(&one.place);
-            if let Some(beside) = place.parent() {
-                fs::create_dir_all(beside)?;
+            match fs::read(&place) {
+                Ok(laid) if laid == one.bytes => {}
+                // Somebody may be starting the agent meanwhile: as a whole or not at all.
+                Ok(_) => {
+                    let part = place.with_extension("part");
+                    fs::write(&part, &one.bytes).and_then(|()| fs::rename(&part, &place))?;
+                }
+                // Nobody starts an agent that was not verified yet.
+                Err(_) => {
+                    if let Some(beside) = place.parent().filter(|beside| !beside.is_dir()) {
+                        fs::create_dir_all(beside)?;
+                    }
+                    fs::write(&place, &one.bytes)?;
+                }
             }
-            // As a whole or not at all: somebody may be starting the agent meanwhile.
-            let part = place.with_extension("part");
-            fs::write(&part, &one.bytes)?;
-            fs::rename(&part, &place)?;
         }
         Ok(())
     }
