@@ -135,6 +135,7 @@ pub fn host_options(config: &Config, tables: &PluginTables) -> HostOptions {
         prepare,
         probe: Some(executable),
         max_jobs: plugins.max_jobs,
+        max_answers: plugins.max_answers,
         max_jobs_by_plugin,
         cancel_grace: plugins.cancel_grace_secs.duration(),
         max_result_bytes: plugins.max_result_bytes.as_usize(),

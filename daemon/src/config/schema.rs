@@ -213,6 +213,7 @@ pub(super) static CONFIG: Shape = Shape::Table(&[
             key("dirs", Shape::Paths),
             key("shipped", Shape::Bool),
             key("max_jobs", count(1, 10_000)),
+            key("max_answers", count(1, 100_000)),
             key("cancel_grace_secs", seconds(0, HOUR)),
             key("max_stuck", count(1, 10_000)),
             key("max_result_bytes", Shape::Integer(1024, 1024 * MIB, "bytes")),

@@ -166,18 +166,37 @@ impl DeployedAgents {
     /// be had.
     pub async fn agent_ref(&self, agent: &Agent) -> AgentRef {
         let data = self.data();
-        let mut told = agent_ref::of(agent, &data);
+        let (told, is_here) = self.on_disk(agent, &data).await;
         // For an agent that may run already: only what is not here at all is brought.
-        if !tokio::fs::try_exists(&told.agent_dir).await.unwrap_or(false) {
-            if let Err(error) = self.fetch(agent).await {
-                tracing::warn!(agent_id = told.agent_id, %error, "the files of an agent could not be brought here");
+        if is_here {
+            return told;
+        }
+        if let Err(error) = self.fetch(agent).await {
+            tracing::warn!(agent_id = told.agent_id, %error, "the files of an agent could not be brought here");
+        }
+        self.on_disk(agent, &data).await.0
+    }
+
+    /// One look at the disk for all that is asked of it: every question to an agent comes by here.
+    async fn on_disk(&self, agent: &Agent, data: &DataConfig) -> (AgentRef, bool) {
+        let look = {
+            let (agent, data) = (agent.clone(), data.clone());
+            move || {
+                let told = agent_ref::of(&agent, &data);
+                let is_here = told.agent_dir.exists();
+                if !told.state_dir.is_dir()
+                    && let Err(error) = std::fs::create_dir_all(&told.state_dir)
+                {
+                    tracing::warn!(agent_id = told.agent_id, %error, "an agent's state folder could not be made");
+                }
+                (told, is_here)
             }
-            told.agent_dir = agent_ref::code(&data, agent);
+        };
+        match tokio::task::spawn_blocking(look).await {
+            Ok(seen) => seen,
+            // The daemon is ending.
+            Err(_) => (agent_ref::of(agent, data), true),
         }
-        if let Err(error) = tokio::fs::create_dir_all(&told.state_dir).await {
-            tracing::warn!(agent_id = told.agent_id, %error, "an agent's state folder could not be made");
-        }
-        told
     }
 
     /// Has a handler do something for an agent.

@@ -55,6 +55,7 @@ fn failure(error: &JobError) -> Failure {
         JobError::Stuck { .. }
         | JobError::Refused { .. }
         | JobError::Degraded { .. }
+        | JobError::Busy { .. }
         | JobError::Broken { .. }
         | JobError::ShuttingDown => FailureKind::Transient,
     };

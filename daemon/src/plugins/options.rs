@@ -59,6 +59,8 @@ pub struct HostOptions {
     pub max_jobs: usize,
     /// The same for single plugins.
     pub max_jobs_by_plugin: BTreeMap<String, usize>,
+    /// How many answers of agents one plugin gives at once, beside its other jobs.
+    pub max_answers: usize,
     /// How long a cancelled job may go on before it counts as stuck.
     pub cancel_grace: Duration,
     /// Largest result of a job in bytes of JSON.
@@ -83,6 +85,7 @@ impl Default for HostOptions {
             prepare: Prepare::default(),
             probe: None,
             max_jobs: 64,
+            max_answers: 1_024,
             max_jobs_by_plugin: BTreeMap::new(),
             cancel_grace: Duration::from_secs(10),
             max_result_bytes: 16 << 20,

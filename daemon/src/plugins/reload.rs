@@ -147,6 +147,7 @@ pub(super) fn reload(known: &mut Known, options: &HostOptions, accept: &Accept) 
     metrics::gauge!(names::PLUGINS_REFUSED).set(changes.refused.len() as f64);
     for slot in known.slots.values() {
         slot.permits.resize(options.max_jobs_of(&slot.name));
+        slot.answers.resize(options.max_answers.max(1));
         if let Some(generation) = slot.current() {
             generation.set_limits(options.limits());
         }
@@ -219,7 +220,10 @@ fn refuse(
 fn admit(known: &mut Known, options: &HostOptions, changes: &mut Changes, newcomer: Newcomer<()>) {
     let Newcomer { file, content, settings, opened, configured: () } = newcomer;
     let name = opened.description.name.clone();
-    let slot = known.slots.entry(name.clone()).or_insert_with(|| Slot::new(&name, options.max_jobs_of(&name)));
+    let slot = known
+        .slots
+        .entry(name.clone())
+        .or_insert_with(|| Slot::new(&name, options.max_jobs_of(&name), options.max_answers));
     let number = slot.next_number();
     let (transport, version) = (Arc::clone(&opened.loaded.transport), opened.description.version.clone());
     opened.loaded.keep(&name, &content, number);

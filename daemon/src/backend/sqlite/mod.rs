@@ -36,6 +36,7 @@ mod pulse;
 pub mod queue;
 mod readers;
 mod recover;
+mod rhythm;
 mod rows;
 mod schema;
 mod sessions;
