@@ -330,22 +330,14 @@ impl Record for StoredTask {
     }
 }
 
-/// The daemon's own attribute of an agent: its files by their hashes, as JSON.
-const FILES: &str = "file_hashes";
-
 impl Record for Agent {
     fn to_item(&self) -> Result<Item> {
         let mut item = fields(self)?;
-        for (name, document) in
-            [("deployment_config", &self.deployment_config), ("deployment_details", &self.deployment_details)]
-        {
-            if let Some(document) = document {
-                item.insert(name.into(), value::attribute(document));
-            }
-        }
-        if !self.files.is_empty() {
-            item.insert(FILES.into(), value::text(serde_json::to_string(&self.files)?));
-        }
+        let files = (!self.files.is_empty()).then(|| serde_json::to_value(&self.files)).transpose()?;
+        let (config, details) = (&self.deployment_config, &self.deployment_details);
+        let own = [("deployment_config", config), ("deployment_details", details), ("file_hashes", &files)];
+        let own = own.into_iter().filter_map(|(name, document)| Some((name, value::attribute(document.as_ref()?))));
+        item.extend(own.map(|(name, document)| (name.to_owned(), document)));
         value::without_empty(&mut item, "not_served");
         // What was never deployed has none, as the original's have.
         if self.generation == 0 {
@@ -394,7 +386,7 @@ impl Record for Agent {
             agent_dir: read.text("agent_dir").unwrap_or_default(),
             deployment_config: read.document("deployment_config"),
             deployment_details: read.document("deployment_details"),
-            files: read.text(FILES).map(|text| serde_json::from_str(&text)).transpose()?.unwrap_or_default(),
+            files: read.document("file_hashes").map(serde_json::from_value).transpose()?.unwrap_or_default(),
         })
     }
 }
