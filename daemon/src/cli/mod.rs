@@ -12,8 +12,8 @@ mod compact;
 mod dlq;
 mod doctor;
 mod eval;
-mod first;
 mod machine;
+mod pid1;
 mod plugins;
 mod probe;
 mod process;
@@ -198,7 +198,7 @@ pub fn run(cli: Cli) -> ExitCode {
         environment: Environment::read(),
     };
     match cli.command {
-        None | Some(Command::Serve) if first::is_first() => first::reap(),
+        None | Some(Command::Serve) if pid1::is_first() => pid1::reap(),
         None | Some(Command::Serve) => serve::serve(inputs(None), cli.settings.allow_root),
         Some(Command::Client(command)) => client::run(&inputs(None), cli.client, command),
         Some(Command::Completions { shell }) => shell::completions(shell),

@@ -23,11 +23,11 @@ pub mod requirement;
 pub mod secret;
 pub mod session;
 pub mod stage;
+pub mod state_machine;
 pub mod task;
 pub mod text;
 pub mod time;
 pub mod tool;
-pub mod transition;
 pub mod workflow;
 
 /// Declares a status enum with its stored word for every variant.

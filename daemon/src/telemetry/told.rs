@@ -164,7 +164,7 @@ fn build_remedy(project: &str, stage: Option<&str>, kind: FailureKind) -> String
 /// An agent was brought into service.
 pub fn agent_deployed(agent: &Agent, endpoint: Option<&str>, seconds: f64, tries: u32) {
     let (agent_id, name, deploy_target) =
-        (agent.agent_id.as_str(), agent.agent_name.as_str(), agent.deployment_type.as_str());
+        (agent.agent_id.as_str(), agent.agent_name.as_str(), agent.deployment.target.as_str());
     let project_id = agent.project_id.as_ref().map(ProjectId::as_str);
     tracing::info!(
         agent_id,
@@ -180,7 +180,7 @@ pub fn agent_deployed(agent: &Agent, endpoint: Option<&str>, seconds: f64, tries
 
 /// A try of a deployment failed and there will be another.
 pub fn deploy_retried(agent: &Agent, tries: u32, failure: &Failure) {
-    let (agent_id, deploy_target) = (agent.agent_id.as_str(), agent.deployment_type.as_str());
+    let (agent_id, deploy_target) = (agent.agent_id.as_str(), agent.deployment.target.as_str());
     tracing::info!(
         agent_id,
         deploy_target,
@@ -194,7 +194,7 @@ pub fn deploy_retried(agent: &Agent, tries: u32, failure: &Failure) {
 /// An agent could not be brought into service.
 pub fn deploy_failed(agent: &Agent, failure: &Failure, seconds: f64) {
     let (agent_id, name, deploy_target) =
-        (agent.agent_id.as_str(), agent.agent_name.as_str(), agent.deployment_type.as_str());
+        (agent.agent_id.as_str(), agent.agent_name.as_str(), agent.deployment.target.as_str());
     let project_id = agent.project_id.as_ref().map(ProjectId::as_str);
     let again = format!("PUT /api/v2/agents/{agent_id}/status?status=running (or restart its project)");
     let remedy = match failure.kind {

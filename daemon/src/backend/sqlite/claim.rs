@@ -21,13 +21,13 @@ use crate::{
         change::{
             TaskChange,
             claim::{Claimed, Fit, claim as decide_claim, fitting, obsolete},
-            rest,
+            ownerless,
         },
         failure::ErrorInfo,
         ids::{ProjectId, TaskId},
         stage::Stage,
+        state_machine::TaskEvent,
         task::{Lease, TaskType},
-        transition::TaskEvent,
         workflow::{Workflow, Workflows},
     },
 };
@@ -52,7 +52,7 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild, until: Moment, workflow
     let mut briefs = stages::briefs(tx.conn(), fence.key)?;
     let beside = Beside { task: Some((&task_id, &task)), ..Beside::default() };
     // The owner died between the request and the end of its stage.
-    if let Some((reached, word)) = rest::reached(&change::view(&fence, &briefs, Some(task.status)), tx.now())? {
+    if let Some((reached, word)) = ownerless::reached(&change::view(&fence, &briefs, Some(task.status)), tx.now())? {
         change::carry_out(tx, id, &fence, &mut briefs, reached, &beside)?;
         return Ok(Claim::Obsolete(word));
     }
@@ -65,13 +65,13 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild, until: Moment, workflow
     let begun = match decided {
         Claimed::Begun(begun) => begun,
         Claimed::Failed(info) => {
-            let failed = rest::fail(&change::view(&fence, &briefs, Some(task.status)), &info, tx.now())?;
+            let failed = ownerless::fail(&change::view(&fence, &briefs, Some(task.status)), &info, tx.now())?;
             change::carry_out(tx, id, &fence, &mut briefs, failed, &beside)?;
             return Ok(Claim::Failed(info));
         }
     };
     let task_begun = task.started_at.unwrap_or(tx.now());
-    let epoch = tasks::claim(tx, &task_id, &task, &claim.worker_id, until)?;
+    let epoch = tasks::claim(tx, &task_id, &task, fence.epoch, &claim.worker_id, until)?;
     let beside = Beside { holder: Some((&claim.worker_id, epoch)), ..beside };
     change::write(tx, &fence, &mut briefs, &begun, &beside)?;
     tx.emit(id, begun.events)?;
@@ -121,9 +121,9 @@ pub(crate) fn fail_task(tx: &mut Tx<'_>, id: &TaskId, info: &ErrorInfo) -> Resul
     }
     let project = task.project_id.clone();
     match projects::fence(tx, &project)? {
-        Some(fence) if rest::is_needed(fence.state.status, fence.task_id.as_ref() == Some(id)) => {
+        Some(fence) if ownerless::is_needed(fence.state.status, fence.task_id.as_ref() == Some(id)) => {
             let mut briefs = stages::briefs(tx.conn(), fence.key)?;
-            let failed = rest::fail(&change::view(&fence, &briefs, Some(task.status)), info, tx.now())?;
+            let failed = ownerless::fail(&change::view(&fence, &briefs, Some(task.status)), info, tx.now())?;
             let beside = Beside { task: Some((id, &task)), ..Beside::default() };
             change::carry_out(tx, &project, &fence, &mut briefs, failed, &beside)
         }

@@ -3,7 +3,7 @@
 use super::{
     BuildView, Change, LeaseChange, ProjectChange, Refusal, StageView, TaskChange,
     draft::{Draft, find},
-    rest::STOPPED,
+    ownerless::STOPPED,
 };
 use crate::domain::{
     assessment::Assessment,
@@ -11,8 +11,8 @@ use crate::domain::{
     failure::ErrorInfo,
     project::AggregatedMetrics,
     stage::{StageEnd, StageOutcome, StageStatus},
+    state_machine::{self, ProjectEvent, StageEvent, TaskEvent},
     time::Timestamp,
-    transition::{self, ProjectEvent, StageEvent, TaskEvent},
 };
 
 /// What a worker reports and wants.
@@ -68,8 +68,8 @@ pub fn step<'c, S: StageView>(
     for end in step.ended {
         draft.end(draft.find(&end.stage_name)?, end)?;
     }
-    let pause = transition::project(view.state, ProjectEvent::PauseReached).is_ok();
-    let stop = transition::project(view.state, ProjectEvent::StopReached).is_ok();
+    let pause = state_machine::project(view.state, ProjectEvent::PauseReached).is_ok();
+    let stop = state_machine::project(view.state, ProjectEvent::StopReached).is_ok();
     let mut begun = Vec::new();
     let mut current = view.current_stage;
     if !pause && !stop && step.end.is_none() {
@@ -93,7 +93,7 @@ pub fn step<'c, S: StageView>(
         None if pause && step.still_running == 0 => ProjectEvent::PauseReached,
         None => return Ok(Stepped { change: draft.done(project, None), begun }),
     };
-    project.state = transition::project(view.state, how)?.0;
+    project.state = state_machine::project(view.state, how)?.0;
     match how {
         ProjectEvent::Completed => {}
         ProjectEvent::Failed => draft.cut_off("the build failed")?,
@@ -129,14 +129,14 @@ fn check<S: StageView>(view: &BuildView<'_, S>, step: &Step<'_>) -> Result<(), R
             return Err(Refusal::Fenced);
         }
         if stage.status() != StageStatus::Running {
-            let refused = transition::stage(stage.status(), StageEvent::Complete);
+            let refused = state_machine::stage(stage.status(), StageEvent::Complete);
             return Err(refused.err().map_or(Refusal::Fenced, Refusal::Illegal));
         }
     }
     let ends = |name: &str| step.ended.iter().find(|end| end.stage_name == name);
     for name in step.begin {
         let status = stage(name)?.status();
-        transition::stage(status, StageEvent::Begin)?;
+        state_machine::stage(status, StageEvent::Begin)?;
         if ends(name).is_some() || status == StageStatus::Running {
             let text = format!("stage {name:?} cannot begin in the step in which it runs or ends");
             return Err(Refusal::Invalid(text));
@@ -160,6 +160,7 @@ mod tests {
     use super::*;
     use crate::domain::{
         change::tests::{NOW, building, stages},
+        control::ControlStatus,
         event::{Event, EventType},
         failure::{Failure, FailureKind},
         project::StageFigures,
@@ -220,6 +221,27 @@ mod tests {
             .collect();
         assert_eq!(told, ["log", "b completed 1 Some(7)", "c running 1 None", "building Some(\"c\")"]);
         assert_eq!(stepped.change.events[1].at, Timestamp::from_micros(900_000), "an end has its own time");
+    }
+
+    /// Not even for the moment in which the same step would cut it off again: it would be told as running.
+    #[test]
+    fn nothing_begins_while_a_pause_or_stop_is_asked_for() {
+        use StageStatus::{Completed, Pending, Running};
+        let stored = stages(&[Completed, Running, Pending, Pending]);
+        let ends = [ended(StageOutcome::Completed(Box::<StageProduct>::default()))];
+        let begin = ["c".to_owned()];
+        for control in [ControlStatus::Paused, ControlStatus::Stopped, ControlStatus::Cancelled] {
+            for still_running in [0, 1] {
+                let mut view = building(&stored);
+                view.state.control = control;
+                let asked = Step { still_running, ..asked(&ends, &begin, &[], None) };
+                let stepped = step(&view, &asked, NOW).unwrap();
+                assert!(stepped.begun.is_empty(), "{control}: {:?}", stepped.begun);
+                assert!(stepped.change.stages.iter().all(|stage| stage.status != Running), "{control}");
+                let runs = |event: &NewEvent| matches!(event.event, Event::Stage { status: Running, .. });
+                assert!(!stepped.change.events.iter().any(runs), "{control}");
+            }
+        }
     }
 
     #[test]

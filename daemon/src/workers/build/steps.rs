@@ -7,7 +7,7 @@ use nexus_sandbox::recorded;
 use ractor::{ActorId, ActorProcessingErr, ActorRef};
 
 use super::{
-    Abandon, BuildMessage, BuildState, Handled,
+    BuildMessage, BuildState, Handled,
     attempt::{AttemptEnd, Interrupt, broken},
     progress::{Verdict, Work},
 };
@@ -107,7 +107,7 @@ impl BuildState {
                 let pause = if self.timed_out { Duration::ZERO } else { pause };
                 self.after(myself, pause, move || BuildMessage::BeginAttempt(index));
             }
-            Err(error) if error.kind() == BackendErrorKind::Fenced => self.abandon(myself, Abandon::Lost),
+            Err(error) if error.kind() == BackendErrorKind::Fenced => self.lease_lost(myself),
             Err(error) => {
                 tracing::warn!(project_id = %self.project_id, %error, "a retry could not be stored");
                 self.fault(myself);
@@ -182,7 +182,7 @@ impl BuildState {
             Err(error) if error.kind() == BackendErrorKind::Fenced => {
                 tracing::info!(project_id = %self.project_id, "the lease is no longer ours; the build is dropped");
                 self.step = None;
-                self.abandon(myself, Abandon::Lost);
+                self.lease_lost(myself);
             }
             Err(error) => {
                 let tries = self.step.as_mut().map_or(STORE_TRIES, |(_, tries)| {

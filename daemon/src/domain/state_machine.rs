@@ -216,5 +216,5 @@ pub fn agent(state: AgentStatus, event: AgentEvent) -> Result<AgentStatus, Illeg
 }
 
 #[cfg(test)]
-#[path = "transition_tests.rs"]
+#[path = "state_machine_tests.rs"]
 mod tests;
