@@ -121,6 +121,11 @@ pub fn meter(access: Arc<Access>, config: Arc<ArcSwap<Config>>) -> Meter {
 
 /// Says who may come in, where that is more than the operator may think.
 pub fn warn_of_open_doors(config: &Config, address: SocketAddr) {
+    if rustix::process::geteuid().is_root() {
+        tracing::warn!(
+            "nexusd runs as root: whatever gets out of its walls has the whole machine; give it a user of its own"
+        );
+    }
     if config.auth.mode == AuthMode::None {
         tracing::warn!(
             %address,

@@ -264,8 +264,8 @@ async fn create_offline(config: &Config, args: NewKeyArgs) -> Result<(), String>
     };
     let (credential, made) = Credential::make(new, Timestamp::now());
     let (id, role) = (credential.id.clone(), credential.role);
-    note(config, "nexusd keys create --offline", &format!("key:{id}"))?;
     let store = store_of(config).await?;
+    note(config, "nexusd keys create --offline", &format!("key:{id}"))?;
     let kept = KeyBook::new(Arc::clone(&store)).add(credential).await.map_err(|error| error.to_string());
     store.close().await.map_err(|error| error.to_string())?;
     kept?;

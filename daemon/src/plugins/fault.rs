@@ -81,6 +81,15 @@ pub fn end_is_meant() {
     MEANT.store(true, Ordering::SeqCst);
 }
 
+/// What breaks a program ends this process from now on, as the kernel has it: the standard library's handler lets a first
+/// signal that was sent pass.
+pub(super) fn break_at_once() {
+    for (signal, _) in SIGNALS {
+        // SAFETY: takes a handler away; the default action is the kernel's.
+        unsafe { libc::sigaction(signal, &NOTHING, ptr::null_mut()) };
+    }
+}
+
 /// No handler, no flag, no mask.
 const NOTHING: libc::sigaction = {
     // SAFETY: all zeros are a valid value of this plain structure: the default action and an empty mask.

@@ -43,19 +43,20 @@ fn who_else(meta: &Metadata, own: u32) -> Option<String> {
     if mode & WRITABLE_BY_ALL != 0 {
         return Some("may be written by everybody".to_owned());
     }
-    let shared = mode & WRITABLE_BY_GROUP != 0 && meta.gid() != 0 && !is_private_group(meta.gid(), own);
+    let shared = mode & WRITABLE_BY_GROUP != 0 && meta.gid() != 0 && !is_own_group(meta.gid(), own);
     shared.then(|| format!("may be written by the group {}", meta.gid()))
 }
 
-/// Whether a group is of one user alone, the daemon's: many systems give every user one of his own, and files in it come
-/// to be writable by it.
-fn is_private_group(group: u32, own: u32) -> bool {
+/// Whether nobody but the daemon's user and root is in a group: many systems give every user one of his own, and files in
+/// it come to be writable by it.
+fn is_own_group(group: u32, own: u32) -> bool {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    only_member(&read("/etc/passwd"), &read("/etc/group"), group).is_some_and(|user| user == own)
+    let members = members(&read("/etc/passwd"), &read("/etc/group"), group);
+    members.is_some_and(|members| members.iter().all(|user| *user == own || *user == 0))
 }
 
-/// The one user of a group, when it has one and no more.
-fn only_member(passwd: &str, groups: &str, group: u32) -> Option<u32> {
+/// The users of a group; `None` when these files do not say it.
+fn members(passwd: &str, groups: &str, group: u32) -> Option<Vec<u32>> {
     let users: Vec<(&str, u32, u32)> = passwd
         .lines()
         .filter_map(|line| {
@@ -77,10 +78,7 @@ fn only_member(passwd: &str, groups: &str, group: u32) -> Option<u32> {
     members.extend(users.iter().filter(|(_, _, primary)| *primary == group).map(|(_, uid, _)| *uid));
     members.sort_unstable();
     members.dedup();
-    match members.as_slice() {
-        [one] => Some(*one),
-        _ => None,
-    }
+    Some(members)
 }
 
 #[cfg(test)]
@@ -135,11 +133,13 @@ mod tests {
     }
 
     #[test]
-    fn a_group_of_one_is_that_users_own() {
+    fn a_group_has_those_who_are_listed_and_those_whose_first_it_is() {
         let passwd = "root:x:0:0::/:/bin/sh\nann:x:1000:1000::/:/bin/sh\nbob:x:1001:100::/:/bin/sh\n";
-        let groups = "root:x:0:\nusers:x:100:\nann:x:1000:\nstaff:x:50:ann,bob\nodd:x:60:ldap\nself:x:70:ann\n";
-        let only = |group| only_member(passwd, groups, group);
-        assert_eq!([only(1000), only(70), only(100)], [Some(1000), Some(1000), Some(1001)]);
-        assert_eq!([only(50), only(60), only(999)], [None, None, None]);
+        let groups =
+            "root:x:0:\nusers:x:100:\nann:x:1000:\nstaff:x:50:ann,bob\nodd:x:60:ldap\nself:x:70:ann\nempty:x:80:\n";
+        let of = |group| members(passwd, groups, group);
+        assert_eq!([of(1000), of(70), of(100)], [Some(vec![1000]), Some(vec![1000]), Some(vec![1001])]);
+        assert_eq!([of(50), of(80)], [Some(vec![1000, 1001]), Some(Vec::new())]);
+        assert_eq!([of(60), of(999)], [None, None]);
     }
 }

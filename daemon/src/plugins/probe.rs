@@ -14,6 +14,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
+    fault,
     load::Step,
     refusal::Refusal,
     transport::{
@@ -42,6 +43,7 @@ enum Told {
 pub fn answer(file: &Path, limit: Duration) -> Option<String> {
     // Who started it kills it when it takes too long; when he is gone, the kernel does.
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    fault::break_at_once();
     let told = match describe(file, limit) {
         Ok(()) => Told::Good,
         Err(refusal) => {

@@ -366,6 +366,8 @@ async fn a_login_is_a_cookie_that_pages_of_others_cannot_use() {
         let read = send("GET", "/api/v2/projects", &[("origin", origin)]).await;
         assert_eq!(read.header("access-control-allow-origin"), "", "{origin}");
     }
+    // Such a page has its visitor's cookie sent along, and is nobody all the same.
+    send("GET", "/api/v2/projects", &[("origin", "http://127.0.0.1:9")]).await.is_error(401, "UNAUTHENTICATED");
     // A wrong token is not made good by the cookie beside it.
     let both = send("GET", "/api/v2/projects", &[("authorization", "Bearer nonsense")]).await;
     both.is_error(401, "UNAUTHENTICATED");
@@ -458,4 +460,24 @@ async fn changes_and_refusals_are_in_the_audit() {
         assert!(begun.elapsed() < Duration::from_secs(20), "{lines:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// `allowed_origins = ["*"]` opens the interface to pages that have a token, not to the cookies of whoever looks at them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_page_may_is_no_leave_to_use_a_visitors_cookie() {
+    let world = world(|config| config.server.allowed_origins = vec!["*".to_owned()]).await;
+    let session = world.api.state.access.begin_session(None).await.unwrap();
+    let cookie = format!("access_token={}", session.reveal());
+    let body = json!({ "requirement": "Build an agent that tells the weather" });
+    let send = async |header: (&str, &str), origin: &str| {
+        let request = world.client.post(world.api.url("/api/v2/projects")).header("origin", origin).json(&body);
+        Answer::of(request.header(header.0, header.1).send().await.unwrap()).await
+    };
+    let foreign = send(("cookie", &cookie), "https://evil.example").await;
+    foreign.is_error(401, "UNAUTHENTICATED");
+    assert_eq!(foreign.header("access-control-allow-credentials"), "");
+    let bearer = format!("Bearer {}", world.admin);
+    let own = send(("authorization", &bearer), "https://console.example").await;
+    assert_eq!((own.status.as_u16(), own.header("access-control-allow-origin")), (201, "https://console.example"));
+    assert_eq!(send(("cookie", &cookie), &world.api.base.clone()).await.status, 201, "the daemon's own page");
 }

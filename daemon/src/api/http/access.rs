@@ -19,7 +19,7 @@ use salvo::{
 
 use super::{
     error::{ApiError, Resource as Thing},
-    load_shedding,
+    load_shedding, origins,
     request::input,
     request_id::RequestId,
     rules::{self, About, Rule},
@@ -135,6 +135,9 @@ async fn identify(req: &Request, state: &AppState, entrance: Entrance) -> Result
         return Ok(Found::Caller(Caller::anonymous()));
     }
     let Some(shown) = shown(req.headers()) else { return Ok(Found::Nobody) };
+    if matches!(shown, Shown::Cookie(_)) && !origins::judge(req, &state.config.load().server).may_bring_cookies() {
+        return Ok(Found::Nobody);
+    }
     let barred = state.access.limits.is_barred(req.remote_addr().ip());
     let look = if barred { Look::MemoryOnly } else { Look::Store };
     Ok(state.access.identify(shown, look).await?.map_or(Found::Worthless, Found::Caller))

@@ -147,7 +147,7 @@ fn not_recorded(name: &str, folder: &Path, error: &Unrecorded) -> Failure {
         }
         Unrecorded::Io { .. } => Failure::transient(format!("the files of agent {name} cannot be looked at: {error}")),
         _ => Failure::permanent(format!(
-            "agent {name} is not started: in its folder, {error}. Put it there through the API (PUT /agents/<id>/files/…), \
+            "agent {name} is not started: in its folder, {error}. Put it there through the API (`files/` of the agent), \
              put back what was there, or build it anew"
         )),
     }
