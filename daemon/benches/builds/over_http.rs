@@ -115,10 +115,9 @@ async fn listen(address: SocketAddr, waiting: Waiting) {
         let ended = line.contains("\"status\":\"completed\"") && !line.contains("\"stage_name\"");
         let Some(id) = line.split("\"project_id\":\"").nth(1).filter(|_| ended) else { continue };
         let id = id.split('"').next().unwrap().to_owned();
-        match waiting.lock().unwrap().insert(id, None) {
-            Some(Some(waiter)) => drop(waiter.send(())),
-            // It ended before its client knew its id.
-            _ => {}
+        // Without a waiter it ended before its client knew its id.
+        if let Some(Some(waiter)) = waiting.lock().unwrap().insert(id, None) {
+            let _ = waiter.send(());
         }
     }
 }
