@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 mod deployment;
+mod file_hashes;
 mod reader;
 
 pub(crate) use reader::{Reader, Word};
@@ -325,9 +326,6 @@ impl Record for StoredTask {
     }
 }
 
-/// The daemon's own attribute of an agent: its files by their hashes, as JSON.
-const FILES: &str = "file_hashes";
-
 impl Record for Agent {
     fn to_item(&self) -> Result<Item> {
         let mut item = fields(self)?;
@@ -339,9 +337,7 @@ impl Record for Agent {
             }
         }
         deployment::write(&self.deployment, &mut item);
-        if !self.files.is_empty() {
-            item.insert(FILES.into(), value::text(serde_json::to_string(&self.files)?));
-        }
+        file_hashes::write(&self.files, &mut item)?;
         value::without_empty(&mut item, "not_served");
         // What was never deployed has none, as the original's have.
         if self.generation == 0 {
@@ -386,7 +382,7 @@ impl Record for Agent {
             agent_dir: read.text("agent_dir").unwrap_or_default(),
             deployment_config: read.document("deployment_config"),
             deployment_details: read.document("deployment_details"),
-            files: read.text(FILES).map(|text| serde_json::from_str(&text)).transpose()?.unwrap_or_default(),
+            files: file_hashes::read(&read),
         })
     }
 }
