@@ -25,7 +25,7 @@ fn compile(name: &str, define: &str, folder: &Path) {
 
 /// Files by what they do when they are loaded, and what is said of them.
 const CONSTRUCTORS: [(&str, &str, &str); 3] = [
-    ("hangs.so", "-DCONSTRUCTOR_HANGS", "did not return within"),
+    ("hangs.so", "-DCONSTRUCTOR_HANGS", "did not answer in time"),
     ("exits.so", "-DCONSTRUCTOR_EXITS", "exit code 0"),
     ("crashes.so", "-DCONSTRUCTOR_CRASHES", "signal 11"),
 ];

@@ -11,7 +11,7 @@ use crate::api::http::{
     error::{ApiError, Resource},
     request::{
         extract::{Body, KeyId, OptionalBody, Part, State},
-        rules::{Integer, MaybeTexts, Needed, Text, Texts, Word, fields_of},
+        rules::{Each, Integer, Needed, Text, Word, fields_of},
     },
     response::{Answer, CreatedAnswer, Reply},
 };
@@ -46,11 +46,11 @@ fields_of! {
         user_id: Text<0, 100>,
         /// Only these rights of the role's: `read`, `read_files`, `build`, `control`, `change_agent`, `change_code`,
         /// `converse`, `statistics`, `administer`, `scrape`.
-        rights: MaybeTexts<10, 20>,
+        rights: Each<Right, 10>,
         /// Only these agents.
-        agents: MaybeTexts<1000, 128>,
+        agents: Each<AgentId, 1000>,
         /// Agents of others that it may talk to.
-        shared: Texts<1000, 128>,
+        shared: Each<AgentId, 1000>,
         /// Days after which it ends; never when absent.
         expires_days: Integer<1, 36_500>,
     }
@@ -134,27 +134,16 @@ pub(crate) async fn list(state: State) -> Answer<Vec<Shown>> {
 #[endpoint(operation_id = "createKey", tags("auth"))]
 pub(crate) async fn create(state: State, body: Body<NewKeyBody>) -> CreatedAnswer<Made> {
     let Body(body) = body;
-    let new = wanted(body, state.caller())?;
+    let new = wanted(body, state.caller());
     let (credential, made) = state.access.make_key(new).await.map_err(|error| failed(error, ""))?;
     let location = format!("/keys/{}", credential.id);
     Ok(Reply::new(Made::of(&credential, &made)).message("key made; its token is shown this once").created(location))
 }
 
-fn wanted(body: NewKeyBody, who: &Caller) -> Result<NewCredential, ApiError> {
-    fn each<T: std::str::FromStr<Err: std::fmt::Display>>(name: &str, texts: Vec<String>) -> Result<Vec<T>, ApiError> {
-        let parse = |text: String| {
-            text.parse::<T>()
-                .map_err(|error| ApiError::invalid("body", name, "value_error", error.to_string(), text.into()))
-        };
-        texts.into_iter().map(parse).collect()
-    }
-    let scopes = Scopes {
-        rights: body.rights.map(|rights| each("rights", rights)).transpose()?,
-        agents: body.agents.map(|agents| each("agents", agents)).transpose()?,
-        shared: each("shared", body.shared)?,
-    };
+fn wanted(body: NewKeyBody, who: &Caller) -> NewCredential {
+    let scopes = Scopes { rights: body.rights, agents: body.agents, shared: body.shared.unwrap_or_default() };
     let days = body.expires_days.and_then(|days| u64::try_from(days).ok());
-    Ok(NewCredential {
+    NewCredential {
         kind: CredentialKind::Key,
         user_id: body.user_id.filter(|user| !user.is_empty()).unwrap_or_else(|| body.name.clone()),
         name: body.name,
@@ -162,7 +151,7 @@ fn wanted(body: NewKeyBody, who: &Caller) -> Result<NewCredential, ApiError> {
         scopes,
         lasts: days.map(|days| Duration::from_secs(days * 86_400)),
         created_by: who.name.clone(),
-    })
+    }
 }
 
 /// A key that is taken no longer.

@@ -97,7 +97,7 @@ struct Link {
 /// `POST /auth/login`
 ///
 /// Log in by name and password. Without access control any login succeeds, and says so.
-#[endpoint(operation_id = "login", tags("auth"))]
+#[endpoint(operation_id = "login", tags("auth"), responses((status_code = 401, description = "Name or password is wrong.")))]
 pub(crate) async fn login(
     state: State,
     req: &mut Request,
@@ -129,7 +129,7 @@ pub(crate) async fn login(
 /// `POST /auth/code`
 ///
 /// Log in as an admin by the code of a link that the daemon made.
-#[endpoint(operation_id = "loginByCode", tags("auth"))]
+#[endpoint(operation_id = "loginByCode", tags("auth"), responses((status_code = 401, description = "The code is not valid any more.")))]
 pub(crate) async fn take_code(
     state: State,
     req: &mut Request,

@@ -5,13 +5,17 @@
 //! Schemas say what is accepted, lax forms included: numbers and truth values may come as text. Every
 //! optional field of a body may be null.
 
-use std::marker::PhantomData;
+use std::{fmt::Display, marker::PhantomData, str::FromStr};
 
 use serde_json::{Map, Value, json};
 
 use super::{fields::Fields, input};
 use crate::api::openapi::{ID_PATTERN, nullable};
-use crate::domain::{Words, ids::ProjectId};
+use crate::domain::{
+    Words,
+    caller::Right,
+    ids::{AgentId, ProjectId},
+};
 
 /// Where a field stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -273,6 +277,41 @@ impl<W: Words> Rule for NeededWord<W> {
     }
     fn schema(_place: Place) -> Value {
         word::<W>(false)
+    }
+}
+
+/// What a list may hold, written as text.
+pub(crate) trait Listed: FromStr<Err: Display> + Send {
+    fn schema() -> Value;
+}
+
+impl Listed for Right {
+    fn schema() -> Value {
+        word::<Self>(false)
+    }
+}
+
+impl Listed for AgentId {
+    fn schema() -> Value {
+        json!({ "type": "string", "pattern": ID_PATTERN })
+    }
+}
+
+/// At most so many things, each written as text; `None` when absent.
+pub(crate) struct Each<T, const MOST: usize>(PhantomData<T>);
+
+impl<T: Listed, const MOST: usize> Rule for Each<T, MOST> {
+    type Value = Option<Vec<T>>;
+    fn read(fields: &mut Fields, name: &str) -> Self::Value {
+        let texts = MaybeTexts::<MOST, 200>::read(fields, name)?;
+        let parse = |text: String| {
+            let parsed = text.parse();
+            parsed.map_err(|error: T::Err| fields.fault(name, "value_error", error.to_string(), text.into())).ok()
+        };
+        Some(texts.into_iter().filter_map(parse).collect())
+    }
+    fn schema(_place: Place) -> Value {
+        json!({ "type": "array", "maxItems": MOST, "items": T::schema() })
     }
 }
 
