@@ -15,6 +15,7 @@ struct Service {
     socket: UnixDatagram,
     daemon: Child,
     address: String,
+    token: String,
 }
 
 impl Service {
@@ -41,7 +42,8 @@ impl Service {
         let address = screen.lines().map_while(Result::ok).find_map(|line| {
             line.trim().strip_prefix("address").map(|rest| rest.trim().trim_start_matches("http://").to_owned())
         });
-        Self { socket, daemon, address: address.expect("the screen says the address") }
+        let token = std::fs::read_to_string(home.join("state/admin.token")).expect("the token of the first start");
+        Self { socket, daemon, token, address: address.expect("the screen says the address") }
     }
 
     /// The next message that says `word`; others, such as watchdog pings, are passed over.
@@ -65,7 +67,12 @@ impl Service {
 
     fn get(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address).unwrap();
+        let (host, token) = (&self.address, self.token.trim());
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer

@@ -193,7 +193,9 @@ fn walk(root: &Path) -> (Vec<Entry>, bool) {
             let Ok(meta) = entry.path().symlink_metadata() else { continue };
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}/{name}") };
-            if meta.is_dir() {
+            if meta.is_dir() && name == "__pycache__" {
+                // What Python makes of the files that are listed.
+            } else if meta.is_dir() {
                 if depth < MAX_DEPTH && open.len() < MAX_FILES {
                     open.push((entry.path(), path, depth + 1));
                 } else {

@@ -192,13 +192,13 @@ fn of_arguments_ports_and_folders() {
         typed("an address without its value", &["--listen"]),
         typed("a port alone", &["--listen", "8000"]),
         typed("a name for an address", &["--listen", "localhost:8000"]),
-        typed("an address that others reach", &["--listen", "0.0.0.0:8000"]),
+        Case {
+            variables: &[PLAIN, QUIET, ("NEXUSD_AUTH__MODE", "none")],
+            ..typed("an address that others reach", &["--listen", "0.0.0.0:8000"])
+        },
         typed("a file of settings that is not there", &["--config", "nowhere.toml"]),
         serve("a port that is taken", &at_port),
-        Case {
-            variables: &[PLAIN, QUIET, ("NEXUSD_SERVER__ALLOW_REMOTE_WITHOUT_ACCESS_CONTROL", "true")],
-            ..serve("an address of another machine", &["--listen", "192.0.2.1:8000", "--data-dir", "d"])
-        },
+        serve("an address of another machine", &["--listen", "192.0.2.1:8000", "--data-dir", "d"]),
         serve("a data folder that is a file", &["--listen", "127.0.0.1:0", "--data-dir", "data"]),
         serve("a data folder below a file", &["--listen", "127.0.0.1:0", "--data-dir", "data/x"]),
         serve("a data folder that nobody can make", &["--listen", "127.0.0.1:0", "--data-dir", "/proc/nexusd"]),

@@ -28,7 +28,7 @@ fn readme_is_short() {
 fn the_api_page_builds_follows_and_chats() {
     let mut reader = Reader::new("api");
     assert_eq!(reader.follows("daemon/docs/API.md"), 0);
-    // By curl, where it is a frame, and by the nine lines, where it is a line.
+    // By curl, where it is a frame, and by the ten lines, where it is a line.
     assert_eq!(reader.said().matches("3 × pear (4 EUR) = 12 EUR").count(), 2, "{}", reader.said());
     let page = blocks::read(&checkout().join("daemon/docs/API.md"));
     let client = page.iter().find(|block| block.language == "python").unwrap();
