@@ -32,7 +32,7 @@ fn the_api_page_builds_follows_and_chats() {
     assert_eq!(reader.said().matches("3 × pear (4 EUR) = 12 EUR").count(), 2, "{}", reader.said());
     let page = blocks::read(&checkout().join("daemon/docs/API.md"));
     let client = page.iter().find(|block| block.language == "python").unwrap();
-    assert_eq!(client.text.lines().count(), 9);
+    assert_eq!(client.text.lines().count(), 10);
     for word in ["while", "sleep", "try", "except"] {
         assert!(!client.text.contains(word), "{word}");
     }
