@@ -1,7 +1,7 @@
 //! What the daemon is about, as pure data and functions: no runtime, no storage, no network.
 //!
 //! Strings exist only at the edges (store, API, queue); in here a status is an enum, an id a type and
-//! a change of state the result of one function per machine in [`transition`].
+//! a change of state the result of one function per machine in [`state_machine`].
 
 pub mod agent;
 pub mod assessment;

@@ -1,7 +1,7 @@
 //! Files of projects in a store that all daemons share, so that a build begun on one machine goes on on another.
 //!
 //! At the end of a stage, before its commit, the folder is saved: each new content once, under its hash, and then the
-//! manifest, which names them all. A manifest belongs to a lease (its number is in its name, see [`manifests`]), so a
+//! manifest, which names them all. A manifest belongs to a lease (its number is in its name, see `manifests`), so a
 //! daemon that has lost its lease cannot change what the next owner reads. Who takes a build over makes its folder that
 //! of the newest manifest, checked against the hashes, and begins no stage before it is complete. What people change of
 //! an agent makes a manifest that differs in that, and in nothing else.
