@@ -15,8 +15,8 @@ from pathlib import Path
 
 getcontext().prec = 40
 HERE = Path(__file__).resolve().parent
-# The set, and the tasks that a build asks of an agent.
-FILES = [*sorted((HERE / "set").glob("*.toml")), HERE.parents[1] / "plugins/agent-build/src/verify/acceptance/tasks.json"]
+# The set, the kept set, and the tasks that a build asks of an agent.
+FILES = [*sorted(HERE.glob("*/*.toml")), HERE.parents[1] / "plugins/agent-build/src/verify/acceptance/tasks.json"]
 # "value unit <- expression | unit <- expression": alternatives share the string.
 ORACLE = re.compile(r'"([^"\n]*?)<- ((?:[^"\n\\]|\\.)*)"')
 # A text stays as it is, a number becomes an exact one.

@@ -15,14 +15,15 @@ use self::conductor::Conductor;
 use crate::{
     agents::{Agents, Conversations},
     api,
+    auth::Access,
     backend::{
         data_folder::{self, DataLock},
         open::{OpenBackendError, Patience, open},
     },
-    config::{Inputs, Loaded},
+    config::{Inputs, Loaded, ServerConfig},
     events::EventHub,
     models,
-    plugins::{self, PluginReport, Plugins, note_in},
+    plugins::{PluginReport, Plugins, note_in},
     projects::Projects,
     reload::{Reloader, host_options, unknown_handlers, warn_of_strangers},
     shutdown::{EXIT_OVERRUN, End, Shutdown},
@@ -66,6 +67,7 @@ struct Daemon {
     root: ActorRef<RootMessage>,
     root_ended: JoinHandle<()>,
     api: api::ServerHandle,
+    socket: Option<api::ServerHandle>,
     api_ended: JoinHandle<std::io::Result<()>>,
     models: models::Doors,
     /// Its data folder is no other daemon's to the end.
@@ -108,6 +110,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let hub = EventHub::new();
     let patience = Patience { systemd, stop: shutdown.draining().clone(), asked: Default::default() };
     let (store, queue, artifacts) = open(&config, hub.clone(), &patience, note_in).await?;
+    let access = Access::open(&config, Arc::clone(&store))?;
     let plugins = Plugins::new(host_options(&config, &loaded.tables));
     let reports = plugins.load().await;
     let unknown = unknown_handlers(&loaded.handlers, &reports);
@@ -121,14 +124,11 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let bound = api::bind(config.server.listen)
         .await
         .map_err(|source| StartError::Port { address: config.server.listen, source })?;
+    let (bound, socket) = doors(bound, &config.server).await?;
 
     let (executor, draining) = (Arc::new(plugins.clone()), shutdown.draining().clone());
     let shared = Shared { store, queue, artifacts, executor, draining };
     let env = Arc::new(Environment::new(shared, &config, &loaded.workflows));
-    tokio::spawn(pythons::watch(plugins.clone(), Arc::clone(&env.config), shutdown.stopping().clone()));
-    let (root, root_ended) = Root::spawn(None, Root, Arc::clone(&env)).await.map_err(StartError::Tree)?;
-    let reloader = Arc::new(Reloader::new(inputs, plugins.clone(), Arc::clone(&env), telemetry.clone()));
-
     let (gate, model_doors) = models::start(models::Surroundings {
         store: Arc::clone(&env.store),
         config: Arc::clone(&env.config),
@@ -137,12 +137,18 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     })
     .await
     .map_err(|source| StartError::Models { address: config.models.listen, source })?;
+    let issuer = models::AccessIssuer::new(gate.clone(), model_doors.place.clone());
+    env.models.get_or_init(|| issuer);
+    tokio::spawn(pythons::watch(plugins.clone(), Arc::clone(&env.config), shutdown.stopping().clone()));
+    let (root, root_ended) = Root::spawn(None, Root, Arc::clone(&env)).await.map_err(StartError::Tree)?;
+    let reloader = Arc::new(Reloader::new(inputs, plugins.clone(), Arc::clone(&env), telemetry.clone()));
 
     let tool_tests = ToolTests::new(config.data.run().join("tool-tests"));
     tool_tests.clean();
     let metrics = telemetry.clone();
     let conductor = Arc::new(Conductor { root: root.clone(), reloader: Arc::clone(&reloader) });
     let state = Arc::new(api::AppState {
+        access: Arc::clone(&access),
         store: Arc::clone(&env.store),
         queue: Arc::clone(&env.queue),
         projects: Projects {
@@ -182,16 +188,22 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
         started_at,
         version: env!("CARGO_PKG_VERSION"),
     });
+    state.conversations.count_by(startup::meter(Arc::clone(&access), Arc::clone(&env.config)));
     let address = bound.address;
-    if config.server.allow_remote_without_access_control && !address.ip().to_canonical().is_loopback() {
-        tracing::warn!(%address, "there is no access control: whoever reaches this address can run code here");
-    }
+    startup::warn_of_open_doors(&config, address);
+    let socket = socket.map(|socket| socket.serve(Arc::clone(&state)));
     let (api, serving) = bound.serve(state);
     let api_ended = tokio::spawn(serving);
+    let socket = socket.map(|(handle, serving)| {
+        tokio::spawn(serving);
+        handle
+    });
+    tokio::spawn(Arc::clone(&access).upkeep(shutdown.stopping().clone()));
     tokio::spawn(telemetry.upkeep(shutdown.stopping().clone()));
 
     Screen::new(address, &config, loaded.file.as_deref(), &reports, &loaded.workflows)
         .with_models(&model_doors.place, &gate.routes())
+        .with_link(&config, || access.make_code())
         .print(config.log.format);
     systemd.ready(&format!("listening on http://{address}"));
     Ok(Daemon {
@@ -204,10 +216,27 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
         root,
         root_ended,
         api,
+        socket,
         api_ended,
         models: model_doors,
         _folder: folder,
     })
+}
+
+/// What stands before the port, and beside it.
+///
+/// # Errors
+/// The certificate cannot be used, or the socket cannot be had.
+async fn doors(bound: api::Bound, server: &ServerConfig) -> Result<(api::Bound, Option<api::BoundSocket>), StartError> {
+    let bound = if server.tls_certificate.as_os_str().is_empty() {
+        bound
+    } else {
+        bound.with_tls(&server.tls_certificate, &server.tls_key).await.map_err(StartError::Tls)?
+    };
+    let path = &server.socket;
+    let failed = |source| StartError::Socket { path: path.clone(), source };
+    let socket = (!path.as_os_str().is_empty()).then(|| api::bind_socket(path).map_err(failed)).transpose()?;
+    Ok((bound, socket))
 }
 
 impl Daemon {
@@ -239,8 +268,6 @@ impl Daemon {
             }
         };
         let end = self.down().await;
-        // What did not end in time is known by its name already; it did not break the process.
-        plugins::end_is_meant();
         match end {
             _ if failed => ExitCode::FAILURE,
             End::Clean => ExitCode::SUCCESS,
@@ -250,11 +277,15 @@ impl Daemon {
 
     async fn down(self) -> End {
         // The lock of the data folder goes last.
-        let Self { shutdown, systemd, env, plugins, root, root_ended, api, api_ended, models, _folder, .. } = self;
+        let Self { shutdown, systemd, env, plugins, root, root_ended, api, socket, api_ended, models, _folder, .. } =
+            self;
         systemd.stopping("stopping");
         shutdown.begin("the daemon ends");
         api.stop_graceful(Some(API_GRACE));
         models.close(API_GRACE);
+        if let Some(socket) = socket {
+            socket.stop_graceful(Some(API_GRACE));
+        }
         // A handle that has ended was read already, when its end is why we are here.
         if !api_ended.is_finished() {
             let guard = shutdown.guard("http connections");

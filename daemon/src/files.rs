@@ -32,6 +32,10 @@ pub fn open(root: &Path, file: &RelPath) -> Option<(fs::File, fs::Metadata)> {
 
 fn open_below(root: &Path, relative: &Path, wanted: impl Fn(&fs::Metadata) -> bool) -> io::Result<fs::File> {
     let nothing = || io::Error::from(io::ErrorKind::NotFound);
+    // A root that is itself a link would lead wherever that points.
+    if root.symlink_metadata()?.is_symlink() {
+        return Err(nothing());
+    }
     let root = root.canonicalize()?;
     let target = root.join(relative).canonicalize()?;
     if !target.starts_with(&root) || !wanted(&fs::metadata(&target)?) {

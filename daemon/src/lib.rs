@@ -5,6 +5,7 @@
 pub mod agents;
 pub mod api;
 pub mod app;
+pub mod auth;
 pub mod backend;
 pub mod cli;
 pub mod config;

@@ -1,12 +1,16 @@
 //! The single steps of start-up: folders, store, handles; and what can go wrong with them.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 
+use arc_swap::ArcSwap;
 use ractor::SpawnErr;
 
 use crate::{
+    agents::Meter,
+    auth::{Access, AccessError},
     backend::{data_folder::FolderError, error::chain, open::OpenBackendError},
-    config::Problem,
+    config::{AuthMode, Config, Problem},
+    domain::time::Timestamp,
     plugins::PluginReport,
     telemetry::Readers,
     terminal,
@@ -18,6 +22,9 @@ pub enum StartError {
     /// The data folder cannot be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// Nobody can be let in.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// The backend cannot be opened.
     #[error(transparent)]
     Backend(#[from] OpenBackendError),
@@ -30,10 +37,31 @@ pub enum StartError {
     },
     /// The port cannot be had.
     #[error("cannot listen on {address}: {source}; {}", port_remedy(source))]
-    Port { address: SocketAddr, source: io::Error },
+    Port {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// TLS cannot be spoken.
+    #[error("[server] tls_certificate and tls_key cannot be used: {0}")]
+    Tls(io::Error),
+    /// The Unix socket cannot be had.
+    #[error("[server] socket = {path:?}: {source}")]
+    Socket {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The gate to models cannot be opened.
     #[error("the gate to language models cannot be opened on {address}: {source}; change `listen` in [models]")]
-    Models { address: SocketAddr, source: io::Error },
+    Models {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
     /// The actor tree did not start.
     #[error("the actor tree did not start: {0}")]
     Tree(SpawnErr),
@@ -84,6 +112,38 @@ impl StartError {
             (error, Readers::People) => terminal::complain(&format!("error: {}", chain(error))),
             (error, Readers::Programs) => tracing::error!(error = chain(error), "nexusd did not start"),
         }
+    }
+}
+
+/// Counts what answers take, for the limits of those who ask.
+#[must_use]
+pub fn meter(access: Arc<Access>, config: Arc<ArcSwap<Config>>) -> Meter {
+    Arc::new(move |caller, answer| {
+        let (input, output) = (answer.input_tokens, answer.output_tokens);
+        let config = config.load();
+        let price = answer.model_id.as_ref().and_then(|model| config.pricing.get(model));
+        let usd = price.map_or(0.0, |price| price.cost(input, output));
+        access.limits.answered(caller, input.saturating_add(output), usd, Timestamp::now());
+    })
+}
+
+/// Says who may come in, where that is more than the operator may think.
+pub fn warn_of_open_doors(config: &Config, address: SocketAddr) {
+    if rustix::process::geteuid().is_root() {
+        tracing::warn!(
+            "nexusd runs as root: whatever gets out of its walls has the whole machine; give it a user of its own"
+        );
+    }
+    if config.auth.mode == AuthMode::None {
+        tracing::warn!(
+            %address,
+            "[auth] mode is none: everybody who reaches this address, each account of this machine too, may do everything"
+        );
+    } else if !address.ip().to_canonical().is_loopback() && config.server.tls_certificate.as_os_str().is_empty() {
+        tracing::warn!(
+            %address,
+            "tokens cross the network in the clear: set tls_certificate and tls_key in [server], or let a proxy speak TLS"
+        );
     }
 }
 

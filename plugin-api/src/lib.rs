@@ -177,7 +177,7 @@
 //! A daemon that runs takes a new file when it is told to look again:
 //!
 //! ```sh
-//! curl -s -X POST localhost:8000/api/v2/plugins/reload     # or: systemctl reload nexusd
+//! curl -sH "Authorization: Bearer $(nexusd token)" -X POST localhost:8000/api/v2/plugins/reload   # or: systemctl reload nexusd
 //! ```
 //!
 //! A reload loads changed files, and unchanged files with changed settings, as a new *generation*.

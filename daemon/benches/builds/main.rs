@@ -1,5 +1,5 @@
 //! Speed of the daemon's own work: the real store, the real actors, the real plugin host, and stages
-//! that do nothing. `cargo bench -p nexus-daemon --bench builds [-- idle closed drain memory process]`.
+//! that do nothing. `cargo bench -p nexus-daemon --bench builds [-- idle closed drain http memory process]`.
 //!
 //! Machines differ and are noisy, so every figure stands beside what it is made of, measured in the
 //! same run: a build beside the fsyncs it needs, a drained burst beside the store alone.
@@ -7,6 +7,7 @@
 #![allow(clippy::cast_precision_loss, clippy::panic)]
 
 mod disk;
+mod over_http;
 mod process;
 mod rig;
 
@@ -40,6 +41,9 @@ fn main() {
     }
     if is_wanted("drain") {
         runtime.block_on(drain());
+    }
+    if is_wanted("http") {
+        runtime.block_on(over_http::run());
     }
     if wanted.iter().any(|w| w == "memory") {
         runtime.block_on(memory());

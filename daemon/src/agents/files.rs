@@ -1,6 +1,8 @@
 //! What an agent is made of, shown and changed. A change is checked first, replaces the file whole, and takes effect when
 //! the agent is deployed again.
 
+use nexus_sandbox::recorded;
+
 use super::{
     AgentError, Agents, Result, lost,
     package::{AgentFile, MAX_FILE, Package, WriteError},
@@ -8,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::{
-        agent::Agent,
+        agent::{Agent, AgentChange},
         caller::Caller,
         ids::{AgentId, TaskId},
         rel_path::RelPath,
@@ -77,11 +79,16 @@ impl Agents {
         }
         syntax::check(kind_of(path.as_path()), &content).await?;
         let changed = path.clone();
+        // Recorded before and after: whenever this ends in between, what is there is in the record.
+        self.record(&agent, &package, &path, recorded::hash(content.as_bytes()), true).await?;
+        let recorded_in = package.clone();
         let work = blocking(move || {
             package.write(&path, &content, expected_checksum.as_deref())?;
             Ok::<_, WriteError>((package.read(path.as_str()), package.versions(&path)))
         });
         let (file, versions) = work.await.map_err(lost)??;
+        let written = file.checksum.clone().unwrap_or_default();
+        self.record(&agent, &recorded_in, &changed, written, false).await?;
         if let Err(error) = self.deployed.share_file(&agent, &changed).await {
             tracing::warn!(agent_id = %agent.agent_id, %error, "a change of an agent's file could not be shared");
             return Err(AgentError::NotShared);
@@ -89,5 +96,25 @@ impl Agents {
         let redeploy_task = if redeploy { self.deploy(caller, &agent).await? } else { None };
         let versions = versions.into_iter().map(Timestamp::from_micros).collect();
         Ok(Written { agent_id: agent.agent_id, file, versions, redeploy_task })
+    }
+
+    /// Puts the hash of a file into the agent's record; with `beside`, that of what is there now stays in it. All files of
+    /// an agent that has no record of them are recorded with the first one that is written.
+    async fn record(&self, agent: &Agent, package: &Package, path: &RelPath, hash: String, beside: bool) -> Result<()> {
+        let (root, path) = (package.root.clone(), path.clone());
+        let known =
+            self.store.agent(&agent.agent_id).await?.ok_or_else(|| AgentError::Unknown(agent.agent_id.clone()))?;
+        let all = known.files.is_empty();
+        let before = known.files.get(path.as_str()).cloned();
+        let files = blocking(move || {
+            let mut files = if all { recorded::record(&root).unwrap_or_default() } else { recorded::Recorded::new() };
+            let known = before.or_else(|| files.get(path.as_str()).cloned());
+            let hashes = if beside { recorded::also(&root, path.as_str(), known.as_deref(), &hash) } else { hash };
+            files.insert(path.as_str().to_owned(), hashes);
+            files
+        });
+        let change = AgentChange { files: files.await.map_err(lost)?, ..AgentChange::default() };
+        self.store.update_agent(&agent.agent_id, change).await?;
+        Ok(())
     }
 }

@@ -12,7 +12,7 @@ use crate::{
         deletion::DeleteOrders,
         failure::Failure,
         ids::{AgentId, TaskId},
-        transition::{self, AgentEvent},
+        state_machine::{self, AgentEvent},
     },
     jobs::targets,
     telemetry::told,
@@ -31,7 +31,7 @@ fn possible(now: AgentStatus, wanted: AgentStatus) -> bool {
         AgentStatus::Error => AgentEvent::Fail,
         AgentStatus::Building | AgentStatus::Deploying => return false,
     };
-    transition::agent(now, event).is_ok()
+    state_machine::agent(now, event).is_ok()
 }
 
 fn illegal(now: AgentStatus, wanted: AgentStatus) -> AgentError {
@@ -39,7 +39,7 @@ fn illegal(now: AgentStatus, wanted: AgentStatus) -> AgentError {
 }
 
 fn is_local(agent: &Agent) -> bool {
-    agent.deployment_type == targets::LOCAL
+    agent.deployment.target == targets::LOCAL
 }
 
 impl Agents {
@@ -138,7 +138,7 @@ impl Agents {
             return Err(illegal(agent.status, AgentStatus::Running));
         }
         if !self.has_target(agent) {
-            return Err(AgentError::NoTarget(agent.deployment_type.clone()));
+            return Err(AgentError::NoTarget(agent.deployment.target.clone()));
         }
         if agent.project_id.is_none() && !is_local(agent) {
             return Err(AgentError::ProjectGone);
@@ -147,7 +147,7 @@ impl Agents {
     }
 
     fn has_target(&self, agent: &Agent) -> bool {
-        self.config.load().deploy.targets.contains_key(&agent.deployment_type)
+        self.config.load().deploy.targets.contains_key(&agent.deployment.target)
     }
 
     async fn undeploy(&self, agent: &Agent) -> Result<()> {

@@ -16,7 +16,7 @@ use arc_swap::ArcSwap;
 use tokio_util::task::TaskTracker;
 
 pub use self::{
-    conversation::Conversations,
+    conversation::{Conversations, Meter},
     files::{NewContent, Written},
 };
 use crate::{

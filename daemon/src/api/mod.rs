@@ -14,7 +14,8 @@ mod v2_compat;
 
 use std::sync::Arc;
 
-pub use http::{ApiError, Bound, Fault, Resource, bind};
+pub use http::{ApiError, Bound, BoundSocket, Fault, Resource, bind, bind_socket};
+use http::{access::Entrance, places::Places};
 pub use openapi::{openapi, openapi_conflicts};
 pub use salvo::server::ServerHandle;
 use salvo::{Handler, Router, Service, catcher::Catcher};
@@ -61,10 +62,11 @@ fn at<H: Handler>(path: &str, handler: impl Fn() -> H) -> Router {
 }
 
 /// The paths with all that is around them: request ids, errors, metrics.
-#[must_use]
-pub fn service(state: Arc<AppState>) -> Service {
+fn service(state: Arc<AppState>, entrance: Entrance, places: Places) -> Service {
     // A daemon that only works shows its health and figures, and serves nothing else.
     let serves = state.config.load().roles.contains(&crate::config::Role::Api);
     let tree = if serves { router() } else { admin::supervised() };
-    Service::new(tree).hoop(http::middleware::Edge { state }).catcher(Catcher::new(http::middleware::catcher))
+    Service::new(tree)
+        .hoop(http::middleware::Edge { state, entrance, places })
+        .catcher(Catcher::new(http::middleware::catcher))
 }

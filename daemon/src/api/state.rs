@@ -15,6 +15,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::api::http::error::ApiError;
 use crate::{
     agents::{Agents, Conversations},
+    auth::Access,
     backend::{queue::Queue, store::Store},
     config::Config,
     domain::workflow::Workflows,
@@ -38,6 +39,8 @@ pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// What the API stands on.
 pub struct AppState {
+    /// Who may call.
+    pub access: Arc<Access>,
     /// Metadata.
     pub store: Arc<dyn Store>,
     /// Build and deploy queues, for their health and depth.

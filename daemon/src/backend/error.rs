@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::domain::{
     change::Refusal,
-    transition::{self, IllegalTransition, ProjectState},
+    state_machine::{self, IllegalTransition, ProjectState},
 };
 
 /// Kinds of store failure, as callers must tell them apart.
@@ -118,7 +118,7 @@ impl From<Refusal> for BackendError {
 pub(crate) fn not_allowed(state: ProjectState, refusal: Refusal) -> BackendError {
     match refusal {
         Refusal::Illegal(error) => BackendError::new(BackendErrorKind::Illegal, error.to_string()).with_details(
-            serde_json::json!({ "status": state.status, "allowed_actions": transition::allowed_actions(state) }),
+            serde_json::json!({ "status": state.status, "allowed_actions": state_machine::allowed_actions(state) }),
         ),
         refusal => refusal.into(),
     }

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use super::{complain_about, failed, loaded, machine, probe};
-use crate::config::{Inputs, Loaded, Place, Problem, describe_values};
+use crate::config::{Config, Inputs, Loaded, Place, Problem, describe_values};
+use crate::domain::secret::shown_url;
 use crate::plugins::{PluginReport, PluginState};
 use crate::reload::unknown_handlers;
 use crate::terminal::print;
@@ -100,6 +101,15 @@ pub(super) fn dump(inputs: &Inputs) -> ExitCode {
     for (name, table) in given.into_iter().filter(|(name, _)| !known.contains(name)) {
         loaded.config.plugins.settings.insert(name.clone(), describe_values(&loaded.tables, &name, None, table));
     }
+    let Config { backend, server, auth, .. } = &mut loaded.config;
+    let addresses = [
+        &mut backend.endpoint_url,
+        &mut backend.dynamodb_endpoint_url,
+        &mut backend.sqs_endpoint_url,
+        &mut server.public_url,
+        &mut auth.oidc.issuer,
+    ];
+    addresses.into_iter().for_each(|address| *address = shown_url(address));
     match toml::to_string(&loaded.config) {
         Ok(text) => {
             print(text.trim_end());

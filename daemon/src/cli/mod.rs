@@ -1,9 +1,10 @@
 //! The command line: `nexusd [serve]`, `check-config`, `dump-config`, `compact`, `plugins list | check | new`, `resources …`,
-//! `dlq list | redrive`, `eval`, `backup`, `restore`, `retention`, `export`, `import`, `doctor`, `adopt-folder`, `version`, and the
+//! `dlq list | redrive`, `token`, `login-link`, `keys …`, `users …`, `audit verify | export`, `eval`, `backup`, `restore`, `retention`, `export`, `import`, `doctor`, `adopt-folder`, `version`, and the
 //! client's commands.
 //!
 //! `main.rs` parses and calls [`run`]. Exit codes: 0 fine, 1 refused or failed, 2 wrong usage.
 
+mod access;
 mod backup;
 mod check_config;
 mod client;
@@ -11,10 +12,11 @@ mod compact;
 mod dlq;
 mod doctor;
 mod eval;
-mod first;
 mod machine;
+mod pid1;
 mod plugins;
 mod probe;
+mod process;
 #[cfg(feature = "aws")]
 mod resources;
 mod retention;
@@ -70,6 +72,9 @@ struct Settings {
     /// IP address and port to listen on [default: $NEXUSD_LISTEN, else 127.0.0.1:8000]
     #[arg(long, global = true, value_name = "ADDRESS")]
     listen: Option<String>,
+    /// Run the daemon as root all the same: whatever breaks out of it, or into it, has the whole machine
+    #[arg(long, global = true, env = "NEXUSD_ALLOW_ROOT", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    allow_root: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -110,6 +115,19 @@ enum Command {
     /// Read such lines into the backend; what is there already stays as it is
     #[cfg(feature = "aws")]
     Import(transfer::ImportArgs),
+    /// Print the token of the first start, by which one is an admin of the daemon on this machine
+    Token,
+    /// Print a link that opens the daemon's page as an admin, once and within half an hour
+    LoginLink,
+    /// Keys for programs: create, list, revoke, rotate
+    #[command(subcommand)]
+    Keys(access::KeysCommand),
+    /// Users who log in by name and password
+    #[command(subcommand)]
+    Users(access::UsersCommand),
+    /// What was changed and what was refused
+    #[command(subcommand)]
+    Audit(access::AuditCommand),
     /// Print what a shell needs to complete commands: nexusd completions bash > /etc/bash_completion.d/nexusd
     Completions {
         /// Which shell
@@ -158,11 +176,21 @@ enum PluginsCommand {
         /// The shared library
         file: PathBuf,
     },
+    /// Load a file in this process, for a daemon that is about to load it
+    #[command(hide = true)]
+    Probe {
+        /// How long it may take
+        #[arg(long)]
+        limit_ms: u64,
+        /// The shared library
+        file: PathBuf,
+    },
 }
 
 /// Runs the command.
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
+    process::keep_files_private();
     let inputs = |file: Option<PathBuf>| Inputs {
         file: file.or(cli.settings.config.clone()),
         data_dir: cli.settings.data_dir.clone(),
@@ -170,8 +198,8 @@ pub fn run(cli: Cli) -> ExitCode {
         environment: Environment::read(),
     };
     match cli.command {
-        None | Some(Command::Serve) if first::is_first() => first::reap(),
-        None | Some(Command::Serve) => serve::serve(inputs(None)),
+        None | Some(Command::Serve) if pid1::is_first() => pid1::reap(),
+        None | Some(Command::Serve) => serve::serve(inputs(None), cli.settings.allow_root),
         Some(Command::Client(command)) => client::run(&inputs(None), cli.client, command),
         Some(Command::Completions { shell }) => shell::completions(shell),
         Some(Command::Man { folder }) => shell::manual(folder.as_deref()),
@@ -185,6 +213,13 @@ pub fn run(cli: Cli) -> ExitCode {
             plugins::settings(&inputs(None), plugin.as_deref())
         }
         Some(Command::Plugins(PluginsCommand::Try { file })) => probe::answer(&inputs(None), &file),
+        Some(Command::Plugins(PluginsCommand::Probe { limit_ms, file })) => {
+            let told = crate::plugins::answer_probe(&file, Duration::from_millis(limit_ms));
+            told.map_or(ExitCode::FAILURE, |told| {
+                print(&told);
+                ExitCode::SUCCESS
+            })
+        }
         #[cfg(feature = "aws")]
         Some(Command::Resources(command)) => resources::run(&inputs(None), command),
         Some(Command::Dlq(command)) => {
@@ -192,6 +227,18 @@ pub fn run(cli: Cli) -> ExitCode {
             let inputs = inputs(None);
             dlq::run(&inputs, &client::Daemon::of(&inputs, cli.client), json, command)
         }
+        Some(Command::Token) => access::token(&inputs(None)),
+        Some(Command::LoginLink) => {
+            let inputs = inputs(None);
+            access::login_link(&inputs, &client::Daemon::of(&inputs, cli.client))
+        }
+        Some(Command::Keys(command)) => {
+            let json = cli.client.json;
+            let inputs = inputs(None);
+            access::keys(&inputs, &client::Daemon::of(&inputs, cli.client), json, command)
+        }
+        Some(Command::Users(command)) => access::users(&inputs(None), cli.client.json, command),
+        Some(Command::Audit(command)) => access::audit(&inputs(None), command),
         Some(Command::Backup(args)) => backup::backup(&inputs(None), args),
         Some(Command::Restore(args)) => backup::restore(&inputs(None), args),
         #[cfg(feature = "aws")]

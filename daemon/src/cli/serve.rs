@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use super::{complain, complain_about, failed};
+use super::{complain, complain_about, failed, process};
 use crate::app::{self, Start};
 use serde_json::json;
 
 use crate::config::{ConfigFiles, Inputs, Problem, asks_for_json, load};
 use crate::domain::time::Timestamp;
+use crate::plugins;
 use crate::systemd::Systemd;
 use crate::telemetry::Telemetry;
 
@@ -24,7 +25,7 @@ fn refuse(inputs: &Inputs, problems: &[Problem]) {
     }
 }
 
-pub(super) fn serve(inputs: Inputs) -> ExitCode {
+pub(super) fn serve(inputs: Inputs, allow_root: bool) -> ExitCode {
     let loaded = load(&inputs).and_then(|loaded| {
         // A change of a workflow file may have been cut off while it was tried.
         match ConfigFiles::new(&loaded.config, None).settle() {
@@ -43,6 +44,14 @@ pub(super) fn serve(inputs: Inputs) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if let Err(error) = process::shut_in(allow_root) {
+        if asks_for_json(&inputs) {
+            let line = json!({ "timestamp": Timestamp::now(), "level": "ERROR", "message": "nexusd did not start", "error": error });
+            complain(&line.to_string());
+            return ExitCode::FAILURE;
+        }
+        return failed(&error);
+    }
     let telemetry = match Telemetry::init(&loaded.config.log) {
         Ok(telemetry) => telemetry,
         Err(error) => return failed(&error),
@@ -54,8 +63,12 @@ pub(super) fn serve(inputs: Inputs) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if let Err(error) = plugins::watch_for_exits() {
+        return failed(&error);
+    }
     let systemd = Systemd::from_environment();
     let code = runtime.block_on(app::run(Start { loaded, inputs, telemetry, systemd }));
+    plugins::end_is_meant();
     // Whatever still blocks a thread was named at the deadline; waiting for it now would go past it.
     runtime.shutdown_background();
     code

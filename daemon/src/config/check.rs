@@ -6,6 +6,7 @@ use super::forms;
 use super::problem::{Problem, Source, closest};
 use super::schema::{Field, Form, Shape};
 use super::tree::{Entry, Node, Origin, Table, Value};
+use crate::domain::secret::shown_url;
 
 /// Every misfit of `node` against `shape`.
 #[must_use]
@@ -116,14 +117,16 @@ impl Checker<'_> {
 
     fn form(&mut self, node: &Node, form: Form, text: &str, path: &Path) {
         if let Err(wrong) = form(text) {
-            let message = format!("`{}` must be {}, but this is `{}`", dotted(path), wrong.must_be, shorten(text));
+            let message =
+                format!("`{}` must be {}, but this is `{}`", dotted(path), wrong.must_be, shorten(&shown_url(text)));
             self.report(&node.origin, message, wrong.help);
         }
     }
 
     fn unknown_word(&mut self, node: &Node, words: &[&str], word: &str, path: &Path) {
         let listed: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
-        let message = format!("`{}` must be {}, but this is `{}`", dotted(path), listed.join(" or "), shorten(word));
+        let message =
+            format!("`{}` must be {}, but this is `{}`", dotted(path), listed.join(" or "), shorten(&shown_url(word)));
         let help = match (dotted(path).as_str(), word) {
             ("backend.kind", "aws") => {
                 Some("this nexusd was built without the AWS backend (cargo feature `aws`)".to_owned())

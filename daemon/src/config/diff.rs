@@ -12,7 +12,8 @@ pub struct Change {
 }
 
 /// Keys, and all below them, that a reload applies. Everything else is fixed at start-up.
-const APPLIED: [&str; 11] = [
+const APPLIED: [&str; 12] = [
+    "agents",
     "workflows",
     "deploy",
     "tools",
@@ -40,8 +41,8 @@ pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
 /// others. Half the daemon read those at its start; the rest of it must not see other ones.
 #[must_use]
 pub fn applicable(old: &Config, new: Config) -> Config {
-    let Config { workflows, deploy, tools, sandbox, pricing, log, plugins, retention, server, .. } = new;
-    let mut merged = Config { workflows, deploy, tools, sandbox, pricing, plugins, retention, ..old.clone() };
+    let Config { agents, workflows, deploy, tools, sandbox, pricing, log, plugins, retention, server, .. } = new;
+    let mut merged = Config { agents, workflows, deploy, tools, sandbox, pricing, plugins, retention, ..old.clone() };
     merged.log.filter = log.filter;
     merged.server.allowed_origins = server.allowed_origins;
     merged.server.allowed_hosts = server.allowed_hosts;

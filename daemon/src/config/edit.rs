@@ -14,6 +14,8 @@ use std::{
 
 use serde_json::{Value, json};
 
+use crate::domain::secret::shown_url;
+
 use super::{
     Config, Problem,
     check::check,
@@ -277,27 +279,91 @@ pub fn check_text(kind: FileKind, name: &str, text: &str) -> Result<Value, Vec<P
     Ok(shown(kind, text).0)
 }
 
-/// What a file says and its text, both without secrets.
+/// What a file says and its text, both without secrets. Settings are shown by a list of what may be shown; a file that
+/// cannot be read as TOML is not shown at all, since nobody knows which of it is a secret.
 #[must_use]
 pub fn shown(kind: FileKind, text: &str) -> (Value, String) {
-    let Ok(mut whole) = text.parse::<toml::Table>() else { return (Value::Null, text.to_owned()) };
-    let mut hidden = hide(&mut whole);
-    if kind == FileKind::Settings
-        && let Some(toml::Value::Table(plugins)) = whole.get_mut("plugins")
-    {
-        // A plugin's own table is its own business, and never shown.
-        for (_, value) in plugins.iter_mut() {
-            if let toml::Value::Table(own) = value {
-                for (_, value) in own.iter_mut().filter(|(key, _)| key.as_str() != "max_jobs") {
-                    *value = toml::Value::String(MASK.to_owned());
-                    hidden = true;
-                }
-            }
+    let Ok(mut whole) = text.parse::<toml::Table>() else { return (Value::Null, UNREADABLE.to_owned()) };
+    let hidden = match kind {
+        FileKind::Settings => {
+            // Comments may hold what was a value once.
+            whole = keep_what_may_be_shown(whole, "");
+            true
         }
-    }
+        FileKind::Workflow => hide(&mut whole),
+    };
     let parsed = serde_json::to_value(&whole).unwrap_or_default();
     let text = if hidden { toml::to_string_pretty(&whole).unwrap_or_default() } else { text.to_owned() };
     (parsed, text)
+}
+
+/// In place of a text that cannot be read.
+const UNREADABLE: &str =
+    "# This file is not valid TOML, so it is not shown here: nobody knows which of it is a secret.\n";
+
+/// Sections whose plain values (numbers, truth values, words of a closed set, names) are no secrets.
+const OPEN: [&str; 16] = [
+    "version",
+    "roles",
+    "server",
+    "auth.mode",
+    "auth.session_hours",
+    "auth.limits",
+    "data",
+    "store",
+    "retention",
+    "queues",
+    "worker",
+    "workflows",
+    "deploy",
+    "agents",
+    "tools",
+    "log",
+];
+/// Further keys, in sections that are not shown as a whole.
+const OPEN_KEYS: [&str; 16] = [
+    "backend.kind",
+    "backend.region",
+    "backend.prefix",
+    "backend.artifacts",
+    "pricing",
+    "plugins.dirs",
+    "plugins.shipped",
+    "plugins.max_jobs",
+    "plugins.cancel_grace_secs",
+    "plugins.max_stuck",
+    "plugins.max_result_bytes",
+    "plugins.max_event_bytes",
+    "auth.oidc.user_claim",
+    "auth.oidc.role_claim",
+    "auth.oidc.shared_claim",
+    "auth.oidc.default_role",
+];
+/// Addresses: shown without user, password and query.
+const ADDRESSES: [&str; 5] = [
+    "backend.endpoint_url",
+    "backend.dynamodb_endpoint_url",
+    "backend.sqs_endpoint_url",
+    "server.public_url",
+    "auth.oidc.issuer",
+];
+
+fn keep_what_may_be_shown(table: toml::Table, above: &str) -> toml::Table {
+    let below =
+        |known: &str, path: &str| path == known || path.strip_prefix(known).is_some_and(|rest| rest.starts_with('.'));
+    let one = |(key, value): (String, toml::Value)| {
+        let path = if above.is_empty() { key.clone() } else { format!("{above}.{key}") };
+        let open = OPEN.iter().chain(&OPEN_KEYS).any(|known| below(known, &path))
+            || (path.starts_with("plugins.") && path.matches('.').count() == 2 && key == "max_jobs");
+        let value = match value {
+            toml::Value::Table(inner) => toml::Value::Table(keep_what_may_be_shown(inner, &path)),
+            toml::Value::String(text) if ADDRESSES.contains(&path.as_str()) => shown_url(&text).into(),
+            value if open => value,
+            _ => toml::Value::String(MASK.to_owned()),
+        };
+        (key, value)
+    };
+    table.into_iter().map(one).collect()
 }
 
 /// Replaces what looks like a secret by its name; whether there was any.
@@ -357,6 +423,15 @@ mod tests {
             assert!(!parsed.to_string().contains(secret) && !raw.contains(secret), "{secret}: {raw}");
         }
         assert_eq!((&parsed["plugins"]["max_jobs"], &parsed["plugins"]["x"]["max_jobs"]), (&json!(3), &json!(2)));
+        // An address is shown without what may be a password, and what cannot be read is not shown.
+        let text = "[backend]\nregion = \"r\"\nendpoint_url = \"https://u:sesame@host/?k=sesame\"\nfuture = \"sesame\" # sesame";
+        let (parsed, raw) = shown(FileKind::Settings, text);
+        assert!(!raw.contains("sesame") && raw.contains("https://***@host/"), "{raw}");
+        assert_eq!(parsed["backend"]["region"], "r");
+        for kind in [FileKind::Settings, FileKind::Workflow] {
+            let (parsed, raw) = shown(kind, "[backend]\nkey = \"sesame\"\n[backend");
+            assert!(parsed.is_null() && !raw.contains("sesame"), "{raw}");
+        }
         // Without any, the text stays as it was written.
         let plain = "# why\nname = \"w\"";
         assert_eq!(shown(FileKind::Workflow, plain).1, plain);

@@ -148,6 +148,29 @@ pub(super) fn url(text: &str) -> Result<(), Wrong> {
     wrong("an address that begins with http:// or https://", None)
 }
 
+/// The address of an issuer of tokens, or nothing. Over plain HTTP its keys could be anybody's, except from this machine.
+pub(super) fn issuer(text: &str) -> Result<(), Wrong> {
+    let local = ["http://127.0.0.1", "http://[::1]", "http://localhost"];
+    let safe = text.starts_with("https://") || local.iter().any(|prefix| text.starts_with(prefix));
+    if text.is_empty() || (safe && !text.contains(['?', '#', '@', ' '])) {
+        return Ok(());
+    }
+    wrong("an address that begins with https://, without user and query", None)
+}
+
+/// The name of a claim.
+pub(super) fn claim(text: &str) -> Result<(), Wrong> {
+    if !text.is_empty() && text.len() <= 200 && text.trim() == text {
+        return Ok(());
+    }
+    wrong("the name of a claim, such as `sub` or `realm_access.roles`", None)
+}
+
+/// A word that a claim may hold.
+pub(super) fn word(text: &str) -> Result<(), Wrong> {
+    if !text.is_empty() && text.len() <= 200 { Ok(()) } else { wrong("a word of 1 to 200 bytes", None) }
+}
+
 /// The name of a queue: with the longest prefix what SQS takes.
 pub(super) fn queue_name(text: &str) -> Result<(), Wrong> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');

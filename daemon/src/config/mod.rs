@@ -2,7 +2,7 @@
 //!
 //! | file | role |
 //! |---|---|
-//! | `model`, `sections`, `units` | the settings as plain structs with defaults; what everybody else reads |
+//! | `model`, `sections`, `auth`, `units` | the settings as plain structs with defaults; what everybody else reads |
 //! | `schema`, `forms` | what each key accepts |
 //! | `load` | defaults → file → environment → command line |
 //! | `tree`, `check`, `validate`, `problem` | every problem at once, each with file, line, caret and remedy |
@@ -13,6 +13,7 @@
 //! | `edit` | files as they are shown and changed through the API |
 //! | `environment` | `NEXUSD_<SECTION>__<KEY>` |
 
+mod auth;
 #[cfg(test)]
 mod bad_files_tests;
 mod check;
@@ -35,6 +36,7 @@ mod units;
 mod validate;
 mod workflow;
 
+pub use auth::{AgentsConfig, AuthConfig, AuthMode, LimitsConfig, OidcConfig};
 pub use describe::{describe_settings, describe_values};
 pub use diff::{Change, applicable, diff};
 pub use edit::{ConfigFile, ConfigFiles, FileKind, MASK, check_text, is_file_name, shown, told};
@@ -50,4 +52,4 @@ pub use sections::{
     ModelProviderKind, ModelsConfig, PluginsConfig, Price, QueueConfig, QueuesConfig, RetentionConfig, Role,
     SandboxConfig, StoreConfig, ToolsConfig, WorkerConfig, WorkflowsConfig,
 };
-pub use units::{Bytes, Days, Seconds};
+pub use units::{Bytes, Days, Hours, Seconds};

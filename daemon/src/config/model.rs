@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::auth::{AgentsConfig, AuthConfig};
 use super::sections::{
     BackendConfig, DeployConfig, LogConfig, ModelsConfig, PluginsConfig, Price, QueuesConfig, RetentionConfig, Role,
     SandboxConfig, StoreConfig, ToolsConfig, WorkerConfig, WorkflowsConfig,
@@ -28,6 +29,8 @@ pub struct Config {
     pub roles: Vec<Role>,
     /// The HTTP server.
     pub server: ServerConfig,
+    /// Who may call.
+    pub auth: AuthConfig,
     /// Where files live.
     pub data: DataConfig,
     /// Which store and queue hold the state.
@@ -46,6 +49,8 @@ pub struct Config {
     pub deploy: DeployConfig,
     /// The plugin host, and the plugins' own settings.
     pub plugins: PluginsConfig,
+    /// What may be done with agents.
+    pub agents: AgentsConfig,
     /// How tools are tried out.
     pub tools: ToolsConfig,
     /// The walls around tools, tests and agents.
@@ -64,6 +69,7 @@ impl Default for Config {
             version: FORMAT_VERSION,
             roles: vec![Role::Api, Role::Worker],
             server: ServerConfig::default(),
+            auth: AuthConfig::default(),
             data: DataConfig::default(),
             backend: BackendConfig::default(),
             store: StoreConfig::default(),
@@ -73,6 +79,7 @@ impl Default for Config {
             workflows: WorkflowsConfig::default(),
             deploy: DeployConfig::default(),
             plugins: PluginsConfig::default(),
+            agents: AgentsConfig::default(),
             tools: ToolsConfig::default(),
             sandbox: SandboxConfig::default(),
             models: ModelsConfig::default(),
@@ -88,11 +95,14 @@ impl Default for Config {
 pub struct ServerConfig {
     /// IP address and port to listen on; port 0 lets the system choose. Default `127.0.0.1:8000`.
     pub listen: SocketAddr,
-    /// There is no access control yet: whoever reaches the port may start builds and run code.
-    /// An address that is not loopback is therefore refused unless this is true. Default false.
-    pub allow_remote_without_access_control: bool,
-    /// Origins of web pages that may use the API beside those of this machine and the daemon's own, such as
-    /// `https://console.example.org`; `*` allows all. Default empty.
+    /// A Unix socket to listen on, too: whoever runs as the daemon's user, or as root, is an admin there. Default empty.
+    pub socket: PathBuf,
+    /// The certificate (PEM, with what leads to its root) by which `listen` speaks TLS. Default empty: it does not.
+    pub tls_certificate: PathBuf,
+    /// The key of the certificate (PEM). Both files are read again when they change. Default empty.
+    pub tls_key: PathBuf,
+    /// Origins of web pages that may use the API beside the daemon's own, such as `https://console.example.org`; `*`
+    /// allows all. Default empty.
     pub allowed_origins: Vec<String>,
     /// Names by which the daemon may be called, beside `localhost` and addresses; `*` allows all. Default empty.
     pub allowed_hosts: Vec<String>,
@@ -144,7 +154,9 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
-            allow_remote_without_access_control: false,
+            socket: PathBuf::new(),
+            tls_certificate: PathBuf::new(),
+            tls_key: PathBuf::new(),
             allowed_origins: Vec::new(),
             allowed_hosts: Vec::new(),
             public_url: String::new(),
@@ -203,6 +215,24 @@ impl DataConfig {
     #[must_use]
     pub fn trash(&self) -> PathBuf {
         self.dir.join("trash")
+    }
+
+    /// The token of the first start.
+    #[must_use]
+    pub fn admin_token(&self) -> PathBuf {
+        self.dir.join("admin.token")
+    }
+
+    /// Who logs in by name and password, unless the settings name another file.
+    #[must_use]
+    pub fn users(&self) -> PathBuf {
+        self.dir.join("users.toml")
+    }
+
+    /// What was changed, and what was refused.
+    #[must_use]
+    pub fn audit(&self) -> PathBuf {
+        self.dir.join("audit")
     }
 
     /// Short-lived files: copies of loaded plugins, sockets.

@@ -157,6 +157,10 @@ impl Source {
 
     /// Whether the line may carry a secret: it belongs to a plugin's own table, or its key sounds like one.
     fn is_private(&self, line_start: usize, line: &str) -> bool {
+        // An address may have a password before its host, and a key in its query; one that is none is just what is told.
+        if line.contains('@') || line.contains('?') {
+            return true;
+        }
         let key = line.split('=').next().unwrap_or_default().trim().to_ascii_lowercase();
         if ["secret", "token", "password", "key"].iter().any(|word| key.contains(word)) || key.starts_with("plugins") {
             return true;

@@ -3,7 +3,8 @@
 //! A test compares the two by serialising the model's defaults, so neither can grow a key alone.
 
 use super::forms::{
-    address, bucket, filter, handler, host, loopback, model_id, name, origin, prefix, public_url, queue_name, role, url,
+    address, bucket, claim, filter, handler, host, issuer, loopback, model_id, name, origin, prefix, public_url,
+    queue_name, role, url, word,
 };
 
 /// What a value must look like.
@@ -114,6 +115,39 @@ const MODEL_PROVIDER: Shape = Shape::Table(&[
     key("region", Shape::Text(any)),
 ]);
 
+const ROLE: Shape = Shape::Choice(&["admin", "editor", "user", "viewer", "metrics"]);
+
+const AUTH: Shape = Shape::Table(&[
+    key("mode", Shape::Choice(&["token", "keys", "oidc", "none"])),
+    key("session_hours", Shape::Integer(1, 24 * 365, "hours")),
+    key("users_file", Shape::Path),
+    key(
+        "oidc",
+        Shape::Table(&[
+            key("issuer", Shape::Text(issuer)),
+            key("jwks_file", Shape::Path),
+            key("audience", Shape::Text(any)),
+            key("user_claim", Shape::Text(claim)),
+            key("role_claim", Shape::Text(claim)),
+            key("shared_claim", Shape::Text(any)),
+            key("roles", Shape::Map(word, &ROLE)),
+            key("default_role", Shape::Choice(&["", "editor", "user", "viewer", "metrics"])),
+        ]),
+    ),
+    key(
+        "limits",
+        Shape::Table(&[
+            key("requests_per_minute", count(0, 100_000_000)),
+            key("address_requests_per_minute", count(0, 100_000_000)),
+            key("failures_per_minute", count(0, 1_000_000)),
+            key("streams", count(0, 1_000_000)),
+            key("builds_per_day", count(0, 100_000_000)),
+            key("tokens_per_day", count(0, 1_000_000_000_000)),
+            key("usd_per_day", Shape::Dollars),
+        ]),
+    ),
+]);
+
 /// The backends that this daemon was built with.
 #[cfg(feature = "aws")]
 const BACKENDS: &[&str] = &["embedded", "aws"];
@@ -128,7 +162,9 @@ pub(super) static CONFIG: Shape = Shape::Table(&[
         "server",
         Shape::Table(&[
             key("listen", Shape::Text(address)),
-            key("allow_remote_without_access_control", Shape::Bool),
+            key("socket", Shape::Path),
+            key("tls_certificate", Shape::Path),
+            key("tls_key", Shape::Path),
             key("allowed_origins", Shape::Texts(origin)),
             key("allowed_hosts", Shape::Texts(host)),
             key("public_url", Shape::Text(public_url)),
@@ -139,6 +175,7 @@ pub(super) static CONFIG: Shape = Shape::Table(&[
             key("shutdown_deadline_secs", seconds(1, HOUR)),
         ]),
     ),
+    key("auth", AUTH),
     key("data", Shape::Table(&[key("dir", Shape::Path), key("trash_days", Shape::Integer(0, 3650, "days"))])),
     key(
         "backend",
@@ -202,12 +239,14 @@ pub(super) static CONFIG: Shape = Shape::Table(&[
             key("dirs", Shape::Paths),
             key("shipped", Shape::Bool),
             key("max_jobs", count(1, 10_000)),
+            key("max_answers", count(1, 100_000)),
             key("cancel_grace_secs", seconds(0, HOUR)),
             key("max_stuck", count(1, 10_000)),
             key("max_result_bytes", Shape::Integer(1024, 1024 * MIB, "bytes")),
             key("max_event_bytes", Shape::Integer(256, 64 * MIB, "bytes")),
         ]),
     ),
+    key("agents", Shape::Table(&[key("editable", Shape::Bool)])),
     key(
         "tools",
         Shape::Table(&[

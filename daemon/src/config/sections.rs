@@ -219,8 +219,11 @@ pub struct PluginsConfig {
     pub dirs: Vec<PathBuf>,
     /// Whether the shipped plugins are searched for too ([`PluginsConfig::shipped_dirs`]). Default true.
     pub shipped: bool,
-    /// Jobs one plugin runs at a time; `[plugins.<name>] max_jobs` sets it for one. Default 256: each question to an agent is a job.
+    /// Jobs one plugin runs at a time; `[plugins.<name>] max_jobs` sets it for one. Default 256.
     pub max_jobs: usize,
+    /// Answers of agents that one plugin gives at a time, beside its other jobs; more are refused, to be asked again.
+    /// Default 2048.
+    pub max_answers: usize,
     /// From cancel to counting a job as stuck, in seconds. Default 5.
     pub cancel_grace_secs: Seconds,
     /// Stuck jobs after which a plugin gets no new ones, because their threads cannot be killed. Default 8.
@@ -240,6 +243,7 @@ impl Default for PluginsConfig {
             dirs: Vec::new(),
             shipped: true,
             max_jobs: 256,
+            max_answers: 2_048,
             cancel_grace_secs: Seconds(5),
             max_stuck: 8,
             max_result_bytes: Bytes(8 * 1024 * 1024),
@@ -302,6 +306,7 @@ impl std::fmt::Debug for PluginsConfig {
             .field("dirs", &self.dirs)
             .field("shipped", &self.shipped)
             .field("max_jobs", &self.max_jobs)
+            .field("max_answers", &self.max_answers)
             .field("cancel_grace_secs", &self.cancel_grace_secs)
             .field("max_stuck", &self.max_stuck)
             .field("max_result_bytes", &self.max_result_bytes)

@@ -19,6 +19,19 @@ impl Seconds {
     }
 }
 
+/// A span of time in whole hours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Hours(pub u64);
+
+impl Hours {
+    /// The same span as a [`Duration`].
+    #[must_use]
+    pub const fn duration(self) -> Duration {
+        Duration::from_secs(self.0 * 3600)
+    }
+}
+
 /// A span of time in whole days.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -1,5 +1,6 @@
-//! What no key can tell alone: values that must fit each other, and the guard on the listen address.
+//! What no key can tell alone: values that must fit each other, and who may call from where.
 
+use super::auth::AuthMode;
 use super::model::Config;
 use super::problem::{Place, Problem, Source, closest};
 use super::tree::Node;
@@ -17,16 +18,7 @@ pub(super) fn validate(config: &Config, tree: &Node, source: &Source) -> Vec<Pro
     let mut problems = Vec::new();
 
     let server = &config.server;
-    if !server.listen.ip().to_canonical().is_loopback() && !server.allow_remote_without_access_control {
-        let message = format!(
-            "`server.listen` is {}, which other machines can reach, and nexusd has no access control yet: \
-             whoever reaches the port can run code here",
-            server.listen
-        );
-        let help = "listen on 127.0.0.1, or set `allow_remote_without_access_control = true` in [server] \
-                    when a firewall or a proxy decides who may come";
-        problems.push(Problem::new(place("server.listen"), message).help(help));
-    }
+    access(config, &place, &mut problems);
 
     if config.roles.is_empty() {
         let message = "`roles` is empty: a daemon must do something";
@@ -77,4 +69,39 @@ pub(super) fn validate(config: &Config, tree: &Node, source: &Source) -> Vec<Pro
         problems.push(problem);
     }
     problems
+}
+
+/// What holds `[auth]` and the addresses together.
+fn access(config: &Config, place: &dyn Fn(&str) -> Place, problems: &mut Vec<Problem>) {
+    let (server, auth) = (&config.server, &config.auth);
+    if auth.mode == AuthMode::None && !server.listen.ip().to_canonical().is_loopback() {
+        let message = format!(
+            "`server.listen` is {}, which other machines can reach, and `auth.mode = \"none\"` makes everybody an admin \
+             who can run code here",
+            server.listen
+        );
+        let help = "listen on 127.0.0.1, or take another `mode` in [auth]: without the key nexusd asks for a token";
+        problems.push(Problem::new(place("server.listen"), message).help(help));
+    }
+    let (certificate, key) = (&server.tls_certificate, &server.tls_key);
+    if certificate.as_os_str().is_empty() != key.as_os_str().is_empty() {
+        let (given, lacks) =
+            if key.as_os_str().is_empty() { ("tls_certificate", "tls_key") } else { ("tls_key", "tls_certificate") };
+        let message = format!("`server.{given}` is set and `server.{lacks}` is not: TLS needs both files");
+        problems.push(Problem::new(place(&format!("server.{given}")), message));
+    }
+    if auth.mode == AuthMode::Oidc {
+        let oidc = &auth.oidc;
+        if oidc.audience.is_empty() {
+            let message =
+                "`auth.mode` is `oidc`, and `auth.oidc.audience` is empty: tokens for other services would be taken";
+            problems.push(
+                Problem::new(place("auth.mode"), message).help("set what the tokens for this daemon name in `aud`"),
+            );
+        }
+        if oidc.issuer.is_empty() && oidc.jwks_file.as_os_str().is_empty() {
+            let message = "`auth.mode` is `oidc`, and neither `auth.oidc.issuer` nor `auth.oidc.jwks_file` is set";
+            problems.push(Problem::new(place("auth.mode"), message).help("set `issuer`, `jwks_file`, or both"));
+        }
+    }
 }

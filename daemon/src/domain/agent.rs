@@ -1,8 +1,10 @@
 //! Agents that came out of builds, and the record of asking them.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     assessment::Assessment,
@@ -25,6 +27,27 @@ super::words! {
     }
 }
 
+/// Where an agent runs, or is to run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Deployment {
+    /// The deployment target, such as `local`; empty when none is known.
+    pub target: String,
+    /// What the target's vendor calls things by, as the deploy handler said: the ARN of a runtime, say.
+    pub options: Map<String, Value>,
+}
+
+impl Deployment {
+    /// To this target, of which nothing is known yet.
+    pub fn to(target: impl Into<String>) -> Self {
+        Self { target: target.into(), options: Map::new() }
+    }
+
+    /// An option that is text.
+    pub fn text(&self, option: &str) -> Option<String> {
+        self.options.get(option)?.as_str().map(str::to_owned)
+    }
+}
+
 /// An agent that came out of a build.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Agent {
@@ -40,10 +63,9 @@ pub struct Agent {
     pub category: String,
     pub version: String,
     pub status: AgentStatus,
-    /// The deployment target, such as `local`.
-    pub deployment_type: String,
-    /// ARN and alias on AgentCore.
-    pub agentcore_config: Option<Value>,
+    /// Where it runs, or is to run.
+    #[serde(skip)]
+    pub deployment: Deployment,
     /// What it can do.
     pub capabilities: Vec<String>,
     /// How much of its requirement it serves: `coverage`, `not_served`, `acceptance` (SPEC, section 7).
@@ -59,9 +81,6 @@ pub struct Agent {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub deployed_at: Option<Timestamp>,
-    pub agentcore_runtime_arn: Option<String>,
-    pub agentcore_runtime_alias: Option<String>,
-    pub agentcore_region: Option<String>,
     /// Number of its deployment, raised by each: whichever daemon is asked answers with the code of that one.
     // A process of another number does not answer for it.
     pub generation: u64,
@@ -82,6 +101,10 @@ pub struct Agent {
     /// What the deploy handler wants back with every request (the daemon's own attribute).
     #[serde(skip)]
     pub deployment_details: Option<Value>,
+    /// Its files as they were when a build or a person last wrote them: path within its folder, and SHA-256 (the daemon's
+    /// own attribute). Empty: nobody recorded them.
+    #[serde(skip)]
+    pub files: BTreeMap<String, String>,
 }
 
 impl Agent {
@@ -96,8 +119,7 @@ impl Agent {
             category: String::new(),
             version: String::new(),
             status: AgentStatus::Building,
-            deployment_type: String::new(),
-            agentcore_config: None,
+            deployment: Deployment::default(),
             capabilities: Vec::new(),
             assessment: Assessment::default(),
             tools: Vec::new(),
@@ -106,9 +128,6 @@ impl Agent {
             created_at: now,
             updated_at: now,
             deployed_at: None,
-            agentcore_runtime_arn: None,
-            agentcore_runtime_alias: None,
-            agentcore_region: None,
             generation: 0,
             total_invocations: 0,
             successful_invocations: 0,
@@ -119,6 +138,7 @@ impl Agent {
             agent_dir: String::new(),
             deployment_config: None,
             deployment_details: None,
+            files: BTreeMap::new(),
         }
     }
 }
@@ -136,6 +156,8 @@ pub struct AgentChange {
     pub tools: Option<Vec<String>>,
     /// Its state, by the agent machine.
     pub status: Option<AgentStatus>,
+    /// Hashes of files that are written, beside those of the others.
+    pub files: BTreeMap<String, String>,
 }
 
 /// What a build says of the agent it made; the record is made from it when the build ends.
@@ -166,6 +188,8 @@ pub struct NewAgent {
     pub deployment_config: Option<Value>,
     /// What is to be known of the tools that were made for it.
     pub generated_tools: Vec<super::tool::NewTool>,
+    /// Its files by their hashes.
+    pub files: BTreeMap<String, String>,
 }
 
 super::words! {

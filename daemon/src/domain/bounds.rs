@@ -97,6 +97,7 @@ mod tests {
             agent_dir: "agent".into(),
             deployment_config: None,
             generated_tools: Vec::new(),
+            files: Default::default(),
         });
         let sizes = of.capabilities.iter().chain(&of.tools).chain([&of.description, &of.agent_name]).map(String::len);
         assert!(sizes.sum::<usize>() < 350 * 1024);

@@ -109,7 +109,7 @@ impl Deletion {
         let gone = GoneAgent {
             project_id: agent.project_id.clone(),
             agent_dir: agent.agent_dir.clone(),
-            deployment_type: agent.deployment_type.clone(),
+            deployment_type: agent.deployment.target.clone(),
             config: agent.deployment_config.clone(),
             details: agent.deployment_details.clone(),
             orders,

@@ -10,9 +10,9 @@ use super::{
     ids::{AgentId, ProjectId},
     project::StageFigures,
     stage::StageStatus,
+    state_machine::ProjectState,
     text::shorten_bytes,
     time::Timestamp,
-    transition::ProjectState,
 };
 
 super::words! {

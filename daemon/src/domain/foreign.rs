@@ -11,9 +11,9 @@ use super::{
     plan,
     project::{Project, ProjectStatus},
     stage::{Stage, StageStatus},
+    state_machine::ProjectState,
     task::{Task, TaskStatus, TaskType},
     time::Timestamp,
-    transition::ProjectState,
     workflow::Workflow,
 };
 
@@ -39,6 +39,18 @@ pub fn under_lease(stated: ProjectState) -> Option<ProjectState> {
         (_, control) => control,
     };
     Some(ProjectState { status: S::Building, control })
+}
+
+/// What a task's row means. The original's API writes `queued` after it has sent the message: perhaps behind the claim,
+/// perhaps behind the end. Of ours a task has a lease exactly while it runs, and a time of its end exactly when it has ended.
+pub fn stated_task(stated: Option<TaskStatus>, leased: bool, ended: bool, failed: bool) -> TaskStatus {
+    use TaskStatus as T;
+    match stated.unwrap_or(T::Pending) {
+        T::Pending | T::Queued if leased => T::Running,
+        T::Queued if ended && failed => T::Failed,
+        T::Queued if ended => T::Completed,
+        status => status,
+    }
 }
 
 /// Whether a project may be built under a task.

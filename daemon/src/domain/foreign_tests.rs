@@ -3,12 +3,30 @@ use serde_json::json;
 use super::*;
 use crate::domain::{
     ids::ProjectId,
-    transition::{self, ProjectEvent},
+    state_machine::{self, ProjectEvent},
     workflow::tests::{spec, stage},
 };
 
 fn state(status: ProjectStatus, control: ControlStatus) -> ProjectState {
     ProjectState { status, control }
+}
+
+#[test]
+fn a_late_queued_is_read_as_what_the_rest_of_its_row_says() {
+    use TaskStatus as T;
+    for (stated, leased, ended, failed, means) in [
+        (None, false, false, false, T::Pending),
+        (None, true, false, false, T::Running),
+        (Some(T::Pending), true, true, true, T::Running),
+        (Some(T::Queued), true, false, false, T::Running),
+        (Some(T::Queued), false, true, false, T::Completed),
+        (Some(T::Queued), false, true, true, T::Failed),
+        (Some(T::Queued), false, false, true, T::Queued),
+        (Some(T::Pending), false, true, false, T::Pending),
+        (Some(T::Cancelled), true, true, true, T::Cancelled),
+    ] {
+        assert_eq!(stated_task(stated, leased, ended, failed), means, "{stated:?} {leased} {ended} {failed}");
+    }
 }
 
 #[test]
@@ -42,8 +60,8 @@ fn every_wish_can_be_carried_out() {
     for status in ProjectStatus::ALL {
         for control in ControlStatus::ALL {
             let Some(meant) = under_lease(state(*status, *control)) else { continue };
-            let pause = transition::project(meant, ProjectEvent::PauseReached).is_ok();
-            let stop = transition::project(meant, ProjectEvent::StopReached).is_ok();
+            let pause = state_machine::project(meant, ProjectEvent::PauseReached).is_ok();
+            let stop = state_machine::project(meant, ProjectEvent::StopReached).is_ok();
             assert_eq!(usize::from(pause) + usize::from(stop), usize::from(meant.control != ControlStatus::Running));
         }
     }

@@ -1,7 +1,7 @@
 //! What the daemon is about, as pure data and functions: no runtime, no storage, no network.
 //!
 //! Strings exist only at the edges (store, API, queue); in here a status is an enum, an id a type and
-//! a change of state the result of one function per machine in [`transition`].
+//! a change of state the result of one function per machine in [`state_machine`].
 
 pub mod agent;
 pub mod assessment;
@@ -20,13 +20,14 @@ pub mod project;
 pub mod queue;
 pub mod rel_path;
 pub mod requirement;
+pub mod secret;
 pub mod session;
 pub mod stage;
+pub mod state_machine;
 pub mod task;
 pub mod text;
 pub mod time;
 pub mod tool;
-pub mod transition;
 pub mod workflow;
 
 /// Declares a status enum with its stored word for every variant.

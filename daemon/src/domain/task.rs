@@ -100,6 +100,11 @@ pub struct Holder<'h> {
     pub epoch: u32,
 }
 
+/// Whether one of our workers builds a project, as its row says: another's writes no worker there.
+pub fn is_built_by_us(status: ProjectStatus, worker: Option<&WorkerId>) -> bool {
+    status == ProjectStatus::Building && worker.is_some()
+}
+
 impl Lease {
     /// Whether this lease is the one that may write to a build.
     pub fn holds_build(&self, status: ProjectStatus, holder: Holder<'_>) -> bool {

@@ -265,6 +265,17 @@ mod tests {
         }
     }
 
+    /// The other set, written before anybody looked at what its words do to the reader.
+    #[test]
+    fn the_kept_set_is_whole() {
+        let set = Set::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("evals/kept")).unwrap();
+        let chinese = set.requirements.iter().filter(|one| one.language != Language::En).count();
+        assert!(set.requirements.len() >= 30 && set.questions() >= 150, "{}", set.questions());
+        assert!(chinese * 3 >= set.requirements.len(), "{chinese} of {}", set.requirements.len());
+        let known: BTreeSet<String> = shipped().requirements.into_iter().map(|one| one.id).collect();
+        assert!(set.requirements.iter().all(|one| !known.contains(&one.id)));
+    }
+
     #[test]
     fn python_computes_the_same_figures() {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("evals/figures.py");

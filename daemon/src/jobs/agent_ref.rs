@@ -69,6 +69,7 @@ pub fn of(agent: &Agent, data: &DataConfig) -> AgentRef {
         config: agent.deployment_config.clone().unwrap_or_default(),
         details: details(agent.deployment_details.as_ref()),
         generation: agent.generation,
+        files: agent.files.clone(),
     }
 }
 
@@ -86,6 +87,7 @@ pub fn of_deleted(id: &AgentId, name: &str, gone: &GoneAgent, data: &DataConfig)
         details: details(gone.details.as_ref()),
         // It is only taken down.
         generation: 0,
+        files: Default::default(),
     }
 }
 

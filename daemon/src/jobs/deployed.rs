@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use super::{
     agent_ref,
-    brought::Brought,
     executor::Executor,
+    fetched::Brought,
     run::{Counts, Late, Limit, Listener, Order, run_job},
     targets,
 };
@@ -114,10 +114,7 @@ impl DeployedAgents {
     /// Brings a project's files here, where daemons share them and another may have changed them. What a build of our own
     /// has written is left alone.
     pub async fn fetch_files(&self, id: &ProjectId) -> Stored<()> {
-        if !self.artifacts.is_shared() || self.builds.works_on(id) {
-            return Ok(());
-        }
-        self.artifacts.refresh(&Owner::from(id), self.folder_of(id)).await
+        self.artifacts.refresh(&Owner::from(id), self.folder_of(id), || self.builds.works_on(id)).await
     }
 
     /// The same of an agent: of its project's files, or of its own when it outlived that.
@@ -126,7 +123,7 @@ impl DeployedAgents {
             Some(project) => self.fetch_files(project).await,
             None => {
                 let folder = agent_ref::kept(&self.data(), &agent.agent_id);
-                self.artifacts.refresh(&Owner::from(&agent.agent_id), folder).await
+                self.artifacts.refresh(&Owner::from(&agent.agent_id), folder, || false).await
             }
         }
     }
@@ -169,18 +166,37 @@ impl DeployedAgents {
     /// be had.
     pub async fn agent_ref(&self, agent: &Agent) -> AgentRef {
         let data = self.data();
-        let mut told = agent_ref::of(agent, &data);
+        let (told, is_here) = self.on_disk(agent, &data).await;
         // For an agent that may run already: only what is not here at all is brought.
-        if !tokio::fs::try_exists(&told.agent_dir).await.unwrap_or(false) {
-            if let Err(error) = self.fetch(agent).await {
-                tracing::warn!(agent_id = told.agent_id, %error, "the files of an agent could not be brought here");
+        if is_here {
+            return told;
+        }
+        if let Err(error) = self.fetch(agent).await {
+            tracing::warn!(agent_id = told.agent_id, %error, "the files of an agent could not be brought here");
+        }
+        self.on_disk(agent, &data).await.0
+    }
+
+    /// One look at the disk for all that is asked of it: every question to an agent comes by here.
+    async fn on_disk(&self, agent: &Agent, data: &DataConfig) -> (AgentRef, bool) {
+        let look = {
+            let (agent, data) = (agent.clone(), data.clone());
+            move || {
+                let told = agent_ref::of(&agent, &data);
+                let is_here = told.agent_dir.exists();
+                if !told.state_dir.is_dir()
+                    && let Err(error) = std::fs::create_dir_all(&told.state_dir)
+                {
+                    tracing::warn!(agent_id = told.agent_id, %error, "an agent's state folder could not be made");
+                }
+                (told, is_here)
             }
-            told.agent_dir = agent_ref::code(&data, agent);
+        };
+        match tokio::task::spawn_blocking(look).await {
+            Ok(seen) => seen,
+            // The daemon is ending.
+            Err(_) => (agent_ref::of(agent, data), true),
         }
-        if let Err(error) = tokio::fs::create_dir_all(&told.state_dir).await {
-            tracing::warn!(agent_id = told.agent_id, %error, "an agent's state folder could not be made");
-        }
-        told
     }
 
     /// Has a handler do something for an agent.
@@ -213,27 +229,27 @@ impl DeployedAgents {
             enable_trace: question.enable_trace,
             metadata: question.metadata,
         };
-        self.run(&agent.deployment_type, Operation::Invoke(Box::new(request)), ANSWER_LIMIT, listener).await
+        self.run(&agent.deployment.target, Operation::Invoke(Box::new(request)), ANSWER_LIMIT, listener).await
     }
 
     /// How the handler says the agent is.
     pub async fn status(&self, agent: &Agent) -> Result<Reported, Failure> {
         let operation = Operation::Status(self.agent_ref(agent).await);
         let mut lines = HandlerLines::new(&agent.agent_id, "status");
-        self.run(&agent.deployment_type, operation, STATUS_LIMIT, &mut lines).await
+        self.run(&agent.deployment.target, operation, STATUS_LIMIT, &mut lines).await
     }
 
     /// Takes an agent out of service. Safe to repeat.
     pub async fn undeploy(&self, agent: &Agent) -> Result<(), Failure> {
         let told = self.agent_ref(agent).await;
-        self.run_undeploy(&agent.agent_id, &agent.deployment_type, told, UNDEPLOY_LIMIT).await
+        self.run_undeploy(&agent.agent_id, &agent.deployment.target, told, UNDEPLOY_LIMIT).await
     }
 
     /// Takes back a deployment of an agent that was deleted meanwhile.
     pub(crate) async fn take_back(&self, agent: &Agent) -> Result<(), Failure> {
         let told = agent_ref::of(agent, &self.data());
         let limit = Limit { late: Late::Awaited, ..UNDEPLOY_LIMIT };
-        self.run_undeploy(&agent.agent_id, &agent.deployment_type, told, limit).await
+        self.run_undeploy(&agent.agent_id, &agent.deployment.target, told, limit).await
     }
 
     /// Takes an agent out of service that was deleted, by what its record says; whether there was a way to. Safe to
@@ -255,7 +271,7 @@ impl DeployedAgents {
     /// Has an agent that runs on this machine start anew with its next question: its files lie elsewhere now.
     pub(crate) async fn start_anew(&self, agent: &Agent) {
         // What runs elsewhere has its files with it.
-        if agent.deployment_type != "local" {
+        if agent.deployment.target != "local" {
             return;
         }
         if let Err(failure) = self.undeploy(agent).await {

@@ -43,6 +43,7 @@ fn failure(error: &JobError) -> Failure {
     let kind = match error {
         JobError::Failed(failure) => match failure.kind {
             PluginFailureKind::Transient => FailureKind::Transient,
+            PluginFailureKind::BudgetExhausted => FailureKind::BudgetExhausted,
             PluginFailureKind::Permanent => FailureKind::Permanent,
             PluginFailureKind::InvalidInput => FailureKind::InvalidInput,
             PluginFailureKind::Cancelled => FailureKind::Cancelled,
@@ -55,6 +56,7 @@ fn failure(error: &JobError) -> Failure {
         JobError::Stuck { .. }
         | JobError::Refused { .. }
         | JobError::Degraded { .. }
+        | JobError::Busy { .. }
         | JobError::Broken { .. }
         | JobError::ShuttingDown => FailureKind::Transient,
     };

@@ -2,9 +2,9 @@
 //! through [`run_job`].
 
 pub mod agent_ref;
-mod brought;
 pub mod deployed;
 pub mod executor;
+mod fetched;
 pub mod host;
 pub mod run;
 pub mod targets;

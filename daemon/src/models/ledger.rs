@@ -43,7 +43,7 @@ pub(super) fn accounts(grant: &Grant, budget: &BudgetConfig) -> Vec<Account> {
     let day = now.get(..10).unwrap_or_default();
     let account = |name: String, usd: f64, tokens: u64| Account {
         name,
-        most_cost: (usd > 0.0).then(|| picodollars(usd)),
+        most_cost: (usd > 0.0).then(|| from_dollars(usd)),
         most_tokens: (tokens > 0).then_some(tokens),
     };
     let mut accounts = vec![account(format!("day:{day}"), budget.day_usd, budget.day_tokens)];
@@ -60,9 +60,23 @@ pub(super) fn accounts(grant: &Grant, budget: &BudgetConfig) -> Vec<Account> {
     accounts
 }
 
+/// The account of a project.
+#[must_use]
+pub fn project_account(id: &str) -> String {
+    format!("project:{id}")
+}
+
+/// Dollars as the books have them.
+#[must_use]
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // from 0, and `as` saturates
-fn picodollars(usd: f64) -> u64 {
+pub fn from_dollars(usd: f64) -> u64 {
     (usd * 1e12) as u64
+}
+
+/// Dollars of the books.
+#[must_use]
+pub fn to_dollars(cost: u64) -> f64 {
+    Cost(cost).dollars()
 }
 
 impl CallBooks {

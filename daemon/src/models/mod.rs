@@ -10,12 +10,14 @@
 //! | `prices` | what tokens cost |
 //! | `ledger` | the books of a call, between `nexus-model` and the store |
 //! | `gateway` | one call with all that is around it |
+//! | `issue` | what a build or an agent is handed to ask with |
 //! | `server`, `answers` | the socket and the port; chat completions, Responses, the list of models |
 
 mod answers;
 mod discover;
 mod gateway;
 mod grant;
+mod issue;
 mod ledger;
 mod prices;
 mod providers;
@@ -26,6 +28,8 @@ mod start;
 pub use discover::discover;
 pub use gateway::{Call, Gateway, GatewayParts};
 pub use grant::{Grant, Grants};
+pub use issue::AccessIssuer;
+pub use ledger::{from_dollars, project_account, to_dollars};
 pub use prices::{AS_OF, price};
 pub use providers::{Found, Provider};
 pub use routes::{Candidate, Routes};

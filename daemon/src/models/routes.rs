@@ -106,24 +106,33 @@ impl Routes {
         names
     }
 
+    /// The aliases that somebody answers to, the usual ones first.
+    fn aliases(&self) -> Vec<(&str, Vec<Candidate>)> {
+        let written = self.written.keys().map(String::as_str).filter(|name| !USUAL.contains(name));
+        let names = USUAL.into_iter().chain(written);
+        names.filter_map(|name| Some((name, self.resolve(name).ok()?.0))).collect()
+    }
+
+    /// The aliases, with the model that is asked first for each.
+    #[must_use]
+    pub fn first_of_aliases(&self) -> BTreeMap<String, String> {
+        let first = |(name, candidates): (&str, Vec<Candidate>)| {
+            let one = candidates.first()?;
+            Some((name.to_owned(), format!("{}/{}", one.provider.name, one.model)))
+        };
+        self.aliases().into_iter().filter_map(first).collect()
+    }
+
     /// For the start screen and `check-config`: what each alias stands for, or that there is nothing.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        let aliases = USUAL.iter().map(|name| (*name).to_owned()).chain(self.written.keys().cloned());
-        let mut told: Vec<String> = Vec::new();
-        for name in aliases {
-            if told.contains(&name) {
-                continue;
-            }
-            if let Ok((candidates, _)) = self.resolve(&name) {
-                let chain: Vec<String> = candidates
-                    .iter()
-                    .map(|one| format!("{}/{} ({})", one.provider.name, one.model, one.provider.from))
-                    .collect();
-                lines.push(format!("{name} = {}", chain.join(", then ")));
-            }
-            told.push(name);
+        for (name, candidates) in self.aliases() {
+            let chain: Vec<String> = candidates
+                .iter()
+                .map(|one| format!("{}/{} ({})", one.provider.name, one.model, one.provider.from))
+                .collect();
+            lines.push(format!("{name} = {}", chain.join(", then ")));
         }
         if self.is_offline() {
             lines.push("none: offline, agents are written from the catalogue".to_owned());

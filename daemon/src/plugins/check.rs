@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::{
     discover,
     load::{self, Step},
+    owner,
     refusal::Refusal,
     report::PluginReport,
     transport::{
@@ -82,7 +83,7 @@ pub fn check_dirs(
     let mut seen = HashSet::new();
     let judge_found = |candidate: discover::Candidate| {
         let file = candidate.file;
-        if let Err(refusal) = candidate.verdict {
+        if let Err(refusal) = candidate.verdict.and_then(|()| owner::judge(&file)) {
             return Some(PluginReport::refused(&file, None, "", &refusal));
         }
         let report = judge(&file);

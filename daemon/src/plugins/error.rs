@@ -50,6 +50,9 @@ pub enum JobError {
     /// Too many jobs of this generation are stuck.
     #[error("plugin {plugin} is degraded: {stuck} of its jobs are stuck; reload a repaired file or restart nexusd")]
     Degraded { plugin: String, stuck: usize },
+    /// It gives as many answers as it may.
+    #[error("plugin {plugin} gives as many answers as it may at a time (max_answers in [plugins]); ask again")]
+    Busy { plugin: String },
     /// Too many calls into this generation never returned.
     #[error("plugin {plugin} is broken: {lost} calls into it never returned; reload a repaired file or restart nexusd")]
     Broken {
@@ -82,6 +85,7 @@ impl JobError {
                 FailureKind::Permanent => "permanent",
                 FailureKind::InvalidInput => "invalid_input",
                 FailureKind::Cancelled => "cancelled",
+                FailureKind::BudgetExhausted => "budget_exhausted",
             },
             Self::Panicked { .. } => "plugin_panicked",
             Self::Cancelled => "cancelled",
@@ -89,6 +93,7 @@ impl JobError {
             Self::Violation { .. } => "plugin_violation",
             Self::Refused { .. } => "plugin_refused",
             Self::Degraded { .. } => "plugin_degraded",
+            Self::Busy { .. } => "plugin_busy",
             Self::Broken { .. } => "plugin_broken",
             Self::Gone(_) => "plugin_gone",
             Self::Unsendable { .. } => "request_unsendable",
@@ -105,6 +110,7 @@ impl JobError {
             Self::Stuck { .. }
             | Self::Refused { .. }
             | Self::Degraded { .. }
+            | Self::Busy { .. }
             | Self::Broken { .. }
             | Self::Gone(_)
             | Self::ShuttingDown => true,

@@ -29,6 +29,9 @@ const SIGNALS: [(libc::c_int, &[u8]); 7] = [
     (libc::SIGTRAP, b"SIGTRAP\n"),
 ];
 
+/// Exit code of a process that something other than the daemon ended.
+pub const EXIT_NOT_MEANT: u8 = 70;
+
 /// The file; below zero until there is one.
 static FILE: AtomicI32 = AtomicI32::new(-1);
 /// The daemon itself ends the process.
@@ -60,6 +63,15 @@ pub fn note_in(file: File) -> std::io::Result<()> {
         // SAFETY: `handle` has the signature that SA_SIGINFO asks for, and calls only what a handler may call.
         check(unsafe { libc::sigaction(signal, &action, ptr::null_mut()) })?;
     }
+    Ok(())
+}
+
+/// From now on an `exit` of this process that the daemon did not call (a plugin did) has the code [`EXIT_NOT_MEANT`],
+/// whatever the caller said: service managers take a 0 for the end of the work, and start nothing anew.
+///
+/// # Errors
+/// When the system has no room for the handler.
+pub fn watch_for_exits() -> std::io::Result<()> {
     // SAFETY: `at_exit` is a function that lives as long as the process.
     check(unsafe { libc::atexit(at_exit) })
 }
@@ -67,6 +79,15 @@ pub fn note_in(file: File) -> std::io::Result<()> {
 /// The daemon is about to end the process by itself, which is nobody's fault.
 pub fn end_is_meant() {
     MEANT.store(true, Ordering::SeqCst);
+}
+
+/// What breaks a program ends this process from now on, as the kernel has it: the standard library's handler lets a first
+/// signal that was sent pass.
+pub(super) fn break_at_once() {
+    for (signal, _) in SIGNALS {
+        // SAFETY: takes a handler away; the default action is the kernel's.
+        unsafe { libc::sigaction(signal, &NOTHING, ptr::null_mut()) };
+    }
 }
 
 /// No handler, no flag, no mask.
@@ -112,5 +133,12 @@ extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, _context: 
 extern "C" fn at_exit() {
     if !MEANT.load(Ordering::SeqCst) {
         mark(b"exit\n");
+        const WORDS: &[u8] =
+            b"error: something in this process called exit, which was not the daemon: most likely a plugin\n";
+        // SAFETY: the words live; `_exit` ends the process here, with a code of ours.
+        unsafe {
+            let _written = libc::write(libc::STDERR_FILENO, WORDS.as_ptr().cast(), WORDS.len());
+            libc::_exit(EXIT_NOT_MEANT.into());
+        }
     }
 }

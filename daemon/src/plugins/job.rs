@@ -29,12 +29,18 @@ impl Handler {
             let what = format!("handler {} does not understand this operation", self.name);
             return Err(JobError::Unsendable { plugin: plugin(), what });
         }
+        let is_answer = matches!(operation, Operation::Invoke(_));
         let request = Request { version: PAYLOAD_VERSION, handler: self.name.to_string(), operation };
         let request =
             serde_json::to_vec(&request).map_err(|e| JobError::Unsendable { plugin: plugin(), what: e.to_string() })?;
         // Before the wait too: a plugin whose jobs are all stuck must not keep its callers waiting.
         self.slot.generation(&self.name, self.kind)?.admits()?;
-        let mut permit = self.slot.permits.acquire().await.ok_or(JobError::ShuttingDown)?;
+        let mut permit = if is_answer {
+            // Whoever asks waits for the answer itself already; to try again costs him less than to wait in line here.
+            self.slot.answers.try_acquire().ok_or_else(|| JobError::Busy { plugin: plugin() })?
+        } else {
+            self.slot.permits.acquire().await.ok_or(JobError::ShuttingDown)?
+        };
         let state = loop {
             let generation = self.slot.generation(&self.name, self.kind)?;
             generation.admits()?;

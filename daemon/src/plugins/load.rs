@@ -11,6 +11,8 @@ use nexus_plugin_api::payload::Description;
 use serde_json::Value;
 
 use super::{
+    options::HostOptions,
+    probe,
     refusal::Refusal,
     transport::{
         Transport,
@@ -61,11 +63,20 @@ impl<T: Send + 'static> Step<T> {
     }
 }
 
-/// Loads a copy and asks it what it is. The limit counts from the load on: the disk may be slow.
-pub(super) fn open(image: &Image, copies: &Path, limit: Duration) -> Result<Step<Opened>, Refusal> {
-    let copy = image.copy(copies)?;
-    let entry_size = image.entry_size;
-    Step::begin("describe", limit, move || {
+/// Loads a copy and asks it what it is, first in a process of its own. The limit counts from the load on: the disk may be
+/// slow.
+pub(super) fn open(image: &Image, file: &Path, options: &HostOptions) -> Result<Step<Opened>, Refusal> {
+    let copy = image.copy(&options.copies())?;
+    let (entry_size, limit, probe) = (image.entry_size, options.call_limit, options.probe.clone());
+    let (file, content) = (file.to_owned(), image.content.clone());
+    // The process tells by itself what takes too long, and is given up after twice the limit.
+    let whole = if probe.is_some() { limit * 4 } else { limit };
+    Step::begin("describe", whole, move || {
+        if let Some(executable) = probe {
+            probe::ask(&executable, copy.path(), limit)?;
+        }
+        // From here on its code runs in the daemon: should that be the daemon's last line, it says whose fault it was.
+        tracing::info!(file = %file.display(), content, "loading a plugin");
         let loaded = copy.load(entry_size)?;
         let description = loaded.transport.describe()?;
         Ok(Opened { loaded, description })

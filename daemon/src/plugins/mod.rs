@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! discover                which files are plugins, without loading any
+//! owner ─ probe           whether others may change a file, and what it does to a process that is not the daemon's
 //! load ─ reload ─ registry   generations come and go; names lead to handlers
 //! description             what `describe` answers, read and judged
 //! slot ─ permits          one plugin name: its newest generation, its bound on jobs
@@ -31,7 +32,9 @@ mod inbound;
 mod job;
 mod load;
 mod options;
+mod owner;
 mod permits;
+mod probe;
 mod queue;
 mod refusal;
 mod registry;
@@ -46,8 +49,9 @@ mod watch;
 
 pub use check::{Trial, check_dirs, check_file, try_file};
 pub use error::{JobError, ResolveError};
-pub use fault::{end_is_meant, note_in};
+pub use fault::{EXIT_NOT_MEANT, end_is_meant, note_in, watch_for_exits};
 pub use job::{Canceller, Handler, Job};
+pub use probe::answer as answer_probe;
 
 pub use options::{HostOptions, Prepare};
 pub use refusal::Refusal;

@@ -52,10 +52,15 @@ pub struct HostOptions {
     pub settings: BTreeMap<String, serde_json::Value>,
     /// What is done with them before.
     pub prepare: Prepare,
+    /// The program that tries each new file in a process of its own first (`nexusd plugins probe`); none: files are loaded
+    /// untried.
+    pub probe: Option<PathBuf>,
     /// How many jobs of one plugin run at once, when not said otherwise.
     pub max_jobs: usize,
     /// The same for single plugins.
     pub max_jobs_by_plugin: BTreeMap<String, usize>,
+    /// How many answers of agents one plugin gives at once, beside its other jobs.
+    pub max_answers: usize,
     /// How long a cancelled job may go on before it counts as stuck.
     pub cancel_grace: Duration,
     /// Largest result of a job in bytes of JSON.
@@ -78,7 +83,9 @@ impl Default for HostOptions {
             runtime_dir: std::env::temp_dir().join("nexusd"),
             settings: BTreeMap::new(),
             prepare: Prepare::default(),
+            probe: None,
             max_jobs: 64,
+            max_answers: 1_024,
             max_jobs_by_plugin: BTreeMap::new(),
             cancel_grace: Duration::from_secs(10),
             max_result_bytes: 16 << 20,

@@ -39,6 +39,12 @@ impl Permits {
         bound.limit = limit;
     }
 
+    /// A permit, if one is free.
+    pub(super) fn try_acquire(self: &Arc<Self>) -> Option<Permit> {
+        let permit = Arc::clone(&self.semaphore).try_acquire_owned().ok()?;
+        Some(Permit { permit: Some(permit), permits: Arc::clone(self) })
+    }
+
     /// Waits for a permit, first come first served. Cancel-safe.
     pub(super) async fn acquire(self: &Arc<Self>) -> Option<Permit> {
         let permit = Arc::clone(&self.semaphore).acquire_owned().await.ok()?;

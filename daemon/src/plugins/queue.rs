@@ -47,6 +47,8 @@ struct Inner {
     events: VecDeque<(Event, usize)>,
     bytes: usize,
     closed: bool,
+    /// Producers that wait for room. To wake nobody would cost a system call for each event that is read.
+    waiting: usize,
 }
 
 impl EventQueue {
@@ -65,7 +67,9 @@ impl EventQueue {
             if wait == Wait::Never {
                 return Pushed::Full;
             }
+            inner.waiting += 1;
             inner = self.room.wait(inner).unwrap_or_else(std::sync::PoisonError::into_inner);
+            inner.waiting -= 1;
         }
         inner.bytes += size;
         inner.events.push_back((event, size));
@@ -100,8 +104,11 @@ impl EventQueue {
                 let mut inner = lock(&self.inner);
                 if let Some((event, size)) = inner.events.pop_front() {
                     inner.bytes -= size;
+                    let held_up = inner.waiting > 0;
                     drop(inner);
-                    self.room.notify_one();
+                    if held_up {
+                        self.room.notify_one();
+                    }
                     return Some(event);
                 }
                 if inner.closed {

@@ -16,6 +16,23 @@ pub enum Refusal {
     /// The file or its folder cannot be read.
     #[error("cannot be read: {0}")]
     Unreadable(String),
+    /// Somebody else may change it.
+    #[error("{path} {who}: whoever may change a plugin runs code as the daemon")]
+    Exposed {
+        /// The file, or a folder above it.
+        path: String,
+        /// Who, in words.
+        who: String,
+    },
+    /// In a process of its own it did not do what a plugin must.
+    #[error("tried in a process of its own: {reason}")]
+    Probe {
+        /// What it did.
+        reason: String,
+        remedy: String,
+        /// Whether the same bytes do it every time.
+        lasting: bool,
+    },
     /// No shared library at all.
     #[error("is no shared library: {0}")]
     NotALibrary(&'static str),
@@ -109,6 +126,8 @@ impl Refusal {
         match self {
             Self::Unreadable(text) if text.contains("No such file") => "name a file that is there".into(),
             Self::Unreadable(_) => "make the file readable for the user that nexusd runs as".into(),
+            Self::Exposed { path, .. } => format!("`chown root {path}` (or the daemon's user) and `chmod go-w {path}`"),
+            Self::Probe { remedy, .. } => remedy.clone(),
             Self::NotALibrary(_) | Self::Damaged(_) => {
                 "copy the file again, to a temporary name first, and rename it into place".into()
             }
@@ -158,6 +177,7 @@ impl Refusal {
                 | Self::PanicAborts
                 | Self::MissingEntry(_)
                 | Self::Describe(_)
+                | Self::Probe { lasting: true, .. }
         )
     }
 }

@@ -18,6 +18,7 @@ use super::{
     generation::{Generation, Parts},
     load::{self, Opened, Step},
     options::HostOptions,
+    owner,
     refusal::Refusal,
     report::PluginReport,
     slot::Slot,
@@ -76,7 +77,11 @@ pub(super) fn reload(known: &mut Known, options: &HostOptions, accept: &Accept) 
     let mut seen = HashSet::new();
     let mut arrivals: Vec<Arrival> = Vec::new();
     for candidate in discover::scan(&options.dirs, &options.shipped_dirs) {
-        let (content, stage) = match candidate.verdict.and_then(|()| Image::read(&candidate.file)) {
+        let (content, stage) = match candidate
+            .verdict
+            .and_then(|()| owner::judge(&candidate.file))
+            .and_then(|()| Image::read(&candidate.file))
+        {
             Ok(image) => {
                 let content = image.content.clone();
                 // A link, or the second copy that cargo makes: one and the same plugin.
@@ -84,7 +89,7 @@ pub(super) fn reload(known: &mut Known, options: &HostOptions, accept: &Accept) 
                     tracing::debug!(file = %candidate.file.display(), "the same file as one before");
                     continue;
                 }
-                (content, arrive(known, options, &image).unwrap_or_else(Stage::Refused))
+                (content, arrive(known, options, &candidate.file, &image).unwrap_or_else(Stage::Refused))
             }
             Err(refusal) => (String::new(), Stage::Refused(refusal)),
         };
@@ -142,6 +147,7 @@ pub(super) fn reload(known: &mut Known, options: &HostOptions, accept: &Accept) 
     metrics::gauge!(names::PLUGINS_REFUSED).set(changes.refused.len() as f64);
     for slot in known.slots.values() {
         slot.permits.resize(options.max_jobs_of(&slot.name));
+        slot.answers.resize(options.max_answers.max(1));
         if let Some(generation) = slot.current() {
             generation.set_limits(options.limits());
         }
@@ -170,7 +176,7 @@ fn is_present(generation: &Generation, winners: &BTreeMap<String, PathBuf>, file
     winners.contains_key(generation.name()) || files.iter().any(|file| generation.file.starts_with(file))
 }
 
-fn arrive(known: &Known, options: &HostOptions, image: &Image) -> Result<Stage, Refusal> {
+fn arrive(known: &Known, options: &HostOptions, file: &Path, image: &Image) -> Result<Stage, Refusal> {
     let current = known.slots.values().filter_map(|slot| slot.current());
     for generation in current {
         if generation.content == image.content && generation.settings == options.settings_of(generation.name()) {
@@ -180,7 +186,7 @@ fn arrive(known: &Known, options: &HostOptions, image: &Image) -> Result<Stage, 
     if let Some(refusal) = known.hopeless.get(&image.content) {
         return Err(refusal.clone());
     }
-    load::open(image, &options.copies(), options.call_limit).map(Stage::Opening)
+    load::open(image, file, options).map(Stage::Opening)
 }
 
 /// Claims the plugin name for the file.
@@ -214,7 +220,10 @@ fn refuse(
 fn admit(known: &mut Known, options: &HostOptions, changes: &mut Changes, newcomer: Newcomer<()>) {
     let Newcomer { file, content, settings, opened, configured: () } = newcomer;
     let name = opened.description.name.clone();
-    let slot = known.slots.entry(name.clone()).or_insert_with(|| Slot::new(&name, options.max_jobs_of(&name)));
+    let slot = known
+        .slots
+        .entry(name.clone())
+        .or_insert_with(|| Slot::new(&name, options.max_jobs_of(&name), options.max_answers));
     let number = slot.next_number();
     let (transport, version) = (Arc::clone(&opened.loaded.transport), opened.description.version.clone());
     opened.loaded.keep(&name, &content, number);

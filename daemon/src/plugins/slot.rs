@@ -17,6 +17,8 @@ use super::{
 pub(super) struct Slot {
     pub(super) name: String,
     pub(super) permits: Arc<Permits>,
+    /// Of answers of agents, which take as long as a conversation: they leave the other jobs their permits.
+    pub(super) answers: Arc<Permits>,
     current: Mutex<Current>,
     closing: AtomicBool,
 }
@@ -29,10 +31,11 @@ struct Current {
 }
 
 impl Slot {
-    pub(super) fn new(name: &str, max_jobs: usize) -> Arc<Self> {
+    pub(super) fn new(name: &str, max_jobs: usize, max_answers: usize) -> Arc<Self> {
         Arc::new(Self {
             name: name.to_owned(),
             permits: Permits::new(max_jobs),
+            answers: Permits::new(max_answers),
             current: Mutex::default(),
             closing: AtomicBool::new(false),
         })

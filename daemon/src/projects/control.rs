@@ -14,7 +14,15 @@ use crate::{
 
 impl Projects {
     /// Applies a request and tells the tree: the one way in.
-    pub async fn control(&self, _caller: &Caller, id: &ProjectId, request: ControlRequest) -> Result<ControlApplied> {
+    pub async fn control(
+        &self,
+        caller: &Caller,
+        id: &ProjectId,
+        mut request: ControlRequest,
+    ) -> Result<ControlApplied> {
+        if !caller.is_anonymous() {
+            request.requested_by = Some(caller.acting_for(request.requested_by));
+        }
         let (action, stage) = (request.action, request.from_stage.clone());
         let applied = self.store.control(id, request, self.workflows.load_full()).await;
         let applied = applied.map_err(|error| match error.kind() {

@@ -15,13 +15,20 @@ use crate::{
 };
 
 impl Projects {
+    /// A page of the projects that are the caller's to see.
     pub async fn list(
         &self,
-        _caller: &Caller,
+        caller: &Caller,
         filter: &ProjectFilter,
         page: &PageRequest,
     ) -> Stored<Page<ProjectSummary>> {
-        self.store.list_projects(filter, page).await
+        match caller.sees_only() {
+            None => self.store.list_projects(filter, page).await,
+            Some(user) => {
+                let own = ProjectFilter { user_id: Some(user.to_owned()), ..filter.clone() };
+                self.store.list_projects(&own, page).await
+            }
+        }
     }
 
     pub async fn get(&self, _caller: &Caller, id: &ProjectId) -> Result<Project> {

@@ -131,7 +131,8 @@ fn init_log(log: &LogConfig) -> Result<reload::Handle<EnvFilter, Registry>, Tele
         LogFormat::Json => Box::new(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr)),
         LogFormat::Pretty | LogFormat::Auto => {
             let colours = terminal && colours_wanted(std::env::var_os("NO_COLOR").as_deref());
-            Box::new(fmt::layer().compact().with_ansi(colours).with_writer(std::io::stderr))
+            let fields = super::plain::fields();
+            Box::new(fmt::layer().compact().with_ansi(colours).fmt_fields(fields).with_writer(std::io::stderr))
         }
     };
     let registry = tracing_subscriber::registry().with(filter).with(output);

@@ -4,6 +4,7 @@
 
 mod init;
 pub mod names;
+mod plain;
 pub mod told;
 pub mod zeros;
 

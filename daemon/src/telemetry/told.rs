@@ -110,7 +110,16 @@ pub fn build_ended(status: ProjectStatus, build: &BuildFigures<'_>) {
             let kind = kind.map(FailureKind::as_str);
             tracing::warn!(project_id, name, task_id, stage, attempt, kind, error, seconds, remedy, "build failed");
         }
-        ProjectStatus::Paused => tracing::info!(project_id, name, task_id, stages, seconds, "build paused"),
+        ProjectStatus::Paused => {
+            let held = failure.filter(|failure| failure.kind.holds());
+            if let Some(failure) = held {
+                let (stage, kind, error) = (failure.stage.as_deref(), failure.kind.as_str(), &failure.message);
+                let remedy = build_remedy(project_id, stage, failure.kind);
+                tracing::warn!(project_id, name, task_id, stage, kind, error, seconds, remedy, "build paused");
+            } else {
+                tracing::info!(project_id, name, task_id, stages, seconds, "build paused");
+            }
+        }
         // Whoever asked for it has logged it.
         other => tracing::debug!(project_id, name, task_id, stages, seconds, status = other.as_str(), "build ended"),
     }
@@ -154,6 +163,9 @@ fn build_remedy(project: &str, stage: Option<&str>, kind: FailureKind) -> String
         FailureKind::Panic | FailureKind::Plugin => {
             format!("a fault of the plugin: mend or replace it (`nexusd plugins list`), reload, then {again}")
         }
+        FailureKind::BudgetExhausted => {
+            format!("raise the budget that the error names ([models.budget], or the project's own), then `nexusd resume {project}`")
+        }
         FailureKind::Cancelled => format!("it was cancelled: {again} to go on"),
         FailureKind::Permanent => {
             format!("it will fail again as it is: read `nexusd logs {project}`, mend the cause, then {again}")
@@ -164,7 +176,7 @@ fn build_remedy(project: &str, stage: Option<&str>, kind: FailureKind) -> String
 /// An agent was brought into service.
 pub fn agent_deployed(agent: &Agent, endpoint: Option<&str>, seconds: f64, tries: u32) {
     let (agent_id, name, deploy_target) =
-        (agent.agent_id.as_str(), agent.agent_name.as_str(), agent.deployment_type.as_str());
+        (agent.agent_id.as_str(), agent.agent_name.as_str(), agent.deployment.target.as_str());
     let project_id = agent.project_id.as_ref().map(ProjectId::as_str);
     tracing::info!(
         agent_id,
@@ -180,7 +192,7 @@ pub fn agent_deployed(agent: &Agent, endpoint: Option<&str>, seconds: f64, tries
 
 /// A try of a deployment failed and there will be another.
 pub fn deploy_retried(agent: &Agent, tries: u32, failure: &Failure) {
-    let (agent_id, deploy_target) = (agent.agent_id.as_str(), agent.deployment_type.as_str());
+    let (agent_id, deploy_target) = (agent.agent_id.as_str(), agent.deployment.target.as_str());
     tracing::info!(
         agent_id,
         deploy_target,
@@ -194,7 +206,7 @@ pub fn deploy_retried(agent: &Agent, tries: u32, failure: &Failure) {
 /// An agent could not be brought into service.
 pub fn deploy_failed(agent: &Agent, failure: &Failure, seconds: f64) {
     let (agent_id, name, deploy_target) =
-        (agent.agent_id.as_str(), agent.agent_name.as_str(), agent.deployment_type.as_str());
+        (agent.agent_id.as_str(), agent.agent_name.as_str(), agent.deployment.target.as_str());
     let project_id = agent.project_id.as_ref().map(ProjectId::as_str);
     let again = format!("PUT /api/v2/agents/{agent_id}/status?status=running (or restart its project)");
     let remedy = match failure.kind {
@@ -207,6 +219,7 @@ pub fn deploy_failed(agent: &Agent, failure: &Failure, seconds: f64) {
             )
         }
         FailureKind::Cancelled => format!("it was cancelled: {again}"),
+        FailureKind::BudgetExhausted => format!("raise the budget that the error names, then {again}"),
         FailureKind::InvalidInput | FailureKind::Permanent => {
             format!(
                 "it will fail again as it is: mend the agent's files, its `deployment` or [deploy.targets], then {again}"

@@ -1,13 +1,15 @@
 //! What `nexusd serve` shows once it is up: one screen. `app.rs` fills it and prints it to standard output.
 
 use std::fmt;
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::config::{Config, LogFormat};
+use crate::config::{AuthMode, Config, LogFormat};
+use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Workflow, Workflows};
 use crate::plugins::PluginReport;
@@ -17,6 +19,10 @@ use crate::plugins::PluginReport;
 pub struct Screen {
     /// Where it listens, with the port that the system chose.
     pub address: SocketAddr,
+    /// `http`, or `https` where TLS is spoken.
+    pub scheme: &'static str,
+    /// The link that logs whoever opens it in as an admin, once; only ever on a terminal.
+    pub link: Option<Secret>,
     /// Which store and queue.
     pub backend: &'static str,
     pub data_dir: PathBuf,
@@ -73,6 +79,8 @@ impl Screen {
         };
         Self {
             address,
+            scheme: if config.server.tls_certificate.as_os_str().is_empty() { "http" } else { "https" },
+            link: None,
             backend: config.backend.kind.as_str(),
             data_dir: config.data.dir.clone(),
             config: file.map(Path::to_owned),
@@ -88,6 +96,17 @@ impl Screen {
         self.models = routes.lines();
         if !routes.is_offline() {
             self.models.push(format!("asked at {}", place.base_url));
+        }
+        self
+    }
+
+    /// Adds the link by which a person at the terminal comes in. What goes to a file or a journal is read by others.
+    #[must_use]
+    pub fn with_link(mut self, config: &Config, code: impl FnOnce() -> Secret) -> Self {
+        let base = config.server.public_base();
+        let base = if base.is_empty() { format!("{}://{}", self.scheme, self.address) } else { base.to_owned() };
+        if config.auth.mode != AuthMode::None && std::io::stdout().is_terminal() {
+            self.link = Some(format!("{base}/#code={}", code().reveal()).into());
         }
         self
     }
@@ -108,7 +127,7 @@ impl Screen {
         let workflows: Vec<&str> = self.workflows.iter().map(|workflow| workflow.name.as_str()).collect();
         json!({
             "timestamp": Timestamp::now(), "level": "INFO", "message": "nexusd is up", "version": crate::version::FULL,
-            "address": format!("http://{}", self.address), "backend": self.backend, "data": self.data_dir,
+            "address": format!("{}://{}", self.scheme, self.address), "backend": self.backend, "data": self.data_dir,
             "settings": self.config, "plugins": plugins, "refused": refused.collect::<Vec<_>>(), "workflows": workflows,
             "models": self.models,
         })
@@ -118,7 +137,7 @@ impl Screen {
 impl fmt::Display for Screen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "nexusd {}", crate::version::FULL)?;
-        writeln!(f, "  address    http://{}", self.address)?;
+        writeln!(f, "  address    {}://{}", self.scheme, self.address)?;
         writeln!(f, "  backend    {}", self.backend)?;
         writeln!(f, "  data       {}", self.data_dir.display())?;
         match &self.config {
@@ -145,7 +164,10 @@ impl fmt::Display for Screen {
         });
         column(f, "workflows", workflows.collect())?;
         column(f, "models", self.models.clone())?;
-        writeln!(f, "  docs       http://{}/docs", self.address)?;
+        writeln!(f, "  docs       {}://{}/docs", self.scheme, self.address)?;
+        if let Some(link) = &self.link {
+            writeln!(f, "  log in     {}  (once, within half an hour)", link.reveal())?;
+        }
         writeln!(
             f,
             "\nnext, in another terminal: nexusd new \"Build an agent that knows this price list: apple 3 EUR, pear 4 EUR\""
@@ -178,6 +200,8 @@ mod tests {
         };
         let screen = Screen {
             address: SocketAddr::from(([127, 0, 0, 1], 8000)),
+            scheme: "http",
+            link: Some("http://127.0.0.1:8000/#code=0123456789abcdefghijABCDEFGHIJ01".to_owned().into()),
             backend: "embedded",
             data_dir: "/var/lib/nexusd".into(),
             config: None,

@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
 
-use crate::files;
+use crate::{domain::secret::shown_url, files};
 
 use crate::backend::data_folder::MCP_SERVERS as FILE;
 const MAX_BYTES: u64 = 1 << 20;
@@ -44,6 +44,7 @@ pub struct McpServer {
     #[serde(rename = "type")]
     pub kind: &'static str,
     pub command: Option<String>,
+    /// As many as it has arguments, each masked.
     pub args: Vec<String>,
     pub url: Option<String>,
     /// Names, with masked values.
@@ -138,8 +139,9 @@ fn shown(name: &str, server: &Value) -> McpServer {
         name: name.to_owned(),
         kind: if server.get("url").is_some() { "http" } else { "stdio" },
         command: text("command"),
-        args: texts("args").unwrap_or_default(),
-        url: text("url"),
+        // Arguments are free texts: each may be a key. How many there are helps to tell servers apart.
+        args: texts("args").unwrap_or_default().iter().map(|_| MASK.to_owned()).collect(),
+        url: text("url").map(|url| shown_url(&url)),
         env: env.into_iter().flat_map(|env| env.keys()).map(|key| (key.clone(), MASK.into())).collect(),
         disabled: server.get("disabled").and_then(Value::as_bool).unwrap_or_default(),
         auto_approve: texts("autoApprove").or_else(|| texts("auto_approve")).unwrap_or_default(),

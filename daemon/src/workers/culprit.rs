@@ -49,7 +49,7 @@ async fn deployed_agent(env: &Environment, task: Option<&TaskId>) -> Result<Opti
         Some(handler) => format!("handler {handler} (deploy target {target})"),
         None => format!("deploy target {target}"),
     };
-    Ok(Some(agent.map_or_else(|| "not known any more".to_owned(), |agent| of(&agent.deployment_type))))
+    Ok(Some(agent.map_or_else(|| "not known any more".to_owned(), |agent| of(&agent.deployment.target))))
 }
 
 async fn name_stages(env: &Environment, project: &ProjectId, reason: &mut ErrorInfo) -> Result<(), BackendError> {

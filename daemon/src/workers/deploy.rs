@@ -252,7 +252,7 @@ async fn deploy_with_retries(
 
 async fn deploy(env: &Environment, agent: &Agent, lines: &mut HandlerLines) -> Result<DeployResult, Failure> {
     let config = env.config.load_full();
-    let handler = targets::handler_of(&config.deploy, &agent.deployment_type)?;
+    let handler = targets::handler_of(&config.deploy, &agent.deployment.target)?;
     let told = agent_ref::of(agent, &config.data);
     tokio::fs::create_dir_all(&told.state_dir)
         .await

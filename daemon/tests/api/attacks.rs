@@ -92,7 +92,7 @@ async fn status(stream: &mut TcpStream) -> Option<u16> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_heads_hold_nobody_up() {
-    let home = Home::new("");
+    let home = Home::new("").open_to_all();
     let daemon = home.start();
     let drip = async {
         let mut slow = Vec::new();
@@ -117,7 +117,7 @@ async fn slow_heads_hold_nobody_up() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_without_end_is_refused_early() {
-    let home = Home::new("");
+    let home = Home::new("").open_to_all();
     let daemon = home.start();
     let head = "POST /api/v2/projects HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
     let chunk = vec![b'x'; 1 << 16];
@@ -153,7 +153,7 @@ async fn a_body_without_end_is_refused_early() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn large_heads_are_refused() {
-    let home = Home::new("");
+    let home = Home::new("").open_to_all();
     let daemon = home.start();
     let send = async {
         for _ in 0..50 {
@@ -171,7 +171,7 @@ async fn large_heads_are_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_that_never_read_cost_nothing() {
-    let home = Home::with_noop_workflow("", 0);
+    let home = Home::with_noop_workflow("", 0).open_to_all();
     let daemon = home.start();
     let mut idle = Vec::new();
     for number in 0..100 {
@@ -195,7 +195,7 @@ async fn clients_that_never_read_cost_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn half_closed_and_reset_connections_leave_nothing() {
-    let home = Home::new("");
+    let home = Home::new("").open_to_all();
     let daemon = home.start();
     let send = async {
         for round in 0..500 {

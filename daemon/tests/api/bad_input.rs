@@ -426,7 +426,10 @@ async fn a_body_that_ends_early_is_told_in_the_envelope() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_of_strangers_cannot_use_a_visitors_daemon() {
-    let api = Api::start().await;
+    let api = Api::start_with(std::sync::Arc::new(tempfile::tempdir().unwrap()), |config| {
+        config.server.allowed_origins = vec!["http://localhost:3000".to_owned()];
+    })
+    .await;
     let body = br#"{"requirement": "long enough text"}"#.to_vec();
     let evil = [("origin", "https://evil.example"), ("content-type", JSON)];
     api.send(Method::POST, "/api/v2/projects", &evil, body.clone()).await.is_error(403, "ORIGIN_NOT_ALLOWED");

@@ -6,7 +6,7 @@ use crate::support::Home;
 
 #[test]
 fn a_client_written_from_the_contract_follows_a_build_and_a_chat() {
-    let home = Home::new("");
+    let home = Home::new("").open_to_all();
     let daemon = home.start();
     let output = Command::new("python3")
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/follow.py"))

@@ -319,7 +319,7 @@ async fn mcp_servers_are_shown_and_switched() {
     assert_eq!(
         all["data"]["servers"][0],
         json!({
-            "name": "docs", "type": "stdio", "command": "uvx", "args": ["docs-server"], "url": null,
+            "name": "docs", "type": "stdio", "command": "uvx", "args": ["***"], "url": null,
             "env": {"API_KEY": "***"}, "disabled": false, "auto_approve": [],
         })
     );

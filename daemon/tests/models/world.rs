@@ -106,7 +106,7 @@ impl World {
             assert!(begun.elapsed() < PATIENCE, "a call is never settled");
             tokio::task::yield_now().await;
         }
-        self.store.account(account).await.unwrap()
+        self.store.account(account).await.unwrap().used
     }
 
     pub async fn post(&self, path: &str, token: Option<&str>, body: &str) -> (u16, serde_json::Value) {

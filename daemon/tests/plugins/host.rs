@@ -24,15 +24,7 @@ async fn a_stage_runs_and_its_events_come_before_the_end() {
 async fn a_deploy_handler_streams_its_answer() {
     let plugins = Place::new().with("noop").load().await;
     let handler = plugins.resolve("noop/noop-deploy", HandlerKind::Deploy).unwrap();
-    let request = InvokeRequest {
-        agent: agent(),
-        session_id: "s".repeat(33),
-        input_text: "to be or not".into(),
-        history: Vec::new(),
-        enable_trace: false,
-        metadata: Value::Null,
-    };
-    let mut job = handler.start(Operation::Invoke(Box::new(request))).await.unwrap();
+    let mut job = handler.start(question("to be or not")).await.unwrap();
     let told = within(5, events(&mut job)).await;
     assert_eq!(told.iter().filter(|event| matches!(event, Event::Text { .. })).count(), 4, "{told:?}");
     assert_eq!(job.outcome().await.unwrap()["output"], json!("to be or not"));
@@ -41,6 +33,44 @@ async fn a_deploy_handler_streams_its_answer() {
     }
     let error = handler.start(stage(Value::Null)).await.unwrap_err();
     assert!(matches!(error, JobError::Unsendable { .. }), "{error}");
+}
+
+/// Answers last as long as a conversation: those that nobody reads keep neither the other jobs from their turn, nor
+/// whoever asks waiting.
+#[tokio::test]
+async fn answers_have_a_limit_of_their_own_that_is_told_at_once() {
+    let mut place = Place::new().with("noop");
+    (place.options.max_jobs, place.options.max_answers) = (1, 2);
+    let plugins = place.load().await;
+    let handler = plugins.resolve("noop/noop-deploy", HandlerKind::Deploy).unwrap();
+    // More events than the queue holds: the plugin waits for a reader.
+    let long = || question(&"word ".repeat(1_000));
+    let mut first = handler.start(long()).await.unwrap();
+    let _second = handler.start(long()).await.unwrap();
+    let error = within(1, handler.start(long())).await.unwrap_err();
+    assert_eq!((error.kind(), error.retryable()), ("plugin_busy", true));
+    assert!(error.to_string().contains("max_answers"), "{error}");
+    for _ in 0..3 {
+        within(5, handler.start(Operation::Status(agent())).await.unwrap().outcome()).await.unwrap();
+    }
+    assert_eq!(within(5, events(&mut first)).await.len(), 1_001);
+    within(5, first.outcome()).await.unwrap();
+    let third = within(1, handler.start(long())).await.unwrap();
+    place.options.max_answers = 3;
+    plugins.reload(place.options.clone()).await;
+    within(1, handler.start(question("hello"))).await.unwrap();
+    drop(third);
+}
+
+fn question(text: &str) -> Operation {
+    Operation::Invoke(Box::new(InvokeRequest {
+        agent: agent(),
+        session_id: "s".repeat(33),
+        input_text: text.into(),
+        history: Vec::new(),
+        enable_trace: false,
+        metadata: Value::Null,
+    }))
 }
 
 #[tokio::test]

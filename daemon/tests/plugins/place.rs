@@ -89,6 +89,7 @@ pub fn stage(options: Value) -> Operation {
         inputs: BTreeMap::new(),
         options,
         deployment: Value::Null,
+        models: None,
     }))
 }
 
@@ -102,6 +103,7 @@ pub fn agent() -> AgentRef {
         config: Value::Null,
         details: serde_json::Map::new(),
         generation: 0,
+        files: BTreeMap::new(),
     }
 }
 

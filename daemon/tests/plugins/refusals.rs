@@ -195,7 +195,7 @@ async fn a_rust_plugin_that_panics_or_hangs_while_it_loads_is_refused() {
     let place = Place::new().with("faulty").setting("faulty", json!({"colour": "red"}));
     let reports = place.load().await.reports();
     let reason = refusal(&reports, "faulty.so").reason.clone().unwrap();
-    assert!(reason.contains("settings: unknown field `colour`"), "{reason}");
+    assert!(reason.contains("settings: `colour` must be one of `configure`"), "{reason}");
 }
 
 #[tokio::test]

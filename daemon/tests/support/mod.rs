@@ -71,6 +71,13 @@ impl Home {
         home
     }
 
+    /// Lets everybody in, for tests of what lies behind the gate.
+    #[must_use]
+    pub fn open_to_all(mut self) -> Self {
+        self.set("NEXUSD_AUTH__MODE", "none");
+        self
+    }
+
     /// Sets a variable for its daemons.
     pub fn set(&mut self, name: &str, value: &str) {
         self.environment.push((name.to_owned(), value.to_owned()));
@@ -150,13 +157,15 @@ impl Home {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 // A screen, or a line of JSON.
                 let words = line.split(|c: char| c.is_whitespace() || c == '"');
-                if let Some(url) = words.into_iter().find(|word| word.starts_with("http://")) {
+                if let Some(url) =
+                    words.into_iter().find(|word| word.starts_with("http://") || word.starts_with("https://"))
+                {
                     let _ = send.send(url.to_owned());
                 }
             }
         });
         match address.recv_timeout(PATIENCE) {
-            Ok(url) => Ok(Daemon { child, url, log, http: reqwest::Client::new() }),
+            Ok(url) => Ok(Daemon { child, url, log, http: client(&self.data()) }),
             Err(_) => {
                 let _ = child.kill();
                 let _ = child.wait();
@@ -164,6 +173,16 @@ impl Home {
             }
         }
     }
+}
+
+/// A client with the token of the first start, where there is one.
+pub fn client(data: &Path) -> reqwest::Client {
+    let mut headers = reqwest::header::HeaderMap::new();
+    if let Ok(token) = std::fs::read_to_string(data.join("admin.token")) {
+        let value = format!("Bearer {}", token.trim()).parse().expect("a header");
+        headers.insert(reqwest::header::AUTHORIZATION, value);
+    }
+    reqwest::Client::builder().no_proxy().default_headers(headers).build().expect("a client")
 }
 
 /// Where cargo puts the shared objects of bundled and test plugins.

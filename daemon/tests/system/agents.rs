@@ -69,3 +69,50 @@ async fn an_agent_is_edited_left_in_mid_answer_and_taken_offline() {
     assert_eq!(status, 200);
     daemon.wait_for_agent(&project).await;
 }
+
+/// What was built, or was written through the API, is started; what came into the folder otherwise is not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_is_what_somebody_wrote_or_is_not_started() {
+    let home = Home::new("");
+    let daemon = home.start();
+    let (project, agent) = daemon.build_agent("A calculator for percentages, tips and general arithmetic.").await;
+    let folder = home.data().join("projects").join(&project).join("agent");
+    let code = folder.join("agent.py");
+    let built = std::fs::read_to_string(&code).unwrap();
+    let path = format!("/agents/{agent}/invoke");
+    let question = json!({ "input_text": "What is 15% of 80?" });
+    let (status, answer) = daemon.post(&path, &question).await;
+    assert_eq!(status, 200, "{answer:#}");
+
+    let refused = async |said: &str| {
+        let (status, answer) = daemon.post(&path, &question).await;
+        assert_ne!(status, 200, "{answer:#}");
+        assert!(answer.to_string().contains(said), "{said} is missing in {answer:#}");
+    };
+    std::fs::write(&code, format!("{built}\nprint('planted')\n")).unwrap();
+    refused("agent.py is not what was recorded").await;
+    std::fs::write(&code, &built).unwrap();
+    let planted = folder.join("tools/planted.py");
+    std::fs::write(&planted, "print('planted')\n").unwrap();
+    refused("tools/planted.py is in nobody's record").await;
+    std::fs::remove_file(&planted).unwrap();
+    let (status, answer) = daemon.post(&path, &question).await;
+    assert_eq!(status, 200, "{answer:#}");
+
+    // Through the API both are somebody's; so they are after a restart.
+    let tool = json!({ "content": "def planted() -> int:\n    return 1\n" });
+    let (status, written) = put(&daemon, &format!("/agents/{agent}/files/tools/planted"), &tool).await;
+    assert_eq!(status, 200, "{written:#}");
+    let change = json!({ "content": format!("{built}\n# by hand\n") });
+    let (status, written) = put(&daemon, &format!("/agents/{agent}/files/code"), &change).await;
+    assert_eq!(status, 200, "{written:#}");
+    let (status, answer) = daemon.post(&path, &question).await;
+    assert_eq!(status, 200, "{answer:#}");
+    daemon.kill();
+    home.configure("[agents]\neditable = false\n");
+    let daemon = home.start();
+    let (status, answer) = daemon.post(&path, &question).await;
+    assert_eq!(status, 200, "{answer:#}");
+    let (status, kept) = put(&daemon, &format!("/agents/{agent}/files/code"), &change).await;
+    assert_eq!((status, &kept["error"]["code"]), (403, &json!("CODE_NOT_EDITABLE")), "{kept:#}");
+}

@@ -55,8 +55,10 @@ fn count(text: &str, word: &str) -> usize {
 async fn the_document_holds_whatever_is_sent() {
     let programs = tokio::task::spawn_blocking(venv::bin).await.unwrap();
     let wanted: usize = std::env::var("NEXUSD_FUZZ_CASES").map_or(FEW, |text| text.parse().expect("a number of cases"));
-    let home = Home::new("");
+    // With access control: whoever shows a token that is none is refused by every operation that is not open to all.
+    let home = Home::new("[auth.limits]\nfailures_per_minute = 0\n");
     let daemon = home.start();
+    let token = fs::read_to_string(home.data().join("admin.token")).unwrap();
     let ids = seed(&daemon).await;
     let file = home.path().join("schemathesis.toml");
     fs::write(&file, settings(&ids)).unwrap();
@@ -68,6 +70,7 @@ async fn the_document_holds_whatever_is_sent() {
         // One worker: Python 3.11 miscounts its parser's recursion when two threads parse at a time, and then fails.
         let mut command = Command::new(programs.join("schemathesis"));
         command.arg("--config-file").arg(&file).args(["run", &url, "--no-color", "--workers", "1"]);
+        command.args(["--header", &format!("Authorization: Bearer {}", token.trim())]);
         command.args(["--max-examples", &examples.to_string(), "--seed", &seed.to_string()]);
         command.args(["--request-timeout", "20", "--suppress-health-check", "all"]).current_dir(home.path());
         let output = tokio::task::spawn_blocking(move || command.output().expect("schemathesis")).await.unwrap();
@@ -88,7 +91,7 @@ async fn the_document_holds_whatever_is_sent() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_document_is_valid_and_complete() {
     let programs = tokio::task::spawn_blocking(venv::bin).await.unwrap();
-    let home = Home::new("");
+    let home = Home::new("").open_to_all();
     let daemon = home.start();
     let url = daemon.at("//openapi.json");
     let text = daemon.http().get(url).send().await.unwrap().text().await.unwrap();

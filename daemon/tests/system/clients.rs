@@ -7,7 +7,7 @@ use crate::support::{Home, venv};
 
 #[test]
 fn generated_clients_read_the_answers() {
-    let home = Home::new("");
+    let home = Home::new("").open_to_all();
     let daemon = home.start();
     let folder = home.path().join("clients");
     std::fs::create_dir(&folder).unwrap();

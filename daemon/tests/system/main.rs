@@ -6,9 +6,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
 mod agents;
 mod api_fuzz;
 mod backup;
+mod broken_plugins;
 #[cfg(feature = "aws")]
 mod chaos;
 mod clients;

@@ -15,6 +15,7 @@ struct Service {
     socket: UnixDatagram,
     daemon: Child,
     address: String,
+    token: String,
 }
 
 impl Service {
@@ -27,6 +28,7 @@ impl Service {
             .args(["--listen", "127.0.0.1:0", "--config"])
             .arg(home.join("nexusd.toml"))
             .env_clear()
+            .env("NEXUSD_ALLOW_ROOT", "1")
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", home)
             .env("STATE_DIRECTORY", home.join("state"))
@@ -40,7 +42,8 @@ impl Service {
         let address = screen.lines().map_while(Result::ok).find_map(|line| {
             line.trim().strip_prefix("address").map(|rest| rest.trim().trim_start_matches("http://").to_owned())
         });
-        Self { socket, daemon, address: address.expect("the screen says the address") }
+        let token = std::fs::read_to_string(home.join("state/admin.token")).expect("the token of the first start");
+        Self { socket, daemon, token, address: address.expect("the screen says the address") }
     }
 
     /// The next message that says `word`; others, such as watchdog pings, are passed over.
@@ -64,7 +67,12 @@ impl Service {
 
     fn get(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address).unwrap();
+        let (host, token) = (&self.address, self.token.trim());
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
@@ -116,7 +124,13 @@ fn a_taken_port_is_no_start() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let mut command = Command::new(env!("CARGO_BIN_EXE_nexusd"));
-    let output = command.env_clear().env("HOME", home.path()).args(["--listen", &address]).output().unwrap();
+    let output = command
+        .env_clear()
+        .env("NEXUSD_ALLOW_ROOT", "1")
+        .env("HOME", home.path())
+        .args(["--listen", &address])
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(told.contains(&address), "{told}");
@@ -135,6 +149,7 @@ fn as_the_first_process_it_reaps_what_it_inherits() {
         .args(["--listen", "127.0.0.1:0", "--config"])
         .arg(home.path().join("nexusd.toml"))
         .env_clear()
+        .env("NEXUSD_ALLOW_ROOT", "1")
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("STATE_DIRECTORY", home.path().join("state"))
         .stdout(Stdio::piped())

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use nexus_daemon::plugins::EXIT_NOT_MEANT;
 use serde_json::Value;
 
 use super::support::{Daemon, Home, eventually, plugin_dir};
@@ -165,6 +166,9 @@ async fn each_way_to_break_leaves_its_word_and_a_kill_leaves_none() {
         let status = eventually("the end of the daemon", async || daemon.ended()).await;
         assert_eq!(status.signal().unwrap_or(0), signal, "{how} still ends it as it would without the note");
         assert_eq!(ending(&home), word, "{how}");
+        // A plugin that says 0 has not ended the service: it is started anew.
+        let code = (how == "exit").then_some(EXIT_NOT_MEANT.into());
+        assert_eq!(status.code(), code, "{how}");
     }
     let home = home(50, "");
     let (_took, code) = home.start().terminate();

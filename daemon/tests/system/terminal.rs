@@ -14,6 +14,7 @@ fn nexusd(url: &str, typed: &str, arguments: &[&str]) -> Output {
     let home = tempfile::tempdir().unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_nexusd"))
         .env_clear()
+        .env("NEXUSD_ALLOW_ROOT", "1")
         .env("HOME", home.path())
         .env("NEXUSD_URL", url)
         .args(arguments)
@@ -45,7 +46,7 @@ fn refused(url: &str, arguments: &[&str]) -> (i32, String) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn from_a_sentence_to_an_answer_in_two_commands() {
-    let home = Home::new("");
+    let home = Home::new("").open_to_all();
     let daemon = home.start();
     let built = said(&daemon, &["new", PRICES_AND_UNITS, "--wait"]);
     assert!(built.contains("running") && built.contains("apple: 3 EUR"), "{built}");
@@ -92,7 +93,7 @@ async fn from_a_sentence_to_an_answer_in_two_commands() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn exit_codes_say_what_kind_of_no_it_was() {
-    let home = Home::new("");
+    let home = Home::new("").open_to_all();
     let (workflows, plugins) = (home.path().join("workflows"), home.path().join("plugins"));
     std::fs::create_dir(&workflows).unwrap();
     std::fs::create_dir(&plugins).unwrap();
@@ -135,7 +136,7 @@ async fn exit_codes_say_what_kind_of_no_it_was() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_build_is_steered_from_the_terminal() {
-    let home = Home::with_noop_workflow("", 300);
+    let home = Home::with_noop_workflow("", 300).open_to_all();
     let daemon = home.start();
     let id = said(&daemon, &["new", "a build that takes a while", "--workflow", "noop"]).trim().to_owned();
     assert!(id.starts_with("proj_"), "{id}");

@@ -322,6 +322,7 @@ fn refused_with(home: &Path, text: &str, arguments: &[&str]) -> String {
         .arg(&settings)
         .args(arguments)
         .env_clear()
+        .env("NEXUSD_ALLOW_ROOT", "1")
         .env("HOME", home)
         .current_dir(home)
         .stdin(Stdio::null())
@@ -382,6 +383,7 @@ fn a_start_that_fails_says_why_once_and_what_to_do() {
     let output = Command::new(env!("CARGO_BIN_EXE_nexusd"))
         .args(["--config", "bad.toml", "--data-dir", "d"])
         .env_clear()
+        .env("NEXUSD_ALLOW_ROOT", "1")
         .current_dir(home.path())
         .output()
         .unwrap();

@@ -324,7 +324,7 @@ async fn what_a_deployment_says_is_kept_and_handed_back() {
         (agent.status == AgentStatus::Running).then_some(agent)
     })
     .await;
-    assert_eq!(agent.agentcore_runtime_arn.as_deref(), Some("arn:test"));
+    assert_eq!(agent.deployment.text("agentcore_runtime_arn").as_deref(), Some("arn:test"));
     let told = nexus_daemon::jobs::agent_ref::of(&agent, &tree.env.config.load().data);
     assert_eq!(serde_json::Value::Object(told.details), json!({"agentcore_runtime_arn": "arn:test"}));
 }

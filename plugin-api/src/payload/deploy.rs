@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -31,6 +31,11 @@ pub struct AgentRef {
     /// than the one it was begun with. 0: never deployed, or the daemon is one that does not number them.
     #[serde(default)]
     pub generation: u64,
+    /// The agent's files as they were when they were last written through the daemon: path below `agent_dir`, and its
+    /// SHA-256 in hexadecimal digits (two, with a blank between, while the file is being replaced). A handler that starts
+    /// something from the folder refuses one that differs, and code that is not listed. Empty: nothing is known of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, String>,
 }
 
 /// A deployment that succeeded.

@@ -73,8 +73,10 @@ unsafe extern "C" fn configure<P: Exported>(settings: Bytes, error: *mut OwnedBy
 
 fn configure_instance<P: Exported>(settings: &[u8]) -> Result<(), Failure> {
     let settings = if settings.is_empty() { b"{}" } else { settings };
-    let settings: P::Settings =
-        serde_json::from_slice(settings).map_err(|e| Failure::invalid_input(format!("settings: {e}")))?;
+    let mut reader = serde_json::Deserializer::from_slice(settings);
+    let settings: P::Settings = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        Failure::invalid_input(wrong_setting(&error.path().to_string(), &error.inner().to_string()))
+    })?;
     let instance = P::instance();
     let _in_runtime = instance.runtime()?.enter();
     let handlers = P::configure(settings)?;
@@ -93,6 +95,17 @@ fn configure_instance<P: Exported>(settings: &[u8]) -> Result<(), Failure> {
         }
     }
     instance.set_handlers(handlers)
+}
+
+/// Says which setting is wrong and what is expected there, and nothing of what it is: that may be a secret.
+fn wrong_setting(path: &str, told: &str) -> String {
+    let told = told.rsplit_once(" at line ").map_or(told, |(told, _)| told);
+    let what = match told.rsplit_once(", expected ") {
+        Some((_, expected)) => format!("must be {expected}"),
+        None if told.starts_with("missing field ") => told.to_owned(),
+        None => "is not of the expected form".to_owned(),
+    };
+    format!("settings: `{path}` {what}")
 }
 
 /// What the host holds for a running job.

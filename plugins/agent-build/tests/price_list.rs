@@ -130,7 +130,10 @@ fn snapshot(root: &Path) -> BTreeMap<String, String> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap().flatten() {
             if entry.path().is_dir() {
-                folders.push(entry.path());
+                // Bytecode is no product: what it says is said by its source.
+                if entry.file_name() != "__pycache__" {
+                    folders.push(entry.path());
+                }
             } else {
                 files.insert(
                     entry.path().strip_prefix(root).unwrap().display().to_string(),

@@ -11,7 +11,7 @@ use tokio::{select, time::timeout};
 
 use crate::{
     Settings,
-    agent::{End, Lease, with_output},
+    agent::{End, Lease, with_output_in_log},
     client::{Ask, AskError, invoke, ping},
     fleet::Fleet,
     process::LOG_NAME,
@@ -88,20 +88,20 @@ impl LocalDeployer {
                     }
                     Err(_) => Failure::transient(self.probe(agent, text, &lease).await),
                 };
-                with_output(failure, &lease.output)
+                with_output_in_log(failure, &lease.output)
             }
             AskError::Silent(_) | AskError::Overtime(_) => {
-                with_output(Failure::transient(self.probe(agent, text, &lease).await), &lease.output)
+                with_output_in_log(Failure::transient(self.probe(agent, text, &lease).await), &lease.output)
             }
             AskError::Rejected { status, .. } => match status {
                 408 | 409 | 425 | 429 | 502..=504 => Failure::transient(text),
                 400..=499 => Failure::invalid_input(text),
-                _ => with_output(Failure::permanent(text), &lease.output),
+                _ => with_output_in_log(Failure::permanent(text), &lease.output),
             },
             AskError::Reported { error_type, .. } if may_pass(error_type) => Failure::transient(text),
             AskError::BadRequest(_) => Failure::invalid_input(text),
             AskError::Reported { .. } | AskError::Garbage(_) | AskError::TooMuch(_) => {
-                with_output(Failure::permanent(text), &lease.output)
+                with_output_in_log(Failure::permanent(text), &lease.output)
             }
         }
     }

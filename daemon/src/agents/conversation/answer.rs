@@ -69,6 +69,8 @@ pub struct Answer {
     pub blocks: Vec<Block>,
     pub input_tokens: u64,
     pub output_tokens: u64,
+    /// The model that read and wrote them, when the agent names it.
+    pub model_id: Option<String>,
     /// Text was left out.
     pub cut: bool,
     /// Text came piece by piece, not only with the result.
@@ -103,8 +105,8 @@ impl Answer {
                 }
             }
             Event::Tokens { input, output } => {
-                self.input_tokens += input;
-                self.output_tokens += output;
+                self.input_tokens = self.input_tokens.saturating_add(*input);
+                self.output_tokens = self.output_tokens.saturating_add(*output);
             }
             Event::Log { .. } | Event::Progress { .. } | Event::File { .. } => {}
         }
@@ -151,6 +153,7 @@ impl Answer {
         // Some handlers report along the way, some at the end, some both.
         self.input_tokens = self.input_tokens.max(result.usage.input_tokens);
         self.output_tokens = self.output_tokens.max(result.usage.output_tokens);
+        self.model_id.clone_from(&result.usage.model_id);
         for call in &result.tool_calls {
             if !self.tools.iter().any(|t| t.id == call.id) {
                 self.begin_tool(&call.id, &call.name);

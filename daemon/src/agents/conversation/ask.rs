@@ -119,7 +119,8 @@ impl Conversations {
         let reader = running.reader(None);
         let question = Question { input_text: written.clone(), ..Question::default() };
         let (user_id, session_id) = (caller.acting_for(None), session.clone());
-        let mut call = Call { agent, session, user_id, written, question, metadata: None, held: None };
+        let asked_by = caller.name.clone();
+        let mut call = Call { agent, session, user_id, asked_by, written, question, metadata: None, held: None };
         let this = Arc::clone(self);
         self.tasks.spawn(async move {
             running.tell(Piece::Connected { session_id }).await;
@@ -170,7 +171,8 @@ impl Conversations {
                 let Sent { content, metadata, .. } = sent;
                 let metadata = metadata.map(Value::Object);
                 let session = session_id.clone();
-                let call = Call { agent, session, user_id, written: content, question, metadata, held: None };
+                let asked_by = caller.name.clone();
+                let call = Call { agent, session, user_id, asked_by, written: content, question, metadata, held: None };
                 self.ask_recorded(call, Some(&running), running.cancelled()).await
             }
             Err(error) => {

@@ -34,6 +34,8 @@ pub(super) struct Call {
     pub(super) agent: Agent,
     pub(super) session: SessionId,
     pub(super) user_id: String,
+    /// On whose credential it goes.
+    pub(super) asked_by: String,
     /// What the user wrote, for the record; the question may hold files, too.
     pub(super) written: String,
     pub(super) question: Question,
@@ -85,7 +87,7 @@ impl Outcome {
     /// The tokens, as records keep them.
     pub fn usage(&self) -> Value {
         let (input, output) = (self.answer.input_tokens, self.answer.output_tokens);
-        json!({ "input_tokens": input, "output_tokens": output, "total_tokens": input + output })
+        json!({ "input_tokens": input, "output_tokens": output, "total_tokens": input.saturating_add(output) })
     }
 
     /// The last pieces of the answer.
@@ -93,7 +95,7 @@ impl Outcome {
         let metrics = Metrics {
             input_tokens: self.answer.input_tokens,
             output_tokens: self.answer.output_tokens,
-            total_tokens: self.answer.input_tokens + self.answer.output_tokens,
+            total_tokens: self.answer.input_tokens.saturating_add(self.answer.output_tokens),
             duration_ms: self.millis(),
             tool_calls: self.answer.tools.len(),
             invocation_id: Some(self.id),
@@ -174,6 +176,9 @@ impl Conversations {
             Err(why) => (Some(why.failure()), None),
         };
         answer.close();
+        if let Some(meter) = self.meter.get() {
+            meter(&call.asked_by, &answer);
+        }
         let (id, session_id) = (InvocationId::generate(), call.session.clone());
         Outcome { id, session_id, answer, failure, interrupted, trace, took: begun.elapsed(), recorded: true }
     }

@@ -35,8 +35,18 @@ impl Conversations {
         asked: Invoke,
         keyed: Option<Keyed<Outcome>>,
     ) -> Result<Repeatable<Outcome>> {
+        self.may_speak_in(&caller, asked.session_id.as_ref()).await?;
         let this = Arc::clone(self);
         self.tasks.spawn(async move { this.invoke_all(&caller, &agent, asked, keyed).await }).await.map_err(lost)?
+    }
+
+    /// A session that exists is its owner's to speak in; one that does not is whoever's names it.
+    async fn may_speak_in(&self, caller: &Caller, session: Option<&SessionId>) -> Result<()> {
+        let (Some(user), Some(id)) = (caller.hears_only(), session) else { return Ok(()) };
+        match self.store.session(id).await? {
+            Some(found) if found.user_id.as_deref() != Some(user) => Err(AgentError::UnknownSession(id.clone())),
+            _ => Ok(()),
+        }
     }
 
     /// The whole work of one request: the key, the question, the answer, the record.
@@ -64,7 +74,8 @@ impl Conversations {
             metadata: metadata.clone().unwrap_or_default(),
         };
         let user_id = caller.acting_for(user_id);
-        let call = Call { agent, session, user_id, written: input_text, question, metadata, held };
+        let asked_by = caller.name.clone();
+        let call = Call { agent, session, user_id, asked_by, written: input_text, question, metadata, held };
         let mut outcome = self.ask_recorded(call, None, pending()).await;
         match outcome.failure.take() {
             None => Ok(Repeatable::New(outcome)),

@@ -19,7 +19,7 @@ mod running;
 mod sessions;
 mod settle;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -47,7 +47,11 @@ pub struct Conversations {
     shutdown: CancellationToken,
     keys: HeldKeys,
     chats: Chats,
+    meter: OnceLock<Meter>,
 }
+
+/// Hears what each answer took, and on whose credential.
+pub type Meter = Arc<dyn Fn(&str, &Answer) + Send + Sync>;
 
 impl Conversations {
     /// Over this store, with this way to agents. `hub` tells when one is deployed, `tasks` go on when a client leaves, and
@@ -61,6 +65,11 @@ impl Conversations {
     ) -> Arc<Self> {
         let deletions = Deletions::new(Arc::clone(&store), deployed.clone());
         let (keys, chats) = (HeldKeys::new(Arc::clone(&store), tasks.clone()), Chats::default());
-        Arc::new(Self { store, deployed, deletions, hub, tasks, shutdown, keys, chats })
+        Arc::new(Self { store, deployed, deletions, hub, tasks, shutdown, keys, chats, meter: OnceLock::new() })
+    }
+
+    /// Has every answer counted from now on.
+    pub fn count_by(&self, meter: Meter) {
+        let _ = self.meter.set(meter);
     }
 }

@@ -25,7 +25,7 @@ const FOLDED: usize = 256 * 1024;
 const ENDED: Duration = Duration::from_secs(120);
 const ENDED_BYTES: usize = 32 << 20;
 /// Answers that run at a time.
-const RUNNING: usize = 1_024;
+const RUNNING: usize = 4_096;
 /// Pieces that wait are read together, up to this many bytes.
 const TOGETHER: usize = 64 * 1024;
 

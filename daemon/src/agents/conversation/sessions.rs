@@ -14,6 +14,9 @@ use crate::{
     idempotency::{self, Keyed, Repeatable},
 };
 
+/// Sessions of an agent among which a caller's own are looked for.
+const MOST_LOOKED_AT: usize = 10_000;
+
 pub struct NewSession {
     /// Absent: the begin of the first message.
     pub display_name: Option<String>,
@@ -25,7 +28,7 @@ impl Conversations {
     /// Begins a conversation with an agent.
     pub async fn create_session(
         &self,
-        _caller: &Caller,
+        caller: &Caller,
         agent_id: AgentId,
         new: NewSession,
         keyed: Option<Keyed<Session>>,
@@ -35,6 +38,8 @@ impl Conversations {
             return Ok(Repeatable::Again(earlier));
         }
         let NewSession { display_name, user_id, metadata } = new;
+        // Without access control a session belongs to nobody unless its client says whose it is.
+        let user_id = if caller.is_anonymous() { user_id } else { Some(caller.acting_for(user_id)) };
         let now = Timestamp::now();
         let session = Session {
             session_id: SessionId::generate(),
@@ -55,9 +60,17 @@ impl Conversations {
         }
     }
 
-    /// An agent's sessions, the last used first.
-    pub async fn sessions(&self, _caller: &Caller, agent: &AgentId, limit: usize) -> Result<Vec<Session>> {
-        let sessions = self.store.list_sessions(agent, limit).await?;
+    /// An agent's sessions that are the caller's to see, the last used first.
+    pub async fn sessions(&self, caller: &Caller, agent: &AgentId, limit: usize) -> Result<Vec<Session>> {
+        let sessions = match caller.hears_only() {
+            None => self.store.list_sessions(agent, limit).await?,
+            Some(user) => {
+                let mut own = self.store.list_sessions(agent, MOST_LOOKED_AT).await?;
+                own.retain(|session| session.user_id.as_deref() == Some(user));
+                own.truncate(limit);
+                own
+            }
+        };
         if sessions.is_empty() && self.store.agent(agent).await?.is_none() {
             return Err(AgentError::Unknown(agent.clone()));
         }

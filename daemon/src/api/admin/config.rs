@@ -1,7 +1,7 @@
 //! `/config`: settings and workflow files, for administrators. Only workflow files can be changed, and a change
 //! counts only when the whole daemon takes it.
 
-use salvo::{Request, Writer as _, http::StatusCode, oapi::endpoint};
+use salvo::{Writer as _, http::StatusCode, oapi::endpoint};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -19,7 +19,6 @@ use crate::api::{
     },
     projects::files::{blocking, timestamp},
     state::AppState,
-    v2_compat::auth,
 };
 use crate::{
     config::{ConfigFile, ConfigFiles, FileKind, MASK, Problem, check_text, is_file_name, shown, told},
@@ -111,8 +110,7 @@ fn unknown(name: &str) -> ApiError {
 ///
 /// List settings and workflow files.
 #[endpoint(operation_id = "listConfig", tags("config"))]
-pub(crate) async fn list(state: State, req: &mut Request) -> Answer<Listing> {
-    auth::admin(req.headers())?;
+pub(crate) async fn list(state: State) -> Answer<Listing> {
     listing(&state).await.map(Reply::new)
 }
 
@@ -137,8 +135,7 @@ async fn listing(state: &AppState) -> Result<Listing, ApiError> {
 ///
 /// Read a file of the configuration. Secrets are masked.
 #[endpoint(operation_id = "getConfig", tags("config"))]
-pub(crate) async fn show(state: State, req: &mut Request, file: Part<ConfigName>) -> Answer<Content> {
-    auth::admin(req.headers())?;
+pub(crate) async fn show(state: State, file: Part<ConfigName>) -> Answer<Content> {
     content(&state, file.text).await.map(Reply::new)
 }
 
@@ -158,13 +155,7 @@ async fn content(state: &AppState, name: String) -> Result<Content, ApiError> {
 ///
 /// Check a text as the content of a file. Nothing is changed.
 #[endpoint(operation_id = "validateConfig", tags("config"))]
-pub(crate) async fn validate(
-    state: State,
-    req: &mut Request,
-    file: Part<ConfigName>,
-    body: Body<ConfigBody>,
-) -> Answer<Verdict> {
-    auth::admin(req.headers())?;
+pub(crate) async fn validate(state: State, file: Part<ConfigName>, body: Body<ConfigBody>) -> Answer<Verdict> {
     let name = file.text;
     let known = files_of(&state).find(&name).map(|file| file.kind);
     let kind = known.or_else(|| is_file_name(&name).then_some(FileKind::Workflow)).ok_or_else(|| unknown(&name))?;
@@ -184,13 +175,7 @@ pub(crate) async fn validate(
 /// Change a workflow file. It is checked, the version before is kept, and the daemon reads its configuration again;
 /// when it refuses, the file is as before.
 #[endpoint(operation_id = "putConfig", tags("config"), responses((status_code = 409, description = "The daemon refuses it.")))]
-pub(crate) async fn put(
-    state: State,
-    req: &mut Request,
-    file: Part<ConfigName>,
-    body: Body<ConfigBody>,
-) -> Answer<Content> {
-    auth::admin(req.headers())?;
+pub(crate) async fn put(state: State, file: Part<ConfigName>, body: Body<ConfigBody>) -> Answer<Content> {
     let (State(state, _), name, text) = (state, file.text, body.0.raw_content);
     changeable(&state, &name)?;
     if let Err(problems) = check_text(FileKind::Workflow, &name, &text) {
@@ -217,13 +202,7 @@ pub(crate) async fn put(
 ///
 /// Put the version before of a workflow file back. Doing it twice changes nothing.
 #[endpoint(operation_id = "restoreConfig", tags("config"), responses((status_code = 409, description = "There is none, or the daemon refuses it.")))]
-pub(crate) async fn restore(
-    state: State,
-    req: &mut Request,
-    file: Part<ConfigName>,
-    body: OptionalBody<NoFields>,
-) -> Answer<Listing> {
-    auth::admin(req.headers())?;
+pub(crate) async fn restore(state: State, file: Part<ConfigName>, body: OptionalBody<NoFields>) -> Answer<Listing> {
     let (State(state, _), name, OptionalBody(NoFields {})) = (state, file.text, body);
     changeable(&state, &name)?;
     let tasks = state.tasks.clone();

@@ -2,6 +2,7 @@
 
 pub(crate) mod config;
 pub(crate) mod health;
+pub(crate) mod keys;
 pub(crate) mod plugins;
 pub(crate) mod statistics;
 pub(crate) mod system;
@@ -28,6 +29,7 @@ pub(crate) fn paths() -> Router {
         .push(tools::paths())
         .push(at("workflows", || workflows::list))
         .push(at("config", || config::list).push(file))
+        .push(keys::paths())
         .push(statistics::paths())
         .push(at("plugins", || plugins::list).push(Router::with_path("reload").post(plugins::reload)))
         .push(at("system", || system::system))

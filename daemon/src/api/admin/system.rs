@@ -3,7 +3,14 @@
 use schemars::JsonSchema;
 use std::time::Duration;
 
-use salvo::{Writer as _, oapi::endpoint};
+use salvo::{
+    Request, Response, Writer as _,
+    http::{
+        StatusCode,
+        header::{self, HeaderValue},
+    },
+    oapi::endpoint,
+};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -76,11 +83,19 @@ async fn queues(state: &AppState) -> Value {
 
 /// `GET /`
 ///
-/// Where things are.
+/// Where things are. A browser is led to the page that shows the document, where a link's code is exchanged for a login.
 #[endpoint(operation_id = "getRoot", tags("system"))]
-pub(crate) async fn root(state: State) -> FlatAnswer<Root> {
+pub(crate) async fn root(state: State, req: &mut Request, res: &mut Response) -> FlatAnswer<Root> {
     let config = state.config.load();
     let at = |path: &str| format!("{}{path}", config.server.public_path());
+    let wants_page = req.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    if wants_page.is_some_and(|accept| accept.contains("text/html"))
+        && let Ok(docs) = HeaderValue::from_str(&at("/docs"))
+    {
+        // The fragment, with its code, goes along.
+        res.status_code(StatusCode::SEE_OTHER);
+        res.headers_mut().insert(header::LOCATION, docs);
+    }
     Ok(Flat::ok(Root {
         message: "Nexus-AI API",
         version: state.version,

@@ -58,6 +58,12 @@ pub(crate) fn take(fields: &mut Fields) -> Vec<Attachment> {
     files
 }
 
+/// The name of a file without the folders that a client put before it; `None` when nothing is left that names one.
+pub(crate) fn bare_name(given: &str) -> Option<&str> {
+    let name = given.rsplit(['/', '\\']).next().unwrap_or_default().trim();
+    (!name.is_empty() && name != "." && name != "..").then_some(name)
+}
+
 type Wrong = (&'static str, &'static str, &'static str);
 
 fn one(mut object: Map<String, Value>) -> Result<Attachment, Wrong> {
@@ -69,7 +75,7 @@ fn one(mut object: Map<String, Value>) -> Result<Attachment, Wrong> {
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err((field, "string_type", "Input should be a valid string")),
     };
-    let filename = text("filename", 255)?.filter(|name| !name.trim().is_empty());
+    let filename = text("filename", 255)?.and_then(|name| bare_name(&name).map(str::to_owned));
     let filename = filename.ok_or(("filename", "missing", "Field required"))?;
     let content_type = text("content_type", 255)?.unwrap_or_else(|| "application/octet-stream".to_owned());
     let file_id = text("file_id", 128)?;

@@ -8,6 +8,7 @@ use salvo::{Writer as _, oapi::endpoint};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::view::{self, AgentView, RuntimeView};
 use crate::api::http::{
     error::ApiError,
     request::{
@@ -19,7 +20,7 @@ use crate::api::http::{
 use crate::{
     agents::package::Package,
     domain::{
-        agent::{Agent, AgentChange, AgentStatus},
+        agent::{AgentChange, AgentStatus},
         ids::AgentId,
     },
     jobs::public_message,
@@ -67,11 +68,12 @@ fields_of! {
 /// says `deploying`; an agent whose project is gone starts with its next question). What its state or its deploy
 /// target does not allow changes nothing.
 #[endpoint(operation_id = "updateAgent", tags("agents"), responses((status_code = 409, description = "Not in this state.")))]
-pub(crate) async fn update(state: State, id: Id<AgentId>, body: Body<AgentBody>) -> Answer<Agent> {
+pub(crate) async fn update(state: State, id: Id<AgentId>, body: Body<AgentBody>) -> Answer<AgentView> {
     let AgentBody { agent_name, description, category, version, capabilities, tools, status } = body.0;
-    let change = AgentChange { agent_name, description, category, version, capabilities, tools, status: None };
+    let change =
+        AgentChange { agent_name, description, category, version, capabilities, tools, ..AgentChange::default() };
     let agent = state.agents.update(state.caller(), &id.0, change, status.map(Service::status)).await?;
-    Ok(Reply::new(agent).message("agent changed"))
+    Ok(Reply::new(agent.into()).message("agent changed"))
 }
 
 fields_of! {
@@ -89,12 +91,12 @@ fields_of! {
 /// Change an agent's state. `offline` and `running` act as in `PUT /agents/{id}`; `error` notes a failure. Other states
 /// come about by deployments only: 409.
 #[endpoint(operation_id = "putAgentStatus", tags("agents"), responses((status_code = 409, description = "Not in this state.")))]
-pub(crate) async fn put_status(state: State, id: Id<AgentId>, query: Query<StatusQuery>) -> Answer<Agent> {
+pub(crate) async fn put_status(state: State, id: Id<AgentId>, query: Query<StatusQuery>) -> Answer<AgentView> {
     let (Id(id), Query(StatusQuery { status, error_message })) = (id, query);
     let status = status.ok_or_else(|| ApiError::internal("a status that passed the check is gone"))?;
     let agent = state.agents.get(state.caller(), &id).await?;
     let changed = state.agents.put_into(state.caller(), agent, status, error_message).await?;
-    Ok(Reply::new(changed).message("agent changed"))
+    Ok(Reply::new(changed.into()).message("agent changed"))
 }
 
 /// What is to be known for running an agent.
@@ -115,9 +117,8 @@ struct Context {
     tags: Vec<String>,
     /// The model that its deployment or its manifest names.
     runtime_model_id: Option<String>,
-    agentcore_runtime_arn: Option<String>,
-    agentcore_runtime_alias: Option<String>,
-    agentcore_region: Option<String>,
+    #[serde(flatten)]
+    runtime: RuntimeView,
 }
 
 /// `GET /agents/{id}/context`
@@ -143,9 +144,7 @@ pub(crate) async fn context(state: State, id: Id<AgentId>) -> Answer<Context> {
         system_prompt_path: agent.prompt_path,
         code_path: agent.code_path,
         description: agent.description,
-        agentcore_runtime_arn: agent.agentcore_runtime_arn,
-        agentcore_runtime_alias: agent.agentcore_runtime_alias,
-        agentcore_region: agent.agentcore_region,
+        runtime: RuntimeView::of(&agent.deployment),
     }))
 }
 
@@ -186,8 +185,9 @@ pub(crate) async fn runtime_health(state: State, id: Id<AgentId>) -> Answer<Runt
         Ok(Err(failure)) => (false, public_message(&failure)),
         Err(_) => (false, "the deploy handler does not say in time".to_owned()),
     };
-    let runtime_type = match agent.deployment_type.as_str() {
-        _ if agent.agentcore_runtime_arn.is_some() => "agentcore".to_owned(),
+    let arn = view::arn(&agent.deployment);
+    let runtime_type = match agent.deployment.target.as_str() {
+        _ if arn.is_some() => "agentcore".to_owned(),
         "local" => "local_http".to_owned(),
         // What has no target cannot be asked; the original calls it so.
         "" => "local_http".to_owned(),
@@ -200,12 +200,12 @@ pub(crate) async fn runtime_health(state: State, id: Id<AgentId>) -> Answer<Runt
     Ok(Reply::new(RuntimeHealth {
         is_ready: agent.status == AgentStatus::Running && answers,
         message: Some(message).filter(|message| !message.is_empty()),
-        has_agentcore_arn: agent.agentcore_runtime_arn.is_some(),
+        has_agentcore_arn: arn.is_some(),
         has_entrypoint,
         runtime_type,
         endpoint,
         deploy_log,
-        agentcore_arn: agent.agentcore_runtime_arn,
+        agentcore_arn: arn,
         entrypoint: agent.code_path,
         agent_id: agent.agent_id,
         agent_name: agent.agent_name,

@@ -10,11 +10,13 @@ pub(crate) mod runtime;
 pub(crate) mod sessions;
 pub(crate) mod stream;
 pub(crate) mod upload;
+pub(crate) mod view;
 
 use salvo::{Router, Writer as _, oapi::endpoint};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use self::view::AgentView;
 use super::at;
 use crate::api::http::{
     request::{
@@ -80,7 +82,7 @@ impl Summary {
             status: agent.status,
             category: agent.category,
             version: agent.version,
-            deployment_type: agent.deployment_type,
+            deployment_type: agent.deployment.target,
             total_invocations: agent.total_invocations,
             created_at: agent.created_at,
             description: agent.description,
@@ -122,8 +124,8 @@ pub(crate) async fn list(state: State, query: Query<AgentsQuery>) -> PageAnswer<
 ///
 /// Read an agent.
 #[endpoint(operation_id = "getAgent", tags("agents"))]
-pub(crate) async fn detail(state: State, id: Id<AgentId>) -> Answer<Agent> {
-    Ok(Reply::new(state.agents.get(state.caller(), &id.0).await?))
+pub(crate) async fn detail(state: State, id: Id<AgentId>) -> Answer<AgentView> {
+    Ok(Reply::new(state.agents.get(state.caller(), &id.0).await?.into()))
 }
 
 fields_of! {

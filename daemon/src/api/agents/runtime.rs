@@ -12,8 +12,7 @@ use crate::api::http::{
     },
 };
 use crate::domain::{
-    agent::{Agent, AgentStatus},
-    assessment::Assessment,
+    agent::{Agent, AgentStatus, Deployment},
     ids::{AgentId, SessionId},
     time::Timestamp,
 };
@@ -61,41 +60,13 @@ pub(crate) async fn ask_runtime(state: State, body: Body<RuntimeBody>, res: &mut
 
 /// A record that is in no store.
 fn passing(arn: String, alias: String, region: Option<String>) -> Agent {
-    let now = Timestamp::now();
-    let details = serde_json::json!({
-        "details": { "agent_runtime_arn": arn, "qualifier": alias, "region": region },
-    });
+    let options = serde_json::json!({ "agent_runtime_arn": arn, "qualifier": alias, "region": region });
     Agent {
-        agent_id: AgentId::generate(),
-        project_id: None,
         agent_name: "runtime".to_owned(),
         display_name: "Runtime".to_owned(),
-        description: String::new(),
-        category: String::new(),
-        version: String::new(),
         status: AgentStatus::Running,
-        deployment_type: TARGET.to_owned(),
-        agentcore_config: None,
-        capabilities: Vec::new(),
-        assessment: Assessment::default(),
-        tools: Vec::new(),
-        prompt_path: None,
-        code_path: None,
-        created_at: now,
-        updated_at: now,
-        deployed_at: None,
-        agentcore_runtime_arn: Some(arn),
-        agentcore_runtime_alias: Some(alias),
-        agentcore_region: region,
-        generation: 0,
-        total_invocations: 0,
-        successful_invocations: 0,
-        failed_invocations: 0,
-        avg_duration_ms: 0.0,
-        last_invoked_at: None,
-        error_message: None,
-        agent_dir: String::new(),
-        deployment_config: None,
-        deployment_details: Some(details),
+        deployment: Deployment::to(TARGET),
+        deployment_details: Some(serde_json::json!({ "details": options })),
+        ..Agent::unused(AgentId::generate(), Timestamp::now())
     }
 }

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use super::attachments::MAX_FILES;
 use crate::api::{
+    agents::attachments::bare_name,
     http::{
         error::ApiError,
         fault::Fault,
@@ -140,7 +141,7 @@ fn constraints(limit: usize) -> multra::Constraints {
 fn uploaded(filename: Option<String>, content_type: String, bytes: Vec<u8>) -> Result<Uploaded, ApiError> {
     let wrong = |msg: &str| ApiError::invalid("body", "files", "value_error", msg, Value::Null);
     let filename = filename.unwrap_or_default();
-    let trimmed = filename.trim();
+    let trimmed = bare_name(&filename).unwrap_or_default();
     if trimmed.is_empty() || trimmed.chars().count() > NAME_CHARS || trimmed.contains(['\0', '\n', '\r']) {
         return Err(wrong("Each file should have a name of one line and at most 255 characters"));
     }

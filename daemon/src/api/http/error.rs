@@ -52,6 +52,14 @@ pub enum ApiError {
         /// For the caller.
         message: String,
     },
+    /// The caller asks for too much.
+    #[error("{message}")]
+    TooMany {
+        /// Of what.
+        message: String,
+        /// When there is room again.
+        after: std::time::Duration,
+    },
     /// A part of the daemon cannot do it now.
     #[error("{message}")]
     Unavailable {
@@ -96,6 +104,8 @@ pub enum Resource {
     Tool,
     /// An MCP server.
     McpServer,
+    /// A key.
+    Key,
 }
 
 impl Resource {
@@ -109,6 +119,7 @@ impl Resource {
             Self::File => "file",
             Self::Tool => "tool",
             Self::McpServer => "MCP server",
+            Self::Key => "key",
         }
     }
 
@@ -122,6 +133,7 @@ impl Resource {
             Self::File => "FILE_NOT_FOUND",
             Self::Tool => "TOOL_NOT_FOUND",
             Self::McpServer => "MCP_SERVER_NOT_FOUND",
+            Self::Key => "KEY_NOT_FOUND",
         }
     }
 }
@@ -194,6 +206,7 @@ impl ApiError {
             Self::NotFound { .. } => StatusCode::NOT_FOUND,
             Self::Conflict { .. } => StatusCode::CONFLICT,
             Self::Plain { status, .. } | Self::Agent { status, .. } => *status,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -209,6 +222,7 @@ impl ApiError {
             | Self::Plain { code, .. }
             | Self::Unavailable { code, .. }
             | Self::Agent { code, .. } => code,
+            Self::TooMany { .. } => "TOO_MANY_REQUESTS",
             Self::Internal(_) => "INTERNAL_ERROR",
         }
     }
@@ -217,6 +231,9 @@ impl ApiError {
     #[must_use]
     pub fn retry_after(&self) -> Option<u16> {
         let passes = match self {
+            Self::TooMany { after, .. } => {
+                return Some(u16::try_from(after.as_millis().div_ceil(1000)).unwrap_or(u16::MAX).max(1));
+            }
             Self::Conflict { code: "SESSION_BUSY", .. } | Self::Plain { code: "IDEMPOTENCY_IN_PROGRESS", .. } => true,
             Self::Conflict { code: "AGENT_NOT_RUNNING", details, .. } => {
                 let status = details.as_ref().and_then(|details| details.get("status")?.as_str());
@@ -252,6 +269,9 @@ impl ApiError {
             request_id: request_id.as_str(),
         };
         res.status_code(self.status());
+        if self.status() == StatusCode::UNAUTHORIZED {
+            res.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+        }
         if let Some(seconds) = self.retry_after() {
             res.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }

@@ -31,7 +31,7 @@ fn is_known(host: &str, allowed: &[String]) -> bool {
 }
 
 /// The paths that answer to any name.
-fn is_open(path: &str) -> bool {
+pub(crate) fn is_open(path: &str) -> bool {
     path == "/health" || path.starts_with("/health/") || path.trim_end_matches('/') == "/metrics"
 }
 

@@ -11,9 +11,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::error::ApiError;
+use super::{access, error::ApiError};
 use crate::{
     api::openapi::raw,
+    domain::caller::ANONYMOUS,
     idempotency::{IdempotencyKey, Keyed},
 };
 
@@ -89,5 +90,8 @@ fn read(req: &Request, depot: &Depot) -> Result<Option<IdempotencyKey>, ApiError
     let fingerprint = depot.get_typed::<Fingerprint>().map_or_else(|_| String::new(), |print| print.0.clone());
     // The alias is the same path.
     let path = req.uri().path().trim_end_matches('/').replacen("/api/v1/", "/api/v2/", 1);
-    Ok(Some(IdempotencyKey { key: format!("{} {path}\n{given}", req.method()), fingerprint }))
+    // One caller's key is nothing to another.
+    let whose = access::caller(depot).filter(|caller| caller.user_id != ANONYMOUS);
+    let whose = whose.map_or_else(String::new, |caller| format!("\n{}", caller.user_id));
+    Ok(Some(IdempotencyKey { key: format!("{} {path}\n{given}{whose}", req.method()), fingerprint }))
 }

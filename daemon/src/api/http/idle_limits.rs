@@ -20,6 +20,8 @@ use salvo::{
 };
 use tokio::task::AbortHandle;
 
+use super::places::{Place, Places};
+
 /// A request's head must have arrived within this, counted from the end of the one before it. Clients keep what is idle
 /// for 60 s or less, or ask whether it is still open.
 pub(crate) const HEAD_LIMIT: Duration = Duration::from_secs(75);
@@ -30,13 +32,19 @@ const BODY_LIMIT: Duration = Duration::from_secs(20);
 /// A client that does not read for this long loses its connection.
 const WRITE_LIMIT: Duration = Duration::from_secs(60);
 
-/// See the module.
-pub(crate) struct Limits;
+/// A connection that came when all places were taken must be done by then: it is there to ask for the health.
+const GUEST_LIMIT: Duration = Duration::from_secs(3);
+
+/// See the module. Knows how many connections there are, too.
+pub(crate) struct Limits {
+    pub(crate) places: Places,
+}
 
 /// Whether a connection said anything.
 struct Heard {
     heard: Arc<AtomicBool>,
     watch: AbortHandle,
+    _place: Place,
 }
 
 impl ConnObserver for Heard {
@@ -63,15 +71,19 @@ impl FusePolicy for Limits {
         FuseAction::Accept(limits)
     }
 
-    fn observe(&self, _: &FuseInfo, connection: &ConnCtrl) -> Option<ArcConnObserver> {
+    fn observe(&self, info: &FuseInfo, connection: &ConnCtrl) -> Option<ArcConnObserver> {
+        let place = self.places.take(&info.remote_addr);
         let (connection, heard) = (connection.clone(), Arc::new(AtomicBool::new(false)));
         let watched = Arc::clone(&heard);
+        let guest = place.is_guest();
         let watch = tokio::spawn(async move {
-            tokio::time::sleep(FIRST_BYTE).await;
-            if !watched.load(Ordering::Relaxed) {
+            tokio::time::sleep(if guest { GUEST_LIMIT } else { FIRST_BYTE }).await;
+            if guest || !watched.load(Ordering::Relaxed) {
                 connection.abort();
             }
         });
-        Some(Arc::new(Heard { heard, watch: watch.abort_handle() }))
+        // What a guest says does not let him stay.
+        let heard = if guest { Arc::new(AtomicBool::new(true)) } else { heard };
+        Some(Arc::new(Heard { heard, watch: watch.abort_handle(), _place: place }))
     }
 }

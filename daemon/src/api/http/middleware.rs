@@ -10,8 +10,10 @@ use salvo::{
 };
 
 use super::{
+    access::{self, Entrance},
     error::ApiError,
     headers, host, measure,
+    places::Places,
     request_id::{REQUEST_ID, RequestId},
     serve::HEAD_BYTES,
 };
@@ -25,6 +27,8 @@ const PROCESS_TIME: HeaderName = HeaderName::from_static("x-process-time");
 /// See the module.
 pub(crate) struct Edge {
     pub(crate) state: Arc<AppState>,
+    pub(crate) entrance: Entrance,
+    pub(crate) places: Places,
 }
 
 #[async_trait]
@@ -42,7 +46,7 @@ impl Handler for Edge {
         drop(config);
         let refusal = match refusal {
             Some(refusal) => Some(refusal),
-            None => load_shedding::refusal(req, &self.state),
+            None => self.places.refusal(req).or_else(|| load_shedding::refusal(req, &self.state)),
         };
         if let Some(refusal) = refusal {
             input::read_away(req).await;
@@ -55,12 +59,17 @@ impl Handler for Edge {
             input::read_away(req).await;
             refusal.render(&id, res);
             ctrl.skip_rest();
+        } else if let Some(refusal) = self.admitted(req, depot, res, &id).await {
+            input::read_away(req).await;
+            refusal.render(&id, res);
+            ctrl.skip_rest();
         } else {
             let called = AssertUnwindSafe(ctrl.call_next(req, depot, res)).catch_unwind().await;
             if let Err(panic) = called {
                 ApiError::Internal(format!("a handler panicked: {}", panic_text(panic.as_ref()))).render(&id, res);
             }
         }
+        access::hold_stream_permit(depot, res);
         fill_error(res, &id);
         origin.stamp(res);
         headers::secure(res);
@@ -68,9 +77,22 @@ impl Handler for Edge {
         if let Ok(value) = HeaderValue::from_str(id.as_str()) {
             headers.insert(REQUEST_ID, value);
         }
+        if self.places.is_guest(req) {
+            headers.insert(salvo::http::header::CONNECTION, HeaderValue::from_static("close"));
+        }
         let took = started.elapsed();
         headers.insert(PROCESS_TIME, reply::seconds(took));
         measure::request(req.method(), req.matched_path(), res.status_code.unwrap_or(StatusCode::OK), took);
+    }
+}
+
+impl Edge {
+    /// Why the gate does not let the request in. What leads nowhere needs none.
+    async fn admitted(&self, req: &Request, depot: &mut Depot, res: &Response, id: &RequestId) -> Option<ApiError> {
+        if matches!(res.status_code, Some(StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED)) {
+            return None;
+        }
+        access::admit(req, depot, &self.state, self.entrance, id).await.err()
     }
 }
 

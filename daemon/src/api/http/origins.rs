@@ -1,6 +1,7 @@
-//! Which web pages may use the API. There is no login yet, so a page from anywhere must not be able to
-//! start builds through its visitor's browser. Others may read nothing either: without the headers that
-//! are added here, a browser keeps the answer from the page.
+//! Which web pages may use the API. A browser sends the cookie of a login along with whatever page asks, so a page from
+//! elsewhere must not be able to start builds through its visitor; another port of this machine, where an agent may serve,
+//! is elsewhere, too. Others may read nothing either: without the headers that are added here, a browser keeps the answer
+//! from the page.
 
 use salvo::{
     Request, Response,
@@ -10,7 +11,7 @@ use salvo::{
     },
 };
 
-use super::{error::ApiError, host::host_of};
+use super::error::ApiError;
 use crate::api::http::request_id::RequestId;
 use crate::config::ServerConfig;
 
@@ -20,32 +21,37 @@ pub(crate) enum Origin {
     None,
     /// A page that may.
     Allowed(HeaderValue),
+    /// A page that may because every page may: with a token that it has, and never by its visitor's cookie.
+    Anybody(HeaderValue),
     /// A page that may not.
     Refused,
 }
 
-/// Judges the request's origin: pages of this machine, of the daemon itself (its `Host` was checked), and of
-/// the public address and origins in the settings may use the API.
+/// Judges the request's origin: pages of the daemon itself (its `Host` was checked), and of the public address and origins
+/// in the settings may use the API.
 pub(crate) fn judge(req: &Request, server: &ServerConfig) -> Origin {
     let Some(origin) = req.headers().get(header::ORIGIN) else { return Origin::None };
     let is_public = |origin: &str| !origin.is_empty() && server.public_origin().eq_ignore_ascii_case(origin);
-    if origin.to_str().is_ok_and(|o| is_public(o) || is_allowed(o, req.headers(), &server.allowed_origins)) {
+    if origin.to_str().is_ok_and(|o| is_public(o) || is_allowed(o, req.headers(), server)) {
         Origin::Allowed(origin.clone())
+    } else if server.allowed_origins.iter().any(|one| one == "*") {
+        Origin::Anybody(origin.clone())
     } else {
         Origin::Refused
     }
 }
 
-fn is_allowed(origin: &str, headers: &HeaderMap, allowed: &[String]) -> bool {
-    if allowed.iter().any(|one| one == "*" || one.trim_end_matches('/').eq_ignore_ascii_case(origin)) {
+fn is_allowed(origin: &str, headers: &HeaderMap, server: &ServerConfig) -> bool {
+    if server.allowed_origins.iter().any(|one| one.trim_end_matches('/').eq_ignore_ascii_case(origin)) {
         return true;
     }
-    let Some((_, authority)) = origin.split_once("://") else { return false };
+    let Some((scheme, authority)) = origin.split_once("://") else { return false };
+    // Where TLS is spoken, a page that came without it may be whoever's is on the way.
+    if !server.tls_certificate.as_os_str().is_empty() && !scheme.eq_ignore_ascii_case("https") {
+        return false;
+    }
     let own = headers.get(header::HOST).and_then(|h| h.to_str().ok());
-    let page = host_of(authority);
-    let near = page.eq_ignore_ascii_case("localhost") || page.to_ascii_lowercase().ends_with(".localhost");
-    let loopback = page.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    near || loopback || own.is_some_and(|own| own.eq_ignore_ascii_case(authority))
+    own.is_some_and(|own| own.eq_ignore_ascii_case(authority))
 }
 
 /// Whether it is a browser's question before the real request.
@@ -85,12 +91,20 @@ impl Origin {
         }
     }
 
+    /// Whether a cookie that comes along is its visitor's will: no page from elsewhere has it sent for itself.
+    pub(crate) const fn may_bring_cookies(&self) -> bool {
+        matches!(self, Self::None | Self::Allowed(_))
+    }
+
     /// Lets the browser hand the answer to the page.
     pub(crate) fn stamp(self, res: &mut Response) {
         let headers = res.headers_mut();
-        if let Self::Allowed(origin) = self {
+        let with_cookies = self.may_bring_cookies();
+        if let Self::Allowed(origin) | Self::Anybody(origin) = self {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-            headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+            if with_cookies {
+                headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+            }
             let exposed =
                 HeaderValue::from_static("x-request-id, x-process-time, location, retry-after, idempotency-replayed");
             headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);

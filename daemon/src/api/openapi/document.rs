@@ -13,7 +13,7 @@ use super::{
     super::state::AppState,
     shape::{described, reference, united},
 };
-use crate::api::http::{error::ApiError, json::put_json, request::extract::State};
+use crate::api::http::{access, error::ApiError, json::put_json, request::extract::State, rules};
 
 /// What a page about the API needs to know first.
 const INTRODUCTION: &str = "\
@@ -38,7 +38,7 @@ const TAGS: [(&str, &str); 15] = [
     ("tools", "What agents are made of."),
     ("statistics", "Figures over all of it."),
     ("config", "Settings and workflow files."),
-    ("auth", "Logging in; without an envelope."),
+    ("auth", "Logging in (without an envelope), and the keys of programs."),
     ("plugins", "Stages and deployers."),
     ("system", "The daemon itself."),
     ("health", "For supervisors and load balancers; without an envelope."),
@@ -143,6 +143,7 @@ fn build() -> (Value, Vec<String>) {
             }),
         );
         document.insert("servers".to_owned(), json!([{ "url": "/" }]));
+        document.insert("security".to_owned(), json!([{ "bearer": [] }, { "cookie": [] }]));
     }
     let mut conflicts = Vec::new();
     if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
@@ -152,6 +153,7 @@ fn build() -> (Value, Vec<String>) {
     }
     if let Some(Value::Object(components)) = document.get_mut("components") {
         components.insert("responses".to_owned(), error_responses());
+        components.insert("securitySchemes".to_owned(), security_schemes());
     }
     forget_unused(&mut document);
     (document, conflicts)
@@ -166,26 +168,38 @@ fn forget_unused(document: &mut Value) {
 }
 
 /// What every error says.
-const ERRORS: [(&str, &str, &str); 12] = [
+const ERRORS: [(&str, &str, &str); 14] = [
     ("400", "BadRequest", "The request could not be read."),
-    ("403", "Forbidden", "Pages of this origin, or this `Host`, may not use the API."),
+    ("401", "Unauthenticated", "No credential came along, or one that is not taken."),
+    ("403", "Forbidden", "The caller may not, or pages of this origin, or this `Host`, may not use the API."),
     ("404", "NotFound", "There is no such thing."),
     ("408", "RequestTimeout", "The request took too long to arrive."),
     ("409", "Conflict", "The state does not allow it; `details` says what it is."),
     ("413", "PayloadTooLarge", "The body is too large."),
     ("415", "UnsupportedMediaType", "The body must be of the type that is described."),
     ("422", "Invalid", "Fields break a rule; `detail` lists them."),
+    ("429", "TooManyRequests", "Too much of it: try again after `Retry-After` seconds."),
     ("500", "InternalError", "The daemon's own fault; its log says more, under `request_id`."),
     ("502", "AgentFailed", "The agent, or what runs it, failed."),
     ("503", "Unavailable", "Not now: try again after `Retry-After` seconds."),
     ("504", "AgentTimeout", "The agent did not answer in time."),
 ];
 
+/// How callers show who they are.
+fn security_schemes() -> Value {
+    let bearer = "The token of the first start (`nexusd token`), a key (`nexusd keys create`), or the token of an \
+                  identity provider.";
+    json!({
+        "bearer": { "type": "http", "scheme": "bearer", "description": bearer },
+        "cookie": { "type": "apiKey", "in": "cookie", "name": access::COOKIE, "description": "The session of a login." },
+    })
+}
+
 fn error_responses() -> Value {
     let each = ERRORS.iter().map(|(status, name, description)| {
         let mut response =
             json!({ "description": description, "content": { "application/json": { "schema": reference("Error") } } });
-        if let (true, Value::Object(response)) = (*status == "503", &mut response) {
+        if let (true, Value::Object(response)) = (matches!(*status, "429" | "503"), &mut response) {
             let seconds = json!({ "description": "Seconds.", "schema": { "type": "integer", "minimum": 1 } });
             response.insert("headers".to_owned(), json!({ "Retry-After": seconds }));
         }
@@ -236,7 +250,18 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     if let Some((_, schema, description)) = STREAMS.iter().find(|(of, ..)| *of == id) {
         responses.insert("200".to_owned(), stream(schema, description));
     }
-    let mut wanted = vec!["400", "403", "500", "503"];
+    let mut wanted = vec!["400", "403", "429", "500", "503"];
+    match rules::told(method, path) {
+        // Nobody is asked who he is.
+        Some(None) => drop(operation.insert("security".to_owned(), json!([]))),
+        Some(Some(right)) => {
+            wanted.push("401");
+            operation.insert("x-right".to_owned(), json!(right));
+        }
+        None => {}
+    }
+    let responses = operation.entry("responses").or_insert_with(|| json!({}));
+    let Value::Object(responses) = responses else { return };
     if path.contains('{') {
         wanted.push("404");
     }

@@ -7,10 +7,20 @@ use salvo::{
     oapi::swagger_ui::SwaggerUi,
 };
 
-use crate::api::http::{
-    error::{ApiError, Resource},
-    request::input,
+use crate::{
+    api::{
+        http::{
+            error::{ApiError, Resource},
+            request::input,
+        },
+        state::AppState,
+    },
+    config::AuthMode,
 };
+
+/// What a page says where there is no access control.
+const OPEN_HOUSE: &str = "<p role=\"alert\"><strong>There is no access control: whoever reaches this address may do \
+                          everything ([auth] mode = \"none\").</strong></p>";
 
 /// Without inline scripts, which the page's security policy forbids.
 const PAGE: &str = include_str!("docs.html");
@@ -21,13 +31,15 @@ const VIEWER: [&str; 3] = ["swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui
 
 /// `GET /docs`
 #[handler]
-pub(crate) async fn docs(req: &mut Request, res: &mut Response) {
+pub(crate) async fn docs(req: &mut Request, depot: &mut Depot, res: &mut Response) {
     // Links are relative, so that the page works below the path of a proxy; seen from `/docs/` they begin one above.
     let page = if req.uri().path().ends_with('/') {
         PAGE.replace("\"docs/", "\"../docs/").replace("\"openapi.json", "\"../openapi.json")
     } else {
         PAGE.to_owned()
     };
+    let open = AppState::of(depot).is_ok_and(|state| state.access.mode() == AuthMode::None);
+    let page = if open { page.replace("<body>", &format!("<body>\n{OPEN_HOUSE}")) } else { page };
     put(res, "text/html; charset=utf-8", page);
 }
 

@@ -109,7 +109,7 @@ pub(crate) fn made(agents: &[Agent]) -> Vec<Made> {
         let itself = Made {
             id: agent.agent_id.to_string(),
             label: agent.display_name.clone(),
-            owner: agent.deployment_type.clone(),
+            owner: agent.deployment.target.clone(),
             status,
             r#type: "agent",
         };

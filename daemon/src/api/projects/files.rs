@@ -89,9 +89,12 @@ pub(crate) struct Shown {
 pub(crate) async fn list(state: State, id: Id<ProjectId>) -> Answer<Listing> {
     let Id(id) = id;
     state.projects.get(state.caller(), &id).await?;
-    fetch(&state, &id).await;
+    let fetched = fetch(&state, &id).await;
     let root = folder(&state.project_root, &id);
     let (files, truncated) = blocking(move || walk(&root)).await?;
+    if let (Err(error), true) = (fetched, files.is_empty()) {
+        return Err(error);
+    }
     Ok(Reply::new(Listing { files, project_path: format!("projects/{id}"), truncated }))
 }
 
@@ -106,11 +109,12 @@ pub(crate) async fn show_file(state: State, id: Id<ProjectId>, path: Part<FilePa
     found.map(Reply::new).ok_or_else(|| ApiError::not_found(Resource::File, &path))
 }
 
-/// What is here is shown, also when it cannot be made new.
-async fn fetch(state: &AppState, id: &ProjectId) {
-    if let Err(error) = state.agents.deployed.fetch_files(id).await {
+/// What is here is shown, also when it cannot be made new. That something is not there is said by who could look only.
+async fn fetch(state: &AppState, id: &ProjectId) -> Result<(), ApiError> {
+    state.agents.deployed.fetch_files(id).await.map_err(|error| {
         tracing::warn!(project_id = %id, %error, "the files of a project could not be brought here");
-    }
+        ApiError::from(error)
+    })
 }
 
 /// The project's folder; the id is checked, so this is always directly below the root.
@@ -124,11 +128,17 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
 }
 
 /// A file of the project, or `None` when there is none that may be shown.
+///
+/// # Errors
+/// It is not here, and the store that daemons share cannot be asked for it.
 pub(crate) async fn read(state: &AppState, id: &ProjectId, path: &str) -> Result<Option<Shown>, ApiError> {
     let Ok(path) = RelPath::parse(path) else { return Ok(None) };
-    fetch(state, id).await;
+    let fetched = fetch(state, id).await;
     let root = folder(&state.project_root, id);
-    blocking(move || show(&root, &path)).await
+    match (blocking(move || show(&root, &path)).await?, fetched) {
+        (None, Err(error)) => Err(error),
+        (found, _) => Ok(found),
+    }
 }
 
 fn show(root: &Path, path: &RelPath) -> Option<Shown> {
@@ -183,7 +193,9 @@ fn walk(root: &Path) -> (Vec<Entry>, bool) {
             let Ok(meta) = entry.path().symlink_metadata() else { continue };
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}/{name}") };
-            if meta.is_dir() {
+            if meta.is_dir() && name == "__pycache__" {
+                // What Python makes of the files that are listed.
+            } else if meta.is_dir() {
                 if depth < MAX_DEPTH && open.len() < MAX_FILES {
                     open.push((entry.path(), path, depth + 1));
                 } else {

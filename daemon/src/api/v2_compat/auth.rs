@@ -1,11 +1,11 @@
-//! `/auth`: logging in, as the original's clients do. There is no access control in this version: any login
-//! succeeds, the answers say so, and the token opens nothing that is not open anyway.
+//! `/auth`: logging in, as the original's clients do by name and password, or by the code of a link that the daemon made.
+//! Without access control any login succeeds, the answers say so, and the token opens nothing that is not open anyway.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use salvo::{
-    Request, Response, Writer as _,
+    Depot, Request, Response, Writer as _,
     http::{
-        HeaderMap,
+        HeaderMap, StatusCode,
         header::{self, HeaderValue},
     },
     oapi::endpoint,
@@ -16,20 +16,26 @@ use serde::Serialize;
 use crate::api::{
     admin::plugins::NoFields,
     http::{
+        access,
         error::ApiError,
         request::{
-            extract::{Body, OptionalBody},
+            extract::{Body, OptionalBody, State},
             rules::{Needed, Verbatim, fields_of},
         },
+        request_id::RequestId,
         response::{Flat, FlatAnswer},
     },
+    state::AppState,
+};
+use crate::{
+    auth::{ADMIN, Shown, codes},
+    config::AuthMode,
+    domain::{caller::Role, secret::Secret},
 };
 
-/// The way in which callers are known. Further ways come with access control.
-const MODE: &str = "none";
 /// Who everybody is without a login.
 const ANYBODY: &str = "anonymous";
-/// Marks a token of this kind; behind it the user's name.
+/// Marks a token that is worth nothing; behind it the user's name.
 const TOKEN: &str = "open.";
 
 fields_of! {
@@ -37,6 +43,13 @@ fields_of! {
     pub(crate) LoginBody {
         username: Needed<1, 100>,
         password: Verbatim<0, 1000>,
+    }
+}
+
+fields_of! {
+    /// What a link of the daemon has behind `#code=`.
+    pub(crate) CodeBody {
+        code: Verbatim<1, 100>,
     }
 }
 
@@ -48,7 +61,7 @@ struct LoggedIn {
     /// `bearer`.
     token_type: &'static str,
     username: String,
-    /// `none`: there is no access control.
+    /// The mode: `token`, `keys`, `oidc`; with `none` there is no access control.
     auth: &'static str,
     message: &'static str,
 }
@@ -58,10 +71,12 @@ struct LoggedIn {
 struct Me {
     success: bool,
     username: String,
-    /// A token came along.
+    /// A credential came along, and is taken.
     authenticated: bool,
-    /// `none`: there is no access control.
+    /// The mode: `token`, `keys`, `oidc`; with `none` there is no access control.
     auth: &'static str,
+    /// What he may; null for somebody who is not known.
+    role: Option<Role>,
 }
 
 /// The end of a login.
@@ -71,100 +86,163 @@ struct LoggedOut {
     message: &'static str,
 }
 
+/// A way in, for one use.
+#[derive(Serialize, JsonSchema)]
+struct Link {
+    /// Open the daemon's root with `#code=` and this behind it.
+    code: String,
+    expires_in_seconds: u64,
+}
+
 /// `POST /auth/login`
 ///
-/// Log in. Without access control any login succeeds, and says so.
-#[endpoint(operation_id = "login", tags("auth"))]
-pub(crate) async fn login(body: Body<LoginBody>, res: &mut Response) -> FlatAnswer<LoggedIn> {
+/// Log in by name and password. Without access control any login succeeds, and says so.
+#[endpoint(operation_id = "login", tags("auth"), responses((status_code = 401, description = "Name or password is wrong.")))]
+pub(crate) async fn login(
+    state: State,
+    req: &mut Request,
+    depot: &mut Depot,
+    body: Body<LoginBody>,
+    res: &mut Response,
+) -> FlatAnswer<LoggedIn> {
     let LoginBody { username, password } = body.0;
-    // There is nothing to compare it with.
-    drop(password);
-    let access_token = format!("{TOKEN}{}", URL_SAFE_NO_PAD.encode(&username));
-    set_cookie(res, &format!("access_token={access_token}; HttpOnly; Path=/; SameSite=lax"));
-    let message = "this daemon has no access control: any login succeeds";
-    Ok(Flat::ok(LoggedIn { success: true, access_token, token_type: "bearer", username, auth: MODE, message }))
+    if state.access.mode() == AuthMode::None {
+        let access_token = format!("{TOKEN}{}", URL_SAFE_NO_PAD.encode(&username));
+        set_cookie(res, &state, &access_token, None);
+        let message = "this daemon has no access control: any login succeeds";
+        return Ok(Flat::ok(logged_in(&state, access_token, username, message)));
+    }
+    let id = RequestId::of(depot);
+    state.access.limits.failure(req.remote_addr().ip()).map_err(access::too_much)?;
+    let who = format!("user:{username}");
+    let Some(user) = state.access.log_in(&username, Secret::new(password)).await else {
+        access::note(req, &state, &id, [&who, "", "refused: wrong name or password"]).await;
+        return Err(ApiError::plain(StatusCode::UNAUTHORIZED, "LOGIN_FAILED", "name or password is wrong"));
+    };
+    access::note(req, &state, &id, [&who, "", "allowed"]).await;
+    let token = state.access.begin_session(Some((&username, &user))).await.map_err(ApiError::internal)?;
+    let token = token.reveal().to_owned();
+    set_cookie(res, &state, &token, Some(lasts(&state)));
+    Ok(Flat::ok(logged_in(&state, token, username, "logged in")))
+}
+
+/// `POST /auth/code`
+///
+/// Log in as an admin by the code of a link that the daemon made.
+#[endpoint(operation_id = "loginByCode", tags("auth"), responses((status_code = 401, description = "The code is not valid any more.")))]
+pub(crate) async fn take_code(
+    state: State,
+    req: &mut Request,
+    depot: &mut Depot,
+    body: Body<CodeBody>,
+    res: &mut Response,
+) -> FlatAnswer<LoggedIn> {
+    let Body(CodeBody { code }) = body;
+    let id = RequestId::of(depot);
+    state.access.limits.failure(req.remote_addr().ip()).map_err(access::too_much)?;
+    if !state.access.take_code(&code) {
+        access::note(req, &state, &id, ["code", "", "refused: unknown code"]).await;
+        let message = "the code was used already, or its time is over: `nexusd login-link` prints another link";
+        return Err(ApiError::plain(StatusCode::UNAUTHORIZED, "CODE_NOT_VALID", message));
+    }
+    access::note(req, &state, &id, ["code:admin", "", "allowed"]).await;
+    let token = state.access.begin_session(None).await.map_err(ApiError::internal)?;
+    let token = token.reveal().to_owned();
+    set_cookie(res, &state, &token, Some(lasts(&state)));
+    Ok(Flat::ok(logged_in(&state, token, ADMIN.to_owned(), "logged in")))
+}
+
+/// `POST /auth/link`
+///
+/// Make a code of one use, by which its bearer becomes an admin.
+#[endpoint(operation_id = "makeLoginLink", tags("auth"))]
+pub(crate) async fn make_link(state: State, body: OptionalBody<NoFields>) -> FlatAnswer<Link> {
+    let OptionalBody(NoFields {}) = body;
+    let code = state.access.make_code().reveal().to_owned();
+    Ok(Flat::ok(Link { code, expires_in_seconds: codes::LASTS.as_secs() }))
 }
 
 /// `GET /auth/me`
 ///
 /// Read who the caller is, by the bearer token or else the cookie.
 #[endpoint(operation_id = "getMe", tags("auth"))]
-pub(crate) async fn me(req: &mut Request) -> FlatAnswer<Me> {
-    Ok(Flat::ok(who(req.headers())))
+pub(crate) async fn me(state: State, req: &mut Request, depot: &mut Depot) -> FlatAnswer<Me> {
+    Ok(Flat::ok(who(&state, req.headers(), depot)))
 }
 
 /// `GET /auth/check`
 ///
 /// Check the caller's login. Without access control everybody may come in.
 #[endpoint(operation_id = "checkLogin", tags("auth"))]
-pub(crate) async fn check(req: &mut Request) -> FlatAnswer<Me> {
-    Ok(Flat::ok(who(req.headers())))
+pub(crate) async fn check(state: State, req: &mut Request, depot: &mut Depot) -> FlatAnswer<Me> {
+    Ok(Flat::ok(who(&state, req.headers(), depot)))
 }
 
 /// `POST /auth/logout`
 ///
-/// Log out. The cookie is taken back.
+/// Log out. The session ends, and the cookie is taken back.
 #[endpoint(operation_id = "logout", tags("auth"))]
-pub(crate) async fn logout(body: OptionalBody<NoFields>, res: &mut Response) -> FlatAnswer<LoggedOut> {
+pub(crate) async fn logout(
+    state: State,
+    req: &mut Request,
+    body: OptionalBody<NoFields>,
+    res: &mut Response,
+) -> FlatAnswer<LoggedOut> {
     let OptionalBody(NoFields {}) = body;
-    set_cookie(res, "access_token=; HttpOnly; Path=/; SameSite=lax; Max-Age=0");
+    if let Some(Shown::Bearer(token) | Shown::Cookie(token)) = access::shown(req.headers()) {
+        state.access.end_session(token).await;
+    }
+    set_cookie(res, &state, "", Some(0));
     Ok(Flat::ok(LoggedOut { success: true, message: "logged out" }))
 }
 
-/// Whether the caller may see and change settings. Everybody may while there is no access control; every
-/// path that is for administrators asks here.
-///
-/// # Errors
-/// The caller may not.
-#[allow(clippy::unnecessary_wraps, reason = "access control will refuse some")]
-pub(crate) fn admin(_req: &HeaderMap) -> Result<(), ApiError> {
-    Ok(())
+fn logged_in(state: &AppState, access_token: String, username: String, message: &'static str) -> LoggedIn {
+    let auth = state.access.mode().as_str();
+    LoggedIn { success: true, access_token, token_type: "bearer", username, auth, message }
 }
 
-fn set_cookie(res: &mut Response, cookie: &str) {
-    if let Ok(value) = HeaderValue::from_str(cookie) {
+fn lasts(state: &AppState) -> u64 {
+    state.config.load().auth.session_hours.duration().as_secs()
+}
+
+/// Puts the token where a page cannot read it; over TLS it goes nowhere else.
+fn set_cookie(res: &mut Response, state: &AppState, token: &str, seconds: Option<u64>) {
+    let config = state.config.load();
+    let server = &config.server;
+    let secure = !server.tls_certificate.as_os_str().is_empty() || server.public_base().starts_with("https://");
+    let mut cookie = format!("{}={token}; HttpOnly; Path=/; SameSite=lax", access::COOKIE);
+    if secure {
+        cookie.push_str("; Secure");
+    }
+    if let Some(seconds) = seconds {
+        cookie.push_str(&format!("; Max-Age={seconds}"));
+    }
+    if let Ok(value) = HeaderValue::from_str(&cookie) {
         res.headers_mut().insert(header::SET_COOKIE, value);
     }
 }
 
-/// Bearer token first, then cookie.
-fn who(headers: &HeaderMap) -> Me {
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
-        let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
-    });
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut cookies = cookies.flat_map(|line| line.split(';'));
-    let cookie = || cookies.find_map(|cookie| cookie.trim().strip_prefix("access_token="));
-    let name = bearer.or_else(cookie).and_then(name_in);
+fn who(state: &AppState, headers: &HeaderMap, depot: &Depot) -> Me {
+    let auth = state.access.mode().as_str();
+    if state.access.mode() == AuthMode::None {
+        let name = match access::shown(headers) {
+            Some(Shown::Bearer(token) | Shown::Cookie(token)) => name_in(token),
+            None => None,
+        };
+        let (authenticated, username) = (name.is_some(), name.unwrap_or_else(|| ANYBODY.to_owned()));
+        return Me { success: true, authenticated, username, auth, role: Some(Role::Admin) };
+    }
+    let caller = access::caller(depot);
     Me {
         success: true,
-        authenticated: name.is_some(),
-        username: name.unwrap_or_else(|| ANYBODY.to_owned()),
-        auth: MODE,
+        authenticated: caller.is_some(),
+        username: caller.map_or_else(|| ANYBODY.to_owned(), |caller| caller.user_id.clone()),
+        auth,
+        role: caller.map(|caller| caller.role),
     }
 }
 
 fn name_in(token: &str) -> Option<String> {
     let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix(TOKEN)?).ok()?;
     String::from_utf8(bytes).ok().filter(|name| !name.is_empty() && name.chars().count() <= 100)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_bearer_token_comes_first() {
-        let token = |name: &str| format!("{TOKEN}{}", URL_SAFE_NO_PAD.encode(name));
-        let mut headers = HeaderMap::new();
-        assert!(!who(&headers).authenticated);
-        let cookie = format!("a=b; access_token={}; c=d", token("cookie"));
-        headers.insert(header::COOKIE, HeaderValue::from_str(&cookie).unwrap());
-        assert_eq!(who(&headers).username, "cookie");
-        headers.insert(header::AUTHORIZATION, HeaderValue::from_str(&format!("bearer {}", token("bearer"))).unwrap());
-        assert_eq!(who(&headers).username, "bearer");
-        headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer nonsense"));
-        assert_eq!((who(&headers).username.as_str(), who(&headers).authenticated), (ANYBODY, false));
-    }
 }

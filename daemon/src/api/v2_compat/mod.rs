@@ -13,6 +13,8 @@ pub(crate) fn paths() -> Router {
     let auth = Router::with_path("auth")
         .push(Router::with_path("login").post(auth::login))
         .push(Router::with_path("logout").post(auth::logout))
+        .push(Router::with_path("code").post(auth::take_code))
+        .push(Router::with_path("link").post(auth::make_link))
         .push(at("me", || auth::me))
         .push(at("check", || auth::check));
     let tools =

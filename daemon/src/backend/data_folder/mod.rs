@@ -5,6 +5,7 @@ pub mod binding;
 mod error;
 mod lock;
 pub(crate) mod moving;
+mod private;
 mod survey;
 pub mod trash;
 
@@ -25,6 +26,7 @@ pub fn make_folders(data: &DataConfig) -> Result<(), FolderError> {
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
         made.map_err(|source| FolderError::Make { path, source })?;
     }
+    private::tighten(&data.dir);
     Ok(())
 }
 

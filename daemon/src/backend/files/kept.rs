@@ -4,21 +4,24 @@
 use std::sync::Arc;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use object_store::{Error as ObjectError, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, path::Path};
+use object_store::{ObjectStore, ObjectStoreExt as _};
 
-use super::{Owner, Result, SIDE_BY_SIDE, away, content_path, folder::Manifest, newest_of, read_manifest};
+use super::{
+    Owner, Result, SIDE_BY_SIDE, away, content_path,
+    folder::Manifest,
+    manifests::{self, Number},
+};
 use crate::domain::{deletion::KeptAgent, ids::ProjectId};
 
 /// Makes an agent's files its own before those of its project go. Safe to repeat: the manifest comes last, and once it is
 /// there nothing happens.
 pub(crate) async fn keep(store: &Arc<dyn ObjectStore>, project: &ProjectId, agent: &KeptAgent) -> Result<()> {
     let (from, to) = (Owner::Project(project.clone()), Owner::Agent(agent.agent_id.clone()));
-    if newest_of(store, &to).await?.is_some() {
+    if manifests::newest_place(store, &to).await?.is_some() {
         return Ok(());
     }
-    let Some(newest) = newest_of(store, &from).await? else { return Ok(()) };
+    let Some((_, whole)) = manifests::newest(store, &from).await? else { return Ok(()) };
     let below = format!("{}/", agent.agent_dir.trim_end_matches('/'));
-    let whole = read_manifest(store, &newest).await?;
     let own = |(name, entry): (String, super::folder::Entry)| Some((name.strip_prefix(&below)?.to_owned(), entry));
     let own = Manifest { files: whole.files.into_iter().filter_map(own).collect() };
     if own.files.is_empty() {
@@ -30,12 +33,6 @@ pub(crate) async fn keep(store: &Arc<dyn ObjectStore>, project: &ProjectId, agen
         copies.push(async move { store.copy(&from, &to).await });
     }
     stream::iter(copies).buffer_unordered(SIDE_BY_SIDE).try_collect::<Vec<()>>().await.map_err(away)?;
-    let at = Path::from(format!("{}/manifests/{:010}.json", to.folder(), 1));
-    let text = serde_json::to_vec(&own)?;
-    let first = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-    match store.put_opts(&at, text.into(), first).await {
-        // Another daemon did the same.
-        Ok(_) | Err(ObjectError::AlreadyExists { .. }) => Ok(()),
-        Err(error) => Err(away(error)),
-    }
+    // One that is there was written by another daemon, which did the same.
+    manifests::create(store, &Number::first(1).path(&to), &own).await.map(drop)
 }

@@ -21,15 +21,14 @@ const KEPT: usize = 1_000;
 #[derive(Clone, Default)]
 pub(super) struct Known {
     pub(super) manifest: Manifest,
-    /// Where it lies, and in which version.
-    pub(super) at: Option<(Path, Option<String>)>,
+    /// Where it lies; none when what lies here is of no manifest alone.
+    pub(super) at: Option<Path>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Written {
     manifest: Manifest,
     location: Option<String>,
-    version: Option<String>,
 }
 
 #[derive(Default)]
@@ -65,18 +64,15 @@ impl Memory {
             Ok(bytes) => bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()),
             Err(_) => None,
         };
-        let Some(Written { manifest, location, version }) = written else { return Known::default() };
-        Known { manifest, at: location.map(|location| (Path::from(location), version)) }
+        let Some(Written { manifest, location }) = written else { return Known::default() };
+        Known { manifest, at: location.map(Path::from) }
     }
 
     /// Keeps what is known now.
     pub(super) async fn keep(&self, owner: &Owner, known: Known) -> Result<()> {
-        let (location, version) = match known.at.clone() {
-            Some((location, version)) => (Some(location.to_string()), version),
-            None => (None, None),
-        };
+        let location = known.at.as_ref().map(Path::to_string);
         if let Some(file) = self.file_of(owner) {
-            let text = serde_json::to_vec(&Written { manifest: known.manifest.clone(), location, version })?;
+            let text = serde_json::to_vec(&Written { manifest: known.manifest.clone(), location })?;
             blocking(move || {
                 if let Some(folder) = file.parent() {
                     fs::create_dir_all(folder)?;
@@ -93,12 +89,6 @@ impl Memory {
         }
         saved.insert(owner.clone(), known);
         Ok(())
-    }
-
-    /// The version that is in the store is not the one that lies here: the next look brings it.
-    pub(super) async fn outdated(&self, owner: &Owner) -> Result<()> {
-        let known = Known { at: None, ..self.of(owner).await };
-        self.keep(owner, known).await
     }
 
     /// The owner is gone.

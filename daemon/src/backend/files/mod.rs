@@ -1,29 +1,31 @@
 //! Files of projects in a store that all daemons share, so that a build begun on one machine goes on on another.
 //!
 //! At the end of a stage, before its commit, the folder is saved: each new content once, under its hash, and then the
-//! manifest, which names them all. A manifest belongs to a lease (its number is in its name), so a daemon that has lost
-//! its lease cannot change what the next owner reads. Who takes a build over makes its folder that of the newest
-//! manifest, checked against the hashes, and begins no stage before it is complete. What people change of an agent
-//! changes that manifest, and nothing else in it.
+//! manifest, which names them all. A manifest belongs to a lease (its number is in its name, see `manifests`), so a
+//! daemon that has lost its lease cannot change what the next owner reads. Who takes a build over makes its folder that
+//! of the newest manifest, checked against the hashes, and begins no stage before it is complete. What people change of
+//! an agent makes a manifest that differs in that, and in nothing else.
 //!
 //! The embedded backend is one machine: its folders are all there is, and nothing is saved.
 
 mod content;
 pub(crate) mod folder;
 pub(crate) mod kept;
+mod manifests;
 mod memory;
 mod probe;
+mod turns;
 
 use std::{path::PathBuf, sync::Arc};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use object_store::{
-    Error as ObjectError, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, UpdateVersion, path::Path,
-};
+use object_store::{Error as ObjectError, ObjectMeta, ObjectStore, ObjectStoreExt as _, path::Path};
 
 use self::{
     folder::{Changed, Entry, Manifest, blocking, scan, within},
+    manifests::Number,
     memory::{Known, Memory},
+    turns::Turns,
 };
 use crate::{
     backend::error::{BackendError, BackendErrorKind},
@@ -78,6 +80,7 @@ impl From<&AgentId> for Owner {
 pub struct Artifacts {
     store: Option<Arc<dyn ObjectStore>>,
     memory: Memory,
+    turns: Turns,
     probe: probe::Probe,
 }
 
@@ -112,10 +115,6 @@ fn away(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> BackendEr
     error
 }
 
-fn manifest_path(lease: &Lease) -> Path {
-    Path::from(format!("{}/manifests/{:010}.json", Owner::from(&lease.project_id).folder(), lease.epoch))
-}
-
 fn content_path(owner: &Owner, sha256: &str) -> Path {
     Path::from(format!("{}/contents/{sha256}", owner.folder()))
 }
@@ -142,11 +141,19 @@ impl Artifacts {
     /// The store is away, or the folder cannot be read: then the stage must not be committed.
     pub async fn save(&self, lease: &Lease, folder: PathBuf) -> Result<()> {
         let Some(store) = &self.store else { return Ok(()) };
-        let (owner, at) = (&Owner::from(&lease.project_id), manifest_path(lease));
-        let root = folder.clone();
-        let mut manifest = blocking(move || scan(&root)).await?;
+        let owner = &Owner::from(&lease.project_id);
+        let _turn = self.turns.of(owner).await;
         let before = self.memory.of(owner).await;
-        if manifest == before.manifest && before.at.is_some_and(|(known, _)| known == at) {
+        let (root, placed) = (folder.clone(), !before.manifest.files.is_empty());
+        let mut manifest = blocking(move || match scan(&root)? {
+            // What is taken away from outside is not what a stage left: the next owner brings it again.
+            empty if empty.files.is_empty() && placed && !root.try_exists()? => Ok(None),
+            manifest => Ok(Some(manifest)),
+        })
+        .await?
+        .ok_or_else(|| BackendError::new(BackendErrorKind::Unavailable, "the project's folder is gone"))?;
+        let last = before.at.as_ref().and_then(Number::of).filter(|number| number.is_of(lease.epoch));
+        if manifest == before.manifest && last.is_some() {
             return Ok(());
         }
         let known: Vec<&str> = before.manifest.files.values().map(|entry| entry.sha256.as_str()).collect();
@@ -165,9 +172,11 @@ impl Artifacts {
                 None => manifest.files.remove(&name),
             };
         }
-        let text = serde_json::to_vec(&manifest)?;
-        let put = store.put(&at, text.into()).await.map_err(away)?;
-        self.memory.keep(owner, Known { manifest, at: Some((at, put.e_tag)) }).await
+        let number = last.map_or(Number::first(lease.epoch), Number::next);
+        let at = manifests::create_from(store, owner, number, &manifest).await?;
+        self.memory.keep(owner, Known { manifest, at: Some(at.clone()) }).await?;
+        manifests::replaced(store, before.at.as_ref(), &at).await;
+        Ok(())
     }
 
     /// Makes the files of an agent that outlives its project the agent's own. Safe to repeat.
@@ -180,6 +189,7 @@ impl Artifacts {
 
     /// Removes everything that is kept of an owner which is gone: also what was saved when nobody knew that yet.
     pub async fn forget(&self, owner: &Owner) -> Result<()> {
+        let _turn = self.turns.of(owner).await;
         self.memory.forget(owner).await;
         match &self.store {
             Some(store) => remove_all(store, owner).await,
@@ -192,22 +202,23 @@ impl Artifacts {
     /// # Errors
     /// As [`Artifacts::save`].
     pub async fn save_first(&self, lease: &Lease, folder: PathBuf) -> Result<()> {
-        match self.newest(&Owner::from(&lease.project_id)).await? {
+        let Some(store) = &self.store else { return Ok(()) };
+        match manifests::newest_place(store, &Owner::from(&lease.project_id)).await? {
             Some(_) => Ok(()),
             None => self.save(lease, folder).await,
         }
     }
 
-    /// Changes the newest manifest, and nothing else in it: what lies in this machine's folder may be older. Nothing
-    /// happens for a project that has none.
+    /// Makes a manifest that is the newest with this change, and no other: what lies in this machine's folder may be
+    /// older. Nothing happens for a project that has none.
     ///
     /// # Errors
     /// The store is away, or others change the same again and again.
     pub async fn edit(&self, owner: &Owner, edit: &Edit) -> Result<()> {
         let Some(store) = &self.store else { return Ok(()) };
+        let _turn = self.turns.of(owner).await;
         for _ in 0..TRIES {
-            let Some(newest) = self.newest(owner).await? else { return Ok(()) };
-            let mut manifest = read_manifest(store, &newest).await?;
+            let Some((newest, mut manifest)) = manifests::newest(store, owner).await? else { return Ok(()) };
             match edit {
                 Edit::Put { name, file } => {
                     let path = file.clone();
@@ -220,38 +231,21 @@ impl Artifacts {
                     manifest.files.retain(|name, _| !name.starts_with(&below));
                 }
             }
-            let text = serde_json::to_vec(&manifest)?;
-            let version = UpdateVersion { e_tag: newest.e_tag.clone(), version: newest.version.clone() };
-            let only = PutOptions { mode: PutMode::Update(version), ..PutOptions::default() };
-            let put = match store.put_opts(&newest.location, text.clone().into(), only).await {
-                // A folder of this machine cannot do it, and is nobody else's.
-                Err(ObjectError::NotImplemented { .. }) => store.put(&newest.location, text.into()).await,
-                put => put,
-            };
-            match put {
-                Ok(put) => {
-                    let was_here = self.memory.of(owner).await.at;
-                    let current = was_here.is_some_and(|(at, tag)| at == newest.location && tag == newest.e_tag);
-                    return if current {
-                        let at = Some((newest.location, put.e_tag));
-                        self.memory.keep(owner, Known { manifest, at }).await
-                    } else {
-                        self.memory.outdated(owner).await
-                    };
-                }
-                Err(ObjectError::Precondition { .. } | ObjectError::NotFound { .. }) => {}
-                Err(error) => return Err(away(error)),
+            let Some(at) = Number::of(&newest).map(|number| number.next().path(owner)) else { return Ok(()) };
+            // Somebody else may have changed the same: then it is done again on top of that.
+            if !manifests::create(store, &at, &manifest).await? {
+                continue;
             }
+            let known = self.memory.of(owner).await;
+            if known.at.as_ref() == Some(&newest) {
+                self.memory.keep(owner, Known { manifest, at: Some(at.clone()) }).await?;
+            } else {
+                self.memory.keep(owner, Known { at: None, ..known }).await?;
+            }
+            manifests::replaced(store, Some(&newest), &at).await;
+            return Ok(());
         }
-        Err(BackendError::new(BackendErrorKind::Unavailable, "others change these files just now: try again"))
-    }
-
-    /// The newest manifest of an owner.
-    async fn newest(&self, owner: &Owner) -> Result<Option<ObjectMeta>> {
-        match &self.store {
-            Some(store) => newest_of(store, owner).await,
-            None => Ok(None),
-        }
+        Err(manifests::changing())
     }
 
     /// Makes a folder that of the newest manifest, for who begins to work on it; answers whether there is one. What an
@@ -260,27 +254,31 @@ impl Artifacts {
     /// # Errors
     /// The store is away or a file is not what its hash says: then no stage must begin.
     pub async fn restore(&self, id: &ProjectId, folder: PathBuf) -> Result<bool> {
+        let Some(store) = &self.store else { return Ok(false) };
         let owner = Owner::from(id);
-        match (&self.store, self.newest(&owner).await?) {
-            (Some(store), Some(newest)) => {
-                self.bring(store, &owner, newest, folder, Changed::Goes).await.map(|()| true)
-            }
-            _ => Ok(false),
-        }
+        let _turn = self.turns.of(&owner).await;
+        let Some(newest) = manifests::newest(store, &owner).await? else { return Ok(false) };
+        self.bring(store, &owner, newest, folder, Changed::Goes).await.map(|()| true)
     }
 
     /// Brings what others have changed since the files were last seen here, or all of it when the folder is not there.
-    /// Not to be called while a build of the project runs here.
+    /// Nothing happens while a build of the project runs here (`in_use`): what it writes is newer.
     ///
     /// # Errors
     /// As [`Artifacts::restore`].
-    pub async fn refresh(&self, owner: &Owner, folder: PathBuf) -> Result<()> {
-        let (Some(store), Some(newest)) = (&self.store, self.newest(owner).await?) else { return Ok(()) };
-        let known = self.memory.of(owner).await.at;
-        let same = known.is_some_and(|(at, version)| at == newest.location && version == newest.e_tag);
-        if same && tokio::fs::try_exists(&folder).await.unwrap_or(false) {
+    pub async fn refresh(&self, owner: &Owner, folder: PathBuf, in_use: impl Fn() -> bool + Send) -> Result<()> {
+        let Some(store) = &self.store else { return Ok(()) };
+        let _turn = self.turns.of(owner).await;
+        // A build that begins from here on waits for its turn to bring its files.
+        if in_use() {
             return Ok(());
         }
+        let Some(place) = manifests::newest_place(store, owner).await? else { return Ok(()) };
+        let known = self.memory.of(owner).await.at;
+        if known.is_some_and(|at| at == place) && tokio::fs::try_exists(&folder).await.unwrap_or(false) {
+            return Ok(());
+        }
+        let Some(newest) = manifests::newest(store, owner).await? else { return Ok(()) };
         self.bring(store, owner, newest, folder, Changed::Stays).await
     }
 
@@ -288,11 +286,10 @@ impl Artifacts {
         &self,
         store: &Arc<dyn ObjectStore>,
         owner: &Owner,
-        newest: ObjectMeta,
+        (at, manifest): (Path, Manifest),
         folder: PathBuf,
         changed: Changed,
     ) -> Result<()> {
-        let manifest = read_manifest(store, &newest).await?;
         let before = self.memory.of(owner).await.manifest;
         let (root, wanted) = (folder.clone(), manifest.clone());
         for name in wanted.files.keys() {
@@ -304,7 +301,7 @@ impl Artifacts {
             missing.map(|(name, entry)| Ok((within(&folder, name)?, entry.clone()))).collect::<Result<_>>()?;
         let downloads = missing.into_iter().map(|(file, entry)| content::download(store, owner, file, entry));
         stream::iter(downloads).buffer_unordered(SIDE_BY_SIDE).try_collect::<Vec<()>>().await?;
-        self.memory.keep(owner, Known { manifest, at: Some((newest.location, newest.e_tag)) }).await
+        self.memory.keep(owner, Known { manifest, at: Some(at) }).await
     }
 }
 
@@ -325,17 +322,6 @@ pub(crate) async fn remove_object(store: &Arc<dyn ObjectStore>, at: &Path) -> Re
         Ok(()) | Err(ObjectError::NotFound { .. }) => Ok(()),
         Err(error) => Err(away(error)),
     }
-}
-
-async fn newest_of(store: &Arc<dyn ObjectStore>, owner: &Owner) -> Result<Option<ObjectMeta>> {
-    let prefix = Path::from(format!("{}/manifests", owner.folder()));
-    let listed: Vec<ObjectMeta> = store.list(Some(&prefix)).try_collect().await.map_err(away)?;
-    Ok(listed.into_iter().max_by(|a, b| a.location.cmp(&b.location)))
-}
-
-async fn read_manifest(store: &Arc<dyn ObjectStore>, at: &ObjectMeta) -> Result<Manifest> {
-    let bytes = store.get(&at.location).await.map_err(away)?.bytes().await.map_err(away)?;
-    Ok(serde_json::from_slice(&bytes)?)
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ async fn what_is_damaged_or_outside_is_refused() {
     assert!(artifacts.restore(&id, there.path().into()).await.is_err());
     assert_eq!(fs::read_dir(there.path()).unwrap().count(), 0, "nothing is left of it");
     let evil = r#"{"files": {"../x": {"sha256": "0", "size": 1}}}"#;
-    store.put(&manifest_path(&lease(2)), evil.into()).await.unwrap();
+    store.put(&Number::first(2).path(&Owner::from(&id)), evil.into()).await.unwrap();
     let refused = artifacts.restore(&id, there.path().into()).await.unwrap_err();
     assert_eq!(refused.kind(), BackendErrorKind::Corrupt);
 }
@@ -77,14 +77,14 @@ async fn an_edit_changes_one_file_whatever_lies_here() {
     let file = there.path().join("a.py");
     fs::write(&file, "changed").unwrap();
     two.edit(&owner, &Edit::Put { name: "agent/a.py".parse().unwrap(), file }).await.unwrap();
-    one.refresh(&owner, here.path().into()).await.unwrap();
+    one.refresh(&owner, here.path().into(), || false).await.unwrap();
     assert_eq!(fs::read_to_string(here.path().join("agent/a.py")).unwrap(), "changed");
     assert_eq!(scan(here.path()).unwrap().files.len(), 3);
     two.edit(&owner, &Edit::Remove { folder: "agent".parse().unwrap() }).await.unwrap();
     // A folder stands where a file belongs, and the other way.
     fs::remove_file(here.path().join("docs/c.md")).unwrap();
     fs::create_dir_all(here.path().join("docs/c.md/d")).unwrap();
-    one.refresh(&owner, here.path().into()).await.unwrap();
+    one.refresh(&owner, here.path().into(), || false).await.unwrap();
     assert_eq!(scan(here.path()).unwrap().files.keys().collect::<Vec<_>>(), ["docs/c.md"]);
 }
 
@@ -104,7 +104,7 @@ async fn a_restart_removes_what_it_placed_and_nothing_else() {
     }
     let builder = started(&store, other);
     builder.save(&lease(1), build.path().into()).await.unwrap();
-    started(&store, memory).refresh(&owner, here.path().into()).await.unwrap();
+    started(&store, memory).refresh(&owner, here.path().into(), || false).await.unwrap();
     // An agent writes: a file of its own, one over what was placed, one over what is about to go.
     for (name, text) in [("notes.md", "mine"), ("b.py", "changed"), ("gone-too.py", "changed")] {
         fs::write(here.path().join(name), text).unwrap();
@@ -114,7 +114,7 @@ async fn a_restart_removes_what_it_placed_and_nothing_else() {
     }
     fs::write(build.path().join("a.py"), "new").unwrap();
     builder.save(&lease(2), build.path().into()).await.unwrap();
-    started(&store, memory).refresh(&owner, here.path().into()).await.unwrap();
+    started(&store, memory).refresh(&owner, here.path().into(), || false).await.unwrap();
     let read = |name: &str| fs::read_to_string(here.path().join(name)).ok();
     let wanted = [("a.py", "new"), ("b.py", "changed"), ("notes.md", "mine"), ("gone-too.py", "changed")];
     for (name, text) in wanted {
@@ -123,7 +123,7 @@ async fn a_restart_removes_what_it_placed_and_nothing_else() {
     assert_eq!(read("gone.py"), None, "placed here, and not in the newest manifest");
     // Without a memory nothing goes.
     let nothing = tempfile::tempdir().unwrap();
-    started(&store, &nothing).refresh(&owner, here.path().into()).await.unwrap();
+    started(&store, &nothing).refresh(&owner, here.path().into(), || false).await.unwrap();
     assert!(read("notes.md").is_some() && read("gone-too.py").is_some());
 }
 
@@ -145,8 +145,76 @@ async fn an_agents_files_become_its_own_and_go_with_it() {
     // Cut off and done again: what is there stays.
     artifacts.keep(&project, &kept).await.unwrap();
     let elsewhere = Artifacts::shared(Arc::clone(&store));
-    elsewhere.refresh(&Owner::from(&agent), here.path().into()).await.unwrap();
+    elsewhere.refresh(&Owner::from(&agent), here.path().into(), || false).await.unwrap();
     assert_eq!(scan(here.path()).unwrap().files.keys().collect::<Vec<_>>(), ["a.py", "tools/t.py"]);
     elsewhere.forget(&Owner::from(&agent)).await.unwrap();
     assert_eq!(store.list(None).count().await, 0, "nothing is left of either");
+}
+
+#[tokio::test]
+async fn a_request_that_arrives_late_puts_nothing_back() {
+    let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (one, two) = (Artifacts::shared(Arc::clone(&store)), Artifacts::shared(Arc::clone(&store)));
+    let owner = Owner::from(&lease(1).project_id);
+    fs::write(here.path().join("a"), "1").unwrap();
+    one.save(&lease(1), here.path().into()).await.unwrap();
+    let first = manifests::newest_place(&store, &owner).await.unwrap().unwrap();
+    let late = store.get(&first).await.unwrap().bytes().await.unwrap();
+    fs::write(here.path().join("b"), "2").unwrap();
+    one.save(&lease(1), here.path().into()).await.unwrap();
+    assert!(store.get(&first).await.is_err(), "the one before is gone");
+    store.put(&first, late.into()).await.unwrap();
+    two.restore(&lease(1).project_id, there.path().into()).await.unwrap();
+    assert_eq!(scan(there.path()).unwrap().files.len(), 2);
+    // Saved, and the answer lost: what is there is passed over.
+    let next = Number::of(&first).unwrap().next().next();
+    store.put(&next.path(&owner), "{\"files\": {}}".into()).await.unwrap();
+    fs::write(here.path().join("c"), "3").unwrap();
+    one.save(&lease(1), here.path().into()).await.unwrap();
+    two.restore(&lease(1).project_id, there.path().into()).await.unwrap();
+    assert_eq!(scan(there.path()).unwrap().files.len(), 3);
+}
+
+#[tokio::test]
+async fn a_folder_that_was_taken_away_is_not_what_a_stage_left() {
+    let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let folder = here.path().join("project");
+    let (artifacts, elsewhere) = (Artifacts::shared(Arc::clone(&store)), Artifacts::shared(Arc::clone(&store)));
+    // A stage that writes nothing is fine, and so is one that removes what was there.
+    artifacts.save(&lease(1), folder.clone()).await.unwrap();
+    fs::create_dir_all(folder.join("made")).unwrap();
+    fs::write(folder.join("made/a"), "1").unwrap();
+    artifacts.save(&lease(1), folder.clone()).await.unwrap();
+    fs::remove_dir_all(&folder).unwrap();
+    let refused = artifacts.save(&lease(1), folder.clone()).await.unwrap_err();
+    assert!(refused.retryable() && refused.to_string().contains("gone"), "{refused}");
+    elsewhere.restore(&lease(2).project_id, there.path().into()).await.unwrap();
+    assert!(there.path().join("made/a").exists(), "the next owner has it");
+    fs::create_dir_all(&folder).unwrap();
+    artifacts.save(&lease(2), folder).await.unwrap();
+    elsewhere.restore(&lease(3).project_id, there.path().into()).await.unwrap();
+    assert!(!there.path().join("made/a").exists(), "removed by a stage");
+}
+
+#[tokio::test]
+async fn a_look_at_the_files_takes_nothing_from_a_build_that_begins() {
+    let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let (elsewhere, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (one, two) = (Artifacts::shared(Arc::clone(&store)), Artifacts::shared(Arc::clone(&store)));
+    let owner = Owner::from(&lease(1).project_id);
+    fs::write(elsewhere.path().join("a"), "1").unwrap();
+    one.save(&lease(1), elsewhere.path().into()).await.unwrap();
+    // The look waits for its turn while a build comes here, writes and saves.
+    let turn = two.turns.of(&owner).await;
+    let building = std::sync::atomic::AtomicBool::new(false);
+    let looks = two.refresh(&owner, here.path().into(), || building.load(std::sync::atomic::Ordering::SeqCst));
+    tokio::pin!(looks);
+    assert!(futures::poll!(looks.as_mut()).is_pending());
+    building.store(true, std::sync::atomic::Ordering::SeqCst);
+    fs::write(here.path().join("b"), "2").unwrap();
+    drop(turn);
+    looks.await.unwrap();
+    assert_eq!(scan(here.path()).unwrap().files.keys().collect::<Vec<_>>(), ["b"], "it is left to the build");
 }

@@ -93,9 +93,12 @@ const ASSESSMENT: [&str; 3] = ["coverage", "not_served", "acceptance"];
 pub(crate) fn put(tx: &Tx<'_>, agent: &Agent) -> Result<()> {
     let document = |document: &Option<Value>| document.as_ref().map(rows::to_json).transpose().map(Value::from);
     let beside = [
+        ("deployment_type", agent.deployment.target.as_str().into()),
+        ("deployment_options", rows::to_json(&agent.deployment.options)?.into()),
         ("deployment_config", document(&agent.deployment_config)?),
         ("deployment_details", document(&agent.deployment_details)?),
         ("assessment", serde_json::to_value(&agent.assessment)?),
+        ("file_hashes", rows::to_json(&agent.files)?.into()),
     ];
     NewRow {
         into: "INSERT INTO nexus_agents",
@@ -104,14 +107,12 @@ pub(crate) fn put(tx: &Tx<'_>, agent: &Agent) -> Result<()> {
         then: "ON CONFLICT (agent_id) DO UPDATE SET project_id = excluded.project_id, agent_name = excluded.agent_name,
              display_name = excluded.display_name, description = excluded.description, category = excluded.category,
              version = excluded.version, status = excluded.status, deployment_type = excluded.deployment_type,
-             agentcore_config = excluded.agentcore_config, capabilities = excluded.capabilities,
+             deployment_options = excluded.deployment_options, capabilities = excluded.capabilities,
              tools = excluded.tools, prompt_path = excluded.prompt_path, code_path = excluded.code_path,
              updated_at = excluded.updated_at, deployed_at = excluded.deployed_at,
-             agentcore_runtime_arn = excluded.agentcore_runtime_arn,
-             agentcore_runtime_alias = excluded.agentcore_runtime_alias, agentcore_region = excluded.agentcore_region,
              generation = excluded.generation, error_message = excluded.error_message, agent_dir = excluded.agent_dir,
              deployment_config = excluded.deployment_config, deployment_details = excluded.deployment_details,
-             assessment = excluded.assessment",
+             assessment = excluded.assessment, file_hashes = excluded.file_hashes",
         ..NewRow::default()
     }
     .write(tx, agent)

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{SqliteStore, rows, tx::Tx};
 use crate::{
-    backend::store::{Account, Amount, Booking, Books, CallState, NewCall, Result},
+    backend::store::{Account, Amount, Booking, Books, CallState, Limits, NewCall, Result, Statement},
     domain::time::Timestamp,
 };
 
@@ -19,9 +19,18 @@ fn amount(row: &rusqlite::Row<'_>, first: usize) -> rusqlite::Result<Amount> {
     Ok(Amount { cost: number(first)?, tokens: number(first + 1)? })
 }
 
-fn used(conn: &Connection, account: &str) -> Result<Amount> {
-    let mut find = conn.prepare_cached("SELECT used_cost, used_tokens FROM model_accounts WHERE account = ?1")?;
-    Ok(find.query_row([account], |row| amount(row, 0)).optional()?.unwrap_or_default())
+fn statement(conn: &Connection, account: &str) -> Result<Statement> {
+    let mut find = conn.prepare_cached(
+        "SELECT used_cost, used_tokens, most_cost, most_tokens FROM model_accounts WHERE account = ?1",
+    )?;
+    let limit = |row: &rusqlite::Row<'_>, place| {
+        row.get::<_, Option<i64>>(place).map(|number| number.map(|number| u64::try_from(number).unwrap_or(0)))
+    };
+    let found = find.query_row([account], |row| {
+        let limits = Limits { cost: limit(row, 2)?, tokens: limit(row, 3)? };
+        Ok(Statement { used: amount(row, 0)?, limits })
+    });
+    Ok(found.optional()?.unwrap_or_default())
 }
 
 /// A call as it is kept.
@@ -46,10 +55,10 @@ fn call(conn: &Connection, id: &str) -> Result<Option<Call>> {
 fn book(tx: &Tx<'_>, accounts: &[Account], more: Amount) -> Result<Option<Booking>> {
     let mut sums = Vec::with_capacity(accounts.len());
     for account in accounts {
-        let used = used(tx.conn(), &account.name)?;
-        let sum = used.plus(more);
+        let Statement { used, limits } = statement(tx.conn(), &account.name)?;
+        let (sum, account) = (used.plus(more), account.within(limits));
         if !account.holds(sum) {
-            return Ok(Some(Booking::Exhausted { account: account.clone(), used }));
+            return Ok(Some(Booking::Exhausted { account, used }));
         }
         sums.push(sum);
     }
@@ -60,8 +69,20 @@ fn book(tx: &Tx<'_>, accounts: &[Account], more: Amount) -> Result<Option<Bookin
 }
 
 fn write_account(tx: &Tx<'_>, name: &str, sum: Amount) -> Result<()> {
-    tx.sql("INSERT OR REPLACE INTO model_accounts (account, used_cost, used_tokens) VALUES (?1, ?2, ?3)")?
-        .execute(params![name, stored(sum.cost), stored(sum.tokens)])?;
+    tx.sql(
+        "INSERT INTO model_accounts (account, used_cost, used_tokens) VALUES (?1, ?2, ?3)
+         ON CONFLICT (account) DO UPDATE SET used_cost = excluded.used_cost, used_tokens = excluded.used_tokens",
+    )?
+    .execute(params![name, stored(sum.cost), stored(sum.tokens)])?;
+    Ok(())
+}
+
+fn limit(tx: &Tx<'_>, name: &str, limits: Limits) -> Result<()> {
+    tx.sql(
+        "INSERT INTO model_accounts (account, used_cost, used_tokens, most_cost, most_tokens) VALUES (?1, 0, 0, ?2, ?3)
+         ON CONFLICT (account) DO UPDATE SET most_cost = excluded.most_cost, most_tokens = excluded.most_tokens",
+    )?
+    .execute(params![name, limits.cost.map(stored), limits.tokens.map(stored)])?;
     Ok(())
 }
 
@@ -119,7 +140,7 @@ fn settle(tx: &Tx<'_>, id: &str, spent: Option<Amount>) -> Result<Option<Amount>
     }
     let spent = spent.unwrap_or(known.booked);
     for name in &known.accounts {
-        let sum = used(tx.conn(), name)?.minus(known.booked).plus(spent);
+        let sum = statement(tx.conn(), name)?.used.minus(known.booked).plus(spent);
         write_account(tx, name, sum)?;
     }
     set(tx, id, CallState::Settled, spent)?;
@@ -157,8 +178,13 @@ impl Books for SqliteStore {
         .await
     }
 
-    async fn account(&self, name: &str) -> Result<Amount> {
+    async fn limit_account(&self, name: &str, limits: Limits) -> Result<()> {
         let name = name.to_owned();
-        self.ask(move |conn| used(conn, &name)).await
+        self.write(move |tx| limit(tx, &name, limits)).await
+    }
+
+    async fn account(&self, name: &str) -> Result<Statement> {
+        let name = name.to_owned();
+        self.ask(move |conn| statement(conn, &name)).await
     }
 }

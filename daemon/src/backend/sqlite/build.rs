@@ -22,8 +22,8 @@ use crate::{
             step::{Stepped, step as decide_step},
         },
         ids::TaskId,
+        state_machine::ProjectState,
         task::Lease,
-        transition::ProjectState,
     },
 };
 

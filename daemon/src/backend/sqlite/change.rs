@@ -16,8 +16,8 @@ use crate::{
         change::{BuildView, Change, LeaseChange, ProjectChange},
         failure::ErrorInfo,
         ids::{ProjectId, TaskId, WorkerId},
+        state_machine::TaskEvent,
         task::TaskStatus,
-        transition::TaskEvent,
     },
 };
 

@@ -2,9 +2,6 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use rusqlite::OptionalExtension;
-
 use super::{
     SqliteStore,
     change::{self, Beside},
@@ -19,18 +16,21 @@ use crate::{
     backend::store::{Claim, ClaimBuild, ClaimedBuild, Claims, Result},
     domain::{
         change::{
-            TaskChange,
+            StageChange, TaskChange,
             claim::{Claimed, Fit, claim as decide_claim, fitting, obsolete},
-            rest,
+            ownerless,
         },
         failure::ErrorInfo,
         ids::{ProjectId, TaskId},
-        stage::Stage,
+        project::Project,
+        stage::{Stage, StageStatus},
+        state_machine::TaskEvent,
         task::{Lease, TaskType},
-        transition::TaskEvent,
+        time::Timestamp,
         workflow::{Workflow, Workflows},
     },
 };
+use async_trait::async_trait;
 
 pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild, until: Moment, workflows: &Workflows) -> Result<Claim> {
     let id = &claim.project_id;
@@ -49,15 +49,20 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild, until: Moment, workflow
     if let Some(until) = tasks::held_by_another(tx, &task_id, &task, &claim.worker_id) {
         return Ok(Claim::HeldUntil(until.on_the_wall()));
     }
+    let Some((mut project, _)) = projects::read_keyed(tx.conn(), id)? else {
+        return Ok(Claim::Obsolete("the project does not exist"));
+    };
     let mut briefs = stages::briefs(tx.conn(), fence.key)?;
     let beside = Beside { task: Some((&task_id, &task)), ..Beside::default() };
     // The owner died between the request and the end of its stage.
-    if let Some((reached, word)) = rest::reached(&change::view(&fence, &briefs, Some(task.status)), tx.now())? {
+    if let Some((reached, word)) = ownerless::reached(&change::view(&fence, &briefs, Some(task.status)), tx.now())? {
         change::carry_out(tx, id, &fence, &mut briefs, reached, &beside)?;
         return Ok(Claim::Obsolete(word));
     }
-    let decided = match find_workflow(tx, id, &fence, &mut briefs, workflows)? {
+    let mut fresh = None;
+    let decided = match find_workflow(tx, &project, &fence, &mut briefs, workflows)? {
         Ok(workflow) => {
+            fresh = untouched(&briefs).then_some(workflow);
             decide_claim(&change::view(&fence, &briefs, Some(task.status)), workflow, claim.parallel, tx.now())?
         }
         Err(info) => Claimed::Failed(info),
@@ -65,40 +70,62 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild, until: Moment, workflow
     let begun = match decided {
         Claimed::Begun(begun) => begun,
         Claimed::Failed(info) => {
-            let failed = rest::fail(&change::view(&fence, &briefs, Some(task.status)), &info, tx.now())?;
+            let failed = ownerless::fail(&change::view(&fence, &briefs, Some(task.status)), &info, tx.now())?;
             change::carry_out(tx, id, &fence, &mut briefs, failed, &beside)?;
             return Ok(Claim::Failed(info));
         }
     };
+    let key = fence.key;
     let task_begun = task.started_at.unwrap_or(tx.now());
-    let epoch = tasks::claim(tx, &task_id, &task, &claim.worker_id, until)?;
+    let epoch = tasks::claim(tx, &task_id, &task, fence.epoch, &claim.worker_id, until)?;
     let beside = Beside { holder: Some((&claim.worker_id, epoch)), ..beside };
     change::write(tx, &fence, &mut briefs, &begun, &beside)?;
     tx.emit(id, begun.events)?;
-    if let Some(project) = begun.project {
+    if let Some(taken) = begun.project {
+        // As it was just written.
+        (project.status, project.control_status) = (taken.state.status, taken.state.control);
+        project.updated_at = tx.now();
+        project.started_at.get_or_insert(tx.now());
+        project.current_stage.clone_from(&taken.current_stage);
         let worker = Some(claim.worker_id.clone());
-        let held = Fence { state: project.state, worker, epoch, current_stage: project.current_stage, ..fence };
+        let held = Fence { state: taken.state, worker, epoch, current_stage: taken.current_stage, ..fence };
         tx.state.set_live(id, Live { fence: held, stages: briefs });
     }
-    let Some((project, key)) = projects::read_keyed(tx.conn(), id)? else {
-        return Ok(Claim::Obsolete("the project does not exist"));
+    let stages = match fresh {
+        Some(workflow) => begun_freshly(id, workflow, &begun.stages, tx.now()),
+        None => stages::all(tx.conn(), id, key)?,
     };
-    let stages = stages::all(tx.conn(), id, key)?;
     let lease = Lease { task_id, project_id: id.clone(), worker_id: claim.worker_id.clone(), epoch };
     Ok(Claim::Claimed(Box::new(ClaimedBuild { lease, project, stages, task_begun })))
+}
+
+/// Whether no stage ever began.
+fn untouched(briefs: &[stages::Brief]) -> bool {
+    briefs.iter().all(|stage| stage.status == StageStatus::Pending && stage.attempt == 0)
+}
+
+/// The stages of a build that begins for the first time: nothing is stored of them but what its workflow says.
+fn begun_freshly(id: &ProjectId, workflow: &Workflow, begun: &[StageChange<'_>], now: Timestamp) -> Vec<Stage> {
+    let specs = workflow.stages().iter().zip(1..);
+    let mut stages: Vec<Stage> = specs.map(|(spec, number)| Stage::pending(id.clone(), spec, number)).collect();
+    for change in begun {
+        if let Some(stage) = stages.get_mut(change.index) {
+            (stage.status, stage.attempt, stage.started_at) = (change.status, change.attempt, Some(now));
+        }
+    }
+    stages
 }
 
 /// The workflow of the project, when it has the stages that are stored.
 fn find_workflow<'w>(
     tx: &Tx<'_>,
-    id: &ProjectId,
+    project: &Project,
     fence: &Fence,
     briefs: &mut Vec<stages::Brief>,
     workflows: &'w Workflows,
 ) -> Result<std::result::Result<&'w Workflow, ErrorInfo>> {
-    let mut find = tx.sql("SELECT workflow FROM nexus_projects WHERE project_key = ?1")?;
-    let name: String = find.query_row([fence.key], |row| row.get(0)).optional()?.unwrap_or_default();
-    match fitting(&name, briefs, workflows) {
+    let id = &project.project_id;
+    match fitting(&project.workflow, briefs, workflows) {
         Ok(Fit::Same(workflow)) => Ok(Ok(workflow)),
         Ok(Fit::Anew(workflow)) => {
             let specs = workflow.stages().iter().zip(1..);
@@ -121,9 +148,9 @@ pub(crate) fn fail_task(tx: &mut Tx<'_>, id: &TaskId, info: &ErrorInfo) -> Resul
     }
     let project = task.project_id.clone();
     match projects::fence(tx, &project)? {
-        Some(fence) if rest::is_needed(fence.state.status, fence.task_id.as_ref() == Some(id)) => {
+        Some(fence) if ownerless::is_needed(fence.state.status, fence.task_id.as_ref() == Some(id)) => {
             let mut briefs = stages::briefs(tx.conn(), fence.key)?;
-            let failed = rest::fail(&change::view(&fence, &briefs, Some(task.status)), info, tx.now())?;
+            let failed = ownerless::fail(&change::view(&fence, &briefs, Some(task.status)), info, tx.now())?;
             let beside = Beside { task: Some((id, &task)), ..Beside::default() };
             change::carry_out(tx, &project, &fence, &mut briefs, failed, &beside)
         }

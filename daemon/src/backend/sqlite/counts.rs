@@ -89,12 +89,13 @@ impl Counts {
 
     /// After a commit: adds what was noted.
     pub(crate) fn settle(&self, conn: &Connection) -> rusqlite::Result<()> {
+        // Most commits move no project and no agent.
+        if !conn.prepare_cached("SELECT 1 FROM temp.noted LIMIT 1")?.exists([])? {
+            return Ok(());
+        }
         let mut sums = conn.prepare_cached("SELECT name, sum(change) FROM temp.noted GROUP BY name")?;
         let sums: Vec<(String, i64)> =
             sums.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
-        if sums.is_empty() {
-            return Ok(());
-        }
         conn.prepare_cached("DELETE FROM temp.noted")?.execute([])?;
         let mut counts = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for (name, change) in sums.into_iter().filter(|(_, change)| *change != 0) {

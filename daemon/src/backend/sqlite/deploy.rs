@@ -16,8 +16,8 @@ use crate::{
         failure::ErrorInfo,
         ids::{AgentId, TaskId},
         project::Priority,
+        state_machine::TaskEvent,
         task::Lease,
-        transition::TaskEvent,
     },
 };
 
@@ -43,7 +43,7 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &ClaimBuild, until: Moment) -> Resul
         return Ok(DeployClaim::Obsolete("the agent does not exist"));
     };
     let told = deploy::begin(&mut agent, tx.now())?;
-    let epoch = tasks::claim(tx, &task_id, &task, &claim.worker_id, until)?;
+    let epoch = tasks::claim(tx, &task_id, &task, 0, &claim.worker_id, until)?;
     agents::write(tx, &agent, told)?;
     let lease = Lease { task_id, project_id: task.project_id, worker_id: claim.worker_id.clone(), epoch };
     Ok(DeployClaim::Claimed { lease, agent: Box::new(agent) })

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::{SqliteOptions, SqliteStore, deletions, idempotency, schema, sweep, tx::Tx, writer::Mode};
+use super::{SqliteOptions, SqliteStore, credentials, deletions, idempotency, schema, sweep, tx::Tx, writer::Mode};
 use crate::{
     backend::{
         sqlite::queue::expire,
@@ -89,6 +89,7 @@ impl Upkeep for SqliteStore {
         let expired = self.write(move |tx| expire_messages(tx, &options)).await?;
         sweep::start(&self.inner);
         let mut cleaned = expired + self.write_as(Mode::Loose, |tx| deletions::clean(tx)).await?;
+        cleaned += self.write_as(Mode::Loose, |tx| credentials::clean(tx)).await?;
         // In small bites, so that builds go on between them.
         loop {
             let begun = Instant::now();

@@ -21,11 +21,11 @@ use crate::{
         store::{GivenUp, LeaseState, Leases, Projects as _, Reconciliation, Result, StrandedTask},
     },
     domain::{
-        change::rest,
+        change::{ownerless, task as rules},
         control::ControlStatus,
         failure::ErrorInfo,
         ids::{ProjectId, TaskId},
-        task::{Lease, Task, TaskStatus, TaskType},
+        task::{Lease, Task, TaskType},
         time::Timestamp,
     },
 };
@@ -65,7 +65,7 @@ pub(crate) fn release(tx: &mut Tx<'_>, lease: &Lease, receipt: Option<&Receipt>)
     } else {
         let fence = build::admit(tx, lease)?;
         let mut briefs = stages::briefs(tx.conn(), fence.key)?;
-        let released = rest::release(&change::view(&fence, &briefs, Some(task.status)), tx.now())?;
+        let released = ownerless::release(&change::view(&fence, &briefs, Some(task.status)), tx.now())?;
         let waits_again = released.waits_again();
         let beside = Beside { task: Some((&lease.task_id, &task)), ..Beside::default() };
         change::carry_out(tx, &lease.project_id, &fence, &mut briefs, released, &beside)?;
@@ -97,7 +97,7 @@ pub(crate) fn stranded(tx: &mut Tx<'_>, now: Moment, limit: usize) -> Result<Vec
                 task_id: rows::word(row, 0)?,
                 project_id: rows::word(row, 1)?,
                 task_type: rows::word(row, 2)?,
-                status: TaskStatus::Pending,
+                status: rules::UNSENT,
             });
         }
     }
@@ -109,9 +109,9 @@ pub(crate) fn stranded(tx: &mut Tx<'_>, now: Moment, limit: usize) -> Result<Vec
             break;
         }
         match tasks::brief(tx, &task_id)? {
-            Some(task) if task.status == TaskStatus::Running => {
+            Some(task) if rules::is_worked_on(task.status) => {
                 let (project_id, task_type) = (task.project_id, task.task_type);
-                found.push(StrandedTask { task_id, project_id, task_type, status: TaskStatus::Running });
+                found.push(StrandedTask { task_id, project_id, task_type, status: task.status });
             }
             _ => {
                 tx.state.leases.remove(&task_id);

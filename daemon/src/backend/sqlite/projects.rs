@@ -16,8 +16,8 @@ use crate::{
         ids::{ProjectId, TaskId, WorkerId},
         project::Project,
         stage::Stage,
+        state_machine::ProjectState,
         task::{Holder, Lease, TaskType},
-        transition::ProjectState,
     },
 };
 

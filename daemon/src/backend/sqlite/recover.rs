@@ -28,6 +28,7 @@ use crate::{
         store::Result,
     },
     domain::{
+        change::task as rules,
         ids::{ProjectId, TaskId},
         queue::QueueName,
         task::{TaskStatus, TaskType},
@@ -107,8 +108,7 @@ fn suspects(tx: &Transaction<'_>) -> Result<Vec<Suspect>> {
         let name: String = row.get(1)?;
         let Some(queue) = QueueName::ALL.into_iter().find(|queue| queue.as_str() == name) else { continue };
         let status: Option<TaskStatus> = rows::word_opt(row, 5)?;
-        // Received and not yet claimed: nothing of it has run.
-        if queue.dead_letters().is_none() || status.is_some_and(|status| status != TaskStatus::Running) {
+        if queue.dead_letters().is_none() || status.is_some_and(|status| !rules::is_worked_on(status)) {
             continue;
         }
         let task = match status {

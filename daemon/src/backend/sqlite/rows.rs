@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::{
     backend::store::{Page, Result},
     domain::{
-        agent::{Agent, Invocation},
+        agent::{Agent, Deployment, Invocation},
         ids::ProjectId,
         project::{Priority, Project, ProjectSummary},
         session::{Message, Session},
@@ -210,10 +210,11 @@ pub(crate) fn task(row: &Row<'_>) -> rusqlite::Result<Task> {
 }
 
 pub(crate) const AGENT: &str = "agent_id, project_id, agent_name, description, category, version, status, \
-     deployment_type, agentcore_config, capabilities, tools, prompt_path, code_path, created_at, updated_at, \
-     deployed_at, agentcore_runtime_arn, agentcore_runtime_alias, agentcore_region, total_invocations, \
+     deployment_type, deployment_options, capabilities, tools, prompt_path, code_path, created_at, updated_at, \
+     deployed_at, total_invocations, \
      successful_invocations, failed_invocations, avg_duration_ms, last_invoked_at, error_message, agent_dir, \
-     deployment_config, deployment_details, generation, display_name, assessment";
+     deployment_config, deployment_details, generation, display_name, assessment, \
+     file_hashes";
 
 pub(crate) fn agent(row: &Row<'_>) -> rusqlite::Result<Agent> {
     Ok(Agent {
@@ -224,8 +225,7 @@ pub(crate) fn agent(row: &Row<'_>) -> rusqlite::Result<Agent> {
         category: row.get(4)?,
         version: row.get(5)?,
         status: word(row, 6)?,
-        deployment_type: row.get(7)?,
-        agentcore_config: json_opt(row, 8)?,
+        deployment: Deployment { target: row.get(7)?, options: json(row, 8)? },
         capabilities: json(row, 9)?,
         tools: json(row, 10)?,
         prompt_path: row.get(11)?,
@@ -233,21 +233,19 @@ pub(crate) fn agent(row: &Row<'_>) -> rusqlite::Result<Agent> {
         created_at: word(row, 13)?,
         updated_at: word(row, 14)?,
         deployed_at: word_opt(row, 15)?,
-        agentcore_runtime_arn: row.get(16)?,
-        agentcore_runtime_alias: row.get(17)?,
-        agentcore_region: row.get(18)?,
-        total_invocations: count(row, 19)?,
-        successful_invocations: count(row, 20)?,
-        failed_invocations: count(row, 21)?,
-        avg_duration_ms: row.get(22)?,
-        last_invoked_at: word_opt(row, 23)?,
-        error_message: row.get(24)?,
-        agent_dir: row.get(25)?,
-        deployment_config: json_opt(row, 26)?,
-        deployment_details: json_opt(row, 27)?,
-        generation: count(row, 28)?,
-        display_name: row.get(29)?,
-        assessment: json(row, 30)?,
+        total_invocations: count(row, 16)?,
+        successful_invocations: count(row, 17)?,
+        failed_invocations: count(row, 18)?,
+        avg_duration_ms: row.get(19)?,
+        last_invoked_at: word_opt(row, 20)?,
+        error_message: row.get(21)?,
+        agent_dir: row.get(22)?,
+        deployment_config: json_opt(row, 23)?,
+        deployment_details: json_opt(row, 24)?,
+        generation: count(row, 25)?,
+        display_name: row.get(26)?,
+        assessment: json(row, 27)?,
+        files: json(row, 28)?,
     })
 }
 
@@ -306,8 +304,7 @@ pub(crate) struct NewRow<'r> {
 }
 
 /// Columns that hold any JSON; of the others text stands as it is.
-const DOCUMENTS: [&str; 7] =
-    ["metrics", "output_data", "design_document", "result", "agentcore_config", "schema", "metadata"];
+const DOCUMENTS: [&str; 6] = ["metrics", "output_data", "design_document", "result", "schema", "metadata"];
 
 impl NewRow<'_> {
     /// Answers how many rows it made.

@@ -15,7 +15,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema_v3.sql"),
     include_str!("schema_v4.sql"),
     include_str!("schema_v5.sql"),
-    include_str!("schema_books.sql"),
+    include_str!("schema_v6.sql"),
+    include_str!("schema_v7.sql"),
+    include_str!("schema_v8.sql"),
 ];
 
 /// The version that gave agents names.
@@ -258,3 +260,33 @@ CREATE TABLE nexus_messages (
 );
 CREATE UNIQUE INDEX messages_id ON nexus_messages (session_key, message_id);
 ";
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_vendor_calls_a_deployment_by_moves_into_its_options() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        migrate_to(&mut conn, 6).unwrap();
+        for (id, arn, config) in [("agent_a", Some("arn:1"), Some(r#"{"agent_arn": "x"}"#)), ("agent_b", None, None)] {
+            let sql = "INSERT INTO nexus_agents (agent_id, agent_name, display_name, description, category, version,
+                    status, deployment_type, created_at, updated_at, agent_dir, agentcore_runtime_arn, agentcore_config)
+                VALUES (?1, ?1, ?1, '', '', '1', 'offline', 'agentcore', ?2, ?2, 'agent', ?3, ?4)";
+            conn.execute(sql, (id, "2026-01-01T00:00:00.000000Z", arn, config)).unwrap();
+        }
+        migrate(&mut conn).unwrap();
+        let options = |id: &str| {
+            let agent = super::super::agents::read(&conn, &id.parse().unwrap()).unwrap().unwrap();
+            assert_eq!(agent.deployment.target, "agentcore");
+            json!(agent.deployment.options)
+        };
+        assert_eq!(
+            options("agent_a"),
+            json!({"agentcore_runtime_arn": "arn:1", "agentcore_config": {"agent_arn": "x"}})
+        );
+        assert_eq!(options("agent_b"), json!({}));
+    }
+}

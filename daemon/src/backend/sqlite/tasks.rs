@@ -15,13 +15,13 @@ use crate::{
     domain::{
         change::{
             TaskChange,
-            task::{self as rules, ClaimedTask},
+            task::{self as rules, Claimable, ClaimedTask},
         },
         ids::{AgentId, ProjectId, TaskId, WorkerId},
         project::Priority,
+        state_machine,
         task::{Holder, Lease, Task, TaskStatus, TaskType},
         time::Timestamp,
-        transition,
     },
 };
 
@@ -49,7 +49,7 @@ pub(crate) fn insert(tx: &mut Tx<'_>, new: &NewTask<'_>) -> Result<()> {
         new.project_id.as_str(),
         new.project_key,
         new.agent_id.map(AgentId::as_str),
-        TaskStatus::Queued.as_str(),
+        rules::SENT.as_str(),
         new.priority.get(),
         tx.now_text(),
         new.payload,
@@ -69,6 +69,7 @@ pub(crate) struct Brief {
     pub(crate) status: TaskStatus,
     pub(crate) worker: Option<WorkerId>,
     pub(crate) epoch: u32,
+    pub(crate) retry_count: u32,
     pub(crate) priority: Priority,
     pub(crate) agent_id: Option<AgentId>,
     pub(crate) started_at: Option<Timestamp>,
@@ -86,6 +87,7 @@ fn brief_row(row: &Row<'_>) -> rusqlite::Result<Brief> {
         agent_id: rows::word_opt(row, 7)?,
         project_key: row.get(8)?,
         started_at: rows::word_opt(row, 9)?,
+        retry_count: row.get(10)?,
     })
 }
 
@@ -101,7 +103,7 @@ impl Brief {
 pub(crate) fn brief(tx: &Tx<'_>, id: &TaskId) -> Result<Option<Brief>> {
     let mut find = tx.sql(
         "SELECT task_key, task_type, project_id, status, worker_id, lease_epoch, priority, agent_id, project_key,
-             started_at
+             started_at, retry_count
          FROM nexus_tasks WHERE task_id = ?1",
     )?;
     Ok(find.query_row([id.as_str()], brief_row).optional()?)
@@ -113,9 +115,17 @@ pub(crate) fn held_by_another(tx: &Tx<'_>, id: &TaskId, task: &Brief, worker: &W
     rules::held_by_another(task.status, task.worker.as_ref(), until, worker, &Moment::now())
 }
 
-/// Gives the task's lease to a worker; answers its number.
-pub(crate) fn claim(tx: &mut Tx<'_>, id: &TaskId, task: &Brief, worker: &WorkerId, until: Moment) -> Result<u32> {
-    let ClaimedTask { status, epoch, retry_count } = rules::claim(task.status, task.epoch)?;
+/// Gives the task's lease to a worker; answers its number. `given`: see [`Claimable::given`].
+pub(crate) fn claim(
+    tx: &mut Tx<'_>,
+    id: &TaskId,
+    task: &Brief,
+    given: u32,
+    worker: &WorkerId,
+    until: Moment,
+) -> Result<u32> {
+    let Brief { status, epoch, retry_count, .. } = *task;
+    let ClaimedTask { status, epoch, retry_count } = rules::claim(Claimable { status, epoch, retry_count, given })?;
     tx.sql(
         "UPDATE nexus_tasks SET status = ?2, worker_id = ?3, lease_epoch = ?4, retry_count = ?6,
              claimed_at = ?5, started_at = coalesce(started_at, ?5), updated_at = ?5
@@ -146,7 +156,7 @@ pub(crate) fn finish(
     end: TaskChange<'_>,
     result: Option<&str>,
 ) -> Result<()> {
-    let status = transition::task(task.status, end.event)?;
+    let status = state_machine::task(task.status, end.event)?;
     tx.sql(
         "UPDATE nexus_tasks SET status = ?2, completed_at = ?3, updated_at = ?3, error_message = ?4, result = ?5
          WHERE task_key = ?1",

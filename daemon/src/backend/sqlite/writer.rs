@@ -1,6 +1,6 @@
 //! The writer thread: the only one that changes the file.
 //!
-//! It takes what waits, up to a limit, into one transaction and answers after the commit; it never
+//! It takes what waits, up to a limit (`rhythm`), into one transaction and answers after the commit; it never
 //! waits for more company. A *deferred* request is answered when it has run; its transaction stays
 //! open a few milliseconds for a durable request to share the commit with. A *peek* changes nothing
 //! in the file and is answered at once.
@@ -29,6 +29,7 @@ use super::{
     error::closed,
     job::{Job, Request},
     pulse::{Progress, Wrote},
+    rhythm::Rhythm,
     state::{Effect, State},
     tx::Tx,
 };
@@ -89,6 +90,7 @@ impl Writer {
         let commits = Arc::new(AtomicU64::new(0));
         let progress = Arc::new(Progress { begun: Instant::now(), at: AtomicU64::new(0) });
         let wrote = Arc::new(Wrote { begun: Instant::now(), at: AtomicU64::new(u64::MAX) });
+        let (room, closed) = (Arc::new(Semaphore::new(ROOM)), AtomicBool::new(false));
         let run = Thread {
             counts,
             log,
@@ -97,7 +99,8 @@ impl Writer {
             progress: Arc::clone(&progress),
             conn,
             state,
-            max_batch: max_batch.max(1),
+            rhythm: Rhythm::new(max_batch),
+            room: Arc::clone(&room),
             sink: listeners.sink,
             arrivals: listeners.arrivals,
             commits: Arc::clone(&commits),
@@ -111,7 +114,6 @@ impl Writer {
                 let _gone = done.send(());
             }
         })?;
-        let (room, closed) = (Arc::new(Semaphore::new(ROOM)), AtomicBool::new(false));
         Ok(Self { work, room, progress, commits, wrote, closed })
     }
 
@@ -160,6 +162,9 @@ impl Writer {
 #[derive(Default)]
 struct Batch {
     open_since: Option<Instant>,
+    /// How long its requests ran, and how many did.
+    ran: Duration,
+    requests: usize,
     jobs: Vec<Box<dyn Job>>,
     durable: usize,
     changes_at_begin: u64,
@@ -176,7 +181,8 @@ struct Thread {
     progress: Arc<Progress>,
     conn: Connection,
     state: State,
-    max_batch: usize,
+    rhythm: Rhythm,
+    room: Arc<Semaphore>,
     sink: Arc<dyn EventSink>,
     arrivals: Arc<Arrivals>,
     commits: Arc<AtomicU64>,
@@ -209,7 +215,7 @@ impl Thread {
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            for _ in 1..self.max_batch {
+            for _ in 1..self.rhythm.limit() {
                 match self.inbox.try_recv() {
                     Ok(work) if closing.is_none() => closing = self.take(work),
                     _ => break,
@@ -266,7 +272,10 @@ impl Thread {
         }
         let before = self.conn.total_changes();
         let (events, effects) = (self.batch.events.len(), self.batch.effects.len());
+        let begun = Instant::now();
         let ok = self.attempt(job.as_mut());
+        self.batch.ran += begun.elapsed();
+        self.batch.requests += 1;
         if !ok {
             // Nothing of it happens at the commit of the others.
             self.batch.events.truncate(events);
@@ -328,6 +337,7 @@ impl Thread {
         }
         self.batch.open_since = None;
         self.batch.durable = 0;
+        (self.batch.ran, self.batch.requests) = Default::default();
         self.batch.events.clear();
         self.batch.effects.clear();
         self.state.forget_all_hot();
@@ -391,7 +401,10 @@ impl Thread {
         }
         if written > 0 {
             self.commits.fetch_add(1, Ordering::Relaxed);
-            metrics::histogram!(names::STORE_COMMIT).record(begun.elapsed().as_secs_f64());
+            let took = begun.elapsed();
+            let out = ROOM.saturating_sub(self.room.available_permits());
+            self.rhythm.committed(out, self.batch.requests, self.batch.ran, took);
+            metrics::histogram!(names::STORE_COMMIT).record(took.as_secs_f64());
             #[allow(clippy::cast_precision_loss)] // at most max_batch
             metrics::histogram!(names::STORE_BATCH).record(self.batch.jobs.len() as f64);
             if let Err(error) = self.counts.settle(&self.conn) {
@@ -400,6 +413,7 @@ impl Thread {
         }
         self.batch.open_since = None;
         self.batch.durable = 0;
+        (self.batch.ran, self.batch.requests) = Default::default();
         let mut ring = [false; 4];
         for effect in self.batch.effects.drain(..) {
             if let Some(queue) = self.state.apply(effect)

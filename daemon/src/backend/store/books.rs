@@ -38,11 +38,37 @@ pub struct Account {
 }
 
 impl Account {
+    /// The account with its own limits, too: of two the narrower one holds.
+    #[must_use]
+    pub fn within(&self, own: Limits) -> Self {
+        let narrower = |one: Option<u64>, other: Option<u64>| one.into_iter().chain(other).min();
+        Self {
+            name: self.name.clone(),
+            most_cost: narrower(self.most_cost, own.cost),
+            most_tokens: narrower(self.most_tokens, own.tokens),
+        }
+    }
+
     /// Whether the account can hold this much.
     #[must_use]
     pub fn holds(&self, used: Amount) -> bool {
         self.most_cost.is_none_or(|most| used.cost <= most) && self.most_tokens.is_none_or(|most| used.tokens <= most)
     }
+}
+
+/// Limits that are kept with an account itself; `None` is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    pub cost: Option<u64>,
+    pub tokens: Option<u64>,
+}
+
+/// An account as it stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Statement {
+    /// Calls under way included.
+    pub used: Amount,
+    pub limits: Limits,
 }
 
 /// What is set aside for a call.
@@ -105,6 +131,9 @@ pub trait Books: Send + Sync + 'static {
     /// Marks calls that nobody settled in time, and forgets settled ones that ended before `forget`; answers how many were marked.
     async fn expire_calls(&self, now: Timestamp, forget: Timestamp) -> Result<u64>;
 
-    /// What is used of an account, calls under way included.
-    async fn account(&self, name: &str) -> Result<Amount>;
+    /// Replaces the limits that an account has of its own. They hold from the next reservation on.
+    async fn limit_account(&self, name: &str, limits: Limits) -> Result<()>;
+
+    /// What is used of an account, and its own limits; nothing and none when nobody knows it.
+    async fn account(&self, name: &str) -> Result<Statement>;
 }

@@ -10,9 +10,10 @@ use super::{
 use crate::{
     backend::queue::Receipt,
     domain::{
+        change::task as rules,
         failure::ErrorInfo,
         ids::{ProjectId, TaskId},
-        task::{Lease, Task, TaskStatus},
+        task::{Lease, Task},
         time::Timestamp,
         workflow::Workflows,
     },
@@ -87,7 +88,7 @@ pub trait Reconciliation: Send + Sync + 'static {
     /// Of these, those that a daemon wrote and whose message it could not send: what a daemon without workers answers for.
     async fn unsent_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>> {
         let mut tasks = self.stranded_tasks(now, limit).await?;
-        tasks.retain(|task| task.status == TaskStatus::Pending);
+        tasks.retain(|task| task.status == rules::UNSENT);
         Ok(tasks)
     }
 

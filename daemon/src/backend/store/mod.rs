@@ -8,6 +8,7 @@ mod agents;
 pub(crate) mod alike;
 mod books;
 mod builds;
+mod credentials;
 mod figures;
 mod model;
 pub(crate) mod naming;
@@ -22,8 +23,9 @@ mod upkeep;
 
 pub use aged::{Aged, AgedKind};
 pub use agents::{Agents, Deployments};
-pub use books::{Account, Amount, Booking, Books, CallState, NewCall};
+pub use books::{Account, Amount, Booking, Books, CallState, Limits, NewCall, Statement};
 pub use builds::{Builds, Claims, Leases, Reconciliation, Repair};
+pub use credentials::{CredentialClass, CredentialRecord, Credentials};
 pub use figures::{Activity, DayFigures, Overview, TopAgent};
 pub use model::*;
 pub use projects::{Control, Events, Lists, Projects, Removal};
@@ -38,9 +40,9 @@ use crate::{backend::error::BackendError, domain::event::ProjectEvent};
 /// The methods of every part, for whoever holds a store by its own type. (`dyn Store` has them without.)
 pub mod prelude {
     pub use super::{
-        Agents as _, Answering as _, Books as _, Builds as _, Claims as _, Control as _, Deletions as _,
-        Deployments as _, Events as _, IdempotencyKeys as _, Leases as _, Lists as _, PastTime as _, Projects as _,
-        Reconciliation as _, Removal as _, Sessions as _, Statistics as _, Tools as _, Upkeep as _,
+        Agents as _, Answering as _, Books as _, Builds as _, Claims as _, Control as _, Credentials as _,
+        Deletions as _, Deployments as _, Events as _, IdempotencyKeys as _, Leases as _, Lists as _, PastTime as _,
+        Projects as _, Reconciliation as _, Removal as _, Sessions as _, Statistics as _, Tools as _, Upkeep as _,
     };
 }
 
@@ -93,6 +95,7 @@ pub trait Store:
     + Books
     + Statistics
     + IdempotencyKeys
+    + Credentials
     + Deletions
     + PastTime
     + Upkeep
@@ -117,6 +120,7 @@ impl<
         + Books
         + Statistics
         + IdempotencyKeys
+        + Credentials
         + Deletions
         + PastTime
         + Upkeep

@@ -1,11 +1,12 @@
 //! Requests to a running daemon, over its public API and nothing else.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 
 use super::error::ClientError;
+use crate::domain::secret::{Secret, shown_url};
 
 pub(in crate::cli) type Result<T> = std::result::Result<T, ClientError>;
 
@@ -16,28 +17,62 @@ const ANSWER: Duration = Duration::from_secs(930);
 /// Pauses before a request that may be repeated is sent again.
 const PAUSES: [Duration; 3] = [Duration::from_millis(200), Duration::from_millis(800), Duration::from_secs(2)];
 
+/// What shows the daemon who asks.
+#[derive(Clone)]
+pub(in crate::cli) enum Credential {
+    /// Nothing.
+    None,
+    /// What the user gave.
+    Given(Secret),
+    /// The token of the first start, as long as it can be read. Looked up when it is needed: the daemon may start first.
+    File(PathBuf),
+}
+
+impl Credential {
+    fn token(&self) -> Option<Secret> {
+        match self {
+            Self::None => None,
+            Self::Given(token) => Some(token.clone()),
+            Self::File(path) => crate::auth::read_admin_token(path),
+        }
+    }
+
+    /// Where one could come from, for somebody who was turned away.
+    fn hint(&self) -> String {
+        match self {
+            Self::Given(_) => "the daemon does not take what stands in $NEXUSD_TOKEN".to_owned(),
+            Self::None => "set $NEXUSD_TOKEN to a key that `nexusd keys create` made there".to_owned(),
+            Self::File(path) => format!(
+                "run it as a user who can read {}, or set $NEXUSD_TOKEN to a key that `nexusd keys create` made",
+                path.display()
+            ),
+        }
+    }
+}
+
 /// A daemon.
 #[derive(Clone)]
 pub(in crate::cli) struct Api {
     base: String,
     http: reqwest::Client,
+    credential: Credential,
 }
 
 impl Api {
     /// At this address, with or without `/api/v2`.
-    pub(in crate::cli) fn new(url: &str) -> Result<Self> {
+    pub(in crate::cli) fn new(url: &str, credential: Credential) -> Result<Self> {
         let base = url.trim_end_matches('/').trim_end_matches("/api/v2").to_owned();
         if !base.starts_with("http://") && !base.starts_with("https://") {
             return Err(ClientError::Usage(format!("--url {url}: it must begin with http:// or https://")));
         }
         let http = reqwest::Client::builder().connect_timeout(CONNECT).tcp_nodelay(true).no_proxy().build();
         let http = http.map_err(|error| ClientError::Usage(format!("no HTTP client: {error}")))?;
-        Ok(Self { base, http })
+        Ok(Self { base, http, credential })
     }
 
-    /// Where it is.
-    pub(super) fn base(&self) -> &str {
-        &self.base
+    /// Where it is, for people.
+    pub(super) fn base(&self) -> String {
+        shown_url(&self.base)
     }
 
     fn url(&self, path: &str) -> String {
@@ -45,10 +80,14 @@ impl Api {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response> {
+        let request = match self.credential.token() {
+            Some(token) => request.bearer_auth(token.reveal()),
+            None => request,
+        };
         request.send().await.map_err(|error| {
             let reason = root_cause(&error);
             if error.is_connect() {
-                ClientError::Unreachable { url: self.base.clone(), reason }
+                ClientError::Unreachable { url: shown_url(&self.base), reason }
             } else {
                 ClientError::Broken(reason)
             }
@@ -72,10 +111,16 @@ impl Api {
         let parsed: std::result::Result<Value, _> = serde_json::from_str(&text);
         match parsed {
             Ok(value) if status.is_success() => Ok(value),
-            Ok(value) if value.get("error").is_some() => Err(refusal(status.as_u16(), &value)),
+            Ok(value) if value.get("error").is_some() => Err(match refusal(status.as_u16(), &value) {
+                ClientError::Refused { status: 401, code, message, .. } => {
+                    let details = format!("\n  {}", self.credential.hint());
+                    ClientError::Refused { status: 401, code, message, details }
+                }
+                other => other,
+            }),
             _ => {
                 let shown: String = text.chars().take(120).collect();
-                Err(ClientError::Foreign { url: url.to_owned(), reason: format!("status {status}, {shown:?}") })
+                Err(ClientError::Foreign { url: shown_url(url), reason: format!("status {status}, {shown:?}") })
             }
         }
     }
@@ -133,7 +178,7 @@ impl Api {
             200 => Ok(Some(response)),
             _ => Err(match self.read(&url, response).await {
                 Err(error) => error,
-                Ok(_) => ClientError::Foreign { url, reason: "no stream of events".to_owned() },
+                Ok(_) => ClientError::Foreign { url: shown_url(&url), reason: "no stream of events".to_owned() },
             }),
         }
     }
@@ -183,7 +228,7 @@ fn root_cause(error: &reqwest::Error) -> String {
 }
 
 /// A text as a part of a path or a query.
-pub(super) fn escaped(text: &str) -> String {
+pub(in crate::cli) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {

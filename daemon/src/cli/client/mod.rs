@@ -21,10 +21,13 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use self::http::escaped;
-pub(super) use self::{error::ClientError, events::Follow, http::Api};
+pub(super) use self::{
+    error::ClientError,
+    events::Follow,
+    http::{Api, Credential, escaped},
+};
 use super::{complain, run_to_end};
-use crate::config::{Inputs, load};
+use crate::config::{Inputs, Loaded, load};
 
 /// Where the daemon is, and how answers are printed.
 #[derive(Debug, Args)]
@@ -131,26 +134,61 @@ pub(super) fn run(inputs: &Inputs, options: ClientOptions, command: ClientComman
     })
 }
 
-/// The running daemon, for commands that do most of their work without it.
-pub(super) struct Daemon(String);
+/// The running daemon, for commands that are no client's.
+pub(super) struct Daemon {
+    url: String,
+    credential: Credential,
+}
 
 impl Daemon {
     /// The one that is meant.
     pub(super) fn of(inputs: &Inputs, options: ClientOptions) -> Self {
-        Self(given_url(options.url).unwrap_or_else(|| local_url(inputs)))
+        let (url, credential) = meant(inputs, given_url(options.url));
+        Self { url, credential }
     }
 
-    /// Asks for something to be done; the daemon's word for what became of it.
-    pub(super) async fn ask(
+    /// Where it is.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Asks for something to be done; what the daemon answers, without its envelope.
+    pub(super) async fn call(
         &self,
         method: reqwest::Method,
         path: &str,
-        body: &serde_json::Value,
-    ) -> Result<String, String> {
-        let asked = async { Api::new(&self.0)?.whole(method, path, Some(body)).await };
-        let answer = asked.await.map_err(|error| error.to_string())?;
-        Ok(show::member(answer.get("data").unwrap_or(&serde_json::Value::Null), "status"))
+        body: Option<&Value>,
+    ) -> Result<Value, ClientError> {
+        let mut answer = Api::new(&self.url, self.credential.clone())?.whole(method, path, body).await?;
+        Ok(answer.get_mut("data").map(Value::take).unwrap_or(answer))
     }
+
+    /// Asks for something to be done; the daemon's word for what became of it.
+    pub(super) async fn ask(&self, method: reqwest::Method, path: &str, body: &Value) -> Result<String, String> {
+        let answer = self.call(method, path, Some(body)).await.map_err(|error| error.to_string())?;
+        Ok(show::member(&answer, "status"))
+    }
+}
+
+/// Where the daemon is, and what shows it who asks. The token of this machine's daemon goes to no other machine.
+pub(super) fn meant(inputs: &Inputs, given: Option<String>) -> (String, Credential) {
+    let loaded = load(inputs).ok();
+    let own = local_url(loaded.as_ref());
+    let near = given.as_deref().is_none_or(|url| *url == own || is_loopback(url));
+    let credential = match std::env::var("NEXUSD_TOKEN") {
+        Ok(token) if !token.trim().is_empty() => Credential::Given(token.trim().to_owned().into()),
+        _ => match loaded {
+            Some(loaded) if near => Credential::File(loaded.config.data.admin_token()),
+            _ => Credential::None,
+        },
+    };
+    (given.unwrap_or(own), credential)
+}
+
+fn is_loopback(url: &str) -> bool {
+    let Ok(url) = reqwest::Url::parse(url) else { return false };
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 fn given_url(option: Option<String>) -> Option<String> {
@@ -159,7 +197,8 @@ fn given_url(option: Option<String>) -> Option<String> {
 
 async fn act(inputs: &Inputs, options: ClientOptions, command: ClientCommand) -> Result<(), ClientError> {
     let given = given_url(options.url);
-    let api = Api::new(&given.clone().unwrap_or_else(|| local_url(inputs)))?;
+    let (url, credential) = meant(inputs, given.clone());
+    let api = Api::new(&url, credential)?;
     if given.is_none() {
         start::offer(&api, inputs).await?;
     }
@@ -185,11 +224,13 @@ async fn act(inputs: &Inputs, options: ClientOptions, command: ClientCommand) ->
 }
 
 /// Where a daemon with these settings listens. Settings that cannot be read are the daemon's matter: then the default.
-fn local_url(inputs: &Inputs) -> String {
-    let listen = load(inputs).ok().map(|loaded| loaded.config.server.listen);
-    match listen {
-        Some(address) if address.ip().is_unspecified() => format!("http://127.0.0.1:{}", address.port()),
-        Some(address) => format!("http://{address}"),
-        None => "http://127.0.0.1:8000".to_owned(),
+fn local_url(loaded: Option<&Loaded>) -> String {
+    let Some(server) = loaded.map(|loaded| &loaded.config.server) else { return "http://127.0.0.1:8000".to_owned() };
+    let scheme = if server.tls_certificate.as_os_str().is_empty() { "http" } else { "https" };
+    let address = server.listen;
+    if address.ip().is_unspecified() {
+        format!("{scheme}://127.0.0.1:{}", address.port())
+    } else {
+        format!("{scheme}://{address}")
     }
 }

@@ -11,7 +11,10 @@ use std::{
 
 use clap::Args;
 
-use super::{complain, print, run_to_end};
+use super::{
+    client::{self, Credential},
+    complain, print, run_to_end,
+};
 use crate::{
     config::Inputs,
     evaluation::{Journal, Plan, Results, Set, compare::compare, report, run},
@@ -92,8 +95,12 @@ async fn act(inputs: &Inputs, args: &EvalArgs, as_json: bool) -> Result<(), Eval
         None => Some(OwnDaemon::start(inputs, temporary.path()).await.map_err(EvalError::Daemon)?),
     };
     let url = args.against.clone().or_else(|| own.as_ref().map(|own| own.url.clone())).unwrap_or_default();
-    let subject =
-        HttpSubject::new(&url, own.is_none() && !args.keep).map_err(|error| EvalError::Daemon(error.to_string()))?;
+    let credential = match &own {
+        Some(_) => Credential::File(temporary.path().join("data").join("admin.token")),
+        None => client::meant(inputs, Some(url.clone())).1,
+    };
+    let subject = HttpSubject::new(&url, credential, own.is_none() && !args.keep)
+        .map_err(|error| EvalError::Daemon(error.to_string()))?;
     complain(&format!(
         "{} requirements, {} questions, {} run(s), at {url}",
         set.requirements.len(),

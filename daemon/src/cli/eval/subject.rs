@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    cli::client::{Api, ClientError, Follow},
+    cli::client::{Api, ClientError, Credential, Follow},
     evaluation::{Built, Interrupted, Subject},
 };
 
@@ -23,8 +23,8 @@ pub(super) struct HttpSubject {
 }
 
 impl HttpSubject {
-    pub(super) fn new(url: &str, discards: bool) -> Result<Self, ClientError> {
-        Ok(Self { api: Api::new(url)?, discards })
+    pub(super) fn new(url: &str, credential: Credential, discards: bool) -> Result<Self, ClientError> {
+        Ok(Self { api: Api::new(url, credential)?, discards })
     }
 
     /// Asks again while the daemon is busy.

@@ -2,11 +2,11 @@
 
 use super::Refusal;
 use crate::domain::{
-    agent::{Agent, AgentChange, AgentStatus, NewAgent},
+    agent::{Agent, AgentChange, AgentStatus, Deployment, NewAgent},
     event::{Event, NewEvent},
     ids::ProjectId,
+    state_machine::{self, AgentEvent, IllegalTransition},
     time::Timestamp,
-    transition::{self, AgentEvent, IllegalTransition},
 };
 
 /// What is told of an agent as it is now.
@@ -40,7 +40,10 @@ pub fn registered(
         category: new.category.clone(),
         version: new.version.clone(),
         status: if deploy { AgentStatus::Deploying } else { AgentStatus::Offline },
-        deployment_type: new.deployment_type.clone(),
+        deployment: Deployment {
+            target: new.deployment_type.clone(),
+            options: known.map(|known| known.deployment.options.clone()).unwrap_or_default(),
+        },
         capabilities: new.capabilities.clone(),
         assessment: new.assessment.clone(),
         tools: new.tools.clone(),
@@ -49,6 +52,7 @@ pub fn registered(
         updated_at: now,
         agent_dir: new.agent_dir.clone(),
         deployment_config: new.deployment_config.clone(),
+        files: new.files.clone(),
         error_message: None,
         ..known.cloned().unwrap_or_else(|| Agent::unused(new.agent_id.clone(), now))
     }
@@ -111,6 +115,7 @@ pub fn update(
             field.clone_from(new);
         }
     }
+    agent.files.extend(change.files.clone());
     agent.updated_at = now;
     Ok(status.map(|_| told(agent, None, now)))
 }
@@ -123,7 +128,7 @@ fn reachable(from: AgentStatus, wanted: AgentStatus) -> Result<AgentStatus, Ille
         AgentStatus::Offline => AgentEvent::TakeOffline,
         AgentStatus::Error => AgentEvent::Fail,
     };
-    let reached = transition::agent(from, event)?;
+    let reached = state_machine::agent(from, event)?;
     if reached == wanted {
         return Ok(reached);
     }
@@ -209,6 +214,7 @@ pub(super) mod tests {
             agent_dir: "agent".into(),
             deployment_config: None,
             generated_tools: Vec::new(),
+            files: Default::default(),
         };
         let project = ProjectId::generate();
         let again = registered(&new, Some(&known), &project, "Again".into(), true, now());

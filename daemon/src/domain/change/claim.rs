@@ -6,9 +6,9 @@ use crate::domain::{
     ids::TaskId,
     plan::{self, Next},
     stage::StageStatus,
+    state_machine::{self, ProjectEvent, ProjectState},
     task::{TaskStatus, TaskType},
     time::Timestamp,
-    transition::{self, ProjectEvent, ProjectState},
     workflow::{Workflow, Workflows},
 };
 
@@ -17,7 +17,7 @@ use crate::domain::{
 pub enum Claimed<'c> {
     /// The worker has it, once this is written.
     Begun(Change<'c>),
-    /// It cannot be built: it fails with the change that [`fail`](super::rest::fail) makes of this.
+    /// It cannot be built: it fails with the change that [`fail`](super::ownerless::fail) makes of this.
     Failed(ErrorInfo),
 }
 
@@ -37,7 +37,7 @@ pub fn obsolete(
     if status.is_final() || task_type != TaskType::BuildAgent {
         return Some("the task has ended");
     }
-    transition::project(state, ProjectEvent::Claimed).err().map(|_| "the project is not to be built now")
+    state_machine::project(state, ProjectEvent::Claimed).err().map(|_| "the project is not to be built now")
 }
 
 /// Decides with which stages the worker begins.
@@ -47,7 +47,7 @@ pub fn claim<S: StageView>(
     parallel: usize,
     now: Timestamp,
 ) -> Result<Claimed<'static>, Refusal> {
-    let state = transition::project(view.state, ProjectEvent::Claimed)?.0;
+    let state = state_machine::project(view.state, ProjectEvent::Claimed)?.0;
     let statuses: Vec<StageStatus> = view.stages.iter().map(StageView::status).collect();
     let begin = match plan::next(workflow, &plan::taken_over(&statuses), parallel) {
         Next::Begin(begin) => begin,

@@ -3,15 +3,15 @@
 use super::{
     BuildView, Change, LeaseChange, Refusal, StageView, TaskChange,
     draft::{Draft, find},
-    rest,
+    ownerless,
 };
 use crate::domain::{
     control::{ControlAction, ControlRequest},
     plan,
     stage::StageStatus,
+    state_machine::{self, Effect, ProjectEvent, ProjectState, TaskEvent},
     task::TaskStatus,
     time::Timestamp,
-    transition::{self, Effect, ProjectEvent, ProjectState, TaskEvent},
     workflow::Workflow,
 };
 
@@ -65,7 +65,7 @@ pub fn control<'c, S: StageView>(
     workflow: Option<&Workflow>,
     now: Timestamp,
 ) -> Result<Controlled<'c>, Refusal> {
-    let (state, effects) = transition::project(view.state, ProjectEvent::Control(request.action))?;
+    let (state, effects) = state_machine::project(view.state, ProjectEvent::Control(request.action))?;
     let queue = effects.contains(&Effect::QueueTask);
     let set_back = match queue {
         true => SetBack::decide(view.stages, request, workflow)?,
@@ -108,7 +108,7 @@ fn hold<'c, S: StageView>(
 ) -> Result<Change<'c>, Refusal> {
     if matches!(view.task, Some(status) if status != TaskStatus::Running) {
         let held = BuildView { state, ..*view };
-        if let Some(change) = rest::pause_reached(&held, now)? {
+        if let Some(change) = ownerless::pause_reached(&held, now)? {
             return Ok(change);
         }
     }

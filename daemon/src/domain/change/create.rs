@@ -5,8 +5,8 @@ use crate::domain::{
     event::{Event, NewEvent},
     ids::TaskId,
     project::{Project, ProjectStatus},
+    state_machine::ProjectState,
     time::Timestamp,
-    transition::ProjectState,
 };
 
 /// What a new project begins with.

@@ -8,8 +8,8 @@ use crate::domain::{
     event::{EventType, ProjectEvent, Told},
     ids::{ProjectId, TaskId},
     project::ProjectStatus,
+    state_machine::TaskEvent,
     time::Timestamp,
-    transition::TaskEvent,
 };
 
 /// What a deletion needs of a project.

@@ -7,9 +7,9 @@ use crate::domain::{
     agent::{Agent, AgentStatus},
     event::NewEvent,
     failure::Failure,
+    state_machine::{self, AgentEvent, IllegalTransition, TaskEvent},
     task::{TaskStatus, TaskType},
     time::Timestamp,
-    transition::{self, AgentEvent, IllegalTransition, TaskEvent},
 };
 
 /// Why a message is not for a deployment now, whoever asks; its message may go.
@@ -23,7 +23,7 @@ pub fn obsolete(status: TaskStatus, task_type: TaskType) -> Option<&'static str>
 /// # Errors
 /// [`Refusal::Illegal`]: the agent is not to be deployed now.
 pub fn begin(agent: &mut Agent, now: Timestamp) -> Result<Option<NewEvent>, Refusal> {
-    let status = transition::agent(agent.status, AgentEvent::Deploy)?;
+    let status = state_machine::agent(agent.status, AgentEvent::Deploy)?;
     // Its own for each claim: a process that a former owner started, or another daemon before, is not taken for it.
     agent.generation += 1;
     if agent.status == status {
@@ -39,18 +39,9 @@ pub fn begin(agent: &mut Agent, now: Timestamp) -> Result<Option<NewEvent>, Refu
 /// # Errors
 /// [`Refusal::Illegal`]: the agent was not being deployed.
 pub fn deployed(agent: &mut Agent, details: &Value, now: Timestamp) -> Result<NewEvent, Refusal> {
-    agent.status = transition::agent(agent.status, AgentEvent::Run)?;
-    let own = |name: &str| details.get("details").and_then(|own| own.get(name));
-    let keep = |field: &mut Option<String>, name: &str| {
-        if let Some(text) = own(name).and_then(Value::as_str) {
-            *field = Some(text.to_owned());
-        }
-    };
-    keep(&mut agent.agentcore_runtime_arn, "agentcore_runtime_arn");
-    keep(&mut agent.agentcore_runtime_alias, "agentcore_runtime_alias");
-    keep(&mut agent.agentcore_region, "agentcore_region");
-    if let Some(config) = own("agentcore_config") {
-        agent.agentcore_config = Some(config.clone());
+    agent.status = state_machine::agent(agent.status, AgentEvent::Run)?;
+    if let Some(options) = details.get("details").and_then(Value::as_object) {
+        agent.deployment.options.extend(options.clone());
     }
     agent.deployed_at = Some(now);
     agent.updated_at = now;
@@ -62,7 +53,7 @@ pub fn deployed(agent: &mut Agent, details: &Value, now: Timestamp) -> Result<Ne
 /// The deployment failed. `None`: an agent that was taken out of service in between stays so.
 #[must_use]
 pub fn failed(agent: &mut Agent, why: &str, now: Timestamp) -> Option<NewEvent> {
-    agent.status = transition::agent(agent.status, AgentEvent::Fail).ok()?;
+    agent.status = state_machine::agent(agent.status, AgentEvent::Fail).ok()?;
     agent.error_message = Some(why.to_owned());
     agent.updated_at = now;
     Some(told(agent, Some(why), now))
@@ -148,10 +139,12 @@ mod tests {
     fn a_deployment_ends_in_service_or_in_error() {
         let mut one = agent(AgentStatus::Deploying);
         one.error_message = Some("before".into());
-        let details = json!({"details": {"agentcore_region": "eu-west-1"}, "process": 7});
+        one.deployment.options.insert("arn".into(), json!("kept"));
+        let details = json!({"details": {"region": "eu-west-1"}, "process": 7});
         deployed(&mut one, &details, now()).unwrap();
         assert_eq!((one.status, one.error_message.clone()), (AgentStatus::Running, None));
         assert_eq!((one.deployed_at, one.deployment_details.clone()), (Some(now()), Some(details)));
+        assert_eq!(json!(one.deployment.options), json!({"arn": "kept", "region": "eu-west-1"}));
         assert!(deployed(&mut agent(AgentStatus::Building), &json!({}), now()).is_err());
         assert!(failed(&mut one, "why", now()).is_some());
         assert_eq!((one.status, one.error_message.as_deref()), (AgentStatus::Error, Some("why")));

@@ -6,8 +6,8 @@ use crate::domain::{
     event::{Asked, Event, NewEvent},
     failure::ErrorInfo,
     stage::{StageEnd, StageOutcome, StageStatus},
+    state_machine::{self, ProjectState, StageEvent, TaskEvent},
     time::Timestamp,
-    transition::{self, ProjectState, StageEvent, TaskEvent},
 };
 
 pub(super) struct Draft<'c, 'v, S> {
@@ -42,7 +42,7 @@ impl<'c, 'v, S: StageView> Draft<'c, 'v, S> {
         let Some(reached) = self.reached.get_mut(index) else {
             return Err(Refusal::Invalid(format!("the project has no stage number {}", index + 1)));
         };
-        reached.0 = transition::stage(reached.0, event)?;
+        reached.0 = state_machine::stage(reached.0, event)?;
         if event == StageEvent::Begin {
             reached.1 += 1;
         }

@@ -25,7 +25,7 @@ pub mod create;
 pub mod delete;
 pub mod deploy;
 mod draft;
-pub mod rest;
+pub mod ownerless;
 pub mod retry;
 pub mod step;
 pub mod task;
@@ -38,8 +38,8 @@ use super::{
     failure::ErrorInfo,
     project::AggregatedMetrics,
     stage::{Stage, StageEnd, StageStatus},
+    state_machine::{IllegalTransition, ProjectState, TaskEvent},
     task::TaskStatus,
-    transition::{IllegalTransition, ProjectState, TaskEvent},
     workflow::Workflow,
 };
 

@@ -3,7 +3,7 @@
 use super::{
     BuildView, Change, LeaseChange, ProjectChange, Refusal, StageView, TaskChange,
     draft::{Draft, find},
-    rest::STOPPED,
+    ownerless::STOPPED,
 };
 use crate::domain::{
     assessment::Assessment,
@@ -11,8 +11,8 @@ use crate::domain::{
     failure::ErrorInfo,
     project::AggregatedMetrics,
     stage::{StageEnd, StageOutcome, StageStatus},
+    state_machine::{self, ProjectEvent, StageEvent, TaskEvent},
     time::Timestamp,
-    transition::{self, ProjectEvent, StageEvent, TaskEvent},
 };
 
 /// What a worker reports and wants.
@@ -42,6 +42,8 @@ pub enum End<'c> {
     Completed,
     /// A stage failed for good, or the build as a whole.
     Failed(&'c ErrorInfo),
+    /// A stage cannot go on before somebody has seen to the cause: the build pauses, and a resume runs that stage again.
+    Held(&'c ErrorInfo),
 }
 
 /// What a step does.
@@ -68,8 +70,8 @@ pub fn step<'c, S: StageView>(
     for end in step.ended {
         draft.end(draft.find(&end.stage_name)?, end)?;
     }
-    let pause = transition::project(view.state, ProjectEvent::PauseReached).is_ok();
-    let stop = transition::project(view.state, ProjectEvent::StopReached).is_ok();
+    let pause = state_machine::project(view.state, ProjectEvent::PauseReached).is_ok();
+    let stop = state_machine::project(view.state, ProjectEvent::StopReached).is_ok();
     let mut begun = Vec::new();
     let mut current = view.current_stage;
     if !pause && !stop && step.end.is_none() {
@@ -89,11 +91,13 @@ pub fn step<'c, S: StageView>(
     let how = match step.end {
         Some(End::Completed) => ProjectEvent::Completed,
         Some(End::Failed(_)) => ProjectEvent::Failed,
+        Some(End::Held(_)) if !stop => ProjectEvent::Held,
+        Some(End::Held(_)) => ProjectEvent::StopReached,
         None if stop => ProjectEvent::StopReached,
         None if pause && step.still_running == 0 => ProjectEvent::PauseReached,
         None => return Ok(Stepped { change: draft.done(project, None), begun }),
     };
-    project.state = transition::project(view.state, how)?.0;
+    project.state = state_machine::project(view.state, how)?.0;
     match how {
         ProjectEvent::Completed => {}
         ProjectEvent::Failed => draft.cut_off("the build failed")?,
@@ -103,6 +107,7 @@ pub fn step<'c, S: StageView>(
     let (error, event) = match step.end {
         Some(End::Completed) => (None, TaskEvent::Complete),
         Some(End::Failed(info)) => (Some(info), TaskEvent::Fail),
+        Some(End::Held(info)) => (Some(info), TaskEvent::Cancel),
         None => (None, TaskEvent::Cancel),
     };
     project.lease = LeaseChange::Ended { error };
@@ -129,14 +134,14 @@ fn check<S: StageView>(view: &BuildView<'_, S>, step: &Step<'_>) -> Result<(), R
             return Err(Refusal::Fenced);
         }
         if stage.status() != StageStatus::Running {
-            let refused = transition::stage(stage.status(), StageEvent::Complete);
+            let refused = state_machine::stage(stage.status(), StageEvent::Complete);
             return Err(refused.err().map_or(Refusal::Fenced, Refusal::Illegal));
         }
     }
     let ends = |name: &str| step.ended.iter().find(|end| end.stage_name == name);
     for name in step.begin {
         let status = stage(name)?.status();
-        transition::stage(status, StageEvent::Begin)?;
+        state_machine::stage(status, StageEvent::Begin)?;
         if ends(name).is_some() || status == StageStatus::Running {
             let text = format!("stage {name:?} cannot begin in the step in which it runs or ends");
             return Err(Refusal::Invalid(text));
@@ -160,6 +165,7 @@ mod tests {
     use super::*;
     use crate::domain::{
         change::tests::{NOW, building, stages},
+        control::ControlStatus,
         event::{Event, EventType},
         failure::{Failure, FailureKind},
         project::StageFigures,
@@ -220,6 +226,52 @@ mod tests {
             .collect();
         assert_eq!(told, ["log", "b completed 1 Some(7)", "c running 1 None", "building Some(\"c\")"]);
         assert_eq!(stepped.change.events[1].at, Timestamp::from_micros(900_000), "an end has its own time");
+    }
+
+    /// Not even for the moment in which the same step would cut it off again: it would be told as running.
+    #[test]
+    fn nothing_begins_while_a_pause_or_stop_is_asked_for() {
+        use StageStatus::{Completed, Pending, Running};
+        let stored = stages(&[Completed, Running, Pending, Pending]);
+        let ends = [ended(StageOutcome::Completed(Box::<StageProduct>::default()))];
+        let begin = ["c".to_owned()];
+        for control in [ControlStatus::Paused, ControlStatus::Stopped, ControlStatus::Cancelled] {
+            for still_running in [0, 1] {
+                let mut view = building(&stored);
+                view.state.control = control;
+                let asked = Step { still_running, ..asked(&ends, &begin, &[], None) };
+                let stepped = step(&view, &asked, NOW).unwrap();
+                assert!(stepped.begun.is_empty(), "{control}: {:?}", stepped.begun);
+                assert!(stepped.change.stages.iter().all(|stage| stage.status != Running), "{control}");
+                let runs = |event: &NewEvent| matches!(event.event, Event::Stage { status: Running, .. });
+                assert!(!stepped.change.events.iter().any(runs), "{control}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_stage_that_a_budget_stops_holds_the_build_and_a_stop_is_stronger() {
+        use StageStatus::{Completed, Failed, Pending, Running};
+        let stored = stages(&[Completed, Running, Pending, Running]);
+        let ends = [ended(StageOutcome::Failed(Failure::new(FailureKind::BudgetExhausted, "spent")))];
+        let info = ErrorInfo::outside(FailureKind::BudgetExhausted, "spent");
+        let begin = ["c".to_owned()];
+        for (control, wanted) in [
+            (ControlStatus::Running, "paused"),
+            (ControlStatus::Paused, "paused"),
+            (ControlStatus::Stopped, "cancelled"),
+        ] {
+            let mut view = building(&stored);
+            view.state.control = control;
+            let stepped = step(&view, &asked(&ends, &begin, &[], Some(End::Held(&info))), NOW).unwrap();
+            let (project, task) = (stepped.change.project.unwrap(), stepped.change.task.unwrap());
+            assert_eq!(project.state.status.as_str(), wanted);
+            assert!(matches!(project.lease, LeaseChange::Ended { error: Some(error) } if error.message == "spent"));
+            assert_eq!((task.event, task.error), (TaskEvent::Cancel, Some("spent")));
+            assert!(stepped.begun.is_empty());
+            // What ran beside it is cut off, and both are run again.
+            assert!(stepped.change.stages.iter().all(|stage| stage.status == Failed));
+        }
     }
 
     #[test]

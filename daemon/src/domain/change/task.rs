@@ -3,9 +3,16 @@
 use super::Refusal;
 use crate::domain::{
     ids::WorkerId,
+    state_machine::{self, TaskEvent},
     task::TaskStatus,
-    transition::{self, TaskEvent},
 };
+
+/// Of a task whose row is written before its message is sent, as a store without a queue of its own must.
+pub const UNSENT: TaskStatus = TaskStatus::Pending;
+/// Of a task whose message is sent, with its row or after it.
+pub const SENT: TaskStatus = TaskStatus::Queued;
+/// Of a task that a worker holds.
+pub const HELD: TaskStatus = TaskStatus::Running;
 
 /// What a worker's claim makes of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,13 +24,27 @@ pub struct ClaimedTask {
     pub retry_count: u32,
 }
 
-/// A worker takes the task; `epoch` is the number of the claim before, or 0.
+/// A task as its next claim finds it.
+#[derive(Clone, Copy, Debug)]
+pub struct Claimable {
+    pub status: TaskStatus,
+    /// Number of the task's last claim; 0 before the first.
+    pub epoch: u32,
+    /// What the last claim left there.
+    pub retry_count: u32,
+    /// The highest number that any lease on the same thing has had, under whatever task: a build that is resumed or
+    /// restarted has a task of its own, and what is saved under its leases must come after what was saved before.
+    pub given: u32,
+}
+
+/// A worker takes the task.
 ///
 /// # Errors
 /// [`Refusal::Illegal`]: it has ended.
-pub fn claim(status: TaskStatus, epoch: u32) -> Result<ClaimedTask, Refusal> {
-    let status = transition::task(status, TaskEvent::Claim)?;
-    Ok(ClaimedTask { status, epoch: epoch + 1, retry_count: epoch })
+pub fn claim(task: Claimable) -> Result<ClaimedTask, Refusal> {
+    let status = state_machine::task(task.status, TaskEvent::Claim)?;
+    let retry_count = if task.epoch == 0 { 0 } else { task.retry_count.saturating_add(1) };
+    Ok(ClaimedTask { status, epoch: task.epoch.max(task.given).saturating_add(1), retry_count })
 }
 
 /// Until when another worker holds the task: the one who asks must wait for so long. A worker takes his own lease anew.
@@ -38,9 +59,29 @@ pub fn held_by_another<T: PartialOrd>(
     until.filter(|until| is_held && until > now)
 }
 
+/// Whether a worker has taken the task and not ended it: what is received and not yet claimed has run nothing.
+#[must_use]
+pub const fn is_worked_on(status: TaskStatus) -> bool {
+    matches!(status, HELD)
+}
+
 /// Whether a task's worker has let its lease end: nobody would come for it.
 pub fn has_lapsed<T: PartialOrd>(status: TaskStatus, until: &T, now: &T) -> bool {
     status == TaskStatus::Running && until < now
+}
+
+/// Whether a task's row changes before its message is sent once more: one that waits for that already does not, unless
+/// the message is sent for one that became a dead letter, which is counted.
+#[must_use]
+pub const fn is_set_back(status: TaskStatus, dead_letters: u32) -> bool {
+    !matches!(status, UNSENT) || dead_letters > 0
+}
+
+/// Whether the dead letter of a task that has ended says what became of it: what ended well, or was withdrawn, leaves one
+/// that means nothing.
+#[must_use]
+pub const fn is_told_by_its_letter(status: TaskStatus) -> bool {
+    matches!(status, TaskStatus::Failed)
 }
 
 /// The message of a task is to come again: `Queued`, unless it has ended or waits already.
@@ -51,7 +92,7 @@ pub fn queued_again(status: TaskStatus) -> Option<TaskStatus> {
         TaskStatus::Pending => TaskEvent::Queue,
         _ => return None,
     };
-    transition::task(status, event).ok()
+    state_machine::task(status, event).ok()
 }
 
 /// The message of a task must be sent once more: `Pending`, where the reconciler finds it until it is sent.
@@ -70,11 +111,16 @@ mod tests {
     #[test]
     fn each_claim_has_the_next_number_and_counts_those_before() {
         for status in [TaskStatus::Pending, TaskStatus::Queued, TaskStatus::Running] {
-            let claimed = ClaimedTask { status: TaskStatus::Running, epoch: 3, retry_count: 2 };
-            assert_eq!(claim(status, 2), Ok(claimed));
+            for (epoch, retry_count, given, number, counted) in
+                [(0, 0, 0, 1, 0), (2, 1, 2, 3, 2), (0, 0, 2, 3, 0), (3, 0, 3, 4, 1), (2, 1, 0, 3, 2)]
+            {
+                let claimed = ClaimedTask { status: TaskStatus::Running, epoch: number, retry_count: counted };
+                assert_eq!(claim(Claimable { status, epoch, retry_count, given }), Ok(claimed));
+            }
         }
         for status in [TaskStatus::Completed, TaskStatus::Failed, TaskStatus::Cancelled] {
-            assert!(matches!(claim(status, 2), Err(Refusal::Illegal(_))));
+            let ended = Claimable { status, epoch: 2, retry_count: 1, given: 2 };
+            assert!(matches!(claim(ended), Err(Refusal::Illegal(_))));
         }
     }
 
@@ -105,6 +151,9 @@ mod tests {
             (Cancelled, None, Cancelled),
         ] {
             assert_eq!((queued_again(status), unsent(status)), (again, sent), "{status}");
+            assert_eq!(is_set_back(status, 0), status != Pending, "{status}");
+            assert!(is_set_back(status, 1), "{status}");
+            assert_eq!(is_told_by_its_letter(status), status == Failed, "{status}");
         }
     }
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::{
     claim::{Claimed, claim},
     control::{SetBack, control},
-    rest,
+    ownerless,
     retry::retry,
     step::{End, Step, step},
     *,
@@ -20,8 +20,8 @@ use crate::domain::{
     plan,
     project::{ProjectStatus, StageFigures},
     stage::{StageOutcome, StageProduct},
+    state_machine,
     time::Timestamp,
-    transition,
     workflow::tests::{spec, stage},
 };
 
@@ -126,7 +126,7 @@ impl World {
             }
         }
         if let Some(end) = &change.task {
-            self.task = transition::task(self.task, end.event).unwrap();
+            self.task = state_machine::task(self.task, end.event).unwrap();
             assert_eq!(self.task.is_final(), !change.waits_again());
         }
         let runs = self.stages.iter().any(|stage| stage.status == StageStatus::Running);
@@ -147,7 +147,7 @@ impl World {
         }
         let asked_to_end = self.state.control.is_end();
         // Whoever held it is overtaken.
-        if let Ok(Some((reached, _))) = rest::reached(&self.view(), NOW) {
+        if let Ok(Some((reached, _))) = ownerless::reached(&self.view(), NOW) {
             self.write(&reached);
             assert_eq!(asked_to_end, self.state.status == ProjectStatus::Cancelled);
             return;
@@ -159,7 +159,7 @@ impl World {
                 self.write(&change);
             }
             Ok(Claimed::Failed(info)) => {
-                let failed = rest::fail(&self.view(), &info, NOW).unwrap();
+                let failed = ownerless::fail(&self.view(), &info, NOW).unwrap();
                 self.write(&failed);
             }
             Err(refusal) => assert!(matches!(refusal, Refusal::Illegal(_)), "{refusal}"),
@@ -230,7 +230,7 @@ impl World {
 
     fn ask(&mut self, action: ControlAction, from: Option<String>) {
         let request = ControlRequest { action, reason: None, from_stage: from, requested_by: None };
-        let allowed = transition::allowed_actions(self.state).contains(&action);
+        let allowed = state_machine::allowed_actions(self.state).contains(&action);
         match control(&self.view(), &request, Some(&self.workflow), NOW) {
             Ok(controlled) => {
                 assert!(allowed);
@@ -311,7 +311,7 @@ proptest! {
                 }
                 Move::HandBack if world.lease.1 => {
                     let goes_on = world.state.control == ControlStatus::Running;
-                    let change = rest::release(&world.view(), NOW).unwrap();
+                    let change = ownerless::release(&world.view(), NOW).unwrap();
                     prop_assert_eq!(change.waits_again(), goes_on, "nobody is left to reach a pause or a stop");
                     world.write(&change);
                 }

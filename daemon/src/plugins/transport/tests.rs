@@ -180,6 +180,7 @@ fn stage(options: Value) -> Operation {
         inputs: std::collections::BTreeMap::new(),
         options,
         deployment: Value::Null,
+        models: None,
     }))
 }
 
@@ -188,7 +189,7 @@ fn stage(options: Value) -> Operation {
 #[tokio::test]
 async fn a_plugin_behind_messages_is_a_plugin() {
     let transport = Messages::connect();
-    let slot = Slot::new("far", 4);
+    let slot = Slot::new("far", 4, 4);
     let generation = Generation::register(Parts {
         description: transport.describe().unwrap(),
         number: slot.next_number(),

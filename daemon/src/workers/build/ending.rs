@@ -1,4 +1,4 @@
-//! How a build leaves this daemon: its message deleted, handed back or forgotten.
+//! How a build leaves this daemon: its message deleted, handed back or forgotten. A lost lease: [`super::lost_lease`].
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ use crate::{
 /// How long stages may go on when the daemon stops, before they are cancelled.
 const DRAIN_GRACE: Duration = Duration::from_secs(3);
 /// Pause before a message comes again whose build met an error that was not its stages'.
-const AFTER_FAULT: Duration = Duration::from_secs(2);
+pub(super) const AFTER_FAULT: Duration = Duration::from_secs(2);
 
 impl BuildState {
     /// The user ended the build, or another owns it: stages are cancelled, nothing is stored any more.
@@ -70,14 +70,7 @@ impl BuildState {
     /// Ends the actor, whatever is under way.
     pub(crate) fn end_now(&mut self, myself: &ActorRef<BuildMessage>) {
         match (self.ending, self.abandoned) {
-            // Nothing of it runs here any more, so a lease that the store still has as ours goes back at once. A claim
-            // that ended because the store was slow is not one that ended its daemon, and is not counted as such.
-            (Some(Interrupt::Cancelled), Some(Abandon::Lost)) if self.running.is_empty() => {
-                self.hand_back_after(myself, AFTER_FAULT);
-            }
-            (Some(Interrupt::Cancelled), Some(Abandon::Lost)) => {
-                self.give_back(myself, Duration::ZERO, Receive::Uncounted)
-            }
+            (Some(Interrupt::Cancelled), Some(Abandon::Lost)) => self.let_lost_go(myself),
             (Some(Interrupt::Cancelled), _) => self.settle(myself),
             _ => self.hand_back(myself),
         }
@@ -99,7 +92,7 @@ impl BuildState {
         self.hand_back_after(myself, Duration::ZERO);
     }
 
-    fn hand_back_after(&mut self, myself: &ActorRef<BuildMessage>, delay: Duration) {
+    pub(super) fn hand_back_after(&mut self, myself: &ActorRef<BuildMessage>, delay: Duration) {
         let Some(in_flight) = self.in_flight.take() else { return };
         let Some(work) = &self.work else {
             // Not claimed yet.

@@ -7,6 +7,7 @@
 pub mod attempt;
 mod ending;
 pub mod journal;
+mod lost_lease;
 pub mod progress;
 pub mod stage;
 mod steps;
@@ -218,7 +219,7 @@ impl BuildState {
             }
             BuildMessage::Control(task, ControlAction::Stop | ControlAction::Cancel) => self.withdrawn(myself, &task),
             BuildMessage::Deleted => self.abandon(myself, Abandon::Withdrawn),
-            BuildMessage::Lease(LeaseNews::Lost) => self.abandon(myself, Abandon::Lost),
+            BuildMessage::Lease(LeaseNews::Lost) => self.lease_lost(myself),
             // The store holds the build at its next step.
             BuildMessage::Control(..) | BuildMessage::Lease(LeaseNews::Control(_)) => {}
             BuildMessage::TotalTimeout => {

@@ -3,26 +3,43 @@
 
 use std::{sync::Arc, time::Duration};
 
+use nexus_sandbox::recorded;
 use ractor::{ActorId, ActorProcessingErr, ActorRef};
 
 use super::{
-    Abandon, BuildMessage, BuildState, Handled,
+    BuildMessage, BuildState, Handled,
     attempt::{AttemptEnd, Interrupt, broken},
     progress::{Verdict, Work},
 };
 use crate::{
     backend::{
         error::{BackendError, BackendErrorKind},
-        store::{BuildProgress, StageRetry},
+        store::{BuildEnd, BuildProgress, BuildStep, StageRetry},
     },
-    domain::{backoff::backoff, project::ProjectStatus, stage::StageOutcome},
+    domain::{backoff::backoff, ids::ProjectId, project::ProjectStatus, rel_path::RelPath, stage::StageOutcome},
+    files::blocking,
     telemetry::told,
-    workers::metrics as figures,
+    workers::{Environment, metrics as figures},
 };
 
 /// Tries of one store call before the message goes back, and the first pause between them, which doubles.
 const STORE_TRIES: u32 = 6;
 const STORE_PAUSE: Duration = Duration::from_millis(200);
+
+/// Records the files of the agent that a build made, as they are now: who starts it later refuses others.
+async fn record_files(env: &Environment, project: &ProjectId, step: &mut BuildStep) {
+    let Some(BuildEnd::Completed { agent: Some(agent), .. }) = &mut step.end else { return };
+    let folder = env.config.load().data.projects().join(project.as_str());
+    let Ok(own) = agent.agent_dir.parse::<RelPath>() else { return };
+    let own = own.below(&folder);
+    match blocking(move || recorded::record(&own)).await {
+        Ok(Ok(files)) => agent.files = files,
+        Ok(Err(error)) => {
+            tracing::warn!(project_id = %project, %error, "the agent's files are not recorded, so whatever becomes of them is started");
+        }
+        Err(error) => tracing::warn!(project_id = %project, %error, "the agent's files are not recorded"),
+    }
+}
 
 impl BuildState {
     pub(super) fn stage_ended(&mut self, myself: &ActorRef<BuildMessage>, index: usize, end: AttemptEnd) {
@@ -90,7 +107,7 @@ impl BuildState {
                 let pause = if self.timed_out { Duration::ZERO } else { pause };
                 self.after(myself, pause, move || BuildMessage::BeginAttempt(index));
             }
-            Err(error) if error.kind() == BackendErrorKind::Fenced => self.abandon(myself, Abandon::Lost),
+            Err(error) if error.kind() == BackendErrorKind::Fenced => self.lease_lost(myself),
             Err(error) => {
                 tracing::warn!(project_id = %self.project_id, %error, "a retry could not be stored");
                 self.fault(myself);
@@ -122,6 +139,8 @@ impl BuildState {
             if !pause.is_zero() {
                 tokio::time::sleep(pause).await;
             }
+            let mut step = step;
+            record_files(&env, &lease.project_id, &mut step).await;
             let saved = if step.ended.is_empty() { Ok(()) } else { env.save_files(&lease).await };
             let result = match saved {
                 Ok(()) => env.store.advance_build(&lease, step).await,
@@ -163,7 +182,7 @@ impl BuildState {
             Err(error) if error.kind() == BackendErrorKind::Fenced => {
                 tracing::info!(project_id = %self.project_id, "the lease is no longer ours; the build is dropped");
                 self.step = None;
-                self.abandon(myself, Abandon::Lost);
+                self.lease_lost(myself);
             }
             Err(error) => {
                 let tries = self.step.as_mut().map_or(STORE_TRIES, |(_, tries)| {

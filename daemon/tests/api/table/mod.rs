@@ -145,6 +145,12 @@ async fn every_endpoint_answers_as_written() {
         "GET /api/v2/tools/mcp/servers/{name}",
         "PUT /api/v2/tools/mcp/servers/{name}",
         "GET /metrics",
+        "POST /api/v2/auth/code",
+        "POST /api/v2/auth/link",
+        "GET /api/v2/keys",
+        "POST /api/v2/keys",
+        "DELETE /api/v2/keys/{key}",
+        "POST /api/v2/keys/{key}/rotate",
     ];
     let mut missing = Vec::new();
     for (path, item) in document.0["paths"].as_object().unwrap() {

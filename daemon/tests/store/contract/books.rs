@@ -5,7 +5,7 @@ use std::time::Duration;
 use nexus_daemon::{
     backend::{
         error::BackendErrorKind,
-        store::{Account, Amount, Booking, NewCall},
+        store::{Account, Amount, Booking, Limits, NewCall, Statement},
     },
     domain::time::Timestamp,
 };
@@ -25,7 +25,7 @@ fn call(id: &str, most: Amount, accounts: Vec<Account>) -> NewCall {
 }
 
 async fn used(f: &Fixture, name: &str) -> Amount {
-    f.store.account(name).await.unwrap()
+    f.store.account(name).await.unwrap().used
 }
 
 pub async fn a_call_is_booked_once_and_settled_once(f: &Fixture) {
@@ -58,6 +58,35 @@ pub async fn what_one_account_cannot_hold_is_booked_on_none(f: &Fixture) {
     let raised = vec![account("project:p", Some(100), None), account("run:r", None, Some(11))];
     assert_eq!(f.store.reserve_call(call("b", amount(1, 1), raised)).await.unwrap(), Booking::Done);
     assert_eq!(used(f, "run:r").await, amount(2, 11));
+}
+
+pub async fn a_limit_that_an_account_has_of_its_own_holds_until_it_is_raised(f: &Fixture) {
+    let limits = |cost, tokens| Limits { cost, tokens };
+    let loose = || vec![account("project:p", Some(1_000), None)];
+    f.store.limit_account("project:p", limits(Some(20), Some(9))).await.unwrap();
+    assert_eq!(
+        f.store.account("project:p").await.unwrap(),
+        Statement { used: amount(0, 0), limits: limits(Some(20), Some(9)) }
+    );
+    assert_eq!(f.store.reserve_call(call("a", amount(15, 3), loose())).await.unwrap(), Booking::Done);
+    let refused = f.store.reserve_call(call("b", amount(6, 1), loose())).await.unwrap();
+    let tight = account("project:p", Some(20), Some(9));
+    assert_eq!(refused, Booking::Exhausted { account: tight, used: amount(15, 3) }, "the narrower of two holds");
+    assert!(
+        matches!(f.store.extend_call("a", loose()).await.unwrap(), Booking::Exhausted { .. }),
+        "for an attempt, too"
+    );
+    f.store.settle_call("a", Some(amount(14, 2))).await.unwrap();
+    f.store.limit_account("project:p", limits(Some(20), None)).await.unwrap();
+    let stands = Statement { used: amount(14, 2), limits: limits(Some(20), None) };
+    assert_eq!(f.store.account("project:p").await.unwrap(), stands, "what is spent stays");
+    assert_eq!(f.store.reserve_call(call("b", amount(6, 100), loose())).await.unwrap(), Booking::Done);
+    f.store.limit_account("project:p", Limits::default()).await.unwrap();
+    assert_eq!(f.store.reserve_call(call("c", amount(900, 1), loose())).await.unwrap(), Booking::Done);
+    assert!(matches!(
+        f.store.reserve_call(call("d", amount(900, 1), loose())).await.unwrap(),
+        Booking::Exhausted { .. }
+    ));
 }
 
 pub async fn another_attempt_is_booked_as_the_first_was(f: &Fixture) {

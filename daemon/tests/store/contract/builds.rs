@@ -132,6 +132,14 @@ pub async fn an_old_lease_is_refused(f: &Fixture) {
     let Claim::Claimed(third) = f.claim(&delivery, "w2").await else { panic!() };
     assert_eq!(f.step(&new.lease, &[STAGES[1]], &[]).await.unwrap_err().kind(), BackendErrorKind::Fenced);
     assert_eq!(f.store.task(&third.lease.task_id).await.unwrap().unwrap().retry_count, 2);
+    // So is one under another task: what is saved under it comes after all that was saved before.
+    let project = &third.lease.project_id;
+    f.control(project, ControlAction::Stop).await.unwrap();
+    f.control(project, ControlAction::Restart).await.unwrap();
+    let (_, fourth) = f.take("w2").await;
+    assert_ne!(fourth.lease.task_id, third.lease.task_id);
+    assert!(fourth.lease.epoch > third.lease.epoch, "{} after {}", fourth.lease.epoch, third.lease.epoch);
+    assert_eq!(f.store.task(&fourth.lease.task_id).await.unwrap().unwrap().retry_count, 0);
 }
 
 pub async fn an_attempt_fences_too(f: &Fixture) {

@@ -6,6 +6,7 @@
 pub mod books;
 pub mod builds;
 pub mod controls;
+pub mod credentials;
 pub mod events;
 pub mod failures;
 pub mod figures;
@@ -22,6 +23,7 @@ macro_rules! contract {
     ($make:ident) => {
         $crate::contract!(@ $make,
             books: a_call_is_booked_once_and_settled_once, what_one_account_cannot_hold_is_booked_on_none,
+                a_limit_that_an_account_has_of_its_own_holds_until_it_is_raised,
                 another_attempt_is_booked_as_the_first_was,
                 a_call_that_nobody_settled_stays_spent_and_a_late_word_still_counts, a_crowd_cannot_overdraw_an_account;
             builds: a_build_walks_through_its_stages, an_idle_build_begins_what_is_ready_side_by_side,
@@ -50,6 +52,7 @@ macro_rules! contract {
                 a_receive_that_waits_sees_what_another_lets_go;
             lists: pages_do_not_shift_under_inserts, filters_apply_before_the_page, sorting_and_searching,
                 tasks_and_agents_have_pages;
+            credentials: keys_and_sessions_are_kept_and_changed_under_their_revision;
             late: an_answer_under_a_lost_key_changes_nothing, an_answer_of_a_lost_session_is_refused,
                 what_was_touched_since_is_not_past_its_time;
             records: what_is_large_comes_back_whole, deleting_a_project_takes_all_of_it, deleting_keeps_agents_unless_asked,

@@ -372,5 +372,6 @@ pub fn new_agent(project: &ProjectId) -> nexus_daemon::domain::agent::NewAgent {
         agent_dir: "agents/price".into(),
         deployment_config: None,
         generated_tools: Vec::new(),
+        files: [("agent.py".to_owned(), "0f".repeat(32))].into(),
     }
 }

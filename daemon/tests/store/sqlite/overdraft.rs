@@ -100,7 +100,7 @@ async fn ten_thousand_reservations_with_restarts_overdraw_nothing() {
         child.wait().unwrap();
         let (store, ..) = open(&file).unwrap();
         for number in 0..PROJECTS {
-            let used = store.account(&project(number)).await.unwrap().cost;
+            let used = store.account(&project(number)).await.unwrap().used.cost;
             assert!(used <= LIMIT, "{used} of {LIMIT} after part {part}");
         }
         store.close().await.unwrap();
@@ -129,7 +129,11 @@ async fn ten_thousand_reservations_with_restarts_overdraw_nothing() {
     assert!(reserved.keys().all(|number| calls.iter().any(|(id, ..)| *id == format!("c{number}"))));
     for number in 0..PROJECTS {
         let name = project(number);
-        assert_eq!(store.account(&name).await.unwrap().cost, sums.get(&name).copied().unwrap_or_default(), "{name}");
+        assert_eq!(
+            store.account(&name).await.unwrap().used.cost,
+            sums.get(&name).copied().unwrap_or_default(),
+            "{name}"
+        );
     }
     assert!(reserved.len() > 1_000 && settled.len() > 500, "{} reserved, {} settled", reserved.len(), settled.len());
 }

@@ -19,12 +19,13 @@ pub use frames::{Frame, Frames};
 use nexus_daemon::{
     agents::{Agents, Conversations},
     api::{self, AppState, Operations},
+    auth::Access,
     backend::{
         queue::Queue,
         sqlite::{SqliteOptions, SqliteStore},
         store::{BuildEnd, BuildStep, Claim, ClaimBuild, ClaimedBuild, Continuation, DeployClaim, DeployEnd, Store},
     },
-    config::Config,
+    config::{AuthMode, Config},
     deletion::Deletions,
     domain::{
         agent::NewAgent,
@@ -125,6 +126,8 @@ impl Api {
     pub async fn start_with(data: Arc<tempfile::TempDir>, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         config.data.dir = data.path().to_owned();
+        // Who may call has tests of its own.
+        config.auth.mode = AuthMode::None;
         change(&mut config);
         let hub = EventHub::new();
         let (store, queue) = SqliteStore::open(config.data.database(), SqliteOptions::default(), hub.clone()).unwrap();
@@ -135,6 +138,8 @@ impl Api {
     pub async fn start_settings(data: Arc<tempfile::TempDir>, file: std::path::PathBuf) -> Self {
         let mut config = Config::default();
         config.data.dir = data.path().to_owned();
+        // Who may call has tests of its own.
+        config.auth.mode = AuthMode::None;
         let hub = EventHub::new();
         let (store, queue) = SqliteStore::open(config.data.database(), SqliteOptions::default(), hub.clone()).unwrap();
         Self::of_file(data, config, hub, store, queue, Some(file)).await
@@ -170,7 +175,9 @@ impl Api {
         let here = Arc::new(LeaseBook::default());
         let deployed = DeployedAgents::new(agents.clone(), config.clone(), Arc::default(), here);
         let deletions = Deletions::new(store.clone(), deployed.clone());
+        let access = Access::open(&config.load(), store.clone()).unwrap();
         let state = Arc::new(AppState {
+            access,
             projects: Projects {
                 store: store.clone(),
                 conductor: recorder.clone(),
@@ -208,7 +215,7 @@ impl Api {
         let address = bound.address;
         let (handle, serving) = bound.serve(state.clone());
         tokio::spawn(serving);
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = super::client(data.path());
         Self { base: format!("http://{address}"), address, client, state, recorder, agents, data, handle }
     }
 
@@ -387,6 +394,7 @@ fn new_agent(id: &AgentId) -> NewAgent {
         agent_dir: "agent".to_owned(),
         deployment_config: None,
         generated_tools: Vec::new(),
+        files: Default::default(),
     }
 }
 

@@ -54,7 +54,7 @@ async fn one_daemon_with_its_own_store() {
     let _alone = ALONE.lock().await;
     let seed = seed();
     let settings = "[worker]\nlease_secs = 4\nheartbeat_secs = 1\nvisibility_timeout_secs = 6\nreconcile_secs = 1\n";
-    let home = Home::with_noop_workflow(settings, 1);
+    let home = Home::with_noop_workflow(settings, 1).open_to_all();
     let journal = home.path().join("journal");
     let slots = vec![Slot::new(1, home, None, &journal)];
     run(World::new(&format!("embedded-{seed}"), Backend::Embedded, slots, journal), seed).await;

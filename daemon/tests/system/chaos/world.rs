@@ -57,7 +57,7 @@ impl Slot {
         let settings = std::fs::read_to_string(home.config()).expect("settings");
         let mark = home.path().display().to_string();
         home.configure(&format!(
-            "{settings}\n[plugins.deploy-local]\nready_timeout_secs = 60\nenv = {{ NEXUS_CHAOS = {mark:?} }}\n"
+            "{settings}\n[auth]\nmode = \"none\"\n[plugins.deploy-local]\nready_timeout_secs = 60\nenv = {{ NEXUS_CHAOS = {mark:?} }}\n"
         ));
         home.set("NEXUS_CHAOS", &mark);
         let clock = Clock::of(&mut home);

@@ -3,6 +3,7 @@
 mod artifacts;
 mod files;
 mod fleet;
+mod keys;
 mod lists;
 mod once;
 mod original;

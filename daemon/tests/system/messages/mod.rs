@@ -33,7 +33,12 @@ const fn typed<'a>(title: &'a str, arguments: &'a [&'a str]) -> Case<'a> {
 /// Runs the binary with nothing of this process's environment but where programs are.
 fn nexusd(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nexusd"));
-    command.env_clear().env("HOME", home).env("PATH", "/usr/local/bin:/usr/bin:/bin").current_dir(home);
+    command
+        .env_clear()
+        .env("NEXUSD_ALLOW_ROOT", "1")
+        .env("HOME", home)
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .current_dir(home);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -187,13 +192,13 @@ fn of_arguments_ports_and_folders() {
         typed("an address without its value", &["--listen"]),
         typed("a port alone", &["--listen", "8000"]),
         typed("a name for an address", &["--listen", "localhost:8000"]),
-        typed("an address that others reach", &["--listen", "0.0.0.0:8000"]),
+        Case {
+            variables: &[PLAIN, QUIET, ("NEXUSD_AUTH__MODE", "none")],
+            ..typed("an address that others reach", &["--listen", "0.0.0.0:8000"])
+        },
         typed("a file of settings that is not there", &["--config", "nowhere.toml"]),
         serve("a port that is taken", &at_port),
-        Case {
-            variables: &[PLAIN, QUIET, ("NEXUSD_SERVER__ALLOW_REMOTE_WITHOUT_ACCESS_CONTROL", "true")],
-            ..serve("an address of another machine", &["--listen", "192.0.2.1:8000", "--data-dir", "d"])
-        },
+        serve("an address of another machine", &["--listen", "192.0.2.1:8000", "--data-dir", "d"]),
         serve("a data folder that is a file", &["--listen", "127.0.0.1:0", "--data-dir", "data"]),
         serve("a data folder below a file", &["--listen", "127.0.0.1:0", "--data-dir", "data/x"]),
         serve("a data folder that nobody can make", &["--listen", "127.0.0.1:0", "--data-dir", "/proc/nexusd"]),
@@ -234,7 +239,7 @@ impl Drop for Running {
 async fn of_requests() {
     let home = tempfile::tempdir().unwrap();
     let mut command = nexusd(home.path());
-    command.args(["--listen", "127.0.0.1:0", "--data-dir", "d"]).stderr(Stdio::null());
+    command.args(["--listen", "127.0.0.1:0", "--data-dir", "d"]).env("NEXUSD_AUTH__MODE", "none").stderr(Stdio::null());
     let mut child = Running(command.spawn().unwrap());
     let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
     let url = lines

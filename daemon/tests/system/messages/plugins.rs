@@ -43,7 +43,7 @@ fn the_shipped_file_shows_every_key_of_the_shipped_plugins() {
 fn what_the_shipped_file_shows_works_when_it_is_written() {
     let home = tempfile::tempdir().unwrap();
     let text = shipped();
-    let shown = text.split_once("# [plugins.agent-build]").unwrap().1.split_once("\n[tools]").unwrap().0;
+    let shown = text.split_once("# [plugins.agent-build]").unwrap().1.split_once("\n[agents]").unwrap().0;
     let written: Vec<&str> =
         shown.lines().filter_map(|line| line.strip_prefix("# ").filter(|rest| !rest.starts_with(' '))).collect();
     assert!(written.iter().filter(|line| line.contains(" = ")).count() >= 26, "{written:?}");

@@ -28,11 +28,11 @@ fn readme_is_short() {
 fn the_api_page_builds_follows_and_chats() {
     let mut reader = Reader::new("api");
     assert_eq!(reader.follows("daemon/docs/API.md"), 0);
-    // By curl, where it is a frame, and by the nine lines, where it is a line.
+    // By curl, where it is a frame, and by the ten lines, where it is a line.
     assert_eq!(reader.said().matches("3 × pear (4 EUR) = 12 EUR").count(), 2, "{}", reader.said());
     let page = blocks::read(&checkout().join("daemon/docs/API.md"));
     let client = page.iter().find(|block| block.language == "python").unwrap();
-    assert_eq!(client.text.lines().count(), 9);
+    assert_eq!(client.text.lines().count(), 10);
     for word in ["while", "sleep", "try", "except"] {
         assert!(!client.text.contains(word), "{word}");
     }
@@ -63,7 +63,7 @@ fn the_example_in_c_says_how_it_is_built() {
 #[test]
 fn the_pages_for_operators_hold() {
     let mut reader = Reader::new("operating");
-    assert_eq!(reader.follows("daemon/docs/OPERATING.md"), 5, "blocks that need root, systemd or promtool");
+    assert_eq!(reader.follows("daemon/docs/OPERATING.md"), 6, "blocks that need root, systemd, promtool or a daemon");
     assert_eq!(reader.follows("daemon/docs/CLOUD.md"), 0);
 }
 

@@ -13,6 +13,8 @@ _N = r"(\d+(?:\.\d+)?)"
 _OPEN, _CLOSE = r"(?<=[\d)%!])\s*", r"\s*(?=[\d(\-]|sqrt)"
 # Words of arithmetic and the signs for them, in the order in which they are replaced.
 _WORDS = [
+    # 36加4再乘以2 multiplies the sum.
+    (r"(\d(?:\d|\.|\s|加上?|减去?|乘以?|除以|[+*/×÷-])*?)[，,]?\s*(?:再|然后)(?=\s*(?:加|减|乘|除))", r"(\1)"),
     (r"%s\s+[a-z ]{2,20}?\s*(?:at|for|@)\s*[$€£]?\s?%s\s*(?:[a-z]+\s+)?(?:each|apiece|a piece)" % (_N, _N), r"\1 * \2"),
     (r"\bsqrt\s+%s" % _N, r"sqrt(\1)"),
     (r"(?:the )?square root of\s*\(?%s\)?" % _N, r"sqrt(\1)"),
@@ -29,6 +31,7 @@ _WORDS = [
     (r"%s\s*(?:%%|percent|per cent)\s*(?:of|的)\s*%s" % (_N, _N), r"\1 / 100 * \2"),
     (r"%s\s*的\s*%s\s*%%" % (_N, _N), r"\1 * \2 / 100"),
     (r"(?:a |one )?half of %s" % _N, r"\1 / 2"),
+    (r"(\d+\s*/\s*\d+)\s+of\s+%s" % _N, r"(\1) * \2"),
     (r"(0\.\d+)\s+of\s+%s" % _N, r"\1 * \2"),
     (r"%s\s*的\s*(0\.\d+)(?!\d)" % _N, r"\1 * \2"),
     (r"%s\s*的一半" % _N, r"\1 / 2"),

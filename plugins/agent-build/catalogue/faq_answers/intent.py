@@ -5,6 +5,7 @@ import re
 from typing import Any, Dict, Optional
 
 from runtime.question import Proposal, Question
+from runtime.quoting import quoted
 from tools.faq_answers import list_faq, search_faq
 
 _FLOOR = 0.36
@@ -35,7 +36,4 @@ def say(function: str, arguments: Dict[str, Any], result: Dict[str, Any], langua
     if function == "list_faq":
         head = "我能回答这些问题：" if language == "zh" else "I can answer these questions:"
         return "\n".join([head] + ["- " + question for question in result["questions"]])
-    text = result["answer"]
-    if result["match"] < 0.5:
-        text += ("\n\n（对应的问题：%s）" if language == "zh" else '\n\n(This answers: "%s")') % result["question"]
-    return text
+    return quoted(arguments["question"], result["answer"], result["match"], language)

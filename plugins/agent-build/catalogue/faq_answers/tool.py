@@ -1,6 +1,7 @@
 """Answers from the list of questions and answers that came with the requirement."""
 from __future__ import annotations
 
+import re
 from typing import Any, Dict, List
 
 from runtime import knowledge
@@ -12,6 +13,17 @@ __all__ = ["answer_faq", "list_faq"]
 
 def _pairs() -> List[Dict[str, str]]:
     return [pair for data in knowledge.of_kind("faq") for pair in data["pairs"]]
+
+
+_COUNTRIES = re.compile(
+    r"美国|日本|韩国|泰国|英国|法国|德国|意大利|西班牙|加拿大|澳大利亚|澳洲|新西兰|俄罗斯|越南|新加坡|马来西亚|印度|香港|澳门|台湾|欧洲|"
+    r"\b(?:usa|united states|america|canada|mexico|japan|china|korea|india|thailand|uk|united kingdom|england|ireland|france|germany|austria|switzerland|italy|spain|portugal|netherlands|belgium|poland|"
+    r"sweden|norway|denmark|finland|russia|australia|new zealand|brazil|europe|africa|hawaii|alaska)\b", re.IGNORECASE)
+
+
+def countries(text: str) -> "set[str]":
+    """The countries that a text names."""
+    return {match.group(0).lower() for match in _COUNTRIES.finditer(text)}
 
 
 def _bare(text: str) -> str:
@@ -36,6 +48,9 @@ def search_faq(question: str) -> List[Dict[str, Any]]:
             match *= 0.7
         if match < 0.99 and asks_otherwise(question, pairs[index]["question"]):
             match *= 0.35
+        elsewhere = countries(question)
+        if elsewhere and not elsewhere & countries(pairs[index]["question"] + " " + pairs[index]["answer"]):
+            match *= 0.4  # a visa for Japan is none for Canada
         ranked.append({"question": pairs[index]["question"], "answer": pairs[index]["answer"], "match": round(min(1.0, match), 3)})
     return sorted(ranked, key=lambda entry: -entry["match"])[:3]
 

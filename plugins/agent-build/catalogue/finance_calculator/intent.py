@@ -90,14 +90,17 @@ def _asks_loan(question: Question, read: _Read, down: List[Figure]) -> Optional[
     known = {"principal": _n(read.amounts[0]) if read.amounts else None, "annual_percent": _annual(question, read.percents[0]) if read.percents else None,
              "years": json_number(read.years) if read.years is not None else None}
     return Proposal("loan_payment", {name: value for name, value in known.items() if value is not None}, 0.85, ask={
-        "en": "For the payment I also need %s." % " and ".join(en for en, _ in missing), "zh": "还需要知道%s才能计算。" % "和".join(zh for _, zh in missing)})
+        "en": "Please tell me %s, too: without it I cannot work out the payment." % " and ".join(en for en, _ in missing), "zh": "请告诉我%s，否则无法计算。" % "和".join(zh for _, zh in missing)})
 
 
 def _loan(question: Question, read: _Read) -> Optional[Proposal]:
     pending = question.pending("loan_payment")
     if pending and pending.asked and (read.percents or read.amounts or read.years is not None):
         return _completed(question, read, pending.arguments)
-    if not _LOAN.search(question.lower):
+    # "What would I pay per month for 250k at 4.2% over 25 years?" is a loan without the word.
+    whole = len(read.percents) == 1 and read.years is not None and read.amounts and re.search(
+        r"\b(?:pay|payments?|rate|cost|owe)\b.*\b(?:per|a|each|every) month\b|\bmonthly (?:payment|rate|cost)|\bper month\b.*\bpay\b|每个?月(?:要|得|需要?|应)?(?:还|付|交)", question.lower)
+    if not _LOAN.search(question.lower) and not whole:
         return None
     down = [figure for figure in read.percents + read.amounts if re.match(r"\s*(?:as (?:a )?)?(?:down|deposit)", question.lower[figure.end :]) or re.search(r"(?:down ?payment(?: of)?|首付)\s*(?:为|是|付)?\s*$", question.lower[: figure.start])]
     percents = [figure for figure in read.percents if figure not in down]
@@ -199,8 +202,10 @@ def _percentages(question: Question, read: _Read) -> Optional[Proposal]:
         return None
     amount, used = amounts[0], [rate, amounts[0]]
     off = rate.kind == "off" or (_OFF.search(text) and not _PLUS.search(re.sub(r"plus or minus", "", text)))
-    if _INCLUDED.search(text) and (off or _PLUS.search(text)):
-        added = not re.search(r"\b(?:excl\w*|net (?:price|amount)? ?(?:is|of)|plus)\b|不含税", text) or re.search(r"\b(?:incl\w*|gross)\b|含税(?!价?(?:是)?多少|后)", text.replace("不含税", ""))
+    without = re.search(r"\b(?:without|excluding|excl\.?|minus the|net of)\s+(?:the\s+)?(?:\d|vat|tax|gst)|不含\s*\d|去掉\s*\d", text)
+    if (_INCLUDED.search(text) or without) and (off or _PLUS.search(text)):
+        taken_out = re.search(r"\b(?:without|excluding|net of|remove|before|ex)\b|不含|去掉|扣掉|除税|去税", text) and re.search(r"\bgross\b|\bincl\w*|含税", text.replace("不含税", ""))
+        added = taken_out or not re.search(r"\b(?:excl\w*|net (?:price|amount)? ?(?:is|of)|plus)\b|不含税", text) or re.search(r"\b(?:incl\w*|gross)\b|含税(?!价?(?:是)?多少|后)", text.replace("不含税", ""))
         if added:
             return Proposal("remove_percentage", {"total": _n(amount), "percent": -_n(rate) if off else _n(rate)}, 0.92, used=used)
     if off:

@@ -75,7 +75,7 @@ def check_address(host: str, port: int) -> Tuple[int, str]:
     if os.environ.get("AGENT_FETCH_ALLOW_PRIVATE") != "1":
         for entry in resolved:
             address = ipaddress.ip_address(str(entry[4][0]).split("%")[0])
-            inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
+            inner = _inner(address)
             if not address.is_global or address.is_multicast or (inner is not None and not inner.is_global):
                 raise ValueError("%s is not a public address" % host)
     family, _, _, _, where = resolved[0]
@@ -138,10 +138,45 @@ def _decode(body: bytes, charset: str) -> str:
         return body.decode("utf-8", errors="replace")
 
 
+def _inner(address: Any) -> Any:
+    """The IPv4 address that an IPv6 address stands for, whichever way it was packed in; None when it is none."""
+    inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
+    if inner is None and address.version == 6 and any(address in network for network in _PACKED):
+        inner = ipaddress.ip_address(int(address) & 0xFFFFFFFF)
+    return inner
+
+
+# Translation by NAT64 (RFC 6052), and the old form ::a.b.c.d.
+_PACKED = tuple(ipaddress.ip_network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96"))
+_HIDDEN = re.compile(r"<(script|style|noscript|template|svg|head)\b|<!--", re.IGNORECASE)
+
+
+def _without_hidden(page: str) -> str:
+    """The page without what is never shown. Each kind of end that is missing is looked for once: time grows with the page."""
+    pieces, at, missing = [], 0, set()
+    for begin in _HIDDEN.finditer(page):
+        name = (begin.group(1) or "").lower()
+        if begin.start() < at or name in missing:
+            continue
+        end = re.compile("</%s[^<>]*>" % name if name else "-->", re.IGNORECASE).search(page, begin.end())
+        if end is None:
+            missing.add(name)
+            continue
+        pieces += [page[at:begin.start()], " "]
+        at = end.end()
+    return "".join(pieces) + page[at:]
+
+
+def _title(page: str) -> str:
+    begin = re.search(r"<title[^<>]*>", page, re.IGNORECASE)
+    end = re.compile("</title", re.IGNORECASE).search(page, begin.end()) if begin else None
+    return html.unescape(page[begin.end():end.start()]).strip() if begin and end else ""
+
+
 def _plain(page: str) -> Tuple[str, str]:
-    title = re.search(r"<title[^>]*>(.*?)</title>", page, re.IGNORECASE | re.DOTALL)
-    page = re.sub(r"<(script|style|noscript|template|svg|head)\b.*?</\1\s*>|<!--.*?-->", " ", page, flags=re.IGNORECASE | re.DOTALL)
-    page = re.sub(r"<(?:br|/p|/div|/li|/h[1-6]|/tr)\b[^>]*>", "\n", page, flags=re.IGNORECASE)
-    text = html.unescape(re.sub(r"<[^>]+>", " ", page))
-    text = re.sub(r"[ \t\r\f\v]+", " ", text)
-    return re.sub(r"\s*\n\s*", "\n", text).strip(), html.unescape(title.group(1)).strip() if title else ""
+    title = _title(page)
+    page = _without_hidden(page)
+    page = re.sub(r"<(?:br|/p|/div|/li|/h[1-6]|/tr)\b[^<>]*>", "\n", page, flags=re.IGNORECASE)
+    text = html.unescape(re.sub(r"<[^<>]+>", " ", page))
+    lines = (re.sub(r"[^\S\n]+", " ", line).strip() for line in text.split("\n"))
+    return "\n".join(line for line in lines if line), title

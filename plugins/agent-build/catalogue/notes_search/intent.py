@@ -5,6 +5,7 @@ import re
 from typing import Any, Dict, Optional
 
 from runtime.question import Proposal, Question
+from runtime.quoting import SURE, quoted
 from tools.notes_search import rank_notes
 
 _FLOOR = 0.36
@@ -30,4 +31,5 @@ def propose(question: Question) -> Optional[Proposal]:
 def say(function: str, arguments: Dict[str, Any], result: Dict[str, Any], language: str) -> str:
     """Quote the best passage, and others that come close."""
     best = result["passages"][0]["match"]
-    return "\n\n".join(passage["text"] for passage in result["passages"] if passage["match"] >= 0.8 * best)
+    text = "\n\n".join(passage["text"] for passage in result["passages"] if passage["match"] >= (0.8 if best >= SURE else 0.55) * best)
+    return quoted(arguments["query"], text, best, language)

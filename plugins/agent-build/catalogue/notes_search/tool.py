@@ -6,10 +6,11 @@ from typing import Any, Dict, List
 
 from runtime import knowledge
 from runtime.refusal import Unknown
-from runtime.retrieval import fits_kind, ranker
+from runtime.retrieval import fits_kind, ranker, same_subject
 
 __all__ = ["search_notes"]
 
+_LABEL = re.compile(r"([A-Za-z\u4e00-\u9fff][A-Za-z\u4e00-\u9fff ]{1,24}?)\s*[:：]")
 # What the agent was told to do is no note for its users.
 _TASK = re.compile(
     r"^\W*(?:(?:the |this |your |my |our )?(?:agent|bot|assistant|chatbot|tool|system|it)\b.{0,20}\b(?:should|must|shall|can|will|needs? to|has to|answers?|tells?|helps?|knows?)\b"
@@ -42,10 +43,18 @@ def rank_notes(query: str, limit: int = 3) -> List[Dict[str, Any]]:
     entries = _entries()
     if not entries:
         return []
-    hits = ranker(tuple(entry["found_by"] for entry in entries)).search(query, limit=10)
-    ranked = [
-        {"text": entries[hit.index]["text"], "match": round(hit.coverage * (1.0 if fits_kind(query, entries[hit.index]["text"]) else 0.6), 3)} for hit in hits
-    ]
+    index = ranker(tuple(entry["found_by"] for entry in entries))
+    hits = index.search(query, limit=10)
+    strange = index.strange(query)
+    ranked = []
+    for hit in hits:
+        text = entries[hit.index]["text"]
+        match = hit.coverage * (1.0 if fits_kind(query, text) else 0.6)
+        label = _LABEL.match(text)
+        # What stands behind "Tomatoes:" says nothing of carrots.
+        if label and strange and len(entries) > 1 and not same_subject(query, label.group(1)):
+            match *= 0.5
+        ranked.append({"text": text, "match": round(match, 3)})
     return sorted(ranked, key=lambda entry: -entry["match"])[:limit]
 
 

@@ -5,6 +5,7 @@ import re
 from datetime import datetime
 from typing import Any, Dict, List, Optional
 
+from runtime import knowledge
 from runtime.clock import clock_text
 from runtime.dates import MONTHS, WEEKDAYS
 from runtime.figures import Figure
@@ -79,6 +80,9 @@ def propose(question: Question) -> Optional[Proposal]:
 
 def _holiday(figure: Figure, subject: str, base: Dict[str, Any]) -> Optional[Proposal]:
     """A day with a name of its own: only the regular hours of its weekday are known."""
+    told = _told_of(figure)
+    if told:  # what the requirement says of such days counts, not the hours of the weekday
+        return Proposal("hours_on", dict(base, day=figure.value.day.isoformat()), 0.9, ask={"en": told, "zh": told})
     result = hours_on(figure.value.day.isoformat(), subject)
     day, zh_day = _name(result["day"], "en"), _name(result["day"], "zh")
     en = "open %s" % _spans(result["spans"], "en") if result["spans"] else "closed"
@@ -86,6 +90,17 @@ def _holiday(figure: Figure, subject: str, base: Dict[str, Any]) -> Optional[Pro
     return Proposal("hours_on", dict(base, day=figure.value.day.isoformat()), 0.72, ask={
         "en": "I know no special hours for %s (%s); on a %s it is normally %s." % (figure.text, result["date"], day, en),
         "zh": "没有%s（%s）的特别安排；平时%s%s。" % (figure.text, result["date"], zh_day, zh)})
+
+
+def _told_of(figure: Figure) -> str:
+    """The notes that name the day, its date or its month's holidays."""
+    day, word = figure.value.day, figure.text.lower()
+    month = MONTHS_SAID[day.month - 1]
+    named = re.compile(r"%s|\b%s\w*\.? (?:\d{1,2}\D{1,6})?%d\b|\b%d\.? %s|\b(?:public|bank) holidays?\b|节假日|法定假" % (re.escape(word), month, day.day, day.day, month), re.IGNORECASE)
+    return "\n".join(text for data in knowledge.of_kind("notes") for text in data["passages"] if named.search(text))
+
+
+MONTHS_SAID = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 def _usual() -> str:

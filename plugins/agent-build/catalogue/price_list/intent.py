@@ -14,8 +14,8 @@ from runtime.order_words import CLASSIFIERS, ORDER_WORDS
 from runtime.price_text import say_prices
 from runtime.question import Proposal, Question
 from runtime.strangers import HARMLESS, stranger
-from runtime.text import has_cjk
-from tools.price_list import price_items, sold_by_measure
+from runtime.text import has_cjk, stem
+from tools.price_list import price_items, sold_by_measure, surcharges
 
 _FUNCTIONS = ("quote_items", "compare_prices", "find_prices", "how_many_for", "list_prices")
 
@@ -27,7 +27,7 @@ def propose(question: Question) -> Optional[Proposal]:
         return None
     order = read_order(question, items)
     strange = _strange(question, order)
-    if strange:
+    if strange and not (words.OTHER_QUESTION.search(question.lower) and not words.STRICTLY.search(question.lower)):
         return strange
     about = bool(words.ABOUT.search(question.lower))
     money = [figure for figure in question.figures if figure.kind == "number" and figure.currency]
@@ -120,7 +120,7 @@ def _limits(question: Question, order: Order, names: List[str]) -> Optional[Prop
     if len(figures) == 2 and words.BETWEEN.search(question.lower):
         low, high = sorted(figure.value for figure in figures)
         return Proposal("find_prices", {"names": names, "at_most": _plain(high), "at_least": _plain(low)}, 0.9, used=figures)
-    which = re.search(r"\b(?:what|which|anything|something|items?|show|list|find|everything|any|all|do you have)\b|什么|哪些|哪个|有没有|有|(?:以下|以内|之内|以上)的", question.lower)
+    which = re.search(r"\b(?:what|which|anything|something|cheapest|items?|show|list|find|everything|any|all|do you have)\b|什么|哪些|哪个|有没有|有|(?:以下|以内|之内|以上)的", question.lower)
     for_money = re.search(r"\b(?:what|anything|something)\b.*\b(?:for|with)\b", question.lower) or re.search(r"能?买(?:些|点)?(?:什么|啥)|能买到(?:什么|啥)", question.lower)
     if len(figures) != 1 or not which or not (under or over or for_money):
         return None
@@ -175,6 +175,8 @@ def _quote(question: Question, order: Order, about: bool, follows: bool, items: 
             sure = 0.9 if about or follows else 0.7 if len(question.text) < 30 or words.HAVE.search(question.lower) else 0.55
             return Proposal("list_prices", {"names": order.lines[0].choices}, sure, used=order.used)
         return _which(order, question)
+    if _blurred(question, order):
+        return _doubtful(order)
     arguments: Dict[str, Any] = {"items": [_wanted(line) for line in order.lines] + [{"name": name} for name in order.unknown]}
     used = list(order.used) + order.told
     by_measure = _without_unit(order) or _uncounted(question, order)
@@ -186,6 +188,9 @@ def _quote(question: Question, order: Order, about: bool, follows: bool, items: 
     added = [figure for figure in question.of_kind("percent") if figure not in used and words.ADDED_WORD.search(question.lower)]
     if added:
         arguments["added_percent"], used = _plain(added[0].value), used + added[:1]
+    dearer = [percent for word, percent in surcharges() if word in question.lower and not re.search(r"不%s|没%s" % (word, word), question.lower)]
+    if len(dearer) == 1 and not added:
+        arguments["added_percent"] = _plain(dearer[0])
     paid = [figure for figure in question.figures if figure.kind == "number" and figure not in used and not figure.soft and (figure.currency or words.PAID.search(question.lower) or words.ENOUGH.search(question.lower))
             and not any(figure.start < line.end and line.start < figure.end for line in order.lines)]
     paid = [figure for figure in paid if not any(figure.start < other.end and other.start < figure.end for other in used)]
@@ -210,6 +215,24 @@ def _quote(question: Question, order: Order, about: bool, follows: bool, items: 
     sure = 0.95 if about or paid or discount else 0.9 if follows and (question.is_follow_up or counted or len(question.text) < 30) else 0.85 if words.HAVE.search(question.lower) or _orders(question) else (
         0.78 if counted or len(question.text) < 18 else 0.55)
     return Proposal("quote_items", arguments, sure if exact else sure - 0.1, used=used)
+
+
+def _blurred(question: Question, order: Order) -> bool:
+    """True when two different words would mean one item: "2 adults 2 kids" of a list that has only one of them."""
+    said: Dict[str, set] = {}
+    for line in order.lines:
+        said.setdefault(line.name, set()).add(stem(question.lower[line.start : line.end].strip()))
+    return any(len(texts) > 1 for texts in said.values())
+
+
+def _doubtful(order: Order) -> Proposal:
+    """Show what the words may mean, and give no total."""
+    by_name = {item["name"]: item for item in price_items()}
+    names = list(dict.fromkeys(line.name for line in order.lines))
+    listed = "; ".join("%s: %s" % (name, money_text(Decimal(by_name[name]["amount"]), by_name[name]["currency"])) for name in names)
+    return Proposal("quote_items", {"items": [{"name": name} for name in names]}, 0.8, used=order.used, ask={
+        "en": "I am not sure which items you mean, so I give no total. The list has: %s. Please name them as the list does." % listed,
+        "zh": "我不确定您指的是哪几项，所以不给出总价。价目表里有：%s。请按价目表的名称再说一次。" % listed})
 
 
 def _may_be_money(figure: Figure, text: str) -> bool:

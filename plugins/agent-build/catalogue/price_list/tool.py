@@ -26,6 +26,18 @@ def price_rules() -> List[Dict[str, str]]:
     return [rule for data in knowledge.of_kind("prices") for rule in data.get("rules") or []]
 
 
+# What comes on top in certain cases: 加急费30%, "express service +25%".
+_SURCHARGE = re.compile(
+    r"(?P<zh>加急|特急|夜间|周末|节假日|上门)(?:费|服务|服务费|件)?(?:需|要|另)*(?:加收|另收|加价|上浮|收)?[：:为]?\s*(?P<p>\d+(?:\.\d+)?)\s*%"
+    r"|\b(?P<en>express|rush|same[- ]day|weekend|night|holiday|urgent|priority)\b[^.%\d]{0,30}?\+?(?P<q>\d+(?:\.\d+)?)\s?%(?!\s*(?:off|discount))", re.IGNORECASE)
+
+
+def surcharges() -> List[Tuple[str, Decimal]]:
+    """The words that ask for something dearer, and by how many percent."""
+    texts = [text for data in knowledge.of_kind("notes") for text in data["passages"]]
+    return [((match.group("zh") or match.group("en")).lower(), Decimal(match.group("p") or match.group("q"))) for text in texts for match in _SURCHARGE.finditer(text)]
+
+
 def item_names() -> List[str]:
     """The names of all items on the price list."""
     return [item["name"] for item in price_items()]

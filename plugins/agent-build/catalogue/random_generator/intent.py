@@ -38,7 +38,8 @@ def propose(question: Question) -> Optional[Proposal]:
     if question.has("random number", "随机数", "random integer", "pick a number", "number between", "随机数字", "随机选一个数") or (question.has("random") and question.has("between")):
         low, high = (min(numbers), max(numbers)) if len(numbers) > 1 else (1, numbers[0] if numbers else 100)
         return Proposal("random_number", {"low": low, "high": high}, 0.92, used=figures[:2])
-    picks = question.has("pick one", "choose one", "pick", "choose", "draw one", "random choice", "decide between", "选一个", "挑一个", "抽一个", "随机选")
+    turns = re.search(r"\bwho(?:'s| is| goes| starts| begins| plays| gets| has to| should| will| does)\b|\bwhose turn\b|谁(?:先|去|来|负责|请客)", question.lower) and len(_options(question)) > 1
+    picks = turns or question.has("pick one", "choose one", "pick", "choose", "draw one", "random choice", "decide between", "选一个", "挑一个", "抽一个", "随机选")
     shuffles = question.has("shuffle", "random order", "打乱", "随机排序")
     options = _options(question)
     if (picks or shuffles) and len(options) > 1:
@@ -50,7 +51,8 @@ def propose(question: Question) -> Optional[Proposal]:
 
 
 def _options(question: Question) -> List[str]:
-    text = question.payload() or question.after("from", "between", "among", "of", "从", "在") or question.after("shuffle", "打乱") or ""
+    listed = re.search(r"[:：]\s*(.+)$", question.text)
+    text = question.payload() or (listed.group(1) if listed else None) or question.after("from", "between", "among", "of", "从", "在") or question.after("shuffle", "打乱") or ""
     text = re.sub(r"(?:中|里)?(?:随机)?(?:选|挑|抽).*$", "", text)
     return [part.strip(" \"'“”?？。") for part in re.split(r",|，|、|;|\n|\bor\b|\band\b|和|或者|或", text) if part.strip(" \"'“”?？。")]
 

@@ -17,6 +17,8 @@ _DISPLAY = {"c": "°C", "f": "°F", "k": "K", "l": "L", "ml": "mL", "m3": "m³",
             "kpa": "kPa", "mmhg": "mmHg", "um": "µm", "btu": "BTU", "mu": "mu", "yr": "years", "wk": "weeks", "d": "days"}
 _ZH_DISPLAY = {"jin": "斤", "liang": "两", "qian": "钱", "li": "里", "chi": "尺", "cun": "寸", "mu": "亩", "yr": "年", "wk": "周", "d": "天", "h": "小时", "min": "分钟", "s": "秒", "cup": "杯",
                "impgal": "英制加仑", "ust": "美吨", "floz": "液盎司"}
+# What a measure is converted into when nothing else is said: "350F?".
+_ALONE = {"f": "c", "c": "f", "lb": "kg", "oz": "g", "mi": "km", "ft": "m", "in": "cm", "yd": "m", "gal": "l", "mph": "kmh", "jin": "kg"}
 _DEGREES = re.compile(r"\s?(?:degrees?|deg\b|°(?![cf])|度)", re.IGNORECASE)
 _POINTED = re.compile(r"(?:\bin|\binto|\bto|\bas|\bmany|\bmuch|\bof|\bequals?|\bthe|成|为|换|是多少|多少|几|等于|=|合|折合|相当于)(?:\s+(?:us|uk|imperial))?$", re.IGNORECASE)
 _CONVERTS = re.compile(r"\b(?:convert|conversion|how many|how much|what(?:'s| is| are)|in|into|to|equals?)\b|换算|转换|等于|多少|是几|合|几")
@@ -44,6 +46,10 @@ def propose(question: Question) -> Optional[Proposal]:
         if previous and question.is_follow_up and _kind(previous.arguments.get("to_unit", "")) == measure.kind and measures:
             wanted = previous.arguments["to_unit"]
             return _conversion(measure.value, measure.symbol, wanted if wanted != measure.symbol else previous.arguments["from_unit"], 0.85, measure)
+        alone = _ALONE.get(measure.symbol) if measures and len(measures) == 1 else None
+        left = question.lower[: measure.start] + question.lower[measure.end :]
+        if alone and re.fullmatch(r"(?:\W|what(?:'s| is)|how much is|convert|please|是多少|多少|等于|换算|呢)*", left):
+            return _conversion(measure.value, measure.symbol, alone, 0.72, measure)
         unknown = re.search(r"\b(?:in|to|into)\s+([a-z]{2,})\s*\??$", text[measure.end :].lower())
         if unknown and question.has("convert") and find_unit(unknown.group(1)) is None:
             return _conversion(measure.value, measure.symbol, unknown.group(1), 0.7, measure)

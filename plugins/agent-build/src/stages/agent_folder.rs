@@ -71,6 +71,8 @@ pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
         "model_id": job.model_id(),
         "entry_point": "agent.py",
         "python": ">=3.9",
+        // Those of requirements.txt are for a language model; the server looks for them then.
+        "site_packages": false,
         "prompt_path": prompt.prompt_path,
         "capabilities": design.capabilities,
         "tools": entries,

@@ -1,6 +1,6 @@
 //! One attempt of a stage: its inputs, its questions to the author, the files it leaves.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use nexus_plugin_api::{
     payload::{AgentManifest, Assessment, Document, StageRequest, StageResult, Usage},
@@ -37,6 +37,18 @@ impl Job {
 
     pub(super) fn settings(&self) -> &Settings {
         &self.shared.settings
+    }
+
+    /// Lays bytecode beside the sources of the agent's folder, which starts without it, too.
+    pub(super) async fn lay_bytecode(&self, folder: &Path) {
+        let (shared, folder) = (Arc::clone(&self.shared), folder.to_owned());
+        if let Some(bytecode) = shared.bytecode().await {
+            let bytecode = Arc::clone(bytecode);
+            let laid = tokio::task::spawn_blocking(move || bytecode.lay_into(&folder)).await;
+            if let Ok(Err(error)) = laid {
+                self.cx.warn(format!("the agent starts slower: its bytecode cannot be written ({error})"));
+            }
+        }
     }
 
     pub(super) fn model_id(&self) -> &str {

@@ -31,15 +31,20 @@ use error::StageError;
 use job::Job;
 pub use table::{STAGES, Stage};
 
+use tokio::sync::OnceCell;
+
 use crate::{
     author::{self, Author},
     settings::Settings,
+    verify::Bytecode,
 };
 
 /// What all stages share.
 pub struct Shared {
     author: Arc<dyn Author>,
     settings: Settings,
+    /// Made once, while the first build is being thought about.
+    bytecode: OnceCell<Option<Arc<Bytecode>>>,
 }
 
 impl Shared {
@@ -48,7 +53,15 @@ impl Shared {
     /// # Errors
     /// When there is no such author, or its catalogue is broken.
     pub fn new(settings: Settings) -> Result<Self, Failure> {
-        Ok(Self { author: author::named(&settings.provider)?, settings })
+        Ok(Self { author: author::named(&settings.provider)?, settings, bytecode: OnceCell::new() })
+    }
+
+    /// The bytecode of what agents have in common; none where this Python gives none, and then agents start slower.
+    async fn bytecode(&self) -> Option<&Arc<Bytecode>> {
+        self.bytecode
+            .get_or_init(|| async { Bytecode::of(&self.settings.python).await.ok().map(Arc::new) })
+            .await
+            .as_ref()
     }
 }
 
@@ -70,6 +83,10 @@ impl StageHandler for BuildStage {
     async fn run(&self, request: StageRequest, cx: Context) -> Result<StageResult, Failure> {
         if cx.is_cancelled() {
             return Err(Failure::cancelled());
+        }
+        if !self.shared.bytecode.initialized() {
+            let shared = Arc::clone(&self.shared);
+            tokio::spawn(async move { shared.bytecode().await.is_some() });
         }
         let job = Job::new(self.stage, request, cx, Arc::clone(&self.shared));
         (self.stage.run)(job).await.map_err(Failure::from)

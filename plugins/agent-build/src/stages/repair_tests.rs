@@ -80,7 +80,11 @@ impl Author for Careless {
 /// The result of the verification stage, and the tool as it is on disk then.
 async fn verified(author: impl Author + 'static) -> (Result<StageResult, Failure>, String) {
     let folder = tempfile::tempdir().unwrap();
-    let shared = Arc::new(Shared { author: Arc::new(author), settings: Settings::default() });
+    let shared = Arc::new(Shared {
+        author: Arc::new(author),
+        settings: Settings::default(),
+        bytecode: tokio::sync::OnceCell::new(),
+    });
     let mut inputs: BTreeMap<String, Value> = BTreeMap::new();
     for (stage, number) in STAGES.iter().zip(1..) {
         let (_recorder, cx) = Recorder::new();
@@ -97,6 +101,7 @@ async fn verified(author: impl Author + 'static) -> (Result<StageResult, Failure
             inputs: inputs.clone(),
             options: Value::Null,
             deployment: Value::Null,
+            models: None,
         };
         let result = BuildStage::new(stage, Arc::clone(&shared)).run(request, cx).await;
         if stage.name == "agent_developer_manager" {

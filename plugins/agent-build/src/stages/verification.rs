@@ -36,6 +36,10 @@ pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
     let requirement = job.request.requirement.clone();
     let asked = Asked { question, requirement: &requirement, cases: &cases };
     job.cx.progress(0.1, "compiling, testing and starting the agent");
+    tokio::select! {
+        () = job.lay_bytecode(&path) => {}
+        () = job.cx.cancelled() => return Err(StageError::Cancelled),
+    }
     let mut repairs = 0;
     let verified = loop {
         let verified = tokio::select! {

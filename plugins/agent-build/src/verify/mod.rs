@@ -1,8 +1,10 @@
-//! Verifies an agent by using it: one process compiles everything and runs the unit tests, another is the
-//! agent itself, which is asked `/ping`, one question and the cases of `acceptance`, and told to stop.
+//! Verifies an agent by using it: one interpreter loads it, compiles everything and runs the unit tests in a copy of
+//! itself, and in another is the agent, which is asked `/ping`, one question and the cases of `acceptance`, and told to stop.
 
 pub(crate) mod acceptance;
 mod agent;
+mod bytecode;
+mod checks;
 mod finding;
 mod http;
 mod process;
@@ -11,15 +13,15 @@ mod walls_tests;
 
 use std::{io, path::Path, time::Duration};
 
-use nexus_sandbox::{Profile, SandboxError};
-use serde::Deserialize;
+use nexus_sandbox::SandboxError;
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 use acceptance::{Frozen, exam::Exam};
 pub use agent::RunningAgent;
+pub(crate) use bytecode::Bytecode;
+pub(crate) use checks::{DroppedExample, Report};
 pub use finding::{Check, Finding};
-
-const CHECK: &str = include_str!("check_agent.py");
 
 /// How long things may take.
 #[derive(Clone, Copy, Debug)]
@@ -28,56 +30,6 @@ pub(crate) struct Limits {
     pub(crate) tests: Duration,
     /// Starting, and each answer.
     pub(crate) start: Duration,
-}
-
-/// What `check_agent.py` reports.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Report {
-    /// Version of the Python that ran it.
-    pub(crate) python: String,
-    /// Why this Python is of no use.
-    unusable: Option<String>,
-    /// Files that compile.
-    pub(crate) compiled: u64,
-    /// Tests that ran.
-    pub(crate) tests: u64,
-    errors: Vec<CheckError>,
-    pub(crate) seconds: f64,
-    /// Example questions that the agent does not answer by the tool they were made for.
-    #[serde(default)]
-    pub(crate) dropped: Vec<DroppedExample>,
-}
-
-/// An example question that was dropped.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct DroppedExample {
-    pub(crate) question: String,
-    /// The tool it was made for.
-    pub(crate) tool: String,
-    /// The functions that answered instead.
-    pub(crate) got: String,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct CheckError {
-    check: Check,
-    /// The file or test.
-    place: String,
-    tool: Option<String>,
-    expected: String,
-    output: String,
-}
-
-impl From<CheckError> for Finding {
-    fn from(error: CheckError) -> Self {
-        // A traceback ends with its frames, each indented; what was raised follows.
-        let raised = error.output.rsplit("\n  File \"").next().unwrap_or_default();
-        let frame = raised.len() < error.output.len();
-        let got = raised.lines().skip(usize::from(frame)).find(|line| !line.is_empty() && !line.starts_with(' '));
-        let finding =
-            Self::new(error.check, &error.place, &error.expected, got.unwrap_or("nothing")).with_output(&error.output);
-        Self { tool: error.tool, ..finding }
-    }
 }
 
 /// An agent that passed.
@@ -171,15 +123,23 @@ pub(crate) async fn verify(
     asked: Asked<'_>,
     limits: Limits,
 ) -> Result<Verified, VerifyError> {
-    // Both at once: they need nothing of each other, and starting Python is most of the time.
-    let checked = findings(check(python, folder, limits.tests));
+    let (agent, events) = RunningAgent::examined(python, folder, limits.start).await?;
+    // Both at once: they need nothing of each other but what was loaded for both.
+    let checked = findings(checks::report(python, events.checked, limits.tests));
     let question = asked.question.to_owned();
-    let asked = findings(ask(python, folder, asked, limits.start));
+    let asked = findings(ask(&agent, events.listening, asked));
     match tokio::try_join!(checked, asked)? {
         (Ok(report), Ok(Spoken { start_ms, ping, answer, exam })) => {
+            agent.stop().await?;
             Ok(Verified { report, start_ms, ping, question, answer, exam })
         }
-        (checked, asked) => Err(VerifyError::Failed(checked.err().into_iter().chain(asked.err()).flatten().collect())),
+        (checked, asked) => {
+            let output = agent.kill().await;
+            let both = checked.err().into_iter().chain(asked.err()).flatten();
+            // Why it did not start, or its tests did not end, it says there.
+            let told = both.map(|one| if one.output.is_empty() { one.with_output(&output) } else { one });
+            Err(VerifyError::Failed(told.collect()))
+        }
     }
 }
 
@@ -194,24 +154,6 @@ async fn findings<T>(
     }
 }
 
-async fn check(python: &str, folder: &Path, limit: Duration) -> Result<Report, VerifyError> {
-    let mut walled = process::Walled::python(python, folder, Profile::Test).await?;
-    walled.sandbox = walled.sandbox.arguments(["-B", "-c", CHECK]);
-    let finished = process::finish(walled, python, limit).await?;
-    let report: Report = serde_json::from_str(finished.stdout.lines().last().unwrap_or_default()).map_err(|e| {
-        Finding::new(Check::UnitTest, "tests", "a report of the tests", format!("none ({}; {e})", finished.ending))
-            .with_output(&format!("{}\n{}", finished.stdout, finished.stderr))
-    })?;
-    if let Some(reason) = report.unusable {
-        return Err(VerifyError::Python { python: python.to_owned(), source: io::Error::other(reason) });
-    }
-    if report.errors.is_empty() {
-        Ok(report)
-    } else {
-        Err(VerifyError::Failed(report.errors.into_iter().map(Finding::from).collect()))
-    }
-}
-
 /// What a running agent said.
 struct Spoken {
     start_ms: u128,
@@ -220,31 +162,11 @@ struct Spoken {
     exam: Exam,
 }
 
-async fn ask(python: &str, folder: &Path, asked: Asked<'_>, limit: Duration) -> Result<Spoken, VerifyError> {
-    let agent = RunningAgent::start(python, folder, limit).await?;
+async fn ask(agent: &RunningAgent, listening: oneshot::Receiver<()>, asked: Asked<'_>) -> Result<Spoken, VerifyError> {
+    agent.listens(listening).await?;
     let ping = agent.ping().await?;
     let start_ms = agent.started.elapsed().as_millis();
     let answer = agent.invoke(asked.question, "verification-of-the-build-0000001").await?;
-    let exam = acceptance::exam::ask(asked.requirement, asked.cases, &agent).await?;
-    agent.stop().await?;
+    let exam = acceptance::exam::ask(asked.requirement, asked.cases, agent).await?;
     Ok(Spoken { start_ms, ping, answer, exam })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_finding_tells_what_was_raised() {
-        let got = |output: &str| {
-            let (place, expected) = ("place".to_owned(), "a test that passes".to_owned());
-            let error = CheckError { check: Check::UnitTest, place, tool: None, expected, output: output.to_owned() };
-            Finding::from(error).got
-        };
-        let trace = "Traceback (most recent call last):\n  File \"t.py\", line 9, in f\n    self.assertEqual(a, b)\n";
-        assert_eq!(got("SyntaxError: invalid syntax (x.py, line 1)"), "SyntaxError: invalid syntax (x.py, line 1)");
-        assert_eq!(got(&format!("{trace}AssertionError: 'x' != 'y'\n- x\n+ y\n")), "AssertionError: 'x' != 'y'");
-        assert_eq!(got(&format!("{trace}         ^^^\nx.Oops\n\nStdout:\nhello\n")), "x.Oops");
-        assert_eq!(got(""), "nothing");
-    }
 }

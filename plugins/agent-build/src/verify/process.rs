@@ -1,14 +1,11 @@
 //! Python processes of verification: behind the walls of [`nexus_sandbox`], bounded in time and output, ended when
 //! dropped.
 
-use std::{io, path::Path, time::Duration};
+use std::path::Path;
 
-use nexus_sandbox::{Confined, Ending, Interpreter, Limits, Profile, Sandbox, SandboxError};
+use nexus_sandbox::{Confined, Interpreter, Limits, Profile, Sandbox, SandboxError};
 use tempfile::TempDir;
-use tokio::{
-    io::{AsyncRead, AsyncReadExt as _},
-    time::timeout,
-};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use super::VerifyError;
 
@@ -44,10 +41,7 @@ impl Walled {
         let folder = std::path::absolute(folder).map_err(unusable)?;
         let mut sandbox = Sandbox::new(profile, found.program, folder)
             .variable("PATH", "/usr/local/bin:/usr/bin:/bin")
-            .variable("LANG", "C.UTF-8")
-            .variable("PYTHONUTF8", "1")
-            .variable("PYTHONDONTWRITEBYTECODE", "1")
-            .variable("PYTHONNOUSERSITE", "1");
+            .variable("LANG", "C.UTF-8");
         sandbox.reads = found.files;
         sandbox.writes = vec![scratch.path().to_owned()];
         sandbox.limits = LIMITS;
@@ -60,28 +54,6 @@ impl Walled {
             error => VerifyError::Sandbox(error),
         })
     }
-}
-
-/// How a process ended and what it wrote.
-pub(super) struct Finished {
-    pub(super) ending: Ending,
-    pub(super) stdout: String,
-    pub(super) stderr: String,
-}
-
-/// Runs a program to its end.
-pub(super) async fn finish(walled: Walled, python: &str, limit: Duration) -> Result<Finished, VerifyError> {
-    let mut confined = walled.spawn(python).await?;
-    let (stdout, stderr) = (confined.stdout.take(), confined.stderr.take());
-    let work = async {
-        let (stdout, stderr, ending) = tokio::join!(read_all(stdout), read_all(stderr), confined.ended());
-        ending.map(|ending| Finished { ending, stdout, stderr })
-    };
-    let finished = timeout(limit, work).await;
-    // Its folder is removed with `walled`, so it must be gone before.
-    let _ = confined.kill().await;
-    let finished = finished.map_err(|_| VerifyError::Timeout("testing the agent"))?;
-    finished.map_err(|source: io::Error| VerifyError::Python { python: python.to_owned(), source })
 }
 
 /// Everything a pipe gives, up to a limit; the rest is read and dropped so that nobody blocks on it.

@@ -62,8 +62,11 @@ async fn an_agents_own_tests_reach_nothing_and_leave_nothing() {
         std::fs::write(folder.join(name), text).unwrap();
     }
     std::fs::write(&secret, "hunter2").unwrap();
-    let report = check("python3", &folder, Duration::from_secs(60)).await.unwrap();
+    let limit = Duration::from_secs(60);
+    let (agent, events) = RunningAgent::examined("python3", &folder, limit).await.unwrap();
+    let report = checks::report("python3", events.checked, limit).await.unwrap();
     assert_eq!(report.tests, 6);
+    agent.kill().await;
     assert_eq!(processes_in(&folder), 0, "a stray lives on");
     server.set_nonblocking(true).unwrap();
     assert!(server.accept().is_err(), "somebody came");

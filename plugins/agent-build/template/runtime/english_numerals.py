@@ -98,6 +98,6 @@ def english_numerals(text: str) -> List[Numeral]:
         reduced = re.compile(r"[\s-](?:price|off)\b").match(text, match.end()) if match.group(0) == "half" else None
         if reduced:  # half price takes 50% off
             found.append(Numeral(Decimal(50), match.start(), reduced.end(), "off"))
-        elif not re.search(r"\d\s+and\s+$", text[: match.start()]):  # the rest of "2 and a half" belongs to its digits
+        elif not match.group("fraction") or not re.search(r"\d\s+and\s+$", text[: match.start()]):  # the rest of "2 and a half" belongs to its digits
             found.extend(_read(match))
     return found

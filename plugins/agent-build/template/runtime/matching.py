@@ -60,10 +60,10 @@ def _pattern(name: str) -> "re.Pattern[str]":
     if has_cjk(name):
         return re.compile(r"\s*".join(map(re.escape, name.split())), re.IGNORECASE)
     words = re.findall(r"\w+|[^\w\s]", name)
-    return re.compile(
-        r"(?<![A-Za-z0-9_À-ÿ])" + r"[\s\-]*".join(_word(word, last=index == len(words) - 1) for index, word in enumerate(words)) + r"(?![A-Za-z0-9_À-ÿ])",
-        re.IGNORECASE,
-    )
+    parts = [_word(word, last=index == len(words) - 1) for index, word in enumerate(words)]
+    # The S of "margherita S" is no plural: a letter alone stands apart.
+    joined = parts[0] + "".join((r"[\s\-]+" if len(word) == 1 and word.isalpha() else r"[\s\-]*") + part for word, part in zip(words[1:], parts[1:]))
+    return re.compile(r"(?<![A-Za-z0-9_À-ÿ])" + joined + r"(?![A-Za-z0-9_À-ÿ])", re.IGNORECASE)
 
 
 def _word(word: str, last: bool) -> str:
@@ -159,6 +159,15 @@ def find_parts(text: str, names: Sequence[str], taken: Sequence[Mention]) -> Lis
                 found[-1] = (last[0]._replace(end=match.end(), name=both[0]), both)
             else:
                 found.append((Mention(meant[0], match.start(), match.end(), True), list(dict.fromkeys(meant))))
+    codes: Dict[str, List[str]] = {}
+    for name in names:
+        for code in re.findall(r"(?<![A-Za-z0-9])(?:[A-Za-z]{1,3}\d{1,4}|[A-Z]{2,4}(?![a-z]))(?![A-Za-z0-9])", name):
+            codes.setdefault(code.lower(), []).append(name)
+    for match in re.finditer(r"(?<![A-Za-z0-9])[A-Za-z]{1,4}\d{0,4}(?![A-Za-z0-9])", text) if codes else []:
+        meant = codes.get(match.group(0).lower(), [])
+        taken_here = any(mention.start < match.end() and match.start() < mention.end for mention, _ in found)
+        if meant and free(match.start(), match.end()) and not taken_here:
+            found.append((Mention(meant[0], match.start(), match.end(), True), meant))
     if has_cjk(text):
         found.extend(_chinese_parts(text, [name for name in names if has_cjk(name)], [*taken, *(mention for mention, _ in found)]))
     return sorted(found, key=lambda pair: pair[0].start)

@@ -63,9 +63,27 @@ def read_order(question: Question, items: Sequence[Dict[str, Any]]) -> Order:
             line.quantity, line.unit = Decimal(1), "yr"
             line.used += [figure for figure in figures if figure.soft and figure not in taken]
     _share_spans(lines, by_name, figures, taken, text, measures)
+    lines = [line for line in _once(lines) if not _LEFT_OUT.search(text[: line.start].lower())]
+    for line in lines:
+        if line.quantity is None and re.search(r"\b(?:both|a pair of|a couple of)\s+(?:my |the |your |our )?(?:\w+ )?$", text[: line.end].lower().rsplit(text[line.start : line.end].lower(), 1)[0][-40:]) or (
+                line.quantity is None and re.search(r"\bboth\b", text[line.start : line.end].lower())):
+            line.quantity = Decimal(2)
     unknown, told = _unknown(text, lines, question)
     named = [figure for figure in question.figures if any(figure.start < line.end and line.start < figure.end for line in lines)]
     return Order(lines, unknown, named, told)
+
+
+def _once(lines: List[Line]) -> List[Line]:
+    """Two words of one item are one line, unless both are counted: "truing both wheels" for wheel truing."""
+    kept: List[Line] = []
+    for line in lines:
+        same = next((other for other in kept if other.choices == line.choices and len(line.choices) == 1), None)
+        if same and (same.quantity is None or line.quantity is None):
+            same.quantity, same.unit = (same.quantity, same.unit) if line.quantity is None else (line.quantity, line.unit)
+            same.used, same.end = same.used + line.used, max(same.end, line.end)
+        else:
+            kept.append(line)
+    return kept
 
 
 # Between a figure and the item that it counts stands none of these.
@@ -117,9 +135,15 @@ def _multiply(line: Line, item: Dict[str, Any], figure: Figure, text: str, measu
     line.used.extend(used)
 
 
+# "2 adults, no card": what is not wanted is no line.
+_LEFT_OUT = re.compile(r"\b(?:no|without|not|except|excluding|minus)\s+(?:a |an |the |any )?(?:\w+ )?$|(?:不要|不加|不含|去掉)$")
+# "Breakfast for 5" are five; a cake for 8 is one.
+_MEAL = re.compile(r"\b(?:breakfast|brunch|lunch|dinner|supper|buffet|admission|entry)\b", re.IGNORECASE)
+
+
 def _counts_per(item: Dict[str, Any], figure: Figure, text: str) -> bool:
     """True when a figure is counted in what the item is priced by: 3 nights, 4 people, 两小时."""
-    per = str(item.get("per") or "").lower()
+    per = str(item.get("per") or "").lower() or ("person" if _MEAL.search(str(item.get("name"))) else "")
     if not per or re.search(r"\d", per):
         return False
     following = text[figure.end : figure.end + 20].lower()
@@ -155,10 +179,16 @@ def _unknown(text: str, lines: List[Line], question: Question) -> Tuple[List[str
     rest = "".join(blank)
     pieces: List[Tuple[int, int, bool]] = []
     at = 0
-    for joint in [*JOINTS.finditer(rest), None]:
-        end = joint.start() if joint else len(rest)
-        pieces.append((at, end, at > 0))
-        at = joint.end() if joint else end
+    joints = [(joint.start(), joint.end()) for joint in JOINTS.finditer(rest)]
+    if has_cjk(text):
+        # 一份煎饺两瓶可乐: a new count begins a new thing.
+        counts = [match.start() for match in re.finditer("\x00+(?=[%s])" % "".join(CLASSIFIERS), rest)]
+        counts = [start for start in counts if not any(line.start <= start < line.end for line in lines)]
+        joints = sorted(joints + [(start, start) for start in counts])
+    for joint_start, joint_end in [*joints, (len(rest), len(rest))]:
+        if joint_start > at or joint_start == len(rest):
+            pieces.append((at, joint_start, at > 0))
+        at = max(at, joint_end)
     unknown: List[str] = []
     told: List[Figure] = []
     for start, end, joined in pieces:

@@ -2,13 +2,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Dict, List, Optional, Sequence
 
-from runtime.figures import Figure
+from runtime.figures import Figure, read_figures
 from runtime.matching import IRREGULAR, Mention, find_mentions, find_parts
+from runtime.measures import Measure, read_measures
 from runtime.text import has_cjk, stem
+from runtime.units import convert
 
 @dataclass
 class Line:
@@ -69,7 +71,24 @@ def _variants(text: str, mention: Mention, items: Sequence[Dict[str, Any]], befo
     if len(found) == 2 and re.fullmatch(r"\W*(?:and|or|vs\.?|versus|than|\d+|an?|one|two|the|和|与|还是|或|跟|比|一杯|\W)+", text[found[0].end : found[1].start].lower()):
         found[1].end = mention.end
         return found
-    return [_variant(text, mention, items, before, after)]
+    return [_of_size(text, mention, items, before, after) or _variant(text, mention, items, before, after)]
+
+
+def _of_size(text: str, mention: Mention, items: Sequence[Dict[str, Any]], before: int, after: int) -> Optional[Line]:
+    """The variant whose size a measure beside the name gives: "one kilo of house blend" is the 1kg."""
+    sizes = {item["name"]: read_measures(item["variant"], read_figures(item["variant"])) for item in items if re.match(r"\d", item.get("variant") or "")}
+    said = [measure for measure in read_measures(text, read_figures(text)) if before <= measure.start < after] if sizes else []
+    for measure in said:
+        for name, own in sizes.items():
+            if len(own) == 1 and own[0].kind == measure.kind and in_base(own[0]) == in_base(measure):
+                return Line(name, min(mention.start, measure.start), max(mention.end, measure.end), [name])
+    return None
+
+
+def in_base(measure: Measure) -> Decimal:
+    """A measure in the smallest common unit of its kind, to compare it with another."""
+    smallest = {"mass": "g", "volume": "ml", "length": "mm"}.get(measure.kind)
+    return convert(measure.value, measure.symbol, smallest)[3] if smallest else measure.value
 
 
 def _variant(text: str, mention: Mention, items: Sequence[Dict[str, Any]], before: int, after: int) -> Line:
@@ -111,12 +130,21 @@ def _narrowed(text: str, mention: Mention, meant: List[str]) -> List[str]:
     return [name for name in meant if shared(name) == most]
 
 
+def _whole(line: Line) -> bool:
+    return line.end - line.start >= len(line.name)
+
+
 def _merged(lines: List[Line], text: str) -> List[Line]:
     """Put together what names one item twice ("a large coffee" as large and coffee)."""
     merged: List[Line] = []
     for line in lines:
         last = merged[-1] if merged else None
         both = [name for name in line.choices if last and name in last.choices]
+        joined = last is not None and last.end == line.start and has_cjk(text[last.start : line.end])
+        if joined and last and _whole(last) != _whole(line):
+            # 补考科目二 names one thing: the part that other names have, too, only says which list is meant.
+            merged[-1] = replace(last if _whole(last) else line, start=last.start, end=line.end)
+            continue
         if last and both and len(last.choices) + len(line.choices) > 2 and not text[last.end : line.start].strip(" -的（(、"):
             merged[-1] = Line(both[0], last.start, line.end, both)
         else:

@@ -7,13 +7,17 @@ from collections import Counter
 from functools import lru_cache
 from typing import Dict, List, NamedTuple, Sequence, Tuple
 
-from runtime.synonyms import FAMILY, GENERIC, chinese_words, concepts
-from runtime.text import has_cjk, tokens
+from runtime.synonyms import FAMILY, GENERIC, SOFT, chinese_words, concepts, phrase_words, says_age
+from runtime.text import has_cjk, stem, tokens
 
 _K1 = 1.2
 _B = 0.75
 # A synonym counts for less than the word itself.
 _SYNONYM = 0.85
+
+
+# Who somebody asks for says little of what is asked.
+_PERSONS = frozenset(stem(word) for word in "son daughter husband wife partner mum mom dad mother father grandma grandpa kid boy girl brother sister family neighbour neighbor colleague baby guy folks".split())
 
 
 class Hit(NamedTuple):
@@ -45,7 +49,7 @@ class Ranker:
             # Chinese bigrams most are no words at all.
             rare = math.log(1.0 + (len(self._counts) - 0.5) / 1.5)
             if term.isascii():
-                return rare * (0.25 if term in GENERIC else 1.0)
+                return rare * (0.25 if term in GENERIC or term in SOFT or term in _PERSONS else 1.0)
             strange = len(term) == 2 and term[0] != "~" and not any("~" + char in self._documents for char in term)
             return rare * (0.6 if strange else 0.05 if term[0] == "~" else 0.2)
         weight = math.log(1.0 + (len(self._counts) - containing + 0.5) / (containing + 0.5))
@@ -57,13 +61,22 @@ class Ranker:
             return term
         return next((known for known in self._documents if known[:1] == term[:1] and _one_apart(term, known)), term)
 
+    def strange(self, query: str) -> bool:
+        """True when the query has an English word that no text knows, nor a word for the same."""
+        known = set().union(*self._concepts) if self._concepts else set()
+        words = [term for term in tokens(query) if term.isascii() and term.isalpha() and term not in _PERSONS and term not in phrase_words(query)]
+        return any(self._known(term) not in self._documents and not concepts(term) & known for term in words)
+
     def search(self, query: str, limit: int = 3) -> List[Hit]:
         """Return the best texts for the query, best first; texts that share no word and no meaning are left out."""
         rest = query
         for word in chinese_words(query) if has_cjk(query) else ():
             if word not in self._everything:  # its meaning stands for it, and not the pairs of characters around it
                 rest = rest.replace(word, " ")
+        joined = phrase_words(query)
         terms = {self._known(term) for term in _terms(rest)}
+        aged = says_age(query)
+        terms = {term for term in terms if (term not in joined or term in self._documents) and not (aged and term.isdigit())}
         # What stands for a word when a text says it otherwise: "fee" for "price".
         instead = {term: concepts(term) if term.isascii() else set() for term in terms}
         # A meaning that no text has counts too: it is what the texts do not answer.
@@ -116,6 +129,11 @@ _WANTS = [
     (re.compile(r"\bwhat time\b|\bwhen\b|什么时候|几点|何时"), re.compile(_NUMBER.pattern + r"|\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|\b(?:today|daily|every|always|morning|evening|noon|january|february|march|april|may|june|july|august|september|october|november|december|after|before|until|during|weekend|end|start|once|as soon)\b|周|星期|月|日|随时|每天|早|晚|后|前")),
     (re.compile(r"\b(?:phone|telephone|call you|number)\b|电话|号码"), re.compile(r"\d{3}|phone|call|电话")),
 ]
+
+
+def same_subject(query: str, label: str) -> bool:
+    """True when both share a word or a meaning."""
+    return bool(set(tokens(query)) & set(tokens(label)) or concepts(query) & concepts(label))
 
 
 def asks_otherwise(query: str, question: str) -> bool:

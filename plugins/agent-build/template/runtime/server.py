@@ -8,22 +8,21 @@ Logs are JSON lines on stderr; stdout gets one line with the address once it lis
 """
 from __future__ import annotations
 
-import hmac
 import json
 import logging
 import os
+import select
 import signal
 import socket
-import socketserver
 import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Dict, Iterable, Optional
 
+from runtime.connection import Connection
 from runtime.engine import OfflineEngine
-from runtime.protocol import MAX_BODY, SESSION_HEADER, BadRequest, failure, gather, read_invocation
+from runtime.protocol import SESSION_HEADER, BadRequest, failure, gather, read_invocation
 from runtime.registry import Agent
 from runtime.sessions import Session, SessionStore
 
@@ -35,34 +34,60 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 log = logging.getLogger("agent.server")
 
 
-class AgentServer(ThreadingHTTPServer):
-    """The listening socket with what all requests share."""
-
-    daemon_threads = True
-    request_queue_size = 128
+class AgentServer:
+    """The listening socket with what all requests share. Without one, connections are given to `finish_request`."""
 
     def __init__(self, listener: Optional[socket.socket], engine: Any) -> None:
-        # Not TCPServer's own, which makes a socket. Without one, connections are given to finish_request.
+        self.listener = listener
         name = listener.getsockname() if listener else ""
-        socketserver.BaseServer.__init__(self, name, Handler)
-        if listener:
-            self.socket = listener
-        self.server_name, self.server_port = name[:2] if isinstance(name, tuple) else ("agent", 0)
+        self.host, self.port = name[:2] if isinstance(name, tuple) else ("agent", 0)
         self.token = os.environ.get("AGENT_TOKEN", "")
-        self.only_local = self.server_name in LOOPBACK
+        self.only_local = self.host in LOOPBACK
         self.engine = engine
         self.sessions = SessionStore()
-        self._lock = threading.Lock()
+        self._idle = threading.Condition()
         self._running = 0
         self._status = "Healthy"
         self._status_since = int(time.time())
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        log.debug("connection from %s ended: %s", client_address, sys.exc_info()[1])
+    def serve_until(self, stop: socket.socket) -> None:
+        """Take connections until something can be read from `stop`; then close the listening socket."""
+        assert self.listener is not None
+        self.listener.setblocking(False)
+        poll = select.poll()
+        for end in (self.listener, stop):
+            poll.register(end, select.POLLIN)
+        while all(ready != stop.fileno() for ready, _ in poll.poll()):
+            try:
+                client, address = self.listener.accept()
+            except (BlockingIOError, ConnectionError):
+                continue  # who came has left
+            except OSError as error:
+                log.warning("a connection cannot be taken: %s", error)
+                time.sleep(0.05)  # no descriptor is free; answers that end give some back
+                continue
+            threading.Thread(target=self.finish_request, args=(client, address), daemon=True).start()
+        self.listener.close()
+
+    def finish_request(self, client: socket.socket, address: Any) -> None:
+        """Answer all requests of one connection."""
+        connection = Connection(client)
+        try:
+            while answer_next(self, connection) and not connection.close:
+                pass
+        except (OSError, ValueError) as error:
+            log.debug("connection from %s ended: %s", address, error)
+        finally:
+            connection.finish()
+            try:
+                client.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass  # the other side was faster
+            client.close()
 
     def begin(self) -> bool:
         """Count one more running answer; False when there are too many already."""
-        with self._lock:
+        with self._idle:
             if self._running >= MAX_RUNNING:
                 return False
             self._running += 1
@@ -71,9 +96,10 @@ class AgentServer(ThreadingHTTPServer):
 
     def end(self) -> None:
         """One answer is finished."""
-        with self._lock:
+        with self._idle:
             self._running -= 1
             self._note_status()
+            self._idle.notify_all()
 
     def _note_status(self) -> None:
         status = "HealthyBusy" if self._running else "Healthy"
@@ -82,146 +108,107 @@ class AgentServer(ThreadingHTTPServer):
 
     def ping(self) -> Dict[str, Any]:
         """The state, and since when it is so."""
-        with self._lock:
+        with self._idle:
             return {"status": self._status, "time_of_last_update": self._status_since}
 
     def drain(self, seconds: float) -> None:
         """Wait until no answer runs any more, but not longer than this."""
-        until = time.monotonic() + seconds
-        while self._running and time.monotonic() < until:
-            time.sleep(0.02)
+        with self._idle:
+            self._idle.wait_for(lambda: not self._running, seconds)
 
 
-class Handler(BaseHTTPRequestHandler):
-    """One connection."""
-
-    protocol_version = "HTTP/1.1"
-    server_version = "agent"
-    sys_version = ""
-    timeout = 75
-    wbufsize = 64 * 1024  # headers and body leave in one piece; the stream flushes every frame
-    server: AgentServer
-
-    def setup(self) -> None:
-        self.disable_nagle_algorithm = self.request.family != socket.AF_UNIX
-        super().setup()
-
-    def parse_request(self) -> bool:
-        return super().parse_request() and self._may_come_in()
-
-    def _may_come_in(self) -> bool:
-        """Who may not is told so, and its connection is closed."""
-        given = self.headers.get("Authorization", "")
-        if self.server.token and not hmac.compare_digest(given.encode(), b"Bearer " + self.server.token.encode()):
-            return self._turn_away(401, "the token of this run is needed")
-        if not self.server.only_local:
-            return True
-        # Names that lead here, and pages of a browser on this machine.
-        if self.headers.get("Host", "").rsplit(":", 1)[0].lower() not in LOOPBACK or self.headers.get("Origin"):
-            return self._turn_away(403, "this agent answers programs of this machine only")
-        kind = self.headers.get("Content-Type", "").split(";")[0].strip().lower()
-        if self.command == "POST" and kind != "application/json":
-            return self._turn_away(415, "the body must be application/json")
-        return True
-
-    def _turn_away(self, status: int, why: str) -> bool:
-        self.close_connection = True
-        self._json(status, failure(PermissionError(why)))
-        return False
-
-    def do_GET(self) -> None:
-        if self.path.split("?")[0] == "/ping":
-            self._json(200, self.server.ping())
+def answer_next(server: AgentServer, connection: Connection) -> bool:
+    """Answer the next request of a connection; False when there is none."""
+    try:
+        if not connection.read_request():
+            return False
+        refusal = who_may_not(server, connection)
+        if refusal:
+            connection.close = True
+            connection.answer(refusal[0], failure(PermissionError(refusal[1])))
+        elif (connection.method, connection.path) == ("GET", "/ping"):
+            connection.answer(200, server.ping())
+        elif (connection.method, connection.path) == ("POST", "/invocations"):
+            invoke(server, connection)
+        elif connection.method in ("GET", "POST"):
+            connection.answer(404, failure(LookupError("no such path: " + connection.path), "NotFound"))
         else:
-            self._json(404, failure(LookupError("no such path: " + self.path), "NotFound"))
+            connection.answer(405, failure(LookupError("no such method: " + connection.method), "NotFound"))
+        log.info("%s %s", connection.method, connection.path)
+    except BadRequest as error:
+        connection.answer(error.status, failure(error))
+    return True
 
-    def do_POST(self) -> None:
-        if self.path.split("?")[0] != "/invocations":
-            self.close_connection = True
-            self._json(404, failure(LookupError("no such path: " + self.path), "NotFound"))
-            return
-        try:
-            invocation = read_invocation(self._body(), self.headers.get(SESSION_HEADER, ""))
-        except BadRequest as error:
-            self._json(error.status, failure(error))
-            return
-        if not self.server.begin():
-            self._json(503, failure(RuntimeError("too many requests at once"), "Busy"))
-            return
-        try:
-            session, is_new = self.server.sessions.get(invocation.session_id)
-            with session.lock:
-                if is_new and invocation.history:
-                    self.server.engine.rebuild(session, invocation.history)
-                events = self.server.engine.answer(invocation.prompt, session)
-                if "text/event-stream" in self.headers.get("Accept", ""):
-                    self._stream(events, session)
-                else:
-                    self._answer(events, session)
-        finally:
-            self.server.end()
 
-    def _body(self) -> bytes:
-        length = self.headers.get("Content-Length", "")
-        if self.headers.get("Transfer-Encoding") or not length.isdigit():
-            self.close_connection = True
-            raise BadRequest("a Content-Length is needed", 411)
-        if int(length) > MAX_BODY:
-            self.close_connection = True
-            raise BadRequest("the body is larger than %d bytes" % MAX_BODY, 413)
-        return self.rfile.read(int(length))
+def who_may_not(server: AgentServer, connection: Connection) -> Optional["tuple[int, str]"]:
+    """Status and reason for who is turned away, and whose connection is closed."""
+    given = connection.headers.get("authorization", "")
+    if server.token and not same(given, "Bearer " + server.token):
+        return 401, "the token of this run is needed"
+    if not server.only_local:
+        return None
+    # Names that lead here, and pages of a browser on this machine.
+    if connection.headers.get("host", "").rsplit(":", 1)[0].lower() not in LOOPBACK or connection.headers.get("origin"):
+        return 403, "this agent answers programs of this machine only"
+    kind = connection.headers.get("content-type", "").split(";")[0].strip().lower()
+    if connection.method == "POST" and kind != "application/json":
+        return 415, "the body must be application/json"
+    return None
 
-    def _answer(self, events: Iterable[Dict[str, Any]], session: Session) -> None:
-        try:
-            answer = gather(events, session.id)
-        except Exception as error:
-            log.exception("the answer failed")
-            self._json(500, failure(error))
-            return
-        self._json(200, answer, session)
 
-    def _stream(self, events: Iterable[Dict[str, Any]], session: Session) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream; charset=utf-8")
-        self.send_header("Cache-Control", "no-cache")
-        self.send_header(SESSION_HEADER, session.id)
-        chunked = self.request_version != "HTTP/1.0"
-        self.send_header(*(("Transfer-Encoding", "chunked") if chunked else ("Connection", "close")))
-        self.end_headers()
-        try:
-            for event in events:
-                self._frame(event, chunked)
-        except (BrokenPipeError, ConnectionError, TimeoutError):
-            raise
-        except Exception as error:  # in mid-stream the failure goes in band
-            log.exception("the stream failed")
-            self._frame(failure(error), chunked)
-        self._frame({"event": "done"}, chunked)
-        if chunked:
-            self.wfile.write(b"0\r\n\r\n")
-        else:
-            self.close_connection = True
-        self.wfile.flush()
+def same(given: str, secret: str) -> bool:
+    """Compare in a time that tells nothing of how much was right; `hmac` would load all of OpenSSL for it."""
+    one, other = given.encode("utf-8"), secret.encode("utf-8")
+    different = len(one) ^ len(other)
+    for left, right in zip(one, other):
+        different |= left ^ right
+    return not different
 
-    def _frame(self, event: Dict[str, Any], chunked: bool) -> None:
-        data = ("data: %s\n\n" % json.dumps(event, ensure_ascii=False)).encode("utf-8")
-        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data) if chunked else data)
-        self.wfile.flush()
 
-    def _json(self, status: int, value: Dict[str, Any], session: Optional[Session] = None) -> None:
-        data = json.dumps(value, ensure_ascii=False).encode("utf-8")
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        if session is not None:
-            self.send_header(SESSION_HEADER, session.id)
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(data)
+def invoke(server: AgentServer, connection: Connection) -> None:
+    """Answer a question."""
+    invocation = read_invocation(connection.body(), connection.headers.get(SESSION_HEADER.lower(), ""))
+    if not server.begin():
+        connection.answer(503, failure(RuntimeError("too many requests at once"), "Busy"))
+        return
+    try:
+        session, is_new = server.sessions.get(invocation.session_id)
+        with session.lock:
+            if is_new and invocation.history:
+                server.engine.rebuild(session, invocation.history)
+            events = server.engine.answer(invocation.prompt, session)
+            if "text/event-stream" in connection.headers.get("accept", ""):
+                stream(connection, events, session)
+            else:
+                answer(connection, events, session)
+    finally:
+        server.end()
 
-    def log_message(self, format: str, *args: Any) -> None:
-        log.info(format, *args)
+
+def answer(connection: Connection, events: Iterable[Dict[str, Any]], session: Session) -> None:
+    """One JSON object."""
+    try:
+        whole = gather(events, session.id)
+    except Exception as error:
+        log.exception("the answer failed")
+        connection.answer(500, failure(error))
+        return
+    connection.answer(200, whole, {SESSION_HEADER: session.id})
+
+
+def stream(connection: Connection, events: Iterable[Dict[str, Any]], session: Session) -> None:
+    """Every event as it comes."""
+    connection.begin_stream({SESSION_HEADER: session.id})
+    try:
+        for event in events:
+            connection.frame(event)
+    except (ConnectionError, TimeoutError):
+        raise
+    except Exception as error:  # in mid-stream the failure goes in band
+        log.exception("the stream failed")
+        connection.frame(failure(error))
+    connection.frame({"event": "done"})
+    connection.end_stream()
 
 
 class JsonLines(logging.Formatter):
@@ -237,6 +224,10 @@ class JsonLines(logging.Formatter):
 def choose_engine(agent: Agent) -> Any:
     """The offline engine, or the one with a language model when the environment names a model."""
     if os.environ.get("MODEL_PROVIDER"):
+        if sys.flags.no_site:
+            import site
+
+            site.main()  # this Python was started without the folders of installed packages
         from runtime.model_engine import ModelEngine  # needs the packages of requirements.txt
 
         return ModelEngine(agent)
@@ -257,18 +248,16 @@ def serve(folder: Path) -> int:
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=os.environ.get("LOG_LEVEL", "WARNING").upper(), handlers=[handler])
     server = AgentServer(listen(), choose_engine(Agent(folder)))
-
-    def stop(signum: int, frame: Any) -> None:
-        # shutdown() waits for the serving loop, which runs on this very thread: ask from another.
-        threading.Thread(target=server.shutdown, daemon=True).start()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    stop, signalled = socket.socketpair()
+    signalled.setblocking(False)
+    # The kernel's note of a signal ends the waiting at once; the handlers only keep it from ending the process.
+    signal.set_wakeup_fd(signalled.fileno())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, frame: None)
     try:
-        print(json.dumps({"event": "listening", "host": server.server_name, "port": server.server_port}), flush=True)
+        print(json.dumps({"event": "listening", "host": server.host, "port": server.port}), flush=True)
     except BrokenPipeError:
         pass  # nobody reads our output; serve all the same
-    server.serve_forever(poll_interval=0.2)
-    server.socket.close()
+    server.serve_until(stop)
     server.drain(DRAIN_SECONDS)
     return 0

@@ -122,7 +122,20 @@ def read_conditions(question: Question, asked: Asked) -> Tuple[List[Dict[str, st
             exact = any(str(row[column]).strip().lower() == value.lower() for row in table["rows"])
             where.append({"column": column, "operator": "=" if exact else "contains", "value": value})
             used += [figure for figure in question.figures if figure not in used and mention and figure.start < mention.end and mention.start < figure.end]
-    return where, used
+    return _of_named_columns(where, asked), used
+
+
+def _of_named_columns(where: List[Dict[str, str]], asked: Asked) -> List[Dict[str, str]]:
+    """One value in several columns counts in those that are named: 王磊哪天上白班 asks for 白班 = 王磊 alone."""
+    values = [condition["value"] for condition in where]
+    named = {(condition["column"], condition["value"]) for condition in where if condition["column"] in asked.named}
+    kept = []
+    for condition in where:
+        several = values.count(condition["value"]) > 1 and condition["operator"] in ("=", "contains")
+        known = any(value == condition["value"] for _, value in named)
+        if not several or (condition["column"], condition["value"]) in named or not known and condition["value"] not in [one["value"] for one in kept]:
+            kept.append(condition)
+    return kept
 
 
 def _column_for(question: Question, asked: Asked, figure: Figure, operator: Optional[str]) -> Optional[str]:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
 from typing import List
 
@@ -13,7 +14,7 @@ STOP_WORDS = frozenset(
     """a an and any are as at be been but by can could did do does for from had has have how i if in into is it
     its me my of on or our please shall should so some tell than that the their them then there these they this
     those to us was we were what when where which who whom whose why will with would you your about much many
-    want like need know say get please there here just also really go going come happen happens thing things stuff u ur pls something anything someone put up out off down over day days pick picked i'd i'm it's that's what's where's wheres whats""".split()
+    want like need know say get please there here just also really go going come happen happens thing things stuff u ur pls plz thx tho though btw lol take takes taking often ever new exactly usually actually her his him she he hers theirs something anything someone put up out off down over day days pick picked i'd i'm im ive dont cant it's that's what's where's wheres whats""".split()
 )
 
 _ZH_STOP = re.compile(
@@ -53,10 +54,18 @@ def stem(word: str) -> str:
     return word[:-1] if len(word) > 4 and word.endswith("e") else word
 
 
+def unaccented(text: str) -> str:
+    """The text in small letters without accents: "Café" is found by "cafe"."""
+    lower = text.lower()
+    if lower.isascii():
+        return lower
+    return "".join(char for char in unicodedata.normalize("NFKD", lower) if not unicodedata.combining(char))
+
+
 def tokens(text: str) -> List[str]:
     """Split a text into search terms: stemmed English words, and bigrams of Chinese characters."""
     found: List[str] = []
-    for token in _TOKEN.findall(text.lower()):
+    for token in _TOKEN.findall(unaccented(text)):
         if token[0].isascii():
             if token not in STOP_WORDS and stem(token) not in STOP_WORDS:
                 found.append(stem(token))

@@ -1,5 +1,4 @@
 """Tests of the agent as a whole: its manifest, its example questions, and the HTTP contract."""
-import http.client
 import json
 import socket
 import threading
@@ -71,15 +70,28 @@ class HttpTest(unittest.TestCase):
     server = AgentServer(None, ENGINE)
 
     def ask(self, method, path, body=None, **headers):
+        body = body.encode() if isinstance(body, str) else body or b""
+        headers = {"Host": "agent", "Connection": "close", "Content-Type": "application/json", "Content-Length": len(body), **headers}
+        lines = ["%s %s HTTP/1.1" % (method, path)] + ["%s: %s" % header for header in headers.items()]
+        answer = self.exchange("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+        head, _, body = answer.partition(b"\r\n\r\n")
+        status, *lines = head.decode().split("\r\n")
+        headers = dict(line.split(": ", 1) for line in lines)
+        if headers.get("Transfer-Encoding") == "chunked":
+            self.assertTrue(body.endswith(b"\r\n0\r\n\r\n"), body)
+            body = b"".join(body.split(b"\r\n")[1:-3:2])
+        return int(status.split()[1]), headers, body
+
+    def exchange(self, request):
+        """What is answered to these bytes, after which nothing more comes."""
         ours, theirs = socket.socketpair()
         with ours, theirs:
             serving = threading.Thread(target=self.server.finish_request, args=(theirs, ""), daemon=True)
             serving.start()
-            connection = http.client.HTTPConnection("agent", timeout=10)
-            connection.sock = ours
-            connection.request(method, path, body, {"Connection": "close", "Content-Type": "application/json", **headers})
-            with connection.getresponse() as response:
-                answer = response.status, response.headers, response.read()
+            ours.settimeout(10)
+            ours.sendall(request)
+            ours.shutdown(socket.SHUT_WR)
+            answer = b"".join(iter(lambda: ours.recv(65536), b""))
             serving.join(10)
         return answer
 
@@ -111,6 +123,28 @@ class HttpTest(unittest.TestCase):
             with self.subTest(body):
                 status, _, answer = self.post(body)
                 self.assertEqual((status, set(json.loads(answer))), (400, {"error", "error_type", "message"}))
+
+    def test_what_is_no_request_is_told_so(self):
+        for head, status in [
+            ("hello", b"400"), ("GET /ping", b"400"), ("GET /ping HTTP/2.0", b"505"), ("PUT /ping HTTP/1.1", b"405"),
+            ("GET /ping HTTP/1.1\r\nno header", b"400"), ("GET /ping HTTP/1.1\r\nHost : x", b"400"),
+            ("GET /ping HTTP/1.1\r\nHost: a\r\nHost: b", b"400"), ("GET /ping HTTP/1.1\r\n" + "A: b\r\n" * 101, b"431"),
+            ("GET /" + "x" * 70000, b"431"), ("POST /invocations HTTP/1.1", b"411"), ("GET /nowhere HTTP/1.1", b"404"),
+            ("POST /invocations HTTP/1.1\r\nContent-Length: -1", b"411"), ("POST /invocations HTTP/1.1\r\nContent-Length: 9999999", b"413"),
+            ("POST /invocations HTTP/1.1\r\nContent-Length: \xb2", b"411"),
+        ]:
+            with self.subTest(head[:60]):
+                answer = self.exchange(head.encode("latin-1") + b"\r\n\r\n")
+                self.assertEqual(answer.split()[1], status)
+                self.assertEqual(set(json.loads(answer.partition(b"\r\n\r\n")[2])), {"error", "error_type", "message"})
+        self.assertEqual(self.exchange(b""), b"")
+
+    def test_a_connection_is_kept_while_nothing_is_left_unread(self):
+        ping = b"GET /ping HTTP/1.1\r\nHost: agent\r\n"
+        self.assertEqual(self.exchange((ping + b"\r\n") * 3).count(b"HTTP/1.1 200"), 3)
+        self.assertEqual(self.exchange(ping + b"Content-Length: 4\r\n\r\nbody" + ping + b"\r\n").count(b"HTTP/1.1"), 1)
+        self.assertEqual(self.exchange(ping + b"Connection: close\r\n\r\n" + ping + b"\r\n").count(b"HTTP/1.1"), 1)
+        self.assertIn(b"HTTP/1.1 100", self.exchange(b"POST /invocations HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n{}"))
 
     def test_only_who_names_the_token_is_answered(self):
         self.addCleanup(setattr, self.server, "token", "")

@@ -1,9 +1,12 @@
 //! One attempt to bring an agent up.
 
-use std::{fs, io, net::TcpListener, sync::Arc, time::Duration};
+use std::{fs, io, net::TcpListener, path::Path, sync::Arc, time::Duration};
 
 use nexus_plugin_api::payload::{AgentRef, Failure};
-use nexus_sandbox::{Ending, Interpreter, SandboxError};
+use nexus_sandbox::{
+    Ending, Interpreter, SandboxError,
+    recorded::{self, Unrecorded},
+};
 use tokio::{select, sync::oneshot, time::Instant};
 
 use super::{
@@ -124,12 +127,30 @@ async fn attempt(
 async fn entrypoint(house: &House, agent: &AgentRef) -> Result<Entrypoint, Failure> {
     let (folder, python) = (agent.agent_dir.clone(), house.settings.python.clone());
     let home = agent.state_dir.join(HOME_NAME);
+    let (files, name) = (agent.files.clone(), agent.agent_name.clone());
     let work = move || {
+        // What nobody wrote is not run, not even inside the walls.
+        if !files.is_empty() {
+            recorded::verify(&folder, &files).map_err(|error| not_recorded(&name, &folder, &error))?;
+        }
         let entrypoint = Entrypoint::of_folder(&folder, &python)?;
         fs::create_dir_all(&home).map_err(|e| Failure::transient(format!("cannot make {}: {e}", home.display())))?;
         Ok(entrypoint)
     };
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| Err(Failure::transient(e.to_string())))
+}
+
+fn not_recorded(name: &str, folder: &Path, error: &Unrecorded) -> Failure {
+    match error {
+        Unrecorded::Io { .. } if !folder.is_dir() => {
+            Failure::permanent(format!("the agent's folder {} does not exist", folder.display()))
+        }
+        Unrecorded::Io { .. } => Failure::transient(format!("the files of agent {name} cannot be looked at: {error}")),
+        _ => Failure::permanent(format!(
+            "agent {name} is not started: in its folder, {error}. Put it there through the API (`files/` of the agent), \
+             put back what was there, or build it anew"
+        )),
+    }
 }
 
 fn cannot_spawn(agent: &AgentRef, python: &str, error: SandboxError) -> Failure {
@@ -177,6 +198,13 @@ pub(crate) fn with_output(mut failure: Failure, output: &Output) -> Failure {
     let last = lines.get(lines.len().saturating_sub(MESSAGE_LINES)..).unwrap_or_default();
     failure.message = format!("{}; its last output:\n{}", failure.message, last.join("\n"));
     failure.with_details(tail)
+}
+
+/// Appends the agent's last words to the details alone, which go to the daemon's log. Who asked is not told them: one
+/// process answers many sessions, and what it printed may be another's.
+pub(crate) fn with_output_in_log(failure: Failure, output: &Output) -> Failure {
+    let tail = output.tail();
+    if tail.is_empty() { failure } else { failure.with_details(tail) }
 }
 
 /// How a process ended, for people.

@@ -46,6 +46,9 @@ struct Manifest {
     bind: Vec<u16>,
     #[serde(default)]
     connect: Vec<u16>,
+    /// `false`: it needs no installed packages at its start, and Python does not look for them.
+    #[serde(default)]
+    site_packages: Option<bool>,
 }
 
 impl Entrypoint {
@@ -55,7 +58,7 @@ impl Entrypoint {
         if !folder.is_dir() {
             return Err(Failure::permanent(format!("the agent's folder {} does not exist", folder.display())));
         }
-        let Manifest { entrypoint, listen, bind, connect } = manifest(folder)?;
+        let Manifest { entrypoint, listen, bind, connect, site_packages } = manifest(folder)?;
         let words = entrypoint.unwrap_or_else(|| vec![DEFAULT_FILE.into()]);
         let mut words = words.into_iter().peekable();
         if words.peek().is_some_and(|word| is_python(word)) {
@@ -65,7 +68,8 @@ impl Entrypoint {
             .next()
             .ok_or_else(|| Failure::permanent("manifest.json: the entrypoint names no file of the agent's folder"))?;
         check_file(folder, &file)?;
-        let arguments: Vec<String> = std::iter::once(file).chain(words).collect();
+        let flag = (site_packages == Some(false)).then(|| "-S".to_owned());
+        let arguments: Vec<String> = flag.into_iter().chain([file]).chain(words).collect();
         if arguments.iter().any(|argument| argument.contains('\0')) {
             return Err(Failure::permanent("manifest.json: the entrypoint holds a NUL"));
         }
@@ -142,6 +146,14 @@ mod tests {
             assert_eq!((found.program.as_str(), found.arguments), ("/opt/py", vec!["agent.py".to_owned()]));
             assert_eq!((found.listens, found.connect), (Listens::Ports(Vec::new()), Vec::new()));
         }
+    }
+
+    #[test]
+    fn who_needs_no_packages_starts_without_them() {
+        let found = Entrypoint::of_folder(folder(Some(r#"{"site_packages": false}"#)).path(), "p").unwrap();
+        assert_eq!(found.arguments, ["-S", "agent.py"]);
+        let found = Entrypoint::of_folder(folder(Some(r#"{"site_packages": true}"#)).path(), "p").unwrap();
+        assert_eq!(found.arguments, ["agent.py"]);
     }
 
     #[test]

@@ -58,6 +58,7 @@ pub(crate) fn make_agent(root: &Path, id: &str, start: &str) -> AgentRef {
         config: json!({"env": {"START": start}}),
         details: Map::new(),
         generation: 0,
+        files: Default::default(),
     }
 }
 

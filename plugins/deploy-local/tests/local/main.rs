@@ -9,5 +9,6 @@ mod host_death;
 mod lifecycle;
 mod misbehaviour;
 mod races;
+mod strands;
 
 nexus_sandbox::stage_before_main!();

@@ -10,6 +10,7 @@
 //! walls     what this kernel gives; cgroup: what systemd delegates
 //! socket    how an owner reaches what it confined
 //! python    which files belong to an interpreter
+//! recorded  whether a folder's files are what somebody wrote
 //! ```
 //!
 //! A program that confines others calls [`run_if_asked`] first of all in its `main`; a test binary says
@@ -22,6 +23,7 @@ mod error;
 mod host;
 mod policy;
 mod python;
+pub mod recorded;
 mod sandbox;
 mod socket;
 mod stage;

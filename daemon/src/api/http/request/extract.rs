@@ -15,6 +15,7 @@ use super::{
 };
 use crate::api::{
     http::{
+        access,
         error::{ApiError, Resource},
         idempotency::Fingerprint,
     },
@@ -49,7 +50,7 @@ pub(crate) struct State(pub(crate) Arc<AppState>, pub(crate) Caller);
 impl State {
     /// Who asks. The only place in which the API finds that out.
     pub(crate) fn of(depot: &Depot) -> Result<Self, ApiError> {
-        Ok(Self(AppState::of(depot)?, Caller::anonymous()))
+        Ok(Self(AppState::of(depot)?, access::permitted(depot).cloned().unwrap_or_else(Caller::nobody)))
     }
 
     pub(crate) fn caller(&self) -> &Caller {
@@ -160,6 +161,8 @@ path_parts! {
     pub(crate) StageName = "stage";
     /// The tool's name, without or with `.py`.
     pub(crate) ToolName = "name";
+    /// The key's id.
+    pub(crate) KeyId = "key";
     /// The file's name.
     pub(crate) ConfigName = "file";
     /// The file's path, relative to the project's folder; slashes are part of it.

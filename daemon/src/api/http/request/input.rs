@@ -11,7 +11,7 @@ use salvo::{
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
-use super::fields::Fields;
+use super::{bodies::Room, fields::Fields};
 use crate::api::http::{
     error::{ApiError, Resource},
     fault::Fault,
@@ -133,6 +133,9 @@ async fn read(req: &mut Request, limit: usize) -> Result<Bytes, ApiError> {
     if announced.is_some_and(|length| length > limit) {
         return refuse(body, sends, too_large(limit)).await;
     }
+    // Before a byte of it is taken: what is announced must have room, what is not grows with permits of its own.
+    let mut room = Room::default();
+    room.grow(announced.unwrap_or(0)).await?;
     let mut permit = None;
     let mut whole = BytesMut::new();
     while let Some(piece) = next(&mut body).await? {
@@ -142,8 +145,12 @@ async fn read(req: &mut Request, limit: usize) -> Result<Bytes, ApiError> {
         if whole.len() + piece.len() > limit {
             return refuse(body, true, too_large(limit)).await;
         }
+        room.grow(whole.len() + piece.len()).await?;
         if permit.is_none() && whole.len() + piece.len() > LARGE {
             permit = LARGE_AT_A_TIME.acquire().await.ok();
+        }
+        if whole.is_empty() {
+            whole.reserve(announced.unwrap_or(0));
         }
         whole.extend_from_slice(&piece);
     }

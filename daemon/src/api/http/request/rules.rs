@@ -5,13 +5,17 @@
 //! Schemas say what is accepted, lax forms included: numbers and truth values may come as text. Every
 //! optional field of a body may be null.
 
-use std::marker::PhantomData;
+use std::{fmt::Display, marker::PhantomData, str::FromStr};
 
 use serde_json::{Map, Value, json};
 
 use super::{fields::Fields, input};
 use crate::api::openapi::{ID_PATTERN, nullable};
-use crate::domain::{Words, ids::ProjectId};
+use crate::domain::{
+    Words,
+    caller::Right,
+    ids::{AgentId, ProjectId},
+};
 
 /// Where a field stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,13 +169,31 @@ impl<const MIN: usize, const MAX: usize> Rule for Verbatim<MIN, MAX> {
 /// A whole number.
 pub(crate) struct Integer<const MIN: i64, const MAX: i64>;
 
+/// A pattern of the whole numbers from `min`, which is 0 or 1, to `max`, without leading zeros.
+fn up_to(min: i64, max: i64) -> String {
+    let last = max.to_string();
+    let mut ways: Vec<String> = (min == 0).then(|| "0".to_owned()).into_iter().collect();
+    ways.extend((1..last.len()).map(|length| format!("[1-9][0-9]{{{}}}", length - 1)));
+    for (place, digit) in last.char_indices() {
+        let least = if place == 0 { '1' } else { '0' };
+        if digit > least {
+            let (before, rest) = (last.get(..place).unwrap_or_default(), last.len() - place - 1);
+            let most = char::from_u32(u32::from(digit) - 1).unwrap_or(least);
+            ways.push(format!("{before}[{least}-{most}][0-9]{{{rest}}}"));
+        }
+    }
+    ways.push(last);
+    format!("({})", ways.join("|"))
+}
+
 /// The schema of a whole number: in a body also as text.
 fn integer(min: i64, max: i64, place: Place) -> Value {
     let number = json!({ "type": "integer", "minimum": min, "maximum": max });
     match place {
         Place::Query => number,
-        Place::Body if min >= 0 && max <= 9 => {
-            let pattern = format!(r"^\s*\+?0*[{min}-{max}](\.0+)?\s*$");
+        Place::Body if (0..=1).contains(&min) || min >= 0 && max <= 9 => {
+            let digits = if max <= 9 { format!("[{min}-{max}]") } else { up_to(min, max) };
+            let pattern = format!(r"^\s*\+?0*{digits}(\.0+)?\s*$");
             json!({ "anyOf": [number, { "type": "string", "pattern": pattern }] })
         }
         Place::Body => json!({ "anyOf": [number, { "type": "string", "pattern": r"^\s*[+-]?[0-9]+(\.0+)?\s*$" }] }),
@@ -273,6 +295,41 @@ impl<W: Words> Rule for NeededWord<W> {
     }
     fn schema(_place: Place) -> Value {
         word::<W>(false)
+    }
+}
+
+/// What a list may hold, written as text.
+pub(crate) trait Listed: FromStr<Err: Display> + Send {
+    fn schema() -> Value;
+}
+
+impl Listed for Right {
+    fn schema() -> Value {
+        word::<Self>(true)
+    }
+}
+
+impl Listed for AgentId {
+    fn schema() -> Value {
+        json!({ "anyOf": [{ "type": "string", "pattern": ID_PATTERN }, { "type": "string", "enum": [""] }] })
+    }
+}
+
+/// At most so many things, each written as text; `None` when absent.
+pub(crate) struct Each<T, const MOST: usize>(PhantomData<T>);
+
+impl<T: Listed, const MOST: usize> Rule for Each<T, MOST> {
+    type Value = Option<Vec<T>>;
+    fn read(fields: &mut Fields, name: &str) -> Self::Value {
+        let texts = MaybeTexts::<MOST, 200>::read(fields, name)?;
+        let parse = |text: String| {
+            let parsed = text.parse();
+            parsed.map_err(|error: T::Err| fields.fault(name, "value_error", error.to_string(), text.into())).ok()
+        };
+        Some(texts.into_iter().filter_map(parse).collect())
+    }
+    fn schema(_place: Place) -> Value {
+        json!({ "type": "array", "maxItems": MOST, "items": T::schema() })
     }
 }
 
@@ -384,3 +441,15 @@ macro_rules! rule {
     };
 }
 pub(crate) use rule;
+
+#[cfg(test)]
+mod tests {
+    use super::up_to;
+
+    #[test]
+    fn a_pattern_of_numbers_holds_these_and_no_others() {
+        assert_eq!(up_to(1, 100), "([1-9][0-9]{0}|[1-9][0-9]{1}|100)");
+        let wanted = "(0|[1-9][0-9]{0}|[1-9][0-9]{1}|[1-9][0-9]{2}|[1-7][0-9]{3}|8[0-6][0-9]{2}|87[0-5][0-9]{1}|8760)";
+        assert_eq!(up_to(0, 8760), wanted);
+    }
+}

@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use super::{
     DynamoStore,
     aggregate::{Held, Plan, TRIES, contended, pause},
-    asked,
     codec::{Record as _, Word},
+    invocation_counters,
     table::Table,
     tasks,
     unit::{Change, Guard, Refused, Unit},
@@ -221,7 +221,7 @@ impl Agents for DynamoStore {
             let good = invocation.status == InvocationStatus::Success;
             let mut unit = Unit::default();
             unit.put(&self.tables, Table::Invocations, item.clone(), &Guard::Absent, Refused::Exists)?;
-            let (change, read) = asked::asked(&agent, invocation)?;
+            let (change, read) = invocation_counters::asked(&agent, invocation)?;
             unit.update(&self.tables, Table::Agents, key.clone(), change, &Guard::AsRead(&read), Refused::Gone)?;
             self.count_uses(&mut unit, &used)?;
             #[allow(clippy::cast_precision_loss)] // milliseconds

@@ -13,9 +13,9 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::{
     DynamoStore,
-    ahead::Ahead,
     client::Query,
     codec::{Record as _, Stated, StoredProject, StoredTask},
+    oversize::Ahead,
     table::Table,
     unit::{Change, Guard, Refused, Unit},
     value,
@@ -27,25 +27,20 @@ use crate::{
     },
     domain::{
         agent::AgentStatus,
+        change::task as rules,
         event::NewEvent,
         foreign,
         ids::{ProjectId, TaskId},
-        project::ProjectStatus,
         queue::QueueName,
         stage::Stage,
-        task::{Holder, Lease, TaskStatus},
+        state_machine::ProjectState,
+        task::{Holder, Lease, is_built_by_us},
         time::Timestamp,
-        transition::ProjectState,
     },
 };
 
 /// Tries of a change that meets other writers.
 pub(crate) const TRIES: u32 = 20;
-
-/// Bytes of a unit above which a stage's long parts go to the artifact store, and what stays of it here. DynamoDB takes
-/// 4 MB at once.
-const ROOMY: usize = 1_500_000;
-const TIGHT: usize = 16 * 1024;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Aggregate {
@@ -54,7 +49,7 @@ pub(crate) struct Aggregate {
     /// The project's current one.
     pub(crate) task: Option<StoredTask>,
     /// Stages of which attributes lie in the artifact store.
-    spilled: HashMap<String, Vec<String>>,
+    pub(super) spilled: HashMap<String, Vec<String>>,
 }
 
 /// A message to be sent when the unit is written.
@@ -205,7 +200,7 @@ impl DynamoStore {
         }
         stages.sort_by_key(|stage| stage.stage_number);
         let leased = |task: &StoredTask| {
-            task.task.status == TaskStatus::Running
+            rules::is_worked_on(task.task.status)
                 && task.epoch == stored.lease_epoch
                 && task.task.worker_id == stored.lease_worker
                 && task.lease_until.is_some_and(|until| until > self.tables.clock())
@@ -279,7 +274,7 @@ impl DynamoStore {
         for (from, to) in agents {
             self.counts.agent_moved(from, to);
         }
-        let ours = after.stored.lease_worker.is_some() && after.stored.project.status == ProjectStatus::Building;
+        let ours = is_built_by_us(after.stored.project.status, after.stored.lease_worker.as_ref());
         if ours {
             *held.known = Some(after);
         }
@@ -288,45 +283,6 @@ impl DynamoStore {
             self.deliver(message).await;
         }
         Ok(Ok(()))
-    }
-
-    async fn write_stages(&self, unit: &mut Unit, before: &Aggregate, after: &mut Aggregate) -> Result<()> {
-        for stage in &after.stages {
-            let old = before.stages.iter().find(|old| old.stage_name == stage.stage_name);
-            if old == Some(stage) {
-                continue;
-            }
-            let mut new = stage.to_item()?;
-            let full = new.clone();
-            // Many large stages at once would be more than one transaction holds.
-            let most = if unit.bytes() > ROOMY { TIGHT } else { super::overflow::MOST };
-            self.overflow.shrink_to(&mut new, most).await?;
-            let moved: Vec<String> = full.keys().filter(|name| !new.contains_key(*name)).cloned().collect();
-            let key = Table::Stages.two(stage.project_id.as_str(), &stage.stage_name);
-            let Some(old) = old else {
-                unit.put(&self.tables, Table::Stages, new, &Guard::Open, Refused::Stale)?;
-                continue;
-            };
-            let mut was = old.to_item()?;
-            for name in after.spilled.get(&stage.stage_name).into_iter().flatten() {
-                was.remove(name);
-            }
-            let mut change = Change::between(&was, &new);
-            if moved.is_empty() {
-                change.remove.push("overflow_ref".to_owned());
-                after.spilled.remove(&stage.stage_name);
-            } else {
-                after.spilled.insert(stage.stage_name.clone(), moved);
-            }
-            unit.update(&self.tables, Table::Stages, key, change, &Guard::Open, Refused::Stale)?;
-        }
-        for old in &before.stages {
-            if !after.stages.iter().any(|stage| stage.stage_name == old.stage_name) {
-                let key = Table::Stages.two(old.project_id.as_str(), &old.stage_name);
-                unit.delete(&self.tables, Table::Stages, key, &Guard::Open, Refused::Stale)?;
-            }
-        }
-        Ok(())
     }
 
     fn write_task(
@@ -375,9 +331,8 @@ impl DynamoStore {
             return;
         }
         let mut unit = Unit::default();
-        let change =
-            Change { set: vec![("status".into(), value::text(TaskStatus::Queued.as_str()))], ..Change::default() };
-        let read = [("status", Some(value::text(TaskStatus::Pending.as_str())))];
+        let change = Change { set: vec![("status".into(), value::text(rules::SENT.as_str()))], ..Change::default() };
+        let read = [("status", Some(value::text(rules::UNSENT.as_str())))];
         let key = Table::Tasks.one(task.as_str());
         let marked = unit
             .update(&self.tables, Table::Tasks, key, change, &Guard::AsRead(&read), Refused::Stale)

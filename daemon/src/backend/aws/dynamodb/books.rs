@@ -13,7 +13,9 @@ use super::{
     value::{self, Item},
 };
 use crate::{
-    backend::store::{Account, Amount, Booking, Books, CallState, NewCall, Result, alike::unknown_call},
+    backend::store::{
+        Account, Amount, Booking, Books, CallState, Limits, NewCall, Result, Statement, alike::unknown_call,
+    },
     domain::time::Timestamp,
 };
 
@@ -43,30 +45,38 @@ fn fields(amount: Amount) -> Vec<(String, AttributeValue)> {
     vec![("used_cost".to_owned(), value::whole(amount.cost)), ("used_tokens".to_owned(), value::whole(amount.tokens))]
 }
 
+fn statement(item: &Item) -> Statement {
+    let limit = |name| item.contains_key(name).then(|| number(item, name));
+    Statement { used: amount(item), limits: Limits { cost: limit("most_cost"), tokens: limit("most_tokens") } }
+}
+
 /// An account as it was read.
 struct Read {
     name: String,
-    used: Option<Amount>,
+    /// `None`: there is none yet.
+    found: Option<Statement>,
 }
 
 impl DynamoStore {
     async fn read_account(&self, name: &str) -> Result<Read> {
         let found = self.tables.get(Table::State, account_key(name)).await?;
-        Ok(Read { name: name.to_owned(), used: found.as_ref().map(amount) })
+        Ok(Read { name: name.to_owned(), found: found.as_ref().map(statement) })
     }
 
     /// Writes an account, on condition that it is as it was read.
     fn write_account(&self, unit: &mut Unit, read: &Read, now: Amount) -> Result<()> {
-        match read.used {
+        match read.found {
             None => {
                 let mut item = account_key(&read.name);
                 item.extend(fields(now));
                 unit.put(&self.tables, Table::State, item, &Guard::Absent, Refused::Stale)
             }
-            Some(before) => {
+            Some(Statement { used, limits }) => {
                 let guard = [
-                    ("used_cost", Some(value::whole(before.cost))),
-                    ("used_tokens", Some(value::whole(before.tokens))),
+                    ("used_cost", Some(value::whole(used.cost))),
+                    ("used_tokens", Some(value::whole(used.tokens))),
+                    ("most_cost", limits.cost.map(value::whole)),
+                    ("most_tokens", limits.tokens.map(value::whole)),
                 ];
                 let change = Change { set: fields(now), ..Change::default() };
                 unit.update(
@@ -85,10 +95,10 @@ impl DynamoStore {
     async fn book(&self, unit: &mut Unit, accounts: &[Account], more: Amount) -> Result<Option<Booking>> {
         for account in accounts {
             let read = self.read_account(&account.name).await?;
-            let used = read.used.unwrap_or_default();
-            let sum = used.plus(more);
+            let Statement { used, limits } = read.found.unwrap_or_default();
+            let (sum, account) = (used.plus(more), account.within(limits));
             if !account.holds(sum) {
-                return Ok(Some(Booking::Exhausted { account: account.clone(), used }));
+                return Ok(Some(Booking::Exhausted { account, used }));
             }
             self.write_account(unit, &read, sum)?;
         }
@@ -184,7 +194,7 @@ impl Books for DynamoStore {
             let mut unit = Unit::default();
             for name in &known.accounts {
                 let read = self.read_account(name).await?;
-                let sum = read.used.unwrap_or_default().minus(known.booked).plus(spent);
+                let sum = read.found.unwrap_or_default().used.minus(known.booked).plus(spent);
                 self.write_account(&mut unit, &read, sum)?;
             }
             self.write_call(&mut unit, call_id, &known, CallState::Settled, spent)?;
@@ -201,7 +211,37 @@ impl Books for DynamoStore {
         Ok(0)
     }
 
-    async fn account(&self, name: &str) -> Result<Amount> {
-        Ok(self.read_account(name).await?.used.unwrap_or_default())
+    async fn limit_account(&self, name: &str, limits: Limits) -> Result<()> {
+        for round in 0..ROUNDS {
+            let read = self.read_account(name).await?;
+            let mut unit = Unit::default();
+            let limit = |name: &str, most: Option<u64>| most.map(|most| (name.to_owned(), value::whole(most)));
+            let set = [limit("most_cost", limits.cost), limit("most_tokens", limits.tokens)].into_iter().flatten();
+            match &read.found {
+                None => {
+                    let mut item = account_key(name);
+                    item.extend(fields(Amount::default()));
+                    item.extend(set);
+                    unit.put(&self.tables, Table::State, item, &Guard::Absent, Refused::Stale)?;
+                }
+                Some(before) => {
+                    let guard = [("used_cost", Some(value::whole(before.used.cost)))];
+                    let gone = [("most_cost", limits.cost), ("most_tokens", limits.tokens)];
+                    let remove = gone.into_iter().filter(|(_, most)| most.is_none()).map(|(name, _)| name.to_owned());
+                    let change = Change { set: set.collect(), remove: remove.collect(), ..Change::default() };
+                    let key = account_key(name);
+                    unit.update(&self.tables, Table::State, key, change, &Guard::AsRead(&guard), Refused::Stale)?;
+                }
+            }
+            if unit.commit(&self.tables).await?.is_ok() {
+                return Ok(());
+            }
+            pause(round).await;
+        }
+        Err(contended())
+    }
+
+    async fn account(&self, name: &str) -> Result<Statement> {
+        Ok(self.read_account(name).await?.found.unwrap_or_default())
     }
 }

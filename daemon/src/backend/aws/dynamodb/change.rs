@@ -2,16 +2,15 @@
 
 use serde_json::Value;
 
-use super::{DynamoStore, aggregate::Plan, tasks};
+use super::{DynamoStore, aggregate::Plan, stages, tasks};
 use crate::{
     backend::{error::fenced, store::Result},
     domain::{
-        change::{BuildView, Change, LeaseChange, ProjectChange, StageChange, StageWrite, rest, retry::log_at_end},
+        change::{BuildView, Change, LeaseChange, ProjectChange, ownerless},
         failure::ErrorInfo,
         project::{AggregatedMetrics, StageFigures},
-        stage::{Stage, StageEnd},
-        time::Timestamp,
-        transition::TaskEvent,
+        stage::Stage,
+        state_machine::TaskEvent,
     },
 };
 
@@ -33,7 +32,7 @@ impl Plan {
         let now = self.now;
         for of_stage in &change.stages {
             if let Some(stage) = self.after.stages.get_mut(of_stage.index) {
-                write_stage(stage, of_stage, now);
+                stages::write(stage, of_stage, now);
             }
         }
         if let Some(project) = change.project {
@@ -76,21 +75,21 @@ impl Plan {
 
     /// Carries out a pause or stop that nobody is left to reach; the word for what the project is then.
     pub(crate) fn settle(&mut self) -> Result<Option<&'static str>> {
-        let Some((reached, word)) = rest::reached(&self.view(), self.now)? else { return Ok(None) };
+        let Some((reached, word)) = ownerless::reached(&self.view(), self.now)? else { return Ok(None) };
         self.carry_out(reached, None)?;
         Ok(Some(word))
     }
 
     /// Carries out a stop that stands in the words. Whether there was one.
     pub(crate) fn settle_stop(&mut self) -> Result<bool> {
-        let Some(stopped) = rest::stop_reached(&self.view(), self.now)? else { return Ok(false) };
+        let Some(stopped) = ownerless::stop_reached(&self.view(), self.now)? else { return Ok(false) };
         self.carry_out(stopped, None)?;
         Ok(true)
     }
 
     /// Ends a build as failed, whoever holds its lease.
     pub(crate) fn fail(&mut self, store: &DynamoStore, info: &ErrorInfo) -> Result<()> {
-        let failed = rest::fail(&self.view(), info, self.now)?;
+        let failed = ownerless::fail(&self.view(), info, self.now)?;
         self.carry_out(failed, None)?;
         store.build_figures(self)
     }
@@ -109,51 +108,4 @@ impl Plan {
         }
         self.after.stored.project.aggregated_metrics = sums;
     }
-}
-
-fn write_stage(stage: &mut Stage, change: &StageChange<'_>, now: Timestamp) {
-    (stage.status, stage.attempt) = (change.status, change.attempt);
-    match &change.how {
-        StageWrite::Begun { note } => {
-            stage.started_at = Some(now);
-            stage.completed_at = None;
-            stage.duration_seconds = None;
-            (stage.input_tokens, stage.output_tokens, stage.tool_calls) = (None, None, None);
-            stage.error_message = None;
-            stage.logs.extend(note.clone());
-        }
-        StageWrite::Ended(end) => write_end(stage, end),
-        StageWrite::CutOff(error) => {
-            stage.completed_at = Some(now);
-            stage.error_message = Some(error.clone());
-        }
-        StageWrite::SetBack { clear } => {
-            stage.started_at = None;
-            if *clear {
-                stage.completed_at = None;
-                stage.duration_seconds = None;
-                (stage.input_tokens, stage.output_tokens, stage.tool_calls) = (None, None, None);
-                (stage.output_data, stage.error_message, stage.doc_path) = (None, None, None);
-                (stage.agent_output_content, stage.agent_output_s3_ref) = (None, None);
-                (stage.design_document, stage.metrics) = (None, None);
-                (stage.logs, stage.generated_files) = (Vec::new(), Vec::new());
-            }
-        }
-    }
-}
-
-fn write_end(stage: &mut Stage, end: &StageEnd) {
-    let (figures, product) = (&end.figures, end.outcome.product());
-    stage.completed_at = Some(end.ended_at);
-    stage.duration_seconds = Some(figures.duration_seconds);
-    stage.input_tokens = Some(figures.input_tokens);
-    stage.output_tokens = Some(figures.output_tokens);
-    stage.tool_calls = Some(figures.tool_calls);
-    stage.error_message = end.outcome.failure().map(|failure| failure.message.clone());
-    stage.metrics = Some(end.metrics());
-    stage.logs = log_at_end(&stage.logs, &end.logs);
-    stage.doc_path = product.and_then(|product| product.doc_path.clone());
-    stage.generated_files = product.map(|product| product.files.clone()).unwrap_or_default();
-    stage.output_data = product.map(|product| &product.output).filter(|output| !output.is_null()).cloned();
-    stage.agent_output_content = product.and_then(|product| product.content.clone());
 }

@@ -26,9 +26,9 @@ use crate::{
         foreign,
         ids::{ProjectId, TaskId},
         stage::Stage,
+        state_machine::TaskEvent,
         task::{Lease, TaskType},
         time::Timestamp,
-        transition::TaskEvent,
         workflow::{Workflow, Workflows},
     },
 };
@@ -239,8 +239,9 @@ impl DynamoStore {
         };
         plan.carry_out(begun, None)?;
         let first_claim = task.task.started_at.unwrap_or(now);
+        let given = plan.after.stored.lease_epoch;
         let Some(task) = plan.after.open_task() else { return no("the task has ended") };
-        tasks::claim(task, &claim.worker_id, claim.lease_until, now)?;
+        tasks::claim(task, given, &claim.worker_id, claim.lease_until, now)?;
         plan.after.stored.lease_epoch = task.epoch;
         plan.after.stored.lease_worker = Some(claim.worker_id.clone());
         Ok(Look::Claimed(first_claim))

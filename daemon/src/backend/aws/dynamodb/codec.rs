@@ -8,13 +8,15 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+mod deployment;
+mod file_hashes;
 mod reader;
 
 pub(crate) use reader::{Reader, Word};
 
 use super::{
-    asked::Timed,
-    lax,
+    invocation_counters::Timed,
+    lenient,
     value::{self, Item},
 };
 use crate::{
@@ -25,11 +27,12 @@ use crate::{
     domain::{
         agent::{Agent, AgentStatus, Invocation, InvocationStatus},
         control::ControlStatus,
+        foreign,
         ids::{AgentId, TaskId, WorkerId},
         project::{Project, ProjectStatus, ProjectSummary},
         session::{Message, Role, Session, SessionStatus},
         stage::{Stage, StageStatus},
-        task::{Task, TaskStatus, TaskType},
+        task::{Task, TaskType},
         time::Timestamp,
         tool::{Tool, ToolSource},
     },
@@ -127,7 +130,7 @@ impl Record for StoredProject {
 
     fn from_item(item: &Item) -> Result<Self> {
         let read = Reader(item);
-        let (sums, other_sums) = read.document("aggregated_metrics").map(lax::sums).unzip();
+        let (sums, other_sums) = read.document("aggregated_metrics").map(lenient::sums).unzip();
         let project = Project {
             project_id: read.key("project_id")?,
             project_name: read.text("project_name").unwrap_or_default(),
@@ -139,7 +142,7 @@ impl Record for StoredProject {
             tags: read.texts("tags"),
             progress: read.float("progress").unwrap_or(0.0),
             current_stage: read.some_text("current_stage"),
-            error_info: read.document("error_info").and_then(|info| lax::error_info(&info)),
+            error_info: read.document("error_info").and_then(|info| lenient::error_info(&info)),
             created_at: read.created(),
             updated_at: read.time("updated_at").unwrap_or_else(|| read.created()),
             started_at: read.time("started_at"),
@@ -189,12 +192,13 @@ impl Record for Stage {
         let stage_name: String = read.some_text("stage_name").unwrap_or_default();
         let metrics = read.document("metrics");
         // The original keeps the figures of a stage there only.
-        let figure = |name: &str, names: &[&str]| read.count(name).or_else(|| lax::count_in(metrics.as_ref(), names));
+        let figure =
+            |name: &str, names: &[&str]| read.count(name).or_else(|| lenient::count_in(metrics.as_ref(), names));
         let (input_tokens, output_tokens) =
             (figure("input_tokens", &["input_tokens"]), figure("output_tokens", &["output_tokens"]));
         let tool_calls = figure("tool_calls", &["tool_calls_count", "tool_calls"]);
         let seconds = ["execution_time_seconds", "execution_time", "duration_seconds"];
-        let duration = read.float("duration_seconds").or_else(|| lax::number_in(metrics.as_ref(), &seconds));
+        let duration = read.float("duration_seconds").or_else(|| lenient::number_in(metrics.as_ref(), &seconds));
         let display_name = read.some_text("display_name").unwrap_or_else(|| stage_name.clone());
         Ok(Self {
             project_id: read.key("project_id")?,
@@ -216,7 +220,7 @@ impl Record for Stage {
             doc_path: read.some_text("doc_path"),
             agent_output_content: read.text("agent_output_content"),
             agent_output_s3_ref: read.some_text("agent_output_s3_ref"),
-            generated_files: read.document("generated_files").map(lax::files).unwrap_or_default(),
+            generated_files: read.document("generated_files").map(lenient::files).unwrap_or_default(),
             design_document: read.document("design_document"),
             metrics,
             attempt: read.whole("attempt"),
@@ -286,16 +290,8 @@ impl Record for StoredTask {
         let read = Reader(item);
         let task_id: TaskId = read.key("task_id")?;
         let lease_until = read.time("lease_expires_at");
-        // The original's API writes `queued` after it has sent the message: perhaps behind the claim, perhaps behind the
-        // end. Of ours a task has a lease exactly while it runs, and a time of its end exactly when it has ended.
-        let status =
-            match read.word("status").unwrap_or(TaskStatus::Pending) {
-                TaskStatus::Pending | TaskStatus::Queued if lease_until.is_some() => TaskStatus::Running,
-                TaskStatus::Queued if read.time("completed_at").is_some() => {
-                    if read.some_text("error_message").is_some() { TaskStatus::Failed } else { TaskStatus::Completed }
-                }
-                status => status,
-            };
+        let (ended, failed) = (read.time("completed_at").is_some(), read.some_text("error_message").is_some());
+        let status = foreign::stated_task(read.word("status"), lease_until.is_some(), ended, failed);
         let payload = read.document("payload");
         let task = Task {
             task_id,
@@ -316,7 +312,7 @@ impl Record for StoredTask {
         Ok(Self {
             task,
             // The original's tasks name it in their payload only.
-            agent_id: read.word("agent_id").or_else(|| lax::text_in(payload.as_ref(), "agent_id")?.parse().ok()),
+            agent_id: read.word("agent_id").or_else(|| lenient::text_in(payload.as_ref(), "agent_id")?.parse().ok()),
             epoch: read.whole("lease_epoch"),
             lease_until,
             fruitless: read.whole("fruitless_claims"),
@@ -340,6 +336,8 @@ impl Record for Agent {
                 item.insert(name.into(), value::attribute(document));
             }
         }
+        deployment::write(&self.deployment, &mut item);
+        file_hashes::write(&self.files, &mut item)?;
         value::without_empty(&mut item, "not_served");
         // What was never deployed has none, as the original's have.
         if self.generation == 0 {
@@ -365,8 +363,7 @@ impl Record for Agent {
             category: read.text("category").unwrap_or_default(),
             version: read.some_text("version").unwrap_or_else(|| "1.0.0".to_owned()),
             status: read.word("status").unwrap_or(AgentStatus::Offline),
-            deployment_type: read.some_text("deployment_type").unwrap_or_else(|| "local".to_owned()),
-            agentcore_config: read.document("agentcore_config"),
+            deployment: deployment::read(&read),
             capabilities: read.texts("capabilities"),
             assessment: read.assessment(),
             tools: read.texts("tools"),
@@ -375,9 +372,6 @@ impl Record for Agent {
             created_at: read.created(),
             updated_at: read.time("updated_at").unwrap_or_else(|| read.created()),
             deployed_at: read.time("deployed_at"),
-            agentcore_runtime_arn: read.some_text("agentcore_runtime_arn"),
-            agentcore_runtime_alias: read.some_text("agentcore_runtime_alias"),
-            agentcore_region: read.some_text("agentcore_region"),
             generation: read.count("generation").unwrap_or(0),
             total_invocations: read.count("total_invocations").unwrap_or(0),
             successful_invocations: read.count("successful_invocations").unwrap_or(0),
@@ -388,6 +382,7 @@ impl Record for Agent {
             agent_dir: read.text("agent_dir").unwrap_or_default(),
             deployment_config: read.document("deployment_config"),
             deployment_details: read.document("deployment_details"),
+            files: file_hashes::read(&read),
         })
     }
 }

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::domain::task::TaskStatus;
 
 /// A record with every field set.
 fn sample<R: Record>(item: Value) -> R {
@@ -59,7 +60,8 @@ fn agent() -> Value {
         "code_path": "c", "created_at": AT, "updated_at": AT, "deployed_at": AT, "agentcore_runtime_arn": "arn",
         "agentcore_runtime_alias": "al", "agentcore_region": "r", "total_invocations": 9,
         "successful_invocations": 8, "failed_invocations": 1, "avg_duration_ms": 12.5, "last_invoked_at": AT,
-        "error_message": "e", "agent_dir": "agent", "deployment_config": {"k": 1}, "deployment_details": {"l": 2}
+        "error_message": "e", "agent_dir": "agent", "deployment_config": {"k": 1}, "deployment_details": {"l": 2},
+        "file_hashes": "{\"agent.py\":\"0f\"}"
     })
 }
 

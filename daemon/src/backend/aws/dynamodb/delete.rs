@@ -9,10 +9,10 @@ use async_trait::async_trait;
 use super::{
     DynamoStore,
     aggregate::{Held, TRIES, contended, pause},
-    answering,
     client::Query,
     codec::{Reader, Record as _, Stated},
     counts::Counted,
+    session_leases,
     table::Table,
     tasks,
     unit::{Guard, Refused, Unit},
@@ -205,7 +205,8 @@ impl DynamoStore {
         let key = Table::Sessions.one(id.as_str());
         let Some(item) = self.tables.get(Table::Sessions, key.clone()).await? else { return Ok(None) };
         let name = Reader(&item).text("display_name").unwrap_or_default();
-        let read = ["last_active_at", answering::HOLDER, answering::UNTIL].map(|name| (name, item.get(name).cloned()));
+        let read = ["last_active_at", session_leases::HOLDER, session_leases::UNTIL]
+            .map(|name| (name, item.get(name).cloned()));
         let guard = match used_before {
             None => Guard::Present,
             Some(before) => {

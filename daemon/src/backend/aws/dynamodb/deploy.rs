@@ -22,8 +22,8 @@ use crate::{
         failure::{ErrorInfo, FailureKind},
         ids::{AgentId, TaskId},
         project::Priority,
+        state_machine::TaskEvent,
         task::Lease,
-        transition::TaskEvent,
     },
 };
 
@@ -49,7 +49,7 @@ impl DynamoStore {
         let change = |agent: &mut Agent, plan: &mut AgentPlan| {
             plan.tell = deploy::begin(agent, plan.now)?;
             let mut taken = task.clone();
-            tasks::claim(&mut taken, &claim.worker_id, self.tables.shared(claim.lease_until), plan.now)?;
+            tasks::claim(&mut taken, 0, &claim.worker_id, self.tables.shared(claim.lease_until), plan.now)?;
             self.update_task(plan.unit(), &task, &taken)?;
             let lease = Lease {
                 task_id: task_id.clone(),

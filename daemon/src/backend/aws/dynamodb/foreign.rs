@@ -24,7 +24,7 @@ use crate::{
         ids::ProjectId,
         project::ProjectStatus,
         stage::StageStatus,
-        task::{TaskStatus, TaskType},
+        task::{TaskType, is_built_by_us},
         time::Timestamp,
     },
 };
@@ -68,7 +68,7 @@ impl DynamoStore {
             limit: PAGE.min(limit.max(1)),
             from: take(&self.looks.pending),
             sort: Some(("created_at", "<", value::text(old.to_string()))),
-            ..Query::by(Table::Tasks, "StatusIndex", "status", value::text(TaskStatus::Pending.as_str()))
+            ..Query::by(Table::Tasks, "StatusIndex", "status", value::text(rules::UNSENT.as_str()))
         };
         let mut found = Vec::new();
         while found.len() < limit {
@@ -153,7 +153,7 @@ impl DynamoStore {
     async fn count_builds(&self, now: Timestamp) -> Result<u64> {
         let all = !self.looks.counted_all.load(Ordering::Relaxed);
         let mut counted = 0;
-        for status in [ProjectStatus::Completed, ProjectStatus::Failed] {
+        for status in ProjectStatus::ALL.iter().filter(|status| status.is_outcome()) {
             let mut query = Query::by(Table::Projects, "StatusIndex", "status", value::text(status.as_str()));
             if !all {
                 query.sort = Some(("created_at", ">", value::text(before(now, RECENT).to_string())));
@@ -181,7 +181,7 @@ impl Reconciliation for DynamoStore {
     /// Leases that ended first, then tasks whose message was not sent.
     async fn stranded_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<StrandedTask>> {
         let now = self.tables.shared(now);
-        let running = value::text(TaskStatus::Running.as_str());
+        let running = value::text(rules::HELD.as_str());
         let items = self.tables.all(Query::by(Table::Tasks, "StatusIndex", "status", running), 10_000).await?;
         let tasks = items.iter().filter_map(|item| StoredTask::from_item(item).ok());
         let lapsed =
@@ -216,8 +216,7 @@ impl Reconciliation for DynamoStore {
         if stored.event_seq > last {
             return Ok(None);
         }
-        if stored.project.status == ProjectStatus::Building
-            && stored.lease_worker.is_some()
+        if is_built_by_us(stored.project.status, stored.lease_worker.as_ref())
             && let Some(task) = &stored.project.task_id
         {
             let task = self.stored_task(task).await?;

@@ -21,15 +21,15 @@ use crate::{
         store::{GivenUp, LeaseState, Leases, Result, alike},
     },
     domain::{
-        change::{TaskChange, rest},
+        change::{TaskChange, ownerless, task as rules},
         control::ControlStatus,
         failure::ErrorInfo,
         foreign,
         ids::{ProjectId, TaskId},
         queue::QueueName,
-        task::{Lease, Task, TaskStatus, TaskType},
+        state_machine::{ProjectState, TaskEvent},
+        task::{Lease, Task, TaskType},
         time::Timestamp,
-        transition::{ProjectState, TaskEvent},
     },
 };
 
@@ -44,7 +44,7 @@ impl DynamoStore {
         let change =
             Change { set: vec![("lease_expires_at".into(), value::text(until.to_string()))], ..Change::default() };
         let read = [
-            ("status", Some(value::text(TaskStatus::Running.as_str()))),
+            ("status", Some(value::text(rules::HELD.as_str()))),
             ("worker_id", Some(value::text(lease.worker_id.as_str()))),
             ("lease_epoch", Some(value::whole(lease.epoch))),
         ];
@@ -59,7 +59,7 @@ impl DynamoStore {
         };
         let Some(word) = task.stated else { return Ok(false) };
         let mut change = change;
-        change.set.push(("status".into(), value::text(TaskStatus::Running.as_str())));
+        change.set.push(("status".into(), value::text(rules::HELD.as_str())));
         let [_, worker, epoch] = read;
         let read = [("status", word), worker, epoch];
         let mut unit = Unit::default();
@@ -128,7 +128,7 @@ impl DynamoStore {
             Ok(())
         };
         // Who claimed, ended or queued it in between has seen to it.
-        let changes = task.task.status != TaskStatus::Pending || dead_letters > 0;
+        let changes = rules::is_set_back(task.task.status, dead_letters);
         if changes && !self.change_task(task, again).await? {
             return Ok(());
         }
@@ -147,7 +147,7 @@ impl DynamoStore {
             let mut plan = self.plan(&mut held).await?;
             let fate = plan.as_ref().map(|plan| (plan.after.state().status, plan.after.is_current(task)));
             let Some((mut plan, _)) =
-                plan.take().zip(fate.filter(|(status, current)| rest::is_needed(*status, *current)))
+                plan.take().zip(fate.filter(|(status, current)| ownerless::is_needed(*status, *current)))
             else {
                 // Its project is gone, rests, has ended or is built under another: nobody would ever come for this one.
                 let why = fate.map_or_else(
@@ -258,7 +258,7 @@ impl Leases for DynamoStore {
                 *held.known = None;
                 return Err(fenced());
             }
-            let released = rest::release(&plan.view(), plan.now)?;
+            let released = ownerless::release(&plan.view(), plan.now)?;
             let waits_again = released.waits_again();
             plan.carry_out(released, None)?;
             if waits_again && let Some(task) = plan.after.open_task() {
@@ -281,9 +281,8 @@ impl Leases for DynamoStore {
         let info = &reason;
         let Some(task) = self.stored_task(id).await? else { return Err(not_found("task")) };
         if task.task.status.is_final() {
-            // What ended well, or was withdrawn, leaves a letter that means nothing.
-            let failed = task.task.status == TaskStatus::Failed;
-            return Ok(if failed { GivenUp::Ended } else { GivenUp::Spared });
+            let told = rules::is_told_by_its_letter(task.task.status);
+            return Ok(if told { GivenUp::Ended } else { GivenUp::Spared });
         }
         if task.leased_until(self.tables.clock()).is_some() {
             return Ok(GivenUp::Spared);
@@ -302,7 +301,7 @@ impl Leases for DynamoStore {
         for round in 0..TRIES {
             *held.known = None;
             let plan = self.plan(&mut held).await?;
-            let is_needed = |plan: &Plan| rest::is_needed(plan.after.state().status, plan.after.is_current(&task));
+            let is_needed = |plan: &Plan| ownerless::is_needed(plan.after.state().status, plan.after.is_current(&task));
             let Some(mut plan) = plan.filter(is_needed) else {
                 // Stale: only the task itself is left to end.
                 let end = TaskChange { event: TaskEvent::Fail, error: Some(&info.message) };

@@ -5,9 +5,9 @@ use async_trait::async_trait;
 use super::{
     DynamoStore,
     aggregate::{TRIES, contended, pause},
-    answering::LAST_HOLDER,
     client::Query,
     codec::{Reader, Record as _},
+    session_leases::LAST_HOLDER,
     table::Table,
     unit::{Change, Guard, Refused, Unit},
     value,

@@ -30,7 +30,8 @@ pub enum Table {
     Tools,
     /// The daemon's own: events of projects, with the number of the last event of an item as sort key.
     Events,
-    /// The daemon's own: keys of requests, figures by day, the store's id, what was deleted.
+    /// The daemon's own: keys of requests, keys and sessions of callers, figures by day, the store's id,
+    /// what was deleted.
     State,
 }
 

@@ -15,9 +15,9 @@ use crate::{
         change::{TaskChange, task as rules},
         ids::{AgentId, ProjectId, TaskId, WorkerId},
         project::Priority,
-        task::{Holder, Lease, Task, TaskStatus, TaskType},
+        state_machine::{self, TaskEvent},
+        task::{Holder, Lease, Task, TaskType},
         time::Timestamp,
-        transition::{self, TaskEvent},
     },
 };
 
@@ -35,7 +35,7 @@ pub(crate) fn pending(
         task_id,
         task_type,
         project_id: project.clone(),
-        status: TaskStatus::Pending,
+        status: rules::UNSENT,
         priority,
         payload: serde_json::from_str(payload)?,
         result: None,
@@ -50,10 +50,17 @@ pub(crate) fn pending(
     Ok(StoredTask::of(task, agent.cloned(), 0))
 }
 
-/// Gives the lease to a worker.
-pub(crate) fn claim(stored: &mut StoredTask, worker: &WorkerId, until: Timestamp, now: Timestamp) -> Result<()> {
-    let task = &mut stored.task;
-    let claimed = rules::claim(task.status, stored.epoch)?;
+/// Gives the lease to a worker. `given`: see [`rules::Claimable::given`].
+pub(crate) fn claim(
+    stored: &mut StoredTask,
+    given: u32,
+    worker: &WorkerId,
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<()> {
+    let (task, epoch) = (&mut stored.task, stored.epoch);
+    let (status, retry_count) = (task.status, task.retry_count);
+    let claimed = rules::claim(rules::Claimable { status, epoch, retry_count, given })?;
     (task.status, stored.epoch, task.retry_count) = (claimed.status, claimed.epoch, claimed.retry_count);
     if !stored.tried_by.contains(worker) {
         stored.fruitless += 1;
@@ -80,7 +87,7 @@ pub(crate) fn finish(
     now: Timestamp,
 ) -> Result<()> {
     let task = &mut stored.task;
-    task.status = transition::task(task.status, end.event)?;
+    task.status = state_machine::task(task.status, end.event)?;
     task.completed_at = Some(now);
     task.updated_at = now;
     // What the original left there stays readable where there is nothing new to say.

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use super::{
     DynamoStore,
     aggregate::Plan,
-    ahead::Ahead,
     client::Query,
     codec::{Reader, Record as _},
+    oversize::Ahead,
     table::Table,
     unit::{Change, Guard, Refused, Unit},
     value::{self, Item},

@@ -114,6 +114,11 @@ impl Loaded {
 pub(in crate::plugins) struct Copy(PathBuf);
 
 impl Copy {
+    /// Where it is.
+    pub(in crate::plugins) fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// Loads the copy, for good, and checks its table.
     pub(in crate::plugins) fn load(self, entry_size: u64) -> Result<Loaded, Refusal> {
         let library = link(&self.0, entry_size)?;

@@ -13,6 +13,7 @@ use std::{
     cell::Cell,
     collections::VecDeque,
     ffi::c_void,
+    mem,
     sync::{Arc, Condvar, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -60,6 +61,8 @@ struct Inner {
     /// Tells the present thread from lost ones that come back.
     epoch: u32,
     running: bool,
+    /// The thread waits to be woken.
+    asleep: bool,
     busy: Option<Busy>,
     lost: u32,
 }
@@ -78,14 +81,26 @@ impl Lane {
         if inner.lost >= MAX_LOST {
             return Err(GivenUp);
         }
+        // Nobody waits for a `destroy`: it rides with the next call, or with the watch's next look.
+        let urgent = !matches!(call, Call::Destroy(_));
         inner.queue.push_back(call);
         if !inner.running && !spawn(library, &mut inner) {
             return inner.queue.pop_back().map_or(Ok(()), |_| Err(GivenUp));
         }
+        let wake = urgent && mem::take(&mut inner.asleep);
         drop(inner);
-        self.wake.notify_one();
+        if wake {
+            self.wake.notify_one();
+        }
         watch::arm();
         Ok(())
+    }
+
+    /// Wakes the thread for calls that were not worth it.
+    fn wake_for_leftovers(&self, inner: &mut Inner) {
+        if !inner.queue.is_empty() && mem::take(&mut inner.asleep) {
+            self.wake.notify_one();
+        }
     }
 
     pub(super) fn lost(&self) -> LostCalls {
@@ -102,13 +117,14 @@ impl Lane {
     /// Gives up the thread whose call is over its limit, and goes on with a fresh one.
     pub(super) fn give_up_overdue(&self, library: &'static Library, now: Instant) -> Option<LostCall> {
         let mut inner = lock(&self.inner);
+        self.wake_for_leftovers(&mut inner);
         if inner.busy.as_ref().is_none_or(|busy| now.saturating_duration_since(busy.since) < busy.limit) {
             return None;
         }
         let busy = inner.busy.take()?;
         inner.epoch = inner.epoch.wrapping_add(1);
         inner.lost += 1;
-        inner.running = false;
+        (inner.running, inner.asleep) = (false, false);
         let go_on = inner.lost < MAX_LOST && (inner.queue.is_empty() || spawn(library, &mut inner));
         let left = if go_on { VecDeque::new() } else { std::mem::take(&mut inner.queue) };
         drop(inner);
@@ -123,6 +139,7 @@ impl Lane {
                 return;
             }
             let Some(call) = inner.queue.pop_front() else {
+                inner.asleep = true;
                 inner = self.wake.wait(inner).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };

@@ -6,7 +6,7 @@ use super::{
         Requirement,
         hostile::is_hostile,
         language::is_cjk,
-        subject::{owner, subject},
+        subject::{brief, owner, subject},
     },
 };
 use crate::{
@@ -22,7 +22,9 @@ pub(super) fn analyse(catalogue: &Catalogue, project_name: &str, text: &str) -> 
     coverage::judge(catalogue, text, &mut reading, &data, language);
     let (coverage, not_served) = coverage::coverage(&reading, &data, language);
     let first = reading.tasks.first().map_or("", |task| task.text.as_str());
-    let title = title(project_name, first, text, language);
+    let serving = reading.tasks.iter().flat_map(|task| &task.clauses).flat_map(|clause| &clause.served_by).next();
+    let ability = serving.and_then(|id| catalogue.tool(id)).map(|tool| tool.name().of(language).to_owned());
+    let title = title(project_name, &reading.tasks, text, ability, language);
     let mut acceptance: Vec<String> = data.iter().map(|set| known_data(language, set.title(), set.len())).collect();
     acceptance.extend(reading.tasks.iter().filter_map(|task| served(language, task)));
     let qualities = [
@@ -44,7 +46,7 @@ pub(super) fn analyse(catalogue: &Catalogue, project_name: &str, text: &str) -> 
 }
 
 /// What the agent is called: its subject, never an order to a model.
-fn title(project_name: &str, first: &str, text: &str, language: Language) -> String {
+fn title(project_name: &str, tasks: &[Task], text: &str, ability: Option<String>, language: Language) -> String {
     // A short name is meant as one; a sentence is the beginning of the requirement, which says more as a whole.
     let sentence =
         project_name.split_whitespace().count() > 5 || project_name.chars().filter(|c| is_cjk(*c)).count() > 12;
@@ -52,7 +54,10 @@ fn title(project_name: &str, first: &str, text: &str, language: Language) -> Str
     let usable = |name: &&str| name.chars().any(char::is_alphanumeric) && !is_hostile(name);
     let named = |name: &str| Some(name).filter(usable).map(subject);
     let title = named(own).or_else(|| owner(text).filter(|name| usable(&name.as_str())));
-    let title = title.or_else(|| named(first)).or_else(|| named(project_name)).unwrap_or_default();
+    // What whoever orders the agent calls it, else what it is for.
+    let told = tasks.iter().map(|task| task.text.as_str()).chain(text.lines().take(3)).chain([project_name]);
+    let title =
+        title.or_else(|| told.filter(usable).find_map(|text| brief(&subject(text)))).or(ability).unwrap_or_default();
     let title = shortened(title.trim_end_matches(|c: char| c.is_whitespace() || ":：.。!！?？,，".contains(c)), 80);
     if title.is_empty() { language.pick("Assistant", "助手").to_owned() } else { title }
 }

@@ -20,6 +20,11 @@ const UNITS: &[(&str, &[&str])] = &[
     ("元", &["元", "块", "块钱", "元人民币", "人民币", "cny", "rmb", "yuan", "¥"]),
     ("JPY", &["jpy", "yen", "¥", "日元", "日圆", "円"]),
     ("KRW", &["krw", "won", "₩", "韩元", "韩币"]),
+    ("CHF", &["chf", "franc", "francs", "瑞士法郎", "瑞郎"]),
+    ("INR", &["inr", "rupee", "rupees", "₹", "卢比"]),
+    ("CAD", &["cad", "ca$", "加元"]),
+    ("AUD", &["aud", "a$", "澳元"]),
+    ("HKD", &["hkd", "hk$", "港币", "港元"]),
     ("%", &["%", "percent", "per cent", "个百分点"]),
     ("kg", &["kg", "kgs", "kilo", "kilos", "kilogram", "kilograms", "公斤", "千克"]),
     ("g", &["g", "gram", "grams", "gr", "克"]),
@@ -85,7 +90,10 @@ pub(super) fn leading(text: &str) -> Vec<Unit> {
 
 /// The currencies that end a text.
 pub(super) fn trailing(text: &str) -> Vec<Unit> {
-    let signs = ["€", "$", "us$", "£", "¥", "₩", "eur", "usd", "gbp", "cny", "jpy", "rmb"];
+    let signs = [
+        "€", "$", "us$", "£", "¥", "₩", "₹", "eur", "usd", "gbp", "cny", "jpy", "rmb", "chf", "inr", "cad", "aud",
+        "hkd",
+    ];
     longest(|word| signs.contains(&word) && text.ends_with(word))
 }
 

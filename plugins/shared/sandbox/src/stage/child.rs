@@ -83,13 +83,15 @@ pub(super) fn confine(
         std::fs::write(format!("{group}/cgroup.procs"), "0").at(Step::Group)?;
     }
     std::env::set_current_dir(&policy.folder).at(Step::Folder)?;
-    limits::set(&policy.limits).at(Step::Limits)?;
     privileges::drop_all().at(Step::Privileges)?;
     // Prepared before the files are walled, since it may read what is out of reach afterwards.
     let filter = walls.seccomp.then(|| calls::filter(policy, walls.landlock)).transpose()?;
     if let Some(version) = walls.landlock {
         files::restrict(policy, version)?;
     }
+    // From here on nothing is allocated: what this program's own allocator has reserved counts against the limit of
+    // memory, too, and may be more than that.
+    limits::set(&policy.limits).at(Step::Limits)?;
     keep(socket, report).at(Step::Limits)?;
     if let Some(filter) = filter {
         calls::apply(&filter)?;
@@ -122,8 +124,22 @@ fn keep(socket: Option<OwnedFd>, report: &PipeWriter) -> io::Result<()> {
 /// A program as exec takes it.
 pub(super) struct Program {
     path: CString,
-    arguments: Vec<CString>,
-    environment: Vec<CString>,
+    arguments: Texts,
+    environment: Texts,
+}
+
+/// Texts, and the list of their places that ends with none.
+struct Texts {
+    pointers: Vec<*const libc::c_char>,
+    /// Where the pointers lead: what a text holds stays where it is when the text is moved.
+    _texts: Vec<CString>,
+}
+
+impl Texts {
+    fn new(texts: Vec<CString>) -> Self {
+        let pointers = texts.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect();
+        Self { pointers, _texts: texts }
+    }
 }
 
 impl Program {
@@ -149,18 +165,15 @@ impl Program {
         }
         Ok(Self {
             path: text(&policy.program)?,
-            arguments: arguments.map(text).collect::<Result<_, _>>()?,
-            environment,
+            arguments: Texts::new(arguments.map(text).collect::<Result<_, _>>()?),
+            environment: Texts::new(environment),
         })
     }
 
     pub(super) fn run(&self) -> io::Result<Infallible> {
-        let pointers = |texts: &[CString]| -> Vec<*const libc::c_char> {
-            texts.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect()
-        };
-        let (arguments, environment) = (pointers(&self.arguments), pointers(&self.environment));
+        let (arguments, environment) = (self.arguments.pointers.as_ptr(), self.environment.pointers.as_ptr());
         // SAFETY: both arrays end with a null pointer, and the texts they point to live as long as `self`.
-        unsafe { libc::execve(self.path.as_ptr(), arguments.as_ptr(), environment.as_ptr()) };
+        unsafe { libc::execve(self.path.as_ptr(), arguments, environment) };
         Err(io::Error::last_os_error())
     }
 }

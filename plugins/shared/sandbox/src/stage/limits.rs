@@ -8,11 +8,22 @@ use crate::policy::Limits;
 
 /// Locked memory of a process: what cryptographic libraries use for keys.
 const LOCKED_MEMORY: u64 = 64 << 10;
+/// Queued signals and timers, which the kernel keeps for the user as a whole.
+const QUEUED: u64 = 512;
+/// Addresses that a process may reserve, a multiple of its memory: what maps them is memory too, one byte in 512,
+/// and `RLIMIT_DATA` counts neither it nor memory that is only read.
+const ADDRESSES: u64 = 64;
+/// What allocators and runtimes reserve, however little they use.
+const FEWEST_ADDRESSES: u64 = 16 << 30;
+
+fn addresses(memory: u64) -> u64 {
+    memory.saturating_mul(ADDRESSES).max(FEWEST_ADDRESSES)
+}
 
 pub(super) fn set(limits: &Limits) -> io::Result<()> {
     let wanted = [
         (Resource::Data, limits.memory),
-        (Resource::As, limits.address_space),
+        (Resource::As, limits.address_space.or(limits.memory.map(addresses))),
         (Resource::Cpu, limits.cpu_seconds),
         (Resource::Fsize, limits.file_bytes),
         (Resource::Nofile, limits.open_files),
@@ -20,6 +31,7 @@ pub(super) fn set(limits: &Limits) -> io::Result<()> {
         // A core file would hold secrets and fill the disk.
         (Resource::Core, Some(0)),
         (Resource::Memlock, Some(LOCKED_MEMORY)),
+        (Resource::Sigpending, Some(QUEUED)),
         (Resource::Msgqueue, Some(0)),
         (Resource::Nice, Some(0)),
         (Resource::Rtprio, Some(0)),

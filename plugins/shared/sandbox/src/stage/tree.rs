@@ -22,6 +22,8 @@ pub(super) struct Process {
     pub(super) pid: i32,
     pub(super) parent: i32,
     pub(super) threads: u64,
+    /// A thread of it that lives, mostly the first: what the kernel tells of files and memory it tells of that one.
+    pub(super) thread: i32,
 }
 
 impl Tree {
@@ -144,8 +146,18 @@ fn processes() -> impl Iterator<Item = Process> {
 
 /// What the table says of one; the dead, who wait to be reaped, count as gone.
 pub(super) fn look_at(pid: i32) -> Option<Process> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    parse(pid, &stat)
+    let process = parse(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?;
+    if process.thread != 0 {
+        return Some(process);
+    }
+    // Its first thread is dead and others run: to kill, to count, and to be asked in its place.
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().filter_map(Result::ok);
+    let lives = |thread: &i32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/task/{thread}/stat")).unwrap_or_default();
+        parse(*thread, &stat).is_some_and(|found| found.thread != 0)
+    };
+    let thread = threads.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).find(lives)?;
+    Some(Process { thread, ..process })
 }
 
 /// The second field, the name in parentheses, may hold anything.
@@ -154,7 +166,11 @@ fn parse(pid: i32, stat: &str) -> Option<Process> {
     let state = fields.next()?;
     let parent = fields.next()?.parse().ok()?;
     let threads = fields.nth(15)?.parse().ok()?;
-    (!matches!(state, "Z" | "X")).then_some(Process { pid, parent, threads })
+    match state {
+        "Z" | "X" if threads <= 1 => None,
+        "Z" | "X" => Some(Process { pid, parent, threads, thread: 0 }),
+        _ => Some(Process { pid, parent, threads, thread: pid }),
+    }
 }
 
 #[cfg(test)]
@@ -167,7 +183,9 @@ mod tests {
         assert_eq!(own.parent, i32::try_from(std::os::unix::process::parent_id()).unwrap());
         assert!(own.threads >= 1);
         let stat = "7 (a) S 9 (b) R 5 7 7 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 42 0 1";
-        assert_eq!(parse(7, stat), Some(Process { pid: 7, parent: 5, threads: 42 }));
-        assert_eq!(parse(7, &stat.replace("R", "Z")), None);
+        assert_eq!(parse(7, stat), Some(Process { pid: 7, parent: 5, threads: 42, thread: 7 }));
+        let first_is_dead = stat.replace("R", "Z");
+        assert_eq!(parse(7, &first_is_dead), Some(Process { pid: 7, parent: 5, threads: 42, thread: 0 }));
+        assert_eq!(parse(7, &first_is_dead.replace(" 42 ", " 1 ")), None);
     }
 }

@@ -7,7 +7,8 @@
 
 use std::{
     fs,
-    os::unix::fs::MetadataExt as _,
+    io::ErrorKind,
+    os::unix::fs::{FileTypeExt as _, MetadataExt as _},
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -18,6 +19,9 @@ use crate::policy::{Breach, Limits, Policy, Profile};
 /// Bytes in a second that a disk or the memory may be filled with.
 const FASTEST: u64 = 1 << 30;
 const SHORTEST: Duration = Duration::from_millis(10);
+/// A descriptor that is sent and not yet received belongs to no process, and so does what its file holds. It may
+/// be on its way for so long.
+const ON_ITS_WAY: Duration = Duration::from_millis(250);
 /// Looking must not cost more than a twentieth of a CPU.
 const SHARE: u32 = 20;
 
@@ -33,6 +37,8 @@ pub(super) struct Watch {
     due: Instant,
     /// The number of the newest process of the machine when the tree was last looked up, and the tree.
     known: Option<(String, Vec<i32>)>,
+    /// Since when there was, at each look, a descriptor on its way.
+    sent: Option<Instant>,
 }
 
 impl Watch {
@@ -53,6 +59,7 @@ impl Watch {
             pause: SHORTEST,
             due: Instant::now() + SHORTEST,
             known: None,
+            sent: None,
         }
     }
 
@@ -105,16 +112,16 @@ impl Watch {
         }
         // One process alone is held by its own limit.
         let most = self.limits.memory.filter(|_| !self.alone)?;
-        let mut used: u64 = tree.iter().map(|process| resident(process.pid)).sum();
+        let mut used: u64 = tree.iter().map(|process| resident(process.thread)).sum();
         if used > most && tree.len() > 1 {
             // Pages that a fork shares were counted for each.
-            used = tree.iter().map(|process| proportional(process.pid)).sum();
+            used = tree.iter().map(|process| proportional(process.thread)).sum();
         }
         *left = (*left).min(most.saturating_sub(used));
         (used > most).then_some(Breach::Memory)
     }
 
-    fn disk(&self, tree: &[Process], left: &mut u64) -> Option<Breach> {
+    fn disk(&mut self, tree: &[Process], left: &mut u64) -> Option<Breach> {
         let (bytes, files) = (self.limits.disk_bytes.unwrap_or(u64::MAX), self.limits.disk_files.unwrap_or(u64::MAX));
         if self.writes.is_empty() || (bytes == u64::MAX && files == u64::MAX) {
             return None;
@@ -125,12 +132,19 @@ impl Watch {
         }
         // Files that were removed and are still open.
         for process in tree {
-            used.add_open(process.pid);
+            used.add_open(process.thread);
+        }
+        self.sent = (used.sent > 0).then(|| self.sent.unwrap_or_else(Instant::now));
+        if let Some(since) = self.sent {
+            if since.elapsed() > ON_ITS_WAY {
+                return Some(Breach::Disk);
+            }
+            *left = 0;
         }
         *left = (*left).min(bytes.saturating_sub(used.bytes));
         // Small files fill the table before the disk.
         *left = (*left).min(files.saturating_sub(used.files).saturating_mul(64 << 10));
-        (used.bytes > bytes || used.files > files).then_some(Breach::Disk)
+        (used.hidden || used.bytes > bytes || used.files > files).then_some(Breach::Disk)
     }
 }
 
@@ -138,13 +152,25 @@ impl Watch {
 struct Used {
     bytes: u64,
     files: u64,
+    /// Descriptors on their way from one socket to another.
+    sent: u64,
+    /// There is a folder into which nobody can look: made without the right to list it, or deeper than a path is long.
+    hidden: bool,
 }
 
 impl Used {
     fn add_folder(&mut self, folder: PathBuf, bytes: u64, files: u64) {
         let mut folders = vec![folder];
         while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
+            let entries = match fs::read_dir(folder) {
+                Ok(entries) => entries,
+                Err(e) => {
+                    // Not when it is gone meanwhile.
+                    self.hidden |= matches!(e.kind(), ErrorKind::PermissionDenied | ErrorKind::InvalidFilename);
+                    continue;
+                }
+            };
+            for entry in entries.filter_map(Result::ok) {
                 self.files += 1;
                 let Ok(found) = entry.metadata() else { continue };
                 self.bytes += found.blocks().saturating_mul(512);
@@ -160,12 +186,12 @@ impl Used {
 
     fn add_open(&mut self, pid: i32) {
         for entry in fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().filter_map(Result::ok) {
-            if let Ok(found) = fs::metadata(entry.path())
-                && found.is_file()
-                && found.nlink() == 0
-            {
+            let Ok(found) = fs::metadata(entry.path()) else { continue };
+            if found.is_file() && found.nlink() == 0 {
                 self.bytes += found.blocks().saturating_mul(512);
                 self.files += 1;
+            } else if found.file_type().is_socket() {
+                self.sent += sent(pid, &entry.file_name());
             }
         }
         // The same, mapped and closed.
@@ -173,6 +199,13 @@ impl Used {
             self.bytes += mapped_and_removed(line).unwrap_or(0);
         }
     }
+}
+
+/// How many descriptors wait in a socket to be received. Nothing is said of sockets that carry none.
+fn sent(pid: i32, descriptor: &std::ffi::OsStr) -> u64 {
+    let about = PathBuf::from(format!("/proc/{pid}/fdinfo")).join(descriptor);
+    let text = fs::read_to_string(about).unwrap_or_default();
+    text.lines().find_map(|line| line.strip_prefix("scm_fds:")?.trim().parse().ok()).unwrap_or(0)
 }
 
 /// `from-to perms …`: how much of a removed file it shares.
@@ -183,20 +216,22 @@ fn mapped_and_removed(line: &str) -> Option<u64> {
     u64::from_str_radix(to, 16).ok()?.checked_sub(u64::from_str_radix(from, 16).ok()?)
 }
 
-/// Bytes that this process keeps in memory for itself or shares without a file.
+/// Bytes that this process keeps in memory for itself or shares without a file, and what the kernel keeps to map them.
 fn resident(pid: i32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let kilobytes = |line: &str| line.split_whitespace().nth(1)?.parse::<u64>().ok();
-    let counted = status.lines().filter(|line| line.starts_with("RssAnon:") || line.starts_with("RssShmem:"));
-    counted.filter_map(kilobytes).sum::<u64>().saturating_mul(1024)
+    let counts = |line: &&str| ["RssAnon:", "RssShmem:", "VmPTE:"].iter().any(|name| line.starts_with(name));
+    status.lines().filter(counts).filter_map(kilobytes).sum::<u64>().saturating_mul(1024)
 }
 
 /// The same, each page divided by the number of those who share it. Slower.
 fn proportional(pid: i32) -> u64 {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
     let kilobytes = |line: &str| line.split_whitespace().nth(1)?.parse::<u64>().ok();
-    let counted = rollup.lines().filter(|line| line.starts_with("Pss_Anon:") || line.starts_with("Pss_Shmem:"));
-    counted.filter_map(kilobytes).sum::<u64>().saturating_mul(1024)
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let lines = rollup.lines().chain(status.lines());
+    let counts = |line: &&str| ["Pss_Anon:", "Pss_Shmem:", "VmPTE:"].iter().any(|name| line.starts_with(name));
+    lines.filter(counts).filter_map(kilobytes).sum::<u64>().saturating_mul(1024)
 }
 
 /// The last field of the load averages is the number that was given to the newest process or thread.

@@ -58,6 +58,11 @@ impl Bench {
         self.folder.path().join("work")
     }
 
+    pub(crate) fn empty_work(&self) {
+        std::fs::remove_dir_all(self.work()).unwrap();
+        std::fs::create_dir(self.work()).unwrap();
+    }
+
     /// Python that may read its code and write its work.
     pub(crate) fn sandbox(&self, profile: Profile, script: &str) -> Sandbox {
         let mut sandbox = Sandbox::new(profile, &self.python.program, self.code()).arguments(["-I", "-c", script]);

@@ -5,8 +5,11 @@
 mod attacks;
 mod bench;
 mod bounds;
+mod controls;
 mod groups;
+mod hidden;
 mod life;
 mod unit;
+mod victim;
 
 nexus_sandbox::stage_before_main!();

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     backend::{
         aws::dynamodb::{
-            lax,
+            lenient,
             value::{self, Item},
         },
         error::{BackendError, BackendErrorKind},
@@ -116,7 +116,7 @@ impl Reader<'_> {
 
     /// A time, also as seconds since 1970.
     pub(crate) fn time(&self, name: &str) -> Option<Timestamp> {
-        self.word(name).or_else(|| lax::seconds(self.float(name)?))
+        self.word(name).or_else(|| lenient::seconds(self.float(name)?))
     }
 
     /// An id that is no key: a record is of use without it.

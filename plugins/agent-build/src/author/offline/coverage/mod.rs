@@ -178,7 +178,8 @@ fn judged(
     if !clause.served_by.is_empty() {
         return clause;
     }
-    let names_only = !speech::is_task(said) && inherited.is_empty() && abilities.verb_of(said).is_none();
+    let names_only = speech::names_agent(said)
+        || !speech::is_task(said) && inherited.is_empty() && abilities.verb_of(said).is_none();
     if asked.background || names_only || speech::is_background(said) || speech::is_courtesy(said) {
         clause.kind = ClauseKind::Context;
         return clause;

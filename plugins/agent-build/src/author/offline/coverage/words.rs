@@ -56,7 +56,11 @@ pub(super) fn stems(text: &str) -> Vec<String> {
         .replace("e-mail", "email")
         .replace("sha-", "sha")
         .replace("crc-", "crc")
-        .replace("-to-", " to ");
+        .replace("-to-", " to ")
+        .replace("<->", " to ")
+        .replace("<=>", " to ")
+        .replace("->", " to ")
+        .replace(['→', '↔', '⇄', '⇔'], " to ");
     lower
         .split(|c: char| (is_cjk(c) || !c.is_alphanumeric()) && c != '\'')
         .map(|word| word.trim_matches('\'').trim_end_matches("'s"))

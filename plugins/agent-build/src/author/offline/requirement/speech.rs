@@ -24,10 +24,10 @@ static LEAD: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// A wish of whoever orders the agent.
 static WISH: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(concat!(
-        r"(?i)^(?:(?:an?|some|any|one)\s(?:[\w'-]+\s){0,4}?(?:thing|helper|bot|tool|app|assistant|agent|calculator|converter|program|widget|service|robot|gadget|script|buddy|companion|chatbot|toolbox|something|planner|finder|counter|classifier|sorter|desk)\b(?:.{0,40}\b(?:that|which|to|for|who|where)\b|\s*[:,]|\s*$)|(?:[\w'+/&-]+\s){0,4}(?:helper|bot|assistant|agent|chatbot|calculator|converter|toolbox|tool|app)\b(?:\s(?:for|that|which|to|please|who)\b|\s*[:,]|\s*[.!]?\s*$)|(?:need|want|looking for|searching for|wanted|require)\s+(?:an?|some|something|help|your)\b|(?:i|we)(?:'ll| will| want to)? (?:keep (?:having|getting|needing|forgetting|mixing|asking)|paste|type|enter|give it|send it|ask)\b|(?:our|my|the)\s(?:[\w'-]+\s){1,4}(?:needs?|wants?|could use)\s(?:an?|some|help|something|to)\b|something (?:that|to|for|which)\b|(?:i|we|my boss|my team|our team|our \w+|the \w+ team)(?:'d|'m|'re| would| am| are)?\s+(?:really |just |also |basically |currently )?(?:want|wants|need|needs|like to|like a|like an|like it|like you|love|wish|hope|looking for|expect|require|thinking of|prefer|keep getting asked|get asked|am tired|are tired)\b",
+        r"(?i)^(?:(?:an?|some|any|one)\s(?:[\w'-]+\s){0,4}?(?:thing|helper|bot|tool|app|assistant|agent|calculator|converter|program|widget|service|robot|gadget|script|buddy|companion|chatbot|toolbox|something|planner|finder|counter|classifier|sorter|desk)\b(?:.{0,40}\b(?:that|which|to|for|who|where)\b|\s*[:,]|\s*$)|(?:[\w'+/&-]+\s){0,4}(?:helper|bot|assistant|agent|chatbot|calculator|converter|toolbox|tool|app)\b(?:\s(?:for|that|which|to|please|who)\b|\s*[:,]|\s*[.!]?\s*$)|(?:need|want|looking for|searching for|wanted|require)\s+(?:(?:an?|some|something|help|your)\b|(?:[\w'-]+\s){0,3}(?:helper|bot|assistant|agent|chatbot|tool|app|calculator)\b)|(?:i|we)(?:'ll| will| want to)? (?:keep (?:having|getting|needing|forgetting|mixing|asking)|paste|type|enter|give it|send it|ask)\b|(?:our|my|the)\s(?:[\w'-]+\s){1,4}(?:needs?|wants?|could use)\s(?:an?|some|help|something|to|visitors|customers|guests|people|users|members|patients|parents|students|clients|staff|quick|you)\b|something (?:that|to|for|which)\b|(?:i|we|my boss|my team|our team|our \w+|the \w+ team)(?:'d|'m|'re| would| am| are)?\s+(?:really |just |also |basically |currently )?(?:want|wants|need|needs|like to|like a|like an|like it|like you|love|wish|hope|looking for|expect|require|thinking of|prefer|keep getting asked|get asked|am tired|are tired)\b",
         r"|(?:can|could|would|will) (?:you|it|this|that|we (?:have|get)|i (?:have|get)|someone (?:build|make)|the (?:bot|agent|assistant))\b",
         r"|is it possible|it would be (?:nice|great|good|cool)|would be (?:nice|great|good|cool)|let(?:'s| us| me| it| the| people| users| customers)\b|i'm looking|looking for an?\b|wanted:|what i (?:want|need)|the (?:goal|idea|aim|purpose|task|job) (?:is|of)\b|(?:our|my) (?:goal|idea|aim) is\b|goal:|task:",
-        r"|(?:it|the bot|this bot|a bot|the chatbot|the agent|this agent|an agent|the assistant|an assistant|the tool|a tool|the helper|this thing|the thing|he|she|you|the app|the program|the robot|the system|bot|agent|assistant)\s+(?:should|must|can|could|has to|have to|needs? to|shall|will|may|also|never|always|only|is supposed|is able|ought|does not|doesn't|do not|don't|cannot|can't|shouldn't|mustn't|won't|answers?|tells?|helps?|gives?|converts?|computes?|calculates?|knows?|looks?|finds?|takes?|sorts?|counts?|says?|replies|reads?|explains?|lists?|shows?|returns?|extracts?|summari[sz]es?|translates?|works? out|checks?|picks?|rolls?|generates?|makes?|turns?|handles?|supports?|classif\w+|reminds?|sends?|writes?|searches|adds?|splits?|estimates?|encodes?|decodes?|formats?|suggests?|recommends?|compares?|tracks?|keeps?|uses?|understands?|speaks?|lets?|offers?|provides?|responds?|books?|manages?)\b",
+        r"|(?:it|the bot|this bot|a bot|the chatbot|the agent|this agent|an agent|the assistant|an assistant|the tool|a tool|the helper|this thing|the thing|he|she|you (?:should|must|shall|are to|answer|tell|convert|calculate|compute)|the app|the program|the robot|the system|bot|agent|assistant)\s+(?:should|must|can|could|has to|have to|needs? to|shall|will|may|also|never|always|only|is supposed|is able|ought|does not|doesn't|do not|don't|cannot|can't|shouldn't|mustn't|won't|answers?|tells?|helps?|gives?|converts?|computes?|calculates?|knows?|looks?|finds?|takes?|sorts?|counts?|says?|replies|reads?|explains?|lists?|shows?|returns?|extracts?|summari[sz]es?|translates?|works? out|checks?|picks?|rolls?|generates?|makes?|turns?|handles?|supports?|classif\w+|reminds?|sends?|writes?|searches|adds?|splits?|estimates?|encodes?|decodes?|formats?|suggests?|recommends?|compares?|tracks?|keeps?|uses?|understands?|speaks?|lets?|offers?|provides?|responds?|books?|manages?)\b",
         r"|(?:users?|customers?|people|visitors?|guests?|students?|parents?|members?|patients?|callers?|employees|staff|colleagues|clients?|kids|children|tenants|residents|volunteers|drivers|everyone|someone|somebody|they|folks|buyers|players|teachers?|team members?|anyone)\s+(?:will |can |could |may |might |should (?:be able to )?|must be able to |often |usually |always |keep |constantly |mostly |sometimes |just |then |all )*(?:ask|asks|asking|want to know|wants to know|wonder|paste|pastes|type|types|enter|enters|give it|give me|send it|sends it|write to|message|wants? a|need a quick|look up|should be able)\b",
         r"|(?:when|if|whenever|once|in case)\s+(?:asked|it\b|in doubt|you|the answer|the question|nothing|somebody asks|someone asks|anyone asks|people ask|users? ask|customers? ask|they ask|a (?:user|customer|guest|visitor|student|member|patient)\b|the (?:user|customer|guest|visitor|student)\b|users?\b|customers?\b|someone|somebody|anyone|people|i (?:ask|type|give|paste|say|enter)|we (?:ask|type|give|paste|enter))",
         r"|(?:should|must|needs? to|has to|able to|capable of|can|could|to be able to|shall|will)\s|given (?:a|an|two|the|some)\b|for each\b|based on\b|using (?:the|this|these)\b|use (?:the following|these|this|only|my|our|tools|simple|short|emojis?)\b|no (?:need|small talk|jokes|advice|e-?mails?|internet|dashboards?|chit[- ]?chat|fluff|frills|extras|ads)\b|keep (?:it|answers|replies|the answers|things)\b|be (?:friendly|polite|kind|brief|short|concise|precise|honest|nice|helpful|careful)\b|do not\b|don't\b|never\b|always\b|questions? (?:like|such as|about|are|may|might|could|would be)\b|typical questions?\b|example questions?\b|examples? of questions?\b|things like\b)",
@@ -69,7 +69,7 @@ static ORDER: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// "Counts the days between dates": what the agent does, without naming it.
 static THIRD: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(
-        r"(?i)^(?:counts|tells|converts|computes|calculates|answers|summari[sz]es|extracts|translates|generates|helps|explains|finds|sends|writes|reminds|searches|gives|shows|creates|makes|builds|sorts|classifies|encodes|decodes|works out|adds up|splits|picks|rolls|estimates|turns|formats|says|recommends|suggests|draws|understands|knows|compares)\s",
+        r"(?i)^(?:can (?:also )?|also |then |and )?(?:counts|tells|converts|computes|calculates|answers|summari[sz]es|extracts|translates|generates|helps|explains|finds|sends|writes|reminds|searches|gives|shows|creates|makes|builds|sorts|classifies|encodes|decodes|works out|adds|takes off|takes (?:a|the|any) (?:list|text|number|amount|date)|divides|multiplies|subtracts|rounds|splits|picks|rolls|flips|tosses|shuffles|hashes|estimates|turns|formats|says|recommends|suggests|draws|understands|knows|compares|checks|looks up|figures out|tracks|spells|reverses|removes|strips|solves|lists all|ranks)\s",
     )
 });
 /// Such a verb before what only a shop says to its customers.
@@ -141,6 +141,9 @@ fn is_chinese(text: &str) -> bool {
 /// Whether a sentence says what the agent shall do or be; otherwise it states a fact that the agent shall know.
 pub(crate) fn is_task(sentence: &str) -> bool {
     let bare = bare(sentence);
+    if names_agent(bare) && !["联系", "找", "问", "加", "打"].iter().any(|word| bare.contains(word)) {
+        return true;
+    }
     if matches(&NAMED, bare) || bare.split_once(", please ").is_some_and(|(_, rest)| matches(&ORDER, rest)) {
         return true;
     }
@@ -189,11 +192,10 @@ pub(crate) fn is_task(sentence: &str) -> bool {
         return true;
     }
     // "Check-up: £20" names a thing.
-    let named = ORDER
-        .as_ref()
-        .and_then(|regex| regex.find(bare))
-        .and_then(|m| bare.get(m.end()..))
-        .is_some_and(|rest| rest.starts_with(['-', '\'', '/', ':']));
+    let named =
+        ORDER.as_ref().and_then(|regex| regex.find(bare)).and_then(|m| bare.get(m.end()..)).is_some_and(|rest| {
+            rest.starts_with(['-', '\'', '/', ':']) || rest.trim_start().starts_with(['=', '–', '—', '：'])
+        });
     matches(&ORDER, bare) && !named && !matches(&SHOP_TALK, bare) && !has_fact_verb(bare)
 }
 
@@ -314,6 +316,23 @@ pub(crate) fn is_background(clause: &str) -> bool {
         )
     });
     matches(&BACKGROUND, clause)
+}
+
+/// Whether a sentence is a noun with what it does: "Quizmaster that thinks up questions".
+pub(super) fn describes_agent(sentence: &str) -> bool {
+    static DESCRIBED: LazyLock<Option<Regex>> =
+        LazyLock::new(|| regex(r"(?i)^(?:[\w'-]+\s){0,3}[\w'-]+\s(?:that|which|who)\s+(?:\w+ly\s)?\w+s\b"));
+    matches(&DESCRIBED, bare(sentence))
+}
+
+/// Whether a clause only names the agent that is wanted: "Freelancer tax helper", 装修换算助手.
+pub(crate) fn names_agent(clause: &str) -> bool {
+    static AGENT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        regex(
+            r"(?i)^(?:(?:an?|the|my|our|your|simple|small|little|friendly)\s+)*(?:[\w'’&/+-]+\s+){0,4}(?:helper|bot|assistant|agent|chatbot|buddy|sidekick|toolbox|companion|desk|advisor|adviser|aid|kit|gadget)[.!]*$|^.{0,14}(?:助手|机器人|智能体|小程序|客服|管家|小工具|助理)[。！]?$",
+        )
+    });
+    matches(&AGENT, clause.trim())
 }
 
 /// Whether a clause forbids something.

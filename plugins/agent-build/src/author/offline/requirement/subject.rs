@@ -31,7 +31,7 @@ static CALLED: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 static WHOSE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let ends = r"(?:\s+(?:in|on|at|near|with|that|which|where|who|called|named|and|so|to|from|customers|please)\b|\s*[.,:;!?(—–-]|\s*$)";
-    Regex::new(&format!(r"(?i)\b(?:for|of|in|at)\s+(?:my|our)\s+(?:little |small |tiny |local |new |own |family )*(?P<a>\p{{L}}[\w'’ -]{{2,32}}?){ends}|\b(?:i|we) (?:run|own|have|manage|are|operate)\s+(?:an?|the)\s+(?:little |small |tiny |local |new |family |cosy )*(?P<b>\p{{L}}[\w'’ -]{{2,32}}?){ends}|\bwe're\s+an?\s+(?:little |small |tiny |local |new |family )*(?P<c>\p{{L}}[\w'’ -]{{2,32}}?){ends}|(?:给|为|帮)(?:我们|我|我家|咱们)?的?(?P<d>[\u{{4e00}}-\u{{9fff}}]{{2,10}}?)(?:做|写|搞|弄|建|开发|设计|的客)|我们?(?:是|开了?一?家|经营一?家|有一?家)一?[家个所]?(?P<e>[\u{{4e00}}-\u{{9fff}}]{{2,10}}?)(?:[，。,.：:]|$)"))
+    Regex::new(&format!(r"(?i)\b(?:for|of|in|at)\s+(?:my|our)\s+(?:little |small |tiny |local |new |own |family )*(?P<a>\p{{L}}[\w'’ -]{{2,32}}?){ends}|\b(?:i|we) (?:run|own|have|manage|are|operate)\s+(?:an?|the)\s+(?:little |small |tiny |local |new |family |cosy )*(?P<b>\p{{L}}[\w'’ -]{{2,32}}?){ends}|\bwe're\s+an?\s+(?:little |small |tiny |local |new |family )*(?P<c>\p{{L}}[\w'’ -]{{2,32}}?){ends}|(?:给|为|帮)(?:我们|我|我家|咱们)?的?(?P<d>[\u{{4e00}}-\u{{9fff}}]{{2,10}}?)(?:做|写|搞|弄|建|开发|设计|的客)|我们?(?:是|开了?一?家|经营一?家|有一?家)一?[家个所]?(?P<e>[\u{{4e00}}-\u{{9fff}}]{{2,10}}?)(?:[，。,.：:]|$)|我家?是?开(?P<f>[\u{{4e00}}-\u{{9fff}}]{{2,6}}?)的"))
     .ok()
 });
 
@@ -47,7 +47,7 @@ pub(crate) fn owner(text: &str) -> Option<String> {
             .find_map(|group| captures.name(group))
             .map(|m| m.as_str().trim().trim_end_matches(['.', ',']).to_owned())
     };
-    let owner = named(&CALLED, &["n", "z"]).or_else(|| named(&WHOSE, &["a", "b", "c", "d", "e"]))?;
+    let owner = named(&CALLED, &["n", "z"]).or_else(|| named(&WHOSE, &["a", "b", "c", "d", "e", "f"]))?;
     let general = [
         "customers",
         "users",
@@ -92,6 +92,61 @@ pub(crate) fn subject(text: &str) -> String {
     }
 }
 
+/// A subject as a name: its first phrase, without what only leads to it. A sentence with a verb, an order or a greeting is
+/// none.
+pub(crate) fn brief(text: &str) -> Option<String> {
+    let ends =
+        [" - ", " – ", " — ", ":", "：", "，", "。", ",", ";", "；", "(", "（", ". ", "!", "！", "?", "？", "～", "\n"];
+    let end = ends.iter().filter_map(|mark| text.find(mark)).min().unwrap_or(text.len());
+    let mut name = text.get(..end)?.trim().trim_end_matches(['.', '。']);
+    for lead in ["my ", "our ", "a ", "an ", "the ", "need ", "i need ", "we need ", "i want ", "some "] {
+        name = name
+            .get(..lead.len())
+            .filter(|head| head.eq_ignore_ascii_case(lead))
+            .map_or(name, |_| name.get(lead.len()..).unwrap_or(name));
+    }
+    for tail in [" pls", " plz", " please", " thanks"] {
+        name = name.strip_suffix(tail).unwrap_or(name);
+    }
+    // "HR helper that answers from our handbook"
+    let clause = [" that ", " which ", " who ", " to answer ", " 4 "].iter().filter_map(|mark| name.find(mark)).min();
+    let name = name.get(..clause.unwrap_or(name.len()))?.trim();
+    let words = name.split_whitespace().count();
+    let lower = name.to_lowercase();
+    let spoken = [
+        "i",
+        "i'm",
+        "i'd",
+        "we",
+        "we're",
+        "you",
+        "it",
+        "hi",
+        "hello",
+        "hey",
+        "there",
+        "this",
+        "these",
+        "if",
+        "when",
+        "something",
+        "please",
+    ]
+    .contains(&lower.split_whitespace().next().unwrap_or_default())
+        || [" should ", " wants ", " want ", " need ", " needs ", " is ", " are ", " must ", " can "]
+            .iter()
+            .any(|verb| format!("{lower} ").contains(verb))
+        || ["我", "你", "能", "把", "请", "帮", "每天", "如果", "可以", "想", "要", "对"]
+            .iter()
+            .any(|start| name.starts_with(start));
+    let agent = super::speech::names_agent(name);
+    let order = !agent && super::speech::is_task(name) && !name.chars().any(super::language::is_cjk);
+    let fits = (1..=6).contains(&words) && (2..=40).contains(&name.chars().count()) && !spoken && !order;
+    let mut letters = name.chars();
+    let first = letters.next().filter(|_| fits)?;
+    Some(first.to_uppercase().collect::<String>() + letters.as_str())
+}
+
 fn chinese(text: &str) -> Option<&str> {
     let mut rest = text;
     while let Some(shorter) = ZH_REQUESTS.iter().find_map(|r| rest.strip_prefix(r)) {
@@ -108,6 +163,24 @@ fn chinese(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_a_phrase() {
+        for (text, name) in [
+            ("Dungeon master's sidekick - rolls any dice (2d6, d20)", Some("Dungeon master's sidekick")),
+            ("My garden notes, I want to ask them things", Some("Garden notes")),
+            ("HR helper that answers from our handbook:", Some("HR helper")),
+            ("Swimming pool info bot pls!", Some("Swimming pool info bot")),
+            ("小区物业机器人，业主问得最多的：", Some("小区物业机器人")),
+            ("Convert ounces, pounds, cups", None),
+            ("Incoming mails should be labelled.", None),
+            ("We sell web hosting.", None),
+            ("Hi there!", None),
+            ("能帮顾客约时间最好", None),
+        ] {
+            assert_eq!(brief(text).as_deref(), name, "{text}");
+        }
+    }
 
     #[test]
     fn a_request_is_about_its_subject() {

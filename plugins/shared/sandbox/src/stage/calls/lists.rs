@@ -169,7 +169,6 @@ const ANY: &[i64] = &[
     libc::SYS_getsockname,
     libc::SYS_getpeername,
     libc::SYS_getsockopt,
-    libc::SYS_setsockopt,
 ];
 
 /// Earlier forms of these, which newer machines do not have.

@@ -18,9 +18,10 @@ pub(super) fn conditional(policy: &Policy, landlock: Option<u32>) -> Vec<(i64, C
         (libc::SYS_clone, clones(policy.profile)),
         // Datagrams could be sent to any socket of the machine.
         (libc::SYS_socketpair, vec![vec![equals(0, libc::AF_UNIX), masked(1, 0xf, libc::SOCK_STREAM)]]),
-        (libc::SYS_sendto, without(3, libc::MSG_FASTOPEN)),
-        (libc::SYS_sendmsg, without(2, libc::MSG_FASTOPEN)),
-        (libc::SYS_sendmmsg, without(3, libc::MSG_FASTOPEN)),
+        (libc::SYS_sendto, without(3, NEVER_SENT)),
+        (libc::SYS_sendmsg, without(2, NEVER_SENT)),
+        (libc::SYS_sendmmsg, without(3, NEVER_SENT)),
+        (libc::SYS_setsockopt, socket_options()),
         (libc::SYS_openat, opens(2, version)),
     ];
     #[cfg(target_arch = "x86_64")]
@@ -64,6 +65,22 @@ fn descriptors() -> Conditions {
     ways
 }
 
+/// Connecting by sending; urgent bytes (of unix sockets, an old nest of faults) and pages that stay the sender's.
+const NEVER_SENT: i32 = libc::MSG_FASTOPEN | libc::MSG_OOB | libc::MSG_ZEROCOPY;
+
+/// No programs in the kernel, and no second protocol on top of TCP.
+fn socket_options() -> Conditions {
+    const PROGRAMS: [i32; 4] =
+        [libc::SO_ATTACH_FILTER, libc::SO_ATTACH_BPF, libc::SO_ATTACH_REUSEPORT_CBPF, libc::SO_ATTACH_REUSEPORT_EBPF];
+    let other_than = |argument: u8, value: i32| half(argument, SeccompCmpOp::Ne, value);
+    let of_sockets = PROGRAMS.iter().map(|program| other_than(2, *program));
+    vec![
+        [equals(1, libc::SOL_SOCKET)].into_iter().chain(of_sockets).collect(),
+        vec![equals(1, libc::IPPROTO_TCP), other_than(2, libc::TCP_ULP)],
+        vec![other_than(1, libc::SOL_SOCKET), other_than(1, libc::IPPROTO_TCP)],
+    ]
+}
+
 /// Sizes and modes; nothing that writes to a terminal, and no owner for signals.
 const DEVICE_COMMANDS: &[u64] = &[
     libc::TCGETS,
@@ -104,7 +121,8 @@ fn limits(profile: Profile) -> Conditions {
     vec![way]
 }
 
-/// No namespaces, no siblings, nobody traced; for a tool nothing but threads.
+/// No namespaces, no siblings, nobody traced; no thread with descriptors of its own, which the keeper would not see;
+/// for a tool nothing but threads.
 fn clones(profile: Profile) -> Conditions {
     const NEVER: i32 = libc::CLONE_NEWNS
         | libc::CLONE_NEWCGROUP
@@ -116,9 +134,11 @@ fn clones(profile: Profile) -> Conditions {
         | libc::CLONE_PTRACE
         | libc::CLONE_UNTRACED
         | libc::CLONE_PARENT;
+    const THREAD: i32 = libc::CLONE_THREAD | libc::CLONE_FILES;
+    let thread = vec![masked(0, NEVER | THREAD, THREAD)];
     match profile {
-        Profile::Tool => vec![vec![masked(0, NEVER | libc::CLONE_THREAD, libc::CLONE_THREAD)]],
-        Profile::Test | Profile::Agent => vec![vec![masked(0, NEVER, 0)]],
+        Profile::Tool => vec![thread],
+        Profile::Test | Profile::Agent => vec![thread, vec![masked(0, NEVER | libc::CLONE_THREAD, 0)]],
     }
 }
 

@@ -1,6 +1,4 @@
-/* Attacks by bare system calls. Each line of output is a name and "LEAK" or "held"; what leaves a trace is looked at
- * by the test as well. argv: VICTIM (a pid), FOLDER (the victim's, with secret.txt, data.txt, a socket "door"),
- * WORK (the own), ABSTRACT (name of a socket), TCP, UDP (ports on 127.0.0.1). */
+/* Attacks by bare system calls; what leaves a trace is looked at by the test as well. See tell.h for the arguments. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -35,16 +33,7 @@
 #include <unistd.h>
 #include <utime.h>
 
-static pid_t victim;
-static char path[6][4096];
-
-static void tell(const char *name, int leaked) {
-    printf("%s %s\n", name, leaked ? "LEAK" : "held");
-    fflush(stdout);
-}
-
-/* The attack succeeded when the call did. */
-#define TRY(name, call) tell(name, (long)(call) >= 0)
+#include "tell.h"
 
 static int connects(int family, int type, int protocol, struct sockaddr *address, socklen_t length) {
     int s = socket(family, type, protocol);
@@ -300,14 +289,7 @@ static int wide_pipe(void) {
 static int asked(int option, unsigned long value) { return prctl(option, value, 0, 0, 0); }
 
 int main(int count, char **values) {
-    if (count != 7) return 2;
-    victim = atoi(values[1]);
-    snprintf(path[0], sizeof path[0], "%s", values[2]);
-    snprintf(path[1], sizeof path[1], "%s/secret.txt", values[2]);
-    snprintf(path[2], sizeof path[2], "%s", values[3]);
-    snprintf(path[3], sizeof path[3], "%s/stolen", values[3]);
-    snprintf(path[4], sizeof path[4], "%s/data.txt", values[2]);
-    snprintf(path[5], sizeof path[5], "%s/new.txt", values[2]);
+    if (hear(count, values)) return 2;
 
     struct sockaddr_un door = {AF_UNIX, ""}, hidden = {AF_UNIX, ""}, mail = {AF_UNIX, ""};
     snprintf(door.sun_path, sizeof door.sun_path, "%s/door", values[2]);
@@ -432,7 +414,7 @@ int main(int count, char **values) {
     TRY("keyring", syscall(SYS_add_key, "user", "nexus-attack", "x", 1, -2));
     TRY("key-control", syscall(SYS_keyctl, 0, -3, 1));
     /* the kernel */
-    TRY("io-uring", syscall(425, 8, path[3]));
+    TRY("io-uring", syscall(425, 8, (char[120]){0}));
     TRY("aio", syscall(SYS_io_setup, 1, &(aio_context_t){0}));
     TRY("programs-in-the-kernel", syscall(SYS_bpf, 0, path[3], 48));
     TRY("performance-counters", syscall(SYS_perf_event_open, path[3], 0, -1, -1, 0));
@@ -460,7 +442,7 @@ int main(int count, char **values) {
     TRY("unshare-files", unshare(CLONE_FILES));
     TRY("mount", mount("none", path[2], "tmpfs", 0, 0));
     TRY("open-file-system", syscall(430, "tmpfs", 0));
-    TRY("copy-tree", syscall(428, AT_FDCWD, "/", 1));
+    TRY("copy-tree-of-mounts", syscall(428, AT_FDCWD, "/", 1));
     TRY("change-root", chroot(path[2]));
     TRY("be-root", setuid(0));
     TRY("be-oneself", setresuid(getuid(), getuid(), getuid()));

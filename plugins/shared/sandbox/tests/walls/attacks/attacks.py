@@ -1,7 +1,4 @@
-"""Attacks by what Python offers. Each line of output is a name and "LEAK" or "held".
-
-argv: VICTIM (a pid), FOLDER (the victim's), WORK (the own), ABSTRACT, TCP, UDP; see attacks.c.
-"""
+"""Attacks by what Python offers; see tell.h for arguments and output."""
 import ctypes
 import glob
 import http.client
@@ -11,7 +8,6 @@ import multiprocessing.shared_memory
 import os
 import pathlib
 import resource
-import runpy
 import shutil
 import signal
 import socket
@@ -99,11 +95,6 @@ def walk_homes():
 
 
 @attempt
-def read_cloud_keys():
-    return [pathlib.Path(home, name).read_text() for home in ("/root", "/home") for name in (".aws/credentials", ".ssh/id_rsa")]
-
-
-@attempt
 def inherit_environment():
     return set(os.environ) - {"HOME", "TMPDIR", "LC_CTYPE", "LISTEN_FDS", "LISTEN_PID"} or None
 
@@ -135,7 +126,7 @@ def copy_file():
 
 @attempt
 def copy_tree():
-    return shutil.copytree(folder, work + "/tree")
+    return shutil.copytree(folder, work + "/tree", ignore=shutil.ignore_patterns("door", "mail"))
 
 
 @attempt
@@ -230,6 +221,7 @@ def pack_secret():
 
 @attempt
 def import_foreign():
+    import runpy
     return runpy.run_path(folder + "/module.py")["VALUE"]
 
 
@@ -255,7 +247,7 @@ def read_by_shell():
 
 @attempt
 def read_by_spawn():
-    pid = os.posix_spawn("/bin/cat", ["cat", secret], {})
+    pid = os.posix_spawn("/bin/cat", ["cat", secret], {}, file_actions=[(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)])
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
@@ -302,8 +294,8 @@ def kill_keeper():
 
 @attempt
 def stop_keepers_group():
-    os.killpg(os.getpgid(os.getppid()), signal.SIGSTOP)
-    return True
+    group = os.getpgid(os.getppid())  # inside namespaces its own, which has no number there
+    return group > 0 and os.killpg(group, signal.SIGSTOP) is None
 
 
 @attempt
@@ -373,7 +365,10 @@ def connect_multipath():
 
 @attempt
 def fetch():
-    return urllib.request.urlopen("http://127.0.0.1:%d/" % tcp, timeout=2).status
+    try:
+        return urllib.request.urlopen("http://127.0.0.1:%d/" % tcp, timeout=0.5).status
+    except TimeoutError:  # it was let in, and nobody answers
+        return True
 
 
 @attempt
@@ -495,6 +490,11 @@ def be_chosen_last():
 
 
 threading.excepthook = lambda *_: None
+wanted = sys.argv[8] if len(sys.argv) > 8 else None
 for one in ATTACKS:
-    tries(one)
+    name = one.__name__.replace("_", "-")
+    if wanted == "?":
+        print(name, "held")
+    elif wanted in (None, name):
+        tries(one)
 print("done held")

@@ -23,7 +23,7 @@ const SCALE: &str = r"(?:\s?(?:k|mio|万|千|亿|百)\b|[kK万千亿百])?";
 const DASH: &str = r"\s*(?:-|–|—|~|～|\bto\b|至|到)\s*";
 const WORDS: &str = r"(?:eur|euros?|usd|us dollars?|dollars?|bucks|gbp|pounds?|quid|cny|rmb|yuan|jpy|yen|chf|francs?|sek|nok|dkk|kr|pln|zł|zloty|inr|rupees?|krw|won|cad|aud|nzd|hkd|sgd|czk|brl|cents?|ct|credits?|coins?|points?|tokens?)\b|元|块钱|块|人民币|欧元|欧|美元|美金|英镑|日元|港币|港元|角|毛";
 const SIGNS: &str = r"US\$|A\$|C\$|HK\$|\p{Sc}";
-const PER_ZH: &str = "斤|公斤|千克|克|个|只|份|瓶|盒|杯|条|台|本|张|件|套|箱|袋|包|位|人|次|小时|天|晚|月|年|米|升|节|课时|平米|平方米|平方|页|字|千字|块|碗|串|打|支|双|间|车|片|朵|束|棵|盆|壶|扎|例|笼|公里|分钟|半小时|学期|期|场|桌|度|吨|头|颗|粒|桶";
+pub(super) const PER_ZH: &str = "斤|公斤|千克|克|个|只|份|瓶|盒|杯|条|台|本|张|件|套|箱|袋|包|位|人|次|小时|天|晚|月|年|米|升|节|课时|平米|平方米|平方|页|字|千字|块|碗|串|打|支|双|间|车|片|朵|束|棵|盆|壶|扎|例|笼|公里|分钟|半小时|学期|期|场|桌|度|吨|头|颗|粒|桶";
 
 fn per(name: &str) -> String {
     r"(?:(?:/\s?|\s*(?:\bper\b|\bpro\b|\bje\b|\bevery\b|\ban?\b|\bthe\b|\beach\b|一|每|1)\s*)(?P<NAME>(?:\d{1,4}\s*)?(?:[a-zA-Z²³]{1,12}|ZH))?)?"
@@ -122,6 +122,8 @@ fn collect(pattern: &LazyLock<Option<Regex>>, text: &str) -> Vec<Amount> {
     regex.captures_iter(text).filter_map(|found| amount(&found, text)).collect()
 }
 
+/// Three letters behind a number that are no currency: months, days, units.
+const NO_CURRENCY: &str = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun|pcs|min|max|hrs|kgs|lbs|the|and|for|day|per|mph|kwh|mbs|gbs|rpm|ppm|etc|pax|pts|vol|box|bag|set|oil|per|kids|men|ply|mod";
 /// What follows "a" or "the" and names no unit.
 const NO_UNIT: &str = "piece|each|item|pc|pcs|unit|one|and|or|for|the|with|in|on|at|if|when|a|an|to|from|but|plus|you|we|it|is|are|off|more|less|extra|total|deposit|discount|only|per|个|件|只|份|now|online|here|there|as|of|small|large|big|medium|half|full";
 
@@ -134,6 +136,10 @@ fn amount(found: &Captures<'_>, text: &str) -> Option<Amount> {
         return None;
     }
     let written = found.name("before").or_else(|| found.name("after"));
+    // "15 MAY" and "3 PCS" are no money.
+    if written.is_some_and(|m| NO_CURRENCY.split('|').any(|word| m.as_str().eq_ignore_ascii_case(word))) {
+        return None;
+    }
     let cut =
         |end: usize| text.get(end..).and_then(|rest| rest.chars().next()).is_some_and(|c| c.is_ascii_alphabetic());
     if found.name("after").is_some_and(|m| m.as_str().ends_with(|c: char| c.is_ascii_alphabetic()) && cut(m.end())) {

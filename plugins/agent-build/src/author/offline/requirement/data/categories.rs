@@ -28,7 +28,10 @@ pub(in super::super) fn is_sorting(text: &str) -> bool {
         "sorts ",
         "sort ",
         "label ",
-        "labels ",
+        "labels",
+        "labelled",
+        "labeled",
+        "label:",
         "tag ",
         "tags ",
         "分类",
@@ -38,6 +41,10 @@ pub(in super::super) fn is_sorting(text: &str) -> bool {
         "类别",
         "打标签",
         "分到",
+        "归到",
+        "归入",
+        "分给",
+        "标记为",
     ];
     cues.iter().any(|cue| lower.contains(cue))
 }

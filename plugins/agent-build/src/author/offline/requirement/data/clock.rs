@@ -59,6 +59,7 @@ pub(super) fn marks(text: &str) -> Vec<(std::ops::Range<usize>, Mark)> {
             }
         }
     }
+    found.extend(short_days(text).into_iter().filter(|(range, _)| free(&found, range)).collect::<Vec<_>>());
     for regex in [&RANGE, &AND_RANGE] {
         let Some(regex) = regex.as_ref() else { continue };
         for captures in regex.captures_iter(text) {
@@ -105,6 +106,48 @@ pub(super) fn marks(text: &str) -> Vec<(std::ops::Range<usize>, Mark)> {
         found.extend(regex.find_iter(text).map(|m| (m.range(), Mark::Closed)));
     }
     found.sort_by_key(|(range, _)| range.start);
+    found
+}
+
+static SHORT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let day = "(?:Mo|Tu|Di|We|Mi|Th|Do|Fr|Sa|Su|So)";
+    Regex::new(&format!(r"\b{day}\b\.?(?:\s*(?:-|–|—|\+|&|/|,|\bbis\b|\bto\b|\bund\b)\s*{day}\b\.?)*\s*[:：]?\s*(?:\d|closed|geschlossen)")).ok()
+});
+
+/// Days of two letters before a time, "Mo-Fr 6:00", "Sa+So 8-12": alone such letters are words.
+fn short_days(text: &str) -> Vec<(std::ops::Range<usize>, Mark)> {
+    let number = |day: &str| match day {
+        "Mo" => Some(1),
+        "Tu" | "Di" => Some(2),
+        "We" | "Mi" => Some(3),
+        "Th" | "Do" => Some(4),
+        "Fr" => Some(5),
+        "Sa" => Some(6),
+        "Su" | "So" => Some(7),
+        _ => None,
+    };
+    let mut found = Vec::new();
+    for whole in SHORT.as_ref().into_iter().flat_map(|regex| regex.find_iter(text)) {
+        let (mut days, mut from, mut spans, mut end) = (Vec::new(), None, false, 0);
+        let mut at = 0;
+        for word in whole.as_str().split_inclusive(|c: char| !c.is_alphabetic()) {
+            let name = word.trim_end_matches(|c: char| !c.is_alphabetic());
+            match (number(name), from.take()) {
+                (Some(day), Some(first)) if spans => days.extend(expanded(first, day)),
+                (Some(day), _) => days.push(day),
+                (None, before) => from = before,
+            }
+            if number(name).is_some() {
+                from = days.last().copied();
+                spans = false;
+                end = at + name.len();
+            }
+            spans |= word.contains(['-', '–', '—']) || name == "bis" || name == "to";
+            at += word.len();
+        }
+        days.dedup();
+        found.push((whole.start()..whole.start() + end, Mark::Days(days)));
+    }
     found
 }
 
@@ -276,6 +319,9 @@ mod tests {
             ("open from 11am till midnight", "11:00-24:00"),
             ("between 9 and 17 on Mondays", "09:00-17:00 1"),
             ("周一至周五 上午9点到下午5点半", "12345 09:00-17:30"),
+            ("Mo-Fr 6:00-22:00, Sa+So 8:00-20:00", "12345 06:00-22:00 67 08:00-20:00"),
+            ("So closed, Do 9-12", "7 x 4 09:00-12:00"),
+            ("We sell, so do they", ""),
             ("周末10:00-22:00", "67 10:00-22:00"),
             ("每天早上八点到晚上十点", "1234567 08:00-22:00"),
             ("周一、三、五 14点-18点", "135 14:00-18:00"),

@@ -27,8 +27,10 @@ fn tables(text: &str, range: &Range, found: &mut Vec<Found>) -> Vec<Range> {
             continue;
         }
         let following = all.get(number..).unwrap_or_default();
-        let Some((grid, used)) =
-            markdown(text, following).or_else(|| delimited(text, following)).or_else(|| records(text, following))
+        let Some((grid, used)) = markdown(text, following)
+            .or_else(|| delimited(text, following))
+            .or_else(|| records(text, following))
+            .or_else(|| spaced(text, following))
         else {
             number += 1;
             continue;
@@ -91,7 +93,7 @@ fn delimited(text: &str, lines: &[Range]) -> Option<(Grid, usize)> {
                 && cell.chars().count() <= 30
                 && cell.split_whitespace().count() <= 4
                 && number(cell).is_none()
-                && !cell.contains([':', '：', '.', '。', '?', '？', '!', '€', '$', '£', '¥'])
+                && !cell.contains([':', '：', '.', '。', '?', '？', '!', '=', '€', '$', '£', '¥'])
                 && !cell.contains(|c: char| c.is_ascii_digit())
                 && !cell.starts_with(['-', '*', '•'])
         });
@@ -104,6 +106,33 @@ fn delimited(text: &str, lines: &[Range]) -> Option<(Grid, usize)> {
         }
     }
     None
+}
+
+/// Columns set apart by blanks: a header of words, and at least two rows that begin with a name and hold numbers in the
+/// same columns. Sentences are none.
+fn spaced(text: &str, lines: &[Range]) -> Option<(Grid, usize)> {
+    let cells = |line: &Range| at(text, line).split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let header = cells(lines.first()?);
+    let numeric = |cell: &String| cell.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | ':' | '-' | '%'));
+    let short = header.iter().all(|cell| {
+        cell.chars().count() <= 14 && !cell.contains(|c: char| c.is_ascii_digit() || "：:，,。.=?？".contains(c))
+    });
+    if header.len() < 3 || !short {
+        return None;
+    }
+    let kinds = |row: &[String]| row.iter().map(numeric).collect::<Vec<_>>();
+    let second = kinds(&cells(lines.get(1)?));
+    let rows: Vec<(Range, Vec<String>)> = lines
+        .get(1..)?
+        .iter()
+        .map(|line| (trim(text, line), cells(line)))
+        .take_while(|(_, row)| row.len() == header.len() && kinds(row) == second)
+        .collect();
+    let numbers = second.iter().filter(|numeric| **numeric).count();
+    let named = second.first() == Some(&false);
+    let used = rows.len() + 1;
+    (rows.len() >= 2 && named && numbers * 2 >= header.len() - 1)
+        .then(|| (Grid { header, header_range: lines.first().cloned(), rows }, used))
 }
 
 /// Lines of the form `key: value, key: value` with the same keys, two at least.

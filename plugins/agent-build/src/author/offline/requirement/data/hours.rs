@@ -60,15 +60,21 @@ pub(super) fn read(text: &str, range: &Range, named: bool) -> Option<Timetable> 
         }
         // "10:00–22:30, all week": the days stand behind the times.
         if let [(_, Mark::Days(days))] = own.as_slice()
-            && let Some((_, Entry::Open(open))) = entries.last_mut()
-            && open.days.is_empty()
+            && matches!(entries.last(), Some((_, Entry::Open(open))) if open.days.is_empty())
         {
-            open.days.clone_from(days);
+            // "8:30 to 12:00 and 14:00 to 17:30, Monday to Friday": all times before them that have none.
+            for (_, entry) in entries.iter_mut().rev() {
+                match entry {
+                    Entry::Open(open) if open.days.is_empty() => open.days.clone_from(days),
+                    _ => break,
+                }
+            }
             says_more |= !rest.is_empty();
             continue;
         }
         let dated = own.iter().any(|(_, m)| matches!(m, Mark::Days(_)));
-        let unclear = sometimes || !rest.is_empty() && !names_place(&rest, spoken);
+        let daily = own.iter().any(|(_, m)| matches!(m, Mark::Days(days) if days.len() > 4));
+        let unclear = sometimes || !(rest.is_empty() || names_place(&rest, spoken) || daily && is_chinese_place(&rest));
         if own.is_empty() || unclear || broken && !dated {
             says_more |= !rest.is_empty() || unclear || broken;
             broken |= !own.is_empty();
@@ -142,6 +148,14 @@ fn leftover(inside: &str, offset: usize, own: &[(Range, Mark)]) -> Vec<String> {
         .collect()
 }
 
+/// Whether what is left over is a place by its last sign: 训练场, 自习室.
+fn is_chinese_place(rest: &[String]) -> bool {
+    let ends = |word: &String| {
+        word.ends_with(['场', '店', '馆', '厅', '室', '部', '台', '处', '园', '池', '房', '所', '站', '窗', '院', '区'])
+    };
+    rest.len() == 1 && rest.iter().all(|word| word.chars().count() <= 6 && ends(word))
+}
+
 /// Whether what is left over names what is open: "Café", "the swimming pool".
 fn names_place(rest: &[String], spoken: bool) -> bool {
     let common = [
@@ -161,6 +175,18 @@ fn names_place(rest: &[String], spoken: bool) -> bool {
         "practice",
         "center",
         "centre",
+        "reception",
+        "desk",
+        "kitchen",
+        "pool",
+        "sauna",
+        "lounge",
+        "workshop",
+        "surgery",
+        "pharmacy",
+        "depot",
+        "café",
+        "cafe",
     ];
     let known = rest.iter().all(|word| common.contains(&word.to_lowercase().as_str()));
     known
@@ -295,6 +321,13 @@ mod tests {
             ("Sat 9-12 (emergencies only), Sunday closed", "6 09:00-12:00; 7 x", true),
             ("美发店，周一到周五早10点到晚9点，周末早9点到晚10点。", "12345 10:00-21:00; 67 09:00-22:00", true),
             ("午市11:00-14:00，晚市17:00-21:30营业", "午市: 11:00-14:00; 晚市: 17:00-21:30", false),
+            (
+                "Opening hours are 8:30 to 12:00 and 14:00 to 17:30, Monday to Friday.",
+                "12345 08:30-12:00; 12345 14:00-17:30",
+                false,
+            ),
+            ("训练场每天7:00～19:00。", "训练场:1234567 07:00-19:00", false),
+            ("Mo-Fr 6:00-22:00, Sa+So 8:00-20:00.", "12345 06:00-22:00; 67 08:00-20:00", false),
             ("Opening hours 8-22 on weekdays and 10–18 at weekends.", "12345 08:00-22:00; 67 10:00-18:00", false),
             ("open mon, wed 10-18; tue, thu 12-20; closed sun", "13 10:00-18:00; 24 12:00-20:00; 7 x", false),
             ("开馆时间：周二至周日 9:00–17:00，周一闭馆", "234567 09:00-17:00; 1 x", false),

@@ -48,7 +48,8 @@ const FACT_TITLES: &str = "info|information|facts|about us|about|details|know|no
 impl<'a> Reader<'a> {
     pub(super) fn new(text: &'a str, names_ability: &'a dyn Fn(&str) -> bool, parts: Parts) -> Self {
         let sorting = super::categories::is_sorting(text);
-        let money = !super::amount::find(text).is_empty() || prices::announces(text);
+        let shop = ["店", "会员", "折", "营业", "顾客", "菜单"].iter().any(|word| text.contains(word));
+        let money = !super::amount::find(text).is_empty() || prices::announces(text) || shop;
         Self { text, names_ability, sorting, money, parts, title: None, after_task: false, pairs: Vec::new() }
     }
 
@@ -152,7 +153,7 @@ impl<'a> Reader<'a> {
         let mode = self.title.as_ref().map_or(Mode::Any, |t| t.mode);
         let title = self.title.as_ref().map_or(String::new(), |t| t.text.clone());
         if mode == Mode::Tasks
-            || in_prose && content.starts_with(|c: char| c.is_lowercase())
+            || in_prose && content.starts_with(|c: char| c.is_lowercase()) && self.goes_on_from(number, all)
             || super::sentences::split(self.text, &range).len() > 1
         {
             return false;
@@ -206,6 +207,12 @@ impl<'a> Reader<'a> {
         false
     }
 
+    /// Whether the line before is so long that it was broken here: this one goes on with its sentence.
+    fn goes_on_from(&self, number: usize, all: &[Range]) -> bool {
+        let before = number.checked_sub(1).and_then(|before| all.get(before));
+        before.is_some_and(|line| self.content(line).chars().count() > 45)
+    }
+
     fn sorting_line(&self, content: &str) -> bool {
         self.sorting && content.contains([',', '、', '，']) && content.contains([':', '：'])
     }
@@ -223,6 +230,16 @@ impl<'a> Reader<'a> {
             return;
         }
         let title = self.title.as_ref().map_or(String::new(), |t| t.text.clone());
+        if prices::are_announced(self.text) && block.len() > 1 && block.iter().all(pairs::Pair::is_numeric) {
+            for pair in block {
+                let setting = Setting { cue: true, line: true, decimals: true };
+                match prices::read(self.text, &pair.whole, setting) {
+                    Some(list) => self.add(Found::new(list.entries)),
+                    None => self.prose(Some(pair.whole)),
+                }
+            }
+            return;
+        }
         let (found, left) = pairs::found(self.text, block, &title, self.sorting);
         for one in found {
             self.add(one);
@@ -320,6 +337,15 @@ fn decimals(content: &str) -> bool {
 
 fn mode(content: &str) -> Mode {
     let lower = content.to_lowercase();
+    // "Guests should be able to ask anything that is in my house notes:" announces the notes.
+    let last = lower.trim_end_matches([':', '：', ' ', '*']).rsplit([' ', '，', ',']).next().unwrap_or_default();
+    if ["notes", "info", "information", "facts", "handbook", "manual", "guide", "rules"].contains(&last)
+        || ["资料如下", "信息如下", "资料", "须知", "如下信息", "以下资料", "以下信息"]
+            .iter()
+            .any(|word| last.ends_with(word))
+    {
+        return Mode::Facts;
+    }
     let word = |word: &&str| {
         if word.is_ascii() {
             format!(" {lower} ").replace([':', '#', '*'], " ").contains(&format!(" {word} "))

@@ -11,6 +11,7 @@ mod grid;
 mod hours;
 pub(super) mod html;
 mod lists;
+mod measured;
 mod names;
 mod numerals;
 mod pairs;
@@ -18,6 +19,7 @@ mod prices;
 mod prose;
 mod rates;
 mod rules;
+mod sizes;
 mod table;
 mod topics;
 

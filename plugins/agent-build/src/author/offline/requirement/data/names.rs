@@ -125,6 +125,12 @@ const TRAILING: &[&str] = &[
     "仅需",
     "需要",
     "各",
+    "一律",
+    "统一",
+    "全部",
+    "都是",
+    "均为",
+    "都",
 ];
 const FILLER: &str = "from|each|apiece|a piece|only|now|per piece|here|today|too|as well|in total|all in|inclusive|incl|etc|and so on|等|左右|而已|哦|呢|一个|一份|每个|每份|的|起|for now|at the moment|each way";
 const MAX_WORDS: usize = 6;
@@ -233,6 +239,14 @@ fn cleaned(text: &str) -> (String, String, bool) {
         }
     }
     let mut per = String::new();
+    // 窗帘按平方米12元 is priced by the square metre.
+    if let Some((item, unit)) = name
+        .rsplit_once('按')
+        .filter(|(item, unit)| !item.is_empty() && super::amount::PER_ZH.split('|').any(|known| known == *unit))
+    {
+        per = unit.to_owned();
+        name = item.trim_matches(edge);
+    }
     for each in ['每', '一', '1'] {
         if let Some((item, unit)) = name.rsplit_once(each)
             && per.is_empty()
@@ -335,6 +349,16 @@ impl Variant {
         if sized && !base.is_empty() {
             return Self::OfEarlier { variant: name.to_owned() };
         }
+        // "House blend 250g", and "1kg" behind it
+        if let Some((item, size)) = name
+            .rsplit_once(' ')
+            .filter(|(item, size)| is_size(size) && usable(item) && !item.ends_with(|c: char| c.is_ascii_digit()))
+        {
+            return Self::Own { base: item.trim().to_owned(), variant: size.to_owned() };
+        }
+        if is_size(name) && !base.is_empty() {
+            return Self::OfEarlier { variant: name.to_owned() };
+        }
         for word in VARIANTS.split('|') {
             let own = |base: &str, variant: &str| Self::Own {
                 base: base.trim().to_owned(),
@@ -363,6 +387,21 @@ impl Variant {
         }
         Self::None
     }
+}
+
+/// Whether a word says for whom a price is.
+pub(super) fn is_person(word: &str) -> bool {
+    ["adult", "adults", "child", "children", "kid", "kids", "senior", "seniors", "student", "students"]
+        .iter()
+        .any(|person| word.eq_ignore_ascii_case(person))
+}
+
+/// A number with a unit of what is sold by it: `250g`, `0.5l`.
+fn is_size(word: &str) -> bool {
+    let unit = word.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | ','));
+    unit.len() < word.len()
+        && ["g", "kg", "ml", "l", "cl", "oz", "lb", "克", "公斤", "毫升", "升", "斤"]
+            .contains(&unit.to_lowercase().as_str())
 }
 
 /// The name of a variant: 拿铁大杯, latte large.

@@ -15,9 +15,17 @@ const ABOUT: &str = "name|shop|address|where|phone|tel|telephone|mobile|fax|emai
 
 /// A line with a name and a value.
 pub(super) struct Pair {
-    whole: Range,
+    pub(super) whole: Range,
     name: String,
     value: String,
+}
+
+impl Pair {
+    /// Whether the value is a number alone, as the price in a list that names its currency once.
+    pub(super) fn is_numeric(&self) -> bool {
+        let digits = self.value.chars().filter(char::is_ascii_digit).count();
+        digits > 0 && digits <= 6 && self.value.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ','))
+    }
 }
 
 /// A line as name and value.

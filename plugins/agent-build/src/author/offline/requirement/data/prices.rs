@@ -11,7 +11,8 @@ use super::{
     },
     Entry,
     amount::{self, Amount},
-    names,
+    measured::measures,
+    names, sizes,
 };
 use crate::spec::PriceItem;
 
@@ -50,13 +51,25 @@ pub(super) fn announces(text: &str) -> bool {
         || ["€", "$", "£", "¥", "(eur", "(usd", "(元", "（元"].iter().any(|sign| lower.contains(sign))
 }
 
+/// Whether a requirement says that it states prices: `Prices in GBP`, 价格如下.
+pub(super) fn are_announced(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    ["price", "menu", "tariff", "fees", "价格", "价目", "收费", "单价", "报价", "菜单"]
+        .iter()
+        .any(|word| lower.contains(word))
+}
+
 pub(super) fn read(text: &str, range: &Range, setting: Setting) -> Option<Prices> {
     let sentence = at(text, range);
     let lower = sentence.to_lowercase();
     let (head, body) = split_head(sentence);
     let cue = setting.cue || announces(head) || CUES.iter().any(|word| lower.contains(word));
     let bare = setting.cue && setting.line || cue && !head.is_empty() || setting.decimals && all_decimals(body);
-    let amounts = if bare { amount::find_any(body) } else { amount::find_listed(body) };
+    let ends = !bare && setting.decimals && amount::find(body).is_empty() && sizes::ends_in_prices(body);
+    let mut amounts = if bare || ends { amount::find_any(body) } else { amount::find_listed(body) };
+    if ends {
+        amounts.retain(|a| sizes::is_price(&a.value) && sizes::ends_part(body, a.end));
+    }
     let amounts: Vec<Amount> = amounts.into_iter().filter(|a| !measures(body, a)).collect();
     let amounts = without_names(body, amounts);
     let mut list = List {
@@ -69,7 +82,8 @@ pub(super) fn read(text: &str, range: &Range, setting: Setting) -> Option<Prices
         tailed: None,
         says_more: false,
     };
-    if !list.slashed(head) {
+    let priced = setting.cue || setting.decimals && setting.line;
+    if !(list.slashed(head) || priced && list.sized()) {
         list.read(&amounts, head);
     }
     let List { mut items, says_more, .. } = list;
@@ -122,58 +136,6 @@ fn without_names(body: &str, amounts: Vec<Amount>) -> Vec<Amount> {
     };
     let names: Vec<bool> = amounts.windows(2).map(in_name).chain([false]).collect();
     amounts.into_iter().zip(names).filter(|(_, in_name)| !in_name).map(|(amount, _)| amount).collect()
-}
-
-/// Whether an amount says when a rule applies, or how much of something, not what a thing costs.
-fn measures(body: &str, amount: &Amount) -> bool {
-    let before = body.get(..amount.start).unwrap_or_default().trim_end().to_lowercase();
-    let after = body.get(amount.end..).unwrap_or_default().trim_start().to_lowercase();
-    if is_unit(&amount.currency) || text_unit(&after) && amount.currency.is_empty() {
-        return true;
-    }
-    let after = format!("{after} ");
-    let last = before.rsplit(|c: char| c.is_whitespace() || c == '(').next().unwrap_or_default();
-    [
-        "of",
-        "over",
-        "under",
-        "than",
-        "above",
-        "below",
-        "about",
-        "up",
-        "by",
-        "least",
-        "exceeding",
-        "saves",
-        "save",
-        "minus",
-    ]
-    .contains(&last)
-        || (last == "to" && amount.to.is_empty() && !before.ends_with("up to"))
-        || last == "from" && (after.starts_with("on") || after.starts_with("order"))
-        || ["满", "超过", "低于", "高于", "不足", "达到", "减", "立减", "少于", "大于", "省"]
-            .iter()
-            .any(|word| before.ends_with(word))
-        || ["off ", "off,", "off.", "or more", "and over", "and above", "discount", "minimum"]
-            .iter()
-            .any(|word| after.starts_with(word))
-        || ["以上", "以下", "以内", "起送", "起订"].iter().any(|word| after.starts_with(word))
-        || before.ends_with(" for") && before.trim_end_matches(" for").ends_with(|c: char| c.is_ascii_digit())
-}
-
-const UNITS: &str = "g|kg|ml|l|cl|cm|mm|m|km|min|mins|minutes|minute|h|hour|hours|pcs|pieces|people|persons|x|day|days|night|nights|week|weeks|month|months|year|years|am|pm|inch|inches|lb|oz|st|nd|rd|th|克|千克|公斤|毫升|升|片|人|分钟|小时|天|年|个月|号|楼|层|寸|厘米|点|折|次|节|件|岁|斤";
-
-fn is_unit(word: &str) -> bool {
-    UNITS.split('|').any(|unit| unit.eq_ignore_ascii_case(word))
-}
-
-/// Whether a text begins with a unit or a percent sign: the number before it is no price.
-fn text_unit(after: &str) -> bool {
-    let word: String = after.chars().take_while(|c| c.is_ascii_alphabetic()).collect();
-    after.starts_with(['%', '\'', '"', '×', '#'])
-        || is_unit(&word)
-        || UNITS.split('|').any(|unit| !unit.is_ascii() && after.starts_with(unit))
 }
 
 fn states_price(lower: &str) -> bool {
@@ -251,14 +213,27 @@ impl<'a> List<'a> {
         let currency = if sign.is_empty() { self.currency.clone() } else { sign };
         let whole = place(self.text, captures.get(0).map_or("", |m| m.as_str()));
         for (variant, number) in variants.iter().zip(numbers) {
-            let (base, variant) = (base.clone(), (*variant).to_owned());
-            let (name, amount) = (names::joined(&base, &variant), amount::decimal(number));
-            self.items.push((
-                whole.clone(),
-                PriceItem { name, amount, currency: currency.clone(), base, variant, ..PriceItem::default() },
-            ));
+            self.variant(&whole, &base, variant, number, currency.clone());
         }
         true
+    }
+
+    /// "margherita S 7 M 9 L 11"
+    fn sized(&mut self) -> bool {
+        let Some((base, sizes)) = sizes::row(self.body) else { return false };
+        let base = names::before(base).name;
+        let whole = place(self.text, self.body.trim());
+        for size in sizes.iter().filter(|_| !base.is_empty()) {
+            let currency = if size.sign.is_empty() { self.currency.clone() } else { amount::currency(size.sign) };
+            self.variant(&whole, &base, size.name, size.number, currency);
+        }
+        !base.is_empty()
+    }
+
+    fn variant(&mut self, whole: &Range, base: &str, variant: &str, number: &str, currency: String) {
+        let (name, amount) = (names::joined(base, variant), amount::decimal(number));
+        let (base, variant) = (base.to_owned(), variant.to_owned());
+        self.items.push((whole.clone(), PriceItem { name, amount, currency, base, variant, ..PriceItem::default() }));
     }
 
     fn read(&mut self, amounts: &[Amount], head: &str) {
@@ -405,7 +380,9 @@ impl<'a> List<'a> {
                     self.headed = true;
                     names::before(head).name
                 } else {
-                    self.base.clone()
+                    // "Adult swim 5.20, kids 3.10": the kids swim, too, and are no adults.
+                    let adult = self.base.split_once(' ').filter(|(who, _)| names::is_person(who));
+                    adult.map_or_else(|| self.base.clone(), |(_, rest)| rest.to_owned())
                 };
                 if !base.is_empty() {
                     item.name = names::joined(&base, &variant);

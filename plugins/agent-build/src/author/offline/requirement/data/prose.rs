@@ -59,11 +59,23 @@ impl Reader<'_> {
     fn sets_task(&self, range: &Range) -> bool {
         let sentence = at(self.text, range);
         match self.title.as_ref().map_or(Mode::Any, |title| title.mode) {
-            Mode::Tasks => return true,
+            // A list of wishes may hold a fact: "Glass goes to the container at the end of the street."
+            Mode::Tasks => {
+                return speech::is_task(sentence)
+                    || !(sentence.ends_with(['.', '。']) && speech::states(sentence))
+                    || (self.names_ability)(sentence);
+            }
             Mode::Facts if !speech::is_task(sentence) => return false,
             _ => {}
         }
         if speech::is_task(sentence) {
+            return true;
+        }
+        if self.lists_abilities(range) {
+            return true;
+        }
+        // "Quizmaster that thinks up questions": the requirement begins with what is wanted.
+        if !says(self.text, &(0..range.start)) && speech::describes_agent(sentence) {
             return true;
         }
         let words = sentence.split_whitespace().count();
@@ -96,6 +108,30 @@ impl Reader<'_> {
             && !speech::states(sentence)
             && !sentence.contains(|c: char| c.is_ascii_digit())
             && (self.names_ability)(sentence)
+    }
+
+    /// "Dungeon master's sidekick - rolls dice (2d6), flips coins": a sentence whose clauses name abilities is a wish, be it
+    /// without a verb. At the beginning of the requirement one is enough; elsewhere a statement may use such words, too.
+    fn lists_abilities(&self, range: &Range) -> bool {
+        let sentence = at(self.text, range);
+        if speech::is_owner(sentence) || speech::is_house_fact(sentence) || self.is_priced(range) {
+            return false;
+        }
+        let clauses = sentences::clauses(self.text, range);
+        let parts: Vec<&str> = clauses
+            .iter()
+            .flat_map(|clause| at(self.text, clause).split(" - "))
+            .flat_map(|part| part.split(" – "))
+            .flat_map(|part| part.split(" — "))
+            .flat_map(|part| part.split(" + "))
+            .collect();
+        let named = parts.iter().filter(|part| (self.names_ability)(part)).count();
+        let chinese = sentence.chars().filter(|c| is_cjk(*c)).count() > sentence.split_whitespace().count();
+        let first = !says(self.text, &(0..range.start));
+        if first {
+            return named > 0 && named * 3 >= parts.len();
+        }
+        named > 1 && named * 2 >= parts.len() && !speech::states(sentence) && (!chinese || self.after_task)
     }
 
     /// A list with what stands before it: a task, or the title of the list.

@@ -4,7 +4,10 @@ CREATE TABLE model_accounts (
     account TEXT PRIMARY KEY,
     -- spent, and set aside for calls under way
     used_cost INTEGER NOT NULL,
-    used_tokens INTEGER NOT NULL
+    used_tokens INTEGER NOT NULL,
+    -- limits of its own, beside those of the settings
+    most_cost INTEGER,
+    most_tokens INTEGER
 ) WITHOUT ROWID;
 
 CREATE TABLE model_calls (

@@ -17,8 +17,8 @@ use crate::{
             retry::retry as decide_retry,
             step::{begun_before, step as decide_step},
         },
+        state_machine::ProjectState,
         task::Lease,
-        transition::ProjectState,
     },
 };
 
