@@ -64,6 +64,7 @@ async fn projects_have_their_shape_from_birth_to_end() {
             "agent_count",
             "agent_id",
             "aggregated_metrics",
+            "budget",
             "completed_at",
             "control_action_by",
             "control_status",

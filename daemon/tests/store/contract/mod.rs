@@ -32,7 +32,8 @@ macro_rules! contract {
                 a_lease_given_back_goes_on_at_once, a_lapsed_lease_is_found_and_queued_again,
                 extending_tells_what_the_user_wants, a_crowd_of_creates_at_once_are_all_there,
                 a_create_that_fails_halfway_leaves_nothing, what_a_build_found_out_is_kept;
-            failures: a_failed_stage_fails_the_build, a_dead_letter_fails_its_task,
+            failures: a_failed_stage_fails_the_build, a_held_build_rests_until_it_is_resumed_from_the_same_stage,
+                a_dead_letter_fails_its_task,
                 a_build_without_its_workflow_fails_with_a_reason, a_registered_agent_is_kept_by_a_second_build,
                 agents_of_one_name_are_numbered_once_and_for_all,
                 a_deployment_runs_to_its_end, a_failed_deployment_is_told,
