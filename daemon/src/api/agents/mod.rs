@@ -1,6 +1,7 @@
 //! `/agents`: list, detail, delete. Asking one is `invoke`, talking to one is `sessions`.
 
 pub(crate) mod attachments;
+pub(crate) mod deploy;
 pub(crate) mod edit;
 mod error;
 pub(crate) mod files;
@@ -45,6 +46,7 @@ pub(crate) fn paths() -> Router {
         .delete(delete)
         .put(edit::update)
         .push(Router::with_path("status").put(edit::put_status))
+        .push(Router::with_path("deploy").post(deploy::deploy))
         .push(at("context", || edit::context))
         .push(at("runtime/health", || edit::runtime_health))
         .push(files)

@@ -74,6 +74,7 @@ const RULES: &[(&str, &str, Right, About)] = &[
     ("PUT", "agents/{id}", ChangeAgent, About::Agent),
     ("DELETE", "agents/{id}", ChangeAgent, About::Agent),
     ("PUT", "agents/{id}/status", ChangeAgent, About::Agent),
+    ("POST", "agents/{id}/deploy", ChangeAgent, About::Agent),
     ("GET", "agents/{id}/context", Read, About::Agent),
     ("GET", "agents/{id}/runtime/health", Read, About::Agent),
     ("GET", "agents/{id}/files", ReadFiles, About::Agent),

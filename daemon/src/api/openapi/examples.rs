@@ -24,6 +24,7 @@ pub(crate) fn of(operation: &str) -> Option<Value> {
         "pauseWorkflow" => json!({ "reason": "the requirement changes" }),
         "resumeWorkflow" | "restartWorkflow" => json!({ "from_stage": "" }),
         "stopWorkflow" | "logout" | "makeLoginLink" | "restoreConfig" | "reloadPlugins" => json!({}),
+        "deployAgent" => json!({ "deployment": { "type": "local" } }),
         "updateAgent" => json!({ "description": "Tells prices", "category": "sales" }),
         "invokeAgent" => json!({ "input_text": "How much are 3 pears?" }),
         "putAgentCode" => json!({ "content": "def main():\n    print(\"hello\")\n", "file_type": "python" }),

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{ClaimBuild, DeployClaim, DeployEnd, KeptAnswer, Result};
 use crate::domain::{
-    agent::{Agent, AgentChange, AgentStatus, Invocation},
+    agent::{Agent, AgentChange, AgentStatus, Invocation, NewPlace},
     ids::{AgentId, TaskId},
     task::Lease,
 };
@@ -39,11 +39,11 @@ pub trait Deployments: Send + Sync + 'static {
     /// Ends a deploy task under its lease: the agent becomes `running` or `error`.
     async fn finish_deploy(&self, lease: &Lease, end: DeployEnd) -> Result<()>;
 
-    /// Queues a deployment of an agent that is known, in one unit; the agent becomes `deploying`. `None` when
-    /// unknown.
+    /// Queues a deployment of an agent that is known, in one unit, to another place if one is given; the agent becomes
+    /// `deploying`. `None` when unknown.
     ///
     /// # Errors
     /// `BackendErrorKind::Illegal` while a deployment is under way; `BackendErrorKind::Conflict` when the agent's
     /// project is gone: deploy tasks belong to one.
-    async fn redeploy_agent(&self, id: &AgentId) -> Result<Option<TaskId>>;
+    async fn redeploy_agent(&self, id: &AgentId, to: Option<NewPlace>) -> Result<Option<TaskId>>;
 }

@@ -252,7 +252,7 @@ pub async fn a_deployment_that_was_overtaken_changes_nothing(f: &Fixture) {
     assert_eq!((agent.status, agent.generation), (AgentStatus::Running, 3));
     assert_eq!(agent.deployment_details, Some(json!({"by": "w2 again"})));
     // A further one has a further number, and what was counted stays.
-    let task = f.store.redeploy_agent(&id).await.unwrap().unwrap();
+    let task = f.store.redeploy_agent(&id, None).await.unwrap().unwrap();
     assert_eq!(generation().await, 3, "it is not begun");
     let again = ClaimBuild { task_id: Some(task), ..claim.clone() };
     assert!(matches!(f.store.claim_deploy(again).await.unwrap(), DeployClaim::Claimed { .. }));
@@ -280,12 +280,12 @@ pub async fn a_dead_letter_does_not_fail_a_deployment_at_once(f: &Fixture) {
     f.store.finish_deploy(&lease, end).await.unwrap();
     assert_eq!(f.store.agent(&id).await.unwrap().unwrap().status, AgentStatus::Running);
     // It is not spared for ever.
-    let task = f.store.redeploy_agent(&id).await.unwrap().unwrap();
+    let task = f.store.redeploy_agent(&id, None).await.unwrap().unwrap();
     fail(f, &task).await;
     let agent = f.store.agent(&id).await.unwrap().unwrap();
     assert_eq!((agent.status, agent.error_message.as_deref()), (AgentStatus::Error, Some("poison")));
     // Nor is one that ends every daemon that claims it.
-    let task = f.store.redeploy_agent(&id).await.unwrap().unwrap();
+    let task = f.store.redeploy_agent(&id, None).await.unwrap().unwrap();
     let claim = ClaimBuild { task_id: Some(task.clone()), ..claim };
     let mut claims = 0;
     // Who claims again is alive: a slow store took its lease, however often.
