@@ -42,6 +42,11 @@ fn is_local(agent: &Agent) -> bool {
     agent.deployment.target == targets::LOCAL
 }
 
+/// Whether others deployed it: then it is asked, and never brought up or taken down.
+fn is_adopted(agent: &Agent) -> bool {
+    agent.deployment.options.get("adopted").and_then(serde_json::Value::as_bool).unwrap_or(false)
+}
+
 impl Agents {
     /// Changes what its record says, then its state. What its state or its deploy target does not allow changes nothing.
     pub async fn update(
@@ -165,7 +170,7 @@ impl Agents {
         if !self.has_target(agent) {
             return Err(AgentError::NoTarget(agent.deployment.target.clone()));
         }
-        if agent.project_id.is_none() && !is_local(agent) {
+        if agent.project_id.is_none() && !is_local(agent) && !is_adopted(agent) {
             return Err(AgentError::ProjectGone);
         }
         Ok(())

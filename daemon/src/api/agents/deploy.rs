@@ -1,15 +1,16 @@
-//! `/agents/{id}/deploy`: one word says where an agent runs.
+//! `/agents/{id}/deploy`: one word says where an agent runs. `POST /agents`: one that others deployed is ours to ask.
 
 use salvo::{Writer as _, oapi::endpoint};
 
 use super::view::AgentView;
 use crate::{
+    agents::Adoption,
     api::{
         http::{
             error::ApiError,
             request::{
                 extract::{Body, Id, State},
-                rules::fields_of,
+                rules::{Needed, Text, fields_of},
             },
             response::{Answer, Reply},
         },
@@ -50,4 +51,29 @@ pub(crate) async fn deploy(state: State, id: Id<AgentId>, body: Body<DeployBody>
     };
     let agent = state.agents.deploy_to(state.caller(), &id.0, to).await?;
     Ok(Reply::new(agent.into()).message("the agent is being deployed"))
+}
+
+fields_of! {
+    /// An agent that others deployed.
+    pub(crate) AdoptBody {
+        /// ARN of its AgentCore runtime.
+        runtime_arn: Needed<20, 2_048>,
+        /// Absent: `DEFAULT`.
+        runtime_alias: Text<0, 100>,
+        /// Absent: the name that the ARN has.
+        agent_name: Text<0, 200>,
+        description: Text<0, 5_000>,
+    }
+}
+
+/// `POST /agents`
+///
+/// Register an AgentCore runtime that others deployed, as an agent that can be asked here. It is looked at, and never changed:
+/// deleting the agent leaves the runtime. The same runtime again is the same agent.
+#[endpoint(operation_id = "adoptAgent", tags("agents"), responses((status_code = 409, description = "The target is not configured.")))]
+pub(crate) async fn adopt(state: State, body: Body<AdoptBody>) -> Answer<AgentView> {
+    let AdoptBody { runtime_arn, runtime_alias, agent_name, description } = body.0;
+    let adoption = Adoption { runtime_arn, runtime_alias, agent_name, description };
+    let agent = state.agents.adopt(state.caller(), adoption).await?;
+    Ok(Reply::new(agent.into()).message("the runtime is registered as an agent"))
 }

@@ -52,7 +52,7 @@ pub(crate) fn paths() -> Router {
         .push(files)
         .push(Router::with_path("invoke").post(invoke::invoke))
         .push(at("sessions", || sessions::list).post(sessions::create));
-    at("agents", || list).push(one)
+    at("agents", || list).post(deploy::adopt).push(one)
 }
 
 /// What lists of agents show.

@@ -70,6 +70,7 @@ const RULES: &[(&str, &str, Right, About)] = &[
     ("GET", "tasks", Read, About::Everything),
     ("GET", "tasks/{id}", Read, About::Task),
     ("GET", "agents", Read, About::Own),
+    ("POST", "agents", Administer, About::Daemon),
     ("GET", "agents/{id}", Read, About::Agent),
     ("PUT", "agents/{id}", ChangeAgent, About::Agent),
     ("DELETE", "agents/{id}", ChangeAgent, About::Agent),

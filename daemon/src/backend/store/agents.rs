@@ -24,6 +24,10 @@ pub trait Agents: Send + Sync + 'static {
     /// `BackendErrorKind::Illegal` when the machine does not allow the state.
     async fn update_agent(&self, id: &AgentId, change: AgentChange) -> Result<Option<Agent>>;
 
+    /// Registers an agent that was deployed by others and gives it a name that no other is called by; one that is known stays
+    /// as it is.
+    async fn adopt_agent(&self, agent: Agent) -> Result<Agent>;
+
     /// Writes an invocation, moves the agent's figures and those of the tools it called, and ends what
     /// `take_key` began, in one unit. When the key is another's by now, or answered, that stays, and only the
     /// invocation is written.

@@ -17,7 +17,7 @@ use std::time::Duration;
 struct Pace(Duration);
 
 impl Pace {
-    const FIRST: Duration = Duration::from_millis(100);
+    const FIRST: Duration = Duration::from_millis(20);
     const LONGEST: Duration = Duration::from_secs(3);
 
     const fn new() -> Self {

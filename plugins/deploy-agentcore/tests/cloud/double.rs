@@ -26,7 +26,7 @@ pub(crate) struct Runtime {
     reason: String,
     /// Looks until it is `then`.
     looks: u32,
-    then: String,
+    pub(crate) then: String,
     pub(crate) endpoints: BTreeMap<String, u32>,
 }
 
@@ -157,9 +157,15 @@ fn s3(state: &mut State, head: &hyper::http::request::Parts, body: Bytes) -> Res
             response.headers_mut().insert("etag", "\"x\"".parse().unwrap());
             response
         }
-        Method::DELETE => {
-            state.objects.remove(&key);
-            full(204, "")
+        // Several at once.
+        Method::POST => {
+            let text = String::from_utf8(body.to_vec()).unwrap();
+            let mut told = String::new();
+            for key in text.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next()) {
+                state.objects.remove(key);
+                told.push_str(&format!("<Deleted><Key>{key}</Key></Deleted>"));
+            }
+            full(200, format!("<DeleteResult>{told}</DeleteResult>"))
         }
         Method::HEAD | Method::GET if !key.is_empty() => match state.objects.get(&key) {
             Some(content) => {
@@ -291,7 +297,7 @@ fn endpoint(runtime: &mut Runtime, method: &Method, rest: &[&str], body: &Value)
 fn begun(state: &mut State, body: Value, version: u32, status: &str) -> Runtime {
     let (then, reason) = state.outcome.take().unwrap_or(("READY", ""));
     let (status, then) = (status.to_owned(), then.to_owned());
-    Runtime { body, version, status, reason: reason.to_owned(), looks: 2, then, endpoints: BTreeMap::new() }
+    Runtime { body, version, status, reason: reason.to_owned(), looks: 1, then, endpoints: BTreeMap::new() }
 }
 
 fn shown(state: &State, id: &str) -> Value {
@@ -330,6 +336,6 @@ fn invocation(state: &mut State, head: &hyper::http::request::Parts, body: &[u8]
             }
         }
     });
-    let body = BodyExt::boxed_unsync(StreamBody::new(stream));
+    let body = StreamBody::new(stream).boxed_unsync();
     Response::builder().status(200).header("content-type", "text/event-stream").body(body).unwrap()
 }
