@@ -78,18 +78,18 @@ impl CloudError {
 }
 
 async fn bearer(settings: &Settings) -> Result<Option<String>, Failure> {
-    if settings.bearer_token_file.is_empty() {
+    if settings.bearer_file.is_empty() {
         return Ok(None);
     }
-    let read = tokio::fs::read_to_string(&settings.bearer_token_file).await;
+    let read = tokio::fs::read_to_string(&settings.bearer_file).await;
     let token = read.map_err(|error| {
-        Failure::permanent(format!("bearer_token_file of [plugins.deploy-agentcore] cannot be read: {error}"))
+        Failure::permanent(format!("bearer_file of [plugins.deploy-agentcore] cannot be read: {error}"))
     })?;
     let token = token.trim().to_owned();
     let is_token = !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
     is_token.then_some(Some(token)).ok_or_else(|| {
         Failure::permanent(
-            "bearer_token_file of [plugins.deploy-agentcore] holds no token: it must be one line of text",
+            "bearer_file of [plugins.deploy-agentcore] holds no token: it must be one line of text",
         )
     })
 }

@@ -61,8 +61,9 @@ pub struct Settings {
     pub jwt_audiences: Vec<String>,
     /// Clients of those tokens.
     pub jwt_clients: Vec<String>,
-    /// File with the bearer token that the daemon asks such runtimes with; read anew for each question. Empty: none.
-    pub bearer_token_file: String,
+    /// File (an absolute path) with the bearer token that such runtimes are asked with; read anew for each question. Empty:
+    /// none.
+    pub bearer_file: String,
     /// Further variables for every agent.
     #[schemars(extend("writeOnly" = true))]
     pub env: BTreeMap<String, String>,
@@ -109,10 +110,10 @@ impl Default for Settings {
             jwt_discovery_url: String::new(),
             jwt_audiences: Vec::new(),
             jwt_clients: Vec::new(),
-            bearer_token_file: String::new(),
+            bearer_file: String::new(),
             env: BTreeMap::new(),
             python: "python3".into(),
-            packages_timeout_secs: 300,
+            packages_timeout_secs: 240,
             ready_timeout_secs: 300,
             invoke_timeout_secs: 900,
             idle_timeout_secs: 600,

@@ -106,7 +106,7 @@ async fn a_runtime_that_wants_tokens_gets_one_and_no_signature() {
     let mut world = deployed().await;
     let file = world.path().join("token");
     std::fs::write(&file, "eyJ.one.x\n").unwrap();
-    world.set("bearer_token_file", file.to_str().unwrap());
+    world.set("bearer_file", file.to_str().unwrap());
     world.double.lock().answer = vec![json!({"event": "done"})];
     ask(&world).await.0.unwrap();
     std::fs::write(&file, "eyJ.two.x").unwrap();
@@ -117,7 +117,7 @@ async fn a_runtime_that_wants_tokens_gets_one_and_no_signature() {
         assert_eq!(sent, ["Bearer eyJ.one.x", "Bearer eyJ.two.x"]);
     }
     std::fs::write(&file, "no\ntoken").unwrap();
-    assert!(ask(&world).await.0.unwrap_err().message.contains("bearer_token_file"));
+    assert!(ask(&world).await.0.unwrap_err().message.contains("bearer_file"));
 }
 
 #[tokio::test]
