@@ -7,7 +7,7 @@ use super::{AgentError, Agents, Result, lost};
 use crate::{
     deletion::AgentGone,
     domain::{
-        agent::{Agent, AgentChange, AgentStatus},
+        agent::{Agent, AgentChange, AgentStatus, Deployment, NewPlace},
         caller::Caller,
         deletion::DeleteOrders,
         failure::Failure,
@@ -40,6 +40,11 @@ fn illegal(now: AgentStatus, wanted: AgentStatus) -> AgentError {
 
 fn is_local(agent: &Agent) -> bool {
     agent.deployment.target == targets::LOCAL
+}
+
+/// Whether others deployed it: then it is asked, and never brought up or taken down.
+fn is_adopted(agent: &Agent) -> bool {
+    agent.deployment.options.get("adopted").and_then(serde_json::Value::as_bool).unwrap_or(false)
 }
 
 impl Agents {
@@ -96,12 +101,37 @@ impl Agents {
     pub async fn deploy(&self, _caller: &Caller, agent: &Agent) -> Result<Option<TaskId>> {
         self.check_deploy(agent)?;
         if agent.project_id.is_some() {
-            return Ok(self.store.redeploy_agent(&agent.agent_id).await?);
+            return Ok(self.store.redeploy_agent(&agent.agent_id, None).await?);
         }
         self.undeploy(agent).await?;
         self.store.set_agent_status(&agent.agent_id, AgentStatus::Running, None).await?;
         told::agent_put(&agent.agent_id, agent.status, AgentStatus::Running);
         Ok(None)
+    }
+
+    /// Deploys an agent where `to` says, from now on; with none, where it is. It keeps its id, its files, its sessions. What
+    /// runs at its former place is taken down first: whatever cuts this off, nothing runs on that no record knows of.
+    pub async fn deploy_to(&self, caller: &Caller, id: &AgentId, to: Option<NewPlace>) -> Result<Agent> {
+        let (this, caller, id) = (self.clone(), caller.clone(), id.clone());
+        // Runs to its end even when the caller goes away.
+        let whole = self.tasks.spawn(async move {
+            let agent = this.get(&caller, &id).await?;
+            let Some(to) = to else {
+                this.deploy(&caller, &agent).await?;
+                return this.get(&caller, &id).await;
+            };
+            let place = Agent { deployment: Deployment::to(&to.target), ..agent.clone() };
+            this.check_deploy(&place)?;
+            if agent.project_id.is_none() {
+                return Err(AgentError::ProjectGone);
+            }
+            if agent.deployment.target != to.target && this.has_target(&agent) {
+                this.undeploy(&agent).await?;
+            }
+            this.store.redeploy_agent(&id, Some(to)).await?;
+            this.get(&caller, &id).await
+        });
+        whole.await.map_err(lost)?
     }
 
     /// How its deploy handler says it is.
@@ -140,7 +170,7 @@ impl Agents {
         if !self.has_target(agent) {
             return Err(AgentError::NoTarget(agent.deployment.target.clone()));
         }
-        if agent.project_id.is_none() && !is_local(agent) {
+        if agent.project_id.is_none() && !is_local(agent) && !is_adopted(agent) {
             return Err(AgentError::ProjectGone);
         }
         Ok(())

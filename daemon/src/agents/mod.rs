@@ -3,6 +3,7 @@
 //!
 //! Nothing here knows HTTP or a backend's inside.
 
+mod adopt;
 pub mod conversation;
 mod files;
 mod lifecycle;
@@ -16,6 +17,7 @@ use arc_swap::ArcSwap;
 use tokio_util::task::TaskTracker;
 
 pub use self::{
+    adopt::Adoption,
     conversation::{Conversations, Meter},
     files::{NewContent, Written},
 };
@@ -62,6 +64,8 @@ pub enum AgentError {
     Illegal { now: AgentStatus, wanted: AgentStatus, allowed: Vec<AgentStatus> },
     #[error("no deploy target is named `{0}`: add it to [deploy.targets] with a plugin's handler")]
     NoTarget(String),
+    #[error("{0}")]
+    NotThere(String),
     #[error("the agent's project is gone, so it cannot be deployed again")]
     ProjectGone,
     #[error("{0}")]

@@ -5,14 +5,20 @@ use std::path::{Path, PathBuf};
 use nexus_sandbox::Walls;
 use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
 
-use crate::config::{Loaded, Place, Problem};
+use serde_json::Value;
+
+use crate::config::{Loaded, Place, Problem, properties};
 use crate::plugins::PluginReport;
 use crate::tools::{pythons, walls};
+
+/// In the description of a plugin's setting: it must be set before a deploy target can be served.
+const NEEDED_BY_TARGETS: &str = "neededByTargets";
 
 /// Everything that this machine lacks.
 pub(super) fn problems(loaded: &Loaded, reports: &[PluginReport]) -> Vec<Problem> {
     let mut problems = folders(loaded);
     problems.extend(python(loaded, reports));
+    problems.extend(targets(loaded, reports));
     problems.extend(sandbox(loaded));
     problems
 }
@@ -31,6 +37,31 @@ fn python(loaded: &Loaded, reports: &[PluginReport]) -> Vec<Problem> {
         Problem::new(place, format!("`{}`: {}", missing.keys.join("`, `"), missing.reason)).help(missing.remedy)
     };
     pythons::missing(&wanted).into_iter().map(problem).collect()
+}
+
+/// What a plugin must be told before it can serve the deploy targets that are bound to it.
+fn targets(loaded: &Loaded, reports: &[PluginReport]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (target, handler) in &loaded.config.deploy.targets {
+        let plugin = handler.split('/').next().unwrap_or_default();
+        let Some(report) = reports.iter().find(|report| report.name == plugin && report.is_loaded()) else { continue };
+        let Some(schema) = &report.settings else { continue };
+        let settings = loaded.config.plugins.settings_json(plugin);
+        for (key, about) in properties(schema) {
+            let needed = about.get(NEEDED_BY_TARGETS).and_then(Value::as_bool).unwrap_or(false);
+            let is_empty = |value: &Value| value.as_str().is_some_and(|text| text.trim().is_empty());
+            if needed && settings.get(key).is_none_or(is_empty) {
+                let message =
+                    format!("the deploy target `{target}` cannot be served: `plugins.{plugin}.{key}` is not set");
+                let place = loaded.tables.place(&["plugins", plugin, key]);
+                let place =
+                    if place == Place::Unset { loaded.tables.place(&["deploy", "targets", target]) } else { place };
+                let help = about.get("description").and_then(Value::as_str).unwrap_or_default();
+                problems.push(Problem::new(place, message).help(help));
+            }
+        }
+    }
+    problems
 }
 
 /// Walls that are missing, where that keeps code from being started.

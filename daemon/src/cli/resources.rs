@@ -10,7 +10,7 @@ use crate::{
     backend::{
         aws::{
             clients as cloud,
-            resources::{self, Action, Report, State},
+            resources::{self, Action, Report, State, agentcore},
         },
         queue::QueueNames,
     },
@@ -39,6 +39,9 @@ pub(super) enum ResourcesCommand {
         /// That of `nexusd export` and `import`: they read whole tables
         #[arg(long)]
         moving: bool,
+        /// That of deploying agents to AgentCore, by the settings of the plugin
+        #[arg(long, conflicts_with_all = ["moving", "prefix"])]
+        agentcore: bool,
     },
 }
 
@@ -72,7 +75,8 @@ pub(super) fn run(inputs: &Inputs, command: ResourcesCommand) -> ExitCode {
         ResourcesCommand::List(which) => (Action::List, which),
         ResourcesCommand::Clean(which) => (Action::Clean, which),
         ResourcesCommand::Delete(which) => (Action::Delete, which),
-        ResourcesCommand::Policy { account, prefix, moving } => return policy(&config, &account, prefix, moving),
+        ResourcesCommand::Policy { account, agentcore: true, .. } => return agentcore_policy(&config, &account),
+        ResourcesCommand::Policy { account, prefix, moving, .. } => return policy(&config, &account, prefix, moving),
     };
     let removes = matches!(action, Action::Clean | Action::Delete);
     if removes && !which.yes && !agreed(action, &config, &which) {
@@ -90,6 +94,26 @@ fn policy(config: &Config, account: &str, prefix: Option<String>, moving: bool) 
     let region = if config.backend.region.is_empty() { "*" } else { &config.backend.region };
     let bucket = config.backend.artifacts.strip_prefix("s3://");
     let policy = resources::policy(prefix, &names, region, account, bucket, moving);
+    print(&serde_json::to_string_pretty(&policy).unwrap_or_default());
+    ExitCode::SUCCESS
+}
+
+/// What deploying to AgentCore needs, as far as the plugin's settings say where.
+fn agentcore_policy(config: &Config, account: &str) -> ExitCode {
+    let settings = config.plugins.settings_json("deploy-agentcore");
+    let of_settings = |key: &str, absent: &'static str| {
+        let given = settings.get(key).and_then(serde_json::Value::as_str).filter(|given| !given.is_empty());
+        given.unwrap_or(absent).to_owned()
+    };
+    let region = of_settings("region", if config.backend.region.is_empty() { "*" } else { "" });
+    let region = if region.is_empty() { config.backend.region.clone() } else { region };
+    let policy = agentcore::policy(agentcore::Deploying {
+        region: &region,
+        account,
+        role: &of_settings("role_arn", "*"),
+        bucket: &of_settings("bucket", "*"),
+        prefix: &of_settings("prefix", "nexusd-agents"),
+    });
     print(&serde_json::to_string_pretty(&policy).unwrap_or_default());
     ExitCode::SUCCESS
 }

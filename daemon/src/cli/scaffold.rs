@@ -84,7 +84,7 @@ const TAKEN: [&str; 66] = [
     "union",
 ];
 /// Shipped plugins, and what `[plugins]` of the settings means otherwise.
-const OURS: [&str; 3] = ["agent-build", "deploy-local", "dirs"];
+const OURS: [&str; 4] = ["agent-build", "deploy-local", "deploy-agentcore", "dirs"];
 const LONGEST: usize = 64;
 
 #[derive(Debug, Args)]

@@ -36,10 +36,25 @@ pub struct Deployment {
     pub options: Map<String, Value>,
 }
 
+/// Where an agent is to run from its next deployment on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewPlace {
+    /// The deployment target.
+    pub target: String,
+    /// The deployment request, as the user gave it.
+    pub config: Value,
+}
+
 impl Deployment {
     /// To this target, of which nothing is known yet.
     pub fn to(target: impl Into<String>) -> Self {
         Self { target: target.into(), options: Map::new() }
+    }
+
+    /// What its record says of a deployment by others, in the form in which a deploy handler says it; nothing when it says
+    /// nothing.
+    pub fn as_details(&self) -> Option<Value> {
+        (!self.options.is_empty()).then(|| serde_json::json!({ "details": self.options }))
     }
 
     /// An option that is text.

@@ -111,7 +111,7 @@ impl Deletion {
             agent_dir: agent.agent_dir.clone(),
             deployment_type: agent.deployment.target.clone(),
             config: agent.deployment_config.clone(),
-            details: agent.deployment_details.clone(),
+            details: agent.deployment_details.clone().or_else(|| agent.deployment.as_details()),
             orders,
         };
         Self {

@@ -140,6 +140,11 @@ impl AgentId {
         let tail = project.as_str().strip_prefix("proj_").unwrap_or(project.as_str());
         Self(format!("agent_{tail}").into())
     }
+
+    /// The id of the agent that stands for what others deployed. Derived, so that it is registered once.
+    pub fn of_deployment(target: &str, name: &str) -> Self {
+        Self(ToolId::of("deployment", target, name).as_str().replacen("tool_", "agent_", 1).into())
+    }
 }
 
 impl ToolId {

@@ -67,7 +67,7 @@ pub fn of(agent: &Agent, data: &DataConfig) -> AgentRef {
         project_id: agent.project_id.as_ref().map(ToString::to_string).unwrap_or_default(),
         state_dir: state(data, &agent.agent_id),
         config: agent.deployment_config.clone().unwrap_or_default(),
-        details: details(agent.deployment_details.as_ref()),
+        details: known(agent),
         generation: agent.generation,
         files: agent.files.clone(),
     }
@@ -89,6 +89,14 @@ pub fn of_deleted(id: &AgentId, name: &str, gone: &GoneAgent, data: &DataConfig)
         generation: 0,
         files: Default::default(),
     }
+}
+
+/// What is known of an agent's deployment: what its handler said of the last one; beside that, of an agent that was
+/// deployed by others, what its record says in its vendor's words.
+fn known(agent: &Agent) -> Map<String, Value> {
+    let mut known = agent.deployment.options.clone();
+    known.extend(details(agent.deployment_details.as_ref()));
+    known
 }
 
 /// The record keeps the whole of the last `DeployResult`.

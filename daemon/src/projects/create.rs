@@ -106,7 +106,7 @@ impl Projects {
         let config = self.config.load();
         let deploy = &config.deploy;
         let known = |name: &str| name == targets::NONE || deploy.targets.contains_key(name);
-        match given.as_ref().and_then(|given| given.get("target")) {
+        match given.as_ref().and_then(|given| given.get("target").or_else(|| given.get("type"))) {
             None | Some(Value::Null) => Ok(given),
             Some(Value::String(name)) if known(name) => Ok(given),
             Some(other) => {

@@ -33,6 +33,7 @@ fn expected(method: &str, path: &str) -> &'static str {
         _ if open.contains(&path) || way_in.iter().any(|path| below(path)) => "++++++++",
         ("GET", "/metrics") => "+----+-!",
         ("POST", "/api/v2/projects") => "+++----!",
+        ("POST", "/api/v2/agents") => "+------!",
         ("GET", "/api/v2/projects" | "/api/v2/agents" | "/api/v2/workflows" | "/api/v2/auth/me") => "+++++--!",
         ("GET", "/api/v2/tasks" | "/api/v2/events" | "/api/v2/ws" | "/api/v2/system") => "+---+--!",
         _ if below("statistics/") => "+---+--!",

@@ -329,3 +329,40 @@ async fn a_runtime_without_a_record_is_asked_through_its_target() {
         api.post("/api/v2/agentcore/stream", bad).await.is_error(422, "VALIDATION_ERROR");
     }
 }
+
+/// One word moves an agent; what cannot be is refused before anything happens. A runtime of others is one agent.
+#[tokio::test]
+async fn an_agent_is_moved_and_a_runtime_is_adopted() {
+    let data = Arc::new(tempfile::tempdir().unwrap());
+    let api = Api::start_with(data, |config| {
+        config.deploy.targets.insert("agentcore".to_owned(), "cloud/agentcore".to_owned());
+    })
+    .await;
+    let project = api.project().await;
+    let agent = api.build(&project, true).await;
+    let path = format!("/api/v2/agents/{agent}/deploy");
+    for bad in [json!({"deployment": {"type": "mars"}}), json!({"deployment": "mars"}), json!({"deployment": 7})] {
+        api.post(&path, bad).await.is_error(422, "VALIDATION_ERROR");
+    }
+    let moved = api.post(&path, json!({"deployment": {"type": "agentcore", "env": {"A": "b"}}})).await;
+    assert_eq!(moved.status, 200, "{}", moved.text);
+    let data = &moved.body["data"];
+    assert_eq!((&data["agent_id"], &data["status"]), (&json!(agent.as_str()), &json!("deploying")));
+    assert_eq!(data["deployment_type"], "agentcore");
+    api.post(&path, json!({})).await.is_error(409, "ILLEGAL_TRANSITION");
+
+    let arn = "arn:aws:bedrock-agentcore:eu-west-1:123456789012:runtime/prices-1a2b3c4d5e";
+    let body = json!({"runtime_arn": arn, "runtime_alias": "blue"});
+    let one = api.post("/api/v2/agents", body.clone()).await;
+    assert_eq!(one.status, 200, "{}", one.text);
+    let data = &one.body["data"];
+    assert_eq!((&data["agent_name"], &data["status"]), (&json!("prices"), &json!("running")));
+    assert_eq!((&data["agentcore_runtime_arn"], &data["agentcore_runtime_alias"]), (&json!(arn), &json!("blue")));
+    assert_eq!(api.post("/api/v2/agents", body).await.body["data"]["agent_id"], data["agent_id"]);
+    let asked =
+        api.post(&format!("/api/v2/agents/{}/invoke", data["agent_id"].as_str().unwrap()), json!({"input_text": "x"}));
+    assert_eq!(asked.await.status, 200);
+    let told = api.agents.asked.lock().unwrap().last().unwrap()["body"]["agent"]["details"].clone();
+    assert_eq!((&told["agentcore_runtime_arn"], &told["adopted"]), (&json!(arn), &json!(true)), "{told}");
+    Api::start().await.post("/api/v2/agents", json!({"runtime_arn": arn})).await.is_error(409, "TARGET_NOT_CONFIGURED");
+}

@@ -28,7 +28,9 @@ pub struct Description {
     /// `type`, `default`, `description`, and where they fit `minimum`, `maximum`, `enum`, `items`. `"unit"` names what a
     /// number counts. Of the formats the daemon knows `"path"`, which counts from the folder of the file of settings;
     /// `"program"`, a name that is looked up in `PATH`, or a path; and `"python"`, a program that must be Python 3.9 or
-    /// newer. What is `"writeOnly"` is shown to nobody. Only with `"additionalProperties": false` are other keys mistakes.
+    /// newer. What is `"writeOnly"` is shown to nobody; what is `"neededByTargets"` must be set before a target of one of the
+    /// plugin's deploy handlers can be served, which `nexusd check-config` tells. Only with
+    /// `"additionalProperties": false` are other keys mistakes.
     /// The daemon checks settings against it before `configure`, and shows it; without it, it hands the table over as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<Value>,

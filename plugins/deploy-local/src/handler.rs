@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use nexus_deploy::answer::{AskError, Bounds, may_pass};
 use nexus_plugin_api::{
     Context, DeployHandler,
     payload::{AgentRef, AgentStatus, DeployResult, Failure, InvokeRequest, InvokeResult},
@@ -12,7 +13,7 @@ use tokio::{select, time::timeout};
 use crate::{
     Settings,
     agent::{End, Lease, with_output_in_log},
-    client::{Ask, AskError, invoke, ping},
+    client::{invoke, ping},
     fleet::Fleet,
     process::LOG_NAME,
 };
@@ -49,13 +50,12 @@ impl LocalDeployer {
         let mut retried = false;
         loop {
             let mut lease = self.fleet.acquire(&request.agent).await?;
-            let ask = Ask {
-                address: lease.address.clone(),
+            let bounds = Bounds {
                 total_secs: settings.invoke_timeout_secs,
                 idle_secs: settings.idle_timeout_secs,
                 max_bytes: settings.max_answer_bytes,
             };
-            match invoke(ask, request, cx).await {
+            match invoke(&lease.address, bounds, request, cx).await {
                 Ok(result) => return Ok(result),
                 // The process ended before anything was sent; once more, with the next one.
                 Err(AskError::Refused(_)) if !retried && timeout(END_PATIENCE, lease.ended()).await.is_ok() => {
@@ -142,12 +142,4 @@ impl DeployHandler for LocalDeployer {
             result = self.answer(&request, &cx) => result,
         }
     }
-}
-
-/// Whether an exception's name speaks of something that passes by itself.
-fn may_pass(error_type: &str) -> bool {
-    let name = error_type.to_ascii_lowercase();
-    ["throttl", "timeout", "unavailable", "ratelimit", "overloaded", "connection"]
-        .iter()
-        .any(|hint| name.contains(hint))
 }

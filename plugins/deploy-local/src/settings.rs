@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use nexus_deploy::is_variable_name;
 use nexus_plugin_api::payload::Failure;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -174,11 +175,6 @@ impl Settings {
     pub(crate) fn idle_stop(&self) -> Option<Duration> {
         (self.idle_stop_secs > 0).then(|| Duration::from_secs(self.idle_stop_secs))
     }
-}
-
-/// Whether a name can stand in an environment: no `=`, no NUL, not empty.
-pub(crate) fn is_variable_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic() && b != b'=')
 }
 
 #[cfg(test)]

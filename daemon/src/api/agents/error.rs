@@ -29,6 +29,7 @@ impl From<AgentError> for ApiError {
                 conflict("ILLEGAL_TRANSITION", message, Some(json!({ "status": now, "allowed": allowed })))
             }
             AgentError::NoTarget(_) => Self::plain(StatusCode::CONFLICT, "TARGET_NOT_CONFIGURED", message),
+            AgentError::NotThere(_) => conflict("NOT_DEPLOYED", message, None),
             AgentError::ProjectGone => conflict("PROJECT_GONE", message, None),
             AgentError::Handler(failure, id) => of_handler(&failure, json!({ "agent_id": id })),
             AgentError::NoAnswer(no) => {

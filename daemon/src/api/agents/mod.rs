@@ -1,6 +1,7 @@
 //! `/agents`: list, detail, delete. Asking one is `invoke`, talking to one is `sessions`.
 
 pub(crate) mod attachments;
+pub(crate) mod deploy;
 pub(crate) mod edit;
 mod error;
 pub(crate) mod files;
@@ -45,12 +46,13 @@ pub(crate) fn paths() -> Router {
         .delete(delete)
         .put(edit::update)
         .push(Router::with_path("status").put(edit::put_status))
+        .push(Router::with_path("deploy").post(deploy::deploy))
         .push(at("context", || edit::context))
         .push(at("runtime/health", || edit::runtime_health))
         .push(files)
         .push(Router::with_path("invoke").post(invoke::invoke))
         .push(at("sessions", || sessions::list).post(sessions::create));
-    at("agents", || list).push(one)
+    at("agents", || list).post(deploy::adopt).push(one)
 }
 
 /// What lists of agents show.

@@ -25,6 +25,10 @@ pub(crate) fn of(operation: &str) -> Option<Value> {
         "pauseWorkflow" => json!({ "reason": "the requirement changes" }),
         "resumeWorkflow" | "restartWorkflow" => json!({ "from_stage": "" }),
         "stopWorkflow" | "logout" | "makeLoginLink" | "restoreConfig" | "reloadPlugins" => json!({}),
+        "adoptAgent" => json!({
+            "runtime_arn": "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/prices-1a2b3c4d5e", "agent_name": "prices",
+        }),
+        "deployAgent" => json!({ "deployment": { "type": "local" } }),
         "updateAgent" => json!({ "description": "Tells prices", "category": "sales" }),
         "invokeAgent" => json!({ "input_text": "How much are 3 pears?" }),
         "putAgentCode" => json!({ "content": "def main():\n    print(\"hello\")\n", "file_type": "python" }),

@@ -120,6 +120,7 @@ rule! {
     json!({ "anyOf": [
         { "$ref": "#/components/schemas/DeploymentTarget" },
         { "type": "object", "properties": { "target": { "anyOf": [
+            { "$ref": "#/components/schemas/DeploymentTarget" }, { "type": "null" } ] }, "type": { "anyOf": [
             { "$ref": "#/components/schemas/DeploymentTarget" }, { "type": "null" } ] } },
           "x-max-bytes": DEPLOYMENT_BYTES },
     ] })

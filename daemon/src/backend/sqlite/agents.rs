@@ -141,6 +141,17 @@ pub(crate) fn update(tx: &mut Tx<'_>, id: &AgentId, wanted: &AgentChange) -> Res
     Ok(Some(agent))
 }
 
+pub(crate) fn adopt(tx: &mut Tx<'_>, agent: &Agent) -> Result<Agent> {
+    if let Some(known) = read(tx.conn(), &agent.agent_id)? {
+        return Ok(known);
+    }
+    let display_name = names::give(tx.conn(), &naming::human(&agent.agent_name))?;
+    let now = tx.now();
+    let adopted = Agent { display_name, created_at: now, updated_at: now, ..agent.clone() };
+    put(tx, &adopted)?;
+    Ok(adopted)
+}
+
 pub(crate) fn record_invocation(
     tx: &mut Tx<'_>,
     held: &Held,
@@ -188,6 +199,10 @@ impl Agents for SqliteStore {
     ) -> Result<Option<Agent>> {
         let id = id.clone();
         self.write(move |tx| set_status(tx, &id, status, error.as_deref())).await
+    }
+
+    async fn adopt_agent(&self, agent: Agent) -> Result<Agent> {
+        self.write(move |tx| adopt(tx, &agent)).await
     }
 
     async fn update_agent(&self, id: &AgentId, change: AgentChange) -> Result<Option<Agent>> {

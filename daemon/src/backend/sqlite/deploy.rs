@@ -12,6 +12,7 @@ use super::{
 use crate::{
     backend::store::{ClaimBuild, DeployClaim, DeployEnd, Deployments, Result},
     domain::{
+        agent::NewPlace,
         change::{TaskChange, deploy},
         failure::ErrorInfo,
         ids::{AgentId, TaskId},
@@ -76,13 +77,13 @@ pub(crate) fn fail(tx: &mut Tx<'_>, id: &TaskId, task: &Brief, info: &ErrorInfo)
     tx.withdraw_message(id).map(drop)
 }
 
-pub(crate) fn again(tx: &mut Tx<'_>, id: &AgentId) -> Result<Option<TaskId>> {
+pub(crate) fn again(tx: &mut Tx<'_>, id: &AgentId, to: Option<&NewPlace>) -> Result<Option<TaskId>> {
     let Some(mut agent) = agents::read(tx.conn(), id)? else { return Ok(None) };
     let hot = match &agent.project_id {
         Some(project) => tx.hot(project)?,
         None => None,
     };
-    let told = deploy::again(&mut agent, hot.is_some(), tx.now())?;
+    let told = deploy::again(&mut agent, to, hot.is_some(), tx.now())?;
     let (Some(project), Some(hot)) = (agent.project_id.clone(), hot) else { return Err(not_found("project")) };
     let task = agents::queue_deployment(tx, &agent, &project, hot.key, Priority::DEFAULT)?;
     agents::write(tx, &agent, Some(told))?;
@@ -101,8 +102,8 @@ impl Deployments for SqliteStore {
         self.write(move |tx| finish(tx, &lease, &end)).await
     }
 
-    async fn redeploy_agent(&self, id: &AgentId) -> Result<Option<TaskId>> {
+    async fn redeploy_agent(&self, id: &AgentId, to: Option<NewPlace>) -> Result<Option<TaskId>> {
         let id = id.clone();
-        self.write(move |tx| again(tx, &id)).await
+        self.write(move |tx| again(tx, &id, to.as_ref())).await
     }
 }

@@ -25,6 +25,24 @@ pub(in crate::cli) enum AgentsCommand {
         /// Id or name [default: the newest]
         agent: Option<String>,
     },
+    /// Register an AgentCore runtime that others deployed, as an agent that can be asked here
+    Adopt {
+        /// ARN of the runtime
+        arn: String,
+        /// Its endpoint [default: DEFAULT]
+        #[arg(long)]
+        alias: Option<String>,
+        /// How it is to be called [default: as its ARN says]
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Deploy an agent again, or somewhere else; it keeps its sessions
+    Deploy {
+        /// Id or name
+        agent: String,
+        /// The deploy target, such as local or agentcore [default: where it is]
+        target: Option<String>,
+    },
     /// Take an agent out of service and delete it with its sessions
     Delete {
         /// Id or name
@@ -62,6 +80,23 @@ pub(super) async fn run(client: &Client, command: AgentsCommand) -> Result<()> {
             let found = find::agent(&client.api, agent.as_deref()).await?;
             let whole = client.api.get(&format!("/agents/{}", show::member(&found, "agent_id"))).await?;
             client.show(&whole, one);
+            Ok(())
+        }
+        AgentsCommand::Adopt { arn, alias, name } => {
+            let body = json!({ "runtime_arn": arn, "runtime_alias": alias, "agent_name": name });
+            let adopted = client.api.create("/agents", &body).await?;
+            client.show(&adopted, |adopted| print(&format!("{} can be asked", show::member(adopted, "agent_id"))));
+            Ok(())
+        }
+        AgentsCommand::Deploy { agent, target } => {
+            let found = find::agent(&client.api, Some(&agent)).await?;
+            let id = show::member(&found, "agent_id");
+            let body = target.map_or_else(|| json!({}), |target| json!({ "deployment": { "type": target } }));
+            let agent = client.api.create(&format!("/agents/{id}/deploy"), &body).await?;
+            client.show(&agent, |agent| {
+                let place = show::member(agent, "deployment_type");
+                print(&format!("{id} is {} on {place}", show::member(agent, "status")));
+            });
             Ok(())
         }
         AgentsCommand::Delete { agent, files } => {

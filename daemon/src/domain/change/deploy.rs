@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Refusal, TaskChange, agent::told};
 use crate::domain::{
-    agent::{Agent, AgentStatus},
+    agent::{Agent, AgentStatus, Deployment, NewPlace},
     event::NewEvent,
     failure::Failure,
     state_machine::{self, AgentEvent, IllegalTransition, TaskEvent},
@@ -84,13 +84,21 @@ pub fn ended<'r>(
 ///
 /// # Errors
 /// [`Refusal::Illegal`]: it is being deployed already; [`Refusal::Conflict`]: its project is gone.
-pub fn again(agent: &mut Agent, has_project: bool, now: Timestamp) -> Result<NewEvent, Refusal> {
+pub fn again(agent: &mut Agent, to: Option<&NewPlace>, has_project: bool, now: Timestamp) -> Result<NewEvent, Refusal> {
     if is_under_way(agent.status) {
         let (machine, state, event) = ("agent", agent.status.as_str(), "deploying again");
         return Err(IllegalTransition { machine, state, event }.into());
     }
     if !has_project {
         return Err(Refusal::Conflict("the agent's project is gone, so it cannot be deployed again"));
+    }
+    if let Some(to) = to {
+        // What was known of the former place says nothing of the new one.
+        if agent.deployment.target != to.target {
+            agent.deployment = Deployment::to(&to.target);
+            agent.deployment_details = None;
+        }
+        agent.deployment_config = Some(to.config.clone());
     }
     agent.status = AgentStatus::Deploying;
     agent.error_message = None;
@@ -159,12 +167,29 @@ mod tests {
             let mut one = agent(*status);
             let under_way = matches!(status, AgentStatus::Building | AgentStatus::Deploying);
             assert!(matches!(
-                (again(&mut one, false, now()), under_way),
+                (again(&mut one, None, false, now()), under_way),
                 (Err(Refusal::Conflict(_)), false) | (Err(Refusal::Illegal(_)), true)
             ));
             assert_eq!(one.status, *status);
-            assert_eq!(again(&mut one, true, now()).is_ok(), !under_way);
+            assert_eq!(again(&mut one, None, true, now()).is_ok(), !under_way);
             assert_eq!(one.status, if under_way { *status } else { AgentStatus::Deploying });
         }
+    }
+
+    #[test]
+    fn an_agent_that_moves_keeps_itself_and_forgets_its_former_place() {
+        let mut one = agent(AgentStatus::Running);
+        one.deployment.options.insert("agentcore_runtime_arn".into(), "arn".into());
+        one.deployment_details = Some(json!({"details": {}}));
+        let before = one.clone();
+        let place = |target: &str| NewPlace { target: target.to_owned(), config: json!({"type": target}) };
+        let same = place(&before.deployment.target);
+        again(&mut one, Some(&same), true, now()).unwrap();
+        assert_eq!((&one.deployment, &one.deployment_details), (&before.deployment, &before.deployment_details));
+        one.status = AgentStatus::Running;
+        again(&mut one, Some(&place("elsewhere")), true, now()).unwrap();
+        assert_eq!((one.deployment, one.deployment_details), (Deployment::to("elsewhere"), None));
+        assert_eq!(one.deployment_config.unwrap()["type"], "elsewhere");
+        assert_eq!((one.agent_id, one.files, one.generation), (before.agent_id, before.files, before.generation));
     }
 }

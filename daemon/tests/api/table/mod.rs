@@ -139,6 +139,8 @@ async fn every_endpoint_answers_as_written() {
         "POST /api/v2/sessions/{id}/stream",
         "GET /api/v2/sessions/{id}/stream",
         "POST /api/v2/agentcore/stream",
+        "POST /api/v2/agents",
+        "POST /api/v2/agents/{id}/deploy",
         "POST /api/v2/sessions/{id}/upload",
         "GET /api/v2/tools/{name}",
         "POST /api/v2/tools/{name}/test",

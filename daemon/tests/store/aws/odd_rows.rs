@@ -182,7 +182,7 @@ async fn no_row_of_an_agent_refuses_a_change() {
         let before = store.agent(&agent).await.unwrap().unwrap().total_invocations;
         store.record_invocation(asked, None).await.unwrap_or_else(|e| panic!("{harm}: {e}"));
         assert_eq!(store.agent(&agent).await.unwrap().unwrap().total_invocations, before + 1, "{harm}");
-        let task = store.redeploy_agent(&agent).await.unwrap_or_else(|e| panic!("{harm}: {e}")).unwrap();
+        let task = store.redeploy_agent(&agent, None).await.unwrap_or_else(|e| panic!("{harm}: {e}")).unwrap();
         let claim = ClaimBuild { task_id: Some(task), ..place.message("proj_1", None, Continuation::Execute) };
         match store.claim_deploy(claim).await.unwrap_or_else(|e| panic!("{harm}: {e}")) {
             DeployClaim::Claimed { lease, agent } => {

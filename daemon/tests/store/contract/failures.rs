@@ -9,7 +9,7 @@ use nexus_daemon::{
         store::{AgentFilter, BuildEnd, BuildStep, Claim, ClaimBuild, DeployClaim, DeployEnd, GivenUp},
     },
     domain::{
-        agent::{AgentChange, AgentStatus},
+        agent::{Agent, AgentChange, AgentStatus, Deployment, NewPlace},
         control::{ControlAction, ControlStatus},
         deletion::DeleteOrders,
         event::EventType,
@@ -278,12 +278,40 @@ pub async fn a_deployment_that_was_overtaken_changes_nothing(f: &Fixture) {
     let agent = f.store.agent(&id).await.unwrap().unwrap();
     assert_eq!((agent.status, agent.generation), (AgentStatus::Running, 3));
     assert_eq!(agent.deployment_details, Some(json!({"by": "w2 again"})));
-    // A further one has a further number, and what was counted stays.
-    let task = f.store.redeploy_agent(&id).await.unwrap().unwrap();
+    // A further one has a further number, and what was counted stays; what is known of a former place does not.
+    let elsewhere = NewPlace { target: "elsewhere".into(), config: json!({"type": "elsewhere", "size": 2}) };
+    let task = f.store.redeploy_agent(&id, Some(elsewhere.clone())).await.unwrap().unwrap();
     assert_eq!(generation().await, 3, "it is not begun");
+    let moved = f.store.agent(&id).await.unwrap().unwrap();
+    assert_eq!((moved.status, moved.deployment), (AgentStatus::Deploying, Deployment::to("elsewhere")));
+    assert_eq!((moved.deployment_config, moved.deployment_details), (Some(elsewhere.config), None));
     let again = ClaimBuild { task_id: Some(task), ..claim.clone() };
     assert!(matches!(f.store.claim_deploy(again).await.unwrap(), DeployClaim::Claimed { .. }));
     assert_eq!(generation().await, 4);
+}
+
+/// What others deployed is registered once, under a name of its own, with what is needed to ask it.
+pub async fn what_others_deployed_is_adopted_once(f: &Fixture) {
+    let mut deployment = Deployment::to("agentcore");
+    deployment.options.insert("agentcore_runtime_arn".into(), "arn:one".into());
+    deployment.options.insert("adopted".into(), true.into());
+    let of = |name: &str, arn: &str| Agent {
+        agent_name: name.to_owned(),
+        status: AgentStatus::Running,
+        deployment: deployment.clone(),
+        ..Agent::unused(AgentId::of_deployment("agentcore", arn), Timestamp::now())
+    };
+    let one = f.store.adopt_agent(of("prices", "arn:one")).await.unwrap();
+    let other = f.store.adopt_agent(of("prices", "arn:two")).await.unwrap();
+    assert_ne!((&one.agent_id, &one.display_name), (&other.agent_id, &other.display_name));
+    let again = f.store.adopt_agent(of("another name", "arn:one")).await.unwrap();
+    assert_eq!(
+        (&again.agent_id, &again.display_name, &again.agent_name),
+        (&one.agent_id, &one.display_name, &one.agent_name)
+    );
+    let kept = f.store.agent(&one.agent_id).await.unwrap().unwrap();
+    assert_eq!((kept.status, &kept.deployment, &kept.project_id), (AgentStatus::Running, &deployment, &None));
+    assert_eq!(f.store.list_agents(&AgentFilter::default(), &page(1, 10)).await.unwrap().total, 2);
 }
 
 /// A queue that counts receives by itself says nothing of a deployment: in kills and outages its message is received
@@ -307,12 +335,12 @@ pub async fn a_dead_letter_does_not_fail_a_deployment_at_once(f: &Fixture) {
     f.store.finish_deploy(&lease, end).await.unwrap();
     assert_eq!(f.store.agent(&id).await.unwrap().unwrap().status, AgentStatus::Running);
     // It is not spared for ever.
-    let task = f.store.redeploy_agent(&id).await.unwrap().unwrap();
+    let task = f.store.redeploy_agent(&id, None).await.unwrap().unwrap();
     fail(f, &task).await;
     let agent = f.store.agent(&id).await.unwrap().unwrap();
     assert_eq!((agent.status, agent.error_message.as_deref()), (AgentStatus::Error, Some("poison")));
     // Nor is one that ends every daemon that claims it.
-    let task = f.store.redeploy_agent(&id).await.unwrap().unwrap();
+    let task = f.store.redeploy_agent(&id, None).await.unwrap().unwrap();
     let claim = ClaimBuild { task_id: Some(task.clone()), ..claim };
     let mut claims = 0;
     // Who claims again is alive: a slow store took its lease, however often.

@@ -37,7 +37,7 @@ macro_rules! contract {
                 a_build_without_its_workflow_fails_with_a_reason, a_registered_agent_is_kept_by_a_second_build,
                 agents_of_one_name_are_numbered_once_and_for_all,
                 a_deployment_runs_to_its_end, a_failed_deployment_is_told,
-                a_deployment_that_was_overtaken_changes_nothing, a_dead_letter_does_not_fail_a_deployment_at_once;
+                a_deployment_that_was_overtaken_changes_nothing, what_others_deployed_is_adopted_once, a_dead_letter_does_not_fail_a_deployment_at_once;
             controls: a_paused_message_does_nothing, a_pause_waits_for_the_running_stage,
                 a_pause_reached_by_nobody_is_settled_by_the_next_claim, a_stopped_build_refuses_its_late_step,
                 what_is_not_allowed_says_what_is, a_restart_resets_what_depends_on_its_stage,

@@ -1,5 +1,6 @@
 //! The cloud backend over the emulator, with real daemons: their work together, trouble, what they cost, and moving.
 
+mod agentcore;
 mod artifacts;
 mod files;
 mod fleet;

@@ -99,7 +99,7 @@ fn plugin_folders_add_to_the_shipped_ones_unless_they_are_to_replace_them() {
         names
     };
     file("[plugins]\ndirs = [\"mine\"]");
-    assert_eq!(names(), ["agent-build loaded", "deploy-local loaded", "faulty loaded"]);
+    assert_eq!(names(), ["agent-build loaded", "deploy-agentcore loaded", "deploy-local loaded", "faulty loaded"]);
     assert_eq!(run(home.path(), &["check-config", "nexusd.toml"]).0, 0);
     file("[plugins]\ndirs = [\"mine\"]\nshipped = false");
     assert_eq!(names(), ["deploy-local loaded", "faulty loaded"]);

@@ -1,12 +1,10 @@
 //! One attempt to bring an agent up.
 
-use std::{fs, io, net::TcpListener, path::Path, sync::Arc, time::Duration};
+use std::{fs, io, net::TcpListener, sync::Arc, time::Duration};
 
+use nexus_deploy::{Entrypoint, verify_recorded};
 use nexus_plugin_api::payload::{AgentRef, Failure};
-use nexus_sandbox::{
-    Ending, Interpreter, SandboxError,
-    recorded::{self, Unrecorded},
-};
+use nexus_sandbox::{Ending, Interpreter, SandboxError};
 use tokio::{select, sync::oneshot, time::Instant};
 
 use super::{
@@ -16,7 +14,7 @@ use super::{
 use crate::{
     capacity::{Place, Resident},
     client::{self, Address},
-    process::{Entrypoint, Output, Process, environment, sandbox},
+    process::{Output, Process, environment, sandbox},
 };
 
 /// The agent's own `HOME` inside its state folder.
@@ -130,27 +128,12 @@ async fn entrypoint(house: &House, agent: &AgentRef) -> Result<Entrypoint, Failu
     let (files, name) = (agent.files.clone(), agent.agent_name.clone());
     let work = move || {
         // What nobody wrote is not run, not even inside the walls.
-        if !files.is_empty() {
-            recorded::verify(&folder, &files).map_err(|error| not_recorded(&name, &folder, &error))?;
-        }
+        verify_recorded(&name, &folder, &files)?;
         let entrypoint = Entrypoint::of_folder(&folder, &python)?;
         fs::create_dir_all(&home).map_err(|e| Failure::transient(format!("cannot make {}: {e}", home.display())))?;
         Ok(entrypoint)
     };
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| Err(Failure::transient(e.to_string())))
-}
-
-fn not_recorded(name: &str, folder: &Path, error: &Unrecorded) -> Failure {
-    match error {
-        Unrecorded::Io { .. } if !folder.is_dir() => {
-            Failure::permanent(format!("the agent's folder {} does not exist", folder.display()))
-        }
-        Unrecorded::Io { .. } => Failure::transient(format!("the files of agent {name} cannot be looked at: {error}")),
-        _ => Failure::permanent(format!(
-            "agent {name} is not started: in its folder, {error}. Put it there through the API (`files/` of the agent), \
-             put back what was there, or build it anew"
-        )),
-    }
 }
 
 fn cannot_spawn(agent: &AgentRef, python: &str, error: SandboxError) -> Failure {

@@ -7,13 +7,14 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
+use nexus_deploy::answer::{AskError, Body};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     task::JoinHandle,
 };
 
-use super::{Address, AskError, address::Place};
+use super::{Address, address::Place};
 
 /// The response's head, and the read buffer.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -56,18 +57,30 @@ impl Exchange {
         Ok(Self { response, _driver: driver })
     }
 
-    pub(crate) fn status(&self) -> u16 {
+    /// The whole body, if it is not larger than `limit`.
+    pub(crate) async fn body(mut self, limit: usize) -> Result<Vec<u8>, AskError> {
+        let mut body = Vec::new();
+        while let Some(chunk) = self.chunk().await? {
+            if body.len() + chunk.len() > limit {
+                return Err(AskError::TooMuch(limit));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+}
+
+impl Body for Exchange {
+    fn status(&self) -> u16 {
         self.response.status().as_u16()
     }
 
-    /// The media type without parameters, in lower case; empty when not given.
-    pub(crate) fn media_type(&self) -> String {
+    fn media_type(&self) -> String {
         let header = self.response.headers().get("content-type").and_then(|value| value.to_str().ok());
         header.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
     }
 
-    /// The next piece of the body; `None` at its end.
-    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, AskError> {
+    async fn chunk(&mut self) -> Result<Option<Bytes>, AskError> {
         loop {
             match self.response.body_mut().frame().await {
                 None => return Ok(None),
@@ -79,18 +92,6 @@ impl Exchange {
                 }
             }
         }
-    }
-
-    /// The whole body, if it is not larger than `limit`.
-    pub(crate) async fn body(mut self, limit: usize) -> Result<Vec<u8>, AskError> {
-        let mut body = Vec::new();
-        while let Some(chunk) = self.chunk().await? {
-            if body.len() + chunk.len() > limit {
-                return Err(AskError::TooMuch(limit));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
     }
 }
 

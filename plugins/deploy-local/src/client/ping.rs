@@ -5,10 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
+use nexus_deploy::answer::{AskError, Body as _, excerpt};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::{Address, AskError, http::Exchange, json::excerpt};
+use super::{Address, http::Exchange};
 
 const MAX_BODY_BYTES: usize = 64 * 1024;
 

@@ -2,13 +2,11 @@
 
 use std::{ffi::OsString, path::Path};
 
+use nexus_deploy::own_variables;
 use nexus_plugin_api::payload::Failure;
 use serde_json::Value;
 
-use crate::{Settings, settings::is_variable_name};
-
-/// As many as AgentCore takes.
-const MAX_OWN_VARIABLES: usize = 50;
+use crate::Settings;
 
 /// Builds it, weakest first: fixed helpers, what the daemon lets through, the operator's `env`, the
 /// deployment's `config.env`, and last what the agent is told about itself.
@@ -41,29 +39,6 @@ pub(crate) fn environment(
     add("HOST", "127.0.0.1".into());
     add("PORT", port.to_string().into());
     Ok(variables)
-}
-
-/// `config.env`: `{"NAME": "value"}`; numbers and booleans are taken as text.
-fn own_variables(config: &Value) -> Result<Vec<(String, String)>, Failure> {
-    let Some(given) = config.get("env").filter(|env| !env.is_null()) else { return Ok(Vec::new()) };
-    let Some(given) = given.as_object().filter(|env| env.len() <= MAX_OWN_VARIABLES) else {
-        return Err(Failure::invalid_input(format!(
-            "deployment env must be an object of at most {MAX_OWN_VARIABLES} names and values"
-        )));
-    };
-    given
-        .iter()
-        .map(|(name, value)| {
-            let text = match value {
-                Value::String(text) => Some(text.clone()),
-                Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
-                _ => None,
-            };
-            text.filter(|text| is_variable_name(name) && !text.contains('\0'))
-                .map(|text| (name.clone(), text))
-                .ok_or_else(|| Failure::invalid_input(format!("deployment env: {name:?} is not usable")))
-        })
-        .collect()
 }
 
 #[cfg(test)]

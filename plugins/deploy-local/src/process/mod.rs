@@ -2,7 +2,6 @@
 //! `nexus_sandbox`'s.
 
 mod child;
-mod entrypoint;
 mod environment;
 mod listening;
 mod log;
@@ -10,7 +9,6 @@ mod output;
 mod walls;
 
 pub(crate) use child::Process;
-pub(crate) use entrypoint::{Entrypoint, Listens};
 pub(crate) use environment::environment;
 pub(crate) use listening::ports_of_group;
 pub(crate) use log::{LOG_NAME, remove_logs};

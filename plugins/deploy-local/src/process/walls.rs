@@ -5,9 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nexus_deploy::{Entrypoint, Listens};
 use nexus_sandbox::{Interpreter, Limits, Profile, Sandbox};
 
-use super::{Entrypoint, Listens};
 use crate::Settings;
 
 /// The agent's socket inside its state folder, where the agent itself cannot replace it.

@@ -207,6 +207,26 @@ impl Agents for DynamoStore {
         self.with_agent(id, change).await
     }
 
+    async fn adopt_agent(&self, agent: Agent) -> Result<Agent> {
+        if let Some(known) = self.agent(&agent.agent_id).await? {
+            return Ok(known);
+        }
+        let display_name = self.give_name(&naming::human(&agent.agent_name), &agent.agent_id).await?;
+        let now = self.tables.clock();
+        let adopted = Agent { display_name, created_at: now, updated_at: now, ..agent };
+        let mut unit = Unit::default();
+        unit.put(&self.tables, Table::Agents, adopted.to_item()?, &Guard::Absent, Refused::Exists)?;
+        match unit.commit(&self.tables).await? {
+            Ok(()) => {
+                self.counts.agent_moved(None, Some(adopted.status));
+                Ok(adopted)
+            }
+            // Another was quicker.
+            Err(Refused::Exists) => self.agent(&adopted.agent_id).await?.ok_or_else(|| not_found("agent")),
+            Err(_) => Err(contended()),
+        }
+    }
+
     async fn record_invocation(&self, invocation: Invocation, idempotency: Option<KeptAnswer>) -> Result<()> {
         let invocation = &invocation;
         let mut idempotency = idempotency.as_ref();

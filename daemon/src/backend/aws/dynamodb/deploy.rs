@@ -17,7 +17,7 @@ use crate::{
         store::{ClaimBuild, DeployClaim, DeployEnd, Deployments, Result},
     },
     domain::{
-        agent::Agent,
+        agent::{Agent, NewPlace},
         change::{TaskChange, deploy},
         failure::{ErrorInfo, FailureKind},
         ids::{AgentId, TaskId},
@@ -128,9 +128,10 @@ impl Deployments for DynamoStore {
         self.with_agent(&end.agent_id, change).await?.ok_or_else(|| not_found("agent"))
     }
 
-    async fn redeploy_agent(&self, id: &AgentId) -> Result<Option<TaskId>> {
+    async fn redeploy_agent(&self, id: &AgentId, to: Option<NewPlace>) -> Result<Option<TaskId>> {
         let change = |agent: &mut Agent, plan: &mut AgentPlan| {
-            plan.tell = Some(deploy::again(agent, agent.project_id.is_some() && plan.plan.is_some(), plan.now)?);
+            let has_project = agent.project_id.is_some() && plan.plan.is_some();
+            plan.tell = Some(deploy::again(agent, to.as_ref(), has_project, plan.now)?);
             let (Some(project), Some(of_project)) = (agent.project_id.clone(), &mut plan.plan) else {
                 return Err(not_found("project"));
             };

@@ -1,5 +1,6 @@
 //! The resources of the cloud backend: its tables and queues, made, listed, emptied and removed (SPEC section 5).
 
+pub mod agentcore;
 mod policy;
 mod queues;
 mod tables;

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::{
-    AskError,
-    answer::Answer,
+    collected::Answer,
+    error::AskError,
     json::{reported_error, text_of},
 };
 

@@ -2,7 +2,7 @@
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum AskError {
+pub enum AskError {
     /// Nobody listens there; nothing was sent.
     #[error("does not accept connections: {0}")]
     Refused(String),
@@ -40,4 +40,13 @@ pub(crate) enum AskError {
     /// What was asked cannot be sent.
     #[error("cannot be asked this: {0}")]
     BadRequest(String),
+}
+
+/// Whether an exception's name speaks of something that passes by itself.
+#[must_use]
+pub fn may_pass(error_type: &str) -> bool {
+    let name = error_type.to_ascii_lowercase();
+    ["throttl", "timeout", "unavailable", "ratelimit", "overloaded", "connection"]
+        .iter()
+        .any(|hint| name.contains(hint))
 }

@@ -18,17 +18,22 @@ const MAX_PORTS: usize = 32;
 
 /// A program and its arguments, to be run in the agent's folder, and what it needs of the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entrypoint {
-    pub(crate) program: String,
-    pub(crate) arguments: Vec<String>,
-    pub(crate) listens: Listens,
+pub struct Entrypoint {
+    /// The interpreter.
+    pub program: String,
+    /// The file, and what follows it.
+    pub arguments: Vec<String>,
+    /// Whether it needs installed packages at its start. Without them Python is told `-S`, before the file.
+    pub needs_packages: bool,
+    /// Where it waits for requests.
+    pub listens: Listens,
     /// TCP ports that it may connect to.
-    pub(crate) connect: Vec<u16>,
+    pub connect: Vec<u16>,
 }
 
 /// Where an agent waits for requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Listens {
+pub enum Listens {
     /// On the socket that it is handed, as `"listen": "socket"` in its manifest says.
     Socket,
     /// On a port of the loopback interface; these it names beside the usual ones.
@@ -54,7 +59,10 @@ struct Manifest {
 impl Entrypoint {
     /// Reads the folder's manifest. `["python3", "agent.py", …]` and `["agent.py", …]` are understood;
     /// the interpreter is always the configured one. Blocks on files.
-    pub(crate) fn of_folder(folder: &Path, python: &str) -> Result<Self, Failure> {
+    ///
+    /// # Errors
+    /// What its manifest says wrongly.
+    pub fn of_folder(folder: &Path, python: &str) -> Result<Self, Failure> {
         if !folder.is_dir() {
             return Err(Failure::permanent(format!("the agent's folder {} does not exist", folder.display())));
         }
@@ -68,7 +76,8 @@ impl Entrypoint {
             .next()
             .ok_or_else(|| Failure::permanent("manifest.json: the entrypoint names no file of the agent's folder"))?;
         check_file(folder, &file)?;
-        let flag = (site_packages == Some(false)).then(|| "-S".to_owned());
+        let needs_packages = site_packages != Some(false);
+        let flag = (!needs_packages).then(|| "-S".to_owned());
         let arguments: Vec<String> = flag.into_iter().chain([file]).chain(words).collect();
         if arguments.iter().any(|argument| argument.contains('\0')) {
             return Err(Failure::permanent("manifest.json: the entrypoint holds a NUL"));
@@ -85,7 +94,7 @@ impl Entrypoint {
                 )));
             }
         };
-        Ok(Self { program: python.to_owned(), arguments, listens, connect })
+        Ok(Self { program: python.to_owned(), arguments, needs_packages, listens, connect })
     }
 }
 

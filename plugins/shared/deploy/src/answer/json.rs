@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::AskError;
+use super::error::AskError;
 
 /// Under which names agents put their answer, the likeliest first.
 const ANSWER_KEYS: [&str; 9] =
@@ -46,7 +46,8 @@ pub(crate) fn reported_error(value: &Value) -> Option<AskError> {
 }
 
 /// A piece of foreign text that is fit for a failure message: one line, bounded.
-pub(crate) fn excerpt(text: &str) -> String {
+#[must_use]
+pub fn excerpt(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.is_empty() {
         return "(nothing)".to_owned();

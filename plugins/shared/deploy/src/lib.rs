@@ -1,0 +1,13 @@
+//! What deploy handlers have in common, so that an agent is the same wherever it runs: what its folder says of itself,
+//! which variables its deployment gives it, and how its answer is read.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))]
+
+pub mod answer;
+mod entrypoint;
+mod recorded;
+mod variables;
+
+pub use entrypoint::{Entrypoint, Listens};
+pub use recorded::verify_recorded;
+pub use variables::{is_variable_name, own_variables};
