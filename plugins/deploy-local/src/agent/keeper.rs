@@ -24,6 +24,7 @@ use crate::{
     Settings,
     capacity::{Capacity, Resident},
     client::{Health, Place, ping},
+    packages::Packages,
     process::{SOCKET_NAME, remove_logs},
 };
 
@@ -39,6 +40,7 @@ pub(crate) struct House {
     pub(crate) capacity: Arc<Capacity>,
     /// For starts under way.
     pub(crate) start_slots: Semaphore,
+    pub(crate) packages: Packages,
 }
 
 /// See the module.
@@ -424,6 +426,12 @@ impl Keeper {
                 note("without", weaker.into());
             }
             note("ready_ms", running.started.ready_ms.into());
+            if let Some(model) = &running.started.model {
+                note("model", model.as_str().into());
+            }
+            if let Some(why) = &running.started.degraded {
+                note("degraded", (**why).into());
+            }
         }
         self.view.set(status);
     }
