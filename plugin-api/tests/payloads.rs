@@ -126,6 +126,7 @@ fn requests() {
             base_url: "http://127.0.0.1:41753/v1".into(),
             socket: Some("/var/lib/nexusd/run/models.sock".into()),
             token: "nxm.e30.c2lnbmF0dXJl".into(),
+            token_secs: 3600,
             models: BTreeMap::from([("smart".into(), "anthropic/claude-sonnet-4-5".into())]),
         }),
     };
@@ -134,6 +135,7 @@ fn requests() {
         base_url: "http://127.0.0.1:41753/v1".into(),
         socket: Some("/var/lib/nexusd/run/models.sock".into()),
         token: "nxm.eyJhIjoiYWdlbnQifQ.c2lnbmF0dXJl".into(),
+        token_secs: 86_400,
         models: [("fast".to_owned(), "anthropic/claude-haiku-4-5".to_owned())].into(),
     };
     let with_models = AgentRef { models: Some(models), ..agent() };

@@ -3,6 +3,7 @@
 //!
 //! Nothing here knows HTTP or a backend's inside.
 
+mod budget;
 pub mod conversation;
 mod files;
 mod lifecycle;
@@ -16,6 +17,7 @@ use arc_swap::ArcSwap;
 use tokio_util::task::TaskTracker;
 
 pub use self::{
+    budget::{DayBudget, DayBudgetUse},
     conversation::{Conversations, Meter},
     files::{NewContent, Written},
 };

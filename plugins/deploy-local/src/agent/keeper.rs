@@ -155,10 +155,13 @@ impl Keeper {
         true
     }
 
-    /// Whether what runs, or comes up, has read other code than there is now.
+    /// Whether what runs, or comes up, has read other code than there is now, or has a token that ends soon.
     fn is_outdated(&self) -> bool {
         match &self.state {
-            State::Running(running) => running.code != self.code,
+            State::Running(running) => {
+                let renewed = running.started.renew_at.is_some_and(|at| at <= Instant::now());
+                running.code != self.code || (renewed && self.agent.models.is_some())
+            }
             State::Starting(starting) => starting.code != self.code,
             State::Failed { .. } => self.failed_with.is_some_and(|code| code != self.code),
             State::Idle | State::Backoff { .. } => false,

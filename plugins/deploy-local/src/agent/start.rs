@@ -34,6 +34,8 @@ pub(crate) struct Started {
     pub(crate) output: Arc<Output>,
     /// The name of the model that it asks.
     pub(crate) model: Option<String>,
+    /// When its token for that is half over.
+    pub(crate) renew_at: Option<Instant>,
     /// Why it goes without a model that it wants.
     pub(crate) degraded: Option<Arc<str>>,
     _place: Place,
@@ -57,7 +59,8 @@ pub(crate) async fn start(
     match (attempt(&house, &agent, resident, cancel, &mut slot).await, slot) {
         (Ok((address, ready_ms, output, run, place)), Some(process)) => {
             let degraded = run.degraded.map(Into::into);
-            Ok(Started { process, address, ready_ms, output, model: run.alias, degraded, _place: place })
+            let renew_at = run.access.and_then(|access| access.renew_at);
+            Ok(Started { process, address, ready_ms, output, model: run.alias, renew_at, degraded, _place: place })
         }
         (Err(fault), process) => {
             if let Some(process) = process {

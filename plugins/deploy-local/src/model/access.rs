@@ -1,8 +1,9 @@
 //! What of the daemon's gate goes into an agent's environment, and through its walls.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, time::Duration};
 
 use nexus_plugin_api::payload::{Failure, ModelAccess};
+use tokio::time::Instant;
 
 /// The longest answer of one call. The gate sets aside what the longest answer can cost, so without a limit small budgets
 /// would allow no call at all.
@@ -17,6 +18,8 @@ pub(crate) struct Access {
     /// The one port that it needs.
     pub(crate) port: u16,
     token: String,
+    /// When its process is to be replaced by one with a new token.
+    pub(crate) renew_at: Option<Instant>,
     alias: String,
 }
 
@@ -35,7 +38,15 @@ impl Access {
                 known.join(", ")
             )));
         }
-        Ok(Self { base_url: access.base_url.clone(), port, token: access.token.clone(), alias: alias.to_owned() })
+        // Half of its life is left for answers that are given meanwhile.
+        let half = Duration::from_secs(access.token_secs / 2);
+        Ok(Self {
+            base_url: access.base_url.clone(),
+            port,
+            token: access.token.clone(),
+            renew_at: (access.token_secs > 0).then(|| Instant::now() + half),
+            alias: alias.to_owned(),
+        })
     }
 }
 
@@ -80,6 +91,7 @@ mod tests {
             base_url: base_url.into(),
             socket: None,
             token: "nxm.token".into(),
+            token_secs: 0,
             models: [("fast".to_owned(), "p/m".to_owned())].into(),
         }
     }
