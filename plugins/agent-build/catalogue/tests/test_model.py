@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import agent_folder  # noqa: E402,F401  (the path to the template)
 from runtime import model_words  # noqa: E402
 from runtime.model_turn import MOST_WAITING, Turn  # noqa: E402
+from runtime.server import AgentServer  # noqa: E402
 
 SOURCES = [
     path for folder in (agent_folder.TEMPLATE, agent_folder.CATALOGUE) for path in sorted(folder.rglob("*.py"))
@@ -254,6 +255,18 @@ class SharedStateTest(unittest.TestCase):
             if isinstance(target, ast.Name) and target.id in names:
                 shared.add(target.id)
         return sorted(shared)
+
+
+class BusyTest(unittest.TestCase):
+    def test_an_agent_is_busy_as_long_as_it_answers_somebody(self):
+        server = AgentServer(None, None)
+        self.assertEqual(server.ping()["status"], "Healthy")
+        server.begin()
+        server.begin()
+        server.end()
+        self.assertEqual(server.ping()["status"], "HealthyBusy")
+        server.end()
+        self.assertEqual(server.ping()["status"], "Healthy")
 
 
 class OfflineTest(unittest.TestCase):
