@@ -51,6 +51,8 @@ fn agent() -> AgentRef {
         details: object(json!({"runtime_arn": "arn:aws:bedrock-agentcore:us-west-2:123456789012:runtime/weather-x"})),
         generation: 3,
         files: [("agent.py".to_owned(), "9f".repeat(32))].into(),
+        models: None,
+        cache_dir: "/var/lib/nexusd/cache".into(),
     }
 }
 
@@ -124,11 +126,20 @@ fn requests() {
             base_url: "http://127.0.0.1:41753/v1".into(),
             socket: Some("/var/lib/nexusd/run/models.sock".into()),
             token: "nxm.e30.c2lnbmF0dXJl".into(),
+            token_secs: 3600,
             models: BTreeMap::from([("smart".into(), "anthropic/claude-sonnet-4-5".into())]),
         }),
     };
     golden("request-run", &request("greet", Operation::Run(Box::new(run))));
-    golden("request-deploy", &request("shelf", Operation::Deploy(agent())));
+    let models = ModelAccess {
+        base_url: "http://127.0.0.1:41753/v1".into(),
+        socket: Some("/var/lib/nexusd/run/models.sock".into()),
+        token: "nxm.eyJhIjoiYWdlbnQifQ.c2lnbmF0dXJl".into(),
+        token_secs: 86_400,
+        models: [("fast".to_owned(), "anthropic/claude-haiku-4-5".to_owned())].into(),
+    };
+    let with_models = AgentRef { models: Some(models), ..agent() };
+    golden("request-deploy", &request("shelf", Operation::Deploy(with_models)));
     golden("request-undeploy", &request("shelf", Operation::Undeploy(agent())));
     golden("request-status", &request("shelf", Operation::Status(agent())));
     let invoke = InvokeRequest {

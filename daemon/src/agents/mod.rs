@@ -4,6 +4,7 @@
 //! Nothing here knows HTTP or a backend's inside.
 
 mod adopt;
+mod budget;
 pub mod conversation;
 mod files;
 mod lifecycle;
@@ -18,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 pub use self::{
     adopt::Adoption,
+    budget::{DayBudget, DayBudgetUse},
     conversation::{Conversations, Meter},
     files::{NewContent, Written},
 };

@@ -235,6 +235,12 @@ impl DataConfig {
         self.dir.join("audit")
     }
 
+    /// What can be made again: packages of agents.
+    #[must_use]
+    pub fn cache(&self) -> PathBuf {
+        self.dir.join("cache")
+    }
+
     /// Short-lived files: copies of loaded plugins, sockets.
     #[must_use]
     pub fn run(&self) -> PathBuf {

@@ -70,6 +70,8 @@ pub fn of(agent: &Agent, data: &DataConfig) -> AgentRef {
         details: known(agent),
         generation: agent.generation,
         files: agent.files.clone(),
+        models: None,
+        cache_dir: data.cache(),
     }
 }
 
@@ -88,6 +90,8 @@ pub fn of_deleted(id: &AgentId, name: &str, gone: &GoneAgent, data: &DataConfig)
         // It is only taken down.
         generation: 0,
         files: Default::default(),
+        models: None,
+        cache_dir: data.cache(),
     }
 }
 

@@ -3,11 +3,16 @@
 //!
 //! It holds no state: whatever an agent is, stands in its record.
 
-use std::{future::pending, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    future::pending,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use nexus_plugin_api::payload::{
-    AgentRef, AgentStatus as Reported, HistoryMessage, InvokeRequest, InvokeResult, Operation,
+    AgentRef, AgentStatus as Reported, HistoryMessage, InvokeRequest, InvokeResult, ModelAccess, Operation,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -33,6 +38,7 @@ use crate::{
         rel_path::RelPath,
         text::{pathless, shorten},
     },
+    models::{AccessIssuer, Grant},
     telemetry::told::HandlerLines,
 };
 
@@ -46,6 +52,9 @@ const STATUS_LIMIT: Limit = limit(5, "no answer within");
 const fn limit(seconds: u64, told: &'static str) -> Limit {
     Limit { time: Duration::from_secs(seconds), counts: Counts::FromRequest, late: Late::Left, told }
 }
+
+/// The token of an agent for language models. A process that runs longer is replaced in time.
+const TOKEN_LASTS: Duration = Duration::from_secs(24 * 3600);
 
 /// Shortest session id that every handler takes.
 const SESSION_ID_LEN: usize = 33;
@@ -75,6 +84,7 @@ pub struct DeployedAgents {
     artifacts: Arc<Artifacts>,
     builds: Arc<dyn BuildsHere>,
     brought: Arc<Brought>,
+    models: Arc<OnceLock<AccessIssuer>>,
 }
 
 /// What a client is told of a failure: nothing of this machine.
@@ -95,7 +105,21 @@ impl DeployedAgents {
         artifacts: Arc<Artifacts>,
         builds: Arc<dyn BuildsHere>,
     ) -> Self {
-        Self { executor, config, artifacts, builds, brought: Arc::default() }
+        Self { executor, config, artifacts, builds, brought: Arc::default(), models: Arc::default() }
+    }
+
+    /// With language models, once they are known.
+    #[must_use]
+    pub fn with_models(mut self, models: Arc<OnceLock<AccessIssuer>>) -> Self {
+        self.models = models;
+        self
+    }
+
+    /// Language models on the agent's own account, for what a handler starts now. Whoever asks the agent, it is the agent
+    /// that asks the model: one process answers many.
+    pub(crate) fn models_of(&self, agent: &Agent) -> Option<ModelAccess> {
+        let grant = Grant { agent: Some(agent.agent_id.to_string()), ..Grant::default() };
+        self.models.get()?.issue(&grant, TOKEN_LASTS)
     }
 
     /// Where files are shared, for its health.
@@ -222,7 +246,7 @@ impl DeployedAgents {
     ) -> Result<InvokeResult, Failure> {
         self.fetch_deployed(agent).await?;
         let request = InvokeRequest {
-            agent: self.agent_ref(agent).await,
+            agent: AgentRef { models: self.models_of(agent), ..self.agent_ref(agent).await },
             session_id: format!("{:0<SESSION_ID_LEN$}", session.as_str()),
             input_text: question.input_text,
             history: question.history,

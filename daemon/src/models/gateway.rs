@@ -7,9 +7,9 @@ use arc_swap::ArcSwap;
 use nexus_model::{ChatStream, Deadlines, ErrorKind, Identity, ModelError, RetryRules, Stack};
 use tokio_util::task::TaskTracker;
 
-use super::ledger::{CallBooks, accounts};
+use super::ledger::{CallBooks, accounts, agent_account, unwritten};
 use super::{Grant, Grants, Routes, price};
-use crate::backend::store::Store;
+use crate::backend::store::{Limits, Store};
 use crate::config::Config;
 
 /// The gate. Clones are the same gate.
@@ -74,11 +74,15 @@ impl Gateway {
             let who = Identity::new(&one.provider.name, &one.model);
             (who, price(&config.pricing, &one.provider.name, one.provider.local, &one.model))
         });
+        let of_agent = match &call.grant.agent {
+            Some(id) => self.parts.store.account(&agent_account(id)).await.map_err(|e| unwritten(&e))?.limits,
+            None => Limits::default(),
+        };
         let books = CallBooks {
             store: Arc::clone(&self.parts.store),
             tasks: self.parts.tasks.clone(),
             call_id: call.id,
-            accounts: accounts(&call.grant, &models.budget),
+            accounts: accounts(&call.grant, &models.budget, of_agent),
             prices: prices.collect(),
             max_output: u64::from(max_output),
             lasts: models.call_secs.duration(),

@@ -27,6 +27,7 @@ impl AccessIssuer {
             base_url: self.place.base_url.clone(),
             socket: self.place.socket.clone(),
             token: self.gateway.grants().mint(grant, lasts),
+            token_secs: lasts.as_secs(),
             models: routes.first_of_aliases(),
         })
     }

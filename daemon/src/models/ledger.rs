@@ -9,7 +9,7 @@ use nexus_model::{ChatRequest, Cost, ErrorKind, Identity, Ledger, ModelError, Pr
 use tokio_util::task::TaskTracker;
 
 use super::Grant;
-use crate::backend::store::{Account, Amount, Booking, NewCall, Store};
+use crate::backend::store::{Account, Amount, Booking, Limits, NewCall, Store};
 use crate::config::BudgetConfig;
 use crate::domain::time::Timestamp;
 use crate::telemetry::names;
@@ -38,7 +38,9 @@ pub(super) struct CallBooks {
 }
 
 /// The accounts of a grant, with the limits of the settings.
-pub(super) fn accounts(grant: &Grant, budget: &BudgetConfig) -> Vec<Account> {
+///
+/// `of_agent` are the limits that the agent has of its own for a day: of them and the settings', the lower ones hold.
+pub(super) fn accounts(grant: &Grant, budget: &BudgetConfig, of_agent: Limits) -> Vec<Account> {
     let now = Timestamp::now().to_string();
     let day = now.get(..10).unwrap_or_default();
     let account = |name: String, usd: f64, tokens: u64| Account {
@@ -57,6 +59,11 @@ pub(super) fn accounts(grant: &Grant, budget: &BudgetConfig) -> Vec<Account> {
     push("project", &grant.project, false, budget.project_usd, budget.project_tokens);
     push("agent", &grant.agent, true, budget.agent_day_usd, budget.agent_day_tokens);
     push("caller", &grant.caller, true, budget.caller_day_usd, budget.caller_day_tokens);
+    let lower = |one: Option<u64>, other: Option<u64>| one.into_iter().chain(other).min();
+    if let Some(account) = accounts.iter_mut().find(|account| account.name.starts_with("agent:")) {
+        account.most_cost = lower(account.most_cost, of_agent.cost);
+        account.most_tokens = lower(account.most_tokens, of_agent.tokens);
+    }
     accounts
 }
 
@@ -64,6 +71,19 @@ pub(super) fn accounts(grant: &Grant, budget: &BudgetConfig) -> Vec<Account> {
 #[must_use]
 pub fn project_account(id: &str) -> String {
     format!("project:{id}")
+}
+
+/// The account that holds an agent's own limits of a day; nothing is booked on it.
+#[must_use]
+pub fn agent_account(id: &str) -> String {
+    format!("agent:{id}")
+}
+
+/// The account of an agent's day.
+#[must_use]
+pub fn agent_day_account(id: &str, now: Timestamp) -> String {
+    let now = now.to_string();
+    format!("agent:{id}@{}", now.get(..10).unwrap_or_default())
 }
 
 /// Dollars as the books have them.
@@ -101,7 +121,7 @@ impl CallBooks {
     }
 }
 
-fn unwritten(error: &crate::backend::error::BackendError) -> ModelError {
+pub(super) fn unwritten(error: &crate::backend::error::BackendError) -> ModelError {
     ModelError::new(ErrorKind::Overloaded, format!("the books of this call cannot be written: {error}"))
 }
 

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nexus_plugin_api::payload::{DeployResult, Operation};
+use nexus_plugin_api::payload::{AgentRef, DeployResult, Operation};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use serde_json::Value;
 use tokio::{sync::watch, task::JoinHandle};
@@ -253,7 +253,7 @@ async fn deploy_with_retries(
 async fn deploy(env: &Environment, agent: &Agent, lines: &mut HandlerLines) -> Result<DeployResult, Failure> {
     let config = env.config.load_full();
     let handler = targets::handler_of(&config.deploy, &agent.deployment.target)?;
-    let told = agent_ref::of(agent, &config.data);
+    let told = AgentRef { models: env.agents.models_of(agent), ..agent_ref::of(agent, &config.data) };
     tokio::fs::create_dir_all(&told.state_dir)
         .await
         .map_err(|e| Failure::new(FailureKind::Infrastructure, format!("the agent's state folder: {e}")))?;

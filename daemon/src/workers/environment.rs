@@ -40,7 +40,7 @@ pub struct Environment {
     pub executor: Arc<dyn Executor>,
     /// Deployed agents.
     pub agents: DeployedAgents,
-    /// Language models for builds. Set before the tree starts; a tree without it builds offline.
+    /// Language models for builds and agents. Set before the tree starts; a tree without it works offline.
     pub models: Arc<OnceLock<AccessIssuer>>,
     /// Deleting, as far as it goes beyond the store.
     pub deletions: Deletions,
@@ -84,12 +84,14 @@ impl Environment {
         let leases = Arc::<LeaseBook>::default();
         let in_force = Arc::new(ArcSwap::from_pointee(config.clone()));
         let (executor, artifacts) = (Arc::clone(&shared.executor), Arc::clone(&shared.artifacts));
-        let agents = DeployedAgents::new(executor, Arc::clone(&in_force), artifacts, leases.clone());
+        let models = Arc::<OnceLock<AccessIssuer>>::default();
+        let agents = DeployedAgents::new(executor, Arc::clone(&in_force), artifacts, leases.clone())
+            .with_models(Arc::clone(&models));
         Self {
             worker_id: WorkerId::for_process(host.trim()),
             deletions: Deletions::new(Arc::clone(&shared.store), agents.clone()),
             agents,
-            models: Arc::default(),
+            models,
             store: shared.store,
             queue: shared.queue,
             artifacts: shared.artifacts,

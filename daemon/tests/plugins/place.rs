@@ -104,6 +104,8 @@ pub fn agent() -> AgentRef {
         details: serde_json::Map::new(),
         generation: 0,
         files: BTreeMap::new(),
+        models: None,
+        cache_dir: Default::default(),
     }
 }
 

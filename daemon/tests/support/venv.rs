@@ -1,6 +1,10 @@
 //! Python tools from the package index, in a virtual environment below `target/` that the first test makes.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// The folder of programs of the environment for `tests/fuzz/requirements.txt`.
 pub fn bin() -> PathBuf {
@@ -13,11 +17,21 @@ pub fn bin() -> PathBuf {
 /// When Python has no `venv`, or the packages cannot be had: says what is missing.
 pub fn bin_for(folder: &str, name: &str) -> PathBuf {
     let requirements = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder).join("requirements.txt");
-    let wanted = fs::read_to_string(&requirements).expect("the list of packages");
+    made(&requirements, super::plugin_dir().parent().expect("the target folder").join(name))
+}
+
+/// The interpreter with the packages of agents of a model; the tests of `deploy-local` use the same.
+pub fn strands() -> PathBuf {
+    let requirements = "../plugins/deploy-local/tests/local/strands/requirements.txt";
+    let requirements = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(requirements);
+    made(&requirements, PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("strands-venv")).join("python")
+}
+
+fn made(requirements: &Path, home: PathBuf) -> PathBuf {
+    let wanted = fs::read_to_string(requirements).expect("the list of packages");
     // Tests may run side by side, in processes of their own.
-    let target = super::plugin_dir().parent().expect("the target folder").to_owned();
-    let (home, mark) = (target.join(name), target.join(name).join("installed.txt"));
-    let lock = fs::File::create(target.join(format!("{name}.lock"))).expect("a lock file");
+    let mark = home.join("installed.txt");
+    let lock = fs::File::create(home.with_extension("lock")).expect("a lock file");
     lock.lock().expect("the lock");
     if fs::read_to_string(&mark).is_ok_and(|installed| installed == wanted) {
         return home.join("bin");
@@ -35,8 +49,8 @@ pub fn bin_for(folder: &str, name: &str) -> PathBuf {
     run(
         Command::new(home.join("bin/pip"))
             .args(["install", "--quiet", "--disable-pip-version-check", "-r"])
-            .arg(&requirements),
-        &format!("the packages of tests/{folder}/requirements.txt are needed: is the package index reachable?"),
+            .arg(requirements),
+        &format!("the packages of {} are needed: is the package index reachable?", requirements.display()),
     );
     fs::write(mark, wanted).expect("the mark");
     home.join("bin")

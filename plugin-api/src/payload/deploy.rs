@@ -1,9 +1,12 @@
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Usage;
+use super::{ModelAccess, Usage};
 
 /// The agent that a deploy handler is asked about. Every request carries all of it, so a handler
 /// that lost its memory (a reload, a restart) can go on.
@@ -36,6 +39,19 @@ pub struct AgentRef {
     /// something from the folder refuses one that differs, and code that is not listed. Empty: nothing is known of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, String>,
+    /// How the agent asks language models: on its own account, whoever asks it. Only for `deploy` and `invoke`, made anew
+    /// for each, so that whatever is started then can ask for as long as the token lasts; absent when the daemon knows no
+    /// model. An agent gets this and never a provider's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<ModelAccess>,
+    /// A folder for what handlers make and can make again, shared by all agents: packages, for one. Absolute; it may have
+    /// to be made, and may be emptied while the daemon does not run. Empty: there is none.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub cache_dir: PathBuf,
+}
+
+fn is_empty(path: &Path) -> bool {
+    path.as_os_str().is_empty()
 }
 
 /// A deployment that succeeded.

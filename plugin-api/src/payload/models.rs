@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// The API is OpenAI's chat completions (and the part of Responses that SDKs use), so any client of it works with
 /// `base_url` and, as its key, `token`. A call beyond a budget is refused with status 402 and the code
-/// `budget_exhausted`; a handler fails with [`FailureKind::Budget`](super::FailureKind::Budget) then, and the build waits.
+/// `budget_exhausted`; a handler fails with [`FailureKind::BudgetExhausted`](super::FailureKind::BudgetExhausted) then, and the build waits.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelAccess {
     /// With the version, without a slash at its end: `http://127.0.0.1:41753/v1`.
@@ -16,6 +16,9 @@ pub struct ModelAccess {
     pub socket: Option<PathBuf>,
     /// Names on whose account a call is, and ends by itself. A secret: it belongs in no log and no file.
     pub token: String,
+    /// For how many seconds from now the token holds; 0: it is not said. What runs longer has to get another.
+    #[serde(default)]
+    pub token_secs: u64,
     /// Names that can be asked for, and the model that each stands for now: `fast`, `smart`, `judge`, and the operator's.
     #[serde(default)]
     pub models: BTreeMap<String, String>,
@@ -27,6 +30,7 @@ impl fmt::Debug for ModelAccess {
             .field("base_url", &self.base_url)
             .field("socket", &self.socket)
             .field("token", &"***")
+            .field("token_secs", &self.token_secs)
             .field("models", &self.models)
             .finish()
     }
@@ -42,6 +46,7 @@ mod tests {
             base_url: "http://127.0.0.1:1/v1".into(),
             socket: None,
             token: "nxm.secret".into(),
+            token_secs: 60,
             models: BTreeMap::new(),
         };
         let printed = format!("{access:?}");

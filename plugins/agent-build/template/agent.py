@@ -3,7 +3,8 @@
 Everything else is in `runtime/` (server, sessions, routing), `tools/` (what the
 agent can do), `intents/` (how a question reaches a tool) and `knowledge/` (what
 the requirement told it). The environment: PORT, HOST, and MODEL_PROVIDER with
-MODEL_ID when a language model shall answer instead of the offline router.
+MODEL_ID when a language model shall answer instead of the offline router; it gets
+the same tools and the prompt in `prompts/` (see `runtime/model_engine.py`).
 """
 import sys
 from pathlib import Path

@@ -1,5 +1,6 @@
 //! The catalogue's own Python tests: every tool's unit tests, every example question with all tools loaded, and every
-//! tool that computes against Python's own arithmetic and calendar, and conversations over data of many kinds.
+//! tool that computes against Python's own arithmetic and calendar, conversations over data of many kinds, and what
+//! agents of a model need beside the model.
 #![allow(clippy::expect_used)]
 
 use std::{path::Path, process::Command};
@@ -32,4 +33,9 @@ fn every_figure_is_what_decimal_and_datetime_say() {
 #[test]
 fn conversations_in_both_languages_hold() {
     unittest("test_conversations.py");
+}
+
+#[test]
+fn agents_of_a_model_share_nothing_between_sessions_and_say_why_they_fail() {
+    unittest("test_model.py");
 }

@@ -13,8 +13,9 @@ use tokio::{
 
 use crate::{
     Settings,
-    agent::{Code, Command, House, Keeper, Lease, View, forget, status},
+    agent::{Code, Command, House, Keeper, Lease, View, forget, prepared, status},
     capacity::Capacity,
+    packages::{Asker, Packages},
 };
 
 /// Commands that wait for one keeper; more wait at the sender.
@@ -41,7 +42,8 @@ impl Fleet {
         settings.validate()?;
         let capacity = Capacity::new(settings.max_agents);
         let start_slots = Semaphore::new(settings.max_starts);
-        let house = Arc::new(House { settings, capacity, start_slots });
+        let packages = Packages::new(&settings.python, &settings.wheels);
+        let house = Arc::new(House { settings, capacity, start_slots, packages });
         Ok(Arc::new(Self { house, keepers: Mutex::new(Some(HashMap::new())) }))
     }
 
@@ -54,6 +56,11 @@ impl Fleet {
         let code = look(agent).await;
         let deploy = |waiter| Command::Deploy { agent: Box::new(agent.clone()), code, waiter };
         self.ask(agent, deploy).await?
+    }
+
+    /// Has what the agent needs installed; `tell` hears how far that is. What cannot be had is told by the start.
+    pub(crate) async fn prepare(&self, agent: &AgentRef, tell: impl FnMut(&str)) {
+        let _ = prepared(&self.house, agent, Asker::Deployment, tell).await;
     }
 
     /// A running process of the agent; starts one if need be.

@@ -111,17 +111,35 @@ impl DeployHandler for LocalDeployer {
     async fn deploy(&self, agent: AgentRef, cx: Context) -> Result<DeployResult, Failure> {
         // A cancellation ends the waiting only: others may wait for the same start, and what nobody
         // uses is stopped for resting.
-        cx.progress(0.1, "starting the agent");
+        let deployed = async {
+            let told = |line: &str| {
+                cx.progress(0.1, line);
+                cx.info(line);
+            };
+            self.fleet.prepare(&agent, told).await;
+            cx.progress(0.5, "starting the agent");
+            self.fleet.deploy(&agent).await
+        };
         let lease = select! {
             biased;
             () = cx.cancelled() => return Err(Failure::cancelled()),
-            lease = self.fleet.deploy(&agent) => lease?,
+            lease = deployed => lease?,
         };
         cx.info(format!("agent {} answers after {} ms", agent.agent_name, lease.ready_ms));
         let mut details = Map::new();
         // Not the port and the process: they change with every start, `status` tells them.
         details.insert("log".into(), Value::from(agent.state_dir.join(LOG_NAME).display().to_string()));
         details.insert("ready_ms".into(), Value::from(lease.ready_ms));
+        if let Some(model) = &lease.model {
+            details.insert("model".into(), model.as_str().into());
+        }
+        if let Some(why) = &lease.degraded {
+            cx.warn(format!(
+                "agent {} answers without the language model that it was made for: {why}",
+                agent.agent_name
+            ));
+            details.insert("degraded".into(), (**why).into());
+        }
         Ok(DeployResult { endpoint: Some(lease.address.place.to_string()), details })
     }
 

@@ -3,7 +3,8 @@
 //! One deploy handler, `local`. The way of a request through the folders:
 //! `handler` (the daemon's operations) → `fleet` (one entry per agent) → `agent/` (its keeper: a
 //! task that alone decides when the process starts, restarts and stops) → `process/` (the child:
-//! environment, limits, output, group) and `client/` (asking it over HTTP).
+//! environment, limits, output, group) and `client/` (asking it over HTTP). An agent of a language model is handed the
+//! way to the daemon's gate by `model/`, and its packages are installed by `packages/`.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))]
 
@@ -12,6 +13,8 @@ mod capacity;
 mod client;
 mod fleet;
 mod handler;
+mod model;
+mod packages;
 mod process;
 mod settings;
 

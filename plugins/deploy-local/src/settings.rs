@@ -1,6 +1,10 @@
 //! The section `[plugins.deploy-local]`.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use nexus_deploy::is_variable_name;
 use nexus_plugin_api::payload::Failure;
@@ -52,6 +56,13 @@ pub struct Settings {
     pub disk_limit_mb: u64,
     /// TCP ports that every agent may connect to, beside those that its `manifest.json` names in `connect`; nothing else.
     pub connect: Vec<u16>,
+    /// The model that agents ask for which name none: an alias of the model gate, or `provider/model`.
+    #[schemars(length(min = 1))]
+    pub model: String,
+    /// A folder of wheels from which packages of agents are installed, for machines without internet. Empty: from the
+    /// package index.
+    #[schemars(with = "String", extend("format" = "path"))]
+    pub wheels: PathBuf,
     /// Further files and folders that every agent may read, as absolute paths: models, data.
     pub reads: Vec<String>,
     /// Size at which an agent's log is rotated.
@@ -103,6 +114,8 @@ impl Default for Settings {
             max_processes: 512,
             disk_limit_mb: 1024,
             connect: Vec::new(),
+            model: "fast".into(),
+            wheels: PathBuf::new(),
             reads: Vec::new(),
             log_max_bytes: 5 * 1024 * 1024,
             log_files: 3,
@@ -132,6 +145,8 @@ impl Settings {
     pub fn validate(&self) -> Result<(), Failure> {
         let rules = [
             (!self.python.trim().is_empty(), "python must name an interpreter"),
+            (!self.model.trim().is_empty(), "model must name a model"),
+            (self.wheels.as_os_str().is_empty() || self.wheels.is_absolute(), "wheels must be an absolute path"),
             (self.ready_timeout_secs > 0, "ready_timeout_secs must be at least 1"),
             (self.invoke_timeout_secs > 0, "invoke_timeout_secs must be at least 1"),
             (self.idle_timeout_secs > 0, "idle_timeout_secs must be at least 1"),
@@ -148,7 +163,7 @@ impl Settings {
         if let Some((_, message)) = rules.iter().find(|(holds, _)| !holds) {
             return Err(Failure::invalid_input(format!("settings: {message}")));
         }
-        if let Some(path) = self.reads.iter().find(|path| !std::path::Path::new(path).is_absolute() || *path == "/") {
+        if let Some(path) = self.reads.iter().find(|path| !Path::new(path).is_absolute() || *path == "/") {
             return Err(Failure::invalid_input(format!(
                 "settings: reads must hold absolute paths, and not the whole file system; {path:?} is none"
             )));
@@ -183,7 +198,7 @@ mod tests {
 
     #[test]
     fn the_settings_are_described_as_they_are_and_the_defaults_are_accepted() {
-        assert_eq!(nexus_plugin_api::sdk::testing::check_settings::<crate::DeployLocal>(), Ok(25));
+        assert_eq!(nexus_plugin_api::sdk::testing::check_settings::<crate::DeployLocal>(), Ok(27));
         Settings::default().validate().unwrap();
     }
 

@@ -1,6 +1,7 @@
 //! `/agents`: list, detail, delete. Asking one is `invoke`, talking to one is `sessions`.
 
 pub(crate) mod attachments;
+mod budget;
 pub(crate) mod deploy;
 pub(crate) mod edit;
 mod error;
@@ -28,6 +29,7 @@ use crate::api::http::{
     response::{Answer, PageAnswer, Paged, Reply},
 };
 use crate::{
+    agents::DayBudgetUse,
     backend::store::{AgentFilter, Page, PageRequest},
     deletion::AgentGone,
     domain::{
@@ -48,6 +50,7 @@ pub(crate) fn paths() -> Router {
         .push(Router::with_path("status").put(edit::put_status))
         .push(Router::with_path("deploy").post(deploy::deploy))
         .push(at("context", || edit::context))
+        .push(at("budget", || budget::read).put(budget::set))
         .push(at("runtime/health", || edit::runtime_health))
         .push(files)
         .push(Router::with_path("invoke").post(invoke::invoke))
@@ -126,8 +129,19 @@ pub(crate) async fn list(state: State, query: Query<AgentsQuery>) -> PageAnswer<
 ///
 /// Read an agent.
 #[endpoint(operation_id = "getAgent", tags("agents"))]
-pub(crate) async fn detail(state: State, id: Id<AgentId>) -> Answer<AgentView> {
-    Ok(Reply::new(state.agents.get(state.caller(), &id.0).await?.into()))
+pub(crate) async fn detail(state: State, id: Id<AgentId>) -> Answer<Detail> {
+    let (caller, id) = (state.caller(), &id.0);
+    let agent = AgentView::from(state.agents.get(caller, id).await?);
+    Ok(Reply::new(Detail { agent, budget: state.agents.budget(caller, id).await? }))
+}
+
+/// An agent, and what it may spend on language models.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AgentDetail")]
+struct Detail {
+    #[serde(flatten)]
+    agent: AgentView,
+    budget: DayBudgetUse,
 }
 
 fields_of! {

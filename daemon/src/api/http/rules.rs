@@ -79,6 +79,8 @@ const RULES: &[(&str, &str, Right, About)] = &[
     ("PUT", "agents/{id}/status", ChangeAgent, About::Agent),
     ("POST", "agents/{id}/deploy", ChangeAgent, About::Agent),
     ("GET", "agents/{id}/context", Read, About::Agent),
+    ("GET", "agents/{id}/budget", Read, About::Agent),
+    ("PUT", "agents/{id}/budget", ChangeAgent, About::Agent),
     ("GET", "agents/{id}/runtime/health", Read, About::Agent),
     ("GET", "agents/{id}/files", ReadFiles, About::Agent),
     ("GET", "agents/{id}/files/code", ReadFiles, About::Agent),

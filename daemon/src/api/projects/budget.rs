@@ -18,7 +18,7 @@ use crate::{
 
 /// Nobody means more by accident.
 const MOST_USD: f64 = 1_000_000.0;
-const MOST_TOKENS: i64 = 1_000_000_000_000;
+pub(crate) const MOST_TOKENS: i64 = 1_000_000_000_000;
 
 rule! {
     /// Dollars, from 0.

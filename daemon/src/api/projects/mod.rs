@@ -1,6 +1,6 @@
 //! `/projects`: create, list, detail, stages, tasks of one, delete.
 
-mod budget;
+pub(crate) mod budget;
 pub(crate) mod control;
 pub(crate) mod dashboard;
 pub(crate) mod dashboard_graph;

@@ -30,9 +30,9 @@ pub use restore::{restore, unfinished};
 
 use crate::backend::{error::BackendError, sqlite::OpenError};
 
-/// Names that are not of a data folder, or not for a backup: what a running daemon has there for itself, copies from before
-/// upgrades, what was deleted, a restore that was cut off, and what an archive has of its own.
-const LEFT_OUT: [&str; 13] = [
+/// Names that are not of a data folder, or not for a backup: what a running daemon has there for itself, what can be made
+/// again, copies from before upgrades, what was deleted, a restore that was cut off, and what an archive has of its own.
+const LEFT_OUT: [&str; 14] = [
     "nexus.db",
     "nexus.db-wal",
     "nexus.db-shm",
@@ -42,6 +42,7 @@ const LEFT_OUT: [&str; 13] = [
     "nexusd.lock",
     crate::backend::data_folder::binding::DAEMON,
     "run",
+    "cache",
     "backups",
     "trash",
     restore::STAGING,

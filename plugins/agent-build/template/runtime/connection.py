@@ -5,6 +5,7 @@ The standard library's server brings mail, TLS and file transfer along: 40 modul
 from __future__ import annotations
 
 import json
+import select
 import socket
 import time
 from typing import Any, Dict, Optional
@@ -30,6 +31,7 @@ class Connection:
         client.settimeout(IDLE_SECONDS)
         if client.family != socket.AF_UNIX:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+        self._client = client
         self._input = client.makefile("rb")
         self._output = client.makefile("wb", WRITE_BUFFER)
         self.method = self.path = ""
@@ -46,6 +48,15 @@ class Connection:
                 end.close()
             except OSError:
                 pass  # the client left with something unsent
+
+    def is_left(self) -> bool:
+        """True when the client has closed its side: nobody waits for the answer."""
+        poll = select.poll()
+        poll.register(self._client, select.POLLIN)
+        try:
+            return bool(poll.poll(0)) and self._client.recv(1, socket.MSG_PEEK) == b""
+        except OSError:
+            return True
 
     def read_request(self) -> bool:
         """Read the next request but for its body; False when the client has no more. Raises BadRequest."""

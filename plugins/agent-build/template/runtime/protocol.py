@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Dict, Iterable, List
+from typing import Any, Dict, Iterable, List, Optional
 
 MAX_BODY = 1024 * 1024
 MAX_HISTORY = 80
@@ -60,12 +60,14 @@ def _history(value: Any) -> List[Dict[str, str]]:
     return messages
 
 
-def gather(events: Iterable[Dict[str, Any]], session_id: str) -> Dict[str, Any]:
+def gather(events: Iterable[Optional[Dict[str, Any]]], session_id: str) -> Dict[str, Any]:
     """Turn a stream of events into the one answer of a JSON request."""
     texts: List[str] = []
     calls: List[Dict[str, Any]] = []
     metrics: Dict[str, Any] = {}
     for event in events:
+        if event is None:
+            continue
         if event["event"] == "metrics":
             metrics = event["data"]
         elif event["type"] == "text":

@@ -49,6 +49,10 @@ class Agent:
         self.language: str = self.manifest.get("language", "en")
         self.tools: List[Tool] = [Tool(entry) for entry in self.manifest["tools"]]
 
+    def needs_model(self) -> bool:
+        """True when the agent is of no use without a language model."""
+        return self.manifest.get("model", {}).get("use") == "required"
+
     def prompt(self) -> str:
         """The system prompt, used when a language model answers."""
         return (self.folder / self.manifest["prompt_path"]).read_text(encoding="utf-8")

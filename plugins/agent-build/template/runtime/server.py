@@ -17,8 +17,9 @@ import socket
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
-from typing import Any, Dict, Iterable, Optional
+from typing import Any, Dict, Generator, Iterable, Optional
 
 from runtime.connection import Connection
 from runtime.engine import OfflineEngine
@@ -176,19 +177,34 @@ def invoke(server: AgentServer, connection: Connection) -> None:
         with session.lock:
             if is_new and invocation.history:
                 server.engine.rebuild(session, invocation.history)
-            events = server.engine.answer(invocation.prompt, session)
-            if "text/event-stream" in connection.headers.get("accept", ""):
-                stream(connection, events, session)
-            else:
-                answer(connection, events, session)
+            events = watched(server.engine.answer(invocation.prompt, session), connection)
+            with closing(events):
+                if "text/event-stream" in connection.headers.get("accept", ""):
+                    stream(connection, events, session)
+                else:
+                    answer(connection, events, session)
     finally:
         server.end()
+
+
+def watched(events: Generator[Optional[Dict[str, Any]], None, None], connection: Connection) -> Generator[Dict[str, Any], None, None]:
+    """The events, as long as somebody waits for them: what works on the answer ends with who asked."""
+    try:
+        for event in events:
+            if event is not None:
+                yield event
+            elif connection.is_left():
+                raise ConnectionAbortedError("who asked has left")
+    finally:
+        events.close()
 
 
 def answer(connection: Connection, events: Iterable[Dict[str, Any]], session: Session) -> None:
     """One JSON object."""
     try:
         whole = gather(events, session.id)
+    except ConnectionError:
+        raise
     except Exception as error:
         log.exception("the answer failed")
         connection.answer(500, failure(error))
@@ -223,15 +239,23 @@ class JsonLines(logging.Formatter):
 
 def choose_engine(agent: Agent) -> Any:
     """The offline engine, or the one with a language model when the environment names a model."""
-    if os.environ.get("MODEL_PROVIDER"):
-        if sys.flags.no_site:
-            import site
+    if not os.environ.get("MODEL_PROVIDER"):
+        return OfflineEngine(agent)
+    if sys.flags.no_site:
+        import site
 
-            site.main()  # this Python was started without the folders of installed packages
-        from runtime.model_engine import ModelEngine  # needs the packages of requirements.txt
-
-        return ModelEngine(agent)
-    return OfflineEngine(agent)
+        site.main()  # this Python was started without the folders of installed packages
+    # The SDK would look for somebody to tell its traces to.
+    os.environ.setdefault("OTEL_SDK_DISABLED", "true")
+    try:
+        from runtime.model_engine import ModelEngine
+    except ImportError as error:
+        missing = "the packages of requirements.txt are not installed here (%s)" % (error.name or error)
+        if agent.needs_model():
+            raise SystemExit("this agent needs a language model, and " + missing) from None
+        log.warning("%s: it answers without a language model", missing)
+        return OfflineEngine(agent)
+    return ModelEngine(agent)
 
 
 def listen() -> socket.socket:

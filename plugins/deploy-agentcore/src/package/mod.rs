@@ -41,9 +41,10 @@ pub(crate) async fn ensure(
     cx.progress(0.05, "reading the agent's folder");
     let (mut files, entry) = {
         let (folder, name, recorded) = (agent.agent_dir.clone(), agent.agent_name.clone(), agent.files.clone());
+        let config = agent.config.clone();
         blocking(move || {
             verify_recorded(&name, &folder, &recorded)?;
-            Ok((files::collect(&folder, &files::OfAgent)?, Entrypoint::of_folder(&folder, "python3")?))
+            Ok((files::collect(&folder, &files::OfAgent)?, Entrypoint::of_folder(&folder, "python3", &config)?))
         })
         .await?
     };

@@ -24,6 +24,7 @@ use crate::{
     Settings,
     capacity::{Capacity, Resident},
     client::{Health, Place, ping},
+    packages::Packages,
     process::{SOCKET_NAME, remove_logs},
 };
 
@@ -39,6 +40,7 @@ pub(crate) struct House {
     pub(crate) capacity: Arc<Capacity>,
     /// For starts under way.
     pub(crate) start_slots: Semaphore,
+    pub(crate) packages: Packages,
 }
 
 /// See the module.
@@ -153,10 +155,13 @@ impl Keeper {
         true
     }
 
-    /// Whether what runs, or comes up, has read other code than there is now.
+    /// Whether what runs, or comes up, has read other code than there is now, or has a token that ends soon.
     fn is_outdated(&self) -> bool {
         match &self.state {
-            State::Running(running) => running.code != self.code,
+            State::Running(running) => {
+                let renewed = running.started.renew_at.is_some_and(|at| at <= Instant::now());
+                running.code != self.code || (renewed && self.agent.models.is_some())
+            }
             State::Starting(starting) => starting.code != self.code,
             State::Failed { .. } => self.failed_with.is_some_and(|code| code != self.code),
             State::Idle | State::Backoff { .. } => false,
@@ -424,6 +429,12 @@ impl Keeper {
                 note("without", weaker.into());
             }
             note("ready_ms", running.started.ready_ms.into());
+            if let Some(model) = &running.started.model {
+                note("model", model.as_str().into());
+            }
+            if let Some(why) = &running.started.degraded {
+                note("degraded", (**why).into());
+            }
         }
         self.view.set(status);
     }

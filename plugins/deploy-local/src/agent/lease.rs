@@ -10,6 +10,7 @@ use tokio::{
     time::Instant,
 };
 
+use super::start::Started;
 use crate::{client::Address, process::Output};
 
 /// Why a process is no more.
@@ -60,6 +61,9 @@ pub(crate) struct Lease {
     pub(crate) address: Address,
     pub(crate) generation: u64,
     pub(crate) ready_ms: u64,
+    /// The model that it asks, and why it goes without one that it wants.
+    pub(crate) model: Option<String>,
+    pub(crate) degraded: Option<Arc<str>>,
     pub(crate) output: Arc<Output>,
     ended: watch::Receiver<Option<End>>,
     usage: Arc<Usage>,
@@ -72,15 +76,25 @@ pub(crate) type Talk = tokio::sync::mpsc::Sender<()>;
 
 impl Lease {
     pub(crate) fn new(
-        (address, generation, ready_ms): (Address, u64, u64),
-        output: Arc<Output>,
+        generation: u64,
+        started: &Started,
         ended: watch::Receiver<Option<End>>,
         usage: Arc<Usage>,
         talk: Talk,
     ) -> Self {
         usage.active.fetch_add(1, Ordering::AcqRel);
         usage.touch();
-        Self { address, generation, ready_ms, output, ended, usage, _talk: talk }
+        Self {
+            address: started.address.clone(),
+            generation,
+            ready_ms: started.ready_ms,
+            model: started.model.clone(),
+            degraded: started.degraded.clone(),
+            output: Arc::clone(&started.output),
+            ended,
+            usage,
+            _talk: talk,
+        }
     }
 
     /// Resolves when the process has ended.

@@ -23,5 +23,5 @@ pub(crate) use code::Code;
 pub(crate) use command::{Command, Waiter};
 pub(crate) use keeper::{House, Keeper, forget};
 pub(crate) use lease::{End, Lease, Usage};
-pub(crate) use start::with_output_in_log;
+pub(crate) use start::{prepared, with_output_in_log};
 pub(crate) use view::{View, status};

@@ -14,11 +14,15 @@ use super::{
 use crate::{
     capacity::{Place, Resident},
     client::{self, Address},
+    model::{Planning, Run, gate_variables, plan},
+    packages::Asker,
     process::{Output, Process, environment, sandbox},
 };
 
 /// The agent's own `HOME` inside its state folder.
 pub(crate) const HOME_NAME: &str = "home";
+/// What an agent gets at least that loads a large library first, on a busy machine.
+const HEAVY_START: Duration = Duration::from_secs(60);
 
 /// A process that answers.
 pub(crate) struct Started {
@@ -26,6 +30,12 @@ pub(crate) struct Started {
     pub(crate) address: Address,
     pub(crate) ready_ms: u64,
     pub(crate) output: Arc<Output>,
+    /// The name of the model that it asks.
+    pub(crate) model: Option<String>,
+    /// When its token for that is half over.
+    pub(crate) renew_at: Option<Instant>,
+    /// Why it goes without a model that it wants.
+    pub(crate) degraded: Option<Arc<str>>,
     _place: Place,
 }
 
@@ -45,8 +55,10 @@ pub(crate) async fn start(
 ) -> Result<Started, StartFault> {
     let mut slot = None;
     match (attempt(&house, &agent, resident, cancel, &mut slot).await, slot) {
-        (Ok((address, ready_ms, output, place)), Some(process)) => {
-            Ok(Started { process, address, ready_ms, output, _place: place })
+        (Ok((address, ready_ms, output, run, place)), Some(process)) => {
+            let degraded = run.degraded.map(Into::into);
+            let renew_at = run.access.and_then(|access| access.renew_at);
+            Ok(Started { process, address, ready_ms, output, model: run.alias, renew_at, degraded, _place: place })
         }
         (Err(fault), process) => {
             if let Some(process) = process {
@@ -58,7 +70,7 @@ pub(crate) async fn start(
     }
 }
 
-type Ready = (Address, u64, Arc<Output>, Place);
+type Ready = (Address, u64, Arc<Output>, Run, Place);
 
 async fn attempt(
     house: &House,
@@ -71,10 +83,15 @@ async fn attempt(
     let called_off = || quiet(Failure::transient("the start was called off"));
     let settings = &house.settings;
     let entrypoint = entrypoint(house, agent).await.map_err(quiet)?;
-    let cannot = |error| quiet(cannot_spawn(agent, settings.python.as_str(), error));
-    let python = Interpreter::find(&entrypoint.program)
+    let run = select! {
+        run = planned(house, agent, &entrypoint, Asker::Question, |_| {}) => run.map_err(quiet)?,
+        _ = &mut cancel => return Err(called_off()),
+    };
+    let program = run.python.as_deref().unwrap_or(&entrypoint.program);
+    let cannot = |error| quiet(cannot_spawn(agent, program, error));
+    let python = Interpreter::find(program)
         .await
-        .map_err(|source| cannot(SandboxError::Program { program: entrypoint.program.clone().into(), source }))?;
+        .map_err(|source| cannot(SandboxError::Program { program: program.into(), source }))?;
     let place = select! {
         place = house.capacity.take(resident, settings.ready_timeout()) => place.map_err(quiet)?,
         _ = &mut cancel => return Err(called_off()),
@@ -85,15 +102,20 @@ async fn attempt(
         _ = &mut cancel => return Err(called_off()),
     };
     let begin = Instant::now();
-    let deadline = begin + settings.ready_timeout();
+    let least = if run.is_heavy() { HEAVY_START } else { Duration::ZERO };
+    let deadline = begin + settings.ready_timeout().max(least);
     let mut reserved = None;
     loop {
         let output = Arc::new(Output::new(&agent.state_dir, settings));
         let token: Arc<str> = nexus_sandbox::token().map_err(|e| quiet(Failure::transient(e.to_string())))?.into();
         let home = agent.state_dir.join(HOME_NAME);
         let mut variables = environment(settings, &agent.config, &home, reserved.unwrap_or(0)).map_err(quiet)?;
+        if let Some(access) = &run.access {
+            gate_variables(&mut variables, access);
+        }
         variables.push(("AGENT_TOKEN".into(), token.to_string().into()));
-        let walls = sandbox(settings, &entrypoint, python.clone(), &agent.agent_dir, &home, reserved, variables);
+        let mut walls = sandbox(settings, &entrypoint, python.clone(), &agent.agent_dir, &home, reserved, variables);
+        walls.connect.extend(run.access.as_ref().map(|access| access.port));
         let whereabouts = match (&walls.socket, reserved) {
             (Some(socket), _) => Whereabouts::Handed(client::Place::Socket(Arc::new(socket.clone()))),
             (None, Some(_)) => Whereabouts::Reserved,
@@ -107,7 +129,7 @@ async fn attempt(
         match outcome {
             Ok(address) => {
                 let ready_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
-                return Ok((address, ready_ms, output, place));
+                return Ok((address, ready_ms, output, run, place));
             }
             // An agent that cannot take port 0 says something about ports; one more try with a real one.
             // Between the reservation and the agent's bind another program may take the port: hence not the first way.
@@ -122,14 +144,37 @@ async fn attempt(
     }
 }
 
+/// With what the agent would be started now; what that takes is installed.
+pub(crate) async fn prepared(
+    house: &House,
+    agent: &AgentRef,
+    asker: Asker,
+    tell: impl FnMut(&str),
+) -> Result<Run, Failure> {
+    let entrypoint = entrypoint(house, agent).await?;
+    planned(house, agent, &entrypoint, asker, tell).await
+}
+
+async fn planned(
+    house: &House,
+    agent: &AgentRef,
+    entrypoint: &Entrypoint,
+    asker: Asker,
+    tell: impl FnMut(&str),
+) -> Result<Run, Failure> {
+    let House { settings, packages, .. } = house;
+    let variables = environment(settings, &agent.config, &agent.state_dir.join(HOME_NAME), 0)?;
+    plan(Planning { settings, packages, agent, entrypoint, variables: &variables }, asker, tell).await
+}
+
 async fn entrypoint(house: &House, agent: &AgentRef) -> Result<Entrypoint, Failure> {
-    let (folder, python) = (agent.agent_dir.clone(), house.settings.python.clone());
+    let (folder, python, config) = (agent.agent_dir.clone(), house.settings.python.clone(), agent.config.clone());
     let home = agent.state_dir.join(HOME_NAME);
     let (files, name) = (agent.files.clone(), agent.agent_name.clone());
     let work = move || {
         // What nobody wrote is not run, not even inside the walls.
         verify_recorded(&name, &folder, &files)?;
-        let entrypoint = Entrypoint::of_folder(&folder, &python)?;
+        let entrypoint = Entrypoint::of_folder(&folder, &python, &config)?;
         fs::create_dir_all(&home).map_err(|e| Failure::transient(format!("cannot make {}: {e}", home.display())))?;
         Ok(entrypoint)
     };

@@ -124,8 +124,7 @@ async fn rested(usage: &Usage, idle_stop: Option<Duration>, not_before: Instant)
 
 impl Running {
     pub(crate) fn lease(&self, usage: &Arc<Usage>) -> Lease {
-        let started = &self.started;
-        let facts = (started.address.clone(), self.generation, started.ready_ms);
-        Lease::new(facts, Arc::clone(&started.output), self.ended.subscribe(), Arc::clone(usage), self.talk.0.clone())
+        let (ended, usage) = (self.ended.subscribe(), Arc::clone(usage));
+        Lease::new(self.generation, &self.started, ended, usage, self.talk.0.clone())
     }
 }

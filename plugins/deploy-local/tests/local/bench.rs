@@ -59,6 +59,8 @@ pub(crate) fn make_agent(root: &Path, id: &str, start: &str) -> AgentRef {
         details: Map::new(),
         generation: 0,
         files: Default::default(),
+        models: None,
+        cache_dir: root.join("cache"),
     }
 }
 

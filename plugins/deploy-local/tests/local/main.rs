@@ -8,6 +8,7 @@ mod confinement;
 mod host_death;
 mod lifecycle;
 mod misbehaviour;
+mod model;
 mod races;
 mod strands;
 

@@ -13,10 +13,11 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::bench::*;
+use crate::{bench::*, model::access};
 
 const REQUIREMENTS: &str = include_str!("strands/requirements.txt");
 const AGENT: &str = include_str!("strands/agent.py");
+const TOOL: &str = include_str!("strands/multiply.py");
 
 /// An environment with the packages, made by the first test that needs it: some 30 s, 160 MB.
 fn python() -> PathBuf {
@@ -43,6 +44,23 @@ fn python() -> PathBuf {
     home.join("bin/python")
 }
 
+/// The folder of an agent as builds make it, with a tool that tries what it may not.
+fn lay_template(folder: &Path) {
+    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../agent-build/template");
+    let copied = Command::new("cp").arg("-r").arg(format!("{}/.", template.display())).arg(folder).status().unwrap();
+    assert!(copied.success());
+    let write = |path: &str, text: &str| fs::write(folder.join(path), text).unwrap();
+    fs::create_dir_all(folder.join("prompts")).unwrap();
+    write("prompts/multiplier.md", "You multiply.");
+    write("tools/multiply.py", TOOL);
+    write("intents/multiply.py", "def propose(question):\n    return None\n");
+    let manifest = json!({
+        "listen": "socket", "agent_name": "multiplier", "language": "en", "site_packages": false, "model_id": "p/m",
+        "prompt_path": "prompts/multiplier.md", "tools": [{ "id": "multiply" }], "knowledge": [], "examples": [],
+    });
+    write("manifest.json", &manifest.to_string());
+}
+
 /// Speaks as OpenAI's chat completions do: asks for the tool, then answers with what the tool said.
 async fn model(listener: TcpListener) {
     loop {
@@ -67,7 +85,8 @@ async fn converse(connection: TcpStream) {
     let last = request["messages"].as_array().unwrap().last().unwrap();
     let (delta, reason) = if last["role"] == "tool" {
         let said = last["content"].to_string();
-        let product = said.chars().filter(char::is_ascii_digit).collect::<String>();
+        let product =
+            said.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect::<String>();
         (json!({ "role": "assistant", "content": format!("It is {product}.") }), "stop")
     } else {
         let call = json!({ "name": "multiply", "arguments": r#"{"a": 17, "b": 23}"# });
@@ -98,26 +117,53 @@ async fn a_strands_agent_answers_inside_the_walls() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (port, other_port) = (listener.local_addr().unwrap().port(), other.local_addr().unwrap().port());
+    let mut other = Some(other);
     let served = tokio::spawn(model(listener));
     let python = python().display().to_string();
     let bench = bench_with(Settings { python, ready_timeout_secs: 60, ..Settings::default() });
     let secret = bench.folder.path().join("secret");
     fs::write(&secret, "hunter2").unwrap();
+    let mut env = json!({ "SECRET": secret, "OTHER_PORT": other_port });
     for listen in ["socket", "port"] {
         let mut agent = bench.agent(listen, "");
-        fs::write(agent.agent_dir.join("agent.py"), AGENT).unwrap();
-        let manifest = json!({ "listen": listen, "connect": [port] });
-        fs::write(agent.agent_dir.join("manifest.json"), manifest.to_string()).unwrap();
-        agent.config = json!({ "env": {
-            "MODEL_URL": format!("http://127.0.0.1:{port}/v1"), "SECRET": secret, "OTHER_PORT": other_port,
-        } });
-        bench.deploy(&agent).await.unwrap();
-        assert_eq!(bench.output(&agent, "What is 17 * 23?").await, "It is 391. (reached: nothing)", "{listen}");
+        if listen == "socket" {
+            lay_template(&agent.agent_dir);
+            agent.models = Some(access(port));
+        } else {
+            fs::write(agent.agent_dir.join("agent.py"), AGENT).unwrap();
+            let manifest = json!({ "listen": listen, "connect": [port] });
+            fs::write(agent.agent_dir.join("manifest.json"), manifest.to_string()).unwrap();
+            env["MODEL_URL"] = format!("http://127.0.0.1:{port}/v1").into();
+        }
+        agent.config = json!({ "env": env });
+        let deployed = bench.deploy(&agent).await.unwrap();
+        assert!(!deployed.details.contains_key("degraded"), "{deployed:?}");
+        let answer = bench.ask(&agent, "What is 17 * 23?").await.unwrap();
+        if listen == "socket" {
+            assert_eq!(answer.output, "It is 391.");
+            let call = &answer.tool_calls[0];
+            assert_eq!((call.name.as_str(), &call.input), ("multiply", &json!({ "a": 17, "b": 23 })));
+            assert_eq!(call.result, r#"{"product": 391, "reached": []}"#);
+            // Two calls of the model, each of 7 and 5.
+            assert_eq!((answer.usage.input_tokens, answer.usage.output_tokens), (14, 10));
+            assert_eq!(answer.usage.model_id.as_deref(), Some("openai/fast"));
+        } else {
+            assert_eq!(answer.output, "It is 391. (reached: nothing)");
+        }
         let status = bench.status(&agent).await;
         for wall in ["landlock", "seccomp", "subreaper"] {
             assert!(status.details["guards"].as_array().unwrap().iter().any(|guard| guard == wall), "{status:?}");
         }
         assert!(!status.details.contains_key("without"), "{status:?}");
+        if listen == "socket" {
+            // Its model is gone: an answer with a reason, in the language of the question.
+            agent.models = Some(access(other_port));
+            bench.deploy(&agent).await.unwrap();
+            drop(other.take());
+            let answer = bench.ask(&agent, "还有 3 乘 4 呢？请算一下").await.unwrap();
+            assert!(answer.output.contains("目前无法连接到语言模型"), "{answer:?}");
+            assert_eq!((answer.usage.input_tokens, answer.tool_calls.len()), (0, 0));
+        }
         bench.undeploy(&agent).await;
     }
     served.abort();

@@ -8,6 +8,12 @@ use std::{
 
 use nexus_plugin_api::payload::Failure;
 use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    requirements::Requirements,
+    wish::{ManifestModel, Wish},
+};
 
 const MANIFEST: &str = "manifest.json";
 const MANIFEST_MAX_BYTES: u64 = 4 * 1024 * 1024;
@@ -29,6 +35,10 @@ pub struct Entrypoint {
     pub listens: Listens,
     /// TCP ports that it may connect to.
     pub connect: Vec<u16>,
+    /// Whether it wants a language model.
+    pub wish: Wish,
+    /// The packages that it needs for that, or why they cannot be told.
+    pub requirements: Result<Requirements, Failure>,
 }
 
 /// Where an agent waits for requests.
@@ -54,19 +64,24 @@ struct Manifest {
     /// `false`: it needs no installed packages at its start, and Python does not look for them.
     #[serde(default)]
     site_packages: Option<bool>,
+    #[serde(default)]
+    model: Option<ManifestModel>,
+    /// Who wrote it.
+    #[serde(default)]
+    model_id: Option<String>,
 }
 
 impl Entrypoint {
     /// Reads the folder's manifest. `["python3", "agent.py", …]` and `["agent.py", …]` are understood;
-    /// the interpreter is always the configured one. Blocks on files.
+    /// the interpreter is always the configured one. `config` is the deployment's. Blocks on files.
     ///
     /// # Errors
-    /// What its manifest says wrongly.
-    pub fn of_folder(folder: &Path, python: &str) -> Result<Self, Failure> {
+    /// What its manifest or the deployment says wrongly.
+    pub fn of_folder(folder: &Path, python: &str, config: &Value) -> Result<Self, Failure> {
         if !folder.is_dir() {
             return Err(Failure::permanent(format!("the agent's folder {} does not exist", folder.display())));
         }
-        let Manifest { entrypoint, listen, bind, connect, site_packages } = manifest(folder)?;
+        let Manifest { entrypoint, listen, bind, connect, site_packages, model, model_id } = manifest(folder)?;
         let words = entrypoint.unwrap_or_else(|| vec![DEFAULT_FILE.into()]);
         let mut words = words.into_iter().peekable();
         if words.peek().is_some_and(|word| is_python(word)) {
@@ -94,7 +109,11 @@ impl Entrypoint {
                 )));
             }
         };
-        Ok(Self { program: python.to_owned(), arguments, needs_packages, listens, connect })
+        let requirements = Requirements::of_folder(folder);
+        // Names that are not taken are packages, too.
+        let has_packages = requirements.as_ref().map_or(true, |packages| !packages.is_empty());
+        let wish = Wish::new(model, model_id.as_deref(), has_packages, config)?;
+        Ok(Self { program: python.to_owned(), arguments, needs_packages, listens, connect, wish, requirements })
     }
 }
 
@@ -151,7 +170,7 @@ mod tests {
     #[test]
     fn the_configured_interpreter_runs_the_named_file() {
         for manifest in [None, Some("{}"), Some(r#"{"entrypoint": ["python3.12", "agent.py"]}"#)] {
-            let found = Entrypoint::of_folder(folder(manifest).path(), "/opt/py").unwrap();
+            let found = Entrypoint::of_folder(folder(manifest).path(), "/opt/py", &Value::Null).unwrap();
             assert_eq!((found.program.as_str(), found.arguments), ("/opt/py", vec!["agent.py".to_owned()]));
             assert_eq!((found.listens, found.connect), (Listens::Ports(Vec::new()), Vec::new()));
         }
@@ -159,22 +178,25 @@ mod tests {
 
     #[test]
     fn who_needs_no_packages_starts_without_them() {
-        let found = Entrypoint::of_folder(folder(Some(r#"{"site_packages": false}"#)).path(), "p").unwrap();
+        let found =
+            Entrypoint::of_folder(folder(Some(r#"{"site_packages": false}"#)).path(), "p", &Value::Null).unwrap();
         assert_eq!(found.arguments, ["-S", "agent.py"]);
-        let found = Entrypoint::of_folder(folder(Some(r#"{"site_packages": true}"#)).path(), "p").unwrap();
+        let found =
+            Entrypoint::of_folder(folder(Some(r#"{"site_packages": true}"#)).path(), "p", &Value::Null).unwrap();
         assert_eq!(found.arguments, ["agent.py"]);
     }
 
     #[test]
     fn the_manifest_names_ports_and_the_socket() {
         let found =
-            Entrypoint::of_folder(folder(Some(r#"{"listen": "socket", "connect": [443]}"#)).path(), "p").unwrap();
+            Entrypoint::of_folder(folder(Some(r#"{"listen": "socket", "connect": [443]}"#)).path(), "p", &Value::Null)
+                .unwrap();
         assert_eq!((found.listens, found.connect), (Listens::Socket, vec![443]));
-        let found = Entrypoint::of_folder(folder(Some(r#"{"bind": [9000]}"#)).path(), "p").unwrap();
+        let found = Entrypoint::of_folder(folder(Some(r#"{"bind": [9000]}"#)).path(), "p", &Value::Null).unwrap();
         assert_eq!(found.listens, Listens::Ports(vec![9000]));
         let many = format!(r#"{{"connect": {:?}}}"#, vec![1; 40]);
         for wrong in [r#"{"listen": "everywhere"}"#, r#"{"connect": [99999]}"#, &many] {
-            assert!(Entrypoint::of_folder(folder(Some(wrong)).path(), "p").is_err(), "{wrong}");
+            assert!(Entrypoint::of_folder(folder(Some(wrong)).path(), "p", &Value::Null).is_err(), "{wrong}");
         }
     }
 
@@ -183,13 +205,13 @@ mod tests {
         for entry in [r#"["/bin/sh"]"#, r#"["../agent.py"]"#, r#"["python3", "-c"]"#, r#"["python3"]"#, r#"["link"]"#] {
             let folder = folder(Some(&format!(r#"{{"entrypoint": {entry}}}"#)));
             std::os::unix::fs::symlink("/bin/sh", folder.path().join("link")).unwrap();
-            assert!(Entrypoint::of_folder(folder.path(), "python3").is_err(), "{entry}");
+            assert!(Entrypoint::of_folder(folder.path(), "python3", &Value::Null).is_err(), "{entry}");
         }
     }
 
     #[test]
     fn a_broken_manifest_is_reported() {
-        let failure = Entrypoint::of_folder(folder(Some("{")).path(), "python3").unwrap_err();
+        let failure = Entrypoint::of_folder(folder(Some("{")).path(), "python3", &Value::Null).unwrap_err();
         assert!(failure.message.contains("manifest.json is not understood"), "{failure}");
     }
 }

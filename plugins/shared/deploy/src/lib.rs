@@ -6,8 +6,12 @@
 pub mod answer;
 mod entrypoint;
 mod recorded;
+mod requirements;
 mod variables;
+mod wish;
 
 pub use entrypoint::{Entrypoint, Listens};
 pub use recorded::verify_recorded;
+pub use requirements::{FILE as REQUIREMENTS_FILE, Requirements};
 pub use variables::{is_variable_name, own_variables};
+pub use wish::{Use, Wish};
