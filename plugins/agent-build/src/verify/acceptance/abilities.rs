@@ -96,7 +96,13 @@ fn worked(example: &WorkedExample, source: Option<String>) -> Option<Case> {
     let mut oracle = Oracle::default();
     match &example.result {
         Value::Number(number) if example.origin != Origin::Model => {
-            oracle.figures.push(Expected::number(number.to_string().parse().ok()?, ""));
+            // As precise as an answer shows it.
+            let figure = match number.as_f64()? {
+                whole if whole.fract() == 0.0 => number.to_string(),
+                value if value.abs() < 0.1 => format!("{value:.8} ~ {:.10}", value.abs() * 0.005),
+                value => format!("{value:.4} ~ 0.006"),
+            };
+            oracle.figures.push(figure.parse::<Expected>().ok()?);
         }
         Value::Number(number) => oracle.must.push(number.to_string()),
         Value::String(text) => oracle.must.push(text.trim().to_owned()),
