@@ -38,7 +38,8 @@ async fn a_model_builds_an_agent_that_runs_without_one() {
 
     let tools = build.read("docs/05_tools_developer.md");
     assert!(tools.contains("2 worked examples and 4 tests pass") && tools.contains("double/clever-1: written"), "{tools}");
-    assert!(build.read("agent/prompts/gym_helper_agent.md").contains("- Give no medical advice."));
+    let agent = build.results["agent_deployer"].agent.as_ref().unwrap();
+    assert!(build.read(&agent.prompt_path).contains("- Give no medical advice."));
     assert!(build.read("agent/README.md").contains("Ask it for prices and the body mass index."));
     let report = build.read("workflow_summary_report.md");
     assert!(report.contains("`double/clever-1`") && !report.contains("offline, 0 tokens"), "{report}");
