@@ -24,6 +24,7 @@ mod files;
 mod folders;
 mod main_job;
 mod messages;
+mod model_author;
 mod no_more_files;
 mod products;
 mod reload;

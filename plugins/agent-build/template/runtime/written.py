@@ -50,7 +50,9 @@ class WrittenIntent:
                 arguments = {slot["name"]: _read(match.group(at + 1), slot["kind"]) for at, slot in enumerate(slots)}
                 if len(arguments) == len(self.parameters) and None not in arguments.values():
                     return Proposal(self.function, arguments, 0.97, used=self._used(question, match, slots))
-        if not any(question.asks(keyword) for keyword in self.keywords):
+        # Who pastes a text asks in front of it; figures and their question may stand on either side of a colon.
+        named = question.asks if any("string" in parameter["kind"] for parameter in self.parameters) else question.has
+        if not any(named(keyword) for keyword in self.keywords):
             return None
         arguments, used = self._bound(question)
         missing = [parameter for parameter in self.parameters if parameter["name"] not in arguments]

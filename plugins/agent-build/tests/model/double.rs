@@ -13,7 +13,7 @@ use nexus_plugin_api::payload::ModelAccess;
 use serde_json::{Value, json};
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use crate::server::{Exchange, Server};
+use super::server::{Exchange, Server};
 
 /// What comes for a request.
 #[derive(Clone, Debug)]

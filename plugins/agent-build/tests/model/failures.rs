@@ -9,8 +9,9 @@ use nexus_plugin_api::{
 use serde_json::json;
 
 use crate::{
+    answers::{REQUIREMENT, good},
+    build::{Build, stage},
     double::{Double, Reply, says},
-    script::{Build, REQUIREMENT, good, stage},
 };
 
 const OVERLOADED: &str = r#"{"error":{"message":"busy","code":"overloaded"}}"#;

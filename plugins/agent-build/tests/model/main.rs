@@ -4,10 +4,11 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod answers;
+mod build;
 mod double;
 mod failures;
 mod nine_stages;
-mod script;
 #[path = "../../../shared/model/tests/support/server.rs"]
 mod server;
 mod written;

@@ -6,9 +6,10 @@ use nexus_agent_build::{Settings, verify::RunningAgent};
 use serde_json::Value;
 
 use crate::{
+    answers::{REQUIREMENT, good},
+    build::{Build, stage},
     common::converse,
     double::Double,
-    script::{Build, REQUIREMENT, good, stage},
 };
 
 #[tokio::test]

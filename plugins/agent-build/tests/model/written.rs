@@ -4,8 +4,9 @@ use nexus_plugin_api::payload::FailureKind;
 use serde_json::{Value, json};
 
 use crate::{
+    answers::{CODE, REQUIREMENT, TESTS, good, module},
+    build::{Build, stage},
     double::{Double, Reply, says},
-    script::{Build, CODE, REQUIREMENT, TESTS, good, module, stage},
 };
 
 /// The stage that writes tools, against a double that gives these modules first.
