@@ -1,4 +1,4 @@
-//! Embeds `template/` and `catalogue/` in the plugin, under the paths that the files have in an agent's folder.
+//! Embeds `template/`, `catalogue/` and `prompts/` in the plugin, under the paths that the files have in an agent's folder.
 
 use std::{
     collections::BTreeMap,
@@ -15,8 +15,12 @@ fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?);
     println!("cargo:rerun-if-changed=template");
     println!("cargo:rerun-if-changed=catalogue");
+    println!("cargo:rerun-if-changed=prompts");
     let (mut template, mut tools, mut descriptions) = (Files::new(), Files::new(), Files::new());
-    walk(&root.join("template"), "", &mut template)?;
+    let mut prompts = Files::new();
+    // Python leaves compiled files behind when the tests run here.
+    walk(&root.join("template"), "", &["py", "txt"], &mut template)?;
+    walk(&root.join("prompts"), "", &["md"], &mut prompts)?;
     for entry in fs::read_dir(root.join("catalogue"))? {
         let folder = entry?.path();
         if !folder.join("tool.json").is_file() {
@@ -29,7 +33,7 @@ fn main() -> io::Result<()> {
         descriptions.insert(id, folder.join("tool.json"));
     }
     let mut code = String::new();
-    for (name, files) in [("TEMPLATE", template), ("TOOLS", tools), ("DESCRIPTIONS", descriptions)] {
+    for (name, files) in [("TEMPLATE", template), ("TOOLS", tools), ("DESCRIPTIONS", descriptions), ("PROMPTS", prompts)] {
         writeln!(code, "pub(super) static {name}: &[(&str, &str)] = &[").map_err(io::Error::other)?;
         for (path, file) in files {
             writeln!(code, "    ({path:?}, include_str!({file:?})),").map_err(io::Error::other)?;
@@ -40,17 +44,16 @@ fn main() -> io::Result<()> {
     fs::write(Path::new(&out).join("embedded.rs"), code)
 }
 
-fn walk(folder: &Path, at: &str, files: &mut Files) -> io::Result<()> {
+fn walk(folder: &Path, at: &str, endings: &[&str], files: &mut Files) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let name = format!("{at}{}", path.file_name().unwrap_or_default().to_string_lossy());
         if !path.is_dir() {
-            // Python leaves compiled files behind when the tests run here.
-            if name.ends_with(".py") || name.ends_with(".txt") {
+            if path.extension().is_some_and(|ending| endings.iter().any(|one| ending == *one)) {
                 files.insert(name, path);
             }
         } else if !name.ends_with("__pycache__") {
-            walk(&path, &format!("{name}/"), files)?;
+            walk(&path, &format!("{name}/"), endings, files)?;
         }
     }
     Ok(())

@@ -25,6 +25,7 @@ mod folders;
 mod main_job;
 mod messages;
 mod model_agents;
+mod model_author;
 mod no_more_files;
 mod products;
 mod reload;

@@ -2,11 +2,11 @@
 //!
 //! - [`stages`] are the handlers, in one table: each asks the author, writes files, hands its output on.
 //! - `spec` holds the typed objects that they hand on, the same whoever wrote them.
-//! - `author` is the seam to whoever writes the content. The one author now works offline.
+//! - `author` is the seam to whoever writes the content: by rules offline, or with a language model.
 //! - `catalogue` holds the vetted tools; `documents` writes what people read of a stage.
 //! - [`verify`] runs the finished agent's tests and the agent itself.
 //!
-//! Beside `src/`: `prompts/` tells language models what each stage wants, `catalogue/` has a folder for each tool,
+//! Beside `src/`: `prompts/` is what language models are asked, `catalogue/` has a folder for each tool,
 //! `template/` is what every agent has.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
@@ -49,7 +49,7 @@ impl Plugin for AgentBuild {
         let description = Description::new(
             "agent-build",
             env!("CARGO_PKG_VERSION"),
-            "Builds agents from written requirements, offline",
+            "Builds agents from written requirements, by rules and with language models",
         );
         let description = STAGES.iter().fold(description, |all, stage| all.stage(stage.name, stage.summary));
         let description = description.settings(Settings::schema());

@@ -23,6 +23,7 @@ fn every_example_reaches_its_tool() {
 #[test]
 fn every_tool_passes_its_unit_tests() {
     unittest("test_tools.py");
+    unittest("test_written.py");
 }
 
 #[test]

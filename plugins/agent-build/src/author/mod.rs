@@ -1,28 +1,33 @@
 //! The seam between the stages of a build and whoever writes their content.
 
+pub(crate) mod model;
 pub(crate) mod offline;
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
-use nexus_plugin_api::payload::{Failure, Usage};
-
-use crate::{
-    spec::{AgentDesign, AgentPrompt, Architecture, Introduction, Plan, Requirements, StageOutline, WrittenTool},
-    verify::Finding,
+use nexus_model::ModelError;
+use nexus_plugin_api::{
+    payload::{Failure, ModelAccess, Usage},
+    sdk::Context,
 };
 
-/// Writes the content of a build: one typed object for each stage that asks.
+use crate::{
+    settings::Settings,
+    spec::{AgentDesign, AgentPrompt, Architecture, Introduction, Plan, Requirements, StageOutline, WrittenTools},
+    verify::{Finding, VerifyError},
+};
+use model::Prompts;
+
+/// Writes the content of a build: one typed object for each stage that asks. [`offline`] works by rules and vetted
+/// tools alone; [`model`] asks a language model for what rules did not understand.
 ///
-/// [`offline`] is the one author now. An author that asks a language model will keep to this:
-///
-/// - A cancelled stage drops the method's future. The request must end with it, so the author streams every answer,
-///   also one that becomes a typed object, and spawns no task that outlives the method.
-/// - The prompt of a method stands in the table of stages, the JSON schema of its object is derived in `spec`. The
-///   author reads an answer leniently, validates it strictly, and asks once more with the exact errors.
-/// - [`Authored::usage`] sums every request that the object took. A method that fails reports no usage yet:
-///   [`AuthorError`] will carry it, and tell what may pass by itself (a busy server) from what will not.
-/// - Progress and budget will reach it as further fields of [`Brief`].
+/// - A cancelled stage drops the method's future. A request to a model ends with it, so the author streams every
+///   answer, also one that becomes a typed object, and spawns no task that outlives the method.
+/// - The prompts of a method are files in `prompts/`. The author reads an answer leniently, validates it strictly, and
+///   asks once more with the exact errors.
+/// - What a request took is reported at once through [`Brief::context`]: so it counts whatever becomes of the method.
+///   [`Authored::usage`] is what was not reported so.
 #[async_trait]
 pub(crate) trait Author: Send + Sync {
     /// Shown with every stage, for example `offline/blueprint`.
@@ -39,8 +44,8 @@ pub(crate) trait Author: Send + Sync {
     /// Chooses the agent's tools, names and example questions.
     async fn design(&self, brief: &Brief, requirements: &Requirements) -> Answer<AgentDesign>;
 
-    /// Writes every tool of the design.
-    async fn write_tools(&self, brief: &Brief, design: &AgentDesign) -> Answer<Vec<WrittenTool>>;
+    /// Writes every tool of the design, as far as it can; those that it left out the agent does without.
+    async fn write_tools(&self, brief: &Brief, design: &AgentDesign) -> Answer<WrittenTools>;
 
     /// Writes the system prompt of the agent.
     async fn write_prompt(
@@ -59,14 +64,85 @@ pub(crate) trait Author: Send + Sync {
     async fn repair(&self, brief: &Brief, files: &[AgentFile], findings: &[Finding]) -> Answer<Vec<AgentFile>>;
 }
 
-/// The author that the setting `provider` names.
-pub(crate) fn named(provider: &str) -> Result<Arc<dyn Author>, Failure> {
-    match provider {
-        "blueprint" => {
-            let offline = offline::OfflineAuthor::new().map_err(|e| Failure::permanent(e.to_string()))?;
-            Ok(Arc::new(offline))
+/// Who writes: chosen for every stage anew, since models come and go.
+pub(crate) struct Authors {
+    offline: Arc<dyn Author>,
+    writer: Writer,
+}
+
+/// What a model author has beside the model.
+struct Writer {
+    provider: Provider,
+    prompts: Arc<Prompts>,
+    settings: Settings,
+}
+
+impl Authors {
+    /// By the settings.
+    ///
+    /// # Errors
+    /// When there is no such author, a prompt of the operator cannot be used, or the catalogue is broken.
+    pub(crate) fn new(settings: &Settings) -> Result<Self, Failure> {
+        let offline = offline::OfflineAuthor::new().map_err(|e| Failure::permanent(e.to_string()))?;
+        let folder = Some(settings.prompts.as_str()).filter(|folder| !folder.is_empty()).map(Path::new);
+        let prompts = Prompts::load(folder).map_err(|e| Failure::permanent(e.to_string()))?;
+        let writer = Writer {
+            provider: Provider::of(&settings.provider)?,
+            prompts: Arc::new(prompts),
+            settings: settings.clone(),
+        };
+        Ok(Self { offline: Arc::new(offline), writer })
+    }
+
+    /// One that is used whatever the request says.
+    #[cfg(test)]
+    pub(crate) fn fixed(author: Arc<dyn Author>) -> Self {
+        let writer = Writer {
+            provider: Provider::Blueprint,
+            prompts: Arc::new(Prompts::load(None).unwrap()),
+            settings: Settings::default(),
+        };
+        Self { offline: author, writer }
+    }
+
+    /// The author of a stage, by how it may ask models.
+    ///
+    /// # Errors
+    /// When a model must write and the daemon has none.
+    pub(crate) fn of(&self, models: Option<&ModelAccess>) -> Result<Arc<dyn Author>, Failure> {
+        let Writer { provider, prompts, settings } = &self.writer;
+        match (provider, models) {
+            (Provider::Blueprint, _) | (Provider::Auto, None) => Ok(Arc::clone(&self.offline)),
+            (Provider::Auto | Provider::Model, Some(models)) => {
+                let author = model::ModelAuthor::new(models, Arc::clone(prompts), settings)
+                    .map_err(|e| Failure::permanent(e.to_string()))?;
+                Ok(Arc::new(author))
+            }
+            (Provider::Model, None) => Err(Failure::permanent(
+                "`provider = \"model\"` in [plugins.agent-build], but the daemon has no language model: give it one (see [models] in the configuration), or set `provider` to \"auto\" or \"blueprint\"",
+            )),
         }
-        other => Err(Failure::permanent(format!("there is no model provider `{other}`; this version has `blueprint`"))),
+    }
+}
+
+/// The setting `provider`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Provider {
+    Auto,
+    Blueprint,
+    Model,
+}
+
+impl Provider {
+    fn of(word: &str) -> Result<Self, Failure> {
+        match word {
+            "auto" => Ok(Self::Auto),
+            "blueprint" => Ok(Self::Blueprint),
+            "model" => Ok(Self::Model),
+            other => Err(Failure::permanent(format!(
+                "`provider` in [plugins.agent-build] is \"{other}\"; it may be \"auto\", \"blueprint\" or \"model\""
+            ))),
+        }
     }
 }
 
@@ -79,11 +155,13 @@ pub(crate) struct Authored<T> {
     pub(crate) usage: Usage,
 }
 
-/// What an author knows from the start.
-#[derive(Clone, Debug)]
+/// What an author knows from the start, and its line to the daemon.
+#[derive(Clone)]
 pub(crate) struct Brief {
     pub(crate) project_name: String,
     pub(crate) requirement: String,
+    /// Takes log lines, and tokens as soon as they are used.
+    pub(crate) context: Context,
 }
 
 /// A file by its path in the project's folder.
@@ -105,4 +183,16 @@ pub(crate) enum AuthorError {
     /// The object breaks a rule that it must keep whoever wrote it.
     #[error("the author's {object} cannot be used: {problem}")]
     Unusable { object: &'static str, problem: String },
+    /// The model's answer keeps no rules, also after it was shown its mistakes.
+    #[error("the model's answer for {step} cannot be used, also after it was shown its mistakes: {problem}")]
+    NotUsable { step: String, problem: String, answers: Vec<String> },
+    /// The model gave no answer.
+    #[error("asking the model for {step}: {error}")]
+    Model { step: String, error: ModelError },
+    /// Code that the agent cannot do without is not as its worked examples say.
+    #[error("the tool `{tool}` could not be written so that it does what its worked examples say: {problem}")]
+    Unproven { tool: String, problem: String, attempts: String },
+    /// Code could not be tried out.
+    #[error(transparent)]
+    Proof(#[from] VerifyError),
 }

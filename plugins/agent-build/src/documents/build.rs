@@ -200,6 +200,18 @@ pub(crate) fn tools(tools: &[ToolRecord], language: Language) -> String {
             "\n`{}`, `agent/intents/{}.py`, `agent/tests/test_{}.py`; {}",
             tool.code_path, about.id, about.id, tool.source
         ));
+        if let Some(proof) = &tool.proof {
+            doc.line(language.pick(
+                &format!(
+                    "\nWritten for this agent and proven: {} worked examples and {} tests pass; its tests notice {} of {} small mistakes put into it; its code was repaired {} time(s).",
+                    proof.examples, proof.tests, proof.noticed, proof.mutants, proof.repairs
+                ),
+                &format!(
+                    "\n为此智能体编写并经过验证：通过 {} 个示例和 {} 个测试；植入的 {} 处小错误中测试发现了 {} 处；代码修改 {} 次。",
+                    proof.examples, proof.tests, proof.mutants, proof.noticed, proof.repairs
+                ),
+            ));
+        }
     }
     doc.text
 }

@@ -4,6 +4,7 @@ use nexus_evaluation::{NotServed, Outcome};
 
 use super::{Doc, cell_text, quoted};
 use crate::{
+    author::offline::MODEL_ID as OFFLINE,
     spec::{AgentDesign, Language, ToolRecord},
     verify::Verified,
 };
@@ -19,10 +20,21 @@ pub(crate) fn report(
     let language = design.language;
     let mut doc = Doc::new(language, "Workflow summary", "工作流总结报告");
     doc.line(format!("\n`{}` — {}\n\n{}", design.agent_name, cell_text(&design.display_name), design.description));
-    doc.line(language.pick(
-        &format!("\nContent by `{model_id}`: offline, 0 tokens."),
-        &format!("\n内容由 `{model_id}` 生成：离线，0 token。"),
-    ));
+    doc.line(if model_id == OFFLINE {
+        language
+            .pick(
+                &format!("\nContent by `{model_id}`: offline, 0 tokens."),
+                &format!("\n内容由 `{model_id}` 生成：离线，0 token。"),
+            )
+            .to_owned()
+    } else {
+        language
+            .pick(
+                &format!("\nWords and written tools by `{model_id}`; data and figures of the requirement by rules."),
+                &format!("\n文字和自编工具由 `{model_id}` 生成；需求中的数据和数字由规则读取。"),
+            )
+            .to_owned()
+    });
     doc.heading("Requirement", "需求");
     doc.line(quoted(requirement.trim()));
     doc.heading("Verification", "验证结果");

@@ -71,7 +71,7 @@ pub(crate) fn tools(project_name: &str, tools: &[ToolRecord]) -> Value {
             let about = &tool.about;
             json!({
                 "id": about.id, "name": about.name, "description": about.summary, "category": about.category,
-                "functions": each(&about.functions, |function| json!(function.name)), "code_path": tool.code_path,
+                "functions": each(&about.functions, |function| json!(function.name)), "code_path": tool.code_path, "proof": tool.proof,
             })
         }),
     }})

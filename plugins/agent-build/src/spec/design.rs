@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Coverage, Language, StageOutput};
+use super::{Coverage, Language, StageOutput, ToolSketch};
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct AgentDesign {
@@ -22,6 +22,9 @@ pub(crate) struct AgentDesign {
     /// Its tools, most important first.
     #[schemars(length(min = 1))]
     pub(crate) tools: Vec<ToolChoice>,
+    /// Those of the tools that are to be written, by signature and worked examples.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) to_write: Vec<ToolSketch>,
     /// Questions it answers; its own tests ask them.
     pub(crate) examples: Vec<Example>,
     /// How much of the requirement it serves.
@@ -36,6 +39,30 @@ pub(crate) struct AgentDesign {
 
 impl StageOutput for AgentDesign {
     const STAGE: &'static str = "agent_design";
+}
+
+impl AgentDesign {
+    /// The design as it was carried out: without the tools that could not be written.
+    pub(crate) fn without(mut self, left_out: &[LeftOut]) -> Self {
+        let is_left = |id: &str| left_out.iter().any(|left| left.tool == id);
+        self.tools.retain(|choice| !is_left(&choice.id));
+        self.to_write.retain(|sketch| !is_left(&sketch.id));
+        self.examples.retain(|example| !is_left(&example.tool));
+        for left in left_out {
+            if !self.not_served.contains(&left.uncovered) {
+                self.not_served.push(left.uncovered.clone());
+            }
+            self.coverage = if self.tools.is_empty() { Coverage::None } else { Coverage::Partial };
+        }
+        self
+    }
+}
+
+/// A tool of the design that could not be written, and what is not served without it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LeftOut {
+    pub(crate) tool: String,
+    pub(crate) uncovered: Uncovered,
 }
 
 /// A tool that was chosen, and why.

@@ -11,6 +11,7 @@ mod language;
 mod plan;
 mod reading;
 mod requirements;
+mod sketch;
 mod tool;
 mod tool_info;
 
@@ -21,12 +22,15 @@ pub(crate) use architecture::{Architecture, Component, Decision};
 pub(crate) use data::{
     Category, ClosedDays, Column, DataSet, OpeningHours, PriceItem, PriceRule, QuestionAnswer, Rate,
 };
-pub(crate) use design::{AgentDesign, Example, ToolChoice, Uncovered, is_identifier};
+pub(crate) use design::{AgentDesign, Example, LeftOut, ToolChoice, Uncovered, is_identifier};
 pub(crate) use language::{Language, Localized};
 pub(crate) use plan::{Plan, PlannedStage, StageOutline};
 pub(crate) use reading::{Clause, ClauseKind, Coverage, Datum, Limit, NotUnderstood, Quantity, Reading, Span, Task};
 pub(crate) use requirements::{AcceptanceCases, CasesRecord, Requirements};
-pub(crate) use tool::{Function, Parameter, Tool, ToolRecord, ToolRecords, WrittenTool};
+pub(crate) use sketch::{
+    Origin, SketchParameter, SketchResult, ToolSketch, ValueKind, WorkedExample, described,
+};
+pub(crate) use tool::{Function, Parameter, Proof, Tool, ToolRecord, ToolRecords, WrittenTool, WrittenTools};
 
 /// An object that later stages read, from the `output_data` of the stage that made it.
 pub(crate) trait StageOutput: Serialize + DeserializeOwned {

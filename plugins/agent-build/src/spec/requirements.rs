@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Coverage, DataSet, Language, Reading, StageOutput, Uncovered};
+use super::{Coverage, DataSet, Language, Reading, StageOutput, ToolSketch, Uncovered};
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Requirements {
@@ -23,6 +23,9 @@ pub(crate) struct Requirements {
     /// What cannot be served, in the requirement's words, and why.
     #[serde(default)]
     pub(crate) not_served: Vec<Uncovered>,
+    /// Tools that no catalogue has and that can be written for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) to_write: Vec<ToolSketch>,
     /// Qualities it shall have.
     pub(crate) qualities: Vec<String>,
     /// How one sees that it is done.

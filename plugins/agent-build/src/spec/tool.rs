@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Localized, StageOutput};
+use super::{LeftOut, Localized, StageOutput};
 
 /// What a tool is, for people and for whoever calls it.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -62,6 +62,31 @@ pub(crate) struct WrittenTool {
     pub(crate) intent: String,
     /// Content of `tests/test_<id>.py`.
     pub(crate) tests: String,
+    /// How code was proven that nobody vetted.
+    #[serde(default)]
+    pub(crate) proof: Option<Proof>,
+}
+
+/// What a written tool passed before it became part of an agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Proof {
+    /// Worked examples that it passes: all of them.
+    pub(crate) examples: u64,
+    /// Unit tests that it passes: those made of the examples, and the author's own.
+    pub(crate) tests: u64,
+    /// Small mistakes put into its code.
+    pub(crate) mutants: u64,
+    /// Those that its tests notice.
+    pub(crate) noticed: u64,
+    /// How often its code was written anew.
+    pub(crate) repairs: u64,
+}
+
+/// The tools of a design, as far as they could be written.
+#[derive(Clone, Debug)]
+pub(crate) struct WrittenTools {
+    pub(crate) tools: Vec<WrittenTool>,
+    pub(crate) left_out: Vec<LeftOut>,
 }
 
 /// What later stages need of a written tool; the code is in the files.
@@ -72,11 +97,15 @@ pub(crate) struct ToolRecord {
     pub(crate) example: Localized,
     pub(crate) source: String,
     pub(crate) code_path: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) proof: Option<Proof>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ToolRecords {
     pub(crate) tools: Vec<ToolRecord>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) left_out: Vec<LeftOut>,
 }
 
 impl StageOutput for ToolRecords {

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{Job, StageError};
 use crate::{
+    author::offline::MODEL_ID as OFFLINE,
     documents::{self, structured},
     embedded,
     spec::{AgentDesign, AgentFolder, PromptRecord, Requirements, ToolRecords, VERSION},
@@ -18,6 +19,7 @@ pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
     let requirements: Requirements = job.input()?;
     let design: AgentDesign = job.input()?;
     let tools: ToolRecords = job.input()?;
+    let design = design.without(&tools.left_out);
     let prompt: PromptRecord = job.input()?;
     let (author, brief) = job.author();
     let introduction = job.answer(author.introduce(&brief, &requirements, &design)).await?;
@@ -57,7 +59,7 @@ pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
         .collect();
     let network =
         tools.tools.iter().any(|tool| tool.about.permissions.iter().any(|permission| permission == "network"));
-    let manifest = json!({
+    let mut manifest = json!({
         "schema_version": 1,
         // What a wall around it lets through: its socket is handed to it, and these ports it may connect to.
         "listen": "socket",
@@ -68,7 +70,8 @@ pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
         "category": design.category,
         "version": VERSION,
         "language": design.language,
-        "model_id": job.model_id(),
+        // Who answers where no model does; a model's answers name it.
+        "model_id": OFFLINE,
         "entry_point": "agent.py",
         "python": ">=3.9",
         // Those of requirements.txt are for a language model; the server looks for them then.
@@ -81,6 +84,11 @@ pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
         "coverage": design.coverage,
         "not_served": design.not_served,
     });
+    if job.model_id() != OFFLINE
+        && let Some(manifest) = manifest.as_object_mut()
+    {
+        manifest.insert("written_by".into(), job.model_id().into());
+    }
     add(&mut job, "manifest.json".into(), pretty(&manifest)?);
     add(&mut job, "README.md".into(), documents::readme(&design, &introduction, &tools.tools, &requirements));
     let folder = AgentFolder {

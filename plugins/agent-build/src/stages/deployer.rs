@@ -13,7 +13,9 @@ use crate::{
 pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
     let design: AgentDesign = job.input()?;
     let folder: AgentFolder = job.input()?;
-    let agent = manifest(&design, &job.input()?, &job.input()?, &folder);
+    let tools: ToolRecords = job.input()?;
+    let design = design.without(&tools.left_out);
+    let agent = manifest(&design, &tools, &job.input()?, &folder);
     let output = json!({
         "agent_name": agent.agent_name,
         "version": agent.version,

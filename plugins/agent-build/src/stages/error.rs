@@ -1,5 +1,6 @@
 //! Why a stage failed, and what the daemon is told of it.
 
+use nexus_model::ErrorKind;
 use nexus_plugin_api::payload::Failure;
 
 use crate::{
@@ -55,6 +56,16 @@ impl From<StageError> for Failure {
         match error {
             StageError::Cancelled => Self::cancelled(),
             StageError::Author(AuthorError::Unanswerable(_)) => Self::invalid_input(message),
+            StageError::Author(AuthorError::Model { ref error, .. }) => match error.kind {
+                ErrorKind::BudgetExhausted => Self::budget_exhausted(message),
+                kind if kind.is_worth_a_retry() => Self::transient(message),
+                _ => Self::permanent(message),
+            },
+            StageError::Author(AuthorError::NotUsable { answers, .. }) => {
+                Self::transient(message).with_details(answers.join("\n\n"))
+            }
+            StageError::Author(AuthorError::Unproven { attempts, .. }) => Self::permanent(message).with_details(attempts),
+            StageError::Author(AuthorError::Proof(error)) => Self::from(StageError::Verify(error)),
             // Another answer may keep the rules.
             StageError::Author(AuthorError::Unusable { .. })
             | StageError::Workspace(WorkspaceError::Io { .. })

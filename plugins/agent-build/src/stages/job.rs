@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use nexus_plugin_api::{
-    payload::{AgentManifest, Assessment, Document, StageRequest, StageResult, Usage},
+    payload::{AgentManifest, Assessment, Document, Failure, StageRequest, StageResult, Usage},
     sdk::Context,
 };
 use serde::Serialize;
@@ -21,6 +21,7 @@ pub(super) struct Job {
     pub(super) request: StageRequest,
     pub(super) cx: Context,
     shared: Arc<Shared>,
+    author: Arc<dyn Author>,
     stage: &'static Stage,
     files: Vec<(String, String)>,
     structure: Option<Value>,
@@ -30,9 +31,26 @@ pub(super) struct Job {
 }
 
 impl Job {
-    pub(super) fn new(stage: &'static Stage, request: StageRequest, cx: Context, shared: Arc<Shared>) -> Self {
-        let usage = Usage { model_id: Some(shared.author.model_id().to_owned()), ..Usage::default() };
-        Self { request, cx, shared, stage, files: Vec::new(), structure: None, agent: None, assessment: None, usage }
+    pub(super) fn new(
+        stage: &'static Stage,
+        request: StageRequest,
+        cx: Context,
+        shared: Arc<Shared>,
+    ) -> Result<Self, Failure> {
+        let author = shared.authors.of(request.models.as_ref())?;
+        let usage = Usage { model_id: Some(author.model_id().to_owned()), ..Usage::default() };
+        Ok(Self {
+            request,
+            cx,
+            shared,
+            author,
+            stage,
+            files: Vec::new(),
+            structure: None,
+            agent: None,
+            assessment: None,
+            usage,
+        })
     }
 
     pub(super) fn settings(&self) -> &Settings {
@@ -52,7 +70,7 @@ impl Job {
     }
 
     pub(super) fn model_id(&self) -> &str {
-        self.shared.author.model_id()
+        self.author.model_id()
     }
 
     /// What an earlier stage found out.
@@ -71,9 +89,12 @@ impl Job {
 
     /// The author, and what it is told from the start.
     pub(super) fn author(&self) -> (Arc<dyn Author>, Brief) {
-        let brief =
-            Brief { project_name: self.request.project_name.clone(), requirement: self.request.requirement.clone() };
-        (Arc::clone(&self.shared.author), brief)
+        let brief = Brief {
+            project_name: self.request.project_name.clone(),
+            requirement: self.request.requirement.clone(),
+            context: self.cx.clone(),
+        };
+        (Arc::clone(&self.author), brief)
     }
 
     /// The author's answer, with its usage counted. A cancelled job drops the question.

@@ -34,26 +34,26 @@ pub use table::{STAGES, Stage};
 use tokio::sync::OnceCell;
 
 use crate::{
-    author::{self, Author},
+    author::Authors,
     settings::Settings,
     verify::Bytecode,
 };
 
 /// What all stages share.
 pub struct Shared {
-    author: Arc<dyn Author>,
+    authors: Authors,
     settings: Settings,
     /// Made once, while the first build is being thought about.
     bytecode: OnceCell<Option<Arc<Bytecode>>>,
 }
 
 impl Shared {
-    /// The settings, and the author that they name.
+    /// The settings, and the authors that they allow.
     ///
     /// # Errors
     /// When there is no such author, or its catalogue is broken.
     pub fn new(settings: Settings) -> Result<Self, Failure> {
-        Ok(Self { author: author::named(&settings.provider)?, settings, bytecode: OnceCell::new() })
+        Ok(Self { authors: Authors::new(&settings)?, settings, bytecode: OnceCell::new() })
     }
 
     /// The bytecode of what agents have in common; none where this Python gives none, and then agents start slower.
@@ -88,7 +88,7 @@ impl StageHandler for BuildStage {
             let shared = Arc::clone(&self.shared);
             tokio::spawn(async move { shared.bytecode().await.is_some() });
         }
-        let job = Job::new(self.stage, request, cx, Arc::clone(&self.shared));
+        let job = Job::new(self.stage, request, cx, Arc::clone(&self.shared))?;
         (self.stage.run)(job).await.map_err(Failure::from)
     }
 }

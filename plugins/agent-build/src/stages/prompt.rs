@@ -5,12 +5,14 @@ use nexus_plugin_api::payload::StageResult;
 use super::{Job, StageError};
 use crate::{
     documents::{self, structured},
-    spec::{AgentDesign, PromptRecord, Requirements, VERSION},
+    spec::{AgentDesign, PromptRecord, Requirements, ToolRecords, VERSION},
 };
 
 pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
     let requirements: Requirements = job.input()?;
     let design: AgentDesign = job.input()?;
+    let tools: Option<ToolRecords> = job.optional_input()?;
+    let design = design.without(tools.as_ref().map_or(&[], |tools| &tools.left_out));
     let (author, brief) = job.author();
     let prompt = job.answer(author.write_prompt(&brief, &requirements, &design)).await?;
     let prompt_path = format!("prompts/{}.md", design.agent_name);

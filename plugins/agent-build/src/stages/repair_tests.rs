@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use super::{BuildStage, STAGES, Shared};
 use crate::{
-    author::{AgentFile, Answer, Author, Authored, Brief, offline::OfflineAuthor},
+    author::{AgentFile, Answer, Author, Authored, Authors, Brief, offline::OfflineAuthor},
     settings::Settings,
-    spec::{AgentDesign, AgentPrompt, Architecture, Introduction, Plan, Requirements, StageOutline, WrittenTool},
+    spec::{AgentDesign, AgentPrompt, Architecture, Introduction, Plan, Requirements, StageOutline, WrittenTools},
     verify::{Check, Finding},
 };
 
@@ -48,9 +48,9 @@ impl Author for Careless {
         self.offline.design(brief, requirements).await
     }
 
-    async fn write_tools(&self, brief: &Brief, design: &AgentDesign) -> Answer<Vec<WrittenTool>> {
+    async fn write_tools(&self, brief: &Brief, design: &AgentDesign) -> Answer<WrittenTools> {
         let mut tools = self.offline.write_tools(brief, design).await?;
-        tools.object.iter_mut().for_each(|tool| tool.code.insert_str(0, MISTAKE));
+        tools.object.tools.iter_mut().for_each(|tool| tool.code.insert_str(0, MISTAKE));
         Ok(tools)
     }
 
@@ -81,7 +81,7 @@ impl Author for Careless {
 async fn verified(author: impl Author + 'static) -> (Result<StageResult, Failure>, String) {
     let folder = tempfile::tempdir().unwrap();
     let shared = Arc::new(Shared {
-        author: Arc::new(author),
+        authors: Authors::fixed(Arc::new(author)),
         settings: Settings::default(),
         bytecode: tokio::sync::OnceCell::new(),
     });

@@ -27,8 +27,6 @@ pub struct Stage {
     deliverable: [&'static str; 2],
     /// The method of `Author` that it calls.
     pub asks: Option<&'static str>,
-    /// What that method does, in words that a language model understands.
-    pub prompt: Option<&'static str>,
     /// The stages whose output it reads. It cannot read another's.
     pub reads: &'static [&'static str],
     /// The places that it writes to, beside its document. A folder with `/` at its end is the stage's own: an attempt
@@ -55,7 +53,6 @@ pub static STAGES: [Stage; 9] = [
         goal: ["The plan of the build", "制定构建计划"],
         deliverable: ["docs/01_orchestrator.md", "构建计划"],
         asks: Some("plan"),
-        prompt: Some(include_str!("../../prompts/orchestrator/system.md")),
         reads: &[],
         writes: &[],
         run: |job| Box::pin(plan::run(job)),
@@ -66,7 +63,6 @@ pub static STAGES: [Stage; 9] = [
         goal: ["Separate tasks from data, both as typed objects", "区分任务与数据，形成结构化结果"],
         deliverable: ["docs/02_requirements_analysis.md", "需求文档"],
         asks: Some("analyse"),
-        prompt: Some(include_str!("../../prompts/requirements_analysis/system.md")),
         reads: &[],
         writes: &["acceptance/"],
         run: |job| Box::pin(requirements::run(job)),
@@ -77,7 +73,6 @@ pub static STAGES: [Stage; 9] = [
         goal: ["Parts of the agent and the way of a question through them", "确定组成部分和处理流程"],
         deliverable: ["docs/03_system_architecture.md", "架构文档与流程图"],
         asks: Some("draw_architecture"),
-        prompt: Some(include_str!("../../prompts/system_architecture/system.md")),
         reads: &[Requirements::STAGE],
         writes: &[],
         run: |job| Box::pin(architecture::run(job)),
@@ -88,7 +83,6 @@ pub static STAGES: [Stage; 9] = [
         goal: ["Name, tools with reasons, example questions, limits", "确定名称、工具及理由、示例问题、局限"],
         deliverable: ["docs/04_agent_design.md", "设计文档"],
         asks: Some("design"),
-        prompt: Some(include_str!("../../prompts/agent_design/system.md")),
         reads: &[Requirements::STAGE, Architecture::STAGE],
         writes: &[],
         run: |job| Box::pin(design::run(job)),
@@ -99,7 +93,6 @@ pub static STAGES: [Stage; 9] = [
         goal: ["Tool modules with unit tests", "编写工具模块和单元测试"],
         deliverable: ["agent/tools, agent/intents, agent/tests", "工具与测试"],
         asks: Some("write_tools"),
-        prompt: Some(include_str!("../../prompts/tools_developer/system.md")),
         reads: &[AgentDesign::STAGE],
         writes: &["agent/tools/", "agent/intents/", "agent/tests/"],
         run: |job| Box::pin(tools::run(job)),
@@ -107,11 +100,10 @@ pub static STAGES: [Stage; 9] = [
     Stage {
         name: PromptRecord::STAGE,
         summary: "Writes the system prompt",
-        goal: ["The system prompt for the day a model is configured", "编写接入模型时使用的系统提示词"],
+        goal: ["The system prompt for when a model answers", "编写由模型回答时使用的系统提示词"],
         deliverable: ["agent/prompts", "提示词文件"],
         asks: Some("write_prompt"),
-        prompt: Some(include_str!("../../prompts/prompt_engineer/system.md")),
-        reads: &[Requirements::STAGE, AgentDesign::STAGE],
+        reads: &[Requirements::STAGE, AgentDesign::STAGE, ToolRecords::STAGE],
         writes: &["agent/prompts/"],
         run: |job| Box::pin(prompt::run(job)),
     },
@@ -121,7 +113,6 @@ pub static STAGES: [Stage; 9] = [
         goal: ["Server, runtime, knowledge, manifest, README", "生成服务、运行时、知识、清单和说明"],
         deliverable: ["agent", "完整的智能体文件夹"],
         asks: Some("introduce"),
-        prompt: Some(include_str!("../../prompts/agent_code_developer/system.md")),
         reads: &[Requirements::STAGE, AgentDesign::STAGE, ToolRecords::STAGE, PromptRecord::STAGE],
         writes: &["agent", "agent/runtime/", "agent/knowledge/"],
         run: |job| Box::pin(agent_folder::run(job)),
@@ -135,7 +126,6 @@ pub static STAGES: [Stage; 9] = [
         ],
         deliverable: ["workflow_summary_report.md", "验证报告"],
         asks: Some("repair"),
-        prompt: None,
         reads: &[Requirements::STAGE, AgentDesign::STAGE, ToolRecords::STAGE, PromptRecord::STAGE, AgentFolder::STAGE],
         writes: &["workflow_summary_report.md", "agent/manifest.json", "agent/README.md"],
         run: |job| Box::pin(verification::run(job)),
@@ -146,7 +136,6 @@ pub static STAGES: [Stage; 9] = [
         goal: ["The record that a deploy handler works from", "生成部署描述"],
         deliverable: ["docs/09_agent_deployer.md", "部署文档"],
         asks: None,
-        prompt: None,
         reads: &[AgentDesign::STAGE, ToolRecords::STAGE, PromptRecord::STAGE, AgentFolder::STAGE],
         writes: &[],
         run: |job| Box::pin(deployer::run(job)),
@@ -164,7 +153,9 @@ mod tests {
             let earlier = |name: &&str| STAGES[..number].iter().any(|before| before.name == *name);
             assert!(stage.reads.iter().all(earlier) && !earlier(&stage.name), "{}", stage.name);
             assert!(stage.asks.is_none_or(|method| seam.contains(&format!("async fn {method}("))), "{}", stage.name);
-            assert!(stage.prompt.is_none_or(|text| text.len() > 40), "{}", stage.name);
+            let prompt = format!("{}/system.md", stage.name);
+            let asked = stage.asks.is_none() || crate::embedded::PROMPTS.iter().any(|(path, _)| *path == prompt);
+            assert!(asked, "{prompt}");
         }
     }
 }

@@ -12,8 +12,12 @@ use crate::{
 pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
     let design: AgentDesign = job.input()?;
     let (author, brief) = job.author();
+    let written = job.answer(author.write_tools(&brief, &design)).await?;
+    for left in &written.left_out {
+        job.cx.warn(format!("not served: {} ({})", left.uncovered.text, left.uncovered.reason));
+    }
     let mut tools = Vec::new();
-    for tool in job.answer(author.write_tools(&brief, &design)).await? {
+    for tool in written.tools {
         let id = &tool.about.id;
         if !is_identifier(id) {
             let problem = format!("`{id}` is no module name");
@@ -23,11 +27,11 @@ pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
         job.file(code_path.clone(), tool.code);
         job.file(intent_path, tool.intent);
         job.file(tests_path, tool.tests);
-        tools.push(ToolRecord { about: tool.about, example: tool.example, source: tool.source, code_path });
+        tools.push(ToolRecord { about: tool.about, example: tool.example, source: tool.source, code_path, proof: tool.proof });
     }
     job.structure(structured::tools(&brief.project_name, &tools));
     let document = documents::tools(&tools, design.language);
-    job.finish(ToolRecords { tools }, document).await
+    job.finish(ToolRecords { tools, left_out: written.left_out }, document).await
 }
 
 /// Where a tool's module, its intent and its tests are.

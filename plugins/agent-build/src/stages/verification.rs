@@ -24,6 +24,7 @@ const MAX_REPAIRS: usize = 1;
 pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
     let design: AgentDesign = job.input()?;
     let tools: ToolRecords = job.input()?;
+    let design = design.without(&tools.left_out);
     let prompt: PromptRecord = job.input()?;
     let folder: AgentFolder = job.input()?;
     let question = design.examples.first().map_or("help", |example| example.question.as_str());

@@ -30,6 +30,10 @@ pub struct Finding {
 pub enum Check {
     /// A Python file compiles.
     Compile,
+    /// A written tool does nothing that tools may not do.
+    Lint,
+    /// A written tool gives the results of its worked examples.
+    Example,
     /// A unit test of the agent passes.
     UnitTest,
     /// The agent starts and listens.
@@ -50,6 +54,8 @@ impl Check {
     pub fn hint(self) -> &'static str {
         match self {
             Self::Compile => "the file must be valid Python 3.9",
+            Self::Lint => "a tool is a plain function that computes from its arguments: no files, network, processes or state",
+            Self::Example => "the function must give these results; the examples stay as they are",
             Self::UnitTest => "the tool and its test disagree, or the test cannot run",
             Self::Start => "agent.py must print one line of JSON with its port, and serve on",
             Self::Ping => "GET /ping must answer {\"status\": \"Healthy\" or \"HealthyBusy\"}",

@@ -8,6 +8,7 @@ mod checks;
 mod finding;
 mod http;
 mod process;
+pub(crate) mod tool;
 #[cfg(test)]
 mod walls_tests;
 

@@ -15,7 +15,7 @@ use crate::{
     spec::{ClauseKind, Language, Requirements, Task},
 };
 
-pub(super) fn analyse(catalogue: &Catalogue, project_name: &str, text: &str) -> Result<Requirements, AuthorError> {
+pub(in crate::author) fn analyse(catalogue: &Catalogue, project_name: &str, text: &str) -> Result<Requirements, AuthorError> {
     let names_ability = |words: &str| coverage::names_ability(catalogue, words);
     let requirement = Requirement::read(text, &names_ability).map_err(|e| AuthorError::Unanswerable(e.to_string()))?;
     let Requirement { language, mut reading, data } = requirement;
@@ -40,6 +40,7 @@ pub(super) fn analyse(catalogue: &Catalogue, project_name: &str, text: &str) -> 
         data,
         coverage,
         not_served,
+        to_write: Vec::new(),
         qualities: qualities.iter().map(|(en, zh)| language.pick(en, zh).to_owned()).collect(),
         acceptance,
     })
@@ -81,7 +82,7 @@ fn served(language: Language, task: &Task) -> Option<String> {
 }
 
 /// A text of at most so many characters.
-pub(super) fn shortened(text: &str, limit: usize) -> String {
+pub(in crate::author) fn shortened(text: &str, limit: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() <= limit {
         line

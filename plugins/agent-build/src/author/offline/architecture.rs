@@ -3,14 +3,16 @@
 use super::selection::{chosen, select};
 use crate::{
     catalogue::{Catalogue, CatalogueTool},
-    spec::{Architecture, Component, DataSet, Decision, Language, Requirements},
+    spec::{Architecture, Component, Decision, Language, Requirements},
 };
 
-pub(super) fn draw(catalogue: &Catalogue, requirements: &Requirements) -> Architecture {
+pub(in crate::author) fn draw(catalogue: &Catalogue, requirements: &Requirements) -> Architecture {
     let language = requirements.language;
     let tools = chosen(catalogue, &select(catalogue, requirements));
     let say = |en: &str, zh: &str| language.pick(en, zh).to_owned();
     let component = |name: String, role: String, place: &str| Component { name, role, place: place.to_owned() };
+    let vetted = tools.iter().map(|tool| tool.name().of(language));
+    let names: Vec<&str> = vetted.chain(requirements.to_write.iter().map(|one| one.name.as_str())).collect();
     let mut components = vec![
         component(
             say("Server", "服务"),
@@ -24,7 +26,7 @@ pub(super) fn draw(catalogue: &Catalogue, requirements: &Requirements) -> Archit
         ),
         component(
             say("Tools", "工具"),
-            tools.iter().map(|tool| tool.name().of(language)).collect::<Vec<_>>().join(", "),
+            names.join(", "),
             "tools/",
         ),
         component(
@@ -77,18 +79,18 @@ pub(super) fn draw(catalogue: &Catalogue, requirements: &Requirements) -> Archit
         overview: say(
             &format!(
                 "A small HTTP service with {} tool(s) and {} data set(s). A question is routed to the tool that fits best, without a language model.",
-                tools.len(),
+                names.len(),
                 requirements.data.len()
             ),
             &format!(
                 "一个小型 HTTP 服务，含 {} 个工具和 {} 份数据。问题被路由到最合适的工具，无需语言模型。",
-                tools.len(),
+                names.len(),
                 requirements.data.len()
             ),
         ),
         components,
         flow: flow.iter().map(|(en, zh)| say(en, zh)).collect(),
-        mermaid: mermaid(language, &tools, &requirements.data),
+        mermaid: mermaid(language, &tools, requirements),
         decisions: decisions
             .iter()
             .map(|(en, zh, why, why_zh)| Decision { decision: say(en, zh), reason: say(why, why_zh) })
@@ -96,7 +98,7 @@ pub(super) fn draw(catalogue: &Catalogue, requirements: &Requirements) -> Archit
     }
 }
 
-fn mermaid(language: Language, tools: &[&CatalogueTool], data: &[DataSet]) -> String {
+fn mermaid(language: Language, tools: &[&CatalogueTool], requirements: &Requirements) -> String {
     let mut lines = vec![
         "flowchart LR".to_owned(),
         format!(
@@ -110,7 +112,10 @@ fn mermaid(language: Language, tools: &[&CatalogueTool], data: &[DataSet]) -> St
     for tool in tools {
         lines.push(format!("    router --> {}[\"{}\"]", tool.id(), label(tool.name().of(language))));
     }
-    for set in data {
+    for tool in &requirements.to_write {
+        lines.push(format!("    router --> {}[\"{}\"]", tool.id, label(&tool.name)));
+    }
+    for set in &requirements.data {
         let node = format!("data_{}", set.id());
         lines.push(format!("    {node}[(\"{}\")]", label(set.title())));
         for tool in tools.iter().filter(|tool| tool.needs.as_deref() == Some(set.kind())) {

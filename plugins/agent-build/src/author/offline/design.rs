@@ -10,7 +10,7 @@ use crate::{
     spec::{AgentDesign, DataSet, Requirements},
 };
 
-pub(super) fn design(catalogue: &Catalogue, project_name: &str, requirements: &Requirements) -> AgentDesign {
+pub(in crate::author) fn design(catalogue: &Catalogue, project_name: &str, requirements: &Requirements) -> AgentDesign {
     let language = requirements.language;
     let selection = select(catalogue, requirements);
     let ids: Vec<String> = selection.tools.iter().map(|choice| choice.id.clone()).collect();
@@ -19,7 +19,8 @@ pub(super) fn design(catalogue: &Catalogue, project_name: &str, requirements: &R
     let own = requirements.title.chars().any(|c| c.is_ascii_alphabetic());
     let named = if own { requirements.title.as_str() } else { project_name };
     let agent_name = naming::agent_name(named, &ids.iter().map(String::as_str).collect::<Vec<_>>());
-    let names: Vec<&str> = chosen.iter().map(|tool| tool.name().of(language)).collect();
+    let vetted = chosen.iter().map(|tool| tool.name().of(language));
+    let names: Vec<&str> = vetted.chain(requirements.to_write.iter().map(|one| one.name.as_str())).collect();
     let data: Vec<String> = requirements.data.iter().map(|set| describe(set, language.pick("entries", "条"))).collect();
     let mut description = language
         .pick(
@@ -45,6 +46,7 @@ pub(super) fn design(catalogue: &Catalogue, project_name: &str, requirements: &R
         capabilities: chosen.iter().map(|tool| tool.summary().of(language).to_owned()).collect(),
         examples: examples::examples(catalogue, &ids, &requirements.data, language),
         tools: selection.tools,
+        to_write: requirements.to_write.clone(),
         coverage: requirements.coverage,
         not_served: requirements.not_served.clone(),
         general: selection.general,

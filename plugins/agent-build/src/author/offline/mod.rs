@@ -6,17 +6,17 @@
 //!
 //! No model and no network: the same requirement always gives the same agent. Token counts are 0.
 
-mod analysis;
-mod architecture;
+pub(super) mod analysis;
+pub(super) mod architecture;
 pub(crate) mod coverage;
-mod design;
-mod examples;
-mod naming;
-mod plan;
-mod prompt;
+pub(super) mod design;
+pub(super) mod examples;
+pub(super) mod naming;
+pub(super) mod plan;
+pub(super) mod prompt;
 mod requirement;
 mod selection;
-mod tools;
+pub(super) mod tools;
 
 use async_trait::async_trait;
 use nexus_plugin_api::payload::Usage;
@@ -24,11 +24,11 @@ use nexus_plugin_api::payload::Usage;
 use super::{AgentFile, Answer, Author, Authored, Brief};
 use crate::{
     catalogue::{Catalogue, CatalogueError},
-    spec::{AgentDesign, AgentPrompt, Architecture, Introduction, Plan, Requirements, StageOutline, WrittenTool},
+    spec::{AgentDesign, AgentPrompt, Architecture, Introduction, Plan, Requirements, StageOutline, WrittenTools},
     verify::Finding,
 };
 /// How this author names itself.
-const MODEL_ID: &str = "offline/blueprint";
+pub(crate) const MODEL_ID: &str = "offline/blueprint";
 
 pub(crate) struct OfflineAuthor {
     catalogue: &'static Catalogue,
@@ -39,6 +39,8 @@ impl OfflineAuthor {
         Ok(Self { catalogue: Catalogue::embedded()? })
     }
 }
+
+pub(in crate::author) use requirement::language::is_cjk as is_chinese;
 
 fn free<T>(object: T) -> Answer<T> {
     Ok(Authored { object, usage: Usage { model_id: Some(MODEL_ID.into()), ..Usage::default() } })
@@ -66,7 +68,7 @@ impl Author for OfflineAuthor {
         free(design::design(self.catalogue, &brief.project_name, requirements))
     }
 
-    async fn write_tools(&self, _brief: &Brief, design: &AgentDesign) -> Answer<Vec<WrittenTool>> {
+    async fn write_tools(&self, _brief: &Brief, design: &AgentDesign) -> Answer<WrittenTools> {
         free(tools::tools(self.catalogue, design)?)
     }
 
@@ -76,7 +78,7 @@ impl Author for OfflineAuthor {
         requirements: &Requirements,
         design: &AgentDesign,
     ) -> Answer<AgentPrompt> {
-        free(prompt::prompt(self.catalogue, requirements, design))
+        free(prompt::composed(self.catalogue, requirements, design, None, &[]))
     }
 
     async fn introduce(

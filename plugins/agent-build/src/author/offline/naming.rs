@@ -5,7 +5,7 @@ use super::requirement::subject::content_words;
 const MAX: usize = 48;
 
 /// A name in snake case, `[a-z][a-z0-9_]*`, at most 48 characters: from the project's name when it has Latin letters, else from the tools.
-pub(super) fn agent_name(project: &str, tools: &[&str]) -> String {
+pub(in crate::author) fn agent_name(project: &str, tools: &[&str]) -> String {
     let words = content_words(project);
     let from_project = words.iter().any(|w| w.len() > 1 && w.starts_with(|c: char| c.is_ascii_alphabetic()));
     let mut parts: Vec<String> =

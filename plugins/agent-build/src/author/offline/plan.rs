@@ -2,7 +2,7 @@
 
 use crate::spec::{DataSet, Plan, PlannedStage, Requirements, StageOutline};
 
-pub(super) fn plan(requirement: &Requirements, stages: &[StageOutline]) -> Plan {
+pub(in crate::author) fn plan(requirement: &Requirements, stages: &[StageOutline]) -> Plan {
     let language = requirement.language;
     let entries: usize = requirement.data.iter().map(DataSet::len).sum();
     let summary = if requirement.data.is_empty() {

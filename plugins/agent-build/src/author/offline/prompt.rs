@@ -10,14 +10,24 @@ use crate::{
 const RULES: &str = include_str!("../../../prompts/agent/rules.en.md");
 const ZH_RULES: &str = include_str!("../../../prompts/agent/rules.zh.md");
 
-pub(super) fn prompt(catalogue: &Catalogue, requirements: &Requirements, design: &AgentDesign) -> AgentPrompt {
+/// The prompt, perhaps with a role and further rules that somebody else wrote.
+pub(in crate::author) fn composed(
+    catalogue: &Catalogue,
+    requirements: &Requirements,
+    design: &AgentDesign,
+    role: Option<String>,
+    own_rules: &[String],
+) -> AgentPrompt {
     let language = design.language;
     let say = |en: &str, zh: &str| language.pick(en, zh).to_owned();
-    let role = say(
-        &format!("You are {}. {}", design.display_name, design.description),
-        &format!("你是{}。{}", design.display_name, design.description),
-    );
-    let rules = language.pick(RULES, ZH_RULES).trim_end();
+    let role = role.unwrap_or_else(|| {
+        say(
+            &format!("You are {}. {}", design.display_name, design.description),
+            &format!("你是{}。{}", design.display_name, design.description),
+        )
+    });
+    let common = language.pick(RULES, ZH_RULES).trim_end();
+    let rules = own_rules.iter().fold(common.to_owned(), |rules, rule| format!("{rules}\n- {rule}"));
     let mut text = format!("# {}\n\n{role}\n\n## {}\n\n", design.display_name, say("Task", "任务"));
     for task in served(requirements) {
         let _ = writeln!(text, "- {task}");
@@ -33,6 +43,9 @@ pub(super) fn prompt(catalogue: &Catalogue, requirements: &Requirements, design:
             tool.summary().of(language),
             functions.join(", ")
         );
+    }
+    for tool in &design.to_write {
+        let _ = writeln!(text, "- {}: {} (`{}`)", tool.name, tool.summary, tool.id);
     }
     if !requirements.data.is_empty() {
         let _ = write!(text, "\n## {}\n\n", say("Data", "数据"));
@@ -68,7 +81,7 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('`', "'")
 }
 
-pub(super) fn introduction(requirements: &Requirements, design: &AgentDesign) -> Introduction {
+pub(in crate::author) fn introduction(requirements: &Requirements, design: &AgentDesign) -> Introduction {
     let language = design.language;
     let say = |en: &str, zh: &str| language.pick(en, zh).to_owned();
     let mut notes = Vec::new();

@@ -4,24 +4,48 @@ use super::MODEL_ID;
 use crate::{
     author::AuthorError,
     catalogue::{Catalogue, CatalogueTool},
-    spec::{AgentDesign, Localized, WrittenTool},
+    spec::{AgentDesign, LeftOut, Localized, Uncovered, WrittenTool, WrittenTools},
 };
 
-pub(super) fn tools(catalogue: &Catalogue, design: &AgentDesign) -> Result<Vec<WrittenTool>, AuthorError> {
-    let missing = |what: String| AuthorError::Broken(format!("the catalogue has no {what}"));
-    let written = |id: &String| {
-        let tool = catalogue.tool(id).ok_or_else(|| missing(format!("tool `{id}`")))?;
-        let file = |path: String| catalogue.file(&path).map(str::to_owned).ok_or_else(|| missing(path));
-        Ok(WrittenTool {
-            about: tool.about.clone(),
-            example: example(tool, design),
-            source: format!("{MODEL_ID}: {id}"),
-            code: file(format!("tools/{id}.py"))?,
-            intent: file(format!("intents/{id}.py"))?,
-            tests: file(format!("tests/test_{id}.py"))?,
-        })
+/// The tools that the catalogue has. Those that a model designed and that nobody is here to write are left out.
+pub(in crate::author) fn tools(catalogue: &Catalogue, design: &AgentDesign) -> Result<WrittenTools, AuthorError> {
+    let to_write = |id: &str| design.to_write.iter().find(|sketch| sketch.id == id);
+    let vetted = design.tools.iter().filter(|choice| to_write(&choice.id).is_none());
+    let tools = vetted.map(|choice| from_catalogue(catalogue, design, &choice.id)).collect::<Result<_, _>>()?;
+    let reason = design.language.pick(
+        "its tool has to be written by a language model, and there is none",
+        "所需工具要由语言模型编写，而现在没有语言模型",
+    );
+    let left_out = |sketch: &crate::spec::ToolSketch| LeftOut {
+        tool: sketch.id.clone(),
+        uncovered: Uncovered {
+            text: sketch.wish.clone(),
+            reason: reason.to_owned(),
+            ability: "unknown".into(),
+            needs: "model".into(),
+        },
     };
-    design.tools.iter().map(|choice| written(&choice.id)).collect()
+    Ok(WrittenTools { tools, left_out: design.to_write.iter().map(left_out).collect() })
+}
+
+/// A vetted tool as it is.
+pub(in crate::author) fn from_catalogue(
+    catalogue: &Catalogue,
+    design: &AgentDesign,
+    id: &str,
+) -> Result<WrittenTool, AuthorError> {
+    let missing = |what: String| AuthorError::Broken(format!("the catalogue has no {what}"));
+    let tool = catalogue.tool(id).ok_or_else(|| missing(format!("tool `{id}`")))?;
+    let file = |path: String| catalogue.file(&path).map(str::to_owned).ok_or_else(|| missing(path));
+    Ok(WrittenTool {
+        about: tool.about.clone(),
+        example: example(tool, design),
+        source: format!("{MODEL_ID}: {id}"),
+        code: file(format!("tools/{id}.py"))?,
+        intent: file(format!("intents/{id}.py"))?,
+        tests: file(format!("tests/test_{id}.py"))?,
+        proof: None,
+    })
 }
 
 /// A question to try: the design's own for this tool, in both languages where the catalogue has them.

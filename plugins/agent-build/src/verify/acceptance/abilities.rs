@@ -3,11 +3,12 @@
 
 use std::sync::LazyLock;
 
-use nexus_evaluation::Oracle;
+use nexus_evaluation::{Expected, Oracle};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Case, CaseKind, asked};
-use crate::spec::{Clause, Language, Requirements};
+use crate::spec::{Clause, Language, Origin, Requirements, WorkedExample};
 
 /// Most cases of one tool.
 const MOST_OF_A_TOOL: usize = 4;
@@ -55,6 +56,10 @@ pub(super) fn tasks(requirements: &Requirements) -> Vec<Case> {
     let with_data: Vec<&str> = requirements.data.iter().map(|set| set.kind()).collect();
     for (tool, clauses) in tools {
         let source = clauses.first().map(|clause| clause.text.clone());
+        if let Some(sketch) = requirements.to_write.iter().find(|sketch| sketch.id == tool) {
+            cases.extend(sketch.examples.iter().take(MOST_OF_A_TOOL).filter_map(|example| worked(example, source.clone())));
+            continue;
+        }
         let known: Vec<&KnownTask> =
             TASKS.iter().filter(|task| task.tool == tool && task.language == requirements.language).collect();
         if known.is_empty() {
@@ -83,6 +88,33 @@ pub(super) fn tasks(requirements: &Requirements) -> Vec<Case> {
         );
     }
     cases
+}
+
+/// A worked example as a case. A figure that rules calculated, or that stands in the requirement, is one to fail by; a
+/// model's word is not.
+fn worked(example: &WorkedExample, source: Option<String>) -> Option<Case> {
+    let mut oracle = Oracle::default();
+    match &example.result {
+        Value::Number(number) if example.origin != Origin::Model => {
+            // As precise as an answer shows it.
+            let figure = match number.as_f64()? {
+                whole if whole.fract() == 0.0 => number.to_string(),
+                value if value.abs() < 0.1 => format!("{value:.8} ~ {:.10}", value.abs() * 0.005),
+                value => format!("{value:.4} ~ 0.006"),
+            };
+            oracle.figures.push(figure.parse::<Expected>().ok()?);
+        }
+        Value::Number(number) => oracle.must.push(number.to_string()),
+        Value::String(text) => oracle.must.push(text.trim().to_owned()),
+        Value::Array(all) => {
+            let text = |one: &Value| one.as_str().map_or_else(|| one.to_string(), str::to_owned);
+            oracle.must.extend(all.iter().map(text));
+        }
+        _ => return None,
+    }
+    // Bars and arrows have a meaning of their own there.
+    let plain = oracle.must.iter().all(|text| !text.is_empty() && !text.contains(['|', '\n']) && !text.contains("<-"));
+    (plain && oracle.check().is_ok()).then(|| Case::new(CaseKind::Task, example.question.clone(), oracle, source))
 }
 
 /// The kind of data that a tool answers from.

@@ -4,7 +4,8 @@ use super::*;
 use crate::author::{Author as _, Brief, offline::OfflineAuthor};
 
 pub(super) async fn frozen(text: &str) -> Frozen {
-    let brief = Brief { project_name: String::new(), requirement: text.into() };
+    let (_recorder, context) = nexus_plugin_api::sdk::testing::Recorder::new();
+    let brief = Brief { project_name: String::new(), requirement: text.into(), context };
     let requirements = OfflineAuthor::new().unwrap().analyse(&brief).await.unwrap().object;
     Frozen::of(text, &requirements)
 }

@@ -1,0 +1,274 @@
+//! What rules did not understand of a requirement: the model says of each such wish what can serve it. Data and figures
+//! that rules have read stay as they are.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use serde::Deserialize;
+
+use super::{
+    ask::{Alias, Question, schema},
+    context::Sections,
+    ModelAuthor,
+};
+use crate::{
+    author::{AuthorError, Brief, offline::coverage},
+    catalogue::Catalogue,
+    spec::{Clause, ClauseKind, Limit, Requirements, Span, Task},
+};
+
+/// The stage, which is also the folder of the prompts.
+const STEP: &str = "requirements_analysis";
+/// More wishes at once are more than a small model keeps apart.
+const MOST: usize = 12;
+
+const SCHEMA: &str = r#"{
+  "type": "object",
+  "properties": {
+    "title": {"type": "string", "minLength": 2, "maxLength": 80, "description": "A short name for the agent: what it is for. No sentence."},
+    "summary": {"type": "string", "minLength": 10, "maxLength": 400, "description": "What is wanted, in one or two sentences, in the language of the requirement."},
+    "wishes": {
+      "type": "array",
+      "description": "One entry for every numbered open wish, in their order. Empty when there are none.",
+      "items": {
+        "type": "object",
+        "properties": {
+          "number": {"type": "integer", "description": "The number of the open wish."},
+          "asks_for": {"type": "string", "minLength": 3, "description": "What the wish asks the agent to do, in a few words."},
+          "served_by": {"type": "string", "enum": ["vetted_tool", "python_function", "language_model", "outside_connection", "missing_data", "nothing_asked"], "description": "vetted_tool: a tool of the list does it. python_function: a short function can compute it from what the user types, with Python's standard library alone, the same result each time. language_model: it needs free writing, translating or judging. outside_connection: it needs the internet, mail, accounts or devices. missing_data: it needs facts that the requirement does not give. nothing_asked: it asks for nothing."},
+          "vetted_tool": {"type": "string", "description": "The id of the vetted tool, or an empty text."},
+          "reason": {"type": "string", "minLength": 3, "maxLength": 240, "description": "Why, in one short sentence, in the language of the requirement."}
+        },
+        "required": ["number", "asks_for", "served_by", "vetted_tool", "reason"],
+        "additionalProperties": false
+      }
+    }
+  },
+  "required": ["title", "summary", "wishes"],
+  "additionalProperties": false
+}"#;
+
+#[derive(Debug, Deserialize)]
+struct Understanding {
+    title: String,
+    summary: String,
+    wishes: Vec<Judgement>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Judgement {
+    number: usize,
+    asks_for: String,
+    served_by: Server,
+    vetted_tool: String,
+    reason: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Server {
+    VettedTool,
+    PythonFunction,
+    LanguageModel,
+    OutsideConnection,
+    MissingData,
+    NothingAsked,
+}
+
+/// Where an open wish stands in the reading.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Clause { task: usize, clause: usize },
+    NotUnderstood(usize),
+}
+
+struct Wish {
+    place: Place,
+    text: String,
+}
+
+/// A wish that a function can serve.
+#[derive(Clone, Debug)]
+pub(super) struct FunctionWish {
+    /// In the requirement's words.
+    pub(super) text: String,
+    pub(super) asks_for: String,
+    /// Where its clause stands.
+    pub(super) task: usize,
+    pub(super) clause: usize,
+}
+
+/// Asks about the open wishes, and writes the judgements into the reading. What a function can serve comes back.
+pub(super) async fn judge(
+    author: &ModelAuthor,
+    brief: &Brief,
+    requirements: &mut Requirements,
+) -> Result<Vec<FunctionWish>, AuthorError> {
+    let wishes = open_wishes(requirements);
+    let tools: BTreeMap<&str, &crate::catalogue::CatalogueTool> = usable(author.catalogue, requirements);
+    let numbered = wishes.iter().enumerate().map(|(at, wish)| format!("{}. {}", at + 1, one_line(&wish.text)));
+    let numbered = numbered.collect::<Vec<_>>().join("\n");
+    let mut listed = String::new();
+    for tool in tools.values() {
+        let _ = writeln!(listed, "- {}: {}", tool.id(), tool.summary().of(requirements.language));
+    }
+    let question = Question {
+        step: STEP,
+        alias: Alias::Smart,
+        language: requirements.language,
+        sections: Sections::default()
+            .with("Requirement", brief.requirement.clone())
+            .with("Vetted tools", listed)
+            .list("Understood by rules already", understood(requirements)),
+        values: vec![("wishes", if numbered.is_empty() { "(none)".to_owned() } else { numbered })],
+        schema: schema("understanding", SCHEMA)?,
+    };
+    let check = |told: &Understanding| problems(told, wishes.len(), &tools);
+    let told: Understanding = author.interviewer.ask(brief, &question, check).await?;
+    requirements.title = one_line(&told.title);
+    requirements.summary = told.summary;
+    let mut functions = Vec::new();
+    // From behind, so that places stay as they are while parts move to the tasks.
+    let mut judged: Vec<(&Wish, &Judgement)> = wishes
+        .iter()
+        .enumerate()
+        .filter_map(|(at, wish)| Some((wish, told.wishes.iter().find(|one| one.number == at + 1)?)))
+        .collect();
+    judged.reverse();
+    for (wish, judgement) in judged {
+        let Some((task, at)) = placed(requirements, wish, judgement) else { continue };
+        let clause = requirements.reading.tasks.get_mut(task).and_then(|task| task.clauses.get_mut(at));
+        let Some(clause) = clause else { continue };
+        let limit = |ability: &str, needs: &str| {
+            Some(Limit { ability: ability.to_owned(), reason: judgement.reason.clone(), needs: needs.to_owned() })
+        };
+        match judgement.served_by {
+            Server::VettedTool => {
+                clause.served_by = vec![judgement.vetted_tool.clone()];
+                clause.not_served = None;
+            }
+            Server::PythonFunction => functions.push(FunctionWish {
+                text: clause.text.clone(),
+                asks_for: judgement.asks_for.clone(),
+                task,
+                clause: at,
+            }),
+            // Rules know it as something that the agent's own words would need; the agent may run without a model.
+            Server::LanguageModel => clause.not_served = limit("language_model", "model"),
+            Server::OutsideConnection => clause.not_served = limit("connection", "connection"),
+            Server::MissingData => clause.not_served = limit("answers", "data"),
+            Server::NothingAsked => {
+                clause.not_served = None;
+                clause.kind = ClauseKind::Context;
+            }
+        }
+    }
+    functions.reverse();
+    Ok(functions)
+}
+
+/// The clauses that rules found no tool for and do not know to be impossible, and the parts that they did not understand.
+fn open_wishes(requirements: &Requirements) -> Vec<Wish> {
+    let tasks = requirements.reading.tasks.iter().enumerate();
+    let clauses = tasks.flat_map(|(task, one)| one.clauses.iter().enumerate().map(move |(at, clause)| (task, at, clause)));
+    let open = clauses.filter(|(_, _, clause)| clause.not_served.as_ref().is_some_and(|limit| limit.ability == "unknown"));
+    let mut wishes: Vec<Wish> = open
+        .map(|(task, clause, one)| Wish { place: Place::Clause { task, clause }, text: one.text.clone() })
+        .collect();
+    let parts = requirements.reading.not_understood.iter().enumerate();
+    wishes.extend(
+        parts
+            .filter(|(_, part)| part.text.split_whitespace().count() > 2 || part.text.chars().count() > 8)
+            .map(|(at, part)| Wish { place: Place::NotUnderstood(at), text: part.text.clone() }),
+    );
+    wishes.truncate(MOST);
+    wishes
+}
+
+/// The clause of a wish; a part that was not understood becomes a task first, unless it asks for nothing.
+fn placed(requirements: &mut Requirements, wish: &Wish, judgement: &Judgement) -> Option<(usize, usize)> {
+    match wish.place {
+        Place::Clause { task, clause } => Some((task, clause)),
+        Place::NotUnderstood(_) if judgement.served_by == Server::NothingAsked => None,
+        Place::NotUnderstood(at) => {
+            let reading = &mut requirements.reading;
+            if at >= reading.not_understood.len() {
+                return None;
+            }
+            let part = reading.not_understood.remove(at);
+            reading.tasks.push(Task {
+                id: format!("R{}", reading.tasks.len() + 1),
+                text: part.text.clone(),
+                span: part.span,
+                clauses: vec![clause_of(&part.text, part.span)],
+            });
+            Some((reading.tasks.len() - 1, 0))
+        }
+    }
+}
+
+fn clause_of(text: &str, span: Span) -> Clause {
+    Clause {
+        text: text.to_owned(),
+        span,
+        kind: ClauseKind::Ability,
+        verb: String::new(),
+        object: String::new(),
+        served_by: Vec::new(),
+        not_served: Some(Limit { ability: "unknown".into(), reason: String::new(), needs: "model".into() }),
+    }
+}
+
+/// The vetted tools that work with what the requirement brings along.
+fn usable<'a>(
+    catalogue: &'a Catalogue,
+    requirements: &Requirements,
+) -> BTreeMap<&'a str, &'a crate::catalogue::CatalogueTool> {
+    let has = |kind: &str| requirements.data.iter().any(|set| set.kind() == kind);
+    let tools = catalogue.tools().iter().filter(|tool| tool.needs.as_deref().is_none_or(has));
+    tools.map(|tool| (tool.id(), tool)).collect()
+}
+
+fn understood(requirements: &Requirements) -> Vec<String> {
+    let clauses = requirements.reading.tasks.iter().flat_map(|task| &task.clauses);
+    let served = clauses.filter(|clause| !clause.served_by.is_empty());
+    let data = requirements.data.iter().map(|set| format!("data: {} ({} entries)", set.title(), set.len()));
+    served.map(|clause| format!("“{}” by {}", clause.text, clause.served_by.join(", "))).chain(data).collect()
+}
+
+fn problems(
+    told: &Understanding,
+    count: usize,
+    tools: &BTreeMap<&str, &crate::catalogue::CatalogueTool>,
+) -> Vec<String> {
+    let mut problems = Vec::new();
+    for number in 1..=count {
+        match told.wishes.iter().filter(|one| one.number == number).count() {
+            1 => {}
+            0 => problems.push(format!("wishes: the open wish {number} has no entry")),
+            more => problems.push(format!("wishes: the open wish {number} has {more} entries, it must have one")),
+        }
+    }
+    for wish in &told.wishes {
+        if wish.number == 0 || wish.number > count {
+            problems.push(format!("wishes: there is no open wish {}; there are {count}", wish.number));
+        }
+        if wish.served_by == Server::VettedTool && !tools.contains_key(wish.vetted_tool.as_str()) {
+            problems.push(format!(
+                "wishes: `{}` is no vetted tool; name the id of one of the list, or choose another `served_by`",
+                wish.vetted_tool
+            ));
+        }
+    }
+    problems
+}
+
+/// Coverage anew, by what serves the clauses now.
+pub(super) fn cover(requirements: &mut Requirements) {
+    let (coverage, not_served) = coverage::coverage(&requirements.reading, &requirements.data, requirements.language);
+    requirements.coverage = coverage;
+    requirements.not_served = not_served;
+}
+
+pub(super) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,14 @@
+//! Builds with a model: a double on loopback says what a model would, everything else is real.
+#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unwrap_used)]
+#![allow(dead_code, unreachable_pub)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod answers;
+mod build;
+mod double;
+mod failures;
+mod nine_stages;
+#[path = "../../../shared/model/tests/support/server.rs"]
+mod server;
+mod written;
