@@ -36,7 +36,9 @@ static WISH: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// A need that is named behind for whom it is: "Recruiting: we get texts and need …".
 static NEED: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    regex(r"(?i)\b(?:we|i)\b.{0,60}\b(?:need|want) (?:every|all|an?|some|something|the|to|them|it)\b")
+    regex(
+        r"(?i)\b(?:we|i)\b.{0,60}\b(?:need|want) (?:every|all|an?|some|something|the|to|them|it)\b|\b(?:i|i'm|we|we're)\b.{0,80}(?:\band|\bso|,) (?:i |we )?(?:want|need|would like|wanna|gotta)\b (?!at least|your)\w|^(?:i'm|i am|we're|we are) .{3,40}, (?:i|we|they|people) (?:paste|type|enter|send|give)\b",
+    )
 });
 /// What a house needs of its customers is no wish for an agent.
 static NOTICE: LazyLock<Option<Regex>> = LazyLock::new(|| {

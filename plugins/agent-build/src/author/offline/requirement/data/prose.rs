@@ -18,8 +18,30 @@ impl Reader<'_> {
     pub(super) fn prose(&mut self, range: Option<Range>) {
         let Some(range) = range else { return };
         for sentence in sentences::split(self.text, &range) {
-            self.sentence(sentence);
+            for statement in self.statements(sentence) {
+                self.sentence(statement);
+            }
         }
+    }
+
+    /// The statements of a sentence that semicolons set apart: hours; prices; rules. Categories and wishes stay together.
+    fn statements(&self, sentence: Range) -> Vec<Range> {
+        let inside = at(self.text, &sentence);
+        let parts: Vec<Range> = inside
+            .split(['；', ';'])
+            .map(|part| trim(self.text, &place(self.text, part)))
+            .filter(|part| says(self.text, part))
+            .collect();
+        let facts = parts.iter().filter(|part| at(self.text, part).chars().any(|c| c.is_ascii_digit())).count();
+        let apart = !self.sorting
+            && parts.len() > 1
+            && facts > 1
+            && parts.iter().skip(1).all(|part| !speech::is_task(at(self.text, part)))
+            && parts.iter().all(|part| {
+                let part = at(self.text, part);
+                part.matches(['(', '（']).count() == part.matches([')', '）']).count()
+            });
+        if apart { parts } else { vec![sentence] }
     }
 
     fn sentence(&mut self, range: Range) {
