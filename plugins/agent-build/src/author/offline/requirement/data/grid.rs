@@ -318,6 +318,20 @@ mod tests {
     }
 
     #[test]
+    fn bars_need_no_line_under_the_header() {
+        for text in [
+            "Zone | up to 1 kg | up to 5 kg\nEU | 9,90 € | 15,50 €\nWorld | 16,90 € | 34,00 €",
+            "| group | age | days |\n| Tadpoles | 5-7 | Mon |\n| Sharks | 12-16 | Fri |",
+        ] {
+            let (found, rest) = read(text);
+            assert!(!found.is_empty() && rest.is_empty(), "{text}: {found:?}");
+        }
+        for text in ["Tea | 3 €\nCake | 4 €", "Mo | Tu\nopen | closed\nsee below"] {
+            assert!(read(text).0.is_empty(), "{text}");
+        }
+    }
+
+    #[test]
     fn prose_with_commas_is_no_table() {
         for text in [
             "First, build an agent that is kind.\nSecond, let it convert units, please.\nThird, hash text.",
