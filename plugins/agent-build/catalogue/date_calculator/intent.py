@@ -263,11 +263,14 @@ def say(function: str, arguments: Dict[str, Any], result: Dict[str, Any], langua
     zh = language == "zh"
     if function == "days_between":
         days = result["days"]
+        years, months = divmod(abs(result["months"]), 12)
         if zh:
-            return "从 %s 到 %s 相差 %d 天（%d 周零 %d 天，%d 个月零 %d 天，其中工作日 %d 天）。" % (
-                result["start"], result["end"], days, result["weeks"], result["remaining_days"], result["months"], result["days_after_months"], result["workdays"])
+            whole = "，即 %d 年零 %d 个月" % (years, months) if years else ""
+            return "从 %s 到 %s 相差 %d 天（%d 周零 %d 天，%d 个月零 %d 天%s，其中工作日 %d 天）。" % (
+                result["start"], result["end"], days, result["weeks"], result["remaining_days"], result["months"], result["days_after_months"], whole, result["workdays"])
         counts = [_counted(result[name], unit) for name, unit in (("weeks", "week"), ("remaining_days", "day"), ("months", "month"), ("days_after_months", "day"))]
-        return "From %s to %s it is %s (%s and %s, or %s and %s; %d of them Monday to Friday)." % (result["start"], result["end"], _counted(days, "day"), *counts, result["workdays"])
+        whole = ", which is %s and %s" % (_counted(years, "year"), _counted(months, "month")) if years else ""
+        return "From %s to %s it is %s (%s and %s, or %s and %s%s; %d of them Monday to Friday)." % (result["start"], result["end"], _counted(days, "day"), *counts, whole, result["workdays"])
     if function == "weekday_of":
         if zh:
             return "%s 是星期%s（第 %d 周，全年第 %d 天，%s）。" % (

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Dict, List, Optional
 
+from runtime import knowledge
 from runtime.figures import Figure
 from runtime.question import Proposal, Question
 from runtime.writing import json_number, show
@@ -13,7 +14,7 @@ from runtime.writing import json_number, show
 DOES = True
 _TERM = re.compile(r"\s*(?:-\s*)?(?P<years>years?|yrs?|y\b|年(?!利|化|息|率))|\s*(?:-\s*)?(?P<months>months?|mos?\b|个月|月(?!供|利|薪|息)|期)", re.IGNORECASE)
 _PEOPLE = re.compile(r"\s*(?:(?:of us|people|persons|friends|guests|ways|diners|colleagues|roommates|flatmates|kids|adults|participants|of them)\b|个?人|位|个朋友)", re.IGNORECASE)
-_LOAN = re.compile(r"\b(?:loan|mortgage|repay\w*|borrow\w*|monthly payments?|instal?lments?|pay(?:ing)? back|financ\w+|amorti\w+)\b|贷款|房贷|车贷|借款?|月供|还款|按揭|分期|每月还|等额")
+_LOAN = re.compile(r"\b(?:loan|mortgage|repay\w*|borrow\w*|monthly payments?|instal?lments?|pay(?:ing)? back|financ\w+|amorti\w+|total interest(?!.{0,40}\b(?:earn\w*|sav\w+|invest\w*|deposit\w*))|interest (?:would |do |will |does )?(?:i|we|you|he|she|they) (?:would |will |have to )?(?:pay|owe))\b|贷款|房贷|车贷|借款?|月供|还款|按揭|分期|每月还|等额")
 _INTEREST = re.compile(r"\b(?:interest|invest\w*|compound\w*|grows?|growth|deposit\w*|savings?|saved?|principal|capital|return|yield|put|worth)\b|复利|单利|利息|存款?|定存|投资|本金|理财|收益|本息")
 _MONTHLY_DEPOSIT = re.compile(r"(?:\b(?:per|a|each|every)\s+month\b|\bmonthly\b(?!\s+(?:compound|payment|interest|rate))|每个?月(?:存|投|定投|放))")
 _SPLIT = re.compile(r"\b(?:split\w*|share[ds]?|shared|divide[ds]? (?:the|a|between|among|equally)|per person|each (?:person )?pays?|each of us|how much (?:does|do|should|will) (?:each|everyone|everybody)|per head|go dutch)\b|平摊|分摊|均摊|人均|平分|aa|每人|每个人", re.IGNORECASE)
@@ -198,6 +199,14 @@ def _percentages(question: Question, read: _Read) -> Optional[Proposal]:
     rate = (read.offs or percents or [None])[0]
     if rate is None and len(amounts) == 1 and _TIP.search(text):
         return Proposal("add_percentage", {"amount": _n(amounts[0])}, 0.7, ask={"en": "How many percent shall the tip be?", "zh": "小费按百分之几计算？"})
+    given = _given_rate(text) if rate is None and len(amounts) == 1 and not amounts[0].measure else None
+    if given is not None:
+        arguments = {"amount": _n(amounts[0]), "percent": given}
+        if re.search(r"\bgross\b.*\bnet\b|\b(?:plus|incl\w*|with|add)\b|加税|含税", text):
+            return Proposal("add_percentage", arguments, 0.88, used=amounts)
+        if re.search(r"\bnet\b.*\bgross\b|\bwithout\b|\bexcl\w*|\bbefore\b|不含税|税前", text):
+            return Proposal("remove_percentage", {"total": _n(amounts[0]), "percent": given}, 0.88, used=amounts)
+        return Proposal("percentage_of", arguments, 0.88, used=amounts) if _RATED.search(text) else None
     if rate is None or len(amounts) != 1:
         return None
     amount, used = amounts[0], [rate, amounts[0]]
@@ -215,6 +224,26 @@ def _percentages(question: Question, read: _Read) -> Optional[Proposal]:
     if re.match(r"\s*(?:of|的|from)\b|\s*的", text[rate.end :]) or re.match(r"\s*的", text[amount.end :]) or re.search(r"\bpercent of\b|%\s*of", text):
         return Proposal("percentage_of", {"amount": _n(amount), "percent": _n(rate)}, 0.86, used=used)
     return None
+
+
+_RATED = re.compile(r"\b(?P<en>vat|gst|hst|sales tax|tax|commission|service charge)\b|(?P<zh>增值税|税率|税点|税|佣金|提成|服务费)")
+_PERCENT_OF = re.compile(r"(\d{1,2}(?:[.,]\d{1,2})?)\s?%")
+
+
+def _given_rate(text: str) -> Optional[float]:
+    """The rate that the requirement gives for what a question names without one: "VAT on 1,250"; gross and net mean the VAT."""
+    named = _RATED.search(text)
+    if not named and not (re.search(r"\bgross\b", text) and re.search(r"\bnet\b", text)):
+        return None
+    word = named.group(0) if named else "vat"
+    found = set()
+    for data in knowledge.of_kind("notes"):
+        for passage in data["passages"]:
+            lower = passage.lower()
+            percents = _PERCENT_OF.findall(lower)
+            if len(percents) == 1 and len(lower) < 60 and (word in lower or word.endswith("税") and "税" in lower):
+                found.add(percents[0].replace(",", "."))
+    return json_number(Decimal(found.pop())) if len(found) == 1 else None
 
 
 def _follow_up(question: Question, read: _Read) -> Optional[Proposal]:

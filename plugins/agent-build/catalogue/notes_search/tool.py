@@ -21,6 +21,10 @@ _TASK = re.compile(
     r"|.*\b(?:read|check|watch|send|ping|notify|message|remind|text|mail|post|draft) (?:me|my|the team)\b|.*(?:告诉我|帮我|给我(?:发|做|写)|提醒我|自动(?:记录|发送|回复|发布)))", re.IGNORECASE)
 
 
+# "I sell candles online." tells who asks for the agent; it is no answer to what else is sold.
+_OWNER = re.compile(r"^\W*(?:(?:hi|hello|hey)\W+)?(?:i|we|i'm|we're)\b(?: am| are)? (?:run|own|sell|have|make|offer|teach|do|an?|the|bake|rent)\b[^.\d]{0,60}\W*$|^我们?(?:是|开|卖|做)[^\d，。；]{1,16}[。！]?$", re.IGNORECASE)
+
+
 def _entries() -> List[Dict[str, str]]:
     """All passages with the words that they are found by: [{"text", "found_by"}]."""
     found = []
@@ -54,6 +58,8 @@ def rank_notes(query: str, limit: int = 3) -> List[Dict[str, Any]]:
         # What stands behind "Tomatoes:" says nothing of carrots.
         if label and strange and len(entries) > 1 and not same_subject(query, label.group(1)):
             match *= 0.5
+        if strange and _OWNER.search(text):
+            match *= 0.4
         ranked.append({"text": text, "match": round(match, 3)})
     return sorted(ranked, key=lambda entry: -entry["match"])[:limit]
 

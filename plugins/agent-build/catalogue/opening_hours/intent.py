@@ -16,6 +16,8 @@ from tools.opening_hours import hours_on, open_at, subjects
 _OPEN = re.compile(
     r"\b(?:open(?:s|ed|ing)?|opening (?:hours|times)|hours|clos(?:e|es|ed|ing)|shut|business hours|office hours|available|what time do you (?:start|finish)|(?:can|may|could) (?:i|we) come|come (?:by|in|over|around)|drop (?:by|in)|stop by|visit|there on|pick (?:it )?up|when can i|till when|how late|how early)\b|opne|"
     r"营业|开门|关门|开放|打烊|上班|下班|几点开|几点关|开到几点|开着|休息|闭馆|开吗|关吗|开不开|有人吗|能去|可以去|过来|过去|来得及|办公时间|门诊|接待|开店|闭店|开业时间|几点到几点|几点(?:开始|结束)?[？?]?$", re.IGNORECASE)
+# "Open a ticket" opens no house, and "how long does firing take" asks for no hours.
+_NOT_HOURS = re.compile(r"\bopen(?:ing)? (?:up )?(?:an?|another|my|new) [a-z]+|\bwhen can i\b(?=.*\bhow long\b)|\bhours? of (?:work|labor|labour|design|training)\b")
 _CLOSE = re.compile(r"\b(?:clos(?:e|es|ing)|shut|how late|until when|till when|last)\b|关门|打烊|下班|几点关|开到几点|闭馆|闭店", re.IGNORECASE)
 _CLOSED_DAYS = re.compile(r"\b(?:which|what) days?\b.*\b(?:closed|not open|shut)\b|\b(?:day off|closing day|closed days?)\b|哪天(?:休息|不开|关门|不营业)|星期几(?:休息|不开|关门|不营业)|周几(?:休息|不开|关门|不营业)|什么时候休息", re.IGNORECASE)
 _NOW = re.compile(r"\b(?:now|rn|right now|currently|at the moment|still open)\b|现在|此刻|这会儿|还开着", re.IGNORECASE)
@@ -34,7 +36,7 @@ def propose(question: Question) -> Optional[Proposal]:
     """Read the day, the time and what is asked about them."""
     if not subjects() or len(question.text) > 300:
         return None
-    about = bool(_OPEN.search(question.lower))
+    about = bool(_OPEN.search(_NOT_HOURS.sub(" ", question.lower)))
     previous = question.previous(*_FUNCTIONS)
     days, times = question.of_kind("date"), question.of_kind("time")
     subject = _subject(question)

@@ -14,6 +14,7 @@ from runtime.order_words import CLASSIFIERS, ORDER_WORDS
 from runtime.price_text import say_prices
 from runtime.question import Proposal, Question
 from runtime.strangers import HARMLESS, stranger
+from runtime.synonyms import GENERIC, concepts
 from runtime.text import has_cjk, stem
 from tools.price_list import price_items, sold_by_measure, surcharges
 
@@ -22,6 +23,35 @@ _FUNCTIONS = ("quote_items", "compare_prices", "find_prices", "how_many_for", "l
 
 def propose(question: Question) -> Optional[Proposal]:
     """Find items of the price list with their quantities, or a comparison of prices."""
+    counted = _counted_within(question)
+    offer = _propose(counted) if counted is not None else None
+    if counted is None or offer is None:
+        return _propose(question)
+    if offer.used is not None and len(counted.figures) == len(question.figures):
+        offer.used = [question.figures[at] for at, figure in enumerate(counted.figures) if any(figure.start < used.end and used.start < figure.end for used in offer.used)]
+    return offer
+
+
+_ZH_COUNT = "(?:\\d+|[一二两三四五六七八九十]{1,3})[%s]" % "".join(sorted(CLASSIFIERS | set("颗节")))
+
+
+def _counted_within(question: Question) -> Optional[Question]:
+    """补3颗牙 as 3颗补牙, when 补牙 is on the list."""
+    if not has_cjk(question.text) or len(question.text) > 80:
+        return None
+    for item in price_items():
+        name = item["name"]
+        if not 2 <= len(name) <= 6 or name in question.text or not all("\u4e00" <= char <= "\u9fff" for char in name):
+            continue
+        for cut in range(1, len(name)):
+            match = re.search("%s(%s)%s" % (re.escape(name[:cut]), _ZH_COUNT, re.escape(name[cut:])), question.text)
+            if match:
+                text = question.text[: match.start()] + match.group(1) + name + question.text[match.end() :]
+                return Question(text, question.calls, question.recent_text)
+    return None
+
+
+def _propose(question: Question) -> Optional[Proposal]:
     items = price_items()
     if not items or len(question.text) > 600:
         return None
@@ -48,7 +78,16 @@ def propose(question: Question) -> Optional[Proposal]:
         again = _changed(question, previous.arguments, items)
         if again:
             return again
-    return _unknown(question, bool(previous), about)
+    return _meant(question, items, about) or _unknown(question, bool(previous), about)
+
+
+def _meant(question: Question, items: List[Dict[str, Any]], about: bool) -> Optional[Proposal]:
+    """An item in other words: "can we leave later? what does it cost" is the late checkout, when all that its name means is said."""
+    if not about or question.figures:
+        return None
+    said = concepts(question.text) - GENERIC
+    meant = [item["name"] for item in items for own in [concepts(item["name"])] if len(own) > 1 and own <= said]
+    return Proposal("quote_items", {"items": [{"name": meant[0]}]}, 0.7, used=[]) if len(meant) == 1 else None
 
 
 def _answered(question: Question, asked: Any) -> Optional[Proposal]:
@@ -210,7 +249,7 @@ def _quote(question: Question, order: Order, about: bool, follows: bool, items: 
     counted = any(line.quantity not in (None, Decimal(1)) for line in order.lines) or len(order.lines) > 1
     if words.OTHER_QUESTION.search(question.lower) and not words.STRICTLY.search(question.lower):
         whole = all(question.text[line.start : line.end].lower().rstrip("s") in line.name.lower() and len(line.name) - (line.end - line.start) < 2 for line in order.lines)
-        return Proposal("quote_items", arguments, 0.52 if whole else 0.4, used=used)  # about an item, but not about its price
+        return Proposal("quote_items", arguments, 0.52 if whole and not words.WHO.search(question.lower) else 0.4, used=used)  # about an item, but not about its price
     exact = all(line.end - line.start >= min(len(line.name), 3) for line in order.lines)
     sure = 0.95 if about or paid or discount else 0.9 if follows and (question.is_follow_up or counted or len(question.text) < 30) else 0.85 if words.HAVE.search(question.lower) or _orders(question) else (
         0.78 if counted or len(question.text) < 18 else 0.55)

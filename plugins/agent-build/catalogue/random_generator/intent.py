@@ -5,8 +5,10 @@ import re
 from typing import Any, Dict, List, Optional
 
 from runtime.question import Proposal, Question
+from runtime.writing import show
 
 DOES = True
+_RANGE = re.compile(r"\b(?:average|mean|expected|max(?:imum)?|min(?:imum)?|highest|lowest|most|least|range|possible)\b|平均|期望|最大|最小|最高|最低|最多|最少|范围")
 
 
 def propose(question: Question) -> Optional[Proposal]:
@@ -23,12 +25,13 @@ def propose(question: Question) -> Optional[Proposal]:
     if question.has("uuid", "uuids", "guid", "唯一标识"):
         return Proposal("generate_uuid", {"count": numbers[0] if numbers else 1}, 0.92, used=figures[:1])
     notation = re.search(r"(?<![a-z0-9])(\d*)d(\d+)(?:\s*([+-])\s*(\d+))?(?![a-z0-9])", question.lower)
-    if question.has("dice", "die", "roll", "掷骰子", "骰子", "色子") or (notation and (question.has("roll", "掷", "投") or len(question.text) < 12)):
+    if question.has("dice", "die", "roll", "掷骰子", "骰子", "色子") or (notation and (question.has("roll", "掷", "投") or _RANGE.search(question.lower) or len(question.text) < 16)):
         if notation:
             rolled = {"count": int(notation.group(1) or 1), "sides": int(notation.group(2))}
             if notation.group(4):
                 rolled["added"] = int(notation.group(3) + notation.group(4))
-            return Proposal("roll_dice", rolled, 0.93, used=[figure for figure in question.figures if notation.start() <= figure.start < notation.end()])
+            function = "dice_range" if _RANGE.search(question.lower) else "roll_dice"
+            return Proposal(function, rolled, 0.93, used=[figure for figure in question.figures if notation.start() <= figure.start < notation.end()])
         sided = re.search(r"(\d+)\s*-?\s*(?:sided|faced|面)", question.lower)
         sides = int(sided.group(1)) if sided else 6
         counts = [figure for figure in figures if not (sided and figure.start == sided.start(1))]
@@ -70,6 +73,9 @@ def say(function: str, arguments: Dict[str, Any], result: Dict[str, Any], langua
             sign = "-" if result["added"] < 0 else "+"
             return "%s%s%d: %s %s %d = %d" % (rolled, sign, abs(result["added"]), rolls.replace(", ", " + "), sign, abs(result["added"]), result["total"])
         return rolls if len(result["rolls"]) == 1 else "%s = %d" % (rolls.replace(", ", " + "), result["total"])
+    if function == "dice_range":
+        rolled = "%dd%d%s" % (arguments.get("count", 1), arguments.get("sides", 6), "%+d" % arguments["added"] if arguments.get("added") else "")
+        return ("%s：平均 %s，最小 %d，最大 %d。" if language == "zh" else "%s: average %s, lowest %d, highest %d.") % (rolled, show(result["average"]), result["lowest"], result["highest"])
     if function == "random_number":
         return str(result["number"])
     return result["picked"] if function == "pick_one" else ", ".join(result["order"])

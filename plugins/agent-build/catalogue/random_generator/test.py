@@ -2,7 +2,7 @@
 import unittest
 import uuid
 
-from tools.random_generator import generate_password, generate_uuid, pick_one, random_number, roll_dice, shuffle_list
+from tools.random_generator import dice_range, generate_password, generate_uuid, pick_one, random_number, roll_dice, shuffle_list
 
 
 class RandomTest(unittest.TestCase):
@@ -23,10 +23,11 @@ class RandomTest(unittest.TestCase):
             self.assertIn(random_number(3, 5)["number"], (3, 4, 5))
             self.assertIn(roll_dice(1, 4)["total"], (1, 2, 3, 4))
         self.assertIn(pick_one(["a", "b"])["picked"], ("a", "b"))
+        self.assertEqual(dice_range(3, 6, 2), {"lowest": 5, "highest": 20, "average": 12.5})
         self.assertEqual(sorted(shuffle_list(["c", "a", "b"])["order"]), ["a", "b", "c"])
 
     def test_bad_input(self):
-        for call in (lambda: generate_password(3), lambda: generate_uuid(0), lambda: roll_dice(1, 1), lambda: random_number(2, 1), lambda: pick_one([])):
+        for call in (lambda: generate_password(3), lambda: generate_uuid(0), lambda: roll_dice(1, 0), lambda: random_number(2, 1), lambda: pick_one([])):
             with self.assertRaises(ValueError):
                 call()
 

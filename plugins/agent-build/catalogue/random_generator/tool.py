@@ -8,7 +8,7 @@ from typing import Any, Dict, List
 
 from runtime.refusal import Refused
 
-__all__ = ["generate_password", "generate_uuid", "roll_dice", "random_number", "pick_one", "shuffle_list"]
+__all__ = ["generate_password", "generate_uuid", "roll_dice", "dice_range", "random_number", "pick_one", "shuffle_list"]
 
 _random = secrets.SystemRandom()
 
@@ -51,16 +51,35 @@ def roll_dice(count: int = 1, sides: int = 6, added: int = 0) -> Dict[str, Any]:
 
     Args:
         count: how many, 1 to 100.
-        sides: of each die, 2 to 1000.
+        sides: of each die, 1 to 1000.
         added: what is added to the sum: 2 for "3d6+2".
 
     Returns:
         {"rolls": [...], "added", "total"}.
     """
-    if not (1 <= count <= 100 and 2 <= sides <= 1000):
-        raise Refused("1 to 100 dice with 2 to 1000 sides", "可以掷 1 到 100 个 2 到 1000 面的骰子")
+    _check_dice(count, sides)
     rolls = [secrets.randbelow(sides) + 1 for _ in range(count)]
     return {"rolls": rolls, "added": added, "total": sum(rolls) + added}
+
+
+def _check_dice(count: int, sides: int) -> None:
+    if not (1 <= count <= 100 and 1 <= sides <= 1000):
+        raise Refused("1 to 100 dice with 1 to 1000 sides", "可以掷 1 到 100 个 1 到 1000 面的骰子")
+
+
+def dice_range(count: int = 1, sides: int = 6, added: int = 0) -> Dict[str, Any]:
+    """Tell the lowest, the highest and the average sum of dice, without rolling them.
+
+    Args:
+        count: how many, 1 to 100.
+        sides: of each die, 1 to 1000.
+        added: what is added to the sum: 2 for "3d6+2".
+
+    Returns:
+        {"lowest", "highest", "average"}.
+    """
+    _check_dice(count, sides)
+    return {"lowest": count + added, "highest": count * sides + added, "average": count * (sides + 1) / 2 + added}
 
 
 def random_number(low: int, high: int) -> Dict[str, Any]:

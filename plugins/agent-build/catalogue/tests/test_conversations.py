@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from agent_folder import CATALOGUE  # noqa: E402
 from abilities import IMPOSSIBLE, POSSIBLE  # noqa: E402
 from conversations import CONVERSATIONS  # noqa: E402
+from more_conversations import MORE_CONVERSATIONS  # noqa: E402
 from runtime import knowledge  # noqa: E402
 from runtime.engine import OfflineEngine  # noqa: E402
 from runtime.limits import asked_for  # noqa: E402
@@ -52,7 +53,7 @@ class ConversationTest(unittest.TestCase):
         self.addCleanup(logging.getLogger("agent").removeHandler, self.heard)
 
     def test_every_conversation(self):
-        for about in CONVERSATIONS:
+        for about in CONVERSATIONS + MORE_CONVERSATIONS:
             with knowledge.replaced_by(*about.get("data", [])):
                 engine = OfflineEngine(BuiltAgent(about))
                 for conversation in about["sessions"]:

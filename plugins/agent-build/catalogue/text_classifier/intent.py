@@ -42,7 +42,7 @@ def propose(question: Question) -> Optional[Proposal]:
         # A statement that fits nothing, of some length, right after others were sorted.
         return Proposal("classify_text", {"text": body}, 0.62) if previous and len(body) > 15 and not body.rstrip().endswith(("?", "？")) else None
     direct = result["scores"][result["category"]] >= 0.7
-    if re.match(r"\W*(?:please\s+)?(?:generate|create|make|write|give|show|tell|calculate|convert|send|open|play|help|find|search|list|生成|创建|写|给我|计算|发送|播放|打开|帮我(?!.*分))", question.lower) and not previous:
+    if re.match(r"\W*(?:please\s+)?(?:generate|create|make|write|give|show|tell|calculate|convert|send|open|play|help|find|search|list)\b(?!\s+(?:is|are|was|were|does|doesn't|did|has|page|function|results?|button|bar)\b)|\W*(?:生成|创建|写|给我|计算|发送|播放|打开|帮我(?!.*分))", question.lower) and not previous:
         return None  # something to be done, not to be sorted
     statement = not re.match(r"\W*(?:what|who|when|where|how|which|can you|could you|do you|are you|tell me|你们?(?:能|会|有)|什么|谁)", question.lower)
     return Proposal("classify_text", {"text": body}, (0.72 if statement else 0.56) if direct or previous else 0.52)

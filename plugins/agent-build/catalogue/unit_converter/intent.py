@@ -48,6 +48,9 @@ def propose(question: Question) -> Optional[Proposal]:
             return _conversion(measure.value, measure.symbol, wanted if wanted != measure.symbol else previous.arguments["from_unit"], 0.85, measure)
         alone = _ALONE.get(measure.symbol) if measures and len(measures) == 1 else None
         left = question.lower[: measure.start] + question.lower[measure.end :]
+        # 77华氏度多少度 asks for the other scale.
+        if alone and measure.kind == "temperature" and re.fullmatch(r"(?:\W|是|等于|大概|换算|成|有)*(?:多少|几)摄?氏?度\W*", left):
+            return _conversion(measure.value, measure.symbol, alone, 0.85, measure)
         if alone and re.fullmatch(r"(?:\W|what(?:'s| is)|how much is|convert|please|是多少|多少|等于|换算|呢)*", left):
             return _conversion(measure.value, measure.symbol, alone, 0.72, measure)
         unknown = re.search(r"\b(?:in|to|into)\s+([a-z]{2,})\s*\??$", text[measure.end :].lower())

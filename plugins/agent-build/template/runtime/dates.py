@@ -59,7 +59,21 @@ class DateMention(NamedTuple):
 def find_dates(text: str, today: Optional[date] = None) -> List[DateMention]:
     """All dates of a text in small letters, in its order."""
     now = today or date.today()
-    return [mention for match in _DATE.finditer(text) for mention in [_read(match, now)] if mention]
+    found = [mention for match in _DATE.finditer(text) for mention in [_read(match, now)] if mention]
+    return _in_one_order(found, text)
+
+
+def _in_one_order(found: List[DateMention], text: str) -> List[DateMention]:
+    """Who writes 03/15/2026 means the 10th of April by 04/10/2026: of several, those with one reading tell the order."""
+    orders = set()
+    for mention in found:
+        numbers = re.fullmatch(r"(\d{1,2})[/-](\d{1,2})[/-]\d{2,4}", text[mention.start : mention.end])
+        if numbers and mention.day and int(numbers.group(1)) != int(numbers.group(2)):
+            orders.add("month" if mention.day.month == int(numbers.group(1)) and mention.day.day == int(numbers.group(2)) else "day")
+    if len(orders) != 1:
+        return found
+    chosen = 0 if orders == {"day"} else 1
+    return [mention._replace(day=mention.readings[chosen], readings=()) if mention.readings else mention for mention in found]
 
 
 def _read(match: "re.Match[str]", now: date) -> Optional[DateMention]:

@@ -159,6 +159,15 @@ def find_parts(text: str, names: Sequence[str], taken: Sequence[Mention]) -> Lis
                 found[-1] = (last[0]._replace(end=match.end(), name=both[0]), both)
             else:
                 found.append((Mention(meant[0], match.start(), match.end(), True), list(dict.fromkeys(meant))))
+    for match in re.finditer(r"[A-Za-z]{3,}", text):
+        short = match.group(0).lower()
+        # "10h dev" and "2 cappu": who counts something may name it by its beginning.
+        counted = re.search(r"\d\s*(?:[a-z]+\s+)?(?:of\s+)?$", text[: match.start()].lower())
+        if not counted or short in _COMMON or short in _NEVER_TYPOS or not free(match.start(), match.end()) or any(m.start < match.end() and match.start() < m.end for m, _ in found):
+            continue
+        begun = [name for name in names if any(word.startswith(short) and len(word) >= len(short) + 3 for word in re.findall(r"[a-z]+", name.lower()))]
+        if len(begun) == 1:
+            found.append((Mention(begun[0], match.start(), match.end(), True), begun))
     codes: Dict[str, List[str]] = {}
     for name in names:
         for code in re.findall(r"(?<![A-Za-z0-9])(?:[A-Za-z]{1,3}\d{1,4}|[A-Z]{2,4}(?![a-z]))(?![A-Za-z0-9])", name):

@@ -150,7 +150,7 @@ def _counts_per(item: Dict[str, Any], figure: Figure, text: str) -> bool:
     if has_cjk(per):
         return following.lstrip(" 个").startswith(per) or figure.measure == per or (per in "人位" and bool(re.match("个?人|位|个?大人", following)))
     word = re.match(r"[\s-]*(?:more\s+|full\s+|extra\s+)?([a-z]+)", following)
-    people = {"person", "people", "guest", "head", "adult", "pax"}
+    people = {"person", "people", "guest", "head", "adult", "pax", "ppl", "pers", "folk"}
     if per in people and not re.match(r"\s*[a-z]", following) and re.search(r"\bfor\s+$", text[: figure.start].lower()):
         return True  # "for two" of what is priced per person
     return bool(word) and (stem(word.group(1)) == stem(per) or (per in people and word.group(1).rstrip("s") in people))

@@ -49,15 +49,20 @@ class Ranker:
             # Chinese bigrams most are no words at all.
             rare = math.log(1.0 + (len(self._counts) - 0.5) / 1.5)
             if term.isascii():
-                return rare * (0.25 if term in GENERIC or term in SOFT or term in _PERSONS else 1.0)
+                return rare * (0.25 if term in GENERIC or term in SOFT or term in _PERSONS or concepts(term) & GENERIC else 1.0)
             strange = len(term) == 2 and term[0] != "~" and not any("~" + char in self._documents for char in term)
             return rare * (0.6 if strange else 0.05 if term[0] == "~" else 0.2)
         weight = math.log(1.0 + (len(self._counts) - containing + 0.5) / (containing + 0.5))
         return weight * (0.5 if term in GENERIC else 0.3 if term[0] == "~" else 1.0)
 
     def _known(self, term: str) -> str:
-        """The term as the texts have it: itself, or a word that is one typing error away."""
-        if term in self._documents or len(term) < 5 or not (term.isascii() and term.isalpha()):
+        """The term as the texts have it: itself, a word that holds it ("firewood", "players"), or one that is one typing error away."""
+        if term in self._documents or len(term) < 4 or not (term.isascii() and term.isalpha()):
+            return term
+        whole = [known for known in self._documents if (known.endswith(term) and len(known) > len(term) + 2 or known.startswith(term) and len(known) > len(term) + 1) and known.isalpha()] if not concepts(term) else []
+        if len(whole) == 1:
+            return whole[0]
+        if len(term) < 5:
             return term
         return next((known for known in self._documents if known[:1] == term[:1] and _one_apart(term, known)), term)
 
@@ -126,6 +131,9 @@ _NUMBER = re.compile(r"\d|[一二两三四五六七八九十百半]|\b(?:free|on
 _WANTS = [
     (re.compile(r"\bhow much\b(?! (?:notice|time))|\b(?:price|cost|fee|charge)s?\b|多少钱|价格|费用|收费|几块"), re.compile(_NUMBER.pattern + r"|\bincluded\b|\bcharge|包含|\bpric|\bfee")),
     (re.compile(r"\bhow (?:many|long|old|far|often|big|tall)\b|多少|多久|几[个天岁次点]|多长|多大|多远"), re.compile(_NUMBER.pattern + r"|\b(?:daily|weekly|monthly|every|once|twice|always|minutes?|hours?|days?|weeks?)\b|每|当天|随时")),
+    (re.compile(r"\bhow (?:fast|quick(?:ly)?|soon)\b|多快"), re.compile(r"\d+\s*(?:-|–|to)?\s*\d*\s*(?:business |working )?(?:min|h\b|hour|day|week|month|second)|\b(?:same|next) day\b|\bimmediate|\bat once\b|小时|分钟|天|日|当天")),
+    # A price is no length, weight or age.
+    (re.compile(r"\b(?:what|how much)\b.{0,30}\bcosts?\b|\bprice of\b"), re.compile(r"[$€£¥元块]|\d[.,]\d\d\b|\b(?:eur|usd|gbp|chf|euros?|dollars?|pounds?|cents?|free|included|price|fee|charge|extra)\b|免费|\d+(?:\.\d+)?(?!\s*(?:[a-z%]|\d|:|st|nd|rd|th))")),
     (re.compile(r"\bwhat time\b|\bwhen\b|什么时候|几点|何时"), re.compile(_NUMBER.pattern + r"|\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|\b(?:today|daily|every|always|morning|evening|noon|january|february|march|april|may|june|july|august|september|october|november|december|after|before|until|during|weekend|end|start|once|as soon)\b|周|星期|月|日|随时|每天|早|晚|后|前")),
     (re.compile(r"\b(?:phone|telephone|call you|number)\b|电话|号码"), re.compile(r"\d{3}|phone|call|电话")),
 ]

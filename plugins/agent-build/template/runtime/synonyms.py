@@ -44,8 +44,8 @@ breakfast morning_meal 早餐 早饭
 lunch midday 午餐 午饭
 dinner supper evening_meal 晚餐 晚饭
 room accommodation bedroom 房间 客房 住宿 宿舍
-check-in checkin arrival arrive get_in getting_in get_there 入住 到店 办理入住
-check-out checkout departure leave have_to_leave move_out 退房 离店
+check-in checkin check_in arrival arrive get_in getting_in get_there 入住 到店 办理入住
+check-out checkout check_out departure leave have_to_leave move_out be_out get_out 退房 离店
 toilet restroom bathroom washroom 厕所 洗手间 卫生间
 wheelchair accessible disabled accessibility ramp 轮椅 无障碍
 smoke smoking cigarette 吸烟 抽烟
@@ -112,6 +112,13 @@ someone_else somebody_else other_person husband wife partner friend neighbour ne
 leak leaking burst_pipe flood 漏水 水管 漏了 爆管 渗水
 night late_night overnight midnight at_night evening 晚上 半夜 夜里 夜间 深夜 凌晨
 hot_water boiler heater no_heat 热水 热水器
+electricity power fuse fuse_box breaker power_cut blackout outage no_power 停电 跳闸 断电 没电
+disconnect disconnecting drop drops dropping cut_out cuts_out lose_connection 断开 掉线 断线
+monitor screen display 显示器 屏幕
+emergency maintenance leak leaking burst flood gas_smell 报修 抢修
+bread baker bakery rolls 面包
+late later delay delayed 晚点 迟到
+second another extra additional spare 第二 另外
 locker lockers cupboard storage 储物柜 柜子 寄存
 shower showers changing_room 淋浴 洗澡 更衣室
 volume loud volume_up 音量
@@ -152,7 +159,7 @@ def _prepare() -> None:
 
 
 # "I'm 15", "my 4 year old", 15岁: somebody's age.
-_AGE = re.compile(r"\b(?:i'?m|i am|he is|she is|he'?s|she'?s|aged?|turn(?:s|ed)?)\s+(?:only\s+|just\s+)?\d{1,2}\b(?!\s*(?:minutes|min|km|miles|euro|%))|\b\d{1,2}[\s-]*(?:years?|yrs?|y/o|yo)\b[\s-]*old|\d{1,2}\s*周?岁"
+_AGE = re.compile(r"\b(?:i'?m|i am|he is|she is|he'?s|she'?s|aged?|turn(?:s|ed)?|(?:son|daughter|boy|girl|kid|child|grandson|granddaughter|little one)(?:'?s| is| turned))\s+(?:only\s+|just\s+)?\d{1,2}\b(?!\s*(?:minutes|min|km|miles|euro|%))|\b\d{1,2}[\s-]*(?:years?|yrs?|y/o|yo)\b[\s-]*old|\d{1,2}\s*周?岁"
                   r"|\b(?:child\w*|kids?|infants?|toddlers?|bab(?:y|ies)|aged?|years)\b\D{0,16}\d{1,2}\b")
 
 

@@ -8,6 +8,7 @@ from runtime.columns import asked_columns, named_columns
 from runtime.figures import Figure
 from runtime.matching import Mention, find_mentions, find_parts
 from runtime.question import Question
+from runtime.synonyms import says_age
 from runtime.tables import is_time, number_in
 from runtime.text import has_cjk, stem
 from runtime.writing import show
@@ -105,6 +106,7 @@ def read_conditions(question: Question, asked: Asked) -> Tuple[List[Dict[str, st
         elif column and not figure.soft and any(number_in(row[column]) == figure.value for row in table["rows"]):
             where.append({"column": column, "operator": "=", "value": show(figure.value)})
             used.append(figure)
+    where, used = _within_ranges(question, asked, where, used)
     between = re.search(r"\bbetween\b|之间|到|至", question.lower)
     loose = [figure for figure in question.figures if figure not in used and figure.kind == "number" and not figure.soft]
     if between and len(loose) == 2:
@@ -123,6 +125,28 @@ def read_conditions(question: Question, asked: Asked) -> Tuple[List[Dict[str, st
             where.append({"column": column, "operator": "=" if exact else "contains", "value": value})
             used += [figure for figure in question.figures if figure not in used and mention and figure.start < mention.end and mention.start < figure.end]
     return _of_named_columns(where, asked), used
+
+
+_RANGE_CELL = re.compile(r"\s*(\d+)\s*(?:(?:-|–|—|~|to|至|到)\s*(\d+)|(\+|以上|and over|and up))\s*[^\d]{0,12}$")
+
+
+def _within_ranges(question: Question, asked: Asked, where: List[Dict[str, str]], used: List[Figure]) -> Tuple[List[Dict[str, str]], List[Figure]]:
+    """"My son is 9": the row whose ages are 8-11, when one column holds such ranges."""
+    loose = [figure for figure in question.figures if figure not in used and figure.kind == "number" and not figure.soft and not figure.currency]
+    if len(loose) != 1 or where or asked.names or asked.partly:
+        return where, used
+    for column in asked.table["columns"][1:]:
+        cells = [(str(row[column]), _RANGE_CELL.match(str(row[column]))) for row in asked.table["rows"]]
+        if len(cells) < 2 or not all(match for _, match in cells):
+            continue
+        aged = says_age(question.text) and re.search(r"\bage|年龄|岁", column.lower())
+        if not (aged or column in asked.named or re.match(r"\s*(?:years?|yrs?|岁|people|persons|ppl|人)", question.lower[loose[0].end :])):
+            continue
+        value = loose[0].value
+        fitting = [cell for cell, match in cells if match and int(match.group(1)) <= value <= (int(match.group(2)) if match.group(2) else 10**9)]
+        if len(fitting) == 1:
+            return [{"column": column, "operator": "=", "value": fitting[0]}], used + loose
+    return where, used
 
 
 def _of_named_columns(where: List[Dict[str, str]], asked: Asked) -> List[Dict[str, str]]:

@@ -14,7 +14,7 @@ STOP_WORDS = frozenset(
     """a an and any are as at be been but by can could did do does for from had has have how i if in into is it
     its me my of on or our please shall should so some tell than that the their them then there these they this
     those to us was we were what when where which who whom whose why will with would you your about much many
-    want like need know say get please there here just also really go going come happen happens thing things stuff u ur pls plz thx tho though btw lol take takes taking often ever new exactly usually actually her his him she he hers theirs something anything someone put up out off down over day days pick picked i'd i'm im ive dont cant it's that's what's where's wheres whats""".split()
+    want like need know say get please there here just also really go going come happen happens thing things stuff u ur pls plz thx tho though btw lol take takes taking often ever new exactly usually actually find no now r n y w gonna wanna gotta lemme anyone everyone everybody maybe could've her his him she he hers theirs something anything someone put up out off down over day days pick picked i'd i'm im ive dont cant it's that's what's where's wheres whats""".split()
 )
 
 _ZH_STOP = re.compile(

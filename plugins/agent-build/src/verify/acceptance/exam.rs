@@ -95,7 +95,10 @@ fn read(said: &Value) -> Answer {
 
 fn finding(case: &Case, said: &Value, answer: &Answer, reason: &str) -> Finding {
     let called = said.pointer("/tool_calls/0/name").and_then(Value::as_str);
-    let finding = Finding::new(Check::Acceptance, &case.ask, &case.expected, answer.text.clone()).with_output(reason);
+    // Contradictory data is mended in the requirement: which sentence is meant.
+    let said_of = case.source.as_ref().map(|source| format!("{reason}; made from the requirement's words: {source}"));
+    let finding = Finding::new(Check::Acceptance, &case.ask, &case.expected, answer.text.clone())
+        .with_output(said_of.as_deref().unwrap_or(reason));
     // The function's name; the stage knows whose it is.
     Finding { tool: called.map(str::to_owned), ..finding }
 }

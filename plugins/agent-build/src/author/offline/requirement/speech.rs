@@ -36,7 +36,11 @@ static WISH: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// A need that is named behind for whom it is: "Recruiting: we get texts and need …".
 static NEED: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    regex(r"(?i)\b(?:we|i)\b.{0,60}\b(?:need|want) (?:every|all|an?|some|something|the|to|them|it)\b")
+    regex(concat!(
+        r"(?i)\b(?:we|i)\b.{0,60}\b(?:need|want) (?:every|all|an?|some|something|the|to|them|it)\b",
+        r"|\b(?:i|i'm|we|we're)\b.{0,80}(?:\band|\bso|,) (?:i |we )?(?:want|wanna|would like|need) (?:[a-z]+,|their|my|our|your|how|what|which|[a-z]+ (?:and|of|from)\b)",
+        r"|^(?:i'm|i am|we're|we are) .{3,40}, (?:i|we|they|people) (?:paste|type|enter|send|give)\b",
+    ))
 });
 /// What a house needs of its customers is no wish for an agent.
 static NOTICE: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -374,8 +378,8 @@ mod tests {
     #[test]
     fn the_patterns_are_sound() {
         for regex in [
-            &LEAD, &WISH, &ORDER, &THIRD, &COURTESY, &SHOP_TALK, &ZH_TASK, &ZH_AGENT, &ZH_FACT, &MANNER, &FORBIDS,
-            &TOLD,
+            &LEAD, &WISH, &NEED, &NOTICE, &NAMED, &ORDER, &THIRD, &COURTESY, &SHOP_TALK, &ZH_TASK, &ZH_AGENT, &ZH_FACT,
+            &MANNER, &FORBIDS, &TOLD,
         ] {
             assert!(regex.is_some());
         }
@@ -392,6 +396,7 @@ mod tests {
             "Can you make me something that works out tips?",
             "People will paste a text.",
             "If someone asks for medical advice, refuse.",
+            "I'm a teacher, I paste the test scores and want mean, median and the highest.",
             "Never invent prices.",
             "用户会粘贴一段文字",
             "能换算公斤和磅",

@@ -119,7 +119,24 @@ pub(super) fn find_listed(text: &str) -> Vec<Amount> {
 
 fn collect(pattern: &LazyLock<Option<Regex>>, text: &str) -> Vec<Amount> {
     let Some(regex) = pattern.as_ref() else { return Vec::new() };
-    regex.captures_iter(text).filter_map(|found| amount(&found, text)).collect()
+    let (mut found, mut from) = (Vec::new(), 0);
+    while let Some(captures) = regex.captures_at(text, from) {
+        let Some(whole) = captures.get(0).filter(|whole| !whole.is_empty()) else { break };
+        from = whole.end();
+        // In "kids under 12 £5" the sign belongs to the number behind it.
+        if let Some(sign) = captures.name("after").filter(|sign| goes_ahead(text, sign.as_str(), sign.end())) {
+            from = sign.start();
+            continue;
+        }
+        found.extend(amount(&captures, text));
+    }
+    found
+}
+
+fn goes_ahead(text: &str, sign: &str, end: usize) -> bool {
+    !sign.is_empty()
+        && !sign.contains(char::is_alphabetic)
+        && text.get(end..).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Three letters behind a number that are no currency: months, days, units.

@@ -38,6 +38,13 @@ static DAYS: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 static RANGE: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(&format!(r"(?i)(?:{}){DASH}(?:{})", time(1), time(2))).ok());
+/// 早10晚10, 早九晚五: from morning to evening, every day.
+static FROM_MORNING: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let hour = |n: usize, period: &str| {
+        format!(r"(?P<p{n}>{period})上?(?P<h{n}>\d{{1,2}}|[一二三四五六七八九十]{{1,2}})(?P<q{n}>点半|点)?")
+    };
+    Regex::new(&format!("{}{}", hour(1, "早"), hour(2, "晚"))).ok()
+});
 static AND_RANGE: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(&format!(r"(?i)\bbetween\s+(?:{})\s+and\s+(?:{})", time(1), time(2))).ok());
 static SINGLE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(&format!(r"(?i)(?:{})", time(1))).ok());
@@ -58,6 +65,12 @@ pub(super) fn marks(text: &str) -> Vec<(std::ops::Range<usize>, Mark)> {
                 found.push((whole.range(), Mark::Days(days)));
             }
         }
+    }
+    for captures in FROM_MORNING.as_ref().into_iter().flat_map(|regex| regex.captures_iter(text)) {
+        let (Some(whole), Some((from, to))) = (captures.get(0), times(&captures, text)) else { continue };
+        let days = whole.start()..whole.start() + '早'.len_utf8();
+        found.push((days.end..whole.end(), Mark::Times { from, to }));
+        found.push((days, Mark::Days((1..=7).collect())));
     }
     found.extend(short_days(text).into_iter().filter(|(range, _)| free(&found, range)).collect::<Vec<_>>());
     for regex in [&RANGE, &AND_RANGE] {
@@ -328,6 +341,8 @@ mod tests {
             ("周日休息", "7 x"),
             ("星期六上午9点至12点", "6 09:00-12:00"),
             ("下午2点到5点 周二", "14:00-17:00 2"),
+            ("早10晚10", "1234567 10:00-22:00"),
+            ("早九晚五点半", "1234567 09:00-17:30"),
             ("早9点到晚9点，工作日", "09:00-21:00 12345"),
             ("costs 10-12 EUR", ""),
             ("delivery takes 3-5 days", ""),

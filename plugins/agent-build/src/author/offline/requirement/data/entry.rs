@@ -1,5 +1,7 @@
 //! What the readers of data find, and how it becomes data sets with the place of every entry.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::Value;
 
 use super::super::source::Range;
@@ -53,7 +55,8 @@ pub(in super::super) fn span(range: &Range) -> Span {
 }
 
 /// The data sets of everything found, and a datum for each entry.
-pub(in super::super) fn assemble(text: &str, found: Vec<Found>, chinese: bool) -> (Vec<DataSet>, Vec<Datum>) {
+pub(in super::super) fn assemble(text: &str, mut found: Vec<Found>, chinese: bool) -> (Vec<DataSet>, Vec<Datum>) {
+    told_apart(&mut found);
     let mut sets = Sets { text, chinese, sets: Vec::new(), data: Vec::new() };
     for group in found {
         sets.add(group);
@@ -61,6 +64,31 @@ pub(in super::super) fn assemble(text: &str, found: Vec<Found>, chinese: bool) -
     sets.topics();
     sets.currency();
     (sets.sets, sets.data)
+}
+
+/// Prices of one name in several lists have the lists' names before theirs: `Screen: iPhone 13 - 159`, `Battery: iPhone 13 - 65`.
+fn told_apart(found: &mut [Found]) {
+    let mut titles: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let usable = |title: &str| !title.is_empty() && title.split_whitespace().count() <= 3;
+    for group in found.iter().filter(|group| usable(&group.title)) {
+        for (_, entry) in &group.entries {
+            let Entry::Price(item) = entry else { continue };
+            if item.base.is_empty() {
+                titles.entry(item.name.to_lowercase()).or_default().insert(group.title.clone());
+            }
+        }
+    }
+    for group in found.iter_mut().filter(|group| usable(&group.title)) {
+        for (_, entry) in &mut group.entries {
+            let Entry::Price(item) = entry else { continue };
+            let several = titles.get(&item.name.to_lowercase()).is_some_and(|titles| titles.len() > 1);
+            if several && item.base.is_empty() {
+                item.base.clone_from(&group.title);
+                let name = format!("{} {}", group.title, item.name);
+                item.variant = std::mem::replace(&mut item.name, name);
+            }
+        }
+    }
 }
 
 struct Sets<'a> {

@@ -28,6 +28,7 @@ fn tables(text: &str, range: &Range, found: &mut Vec<Found>) -> Vec<Range> {
         }
         let following = all.get(number..).unwrap_or_default();
         let Some((grid, used)) = markdown(text, following)
+            .or_else(|| barred(text, following))
             .or_else(|| delimited(text, following))
             .or_else(|| records(text, following))
             .or_else(|| spaced(text, following))
@@ -72,6 +73,38 @@ fn markdown(text: &str, lines: &[Range]) -> Option<(Grid, usize)> {
     let rows: Vec<_> = body.iter().map(|line| (trim(text, line), cells(at(text, line)))).collect();
     let grid = Grid { header: cells(at(text, first)), header_range: Some(first.clone()), rows };
     (!grid.rows.is_empty()).then_some((grid, body.len() + 2))
+}
+
+/// Cells between bars without a line under the header: `Zone | up to 1 kg | up to 5 kg`. Bars around the lines, or three
+/// columns, tell them from a list on a line.
+fn barred(text: &str, lines: &[Range]) -> Option<(Grid, usize)> {
+    let framed = |line: &Range| {
+        let line = at(text, line).trim();
+        line.len() > 1 && line.starts_with('|') && line.ends_with('|')
+    };
+    let read = |line: &Range| {
+        let inside = at(text, line).trim().trim_start_matches('|').trim_end_matches('|');
+        inside.split('|').map(|cell| cell.trim().trim_matches('*').to_owned()).collect::<Vec<_>>()
+    };
+    let first = lines.first()?;
+    let header = read(first);
+    let enough = header.len() > if framed(first) { 1 } else { 2 };
+    let named = header.iter().enumerate().all(|(at, cell)| {
+        let priced = cell.contains(['€', '$', '£', '¥']) && cell.contains(|c: char| c.is_ascii_digit());
+        !cell.is_empty()
+            && cell.chars().count() <= 40
+            && number(cell).is_none()
+            && !priced
+            && !header.iter().take(at).any(|o| o == cell)
+    });
+    let rows: Vec<(Range, Vec<String>)> = lines
+        .get(1..)?
+        .iter()
+        .map(|line| (trim(text, line), read(line)))
+        .take_while(|(_, row)| row.len() == header.len() && row.first().is_some_and(|name| !name.is_empty()))
+        .collect();
+    let used = rows.len() + 1;
+    (enough && named && rows.len() >= 2).then(|| (Grid { header, header_range: Some(trim(text, first)), rows }, used))
 }
 
 /// Lines with the same number of delimiters: a header and at least one row; prose with commas is none.
@@ -282,6 +315,20 @@ mod tests {
     fn lines_with_the_same_keys() {
         let (found, rest) = read("排班\n医生：李敏，科室：儿科，诊室：203\n医生：周强，科室：骨科，诊室：115\n");
         assert_eq!((found[0].entries.len(), found[0].columns.len(), rest.as_str()), (2, 3, "排班"));
+    }
+
+    #[test]
+    fn bars_need_no_line_under_the_header() {
+        for text in [
+            "Zone | up to 1 kg | up to 5 kg\nEU | 9,90 € | 15,50 €\nWorld | 16,90 € | 34,00 €",
+            "| group | age | days |\n| Tadpoles | 5-7 | Mon |\n| Sharks | 12-16 | Fri |",
+        ] {
+            let (found, rest) = read(text);
+            assert!(!found.is_empty() && rest.is_empty(), "{text}: {found:?}");
+        }
+        for text in ["Tea | 3 €\nCake | 4 €", "Mo | Tu\nopen | closed\nsee below"] {
+            assert!(read(text).0.is_empty(), "{text}");
+        }
     }
 
     #[test]

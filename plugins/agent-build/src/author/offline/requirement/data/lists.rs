@@ -35,6 +35,8 @@ pub(super) struct Reader<'a> {
     pub(super) sorting: bool,
     /// Whether the requirement speaks of money at all.
     pub(super) money: bool,
+    /// Whether it says what currency its bare numbers are in: "(all euros)", （单位：元）.
+    pub(super) declared: bool,
     pub(super) parts: Parts,
     pub(super) title: Option<Title>,
     /// Whether the sentence before set a task.
@@ -50,7 +52,8 @@ impl<'a> Reader<'a> {
         let sorting = super::categories::is_sorting(text);
         let shop = ["店", "会员", "折", "营业", "顾客", "菜单"].iter().any(|word| text.contains(word));
         let money = !super::amount::find(text).is_empty() || prices::announces(text) || shop;
-        Self { text, names_ability, sorting, money, parts, title: None, after_task: false, pairs: Vec::new() }
+        let declared = prices::declares_currency(text);
+        Self { text, names_ability, sorting, money, declared, parts, title: None, after_task: false, pairs: Vec::new() }
     }
 
     /// Reads a stretch of the text that no table and no question took.
@@ -183,7 +186,7 @@ impl<'a> Reader<'a> {
             self.add(Found::new(rates));
             return true;
         }
-        let cue = prices::announces(&title) || decimals(content) && self.neighbour(number, all);
+        let cue = prices::announces(&title) || self.declared || decimals(content) && self.neighbour(number, all);
         let short = content.chars().count() <= 160 && super::rules::read(self.text, &range).is_none();
         let list = prices::read(self.text, &range, Setting { cue, line: true, decimals: self.money })
             .filter(|_| short && !self.sorting_line(content));

@@ -49,7 +49,7 @@ pub(super) fn measures(body: &str, amount: &Amount) -> bool {
         || before.ends_with(" for") && before.trim_end_matches(" for").ends_with(|c: char| c.is_ascii_digit())
 }
 
-const UNITS: &str = "g|kg|ml|l|cl|cm|mm|m|km|min|mins|minutes|minute|h|hour|hours|pcs|pieces|people|persons|x|day|days|night|nights|week|weeks|month|months|year|years|am|pm|inch|inches|lb|oz|st|nd|rd|th|克|千克|公斤|毫升|升|片|人|分钟|小时|天|年|个月|号|楼|层|寸|厘米|点|折|次|节|件|岁|斤";
+const UNITS: &str = "g|kg|ml|l|cl|cm|mm|m|km|min|mins|minutes|minute|h|hour|hours|pcs|pieces|people|persons|x|day|days|night|nights|week|weeks|month|months|year|years|am|pm|inch|inches|lb|oz|st|nd|rd|th|克|千克|公斤|毫升|升|片|人|分钟|小时|天|年|个月|号|楼|层|寸|厘米|点|折|次|节|件|岁|斤|倍|percent|pct|abv|kcal|calories|players";
 
 fn is_unit(word: &str) -> bool {
     UNITS.split('|').any(|unit| unit.eq_ignore_ascii_case(word)) || is_month(word)
@@ -68,6 +68,7 @@ fn is_month(word: &str) -> bool {
 fn text_unit(after: &str) -> bool {
     let word: String = after.chars().take_while(|c| c.is_ascii_alphabetic()).collect();
     after.starts_with(['%', '\'', '"', '×', '#'])
+        || after.starts_with("per cent")
         || is_unit(&word)
         || UNITS.split('|').any(|unit| !unit.is_ascii() && after.starts_with(unit))
 }

@@ -3,6 +3,7 @@
 //! Tables, questions with answers and lists are taken first; what is left is read sentence by sentence.
 
 mod amount;
+mod apart;
 pub(super) mod categories;
 mod clock;
 mod entry;

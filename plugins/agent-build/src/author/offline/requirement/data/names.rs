@@ -183,7 +183,14 @@ pub(super) fn before(text: &str) -> Before<'_> {
             }
         }
     }
-    let last = last_part(piece);
+    let mut last = last_part(piece);
+    // "tyre swap, set of 4: $60"
+    if super::apart::is_pack(last) {
+        let ahead = piece.get(..piece.len() - last.len()).unwrap_or_default();
+        let named = last_part(ahead.trim_matches(edge));
+        let start = (named.as_ptr() as usize).saturating_sub(piece.as_ptr() as usize);
+        last = piece.get(start..).filter(|_| !named.is_empty()).unwrap_or(last);
+    }
     says_more |= piece.get(..piece.len() - last.len()).is_some_and(|rest| {
         let rest = rest.trim_matches(|c: char| !c.is_alphanumeric());
         !rest.is_empty() && !is_filler(rest)

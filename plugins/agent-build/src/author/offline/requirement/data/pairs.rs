@@ -90,7 +90,7 @@ fn table(entries: Vec<(Range, Entry)>, title: &str) -> Found {
     Found { columns: vec![column("name"), column("value")], title: title.to_owned(), ..Found::new(entries) }
 }
 
-fn is_about(name: &str) -> bool {
+pub(super) fn is_about(name: &str) -> bool {
     let lower = name.to_lowercase();
     ABOUT.split('|').any(|word| word == lower)
 }

@@ -11,6 +11,7 @@ use super::{
     },
     Entry,
     amount::{self, Amount},
+    apart,
     measured::measures,
     names, sizes,
 };
@@ -59,6 +60,29 @@ pub(super) fn are_announced(text: &str) -> bool {
         .any(|word| lower.contains(word))
 }
 
+/// Whether a requirement says in which currency its bare numbers are: `(USD, parts included)`, "all in euros".
+pub(super) fn declares_currency(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    [
+        "(usd",
+        "(eur",
+        "(gbp",
+        "(chf",
+        "(all euros",
+        "(in eur",
+        "(in dollars",
+        "all in eur",
+        "(all prices",
+        "prices in ",
+        "单位：元",
+        "单位:元",
+        "（元",
+        "(元",
+    ]
+    .iter()
+    .any(|mark| lower.contains(mark))
+}
+
 pub(super) fn read(text: &str, range: &Range, setting: Setting) -> Option<Prices> {
     let sentence = at(text, range);
     let lower = sentence.to_lowercase();
@@ -82,16 +106,18 @@ pub(super) fn read(text: &str, range: &Range, setting: Setting) -> Option<Prices
         tailed: None,
         says_more: false,
     };
-    let priced = setting.cue || setting.decimals && setting.line;
+    let priced = setting.cue || setting.decimals;
     if !(list.slashed(head) || priced && list.sized()) {
         list.read(&amounts, head);
     }
     let List { mut items, says_more, .. } = list;
     let direct =
         amounts.first().is_some_and(|a| body.get(..a.start).is_some_and(|b| b.trim_end().ends_with([':', '：'])));
-    let enough = if cue || setting.line || direct || states_price(&lower) { 1 } else { 2 };
+    // "Tours on Saturdays, 15 dollars per person" states a price by its unit.
+    let rated = amounts.first().is_some_and(|a| !a.currency.is_empty() && !a.per.is_empty()) && !is_conditional(&lower);
+    let enough = if cue || setting.line || direct || rated || states_price(&lower) { 1 } else { 2 };
     // A lone amount in a sentence without a list's colon is often no price: "a budget of 100 USD".
-    let lone = items.len() == 1 && head.is_empty() && !setting.line && !direct && !states_price(&lower);
+    let lone = items.len() == 1 && head.is_empty() && !setting.line && !direct && !rated && !states_price(&lower);
     if items.len() < enough || items.len() * 2 <= amounts.len() || lone {
         return None;
     }
@@ -138,10 +164,12 @@ fn without_names(body: &str, amounts: Vec<Amount>) -> Vec<Amount> {
     amounts.into_iter().zip(names).filter(|(_, in_name)| !in_name).map(|(amount, _)| amount).collect()
 }
 
+fn is_conditional(lower: &str) -> bool {
+    ["otherwise", "unless", " if ", "refund", "deposit of", "budget"].iter().any(|word| lower.contains(word))
+}
+
 fn states_price(lower: &str) -> bool {
-    let conditional =
-        ["otherwise", "unless", " if ", "refund", "deposit of", "budget"].iter().any(|word| lower.contains(word));
-    let says = !conditional
+    let says = !is_conditional(lower)
         && [
             " costs ", " cost ", " is ", " are ", " at ", " for ", " pay ", " pays ", " from ", " each", " apiece",
             "售价", "价格", "元", "块",
@@ -309,6 +337,14 @@ impl<'a> List<'a> {
     fn item(&mut self, before: &'a str, money: &Amount, tail: &'a str, head: &str, next_unnamed: bool) {
         let parsed = names::before(before);
         let (mut name, mut note) = (parsed.name, parsed.note);
+        let mut per = if money.per.is_empty() { parsed.per } else { money.per.clone() };
+        if let Some(bought) = apart::bought(&per) {
+            (name, per) = (bought, String::new());
+        } else if apart::is_otherwise(&name) {
+            note = name;
+            name = names::before(head).name;
+        }
+        name = apart::without_times(&name).to_owned();
         let mut after = tail.trim();
         if let Some((inside, rest)) =
             bracket(after).map(|(inside, rest)| (if names_unit(inside) { "" } else { inside }, rest))
@@ -322,6 +358,13 @@ impl<'a> List<'a> {
             after = after.split(['(', '（']).next().unwrap_or_default().trim();
         }
         let mut own = None;
+        if name.is_empty()
+            && let Some((base, variant)) = apart::told_apart(self.items.last_mut().map(|(_, item)| item), &note)
+        {
+            name = names::joined(&base, &variant);
+            own = Some((base, variant));
+            note.clear();
+        }
         if !after.is_empty() {
             let behind = names::after(after);
             if !behind.is_empty() && name.is_empty() {
@@ -354,7 +397,7 @@ impl<'a> List<'a> {
             name,
             amount: money.value.clone(),
             currency: money.currency.clone(),
-            per: if money.per.is_empty() { parsed.per } else { money.per.clone() },
+            per,
             to: money.to.clone(),
             note: if parsed.from { from_note(note) } else { note },
             ..PriceItem::default()

@@ -1,5 +1,9 @@
 //! Prose, sentence by sentence. A sentence may be both task and fact, and may hold data of several kinds.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use super::{
     super::{
         language::is_cjk,
@@ -18,8 +22,30 @@ impl Reader<'_> {
     pub(super) fn prose(&mut self, range: Option<Range>) {
         let Some(range) = range else { return };
         for sentence in sentences::split(self.text, &range) {
-            self.sentence(sentence);
+            for statement in self.statements(sentence) {
+                self.sentence(statement);
+            }
         }
+    }
+
+    /// The statements of a sentence that semicolons set apart: hours; prices; rules. Categories and wishes stay together.
+    fn statements(&self, sentence: Range) -> Vec<Range> {
+        let inside = at(self.text, &sentence);
+        let parts: Vec<Range> = inside
+            .split(['；', ';'])
+            .map(|part| trim(self.text, &place(self.text, part)))
+            .filter(|part| says(self.text, part))
+            .collect();
+        let facts = parts.iter().filter(|part| at(self.text, part).chars().any(|c| c.is_ascii_digit())).count();
+        let apart = !self.sorting
+            && parts.len() > 1
+            && facts > 1
+            && parts.iter().skip(1).all(|part| !speech::is_task(at(self.text, part)))
+            && parts.iter().all(|part| {
+                let part = at(self.text, part);
+                part.matches(['(', '（']).count() == part.matches([')', '）']).count()
+            });
+        if apart { parts } else { vec![sentence] }
     }
 
     fn sentence(&mut self, range: Range) {
@@ -61,9 +87,14 @@ impl Reader<'_> {
         match self.title.as_ref().map_or(Mode::Any, |title| title.mode) {
             // A list of wishes may hold a fact: "Glass goes to the container at the end of the street."
             Mode::Tasks => {
+                // So does what the house says of itself: "We ship within 2 business days. Returns: 14 days."
+                let first = sentence.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_lowercase();
+                let of_house = ["we", "our", "us"].contains(&first.as_str()) && speech::states(sentence)
+                    || at_colon(sentence).is_some_and(|(head, _)| pairs::is_about(head.trim()));
                 return speech::is_task(sentence)
-                    || !(sentence.ends_with(['.', '。']) && speech::states(sentence))
-                    || (self.names_ability)(sentence);
+                    || !of_house
+                        && (!(sentence.ends_with(['.', '。']) && speech::states(sentence))
+                            || (self.names_ability)(sentence));
             }
             Mode::Facts if !speech::is_task(sentence) => return false,
             _ => {}
@@ -240,11 +271,19 @@ impl Reader<'_> {
         if let Some(fact) = speech::told(sentence) {
             self.passage(&place(self.text, fact));
         }
-        for fact in bracketed_facts(sentence) {
+        for fact in bracketed_facts(sentence).into_iter().chain(rate_of(sentence)) {
             self.passage(&place(self.text, fact));
         }
         self.task(range);
     }
+}
+
+/// The rate that a task gives: "calculate the VAT at 19% on net amounts".
+fn rate_of(sentence: &str) -> Option<&str> {
+    static RATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"(?i)\b(?:vat|gst|hst|sales tax|tax|commission|service charge)(?: rate)?(?: is| of| at|:| =)?\s*\(?\d{1,2}(?:[.,]\d{1,2})?\s?%|\d{1,2}(?:[.,]\d{1,2})?\s?% (?:vat|gst|hst|sales tax|tax|commission|service charge)\b|(?:增值税|税率|税点|佣金|提成|服务费)(?:率)?(?:是|为|按|：|:)?\s*\d{1,2}(?:\.\d{1,2})?\s?%").ok()
+    });
+    RATE.as_ref().and_then(|regex| regex.find(sentence)).map(|found| found.as_str())
 }
 
 /// What a task says in brackets of the house it is for: `for my café (dogs welcome, cash only)`.

@@ -63,7 +63,7 @@ pub(super) fn ends_in_prices(body: &str) -> bool {
         name.chars().any(char::is_alphabetic) && (has_cents(number) || chinese && is_price(number))
     };
     let many = parts.iter().filter(ends).count();
-    many >= 2 && many * 2 > parts.len() && (many >= 3 || !body.chars().any(is_cjk))
+    many >= 2 && many * 2 > parts.len() && (many >= 3 || many == parts.len() || !body.chars().any(is_cjk))
 }
 
 const SEPARATORS: [char; 7] = [',', ';', '，', '；', '、', '。', '\n'];

@@ -1,0 +1,68 @@
+"""More agents with their data, and what is asked of them: what people shorten, leave out or say otherwise."""
+from conversations import faq, hours, notes, price, prices, table, categories
+
+MORE_CONVERSATIONS = [
+    {"name": "Freelancer", "tools": ["price_list"], "data": [prices(price("design", "75", "USD", "h"), price("development", "95", "USD", "h"), price("copywriting", "0.20", "USD", "word"))], "sessions": [
+        [("10h dev + 4h design", "1250")],
+        [("800 words of copy", "160")],
+        [("how much is a car", "refuse")],
+    ]},
+    {"name": "Taproom", "tools": ["price_list", "notes_search"], "data": [prices(price("Tours", "15", "USD", "person")), notes("I sell candles online.", "Dogs welcome.")], "sessions": [
+        [("tour for 6 ppl how much", "90")],
+        [("do you have lavender candles?", "!I sell candles")],
+    ]},
+    {"name": "牙科", "language": "zh", "tools": ["price_list"], "data": [prices(price("补牙", "300", "元", "颗"), price("洗牙", "198", "元"))], "sessions": [
+        [("补3颗牙多少钱", "900")],
+        [("补两颗牙多少钱", "600")],
+        [("洗牙找哪个医生", "!198")],
+    ]},
+    {"name": "Cabin", "tools": ["notes_search", "price_list"], "data": [
+        prices(price("Late checkout", "30")),
+        notes("The boiler switch is behind the kitchen door.", "Check-in from 3pm, check out by 10am please!", "Firewood is in the shed, max two baskets per stay.", "Bins go out on Thursday night.",
+              "If the power goes out, the fuse box is in the hallway cupboard.", "Kids welcome.", "No smoking inside.")], "sessions": [
+        [("no electricity! what now", "fuse box")],
+        [("where do i find wood for the fire", "shed")],
+        [("when do we have to leave", "10am")],
+        [("can we leave later? what does it cost", "30")],
+        [("can we bring the baby", "welcome")],
+    ]},
+    {"name": "Club", "tools": ["table_lookup"], "data": [table("Groups", ["group", "age", "coach"], ["Tadpoles", "5-7", "Priya"], ["Dolphins", "8-11", "Tom"], ["Sharks", "12-16", "Agnes"])], "sessions": [
+        [("my son is 9, which group", "Dolphins", "!Sharks")],
+        [("my daughter is 30, which group", "!Sharks")],
+    ]},
+    {"name": "Studio", "tools": ["opening_hours", "notes_search"], "data": [hours(("studio", (3, 5), "17:00", "21:00")), notes("Firing takes about 2 weeks.", "We dont ship, pick up only.")], "sessions": [
+        [("open a ticket: heater broken", "refuse")],
+        [("how long does firing take", "2 weeks")],
+    ]},
+    {"name": "Helpdesk", "tools": ["faq_answers"], "data": [faq(("VPN keeps disconnecting", "Update the client to 5.2."), ("How do I get a second monitor?", "Ask your team lead."))], "sessions": [
+        [("vpn drops all the time", "5.2")],
+        [("i need another screen", "team lead")],
+    ]},
+    {"name": "Severity", "tools": ["text_classifier"], "data": [categories(critical="data loss|outage", medium="slow|wrong label")], "sessions": [
+        [("search is very slow", "medium")],
+        [("search for shoes", "refuse")],
+    ]},
+    {"name": "Dice", "tools": ["random_generator"], "sessions": [
+        [("average of 3d6+2?", "12.5", "20")],
+        [("roll 4d1+2", "6")],
+        [("whats the maximum of 2d8+1", "17")],
+    ]},
+    {"name": "Dates", "tools": ["date_calculator"], "sessions": [
+        [("how many days from 03/15/2026 to 04/10/2026", "26 days")],
+        [("how many days from 15/03/2026 to 04/10/2026", "203 days")],
+        [("how many days from 03/05/2026 to 04/10/2026", "refuse")],
+        [("joined 1 Feb 2019, how many years of service on 1 Feb 2026?", "7 years")],
+    ]},
+    {"name": "Money", "tools": ["finance_calculator"], "data": [notes("VAT at 19%")], "sessions": [
+        [("vat on 1,250", "237.5")],
+        [("gross for net 480", "571.2")],
+        [("total interest on 100k, 5%, 10 years", "27278.62")],
+        [("vat on 1,250 at 7%", "87.5")],
+    ]},
+    {"name": "Rates unknown", "tools": ["finance_calculator"], "sessions": [
+        [("vat on 1,250", "!237")],
+    ]},
+    {"name": "Units", "language": "zh", "tools": ["unit_converter"], "sessions": [
+        [("77华氏度多少度", "25")],
+    ]},
+]
