@@ -51,10 +51,10 @@ fn expected(method: &str, path: &str) -> &'static str {
     }
 }
 
-struct World {
-    api: Api,
+pub(crate) struct World {
+    pub(crate) api: Api,
     /// Shows nothing by itself.
-    client: reqwest::Client,
+    pub(crate) client: reqwest::Client,
     admin: String,
     tokens: BTreeMap<&'static str, String>,
 }
@@ -68,7 +68,7 @@ struct Things {
     session: String,
 }
 
-async fn world(change: impl FnOnce(&mut Config)) -> World {
+pub(crate) async fn world(change: impl FnOnce(&mut Config)) -> World {
     let api = Api::start_with(Arc::new(tempfile::tempdir().unwrap()), |config| {
         config.auth.mode = AuthMode::Token;
         change(config);

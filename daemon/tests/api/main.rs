@@ -20,6 +20,7 @@ mod faults;
 mod flat;
 mod full_disk;
 mod keys;
+mod login_form;
 mod once;
 mod openapi;
 mod safety;
