@@ -24,6 +24,7 @@ mod login_form;
 mod once;
 mod openapi;
 mod safety;
+mod secrets;
 mod shed;
 mod sse;
 mod table;

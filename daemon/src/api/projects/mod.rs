@@ -265,7 +265,7 @@ pub(crate) async fn detail(state: State, id: Id<ProjectId>) -> Answer<Detail> {
     let ProjectDetail { project, stages, agent_count, .. } = state.projects.detail(state.caller(), &id.0).await?;
     let newest = if agent_count > 0 { state.projects.agents(state.caller(), &id.0, 1).await? } else { Vec::new() };
     let agent_id = newest.into_iter().next().map(|agent| agent.agent_id);
-    Ok(Reply::new(Detail { project, stages, agent_count, agent_id }))
+    Ok(Reply::new(Detail { project: project.shown(), stages, agent_count, agent_id }))
 }
 
 /// `GET /projects/{id}/stages`
@@ -293,7 +293,7 @@ pub(crate) async fn list_tasks(state: State, id: Id<ProjectId>, query: Query<Pro
     if tasks.is_empty() {
         state.projects.get(state.caller(), &id).await?;
     }
-    Ok(Reply::new(tasks))
+    Ok(Reply::new(tasks.into_iter().map(Task::shown).collect()))
 }
 
 fields_of! {
