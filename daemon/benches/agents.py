@@ -30,14 +30,16 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 
 class Daemon:
-    """A daemon on a folder of its own. `settings` is its file."""
+    """A daemon on a folder of its own. `settings` is its file. Unless it is told otherwise it asks for no credential."""
 
-    def __init__(self, folder, settings=""):
+    def __init__(self, folder, settings="", open_to_all=True):
         self.folder = folder
         (folder / "nexusd.toml").write_text(settings)
         command = [PROGRAM, "--config", folder / "nexusd.toml", "--listen", "127.0.0.1:0", "--data-dir", folder / "data"]
         # The system's Python: a shim that looks for one costs its own time at the first start.
         environment = {**os.environ, "PATH": "/usr/bin:/bin"}
+        if open_to_all:
+            environment["NEXUSD_AUTH__MODE"] = "none"
         self.child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
         for line in self.child.stdout:
             if b"http://" in line:
@@ -46,9 +48,10 @@ class Daemon:
         else:
             sys.exit("the daemon does not start")
         self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        self.headers = {"Content-Type": "application/json"}
 
     def ask(self, method, path, body=None):
-        self.connection.request(method, "/api/v2" + path, json.dumps(body) if body else None, {"Content-Type": "application/json"})
+        self.connection.request(method, "/api/v2" + path, json.dumps(body) if body else None, self.headers)
         with self.connection.getresponse() as answer:
             data = json.loads(answer.read() or "{}")
             if answer.status >= 300:

@@ -96,6 +96,7 @@ fn start(home: &Path) -> (Daemon, SocketAddr) {
         .arg(&settings)
         .arg("--data-dir")
         .arg(home.join("data"))
+        .env("NEXUSD_AUTH__MODE", "none")
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()

@@ -165,6 +165,37 @@ mod tests {
         assert!(generate(TokenKind::Key, Some("admin")).text.reveal().starts_with("nxk_admin_"));
     }
 
+    /// Nothing that is kept is ever compared with what somebody shows, only their digests are, in constant time: a guess
+    /// that is right but for its end is as far from it as one that is all wrong. `benches/wrong_key.py` measures the same.
+    #[test]
+    fn how_much_of_a_guess_is_right_cannot_be_seen() {
+        let made = generate(TokenKind::Key, None);
+        let (_, tail) = made.text.reveal().rsplit_once('_').unwrap();
+        let secret = &tail[..SECRET_CHARS];
+        let (mut nearest, mut bits) = (0, Vec::new());
+        for right in 0..SECRET_CHARS {
+            for _ in 0..8 {
+                let guess = loop {
+                    let guess = format!("{}{}", &secret[..right], random(SECRET_CHARS - right));
+                    if guess != secret {
+                        break guess;
+                    }
+                };
+                // With a good checksum, or it would not get so far.
+                let text = format!("nxk_{}_{guess}{}", made.id, checksum(&made.id, &guess));
+                let shown = parse(&text).unwrap();
+                assert!(!shown.hash.matches(&made.hash));
+                let both = shown.hash.0.iter().zip(made.hash.0);
+                nearest = nearest.max(both.clone().take_while(|(shown, kept)| **shown == *kept).count());
+                bits.push(both.map(|(shown, kept)| (shown ^ kept).count_ones()).sum::<u32>());
+            }
+        }
+        // Of 344 guesses: a common beginning of four bytes, or 64 of 256 bits that differ instead of 128, come once in
+        // ten million runs.
+        assert!(nearest < 4, "{nearest} bytes");
+        assert!(bits.iter().all(|bits| (64..192).contains(bits)), "{bits:?}");
+    }
+
     #[test]
     fn one_changed_character_makes_it_no_token() {
         let made = generate(TokenKind::Key, None);

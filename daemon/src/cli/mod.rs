@@ -2,7 +2,7 @@
 //! `dlq list | redrive`, `token`, `login-link`, `keys …`, `users …`, `audit verify | export`, `eval`, `backup`, `restore`, `retention`, `export`, `import`, `doctor`, `adopt-folder`, `version`, and the
 //! client's commands.
 //!
-//! `main.rs` parses and calls [`run`]. Exit codes: 0 fine, 1 refused or failed, 2 wrong usage.
+//! `main.rs` calls [`main`]. Exit codes: 0 fine, 1 refused or failed, 2 wrong usage.
 
 mod access;
 mod backup;
@@ -12,6 +12,7 @@ mod compact;
 mod dlq;
 mod doctor;
 mod eval;
+mod internal;
 mod machine;
 mod pid1;
 mod plugins;
@@ -51,7 +52,7 @@ const TELL_EVERY: Duration = Duration::from_secs(2);
 /// Turns a written requirement into a running AI agent.
 #[derive(Debug, Parser)]
 #[command(name = "nexusd", version = crate::version::FULL, about)]
-pub struct Cli {
+struct Cli {
     #[command(flatten)]
     settings: Settings,
     #[command(flatten)]
@@ -72,9 +73,20 @@ struct Settings {
     /// IP address and port to listen on [default: $NEXUSD_LISTEN, else 127.0.0.1:8000]
     #[arg(long, global = true, value_name = "ADDRESS")]
     listen: Option<String>,
-    /// Run the daemon as root all the same: whatever breaks out of it, or into it, has the whole machine
-    #[arg(long, global = true, env = "NEXUSD_ALLOW_ROOT", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    /// Run the daemon as root all the same: whatever breaks out of it, or into it, has the whole machine [or: $NEXUSD_ALLOW_ROOT]
+    #[arg(long, global = true)]
     allow_root: bool,
+}
+
+impl Settings {
+    fn inputs(&self, file: Option<PathBuf>) -> Inputs {
+        Inputs {
+            file: file.or(self.config.clone()),
+            data_dir: self.data_dir.clone(),
+            listen: self.listen.clone(),
+            environment: Environment::read(),
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -170,36 +182,20 @@ enum PluginsCommand {
         /// Of this plugin alone
         plugin: Option<String>,
     },
-    /// Load and configure a file in this process, for `check-config`
-    #[command(hide = true)]
-    Try {
-        /// The shared library
-        file: PathBuf,
-    },
-    /// Load a file in this process, for a daemon that is about to load it
-    #[command(hide = true)]
-    Probe {
-        /// How long it may take
-        #[arg(long)]
-        limit_ms: u64,
-        /// The shared library
-        file: PathBuf,
-    },
 }
 
-/// Runs the command.
+/// Runs what this process was started for.
 #[must_use]
-pub fn run(cli: Cli) -> ExitCode {
+pub fn main() -> ExitCode {
     process::keep_files_private();
-    let inputs = |file: Option<PathBuf>| Inputs {
-        file: file.or(cli.settings.config.clone()),
-        data_dir: cli.settings.data_dir.clone(),
-        listen: cli.settings.listen.clone(),
-        environment: Environment::read(),
-    };
+    internal::run_if_asked().unwrap_or_else(|| run(Cli::parse()))
+}
+
+fn run(cli: Cli) -> ExitCode {
+    let inputs = |file: Option<PathBuf>| cli.settings.inputs(file);
     match cli.command {
         None | Some(Command::Serve) if pid1::is_first() => pid1::reap(),
-        None | Some(Command::Serve) => serve::serve(inputs(None), cli.settings.allow_root),
+        None | Some(Command::Serve) => serve::serve(inputs(None), process::may_be_root(cli.settings.allow_root)),
         Some(Command::Client(command)) => client::run(&inputs(None), cli.client, command),
         Some(Command::Completions { shell }) => shell::completions(shell),
         Some(Command::Man { folder }) => shell::manual(folder.as_deref()),
@@ -211,14 +207,6 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Plugins(PluginsCommand::Check { file })) => plugins::check(&file, cli.client.json),
         Some(Command::Plugins(PluginsCommand::Settings { plugin })) => {
             plugins::settings(&inputs(None), plugin.as_deref())
-        }
-        Some(Command::Plugins(PluginsCommand::Try { file })) => probe::answer(&inputs(None), &file),
-        Some(Command::Plugins(PluginsCommand::Probe { limit_ms, file })) => {
-            let told = crate::plugins::answer_probe(&file, Duration::from_millis(limit_ms));
-            told.map_or(ExitCode::FAILURE, |told| {
-                print(&told);
-                ExitCode::SUCCESS
-            })
         }
         #[cfg(feature = "aws")]
         Some(Command::Resources(command)) => resources::run(&inputs(None), command),

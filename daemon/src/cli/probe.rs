@@ -1,7 +1,7 @@
 //! Plugins tried out in processes of their own: what a plugin does to the process that loads it must not keep
 //! `check-config` from its word, and must not happen in the daemon first.
 //!
-//! `nexusd plugins try FILE` is that process. It says what it finds in lines that begin with [`MARK`], because a plugin
+//! `nexusd plugin-try FILE` ([`TRY`]) is that process. It says what it finds in lines that begin with [`MARK`], because a plugin
 //! may write to standard output itself.
 
 use std::io::{BufRead, BufReader, Read};
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::loaded;
 use crate::config::{Inputs, PluginsConfig};
-use crate::plugins::{PluginReport, Trial, check_dirs, check_file, try_file};
+use crate::plugins::{PluginReport, TRY, Trial, check_dirs, check_file, try_file};
 use crate::terminal::print;
 
 /// Begins a line of the answer.
@@ -79,7 +79,7 @@ pub(super) fn survey(inputs: &Inputs, plugins: &PluginsConfig) -> Vec<PluginRepo
 
 fn attempt(inputs: &Inputs, executable: &Path, file: &Path) -> PluginReport {
     let mut command = Command::new(executable);
-    command.args(["plugins", "try"]).arg(file);
+    command.arg(TRY).arg(file);
     for (option, value) in [("--config", &inputs.file), ("--data-dir", &inputs.data_dir)] {
         if let Some(value) = value {
             command.arg(option).arg(value);

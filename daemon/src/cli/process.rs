@@ -11,6 +11,13 @@ pub(super) fn keep_files_private() {
     umask(Mode::RWXG | Mode::RWXO);
 }
 
+/// Whether somebody said that it may run as root, by the option or by the variable. The variable is no default of the
+/// option: a command that is given nothing shows its help, and a default would be something.
+pub(super) fn may_be_root(option: bool) -> bool {
+    let no = |value: &str| ["", "0", "n", "no", "f", "false", "off"].contains(&value.to_ascii_lowercase().as_str());
+    option || std::env::var("NEXUSD_ALLOW_ROOT").is_ok_and(|value| !no(&value))
+}
+
 /// Shuts the daemon in.
 ///
 /// # Errors

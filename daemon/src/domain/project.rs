@@ -9,6 +9,7 @@ use super::{
     control::ControlStatus,
     failure::ErrorInfo,
     ids::{ProjectId, TaskId},
+    secret::without_secrets,
     time::Timestamp,
 };
 
@@ -88,6 +89,13 @@ impl Priority {
 }
 
 impl Project {
+    /// As it may be shown.
+    #[must_use]
+    pub fn shown(mut self) -> Self {
+        self.deployment = self.deployment.as_ref().map(without_secrets);
+        self
+    }
+
     /// When it ended; none while it has not.
     pub fn ended_at(&self) -> Option<Timestamp> {
         self.status.is_final().then(|| self.completed_at.unwrap_or(self.updated_at))
@@ -187,7 +195,7 @@ pub struct Project {
     pub aggregated_metrics: AggregatedMetrics,
     /// The workflow that it is built by.
     pub workflow: String,
-    /// What was said of the deployment.
+    /// What was said of the deployment; what variables hold is not shown.
     pub deployment: Option<Value>,
     /// The task that may work on it.
     // A message of any other task is stale.

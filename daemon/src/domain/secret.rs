@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
+/// What stands in place of a secret.
+const HIDDEN: &str = "***";
+
 /// See the module.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
@@ -38,6 +43,34 @@ impl fmt::Display for Secret {
     }
 }
 
+/// Objects of these names hold variables, whose values are keys as often as not.
+const VARIABLES: [&str; 4] = ["env", "environment", "variables", "headers"];
+/// What is called so is a secret, whatever holds it.
+const NAMES: [&str; 7] = ["secret", "password", "token", "api_key", "apikey", "credential", "private_key"];
+
+/// What was said of a deployment as it may be shown, and as a build is told it: the values of variables are for the agent
+/// alone.
+#[must_use]
+pub fn without_secrets(value: &Value) -> Value {
+    let hidden = |value: &Value| match value {
+        Value::Object(entries) => entries.keys().map(|name| (name.clone(), Value::from(HIDDEN))).collect(),
+        Value::Null => Value::Null,
+        _ => HIDDEN.into(),
+    };
+    match value {
+        Value::Object(entries) => entries
+            .iter()
+            .map(|(name, value)| {
+                let word = name.to_ascii_lowercase();
+                let hide = VARIABLES.contains(&word.as_str()) || NAMES.iter().any(|secret| word.contains(secret));
+                (name.clone(), if hide { hidden(value) } else { without_secrets(value) })
+            })
+            .collect(),
+        Value::Array(items) => items.iter().map(without_secrets).collect(),
+        other => other.clone(),
+    }
+}
+
 /// An address as it may be shown: without user, password, query and fragment, any of which may hold a key.
 #[must_use]
 pub fn shown_url(url: &str) -> String {
@@ -67,6 +100,19 @@ mod tests {
         let secret = Secret::new("sesame".to_owned());
         assert_eq!(format!("{secret} {secret:?} {:?}", Some(&secret)), "*** *** Some(***)");
         assert_eq!(secret.reveal(), "sesame");
+    }
+
+    #[test]
+    fn variables_of_a_deployment_are_shown_by_their_names() {
+        let given = serde_json::json!({
+            "target": "local", "memory": 512, "env": { "API_KEY": "sesame", "N": 3 }, "Env": ["A=sesame"],
+            "runtimes": [{ "environment": { "A": { "B": "sesame" } }, "apiKey": "sesame", "auth_token": null }],
+        });
+        let shown = serde_json::json!({
+            "target": "local", "memory": 512, "env": { "API_KEY": "***", "N": "***" }, "Env": "***",
+            "runtimes": [{ "environment": { "A": "***" }, "apiKey": "***", "auth_token": null }],
+        });
+        assert_eq!(without_secrets(&given), shown);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::{
     ids::{ProjectId, TaskId, WorkerId},
     project::{Priority, ProjectStatus},
     queue::QueueName,
+    secret::without_secrets,
     time::Timestamp,
 };
 
@@ -65,7 +66,7 @@ pub struct Task {
     pub status: TaskStatus,
     /// 1 (last) to 5 (first).
     pub priority: Priority,
-    /// What the message says.
+    /// What the message says; what variables hold is not shown.
     pub payload: Value,
     pub result: Option<Value>,
     pub error_message: Option<String>,
@@ -78,6 +79,15 @@ pub struct Task {
     /// The daemon that works on it, or did.
     pub worker_id: Option<WorkerId>,
     pub updated_at: Timestamp,
+}
+
+impl Task {
+    /// As it may be shown.
+    #[must_use]
+    pub fn shown(mut self) -> Self {
+        self.payload = without_secrets(&self.payload);
+        self
+    }
 }
 
 /// The right to work on a task. `epoch` grows with every claim, so a write under an older lease is

@@ -306,7 +306,8 @@ impl DeployedAgents {
     /// Removes the state folder that was made for asking an agent without a record, whose id nobody else has.
     pub async fn remove_passing(&self, agent: &Agent) {
         let folder = agent_ref::state(&self.data(), &agent.agent_id);
-        if let Err(error) = tokio::fs::remove_dir_all(folder).await
+        let removed = crate::files::blocking(move || nexus_sandbox::leftovers::remove(&folder)).await.flatten();
+        if let Err(error) = removed
             && error.kind() != std::io::ErrorKind::NotFound
         {
             tracing::warn!(%error, "the state folder of an agent without a record could not be removed");

@@ -51,7 +51,7 @@ pub use check::{Trial, check_dirs, check_file, try_file};
 pub use error::{JobError, ResolveError};
 pub use fault::{EXIT_NOT_MEANT, end_is_meant, note_in, watch_for_exits};
 pub use job::{Canceller, Handler, Job};
-pub use probe::answer as answer_probe;
+pub use probe::{PROBE, TRY, answer as answer_probe};
 
 pub use options::{HostOptions, Prepare};
 pub use refusal::Refusal;

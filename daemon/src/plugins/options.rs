@@ -52,7 +52,7 @@ pub struct HostOptions {
     pub settings: BTreeMap<String, serde_json::Value>,
     /// What is done with them before.
     pub prepare: Prepare,
-    /// The program that tries each new file in a process of its own first (`nexusd plugins probe`); none: files are loaded
+    /// The program that tries each new file in a process of its own first (`nexusd plugin-probe`); none: files are loaded
     /// untried.
     pub probe: Option<PathBuf>,
     /// How many jobs of one plugin run at once, when not said otherwise.

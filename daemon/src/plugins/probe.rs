@@ -23,6 +23,10 @@ use super::{
     },
 };
 
+/// The word by which this program asks itself to be that process.
+pub const PROBE: &str = "plugin-probe";
+/// The same for a file that is configured, too.
+pub const TRY: &str = "plugin-try";
 /// Begins the line of the answer, since a plugin may write to standard output itself.
 const MARK: &str = "nexusd-plugin-probe ";
 /// No answer is longer, in bytes; a plugin may talk.
@@ -66,7 +70,7 @@ fn describe(file: &Path, limit: Duration) -> Result<(), Refusal> {
 /// The file does not do in a process what a plugin must.
 pub(super) fn ask(executable: &Path, file: &Path, limit: Duration) -> Result<(), Refusal> {
     let mut command = Command::new(executable);
-    command.args(["plugins", "probe", "--limit-ms", &limit.as_millis().to_string()]).arg(file);
+    command.args([PROBE, "--limit-ms", &limit.as_millis().to_string()]).arg(file);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
     let mut child = command.spawn().map_err(|error| Refusal::Host(format!("no process to try it in: {error}")))?;
     let told = listen(&mut child, limit * 2);

@@ -106,7 +106,7 @@ impl ToolTests {
 
     /// Removes what a daemon left behind that was killed during a test.
     pub fn clean(&self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
+        let _ = nexus_sandbox::leftovers::remove(&self.folder);
     }
 
     /// A turn, when fewer than `most` tests run.

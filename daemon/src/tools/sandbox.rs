@@ -56,7 +56,8 @@ pub(super) async fn run(
             Err("the daemon cannot make a folder for the test".to_owned())
         }
     };
-    if let Err(error) = tokio::fs::remove_dir_all(&place).await
+    let removed = crate::files::blocking(move || nexus_sandbox::leftovers::remove(&place)).await.flatten();
+    if let Err(error) = removed
         && error.kind() != io::ErrorKind::NotFound
     {
         tracing::warn!(%error, "the folder of a test of a tool stays");

@@ -52,24 +52,24 @@ fn expected(method: &str, path: &str) -> &'static str {
     }
 }
 
-struct World {
-    api: Api,
+pub(crate) struct World {
+    pub(crate) api: Api,
     /// Shows nothing by itself.
-    client: reqwest::Client,
+    pub(crate) client: reqwest::Client,
     admin: String,
     tokens: BTreeMap<&'static str, String>,
 }
 
 /// Ann's things.
 #[derive(Clone)]
-struct Things {
+pub(crate) struct Things {
     project: String,
     task: String,
     agent: String,
     session: String,
 }
 
-async fn world(change: impl FnOnce(&mut Config)) -> World {
+pub(crate) async fn world(change: impl FnOnce(&mut Config)) -> World {
     let api = Api::start_with(Arc::new(tempfile::tempdir().unwrap()), |config| {
         config.auth.mode = AuthMode::Token;
         change(config);
@@ -105,8 +105,12 @@ impl World {
         Answer::of(response).await
     }
 
+    pub(crate) fn token(&self, caller: &str) -> &str {
+        &self.tokens[caller]
+    }
+
     /// A built project of Ann's, with its agent and a session.
-    async fn things(&self) -> Things {
+    pub(crate) async fn things(&self) -> Things {
         let body = json!({ "requirement": "Build an agent that tells the weather", "user_id": "ann" });
         let made = self.ask(Some(&self.admin), "POST", "/api/v2/projects", Some(&body)).await;
         assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
@@ -118,7 +122,7 @@ impl World {
         Things { project, task, agent, session: id(&made.body["data"]["session_id"]) }
     }
 
-    async fn with_callers(mut self, things: &Things) -> Self {
+    pub(crate) async fn with_callers(mut self, things: &Things) -> Self {
         let none = Scopes::default;
         let one = Scopes { agents: Some(vec![things.agent.parse().unwrap()]), ..none() };
         let keyed = self.key(Role::User, "ann", one).await;

@@ -14,6 +14,7 @@ pub mod document;
 pub mod emulator;
 #[cfg(feature = "aws")]
 pub mod faulty;
+pub mod marked;
 pub mod prices;
 pub mod sse;
 pub mod stages;
@@ -49,7 +50,7 @@ impl Home {
     pub fn new(settings: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the test");
         let config = folder.path().join("nexusd.toml");
-        std::fs::write(&config, settings).expect("the settings are written");
+        std::fs::write(&config, marked::settings(settings)).expect("the settings are written");
         let data = folder.path().join("data");
         Self { folder, config, environment: Vec::new(), data, launcher: Vec::new() }
     }
@@ -90,7 +91,7 @@ impl Home {
 
     /// Replaces the settings.
     pub fn configure(&self, settings: &str) {
-        std::fs::write(&self.config, settings).expect("the settings are written");
+        std::fs::write(&self.config, marked::settings(settings)).expect("the settings are written");
     }
 
     /// The test's folder.
@@ -117,15 +118,26 @@ impl Home {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_nexusd"));
         command.arg("--config").arg(&self.config).arg("--data-dir").arg(&self.data).args(arguments);
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.envs(self.variables());
         command
+    }
+
+    /// What its daemons and commands have in their environment beside this process's: marked secrets, and what the test
+    /// has set, which comes last and so counts.
+    fn variables(&self) -> Vec<(String, String)> {
+        let settings = std::fs::read_to_string(&self.config).unwrap_or_default();
+        let cloud = settings.contains("[backend]")
+            || self.environment.iter().any(|(name, _)| name.contains("ENDPOINT") || name.contains("BACKEND"));
+        let marked = marked::variables(cloud).into_iter().map(|(name, value)| (name.to_owned(), value));
+        marked.chain(self.environment.iter().cloned()).collect()
     }
 
     /// Runs such a command: exit code, and all that it said.
     pub fn run(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let output = self.command(arguments).output().expect("nexusd can be run");
-        let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
-        (output.status.code(), said.concat())
+        let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+        marked::assert_untold(&format!("`nexusd {}`", arguments.join(" ")), &said, None);
+        (output.status.code(), said)
     }
 
     /// Starts the daemon and waits until it is up.
@@ -144,7 +156,7 @@ impl Home {
             .arg(&self.config)
             .arg("--data-dir")
             .arg(self.data())
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .envs(self.variables())
             .env("RUST_LOG", std::env::var("NEXUSD_TEST_LOG").unwrap_or_else(|_| "info".into()))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -165,12 +177,33 @@ impl Home {
             }
         });
         match address.recv_timeout(PATIENCE) {
-            Ok(url) => Ok(Daemon { child, url, log, http: client(&self.data()) }),
+            Ok(url) => {
+                // As another user it could not read what this one leaves there.
+                if self.launcher.is_empty() {
+                    marked::leave_servers(&self.data);
+                }
+                let settings = self.config.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+                Ok(Daemon { child, url, log, http: client(&self.data()), data: self.data(), settings })
+            }
             Err(_) => {
                 let _ = child.kill();
                 let _ = child.wait();
                 Err(std::fs::read_to_string(&log).unwrap_or_default())
             }
+        }
+    }
+}
+
+/// What its daemons left behind: all of them have ended.
+impl Drop for Home {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let admin = marked::admins_secret(&self.data);
+        marked::assert_not_in_files(self.folder.path(), admin.as_deref());
+        if !self.data.starts_with(self.folder.path()) {
+            marked::assert_not_in_files(&self.data, admin.as_deref());
         }
     }
 }
@@ -209,6 +242,8 @@ pub struct Daemon {
     pub url: String,
     log: PathBuf,
     http: reqwest::Client,
+    data: PathBuf,
+    settings: String,
 }
 
 impl Daemon {
@@ -269,7 +304,9 @@ impl Daemon {
 
     /// A page as text.
     pub async fn text(&self, path: &str) -> String {
-        self.http.get(self.at(path)).send().await.expect("an answer").text().await.expect("a text")
+        let text = self.http.get(self.at(path)).send().await.expect("an answer").text().await.expect("a text");
+        marked::assert_untold(path, &text, None);
+        text
     }
 
     /// The absolute address of a path below `/api/v2`, or of one that begins with `//` at the top.
@@ -337,8 +374,16 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
+        let lives = matches!(self.child.try_wait(), Ok(None));
+        let answers = (lives && !std::thread::panicking()).then(|| {
+            let token = std::fs::read_to_string(self.data.join("admin.token")).ok();
+            std::panic::catch_unwind(|| marked::assert_answers_are_clean(&self.url, &self.settings, token.as_deref()))
+        });
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if let Some(Err(told)) = answers {
+            std::panic::resume_unwind(told);
+        }
     }
 }
 
@@ -346,6 +391,7 @@ async fn answer(response: reqwest::Result<reqwest::Response>) -> (u16, Value) {
     let response = response.expect("an answer");
     let status = response.status().as_u16();
     let text = response.text().await.expect("a text");
+    marked::assert_untold("an answer", &text, None);
     let value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("no JSON with status {status}: {text:?}"));
     (status, value)
 }

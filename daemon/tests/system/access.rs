@@ -1,7 +1,7 @@
 //! The walls around the real daemon: who it runs as, who gets in by which door, what it shows of what it knows.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     os::unix::{fs::PermissionsExt as _, net::UnixStream, process::CommandExt as _},
     path::Path,
     process::{Command, Stdio},
@@ -136,6 +136,40 @@ async fn the_first_commands_need_no_key_and_strangers_do() {
     std::fs::write(&file, cut.join("\n") + "\n").unwrap();
     assert_eq!(home.run(&["audit", "verify"]).0, Some(0));
     assert_eq!(home.run(&["audit", "verify", "--head", head.trim()]).0, Some(1), "the end was cut off");
+}
+
+/// Any account of the machine may listen on the daemon's port while no daemon does, and wait for who asks there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_token_goes_to_no_process_of_another_user() {
+    if !is_root() {
+        return;
+    }
+    const LISTENER: &str = "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); \
+                            print(s.accept()[0].recv(65536), flush=True)";
+    let home = Home::new("");
+    drop(home.start());
+    let mut listener = Command::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups", "python3", "-c", LISTENER])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(listener.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let port: u16 = lines.next().unwrap().parse().unwrap();
+    let url = format!("http://127.0.0.1:{port}");
+    for arguments in [&["projects", "list"][..], &["keys", "list"], &["dlq", "list"], &["login-link"]] {
+        let (code, said) = home.run(&[&["--url", &url], arguments].concat());
+        assert!(
+            code == Some(1) && said.contains("process of another user (uid 65534)"),
+            "{arguments:?}: {code:?} {said}"
+        );
+    }
+    // The first who sends it anything is this one.
+    std::net::TcpStream::connect(("127.0.0.1", port)).unwrap().write_all(b"nothing").unwrap();
+    assert_eq!(lines.next().unwrap(), "b'nothing'");
+    listener.wait().unwrap();
+    // The daemon's own process is no stranger, whoever asks as root.
+    let daemon = home.start();
+    assert_eq!(home.run(&["--url", &daemon.url, "projects", "list"]).0, Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -77,7 +77,7 @@ async fn a_constructor_takes_no_daemon_along() {
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
-        let probes = line.contains("plugins probe") && line.contains(home.path().to_str().unwrap());
+        let probes = line.contains("plugin-probe") && line.contains(home.path().to_str().unwrap());
         assert!(!probes, "{line}");
     }
 }

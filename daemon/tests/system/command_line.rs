@@ -55,6 +55,30 @@ fn good_settings_are_0_bad_ones_1_wrong_usage_2() {
     assert_eq!(code(&nexusd(home.path(), &["plugins"])), 2);
 }
 
+/// A group of commands alone says what there is in it; what the program asks of itself is in no list.
+#[test]
+fn a_group_of_commands_shows_its_help() {
+    let home = tempfile::tempdir().unwrap();
+    let text = stdout(&nexusd(home.path(), &["--help"]));
+    let groups = ["plugins", "dlq", "keys", "users", "audit"];
+    for group in groups {
+        assert!(text.contains(&format!("\n  {group} ")), "{group} is missing in {text}");
+        let output = nexusd(home.path(), &[group]);
+        let help = stderr(&output);
+        assert!(code(&output) == 2 && help.contains("Commands:") && !help.contains("error"), "{group}: {help}");
+        for line in help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty()) {
+            assert!(!line.contains("probe") && !line.trim_start().starts_with("try"), "{group}: {line}");
+        }
+    }
+    for arguments in [&["completions", "bash"][..], &["completions", "zsh"], &["man"], &["plugins", "--help"]] {
+        let text = stdout(&nexusd(home.path(), arguments));
+        assert!(
+            !text.contains("probe") && !text.contains("plugin-try"),
+            "{arguments:?} tell of what is nobody's to ask for"
+        );
+    }
+}
+
 #[test]
 fn an_address_that_others_reach_needs_access_control() {
     let home = tempfile::tempdir().unwrap();

@@ -3,9 +3,11 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use super::support::marked;
 
 /// How long anything may take before the test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -16,6 +18,7 @@ struct Service {
     daemon: Child,
     address: String,
     token: String,
+    home: PathBuf,
 }
 
 impl Service {
@@ -23,7 +26,7 @@ impl Service {
         let path = home.join("notify.sock");
         let socket = UnixDatagram::bind(&path).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        std::fs::write(home.join("nexusd.toml"), settings).unwrap();
+        std::fs::write(home.join("nexusd.toml"), marked::settings(settings)).unwrap();
         let mut daemon = Command::new(env!("CARGO_BIN_EXE_nexusd"))
             .args(["--listen", "127.0.0.1:0", "--config"])
             .arg(home.join("nexusd.toml"))
@@ -34,6 +37,7 @@ impl Service {
             .env("STATE_DIRECTORY", home.join("state"))
             .env("NOTIFY_SOCKET", &path)
             .env("WATCHDOG_USEC", "600000")
+            .envs(marked::variables(false))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -43,7 +47,8 @@ impl Service {
             line.trim().strip_prefix("address").map(|rest| rest.trim().trim_start_matches("http://").to_owned())
         });
         let token = std::fs::read_to_string(home.join("state/admin.token")).expect("the token of the first start");
-        Self { socket, daemon, token, address: address.expect("the screen says the address") }
+        let address = address.expect("the screen says the address");
+        Self { socket, daemon, token, address, home: home.to_owned() }
     }
 
     /// The next message that says `word`; others, such as watchdog pings, are passed over.
@@ -83,6 +88,9 @@ impl Drop for Service {
     fn drop(&mut self) {
         let _ = self.daemon.kill();
         let _ = self.daemon.wait();
+        if !std::thread::panicking() {
+            marked::assert_not_in_files(&self.home, marked::admins_secret(&self.home.join("state")).as_deref());
+        }
     }
 }
 

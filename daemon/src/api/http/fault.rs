@@ -30,6 +30,13 @@ impl Fault {
         Self { kind, loc: vec![place.into()], msg: msg.into(), input: Value::Null }
     }
 
+    /// Says no more what was given.
+    pub(crate) fn hide(&mut self) {
+        if !self.input.is_null() {
+            self.input = "***".into();
+        }
+    }
+
     /// Puts a position behind the field, for an item of a list, or the name of a field of the item.
     pub(crate) fn at(mut self, inner: impl Into<Value>) -> Self {
         self.loc.push(inner.into());

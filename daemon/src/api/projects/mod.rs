@@ -277,7 +277,7 @@ pub(crate) async fn detail(state: State, id: Id<ProjectId>) -> Answer<Detail> {
     let budget = budget?;
     let newest = if agent_count > 0 { state.projects.agents(state.caller(), &id.0, 1).await? } else { Vec::new() };
     let agent_id = newest.into_iter().next().map(|agent| agent.agent_id);
-    Ok(Reply::new(Detail { project, stages, agent_count, agent_id, budget }))
+    Ok(Reply::new(Detail { project: project.shown(), stages, agent_count, agent_id, budget }))
 }
 
 /// `GET /projects/{id}/stages`
@@ -305,7 +305,7 @@ pub(crate) async fn list_tasks(state: State, id: Id<ProjectId>, query: Query<Pro
     if tasks.is_empty() {
         state.projects.get(state.caller(), &id).await?;
     }
-    Ok(Reply::new(tasks))
+    Ok(Reply::new(tasks.into_iter().map(Task::shown).collect()))
 }
 
 fields_of! {

@@ -28,7 +28,7 @@ pub(crate) fn paths() -> Router {
 /// Read a task.
 #[endpoint(operation_id = "getTask", tags("tasks"))]
 pub(crate) async fn detail(state: State, id: Id<TaskId>) -> Answer<Task> {
-    Ok(Reply::new(state.projects.task(state.caller(), &id.0).await?))
+    Ok(Reply::new(state.projects.task(state.caller(), &id.0).await?.shown()))
 }
 
 fields_of! {
@@ -55,6 +55,7 @@ pub(crate) async fn list(state: State, query: Query<TasksQuery>) -> PageAnswer<T
     let Query(query) = query;
     let page = PageRequest { page: query.page, limit: query.limit, cursor: query.cursor };
     let filter = TaskFilter { status: query.status, task_type: query.task_type, project_id: query.project_id };
-    let found = state.projects.tasks(state.caller(), &filter, &page).await.map_err(input::cursor_fault)?;
+    let mut found = state.projects.tasks(state.caller(), &filter, &page).await.map_err(input::cursor_fault)?;
+    found.items = found.items.into_iter().map(Task::shown).collect();
     Ok(Paged::new(found, &page))
 }

@@ -67,7 +67,7 @@ fn stage_and_put(file: &Path, data: &Path, watch: &Watch<'_>) -> Result<Verified
     let root = data.join(STAGING);
     if root.exists() {
         // Nothing of it was put in its place.
-        fs::remove_dir_all(&root).map_err(BackupError::file(&root))?;
+        nexus_sandbox::leftovers::remove(&root).map_err(BackupError::file(&root))?;
     }
     let staging = Staging { root, modes: Vec::new(), links: Vec::new(), keep: false };
     let mut staging = staging;
@@ -175,7 +175,7 @@ impl Staging {
 impl Drop for Staging {
     fn drop(&mut self) {
         if !self.keep {
-            drop(fs::remove_dir_all(&self.root));
+            drop(nexus_sandbox::leftovers::remove(&self.root));
         }
     }
 }

@@ -26,6 +26,9 @@ pub(crate) enum Found {
     Link(Vec<u8>),
 }
 
+/// No path of an archive has more folders in it: agents can make them deeper than paths are long.
+const DEEPEST: usize = 128;
+
 struct Level {
     folder: OwnedFd,
     names: Vec<CString>,
@@ -50,7 +53,9 @@ pub(crate) fn walk(
     });
     names.sort_by(|a, b| (rank(b), b).cmp(&(rank(a), a)));
     let mut levels = vec![Level { folder, names, path: String::new() }];
-    while let Some(level) = levels.last_mut() {
+    loop {
+        let depth = levels.len();
+        let Some(level) = levels.last_mut() else { break };
         let Some(name) = level.names.pop() else {
             levels.pop();
             continue;
@@ -60,6 +65,10 @@ pub(crate) fn walk(
             continue;
         };
         let path = format!("{}{text}", level.path);
+        if depth > DEEPEST {
+            left_out.push(format!("{path}: it lies deeper than {DEEPEST} folders"));
+            continue;
+        }
         match look(&level.folder, &name) {
             Ok(Some((mode, Opened::Folder(folder)))) => match self::names(&folder) {
                 Ok(mut names) => {

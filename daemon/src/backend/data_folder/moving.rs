@@ -37,7 +37,7 @@ fn copy_over(from: &Path, to: &Path) -> io::Result<()> {
     if !gone(&part) {
         remove(&part)?;
     }
-    if let Err(error) = copy(from, &part) {
+    if let Err(error) = copy(from, &part, 0) {
         // A full disk is not filled further by what nobody would find.
         drop(remove(&part));
         return Err(error);
@@ -47,14 +47,21 @@ fn copy_over(from: &Path, to: &Path) -> io::Result<()> {
     remove(from)
 }
 
-/// Links stay links; pipes, sockets and devices are of nobody any more.
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
+/// No project and no agent that is one has folders so deep in each other; who makes them wants to break who walks there.
+const DEEPEST: usize = 128;
+
+/// Links stay links; pipes, sockets and devices are of nobody any more, and neither is what lies below the deepest level.
+fn copy(from: &Path, to: &Path, depth: usize) -> io::Result<()> {
     let known = fs::symlink_metadata(from)?;
     if known.is_dir() {
         fs::create_dir(to)?;
+        if depth == DEEPEST {
+            tracing::warn!(folder = %from.display(), "what lies deeper is left out");
+            return Ok(());
+        }
         for entry in fs::read_dir(from)? {
             let entry = entry?;
-            copy(&entry.path(), &to.join(entry.file_name()))?;
+            copy(&entry.path(), &to.join(entry.file_name()), depth + 1)?;
         }
         // Last: what is in it may have to be written below a folder that is not to be written any more.
         fs::set_permissions(to, known.permissions())?;
@@ -70,11 +77,8 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A link goes, and never what it leads to.
-pub(crate) fn remove(path: &Path) -> io::Result<()> {
-    let known = fs::symlink_metadata(path)?;
-    if known.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
-}
+/// A link goes, and never what it leads to. What agents wrote is in there.
+pub(crate) use nexus_sandbox::leftovers::remove;
 
 #[cfg(test)]
 mod tests {
@@ -97,6 +101,7 @@ mod tests {
         fs::write(from.join("agent/tools/a.py"), "a").unwrap();
         fs::create_dir(here.path().join("kept")).unwrap();
         fs::write(here.path().join("kept/b"), "b").unwrap();
+        fs::create_dir_all(from.join("a/".repeat(DEEPEST + 50))).unwrap();
         std::os::unix::fs::symlink(here.path().join("kept"), from.join("link")).unwrap();
         // What an earlier try left.
         fs::create_dir(here.path().join(".trashed.part")).unwrap();
@@ -105,6 +110,7 @@ mod tests {
         assert!(relocate(&from, &to).unwrap());
         assert_eq!(fs::read_to_string(to.join("agent/tools/a.py")).unwrap(), "a");
         assert!(fs::symlink_metadata(to.join("link")).unwrap().is_symlink() && !to.join("old").exists());
+        assert!(to.join("a/".repeat(DEEPEST)).is_dir() && !to.join("a/".repeat(DEEPEST + 1)).exists());
         assert!(gone(&from) && gone(&here.path().join(".trashed.part")));
         assert_eq!(fs::read_to_string(here.path().join("kept/b")).unwrap(), "b");
         assert!(!relocate(&from, &to.join("again")).unwrap(), "there is none any more");

@@ -15,6 +15,17 @@ pub(in crate::cli) enum ClientError {
         /// What the connection met.
         reason: String,
     },
+    /// Somebody else listens there.
+    #[error(
+        "what listens at {url} is the process of another user (uid {uid}), not the daemon whose token this would send\n  \
+         start the daemon on another port, or say where it is with --url; a token in $NEXUSD_TOKEN is sent all the same"
+    )]
+    Stranger {
+        /// Where.
+        url: String,
+        /// The user.
+        uid: u32,
+    },
     /// The connection broke, and what had been asked for may have been done.
     #[error("the connection to the daemon broke: {0}")]
     Broken(String),
@@ -54,7 +65,7 @@ impl ClientError {
     pub(in crate::cli) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Refused { status: 404, .. } | Self::Missing(_) => 4,
-            Self::Refused { .. } | Self::Foreign { .. } => 1,
+            Self::Refused { .. } | Self::Foreign { .. } | Self::Stranger { .. } => 1,
             Self::Usage(_) => 2,
             Self::Unreachable { .. } | Self::Broken(_) => 3,
             Self::Failed(_) => 5,

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 
-use super::error::ClientError;
+use super::{error::ClientError, listener::stranger};
 use crate::domain::secret::{Secret, shown_url};
 
 pub(in crate::cli) type Result<T> = std::result::Result<T, ClientError>;
@@ -80,6 +80,11 @@ impl Api {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response> {
+        if let Credential::File(path) = &self.credential
+            && let Some(uid) = stranger(&self.base, path)
+        {
+            return Err(ClientError::Stranger { url: shown_url(&self.base), uid });
+        }
         let request = match self.credential.token() {
             Some(token) => request.bearer_auth(token.reveal()),
             None => request,

@@ -8,6 +8,7 @@ mod error;
 mod events;
 mod find;
 mod http;
+mod listener;
 mod make;
 mod projects;
 mod show;

@@ -24,6 +24,7 @@ use crate::{
         plan::{self, Next},
         project::{AggregatedMetrics, Project, StageFigures},
         requirement::without_constraint,
+        secret::without_secrets,
         stage::{Stage, StageEnd, StageOutcome, StageProduct, StageStatus},
         task::Lease,
         time::Timestamp,
@@ -150,7 +151,8 @@ impl Work {
             workspace,
             inputs,
             options: spec.options.clone(),
-            deployment: self.project.deployment.clone().unwrap_or(Value::Null),
+            // It ends in documents, which more people read than may know what the agent's variables hold.
+            deployment: self.project.deployment.as_ref().map_or(Value::Null, without_secrets),
             models: None,
         })
     }

@@ -14,7 +14,7 @@ mod trouble;
 
 use super::{
     main_job, support,
-    support::{Daemon, Home, emulator::Account},
+    support::{Daemon, Home, emulator::Account, marked::MARK},
 };
 use serde_json::Value;
 
@@ -31,7 +31,7 @@ pub(super) const BOTH: &str = "\"api\", \"worker\"";
 pub(super) fn home(account: &Account, url: &str, roles: &str, delay_ms: u64) -> Home {
     let mut home = Home::with_noop_workflow(&settings(url, roles), delay_ms);
     home.set("AWS_ACCESS_KEY_ID", &account.access_key);
-    home.set("AWS_SECRET_ACCESS_KEY", "secret");
+    home.set("AWS_SECRET_ACCESS_KEY", &format!("{MARK}cloud-key"));
     home
 }
 

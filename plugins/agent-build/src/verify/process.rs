@@ -1,7 +1,7 @@
 //! Python processes of verification: behind the walls of [`nexus_sandbox`], bounded in time and output, ended when
 //! dropped.
 
-use std::path::Path;
+use std::{io, path::Path};
 
 use nexus_sandbox::{Confined, Interpreter, Limits, Profile, Sandbox, SandboxError};
 use tempfile::TempDir;
@@ -29,7 +29,29 @@ const LIMITS: Limits = Limits {
 /// A program in a folder that it may read, with an empty one that it may write and that goes with it.
 pub(super) struct Walled {
     pub(super) sandbox: Sandbox,
-    pub(super) scratch: TempDir,
+    pub(super) scratch: Scratch,
+}
+
+/// A folder that goes with all that was written there.
+pub(super) struct Scratch(Option<TempDir>);
+
+impl Scratch {
+    fn new() -> io::Result<Self> {
+        Ok(Self(Some(tempfile::Builder::new().prefix("nexus-verify-").tempdir()?)))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.0.as_ref().map_or(Path::new(""), TempDir::path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Some(folder) = self.0.take() {
+            // What wrote there is nobody's code: see that function.
+            let _ = nexus_sandbox::leftovers::remove(&folder.keep());
+        }
+    }
 }
 
 impl Walled {
@@ -37,7 +59,7 @@ impl Walled {
     pub(super) async fn python(python: &str, folder: &Path, profile: Profile) -> Result<Self, VerifyError> {
         let unusable = |source| VerifyError::Python { python: python.to_owned(), source };
         let found = Interpreter::find(python).await.map_err(unusable)?;
-        let scratch = tempfile::Builder::new().prefix("nexus-verify-").tempdir().map_err(unusable)?;
+        let scratch = Scratch::new().map_err(unusable)?;
         let folder = std::path::absolute(folder).map_err(unusable)?;
         let mut sandbox = Sandbox::new(profile, found.program, folder)
             .variable("PATH", "/usr/local/bin:/usr/bin:/bin")

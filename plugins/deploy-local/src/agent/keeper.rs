@@ -455,7 +455,7 @@ async fn remove_traces(agent: &AgentRef) {
     let folder = agent.state_dir.clone();
     let work = move || {
         let _ = remove_logs(&folder);
-        let _ = fs::remove_dir_all(folder.join(HOME_NAME));
+        let _ = nexus_sandbox::leftovers::remove(&folder.join(HOME_NAME));
         let _ = fs::remove_file(folder.join(SOCKET_NAME));
     };
     let _ = tokio::task::spawn_blocking(work).await;

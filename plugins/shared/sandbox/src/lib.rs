@@ -10,6 +10,7 @@
 //! walls     what this kernel gives; cgroup: what systemd delegates
 //! socket    how an owner reaches what it confined
 //! python    which files belong to an interpreter
+//! leftovers removes what confined code has written
 //! recorded  whether a folder's files are what somebody wrote
 //! ```
 //!
@@ -21,6 +22,7 @@ pub mod cgroup;
 mod confined;
 mod error;
 mod host;
+pub mod leftovers;
 mod policy;
 mod python;
 pub mod recorded;

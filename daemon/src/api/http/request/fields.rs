@@ -34,6 +34,11 @@ impl Fields {
         self.faults.push(Fault::new(self.place, field, kind, msg, input));
     }
 
+    /// Keeps what was given for a field out of the words about it.
+    pub(crate) fn hide(&mut self, field: &str) {
+        self.faults.iter_mut().filter(|fault| fault.field() == field).for_each(Fault::hide);
+    }
+
     /// Adds a fault of a field of an item of a list; the list's own item when `inner` is empty.
     pub(crate) fn fault_at(&mut self, field: &str, position: usize, inner: &str, kind: &'static str, msg: &str) {
         let fault = Fault::new(self.place, field, kind, msg, Value::Null).at(position);

@@ -166,6 +166,22 @@ impl<const MIN: usize, const MAX: usize> Rule for Verbatim<MIN, MAX> {
     }
 }
 
+/// A field into which people write secrets: what was wrong with it is told without what was given.
+pub(crate) struct Unsaid<R>(std::marker::PhantomData<R>);
+
+impl<R: Rule> Rule for Unsaid<R> {
+    type Value = R::Value;
+    const REQUIRED: bool = R::REQUIRED;
+    fn read(fields: &mut Fields, name: &str) -> Self::Value {
+        let value = R::read(fields, name);
+        fields.hide(name);
+        value
+    }
+    fn schema(place: Place) -> Value {
+        R::schema(place)
+    }
+}
+
 /// A whole number.
 pub(crate) struct Integer<const MIN: i64, const MAX: i64>;
 

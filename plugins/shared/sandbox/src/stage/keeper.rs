@@ -224,6 +224,7 @@ impl Kept {
             }
         };
         let (killed, left) = self.tree.end();
+        let breach = breach.or_else(|| self.watch.left_too_much());
         if let Some(group) = &self.group
             && !cgroup::ran_out_of_memory(group)
         {

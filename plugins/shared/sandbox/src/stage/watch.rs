@@ -75,13 +75,32 @@ impl Watch {
         if begun < self.due {
             return None;
         }
+        let worked = cpu_time();
         let tree = self.tree(main);
         let mut left = u64::MAX;
         let found = self.memory(&tree, &mut left).or_else(|| self.disk(&tree, &mut left));
         let by_speed = Duration::from_millis(left.saturating_mul(1000) / FASTEST);
-        self.pause = by_speed.min(self.longest).max(SHORTEST).max(begun.elapsed() * SHARE);
+        // What it worked, not what it waited for: on a busy machine that would be a reason to look seldom.
+        self.pause = by_speed.min(self.longest).max(SHORTEST).max(cpu_time().saturating_sub(worked) * SHARE);
         self.due = Instant::now() + self.pause;
         found
+    }
+
+    /// What lies in the folders when all have ended: who is quicker than the next look has not kept to the limit.
+    pub(super) fn left_too_much(&self) -> Option<Breach> {
+        let (bytes, files) = self.disk_limits()?;
+        let mut used = Used::default();
+        for folder in &self.writes {
+            used.add_folder(folder.clone(), bytes, files);
+        }
+        used.exceeds(bytes, files).then_some(Breach::Disk)
+    }
+
+    /// Bytes and files, when anything of that is limited.
+    fn disk_limits(&self) -> Option<(u64, u64)> {
+        let (bytes, files) = (self.limits.disk_bytes, self.limits.disk_files);
+        let limited = !self.writes.is_empty() && (bytes.is_some() || files.is_some());
+        limited.then(|| (bytes.unwrap_or(u64::MAX), files.unwrap_or(u64::MAX)))
     }
 
     /// The tree now. Reading the whole table takes milliseconds; it is spared when no process was made since.
@@ -122,10 +141,7 @@ impl Watch {
     }
 
     fn disk(&mut self, tree: &[Process], left: &mut u64) -> Option<Breach> {
-        let (bytes, files) = (self.limits.disk_bytes.unwrap_or(u64::MAX), self.limits.disk_files.unwrap_or(u64::MAX));
-        if self.writes.is_empty() || (bytes == u64::MAX && files == u64::MAX) {
-            return None;
-        }
+        let (bytes, files) = self.disk_limits()?;
         let mut used = Used::default();
         for folder in &self.writes {
             used.add_folder(folder.clone(), bytes, files);
@@ -144,8 +160,14 @@ impl Watch {
         *left = (*left).min(bytes.saturating_sub(used.bytes));
         // Small files fill the table before the disk.
         *left = (*left).min(files.saturating_sub(used.files).saturating_mul(64 << 10));
-        (used.hidden || used.bytes > bytes || used.files > files).then_some(Breach::Disk)
+        used.exceeds(bytes, files).then_some(Breach::Disk)
     }
+}
+
+/// CPU time of this thread, the only one that the keeper has.
+fn cpu_time() -> Duration {
+    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(spent).unwrap_or_default()
 }
 
 #[derive(Default)]
@@ -159,6 +181,10 @@ struct Used {
 }
 
 impl Used {
+    fn exceeds(&self, bytes: u64, files: u64) -> bool {
+        self.hidden || self.bytes > bytes || self.files > files
+    }
+
     fn add_folder(&mut self, folder: PathBuf, bytes: u64, files: u64) {
         let mut folders = vec![folder];
         while let Some(folder) = folders.pop() {

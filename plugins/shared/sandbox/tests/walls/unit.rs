@@ -7,12 +7,16 @@ use crate::bench::as_ordinary_user;
 const UNIT: &str = include_str!("../../../../../systemd/nexusd.service");
 const UNDER_FILTER: &str = include_str!("attacks/under_filter.py");
 /// What has to hold there as anywhere.
-const TESTS: [&str; 8] = [
+const TESTS: [&str; 12] = [
     "attacks::attacks_in_c_are_refused",
     "attacks::their_siblings_are_refused",
     "attacks::attacks_in_python_are_refused",
     "hidden::who_lost_the_first_thread_is_counted_and_ended",
     "attacks::attacks_by_an_agent_with_ports_are_refused",
+    "bounds::memory_of_one_process_is_bounded",
+    "bounds::one_file_is_bounded",
+    "bounds::time_of_the_cpu_is_bounded",
+    "bounds::what_is_left_counts_after_the_end",
     "bounds::nothing_is_left_behind",
     "life::what_is_allowed_works_in_every_profile",
     "life::tests_and_agents_start_programs",
@@ -32,7 +36,7 @@ fn under(unit: &str) -> (bool, String) {
         .output()
         .expect("this test needs `python3`, `systemd-analyze` and libseccomp.so.2");
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    (output.status.success() && text.contains("8 passed"), text)
+    (output.status.success() && text.contains(&format!("{} passed", TESTS.len())), text)
 }
 
 #[test]
