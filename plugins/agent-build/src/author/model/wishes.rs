@@ -6,9 +6,9 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use serde::Deserialize;
 
 use super::{
+    ModelAuthor,
     ask::{Alias, Question, schema},
     context::Sections,
-    ModelAuthor,
 };
 use crate::{
     author::{AuthorError, Brief, offline::coverage},
@@ -169,8 +169,10 @@ pub(super) async fn judge(
 /// The clauses that rules found no tool for and do not know to be impossible, and the parts that they did not understand.
 fn open_wishes(requirements: &Requirements) -> Vec<Wish> {
     let tasks = requirements.reading.tasks.iter().enumerate();
-    let clauses = tasks.flat_map(|(task, one)| one.clauses.iter().enumerate().map(move |(at, clause)| (task, at, clause)));
-    let open = clauses.filter(|(_, _, clause)| clause.not_served.as_ref().is_some_and(|limit| limit.ability == "unknown"));
+    let clauses =
+        tasks.flat_map(|(task, one)| one.clauses.iter().enumerate().map(move |(at, clause)| (task, at, clause)));
+    let open =
+        clauses.filter(|(_, _, clause)| clause.not_served.as_ref().is_some_and(|limit| limit.ability == "unknown"));
     let mut wishes: Vec<Wish> = open
         .map(|(task, clause, one)| Wish { place: Place::Clause { task, clause }, text: one.text.clone() })
         .collect();
