@@ -37,6 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         base_url,
         socket: None,
         token: std::env::var("OPENAI_API_KEY").unwrap_or_else(|_| "none".to_owned()),
+        token_secs: 0,
         models: BTreeMap::from([("smart".to_owned(), model)]),
     };
     let shared = Arc::new(Shared::new(Settings { provider: "model".to_owned(), ..Settings::default() })?);
