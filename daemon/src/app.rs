@@ -282,7 +282,6 @@ impl Daemon {
         systemd.stopping("stopping");
         shutdown.begin("the daemon ends");
         api.stop_graceful(Some(API_GRACE));
-        models.close(API_GRACE);
         if let Some(socket) = socket {
             socket.stop_graceful(Some(API_GRACE));
         }
@@ -304,6 +303,8 @@ impl Daemon {
             late.extend(timeout(limit(), root_ended).await.is_err().then_some(guard));
         }
 
+        // Builds that were given time to end their stage still asked models until now.
+        models.close(API_GRACE);
         shutdown.stop();
         let guard = shutdown.guard("plugins and their agents");
         plugins.shutdown(limit()).await;

@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::{AgentError, Agents, Result};
 use crate::{
-    backend::store::Limits,
+    backend::store::{Limits, agent_account, agent_day_account},
     domain::{caller::Caller, ids::AgentId, time::Timestamp},
-    models::{agent_account, agent_day_account, from_dollars, to_dollars},
+    models::{from_dollars, to_dollars},
 };
 
 /// An agent's own limits for a day (UTC); `None` is none.

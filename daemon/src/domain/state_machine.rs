@@ -34,7 +34,9 @@ pub enum ProjectEvent {
     Claimed,
     /// No stage runs any more and a pause is asked for.
     PauseReached,
-    /// It cannot go on before somebody has seen to the cause.
+    /// A stage cannot go on before somebody has seen to the cause; others run still.
+    HoldSeen,
+    /// As above, and nothing runs any more.
     Held,
     /// A stop or cancel stands in its words, and nobody has carried it out: the original's services only ask.
     StopReached,
@@ -52,7 +54,7 @@ impl ProjectEvent {
             Self::Queued => "queueing",
             Self::Claimed => "claiming",
             Self::PauseReached => "pausing",
-            Self::Held => "holding",
+            Self::HoldSeen | Self::Held => "holding",
             Self::StopReached => "stopping",
             Self::Completed => "completing",
             Self::Failed => "failing",
@@ -92,6 +94,8 @@ pub fn project(
         (S::Pending | S::Queued | S::Building, E::StopReached) if control.is_end() => {
             to(S::Cancelled, control, &[CancelRunningStages])
         }
+        // As if a pause were asked for: whoever takes the build over finds it so.
+        (S::Building, E::HoldSeen) if !control.is_end() => to(S::Building, C::Paused, &[HoldAfterRunningStages]),
         (S::Building, E::Held) => to(S::Paused, C::Paused, &[]),
         (S::Building, E::Completed) => to(S::Completed, C::Running, &[]),
         (S::Building, E::Failed) => to(S::Failed, C::Running, &[]),

@@ -1,6 +1,6 @@
 //! What the gate answers: chat completions, Responses, the list of models.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, stream};
@@ -9,6 +9,7 @@ use nexus_model::{ChatStream, ModelError, StreamEvent, collect};
 use salvo::http::{HeaderName, HeaderValue, StatusCode, header};
 use salvo::prelude::*;
 use serde_json::{Value, json};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{Call, Gateway, Grant};
 use crate::domain::time::Timestamp;
@@ -16,6 +17,26 @@ use crate::telemetry::names;
 
 /// Pictures come within a request.
 const MOST_BYTES: usize = 32 << 20;
+
+/// Bodies above this are parsed off the runtime.
+const LARGE: usize = 1 << 20;
+/// Most bytes of all bodies that are being read and parsed.
+const ROOM_KIB: usize = 128 << 10;
+static ROOM: Semaphore = Semaphore::const_new(ROOM_KIB);
+/// How long a body may wait for room.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Room for the body, before it is read. One that does not tell its length counts as the longest.
+async fn room(req: &Request) -> Result<SemaphorePermit<'static>, (u16, &'static str, String)> {
+    let length = req.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let length: usize = length.unwrap_or(MOST_BYTES);
+    if length > MOST_BYTES {
+        return Err((413, "request_too_large", format!("a request has at most {MOST_BYTES} bytes, not {length}")));
+    }
+    let kib = u32::try_from(length.div_ceil(1024)).unwrap_or(u32::MAX);
+    let busy = || (503, "overloaded", "too many large requests are being read: try again in a moment".to_owned());
+    tokio::time::timeout(PATIENCE, ROOM.acquire_many(kib)).await.ok().and_then(Result::ok).ok_or_else(busy)
+}
 
 /// Which of the two protocols.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,11 +116,23 @@ fn admitted(gateway: &Gateway, req: &Request, res: &mut Response) -> Option<Gran
 impl Handler for Answer {
     async fn handle(&self, req: &mut Request, _: &mut Depot, res: &mut Response, _: &mut FlowCtrl) {
         let Some(grant) = admitted(&self.gateway, req, res) else { return };
+        let room = match room(req).await {
+            Ok(room) => room,
+            Err((status, code, message)) => {
+                return refuse(res, status, &wire::error_body("invalid_request_error", code, &message));
+            }
+        };
+        let read = if self.protocol == Protocol::Chat { wire::read_chat } else { wire::read_response };
         let asked = match req.payload_with_max_size(MOST_BYTES).await {
-            Ok(body) if self.protocol == Protocol::Chat => wire::read_chat(body),
-            Ok(body) => wire::read_response(body),
+            Ok(body) if body.len() > LARGE => {
+                let body = body.clone();
+                let read = tokio::task::spawn_blocking(move || read(&body)).await;
+                read.unwrap_or_else(|_| Err(WireError("the request cannot be read".to_owned())))
+            }
+            Ok(body) => read(body),
             Err(error) => Err(WireError(format!("the body of the request cannot be read: {error}"))),
         };
+        drop(room);
         match asked {
             Ok(asked) => self.answer(grant, asked, res).await,
             Err(error) => refuse(res, 400, &error.body()),

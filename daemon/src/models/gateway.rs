@@ -7,9 +7,9 @@ use arc_swap::ArcSwap;
 use nexus_model::{ChatStream, Deadlines, ErrorKind, Identity, ModelError, RetryRules, Stack};
 use tokio_util::task::TaskTracker;
 
-use super::ledger::{CallBooks, accounts, agent_account, unwritten};
+use super::ledger::{CallBooks, accounts, unwritten};
 use super::{Grant, Grants, Routes, price};
-use crate::backend::store::{Limits, Store};
+use crate::backend::store::{Limits, Store, agent_account};
 use crate::config::Config;
 
 /// The gate. Clones are the same gate.

@@ -67,25 +67,6 @@ pub(super) fn accounts(grant: &Grant, budget: &BudgetConfig, of_agent: Limits) -
     accounts
 }
 
-/// The account of a project.
-#[must_use]
-pub fn project_account(id: &str) -> String {
-    format!("project:{id}")
-}
-
-/// The account that holds an agent's own limits of a day; nothing is booked on it.
-#[must_use]
-pub fn agent_account(id: &str) -> String {
-    format!("agent:{id}")
-}
-
-/// The account of an agent's day.
-#[must_use]
-pub fn agent_day_account(id: &str, now: Timestamp) -> String {
-    let now = now.to_string();
-    format!("agent:{id}@{}", now.get(..10).unwrap_or_default())
-}
-
 /// Dollars as the books have them.
 #[must_use]
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // from 0, and `as` saturates
@@ -101,24 +82,24 @@ pub fn to_dollars(cost: u64) -> f64 {
 
 impl CallBooks {
     /// The most that one attempt can cost, whoever of the candidates answers.
-    fn most(&self, request: &ChatRequest) -> Result<Amount, ModelError> {
+    fn most(&self, request: &ChatRequest) -> Amount {
         let input = request.most_input_tokens();
-        let mut most = Amount { cost: 0, tokens: input.saturating_add(self.max_output) };
-        for (who, price) in &self.prices {
-            match price {
-                Some(price) => most.cost = most.cost.max(price.most(input, self.max_output).0),
-                None if self.accounts.iter().any(|account| account.most_cost.is_some()) => {
-                    let message = format!(
-                        "{who} has no price, and a budget in dollars holds: write [pricing.\"{}\"] in nexusd.toml",
-                        who.model
-                    );
-                    return Err(ModelError::new(ErrorKind::InvalidRequest, message));
-                }
-                None => {}
-            }
-        }
-        Ok(most)
+        let costs = self.prices.iter().filter_map(|(_, price)| Some(price.as_ref()?.most(input, self.max_output).0));
+        Amount { cost: costs.max().unwrap_or(0), tokens: input.saturating_add(self.max_output) }
     }
+
+    fn unpriced(&self) -> Option<&Identity> {
+        self.prices.iter().find(|(_, price)| price.is_none()).map(|(who, _)| who)
+    }
+}
+
+fn no_price(who: Option<&Identity>, account: &Account) -> ModelError {
+    let model = who.map_or("", |who| &who.model);
+    let message = format!(
+        "{model} has no price, and the budget of {} limits dollars: write [pricing.\"{model}\"] in nexusd.toml",
+        account.name
+    );
+    ModelError::new(ErrorKind::InvalidRequest, message)
 }
 
 pub(super) fn unwritten(error: &crate::backend::error::BackendError) -> ModelError {
@@ -130,6 +111,11 @@ fn exhausted(account: &Account, used: Amount, most: Amount) -> ModelError {
     let whose = if kind == "day" { format!("of the day {id}") } else { format!("of {kind} {id}") };
     let dollars = |cost: u64| format!("{:.4} USD", Cost(cost).dollars());
     let over_cost = account.most_cost.filter(|limit| used.cost.saturating_add(most.cost) > *limit);
+    if kind == "day" {
+        // What all spend together is nobody's business but the operator's.
+        let message = format!("budget_exhausted: the daemon's budget {whose} does not allow this call");
+        return ModelError::new(ErrorKind::BudgetExhausted, message);
+    }
     let figures = match (over_cost, account.most_tokens) {
         (Some(limit), _) => {
             let (limit, used, most) = (dollars(limit), dollars(used.cost), dollars(most.cost));
@@ -149,7 +135,7 @@ fn exhausted(account: &Account, used: Amount, most: Amount) -> ModelError {
 #[async_trait]
 impl Ledger for CallBooks {
     async fn reserve(&self, request: &ChatRequest) -> Result<Arc<dyn Reservation>, ModelError> {
-        let most = self.most(request)?;
+        let (most, unpriced) = (self.most(request), self.unpriced().cloned());
         let page = Page {
             store: Arc::clone(&self.store),
             tasks: self.tasks.clone(),
@@ -165,6 +151,7 @@ impl Ledger for CallBooks {
         let new = NewCall {
             call_id: self.call_id.clone(),
             most,
+            is_priced: unpriced.is_none(),
             ends_at: Timestamp::now().plus(self.lasts + GRACE),
             accounts: self.accounts.clone(),
         };
@@ -178,6 +165,11 @@ impl Ledger for CallBooks {
                     page.settled.store(true, Ordering::SeqCst);
                     page.count("budget_exhausted");
                     Err(exhausted(&account, used, most))
+                }
+                Ok(Booking::Unpriced { account }) => {
+                    page.settled.store(true, Ordering::SeqCst);
+                    page.count("unpriced");
+                    Err(no_price(unpriced.as_ref(), &account))
                 }
                 Err(error) => {
                     // It may have been written in spite of the error: given back as far as it was.
@@ -293,6 +285,7 @@ impl Reservation for Page {
                 Ok(())
             }
             Ok(Booking::Exhausted { account, used }) => Err(exhausted(&account, used, self.most)),
+            Ok(Booking::Unpriced { account }) => Err(no_price(None, &account)),
             Err(error) => Err(unwritten(&error)),
         }
     }

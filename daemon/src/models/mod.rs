@@ -29,7 +29,7 @@ pub use discover::discover;
 pub use gateway::{Call, Gateway, GatewayParts};
 pub use grant::{Grant, Grants};
 pub use issue::AccessIssuer;
-pub use ledger::{agent_account, agent_day_account, from_dollars, project_account, to_dollars};
+pub use ledger::{from_dollars, to_dollars};
 pub use prices::{AS_OF, price};
 pub use providers::{Found, Provider};
 pub use routes::{Candidate, Routes};

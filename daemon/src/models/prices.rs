@@ -67,7 +67,9 @@ pub fn price(settings: &BTreeMap<String, config::Price>, provider: &str, local: 
         return Some(Price::default());
     }
     let name = bare(model);
-    SHIPPED.iter().find(|(known, _)| *known == name).map(|(_, prices)| of(*prices))
+    // Bedrock takes a tenth more for Claude where a request stays within a region or a continent.
+    let premium = if model.contains("anthropic.") && !model.starts_with("global.") { 1.1 } else { 1.0 };
+    SHIPPED.iter().find(|(known, _)| *known == name).map(|(_, prices)| of(prices.map(|price| price * premium)))
 }
 
 #[cfg(test)]
@@ -78,13 +80,14 @@ mod tests {
     fn a_price_is_found_by_every_form_of_an_id_and_by_no_other() {
         let none = BTreeMap::new();
         let sonnet = Some(Price { input: 3_000_000, output: 15_000_000, cache_read: 300_000, cache_write: 3_750_000 });
-        for id in [
-            "claude-sonnet-4-5",
-            "claude-sonnet-4-5-20250929",
-            "anthropic.claude-sonnet-4-5-20250929-v1:0",
-            "global.anthropic.claude-sonnet-4-5-20250929-v1:0",
-        ] {
+        for id in
+            ["claude-sonnet-4-5", "claude-sonnet-4-5-20250929", "global.anthropic.claude-sonnet-4-5-20250929-v1:0"]
+        {
             assert_eq!(price(&none, "p", false, id), sonnet, "{id}");
+        }
+        for id in ["anthropic.claude-sonnet-4-5-20250929-v1:0", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"] {
+            let regional = price(&none, "bedrock", false, id).map(|price| (price.input, price.output));
+            assert_eq!(regional, Some((3_300_000, 16_500_000)), "{id}");
         }
         assert_eq!(price(&none, "p", false, "us.amazon.nova-micro-v1:0").map(|price| price.input), Some(35_000));
         for id in ["claude-sonnet-4-6", "gpt-5-pro", "my-gpt-5", ""] {

@@ -185,11 +185,15 @@ impl Provider {
     }
 }
 
-/// Whether only this machine answers there.
+/// Whether only this machine answers there, so that a call costs nothing. A name that only looks like an address is none.
 fn is_local(url: &str) -> bool {
     let host = url.split_once("://").map_or(url, |(_, rest)| rest);
     let host = host.split(['/', '?']).next().unwrap_or_default();
-    host == "localhost" || host.starts_with("localhost:") || host.starts_with("127.") || host.starts_with("[::1]")
+    let name = match host.strip_prefix('[') {
+        Some(six) => six.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// The key of a provider: from its file, from its variable, or none where the server needs none.
@@ -205,5 +209,22 @@ fn key(config: &ModelProviderConfig, usual: Option<&str>) -> Result<Key, String>
         Ok(value) if !value.trim().is_empty() => Ok(Key::fixed(&value)),
         _ if named.is_none() && !config.base_url.is_empty() => Ok(Key::default()),
         _ => Err(format!("there is no key: set the variable {variable}, or `key_file`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machines_addresses_cost_nothing() {
+        for url in ["http://localhost:11434/v1", "http://127.0.0.1/v1", "http://127.3.2.1:8080", "http://[::1]:9/v1"] {
+            assert!(is_local(url), "{url}");
+        }
+        for url in
+            ["http://127.example.com/v1", "https://localhost.example.com", "http://10.0.0.1", "http://[::2]/", ""]
+        {
+            assert!(!is_local(url), "{url}");
+        }
     }
 }

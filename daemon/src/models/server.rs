@@ -4,10 +4,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use salvo::conn::tcp::TcpAcceptor;
 use salvo::conn::unix::UnixListener;
 use salvo::conn::{Acceptor, Listener as _};
+use salvo::fuse::FuseConfig;
 use salvo::server::ServerHandle;
 use salvo::{Router, Server, Service};
 
@@ -55,8 +57,16 @@ fn service(gateway: &Gateway) -> Service {
     Service::new(router)
 }
 
+/// Longest pause between two pieces of a request's body.
+const BODY_LIMIT: Duration = Duration::from_secs(20);
+/// A caller that does not read for this long loses its connection, and with it the provider's stream ends.
+const WRITE_LIMIT: Duration = Duration::from_secs(60);
+/// Most connections of each door. Whoever comes later waits until one ends.
+const MOST_CONNECTIONS: usize = 2048;
+
 fn serve<A: Acceptor + Send + 'static>(acceptor: A, service: Service) -> ServerHandle {
-    let mut server = Server::new(acceptor);
+    let limits = FuseConfig::default().with_request_body_timeout(BODY_LIMIT).with_write_stall_timeout(WRITE_LIMIT);
+    let mut server = Server::new(acceptor).fuse_config(limits).max_connections(MOST_CONNECTIONS);
     // A client that closes its side has left: its call is dropped at once, and with it the provider's.
     server.http1_mut().half_close(false);
     let handle = server.handle();

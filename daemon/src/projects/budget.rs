@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::{ProjectError, Projects, Result};
 use crate::{
-    backend::store::{Limits, Statement},
+    backend::store::{Limits, Statement, project_account},
     domain::{caller::Caller, ids::ProjectId},
-    models::{from_dollars, project_account, to_dollars},
+    models::{from_dollars, to_dollars},
 };
 
 /// Limits of a project; `None` is none.

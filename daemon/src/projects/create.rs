@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Budget, ProjectError, Projects, Result};
 use crate::{
-    backend::store::NewProject,
+    backend::store::{NewProject, project_account},
     domain::{
         caller::Caller,
         ids::{ProjectId, TaskId},
@@ -15,7 +15,6 @@ use crate::{
     },
     idempotency::{self, Keyed, Repeatable},
     jobs::targets,
-    models::project_account,
     telemetry::told,
 };
 

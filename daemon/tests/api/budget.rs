@@ -14,7 +14,7 @@ async fn put(api: &Api, path: &str, body: Value) -> Answer {
 fn call(id: &str, project: &str, dollars: u64, tokens: u64) -> NewCall {
     let account = Account { name: format!("project:{project}"), most_cost: None, most_tokens: None };
     let most = Amount { cost: dollars * 1_000_000_000_000, tokens };
-    NewCall { call_id: id.into(), most, ends_at: Timestamp::now(), accounts: vec![account] }
+    NewCall { call_id: id.into(), most, is_priced: true, ends_at: Timestamp::now(), accounts: vec![account] }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

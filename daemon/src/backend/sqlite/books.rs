@@ -52,11 +52,14 @@ fn call(conn: &Connection, id: &str) -> Result<Option<Call>> {
 }
 
 /// Adds to all accounts, or says which one cannot hold it. Nothing is written before all were looked at.
-fn book(tx: &Tx<'_>, accounts: &[Account], more: Amount) -> Result<Option<Booking>> {
+fn book(tx: &Tx<'_>, accounts: &[Account], more: Amount, is_priced: bool) -> Result<Option<Booking>> {
     let mut sums = Vec::with_capacity(accounts.len());
     for account in accounts {
         let Statement { used, limits } = statement(tx.conn(), &account.name)?;
         let (sum, account) = (used.plus(more), account.within(limits));
+        if !is_priced && account.most_cost.is_some() {
+            return Ok(Some(Booking::Unpriced { account }));
+        }
         if !account.holds(sum) {
             return Ok(Some(Booking::Exhausted { account, used }));
         }
@@ -86,11 +89,17 @@ fn limit(tx: &Tx<'_>, name: &str, limits: Limits) -> Result<()> {
     Ok(())
 }
 
+/// The account of something that is gone.
+pub(super) fn forget(tx: &Tx<'_>, name: &str) -> Result<()> {
+    tx.sql("DELETE FROM model_accounts WHERE account = ?1")?.execute([name])?;
+    Ok(())
+}
+
 fn reserve(tx: &Tx<'_>, new: &NewCall) -> Result<Booking> {
     if call(tx.conn(), &new.call_id)?.is_some() {
         return Ok(Booking::Done);
     }
-    if let Some(refused) = book(tx, &new.accounts, new.most)? {
+    if let Some(refused) = book(tx, &new.accounts, new.most, new.is_priced)? {
         return Ok(refused);
     }
     let names: Vec<&str> = new.accounts.iter().map(|account| account.name.as_str()).collect();
@@ -126,7 +135,7 @@ fn extend(tx: &Tx<'_>, id: &str, accounts: &[Account]) -> Result<Booking> {
     let unlimited = |name: &String| Account { name: name.clone(), most_cost: None, most_tokens: None };
     let accounts: Vec<Account> =
         known.accounts.iter().map(|name| told(name).unwrap_or_else(|| unlimited(name))).collect();
-    if let Some(refused) = book(tx, &accounts, known.most)? {
+    if let Some(refused) = book(tx, &accounts, known.most, true)? {
         return Ok(refused);
     }
     set(tx, id, CallState::Reserved, known.booked.plus(known.most))?;
@@ -170,9 +179,17 @@ impl Books for SqliteStore {
                 .execute([now.to_string()])?;
             tx.sql(
                 "DELETE FROM model_calls WHERE call_id IN
-                 (SELECT call_id FROM model_calls WHERE state <> 'reserved' AND ends_at < ?1 LIMIT 1000)",
+                 (SELECT call_id FROM model_calls WHERE state <> 'reserved' AND ends_at < ?1 LIMIT 20000)",
             )?
             .execute([forget.to_string()])?;
+            // Accounts of days that are long over: `day:<date>`, and `<whose>@<date>`.
+            let day = forget.to_string();
+            let day = day.get(..10).unwrap_or_default();
+            tx.sql(
+                "DELETE FROM model_accounts WHERE (account LIKE 'day:%' AND substr(account, 5) < ?1)
+                 OR (account LIKE '%@____-__-__' AND substr(account, -10) < ?1)",
+            )?
+            .execute([day])?;
             Ok(marked as u64)
         })
         .await

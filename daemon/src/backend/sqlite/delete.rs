@@ -5,10 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, params};
 
-use super::{SqliteStore, aged, agents, deletions, projects, rows, sessions, stages, state::Effect, sweep, tx::Tx};
+use super::{
+    SqliteStore, aged, agents, books, deletions, projects, rows, sessions, stages, state::Effect, sweep, tx::Tx,
+};
 use crate::domain::deletion::ProjectAgents;
 use crate::{
-    backend::store::{DeletedAgent, DeletedProject, Removal, Result},
+    backend::store::{DeletedAgent, DeletedProject, Removal, Result, agent_account, project_account},
     domain::{
         change::delete::{self as change, GoneProject, ProjectView},
         deletion::{DeleteOrders, Deletion, KeptAgent},
@@ -59,6 +61,7 @@ pub(crate) fn project(tx: &mut Tx<'_>, id: &ProjectId, fate: ProjectAgents) -> R
     .execute([fence.key])?;
     tx.sql("DELETE FROM project_texts WHERE project_key = ?1")?.execute([fence.key])?;
     tx.sql("DELETE FROM nexus_projects WHERE project_key = ?1")?.execute([fence.key])?;
+    books::forget(tx, &project_account(id.as_str()))?;
     tx.state.forget_hot(id);
     tx.announce(end);
     let mut deleted = DeletedProject { open_task, agents: Vec::new() };
@@ -108,6 +111,7 @@ pub(crate) fn agent(tx: &mut Tx<'_>, id: &AgentId, orders: DeleteOrders) -> Resu
         gone.invocations = tx.sql("DELETE FROM nexus_invocations WHERE agent_id = ?1")?.execute([id.as_str()])? as u64;
     }
     super::tools::delete_of(tx, id)?;
+    books::forget(tx, &agent_account(id.as_str()))?;
     tx.sql("DELETE FROM nexus_agents WHERE agent_id = ?1")?.execute([id.as_str()])?;
     end_deployments(tx, &gone.agent.project_id, id)?;
     Ok(Some(Gone { deleted: gone, doomed, mark }))

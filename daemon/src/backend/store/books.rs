@@ -56,6 +56,25 @@ impl Account {
     }
 }
 
+/// The account of a project.
+#[must_use]
+pub fn project_account(id: &str) -> String {
+    format!("project:{id}")
+}
+
+/// The account that holds an agent's own limits of a day; nothing is booked on it.
+#[must_use]
+pub fn agent_account(id: &str) -> String {
+    format!("agent:{id}")
+}
+
+/// The account of an agent's day.
+#[must_use]
+pub fn agent_day_account(id: &str, now: Timestamp) -> String {
+    let now = now.to_string();
+    format!("agent:{id}@{}", now.get(..10).unwrap_or_default())
+}
+
 /// Limits that are kept with an account itself; `None` is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
@@ -78,6 +97,8 @@ pub struct NewCall {
     pub call_id: String,
     /// The most that one attempt can cost.
     pub most: Amount,
+    /// Whether every model that may answer has a price. One without is not asked where an account limits dollars.
+    pub is_priced: bool,
     /// Past it nobody is expected to settle the call any more.
     pub ends_at: Timestamp,
     /// No account twice.
@@ -92,6 +113,10 @@ pub enum Booking {
     Exhausted {
         account: Account,
         used: Amount,
+    },
+    /// The call has no price, and this account limits dollars; nothing was booked on any.
+    Unpriced {
+        account: Account,
     },
 }
 

@@ -23,7 +23,10 @@ mod upkeep;
 
 pub use aged::{Aged, AgedKind};
 pub use agents::{Agents, Deployments};
-pub use books::{Account, Amount, Booking, Books, CallState, Limits, NewCall, Statement};
+pub use books::{
+    Account, Amount, Booking, Books, CallState, Limits, NewCall, Statement, agent_account, agent_day_account,
+    project_account,
+};
 pub use builds::{Builds, Claims, Leases, Reconciliation, Repair};
 pub use credentials::{CredentialClass, CredentialRecord, Credentials};
 pub use figures::{Activity, DayFigures, Overview, TopAgent};

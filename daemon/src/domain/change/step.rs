@@ -95,7 +95,15 @@ pub fn step<'c, S: StageView>(
         Some(End::Held(_)) => ProjectEvent::StopReached,
         None if stop => ProjectEvent::StopReached,
         None if pause && step.still_running == 0 => ProjectEvent::PauseReached,
-        None => return Ok(Stepped { change: draft.done(project, None), begun }),
+        None => {
+            let holds = |end: &StageEnd| end.outcome.failure().is_some_and(|failure| failure.kind.holds());
+            if step.ended.iter().any(holds)
+                && let Ok((state, _)) = state_machine::project(view.state, ProjectEvent::HoldSeen)
+            {
+                project.state = state;
+            }
+            return Ok(Stepped { change: draft.done(project, None), begun });
+        }
     };
     project.state = state_machine::project(view.state, how)?.0;
     match how {

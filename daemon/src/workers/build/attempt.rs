@@ -36,7 +36,7 @@ const MAX_CONTENT: usize = 256 * 1024;
 /// Most files of one stage that are listed.
 const MAX_FILES: usize = 2_000;
 
-/// A token outlives its attempt by the wait for a free place and the grace of a cancel.
+/// A token outlives the limit of the whole build, which bounds the wait for a free place, by the grace of a cancel.
 const AFTER_THE_LIMIT: Duration = Duration::from_secs(3600);
 
 /// Why a running attempt is asked to end.
@@ -156,7 +156,7 @@ impl Attempt {
         let (Some(mut request), Some(spec)) = (request, self.spec()) else {
             return Err(Failure::new(FailureKind::Infrastructure, "an attempt of a stage that its workflow lacks"));
         };
-        request.models = self.models(&request.user_id, spec.timeout);
+        request.models = self.models(&request.user_id, self.workflow.spec().total_timeout);
         self.make_folder().await?;
         let limit = Limit {
             time: spec.timeout,

@@ -21,7 +21,13 @@ fn account(name: &str, most_cost: Option<u64>, most_tokens: Option<u64>) -> Acco
 }
 
 fn call(id: &str, most: Amount, accounts: Vec<Account>) -> NewCall {
-    NewCall { call_id: id.into(), most, ends_at: Timestamp::now().plus(Duration::from_secs(60)), accounts }
+    NewCall {
+        call_id: id.into(),
+        most,
+        is_priced: true,
+        ends_at: Timestamp::now().plus(Duration::from_secs(60)),
+        accounts,
+    }
 }
 
 async fn used(f: &Fixture, name: &str) -> Amount {
@@ -87,6 +93,23 @@ pub async fn a_limit_that_an_account_has_of_its_own_holds_until_it_is_raised(f: 
         f.store.reserve_call(call("d", amount(900, 1), loose())).await.unwrap(),
         Booking::Exhausted { .. }
     ));
+}
+
+pub async fn what_has_no_price_is_not_booked_where_dollars_are_limited(f: &Fixture) {
+    let free = |id: &str, limit| NewCall {
+        is_priced: false,
+        ..call(id, amount(0, 5), vec![account("day:x", None, None), account("project:p", limit, None)])
+    };
+    assert_eq!(f.store.reserve_call(free("a", None)).await.unwrap(), Booking::Done, "its tokens are counted");
+    assert!(matches!(f.store.reserve_call(free("b", Some(1))).await.unwrap(), Booking::Unpriced { .. }));
+    f.store.limit_account("project:p", Limits { cost: Some(1), tokens: None }).await.unwrap();
+    let refused = f.store.reserve_call(free("c", None)).await.unwrap();
+    assert_eq!(
+        refused,
+        Booking::Unpriced { account: account("project:p", Some(1), None) },
+        "a limit of the account's own, too"
+    );
+    assert_eq!(used(f, "day:x").await, amount(0, 5));
 }
 
 pub async fn another_attempt_is_booked_as_the_first_was(f: &Fixture) {

@@ -17,7 +17,7 @@ use nexus_daemon::{
         ids::{AgentId, TaskId},
         project::ProjectStatus,
         queue::QueueName,
-        stage::StageStatus,
+        stage::{StageOutcome, StageStatus},
         task::TaskStatus,
         time::Timestamp,
     },
@@ -84,6 +84,29 @@ pub async fn a_held_build_rests_until_it_is_resumed_from_the_same_stage(f: &Fixt
     let (_, again) = f.take("w2").await;
     assert_eq!(again.stages[0].status, StageStatus::Completed, "what is done is not done again");
     assert_eq!((again.stages[1].status, again.stages[1].attempt), (StageStatus::Running, 2));
+}
+
+/// The stage beside it goes on; should its daemon end before it does, the build must wait and not fail.
+pub async fn a_held_build_waits_for_what_runs_beside_even_if_its_owner_does_not(f: &Fixture) {
+    let (delivery, build) = f.start("diamond").await;
+    let (lease, id) = (&build.lease, &build.lease.project_id);
+    f.step(lease, &["a"], &["b", "c"]).await.unwrap();
+    let mut end = failed("b", 1);
+    if let StageOutcome::Failed(failure) = &mut end.outcome {
+        failure.kind = FailureKind::BudgetExhausted;
+    }
+    let step = BuildStep { ended: vec![end], still_running: 1, ..BuildStep::default() };
+    let progress = f.store.advance_build(lease, step).await.unwrap();
+    assert_eq!(progress.status, ProjectStatus::Building);
+    assert_eq!(f.status(id).await, (ProjectStatus::Building, ControlStatus::Paused));
+    f.store.release_lease(lease, Some(&delivery.receipt)).await.unwrap();
+    assert_eq!(f.status(id).await, (ProjectStatus::Paused, ControlStatus::Paused));
+    f.settle(&delivery, f.one_unit).await;
+    f.control(id, ControlAction::Resume).await.unwrap();
+    let (_, again) = f.take("w2").await;
+    let statuses: Vec<StageStatus> = again.stages.iter().map(|stage| stage.status).collect();
+    use StageStatus::{Completed, Pending, Running};
+    assert_eq!(statuses, [Completed, Running, Running, Pending]);
 }
 
 /// Gives a task up; a backend that counts receives only spares it some times.

@@ -24,6 +24,7 @@ macro_rules! contract {
         $crate::contract!(@ $make,
             books: a_call_is_booked_once_and_settled_once, what_one_account_cannot_hold_is_booked_on_none,
                 a_limit_that_an_account_has_of_its_own_holds_until_it_is_raised,
+                what_has_no_price_is_not_booked_where_dollars_are_limited,
                 another_attempt_is_booked_as_the_first_was,
                 a_call_that_nobody_settled_stays_spent_and_a_late_word_still_counts, a_crowd_cannot_overdraw_an_account;
             builds: a_build_walks_through_its_stages, an_idle_build_begins_what_is_ready_side_by_side,
@@ -33,6 +34,7 @@ macro_rules! contract {
                 extending_tells_what_the_user_wants, a_crowd_of_creates_at_once_are_all_there,
                 a_create_that_fails_halfway_leaves_nothing, what_a_build_found_out_is_kept;
             failures: a_failed_stage_fails_the_build, a_held_build_rests_until_it_is_resumed_from_the_same_stage,
+                a_held_build_waits_for_what_runs_beside_even_if_its_owner_does_not,
                 a_dead_letter_fails_its_task,
                 a_build_without_its_workflow_fails_with_a_reason, a_registered_agent_is_kept_by_a_second_build,
                 agents_of_one_name_are_numbered_once_and_for_all,

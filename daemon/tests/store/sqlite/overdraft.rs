@@ -48,6 +48,7 @@ async fn child() {
             let new = NewCall {
                 call_id: id.clone(),
                 most: Amount { cost: most(number), tokens: 1 },
+                is_priced: true,
                 ends_at,
                 accounts: vec![account],
             };

@@ -58,6 +58,14 @@ struct Read {
 }
 
 impl DynamoStore {
+    /// The account of something that is gone.
+    pub(super) async fn forget_account(&self, name: &str) -> Result<()> {
+        let mut unit = Unit::default();
+        unit.delete(&self.tables, Table::State, account_key(name), &Guard::Open, Refused::Stale)?;
+        let _there_was_none = unit.commit(&self.tables).await?;
+        Ok(())
+    }
+
     async fn read_account(&self, name: &str) -> Result<Read> {
         let found = self.tables.get(Table::State, account_key(name)).await?;
         Ok(Read { name: name.to_owned(), found: found.as_ref().map(statement) })
@@ -92,11 +100,20 @@ impl DynamoStore {
     }
 
     /// Adds to all accounts in the unit, or says which one cannot hold it.
-    async fn book(&self, unit: &mut Unit, accounts: &[Account], more: Amount) -> Result<Option<Booking>> {
+    async fn book(
+        &self,
+        unit: &mut Unit,
+        accounts: &[Account],
+        more: Amount,
+        is_priced: bool,
+    ) -> Result<Option<Booking>> {
         for account in accounts {
             let read = self.read_account(&account.name).await?;
             let Statement { used, limits } = read.found.unwrap_or_default();
             let (sum, account) = (used.plus(more), account.within(limits));
+            if !is_priced && account.most_cost.is_some() {
+                return Ok(Some(Booking::Unpriced { account }));
+            }
             if !account.holds(sum) {
                 return Ok(Some(Booking::Exhausted { account, used }));
             }
@@ -143,7 +160,7 @@ impl Books for DynamoStore {
                 return Ok(Booking::Done);
             }
             let mut unit = Unit::default();
-            if let Some(refused) = self.book(&mut unit, &new.accounts, new.most).await? {
+            if let Some(refused) = self.book(&mut unit, &new.accounts, new.most, new.is_priced).await? {
                 return Ok(refused);
             }
             let names: Vec<&str> = new.accounts.iter().map(|account| account.name.as_str()).collect();
@@ -172,7 +189,7 @@ impl Books for DynamoStore {
             let booked: Vec<Account> =
                 known.accounts.iter().map(|name| told(name).unwrap_or_else(|| unlimited(name))).collect();
             let mut unit = Unit::default();
-            if let Some(refused) = self.book(&mut unit, &booked, known.most).await? {
+            if let Some(refused) = self.book(&mut unit, &booked, known.most, true).await? {
                 return Ok(refused);
             }
             self.write_call(&mut unit, call_id, &known, CallState::Reserved, known.booked.plus(known.most))?;

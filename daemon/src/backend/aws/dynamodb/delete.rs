@@ -22,7 +22,9 @@ use crate::domain::deletion::ProjectAgents;
 use crate::{
     backend::{
         files::{Owner, kept},
-        store::{Agents as _, DeletedAgent, DeletedProject, Deletions as _, Removal, Result},
+        store::{
+            Agents as _, DeletedAgent, DeletedProject, Deletions as _, Removal, Result, agent_account, project_account,
+        },
     },
     domain::{
         agent::Agent,
@@ -103,6 +105,7 @@ impl DynamoStore {
         self.delete_all(by(Table::Tasks)).await?;
         self.delete_all(of(Table::Stages)).await?;
         self.delete_all(of(Table::Events)).await?;
+        self.forget_account(&project_account(id.as_str())).await?;
         let mut gone = Vec::new();
         let agents = self.agents_of(id).await?;
         let recorded = self.deletion(DeletedKind::Project, id.as_str()).await?;
@@ -145,6 +148,7 @@ impl DynamoStore {
     ) -> Result<(u64, u64, u64)> {
         if !self.lives_again(Table::Agents, id.as_str()).await? {
             self.remove_tools_of(id).await?;
+            self.forget_account(&agent_account(id.as_str())).await?;
         }
         let counted = self.remove_conversations(id, deleted_at, earlier).await?;
         if !self.lives_again(Table::Agents, id.as_str()).await? {
