@@ -88,9 +88,7 @@ async fn bearer(settings: &Settings) -> Result<Option<String>, Failure> {
     let token = token.trim().to_owned();
     let is_token = !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
     is_token.then_some(Some(token)).ok_or_else(|| {
-        Failure::permanent(
-            "bearer_file of [plugins.deploy-agentcore] holds no token: it must be one line of text",
-        )
+        Failure::permanent("bearer_file of [plugins.deploy-agentcore] holds no token: it must be one line of text")
     })
 }
 
