@@ -191,8 +191,8 @@ async fn a_daemon_that_is_killed_while_it_deploys_leaves_nothing_behind() {
     let (account, front, home) = deploying().await;
     let mut daemon = home.start();
     let (_, agent) = daemon.build_agent(PRICES).await;
-    // After the archive is stored, before and after the runtime is made, and while it is waited for.
-    for (at, when) in [(2, "after"), (4, "before"), (4, "after"), (5, "before")] {
+    // Before and after the runtime is made; the plugin's own tests cut off at every request.
+    for (at, when) in [(4, "before"), (4, "after")] {
         front.ask(&format!("hold?at={at}&when={when}")).await;
         let body = json!({ "deployment": { "type": "agentcore" } });
         let (status, moved) = daemon.post(&format!("/agents/{agent}/deploy"), &body).await;
