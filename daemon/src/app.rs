@@ -22,6 +22,7 @@ use crate::{
     },
     config::{Inputs, Loaded, ServerConfig},
     events::EventHub,
+    models,
     plugins::{PluginReport, Plugins, note_in},
     projects::Projects,
     reload::{Reloader, host_options, unknown_handlers, warn_of_strangers},
@@ -68,6 +69,7 @@ struct Daemon {
     api: api::ServerHandle,
     socket: Option<api::ServerHandle>,
     api_ended: JoinHandle<std::io::Result<()>>,
+    models: models::Doors,
     /// Its data folder is no other daemon's to the end.
     _folder: DataLock,
 }
@@ -127,6 +129,16 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     let (executor, draining) = (Arc::new(plugins.clone()), shutdown.draining().clone());
     let shared = Shared { store, queue, artifacts, executor, draining };
     let env = Arc::new(Environment::new(shared, &config, &loaded.workflows));
+    let (gate, model_doors) = models::start(models::Surroundings {
+        store: Arc::clone(&env.store),
+        config: Arc::clone(&env.config),
+        tasks: env.tasks.clone(),
+        stopping: shutdown.stopping().clone(),
+    })
+    .await
+    .map_err(|source| StartError::Models { address: config.models.listen, source })?;
+    let issuer = models::AccessIssuer::new(gate.clone(), model_doors.place.clone());
+    env.models.get_or_init(|| issuer);
     tokio::spawn(pythons::watch(plugins.clone(), Arc::clone(&env.config), shutdown.stopping().clone()));
     let (root, root_ended) = Root::spawn(None, Root, Arc::clone(&env)).await.map_err(StartError::Tree)?;
     let reloader = Arc::new(Reloader::new(inputs, plugins.clone(), Arc::clone(&env), telemetry.clone()));
@@ -190,6 +202,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
     tokio::spawn(telemetry.upkeep(shutdown.stopping().clone()));
 
     Screen::new(address, &config, loaded.file.as_deref(), &reports, &loaded.workflows)
+        .with_models(&model_doors.place, &gate.routes())
         .with_link(&config, || access.make_code())
         .print(config.log.format);
     systemd.ready(&format!("listening on http://{address}"));
@@ -205,6 +218,7 @@ async fn up(start: Start, shutdown: Shutdown, reload: Arc<Notify>) -> Result<Dae
         api,
         socket,
         api_ended,
+        models: model_doors,
         _folder: folder,
     })
 }
@@ -263,10 +277,12 @@ impl Daemon {
 
     async fn down(self) -> End {
         // The lock of the data folder goes last.
-        let Self { shutdown, systemd, env, plugins, root, root_ended, api, socket, api_ended, _folder, .. } = self;
+        let Self { shutdown, systemd, env, plugins, root, root_ended, api, socket, api_ended, models, _folder, .. } =
+            self;
         systemd.stopping("stopping");
         shutdown.begin("the daemon ends");
         api.stop_graceful(Some(API_GRACE));
+        models.close(API_GRACE);
         if let Some(socket) = socket {
             socket.stop_graceful(Some(API_GRACE));
         }

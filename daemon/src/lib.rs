@@ -16,6 +16,7 @@ pub mod events;
 pub mod files;
 pub mod idempotency;
 pub mod jobs;
+pub mod models;
 pub mod plugins;
 pub mod projects;
 pub mod reload;

@@ -54,6 +54,14 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// The gate to models cannot be opened.
+    #[error("the gate to language models cannot be opened on {address}: {source}; change `listen` in [models]")]
+    Models {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
     /// The actor tree did not start.
     #[error("the actor tree did not start: {0}")]
     Tree(SpawnErr),

@@ -120,6 +120,12 @@ fn requests() {
         inputs: BTreeMap::from([("requirements_analyzer".into(), json!({"goals": ["tell the weather"]}))]),
         options: json!({"language": "en"}),
         deployment: json!({"target": "local"}),
+        models: Some(ModelAccess {
+            base_url: "http://127.0.0.1:41753/v1".into(),
+            socket: Some("/var/lib/nexusd/run/models.sock".into()),
+            token: "nxm.e30.c2lnbmF0dXJl".into(),
+            models: BTreeMap::from([("smart".into(), "anthropic/claude-sonnet-4-5".into())]),
+        }),
     };
     golden("request-run", &request("greet", Operation::Run(Box::new(run))));
     golden("request-deploy", &request("shelf", Operation::Deploy(agent())));

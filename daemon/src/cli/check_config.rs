@@ -62,7 +62,25 @@ fn summary(loaded: &Loaded) -> String {
         .iter()
         .map(|workflow| format!("{} ({} stages)", workflow.name(), workflow.stages().len()))
         .collect();
-    format!("settings are good: {file}; workflows: {}", workflows.join(", "))
+    let mut text = format!("settings are good: {file}; workflows: {}", workflows.join(", "));
+    for line in models(loaded) {
+        text.push_str("\nmodels: ");
+        text.push_str(&line);
+    }
+    text
+}
+
+/// Which models a daemon with these settings would ask here and now.
+fn models(loaded: &Loaded) -> Vec<String> {
+    let settings = loaded.config.models.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => {
+            let found = runtime.block_on(crate::models::discover(&settings));
+            crate::models::Routes::new(found, settings.routes).lines()
+        }
+        Err(error) => vec![format!("not looked for: {error}")],
+    }
 }
 
 pub(super) fn dump(inputs: &Inputs) -> ExitCode {

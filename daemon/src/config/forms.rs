@@ -104,6 +104,15 @@ pub(super) fn program(text: &str) -> Result<(), Wrong> {
     wrong("the path or the name of a program", None)
 }
 
+/// An address that only this machine reaches.
+pub(super) fn loopback(text: &str) -> Result<(), Wrong> {
+    address(text)?;
+    match text.parse::<std::net::SocketAddr>() {
+        Ok(address) if address.ip().to_canonical().is_loopback() => Ok(()),
+        _ => wrong("an address of this machine alone, such as 127.0.0.1:0", None),
+    }
+}
+
 /// A model id as its provider writes it.
 pub(super) fn model_id(text: &str) -> Result<(), Wrong> {
     if !text.trim().is_empty() && text.trim() == text && text.len() <= 256 {

@@ -48,7 +48,8 @@ pub use plugins::{PluginTables, properties};
 pub(crate) use problem::closest;
 pub use problem::{Place, Problem, Spot};
 pub use sections::{
-    BackendConfig, BackendKind, DeployConfig, LogConfig, LogFormat, PluginsConfig, Price, QueueConfig, QueuesConfig,
-    RetentionConfig, Role, SandboxConfig, StoreConfig, ToolsConfig, WorkerConfig, WorkflowsConfig,
+    BackendConfig, BackendKind, BudgetConfig, DeployConfig, LogConfig, LogFormat, ModelProviderConfig,
+    ModelProviderKind, ModelsConfig, PluginsConfig, Price, QueueConfig, QueuesConfig, RetentionConfig, Role,
+    SandboxConfig, StoreConfig, ToolsConfig, WorkerConfig, WorkflowsConfig,
 };
 pub use units::{Bytes, Days, Hours, Seconds};

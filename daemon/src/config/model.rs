@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::auth::{AgentsConfig, AuthConfig};
 use super::sections::{
-    BackendConfig, DeployConfig, LogConfig, PluginsConfig, Price, QueuesConfig, RetentionConfig, Role, SandboxConfig,
-    StoreConfig, ToolsConfig, WorkerConfig, WorkflowsConfig,
+    BackendConfig, DeployConfig, LogConfig, ModelsConfig, PluginsConfig, Price, QueuesConfig, RetentionConfig, Role,
+    SandboxConfig, StoreConfig, ToolsConfig, WorkerConfig, WorkflowsConfig,
 };
 use super::units::{Bytes, Days, Seconds};
 
@@ -55,6 +55,8 @@ pub struct Config {
     pub tools: ToolsConfig,
     /// The walls around tools, tests and agents.
     pub sandbox: SandboxConfig,
+    /// The gate to language models.
+    pub models: ModelsConfig,
     /// Price of a model's tokens, by model id. Models that are not listed cost nothing.
     pub pricing: BTreeMap<String, Price>,
     /// Log output.
@@ -80,6 +82,7 @@ impl Default for Config {
             agents: AgentsConfig::default(),
             tools: ToolsConfig::default(),
             sandbox: SandboxConfig::default(),
+            models: ModelsConfig::default(),
             pricing: BTreeMap::new(),
             log: LogConfig::default(),
         }

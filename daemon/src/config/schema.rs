@@ -3,8 +3,8 @@
 //! A test compares the two by serialising the model's defaults, so neither can grow a key alone.
 
 use super::forms::{
-    address, bucket, claim, filter, handler, host, issuer, model_id, name, origin, prefix, public_url, queue_name,
-    role, url, word,
+    address, bucket, claim, filter, handler, host, issuer, loopback, model_id, name, origin, prefix, public_url,
+    queue_name, role, url, word,
 };
 
 /// What a value must look like.
@@ -87,6 +87,32 @@ const QUEUE: Shape = Shape::Table(&[
     key("name", Shape::Text(queue_name)),
     key("dead_letters", Shape::Text(queue_name)),
     key("retention_days", Shape::Integer(1, 14, "days")),
+]);
+
+/// Tokens that a budget may name; 0 is no limit.
+const TOKENS: Shape = Shape::Integer(0, 1_000_000_000_000, "tokens");
+
+const BUDGETS: Shape = Shape::Table(&[
+    key("run_usd", Shape::Dollars),
+    key("run_tokens", TOKENS),
+    key("project_usd", Shape::Dollars),
+    key("project_tokens", TOKENS),
+    key("agent_day_usd", Shape::Dollars),
+    key("agent_day_tokens", TOKENS),
+    key("caller_day_usd", Shape::Dollars),
+    key("caller_day_tokens", TOKENS),
+    key("day_usd", Shape::Dollars),
+    key("day_tokens", TOKENS),
+]);
+
+const MODEL_PROVIDER: Shape = Shape::Table(&[
+    required("kind", Shape::Choice(&["bedrock", "anthropic", "openai"])),
+    key("server", Shape::Text(any)),
+    key("server_file", Shape::Path),
+    key("base_url", Shape::Text(url)),
+    key("key_variable", Shape::Text(any)),
+    key("key_file", Shape::Path),
+    key("region", Shape::Text(any)),
 ]);
 
 const ROLE: Shape = Shape::Choice(&["admin", "editor", "user", "viewer", "metrics"]);
@@ -234,12 +260,29 @@ pub(super) static CONFIG: Shape = Shape::Table(&[
         Shape::Table(&[key("mode", Shape::Choice(&["landlock", "bwrap"])), key("allow_weaker", Shape::Bool)]),
     ),
     key(
+        "models",
+        Shape::Table(&[
+            key("listen", Shape::Text(loopback)),
+            key("discover", Shape::Bool),
+            key("max_output_tokens", count(1, 1_000_000)),
+            key("attempts", count(1, 10)),
+            key("first_event_secs", seconds(1, HOUR)),
+            key("between_events_secs", seconds(1, HOUR)),
+            key("call_secs", seconds(1, DAY)),
+            key("budget", BUDGETS),
+            key("routes", Shape::Map(name, &Shape::Texts(model_id))),
+            key("providers", Shape::Map(name, &MODEL_PROVIDER)),
+        ]),
+    ),
+    key(
         "pricing",
         Shape::Map(
             model_id,
             &Shape::Table(&[
                 key("input_usd_per_million", Shape::Dollars),
                 key("output_usd_per_million", Shape::Dollars),
+                key("cache_read_usd_per_million", Shape::Dollars),
+                key("cache_write_usd_per_million", Shape::Dollars),
             ]),
         ),
     ),

@@ -1,6 +1,7 @@
 //! The sections of the settings below `[server]` and `[data]`; see `config::model`, which holds the whole.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -345,6 +346,103 @@ pub struct SandboxConfig {
     pub allow_weaker: bool,
 }
 
+/// `[models]`: the gate through which builds, agents and plugins reach language models.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelsConfig {
+    /// Loopback address and port of the gate; port 0 lets the system choose. Default `127.0.0.1:0`.
+    pub listen: SocketAddr,
+    /// Whether providers are looked for that are not written down: by the environment, and on loopback. Default true.
+    pub discover: bool,
+    /// Limit of an answer for callers who name none; the most that a call can cost is known by it. Default 4096.
+    pub max_output_tokens: u32,
+    /// Attempts of a call before its first word, the first one too. Default 4.
+    pub attempts: u32,
+    /// Until the first event of an answer, in seconds. Default 120.
+    pub first_event_secs: Seconds,
+    /// Between two events of an answer, in seconds. Default 60.
+    pub between_events_secs: Seconds,
+    /// For a whole call with its attempts, in seconds. Default 900.
+    pub call_secs: Seconds,
+    /// Limits of what is spent.
+    pub budget: BudgetConfig,
+    /// What `fast`, `smart`, `judge` and further names stand for: `provider/model`, asked in order.
+    pub routes: BTreeMap<String, Vec<String>>,
+    /// Providers by name.
+    pub providers: BTreeMap<String, ModelProviderConfig>,
+}
+
+impl Default for ModelsConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            discover: true,
+            max_output_tokens: 4096,
+            attempts: 4,
+            first_event_secs: Seconds(120),
+            between_events_secs: Seconds(60),
+            call_secs: Seconds(900),
+            budget: BudgetConfig::default(),
+            routes: BTreeMap::new(),
+            providers: BTreeMap::new(),
+        }
+    }
+}
+
+/// `[models.budget]`: limits in US dollars and tokens; 0 is none, and the default of all. Days are those of UTC.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BudgetConfig {
+    /// Of one build.
+    pub run_usd: f64,
+    pub run_tokens: u64,
+    /// Of a project with all its builds.
+    pub project_usd: f64,
+    pub project_tokens: u64,
+    /// Of an agent in a day.
+    pub agent_day_usd: f64,
+    pub agent_day_tokens: u64,
+    /// Of a caller in a day.
+    pub caller_day_usd: f64,
+    pub caller_day_tokens: u64,
+    /// Of everybody in a day.
+    pub day_usd: f64,
+    pub day_tokens: u64,
+}
+
+/// `[models.providers.<name>]`: where models are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelProviderConfig {
+    /// The protocol.
+    pub kind: ModelProviderKind,
+    /// Which server speaks it, for `openai`. Default `openai`.
+    pub server: String,
+    /// A file that describes the server, in place of `server`.
+    pub server_file: PathBuf,
+    /// Where it listens. Default empty: the usual place of the server.
+    pub base_url: String,
+    /// The environment variable with the key. Default empty: the usual one of the server.
+    pub key_variable: String,
+    /// A file with the key, read again when the provider refuses it; comes before `key_variable`.
+    pub key_file: PathBuf,
+    /// AWS region, for `bedrock`. Default empty: as the environment has it.
+    pub region: String,
+}
+
+/// The protocols of providers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ModelProviderKind {
+    /// Bedrock's Converse.
+    Bedrock,
+    /// Anthropic's Messages.
+    Anthropic,
+    /// OpenAI's chat completions, and servers that imitate them.
+    #[default]
+    Openai,
+}
+
 /// `[pricing."<model id>"]`: what a million tokens cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -353,6 +451,10 @@ pub struct Price {
     pub input_usd_per_million: f64,
     /// US dollars per million output tokens. Default 0.
     pub output_usd_per_million: f64,
+    /// US dollars per million tokens read from the provider's cache. Default 0: as input.
+    pub cache_read_usd_per_million: f64,
+    /// US dollars per million tokens written to it. Default 0: as input.
+    pub cache_write_usd_per_million: f64,
 }
 
 impl Price {

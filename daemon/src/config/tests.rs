@@ -197,7 +197,7 @@ fn the_shipped_workflow_is_the_contract() {
 
 #[test]
 fn tokens_cost_what_the_price_list_says() {
-    let price = super::Price { input_usd_per_million: 3.0, output_usd_per_million: 15.0 };
+    let price = super::Price { input_usd_per_million: 3.0, output_usd_per_million: 15.0, ..super::Price::default() };
     assert!((price.cost(2_000_000, 100_000) - 7.5).abs() < 1e-9);
     assert!(super::Price::default().cost(1_000_000, 1_000_000).abs() < f64::EPSILON);
 }

@@ -21,6 +21,8 @@ super::words! {
         Plugin = "plugin",
         /// The daemon's own surroundings (disk, store).
         Infrastructure = "infrastructure",
+        /// A budget for language models does not allow the next call.
+        BudgetExhausted = "budget_exhausted",
     }
 }
 
@@ -31,7 +33,14 @@ impl FailureKind {
             Self::Transient | Self::Timeout | Self::Infrastructure => true,
             // A bug is there the next time too.
             Self::Permanent | Self::InvalidInput | Self::Panic | Self::Plugin | Self::Cancelled => false,
+            // Not by itself: somebody raises the budget first.
+            Self::BudgetExhausted => false,
         }
+    }
+
+    /// Whether the build is held and goes on from the same stage once somebody has seen to the cause.
+    pub const fn holds(self) -> bool {
+        matches!(self, Self::BudgetExhausted)
     }
 }
 

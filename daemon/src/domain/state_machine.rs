@@ -34,6 +34,8 @@ pub enum ProjectEvent {
     Claimed,
     /// No stage runs any more and a pause is asked for.
     PauseReached,
+    /// It cannot go on before somebody has seen to the cause.
+    Held,
     /// A stop or cancel stands in its words, and nobody has carried it out: the original's services only ask.
     StopReached,
     /// Every stage is done.
@@ -50,6 +52,7 @@ impl ProjectEvent {
             Self::Queued => "queueing",
             Self::Claimed => "claiming",
             Self::PauseReached => "pausing",
+            Self::Held => "holding",
             Self::StopReached => "stopping",
             Self::Completed => "completing",
             Self::Failed => "failing",
@@ -89,6 +92,7 @@ pub fn project(
         (S::Pending | S::Queued | S::Building, E::StopReached) if control.is_end() => {
             to(S::Cancelled, control, &[CancelRunningStages])
         }
+        (S::Building, E::Held) => to(S::Paused, C::Paused, &[]),
         (S::Building, E::Completed) => to(S::Completed, C::Running, &[]),
         (S::Building, E::Failed) => to(S::Failed, C::Running, &[]),
 

@@ -12,6 +12,7 @@ fn any_event() -> impl Strategy<Value = ProjectEvent> {
         ProjectEvent::Queued,
         ProjectEvent::Claimed,
         ProjectEvent::PauseReached,
+        ProjectEvent::Held,
         ProjectEvent::StopReached,
         ProjectEvent::Completed,
         ProjectEvent::Failed,

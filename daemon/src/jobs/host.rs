@@ -43,6 +43,7 @@ fn failure(error: &JobError) -> Failure {
     let kind = match error {
         JobError::Failed(failure) => match failure.kind {
             PluginFailureKind::Transient => FailureKind::Transient,
+            PluginFailureKind::BudgetExhausted => FailureKind::BudgetExhausted,
             PluginFailureKind::Permanent => FailureKind::Permanent,
             PluginFailureKind::InvalidInput => FailureKind::InvalidInput,
             PluginFailureKind::Cancelled => FailureKind::Cancelled,

@@ -85,6 +85,7 @@ impl JobError {
                 FailureKind::Permanent => "permanent",
                 FailureKind::InvalidInput => "invalid_input",
                 FailureKind::Cancelled => "cancelled",
+                FailureKind::BudgetExhausted => "budget_exhausted",
             },
             Self::Panicked { .. } => "plugin_panicked",
             Self::Cancelled => "cancelled",

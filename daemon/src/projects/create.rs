@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{ProjectError, Projects, Result};
+use super::{Budget, ProjectError, Projects, Result};
 use crate::{
     backend::store::NewProject,
     domain::{
@@ -15,6 +15,7 @@ use crate::{
     },
     idempotency::{self, Keyed, Repeatable},
     jobs::targets,
+    models::project_account,
     telemetry::told,
 };
 
@@ -32,6 +33,8 @@ pub struct NewBuild {
     pub workflow: Option<String>,
     /// The target, and what the target understands.
     pub deployment: Option<Value>,
+    /// What its build may spend on language models.
+    pub budget: Option<Budget>,
 }
 
 /// A project whose build is queued.
@@ -70,6 +73,10 @@ impl Projects {
         let (project_id, project_name) = (project.project_id.clone(), project.project_name.clone());
         let queued = Queued { project_id, task_id: project.task_id.clone(), project_name };
         new.idempotency = keyed.map(|keyed| keyed.kept(&queued));
+        // Before anybody can work on it. A project that is not created after all leaves a limit that nobody meets.
+        if let Some(budget) = asked.budget {
+            store.limit_account(&project_account(queued.project_id.as_str()), budget.limits()).await?;
+        }
         match store.create_project(new).await {
             Ok(()) => {
                 told::project_created(

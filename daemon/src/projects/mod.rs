@@ -2,6 +2,7 @@
 //!
 //! One file per thing that a caller does. Nothing here knows HTTP or a backend's inside.
 
+mod budget;
 mod control;
 mod create;
 mod delete;
@@ -14,6 +15,7 @@ use serde_json::Value;
 use tokio_util::task::TaskTracker;
 
 pub use self::{
+    budget::{Budget, BudgetUse},
     control::told,
     create::{NewBuild, Queued},
 };

@@ -31,6 +31,9 @@ pub struct Metric {
 const REQUEST: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 /// From an offline stage to one that fills its hour.
 const WORK: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 180.0, 600.0, 1800.0, 3600.0, 7200.0, 21600.0];
+/// From a small local model to one that reasons for minutes: OpenTelemetry's advice for this histogram, and longer.
+const CALL: &[f64] =
+    &[0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 300.0, 900.0];
 /// From an fsync on a good disk to a stalled one.
 const COMMIT: &[f64] = &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
 /// Up to the largest batch.
@@ -55,6 +58,13 @@ metrics! {
     HTTP_IN_FLIGHT = "nexus_http_requests_in_flight", Kind::Gauge, Count, "Requests being answered, event streams not counted";
     SSE_CLIENTS = "nexus_sse_clients", Kind::Gauge, Count, "Open event streams by kind (all, chat, project, websocket)";
     SSE_LAGGED = "nexus_sse_lagged_total", Kind::Counter, Count, "Event streams that fell behind and read the store again";
+
+    GEN_AI_CALLS = "nexus_gen_ai_client_operations_total", Kind::Counter, Count, "Calls to language models by provider, route and outcome (completed, cancelled, budget_exhausted, and the kinds of failure)";
+    GEN_AI_DURATION = "gen_ai_client_operation_duration_seconds", Kind::Histogram(CALL), Seconds, "Time of a call to a language model from the request to its end by provider and route (OpenTelemetry: gen_ai.client.operation.duration)";
+    GEN_AI_FIRST = "gen_ai_server_time_to_first_token_seconds", Kind::Histogram(CALL), Seconds, "Time from a request to the first content of its answer (OpenTelemetry: gen_ai.server.time_to_first_token)";
+    GEN_AI_TOKENS = "nexus_gen_ai_client_token_usage_total", Kind::Counter, Count, "Tokens of language models by provider, route and type (input, output, cache_read, cache_write)";
+    GEN_AI_COST = "nexus_gen_ai_cost_usd", Kind::Gauge, Count, "Cost booked by this daemon since its start in US dollars";
+    GEN_AI_STREAMS = "nexus_gen_ai_calls_in_flight", Kind::Gauge, Count, "Calls to language models under way";
 
     QUEUE_DEPTH = "nexus_queue_depth", Kind::Gauge, Count, "Messages in a queue by queue and state (visible, in_flight, delayed)";
     QUEUE_OLDEST = "nexus_queue_oldest_message_age_seconds", Kind::Gauge, Seconds, "Age of the oldest visible message by queue, 0 when there is none";
@@ -122,7 +132,8 @@ mod tests {
     fn names_follow_the_rules_of_prometheus() {
         for metric in ALL {
             let name = metric.name;
-            assert!(name.starts_with("nexus_"), "{name}");
+            // OpenTelemetry's names where it has some.
+            assert!(name.starts_with("nexus_") || name.starts_with("gen_ai_"), "{name}");
             assert_eq!(matches!(metric.kind, Kind::Counter), name.ends_with("_total"), "{name}");
             for ending in ["_count", "_sum", "_bucket"] {
                 assert!(!name.ends_with(ending), "{name} collides with what histograms add");

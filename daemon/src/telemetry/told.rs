@@ -110,7 +110,16 @@ pub fn build_ended(status: ProjectStatus, build: &BuildFigures<'_>) {
             let kind = kind.map(FailureKind::as_str);
             tracing::warn!(project_id, name, task_id, stage, attempt, kind, error, seconds, remedy, "build failed");
         }
-        ProjectStatus::Paused => tracing::info!(project_id, name, task_id, stages, seconds, "build paused"),
+        ProjectStatus::Paused => {
+            let held = failure.filter(|failure| failure.kind.holds());
+            if let Some(failure) = held {
+                let (stage, kind, error) = (failure.stage.as_deref(), failure.kind.as_str(), &failure.message);
+                let remedy = build_remedy(project_id, stage, failure.kind);
+                tracing::warn!(project_id, name, task_id, stage, kind, error, seconds, remedy, "build paused");
+            } else {
+                tracing::info!(project_id, name, task_id, stages, seconds, "build paused");
+            }
+        }
         // Whoever asked for it has logged it.
         other => tracing::debug!(project_id, name, task_id, stages, seconds, status = other.as_str(), "build ended"),
     }
@@ -153,6 +162,9 @@ fn build_remedy(project: &str, stage: Option<&str>, kind: FailureKind) -> String
         }
         FailureKind::Panic | FailureKind::Plugin => {
             format!("a fault of the plugin: mend or replace it (`nexusd plugins list`), reload, then {again}")
+        }
+        FailureKind::BudgetExhausted => {
+            format!("raise the budget that the error names ([models.budget], or the project's own), then `nexusd resume {project}`")
         }
         FailureKind::Cancelled => format!("it was cancelled: {again} to go on"),
         FailureKind::Permanent => {
@@ -207,6 +219,7 @@ pub fn deploy_failed(agent: &Agent, failure: &Failure, seconds: f64) {
             )
         }
         FailureKind::Cancelled => format!("it was cancelled: {again}"),
+        FailureKind::BudgetExhausted => format!("raise the budget that the error names, then {again}"),
         FailureKind::InvalidInput | FailureKind::Permanent => {
             format!(
                 "it will fail again as it is: mend the agent's files, its `deployment` or [deploy.targets], then {again}"

@@ -31,6 +31,8 @@ pub struct Screen {
     /// Plugins, refused ones too.
     pub plugins: Vec<PluginLine>,
     pub workflows: Vec<WorkflowLine>,
+    /// What the names of models stand for, and where they are asked.
+    pub models: Vec<String>,
 }
 
 /// A plugin on the screen.
@@ -84,7 +86,18 @@ impl Screen {
             config: file.map(Path::to_owned),
             plugins: plugins.iter().map(plugin).collect(),
             workflows: workflows.all().into_iter().map(workflow).collect(),
+            models: Vec::new(),
         }
+    }
+
+    /// With the models that can be asked.
+    #[must_use]
+    pub fn with_models(mut self, place: &crate::models::Place, routes: &crate::models::Routes) -> Self {
+        self.models = routes.lines();
+        if !routes.is_offline() {
+            self.models.push(format!("asked at {}", place.base_url));
+        }
+        self
     }
 
     /// Adds the link by which a person at the terminal comes in. What goes to a file or a journal is read by others.
@@ -116,6 +129,7 @@ impl Screen {
             "timestamp": Timestamp::now(), "level": "INFO", "message": "nexusd is up", "version": crate::version::FULL,
             "address": format!("{}://{}", self.scheme, self.address), "backend": self.backend, "data": self.data_dir,
             "settings": self.config, "plugins": plugins, "refused": refused.collect::<Vec<_>>(), "workflows": workflows,
+            "models": self.models,
         })
     }
 }
@@ -149,6 +163,7 @@ impl fmt::Display for Screen {
             format!("{} ({} stages{default})", workflow.name, workflow.stages)
         });
         column(f, "workflows", workflows.collect())?;
+        column(f, "models", self.models.clone())?;
         writeln!(f, "  docs       {}://{}/docs", self.scheme, self.address)?;
         if let Some(link) = &self.link {
             writeln!(f, "  log in     {}  (once, within half an hour)", link.reveal())?;
@@ -196,6 +211,7 @@ mod tests {
                 plugin("old", 0, Some("built for interface 0, this nexusd has 1")),
             ],
             workflows: vec![WorkflowLine { name: "agent_build".into(), stages: 9, default: true }],
+            models: vec!["none: offline, agents are written from the catalogue".into()],
         };
         insta::assert_snapshot!(screen.to_string().replace(crate::version::FULL, "VERSION"));
     }

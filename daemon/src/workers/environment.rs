@@ -1,6 +1,9 @@
 //! What every actor of the tree shares: the backends, the settings, the book of leases.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 use arc_swap::ArcSwap;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -22,6 +25,7 @@ use crate::{
         workflow::Workflows,
     },
     jobs::{DeployedAgents, executor::Executor},
+    models::AccessIssuer,
     telemetry::zeros,
 };
 
@@ -36,6 +40,8 @@ pub struct Environment {
     pub executor: Arc<dyn Executor>,
     /// Deployed agents.
     pub agents: DeployedAgents,
+    /// Language models for builds. Set before the tree starts; a tree without it builds offline.
+    pub models: Arc<OnceLock<AccessIssuer>>,
     /// Deleting, as far as it goes beyond the store.
     pub deletions: Deletions,
     /// Known workflows; replaced by a reload.
@@ -83,6 +89,7 @@ impl Environment {
             worker_id: WorkerId::for_process(host.trim()),
             deletions: Deletions::new(Arc::clone(&shared.store), agents.clone()),
             agents,
+            models: Arc::default(),
             store: shared.store,
             queue: shared.queue,
             artifacts: shared.artifacts,

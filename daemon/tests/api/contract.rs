@@ -64,6 +64,7 @@ async fn projects_have_their_shape_from_birth_to_end() {
             "agent_count",
             "agent_id",
             "aggregated_metrics",
+            "budget",
             "completed_at",
             "control_action_by",
             "control_status",
@@ -144,7 +145,11 @@ async fn projects_have_their_shape_from_birth_to_end() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_dashboard_has_real_figures_while_it_runs_and_after() {
     let api = Api::start_with(Arc::new(tempfile::tempdir().unwrap()), |config| {
-        let price = nexus_daemon::config::Price { input_usd_per_million: 1e6, output_usd_per_million: 2e6 };
+        let price = nexus_daemon::config::Price {
+            input_usd_per_million: 1e6,
+            output_usd_per_million: 2e6,
+            ..Default::default()
+        };
         config.pricing.insert("test-model".to_owned(), price);
     })
     .await;

@@ -12,6 +12,7 @@ mod agents;
 mod answers;
 mod attacks;
 mod bad_input;
+mod budget;
 mod client;
 mod connections;
 mod contract;

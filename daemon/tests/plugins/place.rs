@@ -89,6 +89,7 @@ pub fn stage(options: Value) -> Operation {
         inputs: BTreeMap::new(),
         options,
         deployment: Value::Null,
+        models: None,
     }))
 }
 

@@ -5,8 +5,11 @@
 mod support;
 
 use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex},
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -105,6 +108,35 @@ async fn an_optional_stage_does_not_hold_the_build_up() {
     let done = tree.wait_for(&project, ProjectStatus::Completed).await;
     assert_eq!(done.stages[1].status, StageStatus::Skipped);
     assert_eq!(done.stages[1].output_data.as_ref().unwrap()["reason"], "as the script says");
+}
+
+/// An optional stage too: it would be left out for want of money that somebody may give.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_build_out_of_budget_pauses_and_goes_on_from_the_same_stage() {
+    let spent = Arc::new(AtomicBool::new(true));
+    let told = Arc::clone(&spent);
+    let mut optional = stage("b", &["a"]);
+    optional.optional = true;
+    let tree = Tree::start(workflow(vec![stage("a", &[]), optional, stage("c", &["b"])]), move |request| {
+        let stopped = request.stage == "b" && told.load(Ordering::SeqCst);
+        if stopped { Script::Fail(FailureKind::BudgetExhausted) } else { fine() }
+    })
+    .await;
+    let project = tree.create().await;
+    let paused = tree.wait_for(&project, ProjectStatus::Paused).await;
+    let error = paused.project.error_info.unwrap();
+    assert_eq!((error.kind, error.stage.as_deref(), error.attempt), (FailureKind::BudgetExhausted, Some("b"), 1));
+    assert_eq!(
+        tree.attempts(),
+        HashMap::from([("a".to_owned(), 1), ("b".to_owned(), 1)]),
+        "no retry, nothing after it"
+    );
+    spent.store(false, Ordering::SeqCst);
+    control(&tree, &project, ControlAction::Resume).await;
+    let done = tree.wait_for(&project, ProjectStatus::Completed).await;
+    assert_eq!(done.project.error_info, None);
+    let attempts = [("a".to_owned(), 1), ("b".to_owned(), 2), ("c".to_owned(), 1)];
+    assert_eq!(tree.attempts(), HashMap::from(attempts), "a is not done twice");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -25,6 +25,9 @@ pub enum FailureKind {
     InvalidInput,
     /// The job ended because it was asked to.
     Cancelled,
+    /// The model gate refused a call beyond a budget: the build is paused with the message as its reason, and goes on from
+    /// this stage when it is resumed.
+    BudgetExhausted,
 }
 
 impl Failure {
@@ -50,6 +53,12 @@ impl Failure {
     #[must_use]
     pub fn cancelled() -> Self {
         Self::new(FailureKind::Cancelled, "cancelled")
+    }
+
+    /// A budget does not allow the model's next call.
+    #[must_use]
+    pub fn budget_exhausted(message: impl Into<String>) -> Self {
+        Self::new(FailureKind::BudgetExhausted, message)
     }
 
     /// Adds text for the operator.

@@ -7,6 +7,7 @@ mod deploy;
 mod describe;
 mod event;
 mod failure;
+mod models;
 mod stage;
 mod tool;
 
@@ -16,6 +17,7 @@ pub use deploy::{
 pub use describe::{Description, HandlerInfo, HandlerKind};
 pub use event::{Event, LogLevel};
 pub use failure::{Failure, FailureKind};
+pub use models::ModelAccess;
 pub use stage::{AgentManifest, Assessment, Document, NotServed, StageRequest, StageResult, Usage};
 pub use tool::ToolInfo;
 

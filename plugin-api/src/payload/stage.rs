@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::ToolInfo;
+use super::{ModelAccess, ToolInfo};
 
 /// One attempt of one stage.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,6 +36,10 @@ pub struct StageRequest {
     /// The project's `deployment` as the user gave it; null when absent.
     #[serde(default)]
     pub deployment: Value,
+    /// How the stage asks language models, on the project's account; absent when the daemon knows none. Its token lasts as
+    /// long as the attempt may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<ModelAccess>,
 }
 
 /// What a stage leaves behind.

@@ -67,6 +67,7 @@ fn of_handler(failure: &Failure, details: Value) -> ApiError {
     let message = public_message(failure);
     let (status, code) = match failure.kind {
         FailureKind::InvalidInput => (StatusCode::UNPROCESSABLE_ENTITY, "AGENT_REFUSED"),
+        FailureKind::BudgetExhausted => (StatusCode::PAYMENT_REQUIRED, "BUDGET_EXHAUSTED"),
         FailureKind::Timeout => (StatusCode::GATEWAY_TIMEOUT, "AGENT_TIMEOUT"),
         FailureKind::Transient | FailureKind::Infrastructure => (StatusCode::SERVICE_UNAVAILABLE, "AGENT_UNAVAILABLE"),
         FailureKind::Permanent | FailureKind::Panic | FailureKind::Plugin | FailureKind::Cancelled => {

@@ -63,6 +63,8 @@ const RULES: &[(&str, &str, Right, About)] = &[
     ("GET", "projects/{id}/build", Read, About::Project),
     ("GET", "projects/{id}/events", Read, About::Project),
     ("POST", "projects/{id}/control", Control, About::Project),
+    ("GET", "projects/{id}/budget", Read, About::Project),
+    ("PUT", "projects/{id}/budget", Control, About::Project),
     ("GET", "projects/{id}/files", ReadFiles, About::Project),
     ("GET", "projects/{id}/files/{**path}", ReadFiles, About::Project),
     ("GET", "projects/{id}/workflow-report", ReadFiles, About::Project),

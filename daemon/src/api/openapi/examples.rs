@@ -21,6 +21,7 @@ pub(crate) fn of(operation: &str) -> Option<Value> {
             "project_name": "Price list", "priority": 3, "tags": ["prices"],
         }),
         "controlProject" => json!({ "action": "pause", "reason": "the requirement changes" }),
+        "setProjectBudget" => json!({ "usd": 2.5, "tokens": 200_000 }),
         "pauseWorkflow" => json!({ "reason": "the requirement changes" }),
         "resumeWorkflow" | "restartWorkflow" => json!({ "from_stage": "" }),
         "stopWorkflow" | "logout" | "makeLoginLink" | "restoreConfig" | "reloadPlugins" => json!({}),

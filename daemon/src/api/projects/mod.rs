@@ -1,5 +1,6 @@
 //! `/projects`: create, list, detail, stages, tasks of one, delete.
 
+mod budget;
 pub(crate) mod control;
 pub(crate) mod dashboard;
 pub(crate) mod dashboard_graph;
@@ -38,7 +39,7 @@ use crate::{
         task::Task,
         text::shorten,
     },
-    projects::{NewBuild, Queued},
+    projects::{BudgetUse, NewBuild, Queued},
 };
 
 pub(crate) fn paths() -> Router {
@@ -49,6 +50,7 @@ pub(crate) fn paths() -> Router {
         .push(at("build", || dashboard::dashboard))
         .push(at("events", || events::stream_events))
         .push(Router::with_path("control").post(control::control))
+        .push(at("budget", || budget::read).put(budget::set))
         .push(at("files", || files::list).push(at("{**path}", || files::show_file)))
         .push(at("workflow-report", || documents::workflow_report))
         .push(at("stage-docs/{stage}", || documents::stage_document));
@@ -85,6 +87,8 @@ fields_of! {
         workflow: Text<0, 100>,
         /// The deployment target, or an object with `target` and what the target understands.
         deployment: Deployment,
+        /// What the build may spend on language models; within the limits of `[models.budget]`.
+        budget: budget::BudgetRule,
     }
 }
 
@@ -131,7 +135,8 @@ pub(crate) async fn create(
     body: Body<NewProjectBody>,
     idempotency: Idempotency,
 ) -> CreatedAnswer<NewlyQueued> {
-    let NewProjectBody { requirement, project_name, user_id, user_name, priority, tags, workflow, deployment } = body.0;
+    let NewProjectBody { requirement, project_name, user_id, user_name, priority, tags, workflow, deployment, budget } =
+        body.0;
     let (constraint, requirement) = requirement;
     let asked = NewBuild {
         requirement,
@@ -142,6 +147,7 @@ pub(crate) async fn create(
         tags,
         workflow,
         deployment,
+        budget,
     };
     let keyed = idempotency.answered_by(|queued: &Queued| {
         let queued = NewlyQueued::from(queued.clone());
@@ -256,6 +262,8 @@ struct Detail {
     agent_count: u64,
     /// The agent that came out of it, once there is one; the newest of several.
     agent_id: Option<AgentId>,
+    /// What it may spend on language models, and what it has spent.
+    budget: BudgetUse,
 }
 
 /// `GET /projects/{id}`
@@ -263,10 +271,13 @@ struct Detail {
 /// Read a project.
 #[endpoint(operation_id = "getProject", tags("projects"))]
 pub(crate) async fn detail(state: State, id: Id<ProjectId>) -> Answer<Detail> {
-    let ProjectDetail { project, stages, agent_count, .. } = state.projects.detail(state.caller(), &id.0).await?;
+    let (found, budget) =
+        tokio::join!(state.projects.detail(state.caller(), &id.0), state.projects.budget(state.caller(), &id.0));
+    let ProjectDetail { project, stages, agent_count, .. } = found?;
+    let budget = budget?;
     let newest = if agent_count > 0 { state.projects.agents(state.caller(), &id.0, 1).await? } else { Vec::new() };
     let agent_id = newest.into_iter().next().map(|agent| agent.agent_id);
-    Ok(Reply::new(Detail { project, stages, agent_count, agent_id }))
+    Ok(Reply::new(Detail { project, stages, agent_count, agent_id, budget }))
 }
 
 /// `GET /projects/{id}/stages`

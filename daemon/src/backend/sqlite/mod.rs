@@ -7,6 +7,7 @@
 mod aged;
 mod agents;
 pub mod backup;
+mod books;
 mod build;
 mod change;
 mod checkpoint;

@@ -68,3 +68,9 @@ pub(crate) fn name_from(content: &str) -> String {
 pub(crate) fn key_was_lost() {
     tracing::warn!("another request took over the idempotency key before this answer was stored; its answer stays");
 }
+
+/// The refusal of a booking on a call that was never reserved or is settled.
+pub(crate) fn unknown_call(id: &str) -> crate::backend::error::BackendError {
+    use crate::backend::error::{BackendError, BackendErrorKind};
+    BackendError::new(BackendErrorKind::Illegal, format!("the call `{id}` has no open reservation"))
+}

@@ -6,6 +6,7 @@
 mod aged;
 mod agents;
 pub(crate) mod alike;
+mod books;
 mod builds;
 mod credentials;
 mod figures;
@@ -22,6 +23,7 @@ mod upkeep;
 
 pub use aged::{Aged, AgedKind};
 pub use agents::{Agents, Deployments};
+pub use books::{Account, Amount, Booking, Books, CallState, Limits, NewCall, Statement};
 pub use builds::{Builds, Claims, Leases, Reconciliation, Repair};
 pub use credentials::{CredentialClass, CredentialRecord, Credentials};
 pub use figures::{Activity, DayFigures, Overview, TopAgent};
@@ -38,9 +40,9 @@ use crate::{backend::error::BackendError, domain::event::ProjectEvent};
 /// The methods of every part, for whoever holds a store by its own type. (`dyn Store` has them without.)
 pub mod prelude {
     pub use super::{
-        Agents as _, Answering as _, Builds as _, Claims as _, Control as _, Credentials as _, Deletions as _,
-        Deployments as _, Events as _, IdempotencyKeys as _, Leases as _, Lists as _, PastTime as _, Projects as _,
-        Reconciliation as _, Removal as _, Sessions as _, Statistics as _, Tools as _, Upkeep as _,
+        Agents as _, Answering as _, Books as _, Builds as _, Claims as _, Control as _, Credentials as _,
+        Deletions as _, Deployments as _, Events as _, IdempotencyKeys as _, Leases as _, Lists as _, PastTime as _,
+        Projects as _, Reconciliation as _, Removal as _, Sessions as _, Statistics as _, Tools as _, Upkeep as _,
     };
 }
 
@@ -90,6 +92,7 @@ pub trait Store:
     + Sessions
     + Answering
     + Tools
+    + Books
     + Statistics
     + IdempotencyKeys
     + Credentials
@@ -114,6 +117,7 @@ impl<
         + Sessions
         + Answering
         + Tools
+        + Books
         + Statistics
         + IdempotencyKeys
         + Credentials

@@ -42,6 +42,7 @@ impl BuildStep {
         let end = match &self.end {
             Some(BuildEnd::Completed { .. }) => Some(End::Completed),
             Some(BuildEnd::Failed(info)) => Some(End::Failed(info)),
+            Some(BuildEnd::Held(info)) => Some(End::Held(info)),
             None => None,
         };
         Step {
@@ -69,6 +70,8 @@ pub enum BuildEnd {
     },
     /// A stage failed for good, or the build as a whole.
     Failed(ErrorInfo),
+    /// It is paused until somebody has seen to the cause; a resume runs the stage again.
+    Held(ErrorInfo),
 }
 
 /// What a step did.

@@ -42,6 +42,8 @@ pub enum End<'c> {
     Completed,
     /// A stage failed for good, or the build as a whole.
     Failed(&'c ErrorInfo),
+    /// A stage cannot go on before somebody has seen to the cause: the build pauses, and a resume runs that stage again.
+    Held(&'c ErrorInfo),
 }
 
 /// What a step does.
@@ -89,6 +91,8 @@ pub fn step<'c, S: StageView>(
     let how = match step.end {
         Some(End::Completed) => ProjectEvent::Completed,
         Some(End::Failed(_)) => ProjectEvent::Failed,
+        Some(End::Held(_)) if !stop => ProjectEvent::Held,
+        Some(End::Held(_)) => ProjectEvent::StopReached,
         None if stop => ProjectEvent::StopReached,
         None if pause && step.still_running == 0 => ProjectEvent::PauseReached,
         None => return Ok(Stepped { change: draft.done(project, None), begun }),
@@ -103,6 +107,7 @@ pub fn step<'c, S: StageView>(
     let (error, event) = match step.end {
         Some(End::Completed) => (None, TaskEvent::Complete),
         Some(End::Failed(info)) => (Some(info), TaskEvent::Fail),
+        Some(End::Held(info)) => (Some(info), TaskEvent::Cancel),
         None => (None, TaskEvent::Cancel),
     };
     project.lease = LeaseChange::Ended { error };
@@ -241,6 +246,31 @@ mod tests {
                 let runs = |event: &NewEvent| matches!(event.event, Event::Stage { status: Running, .. });
                 assert!(!stepped.change.events.iter().any(runs), "{control}");
             }
+        }
+    }
+
+    #[test]
+    fn a_stage_that_a_budget_stops_holds_the_build_and_a_stop_is_stronger() {
+        use StageStatus::{Completed, Failed, Pending, Running};
+        let stored = stages(&[Completed, Running, Pending, Running]);
+        let ends = [ended(StageOutcome::Failed(Failure::new(FailureKind::BudgetExhausted, "spent")))];
+        let info = ErrorInfo::outside(FailureKind::BudgetExhausted, "spent");
+        let begin = ["c".to_owned()];
+        for (control, wanted) in [
+            (ControlStatus::Running, "paused"),
+            (ControlStatus::Paused, "paused"),
+            (ControlStatus::Stopped, "cancelled"),
+        ] {
+            let mut view = building(&stored);
+            view.state.control = control;
+            let stepped = step(&view, &asked(&ends, &begin, &[], Some(End::Held(&info))), NOW).unwrap();
+            let (project, task) = (stepped.change.project.unwrap(), stepped.change.task.unwrap());
+            assert_eq!(project.state.status.as_str(), wanted);
+            assert!(matches!(project.lease, LeaseChange::Ended { error: Some(error) } if error.message == "spent"));
+            assert_eq!((task.event, task.error), (TaskEvent::Cancel, Some("spent")));
+            assert!(stepped.begun.is_empty());
+            // What ran beside it is cut off, and both are run again.
+            assert!(stepped.change.stages.iter().all(|stage| stage.status == Failed));
         }
     }
 

@@ -180,6 +180,7 @@ fn stage(options: Value) -> Operation {
         inputs: std::collections::BTreeMap::new(),
         options,
         deployment: Value::Null,
+        models: None,
     }))
 }
 

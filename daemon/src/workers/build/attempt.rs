@@ -5,10 +5,10 @@ use std::{
     io::Read,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use nexus_plugin_api::payload::{self, AgentManifest, Operation, StageRequest, StageResult};
+use nexus_plugin_api::payload::{self, AgentManifest, ModelAccess, Operation, StageRequest, StageResult};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::{OnceCell, watch};
@@ -27,6 +27,7 @@ use crate::{
         workflow::{StageSpec, Workflow},
     },
     jobs::{Counts, Late, Limit, Listener as _, Order, run_job},
+    models::Grant,
     workers::environment::Environment,
 };
 
@@ -34,6 +35,9 @@ use crate::{
 const MAX_CONTENT: usize = 256 * 1024;
 /// Most files of one stage that are listed.
 const MAX_FILES: usize = 2_000;
+
+/// A token outlives its attempt by the wait for a free place and the grace of a cancel.
+const AFTER_THE_LIMIT: Duration = Duration::from_secs(3600);
 
 /// Why a running attempt is asked to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,9 +153,10 @@ impl Attempt {
 
     async fn work(&mut self, journal: &mut Journal) -> Result<StageResult, Failure> {
         let request = self.request.take();
-        let (Some(request), Some(spec)) = (request, self.spec()) else {
+        let (Some(mut request), Some(spec)) = (request, self.spec()) else {
             return Err(Failure::new(FailureKind::Infrastructure, "an attempt of a stage that its workflow lacks"));
         };
+        request.models = self.models(&request.user_id, spec.timeout);
         self.make_folder().await?;
         let limit = Limit {
             time: spec.timeout,
@@ -164,6 +169,18 @@ impl Attempt {
         let mut interrupt = self.interrupt.clone();
         let interrupted = async { interrupt_failure(interrupted(&mut interrupt).await) };
         run_job(self.env.executor.as_ref(), order, journal, interrupted).await
+    }
+
+    /// Language models on the account of this build and of whoever asked for it.
+    fn models(&self, user_id: &str, limit: Duration) -> Option<ModelAccess> {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let grant = Grant {
+            project: some(self.project_id.as_str()),
+            run: some(self.lease.task_id.as_str()),
+            caller: some(user_id),
+            ..Grant::default()
+        };
+        self.env.models.get()?.issue(&grant, limit + AFTER_THE_LIMIT)
     }
 
     /// The interface promises that the folder exists. Once a build is enough; an attempt that is made again looks again,

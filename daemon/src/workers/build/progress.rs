@@ -151,6 +151,7 @@ impl Work {
             inputs,
             options: spec.options.clone(),
             deployment: self.project.deployment.clone().unwrap_or(Value::Null),
+            models: None,
         })
     }
 
@@ -167,7 +168,7 @@ impl Work {
                 }
                 return Verdict::Retry { retry, failure: failure.clone() };
             }
-            if spec.optional && failure.kind != FailureKind::Cancelled {
+            if spec.optional && failure.kind != FailureKind::Cancelled && !failure.kind.holds() {
                 // An optional stage does not hold the build up; its failure stays readable.
                 let output = json!({"skipped": true, "reason": failure.message, "details": failure.details});
                 end.outcome = StageOutcome::Skipped(Box::new(StageProduct { output, ..StageProduct::default() }));
@@ -272,7 +273,8 @@ impl Work {
                 let stage = self.spec(index).map(|s| s.name.clone());
                 let attempt = self.attempt(index);
                 let failure = self.failure.get_or_insert_with(|| ErrorInfo::failed_earlier(stage, Some(attempt)));
-                end = Some(BuildEnd::Failed(failure.clone()));
+                let end_so = if failure.kind.holds() { BuildEnd::Held } else { BuildEnd::Failed };
+                end = Some(end_so(failure.clone()));
             }
         }
         if self.ended.is_empty() && begin.is_empty() && end.is_none() {

@@ -10,7 +10,7 @@ use nexus_daemon::{
     },
     domain::{
         agent::{Agent, AgentChange, AgentStatus, Deployment, NewPlace},
-        control::ControlAction,
+        control::{ControlAction, ControlStatus},
         deletion::DeleteOrders,
         event::EventType,
         failure::{ErrorInfo, Failure, FailureKind},
@@ -57,6 +57,33 @@ pub async fn a_failed_stage_fails_the_build(f: &Fixture) {
     assert!(matches!(f.claim(&delivery, "w2").await, Claim::Obsolete(_)));
     let told = f.events.of(id).into_iter().rfind(|e| e.kind == EventType::Project).unwrap();
     assert_eq!(told.fields["error_info"]["message"], "it cannot be done");
+}
+
+pub async fn a_held_build_rests_until_it_is_resumed_from_the_same_stage(f: &Fixture) {
+    let (delivery, build) = f.start("agent_build").await;
+    let (lease, id) = (&build.lease, &build.lease.project_id);
+    f.step(lease, &[STAGES[0]], &[STAGES[1]]).await.unwrap();
+    let spent = ErrorInfo { kind: FailureKind::BudgetExhausted, stage: Some(STAGES[1].into()), ..info("spent") };
+    let step = BuildStep {
+        ended: vec![failed(STAGES[1], 1)],
+        end: Some(BuildEnd::Held(spent.clone())),
+        receipt: Some(delivery.receipt.clone()),
+        ..BuildStep::default()
+    };
+    let progress = f.store.advance_build(lease, step).await.unwrap();
+    assert_eq!((progress.status, progress.message_deleted), (ProjectStatus::Paused, f.one_unit));
+    f.settle(&delivery, progress.message_deleted).await;
+    assert_eq!(f.status(id).await, (ProjectStatus::Paused, ControlStatus::Paused));
+    let project = f.store.project(id).await.unwrap().unwrap();
+    assert_eq!((project.error_info, project.completed_at), (Some(spent), None));
+    let task = f.store.task(&lease.task_id).await.unwrap().unwrap();
+    assert_eq!((task.status, task.error_message.as_deref()), (TaskStatus::Cancelled, Some("spent")));
+    assert!(f.nothing_to_do(QueueName::Build).await, "nobody works on it");
+    f.control(id, ControlAction::Resume).await.unwrap();
+    assert_eq!(f.store.project(id).await.unwrap().unwrap().error_info, None);
+    let (_, again) = f.take("w2").await;
+    assert_eq!(again.stages[0].status, StageStatus::Completed, "what is done is not done again");
+    assert_eq!((again.stages[1].status, again.stages[1].attempt), (StageStatus::Running, 2));
 }
 
 /// Gives a task up; a backend that counts receives only spares it some times.

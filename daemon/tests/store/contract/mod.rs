@@ -3,6 +3,7 @@
 //! A backend hands in a `Fixture` per case; [`contract!`] names every case once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs, dead_code)]
 
+pub mod books;
 pub mod builds;
 pub mod controls;
 pub mod credentials;
@@ -21,13 +22,18 @@ pub mod world;
 macro_rules! contract {
     ($make:ident) => {
         $crate::contract!(@ $make,
+            books: a_call_is_booked_once_and_settled_once, what_one_account_cannot_hold_is_booked_on_none,
+                a_limit_that_an_account_has_of_its_own_holds_until_it_is_raised,
+                another_attempt_is_booked_as_the_first_was,
+                a_call_that_nobody_settled_stays_spent_and_a_late_word_still_counts, a_crowd_cannot_overdraw_an_account;
             builds: a_build_walks_through_its_stages, an_idle_build_begins_what_is_ready_side_by_side,
                 a_message_of_no_use_is_obsolete, a_held_lease_keeps_others_off, an_old_lease_is_refused,
                 an_attempt_fences_too, a_step_that_cannot_be_changes_nothing, a_retry_is_a_new_attempt,
                 a_lease_given_back_goes_on_at_once, a_lapsed_lease_is_found_and_queued_again,
                 extending_tells_what_the_user_wants, a_crowd_of_creates_at_once_are_all_there,
                 a_create_that_fails_halfway_leaves_nothing, what_a_build_found_out_is_kept;
-            failures: a_failed_stage_fails_the_build, a_dead_letter_fails_its_task,
+            failures: a_failed_stage_fails_the_build, a_held_build_rests_until_it_is_resumed_from_the_same_stage,
+                a_dead_letter_fails_its_task,
                 a_build_without_its_workflow_fails_with_a_reason, a_registered_agent_is_kept_by_a_second_build,
                 agents_of_one_name_are_numbered_once_and_for_all,
                 a_deployment_runs_to_its_end, a_failed_deployment_is_told,

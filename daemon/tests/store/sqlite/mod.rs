@@ -6,6 +6,7 @@ mod file;
 #[cfg(feature = "aws")]
 mod moves;
 mod operation;
+mod overdraft;
 
 use std::{
     path::{Path, PathBuf},

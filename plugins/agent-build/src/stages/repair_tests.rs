@@ -101,6 +101,7 @@ async fn verified(author: impl Author + 'static) -> (Result<StageResult, Failure
             inputs: inputs.clone(),
             options: Value::Null,
             deployment: Value::Null,
+            models: None,
         };
         let result = BuildStage::new(stage, Arc::clone(&shared)).run(request, cx).await;
         if stage.name == "agent_developer_manager" {

@@ -67,6 +67,7 @@ pub fn request(
         inputs: inputs.clone(),
         options: Value::Null,
         deployment: Value::Null,
+        models: None,
     }
 }
 

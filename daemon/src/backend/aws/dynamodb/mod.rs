@@ -6,6 +6,7 @@
 mod aged;
 mod agents;
 mod aggregate;
+mod books;
 mod build_steps;
 mod catalogue;
 mod change;

@@ -172,6 +172,7 @@ impl Exam {
                 inputs: inputs.clone(),
                 options: Value::Null,
                 deployment: Value::Null,
+                models: None,
             };
             let result = BuildStage::new(stage, Arc::clone(&shared)).run(request, cx).await;
             let result = result.unwrap_or_else(|failure| panic!("{requirement}: {}: {}", stage.name, failure.message));
