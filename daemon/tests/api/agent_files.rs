@@ -359,8 +359,8 @@ async fn an_agent_is_moved_and_a_runtime_is_adopted() {
     assert_eq!((&data["agent_name"], &data["status"]), (&json!("prices"), &json!("running")));
     assert_eq!((&data["agentcore_runtime_arn"], &data["agentcore_runtime_alias"]), (&json!(arn), &json!("blue")));
     assert_eq!(api.post("/api/v2/agents", body).await.body["data"]["agent_id"], data["agent_id"]);
-    let path = format!("/api/v2/agents/{}/invoke", data["agent_id"].as_str().unwrap());
-    assert_eq!(api.post(&path, json!({"input_text": "x"})).await.status, 200);
+    let invoke = format!("/api/v2/agents/{}/invoke", data["agent_id"].as_str().unwrap());
+    assert_eq!(api.post(&invoke, json!({"input_text": "x"})).await.status, 200);
     let told = api.agents.asked.lock().unwrap().last().unwrap()["body"]["agent"]["details"].clone();
     assert_eq!((&told["agentcore_runtime_arn"], &told["adopted"]), (&json!(arn), &json!(true)), "{told}");
     Api::start().await.post("/api/v2/agents", json!({"runtime_arn": arn})).await.is_error(409, "TARGET_NOT_CONFIGURED");

@@ -1,8 +1,10 @@
 //! From a folder to a runtime, to its next version, and to nothing.
 
+use std::collections::BTreeSet;
+
 use nexus_plugin_api::{
     DeployHandler as _,
-    payload::{AgentState, FailureKind},
+    payload::{AgentRef, AgentState, FailureKind},
     sdk::testing::Recorder,
 };
 use serde_json::json;
@@ -187,4 +189,27 @@ async fn an_adopted_runtime_is_looked_at_and_left_alone() {
     assert_eq!(world.deploy().await.unwrap().details, before);
     world.undeploy().await.unwrap();
     assert_eq!((world.double.count("PUT"), world.double.count("DELETE")), (puts, 0));
+}
+
+#[tokio::test]
+async fn forty_agents_do_not_get_into_each_others_way() {
+    let world = World::new().await;
+    let deployer = world.deployer();
+    let agents: Vec<AgentRef> = (0..40)
+        .map(|number| {
+            let state_dir = world.path().join(format!("state-{number}"));
+            std::fs::create_dir(&state_dir).unwrap();
+            AgentRef { agent_id: format!("agent_{number:012x}"), state_dir, ..world.agent() }
+        })
+        .collect();
+    let deployed = agents.iter().map(|agent| deployer.deploy(agent.clone(), Recorder::new().1));
+    let arns: BTreeSet<String> = futures::future::join_all(deployed)
+        .await
+        .into_iter()
+        .map(|done| done.unwrap().details["agentcore_runtime_arn"].to_string())
+        .collect();
+    assert_eq!((arns.len(), world.double.lock().objects.len()), (40, 40));
+    let removed = agents.iter().map(|agent| deployer.undeploy(agent.clone(), Recorder::new().1));
+    assert!(futures::future::join_all(removed).await.into_iter().all(|gone| gone.is_ok()));
+    world.assert_empty("after forty undeployments");
 }

@@ -6,7 +6,11 @@ mod double;
 mod interrupted;
 mod lifecycle;
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    sync::{Arc, Mutex},
+};
 
 use double::Double;
 use nexus_deploy_agentcore::{AgentCoreDeployer, Settings};
@@ -26,6 +30,7 @@ pub(crate) struct World {
     pub(crate) settings: Value,
     pub(crate) details: Map<String, Value>,
     pub(crate) generation: u64,
+    deployer: Mutex<Option<Arc<AgentCoreDeployer>>>,
 }
 
 impl World {
@@ -37,7 +42,7 @@ impl World {
             "region": "us-east-1", "endpoint_url": double.url, "bucket": BUCKET,
             "role_arn": "arn:aws:iam::123456789012:role/agents", "idle_timeout_secs": 5,
         });
-        let world = Self { double, folder, settings, details: Map::new(), generation: 0 };
+        let world = Self { double, folder, settings, details: Map::new(), generation: 0, deployer: Mutex::default() };
         world.write("agent.py", "print('one')");
         world.write("tools/t.py", "pass");
         world
@@ -53,12 +58,20 @@ impl World {
 
     pub(crate) fn set(&mut self, key: &str, value: impl Into<Value>) {
         self.settings[key] = value.into();
+        self.forget();
     }
 
-    /// A plugin that has just been loaded.
-    pub(crate) fn deployer(&self) -> AgentCoreDeployer {
-        let settings: Settings = serde_json::from_value(self.settings.clone()).unwrap();
-        AgentCoreDeployer::with_credentials(settings, "123456789012", "secret").unwrap()
+    /// The next plugin is one that has just been loaded.
+    pub(crate) fn forget(&self) {
+        *self.deployer.lock().unwrap() = None;
+    }
+
+    pub(crate) fn deployer(&self) -> Arc<AgentCoreDeployer> {
+        let load = || {
+            let settings: Settings = serde_json::from_value(self.settings.clone()).unwrap();
+            Arc::new(AgentCoreDeployer::with_credentials(settings, "123456789012", "secret").unwrap())
+        };
+        Arc::clone(self.deployer.lock().unwrap().get_or_insert_with(load))
     }
 
     pub(crate) fn agent(&self) -> AgentRef {
