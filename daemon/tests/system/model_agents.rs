@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{TcpListener, TcpStream},
+    sync::Notify,
     task::JoinHandle,
 };
 
-use super::support::{Daemon, Home, sse::Stream, venv};
+use super::support::{Daemon, Home, PATIENCE, sse::Stream, venv};
 
 /// The provider's key: it must be nowhere but with the daemon.
 const KEY: &str = "sk-provider-secret-4711";
@@ -27,6 +28,8 @@ type Asked = Arc<Mutex<Vec<(String, Value)>>>;
 struct Double {
     url: String,
     asked: Asked,
+    /// That the first word of an answer has arrived: before, it says no second one.
+    heard: Arc<Notify>,
     task: JoinHandle<()>,
 }
 
@@ -35,13 +38,14 @@ impl Double {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
         let asked = Asked::default();
-        let told = Arc::clone(&asked);
+        let heard = Arc::<Notify>::default();
+        let (told, first) = (Arc::clone(&asked), Arc::clone(&heard));
         let task = tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
-                tokio::spawn(answer(connection, Arc::clone(&told)));
+                tokio::spawn(answer(connection, Arc::clone(&told), Arc::clone(&first)));
             }
         });
-        Self { url, asked, task }
+        Self { url, asked, heard, task }
     }
 
     fn asked(&self) -> Vec<(String, Value)> {
@@ -50,7 +54,7 @@ impl Double {
 }
 
 /// Asks for the calculator, then says what it found, word by word.
-async fn answer(connection: TcpStream, asked: Asked) {
+async fn answer(connection: TcpStream, asked: Asked, heard: Arc<Notify>) {
     let mut connection = BufReader::new(connection);
     let (mut head, mut length, mut line) = (String::new(), 0, String::new());
     while connection.read_line(&mut line).await.is_ok_and(|read| read > 2) {
@@ -88,7 +92,14 @@ async fn answer(connection: TcpStream, asked: Asked) {
         format!("data: {chunk}\n\n")
     };
     let mut text = String::from("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n");
-    for delta in deltas {
+    for (place, delta) in deltas.into_iter().enumerate() {
+        if place == 1 {
+            let _ = connection.write_all(std::mem::take(&mut text).as_bytes()).await;
+            let _ = connection.flush().await;
+            tokio::time::timeout(PATIENCE, heard.notified())
+                .await
+                .expect("the first word arrives before the second is said");
+        }
         text.push_str(&chunk(json!([{ "index": 0, "delta": delta, "finish_reason": null }]), Value::Null));
     }
     text.push_str(&chunk(json!([{ "index": 0, "delta": {}, "finish_reason": reason }]), Value::Null));
@@ -100,12 +111,19 @@ async fn answer(connection: TcpStream, asked: Asked) {
 }
 
 /// Asks in a new session; the frames of the answer.
-async fn ask(daemon: &Daemon, agent: &str, question: &str) -> Vec<Value> {
+async fn ask(daemon: &Daemon, agent: &str, question: &str, heard: &Notify) -> Vec<Value> {
     let (_, session) = daemon.post(&format!("/agents/{agent}/sessions"), &json!({})).await;
     let session = session["data"]["session_id"].as_str().expect("an id").to_owned();
     let request = daemon.http().post(daemon.at(&format!("/sessions/{session}/stream")));
-    let frames = Stream::new(request.json(&json!({ "content": question })).send().await.expect("a stream")).all().await;
-    frames.into_iter().map(|frame| frame.data).collect()
+    let mut stream = Stream::new(request.json(&json!({ "content": question })).send().await.expect("a stream"));
+    let mut frames: Vec<Value> = Vec::new();
+    while let Some(frame) = stream.next().await {
+        if frame.data["type"] == "text" && text_of(&frames).is_empty() {
+            heard.notify_one();
+        }
+        frames.push(frame.data);
+    }
+    frames
 }
 
 fn text_of(frames: &[Value]) -> String {
@@ -148,18 +166,18 @@ async fn an_agent_talks_to_its_model_through_the_gate_alone() {
     let project = made["data"]["project_id"].as_str().expect("an id").to_owned();
     let agent = daemon.wait_for_agent(&project).await["agent_id"].as_str().expect("an id").to_owned();
     let (_, detail) = daemon.get(&format!("/agents/{agent}")).await;
-    assert_eq!(detail["data"]["deployment_details"]["details"]["model"], "fast", "{detail:#}");
+    assert_eq!(detail["data"]["model"], "fast", "{detail:#}");
     assert_eq!(detail["data"]["budget"]["used_tokens_today"], 0, "{detail:#}");
 
     // Its answer comes piece by piece: the tool, what it found, the words.
-    let frames = ask(&daemon, &agent, "What is 15% of 80?").await;
+    let frames = ask(&daemon, &agent, "What is 15% of 80?", &double.heard).await;
     let kinds: Vec<&str> = frames.iter().filter_map(|frame| frame["type"].as_str()).collect();
-    assert_eq!(kinds.iter().filter(|kind| **kind == "text").count(), 3, "{frames:#?}");
+    let first = frames.iter().find(|frame| frame["type"] == "text").expect("a text");
+    assert_eq!(first["data"], "It is ", "{frames:#?}");
     let place = |wanted: &str| kinds.iter().position(|kind| *kind == wanted).unwrap_or_else(|| panic!("{frames:#?}"));
     assert!(place("tool_use") < place("tool_end") && place("tool_end") < place("text"), "{kinds:?}");
     assert_eq!(text_of(&frames), "It is 12.");
-    let done = frames.iter().find(|frame| frame["event"] == "done").or(frames.last()).expect("an end");
-    let metrics = frames.iter().find_map(|frame| frame.get("metrics")).unwrap_or(&done["data"]);
+    let metrics = &frames.iter().find(|frame| frame["event"] == "done").expect("an end")["metrics"];
     let (input, output) = (CALLING.0 + SAYING.0, CALLING.1 + SAYING.1);
     assert_eq!((&metrics["input_tokens"], &metrics["output_tokens"]), (&json!(input), &json!(output)), "{frames:#?}");
 
@@ -202,9 +220,9 @@ async fn an_agent_talks_to_its_model_through_the_gate_alone() {
     let limit = json!({ "tokens_per_day": input + output });
     let answer = daemon.http().put(daemon.at(&format!("/agents/{agent}/budget"))).json(&limit).send().await.unwrap();
     assert_eq!(answer.status().as_u16(), 200);
-    let said = text_of(&ask(&daemon, &agent, "What is 20% of 80?").await);
+    let said = text_of(&ask(&daemon, &agent, "What is 20% of 80?", &double.heard).await);
     assert!(said.contains("what this agent may spend on language models is used up"), "{said}");
-    let said = text_of(&ask(&daemon, &agent, "八十的百分之二十是多少？").await);
+    let said = text_of(&ask(&daemon, &agent, "八十的百分之二十是多少？", &double.heard).await);
     assert!(said.contains("预算已用完"), "{said}");
     assert_eq!(double.asked().len(), 2);
 
@@ -214,6 +232,6 @@ async fn an_agent_talks_to_its_model_through_the_gate_alone() {
     assert_eq!(answer.status().as_u16(), 200);
     double.task.abort();
     let _ = double.task.await;
-    let said = text_of(&ask(&daemon, &agent, "What is 30% of 80?").await);
+    let said = text_of(&ask(&daemon, &agent, "What is 30% of 80?", &double.heard).await);
     assert!(said.starts_with("The language model") && !said.contains("Error"), "{said}");
 }

@@ -35,6 +35,7 @@ use crate::{
     domain::{
         agent::{Agent, AgentStatus},
         ids::{AgentId, ProjectId},
+        text::pathless,
         time::Timestamp,
     },
 };
@@ -131,8 +132,11 @@ pub(crate) async fn list(state: State, query: Query<AgentsQuery>) -> PageAnswer<
 #[endpoint(operation_id = "getAgent", tags("agents"))]
 pub(crate) async fn detail(state: State, id: Id<AgentId>) -> Answer<Detail> {
     let (caller, id) = (state.caller(), &id.0);
-    let agent = AgentView::from(state.agents.get(caller, id).await?);
-    Ok(Reply::new(Detail { agent, budget: state.agents.budget(caller, id).await? }))
+    let record = state.agents.get(caller, id).await?;
+    let told = |name: &str| record.deployment_details.as_ref()?.pointer(&format!("/details/{name}"))?.as_str();
+    let (model, degraded) = (told("model").map(str::to_owned), told("degraded").map(pathless));
+    let budget = state.agents.budget(caller, id).await?;
+    Ok(Reply::new(Detail { agent: record.into(), model, degraded, budget }))
 }
 
 /// An agent, and what it may spend on language models.
@@ -141,6 +145,10 @@ pub(crate) async fn detail(state: State, id: Id<AgentId>) -> Answer<Detail> {
 struct Detail {
     #[serde(flatten)]
     agent: AgentView,
+    /// The name of the language model that it was deployed with; null: it answers without one.
+    model: Option<String>,
+    /// Why it answers without the language model that it was made for.
+    degraded: Option<String>,
     budget: DayBudgetUse,
 }
 

@@ -30,6 +30,7 @@ pub(crate) fn of(operation: &str) -> Option<Value> {
         }),
         "deployAgent" => json!({ "deployment": { "type": "local" } }),
         "updateAgent" => json!({ "description": "Tells prices", "category": "sales" }),
+        "setAgentBudget" => json!({ "usd_per_day": 0.5, "tokens_per_day": 100_000 }),
         "invokeAgent" => json!({ "input_text": "How much are 3 pears?" }),
         "putAgentCode" => json!({ "content": "def main():\n    print(\"hello\")\n", "file_type": "python" }),
         "putAgentPrompt" => json!({ "content": "# Price list\n\nAnswer in one sentence.\n", "file_type": "markdown" }),

@@ -23,9 +23,6 @@ import os
 import time
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
-from strands import Agent as StrandsAgent
-from strands import tool as strands_tool
-
 from runtime import model_words, phrases
 from runtime.model_turn import Turn
 from runtime.refusal import Refused
@@ -49,7 +46,9 @@ class ModelEngine:
         self.model_name = os.environ.get("MODEL_ID", "").strip()
         self.model_id = "%s/%s" % (self.provider, self.model_name)
         self._prompt = agent.prompt()
-        # Wrong settings end the start, not the first answer.
+        # Missing packages and wrong settings end the start, not the first answer.
+        import strands  # noqa: F401
+
         _model(self.provider, self.model_name)
 
     def answer(self, text: str, session: Session) -> Iterator[Optional[Event]]:
@@ -97,11 +96,13 @@ class ModelEngine:
             if message["role"] in ("user", "assistant"):
                 session.add_message(message["role"], message["content"])
 
-    def _begin(self, session: Session) -> StrandsAgent:
+    def _begin(self, session: Session) -> Any:
         """What the SDK needs for one conversation. Nothing of it is shared with another."""
-        return StrandsAgent(
+        import strands
+
+        return strands.Agent(
             model=_model(self.provider, self.model_name),
-            tools=[strands_tool(_plain(function, session)) for entry in self.agent.tools for function in entry.functions.values()],
+            tools=[strands.tool(_plain(function, session)) for entry in self.agent.tools for function in entry.functions.values()],
             system_prompt=self._prompt,
             messages=_history(session),
             callback_handler=None,

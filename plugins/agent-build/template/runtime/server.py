@@ -249,13 +249,14 @@ def choose_engine(agent: Agent) -> Any:
     os.environ.setdefault("OTEL_SDK_DISABLED", "true")
     try:
         from runtime.model_engine import ModelEngine
+
+        return ModelEngine(agent)
     except ImportError as error:
         missing = "the packages of requirements.txt are not installed here (%s)" % (error.name or error)
         if agent.needs_model():
             raise SystemExit("this agent needs a language model, and " + missing) from None
         log.warning("%s: it answers without a language model", missing)
         return OfflineEngine(agent)
-    return ModelEngine(agent)
 
 
 def listen() -> socket.socket:

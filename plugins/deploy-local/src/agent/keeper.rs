@@ -48,6 +48,8 @@ pub(crate) struct Keeper {
     state: State,
     house: Arc<House>,
     agent: AgentRef,
+    /// When that was told: what it holds for a time, such as a token, is so old.
+    told_at: Instant,
     view: Arc<View>,
     commands: mpsc::Receiver<Command>,
     own: mpsc::WeakSender<Command>,
@@ -73,7 +75,21 @@ impl Keeper {
         let crashes = CrashHistory::new(&house.settings);
         let (code, failed_with, retired) = (Code::default(), None, JoinSet::new());
         let (state, crash_count, generation) = (State::Idle, 0, 0);
-        Self { state, house, agent, view, commands, own, crashes, crash_count, generation, code, failed_with, retired }
+        Self {
+            state,
+            house,
+            agent,
+            told_at: Instant::now(),
+            view,
+            commands,
+            own,
+            crashes,
+            crash_count,
+            generation,
+            code,
+            failed_with,
+            retired,
+        }
     }
 
     /// Ends after `Remove`, `ShutDown`, or when the fleet is gone.
@@ -112,7 +128,7 @@ impl Keeper {
     async fn obey(&mut self, command: Command) -> bool {
         match command {
             Command::Deploy { agent, code, waiter } => {
-                (self.agent, self.code) = (*agent, code);
+                (self.agent, self.told_at, self.code) = (*agent, Instant::now(), code);
                 self.crashes.clear();
                 let mut waiters = self.halt("deployed anew").await;
                 waiters.push(waiter);
@@ -121,7 +137,7 @@ impl Keeper {
             Command::Acquire { agent, code, waiter } => {
                 // A request that was on its way while the agent was deployed anew asks for what is gone.
                 if agent.generation >= self.agent.generation {
-                    (self.agent, self.code) = (*agent, code);
+                    (self.agent, self.told_at, self.code) = (*agent, Instant::now(), code);
                 }
                 if self.is_outdated() {
                     self.take_up_saved_code(waiter).await;
@@ -264,7 +280,10 @@ impl Keeper {
             return self.begin(waiters, automatic);
         }
         match outcome {
-            Ok(started) => {
+            Ok(mut started) => {
+                // After a crash it has the token that the last request brought.
+                let age = self.told_at.elapsed();
+                started.renew_at = started.renew_at.map(|at| at.checked_sub(age).unwrap_or(at));
                 self.generation += 1;
                 self.view.usage.touch();
                 let ended = watch::Sender::new(None);
