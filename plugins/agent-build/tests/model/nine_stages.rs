@@ -41,7 +41,8 @@ async fn a_model_builds_an_agent_that_runs_without_one() {
     assert!(tools.contains("2 worked examples and 4 tests pass") && tools.contains("double/clever-1: written"), "{tools}");
     let agent = build.results["agent_deployer"].agent.as_ref().unwrap();
     assert!(build.read(&agent.prompt_path).contains("- Give no medical advice."));
-    assert!(build.read("agent/README.md").contains("Ask it for prices and the body mass index."));
+    let readme = build.read("agent/README.md");
+    assert!(readme.contains("Ask it for prices and the body mass index.") && readme.contains("the tools `body_mass_index`"), "{readme}");
     let report = build.read("workflow_summary_report.md");
     assert!(report.contains("`double/clever-1`") && !report.contains("offline, 0 tokens"), "{report}");
     let manifest: Value = serde_json::from_str(&build.read("agent/manifest.json")).unwrap();

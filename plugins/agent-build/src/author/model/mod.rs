@@ -28,8 +28,8 @@ use crate::{
     catalogue::{Catalogue, CatalogueError},
     settings::Settings,
     spec::{
-        AgentDesign, AgentPrompt, Architecture, Example, Introduction, Language, LeftOut, Limit, Plan, Requirements, StageOutline,
-        ToolSketch, Uncovered, WrittenTools,
+        AgentDesign, AgentPrompt, Architecture, Example, Introduction, Language, Limit, Plan, Requirements, StageOutline, ToolSketch,
+        WrittenTools,
     },
     verify::{
         Finding, VerifyError,
@@ -111,9 +111,13 @@ impl ModelAuthor {
                         sketch.id = format!("{base}_{number}");
                     }
                     brief.context.info(format!("to be written: {} for “{}”", sketch.signature(), wish.text));
-                    clause.served_by = vec![sketch.id.clone()];
+                    sketch.beside_vetted = !clause.served_by.is_empty();
+                    clause.served_by.push(sketch.id.clone());
                     clause.not_served = None;
                     requirements.to_write.push(sketch);
+                }
+                Err(problem) if !clause.served_by.is_empty() => {
+                    brief.context.warn(format!("no tool is written for “{}”: {problem}", wish.text));
                 }
                 Err(problem) => {
                     brief.context.warn(format!("no tool is written for “{}”: {problem}", wish.text));
@@ -229,23 +233,11 @@ impl Author for ModelAuthor {
         written.tools.sort_by_key(|tool| order(&tool.about.id));
         let is_written = |sketch: &&ToolSketch| written.tools.iter().any(|tool| tool.about.id == sketch.id);
         let missing = design.to_write.iter().filter(|sketch| !is_written(sketch));
-        written.left_out = missing
-            .map(|sketch| LeftOut {
-                tool: sketch.id.clone(),
-                uncovered: Uncovered {
-                    text: sketch.wish.clone(),
-                    reason: design
-                        .language
-                        .pick(
-                            "a tool was written for it, but it does not do what its worked examples say",
-                            "为此编写的工具未能通过示例验证",
-                        )
-                        .to_owned(),
-                    ability: "unknown".into(),
-                    needs: "model".into(),
-                },
-            })
-            .collect();
+        let reason = design.language.pick(
+            "a tool was written for it, but it does not do what its worked examples say",
+            "为此编写的工具未能通过示例验证",
+        );
+        written.left_out = missing.map(|sketch| sketch.left_out(reason)).collect();
         self.told(written)
     }
 

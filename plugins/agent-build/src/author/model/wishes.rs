@@ -84,6 +84,8 @@ enum Place {
 struct Wish {
     place: Place,
     text: String,
+    /// The vetted tool that rules chose by words alone, which may have been mistaken.
+    chosen: Option<String>,
 }
 
 /// A wish that a function can serve.
@@ -103,9 +105,12 @@ pub(super) async fn judge(
     brief: &Brief,
     requirements: &mut Requirements,
 ) -> Result<Vec<FunctionWish>, AuthorError> {
-    let wishes = open_wishes(requirements);
+    let wishes = open_wishes(author.catalogue, requirements);
     let tools: BTreeMap<&str, &crate::catalogue::CatalogueTool> = usable(author.catalogue, requirements);
-    let numbered = wishes.iter().enumerate().map(|(at, wish)| format!("{}. {}", at + 1, one_line(&wish.text)));
+    let numbered = wishes.iter().enumerate().map(|(at, wish)| {
+        let chosen = wish.chosen.as_ref().map(|tool| format!(" (perhaps by the vetted tool {tool})"));
+        format!("{}. {}{}", at + 1, one_line(&wish.text), chosen.unwrap_or_default())
+    });
     let numbered = numbered.collect::<Vec<_>>().join("\n");
     let mut listed = String::new();
     for tool in tools.values() {
@@ -118,7 +123,7 @@ pub(super) async fn judge(
         sections: Sections::default()
             .with("Requirement", brief.requirement.clone())
             .with("Vetted tools", listed)
-            .list("Understood by rules already", understood(requirements)),
+            .list("Understood by rules already", understood(author.catalogue, requirements)),
         values: vec![("wishes", if numbered.is_empty() { "(none)".to_owned() } else { numbered })],
         schema: schema("understanding", SCHEMA)?,
     };
@@ -142,6 +147,8 @@ pub(super) async fn judge(
             Some(Limit { ability: ability.to_owned(), reason: judgement.reason.clone(), needs: needs.to_owned() })
         };
         match judgement.served_by {
+            // What rules chose stays, whatever else may stand beside it.
+            server if wish.chosen.is_some() && server != Server::PythonFunction => {}
             Server::VettedTool => {
                 clause.served_by = vec![judgement.vetted_tool.clone()];
                 clause.not_served = None;
@@ -166,22 +173,36 @@ pub(super) async fn judge(
     Ok(functions)
 }
 
-/// The clauses that rules found no tool for and do not know to be impossible, and the parts that they did not understand.
-fn open_wishes(requirements: &Requirements) -> Vec<Wish> {
-    let tasks = requirements.reading.tasks.iter().enumerate();
-    let clauses = tasks.flat_map(|(task, one)| one.clauses.iter().enumerate().map(move |(at, clause)| (task, at, clause)));
-    let open = clauses.filter(|(_, _, clause)| clause.not_served.as_ref().is_some_and(|limit| limit.ability == "unknown"));
+/// The clauses that rules found no tool for and do not know to be impossible, the parts that they did not understand, and
+/// those for which they chose a tool by its words alone.
+fn open_wishes(catalogue: &Catalogue, requirements: &Requirements) -> Vec<Wish> {
+    let open = all(requirements).filter(|(_, _, clause)| clause.not_served.as_ref().is_some_and(|limit| limit.ability == "unknown"));
     let mut wishes: Vec<Wish> = open
-        .map(|(task, clause, one)| Wish { place: Place::Clause { task, clause }, text: one.text.clone() })
+        .map(|(task, clause, one)| Wish { place: Place::Clause { task, clause }, text: one.text.clone(), chosen: None })
         .collect();
     let parts = requirements.reading.not_understood.iter().enumerate();
     wishes.extend(
         parts
             .filter(|(_, part)| part.text.split_whitespace().count() > 2 || part.text.chars().count() > 8)
-            .map(|(at, part)| Wish { place: Place::NotUnderstood(at), text: part.text.clone() }),
+            .map(|(at, part)| Wish { place: Place::NotUnderstood(at), text: part.text.clone(), chosen: None }),
     );
+    // What has data is sure; a tool without any was chosen because the words are alike.
+    let by_words = |clause: &Clause| {
+        let tool = catalogue.tool(clause.served_by.first()?)?;
+        (clause.served_by.len() == 1 && tool.needs.is_none()).then(|| tool.id().to_owned())
+    };
+    let chosen = all(requirements).filter_map(|(task, clause, one)| {
+        by_words(one).map(|tool| Wish { place: Place::Clause { task, clause }, text: one.text.clone(), chosen: Some(tool) })
+    });
+    wishes.extend(chosen);
     wishes.truncate(MOST);
     wishes
+}
+
+/// Every clause with its place.
+fn all(requirements: &Requirements) -> impl Iterator<Item = (usize, usize, &Clause)> {
+    let tasks = requirements.reading.tasks.iter().enumerate();
+    tasks.flat_map(|(task, one)| one.clauses.iter().enumerate().map(move |(at, clause)| (task, at, clause)))
 }
 
 /// The clause of a wish; a part that was not understood becomes a task first, unless it asks for nothing.
@@ -228,9 +249,11 @@ fn usable<'a>(
     tools.map(|tool| (tool.id(), tool)).collect()
 }
 
-fn understood(requirements: &Requirements) -> Vec<String> {
+fn understood(catalogue: &Catalogue, requirements: &Requirements) -> Vec<String> {
+    let needs = |id: &str| catalogue.tool(id).and_then(|tool| tool.needs.as_deref());
     let clauses = requirements.reading.tasks.iter().flat_map(|task| &task.clauses);
-    let served = clauses.filter(|clause| !clause.served_by.is_empty());
+    let has_data = |id: &String| requirements.data.iter().any(|set| needs(id) == Some(set.kind()));
+    let served = clauses.filter(|clause| clause.served_by.iter().any(has_data));
     let data = requirements.data.iter().map(|set| format!("data: {} ({} entries)", set.title(), set.len()));
     served.map(|clause| format!("“{}” by {}", clause.text, clause.served_by.join(", "))).chain(data).collect()
 }
@@ -249,10 +272,8 @@ fn problems(
         }
     }
     for wish in &told.wishes {
-        if wish.number == 0 || wish.number > count {
-            problems.push(format!("wishes: there is no open wish {}; there are {count}", wish.number));
-        }
-        if wish.served_by == Server::VettedTool && !tools.contains_key(wish.vetted_tool.as_str()) {
+        // One that nobody numbered is not looked at.
+        if (1..=count).contains(&wish.number) && wish.served_by == Server::VettedTool && !tools.contains_key(wish.vetted_tool.as_str()) {
             problems.push(format!(
                 "wishes: `{}` is no vetted tool; name the id of one of the list, or choose another `served_by`",
                 wish.vetted_tool
