@@ -33,7 +33,9 @@ fn main() -> io::Result<()> {
         descriptions.insert(id, folder.join("tool.json"));
     }
     let mut code = String::new();
-    for (name, files) in [("TEMPLATE", template), ("TOOLS", tools), ("DESCRIPTIONS", descriptions), ("PROMPTS", prompts)] {
+    for (name, files) in
+        [("TEMPLATE", template), ("TOOLS", tools), ("DESCRIPTIONS", descriptions), ("PROMPTS", prompts)]
+    {
         writeln!(code, "pub(super) static {name}: &[(&str, &str)] = &[").map_err(io::Error::other)?;
         for (path, file) in files {
             writeln!(code, "    ({path:?}, include_str!({file:?})),").map_err(io::Error::other)?;

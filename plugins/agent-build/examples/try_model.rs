@@ -48,7 +48,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
             let (outcome, log) = build(&shared, &access, requirement).await?;
             let is_right = outcome["right"] == true;
             passed += usize::from(is_right);
-            println!("{number}.{time} {} in {:.0} s: {requirement}", if is_right { "right" } else { "WRONG" }, begun.elapsed().as_secs_f64());
+            println!(
+                "{number}.{time} {} in {:.0} s: {requirement}",
+                if is_right { "right" } else { "WRONG" },
+                begun.elapsed().as_secs_f64()
+            );
             println!("    {outcome}");
             if !is_right {
                 println!("    {}", log.join("\n    "));

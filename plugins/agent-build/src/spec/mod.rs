@@ -27,9 +27,7 @@ pub(crate) use language::{Language, Localized};
 pub(crate) use plan::{Plan, PlannedStage, StageOutline};
 pub(crate) use reading::{Clause, ClauseKind, Coverage, Datum, Limit, NotUnderstood, Quantity, Reading, Span, Task};
 pub(crate) use requirements::{AcceptanceCases, CasesRecord, Requirements};
-pub(crate) use sketch::{
-    Origin, SketchParameter, SketchResult, ToolSketch, ValueKind, WorkedExample, described,
-};
+pub(crate) use sketch::{Origin, SketchParameter, SketchResult, ToolSketch, ValueKind, WorkedExample, described};
 pub(crate) use tool::{Function, Parameter, Proof, Tool, ToolRecord, ToolRecords, WrittenTool, WrittenTools};
 
 /// An object that later stages read, from the `output_data` of the stage that made it.

@@ -64,7 +64,9 @@ impl From<StageError> for Failure {
             StageError::Author(AuthorError::NotUsable { answers, .. }) => {
                 Self::transient(message).with_details(answers.join("\n\n"))
             }
-            StageError::Author(AuthorError::Unproven { attempts, .. }) => Self::permanent(message).with_details(attempts),
+            StageError::Author(AuthorError::Unproven { attempts, .. }) => {
+                Self::permanent(message).with_details(attempts)
+            }
             StageError::Author(AuthorError::Proof(error)) => Self::from(StageError::Verify(error)),
             // Another answer may keep the rules.
             StageError::Author(AuthorError::Unusable { .. })

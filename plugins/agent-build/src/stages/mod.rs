@@ -33,11 +33,7 @@ pub use table::{STAGES, Stage};
 
 use tokio::sync::OnceCell;
 
-use crate::{
-    author::Authors,
-    settings::Settings,
-    verify::Bytecode,
-};
+use crate::{author::Authors, settings::Settings, verify::Bytecode};
 
 /// What all stages share.
 pub struct Shared {

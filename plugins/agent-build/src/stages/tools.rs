@@ -30,7 +30,13 @@ pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
         job.file(code_path.clone(), tool.code);
         job.file(intent_path, tool.intent);
         job.file(tests_path, tool.tests);
-        tools.push(ToolRecord { about: tool.about, example: tool.example, source: tool.source, code_path, proof: tool.proof });
+        tools.push(ToolRecord {
+            about: tool.about,
+            example: tool.example,
+            source: tool.source,
+            code_path,
+            proof: tool.proof,
+        });
     }
     job.structure(structured::tools(&brief.project_name, &tools));
     let document = documents::tools(&tools, design.language);

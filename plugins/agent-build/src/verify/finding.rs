@@ -54,7 +54,9 @@ impl Check {
     pub fn hint(self) -> &'static str {
         match self {
             Self::Compile => "the file must be valid Python 3.9",
-            Self::Lint => "a tool is a plain function that computes from its arguments: no files, network, processes or state",
+            Self::Lint => {
+                "a tool is a plain function that computes from its arguments: no files, network, processes or state"
+            }
             Self::Example => "the function must give these results; the examples stay as they are",
             Self::UnitTest => "the tool and its test disagree, or the test cannot run",
             Self::Start => "agent.py must print one line of JSON with its port, and serve on",

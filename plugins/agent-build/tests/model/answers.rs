@@ -5,7 +5,8 @@ use serde_json::json;
 use super::double::{Reply, says};
 
 /// Rules understand the prices, and not the rest of it.
-pub const REQUIREMENT: &str = "A helper for our gym. Work out the body mass index of a member. Prices: day pass 12 EUR, month pass 39 EUR.";
+pub const REQUIREMENT: &str =
+    "A helper for our gym. Work out the body mass index of a member. Prices: day pass 12 EUR, month pass 39 EUR.";
 
 pub const CODE: &str = "from __future__ import annotations\n\n\ndef body_mass_index(weight: float, height: float) -> float:\n    \"\"\"Compute the body mass index.\n\n    Args:\n        weight: in kg.\n        height: in m.\n\n    Returns:\n        The index.\n    \"\"\"\n    if weight <= 0 or height <= 0:\n        raise ValueError(\"weight and height must be more than 0\")\n    return weight / height ** 2\n";
 
@@ -39,11 +40,17 @@ pub fn good(object: &str) -> Reply {
             { "question": "What is the BMI of 70 kg and 1.75 m?", "arguments": { "weight": 70, "height": 1.75 }, "calculation": "70 / (1.75 * 1.75)" },
             { "question": "My weight is 90 kg and my height is 1.8 m, what is my body mass index?", "arguments": { "weight": 90, "height": 1.8 }, "calculation": "90 / 1.8 ** 2" },
         ]}),
-        "architecture" => json!({ "overview": "One service with its tools.", "decisions": [{ "decision": "Formulas are code.", "reason": "A formula gives the same figure each time." }] }),
-        "agent_design" => json!({ "description": "Helps the members of a gym.", "capabilities": ["Works out the body mass index", "Tells prices"] }),
+        "architecture" => {
+            json!({ "overview": "One service with its tools.", "decisions": [{ "decision": "Formulas are code.", "reason": "A formula gives the same figure each time." }] })
+        }
+        "agent_design" => {
+            json!({ "description": "Helps the members of a gym.", "capabilities": ["Works out the body mass index", "Tells prices"] })
+        }
         "python_module" => json!({ "how": "Weight by the square of the height.", "python_code": CODE }),
         "unit_tests" => json!({ "python_tests": TESTS }),
-        "agent_prompt" => json!({ "role": "You are the helper of a gym.", "rules": ["Be friendly.", "Give no medical advice."] }),
+        "agent_prompt" => {
+            json!({ "role": "You are the helper of a gym.", "rules": ["Be friendly.", "Give no medical advice."] })
+        }
         "introduction" => json!({ "introduction": "Ask it for prices and the body mass index.", "notes": [] }),
         other => panic!("nobody asks for `{other}`"),
     })

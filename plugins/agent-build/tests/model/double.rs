@@ -59,13 +59,21 @@ impl Double {
         let server = Server::start().await;
         let url = server.url.clone();
         let script: Arc<Script> = Arc::new(Box::new(script));
-        let (requests, seen) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(BTreeMap::<String, usize>::new())));
+        let (requests, seen) =
+            (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(BTreeMap::<String, usize>::new())));
         let (input, output) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let (hangs, hanging) = mpsc::unbounded_channel();
         let (log, read, written) = (Arc::clone(&requests), Arc::clone(&input), Arc::clone(&output));
         let serving = tokio::spawn(async move {
             loop {
                 let exchange = server.request().await;
+                if exchange.path.ends_with("/models") {
+                    let list = json!({ "object": "list", "data": [{ "id": "clever" }, { "id": "quick" }] }).to_string();
+                    tokio::spawn(
+                        async move { exchange.answer(200, &[("content-type", "application/json")], &list).await },
+                    );
+                    continue;
+                }
                 let name = exchange.body.pointer("/response_format/json_schema/name").and_then(Value::as_str);
                 let name = name.unwrap_or_default().to_owned();
                 assert!(exchange.headers.contains("authorization: bearer secret-of-the-test"), "{}", exchange.headers);
@@ -97,7 +105,10 @@ impl Double {
             base_url: format!("{}/v1", self.url),
             socket: None,
             token: "secret-of-the-test".into(),
-            models: BTreeMap::from([("smart".into(), "double/clever-1".into()), ("fast".into(), "double/quick-1".into())]),
+            models: BTreeMap::from([
+                ("smart".into(), "double/clever-1".into()),
+                ("fast".into(), "double/quick-1".into()),
+            ]),
         }
     }
 
@@ -161,9 +172,12 @@ async fn answer(
     }
     let completion = u64::try_from(text.len() / 4).unwrap();
     if let Some(reason) = reason {
-        exchange.chunk(&data(&json!({ "id": "c", "choices": [{ "index": 0, "delta": {}, "finish_reason": reason }] }))).await;
+        exchange
+            .chunk(&data(&json!({ "id": "c", "choices": [{ "index": 0, "delta": {}, "finish_reason": reason }] })))
+            .await;
     }
-    let usage = json!({ "prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion });
+    let usage =
+        json!({ "prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion });
     exchange.chunk(&data(&json!({ "id": "c", "choices": [], "usage": usage }))).await;
     exchange.chunk(b"data: [DONE]\n\n").await;
     exchange.end().await;

@@ -17,8 +17,11 @@ use crate::{
 const OVERLOADED: &str = r#"{"error":{"message":"busy","code":"overloaded"}}"#;
 
 /// The first stage against a double that says this to its first questions, and what is right after that.
-async fn first_stage(replies: &'static [fn() -> Reply]) -> (Build, Double, Result<(), nexus_plugin_api::payload::Failure>) {
-    let double = Double::start(move |object, number, _| replies.get(number).map_or_else(|| good(object), |reply| reply())).await;
+async fn first_stage(
+    replies: &'static [fn() -> Reply],
+) -> (Build, Double, Result<(), nexus_plugin_api::payload::Failure>) {
+    let double =
+        Double::start(move |object, number, _| replies.get(number).map_or_else(|| good(object), |reply| reply())).await;
     let mut build = Build::new(REQUIREMENT, Some(double.access()));
     let result = build.stage(stage("orchestrator")).await;
     (build, double, result)
@@ -35,7 +38,13 @@ async fn mistakes_are_shown_once_and_mended() {
     assert!(shown.contains("/assumptions") && shown.contains("not of type") && shown.contains("4711"), "{shown}");
     assert_eq!(build.tokens(), double.tokens());
 
-    let (_, double, result) = first_stage(&[|| Reply::Says("Sure! ```json\n{\"summary\": \"A gym's helper.\", \"assumptions\": [\"People ask it.\",],}\n``` Done.".into())]).await;
+    let (_, double, result) = first_stage(&[|| {
+        Reply::Says(
+            "Sure! ```json\n{\"summary\": \"A gym's helper.\", \"assumptions\": [\"People ask it.\",],}\n``` Done."
+                .into(),
+        )
+    }])
+    .await;
     result.unwrap();
     assert_eq!(double.asked().len(), 1, "wrapped and with commas too many, but right");
 }
@@ -46,7 +55,10 @@ async fn what_stays_unusable_is_a_failure_that_another_attempt_may_cure() {
         &[(|| Reply::Says("{\"summary\": ".into())) as fn() -> Reply, || Reply::Says("I am not sure.".into())],
         &[|| says(&json!({ "summary": "x" })), || says(&json!({}))],
         &[|| Reply::TooLong("{\"summary\": \"A".into()), || Reply::TooLong("{\"summary\": \"B".into())],
-        &[|| says(&json!({ "summary": "It has 4711 members.", "assumptions": ["Yes, it has."] })), || says(&json!({ "summary": "It has 4711 members.", "assumptions": ["Yes, it has."] }))],
+        &[
+            || says(&json!({ "summary": "It has 4711 members.", "assumptions": ["Yes, it has."] })),
+            || says(&json!({ "summary": "It has 4711 members.", "assumptions": ["Yes, it has."] })),
+        ],
     ] {
         let (build, double, result) = first_stage(replies).await;
         let failure = result.unwrap_err();
@@ -74,7 +86,8 @@ async fn a_server_that_breaks_off_is_asked_again_and_a_dead_one_is_told() {
     static STORM: [fn() -> Reply; 9] = [|| Reply::Refuses(503, OVERLOADED); 9];
     let (_, _, result) = first_stage(&STORM).await;
     assert_eq!(result.unwrap_err().kind, FailureKind::Transient);
-    static LIMITED: [fn() -> Reply; 9] = [|| Reply::Refuses(429, r#"{"error":{"message":"slow down","code":"rate_limited"}}"#); 9];
+    static LIMITED: [fn() -> Reply; 9] =
+        [|| Reply::Refuses(429, r#"{"error":{"message":"slow down","code":"rate_limited"}}"#); 9];
     let (_, _, result) = first_stage(&LIMITED).await;
     assert_eq!(result.unwrap_err().kind, FailureKind::Transient);
     let (_, double, result) = first_stage(&[|| Reply::Refuses(503, OVERLOADED)]).await;
@@ -84,12 +97,18 @@ async fn a_server_that_breaks_off_is_asked_again_and_a_dead_one_is_told() {
 
 #[tokio::test]
 async fn what_no_retry_cures_says_so() {
-    let (_, double, result) =
-        first_stage(&[|| Reply::Refuses(402, r#"{"error":{"message":"budget_exhausted: the budget of the project","code":"budget_exhausted"}}"#)]).await;
+    let (_, double, result) = first_stage(&[|| {
+        Reply::Refuses(
+            402,
+            r#"{"error":{"message":"budget_exhausted: the budget of the project","code":"budget_exhausted"}}"#,
+        )
+    }])
+    .await;
     let failure = result.unwrap_err();
     assert_eq!((failure.kind, double.asked().len()), (FailureKind::BudgetExhausted, 1), "{failure}");
     assert!(failure.message.contains("the budget of the project"), "{failure}");
-    let (_, _, result) = first_stage(&[|| Reply::Refuses(404, r#"{"error":{"message":"no model","code":"unknown_model"}}"#)]).await;
+    let (_, _, result) =
+        first_stage(&[|| Reply::Refuses(404, r#"{"error":{"message":"no model","code":"unknown_model"}}"#)]).await;
     assert_eq!(result.unwrap_err().kind, FailureKind::Permanent);
     static OVERFLOW: [fn() -> Reply; 3] =
         [|| Reply::Refuses(400, r#"{"error":{"message":"too long","code":"context_length_exceeded"}}"#); 3];

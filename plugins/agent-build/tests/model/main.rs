@@ -2,10 +2,10 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unwrap_used)]
 #![allow(dead_code, unreachable_pub)]
 
-#[path = "../common/mod.rs"]
-mod common;
 mod answers;
 mod build;
+#[path = "../common/mod.rs"]
+mod common;
 mod double;
 mod failures;
 mod nine_stages;

@@ -10,7 +10,10 @@ use crate::{
 };
 
 /// The stage that writes tools, against a double that gives these modules first.
-async fn writes(requirement: &str, modules: &'static [&'static str]) -> (Build, Double, Result<(), nexus_plugin_api::payload::Failure>) {
+async fn writes(
+    requirement: &str,
+    modules: &'static [&'static str],
+) -> (Build, Double, Result<(), nexus_plugin_api::payload::Failure>) {
     let double = Double::start(move |object, number, _| match object {
         "python_module" => module(modules.get(number).copied().unwrap_or(CODE)),
         other => good(other),
@@ -23,7 +26,8 @@ async fn writes(requirement: &str, modules: &'static [&'static str]) -> (Build, 
 }
 
 fn wrong(body: &str) -> &'static str {
-    let code = format!("def body_mass_index(weight: float, height: float) -> float:\n    \"\"\"Compute it.\"\"\"\n{body}\n");
+    let code =
+        format!("def body_mass_index(weight: float, height: float) -> float:\n    \"\"\"Compute it.\"\"\"\n{body}\n");
     Box::leak(code.into_boxed_str())
 }
 
@@ -82,7 +86,10 @@ async fn an_agent_of_that_tool_alone_fails_with_everything_shown() {
     assert_eq!(failure.kind, FailureKind::Permanent);
     assert!(failure.message.contains("body_mass_index") && failure.message.contains("did not end"), "{failure}");
     let details = failure.details.unwrap();
-    assert!(details.contains("Attempt 1:") && details.contains("Attempt 2:") && details.contains("while True"), "{details}");
+    assert!(
+        details.contains("Attempt 1:") && details.contains("Attempt 2:") && details.contains("while True"),
+        "{details}"
+    );
 }
 
 #[tokio::test]

@@ -90,9 +90,8 @@ impl Interviewer {
         context_tokens: u32,
         answer_tokens: u32,
     ) -> Result<Self, ModelError> {
-        let invalid = |error: nexus_model::providers::ServerError| {
-            ModelError::new(ErrorKind::InvalidRequest, error.to_string())
-        };
+        let invalid =
+            |error: nexus_model::providers::ServerError| ModelError::new(ErrorKind::InvalidRequest, error.to_string());
         let server = Server::named("gateway").map_err(invalid)?;
         let connection = Connection::new(&Place::Url(access.base_url.clone()), Key::fixed(&access.token))?;
         let model = |alias: Alias| {
@@ -104,7 +103,8 @@ impl Interviewer {
     }
 
     fn words(&self, question: &Question<'_>, part: Part, more: &[(&str, &str)]) -> Result<String, AuthorError> {
-        let mut values: Vec<(&str, &str)> = question.values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let mut values: Vec<(&str, &str)> =
+            question.values.iter().map(|(name, value)| (*name, value.as_str())).collect();
         values.extend(more);
         self.prompts
             .words(question.step, part, question.language, &values)
@@ -137,7 +137,9 @@ impl Interviewer {
                     if error.kind == ErrorKind::ContextOverflow && tokens == self.context_tokens =>
                 {
                     tokens /= 2;
-                    brief.context.warn(format!("the prompt is too long for the model: asked again with {tokens} tokens of context"));
+                    brief.context.warn(format!(
+                        "the prompt is too long for the model: asked again with {tokens} tokens of context"
+                    ));
                 }
                 other => return other,
             }
@@ -203,7 +205,12 @@ impl Interviewer {
     }
 
     /// One answer, with what it took. A stream that broke within the answer is begun anew once: nothing of it was used.
-    async fn answer(&self, brief: &Brief, question: &Question<'_>, request: &ChatRequest) -> Result<Answer, AuthorError> {
+    async fn answer(
+        &self,
+        brief: &Brief,
+        question: &Question<'_>,
+        request: &ChatRequest,
+    ) -> Result<Answer, AuthorError> {
         let model = match question.alias {
             Alias::Fast => &self.fast,
             Alias::Smart => &self.smart,

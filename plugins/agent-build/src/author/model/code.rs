@@ -83,8 +83,7 @@ pub(super) async fn write(
     let mut repairs = 0;
     let (code, tried) = loop {
         let code = intent::module(sketch, &unfenced(&told.object.python_code));
-        let candidate =
-            Candidate { id: &sketch.id, sketch: Some(sketch), code: &code, tests: &examples, mutate: true };
+        let candidate = Candidate { id: &sketch.id, sketch: Some(sketch), code: &code, tests: &examples, mutate: true };
         let tried = author.try_out(&candidate).await?;
         if tried.findings.is_empty() {
             break (code, tried);
@@ -164,7 +163,9 @@ async fn tests(
             Ok(told) => told,
             // The tool is proven without them.
             Err(AuthorError::NotUsable { problem, .. }) => {
-                brief.context.warn(format!("tool {}: its author wrote no tests that can be used: {problem}", sketch.id));
+                brief
+                    .context
+                    .warn(format!("tool {}: its author wrote no tests that can be used: {problem}", sketch.id));
                 break;
             }
             Err(error) => return Err(error),
@@ -261,8 +262,7 @@ fn code_question(sketch: &ToolSketch, design: &AgentDesign) -> Result<Question<'
 fn examples_of(sketch: &ToolSketch) -> String {
     let mut out = String::new();
     for example in &sketch.examples {
-        let arguments: Vec<String> =
-            example.arguments.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let arguments: Vec<String> = example.arguments.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let _ = writeln!(out, "- {}({}) == {}", sketch.id, arguments.join(", "), example.result);
     }
     out
@@ -291,7 +291,9 @@ fn share(tried: &Tried) -> f64 {
 }
 
 fn unnoticed(tried: &Tried) -> String {
-    let mut out = "All tests pass, but they pass too when the module has one of these mistakes. Add tests that notice them:".to_owned();
+    let mut out =
+        "All tests pass, but they pass too when the module has one of these mistakes. Add tests that notice them:"
+            .to_owned();
     for survivor in &tried.survivors {
         let _ = write!(out, "\n- {survivor}");
     }
@@ -307,7 +309,8 @@ fn listed(findings: &[Finding]) -> String {
     const MOST: usize = 5;
     let one = |finding: &Finding| {
         let output = finding.output.trim();
-        let shown = if output.is_empty() || finding.got.contains(output) { String::new() } else { format!("\n{output}") };
+        let shown =
+            if output.is_empty() || finding.got.contains(output) { String::new() } else { format!("\n{output}") };
         let hint = if finding.check == Check::Example { "" } else { finding.check.hint() };
         format!("- {finding}{}{hint}{shown}", if hint.is_empty() { "" } else { "; " })
     };

@@ -76,7 +76,8 @@ mod tests {
 
     #[test]
     fn a_context_keeps_to_its_budget_and_says_what_it_left_out() {
-        let sections = Sections::default().with("Requirement", "wish ".repeat(400)).list("Tools", vec!["a".to_owned(); 900]);
+        let sections =
+            Sections::default().with("Requirement", "wish ".repeat(400)).list("Tools", vec!["a".to_owned(); 900]);
         for budget in [200, 500, 700, 3000] {
             let text = sections.fitted(budget);
             assert!(estimate(&text) <= budget as usize + 40, "{budget}: {}", estimate(&text));

@@ -28,8 +28,8 @@ use crate::{
     catalogue::{Catalogue, CatalogueError},
     settings::Settings,
     spec::{
-        AgentDesign, AgentPrompt, Architecture, Example, Introduction, Language, Limit, Plan, Requirements, StageOutline, ToolSketch,
-        WrittenTools,
+        AgentDesign, AgentPrompt, Architecture, Example, Introduction, Language, Limit, Plan, Requirements,
+        StageOutline, ToolSketch, WrittenTools,
     },
     verify::{
         Finding, VerifyError,
@@ -90,11 +90,16 @@ impl ModelAuthor {
         let language = requirements.language;
         let taken = self.names();
         let taken = &taken;
-        let made: Vec<(wishes::FunctionWish, Result<ToolSketch, String>)> =
-            stream::iter(wishes.into_iter().take(MOST_WRITTEN).map(|wish| self.sketched(brief, language, wish, taken)).collect::<Vec<_>>())
-                .buffered(SIDE_BY_SIDE)
-                .try_collect()
-                .await?;
+        let made: Vec<(wishes::FunctionWish, Result<ToolSketch, String>)> = stream::iter(
+            wishes
+                .into_iter()
+                .take(MOST_WRITTEN)
+                .map(|wish| self.sketched(brief, language, wish, taken))
+                .collect::<Vec<_>>(),
+        )
+        .buffered(SIDE_BY_SIDE)
+        .try_collect()
+        .await?;
         for (wish, sketch) in made {
             let tasks = &mut requirements.reading.tasks;
             let Some(clause) = tasks.get_mut(wish.task).and_then(|task| task.clauses.get_mut(wish.clause)) else {
@@ -124,7 +129,10 @@ impl ModelAuthor {
                     clause.not_served = Some(Limit {
                         ability: "unknown".into(),
                         reason: language
-                            .pick("the model could not say how a tool for it is called and what it gives", "模型未能说明所需工具的用法和结果")
+                            .pick(
+                                "the model could not say how a tool for it is called and what it gives",
+                                "模型未能说明所需工具的用法和结果",
+                            )
                             .to_owned(),
                         needs: "model".into(),
                     });
@@ -182,8 +190,7 @@ impl Author for ModelAuthor {
     }
 
     async fn analyse(&self, brief: &Brief) -> Answer<Requirements> {
-        let mut requirements =
-            offline::analysis::analyse(self.catalogue, &brief.project_name, &brief.requirement)?;
+        let mut requirements = offline::analysis::analyse(self.catalogue, &brief.project_name, &brief.requirement)?;
         let wishes = wishes::judge(self, brief, &mut requirements).await?;
         self.sketches(brief, &mut requirements, wishes).await?;
         wishes::cover(&mut requirements);
@@ -212,10 +219,11 @@ impl Author for ModelAuthor {
     async fn write_tools(&self, brief: &Brief, design: &AgentDesign) -> Answer<WrittenTools> {
         let mut written = offline::tools::tools(self.catalogue, design)?;
         written.left_out.clear();
-        let outcomes: Vec<(&ToolSketch, code::Outcome)> = stream::iter(design.to_write.iter().map(|sketch| self.written(brief, design, sketch)).collect::<Vec<_>>())
-            .buffered(SIDE_BY_SIDE)
-            .try_collect()
-            .await?;
+        let outcomes: Vec<(&ToolSketch, code::Outcome)> =
+            stream::iter(design.to_write.iter().map(|sketch| self.written(brief, design, sketch)).collect::<Vec<_>>())
+                .buffered(SIDE_BY_SIDE)
+                .try_collect()
+                .await?;
         let mut failures = Vec::new();
         for (sketch, outcome) in outcomes {
             match outcome {

@@ -74,8 +74,8 @@ impl Prompts {
                 let names = embedded::PROMPTS.iter().map(|(name, _)| *name).filter(|name| !name.starts_with(OF_AGENTS));
                 unusable(format!("takes the place of no prompt; there are {}", names.collect::<Vec<_>>().join(", ")))
             })?;
-            let text = fs::read_to_string(&path)
-                .map_err(|source| PromptError::Unreadable { path: path.clone(), source })?;
+            let text =
+                fs::read_to_string(&path).map_err(|source| PromptError::Unreadable { path: path.clone(), source })?;
             let allowed = known.slots();
             let own = Prompt::of(&text);
             if let Some(slot) = own.slots().difference(&allowed).next() {
@@ -185,7 +185,10 @@ mod tests {
     #[test]
     fn what_a_value_holds_is_not_filled_in_again() {
         let prompt = Prompt::of("<!-- version 7 -->\nA {{ one }} {{two}} {{{{ {{three}}");
-        assert_eq!((prompt.version.as_str(), prompt.filled(&[("one", "{{two}}"), ("two", "2")]).as_str()), ("7", "A {{two}} 2 {{{{ "));
+        assert_eq!(
+            (prompt.version.as_str(), prompt.filled(&[("one", "{{two}}"), ("two", "2")]).as_str()),
+            ("7", "A {{two}} 2 {{{{ ")
+        );
     }
 
     #[test]

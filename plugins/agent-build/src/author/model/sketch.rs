@@ -140,14 +140,15 @@ fn parameters(sketch: &ToolSketch) -> String {
 
 /// Words that Python keeps for itself, as far as anybody would call a value so.
 const KEYWORDS: [&str; 21] = [
-    "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "from", "global", "if", "import",
-    "in", "is", "lambda", "not", "or", "pass", "with",
+    "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "from", "global", "if",
+    "import", "in", "is", "lambda", "not", "or", "pass", "with",
 ];
 
 fn signature_problems(told: &Signature, taken: &BTreeSet<String>) -> Vec<String> {
     let mut problems = Vec::new();
     if taken.contains(&told.function_name) {
-        problems.push(format!("/function_name: `{}` is the name of another tool: choose another one", told.function_name));
+        problems
+            .push(format!("/function_name: `{}` is the name of another tool: choose another one", told.function_name));
     }
     let mut seen = BTreeSet::new();
     for parameter in &told.parameters {

@@ -6,9 +6,9 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use serde::Deserialize;
 
 use super::{
+    ModelAuthor,
     ask::{Alias, Question, schema},
     context::Sections,
-    ModelAuthor,
 };
 use crate::{
     author::{AuthorError, Brief, offline::coverage},
@@ -176,7 +176,8 @@ pub(super) async fn judge(
 /// The clauses that rules found no tool for and do not know to be impossible, the parts that they did not understand, and
 /// those for which they chose a tool by its words alone.
 fn open_wishes(catalogue: &Catalogue, requirements: &Requirements) -> Vec<Wish> {
-    let open = all(requirements).filter(|(_, _, clause)| clause.not_served.as_ref().is_some_and(|limit| limit.ability == "unknown"));
+    let open = all(requirements)
+        .filter(|(_, _, clause)| clause.not_served.as_ref().is_some_and(|limit| limit.ability == "unknown"));
     let mut wishes: Vec<Wish> = open
         .map(|(task, clause, one)| Wish { place: Place::Clause { task, clause }, text: one.text.clone(), chosen: None })
         .collect();
@@ -192,7 +193,11 @@ fn open_wishes(catalogue: &Catalogue, requirements: &Requirements) -> Vec<Wish> 
         (clause.served_by.len() == 1 && tool.needs.is_none()).then(|| tool.id().to_owned())
     };
     let chosen = all(requirements).filter_map(|(task, clause, one)| {
-        by_words(one).map(|tool| Wish { place: Place::Clause { task, clause }, text: one.text.clone(), chosen: Some(tool) })
+        by_words(one).map(|tool| Wish {
+            place: Place::Clause { task, clause },
+            text: one.text.clone(),
+            chosen: Some(tool),
+        })
     });
     wishes.extend(chosen);
     wishes.truncate(MOST);
@@ -273,7 +278,10 @@ fn problems(
     }
     for wish in &told.wishes {
         // One that nobody numbered is not looked at.
-        if (1..=count).contains(&wish.number) && wish.served_by == Server::VettedTool && !tools.contains_key(wish.vetted_tool.as_str()) {
+        if (1..=count).contains(&wish.number)
+            && wish.served_by == Server::VettedTool
+            && !tools.contains_key(wish.vetted_tool.as_str())
+        {
             problems.push(format!(
                 "wishes: `{}` is no vetted tool; name the id of one of the list, or choose another `served_by`",
                 wish.vetted_tool

@@ -182,8 +182,7 @@ impl ModelAuthor {
     ) -> Result<(), AuthorError> {
         let sections = self.about_agent(requirements, design);
         let what = ("agent_design", Alias::Smart);
-        let told: DesignWords =
-            self.words(brief, what, ("agent_design", DESIGN), design.language, sections).await?;
+        let told: DesignWords = self.words(brief, what, ("agent_design", DESIGN), design.language, sections).await?;
         design.description = one_line(&told.description);
         design.capabilities = told.capabilities.iter().map(|one| one_line(one)).collect();
         Ok(())
@@ -211,8 +210,7 @@ impl ModelAuthor {
         let what = ("agent_code_developer", Alias::Fast);
         let told: Introduction =
             self.words(brief, what, ("introduction", INTRODUCTION), design.language, sections).await?;
-        introduction.introduction =
-            format!("{}\n\n> {}", told.introduction.trim(), one_line(&requirements.summary));
+        introduction.introduction = format!("{}\n\n> {}", told.introduction.trim(), one_line(&requirements.summary));
         introduction.notes.splice(0..0, told.notes);
         Ok(())
     }

@@ -15,7 +15,11 @@ use crate::{
     spec::{ClauseKind, Language, Requirements, Task},
 };
 
-pub(in crate::author) fn analyse(catalogue: &Catalogue, project_name: &str, text: &str) -> Result<Requirements, AuthorError> {
+pub(in crate::author) fn analyse(
+    catalogue: &Catalogue,
+    project_name: &str,
+    text: &str,
+) -> Result<Requirements, AuthorError> {
     let names_ability = |words: &str| coverage::names_ability(catalogue, words);
     let requirement = Requirement::read(text, &names_ability).map_err(|e| AuthorError::Unanswerable(e.to_string()))?;
     let Requirement { language, mut reading, data } = requirement;

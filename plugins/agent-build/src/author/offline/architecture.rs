@@ -24,11 +24,7 @@ pub(in crate::author) fn draw(catalogue: &Catalogue, requirements: &Requirements
             say("asks every tool's intent, takes the surest", "询问每个工具的意图，取最有把握的"),
             "runtime/router.py, intents/",
         ),
-        component(
-            say("Tools", "工具"),
-            names.join(", "),
-            "tools/",
-        ),
+        component(say("Tools", "工具"), names.join(", "), "tools/"),
         component(
             say("Sessions", "会话"),
             say("earlier calls, for follow-up questions; bounded", "保存之前的调用以理解追问；数量有限"),

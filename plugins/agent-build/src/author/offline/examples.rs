@@ -11,7 +11,12 @@ use crate::{
 const PER_TOOL: usize = 2;
 
 /// Questions that the finished agent must answer; its own tests ask them.
-pub(in crate::author) fn examples(catalogue: &Catalogue, tools: &[String], data: &[DataSet], language: Language) -> Vec<Example> {
+pub(in crate::author) fn examples(
+    catalogue: &Catalogue,
+    tools: &[String],
+    data: &[DataSet],
+    language: Language,
+) -> Vec<Example> {
     let names = names(data);
     let mut found = Vec::new();
     for tool in tools.iter().filter_map(|id| catalogue.tool(id)) {

@@ -36,10 +36,12 @@ pub(super) fn select(catalogue: &Catalogue, requirements: &Requirements) -> Sele
         }
     }
     let mut tools: Vec<ToolChoice> = chosen.into_values().collect();
-    tools.extend(requirements.to_write.iter().map(|sketch| ToolChoice {
-        matched: vec![sketch.wish.chars().take(80).collect()],
-        ..unmatched(&sketch.id)
-    }));
+    tools.extend(
+        requirements.to_write.iter().map(|sketch| ToolChoice {
+            matched: vec![sketch.wish.chars().take(80).collect()],
+            ..unmatched(&sketch.id)
+        }),
+    );
     if tools.is_empty() {
         return Selection {
             tools: GENERAL

@@ -57,7 +57,9 @@ pub(super) fn tasks(requirements: &Requirements) -> Vec<Case> {
     for (tool, clauses) in tools {
         let source = clauses.first().map(|clause| clause.text.clone());
         if let Some(sketch) = requirements.to_write.iter().find(|sketch| sketch.id == tool) {
-            cases.extend(sketch.examples.iter().take(MOST_OF_A_TOOL).filter_map(|example| worked(example, source.clone())));
+            cases.extend(
+                sketch.examples.iter().take(MOST_OF_A_TOOL).filter_map(|example| worked(example, source.clone())),
+            );
             continue;
         }
         let known: Vec<&KnownTask> =

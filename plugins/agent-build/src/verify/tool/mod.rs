@@ -99,20 +99,11 @@ pub(crate) fn tolerance(expected: &Value) -> f64 {
 }
 
 /// Tries a candidate out. It is ended after `limit`, and when the future is dropped.
-pub(crate) async fn try_out(
-    python: &str,
-    candidate: &Candidate<'_>,
-    limit: Duration,
-) -> Result<Tried, VerifyError> {
+pub(crate) async fn try_out(python: &str, candidate: &Candidate<'_>, limit: Duration) -> Result<Tried, VerifyError> {
     try_with(python, CHECK, candidate, limit).await
 }
 
-async fn try_with(
-    python: &str,
-    check: &str,
-    candidate: &Candidate<'_>,
-    limit: Duration,
-) -> Result<Tried, VerifyError> {
+async fn try_with(python: &str, check: &str, candidate: &Candidate<'_>, limit: Duration) -> Result<Tried, VerifyError> {
     let unusable = |source: io::Error| VerifyError::Python { python: python.to_owned(), source };
     let folder = tempfile::Builder::new().prefix("nexus-tool-").tempdir().map_err(unusable)?;
     lay(folder.path(), candidate, limit).map_err(unusable)?;
