@@ -101,42 +101,27 @@ impl ModelAuthor {
         .try_collect()
         .await?;
         for (wish, sketch) in made {
-            let tasks = &mut requirements.reading.tasks;
-            let Some(clause) = tasks.get_mut(wish.task).and_then(|task| task.clauses.get_mut(wish.clause)) else {
-                continue;
-            };
-            match sketch {
-                Ok(mut sketch) => {
-                    // Two wishes were named alike: each is a tool.
-                    let base = sketch.id.clone();
-                    for number in 2.. {
-                        if !requirements.to_write.iter().any(|other| other.id == sketch.id) {
-                            break;
-                        }
-                        sketch.id = format!("{base}_{number}");
+            let sketch = sketch.map(|sketch| numbered(sketch, requirements));
+            let mut beside_vetted = false;
+            for (task, at) in &wish.places {
+                let clause = requirements.reading.tasks.get_mut(*task).and_then(|task| task.clauses.get_mut(*at));
+                let Some(clause) = clause else { continue };
+                beside_vetted |= !clause.served_by.is_empty();
+                match &sketch {
+                    Ok(sketch) => {
+                        clause.served_by.push(sketch.id.clone());
+                        clause.not_served = None;
                     }
+                    Err(_) if !clause.served_by.is_empty() => {}
+                    Err(_) => clause.not_served = Some(without_sketch(language)),
+                }
+            }
+            match sketch {
+                Ok(sketch) => {
                     brief.context.info(format!("to be written: {} for “{}”", sketch.signature(), wish.text));
-                    sketch.beside_vetted = !clause.served_by.is_empty();
-                    clause.served_by.push(sketch.id.clone());
-                    clause.not_served = None;
-                    requirements.to_write.push(sketch);
+                    requirements.to_write.push(ToolSketch { beside_vetted, ..sketch });
                 }
-                Err(problem) if !clause.served_by.is_empty() => {
-                    brief.context.warn(format!("no tool is written for “{}”: {problem}", wish.text));
-                }
-                Err(problem) => {
-                    brief.context.warn(format!("no tool is written for “{}”: {problem}", wish.text));
-                    clause.not_served = Some(Limit {
-                        ability: "unknown".into(),
-                        reason: language
-                            .pick(
-                                "the model could not say how a tool for it is called and what it gives",
-                                "模型未能说明所需工具的用法和结果",
-                            )
-                            .to_owned(),
-                        needs: "model".into(),
-                    });
-                }
+                Err(problem) => brief.context.warn(format!("no tool is written for “{}”: {problem}", wish.text)),
             }
         }
         Ok(())
@@ -174,6 +159,25 @@ impl ModelAuthor {
         let more = ["unittest", "json", "tools", "intents", "runtime", "propose", "say", "agent"].map(str::to_owned);
         tools.iter().map(|tool| tool.id().to_owned()).chain(functions).chain(more).collect()
     }
+}
+
+/// A sketch with a name that no other one has: two wishes may be named alike.
+fn numbered(mut sketch: ToolSketch, requirements: &Requirements) -> ToolSketch {
+    let base = sketch.id.clone();
+    let mut number = 2;
+    while requirements.to_write.iter().any(|other| other.id == sketch.id) {
+        sketch.id = format!("{base}_{number}");
+        number += 1;
+    }
+    sketch
+}
+
+fn without_sketch(language: Language) -> Limit {
+    let reason = language.pick(
+        "the model could not say how a tool for it is called and what it gives",
+        "模型未能说明所需工具的用法和结果",
+    );
+    Limit { ability: "unknown".into(), reason: reason.to_owned(), needs: "model".into() }
 }
 
 #[async_trait]
