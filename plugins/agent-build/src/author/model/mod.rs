@@ -65,7 +65,7 @@ impl ModelAuthor {
         prompts: Arc<Prompts>,
         settings: &Settings,
     ) -> Result<Self, ModelAuthorError> {
-        let interviewer = Interviewer::new(access, prompts, settings.context_tokens, settings.answer_tokens)?;
+        let interviewer = Interviewer::new(access, prompts, settings.longest_context, settings.longest_answer)?;
         let alias = Alias::Smart.word();
         let model_id = access.models.get(alias).cloned().unwrap_or_else(|| alias.to_owned());
         Ok(Self { catalogue: Catalogue::embedded()?, interviewer, settings: settings.clone(), model_id })
