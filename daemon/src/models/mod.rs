@@ -30,7 +30,7 @@ pub use gateway::{Call, Gateway, GatewayParts};
 pub use grant::{Grant, Grants};
 pub use issue::AccessIssuer;
 pub use ledger::{from_dollars, to_dollars};
-pub use prices::{AS_OF, price};
+pub use prices::{AS_OF, price, price_of_id};
 pub use providers::{Found, Provider};
 pub use routes::{Candidate, Routes};
 pub use server::{Doors, Place, open};

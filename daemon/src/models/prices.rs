@@ -72,6 +72,13 @@ pub fn price(settings: &BTreeMap<String, config::Price>, provider: &str, local: 
     SHIPPED.iter().find(|(known, _)| *known == name).map(|(_, prices)| of(prices.map(|price| price * premium)))
 }
 
+/// The price of a model by the id that a stage tells: `provider/model`, or a model's own.
+#[must_use]
+pub fn price_of_id(settings: &BTreeMap<String, config::Price>, id: &str) -> Option<Price> {
+    let split = id.split_once('/').and_then(|(provider, model)| price(settings, provider, false, model));
+    split.or_else(|| price(settings, "", false, id))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

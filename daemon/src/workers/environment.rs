@@ -6,6 +6,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use nexus_model::Usage;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::lease::LeaseBook;
@@ -25,7 +26,7 @@ use crate::{
         workflow::Workflows,
     },
     jobs::{DeployedAgents, executor::Executor},
-    models::AccessIssuer,
+    models::{AccessIssuer, price_of_id},
     telemetry::zeros,
 };
 
@@ -154,6 +155,8 @@ impl Environment {
     #[must_use]
     pub fn cost(&self, model_id: Option<&str>, input_tokens: u64, output_tokens: u64) -> f64 {
         let config = self.config.load();
-        model_id.and_then(|id| config.pricing.get(id)).map_or(0.0, |price| price.cost(input_tokens, output_tokens))
+        let price = model_id.and_then(|id| price_of_id(&config.pricing, id));
+        let usage = Usage { input: input_tokens, output: output_tokens, ..Usage::default() };
+        price.map_or(0.0, |price| price.of(&usage).dollars())
     }
 }

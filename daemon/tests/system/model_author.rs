@@ -1,9 +1,12 @@
 //! A language model builds an agent through the daemon's gate: it says what a test wrote, all else is real.
 
+#[allow(dead_code, reason = "the plugin's own tests use the rest of it")]
 #[path = "../../../plugins/agent-build/tests/model/answers.rs"]
 mod answers;
+#[allow(dead_code, reason = "the plugin's own tests use the rest of it")]
 #[path = "../../../plugins/agent-build/tests/model/double.rs"]
 mod double;
+#[allow(dead_code, reason = "the plugin's own tests use the rest of it")]
 #[path = "../../../plugins/shared/model/tests/support/server.rs"]
 mod server;
 
@@ -66,6 +69,8 @@ async fn nine_stages_add_up_to_the_token_and_a_spent_budget_is_waited_for() {
     #[expect(clippy::cast_precision_loss, reason = "a test's sum is small")]
     let cost = picodollars as f64 / 1e12;
     assert!((used - cost).abs() < 1e-12, "{used} {cost}");
+    let told = done["aggregated_metrics"]["total_cost"].as_f64().expect("dollars");
+    assert!((told - cost).abs() < 1e-9, "the stages cost {told}, the books say {cost}");
     let manager = stages.as_array().into_iter().flatten().find(|stage| stage["stage_name"] == "tools_developer");
     assert_eq!(manager.expect("the stage")["metrics"]["model_id"], "double/clever", "{manager:#?}");
 

@@ -25,10 +25,10 @@ pub struct Settings {
     pub prompts: String,
     /// Most tokens of a requirement and of what earlier stages found out, in one question to a model; an estimate.
     #[schemars(range(min = 500, max = 1_000_000))]
-    pub context_tokens: u32,
+    pub longest_context: u32,
     /// Most tokens of one answer of a model. It is what a budget sets aside for a question.
     #[schemars(range(min = 256, max = 100_000))]
-    pub answer_tokens: u32,
+    pub longest_answer: u32,
     /// How often a model writes a tool anew that does not do what its worked examples say.
     #[schemars(range(max = 10))]
     pub tool_repairs: u32,
@@ -45,8 +45,8 @@ impl Default for Settings {
             start_timeout_secs: 20,
             provider: "auto".into(),
             prompts: String::new(),
-            context_tokens: 6000,
-            answer_tokens: 3000,
+            longest_context: 6000,
+            longest_answer: 3000,
             tool_repairs: 3,
             tool_timeout_secs: 10,
         }

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use std::collections::BTreeMap;
 
+use nexus_model::Usage;
 use salvo::{Writer as _, oapi::endpoint};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -27,6 +28,7 @@ use crate::{
         task::Task,
         time::Timestamp,
     },
+    models::price_of_id,
 };
 
 /// A build at a glance.
@@ -207,17 +209,12 @@ fn sum(stages: &[Stage], tools: usize, pricing: &BTreeMap<String, Price>) -> Met
         sums.tool_calls += stage.tool_calls.unwrap_or(0);
         sums.successful_stages += usize::from(stage.status == StageStatus::Completed);
         sums.failed_stages += usize::from(stage.status == StageStatus::Failed);
-        if let Some((model, price)) = model(stage).and_then(|m| pricing.get_key_value(m)) {
-            sums.cost_input_usd += dollars(input, price.input_usd_per_million);
-            sums.cost_output_usd += dollars(output, price.output_usd_per_million);
-            sums.pricing_model.get_or_insert_with(|| model.clone());
+        if let Some((model, price)) = model(stage).and_then(|id| Some((id, price_of_id(pricing, id)?))) {
+            sums.cost_input_usd += price.of(&Usage { input, ..Usage::default() }).dollars();
+            sums.cost_output_usd += price.of(&Usage { output, ..Usage::default() }).dollars();
+            sums.pricing_model.get_or_insert_with(|| model.to_owned());
         }
     }
     sums.cost_total_usd = sums.cost_input_usd + sums.cost_output_usd;
     sums
-}
-
-#[allow(clippy::cast_precision_loss)] // no model reads 2^53 tokens
-fn dollars(tokens: u64, per_million: f64) -> f64 {
-    tokens as f64 * per_million / 1e6
 }

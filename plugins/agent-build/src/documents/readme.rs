@@ -1,6 +1,7 @@
 //! The README in the agent's folder.
 
 use super::{Doc, cell_text};
+use crate::author::offline::MODEL_ID as OFFLINE;
 use crate::spec::{AgentDesign, Introduction, Requirements, ToolRecord};
 
 pub(crate) fn readme(
@@ -8,6 +9,7 @@ pub(crate) fn readme(
     introduction: &Introduction,
     tools: &[ToolRecord],
     requirements: &Requirements,
+    model_id: &str,
 ) -> String {
     let language = design.language;
     let title = cell_text(&design.display_name);
@@ -38,6 +40,19 @@ pub(crate) fn readme(
         doc.bullets(introduction.notes.iter().map(|note| cell_text(note)));
     }
     doc.heading("How it answers", "如何回答");
+    if model_id != OFFLINE {
+        let written = tools.iter().filter(|tool| tool.proof.is_some()).map(|tool| format!("`{}`", tool.about.id));
+        let written = written.collect::<Vec<_>>().join(", ");
+        let told = if written.is_empty() {
+            language.pick("nothing but words", "只有文字").to_owned()
+        } else {
+            language.pick("words, and the tools ", "文字，以及工具 ").to_owned() + &written
+        };
+        doc.line(language.pick(
+            &format!("Written by `{model_id}`: {told}. All other tools are vetted ones.\n"),
+            &format!("由 `{model_id}` 编写：{told}。其他工具都是经过审核的。\n"),
+        ));
+    }
     doc.line(language.pick(
         "Offline (`model_id` is `offline/blueprint`) there is no language model: `intents/` turn a question into a tool call, the surest one is made, and its result is put into words. Token counts are 0 because no model runs. Each answer carries its tool calls with arguments and results. When no tool fits, the agent says so.",
         "离线模式（`model_id` 为 `offline/blueprint`）没有语言模型：`intents/` 把问题变成工具调用，执行最有把握的一个，再把结果写成句子。没有模型运行，所以 token 数为 0。每个回答都附带工具调用的参数和结果。没有合适工具时会明确说明。",

@@ -48,9 +48,9 @@ impl AgentDesign {
         self.tools.retain(|choice| !is_left(&choice.id));
         self.to_write.retain(|sketch| !is_left(&sketch.id));
         self.examples.retain(|example| !is_left(&example.tool));
-        for left in left_out {
-            if !self.not_served.contains(&left.uncovered) {
-                self.not_served.push(left.uncovered.clone());
+        for uncovered in left_out.iter().filter_map(|left| left.uncovered.as_ref()) {
+            if !self.not_served.contains(uncovered) {
+                self.not_served.push(uncovered.clone());
             }
             self.coverage = if self.tools.is_empty() { Coverage::None } else { Coverage::Partial };
         }
@@ -58,11 +58,12 @@ impl AgentDesign {
     }
 }
 
-/// A tool of the design that could not be written, and what is not served without it.
+/// A tool of the design that could not be written, and what is not served without it: nothing, where a vetted tool
+/// stands beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LeftOut {
     pub(crate) tool: String,
-    pub(crate) uncovered: Uncovered,
+    pub(crate) uncovered: Option<Uncovered>,
 }
 
 /// A tool that was chosen, and why.

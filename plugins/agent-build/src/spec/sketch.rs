@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Function, Language, Localized, Parameter, Tool};
+use super::{Function, Language, LeftOut, Localized, Parameter, Tool, Uncovered};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ToolSketch {
@@ -22,6 +22,9 @@ pub(crate) struct ToolSketch {
     /// Words by which people ask for it.
     pub(crate) keywords: Vec<String>,
     pub(crate) examples: Vec<WorkedExample>,
+    /// Rules chose a vetted tool for the same words, which stands beside it.
+    #[serde(default)]
+    pub(crate) beside_vetted: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -119,6 +122,17 @@ impl ToolSketch {
         let of = |parameter: &SketchParameter| format!("{}: {}", parameter.name, parameter.kind.python());
         let parameters = self.parameters.iter().map(of).collect::<Vec<_>>().join(", ");
         format!("def {}({parameters}) -> {}:", self.id, self.result.kind.python())
+    }
+
+    /// What is not served when it cannot be written.
+    pub(crate) fn left_out(&self, reason: &str) -> LeftOut {
+        let uncovered = || Uncovered {
+            text: self.wish.clone(),
+            reason: reason.to_owned(),
+            ability: "unknown".into(),
+            needs: "model".into(),
+        };
+        LeftOut { tool: self.id.clone(), uncovered: (!self.beside_vetted).then(uncovered) }
     }
 
     /// The tool as it is listed.

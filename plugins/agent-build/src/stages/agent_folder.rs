@@ -90,7 +90,8 @@ pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
         manifest.insert("written_by".into(), job.model_id().into());
     }
     add(&mut job, "manifest.json".into(), pretty(&manifest)?);
-    add(&mut job, "README.md".into(), documents::readme(&design, &introduction, &tools.tools, &requirements));
+    let readme = documents::readme(&design, &introduction, &tools.tools, &requirements, job.model_id());
+    add(&mut job, "README.md".into(), readme);
     let folder = AgentFolder {
         agent_dir: "agent".into(),
         entry_point: "agent/agent.py".into(),

@@ -14,7 +14,10 @@ pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
     let (author, brief) = job.author();
     let written = job.answer(author.write_tools(&brief, &design)).await?;
     for left in &written.left_out {
-        job.cx.warn(format!("not served: {} ({})", left.uncovered.text, left.uncovered.reason));
+        match &left.uncovered {
+            Some(left) => job.cx.warn(format!("not served: {} ({})", left.text, left.reason)),
+            None => job.cx.warn(format!("tool {} is left out; a vetted one stands for it", left.tool)),
+        }
     }
     let mut tools = Vec::new();
     for tool in written.tools {

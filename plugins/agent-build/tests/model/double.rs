@@ -67,6 +67,13 @@ impl Double {
         let serving = tokio::spawn(async move {
             loop {
                 let exchange = server.request().await;
+                if exchange.path.ends_with("/models") {
+                    let list = json!({ "object": "list", "data": [{ "id": "clever" }, { "id": "quick" }] }).to_string();
+                    tokio::spawn(
+                        async move { exchange.answer(200, &[("content-type", "application/json")], &list).await },
+                    );
+                    continue;
+                }
                 let name = exchange.body.pointer("/response_format/json_schema/name").and_then(Value::as_str);
                 let name = name.unwrap_or_default().to_owned();
                 assert!(exchange.headers.contains("authorization: bearer secret-of-the-test"), "{}", exchange.headers);
@@ -98,7 +105,6 @@ impl Double {
             base_url: format!("{}/v1", self.url),
             socket: None,
             token: "secret-of-the-test".into(),
-            token_secs: 3600,
             models: BTreeMap::from([
                 ("smart".into(), "double/clever-1".into()),
                 ("fast".into(), "double/quick-1".into()),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use nexus_agent_build::{Settings, verify::RunningAgent};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     answers::{REQUIREMENT, good},
@@ -56,7 +56,11 @@ async fn a_model_builds_an_agent_that_runs_without_one() {
     );
     let agent = build.results["agent_deployer"].agent.as_ref().unwrap();
     assert!(build.read(&agent.prompt_path).contains("- Give no medical advice."));
-    assert!(build.read("agent/README.md").contains("Ask it for prices and the body mass index."));
+    let readme = build.read("agent/README.md");
+    assert!(
+        readme.contains("Ask it for prices and the body mass index.") && readme.contains("the tools `body_mass_index`"),
+        "{readme}"
+    );
     let report = build.read("workflow_summary_report.md");
     assert!(report.contains("`double/clever-1`") && !report.contains("offline, 0 tokens"), "{report}");
     let manifest: Value = serde_json::from_str(&build.read("agent/manifest.json")).unwrap();
@@ -132,4 +136,25 @@ async fn a_build_goes_on_offline_with_what_a_model_designed() {
     let manager = &offline.results["agent_developer_manager"].output;
     assert_eq!(manager["coverage"], "partial");
     assert!(manager["not_served"].to_string().contains("language model"), "{manager:#?}");
+}
+
+/// Rules take a unit converter for whatever names units. The model may doubt it; what rules chose stays beside.
+#[tokio::test]
+async fn a_tool_that_rules_chose_by_words_alone_can_be_doubted() {
+    let double = Double::start(|object, _, _| good(object)).await;
+    let requirement = "Work out the body mass index from the weight in kg and the height in m.";
+    let mut build = Build::new(requirement, Some(double.access()));
+    build.until("system_architecture").await.unwrap();
+    let asked = double.requests("understanding")[0]["messages"].to_string();
+    assert!(asked.contains("perhaps by the vetted tool unit_converter"), "{asked}");
+    let output = &build.results["requirements_analysis"].output;
+    assert_eq!(
+        output["reading"]["tasks"][0]["clauses"][0]["served_by"],
+        json!(["unit_converter", "body_mass_index"]),
+        "{output:#?}"
+    );
+    assert_eq!(
+        (output["to_write"][0]["beside_vetted"].as_bool(), output["coverage"].as_str()),
+        (Some(true), Some("full"))
+    );
 }

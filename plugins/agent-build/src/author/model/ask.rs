@@ -79,16 +79,16 @@ pub(super) struct Interviewer {
     fast: Arc<dyn ChatModel>,
     smart: Arc<dyn ChatModel>,
     prompts: Arc<Prompts>,
-    context_tokens: u32,
-    answer_tokens: u32,
+    longest_context: u32,
+    longest_answer: u32,
 }
 
 impl Interviewer {
     pub(super) fn new(
         access: &ModelAccess,
         prompts: Arc<Prompts>,
-        context_tokens: u32,
-        answer_tokens: u32,
+        longest_context: u32,
+        longest_answer: u32,
     ) -> Result<Self, ModelError> {
         let invalid =
             |error: nexus_model::providers::ServerError| ModelError::new(ErrorKind::InvalidRequest, error.to_string());
@@ -99,7 +99,7 @@ impl Interviewer {
             Stack::of(Arc::new(provider)).deadlines(DEADLINES).retry(RETRY).build()
         };
         let (fast, smart) = (model(Alias::Fast), model(Alias::Smart));
-        Ok(Self { fast, smart, prompts, context_tokens, answer_tokens })
+        Ok(Self { fast, smart, prompts, longest_context, longest_answer })
     }
 
     fn words(&self, question: &Question<'_>, part: Part, more: &[(&str, &str)]) -> Result<String, AuthorError> {
@@ -128,13 +128,13 @@ impl Interviewer {
         question: &Question<'_>,
         check: impl Fn(&T) -> Vec<String> + Send + Sync,
     ) -> Result<Told<T>, AuthorError> {
-        let mut tokens = self.context_tokens;
+        let mut tokens = self.longest_context;
         loop {
             let context = question.sections.fitted(tokens);
             let user = self.words(question, Part::User, &[("context", &context)])?;
             match self.converse(brief, question, vec![Message::user(user)], &check).await {
                 Err(AuthorError::Model { error, .. })
-                    if error.kind == ErrorKind::ContextOverflow && tokens == self.context_tokens =>
+                    if error.kind == ErrorKind::ContextOverflow && tokens == self.longest_context =>
                 {
                     tokens /= 2;
                     brief.context.warn(format!(
@@ -171,7 +171,7 @@ impl Interviewer {
             system: Some(self.words(question, Part::System, &[])?),
             messages,
             output: Some(question.schema.clone()),
-            max_tokens: Some(self.answer_tokens),
+            max_tokens: Some(self.longest_answer),
             ..ChatRequest::default()
         };
         let mut answers = Vec::new();

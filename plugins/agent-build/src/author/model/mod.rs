@@ -28,8 +28,8 @@ use crate::{
     catalogue::{Catalogue, CatalogueError},
     settings::Settings,
     spec::{
-        AgentDesign, AgentPrompt, Architecture, Example, Introduction, Language, LeftOut, Limit, Plan, Requirements,
-        StageOutline, ToolSketch, Uncovered, WrittenTools,
+        AgentDesign, AgentPrompt, Architecture, Example, Introduction, Language, Limit, Plan, Requirements,
+        StageOutline, ToolSketch, WrittenTools,
     },
     verify::{
         Finding, VerifyError,
@@ -65,7 +65,7 @@ impl ModelAuthor {
         prompts: Arc<Prompts>,
         settings: &Settings,
     ) -> Result<Self, ModelAuthorError> {
-        let interviewer = Interviewer::new(access, prompts, settings.context_tokens, settings.answer_tokens)?;
+        let interviewer = Interviewer::new(access, prompts, settings.longest_context, settings.longest_answer)?;
         let alias = Alias::Smart.word();
         let model_id = access.models.get(alias).cloned().unwrap_or_else(|| alias.to_owned());
         Ok(Self { catalogue: Catalogue::embedded()?, interviewer, settings: settings.clone(), model_id })
@@ -101,38 +101,27 @@ impl ModelAuthor {
         .try_collect()
         .await?;
         for (wish, sketch) in made {
-            let tasks = &mut requirements.reading.tasks;
-            let Some(clause) = tasks.get_mut(wish.task).and_then(|task| task.clauses.get_mut(wish.clause)) else {
-                continue;
-            };
-            match sketch {
-                Ok(mut sketch) => {
-                    // Two wishes were named alike: each is a tool.
-                    let base = sketch.id.clone();
-                    for number in 2.. {
-                        if !requirements.to_write.iter().any(|other| other.id == sketch.id) {
-                            break;
-                        }
-                        sketch.id = format!("{base}_{number}");
+            let sketch = sketch.map(|sketch| numbered(sketch, requirements));
+            let mut beside_vetted = false;
+            for (task, at) in &wish.places {
+                let clause = requirements.reading.tasks.get_mut(*task).and_then(|task| task.clauses.get_mut(*at));
+                let Some(clause) = clause else { continue };
+                beside_vetted |= !clause.served_by.is_empty();
+                match &sketch {
+                    Ok(sketch) => {
+                        clause.served_by.push(sketch.id.clone());
+                        clause.not_served = None;
                     }
+                    Err(_) if !clause.served_by.is_empty() => {}
+                    Err(_) => clause.not_served = Some(without_sketch(language)),
+                }
+            }
+            match sketch {
+                Ok(sketch) => {
                     brief.context.info(format!("to be written: {} for “{}”", sketch.signature(), wish.text));
-                    clause.served_by = vec![sketch.id.clone()];
-                    clause.not_served = None;
-                    requirements.to_write.push(sketch);
+                    requirements.to_write.push(ToolSketch { beside_vetted, ..sketch });
                 }
-                Err(problem) => {
-                    brief.context.warn(format!("no tool is written for “{}”: {problem}", wish.text));
-                    clause.not_served = Some(Limit {
-                        ability: "unknown".into(),
-                        reason: language
-                            .pick(
-                                "the model could not say how a tool for it is called and what it gives",
-                                "模型未能说明所需工具的用法和结果",
-                            )
-                            .to_owned(),
-                        needs: "model".into(),
-                    });
-                }
+                Err(problem) => brief.context.warn(format!("no tool is written for “{}”: {problem}", wish.text)),
             }
         }
         Ok(())
@@ -170,6 +159,25 @@ impl ModelAuthor {
         let more = ["unittest", "json", "tools", "intents", "runtime", "propose", "say", "agent"].map(str::to_owned);
         tools.iter().map(|tool| tool.id().to_owned()).chain(functions).chain(more).collect()
     }
+}
+
+/// A sketch with a name that no other one has: two wishes may be named alike.
+fn numbered(mut sketch: ToolSketch, requirements: &Requirements) -> ToolSketch {
+    let base = sketch.id.clone();
+    let mut number = 2;
+    while requirements.to_write.iter().any(|other| other.id == sketch.id) {
+        sketch.id = format!("{base}_{number}");
+        number += 1;
+    }
+    sketch
+}
+
+fn without_sketch(language: Language) -> Limit {
+    let reason = language.pick(
+        "the model could not say how a tool for it is called and what it gives",
+        "模型未能说明所需工具的用法和结果",
+    );
+    Limit { ability: "unknown".into(), reason: reason.to_owned(), needs: "model".into() }
 }
 
 #[async_trait]
@@ -237,23 +245,11 @@ impl Author for ModelAuthor {
         written.tools.sort_by_key(|tool| order(&tool.about.id));
         let is_written = |sketch: &&ToolSketch| written.tools.iter().any(|tool| tool.about.id == sketch.id);
         let missing = design.to_write.iter().filter(|sketch| !is_written(sketch));
-        written.left_out = missing
-            .map(|sketch| LeftOut {
-                tool: sketch.id.clone(),
-                uncovered: Uncovered {
-                    text: sketch.wish.clone(),
-                    reason: design
-                        .language
-                        .pick(
-                            "a tool was written for it, but it does not do what its worked examples say",
-                            "为此编写的工具未能通过示例验证",
-                        )
-                        .to_owned(),
-                    ability: "unknown".into(),
-                    needs: "model".into(),
-                },
-            })
-            .collect();
+        let reason = design.language.pick(
+            "a tool was written for it, but it does not do what its worked examples say",
+            "为此编写的工具未能通过示例验证",
+        );
+        written.left_out = missing.map(|sketch| sketch.left_out(reason)).collect();
         self.told(written)
     }
 

@@ -113,6 +113,7 @@ pub(super) async fn sketch(
         },
         keywords: signature.keywords.iter().map(|word| one_line(word).to_lowercase()).collect(),
         examples: Vec::new(),
+        beside_vetted: false,
     };
     let mut values = values();
     values.push(("signature", sketch.signature()));
@@ -295,6 +296,7 @@ mod tests {
             result: SketchResult { kind: ValueKind::Number, unit: String::new(), meaning: "body mass index".into() },
             keywords: vec!["bmi".into()],
             examples: Vec::new(),
+            beside_vetted: false,
         }
     }
 

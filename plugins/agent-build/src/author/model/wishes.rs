@@ -11,7 +11,10 @@ use super::{
     context::Sections,
 };
 use crate::{
-    author::{AuthorError, Brief, offline::coverage},
+    author::{
+        AuthorError, Brief,
+        offline::{coverage, is_task},
+    },
     catalogue::Catalogue,
     spec::{Clause, ClauseKind, Limit, Requirements, Span, Task},
 };
@@ -34,7 +37,7 @@ const SCHEMA: &str = r#"{
         "properties": {
           "number": {"type": "integer", "description": "The number of the open wish."},
           "asks_for": {"type": "string", "minLength": 3, "description": "What the wish asks the agent to do, in a few words."},
-          "served_by": {"type": "string", "enum": ["vetted_tool", "python_function", "language_model", "outside_connection", "missing_data", "nothing_asked"], "description": "vetted_tool: a tool of the list does it. python_function: a short function can compute it from what the user types, with Python's standard library alone, the same result each time. language_model: it needs free writing, translating or judging. outside_connection: it needs the internet, mail, accounts or devices. missing_data: it needs facts that the requirement does not give. nothing_asked: it asks for nothing."},
+          "served_by": {"type": "string", "enum": ["vetted_tool", "python_function", "free_writing", "internet_or_device", "unknown_facts", "no_wish"], "description": "vetted_tool: a tool of the list gives exactly this. python_function: a formula or a short function computes it from what the user types, the same result each time. free_writing: a text has to be invented, translated or judged. internet_or_device: it needs the internet, mail, accounts or devices. unknown_facts: it needs facts that neither the user nor the requirement gives. no_wish: it asks for nothing."},
           "vetted_tool": {"type": "string", "description": "The id of the vetted tool, or an empty text."},
           "reason": {"type": "string", "minLength": 3, "maxLength": 240, "description": "Why, in one short sentence, in the language of the requirement."}
         },
@@ -68,10 +71,10 @@ struct Judgement {
 enum Server {
     VettedTool,
     PythonFunction,
-    LanguageModel,
-    OutsideConnection,
-    MissingData,
-    NothingAsked,
+    FreeWriting,
+    InternetOrDevice,
+    UnknownFacts,
+    NoWish,
 }
 
 /// Where an open wish stands in the reading.
@@ -82,8 +85,11 @@ enum Place {
 }
 
 struct Wish {
-    place: Place,
+    /// Fragments of one sentence are one wish.
+    places: Vec<Place>,
     text: String,
+    /// The vetted tool that rules chose by words alone, which may have been mistaken.
+    chosen: Option<String>,
 }
 
 /// A wish that a function can serve.
@@ -92,9 +98,8 @@ pub(super) struct FunctionWish {
     /// In the requirement's words.
     pub(super) text: String,
     pub(super) asks_for: String,
-    /// Where its clause stands.
-    pub(super) task: usize,
-    pub(super) clause: usize,
+    /// Where its clauses stand: task and clause.
+    pub(super) places: Vec<(usize, usize)>,
 }
 
 /// Asks about the open wishes, and writes the judgements into the reading. What a function can serve comes back.
@@ -103,9 +108,12 @@ pub(super) async fn judge(
     brief: &Brief,
     requirements: &mut Requirements,
 ) -> Result<Vec<FunctionWish>, AuthorError> {
-    let wishes = open_wishes(requirements);
+    let wishes = open_wishes(author.catalogue, requirements);
     let tools: BTreeMap<&str, &crate::catalogue::CatalogueTool> = usable(author.catalogue, requirements);
-    let numbered = wishes.iter().enumerate().map(|(at, wish)| format!("{}. {}", at + 1, one_line(&wish.text)));
+    let numbered = wishes.iter().enumerate().map(|(at, wish)| {
+        let chosen = wish.chosen.as_ref().map(|tool| format!(" (perhaps by the vetted tool {tool})"));
+        format!("{}. {}{}", at + 1, one_line(&wish.text), chosen.unwrap_or_default())
+    });
     let numbered = numbered.collect::<Vec<_>>().join("\n");
     let mut listed = String::new();
     for tool in tools.values() {
@@ -118,7 +126,7 @@ pub(super) async fn judge(
         sections: Sections::default()
             .with("Requirement", brief.requirement.clone())
             .with("Vetted tools", listed)
-            .list("Understood by rules already", understood(requirements)),
+            .list("Understood by rules already", understood(author.catalogue, requirements)),
         values: vec![("wishes", if numbered.is_empty() { "(none)".to_owned() } else { numbered })],
         schema: schema("understanding", SCHEMA)?,
     };
@@ -135,30 +143,23 @@ pub(super) async fn judge(
         .collect();
     judged.reverse();
     for (wish, judgement) in judged {
-        let Some((task, at)) = placed(requirements, wish, judgement) else { continue };
-        let clause = requirements.reading.tasks.get_mut(task).and_then(|task| task.clauses.get_mut(at));
-        let Some(clause) = clause else { continue };
-        let limit = |ability: &str, needs: &str| {
-            Some(Limit { ability: ability.to_owned(), reason: judgement.reason.clone(), needs: needs.to_owned() })
-        };
-        match judgement.served_by {
-            Server::VettedTool => {
-                clause.served_by = vec![judgement.vetted_tool.clone()];
-                clause.not_served = None;
-            }
-            Server::PythonFunction => functions.push(FunctionWish {
-                text: clause.text.clone(),
-                asks_for: judgement.asks_for.clone(),
-                task,
-                clause: at,
-            }),
-            // Rules know it as something that the agent's own words would need; the agent may run without a model.
-            Server::LanguageModel => clause.not_served = limit("language_model", "model"),
-            Server::OutsideConnection => clause.not_served = limit("connection", "connection"),
-            Server::MissingData => clause.not_served = limit("answers", "data"),
-            Server::NothingAsked => {
-                clause.not_served = None;
-                clause.kind = ClauseKind::Context;
+        let mut places = Vec::new();
+        for place in &wish.places {
+            places.extend(placed(requirements, *place, judgement));
+        }
+        if judgement.served_by == Server::PythonFunction {
+            let text = wish.text.clone();
+            functions.push(FunctionWish { text, asks_for: judgement.asks_for.clone(), places });
+            continue;
+        }
+        // What rules chose stays, whatever a model thinks of it.
+        if wish.chosen.is_some() {
+            continue;
+        }
+        for (task, at) in places {
+            let clause = requirements.reading.tasks.get_mut(task).and_then(|task| task.clauses.get_mut(at));
+            if let Some(clause) = clause {
+                settle(clause, judgement);
             }
         }
     }
@@ -166,31 +167,79 @@ pub(super) async fn judge(
     Ok(functions)
 }
 
-/// The clauses that rules found no tool for and do not know to be impossible, and the parts that they did not understand.
-fn open_wishes(requirements: &Requirements) -> Vec<Wish> {
-    let tasks = requirements.reading.tasks.iter().enumerate();
-    let clauses =
-        tasks.flat_map(|(task, one)| one.clauses.iter().enumerate().map(move |(at, clause)| (task, at, clause)));
-    let open =
-        clauses.filter(|(_, _, clause)| clause.not_served.as_ref().is_some_and(|limit| limit.ability == "unknown"));
-    let mut wishes: Vec<Wish> = open
-        .map(|(task, clause, one)| Wish { place: Place::Clause { task, clause }, text: one.text.clone() })
-        .collect();
+/// Writes into a clause what can serve it, or why nothing does.
+fn settle(clause: &mut Clause, judgement: &Judgement) {
+    let limit = |ability: &str, needs: &str| {
+        Some(Limit { ability: ability.to_owned(), reason: judgement.reason.clone(), needs: needs.to_owned() })
+    };
+    match judgement.served_by {
+        Server::VettedTool => {
+            clause.served_by = vec![judgement.vetted_tool.clone()];
+            clause.not_served = None;
+        }
+        // Its sketch decides.
+        Server::PythonFunction => {}
+        // The agent may run without a model.
+        Server::FreeWriting => clause.not_served = limit("language_model", "model"),
+        Server::InternetOrDevice => clause.not_served = limit("connection", "connection"),
+        Server::UnknownFacts => clause.not_served = limit("answers", "data"),
+        Server::NoWish => {
+            clause.not_served = None;
+            clause.kind = ClauseKind::Context;
+        }
+    }
+}
+
+/// The clauses that rules found no tool for and do not know to be impossible, the parts that they did not understand, and
+/// those for which they chose a tool by its words alone.
+fn open_wishes(catalogue: &Catalogue, requirements: &Requirements) -> Vec<Wish> {
+    let open = all(requirements)
+        .filter(|(_, _, clause)| clause.not_served.as_ref().is_some_and(|limit| limit.ability == "unknown"));
+    let mut wishes: Vec<Wish> = Vec::new();
+    for (task, clause, one) in open {
+        let place = Place::Clause { task, clause };
+        // A fragment without a verb says nothing without its sentence.
+        let sentence = requirements.reading.tasks.get(task).map_or("", |task| task.text.as_str());
+        let text = if is_task(&one.text) { one.text.as_str() } else { sentence };
+        match wishes.iter_mut().find(|wish| wish.text == text) {
+            Some(wish) => wish.places.push(place),
+            None => wishes.push(Wish { places: vec![place], text: text.to_owned(), chosen: None }),
+        }
+    }
     let parts = requirements.reading.not_understood.iter().enumerate();
     wishes.extend(
         parts
             .filter(|(_, part)| part.text.split_whitespace().count() > 2 || part.text.chars().count() > 8)
-            .map(|(at, part)| Wish { place: Place::NotUnderstood(at), text: part.text.clone() }),
+            .map(|(at, part)| Wish { places: vec![Place::NotUnderstood(at)], text: part.text.clone(), chosen: None }),
     );
+    // What has data is sure; a tool without any was chosen because the words are alike.
+    let by_words = |clause: &Clause| {
+        let tool = catalogue.tool(clause.served_by.first()?)?;
+        (clause.served_by.len() == 1 && tool.needs.is_none()).then(|| tool.id().to_owned())
+    };
+    let chosen = all(requirements).filter_map(|(task, clause, one)| {
+        by_words(one).map(|tool| Wish {
+            places: vec![Place::Clause { task, clause }],
+            text: one.text.clone(),
+            chosen: Some(tool),
+        })
+    });
+    wishes.extend(chosen);
     wishes.truncate(MOST);
     wishes
 }
 
+/// Every clause with its place.
+fn all(requirements: &Requirements) -> impl Iterator<Item = (usize, usize, &Clause)> {
+    let tasks = requirements.reading.tasks.iter().enumerate();
+    tasks.flat_map(|(task, one)| one.clauses.iter().enumerate().map(move |(at, clause)| (task, at, clause)))
+}
+
 /// The clause of a wish; a part that was not understood becomes a task first, unless it asks for nothing.
-fn placed(requirements: &mut Requirements, wish: &Wish, judgement: &Judgement) -> Option<(usize, usize)> {
-    match wish.place {
+fn placed(requirements: &mut Requirements, place: Place, judgement: &Judgement) -> Option<(usize, usize)> {
+    match place {
         Place::Clause { task, clause } => Some((task, clause)),
-        Place::NotUnderstood(_) if judgement.served_by == Server::NothingAsked => None,
+        Place::NotUnderstood(_) if judgement.served_by == Server::NoWish => None,
         Place::NotUnderstood(at) => {
             let reading = &mut requirements.reading;
             if at >= reading.not_understood.len() {
@@ -230,9 +279,11 @@ fn usable<'a>(
     tools.map(|tool| (tool.id(), tool)).collect()
 }
 
-fn understood(requirements: &Requirements) -> Vec<String> {
+fn understood(catalogue: &Catalogue, requirements: &Requirements) -> Vec<String> {
+    let needs = |id: &str| catalogue.tool(id).and_then(|tool| tool.needs.as_deref());
     let clauses = requirements.reading.tasks.iter().flat_map(|task| &task.clauses);
-    let served = clauses.filter(|clause| !clause.served_by.is_empty());
+    let has_data = |id: &String| requirements.data.iter().any(|set| needs(id) == Some(set.kind()));
+    let served = clauses.filter(|clause| clause.served_by.iter().any(has_data));
     let data = requirements.data.iter().map(|set| format!("data: {} ({} entries)", set.title(), set.len()));
     served.map(|clause| format!("“{}” by {}", clause.text, clause.served_by.join(", "))).chain(data).collect()
 }
@@ -251,10 +302,11 @@ fn problems(
         }
     }
     for wish in &told.wishes {
-        if wish.number == 0 || wish.number > count {
-            problems.push(format!("wishes: there is no open wish {}; there are {count}", wish.number));
-        }
-        if wish.served_by == Server::VettedTool && !tools.contains_key(wish.vetted_tool.as_str()) {
+        // One that nobody numbered is not looked at.
+        if (1..=count).contains(&wish.number)
+            && wish.served_by == Server::VettedTool
+            && !tools.contains_key(wish.vetted_tool.as_str())
+        {
             problems.push(format!(
                 "wishes: `{}` is no vetted tool; name the id of one of the list, or choose another `served_by`",
                 wish.vetted_tool

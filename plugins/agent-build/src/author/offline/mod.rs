@@ -40,7 +40,7 @@ impl OfflineAuthor {
     }
 }
 
-pub(in crate::author) use requirement::language::is_cjk as is_chinese;
+pub(in crate::author) use requirement::{language::is_cjk as is_chinese, speech::is_task};
 
 fn free<T>(object: T) -> Answer<T> {
     Ok(Authored { object, usage: Usage { model_id: Some(MODEL_ID.into()), ..Usage::default() } })

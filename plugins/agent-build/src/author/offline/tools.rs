@@ -4,7 +4,7 @@ use super::MODEL_ID;
 use crate::{
     author::AuthorError,
     catalogue::{Catalogue, CatalogueTool},
-    spec::{AgentDesign, LeftOut, Localized, Uncovered, WrittenTool, WrittenTools},
+    spec::{AgentDesign, Localized, WrittenTool, WrittenTools},
 };
 
 /// The tools that the catalogue has. Those that a model designed and that nobody is here to write are left out.
@@ -16,16 +16,7 @@ pub(in crate::author) fn tools(catalogue: &Catalogue, design: &AgentDesign) -> R
         "its tool has to be written by a language model, and there is none",
         "所需工具要由语言模型编写，而现在没有语言模型",
     );
-    let left_out = |sketch: &crate::spec::ToolSketch| LeftOut {
-        tool: sketch.id.clone(),
-        uncovered: Uncovered {
-            text: sketch.wish.clone(),
-            reason: reason.to_owned(),
-            ability: "unknown".into(),
-            needs: "model".into(),
-        },
-    };
-    Ok(WrittenTools { tools, left_out: design.to_write.iter().map(left_out).collect() })
+    Ok(WrittenTools { tools, left_out: design.to_write.iter().map(|sketch| sketch.left_out(reason)).collect() })
 }
 
 /// A vetted tool as it is.

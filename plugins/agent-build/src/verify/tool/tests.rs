@@ -26,6 +26,7 @@ fn sketch() -> ToolSketch {
         result: SketchResult { kind: ValueKind::Number, unit: String::new(), meaning: "double".into() },
         keywords: vec!["double".into()],
         examples: vec![example(3), example(-8)],
+        beside_vetted: false,
     }
 }
 
