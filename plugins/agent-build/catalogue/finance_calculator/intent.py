@@ -253,6 +253,8 @@ def _follow_up(question: Question, read: _Read) -> Optional[Proposal]:
         return None
     arguments = dict(previous.arguments)
     used: List[Figure] = []
+    if previous.function == "loan_payment" and not question.figures and re.search(r"\b(?:total|interest|altogether|in all|how much)\b|利息|一共|总共|总额|合计|还多少", question.lower):
+        return Proposal("loan_payment", arguments, 0.86, used=[])
     if previous.function == "loan_payment" and re.search(r"等额本[金息]|equal principal", question.lower) and not question.figures:
         return Proposal("loan_payment", dict(arguments, equal_principal="等额本息" not in question.lower), 0.85, used=[])
     rate = "tip_percent" if previous.function == "split_bill" else "annual_percent" if "annual_percent" in arguments else "percent"

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::super::source::Range;
+use super::{super::source::Range, faq};
 use crate::spec::{
     Category, ClosedDays, Column, DataSet, Datum, OpeningHours, PriceItem, PriceRule, Quantity, QuestionAnswer, Rate,
     Span,
@@ -57,6 +57,8 @@ pub(in super::super) fn span(range: &Range) -> Span {
 /// The data sets of everything found, and a datum for each entry.
 pub(in super::super) fn assemble(text: &str, mut found: Vec<Found>, chinese: bool) -> (Vec<DataSet>, Vec<Datum>) {
     told_apart(&mut found);
+    let priced = faq::priced(&found);
+    found.extend(priced);
     let mut sets = Sets { text, chinese, sets: Vec::new(), data: Vec::new() };
     for group in found {
         sets.add(group);
