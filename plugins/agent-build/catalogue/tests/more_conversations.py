@@ -59,10 +59,36 @@ MORE_CONVERSATIONS = [
         [("total interest on 100k, 5%, 10 years", "27278.62")],
         [("vat on 1,250 at 7%", "87.5")],
     ]},
+    {"name": "游泳馆", "language": "zh", "tools": ["price_list"], "data": [prices(price("单次票成人", "40", "元"), price("单次票儿童", "25", "元"), price("泳帽", "15", "元"), price("普洱饼", "200", "元"))], "sessions": [
+        [("两大一小多少钱", "105")],
+        [("要戴泳帽吗", "!15")],
+        [("普洱3饼多少钱", "600")],
+    ]},
+    {"name": "Donuts", "tools": ["price_list"], "data": [prices(price("donut", "2.50"), price("coffee", "3"), rules=[
+        {"text": "3 for 6", "percent_off": "", "from_quantity": "3", "from_total": "", "applies_to": "donut"}])], "sessions": [
+        [("3 donuts", "6 EUR")],
+        [("7 donuts please", "14.5")],
+        [("2 donuts and 3 coffees", "14 EUR")],
+    ]},
+    {"name": "Escape", "tools": ["price_list"], "data": [prices(price("weekdays", "79"), price("weekends and public holidays", "95"))], "sessions": [
+        [("what's the price on a saturday", "95", "!79")],
+        [("price on tuesday?", "79", "!95")],
+    ]},
+    {"name": "Honey", "tools": ["price_list"], "data": [prices(price("acacia 250g", "4.50", base="acacia", variant="250g"), price("acacia 500g", "8", base="acacia", variant="500g"))], "sessions": [
+        [("2 small acacia jars, how much", "9")],
+        [("a large acacia", "8", "!4.50")],
+        [("3 acacia", "refuse")],
+    ]},
+    {"name": "Loans", "language": "zh", "tools": ["finance_calculator"], "sessions": [
+        [("贷12万，36期，年利率4.5%，月供多少", "3569.63"), ("总利息呢", "8506.71")],
+    ]},
     {"name": "Rates unknown", "tools": ["finance_calculator"], "sessions": [
         [("vat on 1,250", "!237")],
     ]},
     {"name": "Units", "language": "zh", "tools": ["unit_converter"], "sessions": [
         [("77华氏度多少度", "25")],
+        [("3米是多少厘米和英寸", "300", "118.11")],
+        [("how many feet and inches is 1.8 m", "5.91 ft", "70.87 in")],
+        [("10 miles in km and m", "16.09 km", "16093.44 m")],
     ]},
 ]
