@@ -38,6 +38,15 @@ MORE_CONVERSATIONS = [
         [("vpn drops all the time", "5.2")],
         [("i need another screen", "team lead")],
     ]},
+    {"name": "售后", "language": "zh", "tools": ["faq_answers"], "data": [faq(("能不能退货？", "七天无理由退货，吊牌不能剪。"), ("运费谁出？", "质量问题我们出，其他情况买家承担。"), ("多久发货？", "48小时内发货。"))], "sessions": [
+        [("退货邮费我出吗", "买家承担")],
+        [("想退，怎么退", "七天")],
+    ]},
+    {"name": "手册", "language": "zh", "tools": ["notes_search", "date_calculator"], "data": [notes("报销每月25号前提交，发票抬头写公司全称", "试用期三个月", "餐补每天20元")], "sessions": [
+        [("公司有没有班车", "refuse")],
+        [("试用期多久", "三个月")],
+        [("明天放假吗", "refuse")],
+    ]},
     {"name": "Severity", "tools": ["text_classifier"], "data": [categories(critical="data loss|outage", medium="slow|wrong label")], "sessions": [
         [("search is very slow", "medium")],
         [("search for shoes", "refuse")],

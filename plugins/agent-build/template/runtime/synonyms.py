@@ -140,6 +140,8 @@ wheel tyre tire flat_tyre puncture 轮胎 爆胎 补胎
 GENERIC = {"#%d" % number for number, line in enumerate(_GROUPS.strip().splitlines()) if line.startswith("*")}
 # Of these a text need not speak: "what day is the trash picked up".
 SOFT = {"#%d" % number for number, line in enumerate(_GROUPS.strip().splitlines()) if line.startswith("~")}
+# What is paid for something told beside it: 退货运费 asks for the freight, not for the return.
+FEES = {"#%d" % number for number, line in enumerate(_GROUPS.strip().splitlines()) if line.startswith(("shipping_cost", "fine "))}
 # "When" and "how long" ask for the same kind of thing: 什么时候发货 is answered by 多久发货.
 _TIMES = ("*when", "*open", "*long", "*start", "*end")
 FAMILY = {"#%d" % number: "#time" if line.startswith(_TIMES) else "#%d" % number for number, line in enumerate(_GROUPS.strip().splitlines())}
