@@ -73,6 +73,16 @@ MORE_CONVERSATIONS = [
         [("要戴泳帽吗", "!15")],
         [("普洱3饼多少钱", "600")],
     ]},
+    {"name": "Games", "tools": ["price_list"], "data": [prices(price("Entry", "5", per="person"), price("Kids parties", "240", "USD"))], "sessions": [
+        [("2 adults and a 6 year old entry", "!60", "!30")],
+        [("kids party for 10 kids how much", "!2400")],
+        [("2 kids parties", "480")],
+        [("entry for 4 people", "20")],
+    ]},
+    {"name": "早餐", "language": "zh", "tools": ["price_list"], "data": [prices(price("煎饼果子", "7", "元"), price("豆浆", "3", "元"))], "sessions": [
+        [("煎饼果子加蛋多少", "蛋", "没有")],
+        [("煎饼果子加豆浆多少", "10")],
+    ]},
     {"name": "Donuts", "tools": ["price_list"], "data": [prices(price("donut", "2.50"), price("coffee", "3"), rules=[
         {"text": "3 for 6", "percent_off": "", "from_quantity": "3", "from_total": "", "applies_to": "donut"}])], "sessions": [
         [("3 donuts", "6 EUR")],

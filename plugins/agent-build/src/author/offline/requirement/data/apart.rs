@@ -50,6 +50,24 @@ pub(super) fn bought(unit: &str) -> Option<String> {
     (word && !known && names::usable(unit)).then(|| unit.to_owned())
 }
 
+static HEADED: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"^\s*(?P<base>\p{Han}{2,8})\s*[(（][^()（）]{1,20}[)）]\s*\p{Han}").ok());
+
+/// 小型犬（10斤以下）洗澡60 / 造型120: what opens the line is what all of its prices are for.
+pub(super) fn headed<'a>(body: &str, items: impl Iterator<Item = &'a mut PriceItem>) {
+    let Some(base) = HEADED.as_ref().and_then(|regex| regex.captures(body)).and_then(|found| found.name("base")) else {
+        return;
+    };
+    for item in items {
+        let variant = item.name.strip_prefix(base.as_str()).unwrap_or(&item.name).trim().to_owned();
+        if !variant.is_empty() {
+            base.as_str().clone_into(&mut item.base);
+            item.name = format!("{} {variant}", item.base);
+            item.variant = variant;
+        }
+    }
+}
+
 /// "brake pads (front) $129, (rear) $119": brackets tell the prices of one thing apart. Gives the base and the variant.
 pub(super) fn told_apart(last: Option<&mut PriceItem>, note: &str) -> Option<(String, String)> {
     let last = last.filter(|last| !note.is_empty() && !last.note.is_empty() && last.note != "from")?;

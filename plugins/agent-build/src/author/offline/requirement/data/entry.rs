@@ -268,11 +268,29 @@ fn price(items: &mut Vec<PriceItem>, mut item: PriceItem, title: &str) -> usize 
         item.variant.clone_from(&item.name);
         item.name = format!("{title} {}", item.name);
         if let Some(at) = items.iter().position(|known| same(known, &item)) {
+            // Which of two prices counts cannot be told: both are.
+            if let Some(old) = items.get_mut(at) {
+                spread(old, &item);
+            }
             return at;
         }
     }
     items.push(item);
     items.len() - 1
+}
+
+/// Makes one item's price a span that holds the other's.
+fn spread(item: &mut PriceItem, other: &PriceItem) {
+    let number = |text: &str| text.parse::<f64>().unwrap_or_default();
+    let ends = [&item.amount, &item.to, &other.amount, &other.to];
+    let mut ends: Vec<String> = ends.into_iter().filter(|end| !end.is_empty()).cloned().collect();
+    ends.sort_by(|a, b| number(a).total_cmp(&number(b)));
+    if let [first, .., last] = ends.as_slice()
+        && first != last
+    {
+        item.to.clone_from(last);
+        item.amount.clone_from(first);
+    }
 }
 
 type Said = (Vec<String>, Vec<Quantity>, Vec<String>);

@@ -109,6 +109,9 @@ pub(super) fn read(text: &str, range: &Range, setting: Setting) -> Option<Prices
             item.name = format!("{} {}", item.base, item.variant);
         });
     }
+    if setting.line && items.len() > 1 && items.iter().all(|(_, item)| item.base.is_empty()) {
+        apart::headed(body, items.iter_mut().map(|(_, item)| item));
+    }
     items.iter_mut().filter(|(_, item)| item.base.is_empty()).for_each(|(_, item)| item.variant.clear());
     let entries = items.into_iter().map(|(range, item)| (range, Entry::Price(item))).collect();
     Some(Prices { entries, head: place(text, head), says_more })

@@ -22,6 +22,21 @@ static WHO: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?i)\b(?P<w>students?|seniors?|pensioners?|children|kids|members?|teachers?|groups?|staff|employees|families|nurses)\b|(?P<z>学生|老人|会员|儿童|教师|团体|员工|老年人)").ok()
 });
 
+static COUNTED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)\b(?:from|over|more than|at least|orders? of|buy(?:ing)?|for|if you (?:buy|take|order))\s+(?P<n>\d+)\s+(?:or more\s+)?(?P<of>[a-z]+s)\b").ok()
+});
+
+/// How many of a thing a rule asks for: "from 6 jars 10% off". Money and time are none.
+fn counted(sentence: &str) -> Option<String> {
+    let found = COUNTED.as_ref()?.captures(sentence)?;
+    let of = found.name("of")?.as_str().to_lowercase();
+    let other = [
+        "euros", "dollars", "pounds", "bucks", "francs", "years", "days", "weeks", "months", "hours", "minutes",
+        "kids", "cents",
+    ];
+    (!other.contains(&of.as_str())).then(|| found.name("n").map_or_else(String::new, |n| n.as_str().to_owned()))
+}
+
 static BUNDLE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?i)\b(?P<n>[2-9]|1\d|20|two|three|four|five|six|ten) for (?:only |just )?(?:\p{Sc}\s?)?\d+(?:[.,]\d{1,2})?(?:\s?(?:\p{Sc}|eur|usd|gbp|chf|euros?|dollars?|pounds?))?(?P<rest>.{0,12})").ok()
 });
@@ -84,7 +99,8 @@ pub(super) fn read(text: &str, range: &Range) -> Option<(Range, Entry)> {
     let quantity = QUANTITY
         .as_ref()?
         .captures(sentence)
-        .and_then(|c| c.name("n").or_else(|| c.name("m")).or_else(|| c.name("z")).map(|m| m.as_str().to_owned()));
+        .and_then(|c| c.name("n").or_else(|| c.name("m")).or_else(|| c.name("z")).map(|m| m.as_str().to_owned()))
+        .or_else(|| counted(sentence));
     let total = amount::find(sentence)
         .into_iter()
         .find(|a| TOTAL.as_ref().is_some_and(|regex| regex.is_match(sentence.get(..a.start).unwrap_or_default())));
@@ -124,6 +140,7 @@ mod tests {
             ("满5件打9折", "10|5||"),
             ("会员打85折", "15|||会员"),
             ("Free delivery over 30 €", "||30|"),
+            ("from 6 jars 10% off", "10|6||"),
             ("Donuts 2.50 each, 3 for 6", "|3||Donuts"),
             ("croissant $3 or two for $5", "|2||croissant"),
         ] {

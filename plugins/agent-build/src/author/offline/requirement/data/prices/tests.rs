@@ -96,3 +96,9 @@ fn not_every_amount_is_a_price() {
         assert!(list(text, Setting::default()).is_empty(), "{text}");
     }
 }
+
+#[test]
+fn what_opens_a_line_is_what_its_prices_are_for() {
+    let setting = Setting { cue: true, line: true, decimals: true };
+    assert_eq!(list("小型犬（10斤以下）洗澡60 / 造型120", setting).join("|"), "小型犬 洗澡=60|小型犬 造型=120");
+}
