@@ -1,5 +1,5 @@
 """More agents with their data, and what is asked of them: what people shorten, leave out or say otherwise."""
-from conversations import faq, hours, notes, price, prices, table, categories
+from conversations import categories, faq, hours, notes, price, prices, rates, table
 
 MORE_CONVERSATIONS = [
     {"name": "Freelancer", "tools": ["price_list"], "data": [prices(price("design", "75", "USD", "h"), price("development", "95", "USD", "h"), price("copywriting", "0.20", "USD", "word"))], "sessions": [
@@ -67,6 +67,9 @@ MORE_CONVERSATIONS = [
         [("gross for net 480", "571.2")],
         [("total interest on 100k, 5%, 10 years", "27278.62")],
         [("vat on 1,250 at 7%", "87.5")],
+        [("300k at 5% 30 years monthly?", "1610.46")],
+        [("250k @ 4.2% 25y", "1347.36")],
+        [("进价60卖90赚多少", "30")],
     ]},
     {"name": "游泳馆", "language": "zh", "tools": ["price_list"], "data": [prices(price("单次票成人", "40", "元"), price("单次票儿童", "25", "元"), price("泳帽", "15", "元"), price("普洱饼", "200", "元"))], "sessions": [
         [("两大一小多少钱", "105")],
@@ -100,6 +103,10 @@ MORE_CONVERSATIONS = [
     ]},
     {"name": "Loans", "language": "zh", "tools": ["finance_calculator"], "sessions": [
         [("贷12万，36期，年利率4.5%，月供多少", "3569.63"), ("总利息呢", "8506.71")],
+    ]},
+    {"name": "Exchange", "tools": ["exchange_rates"], "data": [rates(("EUR", "USD", "1.08"))], "sessions": [
+        [("how many dollars for 50 eur minus fee", "refuse", "!54")],
+        [("how many dollars for 50 eur", "54")],
     ]},
     {"name": "Rates unknown", "tools": ["finance_calculator"], "sessions": [
         [("vat on 1,250", "!237")],
