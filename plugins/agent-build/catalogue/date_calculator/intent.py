@@ -44,7 +44,7 @@ def propose(question: Question) -> Optional[Proposal]:
     count, weekday = bool(_COUNT.search(question.lower)), bool(_WEEKDAY.search(question.lower))
     if open_date is not None and (count or weekday or len(figures) > 1 or _span(question) or question.has("date", "日期") or _AGE.search(question.lower)):
         return _asked(open_date)
-    if open_date is not None:
+    if open_date is not None or not (count or weekday) and re.search(r"放假|上班|营业|开门|有空|有课|休息|值班", question.lower):
         return None
     span = _span(question)
     previous = question.previous(*_FUNCTIONS)

@@ -12,6 +12,7 @@ from tools.exchange_rates import currencies
 DOES = True
 _FAMILY = {"CNY": ("rmb",), "USD": (), "GBP": ("pound", "pounds")}
 _ASKS_LIST = re.compile(r"\b(?:(?:which|what|list|all|show|your|the) (?:\w+ )?(?:exchange )?(?:rates|currencies)|exchange rates|rates)\b|汇率(?:表|有哪些)|哪些(?:汇率|货币|币种)|什么汇率|支持.*(?:货币|币种)")
+_WITH_FEE = re.compile(r"\b(?:with|minus|after|plus|including|incl\.?|less|before|without)\s+(?:your |the |our |a |any )?(?:fees?|commission|charges?)\b|(?:扣|含|加|减)(?:除|上|掉)?手续费")
 _POINTED = re.compile(r"\b(?:in|to|into|as|for|how (?:many|much)|get in|worth in|buy)\s+(?:us |american |british |chinese )?$|[换兑成为合]\s*(?:多少|几)?$|多少$|是多少$|几$")
 
 
@@ -33,6 +34,9 @@ def propose(question: Question) -> Optional[Proposal]:
         source, target = _direction(question, named, codes, amount)
         sure = 0.96 if all(code in known for code in codes) else 0.85
         arguments = {"amount": json_number(amount.value) if amount else 1, "from_currency": source, "to_currency": target}
+        if _WITH_FEE.search(question.lower):
+            return Proposal("convert_currency", arguments, sure, ask={
+                "en": "I convert at the given rates alone and reckon no fee. Shall I convert it without?", "zh": "我只按给定汇率换算，不计手续费。要不计手续费地换算吗？"})
         return Proposal("convert_currency", arguments, sure, used=[amount] if amount else [])
     if previous and len(codes) == 1 and (question.is_follow_up or len(question.text) < 20):
         arguments = dict(previous.arguments)

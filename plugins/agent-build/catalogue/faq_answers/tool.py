@@ -7,6 +7,7 @@ from typing import Any, Dict, List
 from runtime import knowledge
 from runtime.refusal import Unknown
 from runtime.retrieval import asks_otherwise, fits_kind, ranker
+from runtime.synonyms import FEES, concepts
 
 __all__ = ["answer_faq", "list_faq"]
 
@@ -41,6 +42,8 @@ def search_faq(question: str) -> List[Dict[str, Any]]:
     matches = {hit.index: hit.coverage for hit in asked}
     # Word for word the same question, even when it has no searchable word ("Why?").
     matches.update({index: 1.0 for index, pair in enumerate(pairs) if _bare(pair["question"]) == _bare(question)})
+    fees = concepts(question) & FEES
+    with_fees = {index for index, pair in enumerate(pairs) if fees & concepts(pair["question"] + " " + pair["answer"])}
     ranked = []
     for index in set(matches) | set(told):
         match = max(matches.get(index, 0.0), 0.85 * told.get(index, 0.0)) + 0.001 * told.get(index, 0.0)
@@ -48,6 +51,8 @@ def search_faq(question: str) -> List[Dict[str, Any]]:
             match *= 0.7
         if match < 0.99 and asks_otherwise(question, pairs[index]["question"]):
             match *= 0.35
+        if match < 0.99 and with_fees and index not in with_fees:
+            match *= 0.4
         elsewhere = countries(question)
         if elsewhere and not elsewhere & countries(pairs[index]["question"] + " " + pairs[index]["answer"]):
             match *= 0.4  # a visa for Japan is none for Canada

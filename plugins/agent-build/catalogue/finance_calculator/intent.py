@@ -26,7 +26,7 @@ _CHANGE = re.compile(
     r"\b(?:percent(?:age)? (?:change|increase|decrease|growth|difference|rise|drop|up|down)|(?:by )?(?:what|how many|how much) (?:percent|per cent|%|percentage)|growth rate|(?:in|de)crease[ds]?|change[ds]? from|"
     r"went (?:up|down|from)|rose|fell|dropped|grew|raised? from|up from|down from|gone up)\b|百分比变化|增长率?|涨幅|跌幅|涨了?|下降|降了?|变化率|增加了?|减少了?|上涨|跌了?")
 _SHARE = re.compile(r"\b(?:what|which|how many|as a) (?:percent|per cent|percentage|%|fraction|share)\b|\bpercentage (?:is|of)\b|\bin percent\b|百分之几|百分之多少|占(?!地)|百分比|比例")
-_MARGIN = re.compile(r"\b(?:margin|mark-?up|profit)\b|利润率?|毛利率?|加价率?")
+_MARGIN = re.compile(r"\b(?:margin|mark-?up|profit)\b|赚多少|赚几|挣多少|利润率?|毛利率?|加价率?")
 _SIMPLE, _COMPOUND = re.compile(r"\bsimple\b|单利"), re.compile(r"\bcompound\w*\b|复利|利滚利")
 
 
@@ -100,7 +100,9 @@ def _loan(question: Question, read: _Read) -> Optional[Proposal]:
         return _completed(question, read, pending.arguments)
     # "What would I pay per month for 250k at 4.2% over 25 years?" is a loan without the word.
     whole = len(read.percents) == 1 and read.years is not None and read.amounts and re.search(
-        r"\b(?:pay|payments?|rate|cost|owe)\b.*\b(?:per|a|each|every) month\b|\bmonthly (?:payment|rate|cost)|\bper month\b.*\bpay\b|每个?月(?:要|得|需要?|应)?(?:还|付|交)", question.lower)
+        r"\b(?:pay|payments?|rate|cost|owe)\b.*\b(?:per|a|each|every) month\b|\bmonthly (?:payment|rate|cost)|\bper month\b.*\bpay\b|[\dkm]\s*@\s*\d|每个?月(?:要|得|需要?|应)?(?:还|付|交)", question.lower)
+    # "300k at 5% 30 years monthly?" asks for what is paid, unless it speaks of saving.
+    whole = whole or len(read.percents) == 1 and read.years is not None and read.amounts and not _INTEREST.search(question.lower) and re.search(r"\b(?:monthly|(?:per|a|each) month)\W*$", question.lower)
     if not _LOAN.search(question.lower) and not whole:
         return None
     down = [figure for figure in read.percents + read.amounts if re.match(r"\s*(?:as (?:a )?)?(?:down|deposit)", question.lower[figure.end :]) or re.search(r"(?:down ?payment(?: of)?|首付)\s*(?:为|是|付)?\s*$", question.lower[: figure.start])]
@@ -253,6 +255,8 @@ def _follow_up(question: Question, read: _Read) -> Optional[Proposal]:
         return None
     arguments = dict(previous.arguments)
     used: List[Figure] = []
+    if previous.function == "loan_payment" and not question.figures and re.search(r"\b(?:total|interest|altogether|in all|how much)\b|利息|一共|总共|总额|合计|还多少", question.lower):
+        return Proposal("loan_payment", arguments, 0.86, used=[])
     if previous.function == "loan_payment" and re.search(r"等额本[金息]|equal principal", question.lower) and not question.figures:
         return Proposal("loan_payment", dict(arguments, equal_principal="等额本息" not in question.lower), 0.85, used=[])
     rate = "tip_percent" if previous.function == "split_bill" else "annual_percent" if "annual_percent" in arguments else "percent"

@@ -35,14 +35,34 @@ def propose(question: Question) -> Optional[Proposal]:
 _ZH_COUNT = "(?:\\d+|[一二两三四五六七八九十]{1,3})[%s]" % "".join(sorted(CLASSIFIERS | set("颗节")))
 
 
+_TWO_AND_ONE = re.compile("([一二两三四五六七八九]|\\d+)大([一二两三四五六七八九]|\\d+)小")
+_DAY_KINDS = [(re.compile(r"\b(?:on (?:an? )?)?(?:saturdays?|sundays?)\b|(?:周|星期|礼拜)[六日天]"), ("weekends", "weekend", "周末")),
+              (re.compile(r"\b(?:on (?:an? )?)?(?:mondays?|tuesdays?|wednesdays?|thursdays?|fridays?)\b|(?:周|星期|礼拜)[一二三四五]"), ("weekdays", "weekday", "平日", "工作日"))]
+
+
 def _counted_within(question: Question) -> Optional[Question]:
-    """补3颗牙 as 3颗补牙, when 补牙 is on the list."""
-    if not has_cjk(question.text) or len(question.text) > 80:
+    """The question in the list's words: 补3颗牙 as 3颗补牙, 两大一小 as adults and children, "on a Saturday" as the weekend's price."""
+    if len(question.text) > 80:
         return None
-    for item in price_items():
-        name = item["name"]
+    names = [item["name"] for item in price_items()]
+    for pattern, words_of in _DAY_KINDS:
+        told = next((word for word in words_of if any(word in name.lower() for name in names)), None)
+        if told and pattern.search(question.lower) and not any(word in question.lower for word in words_of):
+            return Question(pattern.sub(told, question.lower, count=1), question.calls, question.recent_text)
+    if not has_cjk(question.text):
+        return None
+    pair = _TWO_AND_ONE.search(question.text)
+    adults, children = ([name for name in names if word in name] for word in ("成人", "儿童"))
+    if pair and len(adults) == len(children) == 1:
+        text = question.text[: pair.start()] + "%s个%s%s个%s" % (pair.group(1), adults[0], pair.group(2), children[0]) + question.text[pair.end() :]
+        return Question(text, question.calls, question.recent_text)
+    for name in names:
         if not 2 <= len(name) <= 6 or name in question.text or not all("\u4e00" <= char <= "\u9fff" for char in name):
             continue
+        own = re.search("%s(\\d+|[一二两三四五六七八九十]{1,3})%s" % (re.escape(name[:-1]), re.escape(name[-1])), question.text)
+        if own:  # 普洱3饼 are three of 普洱饼
+            text = question.text[: own.start()] + own.group(1) + name + question.text[own.end() :]
+            return Question(text, question.calls, question.recent_text)
         for cut in range(1, len(name)):
             match = re.search("%s(%s)%s" % (re.escape(name[:cut]), _ZH_COUNT, re.escape(name[cut:])), question.text)
             if match:

@@ -198,15 +198,36 @@ def _rules(amounts: List[Tuple[Dict[str, Any], Decimal]], totals: Dict[str, Deci
         taken = _taken_off(rule, amounts, totals, conditions)
         if sum(taken.values()) > sum(best[1].values()):
             applied = {key: str(rule.get(key) or "") for key in ("percent_off", "from_quantity", "from_total", "applies_to")}
-            if not rule.get("percent_off"):
+            if not rule.get("percent_off") and rule.get("from_quantity"):
+                applied.update(bundle=rule["text"])
+            elif not rule.get("percent_off"):
                 found = next(match for pattern in _SUM_OFF for match in [pattern.search(rule["text"])] if match)
                 applied.update(amount_off=found.group("off"), from_total=found.group("total"))
             best = ([applied], taken)
     return best
 
 
+_BUNDLE = re.compile(r"(?P<n>\d+|two|three|four|five|six|ten) for (?:only |just )?[^\d\s]?\s?(?P<sum>\d+(?:[.,]\d{1,2})?)", re.IGNORECASE)
+_WORDS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "ten": 10}
+
+
+def _bundled(rule: Dict[str, str], amounts: List[Tuple[Dict[str, Any], Decimal]]) -> Dict[str, Decimal]:
+    """What "3 for 6" takes off the three, six or nine that are bought."""
+    match = _BUNDLE.search(rule.get("text") or "")
+    taken: Dict[str, Decimal] = {}
+    for item, amount in amounts if match else []:
+        count = Decimal(_WORDS.get(match.group("n").lower()) or match.group("n"))
+        less = count * _number(item["amount"]) - Decimal(match.group("sum").replace(",", "."))
+        # Less than half of the price is no bundle, but something that was read wrongly.
+        if _names(rule["applies_to"].lower(), item) and 0 < less * 2 <= count * _number(item["amount"]) and amount >= count:
+            taken[item["currency"]] = taken.get(item["currency"], Decimal(0)) + less * (amount // count)
+    return taken
+
+
 def _taken_off(rule: Dict[str, str], amounts: List[Tuple[Dict[str, Any], Decimal]], totals: Dict[str, Decimal], conditions: List[str]) -> Dict[str, Decimal]:
     """What a rule takes off, by currency; nothing when it does not apply."""
+    if not rule.get("percent_off") and rule.get("from_quantity") and rule.get("applies_to"):
+        return _bundled(rule, amounts)
     if not rule.get("percent_off"):
         found = next((match for pattern in _SUM_OFF for match in [pattern.search(rule.get("text") or "")] if match), None)
         currency = next(iter(totals))

@@ -1,5 +1,5 @@
 """More agents with their data, and what is asked of them: what people shorten, leave out or say otherwise."""
-from conversations import faq, hours, notes, price, prices, table, categories
+from conversations import categories, faq, hours, notes, price, prices, rates, table
 
 MORE_CONVERSATIONS = [
     {"name": "Freelancer", "tools": ["price_list"], "data": [prices(price("design", "75", "USD", "h"), price("development", "95", "USD", "h"), price("copywriting", "0.20", "USD", "word"))], "sessions": [
@@ -38,6 +38,15 @@ MORE_CONVERSATIONS = [
         [("vpn drops all the time", "5.2")],
         [("i need another screen", "team lead")],
     ]},
+    {"name": "售后", "language": "zh", "tools": ["faq_answers"], "data": [faq(("能不能退货？", "七天无理由退货，吊牌不能剪。"), ("运费谁出？", "质量问题我们出，其他情况买家承担。"), ("多久发货？", "48小时内发货。"))], "sessions": [
+        [("退货邮费我出吗", "买家承担")],
+        [("想退，怎么退", "七天")],
+    ]},
+    {"name": "手册", "language": "zh", "tools": ["notes_search", "date_calculator"], "data": [notes("报销每月25号前提交，发票抬头写公司全称", "试用期三个月", "餐补每天20元")], "sessions": [
+        [("公司有没有班车", "refuse")],
+        [("试用期多久", "三个月")],
+        [("明天放假吗", "refuse")],
+    ]},
     {"name": "Severity", "tools": ["text_classifier"], "data": [categories(critical="data loss|outage", medium="slow|wrong label")], "sessions": [
         [("search is very slow", "medium")],
         [("search for shoes", "refuse")],
@@ -58,11 +67,54 @@ MORE_CONVERSATIONS = [
         [("gross for net 480", "571.2")],
         [("total interest on 100k, 5%, 10 years", "27278.62")],
         [("vat on 1,250 at 7%", "87.5")],
+        [("300k at 5% 30 years monthly?", "1610.46")],
+        [("250k @ 4.2% 25y", "1347.36")],
+        [("进价60卖90赚多少", "30")],
+    ]},
+    {"name": "游泳馆", "language": "zh", "tools": ["price_list"], "data": [prices(price("单次票成人", "40", "元"), price("单次票儿童", "25", "元"), price("泳帽", "15", "元"), price("普洱饼", "200", "元"))], "sessions": [
+        [("两大一小多少钱", "105")],
+        [("要戴泳帽吗", "!15")],
+        [("普洱3饼多少钱", "600")],
+    ]},
+    {"name": "Games", "tools": ["price_list"], "data": [prices(price("Entry", "5", per="person"), price("Kids parties", "240", "USD"))], "sessions": [
+        [("2 adults and a 6 year old entry", "!60", "!30")],
+        [("kids party for 10 kids how much", "!2400")],
+        [("2 kids parties", "480")],
+        [("entry for 4 people", "20")],
+    ]},
+    {"name": "早餐", "language": "zh", "tools": ["price_list"], "data": [prices(price("煎饼果子", "7", "元"), price("豆浆", "3", "元"))], "sessions": [
+        [("煎饼果子加蛋多少", "蛋", "没有")],
+        [("煎饼果子加豆浆多少", "10")],
+    ]},
+    {"name": "Donuts", "tools": ["price_list"], "data": [prices(price("donut", "2.50"), price("coffee", "3"), rules=[
+        {"text": "3 for 6", "percent_off": "", "from_quantity": "3", "from_total": "", "applies_to": "donut"}])], "sessions": [
+        [("3 donuts", "6 EUR")],
+        [("7 donuts please", "14.5")],
+        [("2 donuts and 3 coffees", "14 EUR")],
+    ]},
+    {"name": "Escape", "tools": ["price_list"], "data": [prices(price("weekdays", "79"), price("weekends and public holidays", "95"))], "sessions": [
+        [("what's the price on a saturday", "95", "!79")],
+        [("price on tuesday?", "79", "!95")],
+    ]},
+    {"name": "Honey", "tools": ["price_list"], "data": [prices(price("acacia 250g", "4.50", base="acacia", variant="250g"), price("acacia 500g", "8", base="acacia", variant="500g"))], "sessions": [
+        [("2 small acacia jars, how much", "9")],
+        [("a large acacia", "8", "!4.50")],
+        [("3 acacia", "refuse")],
+    ]},
+    {"name": "Loans", "language": "zh", "tools": ["finance_calculator"], "sessions": [
+        [("贷12万，36期，年利率4.5%，月供多少", "3569.63"), ("总利息呢", "8506.71")],
+    ]},
+    {"name": "Exchange", "tools": ["exchange_rates"], "data": [rates(("EUR", "USD", "1.08"))], "sessions": [
+        [("how many dollars for 50 eur minus fee", "refuse", "!54")],
+        [("how many dollars for 50 eur", "54")],
     ]},
     {"name": "Rates unknown", "tools": ["finance_calculator"], "sessions": [
         [("vat on 1,250", "!237")],
     ]},
     {"name": "Units", "language": "zh", "tools": ["unit_converter"], "sessions": [
         [("77华氏度多少度", "25")],
+        [("3米是多少厘米和英寸", "300", "118.11")],
+        [("how many feet and inches is 1.8 m", "5.91 ft", "70.87 in")],
+        [("10 miles in km and m", "16.09 km", "16093.44 m")],
     ]},
 ]

@@ -42,7 +42,11 @@ def propose(question: Question) -> Optional[Proposal]:
         target, known = _target(question, measure, measures)
         if target:
             sure = 0.95 if known and _CONVERTS.search(question.lower) else 0.85 if known else 0.6
-            return _conversion(measure.value, measure.symbol, target, sure, measure)
+            proposal = _conversion(measure.value, measure.symbol, target, sure, measure)
+            second = _second_target(question, measure, measures, target) if known else None
+            if second:
+                proposal.arguments["also_unit"] = second
+            return proposal
         if previous and question.is_follow_up and _kind(previous.arguments.get("to_unit", "")) == measure.kind and measures:
             wanted = previous.arguments["to_unit"]
             return _conversion(measure.value, measure.symbol, wanted if wanted != measure.symbol else previous.arguments["from_unit"], 0.85, measure)
@@ -156,6 +160,16 @@ def _target(question: Question, measure: Measure, measures: List[Measure]) -> Tu
     return (fallback, True) if fallback else (other, False)
 
 
+def _second_target(question: Question, measure: Measure, measures: List[Measure], first: str) -> Optional[str]:
+    """The other unit of "in feet and inches", 换成厘米和英寸."""
+    places = [(unit[1], start, end) for name, start, end in _units_in(question.text) for unit in [find_unit(name)]
+              if unit and unit[0] == measure.kind and unit[1] != measure.symbol and not any(start < one.end and one.start < end for one in [measure, *measures])]
+    for (one, _, end), (other, start, _) in zip(places, places[1:]):
+        if first in (one, other) and one != other and re.fullmatch(r"\s*(?:,|and|or|&|\+|、|和|跟|及|以及|又是多少)\s*(?:in(?:to)?\s+)?", question.text[end:start].lower()):
+            return other if one == first else one
+    return None
+
+
 def _shown(symbol: str, language: str) -> str:
     return _ZH_DISPLAY.get(symbol, _DISPLAY.get(symbol, symbol)) if language == "zh" else _DISPLAY.get(symbol, symbol)
 
@@ -173,4 +187,5 @@ def say(function: str, arguments: Dict[str, Any], result: Dict[str, Any], langua
         return "%s%s%s（%s = %s）。" % (first, words[1], second, second, same) if language == "zh" else "%s %s %s (%s = %s)." % (first, words[0], second, second, same)
     value = show(result["value"])
     left = "%s %s" % (value if len(value.partition(".")[2]) <= 4 else rounded(result["value"]), _shown(result["from"], language))
-    return "%s = %s %s" % (left, rounded(result["result"]), _shown(result["to"], language))
+    also = " = %s %s" % (rounded(result["also"]["result"]), _shown(result["also"]["to"], language)) if result.get("also") else ""
+    return "%s = %s %s%s" % (left, rounded(result["result"]), _shown(result["to"], language), also)

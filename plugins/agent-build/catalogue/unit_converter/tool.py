@@ -10,22 +10,28 @@ from runtime.writing import json_number
 __all__ = ["convert_units", "compare_measures", "list_units"]
 
 
-def convert_units(value: float, from_unit: str, to_unit: str) -> Dict[str, Any]:
+def convert_units(value: float, from_unit: str, to_unit: str, also_unit: str = "") -> Dict[str, Any]:
     """Convert a value from one unit to another of the same kind.
 
     Args:
         value: the number to convert.
         from_unit: symbol or name, for example "kg", "miles", "公斤".
         to_unit: symbol or name of the wanted unit, for example "lb", "km", "磅".
+        also_unit: a second wanted unit, or nothing.
 
     Returns:
-        {"value", "from", "result", "to", "kind"} with the unit symbols.
+        {"value", "from", "result", "to", "kind", "also"} with the unit symbols; also is
+        {"result", "to"} for the second unit, or None.
 
     Raises:
         ValueError: a unit is unknown, or the two are of different kinds.
     """
     kind, source, target, result = convert(value, from_unit, to_unit)
-    return {"value": value, "from": source, "result": json_number(result), "to": target, "kind": kind}
+    also = None
+    if also_unit:
+        _, _, second, other = convert(value, from_unit, also_unit)
+        also = {"result": json_number(other), "to": second}
+    return {"value": value, "from": source, "result": json_number(result), "to": target, "kind": kind, "also": also}
 
 
 def compare_measures(value: float, unit: str, other_value: float, other_unit: str) -> Dict[str, Any]:

@@ -154,5 +154,7 @@ class OfflineEngine:
 
 def _does_it(route: Route, directed: bool) -> bool:
     """True when a tool really does what sounds like something no agent can: "translate to morse", an FAQ on bookings."""
-    return getattr(route.tool.intent, "DOES", False) and route.proposal.confidence >= 0.85 or (
+    # 语音导览多少钱 asks for the price of what is on the list, not for sound.
+    priced = route.proposal.function == "quote_items" and not directed and route.proposal.confidence >= 0.9
+    return priced or getattr(route.tool.intent, "DOES", False) and route.proposal.confidence >= 0.85 or (
         route.proposal.function == "answer_faq" and not directed and route.proposal.confidence >= 0.88)

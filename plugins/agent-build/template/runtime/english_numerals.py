@@ -20,7 +20,7 @@ _PARTS = {"half": 2, "halves": 2, "third": 3, "thirds": 3, "quarter": 4, "quarte
 _WORD = "|".join(sorted([*_SMALL, *(scale for scale in SCALES if scale != "grand")], key=len, reverse=True))
 # A run of number words; "and" joins them only when number words stand on both sides ("a hundred and five", "two and a half").
 _ENGLISH = re.compile(
-    r"(?<![\w-])(?:(?:an?\s+)?(?P<fraction>(?:%(word)s)[\s-]+(?:halves|thirds?|quarters?|fifths?|tenths?)|an?\s+(?:half|third|quarter|fifth|tenth)|half)(?:\s+an?\s+(?P<of>dozen|million|billion|hundred|thousand)\b)?(?![\w-])"
+    r"(?<![\w-])(?:(?:an?\s+)?(?P<fraction>(?:%(word)s)[\s-]+(?:halves|thirds?|quarters?|fifths?|tenths?)|an?\s+(?:half|third|quarter|fifth|tenth)(?!\s+(?:marathon|board|term|brother|sister))|half(?![\s-]+(?:marathon|board|term|brother|sister|time\b)))(?:\s+an?\s+(?P<of>dozen|million|billion|hundred|thousand)\b)?(?![\w-])"
     r"|(?P<run>(?:an?\s+(?:couple(?:\s+of)?|hundred|thousand|million|billion|dozen)|(?:%(small)s)|(?<!\d\s)dozen)(?:(?:[\s-]+and[\s-]+|[\s-]+)(?:%(word)s))*(?:\s+point(?:\s+(?:zero|one|two|three|four|five|six|seven|eight|nine))+)?)(?P<rest>\s+and\s+an?\s+(?:half|quarter|third)|\s+and\s+three\s+quarters)?(?![\w-]))"
     % {"word": _WORD, "small": "|".join(sorted(_SMALL, key=len, reverse=True))},
 )

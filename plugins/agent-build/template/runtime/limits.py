@@ -82,9 +82,9 @@ _LIMITS: Tuple[Limit, ...] = (
           r"(?:(?:open|create|file|submit|raise|log|make) (?:me )?(?:an? |the |my |another )?(?:\w+ )?(?:tickets?|claims?|cases?|incidents?|complaints?)\b|save|store|remember|update|change|delete|remove|edit|modify|set|raise|lower|insert|log (?:this|that|a|my)|write down|note down|add)\b.{0,40}?\b(?:price (?:of|to)|prices\b|database|records?|entry|entries|customer|inventory|stock|order|menu|list|note|notes|spreadsheet|for (?:later|next time|me)|my (?:name|birthday|order|data))\b|(?:change|set|raise|update|increase|lower|reduce)\s+(?:the |my |our )?[a-z' ]*[a-z]{3,}[a-z' ]*\s+to\s+[$€£]?\d",
           r"(?:保存|存储|记住|记录|记下|更新|修改|删除|新增|录入|改成|改一下)(?:一下)?.{0,12}?(?:价格|数据库|记录|数据|客户|库存|订单|菜单|列表|名单|笔记|资料)|把.{1,12}(?:价格|单价).{0,4}改|记住(?:我|这|一下)",
           "I cannot store or change data: what I know is fixed when I am built.", "我不能保存或修改数据：我的资料在创建时就固定了。"),
-    Limit("accounts", "track log access check open where read summar 查 登录 打开 我的",
+    Limit("accounts", "重置 密码 track log access check open where read summar 查 登录 打开 我的",
           r"(?:track (?:my|the|an?) (?:order|parcel|package|shipment)|log ?in (?:to|as|for)|access (?:my|the) (?:account|computer|files|database)|check (?:my|the) (?:order|account|balance|inbox|e-?mails?|calendar|bank)|open (?:my|the) (?:browser|door|app)|(?:read|summari[sz]e|check|open) (?:my|the|our) (?:inbox|e-?mails?|messages|calendar))\b|!\bwhere(?:'s| is) my (?:order|parcel|package|delivery)\b",
-          r"(?:查(?:一下|询|看)?(?:我的?)?(?:订单|快递|包裹|余额|账户|物流|邮箱)|登录|打开我的)|!我的(?:订单|快递|包裹)(?:到|在)哪",
+          r"(?:查(?:一下|询|看)?(?:我的?)?(?:订单|快递|包裹|余额|账户|物流|邮箱)|登录|打开我的|(?:重置|修改|改)(?:一下)?(?:我的)?密码)|!我的(?:订单|快递|包裹)(?:到|在)哪",
           "I cannot look into accounts, orders or other systems: I have no connection to them.", "我不能查询账户、订单或其他系统：我没有连接它们。"),
 )
 

@@ -36,11 +36,15 @@ class Order:
         return any(not figure.soft for line in self.lines for figure in line.used)
 
 
+# "A 6 year old" counts nobody.
+_AGE = re.compile(r"[\s-]*(?:years?|yrs?|y/o|yo)[\s-]*olds?\b|\s*(?:周)?岁|[\s-]*yo\b", re.IGNORECASE)
+
+
 def read_order(question: Question, items: Sequence[Dict[str, Any]]) -> Order:
     """The items with their quantities."""
     text = question.text
     lines = find_lines(text, items)
-    figures = [f for f in question.figures_outside(lines) if f.kind == "number" and not f.currency]
+    figures = [f for f in question.figures_outside(lines) if f.kind == "number" and not f.currency and not _AGE.match(text, f.end)]
     # The day of "3 day passes" is part of a name, no unit.
     whole = [measure for measure in read_measures(text, figures) if not any(measure.start < line.end and line.start < measure.end for line in lines)]
     measures = {id(figure): measure for measure in whole for figure in measure.figures}
@@ -63,7 +67,7 @@ def read_order(question: Question, items: Sequence[Dict[str, Any]]) -> Order:
             line.quantity, line.unit = Decimal(1), "yr"
             line.used += [figure for figure in figures if figure.soft and figure not in taken]
     _share_spans(lines, by_name, figures, taken, text, measures)
-    lines = [line for line in _once(lines) if not _LEFT_OUT.search(text[: line.start].lower())]
+    lines = [line for line in _once(lines, text) if not _LEFT_OUT.search(text[: line.start].lower())]
     for line in lines:
         if line.quantity is None and re.search(r"\b(?:both|a pair of|a couple of)\s+(?:my |the |your |our )?(?:\w+ )?$", text[: line.end].lower().rsplit(text[line.start : line.end].lower(), 1)[0][-40:]) or (
                 line.quantity is None and re.search(r"\bboth\b", text[line.start : line.end].lower())):
@@ -73,11 +77,13 @@ def read_order(question: Question, items: Sequence[Dict[str, Any]]) -> Order:
     return Order(lines, unknown, named, told)
 
 
-def _once(lines: List[Line]) -> List[Line]:
+def _once(lines: List[Line], text: str) -> List[Line]:
     """Two words of one item are one line, unless both are counted: "truing both wheels" for wheel truing."""
     kept: List[Line] = []
     for line in lines:
         same = next((other for other in kept if other.choices == line.choices and len(line.choices) == 1), None)
+        if same and same.quantity is None and line.quantity is not None and line.end - line.start < same.end - same.start and _COUNTS_USERS.search(text[same.end : line.start].lower()):
+            continue  # "a kids party for 10 kids" is one party: the 10 stay unused, and are asked about
         if same and (same.quantity is None or line.quantity is None):
             same.quantity, same.unit = (same.quantity, same.unit) if line.quantity is None else (line.quantity, line.unit)
             same.used, same.end = same.used + line.used, max(same.end, line.end)
@@ -86,6 +92,7 @@ def _once(lines: List[Line]) -> List[Line]:
     return kept
 
 
+_COUNTS_USERS = re.compile(r"^\s*(?:for|with|of|给|供)\b")
 # Between a figure and the item that it counts stands none of these.
 _SEPARATOR = re.compile(r"[,，;；、。\n]|\band\b|\bwith\b|\bplus\b|和|跟|加|与|还有|再|\+")
 

@@ -94,6 +94,9 @@ def in_base(measure: Measure) -> Decimal:
 def _variant(text: str, mention: Mention, items: Sequence[Dict[str, Any]], before: int, after: int) -> Line:
     """Which variant of an item is meant: a word beside it says so ("two large lattes", 大杯拿铁, "latte, small")."""
     zone_before, zone_after = text[before : mention.start].lower(), text[mention.end : after].lower()
+    by_size = _smallest_or_largest(items, zone_before + " " + zone_after)
+    if by_size:
+        return Line(by_size, mention.start, mention.end, [by_size])
     for zone, offset, last in ((zone_before, before, True), (zone_after, mention.end, False)):
         places = []
         for item in items:
@@ -104,6 +107,19 @@ def _variant(text: str, mention: Mention, items: Sequence[Dict[str, Any]], befor
             start, end = min(mention.start, offset + match.start()), max(mention.end, offset + match.end())
             return Line(item["name"], start, end, [item["name"]])
     return Line(items[0]["name"], mention.start, mention.end, [item["name"] for item in items])
+
+
+def _smallest_or_largest(items: Sequence[Dict[str, Any]], around: str) -> str:
+    """The 250g of "two small jars" where there are jars of 250g and 500g; "" when sizes are told otherwise."""
+    sizes = {item["name"]: read_measures(item["variant"], read_figures(item["variant"])) for item in items}
+    if len(items) < 2 or not all(len(size) == 1 for size in sizes.values()) or len({size[0].kind for size in sizes.values()}) != 1:
+        return ""
+    small, large = re.search(r"\b(?:small|smallest|little)\b|小", around), re.search(r"\b(?:large|largest|big|biggest)\b|大", around)
+    if bool(small) == bool(large):
+        return ""
+    return (min if small else max)(sizes, key=lambda name: in_base(sizes[name][0]))
+
+
 _SIZES = {"small": "small|s|小", "medium": "medium|m|regular|中", "large": "large|l|big|大", "s": "small|s|小", "m": "medium|m|中", "l": "large|l|big|大",
           "大杯": "大杯|大|large|big", "中杯": "中杯|中|medium", "小杯": "小杯|小|small", "大份": "大份|大", "小份": "小份|小", "大碗": "大碗|大", "小碗": "小碗|小"}
 

@@ -30,7 +30,8 @@ def name_in(piece: str, listed: bool) -> str:
     if has_cjk(piece):
         left = re.sub(r"\x00+[%s]?" % "".join(CLASSIFIERS), " ", re.sub(r"[A-Za-z\s?？!！。.]+", " ", piece))
         left = _ZH_WORDS.sub(" ", left).strip(" 的了吗呢吧啊要买来点给是都也只还我你他就再有")
-        return left if listed and 2 <= len(left) <= 6 and " " not in left else ""
+        # 加蛋: one sign names what is added.
+        return left if listed and (2 <= len(left) <= 6 or len(left) == 1 and left in "蛋肠糖冰奶肉菜葱辣珠") and " " not in left else ""
     words = re.findall(r"[a-z'äöüéèß-]{2,}", re.sub(r"[?!.].*$", "", piece.lower().replace("\x00", " ")))
     # "an oat milk" and "3 bagels" name a thing; "and how is the weather" does not.
     names = [word for word in words if word not in ORDER_WORDS]

@@ -84,6 +84,8 @@ def _difference(result: Dict[str, Any], zh: bool) -> str:
 
 def _rule_text(rule: Dict[str, str], zh: bool) -> str:
     """A rule in the asker's language, from its parts: "10% off from 5 pieces", 满200减30."""
+    if rule.get("bundle"):
+        return rule["bundle"]
     if rule.get("amount_off"):
         return ("满 %s 减 %s" if zh else "from %s on %s off") % (rule["from_total"], rule["amount_off"])
     parts = [("减 %s%%" if zh else "%s%% off") % rule["percent_off"]]

@@ -27,9 +27,9 @@ DIFFERENCE = re.compile(r"\b(?:difference|compare|versus|vs|how much (?:more|les
 DISCOUNT_WORD = re.compile(r"\b(?:discount|off|rebate|reduction|reduced|voucher|coupon|less)\b|折扣|优惠|减|便宜|折")
 ADDED_WORD = re.compile(r"\b(?:vat|tax|gst|tip|service charge|surcharge|sales tax|gratuity|plus|add(?:ed)?)\b|税|小费|服务费|加收")
 EVERYTHING = re.compile(r"\b(?:one of each|one of every(?:thing)?|each of (?:them|these)|everything|all of (?:them|it))\b|每样(?:一|各|来)|每种(?:一|各|来)|各来?一|全部(?:各|都)?(?:买|来|要)|全都要")
-OTHER_QUESTION = re.compile(r"^\W*(?:how (?:early|long|often|do|can|does|is|are|big|old|far|come)|when|where|who|why|what time|what(?:'s| is| are) (?:in|the difference)|does|is (?:it|the)|are (?:they|the)|can (?:i|you|we) (?!get|have|buy|order|pay)|do (?:i|we) |any (?:student|senior|member)?\s*discount)\b|什么时候|怎么(?!卖)|为什么|在哪|哪里|几点|含有?|有没有(?:糖|奶|坚果)|提前|谁|哪(?:个|位)(?:医生|老师|师傅|教练|技师|大夫|人)")
+OTHER_QUESTION = re.compile(r"^\W*(?:how (?:early|long|often|do|can|does|is|are|big|old|far|come)|when|where|who|why|what time|what(?:'s| is| are) (?:in|the difference)|does|is (?:it|the)|are (?:they|the)|can (?:i|you|we) (?!get|have|buy|order|pay)|do (?:i|we) |any (?:student|senior|member)?\s*discount)\b|什么时候|怎么(?!卖)|为什么|在哪|哪里|几点|含有?|有没有(?:糖|奶|坚果)|提前|谁|哪(?:个|位)(?:医生|老师|师傅|教练|技师|大夫|人)|^(?:要|需要|必须|一定要|非要)(?!多少)[^\d一二两三]{1,8}[吗么]")
 # Who does a thing is no question for its price: 洗牙找哪个医生.
-WHO = re.compile(r"\bwho\b|谁|哪(?:个|位)(?:医生|老师|师傅|教练|技师|大夫|人)")
+WHO = re.compile(r"\bwho\b|谁|哪(?:个|位)(?:医生|老师|师傅|教练|技师|大夫|人)|^(?:要|需要|必须|一定要|非要)(?!多少)[^\d一二两三]{1,8}[吗么]")
 STRICTLY = re.compile(r"\b(?:how much|prices?|costs?|cheap\w*|expensive|total|pay|enough|change|euros?|dollars?)\b|多少钱|价|一共|总共|贵|便宜|怎么卖|够|[$€£¥元]")
 # A follow-up that adds to the order of before, and does not begin another one.
 ADDS = re.compile(r"^\W*(?:and\s+)?(?:with|plus|add|also|as well as|together with)\b|^\W*(?:and|plus)\b.*\b(?:as well|too|on top|in addition)\b|^(?:再加|加上|再来|再要|还要|另外加|外加|加)")

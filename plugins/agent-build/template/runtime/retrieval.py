@@ -20,6 +20,10 @@ _SYNONYM = 0.85
 _PERSONS = frozenset(stem(word) for word in "son daughter husband wife partner mum mom dad mother father grandma grandpa kid boy girl brother sister family neighbour neighbor colleague baby guy folks".split())
 
 
+# Where somebody asks says little of what is asked: 公司有没有班车.
+_PLACES = re.compile("公司|店里|单位|酒店|小区|医院|客服|地方|东西|这边|那边")
+
+
 class Hit(NamedTuple):
     """One ranked text. `coverage` is the share of the query's weight that the text contains, 0 to 1."""
 
@@ -78,6 +82,8 @@ class Ranker:
         for word in chinese_words(query) if has_cjk(query) else ():
             if word not in self._everything:  # its meaning stands for it, and not the pairs of characters around it
                 rest = rest.replace(word, " ")
+        elsewhere = _PLACES.sub(" ", rest) if has_cjk(rest) else rest
+        rest = elsewhere if _terms(elsewhere) else rest
         joined = phrase_words(query)
         terms = {self._known(term) for term in _terms(rest)}
         aged = says_age(query)
@@ -133,7 +139,7 @@ _WANTS = [
     (re.compile(r"\bhow (?:many|long|old|far|often|big|tall)\b|多少|多久|几[个天岁次点]|多长|多大|多远"), re.compile(_NUMBER.pattern + r"|\b(?:daily|weekly|monthly|every|once|twice|always|minutes?|hours?|days?|weeks?)\b|每|当天|随时")),
     (re.compile(r"\bhow (?:fast|quick(?:ly)?|soon)\b|多快"), re.compile(r"\d+\s*(?:-|–|to)?\s*\d*\s*(?:business |working )?(?:min|h\b|hour|day|week|month|second)|\b(?:same|next) day\b|\bimmediate|\bat once\b|小时|分钟|天|日|当天")),
     # A price is no length, weight or age.
-    (re.compile(r"\b(?:what|how much)\b.{0,30}\bcosts?\b|\bprice of\b"), re.compile(r"[$€£¥元块]|\d[.,]\d\d\b|\b(?:eur|usd|gbp|chf|euros?|dollars?|pounds?|cents?|free|included|price|fee|charge|extra)\b|免费|\d+(?:\.\d+)?(?!\s*(?:[a-z%]|\d|:|st|nd|rd|th))")),
+    (re.compile(r"\b(?:what|how much)\b.{0,30}\bcosts?\b|\bprice of\b"), re.compile(r"[$€£¥元块]|\d[.,]\d\d\b|\b(?:eur|usd|gbp|chf|euros?|dollars?|pounds?|cents?|free|included|price|fee|charge|extra)\b|免费|(?<![a-z\d.])\d+(?:\.\d+)?(?!\s*(?:[a-z%]|\d|:|st|nd|rd|th))")),
     (re.compile(r"\bwhat time\b|\bwhen\b|什么时候|几点|何时"), re.compile(_NUMBER.pattern + r"|\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|\b(?:today|daily|every|always|morning|evening|noon|january|february|march|april|may|june|july|august|september|october|november|december|after|before|until|during|weekend|end|start|once|as soon)\b|周|星期|月|日|随时|每天|早|晚|后|前")),
     (re.compile(r"\b(?:phone|telephone|call you|number)\b|电话|号码"), re.compile(r"\d{3}|phone|call|电话")),
 ]

@@ -52,7 +52,7 @@ smoke smoking cigarette 吸烟 抽烟
 warranty guarantee 保修 质保 保固
 repair fix broken break defective faulty damaged damage pieces cracked smashed 维修 修理 坏了 故障 损坏 摔 弄坏 破损 碎
 password pw passcode login sign_in log_in account 密码 登录 账号 账户
-*bring carry documents papers 带 携带 材料 证件
+*bring carry pack documents papers 带 携带 材料 证件
 wear dress clothes clothing 穿 着装 衣服
 gift voucher present certificate 礼品 礼物 礼品卡 赠品
 takeaway takeout to-go 外卖 打包 外带
@@ -140,6 +140,8 @@ wheel tyre tire flat_tyre puncture 轮胎 爆胎 补胎
 GENERIC = {"#%d" % number for number, line in enumerate(_GROUPS.strip().splitlines()) if line.startswith("*")}
 # Of these a text need not speak: "what day is the trash picked up".
 SOFT = {"#%d" % number for number, line in enumerate(_GROUPS.strip().splitlines()) if line.startswith("~")}
+# What is paid for something told beside it: 退货运费 asks for the freight, not for the return.
+FEES = {"#%d" % number for number, line in enumerate(_GROUPS.strip().splitlines()) if line.startswith(("shipping_cost", "fine "))}
 # "When" and "how long" ask for the same kind of thing: 什么时候发货 is answered by 多久发货.
 _TIMES = ("*when", "*open", "*long", "*start", "*end")
 FAMILY = {"#%d" % number: "#time" if line.startswith(_TIMES) else "#%d" % number for number, line in enumerate(_GROUPS.strip().splitlines())}

@@ -24,7 +24,7 @@ static LEAD: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// A wish of whoever orders the agent.
 static WISH: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(concat!(
-        r"(?i)^(?:(?:an?|some|any|one)\s(?:[\w'-]+\s){0,4}?(?:thing|helper|bot|tool|app|assistant|agent|calculator|converter|program|widget|service|robot|gadget|script|buddy|companion|chatbot|toolbox|something|planner|finder|counter|classifier|sorter|desk)\b(?:.{0,40}\b(?:that|which|to|for|who|where)\b|\s*[:,]|\s*$)|(?:[\w'+/&-]+\s){0,4}(?:helper|bot|assistant|agent|chatbot|calculator|converter|toolbox|tool|app)\b(?:\s(?:for|that|which|to|please|who)\b|\s*[:,]|\s*[.!]?\s*$)|(?:need|want|looking for|searching for|wanted|require)\s+(?:(?:an?|some|something|help|your)\b|(?:[\w'-]+\s){0,3}(?:helper|bot|assistant|agent|chatbot|tool|app|calculator)\b)|(?:i|we)(?:'ll| will| want to)? (?:keep (?:having|getting|needing|forgetting|mixing|asking)|paste|type|enter|give it|send it|ask)\b|(?:our|my|the)\s(?:[\w'-]+\s){1,4}(?:needs?|wants?|could use)\s(?:an?|some|help|something|to|visitors|customers|guests|people|users|members|patients|parents|students|clients|staff|quick|you)\b|something (?:that|to|for|which)\b|(?:i|we|my boss|my team|our team|our \w+|the \w+ team)(?:'d|'m|'re| would| am| are)?\s+(?:really |just |also |basically |currently )?(?:want|wants|need|needs|like to|like a|like an|like it|like you|love|wish|hope|looking for|expect|require|thinking of|prefer|keep getting asked|get asked|am tired|are tired)\b",
+        r"(?i)^(?:(?:an?|some|any|one)\s(?:[\w'-]+\s){0,4}?(?:thing|helper|bot|tool|app|assistant|agent|calculator|converter|program|widget|service|robot|gadget|script|buddy|companion|chatbot|toolbox|something|planner|finder|counter|classifier|sorter|desk)\b(?:.{0,40}\b(?:that|which|to|for|who|where)\b|\s*[:,]|\s*$)|(?:[\w'+/&-]+\s){0,4}(?:helper|bot|assistant|agent|chatbot|calculator|converter|toolbox|tool|app)\b(?:\s(?:for|that|which|to|please|who)\b|\s*[:,]|\s*[.!]?\s*$)|(?:need|want|looking for|searching for|wanted|require)\s+(?:(?:an?|some|something|help|your)\b|(?:[\w'-]+\s){0,3}(?:helper|bot|assistant|agent|chatbot|tool|app|calculator)\b)|(?:i|we)(?:'ll| will| want to)? (?:keep (?:having|getting|needing|forgetting|mixing|asking)|paste|type|enter|give it|send it|ask)\b|(?:our|my|the)\s(?:[\w'-]+\s){1,4}(?:needs?|wants?|could use|would like|wishes for|is looking for|are looking for|asked (?:me )?for)\s(?:an?|some|help|something|to|visitors|customers|guests|people|users|members|patients|parents|students|clients|staff|quick|you)\b|something (?:that|to|for|which)\b|(?:i|we|my boss|my team|our team|our \w+|the \w+ team)(?:'d|'m|'re| would| am| are)?\s+(?:really |just |also |basically |currently )?(?:want|wants|need|needs|like to|like a|like an|like it|like you|love|wish|hope|looking for|expect|require|thinking of|prefer|keep getting asked|get asked|am tired|are tired)\b",
         r"|(?:can|could|would|will) (?:you|it|this|that|we (?:have|get)|i (?:have|get)|someone (?:build|make)|the (?:bot|agent|assistant))\b",
         r"|is it possible|it would be (?:nice|great|good|cool)|would be (?:nice|great|good|cool)|let(?:'s| us| me| it| the| people| users| customers)\b|i'm looking|looking for an?\b|wanted:|what i (?:want|need)|the (?:goal|idea|aim|purpose|task|job) (?:is|of)\b|(?:our|my) (?:goal|idea|aim) is\b|goal:|task:",
         r"|(?:it|the bot|this bot|a bot|the chatbot|the agent|this agent|an agent|the assistant|an assistant|the tool|a tool|the helper|this thing|the thing|he|she|you (?:should|must|shall|are to|answer|tell|convert|calculate|compute)|the app|the program|the robot|the system|bot|agent|assistant)\s+(?:should|must|can|could|has to|have to|needs? to|shall|will|may|also|never|always|only|is supposed|is able|ought|does not|doesn't|do not|don't|cannot|can't|shouldn't|mustn't|won't|answers?|tells?|helps?|gives?|converts?|computes?|calculates?|knows?|looks?|finds?|takes?|sorts?|counts?|says?|replies|reads?|explains?|lists?|shows?|returns?|extracts?|summari[sz]es?|translates?|works? out|checks?|picks?|rolls?|generates?|makes?|turns?|handles?|supports?|classif\w+|reminds?|sends?|writes?|searches|adds?|splits?|estimates?|encodes?|decodes?|formats?|suggests?|recommends?|compares?|tracks?|keeps?|uses?|understands?|speaks?|lets?|offers?|provides?|responds?|books?|manages?)\b",
@@ -104,7 +104,7 @@ const ZH_TASK_WORDS: &str =
 /// What Chinese sentences that state a fact speak of.
 static ZH_FACT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(
-        r"^(?:我(?:们)?(?:是|有|在|家|店|开|卖|做|的|这|公司|学校|的店)|我开|我在|本店|本馆|小店|店里|地址|电话|营业|可以(?:带|刷|用微信|用支付宝|外带|外送|停|退|换|预约|预订|打包|开发票)|不可以|支持(?:微信|支付宝|刷卡|退|七天|外|货到)|不支持|不能(?:带|进|退|停|使用)|不要带|禁止(?:吸烟|入内|携带)|请勿(?:吸烟|入内|携带|带))",
+        r"^(?:我(?:们)?(?:是|有|在|家|店|开|卖|做|的|这|公司|学校|的店)|我开|我在|(?:必须|需要|须|需|要)(?:先|全程)?(?:戴|穿|带|携带|出示|自备|提前|预约|年满|家长|脱|刷卡|排队|押|凭)|本店|本馆|小店|店里|地址|电话|营业|可以(?:带|刷|用微信|用支付宝|外带|外送|停|退|换|预约|预订|打包|开发票)|不可以|支持(?:微信|支付宝|刷卡|退|七天|外|货到)|不支持|不能(?:带|进|退|停|使用)|不要带|禁止(?:吸烟|入内|携带)|请勿(?:吸烟|入内|携带|带))",
     )
 });
 
@@ -396,6 +396,8 @@ mod tests {
             "Can you make me something that works out tips?",
             "People will paste a text.",
             "If someone asks for medical advice, refuse.",
+            "My wife would like something that counts calories.",
+            "Our front desk is looking for a helper with opening hours.",
             "I'm a teacher, I paste the test scores and want mean, median and the highest.",
             "Never invent prices.",
             "用户会粘贴一段文字",
@@ -422,6 +424,7 @@ mod tests {
             "Book online or at the desk.",
             "Please bring your own towel.",
             "可以带宠物",
+            "必须戴泳帽，6岁以下需家长陪同。",
             "支持微信支付",
             "我们店在人民路12号",
             "Dogs are welcome on the terrace.",

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::names;
+use super::{amount::Amount, names};
 use crate::spec::PriceItem;
 
 /// Units of which a price is told; any other word behind "a" is what is bought: "$1.75 a wash".
@@ -50,6 +50,24 @@ pub(super) fn bought(unit: &str) -> Option<String> {
     (word && !known && names::usable(unit)).then(|| unit.to_owned())
 }
 
+static HEADED: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"^\s*(?P<base>\p{Han}{2,8})\s*[(（][^()（）]{1,20}[)）]\s*\p{Han}").ok());
+
+/// 小型犬（10斤以下）洗澡60 / 造型120: what opens the line is what all of its prices are for.
+pub(super) fn headed<'a>(body: &str, items: impl Iterator<Item = &'a mut PriceItem>) {
+    let Some(base) = HEADED.as_ref().and_then(|regex| regex.captures(body)).and_then(|found| found.name("base")) else {
+        return;
+    };
+    for item in items {
+        let variant = item.name.strip_prefix(base.as_str()).unwrap_or(&item.name).trim().to_owned();
+        if !variant.is_empty() {
+            base.as_str().clone_into(&mut item.base);
+            item.name = format!("{} {variant}", item.base);
+            item.variant = variant;
+        }
+    }
+}
+
 /// "brake pads (front) $129, (rear) $119": brackets tell the prices of one thing apart. Gives the base and the variant.
 pub(super) fn told_apart(last: Option<&mut PriceItem>, note: &str) -> Option<(String, String)> {
     let last = last.filter(|last| !note.is_empty() && !last.note.is_empty() && last.note != "from")?;
@@ -59,4 +77,43 @@ pub(super) fn told_apart(last: Option<&mut PriceItem>, note: &str) -> Option<(St
         last.name = names::joined(&last.base, &last.variant);
     }
     Some((last.base.clone(), note.to_owned()))
+}
+
+/// Whether a requirement says in which currency its bare numbers are: `(USD, parts included)`, "all in euros".
+pub(super) fn declares_currency(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    [
+        "(usd",
+        "(eur",
+        "(gbp",
+        "(chf",
+        "(all euros",
+        "(in eur",
+        "(in dollars",
+        "all in eur",
+        "(all prices",
+        "prices in ",
+        "单位：元",
+        "单位:元",
+        "（元",
+        "(元",
+    ]
+    .iter()
+    .any(|mark| lower.contains(mark))
+}
+
+/// Whether a text is a short name with its price, and nothing else.
+pub(super) fn is_all(body: &str, amount: &Amount) -> bool {
+    let (before, after) =
+        (body.get(..amount.start).unwrap_or_default().trim(), body.get(amount.end..).unwrap_or_default());
+    !amount.currency.is_empty()
+        && after.trim_matches(['.', '!', '。', ' ']).is_empty()
+        && (1..=4).contains(&before.split_whitespace().count())
+        && before.chars().count() <= 30
+        && !is_conditional(&body.to_lowercase())
+}
+
+/// Whether a sentence tells when something is paid, and no price.
+pub(super) fn is_conditional(lower: &str) -> bool {
+    ["otherwise", "unless", " if ", "refund", "deposit of", "budget"].iter().any(|word| lower.contains(word))
 }

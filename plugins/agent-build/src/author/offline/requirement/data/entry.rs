@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::super::source::Range;
+use super::{super::source::Range, faq};
 use crate::spec::{
     Category, ClosedDays, Column, DataSet, Datum, OpeningHours, PriceItem, PriceRule, Quantity, QuestionAnswer, Rate,
     Span,
@@ -57,6 +57,8 @@ pub(in super::super) fn span(range: &Range) -> Span {
 /// The data sets of everything found, and a datum for each entry.
 pub(in super::super) fn assemble(text: &str, mut found: Vec<Found>, chinese: bool) -> (Vec<DataSet>, Vec<Datum>) {
     told_apart(&mut found);
+    let priced = faq::priced(&found);
+    found.extend(priced);
     let mut sets = Sets { text, chinese, sets: Vec::new(), data: Vec::new() };
     for group in found {
         sets.add(group);
@@ -266,11 +268,29 @@ fn price(items: &mut Vec<PriceItem>, mut item: PriceItem, title: &str) -> usize 
         item.variant.clone_from(&item.name);
         item.name = format!("{title} {}", item.name);
         if let Some(at) = items.iter().position(|known| same(known, &item)) {
+            // Which of two prices counts cannot be told: both are.
+            if let Some(old) = items.get_mut(at) {
+                spread(old, &item);
+            }
             return at;
         }
     }
     items.push(item);
     items.len() - 1
+}
+
+/// Makes one item's price a span that holds the other's.
+fn spread(item: &mut PriceItem, other: &PriceItem) {
+    let number = |text: &str| text.parse::<f64>().unwrap_or_default();
+    let ends = [&item.amount, &item.to, &other.amount, &other.to];
+    let mut ends: Vec<String> = ends.into_iter().filter(|end| !end.is_empty()).cloned().collect();
+    ends.sort_by(|a, b| number(a).total_cmp(&number(b)));
+    if let [first, .., last] = ends.as_slice()
+        && first != last
+    {
+        item.to.clone_from(last);
+        item.amount.clone_from(first);
+    }
 }
 
 type Said = (Vec<String>, Vec<Quantity>, Vec<String>);

@@ -10,9 +10,9 @@ use super::{
         source::{Range, at, at_colon, lines, place, says, trim, unmarked},
         speech,
     },
-    Entry, Found,
+    Entry, Found, amount,
 };
-use crate::spec::QuestionAnswer;
+use crate::spec::{PriceItem, QuestionAnswer};
 
 static MARKER: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?im)(?:^|[\s。；;.?？!！,，*\-])\*{0,2}(?:(?P<q>Q(?:uestion)?\s?\d{0,3}|问题?\s?\d{0,3})|(?P<a>A(?:nswer)?\s?\d{0,3}|答案?\s?\d{0,3}|回答))\*{0,2}\s*[:：.]\*{0,2}\s*").ok()
@@ -34,6 +34,33 @@ pub(super) fn extract(text: &str, open: Vec<Range>, found: &mut Vec<Found>) -> V
     }
     left.retain(|range| says(text, range));
     left
+}
+
+static PRICED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)^(?:how much (?:is|are|does|do)|what (?:does|do|is the price of)) (?:an? |the |your )?(?P<n>[\w' -]{2,30}?)(?: costs?)?\s*\?$|^(?P<z>\p{Han}{1,8}?)(?:的价格)?(?:要|是)?多少钱(?:一\p{Han})?[？?]?$").ok()
+});
+
+/// Prices that are given as answers: "护照多少钱？120元一本". They can be multiplied then.
+pub(super) fn priced(found: &[Found]) -> Vec<Found> {
+    let entries = found.iter().flat_map(|group| &group.entries);
+    let prices: Vec<(Range, Entry)> = entries
+        .filter_map(|(range, entry)| {
+            let Entry::Pair(pair) = entry else { return None };
+            let captures = PRICED.as_ref()?.captures(pair.question.trim())?;
+            let name = captures.name("n").or_else(|| captures.name("z"))?.as_str().trim();
+            let amounts = amount::find(&pair.answer);
+            let [price] = amounts.as_slice() else { return None };
+            let item = PriceItem {
+                name: name.to_owned(),
+                amount: price.value.clone(),
+                currency: price.currency.clone(),
+                per: price.per.clone(),
+                ..PriceItem::default()
+            };
+            (price.start == 0 && price.to.is_empty()).then(|| (range.clone(), Entry::Price(item)))
+        })
+        .collect();
+    if prices.is_empty() { Vec::new() } else { vec![Found::new(prices)] }
 }
 
 fn pair(question: &str, answer: &str) -> Entry {

@@ -52,7 +52,7 @@ impl<'a> Reader<'a> {
         let sorting = super::categories::is_sorting(text);
         let shop = ["店", "会员", "折", "营业", "顾客", "菜单"].iter().any(|word| text.contains(word));
         let money = !super::amount::find(text).is_empty() || prices::announces(text) || shop;
-        let declared = prices::declares_currency(text);
+        let declared = super::apart::declares_currency(text);
         Self { text, names_ability, sorting, money, declared, parts, title: None, after_task: false, pairs: Vec::new() }
     }
 

@@ -306,6 +306,10 @@ pub(super) fn usable(name: &str) -> bool {
         "that", "this", "you",
     ]
     .contains(&name.rsplit(' ').next().unwrap_or_default().to_lowercase().as_str());
+    let example = ["比如", "例如", "如", "像", "e.g", "eg", "for example", "such as", "like", "say"];
+    if example.iter().any(|word| name.eq_ignore_ascii_case(word)) {
+        return false;
+    }
     let sized = name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().any(char::is_alphabetic);
     name.chars().any(char::is_alphabetic)
         && (sized || !name.is_empty())

@@ -60,29 +60,6 @@ pub(super) fn are_announced(text: &str) -> bool {
         .any(|word| lower.contains(word))
 }
 
-/// Whether a requirement says in which currency its bare numbers are: `(USD, parts included)`, "all in euros".
-pub(super) fn declares_currency(text: &str) -> bool {
-    let lower = text.to_lowercase();
-    [
-        "(usd",
-        "(eur",
-        "(gbp",
-        "(chf",
-        "(all euros",
-        "(in eur",
-        "(in dollars",
-        "all in eur",
-        "(all prices",
-        "prices in ",
-        "单位：元",
-        "单位:元",
-        "（元",
-        "(元",
-    ]
-    .iter()
-    .any(|mark| lower.contains(mark))
-}
-
 pub(super) fn read(text: &str, range: &Range, setting: Setting) -> Option<Prices> {
     let sentence = at(text, range);
     let lower = sentence.to_lowercase();
@@ -114,7 +91,10 @@ pub(super) fn read(text: &str, range: &Range, setting: Setting) -> Option<Prices
     let direct =
         amounts.first().is_some_and(|a| body.get(..a.start).is_some_and(|b| b.trim_end().ends_with([':', '：'])));
     // "Tours on Saturdays, 15 dollars per person" states a price by its unit.
-    let rated = amounts.first().is_some_and(|a| !a.currency.is_empty() && !a.per.is_empty()) && !is_conditional(&lower);
+    let rated =
+        amounts.first().is_some_and(|a| !a.currency.is_empty() && !a.per.is_empty()) && !apart::is_conditional(&lower);
+    // "Beeswax candle 6€." says nothing else.
+    let rated = rated || amounts.first().is_some_and(|a| setting.decimals && apart::is_all(body, a));
     let enough = if cue || setting.line || direct || rated || states_price(&lower) { 1 } else { 2 };
     // A lone amount in a sentence without a list's colon is often no price: "a budget of 100 USD".
     let lone = items.len() == 1 && head.is_empty() && !setting.line && !direct && !rated && !states_price(&lower);
@@ -128,6 +108,9 @@ pub(super) fn read(text: &str, range: &Range, setting: Setting) -> Option<Prices
             item.base = head.trim().to_owned();
             item.name = format!("{} {}", item.base, item.variant);
         });
+    }
+    if setting.line && items.len() > 1 && items.iter().all(|(_, item)| item.base.is_empty()) {
+        apart::headed(body, items.iter_mut().map(|(_, item)| item));
     }
     items.iter_mut().filter(|(_, item)| item.base.is_empty()).for_each(|(_, item)| item.variant.clear());
     let entries = items.into_iter().map(|(range, item)| (range, Entry::Price(item))).collect();
@@ -164,12 +147,8 @@ fn without_names(body: &str, amounts: Vec<Amount>) -> Vec<Amount> {
     amounts.into_iter().zip(names).filter(|(_, in_name)| !in_name).map(|(amount, _)| amount).collect()
 }
 
-fn is_conditional(lower: &str) -> bool {
-    ["otherwise", "unless", " if ", "refund", "deposit of", "budget"].iter().any(|word| lower.contains(word))
-}
-
 fn states_price(lower: &str) -> bool {
-    let says = !is_conditional(lower)
+    let says = !apart::is_conditional(lower)
         && [
             " costs ", " cost ", " is ", " are ", " at ", " for ", " pay ", " pays ", " from ", " each", " apiece",
             "售价", "价格", "元", "块",

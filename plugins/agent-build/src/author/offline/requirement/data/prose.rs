@@ -21,11 +21,37 @@ use super::{
 impl Reader<'_> {
     pub(super) fn prose(&mut self, range: Option<Range>) {
         let Some(range) = range else { return };
-        for sentence in sentences::split(self.text, &range) {
+        for sentence in self.with_openings(sentences::split(self.text, &range)) {
             for statement in self.statements(sentence) {
                 self.sentence(statement);
             }
         }
+    }
+
+    /// The sentences; a few words that open a line stay with what follows them: "Lost my card. A new one costs 5 pounds."
+    fn with_openings(&self, sentences: Vec<Range>) -> Vec<Range> {
+        let mut joined: Vec<Range> = Vec::new();
+        for sentence in sentences {
+            let opens = |before: &Range| {
+                let words = at(self.text, before);
+                let line = self
+                    .text
+                    .get(..before.start)
+                    .is_none_or(|text| text.is_empty() || text.trim_end_matches(' ').ends_with('\n'));
+                line && words.ends_with('.')
+                    && (2..=4).contains(&words.split_whitespace().count())
+                    && !words.contains(|c: char| c.is_ascii_digit())
+                    && !speech::is_task(words)
+                    && !speech::states(words)
+                    && !self.text.get(before.end..sentence.start).unwrap_or_default().contains('\n')
+                    && !speech::is_task(at(self.text, &sentence))
+            };
+            match joined.last_mut().filter(|before| opens(before)) {
+                Some(before) => before.end = sentence.end,
+                None => joined.push(sentence),
+            }
+        }
+        joined
     }
 
     /// The statements of a sentence that semicolons set apart: hours; prices; rules. Categories and wishes stay together.

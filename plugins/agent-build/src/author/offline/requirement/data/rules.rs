@@ -6,7 +6,7 @@ use regex::Regex;
 
 use super::{
     super::source::{Range, at},
-    Entry, amount,
+    Entry, amount, names,
 };
 use crate::spec::PriceRule;
 
@@ -21,6 +21,52 @@ static TOTAL: LazyLock<Option<Regex>> =
 static WHO: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?i)\b(?P<w>students?|seniors?|pensioners?|children|kids|members?|teachers?|groups?|staff|employees|families|nurses)\b|(?P<z>学生|老人|会员|儿童|教师|团体|员工|老年人)").ok()
 });
+
+static COUNTED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)\b(?:from|over|more than|at least|orders? of|buy(?:ing)?|for|if you (?:buy|take|order))\s+(?P<n>\d+)\s+(?:or more\s+)?(?P<of>[a-z]+s)\b").ok()
+});
+
+/// How many of a thing a rule asks for: "from 6 jars 10% off". Money and time are none.
+fn counted(sentence: &str) -> Option<String> {
+    let found = COUNTED.as_ref()?.captures(sentence)?;
+    let of = found.name("of")?.as_str().to_lowercase();
+    let other = [
+        "euros", "dollars", "pounds", "bucks", "francs", "years", "days", "weeks", "months", "hours", "minutes",
+        "kids", "cents",
+    ];
+    (!other.contains(&of.as_str())).then(|| found.name("n").map_or_else(String::new, |n| n.as_str().to_owned()))
+}
+
+static BUNDLE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)\b(?P<n>[2-9]|1\d|20|two|three|four|five|six|ten) for (?:only |just )?(?:\p{Sc}\s?)?\d+(?:[.,]\d{1,2})?(?:\s?(?:\p{Sc}|eur|usd|gbp|chf|euros?|dollars?|pounds?))?(?P<rest>.{0,12})").ok()
+});
+
+/// "Donuts 2.50 each, 3 for 6": so many of a thing together cost less. The words say how much; the agent reads them.
+fn bundle(sentence: &str) -> Option<PriceRule> {
+    let captures = BUNDLE.as_ref()?.captures(sentence)?;
+    // "2 for 3 nights", "open 5 for 20 years": no price.
+    let rest = captures.name("rest").map_or("", |m| m.as_str()).trim_start().to_lowercase();
+    let counts = ["%", "people", "person", "night", "day", "hour", "week", "month", "year", "min", "am", "pm", "kids"];
+    let before = sentence.get(..captures.get(0)?.start())?;
+    let first = amount::find_any(before).into_iter().next()?;
+    let item = names::before(before.get(..first.start)?).name;
+    let usable =
+        !counts.iter().any(|word| rest.starts_with(word)) && !item.is_empty() && before.trim_end().len() > first.start;
+    let text = sentence.get(captures.get(0)?.start()..captures.name("rest")?.start()).unwrap_or_default().trim_end();
+    // "2 for 1" names no sum.
+    let usable = usable && !text.ends_with(" 1");
+    usable.then(|| PriceRule {
+        text: text.to_owned(),
+        from_quantity: in_digits(captures.name("n").map_or("", |m| m.as_str())),
+        applies_to: item,
+        ..PriceRule::default()
+    })
+}
+
+fn in_digits(count: &str) -> String {
+    let words = [("two", "2"), ("three", "3"), ("four", "4"), ("five", "5"), ("six", "6"), ("ten", "10")];
+    words.iter().find(|(word, _)| count.eq_ignore_ascii_case(word)).map_or(count, |(_, digits)| digits).to_owned()
+}
 
 /// A rule in a sentence.
 pub(super) fn read(text: &str, range: &Range) -> Option<(Range, Entry)> {
@@ -48,12 +94,13 @@ pub(super) fn read(text: &str, range: &Range) -> Option<(Range, Entry)> {
     .any(|w| lower.contains(w))
         || lower.contains('满') && lower.contains('减');
     if percent.is_none() && !other {
-        return None;
+        return bundle(sentence).map(|rule| (range.clone(), Entry::Rule(rule)));
     }
     let quantity = QUANTITY
         .as_ref()?
         .captures(sentence)
-        .and_then(|c| c.name("n").or_else(|| c.name("m")).or_else(|| c.name("z")).map(|m| m.as_str().to_owned()));
+        .and_then(|c| c.name("n").or_else(|| c.name("m")).or_else(|| c.name("z")).map(|m| m.as_str().to_owned()))
+        .or_else(|| counted(sentence));
     let total = amount::find(sentence)
         .into_iter()
         .find(|a| TOTAL.as_ref().is_some_and(|regex| regex.is_match(sentence.get(..a.start).unwrap_or_default())));
@@ -93,6 +140,9 @@ mod tests {
             ("满5件打9折", "10|5||"),
             ("会员打85折", "15|||会员"),
             ("Free delivery over 30 €", "||30|"),
+            ("from 6 jars 10% off", "10|6||"),
+            ("Donuts 2.50 each, 3 for 6", "|3||Donuts"),
+            ("croissant $3 or two for $5", "|2||croissant"),
         ] {
             let Some((_, Entry::Rule(rule))) = read(text, &(0..text.len())) else { panic!("{text}") };
             assert_eq!(
@@ -101,6 +151,13 @@ mod tests {
                 "{text}"
             );
         }
-        assert!(read("Apples are sweet", &(0..16)).is_none());
+        for none in [
+            "Apples are sweet",
+            "Room 80 EUR, 2 for 3 nights",
+            "we were 3 for 20 years",
+            "Beer 4 EUR, 2 for 1 on Mondays",
+        ] {
+            assert!(read(none, &(0..none.len())).is_none(), "{none}");
+        }
     }
 }

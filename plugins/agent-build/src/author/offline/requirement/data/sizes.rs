@@ -62,8 +62,14 @@ pub(super) fn ends_in_prices(body: &str) -> bool {
         let chinese = name.ends_with(is_cjk) && number.len() >= 2 && name.chars().count() <= 10;
         name.chars().any(char::is_alphabetic) && (has_cents(number) || chinese && is_price(number))
     };
+    // Two parts are few: addresses and telephone numbers look alike.
+    let plain = parts.iter().all(|part| {
+        let name = part.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | '起' | '元' | '块'));
+        let digits = part.chars().filter(char::is_ascii_digit).count();
+        digits <= 4 && !name.ends_with(['路', '街', '道', '话', '号', '室', '楼', '座', '栋'])
+    });
     let many = parts.iter().filter(ends).count();
-    many >= 2 && many * 2 > parts.len() && (many >= 3 || many == parts.len() || !body.chars().any(is_cjk))
+    many >= 2 && many * 2 > parts.len() && (many >= 3 || many == parts.len() && plain || !body.chars().any(is_cjk))
 }
 
 const SEPARATORS: [char; 7] = [',', ';', '，', '；', '、', '。', '\n'];

@@ -50,13 +50,14 @@ fn lists_in_running_text() {
             "Membership adult=180GBP/year|Membership junior=60GBP/year|Membership family=320GBP/year",
         ),
         ("Crown: from £550", "Crown=550GBP (from)"),
+        ("beeswax candle 6€.", "beeswax candle=6EUR"),
         ("brake pads (front) $129, (rear) $119", "brake pads front=129USD|brake pads rear=119USD"),
         ("tyre swap, set of 4: $60; balancing $12 per wheel", "tyre swap, set of 4=60USD|balancing=12USD/wheel"),
         ("Laundry room is in the basement, $1.75 a wash and $1.50 a dry.", "wash=1.75USD|dry=1.50USD"),
         ("Tours saturdays at 2pm and 4pm, 15 dollars per person, includes 3 tasters.", "Tours=15USD/person"),
         (
             "Tickets: adults £9, students £7, kids under 12 £5.",
-            "Tickets adults=9GBP|Tickets students=7GBP|kids under 12=5GBP",
+            "Tickets adults=9GBP|Tickets students=7GBP|Tickets kids under 12=5GBP",
         ),
         ("10 lessons package: 350 EUR.", "10 lessons package=350EUR"),
         ("Dogs are welcome for 10 EUR per night.", "Dogs=10EUR/night"),
@@ -94,4 +95,10 @@ fn not_every_amount_is_a_price() {
     ] {
         assert!(list(text, Setting::default()).is_empty(), "{text}");
     }
+}
+
+#[test]
+fn what_opens_a_line_is_what_its_prices_are_for() {
+    let setting = Setting { cue: true, line: true, decimals: true };
+    assert_eq!(list("小型犬（10斤以下）洗澡60 / 造型120", setting).join("|"), "小型犬 洗澡=60|小型犬 造型=120");
 }
