@@ -85,7 +85,7 @@ impl World {
         self.api.state.access.make_key(new).await.unwrap().1.text.reveal().to_owned()
     }
 
-    async fn ask(&self, token: Option<&str>, method: &str, path: &str, body: Option<&Value>) -> Answer {
+    pub(crate) async fn ask(&self, token: Option<&str>, method: &str, path: &str, body: Option<&Value>) -> Answer {
         let mut request = self.client.request(method.parse::<Method>().unwrap(), self.api.url(path));
         if let Some(token) = token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
