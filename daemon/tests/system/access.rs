@@ -149,7 +149,10 @@ async fn the_token_goes_to_no_process_of_another_user() {
     let home = Home::new("");
     drop(home.start());
     let mut listener = Command::new("setpriv")
-        .args(["--reuid=65534", "--regid=65534", "--clear-groups", "python3", "-c", LISTENER])
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        // A Python in root's home is nobody's.
+        .args(["env", "-i", "PATH=/usr/local/bin:/usr/bin:/bin", "python3", "-c", LISTENER])
+        .current_dir("/")
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
