@@ -54,6 +54,8 @@ class Twin:
         script = 'LISTEN_PID=$$; export LISTEN_PID; exec "$0" "$@" 3<&%d' % listener.fileno()
         self.child = subprocess.Popen(["/bin/sh", "-c", script, program, *words[1:]], env=environment,
                                       cwd=os.readlink("/proc/%d/cwd" % pid), pass_fds=[listener.fileno()],
+                                      # A session of its own, as the other has: the kernel shares out processors by sessions.
+                                      start_new_session=True,
                                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         listener.close()
 

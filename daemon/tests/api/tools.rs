@@ -30,7 +30,7 @@ fn names(answer: &Value, list: &str, key: &str) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_catalogue_is_listed_and_can_be_tried_out() {
-    let home = Home::new("");
+    let home = Home::new("").without_servers();
     let daemon = home.start();
 
     let (status, all) = daemon.get("/tools?source=system&limit=100").await;
@@ -300,7 +300,7 @@ async fn tools_come_and_go_with_their_plugin() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mcp_servers_are_shown_and_switched() {
-    let home = Home::new("");
+    let home = Home::new("").without_servers();
     let daemon = home.start();
     let (status, none) = daemon.get("/tools/mcp/servers").await;
     assert_eq!((status, &none["data"]), (200, &json!({"servers": [], "total": 0, "enabled": 0, "disabled": 0})));

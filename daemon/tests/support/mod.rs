@@ -43,6 +43,7 @@ pub struct Home {
     environment: Vec<(String, String)>,
     data: PathBuf,
     launcher: Vec<String>,
+    servers: bool,
 }
 
 impl Home {
@@ -52,7 +53,7 @@ impl Home {
         let config = folder.path().join("nexusd.toml");
         std::fs::write(&config, marked::settings(settings)).expect("the settings are written");
         let data = folder.path().join("data");
-        Self { folder, config, environment: Vec::new(), data, launcher: Vec::new() }
+        Self { folder, config, environment: Vec::new(), data, launcher: Vec::new(), servers: true }
     }
 
     /// A daemon whose workflow `noop` has nine stages that take `delay_ms` and do nothing.
@@ -76,6 +77,13 @@ impl Home {
     #[must_use]
     pub fn open_to_all(mut self) -> Self {
         self.set("NEXUSD_AUTH__MODE", "none");
+        self
+    }
+
+    /// Without the marked MCP servers, for tests of how servers are shown.
+    #[must_use]
+    pub fn without_servers(mut self) -> Self {
+        self.servers = false;
         self
     }
 
@@ -179,7 +187,7 @@ impl Home {
         match address.recv_timeout(PATIENCE) {
             Ok(url) => {
                 // As another user it could not read what this one leaves there.
-                if self.launcher.is_empty() {
+                if self.servers && self.launcher.is_empty() {
                     marked::leave_servers(&self.data);
                 }
                 let settings = self.config.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();

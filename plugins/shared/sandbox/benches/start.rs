@@ -1,4 +1,7 @@
 //! What walls cost a start: `cargo bench -p nexus-sandbox --bench start`. Prints medians; asserts nothing.
+//!
+//! Two times: until the program runs (it has been executed, behind its walls), and until it and all of it is gone. Confined
+//! and unconfined starts take turns, so that both meet what the machine does besides.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use std::{
@@ -22,15 +25,6 @@ async fn measure() {
     for (name, program, arguments) in
         [("true", Path::new("/bin/true"), &[][..]), ("python", &python.program, &["-I", "-c", "pass"][..])]
     {
-        let mut plain = Vec::new();
-        for _ in 0..ROUNDS {
-            let begun = Instant::now();
-            let mut command = tokio::process::Command::new(program);
-            command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-            command.output().await.unwrap();
-            plain.push(begun.elapsed());
-        }
-        println!("{name:8} unconfined       {:6.1} ms", median(plain));
         for mode in [Mode::Landlock, Mode::Bwrap] {
             for profile in Profile::ALL {
                 let mut sandbox = Sandbox::new(profile, program, folder.path()).arguments(arguments);
@@ -38,23 +32,52 @@ async fn measure() {
                 sandbox.writes = vec![work.path().to_owned()];
                 sandbox.limits = Limits { memory: Some(1 << 30), disk_bytes: Some(1 << 30), ..Limits::default() };
                 sandbox.mode = Some(mode);
-                let mut times = Vec::new();
+                let (mut plain, mut confined) = (Times::default(), Times::default());
                 for _ in 0..ROUNDS {
                     let begun = Instant::now();
+                    let mut command = tokio::process::Command::new(program);
+                    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+                    let mut child = command.spawn().unwrap();
+                    plain.running.push(begun.elapsed());
+                    child.wait().await.unwrap();
+                    plain.gone.push(begun.elapsed());
+                    let begun = Instant::now();
                     match sandbox.spawn().await {
-                        Ok(mut confined) => confined.ended().await.map(|_| times.push(begun.elapsed())).unwrap(),
+                        Ok(mut process) => {
+                            confined.running.push(begun.elapsed());
+                            process.ended().await.unwrap();
+                            confined.gone.push(begun.elapsed());
+                        }
                         Err(error) => {
-                            println!("{name:8} {mode:?} {}: {error}", profile.word());
+                            println!("{name:6} {mode:?} {}: {error}", profile.word());
                             break;
                         }
                     }
                 }
-                if !times.is_empty() {
-                    println!("{name:8} {:8} {:7} {:6.1} ms", format!("{mode:?}"), profile.word(), median(times));
+                if !confined.gone.is_empty() {
+                    let [started, ended] = [(plain.running, confined.running), (plain.gone, confined.gone)]
+                        .map(|(plain, confined)| (median(plain), median(confined)));
+                    println!(
+                        "{name:6} {:8} {:5}  running after {:5.1} ms, unconfined {:5.1} ms: {:+5.1}; gone after {:5.1} ms, unconfined {:5.1} ms: {:+5.1}",
+                        format!("{mode:?}"),
+                        profile.word(),
+                        started.1,
+                        started.0,
+                        started.1 - started.0,
+                        ended.1,
+                        ended.0,
+                        ended.1 - ended.0
+                    );
                 }
             }
         }
     }
+}
+
+#[derive(Default)]
+struct Times {
+    running: Vec<Duration>,
+    gone: Vec<Duration>,
 }
 
 fn median(mut times: Vec<Duration>) -> f64 {

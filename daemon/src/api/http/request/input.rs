@@ -103,6 +103,8 @@ fn parse(bytes: &[u8]) -> Result<Fields, ApiError> {
             let msg = "Input should be a valid dictionary or object to extract fields from";
             let mut fault = Fault::new("body", "", "model_attributes_type", msg, other);
             fault.whole();
+            // Which of its parts would be a secret nobody can say.
+            fault.hide();
             Err(ApiError::Invalid(vec![fault]))
         }
         Err(error) => {

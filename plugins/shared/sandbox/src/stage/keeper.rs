@@ -111,7 +111,7 @@ fn start(control: &UnixStream) -> Result<Kept, Fault> {
     // It ends when the program runs, or when there is none.
     report.read_to_string(&mut said).at(Step::Fork)?;
     if let Some(fault) = fault_of(&said, policy.bwrap.is_some()) {
-        tree.end();
+        tree.end(false);
         return Err(fault);
     }
     let_go_of_streams().at(Step::Fork)?;
@@ -197,7 +197,7 @@ enum Heard {
 impl Kept {
     fn until_the_end(mut self, mut control: UnixStream) -> i32 {
         if tell(&mut control, &self.started).is_err() {
-            self.tree.end();
+            self.tree.end(false);
             return 1;
         }
         let mut breach = None;
@@ -223,7 +223,7 @@ impl Kept {
                 break None;
             }
         };
-        let (killed, left) = self.tree.end();
+        let (killed, left) = self.tree.end(status.is_some());
         let breach = breach.or_else(|| self.watch.left_too_much());
         if let Some(group) = &self.group
             && !cgroup::ran_out_of_memory(group)

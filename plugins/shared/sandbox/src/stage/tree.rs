@@ -4,7 +4,12 @@
 //! tree is what the process table says, and it is gone when the keeper has no child left.
 #![allow(unsafe_code)] // kill and waitpid on numbers
 
-use std::{collections::HashSet, fs, path::PathBuf};
+use std::{
+    collections::HashSet,
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use crate::cgroup;
 
@@ -54,10 +59,30 @@ impl Tree {
         found
     }
 
+    /// Whether nobody is left, without ending anybody.
+    fn has_gone(&self, main_ended: bool, status: &mut Option<i32>) -> bool {
+        let begun = Instant::now();
+        let patience = if self.wrapped && main_ended { NAMESPACES_END } else { Duration::ZERO };
+        loop {
+            match wait(libc::WNOHANG) {
+                Err(_) => return true,
+                Ok(Some((pid, how))) if pid == self.main => *status = Some(how),
+                Ok(Some(_)) => {}
+                Ok(None) if begun.elapsed() >= patience => return false,
+                Ok(None) => std::thread::sleep(LOOK),
+            }
+        }
+    }
+
     /// Ends all of it, and returns when nothing is left: the main process's status, if it was still there, and how
     /// many others were ended.
-    pub(super) fn end(&self) -> (Option<i32>, u32) {
+    pub(super) fn end(&self, main_ended: bool) -> (Option<i32>, u32) {
         let (mut status, mut killed) = (None, HashSet::new());
+        // Most trees have gone by themselves. Who has no child has no descendant either: to read the whole table of
+        // processes would take longer than the start of this one did.
+        if self.has_gone(main_ended, &mut status) {
+            return (status, 0);
+        }
         loop {
             if let Some(group) = &self.group {
                 cgroup::kill(group);
@@ -85,6 +110,11 @@ impl Tree {
         (status, u32::try_from(killed.len()).unwrap_or(u32::MAX))
     }
 }
+
+/// How long bubblewrap's namespaces may take to end once their first process has, before they are ended.
+const NAMESPACES_END: Duration = Duration::from_millis(10);
+/// How often it is looked whether they have.
+const LOOK: Duration = Duration::from_micros(500);
 
 /// The next child that ended; an error when there are no children.
 fn wait(options: i32) -> Result<Option<(i32, i32)>, i32> {
