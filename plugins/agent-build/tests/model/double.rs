@@ -105,6 +105,7 @@ impl Double {
             base_url: format!("{}/v1", self.url),
             socket: None,
             token: "secret-of-the-test".into(),
+            token_secs: 3600,
             models: BTreeMap::from([
                 ("smart".into(), "double/clever-1".into()),
                 ("fast".into(), "double/quick-1".into()),
