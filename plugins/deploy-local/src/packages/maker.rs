@@ -66,7 +66,7 @@ pub(super) async fn make(work: &Work, told: &watch::Sender<Stand>) -> Result<(),
 
 async fn make_locked(work: &Work, told: &watch::Sender<Stand>) -> Result<(), Failure> {
     let say = |line: String| drop(told.send_replace(Stand::Working(line)));
-    let lock = match blocking(work, |work| Ok(try_lock(work)?)).await? {
+    let lock = match blocking(work, try_lock).await? {
         Lock::Mine(lock) => lock,
         Lock::Others(file) => {
             say("another deployment installs the same packages: waiting for it".to_owned());
