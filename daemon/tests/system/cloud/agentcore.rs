@@ -157,20 +157,6 @@ async fn an_agent_answers_the_same_at_home_and_on_agentcore() {
     let frames = Stream::new(passing).all().await;
     assert!(frames.iter().any(|frame| frame.data.to_string().contains('3')), "{frames:?}");
 
-    // To another record it is a runtime that others deployed: it is asked, and stays when that record goes.
-    let arn = there["agentcore_runtime_arn"].as_str().unwrap();
-    let (status, adopted) = daemon.post("/agents", &json!({ "runtime_arn": arn, "agent_name": "adopted" })).await;
-    assert_eq!(status, 200, "{adopted:#}");
-    let path = format!("/agents/{}", adopted["data"]["agent_id"].as_str().unwrap());
-    let (status, answer) = daemon.post(&format!("{path}/invoke"), &json!({ "input_text": QUESTIONS[0] })).await;
-    assert_eq!((status, &answer["data"]["output"]), (200, &json!(at_home[0].1)), "{answer:#}");
-    let (status, gone) = daemon.delete(&path).await;
-    assert_eq!((status, &gone["data"]["errors"]), (200, &json!([])), "{gone:#}");
-    assert_eq!(left(&account).await.0.len(), 1);
-    let unknown = arn.replace("nexusd_", "nobody_");
-    let (status, refused) = daemon.post("/agents", &json!({ "runtime_arn": unknown })).await;
-    assert_eq!((status, &refused["error"]["code"]), (409, &json!("NOT_DEPLOYED")), "{refused:#}");
-
     // New code is the next version of the same runtime.
     let change = json!({ "content": agent_code::echo("again"), "redeploy": true });
     let put = daemon.http().put(daemon.at(&format!("/agents/{agent}/files/code"))).json(&change).send().await.unwrap();

@@ -6,11 +6,7 @@ mod double;
 mod interrupted;
 mod lifecycle;
 
-use std::{
-    fs,
-    path::Path,
-    sync::{Arc, Mutex},
-};
+use std::{fs, path::Path};
 
 use double::Double;
 use nexus_deploy_agentcore::{AgentCoreDeployer, Settings};
@@ -30,7 +26,6 @@ pub(crate) struct World {
     pub(crate) settings: Value,
     pub(crate) details: Map<String, Value>,
     pub(crate) generation: u64,
-    deployer: Mutex<Option<Arc<AgentCoreDeployer>>>,
 }
 
 impl World {
@@ -42,7 +37,7 @@ impl World {
             "region": "us-east-1", "endpoint_url": double.url, "bucket": BUCKET,
             "role_arn": "arn:aws:iam::123456789012:role/agents", "idle_timeout_secs": 5,
         });
-        let world = Self { double, folder, settings, details: Map::new(), generation: 0, deployer: Mutex::default() };
+        let world = Self { double, folder, settings, details: Map::new(), generation: 0 };
         world.write("agent.py", "print('one')");
         world.write("tools/t.py", "pass");
         world
@@ -58,20 +53,12 @@ impl World {
 
     pub(crate) fn set(&mut self, key: &str, value: impl Into<Value>) {
         self.settings[key] = value.into();
-        self.forget();
     }
 
-    /// The next plugin is one that has just been loaded.
-    pub(crate) fn forget(&self) {
-        *self.deployer.lock().unwrap() = None;
-    }
-
-    pub(crate) fn deployer(&self) -> Arc<AgentCoreDeployer> {
-        let load = || {
-            let settings: Settings = serde_json::from_value(self.settings.clone()).unwrap();
-            Arc::new(AgentCoreDeployer::with_credentials(settings, "123456789012", "secret").unwrap())
-        };
-        Arc::clone(self.deployer.lock().unwrap().get_or_insert_with(load))
+    /// A plugin that has just been loaded.
+    pub(crate) fn deployer(&self) -> AgentCoreDeployer {
+        let settings: Settings = serde_json::from_value(self.settings.clone()).unwrap();
+        AgentCoreDeployer::with_credentials(settings, "123456789012", "secret").unwrap()
     }
 
     pub(crate) fn agent(&self) -> AgentRef {
