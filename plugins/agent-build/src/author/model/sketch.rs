@@ -204,10 +204,10 @@ fn examples_problems(told: &Examples, sketch: &ToolSketch) -> Vec<String> {
                 ));
             }
         }
-        if sketch.result.kind.is_number() {
-            if let Err(problem) = arithmetic::calculate(&example.calculation) {
-                problems.push(format!("/examples/{at}/calculation: \"{}\": {problem}", example.calculation));
-            }
+        if sketch.result.kind.is_number()
+            && let Err(problem) = arithmetic::calculate(&example.calculation)
+        {
+            problems.push(format!("/examples/{at}/calculation: \"{}\": {problem}", example.calculation));
         }
     }
     let same = |one: &Example, other: &Example| one.arguments == other.arguments;
