@@ -47,6 +47,10 @@ MORE_CONVERSATIONS = [
         [("试用期多久", "三个月")],
         [("明天放假吗", "refuse")],
     ]},
+    {"name": "税", "language": "zh", "tools": ["notes_search"], "data": [notes("税率13%")], "sessions": [
+        [("怎么少交税", "refuse")],
+        [("税率是多少", "13%")],
+    ]},
     {"name": "Severity", "tools": ["text_classifier"], "data": [categories(critical="data loss|outage", medium="slow|wrong label")], "sessions": [
         [("search is very slow", "medium")],
         [("search for shoes", "refuse")],

@@ -50,6 +50,7 @@ fn lists_in_running_text() {
             "Membership adult=180GBP/year|Membership junior=60GBP/year|Membership family=320GBP/year",
         ),
         ("Crown: from £550", "Crown=550GBP (from)"),
+        ("Deposit is 50 EUR per bike.", "Deposit=50EUR/bike"),
         ("beeswax candle 6€.", "beeswax candle=6EUR"),
         ("brake pads (front) $129, (rear) $119", "brake pads front=129USD|brake pads rear=119USD"),
         ("tyre swap, set of 4: $60; balancing $12 per wheel", "tyre swap, set of 4=60USD|balancing=12USD/wheel"),
