@@ -25,6 +25,11 @@ _TASK = re.compile(
 _OWNER = re.compile(r"^\W*(?:(?:hi|hello|hey)\W+)?(?:i|we|i'm|we're)\b(?: am| are)? (?:run|own|sell|have|make|offer|teach|do|an?|the|bake|rent)\b[^.\d]{0,60}\W*$|^我们?(?:是|开|卖|做)[^\d，。；]{1,16}[。！]?$", re.IGNORECASE)
 
 
+# 税率13% answers what the rate is, and not how to pay less.
+_RATE = re.compile(r"[^\d]{0,20}\d+(?:[.,]\d+)?\s?%[^\d]{0,20}")
+_ASKS_RATE = re.compile(r"\bwhat\b|\bhow (?:much|high|many)\b|\brate\b|percent|%|率|多少|几|什么")
+
+
 def _entries() -> List[Dict[str, str]]:
     """All passages with the words that they are found by: [{"text", "found_by"}]."""
     found = []
@@ -58,6 +63,8 @@ def rank_notes(query: str, limit: int = 3) -> List[Dict[str, Any]]:
         # What stands behind "Tomatoes:" says nothing of carrots.
         if label and strange and len(entries) > 1 and not same_subject(query, label.group(1)):
             match *= 0.5
+        if _RATE.fullmatch(text) and not _ASKS_RATE.search(query.lower()):
+            match *= 0.4
         if strange and _OWNER.search(text):
             match *= 0.4
         ranked.append({"text": text, "match": round(match, 3)})

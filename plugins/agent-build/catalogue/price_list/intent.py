@@ -272,7 +272,7 @@ def _quote(question: Question, order: Order, about: bool, follows: bool, items: 
         return Proposal("quote_items", arguments, 0.52 if whole and not words.WHO.search(question.lower) else 0.4, used=used)  # about an item, but not about its price
     exact = all(line.end - line.start >= min(len(line.name), 3) for line in order.lines)
     sure = 0.95 if about or paid or discount else 0.9 if follows and (question.is_follow_up or counted or len(question.text) < 30) else 0.85 if words.HAVE.search(question.lower) or _orders(question) else (
-        0.78 if counted or len(question.text) < 18 else 0.55)
+        0.88 if counted and len(order.lines) > 1 else 0.78 if counted or len(question.text) < 18 else 0.55)
     return Proposal("quote_items", arguments, sure if exact else sure - 0.1, used=used)
 
 

@@ -47,6 +47,10 @@ MORE_CONVERSATIONS = [
         [("试用期多久", "三个月")],
         [("明天放假吗", "refuse")],
     ]},
+    {"name": "税", "language": "zh", "tools": ["notes_search"], "data": [notes("税率13%")], "sessions": [
+        [("怎么少交税", "refuse")],
+        [("税率是多少", "13%")],
+    ]},
     {"name": "Severity", "tools": ["text_classifier"], "data": [categories(critical="data loss|outage", medium="slow|wrong label")], "sessions": [
         [("search is very slow", "medium")],
         [("search for shoes", "refuse")],
@@ -75,6 +79,14 @@ MORE_CONVERSATIONS = [
         [("两大一小多少钱", "105")],
         [("要戴泳帽吗", "!15")],
         [("普洱3饼多少钱", "600")],
+    ]},
+    {"name": "Farm", "tools": ["price_list", "notes_search"], "data": [
+        prices(price("eggs", "3.60", per="dozen"), price("Adult swim", "5.20"), price("swim kids", "3.10", base="swim", variant="kids")),
+        notes("Adult swim 5.20, kids (3-15) 3.10, under 3s free, family card (2 adults + up to 3 kids) 14.50.")], "sessions": [
+        [("How much is 3 dozen of eggs?", "10.80", "!129")],
+        [("6 eggs please", "1.80")],
+        [("how much are eggs", "3.60")],
+        [("2 adults 2 kids", "16.60")],
     ]},
     {"name": "Games", "tools": ["price_list"], "data": [prices(price("Entry", "5", per="person"), price("Kids parties", "240", "USD"))], "sessions": [
         [("2 adults and a 6 year old entry", "!60", "!30")],

@@ -138,6 +138,8 @@ def _multiply(line: Line, item: Dict[str, Any], figure: Figure, text: str, measu
         line.unit = str(item.get("per") or "")
     if measure and measure.kind in _PHYSICAL and not (word in CLASSIFIERS and word not in "天") and not _counts_per(item, figure, text):
         value, used, line.unit = measure.value, list(measure.figures), measure.symbol
+    if str(item.get("per") or "").lower() in ("dozen", "打") and figure.kind == "number":
+        value, line.unit = figure.value / 12, str(item["per"])  # three dozen are 36
     line.quantity = value if line.quantity is None else line.quantity * value
     line.used.extend(used)
 

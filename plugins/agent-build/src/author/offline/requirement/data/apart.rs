@@ -18,7 +18,7 @@ static PACK: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 static TIMED: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?i)^(?P<name>[^\d]+?)\s+(?:(?:on\s+|every\s+)?(?:mondays?|tuesdays?|wednesdays?|thursdays?|fridays?|saturdays?|sundays?|weekdays|weekends|daily|every day)(?:\s+(?:and|to|until)\s+\w+days?)?\s*)?(?:at|from)?\s*\d{1,2}(?::\d{2}|\s?[ap]m\b).*$").ok()
+    Regex::new(r"(?i)^(?P<name>[^\d]+?)\s+(?:(?:on\s+|every\s+)?(?:mondays?|tuesdays?|wednesdays?|thursdays?|fridays?|saturdays?|sundays?|weekdays|weekends|daily|every day)(?:\s+(?:and|to|until)\s+\w+days?)?\s*(?:at|from)?|at|from)\s*\d{1,2}(?::\d{2}|\s?[ap]m\b).*$").ok()
 });
 
 /// Whether a part of a list only says how many are sold together: it belongs to the part before it.

@@ -317,7 +317,11 @@ impl<'a> List<'a> {
         let parsed = names::before(before);
         let (mut name, mut note) = (parsed.name, parsed.note);
         let mut per = if money.per.is_empty() { parsed.per } else { money.per.clone() };
-        if let Some(bought) = apart::bought(&per) {
+        // "Deposit is 50 EUR per bike" is no price of a bike; "in the basement, $1.75 a wash" is that of a wash.
+        let set_off = name.is_empty() || apart::is_otherwise(&name) || before.trim_end().ends_with([',', '，']);
+        let each =
+            self.body.get(money.start..money.end).is_some_and(|text| text.contains(" a ") || text.contains(" an "));
+        if let Some(bought) = apart::bought(&per).filter(|_| set_off && each) {
             (name, per) = (bought, String::new());
         } else if apart::is_otherwise(&name) {
             note = name;

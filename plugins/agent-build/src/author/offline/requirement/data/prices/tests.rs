@@ -50,7 +50,7 @@ fn lists_in_running_text() {
             "Membership adult=180GBP/year|Membership junior=60GBP/year|Membership family=320GBP/year",
         ),
         ("Crown: from £550", "Crown=550GBP (from)"),
-        ("beeswax candle 6€.", "beeswax candle=6EUR"),
+        ("Deposit is 50 EUR per bike.", "Deposit=50EUR/bike"),
         ("brake pads (front) $129, (rear) $119", "brake pads front=129USD|brake pads rear=119USD"),
         ("tyre swap, set of 4: $60; balancing $12 per wheel", "tyre swap, set of 4=60USD|balancing=12USD/wheel"),
         ("Laundry room is in the basement, $1.75 a wash and $1.50 a dry.", "wash=1.75USD|dry=1.50USD"),
@@ -101,4 +101,11 @@ fn not_every_amount_is_a_price() {
 fn what_opens_a_line_is_what_its_prices_are_for() {
     let setting = Setting { cue: true, line: true, decimals: true };
     assert_eq!(list("小型犬（10斤以下）洗澡60 / 造型120", setting).join("|"), "小型犬 洗澡=60|小型犬 造型=120");
+}
+
+#[test]
+fn a_short_name_with_its_price_is_a_price_where_money_is_spoken_of() {
+    let setting = Setting { decimals: true, ..Setting::default() };
+    assert_eq!(list("beeswax candle 6€.", setting).join("|"), "beeswax candle=6EUR");
+    assert!(list("We have a budget of 100 EUR.", setting).is_empty());
 }
