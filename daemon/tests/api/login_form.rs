@@ -47,10 +47,11 @@ impl Console<'_> {
     }
 }
 
-async fn a_world() -> World {
+/// So many wrong credentials, and logins, a minute.
+async fn a_world(tries: u32) -> World {
     let world = world(|config| {
         config.server.allowed_origins = vec![CONSOLE.to_owned()];
-        config.auth.limits.failures_per_minute = 10;
+        config.auth.limits.failures_per_minute = tries;
     })
     .await;
     let add = |name, role| {
@@ -67,7 +68,7 @@ fn keys(body: &Value) -> BTreeSet<&str> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_originals_console_logs_in_works_and_logs_out() {
-    let world = a_world().await;
+    let world = a_world(60).await;
     let mut console = Console { world: &world, cookie: None };
     // Before it may post JSON, the browser asks.
     let asked = world
@@ -148,7 +149,7 @@ async fn the_originals_console_logs_in_works_and_logs_out() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_form_tells_who_may_not_come_in_only_that() {
-    let world = a_world().await;
+    let world = a_world(4).await;
     let mut console = Console { world: &world, cookie: None };
     // A wrong password and a name that nobody has are told in the same words, of old clients, too.
     let wrong = console.log_in("ann", "open sesame?").await;
@@ -183,7 +184,8 @@ async fn the_form_tells_who_may_not_come_in_only_that() {
     let mut other = Console { world: &world, cookie: None };
     assert_eq!(other.log_in("vic", PASSWORD).await.status, 200);
     let mut locked = None;
-    for _ in 0..12 {
+    // Unoptimised, a login takes seconds, and every 15 of them give one more try.
+    for _ in 0..40 {
         let answer = console.log_in("ann", "x").await;
         if answer.status == 429 {
             locked = Some(answer);
