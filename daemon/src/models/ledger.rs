@@ -217,9 +217,10 @@ impl Page {
         if !settlement.is_open {
             return Some(times(extra).plus(known));
         }
-        let most = times(extra + 1);
         let more = known.cost > self.most.cost || known.tokens > self.most.tokens;
-        more.then(|| Amount { cost: most.cost.max(known.cost), tokens: most.tokens.max(known.tokens) })
+        // The attempts before the last one are a sum; what is known is of the last one alone.
+        let last = Amount { cost: self.most.cost.max(known.cost), tokens: self.most.tokens.max(known.tokens) };
+        more.then(|| times(extra).plus(last))
     }
 
     fn write(&self, spent: Option<Amount>) {

@@ -14,8 +14,6 @@ pub struct Answer {
     pub tool_calls: Vec<ToolCall>,
     /// `None` if the provider said nothing about it.
     pub usage: Option<Usage>,
-    /// What failed attempts used, by who charges for it.
-    pub abandoned: Vec<(Identity, Usage)>,
     pub stop: StopReason,
 }
 
@@ -28,7 +26,6 @@ pub async fn collect(mut stream: ChatStream) -> Result<Answer, ModelError> {
         reasoning: String::new(),
         tool_calls: Vec::new(),
         usage: None,
-        abandoned: Vec::new(),
         stop: StopReason::EndTurn,
     };
     while let Some(event) = stream.next().await {
@@ -42,7 +39,6 @@ pub async fn collect(mut stream: ChatStream) -> Result<Answer, ModelError> {
             StreamEvent::ToolDelta(_) => {}
             StreamEvent::ToolCall(call) => answer.tool_calls.push(call),
             StreamEvent::Usage(usage) => answer.usage = Some(usage),
-            StreamEvent::Abandoned { by, usage } => answer.abandoned.push((by, usage)),
             StreamEvent::Finish(stop) => {
                 answer.stop = stop;
                 return Ok(answer);

@@ -37,8 +37,9 @@ impl fmt::Display for Identity {
 /// 1. [`StreamEvent::Finish`] is the last event and comes exactly when the provider said that the answer is complete. After a
 ///    truncation, a cancellation or an error there is none: the stream then ends with one `Err`, and nothing follows that.
 ///    A stream that merely stops is an error of kind [`crate::ErrorKind::Cut`], however complete its text looks.
-/// 2. [`StreamEvent::Usage`] is a snapshot of the whole call: a later one replaces an earlier one. Providers send it before, with
-///    or after their reason of the end; here it always comes before `Finish`.
+/// 2. [`StreamEvent::Usage`] is what the whole call used; it comes at most once, right before `Finish`. Providers send it before,
+///    with or after their reason of the end, and now and then snapshots of it: the last one counts, and one that
+///    content followed is none. Where a provider reports nothing final, there is no such event.
 /// 3. Fragments of tool calls are matched by id *and* index. A fragment that fits two calls, or none, is an error of kind
 ///    [`crate::ErrorKind::Protocol`]; it is never guessed.
 /// 4. Every tool call that began is delivered as [`StreamEvent::ToolCall`], whatever ends the stream: before `Finish` under any
@@ -91,14 +92,16 @@ pub trait Allowance: Send + Sync {
     async fn another_attempt(&self) -> Result<(), ModelError>;
 }
 
-/// The events of one answer. It ends for good after `Finish` and after an error, whatever lies beneath it.
+/// The events of one answer. It ends with `Finish` or with an error, and then for good, whatever lies beneath it.
 pub struct ChatStream {
     events: Option<BoxStream<'static, Result<StreamEvent, ModelError>>>,
+    /// As far as it has said so.
+    who: Option<Identity>,
 }
 
 impl ChatStream {
     pub fn new(events: impl Stream<Item = Result<StreamEvent, ModelError>> + Send + 'static) -> Self {
-        Self { events: Some(events.boxed()) }
+        Self { events: Some(events.boxed()), who: None }
     }
 }
 
@@ -114,10 +117,15 @@ impl Stream for ChatStream {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let Some(events) = &mut self.events else { return Poll::Ready(None) };
         let item = std::task::ready!(events.as_mut().poll_next(context));
-        if matches!(item, None | Some(Err(_) | Ok(StreamEvent::Finish(_)))) {
+        match &item {
+            Some(Ok(StreamEvent::Started { by, .. })) => self.who = Some(by.clone()),
             // Closes the connection at once, not when the reader gets around to it.
-            self.events = None;
+            None | Some(Err(_) | Ok(StreamEvent::Finish(_))) => self.events = None,
+            Some(Ok(_)) => {}
         }
-        Poll::Ready(item)
+        Poll::Ready(Some(item.unwrap_or_else(|| {
+            let who = self.who.take().unwrap_or_else(|| Identity::new("unknown", "unknown"));
+            Err(ModelError::cut(&who, "no reason of the end came"))
+        })))
     }
 }

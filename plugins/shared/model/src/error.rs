@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Identity, Usage};
+use crate::Identity;
 
 /// The kinds of failure that are treated differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -96,23 +96,14 @@ pub struct ModelError {
     pub status: Option<u16>,
     /// How long the provider asks to wait.
     pub retry_after: Option<Duration>,
-    /// What failed attempts of this call used nevertheless, by who charges for it.
-    pub spent: Vec<(Identity, Usage)>,
-    /// Whether some attempt may have cost more than `spent` says.
+    /// Whether an attempt may have cost something for which no budget was asked since then.
     pub may_have_cost: bool,
 }
 
 impl ModelError {
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            status: None,
-            retry_after: None,
-            spent: Vec::new(),
-            may_have_cost: kind.may_have_cost(),
-        }
+        Self { kind, message: message.into(), status: None, retry_after: None, may_have_cost: kind.may_have_cost() }
     }
 
     #[must_use]

@@ -17,10 +17,8 @@ pub enum StreamEvent {
     ToolDelta(ToolDelta),
     /// A tool call that has ended, with its arguments read. Every call that began is delivered so, whatever the end.
     ToolCall(ToolCall),
-    /// What the call has used until now: a snapshot, the last one counts.
+    /// What the call used in all; comes right before `Finish`, if the provider reported it.
     Usage(Usage),
-    /// What an attempt used that failed before it delivered anything; it is paid for, too.
-    Abandoned { by: Identity, usage: Usage },
     /// The provider said that the answer is complete. Nothing follows.
     Finish(StopReason),
 }
@@ -29,7 +27,7 @@ impl StreamEvent {
     /// Whether the caller has seen something of the answer: from here on an attempt cannot be repeated.
     #[must_use]
     pub fn is_content(&self) -> bool {
-        !matches!(self, Self::Started { .. } | Self::Usage(_) | Self::Abandoned { .. })
+        !matches!(self, Self::Started { .. } | Self::Usage(_))
     }
 }
 

@@ -116,8 +116,8 @@ impl ChatRequest {
         const FRAME: usize = 32;
         // What a provider puts before a prompt that has tools or a schema.
         const PREAMBLE: usize = 1024;
-        // The most that any provider counts for a picture.
-        const PICTURE: usize = 8192;
+        // The most that any provider counts for a picture: gpt-4o-mini with 8 tiles, of the form 768 x 2048 (see the test).
+        const PICTURE: usize = 49_152;
         let mut bytes = self.system.as_ref().map_or(0, String::len) + FRAME;
         for message in &self.messages {
             bytes += FRAME;
@@ -150,5 +150,43 @@ impl std::fmt::Debug for ChatRequest {
             .field("tools", &self.tools.len())
             .field("max_tokens", &self.max_tokens)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_set_aside_for_a_picture_covers_what_providers_count_at_most() {
+        // (model, a frame, tokens of a tile or patch, most tiles or patches), as the providers publish it.
+        let published = [
+            ("gpt-4o-mini", 2833.0, 5667.0, 8.0),
+            ("gpt-4o, gpt-4.1", 85.0, 170.0, 8.0),
+            ("gpt-5", 70.0, 140.0, 8.0),
+            ("o1, o3", 75.0, 150.0, 8.0),
+            ("gpt-4.1-nano", 0.0, 2.46, 1536.0),
+            ("gpt-5.4 and later, in the original size", 0.0, 1.2, 10_000.0),
+            ("claude before 4.7", 0.0, 1.0, 1568.0),
+            ("claude from 4.7 on", 0.0, 1.0, 4784.0),
+            ("Qwen2.5-VL", 0.0, 1.0, 16_384.0),
+            ("Llama 3.2", 0.0, 1601.0, 4.0),
+        ];
+        let picture = || Content::Image { media_type: "image/png".into(), base64: String::new() };
+        let with = |pictures: usize| {
+            let content = (0..pictures).map(|_| picture()).collect();
+            ChatRequest { messages: vec![Message { role: Role::User, content }], ..ChatRequest::default() }
+        };
+        for (model, frame, each, most) in published {
+            for pictures in [1_u32, 20] {
+                let counted = f64::from(pictures) * (frame + each * most);
+                let (some, none) = (with(pictures as usize).most_input_tokens(), with(0).most_input_tokens());
+                let reserved = f64::from(u32::try_from(some - none).unwrap());
+                assert!(
+                    reserved >= counted,
+                    "{model}: {pictures} pictures are {counted} tokens, set aside are {reserved}"
+                );
+            }
+        }
     }
 }

@@ -224,23 +224,18 @@ impl Interviewer {
             match got {
                 Ok(answer) => {
                     let used = answer.usage.unwrap_or_default();
-                    let wasted = answer.abandoned.iter().map(|(_, usage)| *usage);
-                    let all = wasted.fold(used, nexus_model::Usage::plus);
-                    brief.context.tokens(all.prompt(), all.output);
+                    brief.context.tokens(used.prompt(), used.output);
                     let version = self.prompts.version(question.step, question.language).unwrap_or("?");
                     brief.context.info(format!(
                         "{} ({}, prompt version {version}): {} tokens read, {} written",
                         question.step,
                         question.alias.word(),
-                        all.prompt(),
-                        all.output
+                        used.prompt(),
+                        used.output
                     ));
                     return Ok(answer);
                 }
                 Err(error) => {
-                    let spent = error.spent.iter().map(|(_, usage)| *usage);
-                    let spent = spent.fold(nexus_model::Usage::default(), nexus_model::Usage::plus);
-                    brief.context.tokens(spent.prompt(), spent.output);
                     if error.kind == ErrorKind::Cut && !std::mem::replace(&mut broke, true) {
                         brief.context.warn(format!("{}: asked again, since {error}", question.step));
                         continue;

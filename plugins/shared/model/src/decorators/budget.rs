@@ -29,13 +29,11 @@ pub trait Reservation: Send + Sync {
 /// How a call ended, for the books.
 #[derive(Debug, Clone)]
 pub struct Settlement {
-    /// What the provider reported, by who charges for it.
+    /// What the provider of the last attempt reported, by who charges for it.
     pub used: Vec<(Identity, Usage)>,
     /// The last attempt may have used more than was reported: its whole reservation counts as spent. Attempts that
     /// were reserved by `another_attempt` mean that one before it may have cost something: they count as spent in any case.
     pub is_open: bool,
-    /// The provider reported nothing: `used` is the most that it can have been.
-    pub is_estimate: bool,
     /// `None` if the answer is complete.
     pub error: Option<ModelError>,
     /// The caller went away before the end.
@@ -72,14 +70,7 @@ impl ChatModel for Budget {
 
     async fn stream(&self, mut request: ChatRequest) -> Result<ChatStream, ModelError> {
         let reservation = self.ledger.reserve(&request).await?;
-        let mut account = Account {
-            who: self.identity(),
-            most_input: request.most_input_tokens(),
-            reservation: Some(Arc::clone(&reservation)),
-            abandoned: Vec::new(),
-            usage: None,
-            delivered: 0,
-        };
+        let mut account = Account { who: self.identity(), reservation: Some(Arc::clone(&reservation)), usage: None };
         request.allowance = Some(Arc::new(Again(reservation)));
         match self.inner.stream(request).await {
             Ok(events) => Ok(ChatStream::new(Counted { events, account })),
@@ -102,76 +93,43 @@ impl ChatModel for Budget {
 /// Settles exactly once, at the latest when it is dropped.
 struct Account {
     who: Identity,
-    most_input: u64,
     reservation: Option<Arc<dyn Reservation>>,
-    abandoned: Vec<(Identity, Usage)>,
     usage: Option<Usage>,
-    /// Bytes of the answer.
-    delivered: u64,
 }
 
 impl Account {
     fn see(&mut self, event: &StreamEvent) {
-        let bytes = match event {
-            StreamEvent::Text(text) | StreamEvent::Reasoning(text) => text.len(),
-            StreamEvent::ToolDelta(delta) => {
-                delta.arguments.len() + delta.name.as_ref().map_or(0, |name| name.len() + 16)
+        match event {
+            StreamEvent::Started { by, .. } => self.who = by.clone(),
+            StreamEvent::Usage(usage) => self.usage = Some(*usage),
+            StreamEvent::Finish(_) => self.finished(),
+            StreamEvent::Text(_) | StreamEvent::Reasoning(_) | StreamEvent::ToolDelta(_) | StreamEvent::ToolCall(_) => {
             }
-            StreamEvent::Started { by, .. } => {
-                self.who = by.clone();
-                0
-            }
-            StreamEvent::Usage(usage) => {
-                self.usage = Some(*usage);
-                0
-            }
-            StreamEvent::Abandoned { by, usage } => {
-                self.abandoned.push((by.clone(), *usage));
-                0
-            }
-            StreamEvent::ToolCall(_) | StreamEvent::Finish(_) => 0,
-        };
-        self.delivered = self.delivered.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        }
     }
 
     fn finished(&mut self) {
-        // No token is less than a byte long, but for the few that frame an answer.
-        const FRAME: u64 = 16;
-        let most = Usage { input: self.most_input, output: self.delivered.saturating_add(FRAME), ..Usage::default() };
-        let is_estimate = self.usage.is_none();
-        self.settle(
-            Some(most),
-            Settlement { used: Vec::new(), is_open: false, is_estimate, error: None, is_cancelled: false },
-        );
+        // Without a report nobody knows what the model thought without saying it: the answer's length is no bound.
+        let is_open = self.usage.is_none();
+        self.settle(is_open, None, false);
     }
 
     /// `began`: the provider had begun to answer, so that it may charge for more than it reported.
     fn failed(&mut self, error: &ModelError, began: bool) {
-        let settlement = Settlement {
-            used: error.spent.clone(),
-            is_open: began || error.may_have_cost,
-            is_estimate: false,
-            error: Some(error.clone()),
-            is_cancelled: false,
-        };
-        self.settle(None, settlement);
+        self.settle(began || error.may_have_cost, Some(error), false);
     }
 
-    fn settle(&mut self, most: Option<Usage>, mut settlement: Settlement) {
+    fn settle(&mut self, is_open: bool, error: Option<&ModelError>, is_cancelled: bool) {
         if let Some(reservation) = self.reservation.take() {
-            settlement.used.append(&mut self.abandoned);
-            settlement.used.extend(self.usage.or(most).map(|usage| (self.who.clone(), usage)));
-            reservation.settle(settlement);
+            let used = self.usage.map(|usage| (self.who.clone(), usage)).into_iter().collect();
+            reservation.settle(Settlement { used, is_open, error: error.cloned(), is_cancelled });
         }
     }
 }
 
 impl Drop for Account {
     fn drop(&mut self) {
-        self.settle(
-            None,
-            Settlement { used: Vec::new(), is_open: true, is_estimate: false, error: None, is_cancelled: true },
-        );
+        self.settle(true, None, true);
     }
 }
 
@@ -186,17 +144,10 @@ impl Stream for Counted {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let item = std::task::ready!(Pin::new(&mut self.events).poll_next(context));
         match &item {
-            Some(Ok(event)) => {
-                self.account.see(event);
-                if matches!(event, StreamEvent::Finish(_)) {
-                    self.account.finished();
-                }
-            }
+            Some(Ok(event)) => self.account.see(event),
             Some(Err(error)) => self.account.failed(error, true),
-            None => {
-                let error = ModelError::cut(&self.account.who, "no reason of the end came");
-                self.account.failed(&error, true);
-            }
+            // After `Finish` or an error: settled.
+            None => {}
         }
         Poll::Ready(item)
     }

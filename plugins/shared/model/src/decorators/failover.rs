@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::open::{Past, allow_another, open};
+use super::open::{Past, open};
 use crate::{ChatModel, ChatRequest, ChatStream, ErrorKind, Identity, ModelError};
 
 /// Providers in the order in which they are asked. Each one is asked once a call; waiting is the retry's work.
@@ -29,17 +29,17 @@ impl ChatModel for Failover {
         let mut past = Past::default();
         let mut worst: Option<ModelError> = None;
         for provider in &self.providers {
-            if let Some(before) = &worst
-                && let Err(refused) = allow_another(&request, before).await
-            {
+            // By what the attempts did, not by the failure that is told: that may be another one's.
+            if let Err(refused) = past.allow_another(&request).await {
                 return Err(past.fail(refused));
             }
             match open(&**provider, request.clone()).await {
-                Ok(stream) => return Ok(past.before(stream)),
+                Ok(stream) => return Ok(stream),
                 Err(error) if !error.kind.is_worth_another_provider() => return Err(past.fail(error)),
-                Err(mut error) => {
-                    past.add(&mut error);
-                    worst = Some(more_telling(worst, error));
+                Err(error) => {
+                    past.add(&error);
+                    // The flag is kept in `past`, where a further reservation clears it.
+                    worst = Some(ModelError { may_have_cost: false, ..more_telling(worst, error) });
                 }
             }
         }

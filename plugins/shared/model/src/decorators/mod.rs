@@ -94,4 +94,6 @@ impl Stack {
 }
 
 #[cfg(test)]
+mod account_tests;
+#[cfg(test)]
 mod tests;

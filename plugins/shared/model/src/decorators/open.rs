@@ -2,80 +2,59 @@
 
 use futures::StreamExt as _;
 
-use crate::{ChatModel, ChatRequest, ChatStream, Identity, ModelError, StreamEvent, Usage};
+use crate::{ChatModel, ChatRequest, ChatStream, ModelError};
 
-/// Waits for the first event with content. What came before is held back, as a failed attempt must leave no trace but its usage.
+/// Waits for the first event with content. What came before is held back, as a failed attempt must leave no trace.
 pub(super) async fn open(model: &dyn ChatModel, request: ChatRequest) -> Result<ChatStream, ModelError> {
-    let mut who = model.identity();
     let mut stream = model.stream(request).await?;
     let mut held = Vec::new();
-    let mut usage: Option<Usage> = None;
     loop {
         match stream.next().await {
-            Some(Ok(StreamEvent::Usage(snapshot))) => usage = Some(snapshot),
             Some(Ok(event)) => {
-                if let StreamEvent::Started { by, .. } = &event {
-                    who = by.clone();
-                }
                 let content = event.is_content();
-                if content && let Some(usage) = usage.take() {
-                    held.push(StreamEvent::Usage(usage));
-                }
                 held.push(event);
                 if content {
                     break;
                 }
             }
             Some(Err(mut error)) => {
-                // Where the cost is open, the whole attempt counts as spent (see `Allowance`), not its first snapshot.
-                if let Some(usage) = usage
-                    && !error.may_have_cost
-                {
-                    error.spent.push((who, usage));
-                }
+                // The provider had accepted the call: whatever it says now, the model may have worked until here.
+                error.may_have_cost = true;
                 return Err(error);
             }
-            None => return Err(ModelError::cut(&who, "nothing came")),
+            None => return Err(ModelError::cut(&model.identity(), "nothing came")),
         }
     }
     Ok(ChatStream::new(futures::stream::iter(held.into_iter().map(Ok)).chain(stream)))
 }
 
-/// What attempts before the present one left behind.
+/// The attempts before the present one, for the budget.
 #[derive(Default)]
 pub(super) struct Past {
-    spent: Vec<(Identity, Usage)>,
+    /// An attempt may have used up the reservation at hand. What was reserved anew since then is booked already.
     may_have_cost: bool,
 }
 
 impl Past {
-    pub(super) fn add(&mut self, error: &mut ModelError) {
-        self.spent.append(&mut error.spent);
+    pub(super) fn add(&mut self, error: &ModelError) {
         self.may_have_cost |= error.may_have_cost;
     }
 
-    /// The last attempt failed too.
+    /// Asks the budget for one attempt more, if one before it may have used up the last reservation.
+    pub(super) async fn allow_another(&mut self, request: &ChatRequest) -> Result<(), ModelError> {
+        if self.may_have_cost
+            && let Some(allowance) = &request.allowance
+        {
+            allowance.another_attempt().await?;
+            self.may_have_cost = false;
+        }
+        Ok(())
+    }
+
+    /// No further attempt is made.
     pub(super) fn fail(mut self, mut error: ModelError) -> ModelError {
-        self.add(&mut error);
-        error.spent = self.spent;
+        self.add(&error);
         error.may_have_cost = self.may_have_cost;
         error
-    }
-
-    /// An attempt succeeded.
-    pub(super) fn before(self, stream: ChatStream) -> ChatStream {
-        if self.spent.is_empty() {
-            return stream;
-        }
-        let spent = self.spent.into_iter().map(|(by, usage)| Ok(StreamEvent::Abandoned { by, usage }));
-        ChatStream::new(futures::stream::iter(spent).chain(stream))
-    }
-}
-
-/// Asks the budget for one attempt more, if the last one may have cost something.
-pub(super) async fn allow_another(request: &ChatRequest, failed: &ModelError) -> Result<(), ModelError> {
-    match &request.allowance {
-        Some(allowance) if failed.may_have_cost => allowance.another_attempt().await,
-        _ => Ok(()),
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rand::Rng as _;
 
-use super::open::{Past, allow_another, open};
+use super::open::{Past, open};
 use crate::{ChatModel, ChatRequest, ChatStream, ErrorKind, Identity, ModelError};
 
 /// How often and when a call is repeated.
@@ -74,24 +74,22 @@ impl ChatModel for Retry {
         let mut failed = 0;
         let mut refreshed = false;
         loop {
-            let mut error = match open(&*self.inner, request.clone()).await {
-                Ok(stream) => return Ok(past.before(stream)),
+            let error = match open(&*self.inner, request.clone()).await {
+                Ok(stream) => return Ok(stream),
                 Err(error) => error,
             };
-            if error.kind == ErrorKind::Unauthorized && !refreshed {
-                refreshed = true;
-                if self.inner.refresh_credentials().await {
-                    past.add(&mut error);
-                    continue;
-                }
-            }
-            failed += 1;
-            let Some(wait) = self.rules.wait(failed, &error) else { return Err(past.fail(error)) };
-            if let Err(refused) = allow_another(&request, &error).await {
-                past.add(&mut error);
+            let refresh = error.kind == ErrorKind::Unauthorized && !std::mem::replace(&mut refreshed, true);
+            let wait = if refresh && self.inner.refresh_credentials().await {
+                Duration::ZERO
+            } else {
+                failed += 1;
+                let Some(wait) = self.rules.wait(failed, &error) else { return Err(past.fail(error)) };
+                wait
+            };
+            past.add(&error);
+            if let Err(refused) = past.allow_another(&request).await {
                 return Err(past.fail(refused));
             }
-            past.add(&mut error);
             tokio::time::sleep(wait).await;
         }
     }

@@ -11,7 +11,7 @@ use crate::{ChatStream, Identity, ModelError, StopReason, StreamEvent, Usage};
 pub(super) struct Progress {
     pub(super) who: Identity,
     pub(super) calls: ToolCalls,
-    pub(super) usage: Option<Usage>,
+    usage: Option<Usage>,
     /// Why the provider said that the model stopped.
     pub(super) stop: Option<StopReason>,
     out: VecDeque<Result<StreamEvent, ModelError>>,
@@ -19,6 +19,10 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn tell(&mut self, event: StreamEvent) {
+        if matches!(event, StreamEvent::Text(_) | StreamEvent::Reasoning(_) | StreamEvent::ToolDelta(_)) {
+            // A snapshot that was taken before the end.
+            self.usage = None;
+        }
         self.out.push_back(Ok(event));
     }
 
@@ -39,11 +43,9 @@ impl Progress {
         }
     }
 
+    /// What the provider reports; it is told at the end, if nothing of the answer follows.
     pub(super) fn used(&mut self, usage: Usage) {
-        if self.usage != Some(usage) {
-            self.usage = Some(usage);
-            self.tell(StreamEvent::Usage(usage));
-        }
+        self.usage = Some(usage);
     }
 
     pub(super) fn protocol(&self, what: impl std::fmt::Display) -> ModelError {
@@ -58,6 +60,9 @@ impl Progress {
             StopReason::EndTurn if self.calls.has_any() => StopReason::ToolUse,
             stop => stop,
         };
+        if let Some(usage) = self.usage.take() {
+            self.tell(StreamEvent::Usage(usage));
+        }
         self.tell(StreamEvent::Finish(stop));
     }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
+use super::secret;
 use crate::{ErrorKind, Identity, ModelError};
 
 /// A wait that a provider asks for: seconds, or a date.
@@ -39,7 +40,7 @@ fn words_of(body: &str) -> Words {
     Words { codes, message }
 }
 
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     const LONGEST: usize = 600;
     match text.char_indices().nth(LONGEST) {
         None => text.to_owned(),
@@ -86,20 +87,38 @@ impl Words {
     }
 }
 
-/// An answer with a status that is no success.
-pub(super) fn refused(who: &Identity, status: u16, retry_after: Option<Duration>, body: &str) -> ModelError {
+/// What an answer with a status that is no success means.
+#[cfg(feature = "bedrock")]
+pub(super) fn kind_of(status: u16, body: &str) -> ErrorKind {
+    words_of(body).kind(status)
+}
+
+/// An answer with a status that is no success. `key` is what the request was sent with.
+pub(super) fn refused(
+    who: &Identity,
+    status: u16,
+    retry_after: Option<Duration>,
+    body: &str,
+    key: Option<&str>,
+) -> ModelError {
     let words = words_of(body);
     let kind = words.kind(status);
-    let said = if words.message.is_empty() { "no words".to_owned() } else { format!("`{}`", words.message) };
-    let remedy = match kind {
-        ErrorKind::Unauthorized => "; check the key of this provider",
-        ErrorKind::QuotaExceeded => "; the account has no quota left",
-        ErrorKind::UnknownModel => "; check the model's id and the base URL",
-        _ => "",
+    let said = secret::without(key.unwrap_or_default(), &words.message);
+    let message = match (secret::generic(kind), kind) {
+        (Some(generic), _) => {
+            secret::log(who, status, &said);
+            format!("{who}: HTTP {status}: {generic}")
+        }
+        (None, ErrorKind::UnknownModel) => {
+            format!("{who}: HTTP {status}, {}; check the model's id and the base URL", quoted(&said))
+        }
+        (None, _) => format!("{who}: HTTP {status}, {}", quoted(&said)),
     };
-    ModelError::new(kind, format!("{who}: HTTP {status}, {said}{remedy}"))
-        .with_status(status)
-        .with_retry_after(retry_after)
+    ModelError::new(kind, message).with_status(status).with_retry_after(retry_after)
+}
+
+fn quoted(said: &str) -> String {
+    if said.is_empty() { "no words".to_owned() } else { format!("`{said}`") }
 }
 
 /// An error that comes within a stream, whose status was 200. Its words stand for the status.
@@ -118,7 +137,15 @@ pub(super) fn in_band(who: &Identity, body: &str) -> ModelError {
         () => 500,
     });
     let kind = words.kind(status);
-    ModelError::new(kind, format!("{who}: an error came within the stream: `{}`", words.message))
+    let said = match secret::generic(kind) {
+        // The key is not at hand here, so that nothing but the codes can be logged.
+        Some(generic) => {
+            secret::log(who, status, &words.codes.join(", "));
+            generic.to_owned()
+        }
+        None => quoted(&words.message),
+    };
+    ModelError::new(kind, format!("{who}: an error came within the stream: {said}"))
 }
 
 #[cfg(test)]
@@ -126,7 +153,7 @@ mod tests {
     use super::*;
 
     fn kind(status: u16, body: &str) -> ErrorKind {
-        refused(&Identity::new("p", "m"), status, None, body).kind
+        refused(&Identity::new("p", "m"), status, None, body, None).kind
     }
 
     #[test]

@@ -137,8 +137,13 @@ impl Connection {
     }
 }
 
-/// Sends a request; an answer that is no success becomes an error.
-pub(super) async fn send(who: &Identity, request: RequestBuilder) -> Result<Response, ModelError> {
+/// Sends a request of this connection; an answer that is no success becomes an error.
+pub(super) async fn send(
+    who: &Identity,
+    connection: &Connection,
+    request: RequestBuilder,
+) -> Result<Response, ModelError> {
+    let key = connection.key.get();
     let response = request.send().await.map_err(|error| {
         let kind = if error.is_connect() {
             ErrorKind::Unreachable
@@ -156,7 +161,7 @@ pub(super) async fn send(who: &Identity, request: RequestBuilder) -> Result<Resp
     let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
     let wait = header.and_then(|header| failure::retry_after(header, SystemTime::now()));
     let body = beginning_of(response).await;
-    Err(failure::refused(who, status, wait, &body))
+    Err(failure::refused(who, status, wait, &body, key.as_deref()))
 }
 
 /// As much of a body as an error message needs. Who does not finish it does not keep us waiting.

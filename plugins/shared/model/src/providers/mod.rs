@@ -12,6 +12,7 @@ mod http;
 #[cfg(feature = "http")]
 mod openai;
 mod scripted;
+mod secret;
 
 #[cfg(feature = "http")]
 pub use anthropic::Anthropic;

@@ -104,11 +104,13 @@ pub fn read_chat(body: &[u8]) -> Result<Asked, WireError> {
     if body.functions.is_some() {
         return Err(WireError::new("`functions` is the old form: use `tools`"));
     }
+    let newer_limit = WireError::unless_zero("max_completion_tokens", body.max_completion_tokens)?;
+    let older_limit = WireError::unless_zero("max_tokens", body.max_tokens)?;
     let mut request = ChatRequest {
         tools: body.tools.unwrap_or_default().into_iter().map(tool).collect::<Result<_, _>>()?,
         tool_choice: body.tool_choice.as_ref().map_or(Ok(ToolChoice::Auto), tool_choice)?,
         parallel_tools: body.parallel_tool_calls,
-        max_tokens: body.max_completion_tokens.or(body.max_tokens),
+        max_tokens: newer_limit.or(older_limit),
         temperature: body.temperature,
         top_p: body.top_p,
         stop: body.stop.as_ref().map_or_else(|| Ok(Vec::new()), stop)?,
@@ -207,10 +209,21 @@ fn part(part: &Value) -> Result<Content, WireError> {
             let (media_type, base64) = picture.ok_or_else(|| {
                 WireError::new("a picture must come as a `data:` URL in base64: nothing is fetched for it")
             })?;
-            Ok(Content::Image { media_type: media_type.to_owned(), base64: base64.to_owned() })
+            Ok(Content::Image { media_type: picture_type(media_type)?, base64: base64.to_owned() })
         }
         other => Err(WireError::new(format!("a part of the type `{}` is not taken", other.unwrap_or("none")))),
     }
+}
+
+/// The types that every provider counts as a picture; of others, such as a document, nobody knows what they cost.
+fn picture_type(written: &str) -> Result<String, WireError> {
+    const TAKEN: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+    let bare = written.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let meant = if bare == "image/jpg" { "image/jpeg" } else { &bare };
+    if TAKEN.contains(&meant) {
+        return Ok(meant.to_owned());
+    }
+    Err(WireError::new(format!("a picture of the type `{bare}` is not taken: send one of {}", TAKEN.join(", "))))
 }
 
 pub(super) fn texts(content: Vec<Content>) -> String {
@@ -350,7 +363,7 @@ impl ChatWriter {
     /// What one event is on the wire; most are one chunk, the last one is two and the end mark.
     pub fn event(&mut self, event: &StreamEvent) -> String {
         match event {
-            StreamEvent::Started { .. } | StreamEvent::Abandoned { .. } | StreamEvent::ToolCall(_) => String::new(),
+            StreamEvent::Started { .. } | StreamEvent::ToolCall(_) => String::new(),
             StreamEvent::Usage(usage) => {
                 self.usage = *usage;
                 String::new()

@@ -23,6 +23,14 @@ impl WireError {
         Self(message.into())
     }
 
+    /// A limit of the answer's length. To some servers 0 means none, and a budget would have set nothing aside for the answer.
+    fn unless_zero(name: &str, limit: Option<u32>) -> Result<Option<u32>, Self> {
+        match limit {
+            Some(0) => Err(Self::new(format!("`{name}` must be at least 1: leave it out for the gateway's own limit"))),
+            limit => Ok(limit),
+        }
+    }
+
     /// The body of the refusal.
     #[must_use]
     pub fn body(&self) -> Value {

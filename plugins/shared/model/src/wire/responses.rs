@@ -62,7 +62,7 @@ pub fn read_response(body: &[u8]) -> Result<Asked, WireError> {
     let mut request = ChatRequest {
         tool_choice: body.tool_choice.as_ref().map_or(Ok(crate::ToolChoice::Auto), tool_choice)?,
         parallel_tools: body.parallel_tool_calls,
-        max_tokens: body.max_output_tokens,
+        max_tokens: WireError::unless_zero("max_output_tokens", body.max_output_tokens)?,
         temperature: body.temperature,
         top_p: body.top_p,
         ..ChatRequest::default()
@@ -207,7 +207,7 @@ impl ResponseWriter {
             self.tell(&mut out, "response.created", json!({ "response": response }));
         }
         match event {
-            StreamEvent::Started { .. } | StreamEvent::Abandoned { .. } | StreamEvent::Reasoning(_) => {}
+            StreamEvent::Started { .. } | StreamEvent::Reasoning(_) => {}
             StreamEvent::Usage(usage) => self.usage = *usage,
             StreamEvent::Text(text) => self.text(&mut out, text),
             StreamEvent::ToolDelta(delta) => {

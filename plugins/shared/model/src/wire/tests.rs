@@ -45,6 +45,9 @@ fn what_would_change_the_answer_is_refused_by_name() {
             "`data:`",
         ),
         (r#"{"model":"m","messages":[],"tool_choice":"maybe"}"#, "`tool_choice`"),
+        (r#"{"model":"m","messages":[],"max_tokens":0}"#, "`max_tokens`"),
+        (r#"{"model":"m","messages":[],"max_completion_tokens":0}"#, "`max_completion_tokens`"),
+        (r#"{"model":"m","messages":[],"max_completion_tokens":9,"max_tokens":0}"#, "`max_tokens`"),
         (r#"{"messages":[]}"#, "`model`"),
         ("[", "cannot be read"),
     ] {
@@ -54,11 +57,44 @@ fn what_would_change_the_answer_is_refused_by_name() {
     for (body, word) in [
         (r#"{"model":"m","input":"x","previous_response_id":"r"}"#, "not kept"),
         (r#"{"model":"m","input":"x","background":true}"#, "`background`"),
+        (r#"{"model":"m","input":"x","max_output_tokens":0}"#, "`max_output_tokens`"),
         (r#"{"model":"m","input":"x","tools":[{"type":"web_search"}]}"#, "`web_search`"),
         (r#"{"model":"m","input":3}"#, "`input`"),
     ] {
         let error = read_response(body.as_bytes()).unwrap_err();
         assert!(error.0.contains(word), "{body}: {error}");
+    }
+}
+
+/// Of other types nobody knows what a provider counts for them.
+#[test]
+fn pictures_are_of_a_type_whose_cost_is_known() {
+    let chat = |url: &str| {
+        let part = json!({ "type": "image_url", "image_url": { "url": url } });
+        let body = json!({ "model": "m", "messages": [{ "role": "user", "content": [part] }] });
+        read_chat(body.to_string().as_bytes()).map(|asked| asked.request)
+    };
+    let response = |url: &str| {
+        let part = json!({ "type": "input_image", "image_url": url });
+        let body = json!({ "model": "m", "input": [{ "role": "user", "content": [part] }] });
+        read_response(body.to_string().as_bytes()).map(|asked| asked.request)
+    };
+    for read in [&chat as &dyn Fn(&str) -> Result<ChatRequest, WireError>, &response] {
+        for (written, meant) in [
+            ("image/png", "image/png"),
+            ("IMAGE/JPEG", "image/jpeg"),
+            ("image/jpg", "image/jpeg"),
+            ("image/gif", "image/gif"),
+            ("image/webp;name=a", "image/webp"),
+        ] {
+            let request = read(&format!("data:{written};base64,AAAA")).unwrap();
+            let picture = Content::Image { media_type: meant.into(), base64: "AAAA".into() };
+            assert_eq!(request.messages[0].content, [picture], "{written}");
+        }
+        for other in ["application/pdf", "image/svg+xml", "image/tiff", "video/mp4", ""] {
+            let error = read(&format!("data:{other};base64,AAAA")).unwrap_err();
+            assert!(error.0.contains(&format!("`{other}`")) && error.0.contains("image/webp"), "{error}");
+        }
     }
 }
 

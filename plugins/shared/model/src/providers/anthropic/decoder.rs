@@ -53,7 +53,7 @@ pub(super) struct Decoder {
     /// The arguments of the one tool are the answer.
     forced: bool,
     began: bool,
-    /// Blocks that are tool calls and have not ended.
+    /// The counts until now.
     usage: Usage,
 }
 
@@ -63,15 +63,12 @@ impl Decoder {
     }
 
     /// Each count replaces the one before; what is not named stays.
-    fn count(&mut self, counts: Option<Counts>, progress: &mut Progress) {
-        if let Some(counts) = counts {
-            let usage = &mut self.usage;
-            usage.input = counts.input_tokens.unwrap_or(usage.input);
-            usage.output = counts.output_tokens.unwrap_or(usage.output);
-            usage.cache_write = counts.cache_creation_input_tokens.unwrap_or(usage.cache_write);
-            usage.cache_read = counts.cache_read_input_tokens.unwrap_or(usage.cache_read);
-            progress.used(*usage);
-        }
+    fn count(&mut self, counts: &Counts) {
+        let usage = &mut self.usage;
+        usage.input = counts.input_tokens.unwrap_or(usage.input);
+        usage.output = counts.output_tokens.unwrap_or(usage.output);
+        usage.cache_write = counts.cache_creation_input_tokens.unwrap_or(usage.cache_write);
+        usage.cache_read = counts.cache_read_input_tokens.unwrap_or(usage.cache_read);
     }
 
     fn block(&self, index: Option<u64>, block: &Block, progress: &mut Progress) -> Result<(), ModelError> {
@@ -129,7 +126,9 @@ impl Decode for Decoder {
                 if !std::mem::replace(&mut self.began, true) {
                     progress.started(id);
                 }
-                self.count(usage, progress);
+                if let Some(counts) = usage {
+                    self.count(&counts);
+                }
             }
             Some("content_block_start") => {
                 if let Some(block) = &event.content_block {
@@ -152,7 +151,13 @@ impl Decode for Decoder {
                 if let Some(word) = event.delta.and_then(|delta| delta.stop_reason) {
                     progress.stop = Some(self.stop(&word));
                 }
-                self.count(event.usage, progress);
+                if let Some(counts) = event.usage {
+                    self.count(&counts);
+                    // The output that the begin of a message names is what was there at the begin.
+                    if counts.output_tokens.is_some() {
+                        progress.used(self.usage);
+                    }
+                }
             }
             Some("message_stop") => return Ok(Flow::End),
             Some("error") => return Err(failure::in_band(&progress.who, &data)),

@@ -30,7 +30,7 @@ impl Anthropic {
 
     async fn post(&self, path: &str, body: &request::Body<'_>) -> Result<reqwest::Response, ModelError> {
         let request = self.connection.post(path, Scheme::ApiKey, body)?.header("anthropic-version", VERSION);
-        http::send(&self.who, request).await
+        http::send(&self.who, &self.connection, request).await
     }
 }
 

@@ -4,7 +4,7 @@ use aws_sdk_bedrockruntime::config::http::HttpResponse;
 use aws_sdk_bedrockruntime::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_bedrockruntime::types::error::ConverseStreamOutputError;
 
-use crate::providers::failure;
+use crate::providers::{failure, secret};
 use crate::{ErrorKind, Identity, ModelError};
 
 /// A request that was not accepted.
@@ -37,15 +37,21 @@ where
                 "AccessDeniedException" => ErrorKind::Forbidden,
                 _ => {
                     let body = serde_json::json!({ "error": { "message": said, "code": code } }).to_string();
-                    failure::refused(who, status, None, &body).kind
+                    failure::kind_of(status, &body)
                 }
             };
             let remedy = match kind {
                 ErrorKind::Forbidden => "; allow this model to the role, and enable it in the region",
                 ErrorKind::Unauthorized => "; check the AWS credentials",
-                _ => "",
+                _ => "; the account has no quota left",
             };
-            let message = format!("{who}: HTTP {status}, {code}: `{said}`{remedy}");
+            let message = if secret::generic(kind).is_some() {
+                // Their words name accounts and roles, and repeat what was signed.
+                secret::log(who, status, &failure::shortened(said));
+                format!("{who}: HTTP {status}, {code}{remedy}")
+            } else {
+                format!("{who}: HTTP {status}, {code}: `{said}`")
+            };
             ModelError::new(kind, message).with_status(status).with_retry_after(wait)
         }
         SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {

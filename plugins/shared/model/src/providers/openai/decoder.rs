@@ -149,8 +149,10 @@ fn text_of(value: &Value) -> String {
 /// Prompt tokens count those of the cache here; we count them apart, as they are priced.
 fn usage(value: &Value) -> Option<Usage> {
     let number = |path: &str| value.pointer(path).and_then(Value::as_f64).map(whole);
-    let output = number("/completion_tokens")?;
     let prompt = number("/prompt_tokens").unwrap_or(0);
+    // Some providers count what the model thought in the total alone.
+    let rest = number("/total_tokens").unwrap_or(0).saturating_sub(prompt);
+    let output = number("/completion_tokens")?.max(rest);
     let cache_read =
         number("/prompt_tokens_details/cached_tokens").or_else(|| number("/prompt_cache_hit_tokens")).unwrap_or(0);
     let cache_write = number("/prompt_tokens_details/cache_write_tokens").unwrap_or(0);

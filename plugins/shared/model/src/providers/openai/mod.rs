@@ -33,7 +33,7 @@ impl OpenAi {
     /// The ids of the models that the server offers.
     pub async fn models(name: &str, connection: &Connection) -> Result<Vec<String>, ModelError> {
         let who = Identity::new(name, "models");
-        let response = http::send(&who, connection.get("/models", Scheme::Bearer)).await?;
+        let response = http::send(&who, connection, connection.get("/models", Scheme::Bearer)).await?;
         let list = http::json(&who, response).await?;
         let entries = list.get("data").or_else(|| list.get("models")).and_then(Value::as_array);
         let Some(entries) = entries else { return Err(ModelError::protocol(&who, "the list of models has no `data`")) };
@@ -49,7 +49,8 @@ impl ChatModel for OpenAi {
 
     async fn stream(&self, request: ChatRequest) -> Result<ChatStream, ModelError> {
         let body = request::body(&self.who.model, &self.server, &request)?;
-        let response = http::send(&self.who, self.connection.post("/chat/completions", Scheme::Bearer, &body)?).await?;
+        let request = self.connection.post("/chat/completions", Scheme::Bearer, &body)?;
+        let response = http::send(&self.who, &self.connection, request).await?;
         let decoder = decoder::Decoder::new(&self.server);
         let unreliable = self.server.answer.index_is_unreliable;
         let content_type =
