@@ -54,7 +54,7 @@ impl World {
     pub async fn new(config: Config, providers: Vec<Provider>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (store, _queue) =
-            SqliteStore::open(&folder.path().join("nexus.db"), SqliteOptions::default(), Arc::new(Nobody)).unwrap();
+            SqliteStore::open(folder.path().join("nexus.db"), SqliteOptions::default(), Arc::new(Nobody)).unwrap();
         let tasks = TaskTracker::new();
         let routes = Routes::new(Found { providers, problems: Vec::new() }, config.models.routes.clone());
         let gateway = Gateway::new(GatewayParts {

@@ -139,7 +139,7 @@ fn files_with(folder: &Path, words: &[&str]) -> Vec<String> {
             found.extend(files_with(&path, words));
         } else if let Ok(bytes) = fs::read(&path) {
             let has = |word: &&str| bytes.windows(word.len()).any(|part| part == word.as_bytes());
-            found.extend(words.iter().any(|word| has(word)).then(|| path.display().to_string()));
+            found.extend(words.iter().any(has).then(|| path.display().to_string()));
         }
     }
     found

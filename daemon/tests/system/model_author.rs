@@ -1,12 +1,12 @@
 //! A language model builds an agent through the daemon's gate: it says what a test wrote, all else is real.
 
-#[allow(dead_code, reason = "the plugin's own tests use the rest of it")]
+#[allow(dead_code, unreachable_pub, reason = "the plugin's own tests use the rest of it")]
 #[path = "../../../plugins/agent-build/tests/model/answers.rs"]
 mod answers;
-#[allow(dead_code, reason = "the plugin's own tests use the rest of it")]
+#[allow(dead_code, unreachable_pub, reason = "the plugin's own tests use the rest of it")]
 #[path = "../../../plugins/agent-build/tests/model/double.rs"]
 mod double;
-#[allow(dead_code, reason = "the plugin's own tests use the rest of it")]
+#[allow(dead_code, unreachable_pub, reason = "the plugin's own tests use the rest of it")]
 #[path = "../../../plugins/shared/model/tests/support/server.rs"]
 mod server;
 

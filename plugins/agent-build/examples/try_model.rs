@@ -5,7 +5,11 @@
 //! ```sh
 //! cargo run -p nexus-agent-build --example try_model -- http://127.0.0.1:8080/v1 NAME_OF_MODEL 3 [REQUIREMENTS.json]
 //! ```
-#![allow(clippy::print_stdout, reason = "what it is for")]
+#![allow(
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "a tool for developers: it prints, and breaks where it is wrong"
+)]
 
 use std::{
     collections::BTreeMap,

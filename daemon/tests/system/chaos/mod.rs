@@ -65,7 +65,7 @@ async fn one_daemon_with_its_own_store() {
 async fn several_daemons_in_the_cloud() {
     let _alone = ALONE.lock().await;
     let seed = seed();
-    let size = if seed % 2 == 0 { 2 } else { 3 };
+    let size = if seed.is_multiple_of(2) { 2 } else { 3 };
     let (account, first) = cloud::ready(cloud::BOTH, 1).await;
     let (code, said) = first.run(&["resources", "init", "--prefix", moved::EMPTY]);
     assert_eq!(code, Some(0), "{said}");

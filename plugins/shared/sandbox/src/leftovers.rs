@@ -151,7 +151,7 @@ mod tests {
             std::os::unix::fs::symlink(target, folder.path().join(name)).unwrap();
         }
         for name in ["a/b/c", "a/b", "a", ""] {
-            fs::set_permissions(top.join(name), fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(top.join(name), fs::Permissions::from_mode(0o000)).unwrap();
         }
         remove(&top).unwrap();
         assert!(!top.exists() && kept.join("d/file").exists());

@@ -179,7 +179,11 @@ fn examples_schema(sketch: &ToolSketch) -> String {
         arguments.map(|one| format!("{}: {}", json!(one.name), described(one.kind, &one.meaning))).collect();
     let (field, told) = if sketch.result.kind.is_number() {
         let text = "How the result is calculated from these numbers: plain arithmetic with numbers and + - * / ( ) only, for example 70 / (1.75 * 1.75).";
-        ("calculation", json!({ "type": "string", "minLength": 1, "maxLength": 300, "description": text }))
+        (
+            "calculation",
+            json!({ "type": "string", "minLength": 1, "maxLength": 300,
+            "pattern": "^[-0-9(][-0-9+*/%(). ]*$", "description": text }),
+        )
     } else {
         ("result", described(sketch.result.kind, "What the function gives back for these arguments: exactly this."))
     };
