@@ -8,11 +8,11 @@ use crate::{
     deletion::AgentGone,
     domain::{
         agent::{Agent, AgentChange, AgentStatus, Deployment, NewPlace},
+        allowed_transitions::{self, AgentEvent},
         caller::Caller,
         deletion::DeleteOrders,
         failure::Failure,
         ids::{AgentId, TaskId},
-        state_machine::{self, AgentEvent},
     },
     jobs::targets,
     telemetry::told,
@@ -31,7 +31,7 @@ fn possible(now: AgentStatus, wanted: AgentStatus) -> bool {
         AgentStatus::Error => AgentEvent::Fail,
         AgentStatus::Building | AgentStatus::Deploying => return false,
     };
-    state_machine::agent(now, event).is_ok()
+    allowed_transitions::agent(now, event).is_ok()
 }
 
 fn illegal(now: AgentStatus, wanted: AgentStatus) -> AgentError {

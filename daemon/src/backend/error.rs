@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::domain::{
+    allowed_transitions::{self, IllegalTransition, ProjectState},
     change::Refusal,
-    state_machine::{self, IllegalTransition, ProjectState},
 };
 
 /// Kinds of store failure, as callers must tell them apart.
@@ -118,7 +118,7 @@ impl From<Refusal> for BackendError {
 pub(crate) fn not_allowed(state: ProjectState, refusal: Refusal) -> BackendError {
     match refusal {
         Refusal::Illegal(error) => BackendError::new(BackendErrorKind::Illegal, error.to_string()).with_details(
-            serde_json::json!({ "status": state.status, "allowed_actions": state_machine::allowed_actions(state) }),
+            serde_json::json!({ "status": state.status, "allowed_actions": allowed_transitions::allowed_actions(state) }),
         ),
         refusal => refusal.into(),
     }

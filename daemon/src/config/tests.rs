@@ -131,7 +131,7 @@ fn the_commented_keys_of_the_shipped_file_are_right_too() {
         .filter(|line| !line.starts_with("Target name"))
         .collect();
     let config = load_text(&bare.join("\n"), &[]).unwrap().config;
-    assert_eq!((config.pricing.len(), config.plugins.settings.len()), (1, 2));
+    assert_eq!((config.pricing.len(), config.plugins.settings.len()), (1, 3));
 }
 
 #[test]

@@ -5,12 +5,12 @@ use serde_json::{Map, Value, json};
 
 use super::{
     agent::AgentStatus,
+    allowed_transitions::ProjectState,
     control::{ControlAction, ControlStatus},
     failure::ErrorInfo,
     ids::{AgentId, ProjectId},
     project::StageFigures,
     stage::StageStatus,
-    state_machine::ProjectState,
     text::shorten_bytes,
     time::Timestamp,
 };

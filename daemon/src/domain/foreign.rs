@@ -5,13 +5,13 @@
 use std::time::Duration;
 
 use super::{
+    allowed_transitions::ProjectState,
     control::ControlStatus,
     event::{Event, NewEvent},
     ids::WorkerId,
     plan,
     project::{Project, ProjectStatus},
     stage::{Stage, StageStatus},
-    state_machine::ProjectState,
     task::{Task, TaskStatus, TaskType},
     time::Timestamp,
     workflow::Workflow,

@@ -2,8 +2,8 @@ use serde_json::json;
 
 use super::*;
 use crate::domain::{
+    allowed_transitions::{self, ProjectEvent},
     ids::ProjectId,
-    state_machine::{self, ProjectEvent},
     workflow::tests::{spec, stage},
 };
 
@@ -60,8 +60,8 @@ fn every_wish_can_be_carried_out() {
     for status in ProjectStatus::ALL {
         for control in ControlStatus::ALL {
             let Some(meant) = under_lease(state(*status, *control)) else { continue };
-            let pause = state_machine::project(meant, ProjectEvent::PauseReached).is_ok();
-            let stop = state_machine::project(meant, ProjectEvent::StopReached).is_ok();
+            let pause = allowed_transitions::project(meant, ProjectEvent::PauseReached).is_ok();
+            let stop = allowed_transitions::project(meant, ProjectEvent::StopReached).is_ok();
             assert_eq!(usize::from(pause) + usize::from(stop), usize::from(meant.control != ControlStatus::Running));
         }
     }

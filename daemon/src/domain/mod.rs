@@ -1,9 +1,10 @@
 //! What the daemon is about, as pure data and functions: no runtime, no storage, no network.
 //!
 //! Strings exist only at the edges (store, API, queue); in here a status is an enum, an id a type and
-//! a change of state the result of one function per machine in [`state_machine`].
+//! a change of state the result of one function per machine in [`allowed_transitions`].
 
 pub mod agent;
+pub mod allowed_transitions;
 pub mod assessment;
 pub mod backoff;
 pub mod bounds;
@@ -23,7 +24,6 @@ pub mod requirement;
 pub mod secret;
 pub mod session;
 pub mod stage;
-pub mod state_machine;
 pub mod task;
 pub mod text;
 pub mod time;

@@ -38,6 +38,8 @@ pub fn variables(cloud: bool) -> Vec<(&'static str, String)> {
     let mut all = vec![
         ("DATABASE_PASSWORD", format!("{MARK}password")),
         ("OPENAI_API_KEY", format!("{MARK}api-key")),
+        // Nobody is asked with that key.
+        ("NEXUSD_MODELS__DISCOVER", "false".to_owned()),
         ("NEXUSD_PLUGINS__DEPLOY_LOCAL__ENV__UPSTREAM_KEY", format!("{MARK}plugin")),
     ];
     if !cloud {

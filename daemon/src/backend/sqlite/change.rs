@@ -13,10 +13,10 @@ use super::{
 use crate::{
     backend::{queue::Receipt, store::Result},
     domain::{
+        allowed_transitions::TaskEvent,
         change::{BuildView, Change, LeaseChange, ProjectChange},
         failure::ErrorInfo,
         ids::{ProjectId, TaskId, WorkerId},
-        state_machine::TaskEvent,
         task::TaskStatus,
     },
 };

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     backend::store::{Claim, ClaimBuild, ClaimedBuild, Claims, Result},
     domain::{
+        allowed_transitions::TaskEvent,
         change::{
             StageChange, TaskChange,
             claim::{Claimed, Fit, claim as decide_claim, fitting, obsolete},
@@ -24,7 +25,6 @@ use crate::{
         ids::{ProjectId, TaskId},
         project::Project,
         stage::{Stage, StageStatus},
-        state_machine::TaskEvent,
         task::{Lease, TaskType},
         time::Timestamp,
         workflow::{Workflow, Workflows},

@@ -13,11 +13,11 @@ use crate::{
     backend::store::{ClaimBuild, DeployClaim, DeployEnd, Deployments, Result},
     domain::{
         agent::NewPlace,
+        allowed_transitions::TaskEvent,
         change::{TaskChange, deploy},
         failure::ErrorInfo,
         ids::{AgentId, TaskId},
         project::Priority,
-        state_machine::TaskEvent,
         task::Lease,
     },
 };

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rusqlite::params;
 
 use super::{
-    SqliteStore, build,
+    SqliteStore, build_steps,
     change::{self, Beside},
     claim,
     clock::Moment,
@@ -63,7 +63,7 @@ pub(crate) fn release(tx: &mut Tx<'_>, lease: &Lease, receipt: Option<&Receipt>)
         }
         tasks::queue_again(tx, &lease.task_id, &task)?;
     } else {
-        let fence = build::admit(tx, lease)?;
+        let fence = build_steps::admit(tx, lease)?;
         let mut briefs = stages::briefs(tx.conn(), fence.key)?;
         let released = ownerless::release(&change::view(&fence, &briefs, Some(task.status)), tx.now())?;
         let waits_again = released.waits_again();

@@ -8,7 +8,7 @@ mod aged;
 mod agents;
 pub mod backup;
 mod books;
-mod build;
+mod build_steps;
 mod change;
 mod checkpoint;
 mod claim;

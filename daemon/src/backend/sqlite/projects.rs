@@ -12,11 +12,11 @@ use super::{
 use crate::{
     backend::store::{NewProject, ProjectDetail, Projects, Result},
     domain::{
+        allowed_transitions::ProjectState,
         change::create::{self as change, Created},
         ids::{ProjectId, TaskId, WorkerId},
         project::Project,
         stage::Stage,
-        state_machine::ProjectState,
         task::{Holder, Lease, TaskType},
     },
 };

@@ -13,13 +13,13 @@ use super::{
 use crate::{
     backend::store::Result,
     domain::{
+        allowed_transitions,
         change::{
             TaskChange,
             task::{self as rules, Claimable, ClaimedTask},
         },
         ids::{AgentId, ProjectId, TaskId, WorkerId},
         project::Priority,
-        state_machine,
         task::{Holder, Lease, Task, TaskStatus, TaskType},
         time::Timestamp,
     },
@@ -156,7 +156,7 @@ pub(crate) fn finish(
     end: TaskChange<'_>,
     result: Option<&str>,
 ) -> Result<()> {
-    let status = state_machine::task(task.status, end.event)?;
+    let status = allowed_transitions::task(task.status, end.event)?;
     tx.sql(
         "UPDATE nexus_tasks SET status = ?2, completed_at = ?3, updated_at = ?3, error_message = ?4, result = ?5
          WHERE task_key = ?1",

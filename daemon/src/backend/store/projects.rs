@@ -51,7 +51,7 @@ pub trait Lists: Send + Sync + 'static {
 /// What users ask of their projects.
 #[async_trait]
 pub trait Control: Send + Sync + 'static {
-    /// Applies a control request in one unit, by the project machine of `domain::state_machine`.
+    /// Applies a control request in one unit, by the project machine of `domain::allowed_transitions`.
     ///
     /// # Errors
     /// `BackendErrorKind::NotFound`; `BackendErrorKind::Illegal` with the state and the allowed

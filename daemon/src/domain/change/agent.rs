@@ -3,9 +3,9 @@
 use super::Refusal;
 use crate::domain::{
     agent::{Agent, AgentChange, AgentStatus, Deployment, NewAgent},
+    allowed_transitions::{self, AgentEvent, IllegalTransition},
     event::{Event, NewEvent},
     ids::ProjectId,
-    state_machine::{self, AgentEvent, IllegalTransition},
     time::Timestamp,
 };
 
@@ -128,7 +128,7 @@ fn reachable(from: AgentStatus, wanted: AgentStatus) -> Result<AgentStatus, Ille
         AgentStatus::Offline => AgentEvent::TakeOffline,
         AgentStatus::Error => AgentEvent::Fail,
     };
-    let reached = state_machine::agent(from, event)?;
+    let reached = allowed_transitions::agent(from, event)?;
     if reached == wanted {
         return Ok(reached);
     }

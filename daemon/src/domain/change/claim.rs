@@ -2,11 +2,11 @@
 
 use super::{BuildView, Change, LeaseChange, Refusal, StageView, draft::Draft, fits};
 use crate::domain::{
+    allowed_transitions::{self, ProjectEvent, ProjectState},
     failure::{ErrorInfo, FailureKind},
     ids::TaskId,
     plan::{self, Next},
     stage::StageStatus,
-    state_machine::{self, ProjectEvent, ProjectState},
     task::{TaskStatus, TaskType},
     time::Timestamp,
     workflow::{Workflow, Workflows},
@@ -37,7 +37,7 @@ pub fn obsolete(
     if status.is_final() || task_type != TaskType::BuildAgent {
         return Some("the task has ended");
     }
-    state_machine::project(state, ProjectEvent::Claimed).err().map(|_| "the project is not to be built now")
+    allowed_transitions::project(state, ProjectEvent::Claimed).err().map(|_| "the project is not to be built now")
 }
 
 /// Decides with which stages the worker begins.
@@ -47,7 +47,7 @@ pub fn claim<S: StageView>(
     parallel: usize,
     now: Timestamp,
 ) -> Result<Claimed<'static>, Refusal> {
-    let state = state_machine::project(view.state, ProjectEvent::Claimed)?.0;
+    let state = allowed_transitions::project(view.state, ProjectEvent::Claimed)?.0;
     let statuses: Vec<StageStatus> = view.stages.iter().map(StageView::status).collect();
     let begin = match plan::next(workflow, &plan::taken_over(&statuses), parallel) {
         Next::Begin(begin) => begin,

@@ -6,10 +6,10 @@ use super::{
     ownerless,
 };
 use crate::domain::{
+    allowed_transitions::{self, Effect, ProjectEvent, ProjectState, TaskEvent},
     control::{ControlAction, ControlRequest},
     plan,
     stage::StageStatus,
-    state_machine::{self, Effect, ProjectEvent, ProjectState, TaskEvent},
     task::TaskStatus,
     time::Timestamp,
     workflow::Workflow,
@@ -65,7 +65,7 @@ pub fn control<'c, S: StageView>(
     workflow: Option<&Workflow>,
     now: Timestamp,
 ) -> Result<Controlled<'c>, Refusal> {
-    let (state, effects) = state_machine::project(view.state, ProjectEvent::Control(request.action))?;
+    let (state, effects) = allowed_transitions::project(view.state, ProjectEvent::Control(request.action))?;
     let queue = effects.contains(&Effect::QueueTask);
     let set_back = match queue {
         true => SetBack::decide(view.stages, request, workflow)?,

@@ -2,10 +2,10 @@
 
 use super::Refusal;
 use crate::domain::{
+    allowed_transitions::ProjectState,
     event::{Event, NewEvent},
     ids::TaskId,
     project::{Project, ProjectStatus},
-    state_machine::ProjectState,
     time::Timestamp,
 };
 

@@ -4,11 +4,11 @@ use super::{TaskChange, deploy};
 use crate::domain::deletion::ProjectAgents;
 use crate::domain::{
     agent::{Agent, AgentStatus},
+    allowed_transitions::TaskEvent,
     deletion::{Deletion, KeptAgent},
     event::{EventType, ProjectEvent, Told},
     ids::{ProjectId, TaskId},
     project::ProjectStatus,
-    state_machine::TaskEvent,
     time::Timestamp,
 };
 

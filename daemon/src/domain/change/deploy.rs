@@ -5,9 +5,9 @@ use serde_json::Value;
 use super::{Refusal, TaskChange, agent::told};
 use crate::domain::{
     agent::{Agent, AgentStatus, Deployment, NewPlace},
+    allowed_transitions::{self, AgentEvent, IllegalTransition, TaskEvent},
     event::NewEvent,
     failure::Failure,
-    state_machine::{self, AgentEvent, IllegalTransition, TaskEvent},
     task::{TaskStatus, TaskType},
     time::Timestamp,
 };
@@ -23,7 +23,7 @@ pub fn obsolete(status: TaskStatus, task_type: TaskType) -> Option<&'static str>
 /// # Errors
 /// [`Refusal::Illegal`]: the agent is not to be deployed now.
 pub fn begin(agent: &mut Agent, now: Timestamp) -> Result<Option<NewEvent>, Refusal> {
-    let status = state_machine::agent(agent.status, AgentEvent::Deploy)?;
+    let status = allowed_transitions::agent(agent.status, AgentEvent::Deploy)?;
     // Its own for each claim: a process that a former owner started, or another daemon before, is not taken for it.
     agent.generation += 1;
     if agent.status == status {
@@ -39,7 +39,7 @@ pub fn begin(agent: &mut Agent, now: Timestamp) -> Result<Option<NewEvent>, Refu
 /// # Errors
 /// [`Refusal::Illegal`]: the agent was not being deployed.
 pub fn deployed(agent: &mut Agent, details: &Value, now: Timestamp) -> Result<NewEvent, Refusal> {
-    agent.status = state_machine::agent(agent.status, AgentEvent::Run)?;
+    agent.status = allowed_transitions::agent(agent.status, AgentEvent::Run)?;
     if let Some(options) = details.get("details").and_then(Value::as_object) {
         agent.deployment.options.extend(options.clone());
     }
@@ -53,7 +53,7 @@ pub fn deployed(agent: &mut Agent, details: &Value, now: Timestamp) -> Result<Ne
 /// The deployment failed. `None`: an agent that was taken out of service in between stays so.
 #[must_use]
 pub fn failed(agent: &mut Agent, why: &str, now: Timestamp) -> Option<NewEvent> {
-    agent.status = state_machine::agent(agent.status, AgentEvent::Fail).ok()?;
+    agent.status = allowed_transitions::agent(agent.status, AgentEvent::Fail).ok()?;
     agent.error_message = Some(why.to_owned());
     agent.updated_at = now;
     Some(told(agent, Some(why), now))

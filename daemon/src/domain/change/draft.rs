@@ -2,11 +2,11 @@
 
 use super::{BuildView, Change, LeaseChange, ProjectChange, Refusal, StageChange, StageView, StageWrite, TaskChange};
 use crate::domain::{
+    allowed_transitions::{self, ProjectState, StageEvent, TaskEvent},
     control::ControlRequest,
     event::{Asked, Event, NewEvent},
     failure::ErrorInfo,
     stage::{StageEnd, StageOutcome, StageStatus},
-    state_machine::{self, ProjectState, StageEvent, TaskEvent},
     time::Timestamp,
 };
 
@@ -42,7 +42,7 @@ impl<'c, 'v, S: StageView> Draft<'c, 'v, S> {
         let Some(reached) = self.reached.get_mut(index) else {
             return Err(Refusal::Invalid(format!("the project has no stage number {}", index + 1)));
         };
-        reached.0 = state_machine::stage(reached.0, event)?;
+        reached.0 = allowed_transitions::stage(reached.0, event)?;
         if event == StageEvent::Begin {
             reached.1 += 1;
         }

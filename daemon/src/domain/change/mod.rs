@@ -33,12 +33,12 @@ pub mod task;
 mod tests;
 
 use super::{
+    allowed_transitions::{IllegalTransition, ProjectState, TaskEvent},
     assessment::Assessment,
     event::NewEvent,
     failure::ErrorInfo,
     project::AggregatedMetrics,
     stage::{Stage, StageEnd, StageStatus},
-    state_machine::{IllegalTransition, ProjectState, TaskEvent},
     task::TaskStatus,
     workflow::Workflow,
 };

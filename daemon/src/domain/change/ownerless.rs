@@ -3,9 +3,9 @@
 
 use super::{BuildView, Change, LeaseChange, Refusal, StageView, TaskChange, draft::Draft};
 use crate::domain::{
+    allowed_transitions::{self, ProjectEvent, TaskEvent},
     failure::ErrorInfo,
     project::ProjectStatus,
-    state_machine::{self, ProjectEvent, TaskEvent},
     time::Timestamp,
 };
 
@@ -17,7 +17,7 @@ pub fn pause_reached<S: StageView>(
     view: &BuildView<'_, S>,
     now: Timestamp,
 ) -> Result<Option<Change<'static>>, Refusal> {
-    let Ok((state, _)) = state_machine::project(view.state, ProjectEvent::PauseReached) else { return Ok(None) };
+    let Ok((state, _)) = allowed_transitions::project(view.state, ProjectEvent::PauseReached) else { return Ok(None) };
     let mut draft = Draft::of(view, now);
     draft.let_go()?;
     Ok(Some(draft.at_rest(state, None, TaskEvent::Cancel)))
@@ -25,7 +25,7 @@ pub fn pause_reached<S: StageView>(
 
 /// A stop that only stands in the words: what runs is cut off. The original's API asks so. `None`: no stop is asked for.
 pub fn stop_reached<S: StageView>(view: &BuildView<'_, S>, now: Timestamp) -> Result<Option<Change<'static>>, Refusal> {
-    let Ok((state, _)) = state_machine::project(view.state, ProjectEvent::StopReached) else { return Ok(None) };
+    let Ok((state, _)) = allowed_transitions::project(view.state, ProjectEvent::StopReached) else { return Ok(None) };
     let mut draft = Draft::of(view, now);
     draft.cut_off(STOPPED)?;
     Ok(Some(draft.at_rest(state, None, TaskEvent::Cancel)))
@@ -48,8 +48,8 @@ pub fn fail<'c, S: StageView>(
     info: &'c ErrorInfo,
     now: Timestamp,
 ) -> Result<Change<'c>, Refusal> {
-    let claimed = state_machine::project(view.state, ProjectEvent::Claimed)?.0;
-    let state = state_machine::project(claimed, ProjectEvent::Failed)?.0;
+    let claimed = allowed_transitions::project(view.state, ProjectEvent::Claimed)?.0;
+    let state = allowed_transitions::project(claimed, ProjectEvent::Failed)?.0;
     let mut draft = Draft::of(view, now);
     draft.cut_off(&info.message)?;
     Ok(draft.at_rest(state, Some(info), TaskEvent::Fail))

@@ -6,12 +6,12 @@ use super::{
     ownerless::STOPPED,
 };
 use crate::domain::{
+    allowed_transitions::{self, ProjectEvent, StageEvent, TaskEvent},
     assessment::Assessment,
     event::NewEvent,
     failure::ErrorInfo,
     project::AggregatedMetrics,
     stage::{StageEnd, StageOutcome, StageStatus},
-    state_machine::{self, ProjectEvent, StageEvent, TaskEvent},
     time::Timestamp,
 };
 
@@ -70,8 +70,8 @@ pub fn step<'c, S: StageView>(
     for end in step.ended {
         draft.end(draft.find(&end.stage_name)?, end)?;
     }
-    let pause = state_machine::project(view.state, ProjectEvent::PauseReached).is_ok();
-    let stop = state_machine::project(view.state, ProjectEvent::StopReached).is_ok();
+    let pause = allowed_transitions::project(view.state, ProjectEvent::PauseReached).is_ok();
+    let stop = allowed_transitions::project(view.state, ProjectEvent::StopReached).is_ok();
     let mut begun = Vec::new();
     let mut current = view.current_stage;
     if !pause && !stop && step.end.is_none() {
@@ -98,14 +98,14 @@ pub fn step<'c, S: StageView>(
         None => {
             let holds = |end: &StageEnd| end.outcome.failure().is_some_and(|failure| failure.kind.holds());
             if step.ended.iter().any(holds)
-                && let Ok((state, _)) = state_machine::project(view.state, ProjectEvent::HoldSeen)
+                && let Ok((state, _)) = allowed_transitions::project(view.state, ProjectEvent::HoldSeen)
             {
                 project.state = state;
             }
             return Ok(Stepped { change: draft.done(project, None), begun });
         }
     };
-    project.state = state_machine::project(view.state, how)?.0;
+    project.state = allowed_transitions::project(view.state, how)?.0;
     match how {
         ProjectEvent::Completed => {}
         ProjectEvent::Failed => draft.cut_off("the build failed")?,
@@ -142,14 +142,14 @@ fn check<S: StageView>(view: &BuildView<'_, S>, step: &Step<'_>) -> Result<(), R
             return Err(Refusal::Fenced);
         }
         if stage.status() != StageStatus::Running {
-            let refused = state_machine::stage(stage.status(), StageEvent::Complete);
+            let refused = allowed_transitions::stage(stage.status(), StageEvent::Complete);
             return Err(refused.err().map_or(Refusal::Fenced, Refusal::Illegal));
         }
     }
     let ends = |name: &str| step.ended.iter().find(|end| end.stage_name == name);
     for name in step.begin {
         let status = stage(name)?.status();
-        state_machine::stage(status, StageEvent::Begin)?;
+        allowed_transitions::stage(status, StageEvent::Begin)?;
         if ends(name).is_some() || status == StageStatus::Running {
             let text = format!("stage {name:?} cannot begin in the step in which it runs or ends");
             return Err(Refusal::Invalid(text));

@@ -2,8 +2,8 @@
 
 use super::Refusal;
 use crate::domain::{
+    allowed_transitions::{self, TaskEvent},
     ids::WorkerId,
-    state_machine::{self, TaskEvent},
     task::TaskStatus,
 };
 
@@ -42,7 +42,7 @@ pub struct Claimable {
 /// # Errors
 /// [`Refusal::Illegal`]: it has ended.
 pub fn claim(task: Claimable) -> Result<ClaimedTask, Refusal> {
-    let status = state_machine::task(task.status, TaskEvent::Claim)?;
+    let status = allowed_transitions::task(task.status, TaskEvent::Claim)?;
     let retry_count = if task.epoch == 0 { 0 } else { task.retry_count.saturating_add(1) };
     Ok(ClaimedTask { status, epoch: task.epoch.max(task.given).saturating_add(1), retry_count })
 }
@@ -92,7 +92,7 @@ pub fn queued_again(status: TaskStatus) -> Option<TaskStatus> {
         TaskStatus::Pending => TaskEvent::Queue,
         _ => return None,
     };
-    state_machine::task(status, event).ok()
+    allowed_transitions::task(status, event).ok()
 }
 
 /// The message of a task must be sent once more: `Pending`, where the reconciler finds it until it is sent.

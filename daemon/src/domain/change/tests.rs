@@ -13,6 +13,7 @@ use super::{
     *,
 };
 use crate::domain::{
+    allowed_transitions,
     control::{ControlAction, ControlRequest, ControlStatus},
     event::Event,
     failure::{Failure, FailureKind},
@@ -20,7 +21,6 @@ use crate::domain::{
     plan,
     project::{ProjectStatus, StageFigures},
     stage::{StageOutcome, StageProduct},
-    state_machine,
     time::Timestamp,
     workflow::tests::{spec, stage},
 };
@@ -126,7 +126,7 @@ impl World {
             }
         }
         if let Some(end) = &change.task {
-            self.task = state_machine::task(self.task, end.event).unwrap();
+            self.task = allowed_transitions::task(self.task, end.event).unwrap();
             assert_eq!(self.task.is_final(), !change.waits_again());
         }
         let runs = self.stages.iter().any(|stage| stage.status == StageStatus::Running);
@@ -230,7 +230,7 @@ impl World {
 
     fn ask(&mut self, action: ControlAction, from: Option<String>) {
         let request = ControlRequest { action, reason: None, from_stage: from, requested_by: None };
-        let allowed = state_machine::allowed_actions(self.state).contains(&action);
+        let allowed = allowed_transitions::allowed_actions(self.state).contains(&action);
         match control(&self.view(), &request, Some(&self.workflow), NOW) {
             Ok(controlled) => {
                 assert!(allowed);

@@ -13,11 +13,11 @@ use crate::{
         store::{BuildEnd, BuildProgress, BuildStep, Builds, Result, StageRetry},
     },
     domain::{
+        allowed_transitions::ProjectState,
         change::{
             retry::retry as decide_retry,
             step::{begun_before, step as decide_step},
         },
-        state_machine::ProjectState,
         task::Lease,
     },
 };

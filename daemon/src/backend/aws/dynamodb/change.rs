@@ -6,11 +6,11 @@ use super::{DynamoStore, aggregate::Plan, stages, tasks};
 use crate::{
     backend::{error::fenced, store::Result},
     domain::{
+        allowed_transitions::TaskEvent,
         change::{BuildView, Change, LeaseChange, ProjectChange, ownerless},
         failure::ErrorInfo,
         project::{AggregatedMetrics, StageFigures},
         stage::Stage,
-        state_machine::TaskEvent,
     },
 };
 

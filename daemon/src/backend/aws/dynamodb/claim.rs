@@ -18,6 +18,7 @@ use crate::{
         store::{Claim, ClaimBuild, ClaimedBuild, Claims, Continuation, Result, alike},
     },
     domain::{
+        allowed_transitions::TaskEvent,
         change::{
             TaskChange,
             claim::{Claimed, Fit, claim as decide, fitting, obsolete, run_again as decide_again},
@@ -26,7 +27,6 @@ use crate::{
         foreign,
         ids::{ProjectId, TaskId},
         stage::Stage,
-        state_machine::TaskEvent,
         task::{Lease, TaskType},
         time::Timestamp,
         workflow::{Workflow, Workflows},

@@ -18,11 +18,11 @@ use crate::{
     },
     domain::{
         agent::{Agent, NewPlace},
+        allowed_transitions::TaskEvent,
         change::{TaskChange, deploy},
         failure::{ErrorInfo, FailureKind},
         ids::{AgentId, TaskId},
         project::Priority,
-        state_machine::TaskEvent,
         task::Lease,
     },
 };

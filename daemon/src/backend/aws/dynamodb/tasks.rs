@@ -12,10 +12,10 @@ use super::{
 use crate::{
     backend::store::Result,
     domain::{
+        allowed_transitions::{self, TaskEvent},
         change::{TaskChange, task as rules},
         ids::{AgentId, ProjectId, TaskId, WorkerId},
         project::Priority,
-        state_machine::{self, TaskEvent},
         task::{Holder, Lease, Task, TaskType},
         time::Timestamp,
     },
@@ -87,7 +87,7 @@ pub(crate) fn finish(
     now: Timestamp,
 ) -> Result<()> {
     let task = &mut stored.task;
-    task.status = state_machine::task(task.status, end.event)?;
+    task.status = allowed_transitions::task(task.status, end.event)?;
     task.completed_at = Some(now);
     task.updated_at = now;
     // What the original left there stays readable where there is nothing new to say.

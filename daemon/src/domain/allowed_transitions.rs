@@ -224,5 +224,5 @@ pub fn agent(state: AgentStatus, event: AgentEvent) -> Result<AgentStatus, Illeg
 }
 
 #[cfg(test)]
-#[path = "state_machine_tests.rs"]
+#[path = "allowed_transitions_tests.rs"]
 mod tests;

@@ -16,13 +16,13 @@ use super::{
 use crate::{
     backend::store::{BuildEnd, BuildProgress, BuildStep, Builds, Result, StageRetry},
     domain::{
+        allowed_transitions::ProjectState,
         change::{
             LeaseChange, ProjectChange,
             retry::retry as decide_retry,
             step::{Stepped, step as decide_step},
         },
         ids::TaskId,
-        state_machine::ProjectState,
         task::Lease,
     },
 };
