@@ -1,6 +1,8 @@
 //! The gate to language models: the only place with keys (daemon/docs/MODELS.md).
 //!
-//!     request → token → books: reserve → route (alias → provider, fallback) → provider's stream → pass on → books: settle
+//! ```text
+//! request → token → books: reserve → route (alias → provider, fallback) → provider's stream → pass on → books: settle
+//! ```
 //!
 //! | file | role |
 //! |---|---|
