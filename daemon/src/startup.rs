@@ -55,7 +55,9 @@ pub enum StartError {
         source: io::Error,
     },
     /// The gate to models cannot be opened.
-    #[error("the gate to language models cannot be opened on {address}: {source}; change `listen` in [models]")]
+    #[error(
+        "the gate to language models cannot be opened on {address}: {source}; see to `listen` in [models], and to room and rights in the data folder"
+    )]
     Models {
         /// Where.
         address: SocketAddr,

@@ -344,6 +344,7 @@ async fn an_agent_is_moved_and_a_runtime_is_adopted() {
     for bad in [json!({"deployment": {"type": "mars"}}), json!({"deployment": "mars"}), json!({"deployment": 7})] {
         api.post(&path, bad).await.is_error(422, "VALIDATION_ERROR");
     }
+    api.post(&path, json!({"deployment": "none"})).await.is_error(409, "TARGET_NOT_CONFIGURED");
     let moved = api.post(&path, json!({"deployment": {"type": "agentcore", "env": {"A": "b"}}})).await;
     assert_eq!(moved.status, 200, "{}", moved.text);
     let data = &moved.body["data"];

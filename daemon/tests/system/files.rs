@@ -254,7 +254,7 @@ struct Small(PathBuf);
 impl Small {
     fn mount(at: &Path) -> Self {
         std::fs::create_dir_all(at).expect("a folder");
-        let done = Command::new("mount").args(["-t", "tmpfs", "-o", "size=96m", "tmpfs"]).arg(at).output();
+        let done = Command::new("mount").args(["-t", "tmpfs", "-o", "size=192m", "tmpfs"]).arg(at).output();
         let done = done.expect("mount can be run");
         assert!(done.status.success(), "this test mounts a small tmpfs and so must run as root: {done:?}");
         Self(at.to_owned())

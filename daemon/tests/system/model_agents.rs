@@ -155,6 +155,7 @@ async fn an_agent_talks_to_its_model_through_the_gate_alone() {
          [plugins.agent-build]\nprovider = \"blueprint\"\n[plugins.deploy-local]\npython = {python:?}\n"
     ));
     home.set("OPENAI_API_KEY", KEY);
+    home.set("NEXUSD_MODELS__DISCOVER", "true");
     home.set("OPENAI_BASE_URL", &double.url);
     let daemon = home.start();
     let wish = json!({

@@ -4,7 +4,7 @@ use salvo::{Writer as _, oapi::endpoint};
 
 use super::view::AgentView;
 use crate::{
-    agents::Adoption,
+    agents::{Adoption, AgentError},
     api::{
         http::{
             error::ApiError,
@@ -17,6 +17,7 @@ use crate::{
         projects::Deployment,
     },
     domain::{agent::NewPlace, ids::AgentId},
+    jobs::targets,
     workers::build::progress::deployment_target,
 };
 
@@ -40,6 +41,10 @@ pub(crate) async fn deploy(state: State, id: Id<AgentId>, body: Body<DeployBody>
         Some(config) => {
             let named = deployment_target(Some(&config)).map(str::to_owned);
             let target = named.unwrap_or_else(|| state.config.load().deploy.default.clone());
+            if target == targets::NONE {
+                // Out of service is a status, not a place.
+                return Err(AgentError::NoTarget(target).into());
+            }
             let known = |name: &str| state.config.load().deploy.targets.contains_key(name);
             if !known(&target) {
                 let names = state.config.load().deploy.targets.keys().cloned().collect::<Vec<_>>().join(", ");
