@@ -21,7 +21,7 @@ fn call(id: &str, project: &str, dollars: u64, tokens: u64) -> NewCall {
 async fn a_budget_is_given_at_birth_held_shown_and_raised() {
     let api = Api::start().await;
     let body =
-        json!({ "requirement": "Build an agent. It tells the weather.", "budget": { "usd": 2.5, "tokens": 1000 } });
+        json!({ "requirement": "Build an agent. It tells the weather.", "budget": { "usd": 2.5, "tokens": 1000.0 } });
     let created = api.post("/api/v2/projects", body).await;
     let id = enveloped(&created, 201)["project_id"].as_str().unwrap().to_owned();
     let path = format!("/api/v2/projects/{id}/budget");

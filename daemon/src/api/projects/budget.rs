@@ -52,6 +52,13 @@ rule! {
     } })
 }
 
+/// A whole number, also with a zero fraction.
+fn whole(value: &Value) -> Option<i64> {
+    #[allow(clippy::cast_possible_truncation)] // `as` saturates, and the range is checked
+    let of_float = |number: f64| (number.fract() == 0.0).then_some(number as i64);
+    value.as_i64().or_else(|| value.as_f64().and_then(of_float))
+}
+
 fn budget(fields: &mut Fields, name: &str) -> Option<Budget> {
     let given = fields.object(name, 1024)?;
     let mut budget = Budget::default();
@@ -65,7 +72,7 @@ fn budget(fields: &mut Fields, name: &str) -> Option<Budget> {
                     fields.fault(&place, "value_error", format!("Input should be a number from 0 to {MOST_USD}"), value)
                 }
             },
-            ("tokens", _) => match value.as_i64().filter(|tokens| (0..=MOST_TOKENS).contains(tokens)) {
+            ("tokens", _) => match whole(&value).filter(|tokens| (0..=MOST_TOKENS).contains(tokens)) {
                 Some(tokens) => budget.tokens = Some(tokens.unsigned_abs()),
                 None => {
                     let msg = format!("Input should be a whole number from 0 to {MOST_TOKENS}");
