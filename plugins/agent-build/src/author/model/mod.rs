@@ -1,6 +1,6 @@
 //! The author that asks a language model, through the daemon's gateway.
 //!
-//! Rules stay rules: what [`offline`](super::offline) reads of the requirement (data, figures, clauses that a vetted tool
+//! Rules stay rules: what `offline` reads of the requirement (data, figures, clauses that a vetted tool
 //! serves) is the ground, and the model is asked for what is missing: what the rest of the wishes mean ([`wishes`]), tools
 //! that no catalogue has ([`sketch`], then [`code`]), and words ([`words`]). Each question is for one small object.
 
