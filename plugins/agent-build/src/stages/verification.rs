@@ -65,12 +65,13 @@ pub(super) async fn run(mut job: Job) -> Result<StageResult, StageError> {
         }
     };
     job.cx.info(format!(
-        "{} files compiled, {} tests passed, agent started in {} ms; acceptance: {} of {} cases passed",
+        "{} files compiled, {} tests passed, agent started in {} ms; acceptance: {} of {} cases passed in {} ms",
         verified.report.compiled,
         verified.report.tests,
         verified.start_ms,
         verified.exam.acceptance.passed,
-        verified.exam.acceptance.asked
+        verified.exam.acceptance.asked,
+        verified.exam_ms
     ));
     let (coverage, not_served) = verified.exam.coverage(&design);
     let mut design = design;

@@ -40,6 +40,8 @@ pub(crate) struct Verified {
     pub(crate) report: Report,
     /// From the start of the process to its first answer.
     pub(crate) start_ms: u128,
+    /// How long the acceptance questions took.
+    pub(crate) exam_ms: u128,
     /// Answer of `/ping`.
     pub(crate) ping: Value,
     /// What it was asked.
@@ -130,9 +132,9 @@ pub(crate) async fn verify(
     let question = asked.question.to_owned();
     let asked = findings(ask(&agent, events.listening, asked));
     match tokio::try_join!(checked, asked)? {
-        (Ok(report), Ok(Spoken { start_ms, ping, answer, exam })) => {
+        (Ok(report), Ok(Spoken { start_ms, exam_ms, ping, answer, exam })) => {
             agent.stop().await?;
-            Ok(Verified { report, start_ms, ping, question, answer, exam })
+            Ok(Verified { report, start_ms, exam_ms, ping, question, answer, exam })
         }
         (checked, asked) => {
             let output = agent.kill().await;
@@ -158,6 +160,7 @@ async fn findings<T>(
 /// What a running agent said.
 struct Spoken {
     start_ms: u128,
+    exam_ms: u128,
     ping: Value,
     answer: Value,
     exam: Exam,
@@ -168,6 +171,7 @@ async fn ask(agent: &RunningAgent, listening: oneshot::Receiver<()>, asked: Aske
     let ping = agent.ping().await?;
     let start_ms = agent.started.elapsed().as_millis();
     let answer = agent.invoke(asked.question, "verification-of-the-build-0000001").await?;
+    let begun = std::time::Instant::now();
     let exam = acceptance::exam::ask(asked.requirement, asked.cases, agent).await?;
-    Ok(Spoken { start_ms, ping, answer, exam })
+    Ok(Spoken { start_ms, exam_ms: begun.elapsed().as_millis(), ping, answer, exam })
 }
