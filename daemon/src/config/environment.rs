@@ -19,6 +19,17 @@ const PREFIX: &str = "NEXUSD_";
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, OsString>);
 
+/// Variables with names of their own, and the keys that they stand for.
+pub(super) const SHORT: [(&str, &str); 6] = [
+    ("NEXUSD_DATA_DIR", "data.dir"),
+    ("NEXUSD_LISTEN", "server.listen"),
+    ("RUST_LOG", "log.filter"),
+    // Of the original's services.
+    ("AWS_REGION", "backend.region"),
+    ("DYNAMODB_ENDPOINT_URL", "backend.dynamodb_endpoint_url"),
+    ("SQS_ENDPOINT_URL", "backend.sqs_endpoint_url"),
+];
+
 impl Environment {
     /// Reads the variables of this process; names that are not UTF-8 cannot be ours and are left out.
     #[must_use]
@@ -46,22 +57,14 @@ impl Environment {
         // One underscore in place of two is the likely slip, and would be passed over in silence.
         for known in variable_names() {
             let slip = known.replace("__", "_");
-            if slip != known && self.get(&slip).is_some() {
+            let is_short = SHORT.iter().any(|(name, _)| *name == slip);
+            if slip != known && !is_short && self.get(&slip).is_some() {
                 let problem = Problem::new(Place::Variable(slip.clone()), format!("{slip} names no setting"));
                 problems.push(problem.help(format!("did you mean {known}, with two underscores?")));
             }
         }
         // The short names first: who writes the long one means exactly that key.
-        let short = [
-            ("NEXUSD_DATA_DIR", "data.dir"),
-            ("NEXUSD_LISTEN", "server.listen"),
-            ("RUST_LOG", "log.filter"),
-            // Of the original's services.
-            ("AWS_REGION", "backend.region"),
-            ("DYNAMODB_ENDPOINT_URL", "backend.dynamodb_endpoint_url"),
-            ("SQS_ENDPOINT_URL", "backend.sqs_endpoint_url"),
-        ];
-        for (name, path) in short {
+        for (name, path) in SHORT {
             let path: Vec<String> = path.split('.').map(str::to_owned).collect();
             self.set(tree, name, &path, &Shape::Text(|_| Ok(())), &mut problems);
         }

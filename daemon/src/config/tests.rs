@@ -135,6 +135,23 @@ fn the_commented_keys_of_the_shipped_file_are_right_too() {
 }
 
 #[test]
+fn every_short_name_of_a_variable_is_taken() {
+    for (name, _) in super::environment::SHORT {
+        let value = match name {
+            "NEXUSD_LISTEN" => "127.0.0.1:1",
+            "NEXUSD_DATA_DIR" => "/a/folder",
+            "RUST_LOG" => "info",
+            "AWS_REGION" => "eu-central-1",
+            _ => "http://127.0.0.1:1",
+        };
+        let loaded = load_text("", &[(name, value)]);
+        let config = loaded.unwrap_or_else(|error| panic!("{name}: {error:?}")).config;
+        let known = toml::Value::try_from(&config).unwrap().to_string();
+        assert!(known.contains(value), "{name} is not heeded: {known}");
+    }
+}
+
+#[test]
 fn a_change_that_needs_a_restart_is_told() {
     let old = Config::default();
     let mut new = old.clone();
